@@ -1,0 +1,311 @@
+"""Epoch sampling: shuffle, partition into minibatches, see every example once an epoch."""
+
+import dataclasses
+import functools
+import itertools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochSampler:
+    """Which examples make up the minibatch of a step, sampled without replacement.
+
+    Step t is batch j of epoch e, where (e, j) = divmod(t, batches_per_epoch). Every epoch has an
+    order of its own, and its batches partition it:
+
+        πₑ = permutation(fold_in(key, e))
+        batch t = data[πₑ[jB : (j+1)B]],    B = batch_size
+
+    So a batch depends on the key and the step alone, and a run may stop and resume anywhere.
+
+    Permuting costs a sort, so a loop carries the order and permutes anew where an epoch starts:
+
+        def body(carry, step):
+            params, order = carry
+            order = sampler.reshuffle(order, key, step)
+            params = sampler.on_batch(lambda batch: train(params, batch), data, order, step)
+            return (params, order), None
+
+        carry = params, sampler.order(key, start)
+        (params, _), _ = lax.scan(body, carry, start + jnp.arange(steps))
+
+    The step is an argument, not part of what is carried, because it has to stay one number under
+    `jax.vmap` over keys and orders: only then do the branches below stay branches, where a batched
+    predicate would sort, and train on both kinds of batch, in every step.
+
+    Where one batch holds the whole data there is nothing to choose: the data are left in their own
+    order, untouched, and training is plain gradient descent.
+
+    Args:
+      size: the number of examples.
+      batch_size: the number of examples in a batch.
+      drop_last: leave out the last batch of an epoch where it would be short (other examples in
+        every epoch) rather than make it short.
+
+    Raises:
+      TypeError: where a size is not an integer.
+      ValueError: where a size is not positive, or a batch would be larger than the data.
+
+    Example:
+      >>> from gdlab.training import EpochSampler
+      >>> sampler = EpochSampler(size=60_000, batch_size=128)
+      >>> sampler.batches_per_epoch, sampler.last_batch_size
+      (469, 96)
+
+    Source: L. Bottou, Curiously Fast Convergence of some Stochastic Gradient Descent Algorithms,
+    2009 (the "shuffle" scheme).
+    """
+
+    size: int
+    batch_size: int
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        _check_positive("size", self.size)
+        _check_positive("batch_size", self.batch_size)
+        if self.batch_size > self.size:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, but there are only {self.size} examples: "
+                f"{self.size} takes them all at once."
+            )
+
+    @classmethod
+    def for_data(
+        cls, data: chex.ArrayTree, batch_size: int | None = None, drop_last: bool = False
+    ) -> "EpochSampler":
+        """The sampler of a tree of arrays whose leading axis counts the examples.
+
+        Args:
+          data: a tree of arrays with one leading axis in common; `None` leaves are passed over.
+          batch_size: examples in a batch; `None` for all of them.
+          drop_last: leave out a short last batch.
+
+        Raises:
+          ValueError: where a leaf has no leading axis or one of another length (naming its path),
+            or there is no leaf at all.
+
+        Example:
+          >>> import numpy as np
+          >>> from gdlab.training import EpochSampler
+          >>> EpochSampler.for_data({"x": np.zeros((10, 3)), "y": np.zeros(10)}, batch_size=4)
+          EpochSampler(size=10, batch_size=4, drop_last=False)
+        """
+        size = _examples(data)
+        return cls(size, size if batch_size is None else batch_size, drop_last)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """The number of batches, hence of updates, in one epoch."""
+        return self.size // self.batch_size + (self._remainder > 0)
+
+    @property
+    def last_batch_size(self) -> int:
+        """The number of examples in the last batch of an epoch."""
+        return self._remainder or self.batch_size
+
+    @property
+    def _remainder(self) -> int:
+        return 0 if self.drop_last else self.size % self.batch_size
+
+    def order(self, key: jax.Array | None, step: int | jax.Array) -> jax.Array:
+        """The order πₑ of the examples in the epoch that `step` belongs to.
+
+        Args:
+          key: the key of the whole run; `None` leaves the data in their own order.
+          step: the number of the step, from zero.
+
+        Returns:
+          `size` indices, int32.
+
+        Example:
+          >>> import jax
+          >>> from gdlab.training import EpochSampler
+          >>> order = EpochSampler(size=6, batch_size=2).order(jax.random.key(0), step=0)
+          >>> sorted(order.tolist())
+          [0, 1, 2, 3, 4, 5]
+        """
+        own = jnp.arange(self.size, dtype=jnp.int32)
+        if key is None or self.batch_size == self.size:
+            return own
+        epoch = step // self.batches_per_epoch
+        return jax.random.permutation(jax.random.fold_in(key, epoch), own)
+
+    def reshuffle(
+        self, order: jax.Array, key: jax.Array | None, step: int | jax.Array
+    ) -> jax.Array:
+        """`order(key, step)`, given the order of the step before and paid for once an epoch.
+
+        Args:
+          order: the order in force at the step before (or at this one).
+          key: as in `order`.
+          step: as in `order`; the same number in all lanes of a `jax.vmap`.
+        """
+        if key is None or self.batch_size == self.size:
+            return order
+        starts = step % self.batches_per_epoch == 0
+        return lax.cond(starts, lambda: self.order(key, step), lambda: order)
+
+    def on_batch(
+        self,
+        fun: Callable[[Any], Result],
+        data: chex.ArrayTree,
+        order: jax.Array,
+        step: int | jax.Array,
+    ) -> Result:
+        """`fun(batch)` for the batch of `step`.
+
+        A short last batch comes with its true shape, and never padded, so a mean over its examples
+        is their mean. `fun` is then traced twice, once for each shape, and what it returns must not
+        depend on the number of examples in the batch.
+
+        Args:
+          fun: a function of a tree like `data`, with fewer examples.
+          data: the tree to draw from, `size` examples along each leading axis.
+          order: the order in force at the step.
+          step: the number of the step, from zero; the same in all lanes of a `jax.vmap`.
+
+        Raises:
+          ValueError: where the data hold another number of examples, or the shapes of what `fun`
+            returns depend on the number of examples.
+
+        Example:
+          >>> import jax.numpy as jnp
+          >>> from gdlab.training import EpochSampler
+          >>> data = jnp.array([1.0, 2.0, 3.0, 4.0, 10.0])
+          >>> sampler = EpochSampler(size=5, batch_size=2)
+          >>> order = sampler.order(None, step=0)
+          >>> [float(sampler.on_batch(jnp.mean, data, order, step)) for step in range(3)]
+          [1.5, 3.5, 10.0]
+        """
+        if (size := _examples(data)) != self.size:
+            raise ValueError(f"The sampler is for {self.size} examples, but data has {size}.")
+        if self.batch_size == self.size:
+            return fun(data)
+        position = step % self.batches_per_epoch
+        shapes: dict[str, tuple[int, ...]] = {}
+
+        def on(length: int) -> Result:
+            indices = lax.dynamic_slice_in_dim(order, position * self.batch_size, length)
+            result = fun(jax.tree.map(functools.partial(_take, indices), data))
+            for path, leaf in jax.tree_util.tree_leaves_with_path(result):
+                name, shape = "result" + jax.tree_util.keystr(path), jnp.shape(leaf)
+                if (other := shapes.setdefault(name, shape)) != shape:
+                    raise ValueError(
+                        "What is computed on a batch must have one shape for full batches of "
+                        f"{self.batch_size} and the short last batch of {self.last_batch_size} "
+                        f"examples, but {name} has {other} and {shape}: return means or sums "
+                        "over the examples, or drop the short batch with drop_last=True."
+                    )
+            return result
+
+        if self.last_batch_size == self.batch_size:
+            return on(self.batch_size)
+        return lax.cond(
+            position == self.batches_per_epoch - 1,
+            lambda: on(self.last_batch_size),
+            lambda: on(self.batch_size),
+        )
+
+
+def minibatches(
+    data: chex.ArrayTree,
+    batch_size: int | None,
+    key: jax.Array | None,
+    *,
+    epochs: int | None = 1,
+    drop_last: bool = False,
+) -> Iterator[Any]:
+    """The minibatches of one epoch or of several, for a training loop written by hand.
+
+    They are the batches that `EpochSampler` draws with the same key, step for step. A short last
+    batch is short: a jitted step compiles once more for it, unless `drop_last` leaves it out.
+
+    Args:
+      data: a tree of arrays with one leading axis in common, which counts the examples. NumPy
+        arrays give NumPy batches, so that data larger than a device's memory can stay outside it.
+      batch_size: examples in a batch; `None` for all of them.
+      key: the key that every epoch's order is drawn from; `None` leaves the data in their own
+        order, as an evaluation wants them.
+      epochs: the number of passes over the data, each in an order of its own; `None` for no end.
+      drop_last: leave out a short last batch.
+
+    Raises:
+      ValueError: as `EpochSampler.for_data`, at the call and not at the first batch.
+
+    Example:
+      >>> import jax
+      >>> import numpy as np
+      >>> from gdlab.training import minibatches
+      >>> data = {"x": np.zeros((10, 3)), "y": np.arange(10)}
+      >>> [len(batch["y"]) for batch in minibatches(data, 4, jax.random.key(0))]
+      [4, 4, 2]
+    """
+    sampler = EpochSampler.for_data(data, batch_size, drop_last)
+    count = itertools.count() if epochs is None else range(epochs)
+    return (batch for epoch in count for batch in _epoch(sampler, data, key, epoch))
+
+
+def _epoch(
+    sampler: EpochSampler, data: chex.ArrayTree, key: jax.Array | None, epoch: int
+) -> Iterator[Any]:
+    per_epoch, batch_size = sampler.batches_per_epoch, sampler.batch_size
+    if batch_size == sampler.size:
+        yield data
+        return
+    order = np.asarray(sampler.order(key, epoch * per_epoch))
+    for position in range(per_epoch):
+        rows = order[position * batch_size : (position + 1) * batch_size]
+        yield jax.tree.map(functools.partial(_rows, rows), data)
+
+
+def _rows(rows: np.ndarray, leaf: jax.Array) -> jax.Array:
+    return leaf[rows] if isinstance(leaf, np.ndarray) else _take(rows, leaf)
+
+
+@jax.jit
+def _take(indices: jax.Array, leaf: jax.Array) -> jax.Array:
+    return jnp.asarray(leaf).at[indices].get(mode="promise_in_bounds")
+
+
+def _check_positive(name: str, value: Any) -> None:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be an integer known before tracing, but is {value!r}."
+        ) from None
+    if number < 1:
+        raise ValueError(f"{name} must be positive, but is {number}.")
+
+
+def _examples(data: chex.ArrayTree) -> int:
+    sizes = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(data):
+        name = "data" + jax.tree_util.keystr(path)
+        shape = jnp.shape(leaf)
+        if not shape:
+            raise ValueError(
+                f"{name} is a scalar: every leaf of the data needs a leading axis that counts the "
+                "examples."
+            )
+        sizes[name] = shape[0]
+    if not sizes:
+        raise ValueError("data has no arrays: there is nothing to draw batches from.")
+    (first, size), *others = sizes.items()
+    for name, other in others:
+        if other != size:
+            raise ValueError(
+                f"The leading axes of the data count the examples and must agree, but {first} has "
+                f"{size} and {name} has {other}."
+            )
+    return size
