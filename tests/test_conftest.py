@@ -1,0 +1,54 @@
+"""The precision and the devices that ``conftest`` promises."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+
+@pytest.fixture
+def one() -> jax.Array:
+    return jnp.ones(())
+
+
+@pytest.mark.x64
+def test_a_marked_test_and_its_fixtures_are_in_float64(one):
+    assert one.dtype == jnp.float64
+    assert jnp.ones(()).dtype == jnp.float64
+
+
+def test_an_unmarked_test_is_in_float32_even_after_a_marked_one(one):
+    assert one.dtype == jnp.float32
+
+
+@pytest.mark.x64
+def test_a_marked_test_refuses_to_mix_dtypes():
+    with pytest.raises(jax.dtypes.TypePromotionError, match="strict"):
+        jnp.ones(2, jnp.float32) + jnp.ones(2, jnp.float64)
+
+
+def test_an_unmarked_test_promotes_dtypes_as_jax_does():
+    assert (jnp.ones(2, jnp.bfloat16) + jnp.ones(2, jnp.float32)).dtype == jnp.float32
+
+
+@pytest.mark.x64
+def test_a_marked_test_refuses_to_mix_ranks():
+    with pytest.raises(ValueError, match="rank_promotion"):
+        jnp.ones((2, 3)) + jnp.ones(3)
+
+
+@pytest.mark.x64(rank_promotion="allow")
+def test_a_marked_test_may_allow_ranks_to_mix_and_stays_in_float64():
+    assert (jnp.ones((2, 3)) + jnp.ones(3)).dtype == jnp.float64
+
+
+def test_a_warning_is_an_error():
+    with pytest.raises(DeprecationWarning):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+
+def test_eight_devices_share_an_array():
+    mesh = jax.make_mesh((8,), ("shard",))
+    sharding = jax.NamedSharding(mesh, jax.P("shard"))
+    assert len(jax.device_put(jnp.arange(8.0), sharding).addressable_shards) == 8
