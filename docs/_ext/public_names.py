@@ -1,0 +1,88 @@
+"""``.. public-names:: gdlab.optimizers``: the API pages, read off the one list of public names.
+
+The directive documents every name in ``gdlab.__all__`` that a package defines, and the build warns
+of a public name that no page documents. A new function needs no edit here.
+"""
+
+import inspect
+import sys
+
+from docutils.nodes import Node
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import stringify_annotation
+
+import gdlab
+
+
+class PublicNames(SphinxDirective):
+    """A table of the public names that ``package`` defines, then each in full."""
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        (package,) = self.arguments
+        names = [name for name in public_names() if home(name).startswith(package)]
+        if not names:
+            raise self.error(f"{package} defines no name in gdlab.__all__")
+        table = [".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in names)]
+        entries = [f".. {directive(name)}:: {name}" for name in names]
+        source = [".. py:currentmodule:: gdlab", "", *table, "", *entries]
+        return self.parse_text_to_nodes("\n".join(source))
+
+
+def public_names() -> list[str]:
+    return sorted((n for n in gdlab.__all__ if not n.startswith("__")), key=str.lower)
+
+
+def is_alias(name: str) -> bool:
+    value = getattr(gdlab, name)
+    return not (inspect.isclass(value) or inspect.isroutine(value))
+
+
+def home(name: str) -> str:
+    """Where ``name`` is defined. The aliases of types do not know; the core defines them all."""
+    return "gdlab.core" if is_alias(name) else getattr(gdlab, name).__module__
+
+
+def directive(name: str) -> str:
+    if is_alias(name):
+        return "autodata"
+    return "autoclass" if inspect.isclass(getattr(gdlab, name)) else "autofunction"
+
+
+def describe_alias(_app, _what, fullname, _obj, _options, lines: list[str]) -> None:
+    """An alias has the docstring below its assignment, not that of ``typing.Annotated``."""
+    name = fullname.removeprefix("gdlab.")
+    if name not in gdlab.__all__ or not is_alias(name):
+        return
+    for module in [m for m in sys.modules if m.startswith("gdlab.core.")]:
+        if found := ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name)):
+            lines[:] = found
+
+
+def name_aliases(_app, _what, _name, _obj, _options, signature, returns):
+    """Signatures say ``Hyperparameter``, not what it is an alias of."""
+    for name in filter(is_alias, public_names()):
+        spelled_out = stringify_annotation(getattr(gdlab, name), "smart", short_literals=True)
+        signature = signature and signature.replace(spelled_out, name)
+    return signature, returns
+
+
+def warn_of_undocumented_names(_app: Sphinx, env: BuildEnvironment) -> None:
+    documented = env.get_domain("py").objects
+    for name in public_names():
+        if f"gdlab.{name}" not in documented:
+            logging.getLogger(__name__).warning("gdlab.%s is public, but on no API page", name)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Registers the directive, and what makes aliases and omissions visible."""
+    app.add_directive("public-names", PublicNames)
+    app.connect("autodoc-process-docstring", describe_alias)
+    app.connect("autodoc-process-signature", name_aliases)
+    app.connect("env-check-consistency", warn_of_undocumented_names)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

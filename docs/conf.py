@@ -1,0 +1,45 @@
+"""How Sphinx builds this documentation: ``sphinx-build -W docs docs/_build``."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "gdlab"
+author = "The gdlab authors"
+copyright = f"2026, {author}"
+release = version = installed_version("gdlab")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "public_names",
+]
+exclude_patterns = ["_build", "_ext"]
+
+html_theme = "furo"
+html_title = "gdlab"
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# Always, and not from a cache: a cache does not notice that gdlab changed under an unchanged page.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+add_module_names = False
+autodoc_default_options = {"members": True, "no-value": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autosummary_generate = False
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+toc_object_entries_show_parents = "hide"
