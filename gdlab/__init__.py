@@ -1,0 +1,58 @@
+"""gdlab: the gradient-descent laboratory for JAX."""
+
+from gdlab.core.access import hyperparameters, set_hyperparameters
+from gdlab.core.apply import apply_updates
+from gdlab.core.axis import Axis
+from gdlab.core.hyperparameter import Hyperparameter, array
+from gdlab.core.rules import Shared
+from gdlab.core.schedule import Schedule, schedule
+from gdlab.core.transformation import (
+    GradientTransformation,
+    expand,
+    foreign,
+    leafwise,
+    transformation,
+)
+from gdlab.core.wiring import Join, chain, fork, identity, join, named_chain
+from gdlab.optimizers.adadelta import adadelta, scale_by_adadelta
+from gdlab.optimizers.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
+from gdlab.optimizers.adam import adam, adamw, scale_by_adam
+from gdlab.optimizers.adamax import adamax
+from gdlab.optimizers.amsgrad import amsgrad
+from gdlab.optimizers.nadam import dozat_momentum, nadam
+from gdlab.optimizers.rmsprop import rmsprop
+from gdlab.optimizers.sgd import nesterov, sgd
+from gdlab.schedules import (
+    constant_schedule,
+    cosine_decay_schedule,
+    exponential_decay,
+    join_schedules,
+    linear_schedule,
+    piecewise_constant_schedule,
+    polynomial_schedule,
+    warmup_cosine_decay_schedule,
+    warmup_stable_decay_schedule,
+)
+from gdlab.transforms.accumulation import accumulate
+from gdlab.transforms.averaging import bias_correction, debias, ema, nesterov_ema, trace
+from gdlab.transforms.clipping import clip, clip_by_global_norm, global_norm
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.guarding import apply_if_finite
+from gdlab.transforms.lookahead import look_ahead
+from gdlab.transforms.masking import masked, partition, set_to_zero
+from gdlab.transforms.parameter_average import averaged_params, params_ema
+from gdlab.transforms.scaling import (
+    infinity_norm,
+    quotient,
+    ratio,
+    running_maximum,
+    scale,
+    scale_by_learning_rate,
+    scale_by_rms,
+    scale_by_rss,
+    scale_by_schedule,
+    scale_by_stddev,
+    square,
+    sum_of_squares,
+    variance,
+)

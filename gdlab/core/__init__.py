@@ -1,0 +1,1 @@
+"""The transformation, its hyperparameters and its wiring."""

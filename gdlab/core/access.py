@@ -1,0 +1,149 @@
+"""Hyperparameters by name: what is in force now, and a copy with other values."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from gdlab.core.axis import Axis
+from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
+from gdlab.core.parametrized import Parametrized
+from gdlab.core.rules import ScheduledState
+from gdlab.core.schedule import Schedule, at_step, has_schedules
+from gdlab.core.structure import dotted
+from gdlab.core.transformation import GradientTransformation
+
+
+def hyperparameters(tx: GradientTransformation, state: Any = None) -> dict[str, Any]:
+    """The values in force now, by dotted path.
+
+    Args:
+        tx: a transformation.
+        state: its state, from which the steps of its schedules are read; without it they stand
+            at step 0.
+
+    Returns:
+        Path → value. A scheduled hyperparameter is there with its value in force, and the
+        schedule's own numbers are there below it.
+
+    Raises:
+        ValueError: if ``state`` is not a state of ``tx``.
+
+    >>> from gdlab import adam, hyperparameters, linear_schedule
+    >>> hyperparameters(adam(1e-3))
+    {'learning_rate': 0.001, 'b1': 0.9, 'b2': 0.999, 'eps': 1e-08}
+    >>> list(hyperparameters(adam(linear_schedule(0.1, 0.0, 100))))[:3]
+    ['learning_rate', 'learning_rate.init_value', 'learning_rate.end_value']
+    """
+    steps = {} if state is None else _steps_of_schedules(tx, state)
+    return dict(_in_force(tx, (), 0, steps))
+
+
+def set_hyperparameters(
+    tx: GradientTransformation, values: Mapping[str, Any]
+) -> GradientTransformation:
+    """A copy of ``tx`` with other values for some hyperparameters.
+
+    Args:
+        tx: a transformation, left as it is.
+        values: key → value, where a key is a dotted path or the end of one that fits one
+            hyperparameter alone. A number given for a schedule becomes a constant schedule, so
+            that the state still fits.
+
+    Raises:
+        KeyError: if a key fits no hyperparameter or several, with the candidates.
+
+    >>> from gdlab import adam, chain, clip_by_global_norm, set_hyperparameters
+    >>> tx = chain(clip_by_global_norm(1.0), adam(1e-3))
+    >>> set_hyperparameters(tx, {"learning_rate": 3e-4, "chain.0.max_norm": 0.5})
+    chain(clip_by_global_norm(0.5), adam(0.0003))
+    """
+    paths = list(hyperparameters(tx))
+    chosen: dict[str, Any] = {}
+    for key, value in values.items():
+        path = _only_match(key, paths)
+        if path in chosen:
+            raise KeyError(f"{key!r} sets {path!r}, which another key sets as well")
+        chosen[path] = value
+
+    def replaced(path: Any, old: Any) -> Any:
+        name = dotted(path)
+        if name in chosen:
+            return _standing_for(old, chosen[name])
+        if isinstance(old, Schedule):
+            return jax.tree_util.tree_map_with_path(
+                lambda below, leaf: replaced((*path, *below), leaf),
+                old,
+                is_leaf=lambda node: node is not old and _is_one_value(node),
+            )
+        return old
+
+    return jax.tree_util.tree_map_with_path(replaced, tx, is_leaf=_is_one_value)
+
+
+def _standing_for(old: Any, value: Any) -> Any:
+    value = as_hyperparameter(value)
+    was_scheduled = isinstance(old, Schedule) and not isinstance(value, Schedule)
+    return constant_schedule(value) if was_scheduled else value
+
+
+def _only_match(key: str, paths: list[str]) -> str:
+    matches = [key] if key in paths else [path for path in paths if path.endswith("." + key)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise KeyError(f"{key!r} fits several hyperparameters: {', '.join(matches)}")
+    raise KeyError(f"{key!r} fits no hyperparameter; there are {', '.join(paths)}")
+
+
+def _is_one_value(node: Any) -> bool:
+    return isinstance(node, Schedule | Axis)
+
+
+def _in_force(
+    node: Parametrized, path: Any, count: Any, steps: dict[int, Any]
+) -> Iterator[tuple[str, Any]]:
+    count = steps.get(id(node), count)
+    pairs, _ = jax.tree_util.tree_flatten_with_path(
+        node, is_leaf=lambda x: x is not node and isinstance(x, Parametrized | Axis)
+    )
+    for below, value in pairs:
+        here = (*path, *below)
+        if isinstance(value, Schedule):
+            yield dotted(here), value(count)
+        if isinstance(value, Parametrized):
+            yield from _in_force(value, here, count, steps)
+        else:
+            yield dotted(here), value
+
+
+def _steps_of_schedules(tx: GradientTransformation, state: Any) -> dict[int, Any]:
+    """Which step each scheduled transformation within ``tx`` has reached, by identity."""
+    scheduled = list(_scheduled(tx))
+    counts = list(_counts(state))
+    if len(counts) != len(scheduled):
+        raise ValueError(
+            f"the state is not one of {tx!r}: it counts the steps of {len(counts)} scheduled "
+            f"transformations, where there are {len(scheduled)}"
+        )
+    return {id(part): count for part, count in zip(scheduled, counts, strict=True)}
+
+
+def _scheduled(tx: GradientTransformation) -> Iterator[GradientTransformation]:
+    """The transformations that count steps, in the order of their states."""
+    if has_schedules(tx):
+        yield tx
+    opened = at_step(tx, 0)._open()
+    if isinstance(opened, GradientTransformation):
+        yield from _scheduled(opened)
+        return
+    is_part = lambda node: node is not tx and isinstance(node, GradientTransformation)  # noqa: E731
+    for part in filter(is_part, jax.tree.leaves(tx, is_leaf=is_part)):
+        yield from _scheduled(part)
+
+
+def _counts(state: Any) -> Iterator[Any]:
+    is_scheduled = lambda node: isinstance(node, ScheduledState)  # noqa: E731
+    for node in filter(is_scheduled, jax.tree.leaves(state, is_leaf=is_scheduled)):
+        yield node.count
+        yield from _counts(node.inner)

@@ -1,0 +1,90 @@
+"""Which parameters of a factory are data: read from the annotations, strictly."""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Converter = Callable[[Any], Any]
+
+
+class Data(NamedTuple):
+    """Marks an annotation (``Annotated[..., Data(...)]``) whose values are data."""
+
+    convert: Converter
+    """Turns a user's value into what is stored."""
+    number: bool = False
+    """Whether the value is used as a number, so that a schedule stands for its value in force."""
+    together: bool = False
+    """Whether ``convert`` takes all values of a variadic parameter at once."""
+
+
+def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
+    """The parameters of ``function`` that are data, by name."""
+    hints = _resolved(function)
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in hints:
+            raise TypeError(
+                f"{function.__name__}: parameter {name!r} has no annotation; annotate it "
+                "Hyperparameter if it is a number, or with its type if it is structure"
+            )
+        data = _data(hints[name])
+        if data is not None:
+            variadic = parameter.kind is parameter.VAR_POSITIONAL and not data.together
+            found[name] = data._replace(convert=_each(data.convert)) if variadic else data
+        elif _mentions(hints[name], float):
+            raise TypeError(
+                f"{function.__name__}: parameter {name!r} is annotated {hints[name]}; a number "
+                "that may change is data: annotate it Hyperparameter"
+            )
+    return found
+
+
+def _resolved(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(
+            f"{function.__name__}: an annotation cannot be resolved ({error}), so it is unknown "
+            "which parameters are data; define its names at module level"
+        ) from None
+
+
+def _data(annotation: Any) -> Data | None:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        marks = [mark for mark in annotation.__metadata__ if isinstance(mark, Data)]
+        return marks[0] if marks else _data(arguments[0])
+    if origin in (types.UnionType, typing.Union):
+        return _wrapped(next(filter(None, map(_data, arguments)), None), _unless_none)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _wrapped(_data(arguments[1]), _each_value)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return _wrapped(_data(arguments[0]), _each)
+    # A class that stands for data (a transformation, a schedule, a mask) converts to itself.
+    convert = getattr(annotation, "convert", None) if isinstance(annotation, type) else None
+    return Data(convert) if convert else None
+
+
+def _wrapped(data: Data | None, wrap: Callable[[Converter], Converter]) -> Data | None:
+    return data and data._replace(convert=wrap(data.convert))
+
+
+def _unless_none(convert: Converter) -> Converter:
+    return lambda value: None if value is None else convert(value)
+
+
+def _each(convert: Converter) -> Converter:
+    return lambda values: tuple(convert(value) for value in values)
+
+
+def _each_value(convert: Converter) -> Converter:
+    return lambda values: {key: convert(value) for key, value in values.items()}
+
+
+def _mentions(annotation: Any, number: type) -> bool:
+    return annotation is number or any(
+        _mentions(argument, number) for argument in typing.get_args(annotation)
+    )

@@ -1,0 +1,57 @@
+"""The last step: updates added to the parameters."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.dispatch import MANY_LEAVES, runs_in_python
+from gdlab.core.numerics import cast, is_array, widen
+from gdlab.core.structure import flatten, flatten_like
+
+
+def apply_updates(params: Any, updates: Any) -> Any:
+    """Add updates to the parameters.
+
+    wₜ₊₁ = wₜ + uₜ, summed in float32 at least and rounded once to the dtype of the parameter.
+
+    Args:
+        params: a tree of arrays; leaves that are not arrays are kept as they are.
+        updates: a tree like ``params``; where it has ``None``, the parameter is kept.
+
+    Returns:
+        The new parameters, with the structure, shapes and dtypes of ``params``.
+
+    Raises:
+        ValueError: if the trees do not agree, naming the first path at which they differ.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import apply_updates
+    >>> apply_updates({"w": jnp.ones(2)}, {"w": jnp.array([0.5, -1.0])})
+    {'w': Array([1.5, 0. ], dtype=float32)}
+    """
+    leaves, treedef = flatten(params)
+    changes = flatten_like("updates", updates, "params", treedef)
+    moving = [
+        index
+        for index, (leaf, change) in enumerate(zip(leaves, changes, strict=True))
+        if is_array(leaf) and is_array(change)
+    ]
+    old, change = [leaves[index] for index in moving], [changes[index] for index in moving]
+    if runs_in_python(change) or len(moving) > MANY_LEAVES:
+        new = [_add(param, by) for param, by in zip(old, change, strict=True)]
+    else:
+        new = _add_all(old, change)
+    for index, param in zip(moving, new, strict=True):
+        leaves[index] = param
+    return treedef.unflatten(leaves)
+
+
+@jax.jit
+def _add(param: Any, update: Any) -> jax.Array:
+    return cast(widen(param) + widen(update), jnp.result_type(param))
+
+
+@jax.jit
+def _add_all(params: list[Any], updates: list[Any]) -> list[jax.Array]:
+    return [_add(param, update) for param, update in zip(params, updates, strict=True)]

@@ -1,0 +1,63 @@
+"""Calls on concrete arrays, outside ``jit``, at compiled speed.
+
+Notebooks call ``update`` and ``apply_updates`` bare. A small tree is handed to one cached
+compilation of the whole update; a tree of many leaves to one for each leaf rule and shape, whose
+first call is many times faster and whose later calls hardly slower.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from gdlab.core.numerics import is_array
+from gdlab.core.rules import LeafRule, rule_of
+
+MANY_LEAVES = 32
+"""Above this many leaves the first call of a whole-tree compilation costs too much."""
+
+
+def runs_in_python(leaves: list[Any]) -> bool:
+    """Whether a call is traced already, or must not be compiled."""
+    # One look at one leaf: a tracer that is missed is handed to `jit`, which is correct as well.
+    return not leaves or isinstance(leaves[0], jax.core.Tracer) or jax.config.jax_disable_jit
+
+
+def update_at_compiled_speed(
+    perform: Callable[..., Any], tx: Any, updates: Any, state: Any, params: Any, extra: Any
+) -> tuple[Any, Any]:
+    """``perform(tx, updates, state, params, extra)``, compiled where that is possible."""
+    leaves = jax.tree.leaves(updates)
+    if runs_in_python(leaves):
+        return perform(tx, updates, state, params, extra)
+    if extra or len(leaves) > MANY_LEAVES:
+        is_leafwise, delegates, reads = _profile(jax.tree.structure(tx))
+        extra = {name: value for name, value in extra.items() if reads(name)}
+        # A function cannot be handed to `jit`, so the links are dispatched one by one.
+        takes_functions = any(callable(value) for value in extra.values())
+        if takes_functions or (len(leaves) > MANY_LEAVES and (is_leafwise or delegates)):
+            return perform(tx, updates, state, params, extra)
+    if not all(map(is_array, leaves)):
+        updates = _arrays_only(updates)
+    return _compiled(perform)(tx, updates, state, _arrays_only(params), extra)
+
+
+@functools.cache
+def _compiled(perform: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.jit(perform)
+
+
+@functools.lru_cache(maxsize=4096)
+def _profile(structure: Any) -> tuple[bool, bool, Callable[[str], bool]]:
+    rule = rule_of(structure.unflatten([0.5] * structure.num_leaves))
+    if isinstance(rule, LeafRule):
+        return True, False, lambda name: False
+    return False, rule.delegates, rule.reads
+
+
+def _arrays_only(tree: Any) -> Any:
+    """The tree without the leaves that are not arrays, such as the functions in a module."""
+    if all(map(is_array, jax.tree.leaves(tree))):
+        return tree
+    return jax.tree.map(lambda leaf: leaf if is_array(leaf) else None, tree)

@@ -1,0 +1,189 @@
+"""Leaf rules, lifted to trees.
+
+The rule of a whole run of links is wrapped once in ``jax.jit`` and called for each leaf, so that
+it is traced once for each shape and dtype and not once for each leaf.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from gdlab.core.hyperparameter import PerLeaf
+from gdlab.core.mask import Mask
+from gdlab.core.numerics import (
+    cast,
+    compute_dtype,
+    is_array,
+    numbers_as,
+    real_dtype,
+    strong,
+    widen,
+)
+from gdlab.core.rules import LeafRule, missing_params, rule_of
+from gdlab.core.structure import dotted, flatten, flatten_like, spread
+
+
+def init_leaves(tx: Any, params: Any) -> Any:
+    """The state of a leafwise ``tx`` for ``params``."""
+    leaves, treedef = flatten(params)
+    own = _for_each_leaf(tx, params, len(leaves))
+    columns = []
+    for leaf, (numbers, definition) in zip(leaves, own, strict=True):
+        slots = None
+        if is_array(leaf):
+            rule = rule_of(definition.unflatten(numbers))
+            slots = jax.tree.leaves(strong(rule.init(cast(leaf, compute_dtype(leaf)))))
+        columns.append(slots)
+    structure = _slot_structure(jax.tree.structure(_sample(tx)))
+    slots = _laid_out(columns, structure, treedef)
+    rule = rule_of(tx)
+    return rule.pack(slots, rule.start(_widest_dtype(leaves)))
+
+
+def update_leaves(tx: Any, updates: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    """One step of a leafwise ``tx`` on a tree."""
+    rule = rule_of(tx)
+    leaves, treedef = flatten(updates)
+    param_leaves = _param_leaves(rule, params, treedef)
+    slots, shared = rule.unpack(state)
+    tx = numbers_as(tx, _widest_dtype(leaves))
+    shared, context = _advance(tx, shared)
+    own = _for_each_leaf((tx, context), updates if params is None else params, len(leaves))
+    structure = _slot_structure(jax.tree.structure(_sample(tx)))
+    slot_columns = [
+        flatten_like("the slots of the state", tree, "updates", treedef)
+        for tree in structure.flatten_up_to(slots)
+    ]
+
+    new_leaves, columns = [], []
+    for index, (leaf, param, (numbers, definition)) in enumerate(
+        zip(leaves, param_leaves, own, strict=True)
+    ):
+        old = [column[index] for column in slot_columns]
+        if not is_array(leaf):
+            new_leaves.append(leaf)
+            columns.append(old)
+            continue
+        if any(slot is None for slot in old):
+            raise ValueError(_missing_slot(updates, index))
+        new, slots = _leaf_update(definition, structure)(numbers, leaf, old, param)
+        new_leaves.append(new)
+        columns.append(slots)
+    return treedef.unflatten(new_leaves), rule.pack(_laid_out(columns, structure, treedef), shared)
+
+
+@functools.lru_cache(maxsize=4096)
+def _leaf_update(definition: Any, structure: Any) -> Callable[..., Any]:
+    """The compiled rule for one array of the run of links that ``definition`` describes."""
+
+    def update(numbers, leaf, slots, param):
+        dtype = compute_dtype(leaf)
+        tx, context = numbers_as(definition.unflatten(numbers), real_dtype(dtype))
+        new, new_slots = rule_of(tx).update(
+            cast(leaf, dtype), structure.unflatten(map(widen, slots)), widen(param), context
+        )
+        if new.shape != leaf.shape:
+            raise ValueError(f"{tx!r} made an update of shape {new.shape} out of {leaf.shape}")
+        new_slots = structure.flatten_up_to(new_slots)
+        return new, [cast(new, old.dtype) for new, old in zip(new_slots, slots, strict=True)]
+
+    return jax.jit(update)
+
+
+def _advance(tx: Any, shared: Any) -> tuple[Any, Any]:
+    numbers, definition = jax.tree.flatten(tx)
+    return _compiled_advance(definition)(numbers, shared)
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled_advance(definition: Any) -> Callable[..., Any]:
+    def advance(numbers, shared):
+        new, context = rule_of(definition.unflatten(numbers)).advance(shared)
+        return jax.tree.map(lambda new, old: cast(new, old.dtype), new, shared), context
+
+    return jax.jit(advance)
+
+
+@functools.lru_cache(maxsize=4096)
+def _slot_structure(definition: Any) -> Any:
+    """The tree that the slots of one array make."""
+    scalar = jax.ShapeDtypeStruct((), np.float32)
+    init = lambda numbers, leaf: rule_of(definition.unflatten(numbers)).init(leaf)  # noqa: E731
+    return jax.tree.structure(jax.eval_shape(init, [scalar] * definition.num_leaves, scalar))
+
+
+def _for_each_leaf(tree: Any, params: Any, count: int) -> list[tuple[list[Any], Any]]:
+    """``tree``, flattened, as it is for each leaf of ``params``.
+
+    Values given leaf by leaf and masks are replaced by what they are at that leaf.
+    """
+    nodes, treedef = jax.tree.flatten(tree, is_leaf=_differs_by_leaf)
+    columns = [
+        value.spread(params)
+        if isinstance(value, Mask)
+        else spread("a hyperparameter given leaf by leaf", value.tree, params)
+        for value in nodes
+        if _differs_by_leaf(value)
+    ]
+    if not columns:
+        return [(nodes, treedef)] * count
+    every = []
+    for at_leaf in zip(*columns, strict=True):
+        values = iter(at_leaf)
+        filled = [
+            (Mask(next(values)) if isinstance(node, Mask) else next(values))
+            if _differs_by_leaf(node)
+            else node
+            for node in nodes
+        ]
+        every.append(jax.tree.flatten(treedef.unflatten(filled)))
+    return every
+
+
+def _sample(tree: Any) -> Any:
+    """``tree`` as it might be for some leaf: structure is the same at all of them."""
+
+    def at_some_leaf(node: Any) -> Any:
+        if isinstance(node, Mask):
+            return Mask(True)
+        return jax.tree.leaves(node.tree)[0] if isinstance(node, PerLeaf) else node
+
+    return jax.tree.map(at_some_leaf, tree, is_leaf=_differs_by_leaf)
+
+
+def _differs_by_leaf(node: Any) -> bool:
+    return isinstance(node, PerLeaf | Mask)
+
+
+def _laid_out(columns: list[Any], structure: Any, treedef: Any) -> Any:
+    """Slots of each leaf → a tree shaped like the parameters for each slot."""
+    trees = [
+        treedef.unflatten([column and column[slot] for column in columns])
+        for slot in range(structure.num_leaves)
+    ]
+    return structure.unflatten(trees)
+
+
+def _param_leaves(rule: LeafRule, params: Any, treedef: Any) -> list[Any]:
+    if params is not None:
+        return flatten_like("params", params, "updates", treedef)
+    if rule.needs_params is not None:
+        raise ValueError(missing_params(rule.needs_params))
+    return [None] * treedef.num_leaves
+
+
+def _widest_dtype(leaves: list[Any]) -> Any:
+    dtypes = {getattr(leaf, "dtype", np.dtype(np.float32)) for leaf in leaves if is_array(leaf)}
+    wide = [real_dtype(compute_dtype(np.zeros((), dtype))) for dtype in dtypes]
+    return max(wide, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
+
+
+def _missing_slot(updates: Any, index: int) -> str:
+    pairs, _ = jax.tree_util.tree_flatten_with_path(updates, is_leaf=lambda node: node is None)
+    return (
+        f"updates have an array at {dotted(pairs[index][0])!r}, where the parameters that the "
+        "state was made for had none"
+    )

@@ -1,0 +1,92 @@
+"""In which dtype things are computed, and arithmetic that survives zeros and NaNs."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf takes part in the arithmetic; ``None`` and, say, functions do not."""
+    return isinstance(leaf, jax.Array | np.ndarray | np.generic | float | int | complex)
+
+
+def compute_dtype(leaf: Any) -> Any:
+    """The dtype in which arithmetic on ``leaf`` happens: its own, and at least float32."""
+    dtype = jnp.result_type(leaf)
+    if jnp.issubdtype(dtype, jnp.inexact) and dtype.itemsize >= 4:
+        return dtype
+    return np.dtype(jnp.float32)
+
+
+def real_dtype(dtype: Any) -> Any:
+    return jnp.finfo(dtype).dtype
+
+
+def cast(leaf: Any, dtype: Any) -> jax.Array:
+    """``leaf`` as a strongly typed array of ``dtype``."""
+    if isinstance(leaf, jax.Array) and leaf.dtype == dtype and not leaf.aval.weak_type:
+        return leaf
+    return jax.lax.convert_element_type(jnp.asarray(leaf), np.dtype(dtype))
+
+
+def widen(tree: Any) -> Any:
+    """Low-precision leaves as float32, in which all arithmetic happens."""
+    return jax.tree.map(_widen_leaf, tree)
+
+
+def _widen_leaf(leaf: Any) -> Any:
+    dtype = getattr(leaf, "dtype", None)
+    low = dtype is not None and dtype.itemsize < 4 and jnp.issubdtype(dtype, jnp.inexact)
+    return cast(leaf, jnp.float32) if low else leaf
+
+
+def strong(tree: Any) -> Any:
+    """The arrays of ``tree`` without weak types, so that a state is the same after each step."""
+    return jax.tree.map(
+        lambda leaf: cast(leaf, jnp.result_type(leaf)) if is_array(leaf) else leaf, tree
+    )
+
+
+def narrow(updates: Any, like: Any) -> Any:
+    """Updates in the dtypes of the gradients ``like``; those of integers stay as they are."""
+
+    def narrow_leaf(leaf: Any, gradient: Any) -> Any:
+        dtype = getattr(gradient, "dtype", None)
+        inexact = dtype is not None and jnp.issubdtype(dtype, jnp.inexact)
+        return cast(leaf, dtype) if inexact and is_array(leaf) else leaf
+
+    return jax.tree.map(narrow_leaf, updates, like)
+
+
+def as_before(new: Any, old: Any) -> Any:
+    """A new state in the dtypes of the old one, so that it can be carried through a scan."""
+    return jax.tree.map(
+        lambda leaf, before: cast(leaf, before.dtype) if is_array(before) else leaf, new, old
+    )
+
+
+def numbers_as(tree: Any, dtype: Any) -> Any:
+    """Every number in ``tree`` in one real dtype, so that ``1 - decay`` is rounded like ``decay``."""
+    return jax.tree.map(lambda number: cast(number, dtype) if _is_real(number) else number, tree)
+
+
+def _is_real(number: Any) -> bool:
+    return isinstance(number, float) or jnp.issubdtype(jnp.result_type(number), jnp.floating)
+
+
+def safe_sqrt(x: jax.Array) -> jax.Array:
+    """√x whose derivative at 0 is 0 and not infinite."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+
+
+def abs_squared(x: jax.Array) -> jax.Array:
+    """|x|², real for complex x as well."""
+    return (x.conj() * x).real if jnp.iscomplexobj(x) else x * x
+
+
+def safe_increment(count: jax.Array) -> jax.Array:
+    """count + 1, which stays at the largest integer instead of wrapping round."""
+    return jnp.where(count < jnp.iinfo(count.dtype).max, count + 1, count)

@@ -1,0 +1,40 @@
+"""Arguments written as the code that would make them."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def represent(value: Any) -> str:
+    """Python source for an argument of a factory: ``eval`` with gdlab's names gives it back."""
+    if isinstance(value, jax.core.Tracer):
+        return f"<traced {value.aval.str_short()}>"
+    if isinstance(value, np.ndarray | jax.Array):
+        return represent_array(value)
+    if isinstance(value, dict):
+        items = (f"{name!r}: {represent(item)}" for name, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    if type(value) in (list, tuple):
+        items = [represent(item) for item in value]
+        if isinstance(value, list):
+            return f"[{', '.join(items)}]"
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+    if isinstance(value, np.dtype) or (isinstance(value, type) and hasattr(value, "dtype")):
+        return repr(np.dtype(value).name)
+    if isinstance(value, type) and issubclass(value, np.generic):
+        return repr(np.dtype(value).name)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return value.__qualname__
+    return repr(value)
+
+
+def represent_array(value: Any) -> str:
+    values = np.asarray(value)
+    return f"array({_nested(values)}, {values.dtype.name!r})"
+
+
+def _nested(values: np.ndarray) -> str:
+    if values.ndim == 0:
+        return str(values)  # as many digits as its dtype needs to come back
+    return f"[{', '.join(map(_nested, values))}]"

@@ -1,0 +1,64 @@
+"""Structure, as opposed to data: values that JAX must be able to hash and compare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+
+class Static:
+    """A hashable holder of named values that are structure.
+
+    Equality also compares types, since ``True == 1 == 1.0`` would otherwise share a compilation,
+    and arrays and containers (masks, labels) are copied, since a later change to the user's own
+    object would leave the compiled program stale.
+    """
+
+    __slots__ = ("_hash", "_key", "values")
+
+    def __init__(self, values: Mapping[str, Any]):
+        self.values = {name: _copy(value) for name, value in values.items()}
+        self._key = _key(self.values)
+        self._hash = hash(self._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Static) and self._key == other._key)
+
+    def __repr__(self) -> str:
+        return f"Static({self.values!r})"
+
+
+def _copy(value: Any) -> Any:
+    if _hashable(value):
+        return value
+    return jax.tree.map(
+        lambda leaf: np.array(leaf) if isinstance(leaf, np.ndarray) else leaf, value
+    )
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, dict):
+        return dict, tuple((name, _key(item)) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return type(value), tuple(_key(item) for item in value)
+    if isinstance(value, np.ndarray | jax.Array):
+        array = np.asarray(value)
+        return np.ndarray, array.dtype.str, array.shape, array.tobytes()
+    if _hashable(value):
+        return type(value), value
+    leaves, treedef = jax.tree.flatten(value)
+    if leaves and leaves[0] is value:
+        raise TypeError(f"{value!r} is structure, so it must be hashable or a pytree of such")
+    return treedef, tuple(_key(leaf) for leaf in leaves)
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

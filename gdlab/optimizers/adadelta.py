@@ -1,0 +1,90 @@
+"""Adadelta: steps in the units of the parameters."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.mask import Mask
+from gdlab.core.numerics import abs_squared, safe_sqrt
+from gdlab.core.transformation import leafwise, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+class AdadeltaState(NamedTuple):
+    """State of :func:`scale_by_adadelta`."""
+
+    mean_square_gradient: Any
+    """The average of g², shaped like the parameters."""
+    mean_square_step: Any
+    """The average of the squared output, shaped like the parameters."""
+
+
+@leafwise
+def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> Any:
+    """Scale by the ratio of the root mean squares of past steps and past gradients.
+
+    E[g²]ₜ = ρ·E[g²]ₜ₋₁ + (1 − ρ)·gₜ², uₜ = gₜ·√(E[u²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε),
+    E[u²]ₜ = ρ·E[u²]ₜ₋₁ + (1 − ρ)·uₜ²
+
+    Args:
+        rho: ρ, the weight of the old value in both averages.
+        eps: ε, inside both roots; it also sets the size of the first steps.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import scale_by_adadelta
+    >>> tx = scale_by_adadelta(0.0, 3.0)
+    >>> tx.update(jnp.array([1.0]), tx.init(jnp.zeros(1)))[0].round(4)
+    Array([0.866], dtype=float32)
+
+    Source: M. D. Zeiler, ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
+    """
+
+    def init(param):
+        zeros = jnp.zeros_like(param).real
+        return AdadeltaState(zeros, zeros)
+
+    def update(u, state):
+        gradient = rho * state.mean_square_gradient + (1 - rho) * abs_squared(u)
+        denominator = safe_sqrt(gradient + eps)
+        safe = jnp.where(denominator > 0, denominator, 1)
+        step = u * jnp.where(denominator > 0, safe_sqrt(state.mean_square_step + eps) / safe, 0)
+        past = rho * state.mean_square_step + (1 - rho) * abs_squared(step)
+        return step, AdadeltaState(gradient, past)
+
+    return init, update
+
+
+@transformation
+def adadelta(
+    learning_rate: Hyperparameter = 1.0,
+    rho: Hyperparameter = 0.9,
+    eps: Hyperparameter = 1e-6,
+    weight_decay: Hyperparameter | None = None,
+    weight_decay_mask: Mask = None,  # type: ignore[assignment]
+) -> Any:
+    """Adadelta: Adagrad with a fading memory, and no learning rate to set.
+
+    Δₜ = gₜ·√(E[Δ²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε), wₜ₊₁ = wₜ − η·Δₜ
+
+    Unchanged by the units of the loss, if ε is rescaled with them.
+
+    Args:
+        learning_rate: η; 1 is the paper's method.
+        rho: ρ, the weight of the old value in both averages.
+        eps: ε, inside both roots.
+        weight_decay: λ, coupled: λw is added to the gradient. None unless given.
+        weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
+
+    >>> from gdlab import adadelta, expand
+    >>> expand(adadelta())
+    chain(scale_by_adadelta(), scale_by_learning_rate(1.0))
+
+    Source: M. D. Zeiler, ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
+    """
+    links = [scale_by_adadelta(rho, eps), scale_by_learning_rate(learning_rate)]
+    if weight_decay is not None:
+        links.insert(0, add_decayed_weights(weight_decay, weight_decay_mask))
+    return chain(*links)

@@ -1,0 +1,131 @@
+"""Adagrad: each direction is slowed by all the gradients it has seen."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.scaling import scale_by_learning_rate, scale_by_rss
+
+
+@transformation
+def adagrad(
+    learning_rate: Hyperparameter,
+    initial_accumulator_value: Hyperparameter = 0.1,
+    eps: Hyperparameter = 1e-7,
+    *,
+    eps_in_sqrt: bool = True,
+) -> Any:
+    """Adagrad, diagonal: the learning rate of each parameter falls with the gradients it has had.
+
+    Gₜ = Gₜ₋₁ + gₜ², wₜ₊₁ = wₜ − η·gₜ/√(Gₜ + ε)
+
+    On a constant gradient the steps fall as η/√t (with G₀ = ε = 0).
+
+    Args:
+        learning_rate: η.
+        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras .1.
+        eps: ε.
+        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+
+    >>> from gdlab import adagrad, expand
+    >>> expand(adagrad(0.1))
+    chain(scale_by_rss(), scale_by_learning_rate(0.1))
+
+    Source: J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods for online learning and
+    stochastic optimization, 2011, figure 1.
+    """
+    return chain(
+        scale_by_rss(initial_accumulator_value, eps, eps_in_sqrt),
+        scale_by_learning_rate(learning_rate),
+    )
+
+
+class OuterProductsState(NamedTuple):
+    """State of :func:`scale_by_full_rss`."""
+
+    outer_products: Any
+    """Σ g gᵀ over all parameters in one vector, of shape (n, n)."""
+
+
+@transformation
+def scale_by_full_rss(
+    initial_accumulator_value: Hyperparameter = 0.0,
+    eps: Hyperparameter = 1e-7,
+    eps_in_sqrt: bool = True,
+) -> Any:
+    """Multiply by the inverse root of the sum of outer products of all gradients so far.
+
+    Gₜ = Gₜ₋₁ + gₜ·gₜᵀ, uₜ = (Gₜ + εI)^(−½)·gₜ, with all n parameters in one vector g
+
+    Directions that no gradient has had stay untouched. It costs n² memory and n³ time a step.
+
+    Args:
+        initial_accumulator_value: G₀ is this times the identity.
+        eps: ε.
+        eps_in_sqrt: whether ε is added to G or to its root.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import scale_by_full_rss
+    >>> tx = scale_by_full_rss(eps=0.0)
+    >>> tx.update(jnp.array([3.0, 4.0]), tx.init(jnp.zeros(2)))[0].round(4)
+    Array([0.6, 0.8], dtype=float32)
+
+    Source: J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods for online learning and
+    stochastic optimization, 2011, figure 1.
+    """
+
+    def init(params):
+        flat, _ = ravel_pytree(params)
+        return OuterProductsState(initial_accumulator_value * jnp.eye(flat.size, dtype=flat.dtype))
+
+    def update(updates, state):
+        g, unravel = ravel_pytree(updates)
+        total = state.outer_products + jnp.outer(g, g.conj())
+        eigenvalues, basis = jnp.linalg.eigh(total)
+        # What is below the rounding of the largest eigenvalue is a direction without gradients.
+        floor = jnp.finfo(eigenvalues.dtype).eps * g.size * jnp.max(eigenvalues, initial=0)
+        present = eigenvalues > floor
+        kept = jnp.where(present, eigenvalues, 0)
+        root = jnp.sqrt(kept + eps) if eps_in_sqrt else jnp.sqrt(kept) + eps
+        inverse = jnp.where(present & (root > 0), 1 / jnp.where(root > 0, root, 1), 0)
+        return unravel(basis @ (inverse * (basis.conj().T @ g))), OuterProductsState(total)
+
+    return init, update
+
+
+@transformation
+def full_matrix_adagrad(
+    learning_rate: Hyperparameter,
+    initial_accumulator_value: Hyperparameter = 0.0,
+    eps: Hyperparameter = 1e-7,
+    *,
+    eps_in_sqrt: bool = True,
+) -> Any:
+    """Adagrad with the full matrix: it sees the problem's own directions, not the coordinates.
+
+    Gₜ = Gₜ₋₁ + gₜ·gₜᵀ, wₜ₊₁ = wₜ − η·(Gₜ + εI)^(−½)·gₜ
+
+    Rotating the problem rotates the trajectory, which diagonal methods do not have. For problems
+    of up to some thousand parameters: n² memory and n³ time a step.
+
+    Args:
+        learning_rate: η.
+        initial_accumulator_value: G₀ is this times the identity.
+        eps: ε.
+        eps_in_sqrt: whether ε is added to G or to its root.
+
+    >>> from gdlab import expand, full_matrix_adagrad
+    >>> expand(full_matrix_adagrad(0.1))
+    chain(scale_by_full_rss(), scale_by_learning_rate(0.1))
+
+    Source: J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods for online learning and
+    stochastic optimization, 2011, figure 1.
+    """
+    return chain(
+        scale_by_full_rss(initial_accumulator_value, eps, eps_in_sqrt),
+        scale_by_learning_rate(learning_rate),
+    )

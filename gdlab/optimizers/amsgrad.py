@@ -1,0 +1,62 @@
+"""AMSGrad: Adam whose denominator never shrinks."""
+
+from typing import Any
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import transformation
+from gdlab.core.wiring import chain, fork
+from gdlab.transforms.averaging import debias, ema
+from gdlab.transforms.scaling import ratio, running_maximum, scale_by_learning_rate, square
+
+
+@transformation
+def amsgrad(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    mu_dtype: Any = None,
+    bias_correction_mu: bool = True,
+    bias_correction_nu: bool = True,
+    *,
+    maximum_of_corrected: bool = False,
+) -> Any:
+    """AMSGrad: Adam with the largest second moment so far.
+
+    mₜ, vₜ as in Adam; v̄ₜ = max(v̄ₜ₋₁, vₜ); wₜ₊₁ = wₜ − η·m̂ₜ/(√(v̄ₜ/(1 − b2ᵗ)) + ε)
+
+    It converges on the online problem of Reddi et al. on which Adam does not.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        eps_root: ε inside the root; none unless given.
+        mu_dtype: dtype in which the average of gradients is stored.
+        bias_correction_mu: whether m is divided by 1 − b1ᵗ; in the paper it is not.
+        bias_correction_nu: whether v̄ is divided by 1 − b2ᵗ; in the paper it is not.
+        maximum_of_corrected: whether the maximum is taken after that correction (optax), where the
+            noise of the first few corrected values stays for good, or before it (paper, torch,
+            Keras).
+
+    >>> from gdlab import amsgrad, expand
+    >>> print(
+    ...     expand(amsgrad(0.1, bias_correction_mu=False, bias_correction_nu=False)).__repr__()[:59]
+    ... )
+    chain(fork(ratio(eps=1e-08), ema(0.9), chain(square(), ema(
+
+    Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
+    """
+    first = ema(b1, accumulator_dtype=mu_dtype)
+    mean_square, largest = ema(b2), running_maximum()
+    if not bias_correction_nu:
+        second = chain(square(), mean_square, largest)
+    elif maximum_of_corrected:
+        second = chain(square(), debias(mean_square), largest)
+    else:
+        # On a constant the maximum changes nothing, so the weight of the two is that of the average.
+        second = chain(square(), debias(chain(mean_square, largest)))
+    direction = fork(ratio(eps, eps_root), debias(first) if bias_correction_mu else first, second)
+    return chain(direction, scale_by_learning_rate(learning_rate))

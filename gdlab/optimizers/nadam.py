@@ -1,0 +1,71 @@
+"""Nadam: Adam with Nesterov's momentum."""
+
+from typing import Any
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.transformation import expand, transformation
+from gdlab.core.wiring import chain, fork
+from gdlab.optimizers.adam import scale_by_adam
+from gdlab.transforms.averaging import debias, ema, nesterov_ema
+from gdlab.transforms.scaling import ratio, scale_by_learning_rate, square
+
+
+@schedule
+def dozat_momentum(
+    b1: Hyperparameter, momentum_decay: Hyperparameter = 0.004, steps_ahead: int = 0
+) -> Any:
+    """The momentum of Nadam, which rises from half of b1 to b1.
+
+    μₜ = b1·(1 − ½·0.96^(t·momentum_decay)), t = 1, 2, …
+
+    >>> from gdlab import dozat_momentum
+    >>> dozat_momentum(0.9, 1.0)(0).round(4)
+    Array(0.468, dtype=float32)
+
+    Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, section 2.
+    """
+    return lambda count: b1 * (1 - 0.5 * 0.96 ** ((count + 1 + steps_ahead) * momentum_decay))
+
+
+@transformation
+def nadam(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    mu_dtype: Any = None,
+    *,
+    momentum_decay: Hyperparameter | None = None,
+) -> Any:
+    """Nadam: Adam whose momentum looks one step ahead.
+
+    m̄ₜ = μₜ₊₁·mₜ/(1 − ∏ᵢ₌₁ᵗ⁺¹ μᵢ) + (1 − μₜ)·gₜ/(1 − ∏ᵢ₌₁ᵗ μᵢ), wₜ₊₁ = wₜ − η·m̄ₜ/(√v̂ₜ + ε)
+
+    With v frozen it is stable on curvature λ, measured in the metric √v̂ + ε, iff
+    η < 2(1 + b1)/((1 − b1)(1 + 2b1)λ) in the limit: 13.57/λ at b1 = .9.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        eps_root: ε inside the root; none unless given.
+        mu_dtype: dtype in which the average of gradients is stored.
+        momentum_decay: ψ of Dozat's schedule μₜ = b1·(1 − ½·0.96^(tψ)): .004 in the paper and in
+            torch, 1 in Keras. Without it μ = b1 throughout, as in optax.
+
+    >>> from gdlab import hyperparameters, nadam
+    >>> hyperparameters(nadam(1e-3, momentum_decay=0.004))["momentum_decay"]
+    0.004
+
+    Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, algorithm 2.
+    """
+    if momentum_decay is None:
+        direction = expand(scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True))
+    else:
+        now, ahead = (dozat_momentum(b1, momentum_decay, steps) for steps in (0, 1))
+        momentum = nesterov_ema(now, ahead, mu_dtype)
+        direction = fork(ratio(eps, eps_root), momentum, chain(square(), debias(ema(b2))))
+    return chain(direction, scale_by_learning_rate(learning_rate))

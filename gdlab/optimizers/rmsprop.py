@@ -1,0 +1,59 @@
+"""RMSProp: Adagrad with a fading memory."""
+
+from typing import Any
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.averaging import trace
+from gdlab.transforms.scaling import scale_by_learning_rate, scale_by_rms, scale_by_stddev
+
+
+@transformation
+def rmsprop(
+    learning_rate: Hyperparameter,
+    decay: Hyperparameter = 0.9,
+    eps: Hyperparameter = 1e-8,
+    initial_scale: Hyperparameter | None = None,
+    eps_in_sqrt: bool = True,
+    centered: bool = False,
+    momentum: Hyperparameter | None = None,
+    nesterov: bool = False,
+    bias_correction: bool = False,
+    *,
+    learning_rate_in_momentum: bool = True,
+) -> Any:
+    """RMSProp: divide by the root of the mean square of recent gradients.
+
+    vₜ = decay·vₜ₋₁ + (1 − decay)·gₜ², wₜ₊₁ = wₜ − η·gₜ/√(vₜ + ε)
+
+    The first step has the size η/√(1 − decay); with ``bias_correction`` it is η.
+
+    Args:
+        learning_rate: η.
+        decay: weight of the old value in the average of squares.
+        eps: ε.
+        initial_scale: v₀, where it is not 0.
+        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+        centered: whether to divide by the standard deviation instead (Graves 2013).
+        momentum: μ, for a velocity over the scaled gradients; none unless given.
+        nesterov: whether that momentum looks one step ahead.
+        bias_correction: whether v is divided by 1 − decayᵗ.
+        learning_rate_in_momentum: whether the velocity accumulates scaled steps (optax, Keras)
+            or scaled gradients (torch). The two differ only where η varies.
+
+    >>> from gdlab import expand, rmsprop
+    >>> expand(rmsprop(0.01, momentum=0.9))
+    chain(scale_by_rms(), scale_by_learning_rate(0.01), trace(0.9))
+
+    Source: T. Tieleman, G. Hinton, Lecture 6.5: RMSProp, 2012; A. Graves, Generating sequences with
+    recurrent neural networks, 2013, eq. 38–45.
+    """
+    scaling = scale_by_stddev if centered else scale_by_rms
+    links = [
+        scaling(decay, eps, initial_scale, eps_in_sqrt, bias_correction),
+        scale_by_learning_rate(learning_rate),
+    ]
+    if momentum is not None:
+        links.insert(2 if learning_rate_in_momentum else 1, trace(momentum, nesterov))
+    return chain(*links)

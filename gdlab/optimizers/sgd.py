@@ -1,0 +1,111 @@
+"""Gradient descent, plain and with momentum."""
+
+from typing import Any
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.averaging import ema, trace
+from gdlab.transforms.lookahead import look_ahead
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def sgd(
+    learning_rate: Hyperparameter,
+    momentum: Hyperparameter | None = None,
+    nesterov: bool = False,
+    accumulator_dtype: Any = None,
+    *,
+    averaging: bool = False,
+    learning_rate_in_momentum: bool = False,
+) -> Any:
+    """Gradient descent, stochastic or not, with momentum if asked for.
+
+    wₜ₊₁ = wₜ − η·gₜ; with momentum vₜ = β·vₜ₋₁ + gₜ and wₜ₊₁ = wₜ − η·vₜ.
+
+    On a quadratic of curvature λ it is stable iff η < 2/λ; with momentum iff η < 2(1 + β)/λ; with
+    averaged momentum iff η < 2(1 + β)/((1 − β)λ); with Nesterov's iff η < 2(1 + β)/((1 + 2β)λ).
+
+    Args:
+        learning_rate: η.
+        momentum: β, the weight of the old velocity; none unless given.
+        nesterov: whether g + βv is stepped along instead of v: Nesterov's method rewritten for
+            gradients at w (:func:`nesterov` evaluates them at the look-ahead point).
+        accumulator_dtype: dtype in which v is stored.
+        averaging: whether v is the average, v ← βv + (1 − β)g, instead of the sum. The
+            trajectories are those of the sum with η scaled by 1 − β.
+        learning_rate_in_momentum: whether v accumulates ηg, as in Keras, instead of g, as in optax
+            and torch. The two differ only where η varies.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import expand, sgd
+    >>> tx = sgd(0.1, momentum=0.9)
+    >>> expand(tx)
+    chain(trace(0.9), scale_by_learning_rate(0.1))
+    >>> tx.update(jnp.array([2.0]), tx.init(jnp.zeros(1)))[0]
+    Array([-0.2], dtype=float32)
+
+    Source: H. Robbins, S. Monro, A stochastic approximation method, 1951; B. T. Polyak, Some
+    methods of speeding up the convergence of iteration methods, 1964, eq. 9; Y. Bengio et al.,
+    Advances in optimizing recurrent networks, 2012, eq. 7.
+    """
+    step = scale_by_learning_rate(learning_rate)
+    if momentum is None:
+        return step
+    velocity = (ema if averaging else trace)(momentum, nesterov, accumulator_dtype)
+    return chain(step, velocity) if learning_rate_in_momentum else chain(velocity, step)
+
+
+@transformation
+def nesterov(
+    learning_rate: Hyperparameter,
+    momentum: Hyperparameter = 0.9,
+    accumulator_dtype: Any = None,
+    *,
+    averaging: bool = False,
+    learning_rate_in_momentum: bool = False,
+) -> Any:
+    """Nesterov's accelerated gradient: the gradient is evaluated where momentum leads.
+
+    vₜ = β·vₜ₋₁ + ∇f(wₜ − ηβ·vₜ₋₁), wₜ₊₁ = wₜ − η·vₜ
+
+    On a quadratic of curvature λ it is stable iff η < 2(1 + β)/((1 + 2β)λ). With
+    yₜ = wₜ − ηβ·vₜ₋₁ for w it becomes ``sgd(η, β, nesterov=True)``, which needs no second gradient.
+
+    Args:
+        learning_rate: η.
+        momentum: β, the weight of the old velocity.
+        accumulator_dtype: dtype in which v is stored.
+        averaging: as in :func:`sgd`.
+        learning_rate_in_momentum: as in :func:`sgd`.
+
+    ``update`` needs ``params`` and the keyword ``grad_fn``; ``minimize`` and ``sweep`` supply it.
+
+    Raises:
+        ValueError: if ``params`` or ``grad_fn`` are missing.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import nesterov
+    >>> tx = nesterov(0.1, 0.5)
+    >>> grad_fn = jax.grad(lambda w: 0.5 * w**2)
+    >>> w, state = jnp.array(1.0), tx.init(jnp.array(1.0))
+    >>> for _ in range(2):
+    ...     updates, state = tx.update(grad_fn(w), state, w, grad_fn=grad_fn)
+    ...     w = w + updates
+    >>> w
+    Array(0.765, dtype=float32)
+
+    Source: Y. Nesterov, A method for solving the convex programming problem with convergence rate
+    O(1/k²), 1983; I. Sutskever et al., On the importance of initialization and momentum in deep
+    learning, 2013, eq. 3–4.
+    """
+    return look_ahead(
+        sgd(
+            learning_rate,
+            momentum,
+            accumulator_dtype=accumulator_dtype,
+            averaging=averaging,
+            learning_rate_in_momentum=learning_rate_in_momentum,
+        )
+    )
