@@ -21,14 +21,14 @@ class EpochSampler:
     """Which examples make up the minibatch of a step, sampled without replacement.
 
     Step t is batch j of epoch e, where (e, j) = divmod(t, batches_per_epoch). Every epoch has an
-    order of its own, and its batches partition it:
+    order of its own, and its batches partition it::
 
         πₑ = permutation(fold_in(key, e))
         batch t = data[πₑ[jB : (j+1)B]],    B = batch_size
 
     So a batch depends on the key and the step alone, and a run may stop and resume anywhere.
 
-    Permuting costs a sort, so a loop carries the order and permutes anew where an epoch starts:
+    Permuting costs a sort, so a loop carries the order and permutes anew where an epoch starts::
 
         def body(carry, step):
             params, order = carry
@@ -36,31 +36,31 @@ class EpochSampler:
             params = sampler.on_batch(lambda batch: train(params, batch), data, order, step)
             return (params, order), None
 
+
         carry = params, sampler.order(key, start)
         (params, _), _ = lax.scan(body, carry, start + jnp.arange(steps))
 
     The step is an argument, not part of what is carried, because it has to stay one number under
-    `jax.vmap` over keys and orders: only then do the branches below stay branches, where a batched
-    predicate would sort, and train on both kinds of batch, in every step.
+    ``jax.vmap`` over keys and orders: only then do the branches below stay branches, where a
+    batched predicate would sort, and train on both kinds of batch, in every step.
 
     Where one batch holds the whole data there is nothing to choose: the data are left in their own
     order, untouched, and training is plain gradient descent.
 
     Args:
-      size: the number of examples.
-      batch_size: the number of examples in a batch.
-      drop_last: leave out the last batch of an epoch where it would be short (other examples in
-        every epoch) rather than make it short.
+        size: the number of examples.
+        batch_size: the number of examples in a batch.
+        drop_last: leave out the last batch of an epoch where it would be short (other examples in
+            every epoch) rather than make it short.
 
     Raises:
-      TypeError: where a size is not an integer.
-      ValueError: where a size is not positive, or a batch would be larger than the data.
+        TypeError: where a size is not an integer.
+        ValueError: where a size is not positive, or a batch would be larger than the data.
 
-    Example:
-      >>> from gdlab.training import EpochSampler
-      >>> sampler = EpochSampler(size=60_000, batch_size=128)
-      >>> sampler.batches_per_epoch, sampler.last_batch_size
-      (469, 96)
+    >>> from gdlab.training import EpochSampler
+    >>> sampler = EpochSampler(size=60_000, batch_size=128)
+    >>> sampler.batches_per_epoch, sampler.last_batch_size
+    (469, 96)
 
     Source: L. Bottou, Curiously Fast Convergence of some Stochastic Gradient Descent Algorithms,
     2009 (the "shuffle" scheme).
@@ -86,19 +86,18 @@ class EpochSampler:
         """The sampler of a tree of arrays whose leading axis counts the examples.
 
         Args:
-          data: a tree of arrays with one leading axis in common; `None` leaves are passed over.
-          batch_size: examples in a batch; `None` for all of them.
-          drop_last: leave out a short last batch.
+            data: a tree of arrays with one leading axis in common; ``None`` leaves are passed over.
+            batch_size: examples in a batch; ``None`` for all of them.
+            drop_last: leave out a short last batch.
 
         Raises:
-          ValueError: where a leaf has no leading axis or one of another length (naming its path),
-            or there is no leaf at all.
+            ValueError: where a leaf has no leading axis or one of another length (naming its path),
+                or there is no leaf at all.
 
-        Example:
-          >>> import numpy as np
-          >>> from gdlab.training import EpochSampler
-          >>> EpochSampler.for_data({"x": np.zeros((10, 3)), "y": np.zeros(10)}, batch_size=4)
-          EpochSampler(size=10, batch_size=4, drop_last=False)
+        >>> import numpy as np
+        >>> from gdlab.training import EpochSampler
+        >>> EpochSampler.for_data({"x": np.zeros((10, 3)), "y": np.zeros(10)}, batch_size=4)
+        EpochSampler(size=10, batch_size=4, drop_last=False)
         """
         size = _examples(data)
         return cls(size, size if batch_size is None else batch_size, drop_last)
@@ -118,21 +117,20 @@ class EpochSampler:
         return 0 if self.drop_last else self.size % self.batch_size
 
     def order(self, key: jax.Array | None, step: int | jax.Array) -> jax.Array:
-        """The order πₑ of the examples in the epoch that `step` belongs to.
+        """The order πₑ of the examples in the epoch that ``step`` belongs to.
 
         Args:
-          key: the key of the whole run; `None` leaves the data in their own order.
-          step: the number of the step, from zero.
+            key: the key of the whole run; ``None`` leaves the data in their own order.
+            step: the number of the step, from zero.
 
         Returns:
-          `size` indices, int32.
+            ``size`` indices, int32.
 
-        Example:
-          >>> import jax
-          >>> from gdlab.training import EpochSampler
-          >>> order = EpochSampler(size=6, batch_size=2).order(jax.random.key(0), step=0)
-          >>> sorted(order.tolist())
-          [0, 1, 2, 3, 4, 5]
+        >>> import jax
+        >>> from gdlab.training import EpochSampler
+        >>> order = EpochSampler(size=6, batch_size=2).order(jax.random.key(0), step=0)
+        >>> sorted(order.tolist())
+        [0, 1, 2, 3, 4, 5]
         """
         own = jnp.arange(self.size, dtype=jnp.int32)
         if key is None or self.batch_size == self.size:
@@ -143,12 +141,12 @@ class EpochSampler:
     def reshuffle(
         self, order: jax.Array, key: jax.Array | None, step: int | jax.Array
     ) -> jax.Array:
-        """`order(key, step)`, given the order of the step before and paid for once an epoch.
+        """``order(key, step)``, given the order of the step before and paid for once an epoch.
 
         Args:
-          order: the order in force at the step before (or at this one).
-          key: as in `order`.
-          step: as in `order`; the same number in all lanes of a `jax.vmap`.
+            order: the order in force at the step before (or at this one).
+            key: as in ``order``.
+            step: as in ``order``; the same number in all lanes of a ``jax.vmap``.
         """
         if key is None or self.batch_size == self.size:
             return order
@@ -162,30 +160,29 @@ class EpochSampler:
         order: jax.Array,
         step: int | jax.Array,
     ) -> Result:
-        """`fun(batch)` for the batch of `step`.
+        """``fun(batch)`` for the batch of ``step``.
 
         A short last batch comes with its true shape, and never padded, so a mean over its examples
-        is their mean. `fun` is then traced twice, once for each shape, and what it returns must not
-        depend on the number of examples in the batch.
+        is their mean. ``fun`` is then traced twice, once for each shape, and the shapes of what it
+        returns must not depend on the number of examples in the batch.
 
         Args:
-          fun: a function of a tree like `data`, with fewer examples.
-          data: the tree to draw from, `size` examples along each leading axis.
-          order: the order in force at the step.
-          step: the number of the step, from zero; the same in all lanes of a `jax.vmap`.
+            fun: a function of a tree like ``data``, with fewer examples.
+            data: the tree to draw from, ``size`` examples along each leading axis.
+            order: the order in force at the step.
+            step: the number of the step, from zero; the same in all lanes of a ``jax.vmap``.
 
         Raises:
-          ValueError: where the data hold another number of examples, or the shapes of what `fun`
-            returns depend on the number of examples.
+            ValueError: where the data hold another number of examples, or the shapes of what
+                ``fun`` returns depend on the number of examples.
 
-        Example:
-          >>> import jax.numpy as jnp
-          >>> from gdlab.training import EpochSampler
-          >>> data = jnp.array([1.0, 2.0, 3.0, 4.0, 10.0])
-          >>> sampler = EpochSampler(size=5, batch_size=2)
-          >>> order = sampler.order(None, step=0)
-          >>> [float(sampler.on_batch(jnp.mean, data, order, step)) for step in range(3)]
-          [1.5, 3.5, 10.0]
+        >>> import jax.numpy as jnp
+        >>> from gdlab.training import EpochSampler
+        >>> data = jnp.array([1.0, 2.0, 3.0, 4.0, 10.0])
+        >>> sampler = EpochSampler(size=5, batch_size=2)
+        >>> order = sampler.order(None, step=0)
+        >>> [float(sampler.on_batch(jnp.mean, data, order, step)) for step in range(3)]
+        [1.5, 3.5, 10.0]
         """
         if (size := _examples(data)) != self.size:
             raise ValueError(f"The sampler is for {self.size} examples, but data has {size}.")
@@ -227,28 +224,27 @@ def minibatches(
 ) -> Iterator[Any]:
     """The minibatches of one epoch or of several, for a training loop written by hand.
 
-    They are the batches that `EpochSampler` draws with the same key, step for step. A short last
-    batch is short: a jitted step compiles once more for it, unless `drop_last` leaves it out.
+    They are the batches that ``EpochSampler`` draws with the same key, step for step. A short last
+    batch is short: a jitted step compiles once more for it, unless ``drop_last`` leaves it out.
 
     Args:
-      data: a tree of arrays with one leading axis in common, which counts the examples. NumPy
-        arrays give NumPy batches, so that data larger than a device's memory can stay outside it.
-      batch_size: examples in a batch; `None` for all of them.
-      key: the key that every epoch's order is drawn from; `None` leaves the data in their own
-        order, as an evaluation wants them.
-      epochs: the number of passes over the data, each in an order of its own; `None` for no end.
-      drop_last: leave out a short last batch.
+        data: a tree of arrays with one leading axis in common, which counts the examples. NumPy
+            arrays give NumPy batches, so that data may be larger than a device's memory.
+        batch_size: examples in a batch; ``None`` for all of them.
+        key: the key that every epoch's order is drawn from; ``None`` leaves the data in their own
+            order, as an evaluation wants them.
+        epochs: passes over the data, each in an order of its own; ``None`` for no end.
+        drop_last: leave out a short last batch.
 
     Raises:
-      ValueError: as `EpochSampler.for_data`, at the call and not at the first batch.
+        ValueError: as ``EpochSampler.for_data``, at the call and not at the first batch.
 
-    Example:
-      >>> import jax
-      >>> import numpy as np
-      >>> from gdlab.training import minibatches
-      >>> data = {"x": np.zeros((10, 3)), "y": np.arange(10)}
-      >>> [len(batch["y"]) for batch in minibatches(data, 4, jax.random.key(0))]
-      [4, 4, 2]
+    >>> import jax
+    >>> import numpy as np
+    >>> from gdlab.training import minibatches
+    >>> data = {"x": np.zeros((10, 3)), "y": np.arange(10)}
+    >>> [len(batch["y"]) for batch in minibatches(data, 4, jax.random.key(0))]
+    [4, 4, 2]
     """
     sampler = EpochSampler.for_data(data, batch_size, drop_last)
     count = itertools.count() if epochs is None else range(epochs)

@@ -200,6 +200,7 @@ def test_without_a_short_batch_the_step_is_traced_once():
         assert ("cond", False) not in set(primitives(jax.make_jaxpr(run)(0).jaxpr))
 
 
+@pytest.mark.x64
 def test_gradient_descent_in_a_scan_is_the_loop_a_textbook_writes():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(13, 3)), rng.normal(size=13)
@@ -239,6 +240,7 @@ def test_gradient_descent_in_a_scan_is_the_loop_a_textbook_writes():
     np.testing.assert_allclose(trained, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.x64
 def test_batch_losses_weighted_by_their_sizes_average_to_the_loss_over_the_data():
     data = jnp.asarray(np.random.default_rng(1).normal(size=13))
     sampler = EpochSampler(13, 4)
