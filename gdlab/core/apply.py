@@ -38,20 +38,24 @@ def apply_updates(params: Any, updates: Any) -> Any:
         if is_array(leaf) and is_array(change)
     ]
     old, change = [leaves[index] for index in moving], [changes[index] for index in moving]
-    if runs_in_python(change) or len(moving) > MANY_LEAVES:
-        new = [_add(param, by) for param, by in zip(old, change, strict=True)]
+    if runs_in_python(change):
+        new = [_sum(param, by) for param, by in zip(old, change, strict=True)]
+    elif len(moving) > MANY_LEAVES:
+        new = [_compiled_sum(param, by) for param, by in zip(old, change, strict=True)]
     else:
-        new = _add_all(old, change)
+        new = _compiled_sums(old, change)
     for index, param in zip(moving, new, strict=True):
         leaves[index] = param
     return treedef.unflatten(leaves)
 
 
-@jax.jit
-def _add(param: Any, update: Any) -> jax.Array:
-    return cast(widen(param) + widen(update), jnp.result_type(param))
+def _sum(param: Any, update: Any) -> jax.Array:
+    return cast(jax.lax.add(*widen((param, update))), jnp.result_type(param))
 
 
 @jax.jit
-def _add_all(params: list[Any], updates: list[Any]) -> list[jax.Array]:
-    return [_add(param, update) for param, update in zip(params, updates, strict=True)]
+def _compiled_sums(params: list[Any], updates: list[Any]) -> list[jax.Array]:
+    return [_sum(param, update) for param, update in zip(params, updates, strict=True)]
+
+
+_compiled_sum = jax.jit(_sum)

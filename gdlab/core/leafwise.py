@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.hyperparameter import PerLeaf
@@ -49,37 +50,53 @@ def update_leaves(tx: Any, updates: Any, state: Any, params: Any) -> tuple[Any, 
     leaves, treedef = flatten(updates)
     param_leaves = _param_leaves(rule, params, treedef)
     slots, shared = rule.unpack(state)
-    tx = numbers_as(tx, _widest_dtype(leaves))
-    shared, context = _advance(tx, shared)
+    shared, context = _advance(tx, shared, _widest_dtype(leaves))
     own = _for_each_leaf((tx, context), updates if params is None else params, len(leaves))
     structure = _slot_structure(jax.tree.structure(_sample(tx)))
     slot_columns = [
         flatten_like("the slots of the state", tree, "updates", treedef)
         for tree in structure.flatten_up_to(slots)
     ]
+    # Mostly all leaves share one rule.
+    distinct = {id(flat): flat for flat in own}
+    rules = {key: _bound_rule(flat, structure, leaves) for key, flat in distinct.items()}
 
     new_leaves, columns = [], []
-    for index, (leaf, param, (numbers, definition)) in enumerate(
-        zip(leaves, param_leaves, own, strict=True)
-    ):
+    for index, (leaf, param, flat) in enumerate(zip(leaves, param_leaves, own, strict=True)):
         old = [column[index] for column in slot_columns]
-        if not is_array(leaf):
-            new_leaves.append(leaf)
-            columns.append(old)
-            continue
-        if any(slot is None for slot in old):
-            raise ValueError(_missing_slot(updates, index))
-        new, slots = _leaf_update(definition, structure)(numbers, leaf, old, param)
-        new_leaves.append(new)
-        columns.append(slots)
+        if is_array(leaf):
+            if any(slot is None for slot in old):
+                raise ValueError(_missing_slot(updates, index))
+            leaf, old = rules[id(flat)](leaf, old, param)
+        new_leaves.append(leaf)
+        columns.append(old)
     return treedef.unflatten(new_leaves), rule.pack(_laid_out(columns, structure, treedef), shared)
 
 
-@functools.lru_cache(maxsize=4096)
-def _leaf_update(definition: Any, structure: Any) -> Callable[..., Any]:
+def _bound_rule(flat: Any, structure: Any, leaves: list[Any]) -> Callable[..., Any]:
+    """The compiled rule for one array, with its numbers."""
+    numbers, definition = flat
+    # Within a trace Python floats are constants of the program, and better known to the rule than
+    # handed to it leaf by leaf; outside they are arguments, or each value would be compiled for.
+    tracing = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+    constants = tuple(
+        number if tracing and isinstance(number, float) else None for number in numbers
+    )
+    arguments = [
+        number if isinstance(number, jax.Array) else jnp.asarray(number)
+        for number, constant in zip(numbers, constants, strict=True)
+        if constant is None
+    ]
+    return functools.partial(_leaf_update(definition, structure, constants), arguments)
+
+
+@functools.lru_cache(maxsize=1024)
+def _leaf_update(definition: Any, structure: Any, constants: Any) -> Callable[..., Any]:
     """The compiled rule for one array of the run of links that ``definition`` describes."""
 
-    def update(numbers, leaf, slots, param):
+    def update(arguments, leaf, slots, param):
+        given = iter(arguments)
+        numbers = [next(given) if number is None else number for number in constants]
         dtype = compute_dtype(leaf)
         tx, context = numbers_as(definition.unflatten(numbers), real_dtype(dtype))
         new, new_slots = rule_of(tx).update(
@@ -93,15 +110,16 @@ def _leaf_update(definition: Any, structure: Any) -> Callable[..., Any]:
     return jax.jit(update)
 
 
-def _advance(tx: Any, shared: Any) -> tuple[Any, Any]:
+def _advance(tx: Any, shared: Any, dtype: Any) -> tuple[Any, Any]:
     numbers, definition = jax.tree.flatten(tx)
-    return _compiled_advance(definition)(numbers, shared)
+    return _compiled_advance(definition, dtype)(numbers, shared)
 
 
-@functools.lru_cache(maxsize=4096)
-def _compiled_advance(definition: Any) -> Callable[..., Any]:
+@functools.lru_cache(maxsize=1024)
+def _compiled_advance(definition: Any, dtype: Any) -> Callable[..., Any]:
     def advance(numbers, shared):
-        new, context = rule_of(definition.unflatten(numbers)).advance(shared)
+        tx = numbers_as(definition.unflatten(numbers), dtype)
+        new, context = rule_of(tx).advance(shared)
         return jax.tree.map(lambda new, old: cast(new, old.dtype), new, shared), context
 
     return jax.jit(advance)
@@ -169,8 +187,10 @@ def _laid_out(columns: list[Any], structure: Any, treedef: Any) -> Any:
 
 def _param_leaves(rule: LeafRule, params: Any, treedef: Any) -> list[Any]:
     if params is not None:
-        return flatten_like("params", params, "updates", treedef)
-    if rule.needs_params is not None:
+        leaves = flatten_like("params", params, "updates", treedef)
+        # A rule that does not read them is not handed them: fewer arrays to pass.
+        return leaves if rule.needs_params else [None] * len(leaves)
+    if rule.needs_params:
         raise ValueError(missing_params(rule.needs_params))
     return [None] * treedef.num_leaves
 

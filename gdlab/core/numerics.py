@@ -76,10 +76,33 @@ def _is_real(number: Any) -> bool:
     return isinstance(number, float) or jnp.issubdtype(jnp.result_type(number), jnp.floating)
 
 
+@jax.custom_jvp
 def safe_sqrt(x: jax.Array) -> jax.Array:
     """√x whose derivative at 0 is 0 and not infinite."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+    return jnp.sqrt(x)
+
+
+@safe_sqrt.defjvp
+def _safe_sqrt_jvp(primals: Any, tangents: Any) -> Any:
+    root = safe_sqrt(*primals)
+    positive = root > 0
+    slope = jnp.where(positive, 0.5 / jnp.where(positive, root, 1), 0)
+    return root, slope * tangents[0]
+
+
+@jax.custom_jvp
+def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
+    """The quotient, or 0 with zero derivatives where the denominator is not positive."""
+    return jnp.where(denominator > 0, numerator / denominator, 0)
+
+
+@safe_divide.defjvp
+def _safe_divide_jvp(primals: Any, tangents: Any) -> Any:
+    numerator, denominator = primals
+    quotient = safe_divide(numerator, denominator)
+    positive = denominator > 0
+    inverse = jnp.where(positive, 1 / jnp.where(positive, denominator, 1), 0)
+    return quotient, inverse * (tangents[0] - quotient * tangents[1])
 
 
 def abs_squared(x: jax.Array) -> jax.Array:

@@ -38,6 +38,7 @@ def nadam(
     mu_dtype: Any = None,
     *,
     momentum_decay: Hyperparameter | None = None,
+    scheduled_average: bool = True,
 ) -> Any:
     """Nadam: Adam whose momentum looks one step ahead.
 
@@ -55,6 +56,8 @@ def nadam(
         mu_dtype: dtype in which the average of gradients is stored.
         momentum_decay: ψ of Dozat's schedule μₜ = b1·(1 − ½·0.96^(tψ)): .004 in the paper and in
             torch, 1 in Keras. Without it μ = b1 throughout, as in optax.
+        scheduled_average: whether m is averaged with μₜ, for which Dozat's correction by ∏ μᵢ is
+            right, or with b1, as in torch and Keras, which correct by the same product.
 
     >>> from gdlab import hyperparameters, nadam
     >>> hyperparameters(nadam(1e-3, momentum_decay=0.004))["momentum_decay"]
@@ -66,6 +69,8 @@ def nadam(
         direction = expand(scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True))
     else:
         now, ahead = (dozat_momentum(b1, momentum_decay, steps) for steps in (0, 1))
-        momentum = nesterov_ema(now, ahead, mu_dtype)
+        momentum = nesterov_ema(
+            now, ahead, mu_dtype, average_decay=None if scheduled_average else b1
+        )
         direction = fork(ratio(eps, eps_root), momentum, chain(square(), debias(ema(b2))))
     return chain(direction, scale_by_learning_rate(learning_rate))

@@ -237,6 +237,8 @@ def nesterov_ema(
     decay: Hyperparameter,
     next_decay: Hyperparameter | None = None,
     accumulator_dtype: Any = None,
+    *,
+    average_decay: Hyperparameter | None = None,
 ) -> Any:
     """The average one step ahead, corrected as Dozat does: the momentum of Nadam.
 
@@ -247,6 +249,7 @@ def nesterov_ema(
         decay: μₜ, the weight of the old value at this step.
         next_decay: μₜ₊₁; ``decay`` unless given.
         accumulator_dtype: dtype in which m is stored; the parameter's, at least float32.
+        average_decay: the decay of m itself, where it is not μₜ.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import nesterov_ema
@@ -257,6 +260,7 @@ def nesterov_ema(
     Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, algorithm 2.
     """
     ahead = decay if next_decay is None else next_decay
+    of_average = decay if average_decay is None else average_decay
 
     def init(param):
         return EmaState(jnp.zeros_like(param, dtype=accumulator_dtype))
@@ -265,7 +269,7 @@ def nesterov_ema(
         return Weight(0.0, 1.0)
 
     def update(u, state, shared):
-        m = decay * state.ema + (1 - decay) * u
+        m = of_average * state.ema + (1 - of_average) * u
         now, after = shared.value(), shared.after(ahead).value()
         return ahead * m / after + (1 - decay) * u / now, EmaState(m)
 

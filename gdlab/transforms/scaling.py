@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import abs_squared, safe_sqrt
+from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.rules import Shared
 from gdlab.core.transformation import leafwise, transformation
 from gdlab.core.wiring import chain, fork, identity, join
@@ -100,7 +100,7 @@ def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = N
 
     def divide(m, v):
         root = safe_sqrt(v if eps_root is None else v + eps_root)
-        return _quotient(m, root if eps is None else root + eps)
+        return safe_divide(m, root if eps is None else root + eps)
 
     return divide
 
@@ -116,12 +116,7 @@ def quotient(eps: Hyperparameter | None = None) -> Any:
     >>> quotient()(jnp.array([6.0, 0.0]), jnp.array([4.0, 0.0]))
     Array([1.5, 0. ], dtype=float32)
     """
-    return lambda m, n: _quotient(m, n if eps is None else n + eps)
-
-
-def _quotient(numerator: Any, denominator: Any) -> Any:
-    positive = denominator > 0
-    return jnp.where(positive, numerator / jnp.where(positive, denominator, 1), 0)
+    return lambda m, n: safe_divide(m, n if eps is None else n + eps)
 
 
 def placed(eps: Any, eps_in_sqrt: bool) -> Any:
