@@ -204,21 +204,21 @@ def piecewise_constant_schedule(
 ) -> Any:
     """Constant, multiplied by a scale at each boundary.
 
-    η(t) = init·∏ {scale : boundary < t}
+    η(t) = init·∏ {scale : boundary ≤ t}
 
     Args:
         init_value: the value at step 0.
-        boundaries_and_scales: step after which a scale is in force → that scale.
+        boundaries_and_scales: step from which a scale is in force → that scale.
 
     >>> from gdlab import piecewise_constant_schedule
     >>> [float(piecewise_constant_schedule(1.0, {1: 0.5, 3: 0.5})(t)) for t in range(5)]
-    [1.0, 1.0, 0.5, 0.5, 0.25]
+    [1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     def value(count):
         current = jnp.asarray(init_value)
         for boundary, scale in (boundaries_and_scales or {}).items():
-            current = jnp.where(count > boundary, current * scale, current)
+            current = jnp.where(count >= boundary, current * scale, current)
         return current
 
     return value
