@@ -61,7 +61,12 @@ def as_hyperparameter(value: Any) -> Any:
     if any(child is value for child in children):
         raise TypeError(f"expected a number, an array, a schedule or an Axis, not {value!r}")
     is_one = lambda node: isinstance(node, Schedule | Axis)  # noqa: E731
-    return PerLeaf(jax.tree.map(as_hyperparameter, value, is_leaf=is_one))
+    tree = jax.tree.map(as_hyperparameter, value, is_leaf=is_one)
+    if any(isinstance(node, Schedule) for node in jax.tree.leaves(tree, is_leaf=is_one)):
+        # All of them, so that every leaf of the parameters has the same kind of state.
+        to_schedule = lambda node: node if is_one(node) else constant_schedule(node)  # noqa: E731
+        tree = jax.tree.map(to_schedule, tree, is_leaf=is_one)
+    return PerLeaf(tree)
 
 
 Hyperparameter = Annotated[Any, Data(as_hyperparameter, number=True)]

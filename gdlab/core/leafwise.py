@@ -24,7 +24,7 @@ from gdlab.core.numerics import (
     widen,
 )
 from gdlab.core.rules import LeafRule, missing_params, rule_of
-from gdlab.core.structure import dotted, flatten, flatten_like, spread
+from gdlab.core.structure import dotted, flatten, flatten_like, spread, stands_for_one
 
 
 def init_leaves(tx: Any, params: Any) -> Any:
@@ -38,7 +38,7 @@ def init_leaves(tx: Any, params: Any) -> Any:
             rule = rule_of(definition.unflatten(numbers))
             slots = jax.tree.leaves(strong(rule.init(cast(leaf, compute_dtype(leaf)))))
         columns.append(slots)
-    structure = _slot_structure(jax.tree.structure(_sample(tx)))
+    structure = _slot_structure(tx)
     slots = _laid_out(columns, structure, treedef)
     rule = rule_of(tx)
     return rule.pack(slots, rule.start(_widest_dtype(leaves)))
@@ -52,7 +52,7 @@ def update_leaves(tx: Any, updates: Any, state: Any, params: Any) -> tuple[Any, 
     slots, shared = rule.unpack(state)
     shared, context = _advance(tx, shared, _widest_dtype(leaves))
     own = _for_each_leaf((tx, context), updates if params is None else params, len(leaves))
-    structure = _slot_structure(jax.tree.structure(_sample(tx)))
+    structure = _slot_structure(tx)
     slot_columns = [
         flatten_like("the slots of the state", tree, "updates", treedef)
         for tree in structure.flatten_up_to(slots)
@@ -119,18 +119,34 @@ def _advance(tx: Any, shared: Any, dtype: Any) -> tuple[Any, Any]:
 def _compiled_advance(definition: Any, dtype: Any) -> Callable[..., Any]:
     def advance(numbers, shared):
         tx = numbers_as(definition.unflatten(numbers), dtype)
-        new, context = rule_of(tx).advance(shared)
+        try:
+            new, context = rule_of(tx).advance(shared)
+        except TypeError as error:
+            if any(
+                isinstance(node, PerLeaf) for node in jax.tree.leaves(tx, is_leaf=_differs_by_leaf)
+            ):
+                error.add_note(
+                    f"{tx!r}: what all leaves share, such as the weight of debias, needs one value "
+                    "where a tree of them was given"
+                )
+            raise
         return jax.tree.map(lambda new, old: cast(new, old.dtype), new, shared), context
 
     return jax.jit(advance)
 
 
-@functools.lru_cache(maxsize=4096)
-def _slot_structure(definition: Any) -> Any:
+def _slot_structure(tx: Any) -> Any:
     """The tree that the slots of one array make."""
+    numbers, definition = jax.tree.flatten(_sample(tx))
+    return _slots_made_by(definition, tuple(map(jnp.shape, numbers)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _slots_made_by(definition: Any, shapes: Any) -> Any:
+    numbers = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
     scalar = jax.ShapeDtypeStruct((), np.float32)
     init = lambda numbers, leaf: rule_of(definition.unflatten(numbers)).init(leaf)  # noqa: E731
-    return jax.tree.structure(jax.eval_shape(init, [scalar] * definition.num_leaves, scalar))
+    return jax.tree.structure(jax.eval_shape(init, numbers, scalar))
 
 
 def _for_each_leaf(tree: Any, params: Any, count: int) -> list[tuple[list[Any], Any]]:
@@ -167,7 +183,9 @@ def _sample(tree: Any) -> Any:
     def at_some_leaf(node: Any) -> Any:
         if isinstance(node, Mask):
             return Mask(True)
-        return jax.tree.leaves(node.tree)[0] if isinstance(node, PerLeaf) else node
+        if isinstance(node, PerLeaf):
+            return jax.tree.leaves(node.tree, is_leaf=stands_for_one)[0]
+        return node
 
     return jax.tree.map(at_some_leaf, tree, is_leaf=_differs_by_leaf)
 

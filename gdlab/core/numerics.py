@@ -49,6 +49,21 @@ def strong(tree: Any) -> Any:
     )
 
 
+def distinct(state: Any, params: Any) -> Any:
+    """A state none of whose arrays is a parameter or stands twice: both can then be donated."""
+    seen = set(map(id, jax.tree.leaves(params)))
+
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
+            return leaf
+        if id(leaf) in seen:
+            leaf = jnp.copy(leaf)
+        seen.add(id(leaf))
+        return leaf
+
+    return jax.tree.map(own, state)
+
+
 def narrow(updates: Any, like: Any) -> Any:
     """Updates in the dtypes of the gradients ``like``; those of integers stay as they are."""
 
@@ -92,16 +107,20 @@ def _safe_sqrt_jvp(primals: Any, tangents: Any) -> Any:
 
 @jax.custom_jvp
 def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
-    """The quotient, or 0 with zero derivatives where the denominator is not positive."""
-    return jnp.where(denominator > 0, numerator / denominator, 0)
+    """The quotient, or 0 with zero derivatives where the denominator is not positive.
+
+    A denominator that is NaN is no zero: there the quotient is NaN as well.
+    """
+    vanishes = denominator <= 0
+    return jnp.where(vanishes, 0, numerator / jnp.where(vanishes, 1, denominator))
 
 
 @safe_divide.defjvp
 def _safe_divide_jvp(primals: Any, tangents: Any) -> Any:
     numerator, denominator = primals
     quotient = safe_divide(numerator, denominator)
-    positive = denominator > 0
-    inverse = jnp.where(positive, 1 / jnp.where(positive, denominator, 1), 0)
+    vanishes = denominator <= 0
+    inverse = jnp.where(vanishes, 0, 1 / jnp.where(vanishes, 1, denominator))
     return quotient, inverse * (tangents[0] - quotient * tangents[1])
 
 

@@ -17,6 +17,7 @@ import jax
 from gdlab.core.annotations import data_parameters
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
+from gdlab.core.structure import stands_for_one
 
 
 class Factory:
@@ -115,7 +116,7 @@ class Parametrized:
 
     def _map(self, to_number: Callable[[Any], Any], to_part: Callable[[Any], Any]) -> Self:
         children = [
-            jax.tree.map(to_number if data.number else to_part, child, is_leaf=_stands_for_one)
+            jax.tree.map(to_number if data.number else to_part, child, is_leaf=stands_for_one)
             for data, child in zip(self._factory.data.values(), self._children, strict=True)
         ]
         return self._build(self._factory, tuple(children), self._structure)
@@ -158,11 +159,6 @@ class Parametrized:
     def __reduce__(self) -> tuple[Any, ...]:
         # By the public factory's name, so that copies and other processes agree on what it is.
         return _rebuild, (self._factory.public, self._children, self._structure.values)
-
-
-def _stands_for_one(value: Any) -> bool:
-    """Whether a node of the tree stands for one number or one part: a schedule, an axis, …"""
-    return hasattr(value, "_stands_for_one")
 
 
 P = ParamSpec("P")

@@ -1,5 +1,6 @@
 """Arguments written as the code that would make them."""
 
+import math
 from typing import Any
 
 import jax
@@ -20,10 +21,8 @@ def represent(value: Any) -> str:
         if isinstance(value, list):
             return f"[{', '.join(items)}]"
         return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-    if isinstance(value, np.dtype) or (isinstance(value, type) and hasattr(value, "dtype")):
-        return repr(np.dtype(value).name)
-    if isinstance(value, type) and issubclass(value, np.generic):
-        return repr(np.dtype(value).name)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
     if callable(value) and hasattr(value, "__qualname__"):
         return value.__qualname__
     return repr(value)
@@ -36,5 +35,6 @@ def represent_array(value: Any) -> str:
 
 def _nested(values: np.ndarray) -> str:
     if values.ndim == 0:
-        return str(values)  # as many digits as its dtype needs to come back
+        # As many digits as its dtype needs to come back.
+        return str(values) if np.isfinite(values) else represent(float(values))
     return f"[{', '.join(map(_nested, values))}]"

@@ -12,7 +12,8 @@ class Static:
 
     Equality also compares types, since ``True == 1 == 1.0`` would otherwise share a compilation,
     and arrays and containers (masks, labels) are copied, since a later change to the user's own
-    object would leave the compiled program stale.
+    object would leave the compiled program stale. A dtype is held by its name, so that however it
+    was written it is the same structure.
     """
 
     __slots__ = ("_hash", "_key", "values")
@@ -28,15 +29,30 @@ class Static:
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Static) and self._key == other._key)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The hash is not taken along: another process hashes strings differently.
+        return Static, (self.values,)
+
     def __repr__(self) -> str:
         return f"Static({self.values!r})"
 
 
 def _copy(value: Any) -> Any:
+    if _is_dtype(value):
+        return np.dtype(value).name
     if _hashable(value):
         return value
     return jax.tree.map(
         lambda leaf: np.array(leaf) if isinstance(leaf, np.ndarray) else leaf, value
+    )
+
+
+def _is_dtype(value: Any) -> bool:
+    if isinstance(value, np.dtype):
+        return True
+    # NumPy's scalar types, and JAX's, which are types of their own.
+    return isinstance(value, type) and (
+        issubclass(value, np.generic) or isinstance(getattr(value, "dtype", None), np.dtype)
     )
 
 

@@ -9,6 +9,11 @@ def is_none(value: Any) -> bool:
     return value is None
 
 
+def stands_for_one(value: Any) -> bool:
+    """Whether a node of a tree stands for one number or one part: a schedule, an axis, …"""
+    return hasattr(value, "_stands_for_one")
+
+
 def dotted(path: Any) -> str:
     """A tree path as text, such as ``encoder.0.kernel``."""
     return jax.tree_util.keystr(path, simple=True, separator=".")
@@ -47,11 +52,13 @@ def spread(name: str, prefix: Any, tree: Any) -> list[Any]:
     Raises:
         ValueError: if ``prefix`` is not a prefix of ``tree``.
     """
+    # A schedule given for a leaf is one value, though it is a tree itself.
+    is_leaf = lambda node: node is None or stands_for_one(node)  # noqa: E731
     try:
-        full = jax.tree.broadcast(prefix, tree, is_leaf=is_none)
+        full = jax.tree.broadcast(prefix, tree, is_leaf=is_leaf)
     except ValueError as error:
         raise ValueError(f"{name} is not a prefix of the parameters' tree: {error}") from None
-    return flatten(full)[0]
+    return jax.tree.leaves(full, is_leaf=is_leaf)
 
 
 def _first_difference(name: str, tree: Any, expected: str, other: Any) -> str:

@@ -8,7 +8,7 @@ import jax
 from gdlab.core.axis import Axis
 from gdlab.core.dispatch import update_at_compiled_speed
 from gdlab.core.leafwise import _sample, init_leaves, update_leaves
-from gdlab.core.numerics import narrow, widen
+from gdlab.core.numerics import distinct, narrow, widen
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.rules import LeafRule, author_leaf_rule, author_tree_rule, rule_of
 from gdlab.core.structure import dotted
@@ -41,7 +41,9 @@ class GradientTransformation(Parametrized):
         """The state for ``params``, a pytree of named tuples."""
         _refuse_axes(self)
         rule = rule_of(self)
-        return init_leaves(self, params) if isinstance(rule, LeafRule) else rule.init(widen(params))
+        if isinstance(rule, LeafRule):
+            return distinct(init_leaves(self, params), params)
+        return distinct(rule.init(widen(params)), params)
 
     def update(self, updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         """Turn gradients into updates.

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.mask import Mask
-from gdlab.core.numerics import abs_squared, safe_sqrt
+from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.transformation import leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.decay import add_decayed_weights
@@ -48,9 +48,8 @@ def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> 
 
     def update(u, state):
         gradient = rho * state.mean_square_gradient + (1 - rho) * abs_squared(u)
-        denominator = safe_sqrt(gradient + eps)
-        safe = jnp.where(denominator > 0, denominator, 1)
-        step = u * jnp.where(denominator > 0, safe_sqrt(state.mean_square_step + eps) / safe, 0)
+        unit = safe_sqrt(state.mean_square_step + eps)
+        step = u * safe_divide(unit, safe_sqrt(gradient + eps))
         past = rho * state.mean_square_step + (1 - rho) * abs_squared(step)
         return step, AdadeltaState(gradient, past)
 
