@@ -100,7 +100,7 @@ def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = N
 
     def divide(m, v):
         root = safe_sqrt(v if eps_root is None else v + eps_root)
-        return safe_divide(m, root if eps is None else root + eps)
+        return safe_divide(m, root) if eps is None else safe_divide(m, root + eps, at_least=eps)
 
     return divide
 
@@ -116,7 +116,11 @@ def quotient(eps: Hyperparameter | None = None) -> Any:
     >>> quotient()(jnp.array([6.0, 0.0]), jnp.array([4.0, 0.0]))
     Array([1.5, 0. ], dtype=float32)
     """
-    return lambda m, n: safe_divide(m, n if eps is None else n + eps)
+
+    def divide(m, n):
+        return safe_divide(m, n) if eps is None else safe_divide(m, n + eps, at_least=eps)
+
+    return divide
 
 
 def placed(eps: Any, eps_in_sqrt: bool) -> Any:
@@ -160,7 +164,7 @@ class VarianceState(NamedTuple):
     """State of :func:`variance`."""
 
     mean: Any
-    """The average of the gradients, shaped like the parameters."""
+    """The average of the gradients (corrected, if asked for), shaped like the parameters."""
     variance: Any
     """The average of the squared deviations from it, shaped like the parameters."""
 
@@ -191,19 +195,20 @@ def variance(
     """
 
     def init(param):
-        start = 0 if initial_scale is None else initial_scale
+        start = 0 if initial_scale is None or bias_correction else initial_scale
         return VarianceState(jnp.zeros_like(param), jnp.full_like(param, start).real)
 
     def update(u, state, shared):
-        deviation = abs_squared(u - state.mean)
-        mean = decay * state.mean + (1 - decay) * u
-        spread = decay * state.variance + decay * (1 - decay) * deviation
+        # Corrected averages are averages in which the newest value weighs more: as a difference of
+        # theirs the variance would be rounding at first, and negative at times.
+        share = (1 - decay) / shared.value() if bias_correction else 1 - decay
+        deviation = u - state.mean
+        mean = state.mean + share * deviation
+        spread = (1 - share) * (state.variance + share * abs_squared(deviation))
         new = VarianceState(mean, spread)
-        if not bias_correction:
+        if initial_scale is None or not bias_correction:
             return spread, new
-        # v/w − (m/w)², with v = spread + m².
-        w = shared.value()
-        return spread / w - abs_squared(mean) * (1 - w) / w**2, new
+        return spread + initial_scale * shared.remaining / shared.value(), new
 
     return init, update, Shared(lambda: Weight(0.0, 1.0), lambda weight: weight.after(decay))
 
