@@ -83,12 +83,22 @@ def as_before(new: Any, old: Any) -> Any:
 
 
 def numbers_as(tree: Any, dtype: Any) -> Any:
-    """Every number in ``tree`` in one real dtype, so that ``1 - decay`` is rounded like ``decay``."""
-    return jax.tree.map(lambda number: cast(number, dtype) if _is_real(number) else number, tree)
+    """Every number in ``tree`` in one real dtype, so that ``1 - decay`` is rounded like ``decay``.
+
+    A Python float becomes a NumPy scalar and no array: a constant that a rule can look at.
+    """
+    constant = np.dtype(dtype).type
+
+    def number_as(number: Any) -> Any:
+        if isinstance(number, float):
+            return constant(number)
+        return cast(number, dtype) if _is_real(number) else number
+
+    return jax.tree.map(number_as, tree)
 
 
 def _is_real(number: Any) -> bool:
-    return isinstance(number, float) or jnp.issubdtype(jnp.result_type(number), jnp.floating)
+    return jnp.issubdtype(jnp.result_type(number), jnp.floating)
 
 
 @jax.custom_jvp
@@ -105,20 +115,32 @@ def _safe_sqrt_jvp(primals: Any, tangents: Any) -> Any:
     return root, slope * tangents[0]
 
 
-@jax.custom_jvp
-def safe_divide(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
+def safe_divide(numerator: jax.Array, denominator: jax.Array, at_least: Any = 0.0) -> jax.Array:
     """The quotient, or 0 with zero derivatives where the denominator is not positive.
 
     A denominator that is NaN is no zero: there the quotient is NaN as well.
+
+    Args:
+        numerator: the dividend.
+        denominator: the divisor.
+        at_least: what the divisor cannot fall below. Where that is known to be positive, no guard
+            is compiled.
     """
+    if not isinstance(at_least, jax.Array) and at_least > 0:
+        return numerator / denominator
+    return _guarded_quotient(numerator, denominator)
+
+
+@jax.custom_jvp
+def _guarded_quotient(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     vanishes = denominator <= 0
     return jnp.where(vanishes, 0, numerator / jnp.where(vanishes, 1, denominator))
 
 
-@safe_divide.defjvp
-def _safe_divide_jvp(primals: Any, tangents: Any) -> Any:
+@_guarded_quotient.defjvp
+def _guarded_quotient_jvp(primals: Any, tangents: Any) -> Any:
     numerator, denominator = primals
-    quotient = safe_divide(numerator, denominator)
+    quotient = _guarded_quotient(numerator, denominator)
     vanishes = denominator <= 0
     inverse = jnp.where(vanishes, 0, 1 / jnp.where(vanishes, 1, denominator))
     return quotient, inverse * (tangents[0] - quotient * tangents[1])

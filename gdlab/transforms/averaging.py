@@ -161,6 +161,9 @@ def debias(average: GradientTransformation) -> Any:
         # start; but only the response of an average whose gain is 1 is one minus that.
         exact = (remaining < 0.5) & (sustained == 1)
         weight = jnp.where(exact, 1 - remaining, response)
+        # A division by 1, which XLA does not know to be 1: it computes divisions once, and anything
+        # cheaper anew in the kernel of each array, which takes a fifth longer to compile.
+        weight = weight / jnp.where(exact, sustained, 1)
         return (own, slots), (weight, context)
 
     def update(u, slots, param, context):
@@ -225,9 +228,9 @@ def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> Any:
         first, second = weights
         return first.after(b1), second.after(b2)
 
-    def update(u, shared):
+    def update(u, state, shared):
         first, second = shared
-        return u * (jnp.sqrt(second.value()) / first.value())
+        return u * (jnp.sqrt(second.value()) / first.value()), state
 
     return lambda param: (), update, Shared(start, advance)
 
