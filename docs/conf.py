@@ -1,10 +1,13 @@
 """How Sphinx builds this documentation: ``sphinx-build -W docs docs/_build``."""
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+# Notebook kernels inherit this, so that all figures look alike.
+os.environ["MATPLOTLIBRC"] = str(Path(__file__).parent / "matplotlibrc")
 
 project = "gdlab"
 author = "The gdlab authors"
