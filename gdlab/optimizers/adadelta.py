@@ -68,7 +68,7 @@ def adadelta(
 
     Δₜ = gₜ·√(E[Δ²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε), wₜ₊₁ = wₜ − η·Δₜ
 
-    Unchanged by the units of the loss, if ε is rescaled with them.
+    The steps have the units of the parameters: c·w, c·g and c²·ε make c times the path.
 
     Args:
         learning_rate: η; 1 is the paper's method.
