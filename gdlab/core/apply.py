@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.batches import in_batches
 from gdlab.core.dispatch import MANY_LEAVES, runs_in_python
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.structure import flatten, flatten_like
@@ -38,24 +39,26 @@ def apply_updates(params: Any, updates: Any) -> Any:
         if is_array(leaf) and is_array(change)
     ]
     old, change = [leaves[index] for index in moving], [changes[index] for index in moving]
+    pairs = list(zip(old, change, strict=True))
     if runs_in_python(change):
-        new = [_sum(param, by) for param, by in zip(old, change, strict=True)]
+        new = _sums(pairs)
     elif len(moving) > MANY_LEAVES:
-        new = [_compiled_sum(param, by) for param, by in zip(old, change, strict=True)]
+        new = in_batches(_compiled_sums, pairs)
     else:
-        new = _compiled_sums(old, change)
+        new = _compiled_sums(pairs)
     for index, param in zip(moving, new, strict=True):
         leaves[index] = param
     return treedef.unflatten(leaves)
 
 
 def _sum(param: Any, update: Any) -> jax.Array:
-    return cast(jax.lax.add(*widen((param, update))), jnp.result_type(param))
+    wide = widen((param, update))
+    dtype = jnp.result_type(*wide)
+    return cast(jax.lax.add(*(cast(x, dtype) for x in wide)), jnp.result_type(param))
 
 
-@jax.jit
-def _compiled_sums(params: list[Any], updates: list[Any]) -> list[jax.Array]:
-    return [_sum(param, update) for param, update in zip(params, updates, strict=True)]
+def _sums(pairs: list[tuple[Any, Any]]) -> list[jax.Array]:
+    return [_sum(param, update) for param, update in pairs]
 
 
-_compiled_sum = jax.jit(_sum)
+_compiled_sums = jax.jit(_sums)

@@ -118,8 +118,9 @@ def _scheduled_leaf_rule(tx: Parametrized, at_start: LeafRule) -> LeafRule:
         return _opened(now).update(u, slots, param, inner_context)
 
     def unpack(state):
-        slots, shared = at_start.unpack(state.inner)
-        return slots, (state.count, shared)
+        count, inner = _counted(tx, state)
+        slots, shared = at_start.unpack(inner)
+        return slots, (count, shared)
 
     return LeafRule(
         init=at_start.init,
@@ -137,11 +138,20 @@ def _scheduled_tree_rule(tx: Parametrized, at_start: TreeRule) -> TreeRule:
         return ScheduledState(jnp.zeros((), jnp.int32), at_start.init(params))
 
     def update(updates, state, params, extra):
-        now = _opened(at_step(tx, state.count))
-        updates, inner = now.update(updates, state.inner, params, extra)
-        return updates, ScheduledState(safe_increment(state.count), inner)
+        count, inner = _counted(tx, state)
+        updates, inner = _opened(at_step(tx, count)).update(updates, inner, params, extra)
+        return updates, ScheduledState(safe_increment(count), inner)
 
     return TreeRule(init, update, at_start.reads)
+
+
+def _counted(tx: Parametrized, state: Any) -> ScheduledState:
+    if isinstance(state, ScheduledState):
+        return state
+    raise ValueError(
+        f"{tx!r} follows a schedule, but the state counts no steps: it was made by a transformation "
+        "without one; make it by init, or start from a constant_schedule"
+    )
 
 
 def author_leaf_rule(factory: Any, made: Any) -> LeafRule:
