@@ -63,6 +63,6 @@ def accumulate(inner: GradientTransformation, steps: Hyperparameter) -> Any:
             zeros = jax.tree.map(jnp.zeros_like, mean)
             return zeros, AccumulateState(count, mean, state.inner)
 
-        return jax.lax.cond(count >= steps, apply, wait)
+        return jax.lax.cond(count.astype(jnp.asarray(steps).dtype) >= steps, apply, wait)
 
     return init, update
