@@ -33,6 +33,8 @@ from gdlab.schedules import (
     warmup_cosine_decay_schedule,
     warmup_stable_decay_schedule,
 )
+from gdlab.sweeps import SweepResult, sweep
+from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate
 from gdlab.transforms.averaging import bias_correction, debias, ema, nesterov_ema, trace
 from gdlab.transforms.clipping import clip, clip_by_global_norm, global_norm
@@ -57,7 +59,15 @@ from gdlab.transforms.scaling import (
     variance,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
+    "EpochSampler",
+    "SweepResult",
+    "Trajectory",
+    "minibatches",
+    "minimize",
+    "sweep",
     "Axis",
     "GradientTransformation",
     "Hyperparameter",

@@ -1,0 +1,22 @@
+"""A progress bar, where there is something to draw it with and somebody to look at it."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, description: str, shown: bool) -> Iterator[Any]:
+    """A tqdm bar over ``total`` steps, or None if it is not to be shown or tqdm is missing.
+
+    It is quiet where the output is not a terminal, and becomes a widget in notebooks.
+    """
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        shown = False
+    if not shown:
+        yield None
+        return
+    with tqdm(total=total, desc=description, unit="step", disable=None, leave=False) as bar:
+        yield bar

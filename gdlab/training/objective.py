@@ -1,0 +1,66 @@
+"""A user's loss, in the one form in which everything here calls it."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """``fun(params[, batch][, key=…][, model_state=…])`` and what it returns.
+
+    It returns the loss, a scalar; with ``has_aux`` the pair (loss, aux); if it carries model state
+    (loss, model_state); with both (loss, (model_state, aux)). A parameter named ``key`` is given a
+    fresh PRNG key at each step.
+    """
+
+    fun: Callable[..., Any]
+    has_batch: bool
+    has_aux: bool
+    has_state: bool
+
+    def __call__(
+        self, params: Any, batch: Any, key: jax.Array | None, model_state: Any
+    ) -> tuple[jax.Array, tuple[Any, Any]]:
+        """(loss, (model_state, aux)) at ``params``."""
+        keyword: dict[str, Any] = {}
+        if self.takes_key:
+            keyword["key"] = key
+        if self.has_state:
+            keyword["model_state"] = model_state
+        out = self.fun(params, *([batch] if self.has_batch else []), **keyword)
+        value, rest = out if self.has_aux or self.has_state else (out, None)
+        if self.has_aux and self.has_state:
+            model_state, aux = rest
+        elif self.has_state:
+            model_state, aux = rest, None
+        else:
+            aux = rest
+        if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+            raise TypeError(
+                "the loss must be a real scalar, but it has the shape "
+                f"{jnp.shape(value)} and the dtype {jnp.result_type(value)}"
+                + ("" if self.has_aux else "; with has_aux=True it may return (loss, aux)")
+            )
+        return value, (model_state, aux)
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether the loss is random."""
+        return "key" in inspect.signature(self.fun).parameters
+
+    def __hash__(self) -> int:
+        return hash((id(self.fun), self.has_batch, self.has_aux, self.has_state))
+
+    def __eq__(self, other: object) -> bool:
+        # By identity, since a loss may be a callable that cannot be compared or hashed.
+        return (
+            isinstance(other, Objective)
+            and self.fun is other.fun
+            and (self.has_batch, self.has_aux, self.has_state)
+            == (other.has_batch, other.has_aux, other.has_state)
+        )

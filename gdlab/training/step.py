@@ -1,0 +1,76 @@
+"""One training step, as :func:`gdlab.minimize` and :func:`gdlab.sweep` take it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.apply import apply_updates
+from gdlab.core.transformation import GradientTransformation
+from gdlab.training.batches import EpochSampler
+from gdlab.training.objective import Objective
+
+
+class Progress(NamedTuple):
+    """What is carried from step to step."""
+
+    params: Any
+    """The parameters."""
+    state: Any
+    """The state of the optimizer."""
+    model_state: Any
+    """What the loss carries beside the parameters, such as batch statistics."""
+
+
+def on_batch_of(
+    sampler: EpochSampler | None, data: Any, order: Any, step: Any
+) -> Callable[[Callable[[Any], Any]], Any]:
+    """``on_batch(fun)``: what ``fun`` makes of the batch of a step."""
+    if sampler is None:
+        return lambda fun: fun(None)
+    return lambda fun: sampler.on_batch(fun, data, order, step)
+
+
+def take_step(
+    objective: Objective,
+    tx: GradientTransformation,
+    progress: Progress,
+    on_batch: Callable[[Callable[[Any], Any]], Any],
+    key: jax.Array | None,
+) -> tuple[Progress, jax.Array, Any]:
+    """One step; it returns the new progress, and the loss and aux at the parameters before it.
+
+    Only the loss sees the batch: a batch of another size is a branch of the program, and the
+    smaller the branch, the less is compiled twice and copied.
+    """
+    params, state, model_state = progress
+
+    def value_fn(params):
+        return on_batch(lambda batch: objective(params, batch, key, model_state)[0])
+
+    def grad_fn(params):
+        grad = jax.grad(lambda p, batch: objective(p, batch, key, model_state)[0])
+        return _conjugate(on_batch(lambda batch: grad(params, batch)))
+
+    evaluate = jax.value_and_grad(objective, has_aux=True)
+    (value, (new_model_state, aux)), grad = on_batch(
+        lambda batch: evaluate(params, batch, key, model_state)
+    )
+    grad = _conjugate(grad)
+    updates, state = tx.update(
+        grad,
+        state,
+        params,
+        value=value,
+        grad=grad,
+        value_fn=value_fn,
+        grad_fn=grad_fn,
+        key=None if key is None else jax.random.fold_in(key, 1),
+    )
+    return Progress(apply_updates(params, updates), state, new_model_state), value, aux
+
+
+def _conjugate(grad: Any) -> Any:
+    # JAX's gradient of a complex parameter is the conjugate of the direction of steepest ascent.
+    return jax.tree.map(lambda g: jnp.conj(g) if jnp.iscomplexobj(g) else g, grad)
