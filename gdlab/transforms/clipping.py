@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, widen
@@ -64,4 +65,9 @@ def global_norm(tree: Any) -> jax.Array:
     Array(5., dtype=float32)
     """
     squares = [jnp.sum(abs_squared(jnp.asarray(leaf))) for leaf in jax.tree.leaves(widen(tree))]
-    return jnp.sqrt(sum(squares, jnp.zeros((), jnp.float32)))
+    widest = max(
+        (square.dtype for square in squares),
+        key=lambda dtype: dtype.itemsize,
+        default=np.dtype(np.float32),
+    )
+    return jnp.sqrt(sum((square.astype(widest) for square in squares), jnp.zeros((), widest)))
