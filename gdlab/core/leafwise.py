@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.batches import in_batches
 from gdlab.core.hyperparameter import PerLeaf
 from gdlab.core.mask import Mask
 from gdlab.core.numerics import (
@@ -57,28 +58,32 @@ def update_leaves(tx: Any, updates: Any, state: Any, params: Any) -> tuple[Any, 
         flatten_like("the slots of the state", tree, "updates", treedef)
         for tree in structure.flatten_up_to(slots)
     ]
-    # Mostly all leaves share one rule.
-    distinct = {id(flat): flat for flat in own}
-    rules = {key: _bound_rule(flat, structure, leaves) for key, flat in distinct.items()}
-
-    new_leaves, columns = [], []
-    for index, (leaf, param, flat) in enumerate(zip(leaves, param_leaves, own, strict=True)):
-        old = [column[index] for column in slot_columns]
-        if is_array(leaf):
-            if any(slot is None for slot in old):
+    columns = [[column[index] for column in slot_columns] for index in range(len(leaves))]
+    for flat, members in _sharing_one_rule(own, leaves):
+        for index in members:
+            if any(slot is None for slot in columns[index]):
                 raise ValueError(_missing_slot(updates, index))
-            leaf, old = rules[id(flat)](leaf, old, param)
-        new_leaves.append(leaf)
-        columns.append(old)
-    return treedef.unflatten(new_leaves), rule.pack(_laid_out(columns, structure, treedef), shared)
+        items = [(leaves[index], columns[index], param_leaves[index]) for index in members]
+        for index, (leaf, slots) in zip(members, _updated(flat, structure, items), strict=True):
+            leaves[index], columns[index] = leaf, slots
+    return treedef.unflatten(leaves), rule.pack(_laid_out(columns, structure, treedef), shared)
 
 
-def _bound_rule(flat: Any, structure: Any, leaves: list[Any]) -> Callable[..., Any]:
-    """The compiled rule for one array, with its numbers."""
+def _sharing_one_rule(own: list[Any], leaves: list[Any]) -> list[tuple[Any, list[int]]]:
+    """Each rule with the positions of its arrays; mostly there is one rule for all of them."""
+    members: dict[int, tuple[Any, list[int]]] = {}
+    for index, (flat, leaf) in enumerate(zip(own, leaves, strict=True)):
+        if is_array(leaf):
+            members.setdefault(id(flat), (flat, []))[1].append(index)
+    return list(members.values())
+
+
+def _updated(flat: Any, structure: Any, items: list[Any]) -> list[tuple[Any, list[Any]]]:
+    """What one rule makes of its arrays, each given as ``(leaf, slots, param)``."""
     numbers, definition = flat
     # Within a trace Python floats are constants of the program, and better known to the rule than
     # handed to it leaf by leaf; outside they are arguments, or each value would be compiled for.
-    tracing = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+    tracing = any(isinstance(leaf, jax.core.Tracer) for leaf, _, _ in items)
     constants = tuple(
         number if tracing and isinstance(number, float) else None for number in numbers
     )
@@ -87,14 +92,18 @@ def _bound_rule(flat: Any, structure: Any, leaves: list[Any]) -> Callable[..., A
         for number, constant in zip(numbers, constants, strict=True)
         if constant is None
     ]
-    return functools.partial(_leaf_update(definition, structure, constants), arguments)
+    one, several = _leaf_update(definition, structure, constants)
+    if tracing:
+        return [one(arguments, *item) for item in items]
+    return in_batches(functools.partial(several, arguments), items)
 
 
 @functools.lru_cache(maxsize=1024)
-def _leaf_update(definition: Any, structure: Any, constants: Any) -> Callable[..., Any]:
-    """The compiled rule for one array of the run of links that ``definition`` describes."""
+def _leaf_update(definition: Any, structure: Any, constants: Any) -> tuple[Any, Any]:
+    """The compiled rule, for one array and for several, of the links ``definition`` describes."""
 
-    def update(arguments, leaf, slots, param):
+    @jax.jit
+    def one(arguments, leaf, slots, param):
         given = iter(arguments)
         numbers = [next(given) if number is None else number for number in constants]
         dtype = compute_dtype(leaf)
@@ -107,7 +116,7 @@ def _leaf_update(definition: Any, structure: Any, constants: Any) -> Callable[..
         new_slots = structure.flatten_up_to(new_slots)
         return new, [cast(new, old.dtype) for new, old in zip(new_slots, slots, strict=True)]
 
-    return jax.jit(update)
+    return one, jax.jit(lambda arguments, items: [one(arguments, *item) for item in items])
 
 
 def _advance(tx: Any, shared: Any, dtype: Any) -> tuple[Any, Any]:
@@ -143,7 +152,7 @@ def _slot_structure(tx: Any) -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def _slots_made_by(definition: Any, shapes: Any) -> Any:
-    numbers = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
+    numbers = [jax.ShapeDtypeStruct(shape, np.float32, weak_type=True) for shape in shapes]
     scalar = jax.ShapeDtypeStruct((), np.float32)
     init = lambda numbers, leaf: rule_of(definition.unflatten(numbers)).init(leaf)  # noqa: E731
     return jax.tree.structure(jax.eval_shape(init, numbers, scalar))
