@@ -1,0 +1,526 @@
+"""The contract that every public transformation keeps.
+
+A transformation is public if its factory stands in ``gdlab.__all__``. Each needs an example in
+``EXAMPLES``; a new one without is a failure that says so.
+"""
+
+import copy
+import functools
+import pickle
+import re
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import gdlab
+from gdlab import (
+    Axis,
+    GradientTransformation,
+    apply_updates,
+    expand,
+    hyperparameters,
+    linear_schedule,
+    set_hyperparameters,
+)
+
+
+class Example(NamedTuple):
+    tx: GradientTransformation
+    rests: bool = True
+    """Whether zero gradients leave the parameters alone; weight decay, say, does not."""
+    on_complex: str | None = "direction"
+    """Whether a phase of the gradients is a phase of the updates, which then are a "direction", or
+    is lost in them, so that they are a "size". None: it is not for complex numbers."""
+    source: bool = True
+    """Whether its repr is its source and it can be pickled."""
+    counts_calls: bool = True
+    """Whether its schedules advance at every call."""
+
+
+def example_of(tx, **exceptions):
+    return Example(tx, **exceptions)
+
+
+EXAMPLES = {
+    "accumulate": [example_of(gdlab.accumulate(gdlab.sgd(0.1, 0.9), 2), counts_calls=False)],
+    "adadelta": [
+        example_of(gdlab.adadelta(0.5)),
+        example_of(gdlab.adadelta(weight_decay=0.1, weight_decay_mask="matrix"), rests=False),
+    ],
+    "adagrad": [example_of(gdlab.adagrad(0.1, 0.0, 1e-10, eps_in_sqrt=False))],
+    "adam": [
+        example_of(gdlab.adam(0.1)),
+        example_of(
+            gdlab.adam(0.1, 0.8, 0.99, 1e-3, 1e-2, "bfloat16", nesterov=True), on_complex=None
+        ),
+    ],
+    "adamax": [
+        example_of(gdlab.adamax(0.1, eps_in_maximum=False)),
+    ],
+    "adamw": [
+        example_of(gdlab.adamw(0.1, weight_decay=0.1, mask=["matrix"]), rests=False),
+    ],
+    "add_decayed_weights": [
+        example_of(gdlab.add_decayed_weights(0.1, mask=r"^matrix"), rests=False),
+    ],
+    "amsgrad": [
+        example_of(gdlab.amsgrad(0.1), on_complex=None),
+        example_of(gdlab.amsgrad(0.1, eps_root=1e-3, maximum_of_corrected=True), on_complex=None),
+    ],
+    "apply_if_finite": [example_of(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)))],
+    "bias_correction": [example_of(gdlab.bias_correction(0.9, 0.99))],
+    "chain": [
+        example_of(gdlab.chain(gdlab.trace(0.9), gdlab.clip_by_global_norm(1.0), gdlab.adam(0.1))),
+    ],
+    "clip": [example_of(gdlab.clip(0.5), on_complex=None)],
+    "clip_by_global_norm": [example_of(gdlab.clip_by_global_norm(1.0))],
+    "debias": [
+        example_of(gdlab.debias(gdlab.ema(0.9))),
+        example_of(gdlab.debias(gdlab.chain(gdlab.ema(0.9), gdlab.trace(0.5)))),
+    ],
+    "ema": [
+        example_of(gdlab.ema(0.9)),
+        example_of(
+            gdlab.ema(0.9, True, "bfloat16", initial_value=0.5), rests=False, on_complex=None
+        ),
+    ],
+    "foreign": [
+        # The averages of optax's Adam change the dtype of complex squares.
+        example_of(gdlab.foreign(*optax.scale_by_adam()), source=False, on_complex=None),
+    ],
+    "fork": [
+        example_of(gdlab.fork(gdlab.ratio(0.1), gdlab.identity(), gdlab.square())),
+        example_of(
+            gdlab.fork(jnp.add, gdlab.ema(0.9), gdlab.clip_by_global_norm(1.0)),
+            source=False,  # its join has no name among gdlab's
+        ),
+    ],
+    "full_matrix_adagrad": [example_of(gdlab.full_matrix_adagrad(0.1))],
+    "identity": [example_of(gdlab.identity())],
+    "infinity_norm": [
+        example_of(gdlab.infinity_norm(0.9), on_complex="size"),
+        example_of(gdlab.infinity_norm(0.9, 0.1), rests=False, on_complex="size"),
+    ],
+    "look_ahead": [example_of(gdlab.look_ahead(gdlab.sgd(0.1, 0.9)), on_complex=None)],
+    "masked": [
+        example_of(gdlab.masked(gdlab.clip_by_global_norm(0.1), "matrix")),
+    ],
+    "nadam": [
+        example_of(gdlab.nadam(0.1, momentum_decay=0.004)),
+        example_of(gdlab.nadam(0.1, momentum_decay=1.0, scheduled_average=False)),
+    ],
+    "named_chain": [
+        example_of(
+            gdlab.named_chain(
+                ("second", gdlab.clip_by_global_norm(1.0)), ("first", gdlab.adam(0.1))
+            )
+        ),
+    ],
+    "nesterov": [
+        example_of(gdlab.nesterov(0.1), on_complex=None),
+    ],
+    "nesterov_ema": [
+        example_of(gdlab.nesterov_ema(0.9)),
+        example_of(gdlab.nesterov_ema(0.8, 0.9, average_decay=0.7)),
+    ],
+    "params_ema": [example_of(gdlab.params_ema(0.9))],
+    "partition": [
+        example_of(
+            gdlab.partition(
+                {"train": gdlab.adam(0.1), "slowly": gdlab.clip_by_global_norm(1.0)},
+                [("matrix", "train"), ("", "slowly")],
+            )
+        ),
+    ],
+    "rmsprop": [
+        example_of(gdlab.rmsprop(0.1)),
+        example_of(gdlab.rmsprop(0.1, momentum=0.9, nesterov=True, bias_correction=True)),
+        example_of(
+            gdlab.rmsprop(
+                0.1,
+                initial_scale=1.0,
+                eps_in_sqrt=False,
+                centered=True,
+                momentum=0.5,
+                learning_rate_in_momentum=False,
+            )
+        ),
+    ],
+    "running_maximum": [example_of(gdlab.running_maximum(), on_complex=None)],
+    "scale": [example_of(gdlab.scale(-0.5))],
+    "scale_by_adadelta": [example_of(gdlab.scale_by_adadelta())],
+    "scale_by_adam": [example_of(gdlab.scale_by_adam())],
+    "scale_by_full_rss": [
+        example_of(gdlab.scale_by_full_rss(0.1, 1e-3, eps_in_sqrt=False)),
+    ],
+    "scale_by_learning_rate": [
+        example_of(gdlab.scale_by_learning_rate(0.1, flip_sign=False)),
+    ],
+    "scale_by_rms": [example_of(gdlab.scale_by_rms(0.9, 0.0))],
+    "scale_by_rss": [example_of(gdlab.scale_by_rss())],
+    "scale_by_schedule": [example_of(gdlab.scale_by_schedule(0.5))],
+    "scale_by_stddev": [
+        example_of(gdlab.scale_by_stddev()),
+        example_of(gdlab.scale_by_stddev(initial_scale=0.1, bias_correction=True)),
+    ],
+    "set_to_zero": [example_of(gdlab.set_to_zero())],
+    "sgd": [
+        example_of(gdlab.sgd(0.1, 0.9, True, "bfloat16"), on_complex=None),
+        example_of(gdlab.sgd(0.1)),
+    ],
+    "square": [example_of(gdlab.square(), on_complex="size")],
+    "sum_of_squares": [
+        example_of(gdlab.sum_of_squares(), on_complex="size"),
+        example_of(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),
+    ],
+    "trace": [example_of(gdlab.trace(0.9, nesterov=True))],
+    "variance": [
+        example_of(gdlab.variance(0.9), on_complex="size"),
+        example_of(gdlab.variance(0.9, 0.1, bias_correction=True), rests=False, on_complex="size"),
+    ],
+}
+
+PUBLIC = [
+    name
+    for name in gdlab.__all__
+    if getattr(getattr(getattr(gdlab, name), "factory", None), "made", None)
+    is GradientTransformation
+]
+ALL = [example for name in PUBLIC for example in EXAMPLES.get(name, [])]
+
+
+def each(*, where=lambda example: True):
+    return pytest.mark.parametrize(
+        "example",
+        [pytest.param(example, id=repr(example.tx)) for example in ALL if where(example)],
+    )
+
+
+def with_numbers(example):
+    return bool(jax.tree.leaves(example.tx))
+
+
+each_example = each()
+each_with_numbers = each(where=with_numbers)
+
+STEPS = 4
+
+# Computed by one program or another, a step differs by a few roundings of float32, and the stored
+# low precisions by one of their own.
+CLOSE = {
+    "float32": {"rtol": 2e-5, "atol": 1e-6},
+    "complex64": {"rtol": 2e-5, "atol": 1e-6},
+    "bfloat16": {"rtol": 2**-7, "atol": 1e-6},
+    "float16": {"rtol": 2**-10, "atol": 1e-6},
+}
+
+
+def assert_close(actual, expected):
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+        name = jnp.result_type(other).name
+        wide = np.complex128 if name == "complex64" else np.float64
+        np.testing.assert_allclose(
+            np.asarray(one).astype(wide), np.asarray(other).astype(wide), **CLOSE.get(name, {})
+        )
+
+
+def every_kind_of_leaf():
+    """Parameters of each dtype and rank, with nothing where nothing may be."""
+    return {
+        "matrix": jnp.array([[0.5, -1.0], [2.0, 0.25]]),
+        "bfloat": jnp.array([1.0, -0.5, 3.0], jnp.bfloat16),
+        "half": jnp.array([-1.0, 0.75], jnp.float16),
+        "scalar": jnp.array(-0.5, jnp.float32),
+        "no_elements": jnp.zeros((0, 3)),
+        "absent": None,
+        "no_leaves": ({}, []),
+    }
+
+
+def vector(dtype=jnp.float32):
+    return {"matrix": jnp.array([0.5, -1.0, 2.0], dtype)}
+
+
+def gradients(params, seed=0):
+    """Gradients of ``STEPS`` steps, stacked; the first element of each leaf and step 2 are zero."""
+    rng = np.random.default_rng(seed)
+
+    def of_leaf(param):
+        values = rng.normal(size=(STEPS, *param.shape))
+        if jnp.iscomplexobj(param):
+            values = values + 1j * rng.normal(size=values.shape)
+        values[2] = 0
+        values.reshape(STEPS, -1)[:, :1] = 0
+        return jnp.asarray(values, param.dtype)
+
+    return jax.tree.map(of_leaf, params)
+
+
+def zeros(params):
+    return jax.tree.map(lambda param: jnp.zeros((STEPS, *param.shape), param.dtype), params)
+
+
+def half_square_gradient(params):
+    return jax.tree.map(lambda param: 0.5 * param, params)
+
+
+def extra_of(tx):
+    look_ahead = "look_ahead" in repr(expand(tx))
+    return {"grad_fn": half_square_gradient} if look_ahead else {}
+
+
+def step_by_step(tx, grads, params):
+    """All updates, stacked, and the last state, of calls outside ``jit``."""
+    state, every = tx.init(params), []
+    for step in range(STEPS):
+        gradient = jax.tree.map(lambda g: np.asarray(g)[step], grads)  # noqa: B023
+        updates, state = tx.update(gradient, state, params, **extra_of(tx))
+        every.append(updates)
+    return jax.tree.map(lambda *updates: np.stack(updates), *every), state
+
+
+TRACES: list[Any] = []
+
+
+def scan(tx, grads, params):
+    """The same in one program."""
+    TRACES.append(jax.tree.structure(tx))
+
+    def step(state, gradient):
+        updates, state = tx.update(gradient, state, params, **extra_of(tx))
+        return state, updates
+
+    state, updates = jax.lax.scan(step, tx.init(params), grads)
+    return updates, state
+
+
+compiled_scan = jax.jit(scan)
+compiled_lanes = jax.jit(jax.vmap(scan, in_axes=(0, None, None)))
+
+
+def types(tree):
+    """Structure, and shape, dtype and weak type of each leaf."""
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef, [(leaf.shape, leaf.dtype, leaf.weak_type) for leaf in leaves]
+
+
+def varied(tx):
+    """``tx`` with each number in turn changed by a quarter, and unchanged."""
+    numbers, definition = jax.tree.flatten(tx)
+    changes = 1 - 0.25 * np.eye(len(numbers) + 1, len(numbers))
+    return [
+        definition.unflatten([n * c for n, c in zip(numbers, row, strict=True)])
+        for row in changes.tolist()
+    ]
+
+
+def ramps(tx):
+    """``tx`` with a schedule in every slot."""
+    paths = hyperparameters(tx)
+    return set_hyperparameters(
+        tx, {path: linear_schedule(value, 0.5 * value, 3) for path, value in paths.items()}
+    )
+
+
+def test_every_public_transformation_has_an_example():
+    missing = sorted(set(PUBLIC) - set(EXAMPLES))
+    assert not missing, (
+        f"{missing} are public transformations without an example of their arguments: add "
+        "one to EXAMPLES in tests/test_contract.py, and they are held to the contract"
+    )
+    assert not set(EXAMPLES) - set(PUBLIC)
+
+
+@each_example
+@pytest.mark.parametrize("params", ["vector", "every_kind_of_leaf"])
+def test_updates_have_the_types_of_gradients_and_states_keep_their_own(example, params):
+    params = vector(jnp.bfloat16) if params == "vector" else every_kind_of_leaf()
+    state = jax.eval_shape(example.tx.init, params)
+    first = types(state)
+    assert not any(weak for _, _, weak in first[1])
+    for _ in range(3):
+        updates, state = jax.eval_shape(
+            functools.partial(example.tx.update, **extra_of(example.tx)), params, state, params
+        )
+        assert types(updates) == types(params)
+        assert types(state) == first
+    assert types(example.tx.init(params)) == first
+
+
+@each_example
+def test_leaves_of_every_kind_pass_through_and_jit_and_scan_change_nothing(example):
+    params = every_kind_of_leaf()
+    grads = gradients(params)
+    updates, state = step_by_step(example.tx, grads, params)
+    assert_close(compiled_scan(example.tx, grads, params), (updates, state))
+    last = jax.tree.map(lambda leaf: leaf[-1], updates)
+    assert types(apply_updates(params, last)) == types(params)
+    assert all(np.isfinite(leaf.astype(np.float32)).all() for leaf in jax.tree.leaves(updates))
+
+
+@each_example
+def test_a_tree_without_leaves_passes_through(example):
+    tx = gdlab.masked(example.tx, mask={}) if "matrix" in repr(example.tx) else example.tx
+    for empty in ({}, ()):
+        if "matrix" in repr(tx):
+            continue
+        updates, _ = tx.update(empty, tx.init(empty), empty, **extra_of(example.tx))
+        assert updates == empty
+
+
+@each_with_numbers
+def test_lanes_of_different_numbers_are_a_loop_over_them_traced_once(example):
+    params = vector()
+    grads = gradients(params)
+    loop = varied(example.tx)
+    TRACES.clear()
+    expected = [compiled_scan(tx, grads, params) for tx in loop]
+    assert len(TRACES) <= 1  # none, if another test has traced it
+    TRACES.clear()
+    stacked = jax.tree.map(lambda *numbers: np.array(numbers, np.float32), *loop)
+    lanes = compiled_lanes(stacked, grads, params)
+    assert len(TRACES) <= 1
+    for lane, alone in enumerate(expected):
+        assert_close(jax.tree.map(lambda leaf: np.asarray(leaf)[lane], lanes), alone)  # noqa: B023
+
+
+@each_example
+def test_a_state_can_be_donated_with_the_parameters(example):
+    params = vector()
+    state = example.tx.init(params)
+    arrays = [leaf for leaf in jax.tree.leaves((params, state)) if leaf.size]
+    assert len({leaf.unsafe_buffer_pointer() for leaf in arrays}) == len(arrays)
+
+
+@each_example
+def test_zero_gradients_move_nothing_and_make_no_nan(example):
+    params = every_kind_of_leaf()
+    updates, state = compiled_scan(example.tx, zeros(params), params)
+    for leaf in jax.tree.leaves((updates, state)):
+        assert np.isfinite(leaf.astype(np.float32)).all()
+    if (
+        example.rests
+        and "nesterov" not in repr(example.tx)
+        and "look_ahead" not in repr(example.tx)
+    ):
+        assert not any(np.any(leaf != 0) for leaf in jax.tree.leaves(updates))
+
+
+@each_with_numbers
+def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
+    params = vector()
+    grads = gradients(params)
+    scheduled = ramps(example.tx)
+    numbers = list(hyperparameters(example.tx))
+    state = scheduled.init(params)
+    by_hand = None
+    for step in range(STEPS):
+        reported = hyperparameters(scheduled, state)
+        values = {path: float(reported[path]) for path in numbers}
+        if example.counts_calls:
+            expected = {
+                path: value * (1 - 0.5 * min(step / 3, 1))
+                for path, value in hyperparameters(example.tx).items()
+            }
+            assert values == pytest.approx(expected, rel=1e-6)
+        now = set_hyperparameters(example.tx, values)
+        by_hand = now.init(params) if by_hand is None else by_hand
+        gradient = jax.tree.map(lambda g: g[step], grads)  # noqa: B023
+        updates, state = scheduled.update(gradient, state, params, **extra_of(example.tx))
+        expected, by_hand = now.update(gradient, by_hand, params, **extra_of(example.tx))
+        assert_close(updates, expected)
+
+
+@each_with_numbers
+def test_derivatives_by_every_number_are_finite(example):
+    params = vector()
+    grads = gradients(params)
+
+    def size(tx):
+        updates, _ = scan(tx, grads, params)
+        return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(updates))
+
+    slopes = jax.jit(jax.grad(size))(example.tx)
+    assert jax.tree.structure(slopes) == jax.tree.structure(example.tx)
+    for path, slope in hyperparameters(slopes).items():
+        assert np.isfinite(slope), path
+
+
+def forms(tx):
+    """``tx`` with numbers, arrays, axes and schedules in its slots."""
+    paths = hyperparameters(tx)
+    yield tx
+    yield set_hyperparameters(tx, {path: jnp.array([0.1, 0.3]) for path in paths})
+    yield set_hyperparameters(tx, {path: Axis(path, [0.1, 0.3]) for path in paths})
+    yield ramps(tx)
+
+
+def assert_same(rebuilt, tx):
+    assert jax.tree.structure(rebuilt) == jax.tree.structure(tx)
+    assert hash(jax.tree.structure(rebuilt)) == hash(jax.tree.structure(tx))
+    for one, other in zip(jax.tree.leaves(rebuilt), jax.tree.leaves(tx), strict=True):
+        assert type(one) is type(other)
+        assert jnp.result_type(one) == jnp.result_type(other)
+        assert np.array_equal(one, other)
+
+
+@each(where=lambda example: example.source)
+def test_its_repr_is_its_source_and_copies_are_equal(example):
+    for tx in forms(example.tx):
+        assert_same(eval(repr(tx), vars(gdlab)), tx)
+        assert_same(pickle.loads(pickle.dumps(tx)), tx)
+        assert_same(copy.deepcopy(tx), tx)
+
+
+@each_with_numbers
+def test_its_numbers_have_readable_paths_by_which_each_can_be_set(example):
+    numbers = hyperparameters(example.tx)
+    assert len(numbers) == len(jax.tree.leaves(example.tx))
+    for path in numbers:
+        assert re.fullmatch(r"[a-z]\w*(\.\w+)*", path), path
+        changed = hyperparameters(set_hyperparameters(example.tx, {path: 0.125}))
+        assert changed == numbers | {path: 0.125}
+
+
+@each_example
+def test_its_expansion_makes_the_same_updates(example):
+    params = vector()
+    grads = gradients(params)
+    updates, _ = step_by_step(expand(example.tx), grads, params)
+    assert_close(updates, step_by_step(example.tx, grads, params)[0])
+
+
+@each_example
+def test_many_leaves_handed_over_one_by_one_move_as_one_array_does(example):
+    whole = {"matrix": np.linspace(-2.0, 2.0, 33, dtype=np.float32)}
+    grads = jax.tree.map(np.asarray, gradients(whole))
+    expected, _ = step_by_step(example.tx, grads, whole)
+    separate = lambda array: {"matrix": list(array["matrix"].T)}  # noqa: E731
+    updates, _ = step_by_step(example.tx, separate(grads), separate(whole))
+    assert_close(np.stack(updates["matrix"], axis=1), expected["matrix"])
+
+
+@each_example
+def test_no_step_of_the_arithmetic_is_a_nan_when_nothing_is_compiled(example):
+    params = vector()
+    grads = gradients(params)
+    expected, _ = step_by_step(example.tx, grads, params)
+    with jax.disable_jit(), jax.debug_nans(True):
+        updates, _ = step_by_step(example.tx, grads, params)
+    assert_close(updates, expected)
+
+
+@each(where=lambda example: example.on_complex)
+def test_a_phase_of_complex_gradients_is_one_of_the_updates_or_is_lost(example):
+    turn = jnp.exp(jnp.array(0.75j))
+    params = vector(jnp.complex64)
+    grads = gradients(params)
+    turned = lambda tree: jax.tree.map(lambda leaf: turn * leaf, tree)  # noqa: E731
+    updates, _ = step_by_step(example.tx, grads, params)
+    after, _ = step_by_step(example.tx, turned(grads), turned(params))
+    assert_close(after, turned(updates) if example.on_complex == "direction" else updates)
