@@ -22,9 +22,11 @@ extensions = [
     "sphinx.ext.viewcode",
     "public_names",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_title = "gdlab"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]

@@ -64,6 +64,15 @@ def describe_alias(_app, _what, fullname, _obj, _options, lines: list[str]) -> N
             lines[:] = found
 
 
+def keep_moduli(_app, _what, _name, _obj, _options, lines: list[str]) -> None:
+    """The bars of |g| are those of a modulus, not of a substitution."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = line.split("``")
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+            lines[number] = "``".join(parts)
+
+
 def name_aliases(_app, _what, _name, _obj, _options, signature, returns):
     """Signatures say ``Hyperparameter``, not what it is an alias of."""
     for name in filter(is_alias, public_names()):
@@ -80,9 +89,10 @@ def warn_of_undocumented_names(_app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Registers the directive, and what makes aliases and omissions visible."""
+    """Registers the directive, and what makes aliases, moduli and omissions visible."""
     app.add_directive("public-names", PublicNames)
     app.connect("autodoc-process-docstring", describe_alias)
+    app.connect("autodoc-process-docstring", keep_moduli)
     app.connect("autodoc-process-signature", name_aliases)
     app.connect("env-check-consistency", warn_of_undocumented_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
