@@ -19,6 +19,7 @@ from gdlab.core.numerics import (
     cast,
     compute_dtype,
     is_array,
+    narrow,
     numbers_as,
     real_dtype,
     strong,
@@ -113,8 +114,11 @@ def _leaf_update(definition: Any, structure: Any, constants: Any) -> tuple[Any, 
         )
         if new.shape != leaf.shape:
             raise ValueError(f"{tx!r} made an update of shape {new.shape} out of {leaf.shape}")
-        new_slots = structure.flatten_up_to(new_slots)
-        return new, [cast(new, old.dtype) for new, old in zip(new_slots, slots, strict=True)]
+        new_slots = [
+            cast(after, before.dtype)
+            for after, before in zip(structure.flatten_up_to(new_slots), slots, strict=True)
+        ]
+        return narrow(new, leaf), new_slots
 
     return one, jax.jit(lambda arguments, items: [one(arguments, *item) for item in items])
 

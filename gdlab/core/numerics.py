@@ -7,9 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 
+_ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
+
+
 def is_array(leaf: Any) -> bool:
     """Whether a leaf takes part in the arithmetic; ``None`` and, say, functions do not."""
-    return isinstance(leaf, jax.Array | np.ndarray | np.generic | float | int | complex)
+    return isinstance(leaf, _ARRAYS)
 
 
 def compute_dtype(leaf: Any) -> Any:

@@ -5,6 +5,7 @@ over the leaves together. A :class:`TreeRule` sees the whole tree.
 """
 
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -157,7 +158,7 @@ def _counted(tx: Parametrized, state: Any) -> ScheduledState:
 def author_leaf_rule(factory: Any, made: Any) -> LeafRule:
     """The rule of a ``@leafwise`` closure: ``update``, or ``init, update[, shared]``."""
     init, update, shared = _author_parts(factory, made)
-    reads = inspect.signature(update).parameters
+    reads = _argument_names(update)
     stateful = init is not None
 
     def apply(u, slots, param, context):
@@ -248,3 +249,11 @@ def _pair(factory: Any, out: Any) -> tuple[Any, Any]:
     if isinstance(out, tuple) and len(out) == 2:
         return out
     raise TypeError(f"{factory.name}: update must return the pair (update, state), not {out!r}")
+
+
+def _argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    if isinstance(function, types.FunctionType) and not hasattr(function, "__wrapped__"):
+        # A rule is made anew at each step outside jit, and a signature takes long to make.
+        code = function.__code__
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return tuple(inspect.signature(function).parameters)

@@ -181,9 +181,8 @@ def _perform(tx: Any, updates: Any, state: Any, params: Any, extra: Any) -> tupl
     _refuse_axes(tx)
     rule = rule_of(tx)
     if isinstance(rule, LeafRule):
-        new, state = update_leaves(tx, updates, state, params)
-    else:
-        new, state = rule.update(widen(updates), state, widen(params), extra)
+        return update_leaves(tx, updates, state, params)
+    new, state = rule.update(widen(updates), state, widen(params), extra)
     return narrow(new, updates), state
 
 
