@@ -82,7 +82,7 @@ class GradientTransformation(Parametrized):
     def _check(self) -> None:
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
-        rule_of(_sample(self._map_numbers(_first_on_axis)))
+        rule_of(_sample(jax.tree.map(_first_on_axis, self, is_leaf=_is_axis)))
 
 
 def transformation(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
@@ -187,14 +187,18 @@ def _perform(tx: Any, updates: Any, state: Any, params: Any, extra: Any) -> tupl
 
 
 def _refuse_axes(tx: Any) -> None:
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=lambda x: isinstance(x, Axis))
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=_is_axis)
     for path, value in pairs:
-        if isinstance(value, Axis):
+        if _is_axis(value):
             raise ValueError(
                 f"{dotted(path)} is an Axis, {value!r}: gdlab.sweep tries its values; to take one "
                 f"step, choose one: set_hyperparameters(tx, {{{dotted(path)!r}: …}})"
             )
 
 
+def _is_axis(value: Any) -> bool:
+    return isinstance(value, Axis)
+
+
 def _first_on_axis(value: Any) -> Any:
-    return value.values[0] if isinstance(value, Axis) else value
+    return value.values[0] if _is_axis(value) else value

@@ -1,0 +1,142 @@
+"""``minimize`` against closed forms, hand-written loops and scipy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+
+from gdlab import Axis, adam, apply_updates, minimize, nesterov, sgd
+from gdlab.training import minibatches
+from tests import references
+
+CURVATURE = (1.0, 4.0)
+
+
+def quadratic(w):
+    return 0.5 * jnp.sum(jnp.asarray(CURVATURE) * w**2)
+
+
+def squared_error(w, batch):
+    x, y = batch
+    return jnp.mean((x @ w - y) ** 2)
+
+
+@pytest.fixture
+def regression():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(10, 3))
+    return x, x @ np.array([1.0, -2.0, 0.5]) + 0.1 * rng.normal(size=10)
+
+
+@pytest.mark.x64
+def test_gradient_descent_follows_the_powers_of_its_factors():
+    run = minimize(quadratic, jnp.array([1.0, 1.0]), sgd(0.1), steps=20)
+    factors = (1 - 0.1 * np.array(CURVATURE)) ** np.arange(21)[:, None]
+    # Twenty products round to a few units of the last place.
+    np.testing.assert_allclose(run.path, factors, rtol=1e-13)
+    losses = 0.5 * np.sum(np.array(CURVATURE) * factors**2, axis=1)
+    np.testing.assert_allclose(run.values, losses, rtol=1e-13)
+    np.testing.assert_array_equal(run.params, run.path[-1])
+
+
+@pytest.mark.x64
+def test_the_look_ahead_method_gets_the_gradient_function_it_needs():
+    run = minimize(quadratic, jnp.array([1.0, 1.0]), nesterov(0.1, 0.9), steps=30)
+    expected = references.nesterov_look_ahead(
+        lambda w: np.array(CURVATURE) * w, np.ones(2), learning_rate=np.full(30, 0.1), momentum=0.9
+    )
+    np.testing.assert_allclose(run.path[1:], expected, rtol=1e-12)
+
+
+@pytest.mark.x64
+def test_minibatches_are_those_of_a_hand_written_loop(regression):
+    key, tx = jax.random.key(3), adam(0.1)
+    run = minimize(squared_error, jnp.zeros(3), tx, 9, data=regression, batch_size=4, key=key)
+
+    w, state, losses = jnp.zeros(3), tx.init(jnp.zeros(3)), []
+    for _, batch in zip(range(10), minibatches(regression, 4, key, epochs=None), strict=False):
+        loss, grad = jax.value_and_grad(squared_error)(w, batch)
+        losses.append(loss)
+        updates, state = tx.update(grad, state, w)
+        w = apply_updates(w, updates)
+    np.testing.assert_allclose(run.values, losses, rtol=1e-12)
+
+
+@pytest.mark.x64
+def test_full_batch_descent_solves_least_squares_as_scipy_does(regression):
+    run = minimize(squared_error, jnp.zeros(3), sgd(0.1), 3000, data=regression)
+    expected = scipy.optimize.lsq_linear(*regression).x
+    np.testing.assert_allclose(run.params, expected, rtol=1e-9)
+
+
+def test_it_compiles_once_for_all_learning_rates():
+    traces = []
+
+    def counted(w):
+        traces.append(w)
+        return jnp.sum(w**2)
+
+    for rate in (0.1, 0.2, 0.3):
+        minimize(counted, jnp.ones(2), sgd(rate), steps=3)
+    once = len(traces)
+    minimize(counted, jnp.ones(2), sgd(0.4), steps=3)
+    assert len(traces) == once
+
+
+def test_it_runs_under_vmap_over_learning_rates():
+    rates = jnp.array([0.1, 0.5])
+    together = jax.vmap(lambda rate: minimize(quadratic, jnp.ones(2), sgd(rate), 5).values)(rates)
+    alone = [minimize(quadratic, jnp.ones(2), sgd(rate), 5).values for rate in (0.1, 0.5)]
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+
+
+def test_a_random_loss_gets_a_fresh_key_at_each_step():
+    def noisy(w, key):
+        return jnp.sum(w**2) + jax.random.normal(key)
+
+    run = minimize(noisy, jnp.zeros(1), sgd(0.0), 4, key=jax.random.key(0))
+    assert len(np.unique(run.values)) == 5
+
+
+def test_aux_and_model_state_are_carried_and_recorded():
+    def loss(w, batch, model_state):
+        count = model_state + 1
+        return jnp.mean((w - batch) ** 2), (count, {"count": count})
+
+    run = minimize(
+        loss, 0.0, sgd(0.1), 3, data=jnp.arange(4.0), has_aux=True, model_state=jnp.array(0)
+    )
+    assert int(run.model_state) == 3
+    np.testing.assert_array_equal(run.aux["count"], [1, 2, 3, 4])
+
+
+def test_complex_parameters_descend():
+    # The gradient of |z − c|² is conjugated for the user, or the imaginary part would ascend.
+    target = 1.0 + 2.0j
+    run = minimize(lambda z: jnp.abs(z - target) ** 2, jnp.array(0j), sgd(0.25), steps=40)
+    np.testing.assert_allclose(run.params, target, rtol=1e-6)
+
+
+def test_divergence_is_a_result():
+    run = minimize(quadratic, jnp.ones(2), sgd(1e30), steps=5)
+    assert not np.isfinite(run.values[-1])
+
+
+def test_the_path_may_be_left_out():
+    assert minimize(quadratic, jnp.ones(2), sgd(0.1), 3, keep_path=False).path is None
+
+
+def test_a_missing_key_is_asked_for(regression):
+    with pytest.raises(ValueError, match=r"drawn at random.*key=jax\.random\.key"):
+        minimize(squared_error, jnp.zeros(3), sgd(0.1), 3, data=regression, batch_size=4)
+
+
+def test_a_loss_that_is_no_scalar_is_refused():
+    with pytest.raises(TypeError, match=r"real scalar.*\(2,\)"):
+        minimize(lambda w: w, jnp.ones(2), sgd(0.1), 3)
+
+
+def test_an_axis_is_explained():
+    with pytest.raises(ValueError, match=r"learning_rate is an Axis.*sweep"):
+        minimize(quadratic, jnp.ones(2), sgd(Axis("learning_rate", [0.1])), 3)
