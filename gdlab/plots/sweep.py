@@ -17,7 +17,9 @@ DIVERGED = "#D55E00"
 MOST_COLUMNS = 5
 
 
-def plot_sweep(result: "SweepResult", metric: str = "final_loss", *, ax: Any = None) -> Any:
+def plot_sweep(
+    result: "SweepResult", metric: str = "final_loss", *, maximize: bool = False, ax: Any = None
+) -> Any:
     """The metric against the axes of a sweep, with what diverged marked.
 
     One axis is a curve, the median over seeds with their range; several optimizers are a panel
@@ -26,6 +28,7 @@ def plot_sweep(result: "SweepResult", metric: str = "final_loss", *, ax: Any = N
     Args:
         result: what :func:`gdlab.sweep` returned.
         metric: "final_loss", or the name of an evaluation metric.
+        maximize: whether more is better, for the mark of the best point.
         ax: the matplotlib axes to draw on, or an array of them for several optimizers; new ones
             unless given.
 
@@ -38,13 +41,13 @@ def plot_sweep(result: "SweepResult", metric: str = "final_loss", *, ax: Any = N
     axes = [name for name in result.dims if name not in ("optimizer", "seed")]
     values = result.values(metric)
     if len(axes) == 1 and "optimizer" in result.dims:
-        return _panels(result, values, metric, axes[0], ax)
+        return _panels(result, values, metric, axes[0], maximize, ax)
     ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1] if ax is None else ax
     if len(axes) == 1:
-        _curve(ax, result.coords[axes[0]], values)
+        _curve(ax, result.coords[axes[0]], values, maximize)
         ax.set(xlabel=_words(axes[0]), ylabel=_words(metric))
     elif len(axes) == 2 and "optimizer" not in result.dims:
-        _heat_map(ax, result, values, metric, axes)
+        _heat_map(ax, result, values, metric, axes, maximize)
     else:
         raise ValueError(
             f"a sweep over {', '.join(result.dims)} does not fit one picture; draw slices of "
@@ -54,7 +57,12 @@ def plot_sweep(result: "SweepResult", metric: str = "final_loss", *, ax: Any = N
 
 
 def _panels(
-    result: "SweepResult", values: np.ndarray, metric: str, axis: str, panels: Any
+    result: "SweepResult",
+    values: np.ndarray,
+    metric: str,
+    axis: str,
+    maximize: bool,
+    panels: Any,
 ) -> np.ndarray:
     names = result.coords["optimizer"]
     if panels is None:
@@ -66,7 +74,7 @@ def _panels(
         )  # fmt: skip
     flat = np.ravel(panels)
     for panel, name, lanes in zip(flat, names, values, strict=False):
-        _curve(panel, result.coords[axis], lanes)
+        _curve(panel, result.coords[axis], lanes, maximize)
         panel.set_title(name, fontsize="medium")
     columns = np.shape(panels)[-1]
     for hidden in range(len(names), len(flat)):
@@ -78,7 +86,7 @@ def _panels(
     return panels
 
 
-def _curve(ax: Axes, x: np.ndarray, lanes: np.ndarray) -> None:
+def _curve(ax: Axes, x: np.ndarray, lanes: np.ndarray, maximize: bool) -> None:
     """Median and range over seeds, the best point, and where some or all seeds diverged."""
     x, lanes = x[np.argsort(x)], lanes[np.argsort(x)]
     diverged = np.mean(np.isnan(lanes), axis=-1)
@@ -91,7 +99,7 @@ def _curve(ax: Axes, x: np.ndarray, lanes: np.ndarray) -> None:
     )  # fmt: skip
     ax.plot(x, median, color=CURVE, linewidth=1.6)
     if np.isfinite(median).any():
-        best = np.nanargmin(median)
+        best = _best(median, maximize)
         ax.plot(x[best], median[best], "o", color=CURVE, markersize=4.5)
     if _spans_decades(x):
         ax.set_xscale("log")
@@ -113,7 +121,12 @@ def _curve(ax: Axes, x: np.ndarray, lanes: np.ndarray) -> None:
 
 
 def _heat_map(
-    ax: Axes, result: "SweepResult", values: np.ndarray, metric: str, axes: list[str]
+    ax: Axes,
+    result: "SweepResult",
+    values: np.ndarray,
+    metric: str,
+    axes: list[str],
+    maximize: bool,
 ) -> None:
     y, x = (np.sort(result.coords[name]) for name in axes)
     rows, columns = (np.argsort(result.coords[name]) for name in axes)
@@ -124,7 +137,7 @@ def _heat_map(
     mesh = ax.pcolormesh(*edges, median, cmap="viridis", norm=LogNorm() if positive else None)
     ax.figure.colorbar(mesh, ax=ax, label=_words(metric))
     if np.isfinite(median).any():
-        row, column = np.unravel_index(np.nanargmin(median), median.shape)
+        row, column = np.unravel_index(_best(median, maximize), median.shape)
         ax.plot(x[column], y[row], "o", color="white", markeredgecolor="black", markersize=7)
     if _spans_decades(x):
         ax.set_xscale("log")
@@ -132,6 +145,10 @@ def _heat_map(
         ax.set_yscale("log")
     title = "grey: diverged" if np.isnan(median).any() else None
     ax.set(xlabel=_words(axes[1]), ylabel=_words(axes[0]), title=title)
+
+
+def _best(median: np.ndarray, maximize: bool) -> int:
+    return int(np.nanargmax(median) if maximize else np.nanargmin(median))
 
 
 def _cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -119,22 +119,24 @@ class SweepResult:
         }
         return pandas.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
 
-    def plot(self, metric: str = "final_loss", *, ax: Any = None) -> Any:
+    def plot(self, metric: str = "final_loss", *, maximize: bool = False, ax: Any = None) -> Any:
         """The metric against the axes, with what diverged marked; needs the extra ``lab``.
 
-        One axis is a curve for each optimizer, the median over seeds with their range; two axes
-        are a heat map.
+        One axis is a curve, the median over seeds with their range, and several optimizers are a
+        panel each; two axes are a heat map.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
-            ax: the matplotlib axes to draw on; new ones unless given.
+            maximize: whether more is better, for the mark of the best point.
+            ax: the matplotlib axes to draw on, or an array of them for several optimizers; new
+                ones unless given.
 
         Returns:
-            The matplotlib axes.
+            The matplotlib axes, an array of them for several optimizers.
         """
         from gdlab.plots.sweep import plot_sweep
 
-        return plot_sweep(self, metric, ax=ax)
+        return plot_sweep(self, metric, maximize=maximize, ax=ax)
 
     def values(self, metric: str) -> np.ndarray:
         """The metric of each lane, NaN where it diverged; of shape ``dims``.
