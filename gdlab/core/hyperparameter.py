@@ -9,6 +9,7 @@ import numpy as np
 
 from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis
+from gdlab.core.parametrized import Parametrized
 from gdlab.core.representation import represent
 from gdlab.core.schedule import Schedule, schedule
 
@@ -47,7 +48,7 @@ def as_hyperparameter(value: Any) -> Any:
     """A user's value in the form in which it is stored: a float, an array, a schedule, …"""
     if isinstance(value, Schedule | Axis | PerLeaf | jax.Array):
         return value
-    if isinstance(value, bool | np.bool_ | str | bytes) or value is None:
+    if isinstance(value, bool | np.bool_ | str | bytes | Parametrized) or value is None:
         raise TypeError(f"expected a number, an array, a schedule or an Axis, not {value!r}")
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0):
         # A Python float is weakly typed: it takes the dtype of the parameters, and a strongly

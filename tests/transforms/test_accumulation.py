@@ -1,0 +1,114 @@
+"""Several micro-batches make one update, and the inner transformation runs once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from gdlab import (
+    accumulate,
+    adam,
+    apply_if_finite,
+    chain,
+    clip_by_global_norm,
+    leafwise,
+    linear_schedule,
+    sgd,
+)
+
+RNG = np.random.default_rng(0)
+MICRO = [jnp.asarray(RNG.normal(size=3), jnp.float32) for _ in range(6)]
+PARAMS = jnp.ones(3)
+
+
+def stepped(tx, gradients):
+    state, every = tx.init(PARAMS), []
+    for gradient in gradients:
+        updates, state = tx.update(gradient, state, PARAMS)
+        every.append(updates)
+    return every, state
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize(
+    "inner", [adam(0.1), chain(clip_by_global_norm(0.5), sgd(0.1, 0.9))], ids=repr
+)
+def test_k_micro_batches_are_one_batch(k, inner):
+    every, state = stepped(accumulate(inner, k), MICRO)
+    batches = [sum(MICRO[i : i + k]) / k for i in range(0, 6, k)]
+    expected, plain = stepped(inner, batches)
+    # The running mean rounds otherwise than the sum.
+    np.testing.assert_allclose(every[k - 1 :: k], expected, rtol=1e-4, atol=1e-6)
+    assert all(not updates.any() for i, updates in enumerate(every) if (i + 1) % k)
+    assert jax.tree.structure(state.inner) == jax.tree.structure(plain)
+
+
+def test_it_agrees_with_optax():
+    ours, _ = stepped(accumulate(adam(0.1), 3), MICRO)
+    multi = optax.MultiSteps(optax.adam(0.1), 3)
+    theirs, _ = stepped(multi.gradient_transformation(), MICRO)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_the_inner_update_runs_on_the_last_micro_batch_alone():
+    runs = []
+
+    @leafwise
+    def spy():
+        def update(u):
+            jax.debug.callback(lambda: runs.append(1))
+            return u
+
+        return update
+
+    tx = accumulate(spy(), 3)
+    stepped(tx, MICRO)
+    jax.effects_barrier()
+    assert len(runs) == 2
+    program = str(jax.make_jaxpr(tx.update)(PARAMS, tx.init(PARAMS)))
+    assert "cond" in program
+
+
+def test_a_nan_in_one_batch_does_not_poison_the_next():
+    gradients = [MICRO[0], jnp.full(3, jnp.nan), *MICRO[2:]]
+    for tx in (accumulate(sgd(0.1), 2), accumulate(apply_if_finite(sgd(0.1, 0.9)), 2)):
+        every, _ = stepped(tx, gradients)
+        np.testing.assert_allclose(every[3], -0.1 * (MICRO[2] + MICRO[3]) / 2, rtol=1e-5)
+        assert not every[0].any()
+        assert not every[2].any()
+
+
+def test_a_nan_is_not_applied_before_its_batch_is_complete():
+    every, _ = stepped(accumulate(sgd(0.1), 3), [jnp.full(3, jnp.nan), *MICRO[1:3]])
+    assert not np.any(every[:2])
+    assert np.isnan(every[2]).all()
+
+
+def test_a_schedule_within_counts_updates_and_not_micro_batches():
+    every, _ = stepped(accumulate(sgd(linear_schedule(1.0, 0.0, 2)), 2), [PARAMS] * 6)
+    assert [float(updates[0]) for updates in every] == [0, -1, 0, -0.5, 0, 0]
+
+
+def test_low_precision_micro_batches_are_averaged_in_float32():
+    tx = accumulate(sgd(1.0), 256)
+    g = jnp.array([1.0], jnp.bfloat16)
+
+    def step(state, scale):
+        updates, state = tx.update(g * scale, state)
+        return state, updates
+
+    scales = jnp.where(jnp.arange(256) < 128, 1.0, 1.0078125).astype(jnp.bfloat16)
+    state, updates = jax.lax.scan(step, tx.init(g), scales)
+    assert state.mean.dtype == jnp.float32
+    assert updates.dtype == jnp.bfloat16
+    assert float(-updates[-1, 0]) == pytest.approx(1.00390625, abs=2**-8)
+
+
+def test_the_number_of_micro_batches_can_be_swept():
+    updates = jax.vmap(lambda k: jnp.stack(stepped(accumulate(sgd(1.0), k), [PARAMS] * 4)[0])[:, 0])
+    assert updates(jnp.array([1.0, 2.0, 4.0])).tolist() == [
+        [-1, -1, -1, -1],
+        [0, -1, 0, -1],
+        [0, 0, 0, -1],
+    ]

@@ -1,0 +1,115 @@
+"""Weight decay, and every way of saying which weights."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from gdlab import adamw, add_decayed_weights, chain, linear_schedule, scale_by_learning_rate
+
+PARAMS = {
+    "body": {"kernel": jnp.full((2, 2), 2.0), "bias": jnp.full(2, 2.0)},
+    "head": {"kernel": jnp.full((2, 2), 2.0), "bias": jnp.full(2, 2.0)},
+}
+ZEROS = jax.tree.map(jnp.zeros_like, PARAMS)
+KERNELS = {part: {"kernel": True, "bias": False} for part in PARAMS}
+
+
+def is_matrix(params):
+    return jax.tree.map(lambda param: param.ndim > 1, params)
+
+
+def decayed(tx, params=PARAMS):
+    updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
+    return {
+        f"{part}.{name}"
+        for part, layer in updates.items()
+        for name, leaf in layer.items()
+        if leaf is not None and bool((leaf != 0).any())
+    }
+
+
+BOTH = {"body.kernel", "head.kernel"}
+ALL = BOTH | {"body.bias", "head.bias"}
+FORMS = [
+    (None, ALL),
+    (True, ALL),
+    (False, set()),
+    (KERNELS, BOTH),
+    ({"body": True, "head": False}, {"body.kernel", "body.bias"}),
+    ({"body": {"kernel": np.array(True), "bias": 0}, "head": False}, {"body.kernel"}),
+    ("kernel", BOTH),
+    (r"^head\.", {"head.kernel", "head.bias"}),
+    (r"body\.kernel$", {"body.kernel"}),
+    (["body.bias", "head"], ALL - {"body.kernel"}),
+    (("kernel",), BOTH),
+    (is_matrix, BOTH),
+    (lambda params: {"body": True, "head": False}, {"body.kernel", "body.bias"}),
+]
+
+
+@pytest.mark.parametrize(("mask", "expected"), FORMS, ids=lambda value: repr(value)[:40])
+def test_a_mask_chooses_by_tree_prefix_pattern_or_function(mask, expected):
+    assert decayed(add_decayed_weights(0.5, mask=mask)) == expected
+    assert decayed(adamw(0.1, weight_decay=0.5, mask=mask)) == expected
+
+
+def test_what_is_added_is_the_decay_times_the_weight():
+    updates, _ = add_decayed_weights(0.25).update(PARAMS, (), PARAMS)
+    np.testing.assert_array_equal(updates["head"]["bias"], 2 + 0.25 * 2)
+
+
+def test_it_agrees_with_optax_on_a_mask():
+    ours = add_decayed_weights(0.3, mask=is_matrix)
+    theirs = optax.add_decayed_weights(0.3, mask=is_matrix)
+    one, _ = ours.update(PARAMS, ours.init(PARAMS), PARAMS)
+    other, _ = theirs.update(PARAMS, theirs.init(PARAMS), PARAMS)
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_the_decay_may_follow_a_schedule_or_differ_by_leaf():
+    tx = add_decayed_weights(linear_schedule(1.0, 0.0, 2))
+    state = tx.init(PARAMS)
+    for expected in (2.0, 1.0, 0.0):
+        updates, state = tx.update(ZEROS, state, PARAMS)
+        assert (updates["head"]["bias"] == expected).all()
+    by_leaf = add_decayed_weights({"body": 0.0, "head": {"kernel": 1.0, "bias": 0.0}})
+    assert decayed(by_leaf) == {"head.kernel"}
+
+
+def test_decay_after_the_scaling_is_decoupled_from_it():
+    w = jnp.array([2.0, -1.0])
+    tx = chain(add_decayed_weights(0.1), scale_by_learning_rate(0.5))
+    for _ in range(3):
+        updates, _ = tx.update(jnp.zeros(2), tx.init(w), w)
+        w = w + updates
+    # w ← (1 − ηλ)w
+    np.testing.assert_allclose(w, np.array([2.0, -1.0]) * 0.95**3, rtol=1e-6)
+
+
+def test_a_leaf_that_is_none_takes_no_part():
+    params = {"body": {"kernel": None, "bias": jnp.ones(1)}}
+    assert decayed(add_decayed_weights(0.5), params) == {"body.bias"}
+    assert decayed(add_decayed_weights(0.5, mask="bias"), params) == {"body.bias"}
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ("embedding", r"'embedding' matches none of the paths \['body\.bias', 'body\.kernel'"),
+        (["kernel", "embedding"], "'embedding' matches none"),
+        ({"body": True}, "mask is not a prefix"),
+        ({"body": True, "tail": True}, "mask is not a prefix"),
+        (lambda params: {"body": True}, "mask is not a prefix"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(mask, message):
+    tx = add_decayed_weights(0.5, mask=mask)
+    with pytest.raises(ValueError, match=message):
+        tx.update(ZEROS, tx.init(PARAMS), PARAMS)
+
+
+def test_a_pattern_that_is_no_regular_expression_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"add_decayed_weights: argument 'mask'.*'\('"):
+        add_decayed_weights(0.5, mask="(")
