@@ -44,7 +44,12 @@ def is_alias(name: str) -> bool:
 
 
 def home(name: str) -> str:
-    """Where ``name`` is defined. The aliases of types do not know; the core defines them all."""
+    """Where ``name`` is defined. The aliases of types do not know; the core defines them all.
+
+    The core also defines a schedule of which hyperparameters are made; it belongs to the others.
+    """
+    if name in gdlab.schedules.__all__:
+        return "gdlab.schedules"
     return "gdlab.core" if is_alias(name) else getattr(gdlab, name).__module__
 
 
