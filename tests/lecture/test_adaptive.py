@@ -299,16 +299,21 @@ def test_L35_without_a_gradient_neither_moves():
 # L36: coordinates are not modes
 
 
-def rotated_paths(tx, steps=30):
+HESSIAN = np.diag([1.0, 0.1, 3.0, 0.5, 2.0])
+TURN = np.linalg.qr(np.random.default_rng(7).normal(size=(5, 5)))[0]
+
+
+@jax.jit
+def path_on(tx, hessian, start):
+    return path_down(tx, lambda w: hessian @ w, start, 30)
+
+
+def rotated_paths(tx):
     """The path on a quadratic, and that on the turned one, turned back."""
-    curvatures = np.array([1.0, 0.1, 3.0, 0.5, 2.0])
-    turn = np.linalg.qr(np.random.default_rng(7).normal(size=(5, 5)))[0]
-    paths = []
-    for q in (np.eye(5), turn):
-        hessian = jnp.asarray(q.T @ np.diag(curvatures) @ q)
-        path = path_down(tx, lambda w, hessian=hessian: hessian @ w, jnp.asarray(PARAMS @ q), steps)
-        paths.append(np.asarray(path) @ q.T)
-    return paths
+    return [
+        path_on(tx, jnp.asarray(q.T @ HESSIAN @ q), jnp.asarray(PARAMS @ q)) @ q.T
+        for q in (np.eye(5), TURN)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,12 @@ VALUES = [7.5, 4.0, 6.0, 8.0]
 
 def averages(tx, values):
     """What ``tx`` makes of a sequence of numbers (or of vectors), one after the other."""
-    values = jnp.asarray(values)
-    state = tx.init(values[0])
-    return np.asarray(lax.scan(lambda state, x: tx.update(x, state)[::-1], state, values)[1])
+    return np.asarray(_outputs(tx, jnp.asarray(values)))
+
+
+@jax.jit
+def _outputs(tx, values):
+    return lax.scan(lambda state, x: tx.update(x, state)[::-1], tx.init(values[0]), values)[1]
 
 
 # L12, L13: started at the first value

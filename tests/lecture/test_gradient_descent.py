@@ -20,9 +20,12 @@ SIGMA, TARGET, START = 1.5, 2.0, -1.0
 LIMIT = 1 / SIGMA**2
 
 
+scalar_gradient = jax.grad(lambda w: (TARGET - SIGMA * w) ** 2)
+
+
 def scalar_path(eta, steps):
-    loss = lambda w: (TARGET - SIGMA * w) ** 2  # noqa: E731
-    return np.asarray(path_down(gdlab.sgd(eta), jax.grad(loss), jnp.array(START), steps))
+    path = path_down(gdlab.sgd(eta), scalar_gradient, jnp.array(START), 2000)
+    return np.asarray(path)[: steps + 1]
 
 
 @pytest.mark.parametrize("eta", [0.01 * LIMIT, 0.5 * LIMIT, 0.9 * LIMIT, 1.2 * LIMIT])
@@ -69,17 +72,12 @@ def test_L2_factor_decides_among_three_regimes(factor, oscillates, grows):
 SINGULAR_VALUES = np.array([3.0, 2.0, 1.0, 0.5])
 
 
-def least_squares(rows=7, seed=0, singular_values=SINGULAR_VALUES):
-    rng = np.random.default_rng(seed)
-    modes = len(singular_values)
-    U = np.linalg.qr(rng.normal(size=(rows, modes)))[0]
-    V = np.linalg.qr(rng.normal(size=(modes, modes)))[0]
-    return (U * singular_values) @ V.T, V, rng.normal(size=rows), rng.normal(size=modes)
-
-
 def modes_over_time(eta, steps):
     """The errors of gradient descent along the right singular vectors."""
-    X, V, y, start = least_squares()
+    rng = np.random.default_rng(0)
+    U = np.linalg.qr(rng.normal(size=(7, 4)))[0]
+    V = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    X, y, start = (U * SINGULAR_VALUES) @ V.T, rng.normal(size=7), rng.normal(size=4)
     loss = lambda w: jnp.sum((y - X @ w) ** 2)  # noqa: E731
     path = path_down(gdlab.sgd(eta), jax.grad(loss), jnp.asarray(start), steps)
     return (np.asarray(path) - np.linalg.lstsq(X, y)[0]) @ V

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -26,6 +28,7 @@ from tests.paths import (
     gdlab_path,
     keras_path,
     optax_path,
+    path_along,
     per_step,
     torch_path,
 )
@@ -48,12 +51,33 @@ class Method(NamedTuple):
     """From keras.optimizers to its optimizer."""
 
 
-def adam_in_three_links(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
+def adam_in_three_links(learning_rate, b1=0.9, b2=0.999, eps=1e-8, *before_the_rate):
     return chain(
         fork(ratio(eps=eps), ema(b1), chain(square(), ema(b2))),
         bias_correction(b1, b2),
+        *before_the_rate,
         scale_by_learning_rate(learning_rate),
     )
+
+
+def adamw_of_keras(learning_rate, eps, weight_decay):
+    return adam_in_three_links(
+        learning_rate, 0.9, 0.999, eps, gdlab.add_decayed_weights(weight_decay)
+    )
+
+
+def amsgrad_of_keras(learning_rate, b2, eps):
+    largest = chain(square(), ema(b2), gdlab.running_maximum())
+    return chain(
+        fork(ratio(eps=eps), ema(0.9), largest),
+        bias_correction(0.9, b2),
+        scale_by_learning_rate(learning_rate),
+    )
+
+
+def after_correction(eps_hat, b2=0.999):
+    """The ε after the correction that an ε̂ before it amounts to."""
+    return eps_hat / np.sqrt(1 - b2 ** np.arange(1, STEPS + 1))
 
 
 rmsprop_torch = partial(gdlab.rmsprop, eps_in_sqrt=False, learning_rate_in_momentum=False)
@@ -225,16 +249,20 @@ METHODS = {
         partial(optax.adamw, weight_decay=0.1),
         lambda o, p: o.AdamW(p, weight_decay=0.1),
     ),
+    "adamw, Keras's": Method(
+        partial(adamw_of_keras, eps=1e-3, weight_decay=0.1),
+        partial(ref.adamw, eps=after_correction(1e-3), weight_decay=0.1),
+        keras=lambda o: o.AdamW(epsilon=1e-3, weight_decay=0.1),
+    ),
     "amsgrad on the average": Method(
         partial(gdlab.amsgrad, b2=0.9, eps=1e-3),
         partial(ref.amsgrad, b2=0.9, eps=1e-3),
         torch=lambda o, p: o.Adam(p, betas=(0.9, 0.9), eps=1e-3, amsgrad=True),
     ),
-    "amsgrad on the average without eps": Method(
-        partial(gdlab.amsgrad, b2=0.9, eps=0.0),
-        partial(ref.amsgrad, b2=0.9, eps=0.0),
-        # Keras adds its ε to the uncorrected root, so the two agree only without one.
-        keras=lambda o: o.Adam(beta_2=0.9, epsilon=1e-30, amsgrad=True),
+    "amsgrad, Keras's": Method(
+        partial(amsgrad_of_keras, b2=0.9, eps=1e-3),
+        partial(ref.amsgrad, b2=0.9, eps=after_correction(1e-3, 0.9)),
+        keras=lambda o: o.Adam(beta_2=0.9, epsilon=1e-3, amsgrad=True),
     ),
     "amsgrad on the corrected average": Method(
         partial(gdlab.amsgrad, b2=0.9, eps=1e-3, maximum_of_corrected=True),
@@ -403,6 +431,39 @@ def test_scheduled_decay_of_an_average_form_is_that_of_both_its_weights():
     path = gdlab_path(partial(gdlab.sgd, momentum=per_step(RISING), averaging=True))
     paper = ref.heavy_ball_averaging(GRADS, PARAMS, learning_rate=LEARNING_RATE, decay=RISING)
     agree(path, paper)
+
+
+def test_schedule_made_by_optax_drives_both_libraries_alike():
+    with jax.numpy_dtype_promotion("standard"):
+        cosine = optax.warmup_cosine_decay_schedule(0.0, 0.3, 5, STEPS)
+        rates = [float(cosine(step)) for step in range(STEPS)]
+        ours = path_along(gdlab.adam(cosine), jnp.asarray(GRADS), jnp.asarray(PARAMS))
+    # optax evaluates its schedules in float32 here and there.
+    np.testing.assert_allclose(ours, optax_path(optax.adam, rates), rtol=1e-5, atol=1e-6)
+
+
+# Without a gradient
+
+WITHOUT_EPSILON = {
+    "sgd": partial(gdlab.sgd, momentum=0.9),
+    "adagrad": partial(gdlab.adagrad, initial_accumulator_value=0.0, eps=0.0),
+    "full_matrix_adagrad": partial(gdlab.full_matrix_adagrad, eps=0.0),
+    "adadelta": partial(gdlab.adadelta, eps=0.0),
+    "rmsprop": partial(gdlab.rmsprop, eps=0.0),
+    "rmsprop, centered": partial(gdlab.rmsprop, eps=0.0, centered=True, bias_correction=True),
+    "adam": partial(gdlab.adam, eps=0.0),
+    "adam in three links": partial(adam_in_three_links, eps=0.0),
+    "adamw": partial(gdlab.adamw, eps=0.0, weight_decay=0.0),
+    "amsgrad": partial(gdlab.amsgrad, eps=0.0),
+    "adamax": partial(gdlab.adamax, eps=0.0),
+    "nadam": partial(gdlab.nadam, eps=0.0, momentum_decay=0.004),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_EPSILON)
+def test_zero_gradients_move_nothing_even_without_an_epsilon(name):
+    path = gdlab_path(WITHOUT_EPSILON[name], grads=0 * GRADS)
+    np.testing.assert_array_equal(path, np.tile(PARAMS, (STEPS, 1)))
 
 
 # Where libraries part, so that agreeing with one is more than agreeing with all

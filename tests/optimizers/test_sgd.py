@@ -8,7 +8,7 @@ import pytest
 
 import gdlab
 from tests import references as ref
-from tests.paths import LEARNING_RATE, PARAMS, STEPS, agree, differ, path_down, per_step
+from tests.paths import LEARNING_RATE, PARAMS, STEPS, agree, differ, gdlab_path, path_down, per_step
 
 RISING = np.linspace(0.5, 0.95, STEPS)
 CURVATURES = np.array([0.1, 1.0, 3.0, 0.5, 2.0])
@@ -44,6 +44,17 @@ def test_look_ahead_takes_the_steps_of_the_paper(name, decays):
     tx = make(per_step(rates), per_step(decays))
     path = path_down(tx, gradient, jnp.asarray(PARAMS), STEPS)
     agree(path[1:], paper(decays)(gradient, PARAMS, learning_rate=rates))
+
+
+@pytest.mark.x64
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_averaging_momentum_is_accumulating_momentum_at_one_minus_beta_times_the_rate(nesterov):
+    beta = 0.8
+    averaging, accumulating = (
+        gdlab_path(partial(gdlab.sgd, momentum=beta, nesterov=nesterov, **kind), rates)
+        for kind, rates in (({"averaging": True}, LEARNING_RATE), ({}, (1 - beta) * LEARNING_RATE))
+    )
+    agree(averaging, accumulating)
 
 
 @pytest.mark.x64
