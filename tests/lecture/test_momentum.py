@@ -206,6 +206,7 @@ def test_L24_momentum_in_force_can_be_read_off():
         lambda schedule: gdlab.adamw(1.0, weight_decay=schedule),
         lambda schedule: gdlab.clip_by_global_norm(schedule),
     ],
+    ids=["b1", "b2", "eps", "decay", "rho", "weight_decay", "max_norm"],
 )
 def test_L24_any_hyperparameter_takes_a_schedule(make):
     values = [0.5, 0.9]

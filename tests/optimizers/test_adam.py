@@ -139,7 +139,7 @@ def test_coupled_decay_before_adam_is_scaled_away_and_decoupled_decay_is_not():
 def test_direction_of_adam_in_float32_is_right_to_the_last_bits_over_a_thousand_steps(b2):
     rng = np.random.default_rng(0)
     grads = np.float32(rng.normal(size=(1000, 64)) * rng.lognormal(size=64))
-    tx = chain(*(gdlab.scale_by_adam(0.9, b2),))
+    tx = gdlab.scale_by_adam(0.9, b2)
 
     def step(state, g):
         direction, state = tx.update(g, state)

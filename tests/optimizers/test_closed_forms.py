@@ -187,8 +187,8 @@ def test_tuned_method_shrinks_the_error_at_its_best_rate(make, rate):
     np.testing.assert_allclose(np.log(measured), np.log(rate(L / mu)), atol=6e-4)
 
 
-# Adaptive methods whose second moment stands still: 200 steps of a constant gradient P fix v̂ = P²
-# with decay .5, then a decay of 1 keeps it, and from there on the gradient is λw.
+# Adaptive methods whose second moment stands still: 400 steps of a constant gradient P with decay
+# .5 make it P², then a decay of 1 keeps it, and from there on the gradient is λw.
 
 WARMUP, FREE = 400, 1500
 SCALE = 4.0
@@ -230,9 +230,7 @@ def test_adaptive_method_with_frozen_scale_is_its_linear_method_in_that_metric(n
     eta = 1.7
     path = descend_frozen(make, eta, steps=30)
     x = eta * CURVATURE / SCALE
-    # Recurrences of order two hold once the average holds gradients of λw on both sides.
     expected = [second for second, _ in powers(polynomial(x, 0.9), path[1], path[2], 28)]
-    # The first average of the frozen time still weighs the last gradient of the warm-up.
     np.testing.assert_allclose(path[2:], expected, rtol=0, atol=1e-12 * np.abs(path).max())
 
 
