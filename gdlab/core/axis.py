@@ -1,6 +1,6 @@
 """Axes: where a number would stand, all the values that a sweep is to try."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -49,7 +49,7 @@ def _flatten(axis: Axis) -> tuple[tuple[Any, ...], str]:
     return (axis.values,), axis.name
 
 
-def _unflatten(name: str, children: tuple[Any, ...]) -> Axis:
+def _unflatten(name: str, children: Iterable[Any]) -> Axis:
     axis = object.__new__(Axis)
     axis.name, (axis.values,) = name, children
     return axis
@@ -64,4 +64,5 @@ jax.tree_util.register_pytree_with_keys(
 
 
 def is_axis(value: Any) -> bool:
+    """Whether a node of a tree is an axis."""
     return isinstance(value, Axis)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
 from gdlab.core.numerics import is_array
 from gdlab.core.rules import LeafRule, rule_of
@@ -21,7 +22,7 @@ MANY_LEAVES = 32
 def runs_in_python(leaves: list[Any]) -> bool:
     """Whether a call is traced already, or must not be compiled."""
     # One look at one leaf: a tracer that is missed is handed to `jit`, which is correct as well.
-    return not leaves or isinstance(leaves[0], jax.core.Tracer) or jax.config.jax_disable_jit
+    return not leaves or isinstance(leaves[0], Tracer) or jax.config.jax_disable_jit  # type: ignore[attr-defined]
 
 
 def update_at_compiled_speed(
@@ -52,7 +53,7 @@ def _compiled(perform: Callable[..., Any]) -> Callable[..., Any]:
 def _profile(structure: Any) -> tuple[bool, bool, Callable[[str], bool]]:
     rule = rule_of(structure.unflatten([0.5] * structure.num_leaves))
     if isinstance(rule, LeafRule):
-        return True, False, lambda name: False
+        return True, False, lambda _: False
     return False, rule.delegates, rule.reads
 
 

@@ -23,6 +23,7 @@ class PerLeaf:
         self.tree = tree
 
     def unwrap(self) -> Any:
+        """The tree, as an author's function gets it."""
         return self.tree
 
     def __repr__(self) -> str:
@@ -45,7 +46,7 @@ jax.tree_util.register_pytree_with_keys(
 
 
 def as_hyperparameter(value: Any) -> Any:
-    """A user's value in the form in which it is stored: a float, an array, a schedule, …"""
+    """A user's value in the form in which it is stored, such as a float or a schedule."""
     if isinstance(value, Schedule | Axis | PerLeaf | jax.Array):
         return value
     if isinstance(value, bool | np.bool_ | str | bytes | Parametrized) or value is None:
@@ -88,7 +89,7 @@ def constant_schedule(value: Hyperparameter) -> Any:
     >>> constant_schedule(0.1)(7)
     Array(0.1, dtype=float32)
     """
-    return lambda count: value
+    return lambda _: value
 
 
 def array(values: Any, dtype: str) -> jax.Array:

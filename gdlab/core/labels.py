@@ -26,6 +26,7 @@ class Labels:
 
     @classmethod
     def convert(cls, value: Any) -> "Labels":
+        """What a user wrote, as labels."""
         return value if isinstance(value, cls) else cls(value)
 
     def spread(self, params: Any, known: Collection[str]) -> list[str]:

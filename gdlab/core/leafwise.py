@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from gdlab.core.batches import in_batches
 from gdlab.core.hyperparameter import PerLeaf
@@ -25,7 +26,7 @@ from gdlab.core.numerics import (
     strong,
     widen,
 )
-from gdlab.core.rules import LeafRule, missing_params, rule_of
+from gdlab.core.rules import LeafRule, leaf_rule_of, missing_params
 from gdlab.core.structure import dotted, flatten, flatten_like, spread, stands_for_one
 
 
@@ -37,18 +38,18 @@ def init_leaves(tx: Any, params: Any) -> Any:
     for leaf, (numbers, definition) in zip(leaves, own, strict=True):
         slots = None
         if is_array(leaf):
-            rule = rule_of(definition.unflatten(numbers))
+            rule = leaf_rule_of(definition.unflatten(numbers))
             slots = jax.tree.leaves(strong(rule.init(cast(leaf, compute_dtype(leaf)))))
         columns.append(slots)
     structure = _slot_structure(tx)
     slots = _laid_out(columns, structure, treedef)
-    rule = rule_of(tx)
+    rule = leaf_rule_of(tx)
     return rule.pack(slots, rule.start(_widest_dtype(leaves)))
 
 
 def update_leaves(tx: Any, updates: Any, state: Any, params: Any) -> tuple[Any, Any]:
     """One step of a leafwise ``tx`` on a tree."""
-    rule = rule_of(tx)
+    rule = leaf_rule_of(tx)
     leaves, treedef = flatten(updates)
     param_leaves = _param_leaves(rule, params, treedef)
     slots, shared = rule.unpack(state)
@@ -84,7 +85,7 @@ def _updated(flat: Any, structure: Any, items: list[Any]) -> list[tuple[Any, lis
     numbers, definition = flat
     # Within a trace Python floats are constants of the program, and better known to the rule than
     # handed to it leaf by leaf; outside they are arguments, or each value would be compiled for.
-    tracing = any(isinstance(leaf, jax.core.Tracer) for leaf, _, _ in items)
+    tracing = any(isinstance(leaf, Tracer) for leaf, _, _ in items)
     constants = tuple(
         number if tracing and isinstance(number, float) else None for number in numbers
     )
@@ -109,7 +110,7 @@ def _leaf_update(definition: Any, structure: Any, constants: Any) -> tuple[Any, 
         numbers = [next(given) if number is None else number for number in constants]
         dtype = compute_dtype(leaf)
         tx, context = numbers_as(definition.unflatten(numbers), real_dtype(dtype))
-        new, new_slots = rule_of(tx).update(
+        new, new_slots = leaf_rule_of(tx).update(
             cast(leaf, dtype), structure.unflatten(map(widen, slots)), widen(param), context
         )
         if new.shape != leaf.shape:
@@ -133,7 +134,7 @@ def _compiled_advance(definition: Any, dtype: Any) -> Callable[..., Any]:
     def advance(numbers, shared):
         tx = numbers_as(definition.unflatten(numbers), dtype)
         try:
-            new, context = rule_of(tx).advance(shared)
+            new, context = leaf_rule_of(tx).advance(shared)
         except TypeError as error:
             if any(
                 isinstance(node, PerLeaf) for node in jax.tree.leaves(tx, is_leaf=_differs_by_leaf)
@@ -158,7 +159,7 @@ def _slot_structure(tx: Any) -> Any:
 def _slots_made_by(definition: Any, shapes: Any) -> Any:
     numbers = [jax.ShapeDtypeStruct(shape, np.float32, weak_type=True) for shape in shapes]
     scalar = jax.ShapeDtypeStruct((), np.float32)
-    init = lambda numbers, leaf: rule_of(definition.unflatten(numbers)).init(leaf)  # noqa: E731
+    init = lambda numbers, leaf: leaf_rule_of(definition.unflatten(numbers)).init(leaf)  # noqa: E731
     return jax.tree.structure(jax.eval_shape(init, numbers, scalar))
 
 
@@ -177,16 +178,21 @@ def _for_each_leaf(tree: Any, params: Any, count: int) -> list[tuple[list[Any], 
     ]
     if not columns:
         return [(nodes, treedef)] * count
+    # Leaves with the same values share one object, by which they are later told to share a rule.
+    known: dict[Any, tuple[list[Any], Any]] = {}
     every = []
     for at_leaf in zip(*columns, strict=True):
-        values = iter(at_leaf)
-        filled = [
-            (Mask(next(values)) if isinstance(node, Mask) else next(values))
-            if _differs_by_leaf(node)
-            else node
-            for node in nodes
-        ]
-        every.append(jax.tree.flatten(treedef.unflatten(filled)))
+        key = tuple(value if isinstance(value, float) else id(value) for value in at_leaf)
+        if key not in known:
+            values = iter(at_leaf)
+            filled = [
+                (Mask(next(values)) if isinstance(node, Mask) else next(values))
+                if _differs_by_leaf(node)
+                else node
+                for node in nodes
+            ]
+            known[key] = jax.tree.flatten(treedef.unflatten(filled))
+        every.append(known[key])
     return every
 
 

@@ -25,10 +25,12 @@ class Mask:
 
     @property
     def chosen(self) -> Any:
+        """What the user wrote."""
         return self._static.values["chosen"]
 
     @classmethod
     def convert(cls, value: Any) -> "Mask":
+        """What a user wrote, as a mask."""
         if isinstance(value, cls):
             return value
         for pattern in _patterns(value) or ():

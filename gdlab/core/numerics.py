@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-
+from jax.core import Tracer
 
 _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
@@ -24,6 +24,7 @@ def compute_dtype(leaf: Any) -> Any:
 
 
 def real_dtype(dtype: Any) -> Any:
+    """The dtype of the real part."""
     return jnp.finfo(dtype).dtype
 
 
@@ -57,7 +58,7 @@ def distinct(state: Any, params: Any) -> Any:
     seen = set(map(id, jax.tree.leaves(params)))
 
     def own(leaf: Any) -> Any:
-        if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
+        if not isinstance(leaf, jax.Array) or isinstance(leaf, Tracer):
             return leaf
         if id(leaf) in seen:
             leaf = jnp.copy(leaf)

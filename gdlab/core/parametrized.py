@@ -23,9 +23,15 @@ from gdlab.core.structure import stands_for_one
 class Factory:
     """What a decorator knows about an author's function: its signature, and what is data."""
 
-    def __init__(self, function: Callable[..., Any], made: type["Parametrized"]):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        made: type["Parametrized"],
+        adapt: Callable[["Factory", Any], Any],
+    ):
         self.function = function
         self.made = made
+        self.adapt = adapt
         self.name = function.__name__
         self.parameters = inspect.signature(function).parameters
         self.data = data_parameters(function)
@@ -41,6 +47,7 @@ class Factory:
         self.public: Callable[..., Any] = function  # the decorated function, once it exists
 
     def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Parametrized":
+        """What a call of the public factory returns."""
         try:
             bound = inspect.signature(self.function).bind(*args, **kwargs)
         except TypeError as error:
@@ -55,6 +62,7 @@ class Factory:
         return made
 
     def convert(self, name: str, value: Any) -> Any:
+        """A user's value of the parameter ``name``, as it is stored."""
         try:
             return self.data[name].convert(value)
         except (TypeError, ValueError) as error:
@@ -165,9 +173,16 @@ P = ParamSpec("P")
 T = TypeVar("T", bound=Parametrized)
 
 
-def parametrized(made: type[T], function: Callable[P, Any]) -> Callable[P, T]:
-    """Turn an author's function into a factory of ``made``, called with the same arguments."""
-    factory = Factory(function, made)
+def parametrized(
+    made: type[T],
+    function: Callable[P, Any],
+    adapt: Callable[[Factory, Any], Any] = lambda _, returned: returned,
+) -> Callable[P, T]:
+    """Turn an author's function into a factory of ``made``, called with the same arguments.
+
+    ``adapt(factory, returned)`` makes what the author's function returns into what is used.
+    """
+    factory = Factory(function, made, adapt)
 
     @functools.wraps(function)
     def public(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,11 +5,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def represent(value: Any) -> str:
     """Python source for an argument of a factory: ``eval`` with gdlab's names gives it back."""
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return f"<traced {value.aval.str_short()}>"
     if isinstance(value, np.ndarray | jax.Array):
         return represent_array(value)
@@ -29,6 +30,7 @@ def represent(value: Any) -> str:
 
 
 def represent_array(value: Any) -> str:
+    """An array as a call of :func:`gdlab.array`."""
     values = np.asarray(value)
     return f"array({_nested(values)}, {values.dtype.name!r})"
 

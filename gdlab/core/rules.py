@@ -59,11 +59,11 @@ class LeafRule(NamedTuple):
     """``init(param)`` → slots"""
     update: Callable[[Any, Any, Any, Any], tuple[Any, Any]]
     """``update(update, slots, param, context)`` → update, slots"""
-    start: Callable[[Any], Any] = lambda dtype: ()
+    start: Callable[[Any], Any] = lambda _: ()
     """``start(dtype)`` → shared scalars before the first step"""
-    advance: Callable[[Any], tuple[Any, Any]] = lambda shared: ((), ())
+    advance: Callable[[Any], tuple[Any, Any]] = lambda _: ((), ())
     """``advance(shared)`` → shared, context"""
-    pack: Callable[[Any, Any], Any] = lambda slots, shared: slots
+    pack: Callable[[Any, Any], Any] = lambda slots, _: slots
     """``pack(slots, shared)`` → the state as users see it"""
     unpack: Callable[[Any], tuple[Any, Any]] = lambda state: (state, ())
     """``unpack(state)`` → slots, shared"""
@@ -89,9 +89,16 @@ def rule_of(tx: Parametrized) -> LeafRule | TreeRule:
     if not has_schedules(tx):
         return _opened(tx)
     at_start = _opened(at_step(tx, 0))
-    return (_scheduled_leaf_rule if isinstance(at_start, LeafRule) else _scheduled_tree_rule)(
-        tx, at_start
-    )
+    if isinstance(at_start, LeafRule):
+        return _scheduled_leaf_rule(tx, at_start)
+    return _scheduled_tree_rule(tx, at_start)
+
+
+def leaf_rule_of(tx: Parametrized) -> LeafRule:
+    """What a ``tx`` that is known to be leafwise does."""
+    rule = rule_of(tx)
+    assert isinstance(rule, LeafRule)
+    return rule
 
 
 def _opened(tx: Parametrized) -> LeafRule | TreeRule:
@@ -104,19 +111,15 @@ def _opened(tx: Parametrized) -> LeafRule | TreeRule:
 
 
 def _scheduled_leaf_rule(tx: Parametrized, at_start: LeafRule) -> LeafRule:
-    def rule_at(count):
-        now = at_step(tx, count)
-        return now, _opened(now)
-
     def advance(shared):
         count, inner = shared
-        now, rule = rule_at(count)
-        inner, context = rule.advance(inner)
+        now = at_step(tx, count)
+        inner, context = leaf_rule_of(now).advance(inner)
         return (safe_increment(count), inner), (now, context)
 
     def update(u, slots, param, context):
         now, inner_context = context
-        return _opened(now).update(u, slots, param, inner_context)
+        return leaf_rule_of(now).update(u, slots, param, inner_context)
 
     def unpack(state):
         count, inner = _counted(tx, state)
@@ -150,8 +153,8 @@ def _counted(tx: Parametrized, state: Any) -> ScheduledState:
     if isinstance(state, ScheduledState):
         return state
     raise ValueError(
-        f"{tx!r} follows a schedule, but the state counts no steps: it was made by a transformation "
-        "without one; make it by init, or start from a constant_schedule"
+        f"{tx!r} follows a schedule, but the state counts no steps: it was made by a "
+        "transformation without one; make it by init, or start from a constant_schedule"
     )
 
 
@@ -168,7 +171,7 @@ def author_leaf_rule(factory: Any, made: Any) -> LeafRule:
         return _pair(factory, out)
 
     rule = LeafRule(
-        init=init or (lambda param: ()),
+        init=init or (lambda _: ()),
         update=apply,
         needs_params=reason_for_params(factory) if "param" in reads else None,
     )
@@ -223,11 +226,13 @@ def _checked_state(factory: Any, new: Any, old: Any) -> Any:
 
 
 def reason_for_params(factory: Any) -> str:
+    """Which transformation reads the parameters, and what it does with them."""
     sentence = (inspect.getdoc(factory.function) or "").split("\n")[0]
     return f"{factory.name}, which is: {sentence}" if sentence else factory.name
 
 
 def missing_params(needs: str) -> str:
+    """What to say when they are missing."""
     return (
         f"params are needed by {needs} Call update(updates, state, params) with the parameters "
         "that the updates are for"

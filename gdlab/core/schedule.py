@@ -1,7 +1,7 @@
 """Schedules: a number that depends on the step, made of numbers that are data themselves."""
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,8 @@ class Schedule(Parametrized):
         return strong(jnp.asarray(at_step(self, count)._open()(jnp.asarray(count, dtype=float))))
 
     @classmethod
-    def convert(cls, value: Any) -> Self:
+    def convert(cls, value: Any) -> "Schedule":
+        """A function of the step, foreign ones included, as a schedule."""
         if isinstance(value, cls):
             return value
         if isinstance(value, Parametrized) or not callable(value):

@@ -6,11 +6,12 @@ import jax
 
 
 def is_none(value: Any) -> bool:
+    """Whether a node is None, which is a leaf here so that every position has one."""
     return value is None
 
 
 def stands_for_one(value: Any) -> bool:
-    """Whether a node of a tree stands for one number or one part: a schedule, an axis, …"""
+    """Whether a node of a tree stands for one number or one part, such as a schedule."""
     return hasattr(value, "_stands_for_one")
 
 

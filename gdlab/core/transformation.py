@@ -1,11 +1,11 @@
-"""The transformation: a pure pair ``(init, update)`` that is also a pytree of its hyperparameters."""
+"""The transformation: a pure pair (init, update) that is also a pytree of its hyperparameters."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, ParamSpec, Self
+from typing import Any, ParamSpec
 
 import jax
 
-from gdlab.core.axis import Axis
+from gdlab.core.axis import is_axis
 from gdlab.core.dispatch import update_at_compiled_speed
 from gdlab.core.leafwise import _sample, init_leaves, update_leaves
 from gdlab.core.numerics import distinct, narrow, widen
@@ -71,7 +71,8 @@ class GradientTransformation(Parametrized):
         yield self.update
 
     @classmethod
-    def convert(cls, value: Any) -> Self:
+    def convert(cls, value: Any) -> "GradientTransformation":
+        """A pair ``(init, update)``, foreign ones included, as a transformation."""
         if isinstance(value, cls):
             return value
         init, update = getattr(value, "init", None), getattr(value, "update", None)
@@ -82,7 +83,7 @@ class GradientTransformation(Parametrized):
     def _check(self) -> None:
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
-        rule_of(_sample(jax.tree.map(_first_on_axis, self, is_leaf=_is_axis)))
+        rule_of(_sample(jax.tree.map(_first_on_axis, self, is_leaf=is_axis)))
 
 
 def transformation(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
@@ -114,9 +115,7 @@ def transformation(function: Callable[P, Any]) -> Callable[P, GradientTransforma
     >>> tx.update(jnp.array([3.0, 4.0]), tx.init(None))[0]
     Array([1.2, 1.6], dtype=float32)
     """
-    public = parametrized(GradientTransformation, function)
-    public.factory.adapt = author_tree_rule  # type: ignore[attr-defined]
-    return public
+    return parametrized(GradientTransformation, function, author_tree_rule)
 
 
 def leafwise(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
@@ -151,9 +150,7 @@ def leafwise(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
     >>> state
     VelocityState(velocity={'w': Array([1.5, 1.5], dtype=float32)})
     """
-    public = parametrized(GradientTransformation, function)
-    public.factory.adapt = author_leaf_rule  # type: ignore[attr-defined]
-    return public
+    return parametrized(GradientTransformation, function, author_leaf_rule)
 
 
 @transformation
@@ -187,18 +184,14 @@ def _perform(tx: Any, updates: Any, state: Any, params: Any, extra: Any) -> tupl
 
 
 def _refuse_axes(tx: Any) -> None:
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=_is_axis)
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_axis)
     for path, value in pairs:
-        if _is_axis(value):
+        if is_axis(value):
             raise ValueError(
                 f"{dotted(path)} is an Axis, {value!r}: gdlab.sweep tries its values; to take one "
                 f"step, choose one: set_hyperparameters(tx, {{{dotted(path)!r}: …}})"
             )
 
 
-def _is_axis(value: Any) -> bool:
-    return isinstance(value, Axis)
-
-
 def _first_on_axis(value: Any) -> Any:
-    return value.values[0] if _is_axis(value) else value
+    return value.values[0] if is_axis(value) else value

@@ -1,7 +1,7 @@
 """Series and parallel wiring of transformations, as in a block diagram."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, Self
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, ParamSpec
 
 import jax
 
@@ -45,7 +45,8 @@ class NamedLinks:
         self.links = links
 
     @classmethod
-    def convert(cls, pairs: Any) -> Self:
+    def convert(cls, pairs: Any) -> "NamedLinks":
+        """Pairs ``(name, transformation)``, checked."""
         links: dict[str, GradientTransformation] = {}
         for pair in pairs:
             if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
@@ -55,6 +56,12 @@ class NamedLinks:
                 raise ValueError(f"the name {name!r} stands twice")
             links[name] = GradientTransformation.convert(tx)
         return cls(links)
+
+    @classmethod
+    def in_order(cls, names: tuple[str, ...], children: Iterable[Any]) -> "NamedLinks":
+        """Children in the order of their sorted names, brought back into that of ``names``."""
+        by_name = dict(zip(sorted(names), children, strict=True))
+        return cls({name: by_name[name] for name in names})
 
     def __iter__(self) -> Any:
         return iter(self.links.items())
@@ -70,9 +77,7 @@ def _links_with_keys(value: NamedLinks) -> tuple[Any, Any]:
 jax.tree_util.register_pytree_with_keys(
     NamedLinks,
     _links_with_keys,
-    lambda names, children: NamedLinks(
-        {name: children[sorted(names).index(name)] for name in names}
-    ),
+    NamedLinks.in_order,
 )
 
 _NamedLink = Annotated[tuple[str, GradientTransformation], Data(NamedLinks.convert, together=True)]
@@ -124,10 +129,12 @@ class Join(Parametrized):
     _keeps_time = False
 
     def __call__(self, *outputs: jax.Array) -> jax.Array:
+        """The arrays of the branches, joined."""
         return self._open()(*outputs)
 
     @classmethod
-    def convert(cls, value: Any) -> Self:
+    def convert(cls, value: Any) -> "Join":
+        """A function of the branches' outputs, plain ones included, as a join."""
         if isinstance(value, cls):
             return value
         if isinstance(value, Parametrized) or not callable(value):
@@ -184,19 +191,20 @@ def fork(join: Join, *branches: GradientTransformation) -> Any:
     if not branches:
         raise ValueError("fork needs at least one branch; identity() is the plain one")
     rules = [rule_of(branch) for branch in branches]
-    if all(isinstance(rule, LeafRule) for rule in rules):
+    leaf_rules = [rule for rule in rules if isinstance(rule, LeafRule)]
+    if len(leaf_rules) == len(rules):
 
         def update_leaf(u, slots, param, contexts):
             outputs, new = zip(
                 *(
                     rule.update(u, slot, param, context)
-                    for rule, slot, context in zip(rules, slots, contexts, strict=True)
+                    for rule, slot, context in zip(leaf_rules, slots, contexts, strict=True)
                 ),
                 strict=True,
             )
             return join(*outputs), new
 
-        return _side_by_side(rules, update_leaf)
+        return _side_by_side(leaf_rules, update_leaf)
 
     def init(params):
         return tuple(branch.init(params) for branch in branches)
@@ -221,16 +229,17 @@ def _series(
 ) -> LeafRule | TreeRule:
     """The rule of links in series, whose states stand as ``named`` arranges them."""
     rules = [rule_of(tx) for tx in transforms]
-    if all(isinstance(rule, LeafRule) for rule in rules):
+    leaf_rules = [rule for rule in rules if isinstance(rule, LeafRule)]
+    if len(leaf_rules) == len(rules):
 
         def update_leaf(u, slots, param, contexts):
             new = []
-            for rule, slot, context in zip(rules, slots, contexts, strict=True):
+            for rule, slot, context in zip(leaf_rules, slots, contexts, strict=True):
                 u, slot = rule.update(u, slot, param, context)
                 new.append(slot)
             return u, tuple(new)
 
-        rule = _side_by_side(rules, update_leaf)
+        rule = _side_by_side(leaf_rules, update_leaf)
         return rule._replace(
             pack=lambda slots, shared: named(rule.pack(slots, shared)),
             unpack=lambda state: rule.unpack(unnamed(state)),

@@ -56,7 +56,7 @@ def amsgrad(
     elif maximum_of_corrected:
         second = chain(square(), debias(mean_square), largest)
     else:
-        # On a constant the maximum changes nothing, so the weight of the two is that of the average.
+        # On a constant the maximum changes nothing, so their weight is that of the average.
         second = chain(square(), debias(chain(mean_square, largest)))
     direction = fork(ratio(eps, eps_root), debias(first) if bias_correction_mu else first, second)
     return chain(direction, scale_by_learning_rate(learning_rate))

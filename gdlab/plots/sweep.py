@@ -72,7 +72,7 @@ def _panels(
             rows, columns, figsize=(2.4 * columns + 0.6, 2.2 * rows + 0.5),
             sharex=True, sharey=True, squeeze=False, layout="constrained",
         )  # fmt: skip
-    flat = np.ravel(panels)
+    flat: list[Axes] = list(np.ravel(panels))
     for panel, name, lanes in zip(flat, names, values, strict=False):
         _curve(panel, result.coords[axis], lanes, maximize)
         panel.set_title(name, fontsize="medium")

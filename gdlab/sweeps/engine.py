@@ -196,9 +196,8 @@ def _record_of_a_step(plan: Plan, params: Any, keys: Keys, data: Any, model_stat
 
     def evaluate(data: Any) -> Any:
         first = jax.tree.map(lambda leaf: leaf[0], params)
-        batch = None
-        if plan.sampler is not None:
-            batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[: plan.sampler.batch_size], data)
+        size = plan.sampler and plan.sampler.batch_size
+        batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[:size], data)
         value, (_, aux) = plan.objective(first, batch, keys.step[0], model_state)
         return value, aux
 

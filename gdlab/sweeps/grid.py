@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.axis import Axis
+from gdlab.core.axis import Axis, is_axis
 from gdlab.core.structure import dotted
 
 RESERVED = ("optimizer", "seed", "step")
@@ -23,9 +23,9 @@ def coordinates(tree: Any) -> dict[str, np.ndarray]:
         ValueError: if axes of one name have different values, or the name is not free.
     """
     found: dict[str, np.ndarray] = {}
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_axis)
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_axis)
     for path, axis in pairs:
-        if not _is_axis(axis):
+        if not is_axis(axis):
             continue
         if axis.name in RESERVED:
             raise ValueError(
@@ -51,13 +51,9 @@ def points(tree: Any) -> tuple[dict[str, jax.Array], int]:
 def at_point(tree: Any, point: dict[str, Any]) -> Any:
     """The tree with each axis replaced by its value at one point."""
     return jax.tree.map(
-        lambda node: point[node.name] if _is_axis(node) else node, tree, is_leaf=_is_axis
+        lambda node: point[node.name] if is_axis(node) else node, tree, is_leaf=is_axis
     )
 
 
 def _axes(tree: Any) -> list[Axis]:
-    return [node for node in jax.tree.leaves(tree, is_leaf=_is_axis) if _is_axis(node)]
-
-
-def _is_axis(node: Any) -> bool:
-    return isinstance(node, Axis)
+    return [node for node in jax.tree.leaves(tree, is_leaf=is_axis) if is_axis(node)]

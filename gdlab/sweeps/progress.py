@@ -11,12 +11,17 @@ def progress_bar(total: int, description: str, shown: bool) -> Iterator[Any]:
 
     It is quiet where the output is not a terminal, and becomes a widget in notebooks.
     """
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        shown = False
-    if not shown:
+    tqdm = _tqdm() if shown else None
+    if tqdm is None:
         yield None
         return
     with tqdm(total=total, desc=description, unit="step", disable=None, leave=False) as bar:
         yield bar
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    return tqdm

@@ -98,13 +98,13 @@ def sweep(
             raise ValueError(f"{name} must be positive, not {number}")
     if keep_params not in (None, "best", "all"):
         raise ValueError(f"keep_params must be None, 'best' or 'all', not {keep_params!r}")
-    seeds = np.arange(seeds) if isinstance(seeds, int) else np.asarray(seeds)
-    if seeds.ndim != 1 or seeds.size == 0:
+    numbers = np.arange(seeds) if isinstance(seeds, int) else np.asarray(seeds)
+    if numbers.ndim != 1 or numbers.size == 0:
         raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
 
     objective = Objective(loss, data is not None, has_aux, model_state is not None)
     plan = engine.Plan(objective, sampler, steps, record_every, divergence_factor)
-    keys = engine.keys_of(jax.random.key(0) if key is None else key, jnp.asarray(seeds))
+    keys = engine.keys_of(jax.random.key(0) if key is None else key, jnp.asarray(numbers))
     optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
@@ -117,7 +117,7 @@ def sweep(
     results = {}
     for name, one in optimizers.items():
         one = GradientTransformation.convert(one)
-        coords = coordinates(one) | {"seed": seeds}
+        coords = coordinates(one) | {"seed": numbers}
         carry = engine.start(plan, one, of_seeds, keys, data, model_state)
         carry = _run(plan, carry, one, keys, data, name or "sweep", progress)
         results[name] = _result(plan, carry, one, coords, evaluate, keep_params)

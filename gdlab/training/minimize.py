@@ -119,7 +119,7 @@ def _run(
     (progress, order), (path, values, aux) = jax.lax.scan(body, (start, order), jnp.arange(steps))
 
     # The last point is evaluated on the batch that the next step would see.
-    if sampler is not None:
+    if sampler is not None and order is not None:
         order = sampler.reshuffle(order, key, jnp.asarray(steps))
     last_key = None if key is None else jax.random.fold_in(key, steps)
     value, (_, last_aux) = on_batch_of(sampler, data, order, jnp.asarray(steps))(

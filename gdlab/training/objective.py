@@ -32,14 +32,14 @@ class Objective:
             keyword["key"] = key
         if self.has_state:
             keyword["model_state"] = model_state
-        out = self.fun(params, *([batch] if self.has_batch else []), **keyword)
-        value, rest = out if self.has_aux or self.has_state else (out, None)
+        value = self.fun(params, *([batch] if self.has_batch else []), **keyword)
+        aux = None
         if self.has_aux and self.has_state:
-            model_state, aux = rest
+            value, (model_state, aux) = value
         elif self.has_state:
-            model_state, aux = rest, None
-        else:
-            aux = rest
+            value, model_state = value
+        elif self.has_aux:
+            value, aux = value
         if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
             raise TypeError(
                 "the loss must be a real scalar, but it has the shape "

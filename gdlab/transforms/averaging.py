@@ -232,7 +232,7 @@ def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> Any:
         first, second = shared
         return u * (jnp.sqrt(second.value()) / first.value()), state
 
-    return lambda param: (), update, Shared(start, advance)
+    return lambda _: (), update, Shared(start, advance)
 
 
 @leafwise
