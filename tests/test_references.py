@@ -6,70 +6,28 @@ library's word: each is compared with every library that follows the paper, and 
 
 from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 import scipy.linalg
 
 from tests import references as ref
-
-STEPS = 30
-LEARNING_RATE = np.geomspace(0.3, 0.01, STEPS) * (1 + 0.5 * np.sin(np.arange(STEPS)))
-CONSTANT_RATE = np.full(STEPS, 0.05)
-PARAMS = np.array([1.0, -2.0, 0.5, 3.0, -0.25])
-
-# All rules compared with a library are elementwise, so that each column is a case of its own:
-# varying, decaying, now and then zero, constant, always zero.
-NOISE = np.random.default_rng(2).normal(size=(3, STEPS))
-GRADS = np.stack(
-    [
-        NOISE[0],
-        NOISE[1] * np.geomspace(10.0, 1e-3, STEPS),
-        NOISE[2] * (np.arange(STEPS) % 3 == 0),
-        np.full(STEPS, -3.0),
-        np.zeros(STEPS),
-    ],
-    axis=1,
+from tests.paths import (
+    GRADS,
+    LEARNING_RATE,
+    PARAMS,
+    STEPS,
+    agree,
+    differ,
+    optax_path,
+    steps_of,
+    torch_path,
 )
 
-# Thirty float64 steps of a dozen roundings each stay within 1e-13 of another order of evaluation.
-agree = partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-13)
-
-
-def differ(path, other):
-    return np.abs(path - other).max() > 1e-3
-
-
-def taken(path, start):
-    """The steps between the points of a path that left from ``start``."""
-    return np.diff(path, axis=0, prepend=np.asarray(start, np.float64)[None])
+CONSTANT_RATE = np.full(STEPS, 0.05)
 
 
 # Against torch
-
-
-@pytest.fixture(scope="module")
-def torch():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    default = torch.get_default_dtype()
-    # NAdam keeps its product of momenta in the default dtype, whatever the parameters have.
-    torch.set_default_dtype(torch.float64)
-    yield torch
-    torch.set_default_dtype(default)
-
-
-def torch_path(torch, make, learning_rate=LEARNING_RATE):
-    theta = torch.tensor(PARAMS, requires_grad=True)
-    optimizer = make(torch.optim, [theta])
-    path = []
-    for g, eta in zip(GRADS, learning_rate, strict=True):
-        optimizer.param_groups[0]["lr"] = float(eta)
-        theta.grad = torch.tensor(g)
-        optimizer.step()
-        path.append(theta.detach().numpy().copy())
-    return np.stack(path)
 
 
 rmsprop_torch = partial(ref.rmsprop, eps_in_sqrt=False, learning_rate_in_buffer=False)
@@ -139,29 +97,12 @@ AS_TORCH = {
 
 
 @pytest.mark.parametrize("name", AS_TORCH)
-def test_reference_takes_the_steps_of_torch(torch, name):
+def test_reference_takes_the_steps_of_torch(name):
     reference, make = AS_TORCH[name]
-    agree(reference(GRADS, PARAMS, learning_rate=LEARNING_RATE), torch_path(torch, make))
+    agree(reference(GRADS, PARAMS, learning_rate=LEARNING_RATE), torch_path(make))
 
 
 # Against optax
-
-
-def optax_path(make):
-    # optax multiplies its integer step count by floats.
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        rates = jnp.asarray(LEARNING_RATE)
-        tx = make(lambda count: rates[count])
-
-        def step(carry, g):
-            theta, state = carry
-            updates, state = tx.update(g, state, theta)
-            theta = optax.apply_updates(theta, updates)
-            return (theta, state), theta
-
-        params = jnp.asarray(PARAMS)
-        start = (params, tx.init(params))
-        return np.asarray(jax.jit(jax.lax.scan, static_argnums=0)(step, start, GRADS)[1])
 
 
 AS_OPTAX = {
@@ -296,8 +237,8 @@ def test_the_difference_of_averages_loses_the_variance_that_the_sum_of_squares_k
     exact = -grads[-1] / np.sqrt(variance + eps)
 
     rmsprop = {"learning_rate": np.ones(steps), "decay": decay, "eps": eps, "momentum": 0.0}
-    kept = taken(ref.rmsprop_centered(grads, 0.0, **rmsprop), 0.0)[-1]
-    lost = taken(ref.rmsprop_graves(grads, 0.0, **rmsprop), 0.0)[-1]
+    kept = steps_of(ref.rmsprop_centered(grads, 0.0, **rmsprop), 0.0)[-1]
+    lost = steps_of(ref.rmsprop_graves(grads, 0.0, **rmsprop), 0.0)[-1]
     # The gradients themselves are rounded to 1e-10, a 1e-8 of their deviations.
     np.testing.assert_allclose(kept, exact, rtol=1e-7)
     assert abs(lost / exact - 1) > 1e-2
@@ -350,7 +291,7 @@ def test_rewritten_nesterov_walks_the_look_ahead_points():
     beta = 0.9
     settings = {"learning_rate": LEARNING_RATE, "momentum": beta}
     path = ref.nesterov_look_ahead_inside(quadratic, PARAMS, **settings)
-    look_ahead_points = path + beta * taken(path, PARAMS)
+    look_ahead_points = path + beta * steps_of(path, PARAMS)
     agree(look_ahead_points, ref.nesterov_rewritten_inside(quadratic, PARAMS, **settings))
 
 
@@ -408,7 +349,7 @@ def test_bias_correction_fixes_constants_under_a_varying_decay():
     gradient = np.full((STEPS, 1), 3.0)
     decay = np.linspace(0.5, 0.99, STEPS)
     path = ref.adam(gradient, [0.0], learning_rate=CONSTANT_RATE, b1=decay, b2=decay[::-1], eps=0)
-    agree(taken(path, [0.0])[:, 0], -CONSTANT_RATE)
+    agree(steps_of(path, [0.0])[:, 0], -CONSTANT_RATE)
 
 
 def test_centered_rmsprop_is_graves_where_nothing_cancels():
@@ -422,8 +363,8 @@ def test_centered_rmsprop_is_graves_where_nothing_cancels():
 def test_bias_corrected_centered_rmsprop_sees_the_spread_and_not_the_mean():
     grads = np.random.default_rng(4).normal(size=(STEPS, 1))
     settings = {"learning_rate": np.ones(STEPS), "eps": 1e-2, "bias_correction": True}
-    steps = taken(ref.rmsprop_centered(grads, [0.0], **settings), [0.0])
-    shifted = taken(ref.rmsprop_centered(grads + 7.0, [0.0], **settings), [0.0])
+    steps = steps_of(ref.rmsprop_centered(grads, [0.0], **settings), [0.0])
+    shifted = steps_of(ref.rmsprop_centered(grads + 7.0, [0.0], **settings), [0.0])
     agree(shifted / steps, (grads + 7.0) / grads, rtol=1e-10)
 
 
@@ -438,7 +379,7 @@ def test_dozats_average_of_a_constant_lacks_the_product_of_its_decays():
     lacking = np.cumprod(mu)
     average = mu[1:] * (1 - lacking[:-1]) / (1 - lacking[1:]) + (1 - mu[:-1]) / (1 - lacking[:-1])
     path = ref.nadam(GRADS[:, 3], 0.0, learning_rate=CONSTANT_RATE, b1=0.9, psi=psi, eps=0.0)
-    agree(taken(path, 0.0), CONSTANT_RATE * average)
+    agree(steps_of(path, 0.0), CONSTANT_RATE * average)
 
 
 def test_adamax_places_of_epsilon_agree_on_a_constant_gradient_alone():
@@ -473,7 +414,7 @@ def test_full_matrix_adagrad_divides_by_the_matrix_root(eps_in_sqrt):
     )
     inside, after = (0.1, 0.0) if eps_in_sqrt else (0.0, 0.1)
     H = scipy.linalg.sqrtm(grads.T @ grads + inside * np.eye(4)) + after * np.eye(4)
-    agree(taken(path, params)[-1], -LEARNING_RATE[-1] * np.linalg.solve(H, grads[-1]))
+    agree(steps_of(path, params)[-1], -LEARNING_RATE[-1] * np.linalg.solve(H, grads[-1]))
 
 
 def test_full_matrix_adagrad_turns_with_the_problem_and_the_diagonal_form_does_not():
@@ -513,7 +454,7 @@ def test_bias_corrected_average():
 def test_accumulators_of_adagrad():
     grads = np.array([[-2.0, -10.0], [-1.5, -10.0], [-1.25, -9.0], [-1.0, 9.0]])
     rates = np.array([0.4, 0.3, 0.2, 0.1])
-    steps = taken(ref.adagrad(grads, [0.0, 0.0], learning_rate=rates), [0.0, 0.0])
+    steps = steps_of(ref.adagrad(grads, [0.0, 0.0], learning_rate=rates), [0.0, 0.0])
     accumulators = (rates[:, None] * grads / steps) ** 2
     agree(accumulators, [[4, 100], [6.25, 200], [7.8125, 281], [8.8125, 362]])
 
@@ -527,12 +468,12 @@ def test_first_step_of_uncorrected_adam_is_distorted():
 @pytest.mark.parametrize("method", [ref.adam, ref.adam_efficient, ref.adamax])
 def test_adam_steps_by_the_learning_rate_on_a_constant_gradient(method):
     path = method(np.full((STEPS, 2), [3.0, -1e-4]), [0, 0], learning_rate=LEARNING_RATE, eps=0)
-    agree(taken(path, [0, 0]), np.outer(LEARNING_RATE, [-1, 1]))
+    agree(steps_of(path, [0, 0]), np.outer(LEARNING_RATE, [-1, 1]))
 
 
 def test_adagrad_steps_shrink_on_a_constant_gradient():
     path = ref.adagrad(GRADS[:, 3:4], [0.0], learning_rate=CONSTANT_RATE)
-    agree(taken(path, [0.0])[:, 0], CONSTANT_RATE / np.sqrt(np.arange(1, STEPS + 1)))
+    agree(steps_of(path, [0.0])[:, 0], CONSTANT_RATE / np.sqrt(np.arange(1, STEPS + 1)))
 
 
 def test_first_step_of_adadelta_starts_from_epsilon():
