@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import jax
+
 Seconds = dict[str, float]
 
 
@@ -56,6 +58,13 @@ def in_fresh_processes(names: Iterable[str], rounds: int) -> dict[str, Seconds]:
         name: {what: statistics.median(run[what] for run in runs) for what in runs[0]}
         for name, runs in measured.items()
     }
+
+
+def duration(call: Callable[[], Any]) -> float:
+    """The wall time until all that ``call`` returns has been computed."""
+    start = time.perf_counter()
+    jax.block_until_ready(call())
+    return time.perf_counter() - start
 
 
 class CpuTime:
