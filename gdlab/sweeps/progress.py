@@ -1,6 +1,7 @@
 """A progress bar, where there is something to draw it with and somebody to look at it."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +21,11 @@ def progress_bar(total: int, description: str, shown: bool) -> Iterator[Any]:
 
 
 def _tqdm() -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return None
+    with warnings.catch_warnings():
+        # In a notebook without widgets it warns that there will be none, and is quiet from then on.
+        warnings.simplefilter("ignore")
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return None
     return tqdm
