@@ -102,7 +102,7 @@ def exponential_decay(
 
     Args:
         init_value: the value up to step ``transition_begin``.
-        transition_steps: steps for one factor of ``decay_rate``.
+        transition_steps: steps for one factor of ``decay_rate``; 0 never decays.
         decay_rate: the factor, positive.
         transition_begin: the step at which it begins.
         staircase: whether the value falls once every ``transition_steps`` only.
@@ -114,7 +114,9 @@ def exponential_decay(
     """
 
     def value(count):
-        factors = jnp.maximum(count - transition_begin, 0) / transition_steps
+        length = jnp.asarray(transition_steps, dtype=float)
+        elapsed = jnp.maximum(count - transition_begin, 0)
+        factors = jnp.where(length > 0, elapsed / jnp.where(length > 0, length, 1.0), 0.0)
         factors = jnp.floor(factors) if staircase else factors
         current = init_value * jnp.power(decay_rate, factors)
         if end_value is None:
