@@ -36,28 +36,21 @@ from gdlab.schedules import (
 from gdlab.sweeps import SweepResult, sweep
 from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate
-from gdlab.transforms.averaging import bias_correction, debias, ema, nesterov_ema, trace
+from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.clipping import clip, clip_by_global_norm, global_norm
+from gdlab.transforms.debiasing import bias_correction, debias
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.lookahead import look_ahead
 from gdlab.transforms.masking import masked, partition, set_to_zero
+from gdlab.transforms.maxima import infinity_norm, running_maximum
+from gdlab.transforms.momentum import trace
 from gdlab.transforms.parameter_average import averaged_params, params_ema
-from gdlab.transforms.scaling import (
-    infinity_norm,
-    quotient,
-    ratio,
-    running_maximum,
-    scale,
-    scale_by_learning_rate,
-    scale_by_rms,
-    scale_by_rss,
-    scale_by_schedule,
-    scale_by_stddev,
-    square,
-    sum_of_squares,
-    variance,
-)
+from gdlab.transforms.ratios import quotient, ratio, square
+from gdlab.transforms.rms import scale_by_rms
+from gdlab.transforms.rss import scale_by_rss, sum_of_squares
+from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
+from gdlab.transforms.stddev import scale_by_stddev, variance
 
 __version__ = "0.1.0"
 

@@ -8,7 +8,8 @@ from jax.flatten_util import ravel_pytree
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.scaling import scale_by_learning_rate, scale_by_rss
+from gdlab.transforms.rss import scale_by_rss
+from gdlab.transforms.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -6,9 +6,11 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.mask import Mask
 from gdlab.core.transformation import expand, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import debias, ema, nesterov_ema
+from gdlab.transforms.averaging import ema, nesterov_ema
+from gdlab.transforms.debiasing import debias
 from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import ratio, scale_by_learning_rate, square
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -5,8 +5,11 @@ from typing import Any
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import debias, ema
-from gdlab.transforms.scaling import infinity_norm, quotient, scale_by_learning_rate
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.debiasing import debias
+from gdlab.transforms.maxima import infinity_norm
+from gdlab.transforms.ratios import quotient
+from gdlab.transforms.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -7,8 +7,10 @@ from gdlab.core.schedule import schedule
 from gdlab.core.transformation import expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.adam import scale_by_adam
-from gdlab.transforms.averaging import debias, ema, nesterov_ema
-from gdlab.transforms.scaling import ratio, scale_by_learning_rate, square
+from gdlab.transforms.averaging import ema, nesterov_ema
+from gdlab.transforms.debiasing import debias
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.scaling import scale_by_learning_rate
 
 
 @schedule

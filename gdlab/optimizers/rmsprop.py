@@ -5,8 +5,10 @@ from typing import Any
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import trace
-from gdlab.transforms.scaling import scale_by_learning_rate, scale_by_rms, scale_by_stddev
+from gdlab.transforms.momentum import trace
+from gdlab.transforms.rms import scale_by_rms
+from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.stddev import scale_by_stddev
 
 
 @transformation

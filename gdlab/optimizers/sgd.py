@@ -5,8 +5,9 @@ from typing import Any
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema, trace
+from gdlab.transforms.averaging import ema
 from gdlab.transforms.lookahead import look_ahead
+from gdlab.transforms.momentum import trace
 from gdlab.transforms.scaling import scale_by_learning_rate
 
 

@@ -1,0 +1,69 @@
+"""What Adagrad, RMSProp and Adam end with: a direction over the size of past gradients."""
+
+from typing import Any
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
+from gdlab.core.transformation import leafwise
+from gdlab.core.wiring import join
+
+
+@leafwise
+def square() -> Any:
+    """Square the updates, element by element.
+
+    uₜ = |gₜ|²
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import square
+    >>> tx = square()
+    >>> tx.update(jnp.array([-3.0]), tx.init(jnp.zeros(1)))[0]
+    Array([9.], dtype=float32)
+    """
+    return abs_squared
+
+
+@join
+def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = None) -> Any:
+    """Join a direction and a second moment: the direction over the moment's root.
+
+    u = m / (√(v + eps_root) + eps), and 0 where that denominator is 0.
+
+    Args:
+        eps: ε added outside the root, in the units of the gradient.
+        eps_root: ε added inside the root, in their square.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import ratio
+    >>> ratio(eps=1.0)(jnp.array([6.0, 0.0]), jnp.array([4.0, 0.0]))
+    Array([2., 0.], dtype=float32)
+    """
+
+    def divide(m, v):
+        root = safe_sqrt(v if eps_root is None else v + eps_root)
+        return safe_divide(m, root) if eps is None else safe_divide(m, root + eps, at_least=eps)
+
+    return divide
+
+
+@join
+def quotient(eps: Hyperparameter | None = None) -> Any:
+    """Join a direction and a size: the one over the other.
+
+    u = m / (n + eps), and 0 where that denominator is 0.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import quotient
+    >>> quotient()(jnp.array([6.0, 0.0]), jnp.array([4.0, 0.0]))
+    Array([1.5, 0. ], dtype=float32)
+    """
+
+    def divide(m, n):
+        return safe_divide(m, n) if eps is None else safe_divide(m, n + eps, at_least=eps)
+
+    return divide
+
+
+def placed(eps: Any, eps_in_sqrt: bool) -> Any:
+    """The ratio with its ε where a convention wants it."""
+    return ratio(eps_root=eps) if eps_in_sqrt else ratio(eps=eps)
