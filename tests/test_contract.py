@@ -39,6 +39,8 @@ class Example(NamedTuple):
     """Whether its repr is its source and it can be pickled."""
     counts_calls: bool = True
     """Whether its schedules advance at every call."""
+    keeps_nan: bool = True
+    """Whether a NaN stays where it was in the gradient, and shows there and nowhere else."""
     derivatives: bool = True
     """Whether derivatives by its numbers exist where the directions of equal gradients do not."""
 
@@ -73,7 +75,7 @@ EXAMPLES = {
         example_of(gdlab.amsgrad(0.1), on_complex=None),
         example_of(gdlab.amsgrad(0.1, eps_root=1e-3, maximum_of_corrected=True), on_complex=None),
     ],
-    "apply_if_finite": [example_of(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)))],
+    "apply_if_finite": [example_of(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)), keeps_nan=False)],
     "bias_correction": [example_of(gdlab.bias_correction(0.9, 0.99))],
     "chain": [
         example_of(gdlab.chain(gdlab.trace(0.9), gdlab.clip_by_global_norm(1.0), gdlab.adam(0.1))),
@@ -101,13 +103,17 @@ EXAMPLES = {
             source=False,  # its join has no name among gdlab's
         ),
     ],
-    "full_matrix_adagrad": [example_of(gdlab.full_matrix_adagrad(0.1), derivatives=False)],
+    "full_matrix_adagrad": [
+        example_of(gdlab.full_matrix_adagrad(0.1), derivatives=False, keeps_nan=False)
+    ],
     "identity": [example_of(gdlab.identity())],
     "infinity_norm": [
         example_of(gdlab.infinity_norm(0.9), on_complex="size"),
         example_of(gdlab.infinity_norm(0.9, 0.1), rests=False, on_complex="size"),
     ],
-    "look_ahead": [example_of(gdlab.look_ahead(gdlab.sgd(0.1, 0.9)), on_complex=None)],
+    "look_ahead": [
+        example_of(gdlab.look_ahead(gdlab.sgd(0.1, 0.9)), on_complex=None, keeps_nan=False)
+    ],
     "masked": [
         example_of(gdlab.masked(gdlab.clip_by_global_norm(0.1), "matrix")),
     ],
@@ -123,7 +129,7 @@ EXAMPLES = {
         ),
     ],
     "nesterov": [
-        example_of(gdlab.nesterov(0.1), on_complex=None),
+        example_of(gdlab.nesterov(0.1), on_complex=None, keeps_nan=False),
     ],
     "nesterov_ema": [
         example_of(gdlab.nesterov_ema(0.9)),
@@ -157,7 +163,7 @@ EXAMPLES = {
     "scale_by_adadelta": [example_of(gdlab.scale_by_adadelta())],
     "scale_by_adam": [example_of(gdlab.scale_by_adam())],
     "scale_by_full_rss": [
-        example_of(gdlab.scale_by_full_rss(0.1, 1e-3, eps_in_sqrt=False)),
+        example_of(gdlab.scale_by_full_rss(0.1, 1e-3, eps_in_sqrt=False), keeps_nan=False),
     ],
     "scale_by_learning_rate": [
         example_of(gdlab.scale_by_learning_rate(0.1, flip_sign=False)),
@@ -169,7 +175,7 @@ EXAMPLES = {
         example_of(gdlab.scale_by_stddev()),
         example_of(gdlab.scale_by_stddev(initial_scale=0.1, bias_correction=True)),
     ],
-    "set_to_zero": [example_of(gdlab.set_to_zero())],
+    "set_to_zero": [example_of(gdlab.set_to_zero(), keeps_nan=False)],
     "sgd": [
         example_of(gdlab.sgd(0.1, 0.9, True, "bfloat16"), on_complex=None),
         example_of(gdlab.sgd(0.1)),
@@ -286,6 +292,12 @@ def step_by_step(tx, grads, params):
     return jax.tree.map(lambda *updates: np.stack(updates), *every), state
 
 
+def uncompiled(tx, grads, params):
+    """The same, one operation after another: what the compiled ones must be."""
+    with jax.disable_jit():
+        return step_by_step(tx, grads, params)
+
+
 TRACES: list[Any] = []
 
 
@@ -358,7 +370,7 @@ def test_updates_have_the_types_of_gradients_and_states_keep_their_own(example, 
 def test_leaves_of_every_kind_pass_through_and_jit_and_scan_change_nothing(example):
     params = every_kind_of_leaf()
     grads = gradients(params)
-    updates, state = step_by_step(example.tx, grads, params)
+    updates, state = uncompiled(example.tx, grads, params)
     assert_close(compiled_scan(example.tx, grads, params), (updates, state))
     last = jax.tree.map(lambda leaf: leaf[-1], updates)
     assert types(apply_updates(params, last)) == types(params)
@@ -413,6 +425,15 @@ def test_zero_gradients_move_nothing_and_make_no_nan(example):
         assert not any(np.any(leaf != 0) for leaf in jax.tree.leaves(updates))
 
 
+@each(where=lambda example: example.keeps_nan)
+def test_a_nan_in_a_gradient_shows_in_the_updates_there_and_nowhere_else(example):
+    params = vector()
+    grads = {"matrix": np.array(gradients(params)["matrix"])}
+    grads["matrix"][:, 1] = np.nan
+    updates, _ = uncompiled(example.tx, grads, params)
+    assert np.isnan(updates["matrix"][-1]).tolist() == [False, True, False]
+
+
 @each_with_numbers
 def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
     params = vector()
@@ -434,7 +455,8 @@ def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
         by_hand = now.init(params) if by_hand is None else by_hand
         gradient = jax.tree.map(lambda g: g[step], grads)  # noqa: B023
         updates, state = scheduled.update(gradient, state, params, **extra_of(example.tx))
-        expected, by_hand = now.update(gradient, by_hand, params, **extra_of(example.tx))
+        with jax.disable_jit():
+            expected, by_hand = now.update(gradient, by_hand, params, **extra_of(example.tx))
         assert_close(updates, expected)
 
 
@@ -447,7 +469,8 @@ def test_derivatives_by_every_number_are_finite(example):
         updates, _ = scan(tx, grads, params)
         return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(updates))
 
-    slopes = jax.jit(jax.grad(size))(example.tx)
+    with jax.disable_jit():
+        slopes = jax.grad(size)(example.tx)
     assert jax.tree.structure(slopes) == jax.tree.structure(example.tx)
     for path, slope in hyperparameters(slopes).items():
         assert np.isfinite(slope), path
@@ -501,19 +524,19 @@ def test_its_expansion_makes_the_same_updates(example):
 def test_many_leaves_handed_over_one_by_one_move_as_one_array_does(example):
     whole = {"matrix": np.linspace(-2.0, 2.0, 33, dtype=np.float32)}
     grads = jax.tree.map(np.asarray, gradients(whole))
-    expected, _ = step_by_step(example.tx, grads, whole)
+    expected, _ = uncompiled(example.tx, grads, whole)
     separate = lambda array: {"matrix": list(array["matrix"].T)}  # noqa: E731
     updates, _ = step_by_step(example.tx, separate(grads), separate(whole))
     assert_close(np.stack(updates["matrix"], axis=1), expected["matrix"])
 
 
 @each_example
-def test_no_step_of_the_arithmetic_is_a_nan_when_nothing_is_compiled(example):
+def test_calls_outside_jit_are_compiled_right_and_have_no_nan_in_between(example):
     params = vector()
     grads = gradients(params)
-    expected, _ = step_by_step(example.tx, grads, params)
-    with jax.disable_jit(), jax.debug_nans(True):
-        updates, _ = step_by_step(example.tx, grads, params)
+    with jax.debug_nans(True):
+        expected, _ = uncompiled(example.tx, grads, params)
+    updates, _ = step_by_step(example.tx, grads, params)
     assert_close(updates, expected)
 
 
@@ -523,6 +546,6 @@ def test_a_phase_of_complex_gradients_is_one_of_the_updates_or_is_lost(example):
     params = vector(jnp.complex64)
     grads = gradients(params)
     turned = lambda tree: jax.tree.map(lambda leaf: turn * leaf, tree)  # noqa: E731
-    updates, _ = step_by_step(example.tx, grads, params)
-    after, _ = step_by_step(example.tx, turned(grads), turned(params))
+    updates, _ = uncompiled(example.tx, grads, params)
+    after, _ = uncompiled(example.tx, turned(grads), turned(params))
     assert_close(after, turned(updates) if example.on_complex == "direction" else updates)

@@ -32,6 +32,8 @@ def cast(leaf: Any, dtype: Any) -> jax.Array:
     """``leaf`` as a strongly typed array of ``dtype``."""
     if isinstance(leaf, jax.Array) and leaf.dtype == dtype and not leaf.aval.weak_type:
         return leaf
+    if jnp.iscomplexobj(leaf) and not jnp.issubdtype(dtype, jnp.complexfloating):
+        raise TypeError(f"complex numbers cannot be stored as {np.dtype(dtype).name}")
     return jax.lax.convert_element_type(jnp.asarray(leaf), np.dtype(dtype))
 
 

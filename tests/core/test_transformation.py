@@ -426,6 +426,13 @@ def test_links_hand_each_other_float32_and_round_once_at_the_end():
     assert updates == 1 + 2**-7
 
 
+def test_complex_numbers_are_not_stored_as_real_ones():
+    tx = sgd(0.1, 0.9, accumulator_dtype="bfloat16")
+    g = jnp.array([1.0 + 2.0j])
+    with pytest.raises(TypeError, match="complex numbers cannot be stored as bfloat16"):
+        tx.update(g, tx.init(g))
+
+
 # --- Sharding, donation and debugging
 
 
