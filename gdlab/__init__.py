@@ -2,9 +2,10 @@
 
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import Shared
 from gdlab.core.axis import Axis
 from gdlab.core.hyperparameter import Hyperparameter, array
-from gdlab.core.rules import Shared
+from gdlab.core.joins import Join, join
 from gdlab.core.schedule import Schedule, schedule
 from gdlab.core.transformation import (
     GradientTransformation,
@@ -13,7 +14,7 @@ from gdlab.core.transformation import (
     leafwise,
     transformation,
 )
-from gdlab.core.wiring import Join, chain, fork, identity, join, named_chain
+from gdlab.core.wiring import chain, fork, identity, named_chain
 from gdlab.optimizers.adadelta import adadelta, scale_by_adadelta
 from gdlab.optimizers.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
 from gdlab.optimizers.adam import adam, adamw, scale_by_adam

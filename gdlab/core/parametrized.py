@@ -33,7 +33,8 @@ class Factory:
         self.made = made
         self.adapt = adapt
         self.name = function.__name__
-        self.parameters = inspect.signature(function).parameters
+        self.signature = inspect.signature(function)
+        self.parameters = self.signature.parameters
         self.data = data_parameters(function)
         # A variadic parameter goes by the factory's name: `chain.0.max_norm`.
         self.keys = tuple(
@@ -49,7 +50,7 @@ class Factory:
     def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Parametrized":
         """What a call of the public factory returns."""
         try:
-            bound = inspect.signature(self.function).bind(*args, **kwargs)
+            bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}") from None
         bound.apply_defaults()

@@ -5,12 +5,13 @@ from typing import Any, ParamSpec
 
 import jax
 
+from gdlab.core.authoring import author_leaf_rule, author_tree_rule
 from gdlab.core.axis import is_axis
 from gdlab.core.dispatch import update_at_compiled_speed
 from gdlab.core.leafwise import _sample, init_leaves, update_leaves
 from gdlab.core.numerics import distinct, narrow, widen
 from gdlab.core.parametrized import Parametrized, parametrized
-from gdlab.core.rules import LeafRule, author_leaf_rule, author_tree_rule, rule_of
+from gdlab.core.rules import LeafRule, rule_of
 from gdlab.core.structure import dotted
 
 P = ParamSpec("P")

@@ -1,16 +1,14 @@
 """Series and parallel wiring of transformations, as in a block diagram."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, ParamSpec
+from collections.abc import Callable
+from typing import Any
 
 import jax
 
-from gdlab.core.annotations import Data
-from gdlab.core.parametrized import Parametrized, parametrized
+from gdlab.core.joins import Join
+from gdlab.core.named_links import NamedLink
 from gdlab.core.rules import LeafRule, TreeRule, rule_of
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
-
-P = ParamSpec("P")
 
 
 @transformation
@@ -36,55 +34,8 @@ def chain(*transforms: GradientTransformation) -> Any:
     return _series(transforms, tuple)
 
 
-class NamedLinks:
-    """Transformations by name, in the order in which they are applied."""
-
-    __slots__ = ("links",)
-
-    def __init__(self, links: dict[str, GradientTransformation]):
-        self.links = links
-
-    @classmethod
-    def convert(cls, pairs: Any) -> "NamedLinks":
-        """Pairs ``(name, transformation)``, checked."""
-        links: dict[str, GradientTransformation] = {}
-        for pair in pairs:
-            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-                raise TypeError(f"expected pairs (name, transformation), not {pair!r}")
-            name, tx = pair
-            if name in links:
-                raise ValueError(f"the name {name!r} stands twice")
-            links[name] = GradientTransformation.convert(tx)
-        return cls(links)
-
-    @classmethod
-    def in_order(cls, names: tuple[str, ...], children: Iterable[Any]) -> "NamedLinks":
-        """Children in the order of their sorted names, brought back into that of ``names``."""
-        by_name = dict(zip(sorted(names), children, strict=True))
-        return cls({name: by_name[name] for name in names})
-
-    def __iter__(self) -> Any:
-        return iter(self.links.items())
-
-
-def _links_with_keys(value: NamedLinks) -> tuple[Any, Any]:
-    # Sorted, as the state is: a dictionary's leaves come in the order of its keys.
-    names = sorted(value.links)
-    children = [(jax.tree_util.DictKey(name), value.links[name]) for name in names]
-    return children, tuple(value.links)
-
-
-jax.tree_util.register_pytree_with_keys(
-    NamedLinks,
-    _links_with_keys,
-    NamedLinks.in_order,
-)
-
-_NamedLink = Annotated[tuple[str, GradientTransformation], Data(NamedLinks.convert, together=True)]
-
-
 @transformation
-def named_chain(*transforms: _NamedLink) -> Any:
+def named_chain(*transforms: NamedLink) -> Any:
     """Transformations in series, each under a name: the state is a dictionary of their states.
 
     Args:
@@ -120,51 +71,6 @@ def identity() -> Any:
     Array([3.], dtype=float32)
     """
     return lambda u: u
-
-
-class Join(Parametrized):
-    """A function of the outputs of a fork's branches, applied leaf by leaf."""
-
-    __slots__ = ()
-    _keeps_time = False
-
-    def __call__(self, *outputs: jax.Array) -> jax.Array:
-        """The arrays of the branches, joined."""
-        return self._open()(*outputs)
-
-    @classmethod
-    def convert(cls, value: Any) -> "Join":
-        """A function of the branches' outputs, plain ones included, as a join."""
-        if isinstance(value, cls):
-            return value
-        if isinstance(value, Parametrized) or not callable(value):
-            raise TypeError(f"expected a function of the branches' outputs, not {value!r}")
-        return foreign_join(value)
-
-
-def join(function: Callable[P, Callable[..., Any]]) -> Callable[P, Join]:
-    """Make a join that carries hyperparameters, such as the ε of a ratio.
-
-    Args:
-        function: its parameters annotated :data:`~gdlab.Hyperparameter` become leaves; it returns
-            a pure function of one array from each branch.
-
-    >>> import jax.numpy as jnp
-    >>> from gdlab import Hyperparameter, fork, identity, join, scale
-    >>> @join
-    ... def mixture(weight: Hyperparameter):
-    ...     return lambda a, b: weight * a + (1 - weight) * b
-    >>> tx = fork(mixture(0.25), identity(), scale(2.0))
-    >>> tx.update(jnp.array([4.0]), tx.init(jnp.zeros(1)))[0]
-    Array([7.], dtype=float32)
-    """
-    return parametrized(Join, function)
-
-
-@join
-def foreign_join(function: Callable[..., Any]) -> Any:
-    """Any function of the branches' outputs, as a join without hyperparameters."""
-    return function
 
 
 @transformation

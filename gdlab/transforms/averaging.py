@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import Shared
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.rules import Shared
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.debiasing import Weight
 

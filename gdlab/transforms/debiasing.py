@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.authoring import Shared
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.rules import LeafRule, Shared, rule_of
+from gdlab.core.rules import LeafRule, rule_of
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import join
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.transformation import leafwise
-from gdlab.core.wiring import join
 
 
 @leafwise

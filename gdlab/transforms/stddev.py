@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import Shared
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared
-from gdlab.core.rules import Shared
 from gdlab.core.transformation import leafwise, transformation
 from gdlab.core.wiring import fork, identity
 from gdlab.transforms.debiasing import Weight
