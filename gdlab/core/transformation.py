@@ -84,7 +84,16 @@ class GradientTransformation(Parametrized):
     def _check(self) -> None:
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
-        rule_of(_sample(jax.tree.map(_first_on_axis, self, is_leaf=is_axis)))
+        # What can be wrong is structure, and a method makes its parts again whenever it is opened.
+        structure = jax.tree.structure(self)
+        if structure not in _known_to_be_right:
+            rule_of(_sample(jax.tree.map(_first_on_axis, self, is_leaf=is_axis)))
+            if len(_known_to_be_right) >= 4096:
+                _known_to_be_right.clear()
+            _known_to_be_right.add(structure)
+
+
+_known_to_be_right: set[Any] = set()
 
 
 def transformation(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
