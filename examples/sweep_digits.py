@@ -82,7 +82,7 @@ def main(steps=300, learning_rates=64, seeds=3):
         }
 
     started = time.perf_counter()
-    rates = Axis("learning_rate", jnp.logspace(-5, 2, learning_rates))
+    rates = Axis("learning_rate", jnp.logspace(-4, 3, learning_rates))
     result = gdlab.sweep(
         cross_entropy,
         init,
