@@ -52,11 +52,10 @@ def test_a_mask_changed_after_it_was_given_has_no_effect():
     params = {"a": jnp.ones(1), "b": jnp.ones(1)}
     mask = {"a": True, "b": np.array(False)}
     tx = add_decayed_weights(0.5, mask=mask)
-    before, _ = tx.update(params, tx.init(params), params)
     mask["a"] = False
     mask["b"][...] = True
-    after, _ = tx.update(params, tx.init(params), params)
-    assert (before, after) == ({"a": 1.5, "b": 1.0}, {"a": 1.5, "b": 1.0})
+    updates, _ = tx.update(params, tx.init(params), params)
+    assert updates == {"a": 1.5, "b": 1.0}
 
 
 def test_labels_changed_after_they_were_given_have_no_effect():

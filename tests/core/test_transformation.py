@@ -502,10 +502,30 @@ def test_disable_jit_runs_the_rule_on_concrete_arrays():
     assert (seen, float(updates[0])) == ([3.0], 6.0)
 
 
-def test_an_uncompiled_update_is_compiled_once_for_all_values_of_the_numbers():
+def test_a_state_of_python_numbers_is_made_of_arrays_that_keep_their_types():
+    @transformation
+    def halving():
+        def update(updates, state):
+            half = 0.5 * state["x"]
+            return updates * half, {"n": state["n"] + 1, "x": half}
+
+        return (lambda params: {"n": 0, "x": 1.0}), update
+
+    tx = halving()
+    state = tx.init(jnp.ones(1))
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
+    for wide in (state, jax.eval_shape(tx.update, jnp.ones(1), state)[1]):
+        assert (wide["n"].dtype, wide["x"].dtype) == (jnp.int32, jnp.float32)
+        assert not any(leaf.weak_type for leaf in jax.tree.leaves(wide))
+    _, state = jax.lax.scan(lambda s, g: tx.update(g, s)[::-1], state, jnp.ones((3, 1)))
+    np.testing.assert_allclose(state[:, 0], [0.5, 0.25, 0.125])
+
+
+@pytest.mark.parametrize("decorate", [leafwise, transformation])
+def test_an_uncompiled_update_is_compiled_once_for_all_values_of_the_numbers(decorate):
     traces = []
 
-    @leafwise
+    @decorate
     def spy(factor: Hyperparameter):
         def update(u):
             traces.append(factor)

@@ -247,6 +247,11 @@ def test_a_run_interrupted_by_a_rule_for_the_whole_tree_is_fused_around_it():
     tx = chain(link(2.0), link(3.0), clip_by_global_norm(1e9), link(0.5))
     updates, state = jax.jit(tx.update)(PARAMS, tx.init(PARAMS))
     assert len(traces) == 6  # three links, two shapes
+    shorter = chain(link(6.0), clip_by_global_norm(1e9), link(0.5))
+    calls, as_many = (
+        len(jax.make_jaxpr(t.update)(PARAMS, t.init(PARAMS)).eqns) for t in (tx, shorter)
+    )
+    assert calls == as_many
     assert_equal(updates, jax.tree.map(lambda u: 3 * u, PARAMS))
     assert [jax.tree.leaves(part)[0].flatten()[0] for part in (state[0], state[1], state[3])] == [
         1,
