@@ -71,7 +71,7 @@ def test_a_batch_of_optimizers_is_the_loop_over_them(name):
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("name", ["sgd", "adamw", "clipped", "scheduled"])
+@pytest.mark.parametrize("name", ["sgd", "clipped", "scheduled"])
 def test_the_hypergradient_is_the_slope_of_the_final_loss(name):
     tx, start = OPTIMIZERS[name](0.03), points()
     numbers, treedef = jax.tree.flatten(jax.tree.map(jnp.asarray, tx))
@@ -126,7 +126,7 @@ def test_rematerialised_steps_have_the_same_hypergradient():
             params, state = step(tx, params, state)
         return loss(params)
 
-    tx = jax.tree.map(jnp.asarray, gdlab.adam(0.05))
+    tx = jax.tree.map(jnp.asarray, gdlab.sgd(0.05, momentum=0.9))
     plain, again = (jax.jit(jax.grad(unrolled), static_argnums=2)(tx, points(), r) for r in (0, 1))
     # Recomputed and fused differently, in float32.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), plain, again)
