@@ -291,3 +291,13 @@ def test_torch_follows_the_same_values_when_it_is_given_the_closed_form(method):
         updates, state = tx.update(jnp.ones(1), state)
         w = w + updates
     assert float(w[0]) == pytest.approx(weight.item(), rel=1e-5)
+
+
+@pytest.mark.x64
+def test_a_schedule_serves_float32_parameters_under_strict_promotion():
+    # Its count and numbers are float64 here; what the rule gets has the dtype of the parameter.
+    tx = sgd(cosine_decay_schedule(0.5, 10))
+    params = jnp.ones(2, jnp.float32)
+    updates, _ = tx.update(params, tx.init(params))
+    assert updates.dtype == jnp.float32
+    assert updates.tolist() == [-0.5, -0.5]

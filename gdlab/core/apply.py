@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.batches import in_batches
 from gdlab.core.dispatch import MANY_LEAVES, runs_in_python
 from gdlab.core.numerics import cast, is_array, widen
-from gdlab.core.structure import flatten, flatten_like
+from gdlab.core.structure import check_shapes, flatten, flatten_like
 
 
 def apply_updates(params: Any, updates: Any) -> Any:
@@ -33,6 +33,7 @@ def apply_updates(params: Any, updates: Any) -> Any:
     """
     leaves, treedef = flatten(params)
     changes = flatten_like("updates", updates, "params", treedef)
+    check_shapes("updates", updates, changes, "params", leaves)
     moving = [
         index
         for index, (leaf, change) in enumerate(zip(leaves, changes, strict=True))

@@ -27,7 +27,7 @@ from gdlab.core.numerics import (
     widen,
 )
 from gdlab.core.rules import LeafRule, leaf_rule_of, missing_params
-from gdlab.core.structure import dotted, flatten, flatten_like, spread, stands_for_one
+from gdlab.core.structure import check_shapes, dotted, flatten, flatten_like, spread, stands_for_one
 
 
 def init_leaves(tx: Any, params: Any) -> Any:
@@ -51,7 +51,7 @@ def update_leaves(tx: Any, updates: Any, state: Any, params: Any) -> tuple[Any, 
     """One step of a leafwise ``tx`` on a tree."""
     rule = leaf_rule_of(tx)
     leaves, treedef = flatten(updates)
-    param_leaves = _param_leaves(rule, params, treedef)
+    param_leaves = _param_leaves(rule, params, updates, leaves, treedef)
     slots, shared = rule.unpack(state)
     shared, context = _advance(tx, shared, _widest_dtype(leaves))
     own = _for_each_leaf((tx, context), updates if params is None else params, len(leaves))
@@ -222,11 +222,14 @@ def _laid_out(columns: list[Any], structure: Any, treedef: Any) -> Any:
     return structure.unflatten(trees)
 
 
-def _param_leaves(rule: LeafRule, params: Any, treedef: Any) -> list[Any]:
+def _param_leaves(
+    rule: LeafRule, params: Any, updates: Any, leaves: list[Any], treedef: Any
+) -> list[Any]:
     if params is not None:
-        leaves = flatten_like("params", params, "updates", treedef)
+        param_leaves = flatten_like("params", params, "updates", treedef)
+        check_shapes("updates", updates, leaves, "params", param_leaves)
         # A rule that does not read them is not handed them: fewer arrays to pass.
-        return leaves if rule.needs_params else [None] * len(leaves)
+        return param_leaves if rule.needs_params else [None] * len(leaves)
     if rule.needs_params:
         raise ValueError(missing_params(rule.needs_params))
     return [None] * treedef.num_leaves

@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.numerics import strong
+from gdlab.core.numerics import numbers_as, strong
 from gdlab.core.parametrized import Parametrized, parametrized
 
 P = ParamSpec("P")
@@ -24,8 +24,11 @@ class Schedule(Parametrized):
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at step ``count``, a scalar that starts at 0."""
-        # A float, or an int32 count divided by a Python int would be rounded to float32 in x64.
-        return strong(jnp.asarray(at_step(self, count)._open()(jnp.asarray(count, dtype=float))))
+        # In the widest float, like the numbers of the schedule: an int32 count divided by a Python
+        # int would be rounded to float32 in x64.
+        dtype = jnp.result_type(float)
+        now = numbers_as(at_step(self, count), dtype)
+        return strong(jnp.asarray(now._open()(jnp.asarray(count, dtype))))
 
     @classmethod
     def convert(cls, value: Any) -> "Schedule":

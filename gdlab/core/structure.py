@@ -47,6 +47,22 @@ def flatten_like(name: str, tree: Any, expected: str, treedef: Any) -> list[Any]
     return leaves
 
 
+def check_shapes(name: str, tree: Any, leaves: list[Any], expected: str, others: list[Any]) -> None:
+    """Refuse arrays that would be broadcast against each other.
+
+    Raises:
+        ValueError: naming the first path at which the shapes differ.
+    """
+    for index, (leaf, other) in enumerate(zip(leaves, others, strict=True)):
+        own, wanted = getattr(leaf, "shape", None), getattr(other, "shape", None)
+        if own != wanted and own is not None and wanted is not None:
+            path, _ = leaves_with_paths(tree)[index]
+            raise ValueError(
+                f"{name} and {expected} differ in shape at {path or 'the root'!r}: "
+                f"{own} and {wanted}"
+            )
+
+
 def spread(name: str, prefix: Any, tree: Any) -> list[Any]:
     """The leaf of ``prefix`` that stands for each leaf of ``tree``, in order.
 

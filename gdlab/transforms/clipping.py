@@ -1,5 +1,6 @@
 """Bounds on the updates: element by element, or on the norm of them all."""
 
+import functools
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import abs_squared, widen
+from gdlab.core.numerics import widen
 from gdlab.core.transformation import leafwise, transformation
 
 
@@ -54,6 +55,7 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> Any:
     return update
 
 
+@jax.jit
 def global_norm(tree: Any) -> jax.Array:
     """The Euclidean norm of all elements of a tree, computed in float32 at least.
 
@@ -64,10 +66,20 @@ def global_norm(tree: Any) -> jax.Array:
     >>> global_norm({"a": jnp.array([3.0]), "b": jnp.array([4.0])})
     Array(5., dtype=float32)
     """
-    squares = [jnp.sum(abs_squared(jnp.asarray(leaf))) for leaf in jax.tree.leaves(widen(tree))]
-    widest = max(
-        (square.dtype for square in squares),
-        key=lambda dtype: dtype.itemsize,
-        default=np.dtype(np.float32),
-    )
-    return jnp.sqrt(sum((square.astype(widest) for square in squares), jnp.zeros((), widest)))
+    sizes = [jnp.abs(leaf) for leaf in jax.tree.leaves(widen(tree))]
+    dtypes = (size.dtype for size in sizes)
+    widest = max(dtypes, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
+
+    def norm_in_units_of(unit):
+        squares = (jnp.sum((size / unit.astype(size.dtype)) ** 2) for size in sizes)
+        total = sum((square.astype(widest) for square in squares), jnp.zeros((), widest))
+        return unit * jnp.sqrt(total)
+
+    def of_huge_elements():
+        # Their squares overflow, so they are measured by the largest of them.
+        each = (jnp.max(size, initial=0).astype(widest) for size in sizes)
+        largest = functools.reduce(jnp.maximum, each, jnp.zeros((), widest))
+        return jnp.where(jnp.isfinite(largest), norm_in_units_of(largest), largest)
+
+    plain = norm_in_units_of(jnp.ones((), widest))
+    return jax.lax.cond(jnp.isinf(plain), of_huge_elements, lambda: plain)

@@ -563,3 +563,10 @@ def test_an_average_of_bfloat16_storage_is_still_debiased_exactly_at_first():
     updates, state = tx.update(jnp.array([7.0]), tx.init(jnp.ones(1)))
     np.testing.assert_allclose(updates, 7.0, rtol=1e-6)
     assert state.average.ema.dtype == jnp.bfloat16
+
+
+def test_arrays_of_another_shape_are_named_by_their_path():
+    gradient = {"a": jnp.ones(2), "b": {"kernel": jnp.ones((1, 2)), "bias": jnp.ones(2)}}
+    tx = sgd(0.1)
+    with pytest.raises(ValueError, match=r"updates and params differ in shape at 'b\.kernel'"):
+        tx.update(gradient, tx.init(PARAMS), PARAMS)

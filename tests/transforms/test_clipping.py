@@ -108,3 +108,12 @@ def test_it_is_differentiable_on_both_sides_of_the_bound():
     by_bound, by_gradient = jax.grad(length, (0, 1))(9.0, jnp.array([3.0, 4.0]))
     assert by_bound == 0.0
     np.testing.assert_allclose(by_gradient, [0.6, 0.8], rtol=1e-6)
+
+
+def test_the_norm_of_huge_finite_elements_does_not_overflow():
+    huge = {"a": jnp.array([3e30]), "b": jnp.array([4e30])}
+    # Their squares are beyond float32; the norm itself, 5e30, is not.
+    np.testing.assert_allclose(global_norm(huge), 5e30, rtol=1e-6)
+    tx = clip_by_global_norm(1.0)
+    clipped, _ = tx.update(huge, tx.init(None))
+    np.testing.assert_allclose([clipped["a"][0], clipped["b"][0]], [0.6, 0.8], rtol=1e-6)
