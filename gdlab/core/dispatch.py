@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.core import Tracer
 
 from gdlab.core.numerics import is_array
@@ -41,7 +42,20 @@ def update_at_compiled_speed(
             return perform(tx, updates, state, params, extra)
     if not all(map(is_array, leaves)):
         updates = _arrays_only(updates)
-    return _compiled(perform)(tx, updates, state, _arrays_only(params), extra)
+    on_device = _with_numbers_on_device(tx)
+    return _compiled(perform)(on_device, updates, state, _arrays_only(params), extra)
+
+
+def _with_numbers_on_device(tx: Any) -> Any:
+    """``tx`` with arrays for its Python numbers, which would be handed over anew at each call."""
+    x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    kept = getattr(tx, "_on_device", None)
+    if kept is None or kept[0] != x64:
+        arrays = jax.tree.map(jnp.asarray, tx)
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(arrays)):
+            return tx  # what is made within a trace must not outlive it
+        kept = tx._on_device = (x64, arrays)
+    return kept[1]
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class GradientTransformation(Parametrized):
     Array([-0.001,  0.001], dtype=float32)
     """
 
-    __slots__ = ()
+    __slots__ = ("_on_device",)
 
     def init(self, params: Any) -> Any:
         """The state for ``params``, a pytree of named tuples."""

@@ -570,3 +570,13 @@ def test_arrays_of_another_shape_are_named_by_their_path():
     tx = sgd(0.1)
     with pytest.raises(ValueError, match=r"updates and params differ in shape at 'b\.kernel'"):
         tx.update(gradient, tx.init(PARAMS), PARAMS)
+
+
+def test_numbers_kept_on_the_device_leak_neither_from_a_trace_nor_between_precisions():
+    tx, g = sgd(0.1), jnp.ones(2)
+    state = tx.init(g)
+    jax.jit(lambda x: x + tx.update(g, state)[0])(g)  # concrete updates within a trace
+    np.testing.assert_array_equal(tx.update(g, state)[0], np.float32([-0.1, -0.1]))
+    with jax.enable_x64(True):
+        wide = jnp.ones(2, jnp.float64)
+        np.testing.assert_array_equal(tx.update(wide, tx.init(wide))[0], [-0.1, -0.1])
