@@ -5,8 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.batches import in_batches
-from gdlab.core.dispatch import MANY_LEAVES, runs_in_python
+from gdlab.core.dispatch import MANY_LEAVES, in_batches, runs_in_python
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.structure import check_shapes, flatten, flatten_like
 

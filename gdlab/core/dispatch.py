@@ -19,6 +19,12 @@ from gdlab.core.rules import LeafRule, rule_of
 MANY_LEAVES = 32
 """Above this many leaves the first call of a whole-tree compilation costs too much."""
 
+BATCH = 8
+"""So many equal arrays are handed over at once.
+
+Handing over costs more than the arithmetic on a small array, and compiling grows with the batch.
+"""
+
 
 def runs_in_python(leaves: list[Any]) -> bool:
     """Whether a call is traced already, or must not be compiled."""
@@ -76,3 +82,23 @@ def _arrays_only(tree: Any) -> Any:
     if all(map(is_array, jax.tree.leaves(tree))):
         return tree
     return jax.tree.map(lambda leaf: leaf if is_array(leaf) else None, tree)
+
+
+def in_batches(function: Callable[[list[Any]], list[Any]], items: list[Any]) -> list[Any]:
+    """``function(items)``, called on batches of items whose first arrays are alike.
+
+    A batch is full or has one item, so that ``function`` is compiled for two lengths at most.
+    """
+    alike: dict[Any, list[int]] = {}
+    for index, (leaf, *_) in enumerate(items):
+        sharding = leaf.sharding if isinstance(leaf, jax.Array) else None
+        kind = getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), sharding
+        alike.setdefault(kind, []).append(index)
+    results: list[Any] = [None] * len(items)
+    for members in alike.values():
+        full = len(members) - len(members) % BATCH
+        batches = [members[start : start + BATCH] for start in range(0, full, BATCH)]
+        for batch in [*batches, *([index] for index in members[full:])]:
+            for index, result in zip(batch, function([items[i] for i in batch]), strict=True):
+                results[index] = result
+    return results

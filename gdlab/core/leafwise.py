@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from gdlab.core.batches import in_batches
+from gdlab.core.dispatch import in_batches
 from gdlab.core.hyperparameter import PerLeaf
 from gdlab.core.mask import Mask
 from gdlab.core.numerics import (
