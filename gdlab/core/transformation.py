@@ -174,9 +174,9 @@ def expand(tx: GradientTransformation) -> GradientTransformation:
 
     A chain, a fork or a wrapper is opened link by link; a part is its own expansion.
 
-    >>> from gdlab import adam, expand
-    >>> expand(adam(1e-3)).update == adam(1e-3).update
-    False
+    >>> from gdlab import clip, chain, expand, sgd
+    >>> expand(chain(clip(1.0), sgd(0.1, momentum=0.9)))
+    chain(clip(1.0), chain(trace(0.9), scale_by_learning_rate(0.1)))
     """
     made = tx._open()
     if isinstance(made, GradientTransformation):
