@@ -109,7 +109,7 @@ def main(epochs, batch_size, seed):
     tx = optimizer(steps)
     params = init(init_key)
     state = tx.init(params)
-    bar = tqdm(batches, total=steps)
+    bar = tqdm(batches, total=steps, disable=None)
     for number, batch in enumerate(bar):
         key = jax.random.fold_in(step_key, number)
         params, state, value = step(tx, params, state, batch, key)

@@ -68,7 +68,7 @@ def main(epochs, batch_size, seed):
     )
     model = Network(init_key)
     state = tx.init(eqx.filter(model, eqx.is_inexact_array))
-    bar = tqdm(batches, total=steps)
+    bar = tqdm(batches, total=steps, disable=None)
     for number, batch in enumerate(bar):
         key = jax.random.fold_in(step_key, number)
         model, state, value = step(tx, model, state, batch, key)

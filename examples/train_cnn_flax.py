@@ -59,7 +59,7 @@ def main(epochs, batch_size, seed):
     # nnx refuses an attribute that holds arrays: where hyperparameters are arrays and not numbers,
     # hand over optax.GradientTransformationExtraArgs(*tx).
     optimizer = nnx.Optimizer(model, tx, wrt=nnx.Param)
-    bar = tqdm(batches, total=steps)
+    bar = tqdm(batches, total=steps, disable=None)
     for number, batch in enumerate(bar):
         value = step(model, optimizer, batch, jax.random.fold_in(shift_key, number))
         bar.set_postfix(loss=f"{value:.3f}", refresh=False)

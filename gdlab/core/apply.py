@@ -40,10 +40,10 @@ def apply_updates(params: Any, updates: Any) -> Any:
     ]
     old, change = [leaves[index] for index in moving], [changes[index] for index in moving]
     pairs = list(zip(old, change, strict=True))
-    if runs_in_python(change):
-        new = _sums(pairs)
-    elif len(moving) > MANY_LEAVES:
+    if len(moving) > MANY_LEAVES:
         new = in_batches(_compiled_sums, pairs)
+    elif runs_in_python(change):
+        new = _sums(pairs)
     else:
         new = _compiled_sums(pairs)
     for index, param in zip(moving, new, strict=True):

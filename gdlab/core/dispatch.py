@@ -20,9 +20,9 @@ MANY_LEAVES = 32
 """Above this many leaves the first call of a whole-tree compilation costs too much."""
 
 BATCH = 8
-"""So many equal arrays are handed over at once.
+"""So many equal arrays are handed to a compiled function at once.
 
-Handing over costs more than the arithmetic on a small array, and compiling grows with the batch.
+A call costs more than the arithmetic on a small array, and compiling grows with the batch.
 """
 
 
@@ -87,11 +87,13 @@ def _arrays_only(tree: Any) -> Any:
 def in_batches(function: Callable[[list[Any]], list[Any]], items: list[Any]) -> list[Any]:
     """``function(items)``, called on batches of items whose first arrays are alike.
 
-    A batch is full or has one item, so that ``function`` is compiled for two lengths at most.
+    Within a trace a batch is one call to trace and to lower. A batch is full or has one item, so
+    that ``function`` is compiled for two lengths at most.
     """
     alike: dict[Any, list[int]] = {}
     for index, (leaf, *_) in enumerate(items):
-        sharding = leaf.sharding if isinstance(leaf, jax.Array) else None
+        concrete = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
+        sharding = leaf.sharding if concrete else None
         kind = getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), sharding
         alike.setdefault(kind, []).append(index)
     results: list[Any] = [None] * len(items)

@@ -94,15 +94,13 @@ def _updated(flat: Any, structure: Any, items: list[Any]) -> list[tuple[Any, lis
         for number, constant in zip(numbers, constants, strict=True)
         if constant is None
     ]
-    one, several = _leaf_update(definition, structure, constants)
-    if tracing:
-        return [one(arguments, *item) for item in items]
-    return in_batches(functools.partial(several, arguments), items)
+    update = _leaf_update(definition, structure, constants)
+    return in_batches(functools.partial(update, arguments), items)
 
 
 @functools.lru_cache(maxsize=1024)
-def _leaf_update(definition: Any, structure: Any, constants: Any) -> tuple[Any, Any]:
-    """The compiled rule, for one array and for several, of the links ``definition`` describes."""
+def _leaf_update(definition: Any, structure: Any, constants: Any) -> Callable[..., Any]:
+    """The compiled rule of the links that ``definition`` describes, for several arrays at once."""
 
     @jax.jit
     def one(arguments, leaf, slots, param):
@@ -121,7 +119,7 @@ def _leaf_update(definition: Any, structure: Any, constants: Any) -> tuple[Any, 
         ]
         return narrow(new, leaf), new_slots
 
-    return one, jax.jit(lambda arguments, items: [one(arguments, *item) for item in items])
+    return jax.jit(lambda arguments, items: [one(arguments, *item) for item in items])
 
 
 def _advance(tx: Any, shared: Any, dtype: Any) -> tuple[Any, Any]:
