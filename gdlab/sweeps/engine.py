@@ -15,7 +15,7 @@ from gdlab.core.numerics import strong
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.grid import at_point, points
 from gdlab.training.batches import EpochSampler
-from gdlab.training.objective import Objective
+from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, on_batch_of, take_step
 from gdlab.transforms.guarding import all_finite
 
@@ -76,9 +76,7 @@ def keys_of(key: jax.Array, seeds: jax.Array) -> Keys:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def start_of_seeds(
-    plan: Plan, init: Callable[[jax.Array], Any] | None, params: Any, keys: Keys
-) -> tuple[Any, Any]:
+def start_of_seeds(plan: Plan, init: ByIdentity | None, params: Any, keys: Keys) -> tuple[Any, Any]:
     """Parameters and order of the examples, with a leading axis of seeds.
 
     It is apart from :func:`start` since it does not depend on the optimizer.
@@ -158,6 +156,13 @@ def advance(
         return Carry(lanes, order, records)
 
     return jax.lax.fori_loop(begin, end, take, carry)
+
+
+@functools.partial(jax.jit, static_argnums=(0,))
+def evaluated(evaluate: ByIdentity, params: Any, model_state: Any) -> Any:
+    """What ``evaluate`` returns in every lane."""
+    arguments = (params,) if model_state is None else (params, model_state)
+    return jax.vmap(jax.vmap(evaluate))(*arguments)
 
 
 def _step_of_lane(

@@ -14,8 +14,8 @@ from gdlab.sweeps import engine
 from gdlab.sweeps.grid import coordinates
 from gdlab.sweeps.progress import progress_bar
 from gdlab.sweeps.result import SweepResult, joined
-from gdlab.training.batches import EpochSampler
-from gdlab.training.objective import Objective
+from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.step import sampler_of
 
 SECONDS_PER_CHUNK = 0.25
 """How often the progress bar moves."""
@@ -90,9 +90,7 @@ def sweep(
     >>> result.best()["learning_rate"]
     0.5
     """
-    sampler = None if data is None else EpochSampler.for_data(data, batch_size)
-    if sampler is None and batch_size is not None:
-        raise ValueError("batch_size is given, but no data to draw batches from")
+    sampler = sampler_of(data, batch_size)
     for name, number in (("steps", steps), ("record_every", record_every)):
         if number < 1:
             raise ValueError(f"{name} must be positive, not {number}")
@@ -102,7 +100,7 @@ def sweep(
     if numbers.ndim != 1 or numbers.size == 0:
         raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
 
-    objective = Objective(loss, data is not None, has_aux, model_state is not None)
+    objective = Objective(ByIdentity(loss), data is not None, has_aux, model_state is not None)
     plan = engine.Plan(objective, sampler, steps, record_every, divergence_factor)
     keys = engine.keys_of(jax.random.key(0) if key is None else key, jnp.asarray(numbers))
     optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
@@ -110,10 +108,9 @@ def sweep(
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
 
     # A model may be callable as well, but it is a tree; a function is a leaf.
-    is_init = callable(params) and jax.tree.leaves(params) == [params]
-    of_seeds = engine.start_of_seeds(
-        plan, params if is_init else None, None if is_init else params, keys
-    )
+    is_init = callable(params) and jax.tree_util.all_leaves([params])
+    init, tree = (ByIdentity(params), None) if is_init else (None, params)
+    of_seeds = engine.start_of_seeds(plan, init, tree, keys)
     results = {}
     for name, one in optimizers.items():
         one = GradientTransformation.convert(one)
@@ -202,11 +199,9 @@ def _result(
 
 
 def _evaluated(evaluate: Callable[..., Any], params: Any, model_state: Any) -> dict[str, Any]:
-    arguments = (params,) if model_state is None else (params, model_state)
-    values = jax.jit(jax.vmap(jax.vmap(evaluate)))(*arguments)
-    return _named(
-        values, getattr(evaluate, "__name__", "evaluation").replace("<lambda>", "evaluation")
-    )
+    values = engine.evaluated(ByIdentity(evaluate), params, model_state)
+    name = getattr(evaluate, "__name__", "evaluation")
+    return _named(values, name.replace("<lambda>", "evaluation"))
 
 
 def _named(values: Any, name: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from gdlab.core.numerics import strong
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
-from gdlab.training.objective import Objective
-from gdlab.training.step import Progress, on_batch_of, take_step
+from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.step import Progress, on_batch_of, sampler_of, take_step
 
 
 class Trajectory(NamedTuple):
@@ -81,10 +81,8 @@ def minimize(
     >>> run.values
     Array([0.5      , 0.125    , 0.03125  , 0.0078125], dtype=float32)
     """
-    objective = Objective(fun, data is not None, has_aux, model_state is not None)
-    sampler = None if data is None else EpochSampler.for_data(data, batch_size)
-    if sampler is None and batch_size is not None:
-        raise ValueError("batch_size is given, but no data to draw batches from")
+    objective = Objective(ByIdentity(fun), data is not None, has_aux, model_state is not None)
+    sampler = sampler_of(data, batch_size)
     draws = sampler is not None and sampler.batches_per_epoch > 1
     if key is None and (draws or objective.takes_key):
         what = "the batches are drawn at random" if draws else "the loss takes a key"

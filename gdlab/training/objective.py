@@ -9,6 +9,28 @@ import jax
 import jax.numpy as jnp
 
 
+class ByIdentity:
+    """A user's function, by whose identity programs are compiled and found again.
+
+    It may be a callable object that cannot be compared or hashed.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[..., Any]):
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns."""
+        return self.function(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return id(self.function)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByIdentity) and self.function is other.function
+
+
 @dataclasses.dataclass(frozen=True)
 class Objective:
     """``fun(params[, batch][, key=…][, model_state=…])`` and what it returns.
@@ -18,7 +40,7 @@ class Objective:
     fresh PRNG key at each step.
     """
 
-    fun: Callable[..., Any]
+    fun: ByIdentity
     has_batch: bool
     has_aux: bool
     has_state: bool
@@ -51,16 +73,4 @@ class Objective:
     @property
     def takes_key(self) -> bool:
         """Whether the loss is random."""
-        return "key" in inspect.signature(self.fun).parameters
-
-    def __hash__(self) -> int:
-        return hash((id(self.fun), self.has_batch, self.has_aux, self.has_state))
-
-    def __eq__(self, other: object) -> bool:
-        # By identity, since a loss may be a callable that cannot be compared or hashed.
-        return (
-            isinstance(other, Objective)
-            and self.fun is other.fun
-            and (self.has_batch, self.has_aux, self.has_state)
-            == (other.has_batch, other.has_aux, other.has_state)
-        )
+        return "key" in inspect.signature(self.fun.function).parameters

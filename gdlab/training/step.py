@@ -23,6 +23,15 @@ class Progress(NamedTuple):
     """What the loss carries beside the parameters, such as batch statistics."""
 
 
+def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
+    """How batches are drawn from the data, or None if there are none."""
+    if data is not None:
+        return EpochSampler.for_data(data, batch_size)
+    if batch_size is not None:
+        raise ValueError("batch_size is given, but no data to draw batches from")
+    return None
+
+
 def on_batch_of(
     sampler: EpochSampler | None, data: Any, order: Any, step: Any
 ) -> Callable[[Callable[[Any], Any]], Any]:

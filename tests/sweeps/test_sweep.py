@@ -134,6 +134,41 @@ def test_new_values_on_an_axis_compile_nothing(regression):
     assert count_compilations(lambda: run(-5)) == 0
 
 
+def test_an_evaluation_is_compiled_once_for_all_sweeps(regression):
+    init = lambda key: jax.random.normal(key, (3,))  # noqa: E731
+
+    def evaluate(w):
+        return {"size": jnp.sum(w**2)}
+
+    def run(start):
+        rates = Axis("rate", np.logspace(start, -1, 16))
+        sweep(squared_error, init, adam(rates), regression, steps=4, evaluate=evaluate)
+
+    run(-4)
+    assert count_compilations(lambda: run(-5)) == 0
+
+
+def test_an_evaluation_and_a_start_need_not_be_hashable():
+    class Of:
+        __hash__ = None
+
+        def __init__(self, function):
+            self.function = function
+
+        def __call__(self, argument):
+            return self.function(argument)
+
+    result = sweep(
+        quadratic,
+        Of(lambda _: jnp.ones(2)),
+        sgd(Axis("rate", [0.1])),
+        steps=2,
+        evaluate=Of(jnp.sum),
+    )
+    run = minimize(quadratic, jnp.ones(2), sgd(0.1), 2)
+    np.testing.assert_allclose(result.metrics["evaluation"][0, 0], jnp.sum(run.params), rtol=1e-6)
+
+
 def test_a_schedules_own_numbers_can_be_swept():
     lengths = [2.0, 10.0]
     tx = sgd(linear_schedule(0.4, 0.0, Axis("length", lengths)))
