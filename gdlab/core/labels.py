@@ -8,7 +8,7 @@ import jax
 
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
-from gdlab.core.structure import leaves_with_paths, spread
+from gdlab.core.structure import leaves_with_paths, require_matches, spread
 
 
 class Labels:
@@ -64,9 +64,7 @@ def _are_patterns(labels: Any) -> bool:
 
 
 def _first_matches(pairs: Any, paths: list[str]) -> list[str]:
-    for pattern, _ in pairs:
-        if not any(re.search(pattern, path) for path in paths):
-            raise ValueError(f"param_labels: pattern {pattern!r} matches none of the paths {paths}")
+    require_matches("param_labels", (pattern for pattern, _ in pairs), paths)
     found = []
     for path in paths:
         label = next((label for pattern, label in pairs if re.search(pattern, path)), None)

@@ -7,7 +7,7 @@ import jax
 
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
-from gdlab.core.structure import leaves_with_paths, spread
+from gdlab.core.structure import leaves_with_paths, require_matches, spread
 
 
 class Mask:
@@ -72,7 +72,5 @@ def _patterns(chosen: Any) -> list[str] | None:
 
 
 def _matches(patterns: list[str], paths: list[str]) -> list[bool]:
-    for pattern in patterns:
-        if not any(re.search(pattern, path) for path in paths):
-            raise ValueError(f"mask: pattern {pattern!r} matches none of the paths {paths}")
+    require_matches("mask", patterns, paths)
     return [any(re.search(pattern, path) for pattern in patterns) for path in paths]

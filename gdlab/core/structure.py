@@ -1,5 +1,7 @@
 """Trees of parameters: their paths, their leaves, and what to say when two do not agree."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -24,6 +26,17 @@ def leaves_with_paths(tree: Any) -> list[tuple[str, Any]]:
     """Dotted path and leaf, ``None`` leaves included."""
     pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_none)
     return [(dotted(path), leaf) for path, leaf in pairs]
+
+
+def require_matches(name: str, patterns: Iterable[str], paths: list[str]) -> None:
+    """Refuse a pattern that no path contains: it is a typing mistake.
+
+    Raises:
+        ValueError: naming the first such pattern.
+    """
+    for pattern in patterns:
+        if not any(re.search(pattern, path) for path in paths):
+            raise ValueError(f"{name}: pattern {pattern!r} matches none of the paths {paths}")
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:

@@ -82,8 +82,6 @@ class GradientTransformation(Parametrized):
         return foreign(init, update)
 
     def _check(self) -> None:
-        if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
-            return
         # What can be wrong is structure, and a method makes its parts again whenever it is opened.
         structure = jax.tree.structure(self)
         if structure not in _known_to_be_right:
@@ -181,7 +179,9 @@ def expand(tx: GradientTransformation) -> GradientTransformation:
     made = tx._open()
     if isinstance(made, GradientTransformation):
         return made
-    return tx._map_parts(lambda part: expand(part) if isinstance(part, type(tx)) else part)
+    return tx._map_parts(
+        lambda part: expand(part) if isinstance(part, GradientTransformation) else part
+    )
 
 
 def _perform(tx: Any, updates: Any, state: Any, params: Any, extra: Any) -> tuple[Any, Any]:
