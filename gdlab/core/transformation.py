@@ -82,6 +82,9 @@ class GradientTransformation(Parametrized):
         return foreign(init, update)
 
     def _check(self) -> None:
+        # Shapes that stand for numbers, as `jax.eval_shape` gives them, cannot be opened.
+        if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
+            return
         # What can be wrong is structure, and a method makes its parts again whenever it is opened.
         structure = jax.tree.structure(self)
         if structure not in _known_to_be_right:

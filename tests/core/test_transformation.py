@@ -580,3 +580,9 @@ def test_numbers_kept_on_the_device_leak_neither_from_a_trace_nor_between_precis
     with jax.enable_x64(True):
         wide = jnp.ones(2, jnp.float64)
         np.testing.assert_array_equal(tx.update(wide, tx.init(wide))[0], [-0.1, -0.1])
+
+
+def test_an_abstract_optimizer_can_be_wired():
+    abstract = jax.eval_shape(lambda tx: tx, adam(0.1))
+    wired = chain(clip(1.0), abstract)
+    assert jax.tree.structure(wired) == jax.tree.structure(chain(clip(1.0), adam(0.1)))

@@ -88,17 +88,11 @@ def test_a_diverged_lane_freezes_at_its_last_finite_point_and_touches_no_other()
 
 
 def test_parameters_that_are_not_finite_diverge_though_the_loss_does_not_see_them():
-    def blind(params):
-        seen, unseen = params
-        # The gradient of the unseen one overflows in one step, the loss never reads it.
-        return (
-            jnp.sum(seen**2)
-            + 0.0 * jnp.sum(jnp.clip(unseen, -1, 1))
-            + jnp.sum(unseen - jax.lax.stop_gradient(unseen))
-        )
+    def blind(w):
+        # One step overflows the parameter; the loss, which clips it, stays finite and small.
+        return 1 + 100 * jnp.sum(jnp.clip(w, -1, 1))
 
-    start = (jnp.ones(1), jnp.zeros(1))
-    result = sweep(blind, start, sgd(Axis("rate", [0.1, 1e38])), steps=3)
+    result = sweep(blind, jnp.zeros(1), sgd(Axis("rate", [0.1, 1e38])), steps=3)
     assert list(result.status[:, 0]) == ["ok", "diverged"]
 
 
