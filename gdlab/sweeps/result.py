@@ -7,10 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from gdlab.core.transformation import GradientTransformation
 
-
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False, kw_only=True)
 class SweepResult:
     """What came of a sweep: arrays with a dimension for each axis, and one for the seeds.
 
@@ -19,9 +17,12 @@ class SweepResult:
     """
 
     dims: tuple[str, ...]
-    """Names of the dimensions of a lane: ``optimizer`` if there are several, the axes, ``seed``."""
+    """The dimensions of a lane: ``problem`` and ``optimizer`` if there are several, those of the
+    axes (one of its own each on a grid, ``sample`` for all that are sampled), and ``seed``."""
     coords: dict[str, np.ndarray]
-    """The values along each of them, and the recorded ``step``."""
+    """The values along each of them and of each axis, and the recorded ``step``."""
+    axes: dict[str, str]
+    """Name of an axis → the dimension along which its values lie."""
     loss: np.ndarray
     """The loss of each lane at the recorded steps, of shape ``(*dims, step)``."""
     aux: dict[str, np.ndarray]
@@ -29,20 +30,39 @@ class SweepResult:
     metrics: dict[str, np.ndarray]
     """What ``evaluate`` returned at the end of each lane, of shape ``dims``."""
     status: np.ndarray
-    """How each lane ended, "ok" or "diverged", of shape ``dims``."""
-    diverged_at: np.ndarray
-    """The step at which a lane diverged, −1 if it did not, of shape ``dims``."""
-    optimizers: tuple[GradientTransformation, ...]
-    """The optimizers, with their axes."""
+    """How each lane ended, of shape ``dims``: "ok" at its last step, "diverged", "converged" at its
+    target, "pruned" by successive halving, or "not run", a hole between merged results."""
+    stopped_at: np.ndarray
+    """The step at which a lane stopped, −1 if it ran to its end, of shape ``dims``."""
+    evaluations: np.ndarray
+    """How many evaluations of the loss each lane cost, of shape ``dims``."""
+    history: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Of population-based training: the value of an axis in force after each rung, and the
+    ``parent``, of shape ``(rung, *dims)`` without the seeds."""
+    optimizers: tuple[Any, ...]
+    """The optimizers, with their axes; their ``repr`` in a result that was loaded."""
     settings: dict[str, Any]
     """The arguments of the sweep that are numbers."""
+    provenance: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Versions, device, time and git revision."""
     params: Any = None
-    """The trained parameters, if asked for, with leading axes of ``dims`` or of seeds."""
+    """The trained parameters, if asked for."""
+    params_dims: tuple[str, ...] = ()
+    """The leading dimensions of their arrays: ``dims`` for all runs, ``seed`` for the best."""
+
+    def __post_init__(self) -> None:
+        if self.params is not None and not self.params_dims:
+            raise ValueError("params need params_dims, the names of their leading dimensions")
 
     @property
     def final_loss(self) -> np.ndarray:
         """The loss after the last step of each lane, NaN where it diverged; of shape ``dims``."""
         return self.loss[..., -1]
+
+    @property
+    def diverged_at(self) -> np.ndarray:
+        """The step at which a lane diverged, −1 if it did not; of shape ``dims``."""
+        return np.where(self.status == "diverged", self.stopped_at, -1)
 
     def best(self, metric: str = "final_loss", *, maximize: bool = False) -> dict[str, Any]:
         """The point with the best median over seeds, a seed that diverged counting as the worst.
@@ -177,37 +197,3 @@ class SweepResult:
             "gdlab": gdlab.__version__,
             "jax": jax.__version__,
         }
-
-
-def joined(results: dict[str, SweepResult]) -> SweepResult | dict[str, SweepResult]:
-    """One result with the dimension ``optimizer`` where all axes agree; else they stay apart."""
-    first, *others = results.values()
-    if any(not _same_axes(first, other) for other in others):
-        return results
-
-    def stacked(get: Any) -> np.ndarray:
-        return np.stack([get(result) for result in results.values()])
-
-    params = None
-    if first.params is not None:
-        params = jax.tree.map(
-            lambda *leaves: np.stack(leaves), *(r.params for r in results.values())
-        )
-    return SweepResult(
-        dims=("optimizer", *first.dims),
-        coords={"optimizer": np.asarray(list(results))} | first.coords,
-        loss=stacked(lambda r: r.loss),
-        aux={name: stacked(lambda r, n=name: r.aux[n]) for name in first.aux},
-        metrics={name: stacked(lambda r, n=name: r.metrics[n]) for name in first.metrics},
-        status=stacked(lambda r: r.status),
-        diverged_at=stacked(lambda r: r.diverged_at),
-        optimizers=tuple(r.optimizers[0] for r in results.values()),
-        settings=first.settings,
-        params=params,
-    )
-
-
-def _same_axes(one: SweepResult, other: SweepResult) -> bool:
-    return one.dims == other.dims and all(
-        np.array_equal(one.coords[name], other.coords[name]) for name in one.dims
-    )

@@ -12,8 +12,10 @@ import numpy as np
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps import engine
 from gdlab.sweeps.grid import coordinates
+from gdlab.sweeps.merging import stacked
 from gdlab.sweeps.progress import progress_bar
-from gdlab.sweeps.result import SweepResult, joined
+from gdlab.sweeps.provenance import provenance
+from gdlab.sweeps.result import SweepResult
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
@@ -118,7 +120,9 @@ def sweep(
         carry = engine.start(plan, one, of_seeds, keys, data, model_state)
         carry = _run(plan, carry, one, keys, data, name or "sweep", progress)
         results[name] = _result(plan, carry, one, coords, evaluate, keep_params)
-    return joined(results) if isinstance(tx, Mapping) else results[""]
+    if isinstance(tx, Mapping):
+        return stacked("optimizer", results) or results
+    return results[""]
 
 
 def _run(
@@ -172,15 +176,18 @@ def _result(
     metrics = {}
     if evaluate is not None:
         metrics = _evaluated(evaluate, *lanes.last_good)
-    diverged_at = np.asarray(by_axis(lanes.diverged_at))
+    stopped_at = np.asarray(by_axis(lanes.diverged_at))
+    ran_to_end = stopped_at == engine.RUNNING
     result = SweepResult(
         dims=tuple(coords),
         coords=coords | {"step": np.asarray(plan.recorded_steps)},
+        axes={name: name for name in coords if name != "seed"},
         loss=by_axis_and_step(loss),
         aux={name: by_axis_and_step(values) for name, values in _named(aux, "aux").items()},
         metrics={name: np.asarray(by_axis(values)) for name, values in metrics.items()},
-        status=np.where(diverged_at == engine.RUNNING, "ok", "diverged"),
-        diverged_at=diverged_at,
+        status=np.where(ran_to_end, "ok", "diverged"),
+        stopped_at=stopped_at,
+        evaluations=np.where(ran_to_end, plan.steps, stopped_at) + 1,
         optimizers=(tx,),
         settings={
             "steps": plan.steps,
@@ -188,6 +195,7 @@ def _result(
             "record_every": plan.record_every,
             "divergence_factor": plan.divergence_factor,
         },
+        provenance=provenance(),
     )
     if keep_params is None:
         return result
@@ -195,7 +203,8 @@ def _result(
     if keep_params == "best":
         best = result.best_index()
         params = jax.tree.map(lambda leaf: leaf[best], params)
-    return dataclasses.replace(result, params=params)
+    dims = ("seed",) if keep_params == "best" else result.dims
+    return dataclasses.replace(result, params=params, params_dims=dims)
 
 
 def _evaluated(evaluate: Callable[..., Any], params: Any, model_state: Any) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""Where a result comes from: versions, device, time and revision."""
+
+import datetime
+import platform
+import subprocess
+
+import jax
+import jaxlib
+
+GIT_SECONDS = 2.0
+"""How long git may take, which reads every file of a repository to tell whether it is dirty."""
+
+
+def provenance() -> dict[str, str]:
+    """Versions, device, time, and the git revision of the current directory if it has one.
+
+    The revision ends in "-dirty" if tracked files differ from it.
+
+    >>> from gdlab.sweeps.provenance import provenance
+    >>> sorted(set(provenance()) - {"git_revision"})
+    ['device_kind', 'gdlab', 'jax', 'jaxlib', 'platform', 'python', 'time']
+    """
+    import gdlab
+
+    device = jax.devices()[0]
+    facts = {
+        "gdlab": gdlab.__version__,
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "python": platform.python_version(),
+        "platform": device.platform,
+        "device_kind": device.device_kind,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    revision = _git_revision()
+    return facts | ({"git_revision": revision} if revision else {})
+
+
+def _git_revision() -> str | None:
+    """The commit of the current directory, ``None`` outside a repository or without git."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("-dirty" if changes else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "--no-optional-locks", *arguments)
+    return subprocess.run(
+        command, capture_output=True, check=True, text=True, timeout=GIT_SECONDS
+    ).stdout.strip()
