@@ -1,0 +1,113 @@
+"""Arrays and programs as short texts that are equal only if they are, in any process."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+from gdlab.core.structure import is_none
+
+
+def of_arrays(tree: Any) -> str:
+    """The SHA-256 of a tree of arrays: the path, dtype, shape and bytes of each leaf.
+
+    Leaves are arrays of NumPy or JAX, typed keys, Python numbers and None. A Python number is what
+    NumPy makes of it, so ``1.0`` is a float64 and differs from ``jnp.asarray(1.0)``. Containers
+    count by the paths they give: a list and a tuple of the same leaves are equal.
+
+    Raises:
+        TypeError: if a leaf is none of these.
+
+    >>> import numpy as np
+    >>> of_arrays({"w": np.ones(2)}) == of_arrays({"w": np.ones(2)})
+    True
+    >>> of_arrays({"w": np.ones(2)}) == of_arrays({"w": np.ones((2, 1))})
+    False
+    """
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_none)[0]:
+        where = jax.tree_util.keystr(path)
+        if leaf is None:
+            digest.update(repr((where, None)).encode())
+            continue
+        array = bits_of(leaf, where)
+        dtype = array.dtype.byteorder, array.dtype.name
+        digest.update(repr((where, impl_of(leaf), dtype, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def of_program(function: Callable[..., Any], *args: Any) -> str:
+    """The SHA-256 of what a function computes of such arguments: its jaxpr and all its constants.
+
+    What it is named, where it stands and how its Python is written do not count, but the names of
+    functions it compiles do. A derivative rule of its own (``jax.custom_jvp``) counts only where
+    ``function`` differentiates, so give the gradient if that is what is computed. Callbacks into
+    Python count by their names alone.
+
+    Args:
+        function: it must be traceable.
+        *args: trees of arrays, or of ``jax.ShapeDtypeStruct``: no value of them counts.
+
+    >>> import jax.numpy as jnp
+    >>> of_program(lambda x: 2 * x, jnp.ones(3)) == of_program(lambda y: 2 * y, jnp.zeros(3))
+    True
+    >>> of_program(lambda x: 2 * x, jnp.ones(3)) == of_program(lambda x: 3 * x, jnp.ones(3))
+    False
+    """
+    program = jax.make_jaxpr(function)(*args)
+    text = program.pretty_print(use_color=False)
+    # Addresses, and the order of a set of names, are those of one process.
+    text = re.sub(r" at 0x[0-9a-f]+", "", text)
+    text = re.sub(r"frozenset\(\{(.*?)\}\)", lambda names: _sorted(names[1]), text, flags=re.DOTALL)
+    # The text rounds or leaves out what arrays hold, so they are added.
+    return of_arrays((np.frombuffer(text.encode(), np.uint8), list(_constants(program))))
+
+
+def bits_of(leaf: Any, where: str) -> np.ndarray:
+    """The numbers of an array, a number or a typed key.
+
+    Raises:
+        TypeError: if it is none of these, naming ``where`` it stands.
+    """
+    array = np.asarray(leaf if impl_of(leaf) is None else jax.random.key_data(leaf))
+    if not (jnp.issubdtype(array.dtype, np.number) or array.dtype == bool):
+        raise TypeError(
+            f"{where or 'the root'}: expected an array, a number or a key, got "
+            f"{type(leaf).__name__} of dtype {array.dtype}"
+        )
+    return array
+
+
+def impl_of(leaf: Any) -> str | None:
+    """The name of the generator of a typed key, None for everything else."""
+    is_key = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return str(jax.random.key_impl(leaf)) if is_key else None
+
+
+def _constants(value: Any) -> Iterator[Any]:
+    """The arrays in a jaxpr, or in a parameter of one of its equations."""
+    if isinstance(value, ClosedJaxpr):
+        yield from value.consts
+        yield from _constants(value.jaxpr)
+    elif isinstance(value, Jaxpr):
+        for equation in value.eqns:
+            yield from _constants(equation.invars)
+            yield from _constants(list(equation.params.values()))
+        yield from _constants(value.outvars)
+    elif isinstance(value, Literal):
+        yield value.val
+    elif isinstance(value, np.ndarray | jax.Array):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _constants(item)
+
+
+def _sorted(names: str) -> str:
+    return ", ".join(sorted(re.split(r",\s*", names)))

@@ -1,0 +1,440 @@
+"""Checkpoints: what was saved comes back bit for bit, or is refused and left as it is."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+
+from gdlab.sweeps.checkpoint import Checkpoint
+
+IDENTITY = {"gdlab": "0.1.0", "jax": "0.10.2", "steps": "300", "data": "0123456789abcdef" * 4}
+
+
+class State(NamedTuple):
+    count: Any
+    mean: Any
+
+
+def contents(folder):
+    """Path → bytes of everything in a folder, None for a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def bits(array):
+    array = np.asarray(array)
+    return array.dtype, array.shape, array.tobytes()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "runs of Jürgen #1%20" / "sweep"
+
+
+@pytest.fixture
+def limit_of_files():
+    """Files cannot grow beyond a size, which fails as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_arrays_of_every_kind_come_back_bit_for_bit_in_their_structure(folder):
+    noise = np.random.default_rng(0)
+    tree = {
+        "floats": [
+            noise.standard_normal((3, 4)).astype(dtype)
+            for dtype in (np.float16, np.float32, np.float64, ml_dtypes.bfloat16)
+        ],
+        "eighth": noise.standard_normal(5).astype(ml_dtypes.float8_e4m3fn),
+        "special": np.array([0x7FC00001, 0xFFC12345, 0x80000000, 0], np.uint32).view(np.float32),
+        "complex": np.array([1 + 2j, complex(-0.0, np.inf)], np.complex64),
+        "state": State(count=np.int32(7), mean=(noise.standard_normal((2, 3)).T, None)),
+        "flags": np.array([True, False, True]),
+        "large": np.arange(3, dtype=np.uint64) + 2**63,
+        "small": np.array([-8, 7], ml_dtypes.int4),
+        "zeros": np.zeros((2, 2)),
+        "empty": (np.zeros((0, 3), ml_dtypes.bfloat16), np.zeros(0, bool), {}, None),
+        "device": jnp.arange(6.0).reshape(2, 3),
+        "numbers": [3, 0.1, True, 1j],
+    }
+    Checkpoint.open(folder, IDENTITY).save("unit", tree)
+    restored = Checkpoint.open(folder, IDENTITY).load("unit", tree)
+    assert jax.tree.structure(restored) == jax.tree.structure(tree)
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(restored))
+    for was, now in zip(jax.tree.leaves(tree), jax.tree.leaves(restored), strict=True):
+        assert bits(now) == bits(was)
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
+def test_typed_keys_come_back_with_their_generator_and_go_on_drawing_the_same(folder, impl):
+    key = jax.random.key(5, impl=impl)
+    tree = {"one": key, "many": jax.random.split(key, (2, 3)), "none": jax.random.split(key, 1)[:0]}
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("keys", tree)
+    restored = checkpoint.load("keys", jax.eval_shape(lambda: tree))
+    for was, now in zip(jax.tree.leaves(tree), jax.tree.leaves(restored), strict=True):
+        assert (now.dtype, now.shape) == (was.dtype, was.shape)
+        assert bits(jax.random.key_data(now)) == bits(jax.random.key_data(was))
+    assert bits(jax.random.normal(restored["one"])) == bits(jax.random.normal(key))
+
+
+@pytest.mark.parametrize("tree", [None, {}, (), np.zeros((3, 0)), np.float32(2.5)])
+def test_trees_of_one_leaf_or_none_come_back(folder, tree):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", tree)
+    restored = checkpoint.load("unit", tree)
+    assert jax.tree.structure(restored) == jax.tree.structure(tree)
+    assert list(map(bits, jax.tree.leaves(restored))) == list(map(bits, jax.tree.leaves(tree)))
+
+
+def test_arrays_in_another_byte_order_come_back_with_their_values(folder):
+    foreign = np.arange(3, dtype=np.dtype(np.float32).newbyteorder())
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", foreign)
+    np.testing.assert_array_equal(checkpoint.load("unit", foreign), [0, 1, 2], strict=False)
+
+
+def test_orbax_alone_can_read_a_unit(folder):
+    import orbax.checkpoint as ocp
+
+    Checkpoint.open(folder, IDENTITY).save("adam", {"w": np.arange(3.0), "b": np.float32(2)})
+    (unit,) = (folder / "units").iterdir()
+    item = ocp.PyTreeCheckpointer().restore(unit)
+    np.testing.assert_array_equal(item["1"], np.arange(3.0))
+    assert item["0"] == 2
+    assert b"['w']" in item["header"].tobytes()
+
+
+def test_units_are_known_by_any_name_replaced_and_removed(folder):
+    checkpoint = Checkpoint.open(str(folder), IDENTITY)
+    names = ["adam(1e-3)/chunk 2", "a.1", "a", "", "..", "Größe"]
+    assert checkpoint.saved() == []
+    for value, name in enumerate(names):
+        checkpoint.save(name, value)
+    checkpoint.save("a", 10)
+    checkpoint.save("a", 20)
+    checkpoint.remove("..")
+    checkpoint.remove("was never there")
+    again = Checkpoint.open(folder, IDENTITY)
+    assert again.saved() == checkpoint.saved() == sorted(set(names) - {".."})
+    assert {name: int(again.load(name, 0)) for name in again.saved()} == {
+        "adam(1e-3)/chunk 2": 0,
+        "a.1": 1,
+        "a": 20,
+        "": 3,
+        "Größe": 5,
+    }
+    assert len(list((folder / "units").iterdir())) == len(names) - 1
+
+
+def test_nothing_goes_on_in_the_background_and_nothing_is_said(folder, capfd, caplog):
+    before = set(threading.enumerate())
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", np.zeros(3))
+    checkpoint.save("unit", None)
+    checkpoint.load("unit", None)
+    assert set(threading.enumerate()) <= before
+    assert capfd.readouterr() == ("", "")
+    assert [record for record in caplog.records if record.levelname != "INFO"] == []
+
+
+def test_what_is_asked_for_must_be_what_was_saved(folder):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", {"w": np.zeros((2, 3), np.float32), "key": jax.random.key(0)})
+    like = {"w": np.zeros((2, 3), np.float32), "key": jax.random.key(0)}
+    wrong = [
+        (
+            {**like, "w": np.zeros((3, 2), np.float32)},
+            r"\['w'\] it has float32\[2, 3\], not float32",
+        ),
+        ({**like, "w": np.zeros((2, 3))}, r"float32\[2, 3\], not float64\[2, 3\]"),
+        ({**like, "w": None}, r"\['w'\] it has float32\[2, 3\], not nothing"),
+        ({**like, "b": 1}, r"\['b'\] it has nothing, not int64\[\]"),
+        ({**like, "key": jax.random.key(0, impl="rbg")}, r"key<fry>\[\], not key<rbg>\[\]"),
+    ]
+    before = contents(folder)
+    for other, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            checkpoint.load("unit", other)
+    with pytest.raises(ValueError, match=r"there is no unit 'other' .* there are: unit"):
+        checkpoint.load("other", like)
+    assert contents(folder) == before
+
+
+def test_leaves_that_are_no_arrays_are_refused_and_nothing_is_saved(folder):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    with pytest.raises(TypeError, match=r"\['name'\]: expected an array"):
+        checkpoint.save("unit", {"name": "adam"})
+    assert checkpoint.saved() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"steps": "200"}, r"of another sweep: steps \(stored 300, given 200\); nothing was"),
+        ({"optimizer": "sgd"}, r"optimizer \(stored none, given sgd\)"),
+        ({"jax": "0.11.0"}, r"written by another version: jax \(stored 0.10.2, given 0.11.0\)"),
+        ({"gdlab": "0.2.0", "steps": "1"}, r"another version: gdlab .*, steps \(stored 300, given"),
+        ({"data": "0123" * 16}, r"data \(stored 0123456789abcdef0123456789abcdef…, given 0123012"),
+        (
+            {"data": "0123456789abcdef" * 3 + "0" * 16},
+            r"stored …9abcdef01234.*, given …9abcdef0000",
+        ),
+    ],
+)
+def test_the_checkpoint_of_another_sweep_is_refused_and_left_as_it_is(folder, given, message):
+    Checkpoint.open(folder, IDENTITY).save("unit", np.arange(3))
+    before = contents(folder)
+    with pytest.raises(ValueError, match=message) as refusal:
+        Checkpoint.open(folder, IDENTITY | given)
+    assert str(folder) in str(refusal.value)
+    assert "choose another folder, or delete this one" in str(refusal.value)
+    assert contents(folder) == before
+
+
+def test_an_entry_that_is_no_longer_given_is_named(folder):
+    Checkpoint.open(folder, IDENTITY)
+    with pytest.raises(ValueError, match=r"steps \(stored 300, given none\)"):
+        Checkpoint.open(folder, {name: IDENTITY[name] for name in IDENTITY if name != "steps"})
+
+
+@pytest.mark.parametrize(
+    "manifest", ["", "{", "[]", "null", '{"identity": 3}', '{"identity": {"steps": 3}}', "\udcff"]
+)
+def test_a_damaged_manifest_is_refused_and_left_as_it_is(folder, manifest):
+    Checkpoint.open(folder, IDENTITY).save("unit", np.arange(3))
+    (folder / "manifest.json").write_bytes(manifest.encode(errors="surrogateescape"))
+    before = contents(folder)
+    with pytest.raises(ValueError, match="is damaged: its manifest cannot be read"):
+        Checkpoint.open(folder, IDENTITY)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("found", ["notes.txt", "units"])
+def test_a_folder_with_something_else_is_refused_and_left_as_it_is(tmp_path, found):
+    (tmp_path / found).mkdir()
+    with pytest.raises(ValueError, match="is not empty and holds no checkpoint"):
+        Checkpoint.open(tmp_path, IDENTITY)
+    assert contents(tmp_path) == {found: None}
+
+
+def test_a_folder_is_used_if_it_is_empty_or_a_kill_left_it_half_made(tmp_path):
+    assert Checkpoint.open(tmp_path, IDENTITY).saved() == []
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "manifest.json.partial").write_text('{"ident')
+    assert Checkpoint.open(tmp_path / "half", IDENTITY).saved() == []
+    assert sorted(contents(tmp_path / "half")) == ["manifest.json", "units"]
+
+
+@pytest.mark.parametrize("inside", ["", "deeper/still"])
+def test_a_file_in_place_of_a_folder_is_an_os_error_that_names_the_folder(tmp_path, inside):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*file"):
+        Checkpoint.open(tmp_path / "file" / inside, IDENTITY)
+    assert contents(tmp_path) == {"file": b"mine"}
+
+
+def test_a_folder_that_takes_no_bytes_is_found_when_it_is_opened(tmp_path, limit_of_files):
+    Checkpoint.open(tmp_path / "old", IDENTITY).save("unit", np.arange(3))
+    before = (tmp_path / "old" / "manifest.json").read_bytes()
+    limit_of_files(0)
+    for folder in ("old", "new"):
+        with pytest.raises(OSError, match=f"the checkpoint folder cannot be used: .*{folder}"):
+            Checkpoint.open(tmp_path / folder, IDENTITY)
+    limit_of_files(10**6)
+    assert (tmp_path / "old" / "manifest.json").read_bytes() == before
+    assert Checkpoint.open(tmp_path / "old", IDENTITY).saved() == ["unit"]
+    assert Checkpoint.open(tmp_path / "new", IDENTITY).saved() == []
+
+
+def test_a_full_disk_is_an_os_error_and_leaves_what_was_saved(folder, limit_of_files):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    for name in ("a", "b"):
+        checkpoint.save(name, np.arange(3))
+    before = contents(folder)
+    limit_of_files(200_000)
+    with pytest.raises(OSError, match=r"unit 'a' of the checkpoint folder .* could not be saved"):
+        checkpoint.save("a", np.random.default_rng(0).standard_normal(50_000))
+    assert contents(folder) == before
+    checkpoint.save("b", np.arange(4))
+    np.testing.assert_array_equal(checkpoint.load("b", np.arange(4)), np.arange(4))
+
+
+def damages(good):
+    """Ways to damage the bytes of a file; None is to delete it."""
+    yield None
+    yield b""
+    yield good[: len(good) // 2]
+    for position in np.linspace(0, len(good) - 1, 8, dtype=int):
+        yield flipped(good, position)
+
+
+def flipped(good, position):
+    return good[:position] + bytes([good[position] ^ 0x10]) + good[position + 1 :]
+
+
+def test_damage_to_any_file_of_a_unit_is_found_or_does_no_harm(folder):
+    tree = {"w": np.random.default_rng(0).standard_normal(2000), "b": np.arange(3)}
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", tree)
+    payloads = 0
+    for file in [path for path in (folder / "units").rglob("*") if path.is_file()]:
+        good = file.read_bytes()
+        at = good.find(tree["w"].tobytes()[1000:2000])
+        payload = [flipped(good, at + 500)] if at >= 0 else []
+        payloads += len(payload)
+        for bad in [*payload, *damages(good)]:
+            if bad is None:
+                file.unlink()
+            else:
+                file.write_bytes(bad)
+            before = contents(folder)
+            try:
+                restored = checkpoint.load("unit", tree)
+            except ValueError as error:
+                assert "unit 'unit' of the checkpoint folder" in str(error)  # noqa: PT017
+                assert "is damaged" in str(error)  # noqa: PT017
+            else:
+                assert all(bits(restored[name]) == bits(tree[name]) for name in tree)
+                assert not payload or bad not in (None, b"", *payload)
+            assert contents(folder) == before
+            file.write_bytes(good)
+    assert payloads == 1
+
+
+def test_a_unit_with_other_numbers_than_its_checksum_is_damaged(folder):
+    import orbax.checkpoint as ocp
+
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", np.arange(3.0))
+    (unit,) = (folder / "units").iterdir()
+    item = ocp.PyTreeCheckpointer().restore(unit)
+    item["0"][1] = np.nextafter(1.0, 2.0)
+    ocp.PyTreeCheckpointer().save(unit, item, force=True)
+    with pytest.raises(ValueError, match="is damaged: it differs from its checksum"):
+        checkpoint.load("unit", np.arange(3.0))
+
+
+def test_what_a_kill_left_over_is_cleared_and_never_taken_for_a_unit(folder):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("a", 1)
+    units = folder / "units"
+    shutil.copytree(units / "a.0", units / "b.0.orbax-checkpoint-tmp")
+    shutil.copytree(units / "a.0", units / "c.0.removed")
+    checkpoint.save("d", 2)
+    (units / "d.0").rename(units / "a.10")  # a newer one, of which the older was not yet deleted
+    shutil.copytree(units / "a.10", units / "a.9")
+    again = Checkpoint.open(folder, IDENTITY)
+    assert again.saved() == ["a"]
+    assert again.load("a", 0) == 2
+    assert [path.name for path in units.iterdir()] == ["a.10"]
+
+
+SAVING_FOREVER = """
+import sys
+import numpy as np
+from gdlab.sweeps.checkpoint import Checkpoint
+
+folder, identity = sys.argv[1], {"steps": "300"}
+checkpoint = Checkpoint.open(folder, identity)
+step = 0
+while True:
+    step += 1
+    for name in ("a", "b"):
+        tree = {str(i): np.full((50, 50), step + i / 8) for i in range(8)}
+        checkpoint.save(name, {"step": step, "arrays": tree})
+        print(name, step, flush=True)
+    if step % 3 == 0:
+        checkpoint.remove("b")
+        print("b 0", flush=True)
+"""
+
+
+def test_processes_killed_while_they_save_leave_whole_units_that_are_no_older_than_they_said(
+    tmp_path,
+):
+    draw = random.Random(0)
+    folders = [tmp_path / str(i) for i in range(6)]
+    command = [sys.executable, "-c", SAVING_FOREVER]
+    processes = [
+        subprocess.Popen([*command, str(folder)], stdout=subprocess.PIPE, text=True)
+        for folder in folders
+    ]
+    like = {"step": 0, "arrays": {str(i): np.zeros((50, 50)) for i in range(8)}}
+    for folder, process in zip(folders, processes, strict=True):
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        time.sleep(draw.uniform(0, 0.3))
+        process.kill()
+        said = {"a": 0, "b": 0}
+        for line in [first, *process.stdout]:
+            name, step = line.split()
+            said[name] = int(step)
+        process.stdout.close()
+        process.wait()
+        checkpoint = Checkpoint.open(folder, {"steps": "300"})
+        found = {"a": 0, "b": 0}
+        for name in checkpoint.saved():
+            restored = checkpoint.load(name, like)
+            found[name] = int(restored["step"])
+            for i in range(8):
+                expected = np.full((50, 50), found[name] + i / 8)
+                np.testing.assert_array_equal(restored["arrays"][str(i)], expected)
+        assert found["a"] in (said["a"], said["a"] + 1)
+        assert found["b"] in (said["b"], said["a"], 0 if said["a"] % 3 == 0 else said["b"])
+        checkpoint.save("b", like)
+        assert checkpoint.saved() == ["a", "b"]
+
+
+ONE_OF_TWO = """
+import sys
+import jax
+import numpy as np
+from gdlab.sweeps.checkpoint import Checkpoint
+
+address, process, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+jax.distributed.initialize(address, num_processes=2, process_id=process)
+assert jax.process_count() == 2
+checkpoint = Checkpoint.open(f"{folder}/{process}", {"process": str(process)})
+tree = {"w": np.arange(5.0) + process, "device": jax.numpy.ones(3) * process}
+for save in range(1 + 3 * process):  # a barrier would wait for ever
+    checkpoint.save(f"unit {save}", tree)
+restored = checkpoint.load("unit 0", tree)
+assert all(np.array_equal(restored[name], tree[name]) for name in tree)
+print(*checkpoint.saved(), sep=",")
+"""
+
+
+def test_processes_that_run_together_save_without_waiting_for_each_other(tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ONE_OF_TWO, address, str(process), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        )
+        for process in range(2)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in processes]
+    assert said == ["unit 0\n", "unit 0,unit 1,unit 2,unit 3\n"]
+    manifests = [json.loads((tmp_path / str(i) / "manifest.json").read_text()) for i in range(2)]
+    assert manifests == [{"identity": {"process": str(i)}} for i in range(2)]
