@@ -314,8 +314,6 @@ def _checkpointer() -> Any:
                     "dtype": array.dtype.name,
                     "schema": {"domain": {"shape": list(array.shape)}},
                     "metadata": {"compressor": None},  # weights hardly get any smaller
-                    # Orbax takes a chunk that is not there for a failure, also one of zeros.
-                    "store_data_equal_to_fill_value": True,
                 }
                 store = await tensorstore.open(spec, create=True, context=info.ts_context)
                 await store.write(array)

@@ -54,6 +54,25 @@ def limit_of_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.fixture
+def start():
+    """Starts Python processes that do not outlive the test."""
+    processes = []
+
+    def start(code, *args):
+        command = [sys.executable, "-c", code, *map(str, args)]
+        env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 def test_arrays_of_every_kind_come_back_bit_for_bit_in_their_structure(folder):
     noise = np.random.default_rng(0)
     tree = {
@@ -366,19 +385,14 @@ while True:
 """
 
 
-def test_processes_killed_while_they_save_leave_whole_units_that_are_no_older_than_they_said(
-    tmp_path,
+def test_processes_killed_while_they_save_leave_whole_units_no_older_than_they_said(
+    tmp_path, start
 ):
     draw = random.Random(0)
     folders = [tmp_path / str(i) for i in range(6)]
-    command = [sys.executable, "-c", SAVING_FOREVER]
-    processes = [
-        subprocess.Popen([*command, str(folder)], stdout=subprocess.PIPE, text=True)
-        for folder in folders
-    ]
+    processes = [start(SAVING_FOREVER, folder) for folder in folders]
     like = {"step": 0, "arrays": {str(i): np.zeros((50, 50)) for i in range(8)}}
     for folder, process in zip(folders, processes, strict=True):
-        assert process.stdout is not None
         first = process.stdout.readline()
         time.sleep(draw.uniform(0, 0.3))
         process.kill()
@@ -386,8 +400,6 @@ def test_processes_killed_while_they_save_leave_whole_units_that_are_no_older_th
         for line in [first, *process.stdout]:
             name, step = line.split()
             said[name] = int(step)
-        process.stdout.close()
-        process.wait()
         checkpoint = Checkpoint.open(folder, {"steps": "300"})
         found = {"a": 0, "b": 0}
         for name in checkpoint.saved():
@@ -421,19 +433,11 @@ print(*checkpoint.saved(), sep=",")
 """
 
 
-def test_processes_that_run_together_save_without_waiting_for_each_other(tmp_path):
+def test_processes_that_run_together_save_without_waiting_for_each_other(tmp_path, start):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", ONE_OF_TWO, address, str(process), str(tmp_path)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "JAX_PLATFORMS": "cpu"},
-        )
-        for process in range(2)
-    ]
+    processes = [start(ONE_OF_TWO, address, process, tmp_path) for process in range(2)]
     said = [process.communicate(timeout=60)[0] for process in processes]
     assert said == ["unit 0\n", "unit 0,unit 1,unit 2,unit 3\n"]
     manifests = [json.loads((tmp_path / str(i) / "manifest.json").read_text()) for i in range(2)]

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from gdlab.sweeps.fingerprint import of_arrays, of_program
+from gdlab.sweeps.fingerprint import of_arrays, of_program, portable
 
 TABLE = np.arange(5000.0, dtype=np.float32)
 """So long that a jaxpr does not print its entries."""
@@ -162,6 +162,14 @@ def test_a_derivative_rule_counts_in_the_gradient():
 
     assert of_program(with_slope(2.0), 1.0) == of_program(with_slope(2.0), 1.0)
     assert of_program(with_slope(2.0), 1.0) != of_program(with_slope(3.0), 1.0)
+
+
+def test_addresses_and_the_order_of_sets_do_not_count():
+    one = "f[call=<function f at 0x7fAb12> axes=frozenset({'a', 'c', 'b'})] 0x10 b a"
+    other = "f[call=<function f at 0x55ff> axes=frozenset({'b', 'a', 'c'})] 0x10 b a"
+    assert portable(one) == portable(other) == portable(one.replace("0x7fAb12", "0xXXXXXXXX"))
+    assert portable(one) != portable(other.replace("'c'", "'d'"))
+    assert portable(one) != portable(other.replace("b a", "a b"))
 
 
 ANOTHER_PROCESS = """
