@@ -1,7 +1,7 @@
 """What a sweep has done so far, kept in a folder so that a process that is killed loses little.
 
 The folder holds a manifest, which says what sweep it belongs to, and units, each of which is there
-whole or not at all. A unit is an ordinary Orbax checkpoint, so any program can read it.
+whole or not at all. A unit is an ordinary Orbax checkpoint, so Orbax alone can read it.
 """
 
 import asyncio
@@ -221,8 +221,9 @@ def _require_ours(path: Path, identity: dict[str, str]) -> None:
 
 
 def _difference(name: str, stored: str | None, given: str | None) -> str:
-    pairs = enumerate(zip(stored or "", given or "", strict=False))
-    begin = max(next((i for i, (a, b) in pairs if a != b), 0) - SHOWN // 4, 0)
+    pairs = list(zip(stored or "", given or "", strict=False))
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    begin = max(first - SHOWN // 4, 0)
     return f"{name} (stored {_excerpt(stored, begin)}, given {_excerpt(given, begin)})"
 
 

@@ -211,6 +211,7 @@ def test_leaves_that_are_no_arrays_are_refused_and_nothing_is_saved(folder):
         ({"jax": "0.11.0"}, r"written by another version: jax \(stored 0.10.2, given 0.11.0\)"),
         ({"gdlab": "0.2.0", "steps": "1"}, r"another version: gdlab .*, steps \(stored 300, given"),
         ({"data": "0123" * 16}, r"data \(stored 0123456789abcdef0123456789abcdef…, given 0123012"),
+        ({"data": "0123456789abcdef" * 4 + "!"}, r"stored …89abcdef, given …89abcdef!\)"),
         (
             {"data": "0123456789abcdef" * 3 + "0" * 16},
             r"stored …9abcdef01234.*, given …9abcdef0000",
