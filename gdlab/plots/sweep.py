@@ -1,20 +1,52 @@
 """Pictures of a sweep: where it is stable, and where it is good."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.patches import Patch
+
+from gdlab.plots.parallel import plot_parallel
+from gdlab.plots.scales import (
+    COLORMAP,
+    CURVE,
+    DIVERGED,
+    DIVERGED_TEXT,
+    DIVERGED_TINT,
+    MISSING,
+    cells,
+    norm_of,
+    spans_decades,
+    words,
+)
+from gdlab.sweeps.scoring import best_position, scores
 
 if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
 
-# From Okabe and Ito's palette, which the colour-blind can tell apart, also in grey.
-CURVE = "#0072B2"
-DIVERGED = "#D55E00"
 MOST_COLUMNS = 5
+FACETS = ("problem", "optimizer")
+"""Dimensions that are a panel for each label, unless the picture has room for them."""
+
+
+class Lanes(NamedTuple):
+    """What is drawn of a metric."""
+
+    values: np.ndarray
+    """Of each lane, NaN where it has none."""
+    scores: np.ndarray
+    """The median over the seeds, ±∞ where too many have none."""
+    diverged: np.ndarray
+    """The share of the seeds that were run which diverged."""
+
+    def facet(self, index: tuple[int, ...]) -> "Lanes":
+        """What belongs to one panel."""
+        return Lanes(*(array[index] for array in self))
 
 
 def plot_sweep(
@@ -22,90 +54,137 @@ def plot_sweep(
 ) -> Any:
     """The metric against the axes of a sweep, with what diverged marked.
 
-    One axis is a curve, the median over seeds with their range; several optimizers are a panel
-    each, on the same scales; two axes are a heat map.
+    One axis is a curve, the median over seeds with their range, or a scatter if it was sampled;
+    two axes are a heat map; several optimizers or problems are a panel each, on the same scales.
+    Anything else is parallel coordinates.
 
     Args:
         result: what :func:`gdlab.sweep` returned.
         metric: "final_loss", or the name of an evaluation metric.
         maximize: whether more is better, for the mark of the best point.
-        ax: the matplotlib axes to draw on, or an array of them for several optimizers; new ones
+        ax: the matplotlib axes to draw on, or an array of them for several panels; new ones
             unless given.
 
     Returns:
-        The matplotlib axes, an array of them for several optimizers.
+        The matplotlib axes, an array of them for several panels.
 
     Raises:
-        ValueError: if there is no axis, or there are too many to draw.
+        ValueError: if there is no axis to plot against.
     """
-    axes = [name for name in result.dims if name not in ("optimizer", "seed")]
-    values = result.values(metric)
-    if len(axes) == 1 and "optimizer" in result.dims:
-        return _panels(result, values, metric, axes[0], maximize, ax)
-    ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1] if ax is None else ax
-    if len(axes) == 1:
-        _curve(ax, result.coords[axes[0]], values, maximize)
-        ax.set(xlabel=_words(axes[0]), ylabel=_words(metric))
-    elif len(axes) == 2 and "optimizer" not in result.dims:
-        _heat_map(ax, result, values, metric, axes, maximize)
-    else:
+    sampled = [name for name, dimension in result.axes.items() if name != dimension]
+    count = len(result.axes)
+    if count == 0:
         raise ValueError(
-            f"a sweep over {', '.join(result.dims)} does not fit one picture; draw slices of "
-            "to_xarray()"
+            "the sweep has no axis to plot against; its losses are curves over "
+            'coords["step"] in result.loss'
         )
+    if count > 2 or (count == 2 and sampled):
+        return plot_parallel(result, metric, maximize=maximize, ax=ax)
+
+    drawn = _drawn(result, metric, maximize)
+    facets = [name for name in FACETS if name in result.dims]
+    shape = tuple(len(result.coords[name]) for name in facets)
+    if facets and ax is None:
+        ax = _new_panels(shape)
+    elif ax is None:
+        ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1]
+    panels: list[Axes] = list(np.ravel(ax))
+    if len(panels) < math.prod(shape):
+        raise ValueError(f"ax: {math.prod(shape)} panels need as many axes, not {len(panels)}")
+
+    norm = norm_of(drawn.scores)
+    for panel, index in zip(panels, np.ndindex(shape), strict=False):
+        lanes = drawn.facet(index)
+        if count == 1:
+            (axis,) = result.axes
+            _curve(panel, result.coords[axis], lanes, maximize, scatter=bool(sampled))
+        else:
+            _heat_map(panel, result, list(result.axes), lanes, maximize, norm)
+        names = [result.coords[name][i] for name, i in zip(facets, index, strict=True)]
+        panel.set_title(", ".join(map(str, names)), fontsize="medium")
+    panels = panels[: math.prod(shape)]
+    _label(result, metric, panels, bool(facets))
+    if facets:
+        _hide(list(np.ravel(ax)), len(panels), np.shape(ax)[-1])
+    if count == 2:
+        _explain_colours(panels, drawn, metric, norm)
     return ax
 
 
-def _panels(
-    result: "SweepResult",
-    values: np.ndarray,
-    metric: str,
-    axis: str,
-    maximize: bool,
-    panels: Any,
-) -> np.ndarray:
-    names = result.coords["optimizer"]
-    if panels is None:
-        rows = math.ceil(len(names) / MOST_COLUMNS)
-        columns = math.ceil(len(names) / rows)
-        _, panels = plt.subplots(
-            rows, columns, figsize=(2.4 * columns + 0.6, 2.2 * rows + 0.5),
-            sharex=True, sharey=True, squeeze=False, layout="constrained",
-        )  # fmt: skip
-    flat: list[Axes] = list(np.ravel(panels))
-    for panel, name, lanes in zip(flat, names, values, strict=False):
-        _curve(panel, result.coords[axis], lanes, maximize)
-        panel.set_title(name, fontsize="medium")
-    columns = np.shape(panels)[-1]
-    for hidden in range(len(names), len(flat)):
-        flat[hidden].set_visible(False)
-        flat[hidden - columns].tick_params(labelbottom=True)
-    figure = flat[0].figure
-    figure.supxlabel(_words(axis))
-    figure.supylabel(_words(metric))
-    return panels
+def _drawn(result: "SweepResult", metric: str, maximize: bool) -> Lanes:
+    run = np.sum(result.status != "not run", axis=-1)
+    diverged = np.sum(result.status == "diverged", axis=-1) / np.maximum(run, 1)
+    return Lanes(result.values(metric), scores(result, metric, maximize=maximize), diverged)
 
 
-def _curve(ax: Axes, x: np.ndarray, lanes: np.ndarray, maximize: bool) -> None:
-    """Median and range over seeds, the best point, and where some or all seeds diverged."""
-    x, lanes = x[np.argsort(x)], lanes[np.argsort(x)]
-    diverged = np.mean(np.isnan(lanes), axis=-1)
-    kept = np.where(np.isnan(lanes).all(axis=-1, keepdims=True), 0.0, lanes)
-    hidden = np.where(diverged > 0, np.nan, 0.0)
-    median = np.median(lanes, axis=-1)
-    ax.fill_between(
-        x, np.nanmin(kept, axis=-1) + hidden, np.nanmax(kept, axis=-1) + hidden,
-        color=CURVE, alpha=0.25, linewidth=0,
-    )  # fmt: skip
-    ax.plot(x, median, color=CURVE, linewidth=1.6)
-    if np.isfinite(median).any():
-        best = _best(median, maximize)
-        ax.plot(x[best], median[best], "o", color=CURVE, markersize=4.5)
-    if _spans_decades(x):
+def _new_panels(shape: tuple[int, ...]) -> np.ndarray:
+    """A panel for each label, those of two dimensions in rows and columns."""
+    if len(shape) == 2:
+        rows, columns = shape
+    else:
+        rows = math.ceil(shape[0] / MOST_COLUMNS)
+        columns = math.ceil(shape[0] / rows)
+    # Problems have losses of their own sizes; optimizers on one problem are to be compared.
+    return plt.subplots(
+        rows, columns, figsize=(2.4 * columns + 0.6, 2.2 * rows + 0.5),
+        sharex=True, sharey="row" if len(shape) == 2 else True, squeeze=False,
+        layout="constrained",
+    )[1]  # fmt: skip
+
+
+def _hide(panels: list[Axes], count: int, columns: int) -> None:
+    """Hide the panels that are left over, and label those above them in their place."""
+    for hidden in range(count, len(panels)):
+        panels[hidden].set_visible(False)
+        panels[hidden - columns].tick_params(labelbottom=True)
+
+
+def _label(result: "SweepResult", metric: str, panels: Sequence[Axes], shared: bool) -> None:
+    y, x = (metric, *result.axes) if len(result.axes) == 1 else tuple(result.axes)
+    if shared:
+        panels[0].figure.supxlabel(words(x))
+        panels[0].figure.supylabel(words(y))
+    else:
+        panels[0].set(xlabel=words(x), ylabel=words(y))
+
+
+def _curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: bool) -> None:
+    """Median and seeds or their range, the best point, and where some or all seeds diverged."""
+    order = np.argsort(x)
+    x, (values, scores, diverged) = x[order], (array[order] for array in lanes)
+    median = np.where(np.isfinite(scores), scores, np.nan)
+    if scatter:
+        ax.plot(x, values, ".", color=CURVE, alpha=0.3, markersize=5, markeredgewidth=0)
+        ax.plot(x, median, "_", color=CURVE, markersize=6)
+    else:
+        _band(ax, x, values, diverged)
+        # Where neighbours have no median, no line would show that a point has one.
+        finite = np.isfinite(median)
+        alone = finite & ~np.append(False, finite[:-1]) & ~np.append(finite[1:], False)
+        ax.plot(x, median, color=CURVE, linewidth=1.6)
+        ax.plot(x, np.where(alone, median, np.nan), ".", color=CURVE, markersize=4)
+    best = best_position(scores, maximize)
+    if best is not None:
+        ax.plot(x[best], median[best], "o", color=CURVE, markersize=7 if scatter else 4.5)
+    if spans_decades(x):
         ax.set_xscale("log")
-    if np.nanmin(lanes, initial=np.inf) > 0 and _spans_decades(lanes[np.isfinite(lanes)]):
+    if spans_decades(values):
         ax.set_yscale("log")
-    left, right = _cells(x)
+    _shade(ax, x, diverged)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _band(ax: Axes, x: np.ndarray, values: np.ndarray, diverged: np.ndarray) -> None:
+    """The range over the seeds, where none of them diverged."""
+    shown = (diverged == 0) & ~np.isnan(values).all(axis=-1)
+    kept = np.where(shown[:, None], values, 0.0)
+    hidden = np.where(shown, 0.0, np.nan)
+    low, high = np.nanmin(kept, axis=-1) + hidden, np.nanmax(kept, axis=-1) + hidden
+    ax.fill_between(x, low, high, color=CURVE, alpha=0.25, linewidth=0)
+
+
+def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
+    left, right = cells(x)
     for start, end, share in zip(left, right, diverged, strict=True):
         if share > 0:
             ax.axvspan(start, end, color=DIVERGED, alpha=0.28 * share, linewidth=0, zorder=0)
@@ -114,58 +193,52 @@ def _curve(ax: Axes, x: np.ndarray, lanes: np.ndarray, maximize: bool) -> None:
         ax.text(
             np.sqrt(first * right[-1]) if ax.get_xscale() == "log" else (first + right[-1]) / 2,
             0.5, "diverged", transform=ax.get_xaxis_transform(), rotation=90,
-            ha="center", va="center", color="#7A3300", fontsize="small",
+            ha="center", va="center", color=DIVERGED_TEXT, fontsize="small",
         )  # fmt: skip
     ax.set_xlim(left[0], right[-1])
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _heat_map(
     ax: Axes,
     result: "SweepResult",
-    values: np.ndarray,
-    metric: str,
     axes: list[str],
+    lanes: Lanes,
     maximize: bool,
+    norm: Normalize,
 ) -> None:
     y, x = (np.sort(result.coords[name]) for name in axes)
-    rows, columns = (np.argsort(result.coords[name]) for name in axes)
-    median = np.median(values, axis=-1)[np.ix_(rows, columns)]
-    positive = np.nanmin(median, initial=np.inf) > 0 and _spans_decades(median[~np.isnan(median)])
-    ax.set_facecolor("0.75")
-    edges = [np.append(*(cells[0], cells[1][-1:])) for cells in (_cells(x), _cells(y))]
-    mesh = ax.pcolormesh(*edges, median, cmap="viridis", norm=LogNorm() if positive else None)
-    ax.figure.colorbar(mesh, ax=ax, label=_words(metric))
-    if np.isfinite(median).any():
-        row, column = np.unravel_index(_best(median, maximize), median.shape)
-        ax.plot(x[column], y[row], "o", color="white", markeredgecolor="black", markersize=7)
-    if _spans_decades(x):
+    order = np.ix_(*(np.argsort(result.coords[name]) for name in axes))
+    scores, diverged = lanes.scores[order], lanes.diverged[order]
+    edges = [np.append(*(ends[0], ends[1][-1:])) for ends in (cells(x), cells(y))]
+    ax.set_facecolor(MISSING)
+    lost = np.where(~np.isfinite(scores) & (diverged > 0), 0.0, np.nan)
+    ax.pcolormesh(*edges, lost, cmap=ListedColormap([DIVERGED_TINT]))
+    ax.pcolormesh(*edges, np.where(np.isfinite(scores), scores, np.nan), cmap=COLORMAP, norm=norm)
+    best = best_position(scores, maximize)
+    if best is not None:
+        ax.plot(x[best[1]], y[best[0]], "o", color="white", markeredgecolor="black", markersize=7)
+    if spans_decades(x):
         ax.set_xscale("log")
-    if _spans_decades(y):
+    if spans_decades(y):
         ax.set_yscale("log")
-    title = "grey: diverged" if np.isnan(median).any() else None
-    ax.set(xlabel=_words(axes[1]), ylabel=_words(axes[0]), title=title)
 
 
-def _best(median: np.ndarray, maximize: bool) -> int:
-    return int(np.nanargmax(median) if maximize else np.nanargmin(median))
-
-
-def _cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right edge of the cell around each value, halfway to its neighbours."""
-    if len(x) == 1:
-        return x - 0.5 * abs(x) - 1e-9, x + 0.5 * abs(x) + 1e-9
-    scaled = np.log(x) if _spans_decades(x) else x
-    middle = (scaled[1:] + scaled[:-1]) / 2
-    ends = 2 * scaled[[0, -1]] - middle[[0, -1]]
-    edges = np.concatenate([ends[:1], middle, ends[1:]])
-    edges = np.exp(edges) if _spans_decades(x) else edges
-    return edges[:-1], edges[1:]
-
-
-def _spans_decades(values: np.ndarray) -> bool:
-    return values.size > 0 and np.min(values) > 0 and np.max(values) >= 10 * np.min(values)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _explain_colours(panels: Sequence[Axes], drawn: Lanes, metric: str, norm: Normalize) -> None:
+    """One colour bar for all panels, and what the cells without a colour of it are."""
+    figure = panels[0].figure
+    finite = np.isfinite(drawn.scores)
+    if finite.any():
+        figure.colorbar(ScalarMappable(norm, COLORMAP), ax=list(panels), label=words(metric))
+    found = {
+        "diverged": (DIVERGED_TINT, ~finite & (drawn.diverged > 0)),
+        "not run to the end": (MISSING, ~finite & (drawn.diverged == 0)),
+    }
+    patches = [Patch(color=color, label=name) for name, (color, at) in found.items() if at.any()]
+    if not patches:
+        return
+    look: dict[str, Any] = {"ncols": len(patches), "frameon": False, "fontsize": "small"}
+    if len(panels) == 1:
+        look |= {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        panels[0].legend(handles=patches, **look)
+    else:
+        figure.legend(handles=patches, loc="outside upper left", **look)

@@ -1,14 +1,24 @@
-"""Results that are put together to one."""
+"""Results put together to one: beside each other, or each filling the holes of the others."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 
+from gdlab.sweeps.labelled import lane_labels
+from gdlab.sweeps.recorded import form_of
+from gdlab.sweeps.selecting import NO_PARENT, renumbered, same_labels
+
 if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
+
+AGREEMENT = 1e-3
+"""How far, relatively, the final losses of one lane in two results may be apart."""
+COMPLETE = 2
+"""How far a lane came that will go no further."""
 
 
 def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResult | None":
@@ -25,6 +35,11 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         trees = [get(result) for result in results.values()]
         return jax.tree.map(lambda *leaves: np.stack(leaves, axis), *trees)
 
+    history = stack(lambda r: r.history, axis=1)  # rungs stay in front
+    points = np.arange(len(results) * first.status[..., 0].size).reshape(len(results), -1)
+    if "parent" in history:
+        parents = zip(np.moveaxis(history["parent"], 1, 0), points, strict=True)
+        history["parent"] = np.stack([renumbered(*parent) for parent in parents], axis=1)
     return dataclasses.replace(
         first,
         dims=(dimension, *first.dims),
@@ -35,11 +50,229 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         status=stack(lambda r: r.status),
         stopped_at=stack(lambda r: r.stopped_at),
         evaluations=stack(lambda r: r.evaluations),
-        history=stack(lambda r: r.history, axis=1),  # rungs stay in front
-        optimizers=tuple(tx for result in results.values() for tx in result.optimizers),
+        history=history,
+        optimizers=tuple(tx for result in results.values() for tx in result.optimizers)
+        if dimension == "optimizer"
+        else first.optimizers,
         params=stack(lambda r: r.params),
         params_dims=(dimension, *first.params_dims) if first.params_dims else (),
     )
+
+
+def merged(results: "Sequence[SweepResult]") -> "SweepResult":
+    """One result over the union of the labels; see :meth:`gdlab.SweepResult.merge`."""
+    return functools.reduce(_merged, results)
+
+
+class _Union(NamedTuple):
+    """The labels of two results along a dimension, and where those of each stand among them."""
+
+    coords: dict[str, np.ndarray]
+    size: int
+    mine: np.ndarray
+    theirs: np.ndarray
+
+
+class _Filling:
+    """Arrays over the union of the lanes, from those of two results."""
+
+    def __init__(self, mine: np.ndarray, theirs: np.ndarray, unions: list[_Union]):
+        self.shape = tuple(union.size for union in unions)
+        self.mine = np.ix_(*(union.mine for union in unions))
+        self.theirs = np.ix_(*(union.theirs for union in unions))
+        completeness = np.zeros(self.shape, int)
+        completeness[self.mine] = _completeness(mine)
+        self.wins = _completeness(theirs) > completeness[self.theirs]
+
+    def __call__(self, mine: Any, theirs: Any, hole: Any = np.nan) -> np.ndarray:
+        """Of two lanes the one that came further, mine if in doubt; ``hole`` where none is."""
+        mine, theirs = np.asarray(mine), np.asarray(theirs)
+        dtype = np.result_type(mine, theirs, np.min_scalar_type(hole))
+        whole = np.full(self.shape + mine.shape[len(self.shape) :], hole, dtype)
+        whole[self.mine] = mine
+        wins = self.wins.reshape(self.wins.shape + (1,) * (theirs.ndim - self.wins.ndim))
+        whole[self.theirs] = np.where(wins, theirs, whole[self.theirs])
+        return whole
+
+
+def _merged(one: "SweepResult", other: "SweepResult") -> "SweepResult":
+    _require_mergeable(one, other)
+    unions = [_union(one, other, dimension) for dimension in one.dims]
+    fill = _Filling(one.status, other.status, unions)
+    _require_agreement(one, other, fill)
+    params, params_dims = None, ()
+    if one.params_dims == other.params_dims == one.dims and _same_trees(one.params, other.params):
+        params = jax.tree.map(lambda a, b: fill(a, b, _hole(a)), one.params, other.params)
+        params_dims = one.dims
+    return dataclasses.replace(
+        one,
+        coords=one.coords | {name: v for union in unions for name, v in union.coords.items()},
+        loss=fill(one.loss, other.loss),
+        aux={name: fill(one.aux[name], other.aux[name]) for name in one.aux},
+        metrics={name: fill(one.metrics[name], other.metrics[name]) for name in one.metrics},
+        status=fill(one.status, other.status, "not run"),
+        stopped_at=fill(one.stopped_at, other.stopped_at, -1),
+        evaluations=fill(one.evaluations, other.evaluations, 0),
+        history=_merged_history(one, other, unions[:-1]),
+        optimizers=_merged_optimizers(one, other),
+        provenance=_merged_provenance(one.provenance, other.provenance),
+        params=params,
+        params_dims=params_dims,
+    )
+
+
+def _require_mergeable(one: "SweepResult", other: "SweepResult") -> None:
+    """Refuse results of different sweeps.
+
+    Raises:
+        ValueError: naming the first difference.
+    """
+    ours, theirs = _facts(one), _facts(other)
+    for name in ours | theirs:
+        # An optimizer that stands in one of them alone is a new label.
+        if ours.get(name) != theirs.get(name) and not (
+            name.startswith("optimizer ") and (name not in ours or name not in theirs)
+        ):
+            raise ValueError(
+                f"results of different sweeps do not merge: {name}: {ours.get(name)} and "
+                f"{theirs.get(name)}"
+            )
+
+
+def _facts(result: "SweepResult") -> dict[str, Any]:
+    """What must be the same in results that merge."""
+    names = result.coords["optimizer"].tolist() if "optimizer" in result.dims else [None]
+    fixed = result.coords.keys() - set(result.dims) - set(result.axes)
+    return {
+        "dimensions": result.dims,
+        "axes": result.axes,
+        "metrics": sorted(result.metrics),
+        "auxiliary values": sorted(result.aux),
+        "history": sorted(result.history),
+        **{f"setting {name!r}": value for name, value in result.settings.items()},
+        **{f"values of {name!r}": result.coords[name].tolist() for name in sorted(fixed)},
+        **{
+            "optimizer" if name is None else f"optimizer {name!r}": form_of(tx)
+            for name, tx in zip(names, result.optimizers, strict=True)
+        },
+    }
+
+
+def _union(one: "SweepResult", other: "SweepResult", dimension: str) -> _Union:
+    """Labels that agree are one; all that are sorted stay so, others are appended.
+
+    Points that were sampled agree if all their axes do, and are numbered anew.
+    """
+    sampled = [name for name, along in one.axes.items() if along == dimension and name != along]
+    names = sampled or [dimension]
+    same = np.all(
+        [same_labels(one.coords[name][:, None], other.coords[name]) for name in names], axis=0
+    )
+    new = ~same.any(axis=0)
+    count = len(same)
+    mine = np.arange(count)
+    theirs = np.where(new, count - 1 + np.cumsum(new), np.argmax(same, axis=0))
+    coords = {name: np.concatenate([one.coords[name], other.coords[name][new]]) for name in names}
+    if sampled:
+        coords[dimension] = np.arange(count + new.sum())
+    elif _is_sorted(one.coords[dimension]) and _is_sorted(other.coords[dimension]):
+        order = np.argsort(coords[dimension])
+        rank = np.argsort(order)
+        coords, mine, theirs = {dimension: coords[dimension][order]}, rank[mine], rank[theirs]
+    return _Union(coords, len(coords[dimension]), mine, theirs)
+
+
+def _require_agreement(one: "SweepResult", other: "SweepResult", fill: _Filling) -> None:
+    """Refuse two runs of one lane that came to different ends.
+
+    Raises:
+        ValueError: naming the first such lane.
+    """
+    done, end = np.zeros(fill.shape, bool), np.full(fill.shape, np.nan)
+    done[fill.mine] = _completeness(one.status) == COMPLETE
+    end[fill.mine] = one.final_loss
+    both = done[fill.theirs] & (_completeness(other.status) == COMPLETE)
+    ours, theirs = end[fill.theirs], other.final_loss
+    apart = both & ~np.isclose(ours, theirs, rtol=AGREEMENT, atol=0.0, equal_nan=True)
+    if apart.any():
+        lane = tuple(np.argwhere(apart)[0])
+        labels = {name: values[lane].item() for name, values in lane_labels(other).items()}
+        raise ValueError(
+            f"two results have the lane {labels} with different final losses, {ours[lane]:.6g} and "
+            f"{theirs[lane]:.6g}: they are not of the same sweep"
+        )
+
+
+def _completeness(status: np.ndarray) -> np.ndarray:
+    """How far a lane came: 0 if it was not run, 1 if it was pruned."""
+    return np.select([status == "not run", status == "pruned"], [0, 1], COMPLETE)
+
+
+def _merged_history(
+    one: "SweepResult", other: "SweepResult", unions: list[_Union]
+) -> dict[str, np.ndarray]:
+    """The histories of all points.
+
+    Raises:
+        ValueError: if both have the history of one point, since seeds train together.
+    """
+    if not one.history:
+        return {}
+    mine, theirs = (
+        np.where(np.all(result.status == "not run", axis=-1), "not run", "ok")
+        for result in (one, other)
+    )
+    fill = _Filling(mine, theirs, unions)
+    run = np.zeros(fill.shape, bool)
+    run[fill.mine] = mine == "ok"
+    if np.any(run[fill.theirs] & (theirs == "ok")):
+        raise ValueError("results with the history of the same population do not merge")
+    positions = np.arange(np.prod(fill.shape, dtype=int)).reshape(fill.shape)
+    histories = [dict(one.history), dict(other.history)]
+    for history, places in zip(histories, (fill.mine, fill.theirs), strict=True):
+        if "parent" in history:
+            history["parent"] = renumbered(history["parent"], positions[places].ravel())
+    filled = {}
+    for name in one.history:
+        ours, theirs = (np.moveaxis(history[name], 0, -1) for history in histories)
+        hole = NO_PARENT if name == "parent" else np.nan
+        filled[name] = np.moveaxis(fill(ours, theirs, hole), -1, 0)
+    return filled
+
+
+def _merged_optimizers(one: "SweepResult", other: "SweepResult") -> tuple[Any, ...]:
+    if "optimizer" not in one.dims:
+        return one.optimizers
+    ours, theirs = (
+        dict(zip(result.coords["optimizer"].tolist(), result.optimizers, strict=True))
+        for result in (one, other)
+    )
+    return tuple((theirs | ours)[name] for name in (ours | theirs))
+
+
+def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    """What differs stands side by side."""
+    return {
+        name: "; ".join(
+            dict.fromkeys(
+                part for facts in (one, other) for part in facts.get(name, "").split("; ") if part
+            )
+        )
+        for name in one | other
+    }
+
+
+def _same_trees(one: Any, other: Any) -> bool:
+    return jax.tree.structure(one) == jax.tree.structure(other)
+
+
+def _hole(leaf: Any) -> Any:
+    dtype = np.asarray(leaf).dtype
+    return np.nan if jax.numpy.issubdtype(dtype, np.inexact) else dtype.type(0)
+
+
+def _is_sorted(labels: np.ndarray) -> bool:
+    return labels.dtype.kind in "iuf" and bool(np.all(np.diff(labels) > 0))
 
 
 def _same_lanes(one: "SweepResult", other: "SweepResult") -> bool:

@@ -5,7 +5,7 @@ import platform
 import subprocess
 
 import jax
-import jaxlib
+from jaxlib import version as jaxlib_version
 
 GIT_SECONDS = 2.0
 """How long git may take, which reads every file of a repository to tell whether it is dirty."""
@@ -26,7 +26,7 @@ def provenance() -> dict[str, str]:
     facts = {
         "gdlab": gdlab.__version__,
         "jax": jax.__version__,
-        "jaxlib": jaxlib.__version__,
+        "jaxlib": jaxlib_version.__version__,
         "python": platform.python_version(),
         "platform": device.platform,
         "device_kind": device.device_kind,

@@ -1,19 +1,23 @@
 """What came of a sweep, labelled."""
 
 import dataclasses
-import json
+import os
 from typing import Any
 
-import jax
 import numpy as np
 
+from gdlab.sweeps import labelled, merging, ranges, scoring, selecting, summary
+from gdlab.sweeps.ranges import Edge
+from gdlab.sweeps.scoring import Rule
 
-@dataclasses.dataclass(frozen=True, repr=False, kw_only=True)
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class SweepResult:
     """What came of a sweep: arrays with a dimension for each axis, and one for the seeds.
 
-    Losses of lanes that diverged are NaN from then on; evaluation metrics belong to the last good
-    parameters. ``result.loss[i, j, s]`` is the loss curve of a run; :meth:`to_xarray` has labels.
+    Losses of lanes that diverged or were pruned are NaN from then on, and those of lanes that
+    converged stay at their last value; evaluation metrics belong to the last good parameters.
+    ``result.loss[i, j, s]`` is the loss curve of a run; :meth:`to_xarray` has labels.
     """
 
     dims: tuple[str, ...]
@@ -37,8 +41,9 @@ class SweepResult:
     evaluations: np.ndarray
     """How many evaluations of the loss each lane cost, of shape ``dims``."""
     history: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    """Of population-based training: the value of an axis in force after each rung, and the
-    ``parent``, of shape ``(rung, *dims)`` without the seeds."""
+    """Of population-based training: the value of each axis in force after each rung, of shape
+    ``(rung, *dims)`` without the seeds; and the ``parent``, the position among all points of the
+    one from which each went on."""
     optimizers: tuple[Any, ...]
     """The optimizers, with their axes; their ``repr`` in a result that was loaded."""
     settings: dict[str, Any]
@@ -56,7 +61,7 @@ class SweepResult:
 
     @property
     def final_loss(self) -> np.ndarray:
-        """The loss after the last step of each lane, NaN where it diverged; of shape ``dims``."""
+        """The loss after the last step, NaN where a lane did not get there; of shape ``dims``."""
         return self.loss[..., -1]
 
     @property
@@ -64,136 +69,287 @@ class SweepResult:
         """The step at which a lane diverged, −1 if it did not; of shape ``dims``."""
         return np.where(self.status == "diverged", self.stopped_at, -1)
 
-    def best(self, metric: str = "final_loss", *, maximize: bool = False) -> dict[str, Any]:
-        """The point with the best median over seeds, a seed that diverged counting as the worst.
+    def values(self, metric: str) -> np.ndarray:
+        """The metric of each lane, NaN where it diverged or was dropped; of shape ``dims``.
+
+        Raises:
+            ValueError: if there is no such metric.
+        """
+        return scoring.lane_values(self, metric)
+
+    def best(
+        self,
+        metric: str = "final_loss",
+        *,
+        over: str | tuple[str, ...] = "seed",
+        rule: Rule = "median",
+        maximize: bool = False,
+    ) -> dict[str, Any]:
+        """The best point, judged by all its lanes, one without a value counting as the worst.
+
+        Lanes that were not run, holes between merged results, do not count at all.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
+            over: the dimensions whose lanes are judged together.
+            rule: how: by their "median", "mean", "min" or "max".
             maximize: whether more is better.
 
         Returns:
-            The value of each axis there, and the median of the metric.
+            The value of each axis there, the label of every other dimension, and the metric.
 
         Raises:
-            ValueError: if all lanes diverged.
+            ValueError: if no point has a finite score, or there is no such metric or dimension.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> rates = Axis("learning_rate", [0.25, 0.75, 2.5])
+        >>> result = sweep(lambda w: 0.5 * w**2, 1.0, sgd(rates), steps=1)
+        >>> result.best()
+        {'learning_rate': 0.75, 'final_loss': 0.03125}
         """
-        index = self.best_index(metric, maximize=maximize)
-        point = {
-            name: self.coords[name][i].item() for name, i in zip(self.dims[:-1], index, strict=True)
+        index = self.best_index(metric, over=over, rule=rule, maximize=maximize)
+        score = scoring.scores(self, metric, over=over, rule=rule, maximize=maximize)[index]
+        reduced = scoring.reduced_dims(self, over)
+        place = dict(zip([name for name in self.dims if name not in reduced], index, strict=True))
+        along = {
+            dimension: [name for name, other in self.axes.items() if other == dimension]
+            for dimension in place
         }
-        return point | {metric: float(self._scores(metric, maximize)[index])}
+        point = {
+            name: self.coords[name][i].item()
+            for dimension, i in place.items()
+            for name in along[dimension] or [dimension]
+        }
+        return point | {metric: float(score)}
 
-    def best_index(self, metric: str = "final_loss", *, maximize: bool = False) -> tuple[int, ...]:
-        """The position of :meth:`best` along each dimension but that of the seeds."""
-        scores = self._scores(metric, maximize)
-        if not np.any(np.isfinite(scores)):
-            raise ValueError(f"no point has a finite {metric}: all of them diverged")
-        worst_last = np.where(np.isfinite(scores), -scores if maximize else scores, np.inf)
-        return tuple(int(i) for i in np.unravel_index(np.argmin(worst_last), scores.shape))
+    def best_index(
+        self,
+        metric: str = "final_loss",
+        *,
+        over: str | tuple[str, ...] = "seed",
+        rule: Rule = "median",
+        maximize: bool = False,
+    ) -> tuple[int, ...]:
+        """The position of :meth:`best` along each dimension that is not in ``over``."""
+        scores = scoring.scores(self, metric, over=over, rule=rule, maximize=maximize)
+        index = scoring.best_position(scores, maximize)
+        if index is None:
+            raise ValueError(f"no point has a finite {metric}: none of them trained to its end")
+        return index
 
-    def stable_range(self, axis: str = "learning_rate") -> tuple[np.ndarray, np.ndarray]:
+    def stable_range(self, axis: str = "learning_rate") -> tuple[Any, Any]:
         """The smallest and the largest value of an axis at which no seed diverged.
 
         It is the unbroken stretch up to the first value that diverges, from below.
 
         Args:
-            axis: the name of an axis of a hyperparameter.
+            axis: the name of an axis that is a dimension, or was sampled alone.
 
         Returns:
-            Low and high for each point of the other axes; NaN where even the lowest diverged.
+            Low and high: numbers, or arrays with one for each point of the other axes; NaN where
+            even the lowest value diverged.
         """
-        position = self._axis(axis)
-        values = self.coords[axis]
-        stable = np.all(self.status == "ok", axis=-1)
-        stable = np.moveaxis(stable, position, -1)[..., np.argsort(values)]
-        count = np.sum(np.cumprod(stable, axis=-1), axis=-1)
-        ordered = np.sort(values)
-        high = np.where(count > 0, ordered[np.maximum(count, 1) - 1], np.nan)
-        return np.where(count > 0, ordered[0], np.nan), high
+        return ranges.stable_range(self, axis)
+
+    def edge(self, axis: str = "learning_rate") -> Edge:
+        """Where stability ends along an axis: the largest stable value, with its bracket.
+
+        Args:
+            axis: the name of an axis that is a dimension, or was sampled alone.
+
+        Returns:
+            ``value``, the upper end of :meth:`stable_range`, and ``bracket``, that value and the
+            first one above it that diverged, ∞ where none did. Both are numbers, or arrays with
+            one for each point of the other axes.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> rates = Axis("learning_rate", [0.5, 1.5, 2.5])
+        >>> sweep(lambda w: 0.5 * w**2, 1.0, sgd(rates), steps=40).edge()
+        Edge(value=1.5, bracket=(1.5, 2.5))
+        """
+        return ranges.edge(self, axis)
+
+    def basin(
+        self,
+        axis: str = "learning_rate",
+        metric: str = "final_loss",
+        *,
+        tol: float = 2.0,
+        maximize: bool = False,
+    ) -> tuple[Any, Any]:
+        """The range of an axis that is nearly as good as its best value.
+
+        It is the unbroken stretch around the best value where the median over the seeds is within
+        a factor of the best median.
+
+        Args:
+            axis: the name of an axis that is a dimension, or was sampled alone.
+            metric: "final_loss", or the name of an evaluation metric.
+            tol: the factor.
+            maximize: whether more is better.
+
+        Returns:
+            Low and high: numbers, or arrays with one for each point of the other axes; NaN where
+            no value has a finite median.
+
+        Raises:
+            ValueError: if a median is negative, so that a factor of it means nothing.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> rates = Axis("learning_rate", [0.5, 0.75, 1.0, 1.25, 1.5])
+        >>> result = sweep(lambda w: 1 + w**2, 1.0, sgd(rates), steps=1)
+        >>> result.basin()
+        (0.5, 1.0)
+        """
+        return ranges.basin(self, axis, metric, tol, maximize)
+
+    def select(self, **conditions: Any) -> "SweepResult":
+        """The part of a result that meets conditions on its dimensions and axes.
+
+        A number or a name drops its dimension, and stays as a coordinate without one; ``seed`` is
+        always kept. A list of them, or a range ``slice(low, high)`` with both its ends, keeps it.
+        Axes that were sampled together share a dimension, so conditions on them keep the samples
+        that meet all of these. A number means the label that is next to it in float32.
+
+        The parameters of the best point alone are not kept when a dimension is cut that they do
+        not have.
+
+        Args:
+            **conditions: the name of a dimension or an axis, and what is to be kept of it.
+
+        Raises:
+            ValueError: if there is no such dimension, or nothing there meets the condition.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> tx = sgd(Axis("learning_rate", [0.1, 0.2, 0.4]), momentum=Axis("momentum", [0.0, 0.9]))
+        >>> result = sweep(lambda w: w**2, 1.0, tx, steps=5)
+        >>> result.select(momentum=0.9, learning_rate=slice(0.2, None))
+        <SweepResult (learning_rate: 2, seed: 1), 2 ok>
+        """
+        return selecting.selected(self, conditions)
+
+    def merge(self, *others: "SweepResult") -> "SweepResult":
+        """One result over the union of the labels of several of the same sweep.
+
+        Lanes that no result has are holes with the status "not run". Where two have the same lane,
+        the one that came further counts. Numbers that were in order stay so; samples are appended
+        and numbered anew, and one with the same values on all axes is the same sample. Parameters
+        are kept if all results have those of all runs. The optimizers are the first result's,
+        so their axes hold its values; ``coords`` holds all of them.
+
+        Args:
+            *others: results with the same dimensions, settings, optimizers (but for the values of
+                axes), recorded steps and metrics.
+
+        Raises:
+            ValueError: if they differ in any of these, or two finished runs of one lane differ in
+                their final loss.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> def run(rates):
+        ...     return sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", rates)), steps=5)
+        >>> run([0.1, 0.4]).merge(run([0.2])).coords["learning_rate"]
+        array([0.1, 0.2, 0.4], dtype=float32)
+        """
+        return merging.merged([self, *others])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to a netCDF file; needs the extra ``lab``.
+
+        The file is there as a whole or not at all. Anything that reads netCDF reads it; its
+        attributes say which versions, device and revision it comes from.
+
+        Args:
+            path: the file, which is replaced if it is there.
+        """
+        from gdlab.sweeps import storage
+
+        storage.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "SweepResult":
+        """Read a result that :meth:`save` wrote; needs the extra ``lab``.
+
+        Nothing of the file is executed: ``optimizers`` hold the source code that they had as text,
+        and ``params`` is a dictionary from the path of each array in the tree to that array.
+        Types that netCDF does not know, such as bfloat16, come back as float32.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ValueError: if the file holds anything else.
+            FileNotFoundError: if there is no file.
+        """
+        from gdlab.sweeps import storage
+
+        return storage.load(path)
 
     def to_xarray(self) -> Any:
-        """An ``xarray.Dataset`` with labelled dimensions; needs the extra ``lab``."""
-        import xarray
+        """An ``xarray.Dataset`` with labelled dimensions; needs the extra ``lab``.
 
-        steps = (*self.dims, "step")
-        variables = {
-            "loss": (steps, self.loss),
-            "final_loss": (self.dims, self.final_loss),
-            "status": (self.dims, self.status),
-            "diverged_at": (self.dims, self.diverged_at),
-            **{name: (steps, values) for name, values in self.aux.items()},
-            **{name: (self.dims, values) for name, values in self.metrics.items()},
-        }
-        return xarray.Dataset(variables, self.coords, self._attributes())
+        Every variable says in ``attrs["role"]`` whether it is a metric, an auxiliary value or part
+        of the history; one whose name is taken gets its role in front. The attributes of the
+        dataset are JSON.
+        """
+        return labelled.dataset(self)
 
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` with a row for each lane; needs the extra ``lab``."""
-        import pandas
-
-        mesh = np.meshgrid(*(self.coords[name] for name in self.dims), indexing="ij")
-        columns = dict(zip(self.dims, mesh, strict=True)) | {
-            "final_loss": self.final_loss,
-            **self.metrics,
-            "status": self.status,
-            "diverged_at": self.diverged_at,
-        }
-        return pandas.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
+        return labelled.frame(self)
 
     def plot(self, metric: str = "final_loss", *, maximize: bool = False, ax: Any = None) -> Any:
         """The metric against the axes, with what diverged marked; needs the extra ``lab``.
 
-        One axis is a curve, the median over seeds with their range, and several optimizers are a
-        panel each; two axes are a heat map.
+        One axis is a curve, the median over seeds with their range, or a scatter if it was
+        sampled; two axes are a heat map. Several optimizers or problems are a panel each. Three
+        axes and more, or several that were sampled, are parallel coordinates: a line for each
+        point, on which the optimizer is one more coordinate.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
-            maximize: whether more is better, for the mark of the best point.
-            ax: the matplotlib axes to draw on, or an array of them for several optimizers; new
-                ones unless given.
+            maximize: whether more is better.
+            ax: the matplotlib axes to draw on, or an array of them for several panels; new ones
+                unless given.
 
         Returns:
-            The matplotlib axes, an array of them for several optimizers.
+            The matplotlib axes, an array of them for several panels.
+
+        Raises:
+            ValueError: if there is no axis to plot against.
         """
         from gdlab.plots.sweep import plot_sweep
 
         return plot_sweep(self, metric, maximize=maximize, ax=ax)
 
-    def values(self, metric: str) -> np.ndarray:
-        """The metric of each lane, NaN where it diverged; of shape ``dims``.
+    def plot_history(
+        self,
+        axis: str,
+        metric: str = "final_loss",
+        *,
+        maximize: bool = False,
+        ax: Any = None,
+    ) -> Any:
+        """The value of an axis in each member of a population over the steps; needs ``lab``.
+
+        Args:
+            axis: the name of an axis that population-based training changed.
+            metric: what colours the members, "final_loss" or the name of an evaluation metric.
+            maximize: whether more is better.
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
 
         Raises:
-            ValueError: if there is no such metric.
+            ValueError: if the axis has no history.
         """
-        if metric == "final_loss":
-            return self.final_loss
-        if metric not in self.metrics:
-            known = ", ".join(["final_loss", *self.metrics])
-            raise ValueError(f"there is no metric {metric!r}; there are {known}")
-        return np.where(self.status == "ok", self.metrics[metric], np.nan)
+        from gdlab.plots.history import plot_history
+
+        return plot_history(self, axis, metric, maximize=maximize, ax=ax)
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name}: {len(self.coords[name])}" for name in self.dims)
-        diverged = int(np.sum(self.status == "diverged"))
-        return f"<SweepResult ({sizes}), {diverged} of {self.status.size} lanes diverged>"
+        return summary.line(self)
 
     def _repr_html_(self) -> str:
-        return self.to_xarray()._repr_html_()
-
-    def _scores(self, metric: str, maximize: bool) -> np.ndarray:
-        values = self.values(metric)
-        worst = -np.inf if maximize else np.inf
-        return np.median(np.where(np.isnan(values), worst, values), axis=-1)
-
-    def _axis(self, axis: str) -> int:
-        if axis not in self.dims[:-1]:
-            raise ValueError(f"there is no axis {axis!r}; there are {', '.join(self.dims[:-1])}")
-        return self.dims.index(axis)
-
-    def _attributes(self) -> dict[str, Any]:
-        import gdlab
-
-        return self.settings | {
-            "optimizer": json.dumps([repr(tx) for tx in self.optimizers]),
-            "gdlab": gdlab.__version__,
-            "jax": jax.__version__,
-        }
+        return summary.html(self)

@@ -1,21 +1,22 @@
-"""Labelled results: what ``SweepResult`` says of a small sweep whose outcome is known."""
+"""What ``SweepResult`` says of results whose outcome is known."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, adam, sgd, sweep
+from gdlab import Axis, SweepResult, sgd, sweep
+from tests.sweeps.made import made, on_rates, sampled
 
+NAN = np.nan
 RATES = [0.25, 0.5, 3.0, 0.125]
 
 
 @pytest.fixture(scope="module")
 def result():
-    """½w² from seeds' own starts: each rate η leaves (1 − η)² of the loss a step."""
-    start = lambda key: jnp.ones(1)  # noqa: E731
+    """½w² from 1: each rate η leaves (1 − η)² of the loss a step."""
     return sweep(
         lambda w: 0.5 * jnp.sum(w**2),
-        start,
+        lambda key: jnp.ones(1),
         sgd(Axis("learning_rate", RATES)),
         steps=20,
         seeds=[4, 7],
@@ -31,16 +32,21 @@ def test_xarray_has_the_dimensions_and_coordinates_of_the_sweep(result):
     np.testing.assert_array_equal(dataset["seed"], [4, 7])
     at_half = dataset["final_loss"].sortby("learning_rate").sel(learning_rate=0.5, seed=7)
     np.testing.assert_allclose(at_half, 0.5 * 0.5 ** (2 * 20), rtol=1e-5)
-    assert "sgd(Axis(" in dataset.attrs["optimizer"]
+    assert "sgd(Axis(" in dataset.attrs["optimizers"]
 
 
-def test_a_dataset_goes_to_netcdf_and_back(result, tmp_path):
-    import xarray
+def test_in_xarray_a_metric_does_not_hide_what_has_its_name():
+    final = [[1.0, 2.0]]
+    twice = on_rates(final, [0.1], metrics={"loss": np.array([[7.0, 8.0]])})
+    dataset = twice.to_xarray()
+    np.testing.assert_array_equal(dataset["loss"][..., -1], final)
+    np.testing.assert_array_equal(dataset["metric_loss"], [[7.0, 8.0]])
 
-    result.to_xarray().to_netcdf(tmp_path / "sweep.nc", engine="h5netcdf")
-    with xarray.open_dataset(tmp_path / "sweep.nc", engine="h5netcdf") as read:
-        np.testing.assert_array_equal(read["loss"], result.loss)
-        np.testing.assert_array_equal(read["status"].astype(str), result.status)
+
+def test_in_xarray_sampled_axes_are_coordinates_of_the_samples():
+    dataset = sampled([[1.0], [2.0], [3.0]], [0.1, 0.2, 0.3], [0.9, 0.8, 0.7]).to_xarray()
+    assert dataset["b1"].dims == ("sample",)
+    assert dataset["final_loss"].where(dataset["b1"] == 0.8, drop=True).item() == 2.0
 
 
 def test_pandas_has_a_row_for_each_lane(result):
@@ -49,6 +55,17 @@ def test_pandas_has_a_row_for_each_lane(result):
     row = frame[(frame.learning_rate == 3.0) & (frame.seed == 4)].iloc[0]
     assert row.status == "diverged"
     assert np.isnan(row.final_loss)
+    # The start, and then the loss that was too large, stop the lane: ½(−2)^{2t} > 10⁴ · ½.
+    assert row.stopped_at == 7
+    assert row.evaluations == 8
+
+
+def test_pandas_has_a_column_for_each_sampled_axis():
+    frame = sampled([[1.0, 2.0], [3.0, 4.0]], [0.1, 0.2], [0.9, 0.8]).to_pandas()
+    assert list(frame.final_loss) == [1.0, 2.0, 3.0, 4.0]
+    assert list(frame.b1) == [0.9, 0.9, 0.8, 0.8]
+    assert list(frame["sample"]) == [0, 0, 1, 1]
+    assert list(frame.seed) == [0, 1, 0, 1]
 
 
 def test_the_best_point_has_the_smallest_median_or_the_largest_if_asked(result):
@@ -56,66 +73,129 @@ def test_the_best_point_has_the_smallest_median_or_the_largest_if_asked(result):
     assert result.best("distance")["learning_rate"] == 0.5
     assert result.best("nearness", maximize=True)["learning_rate"] == 0.5
     assert result.best("nearness")["learning_rate"] == 0.125
+    assert type(result.best()["final_loss"]) is float
 
 
-def test_the_stable_range_stops_at_the_first_rate_that_diverges_in_any_order_of_rates(result):
-    assert result.stable_range("learning_rate") == (0.125, 0.5)
+def test_each_rule_has_its_own_best_point():
+    # Rows: a steady point, one with a good median, one with a good mean, one with a lucky seed.
+    final = [[4, 4, 4], [2, 2, 9], [3, 3.1, 3.2], [0, 8, 8]]
+    result = on_rates(final, [0.1, 0.2, 0.3, 0.4])
+    found = {
+        rule: result.best(rule=rule)["learning_rate"] for rule in ("median", "mean", "min", "max")
+    }
+    expected = {"median": 0.2, "mean": 0.3, "min": 0.4, "max": 0.3}
+    assert found == pytest.approx(expected)
+    assert result.best(rule="mean")["final_loss"] == pytest.approx(3.1)
 
 
-def test_unknown_metrics_and_axes_are_named_with_those_there_are(result):
+@pytest.mark.parametrize(("rule", "best"), [("median", 0.1), ("mean", 0.3), ("max", 0.3)])
+def test_a_seed_that_diverged_counts_as_the_worst(rule, best):
+    final = [[1, 1, NAN], [0, NAN, NAN], [5, 5, 5]]
+    result = on_rates(final, [0.1, 0.2, 0.3])
+    assert result.best(rule=rule)["learning_rate"] == pytest.approx(best)
+    assert result.best(rule="min")["learning_rate"] == pytest.approx(0.2)
+
+
+def test_a_lane_that_was_not_run_does_not_count():
+    status = [["ok", "not run", "not run"], ["ok", "ok", "ok"]]
+    result = on_rates([[1, NAN, NAN], [2, 2, 2]], [0.1, 0.2], status=status)
+    assert result.best()["final_loss"] == 1.0
+
+
+def test_a_lane_that_was_pruned_has_no_metric_and_one_that_converged_has():
+    status = [["pruned"], ["converged"]]
+    metrics = {"accuracy": np.array([[0.9], [0.5]])}
+    result = on_rates([[NAN], [1.0]], [0.1, 0.2], status=status, metrics=metrics)
+    np.testing.assert_array_equal(result.values("accuracy"), [[NAN], [0.5]])
+    assert result.best("accuracy", maximize=True)["accuracy"] == 0.5
+
+
+def test_several_dimensions_can_be_judged_together_or_none():
+    final = np.array([[[1, 9], [5, 6]], [[8, 2], [4, 4]]])
+    coords = {"learning_rate": [0.1, 0.2], "b1": [0.5, 0.9]}
+    result = made(final, coords)
+    by_rate = final.reshape(2, -1).mean(axis=1)
+    assert result.best(over=("b1", "seed"), rule="mean") == {
+        "learning_rate": [0.1, 0.2][np.argmin(by_rate)],
+        "final_loss": by_rate.min(),
+    }
+    assert result.best(over=()) == {"learning_rate": 0.1, "b1": 0.5, "seed": 0, "final_loss": 1.0}
+    assert result.best_index(over=()) == (0, 0, 0)
+
+
+def test_the_best_sample_is_told_by_its_axes():
+    best = sampled([[2.0], [1.0]], [0.1, 0.2], [0.9, 0.8]).best()
+    assert best == {"learning_rate": 0.2, "b1": 0.8, "final_loss": 1.0}
+
+
+def test_the_best_of_several_optimizers_has_a_name():
+    coords = {"optimizer": ["sgd", "adam"], "learning_rate": [0.1, 0.2]}
+    best = made([[[3.0], [2.0]], [[1.0], [4.0]]], coords, seeds=[0]).best()
+    assert best == {"optimizer": "adam", "learning_rate": 0.1, "final_loss": 1.0}
+
+
+def test_unknown_names_are_refused_with_those_there_are(result):
     with pytest.raises(ValueError, match=r"no metric 'accuracy'; there are final_loss, distance"):
         result.best("accuracy")
-    with pytest.raises(ValueError, match=r"no axis 'b1'; there are learning_rate"):
-        result.stable_range("b1")
+    with pytest.raises(ValueError, match=r"no dimension 'seeds'; there are learning_rate, seed"):
+        result.best(over="seeds")
+    with pytest.raises(ValueError, match=r"rule must be one of median, mean, min, max, not 'mode'"):
+        result.best(rule="mode")
 
 
 def test_when_everything_diverged_there_is_no_best():
-    everything = sweep(lambda w: w**2, 1.0, sgd(Axis("rate", [1e9])), steps=5)
-    with pytest.raises(ValueError, match="all of them diverged"):
+    everything = on_rates([[NAN], [NAN]], [1.0, 2.0])
+    with pytest.raises(ValueError, match="no point has a finite final_loss"):
         everything.best()
 
 
-def test_a_point_counts_as_bad_as_its_worst_half_of_seeds():
-    # One of three seeds at a rate that is too high is lucky; the median is not fooled.
-    def loss(w, key):
-        return jnp.sum(w**2)
-
-    start = lambda key: jnp.ones(1)  # noqa: E731
-    swept = sweep(loss, start, sgd(Axis("rate", [0.1, 0.2])), steps=3, seeds=3)
-    losses = swept.loss.copy()
-    losses[1, :2, -1] = np.nan
-    losses[1, 2, -1] = 0.0
-    import dataclasses
-
-    assert dataclasses.replace(swept, loss=losses).best()["rate"] == pytest.approx(0.1)
+def test_only_lanes_that_diverged_have_a_step_of_divergence():
+    status = [["diverged"], ["pruned"], ["ok"]]
+    result = on_rates([[NAN], [NAN], [1.0]], [0.1, 0.2, 0.3], status=status)
+    np.testing.assert_array_equal(result.stopped_at, [[7], [7], [-1]])
+    np.testing.assert_array_equal(result.diverged_at, [[7], [-1], [-1]])
 
 
-def test_it_shows_itself_as_a_line_and_as_a_table(result):
-    assert repr(result) == "<SweepResult (learning_rate: 4, seed: 2), 2 of 8 lanes diverged>"
-    assert "learning_rate" in result._repr_html_()
+def test_parameters_must_say_what_their_dimensions_are():
+    with pytest.raises(ValueError, match="params need params_dims"):
+        on_rates([[1.0]], [0.1], params={"w": np.ones((1, 1, 3))})
 
 
-def test_one_axis_is_a_curve_with_the_diverged_region_shaded(result):
-    ax = result.plot()
-    line = ax.lines[0].get_ydata()
-    np.testing.assert_allclose(line[:3], np.median(result.final_loss[[3, 0, 1]], axis=-1))
-    assert np.isnan(line[3])
-    spans = [patch.get_x() for patch in ax.patches]
-    assert len(spans) == 1
-    assert 0.5 < spans[0] < 3.0
+def test_a_line_says_how_the_lanes_ended(result):
+    assert repr(result) == "<SweepResult (learning_rate: 4, seed: 2), 6 ok, 2 diverged>"
 
 
-def test_two_axes_are_a_heat_map_and_three_are_refused():
-    def swept(**axes):
-        return sweep(lambda w: w**2, 1.0, adam(**axes), steps=2)
+def test_a_notebook_shows_the_best_point_and_the_edge_and_folds_the_arrays_away(result):
+    html = result._repr_html_()
+    table, arrays = html.split("<details>", 1)
+    assert "learning_rate = 0.5, final_loss = 4.547e-13" in table
+    assert "6 ok, 2 diverged" in table
+    assert "learning_rate = 0.5; 3 diverges" in table
+    assert "xarray" in arrays
 
-    rate, b1, b2 = (Axis(name, [0.1, 0.5]) for name in ("rate", "b1", "b2"))
-    assert swept(learning_rate=rate, b1=b1).plot().get_xlabel() == "b1"
-    with pytest.raises(ValueError, match="does not fit one picture"):
-        swept(learning_rate=rate, b1=b1, b2=b2).plot()
+
+def test_a_notebook_shows_the_edge_of_each_optimizer():
+    coords = {"optimizer": ["sgd", "adam"], "learning_rate": [0.1, 0.2]}
+    html = made([[[3.0], [NAN]], [[1.0], [4.0]]], coords, seeds=[0])._repr_html_()
+    assert "stable up to, optimizer sgd" in html
+    assert "learning_rate = 0.1; 0.2 diverges" in html
+    assert "learning_rate = 0.2, the largest that was tried" in html
 
 
-def test_several_optimizers_are_a_panel_each():
-    rate = Axis("rate", [0.1, 0.5])
-    panels = sweep(lambda w: w**2, 1.0, {"sgd": sgd(rate), "adam": adam(rate)}, steps=2).plot()
-    assert [panel.get_title() for panel in panels.ravel()] == ["sgd", "adam"]
+def test_names_are_no_markup_in_a_notebook():
+    name = "<script>alert(1)</script>"
+    html = made([[[1.0]]], {"optimizer": [name], name: [0.1]}, seeds=[0])._repr_html_()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+
+
+def test_a_notebook_shows_a_result_in_which_nothing_has_a_value():
+    assert "no point has a finite final_loss" in on_rates([[NAN]], [0.1])._repr_html_()
+
+
+def test_a_sweep_says_where_it_comes_from(result):
+    import jax
+
+    assert isinstance(result, SweepResult)
+    assert result.provenance["jax"] == jax.__version__
+    assert result.provenance["device_kind"] == jax.devices()[0].device_kind

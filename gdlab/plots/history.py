@@ -1,0 +1,80 @@
+"""Hyperparameters that change while a population trains."""
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+
+from gdlab.plots.scales import COLORMAP, MISSING, norm_of, spans_decades, words
+from gdlab.sweeps.labelled import lane_labels
+from gdlab.sweeps.scoring import best_position, scores
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.result import SweepResult
+
+
+def plot_history(
+    result: "SweepResult",
+    axis: str,
+    metric: str = "final_loss",
+    *,
+    maximize: bool = False,
+    ax: Any = None,
+) -> Any:
+    """The value of an axis in each member over the steps; a dot where it copied another.
+
+    Args:
+        result: what population-based training returned.
+        axis: the name of an axis that it changed.
+        metric: what colours the members, "final_loss" or the name of an evaluation metric.
+        maximize: whether more is better; the best member is on top.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        ValueError: if the axis has no history.
+    """
+    known = [name for name in result.history if name != "parent"]
+    if axis not in known:
+        there = f"; there is that of {', '.join(known)}" if known else ": nothing changed its axes"
+        raise ValueError(f"there is no history of {axis!r}{there}")
+    if ax is None:
+        ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1]
+    first = lane_labels(result)[axis][..., 0].ravel()
+    rungs = result.coords["rung"]
+    after = result.history[axis].reshape(len(rungs), -1)
+    x = np.concatenate([[0], rungs, [result.coords["step"][-1]]])
+    y = np.concatenate([first[None], after, after[-1:]])
+
+    point_scores = scores(result, metric, maximize=maximize).ravel()
+    norm = norm_of(point_scores)
+    colors = plt.get_cmap(COLORMAP)(norm(np.where(np.isfinite(point_scores), point_scores, 1.0)))
+    colors[~np.isfinite(point_scores)] = (*3 * [float(MISSING)], 1.0)
+    worst_first = np.argsort(point_scores if maximize else -point_scores)
+    steps = [np.stack([np.repeat(x, 2)[1:], np.repeat(member, 2)[:-1]], axis=-1) for member in y.T]
+    ax.add_collection(
+        LineCollection([steps[i] for i in worst_first], colors=colors[worst_first], linewidths=1.2)
+    )
+    if "parent" in result.history:
+        parent = result.history["parent"].reshape(len(rungs), -1)
+        rung, member = np.nonzero(parent != np.arange(parent.shape[1]))
+        ax.scatter(rungs[rung], after[rung, member], s=14, color=colors[member], zorder=3)
+    best = best_position(point_scores, maximize)
+    if best is not None:
+        ax.plot(*steps[best[0]].T, color="black", linewidth=2, zorder=4, label="best")
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderaxespad=0.2,
+            fontsize="small",
+        )  # fmt: skip
+    if spans_decades(y):
+        ax.set_yscale("log")
+    ax.autoscale_view()
+    ax.set(xlabel="step", ylabel=words(axis), xlim=(x[0], x[-1]))
+    ax.spines[["top", "right"]].set_visible(False)
+    if np.isfinite(point_scores).any():
+        ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label=words(metric))
+    return ax

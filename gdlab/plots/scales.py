@@ -1,0 +1,50 @@
+"""What all pictures share: colours, scales and words."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+
+# From Okabe and Ito's palette, which the colour-blind can tell apart, also in grey.
+CURVE = "#0072B2"
+DIVERGED = "#D55E00"
+DIVERGED_TEXT = "#7A3300"
+DIVERGED_TINT = "#F4D2BA"
+MISSING = "0.82"
+"""The colour of what was not run, or not to its end."""
+COLORMAP = "viridis"
+
+
+def spans_decades(values: np.ndarray) -> bool:
+    """Whether finite values ask for a logarithmic scale."""
+    values = values[np.isfinite(values)]
+    return values.size > 0 and np.min(values) > 0 and np.max(values) >= 10 * np.min(values)
+
+
+def norm_of(values: np.ndarray) -> Normalize:
+    """The colour scale of a metric, from all its finite values."""
+    finite = values[np.isfinite(values)]
+    ends = (np.min(finite), np.max(finite)) if finite.size else (0.0, 1.0)
+    return LogNorm(*ends) if spans_decades(finite) else Normalize(*ends)
+
+
+def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right edge of the cell around each value, halfway to its neighbours."""
+    if len(x) == 1:
+        return x - 0.5 * abs(x) - 1e-9, x + 0.5 * abs(x) + 1e-9
+    scaled = np.log(x) if spans_decades(x) else x
+    middle = (scaled[1:] + scaled[:-1]) / 2
+    ends = 2 * scaled[[0, -1]] - middle[[0, -1]]
+    edges = np.concatenate([ends[:1], middle, ends[1:]])
+    edges = np.exp(edges) if spans_decades(x) else edges
+    return edges[:-1], edges[1:]
+
+
+def words(name: str) -> str:
+    """A name as one would write it."""
+    return name.replace("_", " ")
+
+
+def label(value: Any) -> str:
+    """A number with as many digits as a tick has room for."""
+    return value if isinstance(value, str) else f"{value:.3g}"

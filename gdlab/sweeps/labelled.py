@@ -1,0 +1,79 @@
+"""Results as the labelled arrays and tables of other libraries."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.result import SweepResult
+
+
+def dataset(result: "SweepResult") -> Any:
+    """An ``xarray.Dataset``; each variable says in its attributes what it is, and its name.
+
+    The name of a metric or an auxiliary value that is taken gets its role in front.
+    """
+    import xarray
+
+    steps = (*result.dims, "step")
+    variables = {
+        "loss": (steps, result.loss, {"role": "loss"}),
+        "final_loss": (result.dims, result.final_loss, {"role": "final_loss"}),
+        "status": (result.dims, result.status, {"role": "status"}),
+        "stopped_at": (result.dims, result.stopped_at, {"role": "stopped_at"}),
+        "evaluations": (result.dims, result.evaluations, {"role": "evaluations"}),
+    }
+    coords = {
+        name: ((), values) if values.ndim == 0 else ((result.axes.get(name, name),), values)
+        for name, values in result.coords.items()
+    }
+    groups = {
+        "aux": (result.aux, steps),
+        "metric": (result.metrics, result.dims),
+        "history": (result.history, ("rung", *result.dims[:-1])),
+    }
+    for role, (arrays, dims) in groups.items():
+        for name, values in arrays.items():
+            free = f"history_{name}" if role == "history" else name
+            while free in variables or free in coords:
+                free = f"{role}_{free}"
+            variables[free] = (dims, values, {"role": role, "name": name})
+    return xarray.Dataset(variables, coords, attributes(result))
+
+
+def attributes(result: "SweepResult") -> dict[str, str]:
+    """What a result says of itself beside its arrays, as JSON."""
+    return {
+        "optimizers": json.dumps([repr(tx) for tx in result.optimizers]),
+        "axes": json.dumps(result.axes),
+        "settings": json.dumps(result.settings, default=np.generic.item),
+        "provenance": json.dumps(result.provenance),
+    }
+
+
+def frame(result: "SweepResult") -> Any:
+    """A ``pandas.DataFrame`` with a row for each lane."""
+    import pandas
+
+    columns = lane_labels(result) | {
+        "final_loss": result.final_loss,
+        **result.metrics,
+        "status": result.status,
+        "stopped_at": result.stopped_at,
+        "evaluations": result.evaluations,
+    }
+    return pandas.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
+
+
+def lane_labels(result: "SweepResult") -> dict[str, np.ndarray]:
+    """For each lane its label on every dimension and the value of every axis."""
+    shape = result.status.shape
+    names = dict.fromkeys([*result.dims, *result.axes])
+    return {name: _spread(result, name, shape) for name in names}
+
+
+def _spread(result: "SweepResult", name: str, shape: tuple[int, ...]) -> np.ndarray:
+    position = result.dims.index(result.axes.get(name, name))
+    following = (1,) * (len(shape) - position - 1)
+    return np.broadcast_to(result.coords[name].reshape(-1, *following), shape)

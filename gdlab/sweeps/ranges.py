@@ -1,0 +1,107 @@
+"""Stretches of an axis: where training is stable, and where it is nearly as good as at its best.
+
+Each is found point by point of the other axes, among the values that were run.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gdlab.sweeps.scoring import scores
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.result import SweepResult
+
+
+class Edge(NamedTuple):
+    """Where stability ends along an axis."""
+
+    value: Any
+    """The largest value at which no seed diverged; NaN where even the lowest one diverged."""
+    bracket: tuple[Any, Any]
+    """That value, and the first one above it that diverged, ∞ where none did."""
+
+
+def edge(result: "SweepResult", axis: str) -> Edge:
+    """The end of the unbroken stable stretch from the lowest value up, and what brackets it."""
+    _, high, unstable = _stable(result, axis)
+    return Edge(high, (high, unstable))
+
+
+def stable_range(result: "SweepResult", axis: str) -> tuple[Any, Any]:
+    """The ends of the unbroken stable stretch from the lowest value up."""
+    low, high, _ = _stable(result, axis)
+    return low, high
+
+
+def basin(
+    result: "SweepResult", axis: str, metric: str, tol: float, maximize: bool
+) -> tuple[Any, Any]:
+    """The ends of the unbroken stretch around the best value whose scores are within a factor.
+
+    Raises:
+        ValueError: if ``tol`` is below 1, or a score is negative.
+    """
+    if tol < 1:
+        raise ValueError(f"tol is a factor of the best {metric}, at least 1, not {tol}")
+    point_scores = scores(result, metric, maximize=maximize)
+    if np.any(point_scores[np.isfinite(point_scores)] < 0):
+        raise ValueError(f"{metric} has negative medians, of which a factor means nothing")
+
+    def ends(values: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+        if not np.any(np.isfinite(scores)):
+            return np.nan, np.nan
+        best = int(np.argmax(scores) if maximize else np.argmin(scores))
+        within = scores * tol >= scores[best] if maximize else scores <= scores[best] * tol
+        outside = np.flatnonzero(~within)
+        first = max(outside[outside < best], default=-1) + 1
+        last = min(outside[outside > best], default=len(values)) - 1
+        return values[first], values[last]
+
+    return _along(result, axis, point_scores, ends, 2)
+
+
+def _stable(result: "SweepResult", axis: str) -> tuple[Any, ...]:
+    """Low and high end of the stable stretch, and the first value above it that diverged."""
+
+    def ends(values: np.ndarray, diverged: np.ndarray) -> tuple[float, float, float]:
+        count = int(np.argmax(diverged)) if diverged.any() else len(values)
+        unstable = values[count] if count < len(values) else np.inf
+        return (values[0], values[count - 1], unstable) if count else (np.nan, np.nan, unstable)
+
+    return _along(result, axis, np.any(result.status == "diverged", axis=-1), ends, 3)
+
+
+def _along(
+    result: "SweepResult",
+    axis: str,
+    points: np.ndarray,
+    function: Callable[[np.ndarray, np.ndarray], tuple[float, ...]],
+    outputs: int,
+) -> tuple[Any, ...]:
+    """``function`` of the sorted values of an axis and what belongs to them, for all others."""
+    position, values = _axis(result, axis)
+    run = np.any(result.status != "not run", axis=-1)
+    points, run = (np.moveaxis(array, position, -1) for array in (points, run))
+    found = np.full((outputs, *points.shape[:-1]), np.nan)
+    order = np.argsort(values, kind="stable")
+    for index in np.ndindex(points.shape[:-1]):
+        kept = order[run[index][order]]
+        if kept.size:
+            found[(slice(None), *index)] = function(values[kept], points[index][kept])
+    return tuple(array if array.ndim else float(array) for array in found)
+
+
+def _axis(result: "SweepResult", axis: str) -> tuple[int, np.ndarray]:
+    """The position and the values of an axis that is alone on its dimension."""
+    if axis not in result.axes:
+        raise ValueError(f"there is no axis {axis!r}; there are {', '.join(result.axes)}")
+    dimension = result.axes[axis]
+    others = [name for name, along in result.axes.items() if along == dimension and name != axis]
+    if others:
+        raise ValueError(
+            f"{axis!r} was sampled together with {', '.join(others)}: its values stand at "
+            "different points of those, so that no stretch of it can be read off"
+        )
+    return result.dims.index(dimension), result.coords[axis]

@@ -1,0 +1,39 @@
+"""What is left of an optimizer in a file, and what tells whether two sweeps used the same."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+from gdlab.core.axis import is_axis
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class RecordedOptimizer:
+    """An optimizer as a file remembers it: its source code, which nobody evaluates."""
+
+    source: str
+    """The ``repr`` of the optimizer."""
+    form: str
+    """The same with the name of each axis in place of its values."""
+
+    def __repr__(self) -> str:
+        return self.source
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _AnyAxis:
+    name: str
+
+    def __repr__(self) -> str:
+        return f"Axis({self.name!r})"
+
+
+def form_of(optimizer: Any) -> str:
+    """The source code of an optimizer, with the name of each axis in place of its values."""
+    if isinstance(optimizer, RecordedOptimizer):
+        return optimizer.form
+    named = jax.tree.map(
+        lambda node: _AnyAxis(node.name) if is_axis(node) else node, optimizer, is_leaf=is_axis
+    )
+    return repr(named)

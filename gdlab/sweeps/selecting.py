@@ -1,0 +1,129 @@
+"""Parts of a result, by the labels of its dimensions and axes."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.result import SweepResult
+
+TOLERANCE = 1e-6
+"""How far, relatively, a number may be from a label that it means: labels are often float32."""
+NO_PARENT = -1
+"""The parent of a member of a population whose parent is not in the result."""
+
+
+def selected(result: "SweepResult", conditions: dict[str, Any]) -> "SweepResult":
+    """The lanes that meet all conditions; see :meth:`gdlab.SweepResult.select`."""
+    positions: dict[str, list[int]] = {}
+    dropped = set()
+    for name, condition in conditions.items():
+        dimension = result.axes.get(name, name)
+        if dimension not in result.dims:
+            known = dict.fromkeys([*result.dims, *result.axes])
+            raise ValueError(
+                f"there is no dimension or axis {name!r}; there are {', '.join(known)}"
+            )
+        found = _positions(name, result.coords[name], condition)
+        before = positions.get(dimension)
+        positions[dimension] = found if before is None else [i for i in before if i in found]
+        if not positions[dimension]:
+            raise ValueError(f"no {dimension} meets the conditions on {', '.join(conditions)}")
+        if np.ndim(condition) == 0 and not isinstance(condition, slice) and name == dimension:
+            dropped.add(dimension)
+    dropped.discard("seed")
+    return _taken(result, positions, dropped)
+
+
+def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
+    """Where the labels stand that a condition means, in its own order."""
+    if isinstance(condition, slice):
+        if condition.step is not None or labels.dtype.kind not in "iuf":
+            raise ValueError(f"{name}: {condition} is no range; slice(low, high) is one of numbers")
+        low = -np.inf if condition.start is None else condition.start
+        high = np.inf if condition.stop is None else condition.stop
+        inside = (labels >= low) & (labels <= high)
+        return np.flatnonzero(
+            inside | same_labels(labels, low) | same_labels(labels, high)
+        ).tolist()
+    found = []
+    for value in np.ravel(np.asarray(condition)):
+        matches = np.flatnonzero(same_labels(labels, value))
+        if not matches.size:
+            known = ", ".join(str(label) for label in np.unique(labels))
+            raise ValueError(f"there is no {name} {value}; there are {known}")
+        found.extend(matches.tolist())
+    return list(dict.fromkeys(found))
+
+
+def same_labels(labels: Any, value: Any) -> np.ndarray:
+    """Which labels a value means."""
+    labels, value = np.asarray(labels), np.asarray(value)
+    if labels.dtype.kind in "iuf" and value.dtype.kind in "iuf":
+        return np.isclose(labels, value, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+    return labels == value
+
+
+def _taken(
+    result: "SweepResult", positions: dict[str, list[int]], dropped: set[str]
+) -> "SweepResult":
+    def take(array: Any, dims: tuple[str, ...]) -> Any:
+        """Cut along each of ``dims`` that has positions, from the last to the first."""
+        for axis in reversed(range(len(dims))):
+            if dims[axis] in dropped:
+                array = array[(slice(None),) * axis + (positions[dims[axis]][0],)]
+            elif dims[axis] in positions:
+                array = array[(slice(None),) * axis + (np.asarray(positions[dims[axis]]),)]
+        return array
+
+    dims, point_dims = result.dims, result.dims[:-1]
+    coords = {
+        name: np.asarray(take(values, (result.axes.get(name, name),)))
+        for name, values in result.coords.items()
+    }
+    # Parameters of the best point alone need not belong to any of the lanes that are left.
+    kept = set(positions) <= set(result.params_dims)
+    return dataclasses.replace(
+        result,
+        dims=tuple(name for name in dims if name not in dropped),
+        coords=coords,
+        axes={name: along for name, along in result.axes.items() if along not in dropped},
+        loss=take(result.loss, dims),
+        aux={name: take(values, dims) for name, values in result.aux.items()},
+        metrics={name: take(values, dims) for name, values in result.metrics.items()},
+        status=take(result.status, dims),
+        stopped_at=take(result.stopped_at, dims),
+        evaluations=take(result.evaluations, dims),
+        history=_history(result, lambda values: take(values, ("rung", *point_dims))),
+        optimizers=_optimizers(result, positions.get("optimizer")),
+        params=jax.tree.map(lambda leaf: take(leaf, result.params_dims), result.params)
+        if kept
+        else None,
+        params_dims=tuple(name for name in result.params_dims if name not in dropped)
+        if kept
+        else (),
+    )
+
+
+def _history(result: "SweepResult", take: Any) -> dict[str, np.ndarray]:
+    history = {name: take(values) for name, values in result.history.items()}
+    if "parent" in history:
+        points = result.status[..., 0]
+        left = take(np.arange(points.size).reshape(1, *points.shape)).ravel()
+        places = np.full(points.size, NO_PARENT)
+        places[left] = np.arange(left.size)
+        history["parent"] = renumbered(history["parent"], places)
+    return history
+
+
+def renumbered(parent: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Parents, who are positions among all points, where the points stand now."""
+    return np.where(parent == NO_PARENT, NO_PARENT, places[parent])
+
+
+def _optimizers(result: "SweepResult", positions: list[int] | None) -> tuple[Any, ...]:
+    return (
+        result.optimizers if positions is None else tuple(result.optimizers[i] for i in positions)
+    )

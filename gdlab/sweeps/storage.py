@@ -1,0 +1,132 @@
+"""Results in netCDF files, which any tool for labelled arrays reads."""
+
+import contextlib
+import json
+import os
+import pathlib
+import urllib.parse
+import uuid
+from typing import Any
+
+import jax
+import numpy as np
+
+from gdlab.core.structure import dotted
+from gdlab.sweeps import labelled
+from gdlab.sweeps.recorded import RecordedOptimizer, form_of
+from gdlab.sweeps.result import SweepResult
+
+MARK = "gdlab_sweep_result"
+"""The attribute that tells a file of ours; it holds the version of the format."""
+VERSION = 1
+ENGINE = "h5netcdf"
+
+
+def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
+    """Write a result to a file, which is there as a whole or not at all."""
+    dataset = labelled.dataset(result).assign(_param_variables(result))
+    dataset = dataset.assign({name: _storable(array) for name, array in dataset.items()})
+    dataset.attrs |= {
+        MARK: VERSION,
+        "dims": json.dumps(result.dims),
+        "forms": json.dumps([form_of(tx) for tx in result.optimizers]),
+        "params_dims": json.dumps(result.params_dims),
+    }
+    names = {name: _quoted(name) for name in [*dataset.variables, *dataset.dims]}
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        dataset.rename(names).to_netcdf(beside, engine=ENGINE)
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+
+
+def load(path: str | os.PathLike[str]) -> SweepResult:
+    """Read a result that :func:`save` wrote.
+
+    Raises:
+        ValueError: if the file holds anything else.
+    """
+    dataset = _opened(path)
+    attributes = {name: json.loads(text) for name, text in dataset.attrs.items() if name != MARK}
+    arrays: dict[str, dict[str, Any]] = {}
+    for name, variable in dataset.data_vars.items():
+        role = variable.attrs["role"]
+        arrays.setdefault(role, {})[variable.attrs.get("name", name)] = _restored(variable)
+    params = arrays.get("params")
+    return SweepResult(
+        dims=tuple(attributes["dims"]),
+        coords={str(name): _restored(values) for name, values in dataset.coords.items()},
+        axes=attributes["axes"],
+        **{role: arrays[role][role] for role in ("loss", "status", "stopped_at", "evaluations")},
+        aux=arrays.get("aux", {}),
+        metrics=arrays.get("metric", {}),
+        history=arrays.get("history", {}),
+        optimizers=tuple(
+            RecordedOptimizer(source, form)
+            for source, form in zip(attributes["optimizers"], attributes["forms"], strict=True)
+        ),
+        settings=attributes["settings"],
+        provenance=attributes["provenance"],
+        params=params,
+        params_dims=tuple(attributes["params_dims"]) if params else (),
+    )
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    import xarray
+
+    try:
+        dataset = xarray.load_dataset(path, engine=ENGINE)
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{os.fspath(path)} is no netCDF file: {error}") from None
+    version = dataset.attrs.get(MARK)
+    if version is None:
+        raise ValueError(f"{os.fspath(path)} holds no result that SweepResult.save wrote")
+    if version > VERSION:
+        raise ValueError(
+            f"{os.fspath(path)} has version {version} of the format and this gdlab reads "
+            f"{VERSION}: it takes a newer gdlab"
+        )
+    return dataset.rename({name: urllib.parse.unquote(str(name)) for name in _names(dataset)})
+
+
+def _names(dataset: Any) -> list[Any]:
+    return [*dict.fromkeys([*dataset.variables, *dataset.dims])]
+
+
+def _quoted(name: Any) -> str:
+    """A name without slashes, which netCDF takes for groups."""
+    return str(name).replace("%", "%25").replace("/", "%2F")
+
+
+def _param_variables(result: SweepResult) -> dict[str, Any]:
+    """A variable for each array of the parameters, called by its path."""
+    variables = {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(result.params)[0]:
+        name, values = dotted(path), np.asarray(leaf)
+        own = range(values.ndim - len(result.params_dims))
+        dims = (*result.params_dims, *(f"params:{name}:{i}" for i in own))
+        variables[f"params:{name}"] = (dims, values, {"role": "params", "name": name})
+    return variables
+
+
+def _storable(array: Any) -> Any:
+    """The same in a dtype that netCDF has."""
+    if array.dtype.kind == "c":
+        parts = np.stack([array.values.real, array.values.imag], axis=-1)
+        return ((*array.dims, "real_imag"), parts, array.attrs | {"complex": 1})
+    if array.dtype.kind == "V":  # bfloat16 and its narrower relatives
+        return array.astype(np.float32, keep_attrs=True)
+    return array
+
+
+def _restored(array: Any) -> np.ndarray:
+    values = array.values
+    if array.attrs.get("complex"):
+        return values[..., 0] + 1j * values[..., 1]
+    return values.astype(str) if values.dtype.kind == "O" else values

@@ -1,0 +1,90 @@
+"""A result at a glance: as a line, and as a table in a notebook."""
+
+import html as markup
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.result import SweepResult
+
+MOST_ROWS = 12
+"""For how many points of the other axes the edge is listed."""
+
+
+def line(result: "SweepResult") -> str:
+    """Sizes, and how many lanes ended in which way."""
+    sizes = ", ".join(f"{name}: {len(result.coords[name])}" for name in result.dims)
+    return f"<SweepResult ({sizes}), {_counts(result)}>"
+
+
+def html(result: "SweepResult") -> str:
+    """A small table, with all arrays folded away below."""
+    rows = {
+        "lanes": " × ".join(f"{name} {len(result.coords[name])}" for name in result.dims),
+        "ended": _counts(result),
+        "best": _best(result),
+        **_edges(result),
+    }
+    cells = "".join(
+        f'<tr><th style="text-align: left; padding-right: 1em">{markup.escape(name)}</th>'
+        f'<td style="text-align: left">{markup.escape(text)}</td></tr>'
+        for name, text in rows.items()
+    )
+    return f"<table>{cells}</table>{_arrays(result)}"
+
+
+def _counts(result: "SweepResult") -> str:
+    names, counts = np.unique(result.status, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return ", ".join(f"{counts[i]} {names[i]}" for i in order)
+
+
+def _best(result: "SweepResult") -> str:
+    try:
+        best = result.best()
+    except ValueError as error:
+        return str(error)
+    return ", ".join(f"{name} = {_number(value)}" for name, value in best.items())
+
+
+def _edges(result: "SweepResult") -> dict[str, str]:
+    """The edge of the learning rate for each point of the others, or its range over them."""
+    axis = "learning_rate"
+    dimension = result.axes.get(axis)
+    if dimension is None or list(result.axes.values()).count(dimension) > 1:
+        return {}
+    value, (_, unstable) = result.edge(axis)
+    if np.ndim(value) == 0:
+        return {"stable up to": _edge(value, unstable)}
+    others = [name for name in result.dims[:-1] if name != dimension]
+    if len(others) == 1 and np.size(value) <= MOST_ROWS:
+        labels = map(_number, result.coords[others[0]].tolist())
+        return {
+            f"stable up to, {others[0]} {label}": _edge(*ends)
+            for label, *ends in zip(labels, value, unstable, strict=True)
+        }
+    stable = value[~np.isnan(value)]
+    ends = [_number(end) for end in (stable.min(), stable.max())] if stable.size else ["nothing"]
+    return {"stable up to": " … ".join(ends)}
+
+
+def _edge(value: Any, unstable: Any) -> str:
+    if np.isnan(value):
+        return f"nothing: {_number(unstable)} diverges" if np.isfinite(unstable) else "not run"
+    if np.isinf(unstable):
+        return f"learning_rate = {_number(value)}, the largest that was tried"
+    return f"learning_rate = {_number(value)}; {_number(unstable)} diverges"
+
+
+def _number(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _arrays(result: "SweepResult") -> str:
+    """xarray's own view, where it is installed."""
+    try:
+        dataset = result.to_xarray()
+    except ImportError:
+        return ""
+    return f"<details><summary>arrays</summary>{dataset._repr_html_()}</details>"

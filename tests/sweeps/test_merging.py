@@ -1,0 +1,164 @@
+"""Merged results against arrays that are put together by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gdlab import Axis, adam, sgd, sweep
+from gdlab.sweeps.merging import stacked
+from tests.sweeps.made import assert_same, made, on_rates, sampled
+
+NAN = np.nan
+
+
+def test_two_halves_of_a_grid_are_the_sweep_of_all():
+    def run(rates, seeds):
+        tx = adam(Axis("learning_rate", rates))
+        return sweep(lambda w: (w - 3) ** 2, 0.0, tx, steps=5, seeds=seeds, keep_params="all")
+
+    whole = run([0.1, 0.2, 0.4], [0, 1])
+    merged = run([0.1, 0.4], [0, 1]).merge(run([0.2], [1]), run([0.2], [0]))
+    assert_same(
+        dataclasses.replace(merged, optimizers=(), provenance={}),
+        dataclasses.replace(whole, optimizers=(), provenance={}),
+    )
+    np.testing.assert_allclose(merged.params, whole.params, rtol=1e-6)
+
+
+def test_what_neither_ran_is_a_hole():
+    merged = on_rates([[1.0]], [0.1], seeds=[0]).merge(on_rates([[2.0]], [0.2], seeds=[1]))
+    np.testing.assert_array_equal(merged.status, [["ok", "not run"], ["not run", "ok"]])
+    np.testing.assert_array_equal(merged.final_loss, [[1.0, NAN], [NAN, 2.0]])
+    np.testing.assert_array_equal(merged.evaluations, [[21, 0], [0, 21]])
+    np.testing.assert_array_equal(merged.stopped_at, [[-1, -1], [-1, -1]])
+
+
+def test_a_third_result_fills_the_holes_of_two():
+    corners = on_rates([[1.0]], [0.1], seeds=[0]).merge(on_rates([[2.0]], [0.2], seeds=[1]))
+    rest = on_rates([[NAN, 3.0], [4.0, NAN]], [0.1, 0.2],
+                    status=[["not run", "ok"], ["ok", "not run"]])  # fmt: skip
+    for merged in (corners.merge(rest), rest.merge(corners)):
+        np.testing.assert_array_equal(merged.final_loss, [[1.0, 3.0], [4.0, 2.0]])
+        assert (merged.status == "ok").all()
+
+
+def test_values_that_were_in_order_stay_so_and_others_are_appended():
+    first, second = on_rates([[1], [3]], [0.1, 0.3]), on_rates([[2]], [0.2])
+    np.testing.assert_array_equal(second.merge(first).final_loss[:, 0], [1, 2, 3])
+    falling = on_rates([[3], [1]], [0.3, 0.1])
+    np.testing.assert_array_equal(falling.merge(second).final_loss[:, 0], [3, 1, 2])
+
+
+def test_rates_that_differ_by_rounding_are_the_same():
+    one = made([[1.0]], {"learning_rate": np.array([0.1])}, seeds=[0])
+    merged = one.merge(on_rates([[2.0]], [0.1], seeds=[1]))
+    assert merged.final_loss.tolist() == [[1.0, 2.0]]
+
+
+def test_a_finished_run_replaces_a_pruned_one():
+    pruned = on_rates([[NAN]], [0.1], status=[["pruned"]])
+    finished = on_rates([[1.0]], [0.1])
+    assert pruned.merge(finished).final_loss == 1.0
+    assert finished.merge(pruned).status == "ok"
+
+
+def test_the_same_lane_with_another_end_is_refused_by_name():
+    one, other = on_rates([[1.0], [2.0]], [0.25, 0.5]), on_rates([[2.01]], [0.5])
+    with pytest.raises(
+        ValueError, match=r"lane \{'learning_rate': 0\.5, 'seed': 0\} .* 2 and 2\.01"
+    ):
+        one.merge(other)
+    assert one.merge(on_rates([[2.001]], [0.5])).final_loss.tolist() == [[1.0], [2.0]]
+    with pytest.raises(ValueError, match=r"1 and nan"):
+        one.merge(on_rates([[NAN]], [0.25]))
+
+
+def test_samples_are_appended_and_the_same_sample_is_one():
+    one = sampled([[1], [2]], [0.1, 0.2], [0.9, 0.8])
+    more = sampled([[3], [4]], [0.2, 0.1], [0.8, 0.8], seeds=[1])
+    merged = one.merge(more)
+    np.testing.assert_array_equal(merged.coords["sample"], [0, 1, 2])
+    np.testing.assert_array_equal(merged.coords["learning_rate"], [0.1, 0.2, 0.1])
+    np.testing.assert_array_equal(merged.coords["b1"], [0.9, 0.8, 0.8])
+    np.testing.assert_array_equal(merged.final_loss, [[1, NAN], [2, 3], [NAN, 4]])
+
+
+def test_optimizers_are_matched_by_name():
+    def of(names, loss):
+        coords = {"optimizer": names, "learning_rate": [0.1]}
+        optimizers = {"sgd": sgd(Axis("learning_rate", [0.1])), "adam": adam(0.1)}
+        return made(
+            np.full((len(names), 1, 1), loss), coords, seeds=[0],
+            optimizers=tuple(optimizers[name] for name in names),
+        )  # fmt: skip
+
+    merged = of(["sgd"], 1.0).merge(of(["adam"], 2.0))
+    assert merged.coords["optimizer"].tolist() == ["sgd", "adam"]
+    assert [repr(tx).split("(")[0] for tx in merged.optimizers] == ["sgd", "adam"]
+    np.testing.assert_array_equal(merged.final_loss.ravel(), [1, 2])
+    renamed = dataclasses.replace(of(["sgd"], 1.0), optimizers=(adam(0.1),))
+    with pytest.raises(ValueError, match="optimizer 'sgd': sgd"):
+        of(["sgd"], 1.0).merge(renamed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"settings": {"steps": 30, "batch_size": 0}}, "setting 'steps': 20 and 30"),
+        ({"settings": {"steps": 20}}, "setting 'batch_size': 0 and None"),
+        ({"optimizers": (adam(Axis("learning_rate", [0.2]), b1=0.5),)}, r"optimizer: adam"),
+        ({"metrics": {"accuracy": np.ones((1, 1))}}, r"metrics: \[\] and \['accuracy'\]"),
+        ({"aux": {"size": np.ones((1, 1, 3))}}, r"auxiliary values: \[\] and \['size'\]"),
+        ({"coords": {"learning_rate": np.array([0.2]), "seed": np.array([0]),
+                     "step": np.array([0, 5, 20])}}, r"values of 'step'"),
+        ({"dims": ("rate", "seed"), "axes": {"rate": "rate"}}, "dimensions"),
+    ],
+)  # fmt: skip
+def test_results_of_different_sweeps_are_refused_with_the_difference(change, message):
+    one, other = on_rates([[1.0]], [0.1]), on_rates([[1.0]], [0.2])
+    one.merge(other)
+    with pytest.raises(ValueError, match=message):
+        one.merge(dataclasses.replace(other, **change))
+
+
+def test_provenance_that_differs_stands_side_by_side():
+    one = on_rates([[1.0]], [0.1], provenance={"gdlab": "1", "time": "noon"})
+    other = on_rates([[1.0]], [0.2], provenance={"gdlab": "1", "time": "night", "jax": "2"})
+    assert one.merge(other).provenance == {"gdlab": "1", "time": "noon; night", "jax": "2"}
+
+
+def test_parameters_of_the_best_points_are_not_those_of_the_union():
+    one, other = (
+        on_rates([[1.0]], [rate], params=np.ones(1), params_dims=("seed",)) for rate in (0.1, 0.2)
+    )
+    assert one.merge(other).params is None
+
+
+def population(rates, parents, seeds=(0,)):
+    history = {"learning_rate": np.array([rates]) * 2, "parent": np.array([parents])}
+    result = sampled(np.ones((len(rates), len(seeds))), rates, [0.9] * len(rates),
+                     history=history, seeds=seeds)  # fmt: skip
+    return dataclasses.replace(result, coords=result.coords | {"rung": np.array([10])})
+
+
+def test_populations_stand_beside_each_other_with_their_own_parents():
+    merged = population([0.1, 0.2], [1, 1]).merge(population([0.3, 0.4], [0, 0]))
+    np.testing.assert_array_equal(merged.history["parent"], [[1, 1, 2, 2]])
+    np.testing.assert_allclose(merged.history["learning_rate"], [[0.2, 0.4, 0.6, 0.8]])
+
+
+def test_a_population_has_one_history():
+    with pytest.raises(ValueError, match="history of the same population"):
+        population([0.1, 0.2], [1, 1]).merge(population([0.1, 0.2], [0, 0], seeds=[1]))
+
+
+def test_stacked_results_have_a_first_dimension_of_names():
+    one, other = population([0.1, 0.2], [1, 1]), population([0.1, 0.2], [0, 0])
+    both = stacked("optimizer", {"a": one, "b": other})
+    assert both.dims == ("optimizer", "sample", "seed")
+    assert both.coords["optimizer"].tolist() == ["a", "b"]
+    np.testing.assert_array_equal(both.history["parent"], [[[1, 1], [2, 2]]])
+    np.testing.assert_array_equal(both.select(optimizer="b").history["parent"], [[0, 0]])
+    assert len(both.optimizers) == 2
+    assert stacked("optimizer", {"a": one, "b": population([0.1, 0.3], [0, 0])}) is None

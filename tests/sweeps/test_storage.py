@@ -1,0 +1,123 @@
+"""What is saved comes back, and nothing else is taken for it."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gdlab import Axis, SweepResult, adam, sweep
+from tests.sweeps.made import assert_same, made, on_rates, sampled
+
+NAN = np.nan
+
+
+def through_a_file(result, folder):
+    result.save(folder / "result.nc")
+    return SweepResult.load(folder / "result.nc")
+
+
+def test_a_sweep_comes_back_as_it_was(tmp_path):
+    result = sweep(
+        lambda w, key: (jnp.sum(w["a/b"] ** 2), {"size": jnp.sum(w["a/b"])}),
+        {"a/b": jnp.ones(3)},
+        adam(Axis("learning_rate", [0.1, 1e9]), b1=Axis("b1", [0.5, 0.9])),
+        steps=3, seeds=2, has_aux=True, keep_params="all",
+        evaluate=lambda w: {"val/accuracy": jnp.sum(w["a/b"]), "loss": jnp.max(w["a/b"])},
+    )  # fmt: skip
+    read = through_a_file(result, tmp_path)
+    assert_same(read, result)
+    assert set(read.metrics) == {"val/accuracy", "loss"}
+    assert read.params_dims == result.params_dims
+    np.testing.assert_array_equal(read.params["a/b"], result.params["a/b"])
+    assert read.best() == result.best()
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        made(np.ones((2, 1, 1)), {"optimizer": ["sgd", "größer"], "rate": [0.1]}, seeds=[0]),
+        sampled([[1, NAN], [2, 3]], [0.1, 0.2], [0.9, 0.8], history={
+            "learning_rate": np.array([[0.1, 0.12]]), "parent": np.array([[0, 0]]),
+        }),
+        sampled([[1], [2]], [0.1, 0.2], [0.9, 0.8]).select(sample=1),
+        on_rates([[1], [NAN]], [0.1, 0.2], status=[["converged"], ["not run"]],
+                 settings={"steps": 3, "target": None, "policy": "halving", "flag": True}),
+    ],
+    ids=["optimizers", "samples and history", "a single point", "settings"],
+)  # fmt: skip
+def test_every_kind_of_result_comes_back(result, tmp_path):
+    result.coords.setdefault("rung", np.array([10]))
+    assert_same(through_a_file(result, tmp_path), result)
+
+
+def test_parameters_of_types_that_netcdf_has_not_come_back_too(tmp_path):
+    params = {
+        "half": jnp.array([[[1.5, 2.5]]], jnp.bfloat16),
+        "wave": np.array([[[1 + 2j, 3 - 1j]]]),
+        "flag": np.array([[[True, False]]]),
+        "bias": [np.array([[2.0]])],
+    }
+    result = on_rates([[1.0]], [0.1], params=params, params_dims=("learning_rate", "seed"))
+    read = through_a_file(result, tmp_path).params
+    np.testing.assert_array_equal(read["half"], [[[1.5, 2.5]]])
+    np.testing.assert_array_equal(read["wave"], params["wave"])
+    np.testing.assert_array_equal(read["flag"], params["flag"])
+    np.testing.assert_array_equal(read["bias.0"], [[2.0]])
+
+
+def test_other_programs_read_the_file(tmp_path):
+    import xarray
+
+    on_rates([[1.0], [NAN]], [0.1, 0.2]).save(tmp_path / "result.nc")
+    with xarray.open_dataset(tmp_path / "result.nc", engine="h5netcdf") as read:
+        assert read["final_loss"].sel(seed=0).isel(learning_rate=0) == 1.0
+        assert list(read["status"].values[:, 0]) == ["ok", "diverged"]
+        assert json.loads(read.attrs["provenance"])["time"] == "noon"
+        assert "adam(Axis(" in read.attrs["optimizers"]
+
+
+def test_optimizers_are_not_made_from_the_file(tmp_path):
+    result = on_rates([[1.0]], [0.1])
+    read = through_a_file(result, tmp_path)
+    assert repr(read.optimizers[0]) == repr(result.optimizers[0])
+    assert not hasattr(read.optimizers[0], "update")
+
+
+def test_a_result_can_be_saved_again_and_merges_after_loading(tmp_path):
+    one, other = on_rates([[1.0]], [0.1]), on_rates([[2.0]], [0.2])
+    read = through_a_file(through_a_file(one, tmp_path), tmp_path)
+    assert_same(read.merge(other), one.merge(other))
+
+
+def test_a_file_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "result.nc"
+    on_rates([[1.0]], [0.1]).save(path)
+    before = path.read_bytes()
+
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    monkeypatch.setattr("pathlib.Path.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        on_rates([[2.0]], [0.1]).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_files_are_refused(tmp_path):
+    import xarray
+
+    text, foreign, newer = (tmp_path / name for name in ("a.txt", "b.nc", "c.nc"))
+    text.write_text("loss: 1")
+    with pytest.raises(ValueError, match=r"a\.txt is no netCDF file"):
+        SweepResult.load(text)
+    xarray.Dataset({"loss": ("x", [1.0])}).to_netcdf(foreign, engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"b\.nc holds no result"):
+        SweepResult.load(foreign)
+    xarray.Dataset(attrs={"gdlab_sweep_result": 99}).to_netcdf(newer, engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"version 99 .* takes a newer gdlab"):
+        SweepResult.load(newer)
+    with pytest.raises(FileNotFoundError):
+        SweepResult.load(tmp_path / "missing.nc")
