@@ -1,66 +1,148 @@
 """Axes: where a number would stand, all the values that a sweep is to try."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gdlab.core.representation import represent
+
+SAMPLE = "sample"
+"""The dimension that all sampled axes share."""
 
 
 class Axis:
     """A named list of values, placed where a number would stand, for :func:`gdlab.sweep` to try.
 
+    Axes of one name move together. Axes of different names multiply, unless they lie along the same
+    dimension.
+
     Args:
-        name: the name of the dimension in the sweep's result.
-        values: the values along it, an array of shape ``(n,)`` or a sequence of numbers.
+        name: the name of the hyperparameter in the sweep's result.
+        values: the values it takes, an array of shape ``(n,)`` or a sequence of numbers.
+        along: the dimension of the result along which they lie; one of its own, of the axis's name,
+            unless given. Axes along one dimension move together: their values are paired.
 
     Raises:
-        ValueError: unless ``values`` is one-dimensional and not empty.
+        ValueError: unless ``values`` is one-dimensional, not empty and without NaN.
 
     >>> from gdlab import Axis, adam
     >>> adam(Axis("learning_rate", [1e-3, 1e-2]))
     adam(Axis('learning_rate', array([0.001, 0.01], 'float32')))
     """
 
-    __slots__ = ("name", "values")
+    __slots__ = ("along", "name", "values")
     _stands_for_one = True
 
-    def __init__(self, name: str, values: Sequence[float] | jax.Array):
+    def __init__(
+        self, name: str, values: Sequence[float] | jax.Array | np.ndarray, along: str | None = None
+    ):
         if not isinstance(name, str) or not name:
             raise TypeError(f"an Axis needs a name, a non-empty string, not {name!r}")
         self.name = name
+        self.along = name if along is None else along
         self.values = jnp.asarray(values, dtype=float)
         if self.values.ndim != 1 or self.values.size == 0:
             raise ValueError(
                 f"Axis {name!r}: values must be a one-dimensional, non-empty list of numbers, "
                 f"not of shape {self.values.shape}"
             )
+        if not isinstance(self.values, jax.core.Tracer) and np.isnan(self.values).any():
+            positions = np.flatnonzero(np.isnan(self.values)).tolist()
+            raise ValueError(f"Axis {name!r}: the values at the positions {positions} are NaN")
+
+    @classmethod
+    def uniform(cls, name: str, low: float, high: float) -> "SampledAxis":
+        """An axis whose values a sweep draws evenly between ``low`` and ``high``.
+
+        All sampled axes of a sweep share the dimension ``sample``, of the length ``samples``.
+
+        >>> from gdlab import Axis
+        >>> Axis.uniform("momentum", 0.0, 0.99)
+        Axis.uniform('momentum', 0.0, 0.99)
+        """
+        return SampledAxis(name, low, high, "uniform")
+
+    @classmethod
+    def log_uniform(cls, name: str, low: float, high: float) -> "SampledAxis":
+        """An axis whose values a sweep draws with logarithms even between those of the bounds.
+
+        >>> from gdlab import Axis, adam
+        >>> adam(Axis.log_uniform("learning_rate", 1e-4, 1.0))
+        adam(Axis.log_uniform('learning_rate', 0.0001, 1.0))
+        """
+        return SampledAxis(name, low, high, "log_uniform")
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __repr__(self) -> str:
-        return f"Axis({self.name!r}, {represent(self.values)})"
+        along = "" if self.along == self.name else f", along={self.along!r}"
+        return f"Axis({self.name!r}, {represent(self.values)}{along})"
 
 
-def _flatten(axis: Axis) -> tuple[tuple[Any, ...], str]:
-    return (axis.values,), axis.name
+class SampledAxis(Axis):
+    """An axis between two bounds, whose values a sweep draws; its ``values`` are the bounds.
+
+    :meth:`Axis.uniform` and :meth:`Axis.log_uniform` make it.
+
+    Raises:
+        ValueError: unless the bounds are finite and rise, and are positive for ``log_uniform``.
+    """
+
+    __slots__ = ("distribution",)
+
+    def __init__(
+        self, name: str, low: float, high: float, distribution: Literal["uniform", "log_uniform"]
+    ):
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ValueError(
+                f"Axis {name!r}: the bounds must be finite and rise, not {low}, {high}"
+            )
+        if distribution == "log_uniform" and low <= 0:
+            raise ValueError(f"Axis {name!r}: the bounds of logarithms must be positive, not {low}")
+        super().__init__(name, [low, high], SAMPLE)
+        self.distribution = distribution
+
+    def at_quantiles(self, quantiles: np.ndarray) -> Axis:
+        """The axis of the values at these quantiles, of shape ``(n,)``, in [0, 1]."""
+        low, high = np.asarray(self.values, np.float64)
+        if self.distribution == "log_uniform":
+            values = np.exp(np.log(low) + quantiles * (np.log(high) - np.log(low)))
+        else:
+            values = low + quantiles * (high - low)
+        return Axis(self.name, values, SAMPLE)
+
+    def __repr__(self) -> str:
+        low, high = np.asarray(self.values).tolist()
+        return f"Axis.{self.distribution}({self.name!r}, {low:.7g}, {high:.7g})"
 
 
-def _unflatten(name: str, children: Iterable[Any]) -> Axis:
-    axis = object.__new__(Axis)
-    axis.name, (axis.values,) = name, children
-    return axis
+def _register(cls: type[Axis]) -> None:
+    names = [name for kind in cls.__mro__ for name in getattr(kind, "__slots__", ())]
+    static = [name for name in names if name != "values"]
+
+    def flatten(axis: Axis) -> tuple[tuple[Any, ...], Any]:
+        return (axis.values,), tuple(getattr(axis, name) for name in static)
+
+    def unflatten(aux: Any, children: Iterable[Any]) -> Axis:
+        axis = object.__new__(cls)
+        (axis.values,) = children
+        for name, value in zip(static, aux, strict=True):
+            setattr(axis, name, value)
+        return axis
+
+    def flatten_with_keys(axis: Axis) -> tuple[Any, Any]:
+        (values,), aux = flatten(axis)
+        return ((jax.tree_util.GetAttrKey("values"), values),), aux
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
 
 
-jax.tree_util.register_pytree_with_keys(
-    Axis,
-    lambda axis: (((jax.tree_util.GetAttrKey("values"), axis.values),), axis.name),
-    _unflatten,
-    _flatten,
-)
+_register(Axis)
+_register(SampledAxis)
 
 
 def is_axis(value: Any) -> bool:

@@ -1,6 +1,23 @@
 """Sweeps: many runs as one program, and what came of them."""
 
+from gdlab.sweeps.policies import (
+    Hyperband,
+    Move,
+    Policy,
+    PopulationBasedTraining,
+    Ranking,
+    SuccessiveHalving,
+)
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.sweep import sweep
 
-__all__ = ["SweepResult", "sweep"]
+__all__ = [
+    "Hyperband",
+    "Move",
+    "Policy",
+    "PopulationBasedTraining",
+    "Ranking",
+    "SuccessiveHalving",
+    "SweepResult",
+    "sweep",
+]

@@ -1,59 +1,151 @@
-"""The product of the axes that stand in an optimizer, laid out as lanes.
+"""The product of the axes that stand in a tree, laid out as points.
 
-Axes of the same name move together; axes of different names multiply, the first one slowest.
+Axes along one dimension move together; dimensions multiply, the first one slowest.
 """
 
+import dataclasses
 import math
-from typing import Any
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.axis import Axis, is_axis
+from gdlab.core.axis import SAMPLE, Axis, SampledAxis, is_axis
 from gdlab.core.structure import dotted
 
-RESERVED = ("optimizer", "seed", "step")
+RESERVED = ("optimizer", "problem", "seed", "step", "rung", SAMPLE)
+Points = dict[str, np.ndarray]
+Sampling = Literal["sobol", "random"]
 
 
-def coordinates(tree: Any) -> dict[str, np.ndarray]:
-    """Name → values of the axes in ``tree``, in the order in which they stand there.
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """Where an axis stood, for its value at a point; its values and length are not compiled in."""
+
+    name: str
+
+
+class Grid(NamedTuple):
+    """The points of a sweep."""
+
+    sizes: dict[str, int]
+    """The length of each dimension."""
+    axes: dict[str, Axis]
+    """The axes by name."""
+
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return math.prod(self.sizes.values())
+
+    @property
+    def coords(self) -> dict[str, np.ndarray]:
+        """The values along each dimension, and those of axes along one of another name."""
+        own = {name: np.asarray(axis.values) for name, axis in self.axes.items()}
+        return {name: own.get(name, np.arange(size)) for name, size in self.sizes.items()} | own
+
+    @property
+    def points(self) -> Points:
+        """The value of each axis at each point, of shape ``(size,)``."""
+        indices = np.indices(tuple(self.sizes.values())).reshape(len(self.sizes), self.size)
+        position = dict(zip(self.sizes, indices, strict=True))
+        return {
+            name: np.asarray(axis.values)[position[axis.along]] for name, axis in self.axes.items()
+        }
+
+
+def grid_of(tree: Any) -> Grid:
+    """The grid of all axes in ``tree``, in the order in which they stand there.
 
     Raises:
-        ValueError: if axes of one name have different values, or the name is not free.
+        ValueError: if axes of one name differ, those along one dimension have different lengths,
+            a name is not free, or an axis is still to be drawn.
     """
-    found: dict[str, np.ndarray] = {}
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_axis)
-    for path, axis in pairs:
-        if not is_axis(axis):
-            continue
-        if axis.name in RESERVED:
+    sizes: dict[str, int] = {}
+    axes: dict[str, Axis] = {}
+    for path, axis in axes_with_paths(tree):
+        for name in (axis.name, axis.along):
+            if name in RESERVED and not (name == axis.along == SAMPLE):
+                raise ValueError(f"{path}: every sweep has a dimension {name!r} of its own")
+        known = axes.setdefault(axis.name, axis)
+        if known.along != axis.along or not np.array_equal(known.values, axis.values):
             raise ValueError(
-                f"{dotted(path)}: every sweep has a dimension {axis.name!r} of its own"
+                f"{path}: another axis is named {axis.name!r} and has other values ({len(known)} "
+                f"of them against {len(axis)}); axes of one name move together"
             )
-        values = np.asarray(axis.values)
-        if not np.array_equal(found.setdefault(axis.name, values), values):
+        if sizes.setdefault(axis.along, len(axis)) != len(axis):
             raise ValueError(
-                f"{dotted(path)}: another axis is named {axis.name!r} and has other values; axes "
-                "of one name move together"
+                f"{path}: axis {axis.name!r} has {len(axis)} values, but the dimension {axis.along!r} along which it "
+                f"lies has {sizes[axis.along]}"
             )
-    return found
+    return Grid(sizes, axes)
 
 
-def points(tree: Any) -> tuple[dict[str, jax.Array], int]:
-    """The value of each axis at each point of the grid, of shape ``(size,)``, and that size."""
-    axes = {axis.name: axis.values for axis in _axes(tree)}
-    mesh = jnp.meshgrid(*axes.values(), indexing="ij")
-    flat = {name: values.reshape(-1) for name, values in zip(axes, mesh, strict=True)}
-    return flat, math.prod(len(values) for values in axes.values())
+def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int]) -> Any:
+    """The tree with each sampled axis replaced by one of ``samples`` values, drawn jointly.
+
+    Raises:
+        ValueError: if there are sampled axes and ``samples`` is not a positive number, or the
+            reverse.
+    """
+    found = {a.name: a for _, a in axes_with_paths(tree) if isinstance(a, SampledAxis)}
+    if not found:
+        if samples is not None:
+            raise ValueError(f"samples={samples} is given, but no axis is sampled")
+        return tree
+    if samples is None or samples < 1:
+        raise ValueError(
+            f"axis {next(iter(found))!r} is sampled: say how often, such as samples=64, "
+            f"not samples={samples}"
+        )
+    quantiles = dict(zip(found, _quantiles(samples, len(found), sampling, seed).T, strict=True))
+
+    def draw(node: Any) -> Any:
+        is_drawn = isinstance(node, SampledAxis)
+        return node.at_quantiles(quantiles[node.name]) if is_drawn else node
+
+    return jax.tree.map(draw, tree, is_leaf=is_axis)
+
+
+def slots(tree: Any) -> Any:
+    """The tree with a slot in place of each axis."""
+    return jax.tree.map(lambda n: Slot(n.name) if is_axis(n) else n, tree, is_leaf=is_axis)
 
 
 def at_point(tree: Any, point: dict[str, Any]) -> Any:
-    """The tree with each axis replaced by its value at one point."""
-    return jax.tree.map(
-        lambda node: point[node.name] if is_axis(node) else node, tree, is_leaf=is_axis
-    )
+    """The tree with each slot filled by its value at one point."""
+    return jax.tree.map(lambda n: point[n.name] if _is_slot(n) else n, tree, is_leaf=_is_slot)
 
 
-def _axes(tree: Any) -> list[Axis]:
-    return [node for node in jax.tree.leaves(tree, is_leaf=is_axis) if is_axis(node)]
+def slot_names(tree: Any) -> set[str]:
+    """The names of the slots in a tree."""
+    return {node.name for node in jax.tree.leaves(tree, is_leaf=_is_slot) if _is_slot(node)}
+
+
+def axes_with_paths(tree: Any) -> list[tuple[str, Axis]]:
+    """Dotted path and axis of all axes in a tree."""
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_axis)
+    return [(dotted(path), node) for path, node in pairs if is_axis(node)]
+
+
+def _is_slot(node: Any) -> bool:
+    return isinstance(node, Slot)
+
+
+def _quantiles(
+    samples: int, dimensions: int, sampling: Sampling, seed: Sequence[int]
+) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    if sampling == "random":
+        return rng.random((samples, dimensions))
+    if sampling != "sobol":
+        raise ValueError(f"sampling must be 'sobol' or 'random', not {sampling!r}")
+    from scipy.stats import qmc
+
+    with warnings.catch_warnings():
+        # Any number of points is welcome; powers of two are only the most even.
+        warnings.simplefilter("ignore", UserWarning)
+        return qmc.Sobol(dimensions, rng=rng).random(samples)

@@ -109,8 +109,8 @@ def _run(
             order = sampler.reshuffle(order, key, step)
         step_key = None if key is None else jax.random.fold_in(key, step)
         on_batch = on_batch_of(sampler, data, order, step)
-        new, value, aux = take_step(objective, tx, progress, on_batch, step_key)
-        return (new, order), (progress.params if keep_path else None, value, aux)
+        new, seen = take_step(objective, tx, progress, on_batch, step_key)
+        return (new, order), (progress.params if keep_path else None, seen.value, seen.aux)
 
     order = None if sampler is None else sampler.order(key, 0)
     start = Progress(params, tx.init(params), model_state)

@@ -2,7 +2,8 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -33,7 +34,7 @@ class ByIdentity:
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """``fun(params[, batch][, key=…][, model_state=…])`` and what it returns.
+    """``fun(params[, batch][, key=…][, model_state=…][, **hyperparameters])``, what it returns.
 
     It returns the loss, a scalar; with ``has_aux`` the pair (loss, aux); if it carries model state
     (loss, model_state); with both (loss, (model_state, aux)). A parameter named ``key`` is given a
@@ -46,10 +47,15 @@ class Objective:
     has_state: bool
 
     def __call__(
-        self, params: Any, batch: Any, key: jax.Array | None, model_state: Any
+        self,
+        params: Any,
+        batch: Any,
+        key: jax.Array | None,
+        model_state: Any,
+        hyperparameters: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[jax.Array, tuple[Any, Any]]:
         """(loss, (model_state, aux)) at ``params``."""
-        keyword: dict[str, Any] = {}
+        keyword: dict[str, Any] = dict(hyperparameters)
         if self.takes_key:
             keyword["key"] = key
         if self.has_state:

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from gdlab.core.apply import apply_updates
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
-from gdlab.training.objective import Objective
 
 
 class Progress(NamedTuple):
@@ -21,6 +20,17 @@ class Progress(NamedTuple):
     """The state of the optimizer."""
     model_state: Any
     """What the loss carries beside the parameters, such as batch statistics."""
+
+
+class Seen(NamedTuple):
+    """What a step sees at the parameters that it starts from."""
+
+    value: jax.Array
+    """The loss."""
+    aux: Any
+    """What the loss returns beside it."""
+    grad: Any
+    """The direction of steepest ascent."""
 
 
 def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
@@ -42,13 +52,13 @@ def on_batch_of(
 
 
 def take_step(
-    objective: Objective,
+    objective: Callable[..., Any],
     tx: GradientTransformation,
     progress: Progress,
     on_batch: Callable[[Callable[[Any], Any]], Any],
     key: jax.Array | None,
-) -> tuple[Progress, jax.Array, Any]:
-    """One step; it returns the new progress, and the loss and aux at the parameters before it.
+) -> tuple[Progress, Seen]:
+    """One step of an :class:`~gdlab.training.objective.Objective`.
 
     Only the loss sees the batch: a batch of another size is a branch of the program, and the
     smaller the branch, the less is compiled twice and copied.
@@ -77,7 +87,7 @@ def take_step(
         grad_fn=grad_fn,
         key=None if key is None else jax.random.fold_in(key, 1),
     )
-    return Progress(apply_updates(params, updates), state, new_model_state), value, aux
+    return Progress(apply_updates(params, updates), state, new_model_state), Seen(value, aux, grad)
 
 
 def _conjugate(grad: Any) -> Any:

@@ -1,0 +1,162 @@
+"""The arguments of a sweep, checked and put into the form in which they are run."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.engine import Plan, Swept
+from gdlab.sweeps.grid import Grid, drawn, grid_of, slots
+from gdlab.sweeps.lanes import NUMBER, Setup
+from gdlab.sweeps.stream import Stream, is_loader
+from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.step import sampler_of
+
+
+class Problem(NamedTuple):
+    """What is trained, whatever the optimizer."""
+
+    loss: Callable[..., Any]
+    params: Any
+    data: Any
+
+
+def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
+    """The problems by name; one without a name if there are not several.
+
+    Raises:
+        ValueError: if the dictionaries do not have the same names.
+    """
+    if not isinstance(loss, Mapping):
+        return {"": Problem(loss, params, data)}
+    for what, given in (("params", params), ("data", data)):
+        missing = isinstance(given, Mapping) and set(given) == set(loss)
+        if not missing and not (what == "data" and given is None):
+            names = list(given) if isinstance(given, Mapping) else type(given).__name__
+            raise ValueError(
+                f"loss is a dictionary of the problems {list(loss)}, so {what} must be one of the "
+                f"same names, not {names}"
+            )
+    if not loss:
+        raise ValueError("loss is an empty dictionary: there is nothing to sweep")
+    return {
+        name: Problem(one, params[name], None if data is None else data[name])
+        for name, one in loss.items()
+    }
+
+
+def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
+    """The optimizers by name; one without a name if there are not several."""
+    optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
+    if not optimizers:
+        raise ValueError("tx is an empty dictionary: there is nothing to sweep")
+    return {name: GradientTransformation.convert(one) for name, one in optimizers.items()}
+
+
+def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
+    """The seeds themselves."""
+    numbers = np.arange(seeds) if isinstance(seeds, int) else np.asarray(seeds)
+    if numbers.ndim != 1 or numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
+        raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
+    if len(np.unique(numbers)) < len(numbers):
+        raise ValueError(f"seeds must differ from each other, unlike {seeds}")
+    return numbers
+
+
+def require_positive(**numbers: Any) -> None:
+    """Refuse what is not a positive integer."""
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+            raise ValueError(f"{name} must be positive and an integer, not {number!r}")
+
+
+def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the hyperparameters that a function has a parameter for."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(names)
+    keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    taken = {parameter.name for parameter in parameters if parameter.kind in keyword}
+    return {name: value for name, value in names.items() if name in taken}
+
+
+def assembled(
+    problem: Problem,
+    tx: GradientTransformation,
+    hyperparameters: Mapping[str, Any],
+    *,
+    samples: int | None,
+    sampling: Any,
+    key: jax.Array,
+    evaluate: Callable[..., Any] | None,
+    has_aux: bool,
+    model_state: Any,
+    batch_size: int | None,
+    seeds: np.ndarray,
+    **of_plan: Any,
+) -> tuple[Setup, Grid, GradientTransformation]:
+    """What is run for one optimizer on one problem, its grid, and the optimizer with drawn axes.
+
+    Raises:
+        ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
+    """
+    loss, params, data = problem
+    # A model may be callable as well, but it is a tree; a function is a leaf.
+    is_init = callable(params) and jax.tree_util.all_leaves([params])
+    init = params if is_init else None
+    first = None if is_init else params
+    swept, first = drawn(
+        (Swept(tx, dict(hyperparameters)), first), samples, sampling, _entropy(key)
+    )
+    grid = grid_of(Places(swept.tx, swept.hyperparameters, first))
+    template, first = slots((swept, first))
+
+    of_loss = accepted(loss, template.hyperparameters)
+    of_init = accepted(init, template.hyperparameters) if init else {}
+    of_evaluate = accepted(evaluate, template.hyperparameters) if evaluate else {}
+    for name in hyperparameters:
+        if name in ("key", "model_state"):
+            raise ValueError(f"hyperparameters: the sweep itself passes {name!r} to the loss")
+        if name not in of_loss | of_init | of_evaluate:
+            raise ValueError(
+                f"hyperparameters: neither the loss nor init nor evaluate has a parameter {name!r}"
+            )
+    streamed = is_loader(data)
+    if streamed and batch_size is not None:
+        raise ValueError("batch_size is given, but the batches of a loader have their own sizes")
+    plan = Plan(
+        objective=Objective(ByIdentity(loss), data is not None, has_aux, model_state is not None),
+        sampler=None if streamed else sampler_of(data, batch_size),
+        streamed=streamed,
+        **of_plan,
+    )
+    setup = Setup(
+        plan=plan,
+        template=Swept(template.tx, of_loss),
+        init=ByIdentity(init) if init else None,
+        first=first,
+        init_hyperparameters=of_init,
+        evaluate=ByIdentity(evaluate) if evaluate else None,
+        evaluate_hyperparameters=of_evaluate,
+        data=Stream(data) if streamed else data,
+        model_state=model_state,
+        points=grid.points | {NUMBER: np.arange(grid.size)},
+        seeds=seeds,
+        key=key,
+    )
+    return setup, grid, swept.tx
+
+
+class Places(NamedTuple):
+    """Where axes may stand, by the names of the arguments."""
+
+    tx: Any
+    hyperparameters: Any
+    params: Any
+
+
+def _entropy(key: jax.Array) -> list[int]:
+    return np.asarray(jax.random.key_data(key)).ravel().tolist()

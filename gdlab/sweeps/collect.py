@@ -1,0 +1,114 @@
+"""From the tables of runs to labelled results."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.sweeps.grid import Grid
+from gdlab.sweeps.lanes import NUMBER, named
+from gdlab.sweeps.merging import stacked
+from gdlab.sweeps.provenance import provenance
+from gdlab.sweeps.recipe import Recipe
+from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.run import Run
+from gdlab.sweeps.tables import CONVERGED, status_names
+
+
+class Entry(NamedTuple):
+    """One optimizer on one problem; their names are empty where there is only one."""
+
+    problem: str
+    optimizer: str
+    run: Run
+    grid: Grid
+    tx: Any
+    """The optimizer, with its axes."""
+    settings: dict[str, Any]
+    """The arguments of the sweep that are numbers."""
+    recipe: Recipe
+
+
+def collected(entries: list[Entry], *, finished: bool) -> Any:
+    """What has come of a sweep.
+
+    Args:
+        entries: its parts; those that have not begun are left out.
+        finished: whether the lanes that have begun have come to their end.
+
+    Returns:
+        A result with the dimensions ``problem`` and ``optimizer`` where there are several, or a
+        dictionary of results, of dictionaries of them if both differ in their axes.
+    """
+    results = {
+        (entry.problem, entry.optimizer): _result_of(entry, finished)
+        for entry in entries
+        if entry.run.tables is not None and entry.run.tables.records is not None
+    }
+    by_problem: dict[str, Any] = {}
+    for problem in dict.fromkeys(problem for problem, _ in results):
+        of_problem = {name: result for (p, name), result in results.items() if p == problem}
+        by_problem[problem] = _stacked("optimizer", of_problem)
+    return _stacked("problem", by_problem)
+
+
+def _result_of(entry: Entry, finished: bool) -> SweepResult:
+    run, grid = entry.run, entry.grid
+    tables, plan, seeds = run.tables, run.setup.plan, run.setup.seeds
+    assert tables is not None
+    shape = (*grid.sizes.values(), len(seeds))
+
+    def by_axis(leaf: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Seeds × points at ``axis`` → the dimensions in turn, then the seeds, first of all."""
+        moved = np.moveaxis(leaf, (axis + 1, axis), (0, 1))
+        return moved.reshape(shape + moved.shape[2:])
+
+    steps = np.asarray(plan.recorded_steps)
+    loss, aux = tables.records
+    loss = by_axis(loss, 1)
+    stopped_at, last_loss = by_axis(tables.stopped_at), by_axis(tables.loss)
+    # A lane that has reached its target stays there.
+    held = (by_axis(tables.status) == CONVERGED)[..., None] & (steps > stopped_at[..., None])
+    loss = np.where(held, last_loss[..., None], loss)
+    history, rungs = _history(run, shape[:-1])
+    params, best = tables.kept_params(), tables.keep_params == "best"
+    return SweepResult(
+        dims=(*grid.sizes, "seed"),
+        coords=grid.coords | {"seed": seeds, "step": steps} | rungs,
+        axes={name: axis.along for name, axis in grid.axes.items()},
+        loss=loss,
+        aux={name: by_axis(values, 1) for name, values in named(aux, "aux").items()},
+        metrics={name: by_axis(values) for name, values in tables.metrics.items()},
+        status=status_names(by_axis(tables.status), finished),
+        stopped_at=stopped_at,
+        evaluations=by_axis(tables.judged * run.lanes.evaluations_of_a_step),
+        history=history,
+        optimizers=(entry.tx,),
+        settings=entry.settings,
+        provenance=provenance(),
+        params=params if best or params is None else jax.tree.map(by_axis, params),
+        params_dims=() if params is None else ("seed",) if best else (*grid.sizes, "seed"),
+        recipe=entry.recipe,
+    )
+
+
+def _stacked(dimension: str, results: dict[str, Any]) -> Any:
+    if list(results) == [""]:
+        return results[""]
+    if any(not isinstance(result, SweepResult) for result in results.values()):
+        return results
+    one = stacked(dimension, results)
+    return results if one is None else one
+
+
+def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if not run.history:
+        return {}, {}
+    rungs, values, parents = zip(*run.history, strict=True)
+    history = {
+        name: np.stack([rung[name] for rung in values]).reshape(-1, *shape)
+        for name in values[0]
+        if name != NUMBER
+    }
+    history["parent"] = np.stack(parents).reshape(-1, *shape)
+    return history, {"rung": np.asarray(rungs)}

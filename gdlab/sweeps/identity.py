@@ -1,0 +1,56 @@
+"""What tells one sweep from another, so that a checkpoint is not mistaken."""
+
+import os
+import pathlib
+from typing import Any
+
+import jax
+
+import gdlab
+from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.collect import Entry
+from gdlab.sweeps.fingerprint import of_arrays, of_program
+from gdlab.sweeps.stream import Stream
+
+
+def checkpoint_of(
+    folder: str | os.PathLike[str], entries: list[Entry], shared: bool, **manner: Any
+) -> Checkpoint:
+    """The checkpoint of a sweep in a folder, or in one within it for each of several processes.
+
+    Raises:
+        ValueError: if it is that of another sweep, damaged, or cannot be written.
+    """
+    identity = {"gdlab": gdlab.__version__, "jax": jax.__version__}
+    identity |= {name: str(value) for name, value in manner.items()}
+    for entry in entries:
+        identity |= _identity_of(entry)
+    if shared:
+        part = f"process-{jax.process_index()}-of-{jax.process_count()}"
+        folder = pathlib.Path(folder) / part
+    return Checkpoint.open(folder, identity)
+
+
+def _identity_of(entry: Entry) -> dict[str, str]:
+    """What one optimizer on one problem is; of a loader, only the first batch is looked at."""
+    setup = entry.run.setup
+    data = setup.data.first() if isinstance(setup.data, Stream) else setup.data
+    identity = {
+        "optimizer": repr(entry.tx),
+        "seeds": str(setup.seeds.tolist()),
+        "key": of_arrays(setup.key),
+        "data": of_arrays(data),
+        "params": of_arrays(setup.first),
+        "model state": of_arrays(setup.model_state),
+        "hyperparameters": of_arrays(
+            (
+                setup.points,
+                setup.template,
+                setup.init_hyperparameters,
+                setup.evaluate_hyperparameters,
+            )
+        ),
+        "programs": of_program(entry.run.lanes.programs, setup.points),
+    } | {name: str(value) for name, value in entry.settings.items()}
+    prefix = ", ".join(filter(None, (entry.problem, entry.optimizer)))
+    return {f"{prefix}: {name}" if prefix else name: value for name, value in identity.items()}

@@ -1,0 +1,263 @@
+"""Groups of lanes, and what the devices do with a group."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from gdlab.sweeps import engine
+from gdlab.sweeps.engine import Carry, Keys, Plan, Swept
+from gdlab.sweeps.grid import Points, slot_names
+from gdlab.sweeps.memory import points_that_fit
+from gdlab.sweeps.stream import Stream
+from gdlab.sweeps.tables import Patch
+from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
+from gdlab.training.objective import ByIdentity
+
+NUMBER = "number"
+"""What a point is called among its hyperparameters, so that there is one even without axes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """One optimizer on one problem, with slots in place of axes."""
+
+    plan: Plan
+    template: Swept
+    init: ByIdentity | None
+    first: Any
+    """The parameters to start from, unless there is ``init``."""
+    init_hyperparameters: dict[str, Any]
+    evaluate: ByIdentity | None
+    evaluate_hyperparameters: dict[str, Any]
+    data: Any
+    """The arrays, or the :class:`Stream`, that batches come from."""
+    model_state: Any
+    points: Points
+    """The hyperparameters at all points, of shape ``(points,)`` each, and their ``number``."""
+    seeds: np.ndarray
+    key: jax.Array
+
+
+@dataclasses.dataclass
+class Group:
+    """Lanes that are on the devices at the same time: some seeds of some points."""
+
+    name: str
+    seeds: np.ndarray
+    """Positions among the seeds."""
+    places: np.ndarray
+    """The numbers of the points in whose place they are recorded."""
+    members: np.ndarray
+    """Where they stand among the points that are left, padded with copies of the last."""
+    points: Points
+    """Their hyperparameters, padded likewise."""
+    steps: int
+    """How many steps were taken."""
+    carry: Any = None
+    on_host: bool = False
+
+    @property
+    def lanes(self) -> int:
+        """Their number, without padding."""
+        return len(self.seeds) * len(self.places)
+
+
+class Lanes:
+    """What the devices do with a group.
+
+    Raises:
+        ValueError, TypeError: whatever tracing finds wrong, before anything is compiled.
+    """
+
+    def __init__(self, setup: Setup):
+        self.setup = setup
+        used = slot_names((setup.first, setup.init_hyperparameters))
+        self._of_start = {name for name in setup.points if name in used}
+        self._first_params: Any = None
+        self._data = setup.data
+        if isinstance(setup.data, Stream):
+            self._data = jax.tree.map(lambda leaf: leaf[None], setup.data.first())
+        self.shape = self._shape(setup.points, setup.seeds)
+        keys = jax.eval_shape(self._keys, setup.seeds)
+        self.evaluations_of_a_step = engine.evaluations_of_a_step(
+            setup.plan, setup.template, self.shape, setup.points, keys, self._data
+        )
+        self.metrics = jax.eval_shape(self._evaluated, self.shape, setup.points)
+
+    def points_at_once(self, seeds: int) -> int:
+        """For how many points, with so many seeds each, there is memory."""
+        setup = self.setup
+        numbers = setup.seeds[:seeds]
+        carry = self._shape(setup.points, numbers)
+        keys = jax.eval_shape(self._keys, numbers)
+        data = self._data
+        return points_that_fit(setup.plan, setup.template, carry, setup.points, keys, data)
+
+    def programs(self, points: Points) -> Any:
+        """All that is computed, to be traced."""
+        setup, keys = self.setup, self._keys(self.setup.seeds)
+        carry = self._start(points, setup.seeds)
+        carry = engine.advance(setup.plan, setup.template, carry, points, keys, self._data, 0, 0, 1)
+        return carry, self._evaluated(carry, points)
+
+    def start(self, group: Group) -> None:
+        """Bring a group that has not begun before its first step."""
+        group.carry = self._start(group.points, self.setup.seeds[group.seeds])
+
+    def bring(self, group: Group) -> None:
+        """Make sure that a group is on the devices."""
+        if group.carry is None:
+            self.start(group)
+        elif group.on_host:
+            group.carry = self.on_devices(group.carry, group)
+            group.on_host = False
+
+    def put_away(self, group: Group) -> None:
+        """Hold a group on the host, to make room for another."""
+        group.carry, group.on_host = to_host(group.carry), True
+
+    def on_devices(self, carry: Carry, group: Group) -> Carry:
+        """What :meth:`put_away` holds, or a checkpoint held, back on the devices."""
+        like = self._shape(group.points, self.setup.seeds[group.seeds])
+        if self.setup.plan.mesh is None:
+            return to_devices(carry, like)
+        spec = engine.carry_spec(self.setup.plan.mesh)
+        lanes, records = (NamedSharding(self.setup.plan.mesh, s) for s in spec)
+        return Carry(
+            to_devices(carry.lanes, like.lanes, lanes),
+            to_devices(carry.records, like.records, records),
+        )
+
+    def advance(self, group: Group, end: int, data: Any, first_of_data: int) -> None:
+        """Take the steps of a group up to ``end``, and wait for them."""
+        setup = self.setup
+        keys = self._keys(setup.seeds[group.seeds])
+        group.carry = engine.advance(
+            setup.plan,
+            setup.template,
+            group.carry,
+            group.points,
+            keys,
+            data,
+            first_of_data,
+            group.steps,
+            end,
+        )
+        jax.block_until_ready(group.carry.lanes.status)
+        group.steps = end
+
+    def pick(self, group: Group, of: Group, parents: np.ndarray) -> None:
+        """Let a group go on from these members of another, which is left behind."""
+        group.carry = engine.picked(self.setup.plan, of.carry, parents)
+        of.carry = None
+
+    def go_on(self, group: Group, lanes: Any) -> None:
+        """Let a group go on from lanes that are on the host."""
+        shape = self.shape_on_host(group)
+        group.carry, group.on_host = Carry(lanes, _blank(shape.records)), True
+
+    def patch(
+        self,
+        group: Group,
+        carry: Carry,
+        rows: list[int],
+        *,
+        evaluate: bool = False,
+        keep: bool = False,
+        more: bool = False,
+    ) -> Patch:
+        """What a group came to, without padding, on the devices.
+
+        Args:
+            group: which lanes they are.
+            carry: their state.
+            rows: which recorded steps are wanted.
+            evaluate: whether the metrics are.
+            keep: whether the parameters are.
+            more: whether all that is needed to go on is.
+        """
+        lanes, count = carry.lanes, len(group.places)
+        unpadded = lambda leaf: leaf[:, :count]  # noqa: E731
+        which = np.asarray(rows, int)
+        metrics = self._evaluated(carry, group.points) if evaluate else {}
+        return Patch(
+            records=jax.tree.map(lambda leaf: leaf[which, :, :count], carry.records),
+            loss=unpadded(lanes.loss),
+            status=unpadded(lanes.status),
+            stopped_at=unpadded(lanes.stopped_at),
+            metrics=jax.tree.map(unpadded, metrics),
+            params=jax.tree.map(unpadded, lanes.last_good[0]) if keep else None,
+            lanes=jax.tree.map(unpadded, lanes) if more else None,
+        )
+
+    def shape_of_patch(self, group: Group, rows: list[int], **wanted: bool) -> Patch:
+        """Shapes and dtypes of :meth:`patch` on the host."""
+        carry = self._shape(group.points, self.setup.seeds[group.seeds])
+        shape = jax.eval_shape(lambda carry: self.patch(group, carry, rows, **wanted), carry)
+        return shape_on_host(shape)
+
+    def shape_on_host(self, group: Group) -> Carry:
+        """Shapes and dtypes of a group that is put away."""
+        return shape_on_host(self._shape(group.points, self.setup.seeds[group.seeds]))
+
+    def _keys(self, seeds: Any) -> Keys:
+        return engine.keys_of(self.setup.key, seeds)
+
+    def _start(self, points: Points, seeds: Any) -> Carry:
+        setup, keys = self.setup, self._keys(seeds)
+        of_start = {name: points[name] for name in self._of_start}
+        params = engine.first_params(
+            setup.init, setup.first, setup.init_hyperparameters, of_start, keys.init
+        )
+        return engine.start(
+            setup.plan,
+            bool(of_start),
+            setup.template,
+            params,
+            points,
+            keys,
+            self._data,
+            setup.model_state,
+        )
+
+    def _shape(self, points: Points, seeds: Any) -> Carry:
+        """Shapes and dtypes of the lanes, and on which devices they lie."""
+        shape = jax.eval_shape(self._start, points, seeds)
+        mesh = self.setup.plan.mesh
+        if mesh is None:
+            return shape
+        spec = engine.carry_spec(mesh)
+
+        def on(part: Any, spec: PartitionSpec) -> Any:
+            sharding = NamedSharding(mesh, spec)
+            return jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), part
+            )
+
+        return Carry(on(shape.lanes, spec.lanes), on(shape.records, spec.records))
+
+    def _evaluated(self, carry: Carry, points: Points) -> dict[str, Any]:
+        """The evaluation metrics by name."""
+        setup = self.setup
+        if setup.evaluate is None:
+            return {}
+        values = engine.evaluated(
+            setup.evaluate, setup.evaluate_hyperparameters, points, *carry.lanes.last_good
+        )
+        name = getattr(setup.evaluate.function, "__name__", "evaluation")
+        return named(values, name.replace("<lambda>", "evaluation"))
+
+
+def named(values: Any, name: str) -> dict[str, Any]:
+    """A dictionary of values, or one of a single value under ``name``."""
+    if values is None:
+        return {}
+    return dict(values) if isinstance(values, Mapping) else {name: values}
+
+
+def _blank(shapes: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), shapes)

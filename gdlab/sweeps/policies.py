@@ -1,0 +1,271 @@
+"""Policies: what becomes of the points of a sweep at some steps on the way.
+
+At each of its rungs a policy sees the points that are left with their scores, and says which states
+go on and with which hyperparameters. Between rungs nothing but training happens.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from gdlab.sweeps.grid import Points
+
+
+class Ranking(NamedTuple):
+    """What a policy sees at a rung: the points that are left, of which there are n."""
+
+    bracket: int
+    """Which of the policy's brackets they belong to."""
+    rung: int
+    """Which of the bracket's rungs this is, from 0."""
+    scores: np.ndarray
+    """The median over seeds, of shape ``(n,)``: the smaller the better, infinite for the dead."""
+    points: Points
+    """Their hyperparameters, each of shape ``(n,)``."""
+    ranges: dict[str, tuple[float, float]]
+    """The smallest and the largest value of each hyperparameter at the start of the sweep."""
+    rng: np.random.Generator
+    """The randomness of this rung."""
+
+
+class Move(NamedTuple):
+    """What becomes of the n points at a rung: there are m from now on."""
+
+    parents: np.ndarray
+    """Whose state each of the m continues, a position among the n."""
+    places: np.ndarray
+    """In whose place each of the m is recorded, a position among the n."""
+    points: Points
+    """The hyperparameters from now on, each of shape ``(m,)``."""
+
+
+class Policy(Protocol):
+    """What a policy has to offer; any class with these is one."""
+
+    @property
+    def metric(self) -> str:
+        """By what points are ranked: "loss", or the name of an evaluation metric."""
+        ...
+
+    @property
+    def maximize(self) -> bool:
+        """Whether more of it is better."""
+        ...
+
+    def brackets(self, size: int, steps: int, /) -> list[np.ndarray]:
+        """The numbers of the points, from 0 to ``size``, in groups that do not compete."""
+        ...
+
+    def rungs_of(self, bracket: int, steps: int, /) -> list[int]:
+        """After how many steps the policy acts on a bracket, rising and below ``steps``."""
+        ...
+
+    def move(self, ranking: Ranking, /) -> Move:
+        """What becomes of the points of a bracket at a rung."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class SuccessiveHalving:
+    """Go on with the best part of the points only, again and again.
+
+    After rᵢ steps the best ⌈nᵢ/factor⌉ of nᵢ points survive, ranked by the median over seeds, which
+    live or die together. What is executed is Σ nᵢ(rᵢ₊₁ − rᵢ) steps of each seed, and not n·steps.
+
+    Args:
+        factor: how many points there are to each survivor.
+        rungs: after how many steps the points are ranked; unless given, ⌊steps/factorᵏ⌋ for all k
+            for which that is at least ``least_steps``, so that all rounds cost alike.
+        least_steps: the steps that every point gets, where the rungs are not given.
+        metric: by what points are ranked: "loss", the last one, on the same batch for all points
+            of a seed; or the name of an evaluation metric.
+        maximize: whether more of it is better.
+
+    Raises:
+        ValueError: if ``factor`` is not above 1, or the rungs are not positive or do not rise.
+
+    >>> from gdlab.sweeps import SuccessiveHalving
+    >>> SuccessiveHalving(factor=4).rungs_of(0, 300)
+    [18, 75]
+
+    Source: K. Jamieson and A. Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
+    Optimization, 2016, figure 2.
+    """
+
+    factor: float = 4.0
+    rungs: Sequence[int] | None = None
+    least_steps: int = 10
+    metric: str = "loss"
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor)
+        rungs = [0, *(self.rungs or [])]
+        if any(later <= rung for rung, later in itertools.pairwise(rungs)):
+            raise ValueError(f"rungs must be positive and rise, not {self.rungs}")
+
+    def brackets(self, size: int, _steps: int) -> list[np.ndarray]:
+        """All points compete."""
+        return [np.arange(size)]
+
+    def rungs_of(self, _bracket: int, steps: int) -> list[int]:
+        """The rungs below ``steps``."""
+        if self.rungs is not None:
+            return [rung for rung in self.rungs if rung < steps]
+        return _geometric_rungs(steps, self.factor, _most_rungs(steps, self))
+
+    def move(self, ranking: Ranking) -> Move:
+        """The best survive where they are."""
+        return _best(ranking, self.factor)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperband:
+    """Successive halving, hedged: in brackets of points that are ranked from early to never.
+
+    Bracket s, of the brackets S, …, 0, ranks its points after steps/factorˢ, …, steps/factor steps,
+    and has a share of the points in proportion to ⌈(S + 1)·factorˢ/(s + 1)⌉, so that all brackets
+    cost alike. It wants sampled axes: the points of a grid are dealt to the brackets in turn.
+
+    Args:
+        factor: how many points there are to each survivor of a rung.
+        least_steps: the steps that every point gets.
+        metric: by what points are ranked: "loss", or the name of an evaluation metric.
+        maximize: whether more of it is better.
+
+    Raises:
+        ValueError: if ``factor`` is not above 1.
+
+    >>> from gdlab.sweeps import Hyperband
+    >>> policy = Hyperband(factor=3, least_steps=10)
+    >>> [policy.rungs_of(bracket, 100) for bracket in range(3)]
+    [[11, 33], [33], []]
+    >>> [len(bracket) for bracket in policy.brackets(17, 100)]
+    [9, 5, 3]
+
+    Source: L. Li et al., Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization,
+    2018, algorithm 1.
+    """
+
+    factor: float = 3.0
+    least_steps: int = 10
+    metric: str = "loss"
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor)
+
+    def brackets(self, size: int, steps: int) -> list[np.ndarray]:
+        """The points dealt out in proportion to the brackets' sizes."""
+        most = _most_rungs(steps, self)
+        weights = [math.ceil((most + 1) * self.factor**s / (s + 1)) for s in range(most, -1, -1)]
+        # Each in turn to the bracket that is furthest behind its share, so neighbours part.
+        dealt = np.zeros(len(weights))
+        bracket_of = np.empty(size, int)
+        for point in range(size):
+            bracket_of[point] = np.argmax((point + 1) * np.divide(weights, sum(weights)) - dealt)
+            dealt[bracket_of[point]] += 1
+        return [np.flatnonzero(bracket_of == bracket) for bracket in range(len(weights))]
+
+    def rungs_of(self, bracket: int, steps: int) -> list[int]:
+        """One rung less for each bracket, the earliest."""
+        return _geometric_rungs(steps, self.factor, _most_rungs(steps, self) - bracket)
+
+    def move(self, ranking: Ranking) -> Move:
+        """The best survive where they are."""
+        return _best(ranking, self.factor)
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationBasedTraining:
+    """Let the worst points go on from copies of the best, with hyperparameters a little changed.
+
+    Every ``every`` steps, each of the worst ``fraction`` of the points takes parameters, state and
+    hyperparameters of one of the best ``fraction``, drawn at random (exploit), and multiplies each
+    hyperparameter by one of ``factors``, drawn at random (explore)::
+
+        θ ← clip(θ_best · u, min θ₀, max θ₀),    u ∈ factors
+
+    with θ₀ the values at the start of the sweep. Points are ranked by the median over seeds, which
+    move together. The histories of the hyperparameters are part of the result.
+
+    Args:
+        every: of how many steps one is a rung.
+        fraction: the part of the points that is replaced, at most one half.
+        factors: by what hyperparameters are multiplied.
+        metric: by what points are ranked: "loss", or the name of an evaluation metric.
+        maximize: whether more of it is better.
+
+    Raises:
+        ValueError: if ``every`` is not positive or ``fraction`` is not in (0, ½].
+
+    >>> from gdlab.sweeps import PopulationBasedTraining
+    >>> PopulationBasedTraining(every=100).rungs_of(0, 300)
+    [100, 200]
+
+    Source: M. Jaderberg et al., Population Based Training of Neural Networks, 2017, algorithm 1.
+    """
+
+    every: int
+    fraction: float = 0.2
+    factors: Sequence[float] = (0.8, 1.25)
+    metric: str = "loss"
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"every must be a positive number of steps, not {self.every}")
+        if not 0 < self.fraction <= 0.5:
+            raise ValueError(f"fraction must be above 0 and at most 0.5, not {self.fraction}")
+
+    def brackets(self, size: int, _steps: int) -> list[np.ndarray]:
+        """All points are one population."""
+        return [np.arange(size)]
+
+    def rungs_of(self, _bracket: int, steps: int) -> list[int]:
+        """Every ``every`` steps."""
+        return list(range(self.every, steps, self.every))
+
+    def move(self, ranking: Ranking) -> Move:
+        """The worst become changed copies of the best."""
+        size, rng = len(ranking.scores), ranking.rng
+        # A population of one has nobody to learn from.
+        count = min(math.ceil(self.fraction * size), size // 2)
+        order = np.argsort(ranking.scores, kind="stable")
+        best, worst = order[:count], order[size - count :]
+        parents = np.arange(size)
+        if count:
+            parents[worst] = rng.choice(best, count)
+        points = {name: values[parents] for name, values in ranking.points.items()}
+        for name, values in points.items():
+            changed = values[worst] * rng.choice(self.factors, count)
+            values[worst] = np.clip(changed, *ranking.ranges[name])
+        return Move(parents, np.arange(size), points)
+
+
+def _best(ranking: Ranking, factor: float) -> Move:
+    """The best ⌈n/factor⌉, of equals the first, in the order in which they stand."""
+    order = np.argsort(ranking.scores, kind="stable")
+    kept = np.sort(order[: math.ceil(len(order) / factor)])
+    return Move(kept, kept, {name: values[kept] for name, values in ranking.points.items()})
+
+
+def _geometric_rungs(steps: int, factor: float, count: int) -> list[int]:
+    return [int(steps / factor**k) for k in range(count, 0, -1)]
+
+
+def _most_rungs(steps: int, policy: SuccessiveHalving | Hyperband) -> int:
+    """How often ``steps`` can be divided by the factor and stay at least ``least_steps``."""
+    count = 0
+    while int(steps / policy.factor ** (count + 1)) >= max(policy.least_steps, 1):
+        count += 1
+    return count
+
+
+def _check_factor(factor: float) -> None:
+    if not factor > 1:
+        raise ValueError(f"factor must be above 1, not {factor}")

@@ -1,0 +1,389 @@
+"""All lanes of one optimizer on one problem: in groups that fit, from rung to rung."""
+
+import dataclasses
+import itertools
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.grid import Points
+from gdlab.sweeps.lanes import NUMBER, Group, Lanes, Setup
+from gdlab.sweeps.policies import Move, Policy, Ranking
+from gdlab.sweeps.stream import Block, Stream
+from gdlab.sweeps.tables import KeepParams, Patch, Tables
+from gdlab.sweeps.transfer import of_process, to_host, zeros_like
+from gdlab.sweeps.watch import Watch
+
+SECONDS_PER_CALL = 0.25
+"""How long the devices are left alone: how often the bar moves and Ctrl-C is heard."""
+FIRST_STEPS = 8
+"""How many steps the first call takes."""
+
+WHOLE, HALFWAY, LANES = "whole", "halfway", "lanes"
+"""What a checkpoint has of a group: what a stage came to, how far it is, what the next needs."""
+
+
+@dataclasses.dataclass
+class Manner:
+    """How a sweep is run, whatever it is that is run."""
+
+    policy: Policy | None
+    keep_params: KeepParams
+    lane_chunk: int | None
+    """The most lanes at once; as many as fit unless given."""
+    exact: bool
+    shared: bool
+    """Whether the groups are dealt out to several processes."""
+    seconds_between_saves: float
+    watch: Watch
+    checkpoint: Checkpoint | None = None
+
+
+@dataclasses.dataclass
+class Stage:
+    """What lies between two rungs."""
+
+    begin: int
+    end: int
+    rows: list[int]
+    """Which of the recorded steps lie in it."""
+    last: bool
+
+
+class Run:
+    """One optimizer on one problem.
+
+    Args:
+        setup: what is run.
+        manner: how it is run.
+        name: what the names of its parts in a checkpoint begin with.
+
+    Raises:
+        ValueError, TypeError: whatever tracing finds wrong, before anything is compiled.
+    """
+
+    def __init__(self, setup: Setup, manner: Manner, name: str):
+        self.setup, self._manner, self._name = setup, manner, name
+        self.lanes = Lanes(setup)
+        self.size = len(setup.points[NUMBER])
+        self.history: list[tuple[int, Points, np.ndarray]] = []
+        """After how many steps a policy gave which hyperparameters and parents to all points."""
+        self.tables: Tables | None = None
+        self._pace, self._warm = FIRST_STEPS, False
+        self._saved_at = time.perf_counter()
+
+    @property
+    def lane_steps(self) -> int:
+        """The steps of all lanes together, if none is dropped."""
+        return self.size * len(self.setup.seeds) * (self.setup.plan.steps + 1)
+
+    def run(self) -> Tables:
+        """Take all steps of all lanes; what has come in so far is in ``tables``."""
+        steps, policy = self.setup.plan.steps, self._manner.policy
+        seeds, points = self._at_once()
+        self.tables = Tables(
+            rows=len(self.setup.plan.recorded_steps),
+            seeds=len(self.setup.seeds),
+            points=self.size,
+            keep_params=self._manner.keep_params,
+            by_point=seeds == len(self.setup.seeds),
+        )
+        brackets = policy.brackets(self.size, steps) if policy else [np.arange(self.size)]
+        for bracket, places in enumerate(brackets):
+            if len(places):
+                self._run_bracket(self.tables, bracket, places, seeds, points)
+        return self.tables
+
+    def _run_bracket(
+        self, tables: Tables, bracket: int, places: np.ndarray, seeds: int, points: int
+    ) -> None:
+        values = {name: array[places] for name, array in self.setup.points.items()}
+        members = np.arange(len(places))
+        former: list[Group] = []
+        left = None
+        for number, stage in enumerate(self._stages(bracket)):
+            name = f"{self._name}bracket{bracket}.stage{number}."
+            groups = self._groups(name, places, values, stage.begin, seeds, points)
+            if left is not None:
+                self._continue(groups, left, members)
+            left = self._run_stage(tables, groups, stage)
+            self._forget(former)
+            former = groups
+            if not stage.last:
+                members, kept, values = self._move(tables, bracket, number, places, values)
+                dropped = np.setdiff1d(np.arange(len(places)), kept)
+                tables.prune(places[dropped], stage.end)
+                lanes = len(dropped) * len(self.setup.seeds)
+                self._manner.watch.dropped(lanes * (self.setup.plan.steps + 1 - stage.end))
+                places = places[kept]
+                values[NUMBER] = places
+                if len(places) == self.size:
+                    self.history.append((stage.end, values, members))
+
+    def _stages(self, bracket: int) -> list[Stage]:
+        plan, policy = self.setup.plan, self._manner.policy
+        rungs = list(policy.rungs_of(bracket, plan.steps)) if policy else []
+        if rungs != sorted({rung for rung in rungs if 0 < rung < plan.steps}):
+            raise ValueError(
+                f"the rungs of a policy must rise and lie between 0 and {plan.steps}, not {rungs}"
+            )
+        # After the last step there is one more, to judge where it led.
+        ends = [*rungs, plan.steps + 1]
+        return [
+            Stage(
+                begin,
+                end,
+                [i for i, step in enumerate(plan.recorded_steps) if begin <= step < end],
+                last=end > plan.steps,
+            )
+            for begin, end in itertools.pairwise([0, *ends])
+        ]
+
+    def _run_stage(self, tables: Tables, groups: list[Group], stage: Stage) -> Any:
+        """Take the steps of a stage; it returns what the next one goes on from."""
+        manner, shared = self._manner, self._manner.shared
+        processes = jax.process_count() if shared else 1
+        mine = groups[jax.process_index() % processes :: processes]
+        # A single group stays where it is; several are kept on the host from stage to stage.
+        stays = len(groups) == 1 and not shared
+        patches = {group.name: self._saved(group, stage, stays) for group in mine}
+        for group in mine:
+            if patches[group.name] is not None:
+                tables.apply(patches[group.name], stage.rows, group.seeds, group.places, stage.end)
+                manner.watch.advanced(group.lanes * (stage.end - stage.begin))
+        todo = [group for group in mine if patches[group.name] is None]
+        for block in self._blocks(stage, todo):
+            for group in todo:
+                self._advance(tables, group, block, stage)
+                if block.end == stage.end:
+                    patches[group.name] = self._finish(tables, group, stage, stays)
+                elif len(todo) > 1:
+                    self.lanes.put_away(group)
+        if shared:
+            for number, group in enumerate(groups):
+                patch = patches.get(group.name)
+                if patch is None:
+                    patch = zeros_like(self._shape_of_patch(group, stage, stays))
+                patches[group.name] = patch = of_process(number % processes, patch)
+                tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
+        if stays and groups[0].carry is not None:
+            return groups[0]
+        if stage.last or any(patch is None or patch.lanes is None for patch in patches.values()):
+            # They are gone from the checkpoint once all of the next stage is there.
+            return None
+        return self._together(groups, patches)
+
+    def _blocks(self, stage: Stage, todo: list[Group]) -> Iterable[Block]:
+        data = self.setup.data
+        if not todo:
+            return []
+        if isinstance(data, Stream):
+            return data.blocks(stage.begin, stage.end)
+        return [Block(stage.begin, stage.end, data)]
+
+    def _advance(self, tables: Tables, group: Group, block: Block, stage: Stage) -> None:
+        """Take the steps of a block in calls that are short enough to be waited for."""
+        watch = self._manner.watch
+        if group.steps >= block.end:
+            return
+        self.lanes.bring(group)
+        try:
+            while group.steps < block.end:
+                started, before = time.perf_counter(), group.steps
+                end = min(before + self._pace, block.end)
+                self.lanes.advance(group, end, block.data, block.begin)
+                watch.advanced(group.lanes * (end - before))
+                self._keep_pace(time.perf_counter() - started, end - before)
+                if watch.looks:
+                    self._note(tables, group, stage, watch.draws)
+                watch.look(tables)
+                self._save_halfway(group)
+        except BaseException:
+            self._note(tables, group, stage, True)
+            raise
+
+    def _keep_pace(self, seconds: float, steps: int) -> None:
+        if not self._warm:
+            # The first call compiles as well, so it says nothing of the speed.
+            self._warm = True
+        elif seconds < SECONDS_PER_CALL / 2:
+            self._pace *= 2 if seconds > SECONDS_PER_CALL / 8 else 4
+        elif seconds > 2 * SECONDS_PER_CALL and steps == self._pace:
+            self._pace = max(1, steps // 2)
+
+    def _note(self, tables: Tables, group: Group, stage: Stage, records: bool) -> None:
+        """Write down how a group stands that has not come to the end of the stage."""
+        lanes = group.carry.lanes
+        if lanes.status.is_deleted():
+            return
+        rows = stage.rows if records else []
+        patch = to_host(self.lanes.patch(group, group.carry, rows))
+        tables.apply(patch, rows, group.seeds, group.places, group.steps)
+
+    def _finish(self, tables: Tables, group: Group, stage: Stage, stays: bool) -> Patch:
+        """Write down what a group came to, and let go of what is not needed any more."""
+        wanted = self._wanted(stage, stays)
+        patch = to_host(self.lanes.patch(group, group.carry, stage.rows, **wanted))
+        tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
+        self._save(group, patch)
+        if stage.last or not stays:
+            group.carry = None
+        return patch
+
+    def _wanted(self, stage: Stage, stays: bool) -> dict[str, bool]:
+        manner = self._manner
+        ranks = manner.policy is not None and manner.policy.metric != "loss"
+        return {
+            "evaluate": stage.last or ranks,
+            "keep": stage.last and manner.keep_params is not None,
+            "more": not stage.last and (not stays or manner.checkpoint is not None),
+        }
+
+    def _move(
+        self, tables: Tables, bracket: int, rung: int, places: np.ndarray, values: Points
+    ) -> Move:
+        policy = self._manner.policy
+        assert policy is not None  # there are no rungs without a policy
+        entropy = np.asarray(jax.random.key_data(self.setup.key)).ravel().tolist()
+        axes = {name: array for name, array in values.items() if name != NUMBER}
+        return policy.move(
+            Ranking(
+                bracket,
+                rung,
+                tables.scores(places, policy.metric, policy.maximize),
+                axes,
+                {name: _range(self.setup.points[name]) for name in axes},
+                np.random.default_rng([*entropy, bracket, rung]),
+            )
+        )
+
+    def _at_once(self) -> tuple[int, int]:
+        """How many seeds, and how many points, are on the devices at the same time."""
+        checkpoint, name = self._manner.checkpoint, self._name + "layout"
+        if checkpoint is not None and name in checkpoint.saved():
+            # There may be more or less memory now, but the lanes must be grouped as they were.
+            layout = checkpoint.load(name, np.zeros(2, int))
+        else:
+            layout = np.asarray(self._layout())
+            if checkpoint is not None:
+                checkpoint.save(name, layout)
+        return int(layout[0]), int(layout[1])
+
+    def _layout(self) -> tuple[int, int]:
+        seeds, mesh = len(self.setup.seeds), self.setup.plan.mesh
+        devices = 1 if mesh is None else mesh.size
+        chunk = self._manner.lane_chunk
+        if self._manner.exact:
+            # A lane by itself is the same program whatever else is swept.
+            return 1, devices
+        if chunk is None:
+            points = self.lanes.points_at_once(seeds)
+        elif chunk >= seeds:
+            points = chunk // seeds
+        else:
+            seeds, points = chunk, 1
+        return seeds, max(devices, points - points % devices)
+
+    def _groups(
+        self, name: str, places: np.ndarray, values: Points, begin: int, seeds: int, points: int
+    ) -> list[Group]:
+        """The points that are left, and all seeds, as groups of like shape."""
+        mesh = self.setup.plan.mesh
+        parts = math.ceil(len(places) / points)
+        if self._manner.shared:
+            parts = min(math.ceil(parts / jax.process_count()) * jax.process_count(), len(places))
+        width = math.ceil(len(places) / parts)
+        padded = math.ceil(width / (mesh.size if mesh else 1)) * (mesh.size if mesh else 1)
+        groups = []
+        for first in range(0, len(places), width):
+            members = np.arange(first, first + padded)
+            count = min(width, len(places) - first)
+            members = np.minimum(members, first + count - 1)
+            for seed in range(0, len(self.setup.seeds), seeds):
+                groups.append(
+                    Group(
+                        f"{name}group{len(groups)}.",
+                        np.arange(len(self.setup.seeds))[seed : seed + seeds],
+                        places[members[:count]],
+                        members,
+                        {axis: array[members] for axis, array in values.items()},
+                        begin,
+                    )
+                )
+        return groups
+
+    def _continue(self, groups: list[Group], left: Any, parents: np.ndarray) -> None:
+        """Let groups go on from what the stage before left: a group, or the lanes of all."""
+        for group in groups:
+            of = parents[group.members]
+            if isinstance(left, Group):
+                self.lanes.pick(group, left, of)
+            else:
+                lanes = jax.tree.map(lambda leaf: leaf[np.ix_(group.seeds, of)], left)  # noqa: B023
+                self.lanes.go_on(group, lanes)
+
+    def _together(self, groups: list[Group], patches: dict[str, Patch]) -> Any:
+        """The lanes of all groups, on the host, with leading axes of seeds and points."""
+        shape = (len(self.setup.seeds), 1 + max(int(group.members[-1]) for group in groups))
+        some = patches[groups[0].name].lanes
+        together = jax.tree.map(lambda leaf: np.empty(shape + leaf.shape[2:], leaf.dtype), some)
+        for group in groups:
+            here = np.ix_(group.seeds, group.members[: len(group.places)])
+
+            def write(all_: np.ndarray, new: np.ndarray, here: Any = here) -> None:
+                all_[here] = new
+
+            jax.tree.map(write, together, patches[group.name].lanes)
+        return together
+
+    def _shape_of_patch(self, group: Group, stage: Stage, stays: bool) -> Patch:
+        return self.lanes.shape_of_patch(group, stage.rows, **self._wanted(stage, stays))
+
+    def _save(self, group: Group, patch: Patch) -> None:
+        if (checkpoint := self._manner.checkpoint) is None:
+            return
+        if patch.lanes is not None:
+            checkpoint.save(group.name + LANES, patch.lanes)
+        checkpoint.save(group.name + WHOLE, patch._replace(lanes=None))
+        checkpoint.remove(group.name + HALFWAY)
+
+    def _save_halfway(self, group: Group) -> None:
+        if (checkpoint := self._manner.checkpoint) is None:
+            return
+        if time.perf_counter() - self._saved_at > self._manner.seconds_between_saves:
+            checkpoint.save(group.name + HALFWAY, (np.int64(group.steps), to_host(group.carry)))
+            self._saved_at = time.perf_counter()
+
+    def _saved(self, group: Group, stage: Stage, stays: bool) -> Patch | None:
+        """What a checkpoint has of a group: all of the stage, or else the way so far."""
+        if (checkpoint := self._manner.checkpoint) is None:
+            return None
+        saved = checkpoint.saved()
+        if group.name + WHOLE in saved:
+            shape = self._shape_of_patch(group, stage, stays)
+            patch = checkpoint.load(group.name + WHOLE, shape._replace(lanes=None))
+            if group.name + LANES in saved:
+                lanes = checkpoint.load(group.name + LANES, shape.lanes)
+                patch = patch._replace(lanes=lanes)
+            return patch
+        if group.name + HALFWAY in saved:
+            like = (np.int64(0), self.lanes.shape_on_host(group))
+            steps, group.carry = checkpoint.load(group.name + HALFWAY, like)
+            group.steps, group.on_host = int(steps), True
+        return None
+
+    def _forget(self, groups: list[Group]) -> None:
+        """Remove from the checkpoint the lanes that all have gone on from."""
+        if (checkpoint := self._manner.checkpoint) is None:
+            return
+        for name in {group.name + LANES for group in groups} & set(checkpoint.saved()):
+            checkpoint.remove(name)
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())

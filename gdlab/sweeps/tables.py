@@ -1,0 +1,151 @@
+"""What is known of all lanes of a sweep, on the host, as it comes in."""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.sweeps.engine import CONVERGED, DIVERGED, RUNNING
+
+PRUNED, NOT_RUN = 3, 4
+"""What the engine does not know of: lanes dropped by a policy, and those not yet begun."""
+
+KeepParams = Literal["best", "all"] | None
+
+
+class Patch(NamedTuple):
+    """What some lanes, seeds × points of them, came to in some steps."""
+
+    records: Any
+    """Loss and aux at the recorded ones of these steps, of shape ``(rows, seeds, points)``."""
+    loss: Any
+    """The loss that was seen last."""
+    status: Any
+    stopped_at: Any
+    metrics: Any
+    """Evaluation metrics by name; empty unless evaluated."""
+    params: Any
+    """The last good parameters; None unless kept."""
+    lanes: Any
+    """What the next stage goes on from; None if there is none."""
+
+
+class Tables:
+    """Arrays over all seeds and points, filled patch by patch.
+
+    Args:
+        rows: how many steps are recorded.
+        seeds: the number of seeds.
+        points: the number of points.
+        keep_params: whose parameters are wanted.
+        by_point: whether a patch always has all seeds of its points.
+    """
+
+    def __init__(self, rows: int, seeds: int, points: int, keep_params: KeepParams, by_point: bool):
+        self._rows = rows
+        shape = (seeds, points)
+        self.loss = np.full(shape, np.nan, np.float32)
+        self.status = np.full(shape, NOT_RUN, np.int8)
+        self.stopped_at = np.full(shape, -1)
+        self.steps = np.zeros(shape, int)
+        """How many steps each lane was taken along."""
+        self.records: Any = None
+        self.metrics: dict[str, np.ndarray] = {}
+        self.params: Any = None
+        self.best_point: int | None = None
+        self.keep_params = keep_params
+        # Only a point with all its seeds can be told to be worse than another and be let go.
+        self._best_only = keep_params == "best" and by_point
+
+    def apply(
+        self, patch: Patch, rows: list[int], seeds: np.ndarray, points: np.ndarray, steps: int
+    ) -> None:
+        """Write a patch for the recorded steps ``rows``, these seeds and these points.
+
+        ``steps`` is how many steps they have taken by now.
+        """
+        here = np.ix_(seeds, points)
+        if self.loss.dtype != patch.loss.dtype:
+            self.loss = self.loss.astype(patch.loss.dtype)
+        self.loss[here], self.status[here] = patch.loss, patch.status
+        self.stopped_at[here], self.steps[here] = patch.stopped_at, steps
+        lanes = self.loss.shape
+        if self.records is None:
+            full = lambda leaf: _blank((self._rows, *lanes, *leaf.shape[3:]), leaf.dtype)  # noqa: E731
+            self.records = jax.tree.map(full, patch.records)
+
+        def write(all_: np.ndarray, new: Any) -> None:
+            all_[np.ix_(rows, seeds, points)] = new
+
+        jax.tree.map(write, self.records, patch.records)
+        for name, values in patch.metrics.items():
+            if name not in self.metrics:
+                self.metrics[name] = _blank(lanes + values.shape[2:], values.dtype)
+            self.metrics[name][here] = values
+        if patch.params is not None:
+            self._keep(patch.params, seeds, points)
+
+    def _keep(self, params: Any, seeds: np.ndarray, points: np.ndarray) -> None:
+        if self._best_only:
+            scores = self.scores(points)
+            best = int(np.argmin(scores))
+            known = np.inf if self.best_point is None else self.scores([self.best_point])[0]
+            if scores[best] < known or self.best_point is None:
+                self.best_point = int(points[best])
+                self.params = jax.tree.map(lambda leaf: np.array(leaf[:, best]), params)
+            return
+        if self.params is None:
+            lanes = self.loss.shape
+            self.params = jax.tree.map(
+                lambda leaf: np.zeros(lanes + leaf.shape[2:], leaf.dtype), params
+            )
+
+        def write(all_: np.ndarray, new: Any) -> None:
+            all_[np.ix_(seeds, points)] = new
+
+        jax.tree.map(write, self.params, params)
+
+    def kept_params(self) -> Any:
+        """The parameters that were asked for, of seeds × points, or of the seeds at the best."""
+        if self.keep_params == "best" and not self._best_only:
+            best = int(np.argmin(self.scores(np.arange(self.loss.shape[1]))))
+            return jax.tree.map(lambda leaf: leaf[:, best], self.params)
+        return self.params
+
+    def scores(self, points: Any, metric: str = "loss", maximize: bool = False) -> np.ndarray:
+        """The median over seeds at some points, the smaller the better, infinite for the dead."""
+        values = (self.loss if metric == "loss" else self.metrics[metric])[:, points]
+        alive = np.isin(self.status[:, points], (RUNNING, CONVERGED)) & ~np.isnan(values)
+        worst_last = np.where(alive, -values if maximize else values, np.inf)
+        return np.median(worst_last, axis=0)
+
+    @property
+    def judged(self) -> np.ndarray:
+        """How many points of each lane were judged: one a step until it stopped."""
+        stopped = np.isin(self.status, (DIVERGED, CONVERGED))
+        return np.where(stopped, self.stopped_at + 1, self.steps)
+
+    def prune(self, points: np.ndarray, step: int) -> None:
+        """Say of the lanes of these points that still run that they were dropped at a step."""
+        running = self.status[:, points] == RUNNING
+        self.status[:, points] = np.where(running, PRUNED, self.status[:, points])
+        self.stopped_at[:, points] = np.where(running, step, self.stopped_at[:, points])
+
+
+def status_names(status: np.ndarray, finished: bool) -> np.ndarray:
+    """How lanes ended, in words; what still ran when the sweep was broken off is "unfinished"."""
+    names = {
+        RUNNING: "ok" if finished else "unfinished",
+        DIVERGED: "diverged",
+        CONVERGED: "converged",
+        PRUNED: "pruned",
+        NOT_RUN: "not run",
+    }
+    return np.array([names[code] for code in range(len(names))])[status]
+
+
+def _blank(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array that shows where nothing was written."""
+    if np.issubdtype(dtype, np.inexact):
+        return np.full(shape, np.nan, dtype)
+    return np.zeros(shape, dtype)

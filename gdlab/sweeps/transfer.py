@@ -1,0 +1,51 @@
+"""Trees of lanes on the host, and back on the devices."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def to_host(tree: Any) -> Any:
+    """NumPy arrays of the same bits; of typed PRNG keys, their data."""
+    return jax.device_get(jax.tree.map(_key_data, tree))
+
+
+def shape_on_host(tree: Any) -> Any:
+    """Shapes and dtypes of what :func:`to_host` makes of a tree of such shapes."""
+    return jax.eval_shape(lambda tree: jax.tree.map(_key_data, tree), tree)
+
+
+def zeros_like(tree: Any) -> Any:
+    """NumPy arrays of zeros of these shapes and dtypes."""
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), tree)
+
+
+def to_devices(tree: Any, like: Any, sharding: Any = None) -> Any:
+    """What :func:`to_host` gave, as arrays on the devices, of the dtypes of ``like``."""
+
+    def of_leaf(leaf: Any, kind: Any) -> Any:
+        array = jnp.asarray(leaf) if sharding is None else jax.device_put(leaf, sharding)
+        if _is_key(kind):
+            return jax.random.wrap_key_data(array, impl=jax.random.key_impl(kind))
+        return array
+
+    return jax.tree.map(of_leaf, tree, like)
+
+
+def _key_data(leaf: Any) -> Any:
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
+
+
+def of_process(owner: int, tree: Any) -> Any:
+    """The tree of arrays that the process ``owner`` has, in all processes."""
+    from jax.experimental import multihost_utils
+
+    is_source = jax.process_index() == owner
+    shared = multihost_utils.broadcast_one_to_all(tree, is_source=is_source)
+    return jax.tree.map(np.asarray, shared)
