@@ -54,6 +54,8 @@ class SweepResult:
     """The trained parameters, if asked for."""
     params_dims: tuple[str, ...] = ()
     """The leading dimensions of their arrays: ``dims`` for all runs, ``seed`` for the best."""
+    recipe: Any = None
+    """The call that made it; None in a result that was loaded or put together of several."""
 
     def __post_init__(self) -> None:
         if self.params is not None and not self.params_dims:
