@@ -29,8 +29,8 @@ def norm_of(values: np.ndarray) -> Normalize:
 
 
 def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right edge of the cell around each value, halfway to its neighbours."""
-    if len(x) == 1:
+    """Left and right edge of the cell around each of sorted values, halfway to its neighbours."""
+    if x[0] == x[-1]:
         return x - 0.5 * abs(x) - 1e-9, x + 0.5 * abs(x) + 1e-9
     scaled = np.log(x) if spans_decades(x) else x
     middle = (scaled[1:] + scaled[:-1]) / 2

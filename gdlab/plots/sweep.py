@@ -105,7 +105,7 @@ def plot_sweep(
     panels = panels[: math.prod(shape)]
     _label(result, metric, panels, bool(facets))
     if facets:
-        _hide(list(np.ravel(ax)), len(panels), np.shape(ax)[-1])
+        _hide(list(np.ravel(ax)), len(panels), np.shape(np.atleast_1d(ax))[-1])
     if count == 2:
         _explain_colours(panels, drawn, metric, norm)
     return ax

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdlab.sweeps.labelled import lane_labels
 from gdlab.sweeps.recorded import form_of
-from gdlab.sweeps.selecting import NO_PARENT, renumbered, same_labels
+from gdlab.sweeps.selecting import NO_PARENT, matches, renumbered
 
 if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
@@ -23,6 +23,8 @@ COMPLETE = 2
 
 def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResult | None":
     """One result with a new first dimension, on which each of ``results`` stands under its name.
+
+    Parameters are kept if those of all results are alike, as those of other problems are not.
 
     Returns:
         ``None`` if they differ in their dimensions, and so cannot stand beside each other.
@@ -40,6 +42,9 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
     if "parent" in history:
         parents = zip(np.moveaxis(history["parent"], 1, 0), points, strict=True)
         history["parent"] = np.stack([renumbered(*parent) for parent in parents], axis=1)
+    params_dims = ()
+    if first.params_dims and all(_alike(first.params, other.params) for other in others):
+        params_dims = (dimension, *first.params_dims)
     return dataclasses.replace(
         first,
         dims=(dimension, *first.dims),
@@ -54,8 +59,8 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         optimizers=tuple(tx for result in results.values() for tx in result.optimizers)
         if dimension == "optimizer"
         else first.optimizers,
-        params=stack(lambda r: r.params),
-        params_dims=(dimension, *first.params_dims) if first.params_dims else (),
+        params=stack(lambda r: r.params) if params_dims else None,
+        params_dims=params_dims,
     )
 
 
@@ -101,7 +106,8 @@ def _merged(one: "SweepResult", other: "SweepResult") -> "SweepResult":
     fill = _Filling(one.status, other.status, unions)
     _require_agreement(one, other, fill)
     params, params_dims = None, ()
-    if one.params_dims == other.params_dims == one.dims and _same_trees(one.params, other.params):
+    both_all = one.params_dims == other.params_dims == one.dims
+    if both_all and _alike(one.params, other.params, len(one.dims)):
         params = jax.tree.map(lambda a, b: fill(a, b, _hole(a)), one.params, other.params)
         params_dims = one.dims
     return dataclasses.replace(
@@ -165,9 +171,7 @@ def _union(one: "SweepResult", other: "SweepResult", dimension: str) -> _Union:
     """
     sampled = [name for name, along in one.axes.items() if along == dimension and name != along]
     names = sampled or [dimension]
-    same = np.all(
-        [same_labels(one.coords[name][:, None], other.coords[name]) for name in names], axis=0
-    )
+    same = np.all([matches(one.coords[name], other.coords[name]) for name in names], axis=0)
     new = ~same.any(axis=0)
     count = len(same)
     mine = np.arange(count)
@@ -262,8 +266,10 @@ def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, 
     }
 
 
-def _same_trees(one: Any, other: Any) -> bool:
-    return jax.tree.structure(one) == jax.tree.structure(other)
+def _alike(one: Any, other: Any, leading: int = 0) -> bool:
+    """Whether trees agree in structure and in shapes, but for some leading dimensions."""
+    shapes = [[np.shape(leaf)[leading:] for leaf in jax.tree.leaves(tree)] for tree in (one, other)]
+    return jax.tree.structure(one) == jax.tree.structure(other) and shapes[0] == shapes[1]
 
 
 def _hole(leaf: Any) -> Any:

@@ -38,16 +38,11 @@ def provenance() -> dict[str, str]:
 
 def _git_revision() -> str | None:
     """The commit of the current directory, ``None`` outside a repository or without git."""
+    # Without tags, which would stand in for the commit.
+    command = ("git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
     try:
-        commit = _git("rev-parse", "HEAD")
-        changes = _git("status", "--porcelain", "--untracked-files=no")
+        return subprocess.run(
+            command, capture_output=True, check=True, text=True, timeout=GIT_SECONDS
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
-    return commit + ("-dirty" if changes else "")
-
-
-def _git(*arguments: str) -> str:
-    command = ("git", "--no-optional-locks", *arguments)
-    return subprocess.run(
-        command, capture_output=True, check=True, text=True, timeout=GIT_SECONDS
-    ).stdout.strip()

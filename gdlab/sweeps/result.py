@@ -234,10 +234,11 @@ class SweepResult:
         """One result over the union of the labels of several of the same sweep.
 
         Lanes that no result has are holes with the status "not run". Where two have the same lane,
-        the one that came further counts. Numbers that were in order stay so; samples are appended
-        and numbered anew, and one with the same values on all axes is the same sample. Parameters
-        are kept if all results have those of all runs. The optimizers are the first result's,
-        so their axes hold its values; ``coords`` holds all of them.
+        the one that came further counts. Numbers next to each other in float32 are the same label,
+        and those that were in order stay so; samples are appended and numbered anew, and one with
+        the same values on all axes is the same sample. Parameters are kept if all results have
+        those of all runs. The optimizers are the first result's, so their axes hold its values;
+        ``coords`` holds all of them.
 
         Args:
             *others: results with the same dimensions, settings, optimizers (but for the values of

@@ -44,26 +44,31 @@ def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
             raise ValueError(f"{name}: {condition} is no range; slice(low, high) is one of numbers")
         low = -np.inf if condition.start is None else condition.start
         high = np.inf if condition.stop is None else condition.stop
-        inside = (labels >= low) & (labels <= high)
-        return np.flatnonzero(
-            inside | same_labels(labels, low) | same_labels(labels, high)
-        ).tolist()
-    found = []
-    for value in np.ravel(np.asarray(condition)):
-        matches = np.flatnonzero(same_labels(labels, value))
-        if not matches.size:
-            known = ", ".join(str(label) for label in np.unique(labels))
-            raise ValueError(f"there is no {name} {value}; there are {known}")
-        found.extend(matches.tolist())
-    return list(dict.fromkeys(found))
+        at_end = matches(labels, np.asarray([low, high])).any(axis=1)
+        return np.flatnonzero((labels >= low) & (labels <= high) | at_end).tolist()
+    wanted = np.ravel(np.asarray(condition))
+    found = matches(labels, wanted)
+    missing = wanted[np.flatnonzero(~np.any(found, axis=0))]
+    if missing.size:
+        known = ", ".join(str(label) for label in np.unique(labels))
+        raise ValueError(f"there is no {name} {missing[0]}; there are {known}")
+    return list(dict.fromkeys(np.argwhere(found.T)[:, 1].tolist()))
 
 
-def same_labels(labels: Any, value: Any) -> np.ndarray:
-    """Which labels a value means."""
-    labels, value = np.asarray(labels), np.asarray(value)
-    if labels.dtype.kind in "iuf" and value.dtype.kind in "iuf":
-        return np.isclose(labels, value, rtol=TOLERANCE, atol=0.0, equal_nan=True)
-    return labels == value
+def matches(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Which labels each value means, of shape ``(labels, values)``.
+
+    A number means the labels that it equals as their dtype has it, or else those next to it.
+    """
+    labels = labels[:, None]
+    kinds = labels.dtype.kind + values.dtype.kind
+    if "f" not in kinds or set(kinds) - set("iuf"):
+        return labels == values
+    floats = [array.dtype for array in (labels, values) if array.dtype.kind == "f"]
+    coarse = min(floats, key=lambda dtype: dtype.itemsize)
+    equal = labels.astype(coarse) == values.astype(coarse)
+    close = np.isclose(labels, values, rtol=TOLERANCE, atol=0.0)
+    return np.where(equal.any(axis=0), equal, close)
 
 
 def _taken(

@@ -32,7 +32,7 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
         "forms": json.dumps([form_of(tx) for tx in result.optimizers]),
         "params_dims": json.dumps(result.params_dims),
     }
-    names = {name: _quoted(name) for name in [*dataset.variables, *dataset.dims]}
+    names = {name: _quoted(name) for name in _names(dataset)}
     path = pathlib.Path(path)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

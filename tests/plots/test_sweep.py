@@ -78,6 +78,11 @@ def test_an_axis_that_was_sampled_is_a_dot_for_each_lane():
     np.testing.assert_array_equal(medians.get_ydata(), [3.5, NAN, 1.5])
 
 
+def test_samples_of_one_value_can_be_drawn():
+    coords = {"sample": np.arange(2), "learning_rate": [0.1, 0.1]}
+    made([[1.0], [NAN]], coords, {"learning_rate": "sample"}, seeds=[0]).plot()
+
+
 def test_several_optimizers_are_a_panel_each_on_the_same_scales():
     coords = {"optimizer": list("abcdef"), "learning_rate": [0.1, 0.2]}
     final = np.arange(12.0).reshape(6, 2, 1)

@@ -56,6 +56,13 @@ def test_rates_that_differ_by_rounding_are_the_same():
     assert merged.final_loss.tolist() == [[1.0, 2.0]]
 
 
+def test_rates_that_are_next_to_each_other_in_both_results_stay_apart():
+    rates = np.float32(1) + np.arange(3, dtype=np.float32) * np.finfo(np.float32).eps
+    one = on_rates([[1], [2], [3]], rates)
+    merged = one.merge(on_rates([[4], [5], [6]], rates, seeds=[1]))
+    assert merged.final_loss.tolist() == [[1, 4], [2, 5], [3, 6]]
+
+
 def test_a_finished_run_replaces_a_pruned_one():
     pruned = on_rates([[NAN]], [0.1], status=[["pruned"]])
     finished = on_rates([[1.0]], [0.1])
@@ -162,3 +169,14 @@ def test_stacked_results_have_a_first_dimension_of_names():
     np.testing.assert_array_equal(both.select(optimizer="b").history["parent"], [[0, 0]])
     assert len(both.optimizers) == 2
     assert stacked("optimizer", {"a": one, "b": population([0.1, 0.3], [0, 0])}) is None
+
+
+def test_stacked_results_keep_parameters_that_are_alike():
+    def of(size):
+        return on_rates([[1.0]], [0.1], params=np.ones((1, size)), params_dims=("seed",))
+
+    alike = stacked("problem", {"a": of(2), "b": of(2)})
+    assert alike.params_dims == ("problem", "seed")
+    assert alike.params.shape == (2, 1, 2)
+    assert len(alike.optimizers) == 1
+    assert stacked("problem", {"a": of(2), "b": of(3)}).params is None

@@ -63,6 +63,18 @@ def test_ranges_have_both_ends_also_in_float32(grid):
     assert len(grid.select(learning_rate=slice(None, 0.15)).coords["learning_rate"]) == 1
 
 
+def test_a_number_means_what_it_equals_before_what_is_next_to_it():
+    rates = np.float32(1) + np.arange(3, dtype=np.float32) * np.finfo(np.float32).eps
+    result = on_rates([[1], [2], [3]], rates)
+    assert result.select(learning_rate=float(rates[1])).final_loss == 2
+    assert result.select(learning_rate=[rates[2], rates[0]]).final_loss.tolist() == [[3], [1]]
+
+
+def test_large_seeds_are_told_apart():
+    result = on_rates([[1, 2]], [0.1], seeds=[10_000_000, 10_000_001])
+    assert result.select(seed=10_000_001).final_loss == 2
+
+
 def test_conditions_on_sampled_axes_keep_the_samples_that_meet_all():
     result = sampled([[1], [2], [3], [4]], [0.1, 0.2, 0.2, 0.4], [0.9, 0.8, 0.7, 0.8])
     part = result.select(learning_rate=slice(0.15, None), b1=0.8)
