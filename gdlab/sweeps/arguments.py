@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.engine import Plan, Swept
@@ -54,6 +55,12 @@ def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
     return {name: GradientTransformation.convert(one) for name, one in optimizers.items()}
+
+
+def row_of_devices(mesh: Mesh | None) -> Mesh | None:
+    """The devices of a mesh that belong to this process, in a row; None for a single one."""
+    devices = [] if mesh is None else mesh.local_mesh.devices.reshape(-1)
+    return Mesh(devices, ("lanes",)) if len(devices) > 1 else None
 
 
 def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:

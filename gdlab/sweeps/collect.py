@@ -38,13 +38,16 @@ def collected(entries: list[Entry], *, finished: bool) -> Any:
 
     Returns:
         A result with the dimensions ``problem`` and ``optimizer`` where there are several, or a
-        dictionary of results, of dictionaries of them if both differ in their axes.
+        dictionary of results, of dictionaries of them if both differ in their axes; None if
+        nothing has come yet.
     """
     results = {
         (entry.problem, entry.optimizer): _result_of(entry, finished)
         for entry in entries
         if entry.run.tables is not None and entry.run.tables.records is not None
     }
+    if not results:
+        return None
     by_problem: dict[str, Any] = {}
     for problem in dict.fromkeys(problem for problem, _ in results):
         of_problem = {name: result for (p, name), result in results.items() if p == problem}

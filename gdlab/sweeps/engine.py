@@ -40,6 +40,7 @@ class Plan(NamedTuple):
     divergence_factor: float
     targets: tuple[tuple[str, float], ...]
     mesh: Mesh | None
+    """Devices in a row, over which the points are spread."""
 
     @property
     def recorded_steps(self) -> list[int]:

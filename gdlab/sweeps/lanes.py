@@ -90,12 +90,15 @@ class Lanes:
 
     def points_at_once(self, seeds: int) -> int:
         """For how many points, with so many seeds each, there is memory."""
-        setup = self.setup
-        numbers = setup.seeds[:seeds]
-        carry = self._shape(setup.points, numbers)
+        setup, numbers = self.setup, self.setup.seeds[:seeds]
+        size = len(setup.points[NUMBER])
+        points = {
+            name: values[padded(np.arange(size), setup.plan)]
+            for name, values in setup.points.items()
+        }
+        carry = self._shape(points, numbers)
         keys = jax.eval_shape(self._keys, numbers)
-        data = self._data
-        return points_that_fit(setup.plan, setup.template, carry, setup.points, keys, data)
+        return points_that_fit(setup.plan, setup.template, carry, points, keys, self._data)
 
     def programs(self, points: Points) -> Any:
         """All that is computed, to be traced."""
@@ -250,6 +253,12 @@ class Lanes:
         )
         name = getattr(setup.evaluate.function, "__name__", "evaluation")
         return named(values, name.replace("<lambda>", "evaluation"))
+
+
+def padded(members: np.ndarray, plan: Plan) -> np.ndarray:
+    """So many copies of the last added that all devices have equally many."""
+    devices = 1 if plan.mesh is None else plan.mesh.size
+    return np.pad(members, (0, -len(members) % devices), mode="edge")
 
 
 def named(values: Any, name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.grid import Points
-from gdlab.sweeps.lanes import NUMBER, Group, Lanes, Setup
+from gdlab.sweeps.lanes import NUMBER, Group, Lanes, Setup, padded
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.stream import Block, Stream
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
@@ -157,13 +157,19 @@ class Run:
                 tables.apply(patches[group.name], stage.rows, group.seeds, group.places, stage.end)
                 manner.watch.advanced(group.lanes * (stage.end - stage.begin))
         todo = [group for group in mine if patches[group.name] is None]
-        for block in self._blocks(stage, todo):
+        try:
+            for block in self._blocks(stage, todo):
+                for group in todo:
+                    self._advance(tables, group, block, stage)
+                    if block.end == stage.end:
+                        patches[group.name] = self._finish(tables, group, stage, stays)
+                    elif len(todo) > 1:
+                        self.lanes.put_away(group)
+        except BaseException:
             for group in todo:
-                self._advance(tables, group, block, stage)
-                if block.end == stage.end:
-                    patches[group.name] = self._finish(tables, group, stage, stays)
-                elif len(todo) > 1:
-                    self.lanes.put_away(group)
+                if patches[group.name] is None and group.carry is not None:
+                    self._note(tables, group, stage, True)
+            raise
         if shared:
             for number, group in enumerate(groups):
                 patch = patches.get(group.name)
@@ -192,20 +198,16 @@ class Run:
         if group.steps >= block.end:
             return
         self.lanes.bring(group)
-        try:
-            while group.steps < block.end:
-                started, before = time.perf_counter(), group.steps
-                end = min(before + self._pace, block.end)
-                self.lanes.advance(group, end, block.data, block.begin)
-                watch.advanced(group.lanes * (end - before))
-                self._keep_pace(time.perf_counter() - started, end - before)
-                if watch.looks:
-                    self._note(tables, group, stage, watch.draws)
-                watch.look(tables)
-                self._save_halfway(group)
-        except BaseException:
-            self._note(tables, group, stage, True)
-            raise
+        while group.steps < block.end:
+            started, before = time.perf_counter(), group.steps
+            end = min(before + self._pace, block.end)
+            self.lanes.advance(group, end, block.data, block.begin)
+            watch.advanced(group.lanes * (end - before))
+            self._keep_pace(time.perf_counter() - started, end - before)
+            if watch.looks:
+                self._note(tables, group, stage, watch.draws)
+            watch.look(tables)
+            self._save_halfway(group)
 
     def _keep_pace(self, seconds: float, steps: int) -> None:
         if not self._warm:
@@ -218,8 +220,9 @@ class Run:
 
     def _note(self, tables: Tables, group: Group, stage: Stage, records: bool) -> None:
         """Write down how a group stands that has not come to the end of the stage."""
-        lanes = group.carry.lanes
-        if lanes.status.is_deleted():
+        status = group.carry.lanes.status
+        if isinstance(status, jax.Array) and status.is_deleted():
+            # Broken off in the middle of a call, by a second Ctrl-C.
             return
         rows = stage.rows if records else []
         patch = to_host(self.lanes.patch(group, group.carry, rows))
@@ -293,17 +296,15 @@ class Run:
         self, name: str, places: np.ndarray, values: Points, begin: int, seeds: int, points: int
     ) -> list[Group]:
         """The points that are left, and all seeds, as groups of like shape."""
-        mesh = self.setup.plan.mesh
         parts = math.ceil(len(places) / points)
         if self._manner.shared:
             parts = min(math.ceil(parts / jax.process_count()) * jax.process_count(), len(places))
         width = math.ceil(len(places) / parts)
-        padded = math.ceil(width / (mesh.size if mesh else 1)) * (mesh.size if mesh else 1)
         groups = []
         for first in range(0, len(places), width):
-            members = np.arange(first, first + padded)
             count = min(width, len(places) - first)
-            members = np.minimum(members, first + count - 1)
+            members = np.minimum(np.arange(first, first + width), first + count - 1)
+            members = padded(members, self.setup.plan)
             for seed in range(0, len(self.setup.seeds), seeds):
                 groups.append(
                     Group(

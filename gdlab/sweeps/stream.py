@@ -42,10 +42,13 @@ class Stream:
         self._batches = iter(loader)
         self._again = self._batches is not loader
         self._read = 0
+        self._error: Exception | None = None
         self._held: list[Any] = []
 
     def first(self) -> Any:
         """The first batch, which is not used up by looking at it."""
+        if self._error is not None:
+            raise self._error
         if not self._held:
             self._held.append(self._fetch())
         return self._held[0]
@@ -61,15 +64,22 @@ class Stream:
         while begin < end:
             batches = [self._take()]
             most = _most(batches[0])
-            while begin + len(batches) < end and len(batches) < most:
-                if _shapes(self.first()) != _shapes(batches[0]):
-                    break
+            while begin + len(batches) < min(end, begin + most) and self._goes_on(batches[0]):
                 batches.append(self._take())
             # As many as ever, so that the last block is not another program.
             padded = batches + batches[-1:] * (most - len(batches))
             stack = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
             yield Block(begin, begin + len(batches), stack)
             begin += len(batches)
+
+    def _goes_on(self, batch: Any) -> bool:
+        """Whether another batch of the same shapes follows."""
+        try:
+            return _shapes(self.first()) == _shapes(batch)
+        except Exception as error:
+            # The batches before it are good; it is raised when this one is needed.
+            self._error = error
+            return False
 
     def _take(self) -> Any:
         batch = self.first()

@@ -1,5 +1,6 @@
 """Hyperparameter sweeps: every point of a grid and every seed in one program."""
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -141,7 +142,11 @@ def sweep(
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)
     numbers = arguments.seeds_of(seeds)
-    shared = mesh is not None and mesh.is_multi_process
+    shared, row = mesh is not None and mesh.is_multi_process, arguments.row_of_devices(mesh)
+    if exact and row is not None:
+        raise ValueError(
+            f"exact=True computes one lane at a time: it cannot spread them over {row.size} devices"
+        )
     settings = {
         "steps": steps,
         "batch_size": batch_size or 0,
@@ -179,7 +184,7 @@ def sweep(
                 record_every=record_every,
                 divergence_factor=divergence_factor,
                 targets=tuple((targets or {}).items()),
-                mesh=mesh.local_mesh if mesh is not None and shared else mesh,
+                mesh=row,
             )
             run = Run(setup, manner, ".".join([*filter(None, (problem_name, name)), ""]))
             names = {"problem": problem_name, "optimizer": name}
@@ -197,14 +202,14 @@ def sweep(
 
     with watch:
         watch.expect(sum(entry.run.lane_steps for entry in entries))
-        watch.snapshot = lambda: collected(entries, finished=False)
+        watch.snapshot = functools.partial(collected, entries, finished=False)
         try:
             for entry in entries:
                 watch.describe(".".join(filter(None, (entry.problem, entry.optimizer))) or "sweep")
                 entry.run.run()
         except BaseException as error:
-            if any(entry.run.tables is not None for entry in entries):
-                error.result = collected(entries, finished=False)  # type: ignore[attr-defined]
+            if (so_far := collected(entries, finished=False)) is not None:
+                error.result = so_far  # type: ignore[attr-defined]
                 error.add_note("What was computed so far is in this exception's `result`.")
             raise
     return collected(entries, finished=True)
