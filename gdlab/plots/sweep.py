@@ -71,14 +71,17 @@ def plot_sweep(
     Raises:
         ValueError: if there is no axis to plot against.
     """
-    sampled = [name for name, dimension in result.axes.items() if name != dimension]
-    count = len(result.axes)
-    if count == 0:
+    # Of axes that move together the one that is their dimension stands for all.
+    axes = [
+        name for name, along in result.axes.items() if name == along or along not in result.axes
+    ]
+    sampled = [name for name in axes if name != result.axes[name]]
+    if not axes:
         raise ValueError(
             "the sweep has no axis to plot against; its losses are curves over "
             'coords["step"] in result.loss'
         )
-    if count > 2 or (count == 2 and sampled):
+    if len(axes) > 2 or (len(axes) == 2 and sampled):
         return plot_parallel(result, metric, maximize=maximize, ax=ax)
 
     drawn = _drawn(result, metric, maximize)
@@ -95,18 +98,17 @@ def plot_sweep(
     norm = norm_of(drawn.scores)
     for panel, index in zip(panels, np.ndindex(shape), strict=False):
         lanes = drawn.facet(index)
-        if count == 1:
-            (axis,) = result.axes
-            _curve(panel, result.coords[axis], lanes, maximize, scatter=bool(sampled))
+        if len(axes) == 1:
+            _curve(panel, result.coords[axes[0]], lanes, maximize, scatter=bool(sampled))
         else:
-            _heat_map(panel, result, list(result.axes), lanes, maximize, norm)
+            _heat_map(panel, result, axes, lanes, maximize, norm)
         names = [result.coords[name][i] for name, i in zip(facets, index, strict=True)]
         panel.set_title(", ".join(map(str, names)), fontsize="medium")
     panels = panels[: math.prod(shape)]
-    _label(result, metric, panels, bool(facets))
+    _label(axes if len(axes) == 2 else [metric, *axes], panels, bool(facets))
     if facets:
         _hide(list(np.ravel(ax)), len(panels), np.shape(np.atleast_1d(ax))[-1])
-    if count == 2:
+    if len(axes) == 2:
         _explain_colours(panels, drawn, metric, norm)
     return ax
 
@@ -139,8 +141,8 @@ def _hide(panels: list[Axes], count: int, columns: int) -> None:
         panels[hidden - columns].tick_params(labelbottom=True)
 
 
-def _label(result: "SweepResult", metric: str, panels: Sequence[Axes], shared: bool) -> None:
-    y, x = (metric, *result.axes) if len(result.axes) == 1 else tuple(result.axes)
+def _label(names: list[str], panels: Sequence[Axes], shared: bool) -> None:
+    y, x = names
     if shared:
         panels[0].figure.supxlabel(words(x))
         panels[0].figure.supylabel(words(y))

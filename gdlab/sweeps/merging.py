@@ -61,6 +61,7 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         else first.optimizers,
         params=stack(lambda r: r.params) if params_dims else None,
         params_dims=params_dims,
+        recipe=None,
     )
 
 
@@ -124,6 +125,7 @@ def _merged(one: "SweepResult", other: "SweepResult") -> "SweepResult":
         provenance=_merged_provenance(one.provenance, other.provenance),
         params=params,
         params_dims=params_dims,
+        recipe=None,
     )
 
 
@@ -167,22 +169,23 @@ def _facts(result: "SweepResult") -> dict[str, Any]:
 def _union(one: "SweepResult", other: "SweepResult", dimension: str) -> _Union:
     """Labels that agree are one; all that are sorted stay so, others are appended.
 
-    Points that were sampled agree if all their axes do, and are numbered anew.
+    Points agree if all axes along the dimension do; where it is none of them, as with samples,
+    they are numbered anew.
     """
-    sampled = [name for name, along in one.axes.items() if along == dimension and name != along]
-    names = sampled or [dimension]
+    names = [name for name, along in one.axes.items() if along == dimension] or [dimension]
     same = np.all([matches(one.coords[name], other.coords[name]) for name in names], axis=0)
     new = ~same.any(axis=0)
     count = len(same)
     mine = np.arange(count)
     theirs = np.where(new, count - 1 + np.cumsum(new), np.argmax(same, axis=0))
     coords = {name: np.concatenate([one.coords[name], other.coords[name][new]]) for name in names}
-    if sampled:
+    if dimension not in coords:
         coords[dimension] = np.arange(count + new.sum())
     elif _is_sorted(one.coords[dimension]) and _is_sorted(other.coords[dimension]):
-        order = np.argsort(coords[dimension])
+        order = np.argsort(coords[dimension], kind="stable")
         rank = np.argsort(order)
-        coords, mine, theirs = {dimension: coords[dimension][order]}, rank[mine], rank[theirs]
+        coords = {name: values[order] for name, values in coords.items()}
+        mine, theirs = rank[mine], rank[theirs]
     return _Union(coords, len(coords[dimension]), mine, theirs)
 
 
@@ -208,8 +211,9 @@ def _require_agreement(one: "SweepResult", other: "SweepResult", fill: _Filling)
 
 
 def _completeness(status: np.ndarray) -> np.ndarray:
-    """How far a lane came: 0 if it was not run, 1 if it was pruned."""
-    return np.select([status == "not run", status == "pruned"], [0, 1], COMPLETE)
+    """How far a lane came: 0 if it was not run, 1 if it was left before its end."""
+    ended = np.isin(status, ["ok", "converged", "diverged"])
+    return np.select([status == "not run", ended], [0, COMPLETE], 1)
 
 
 def _merged_history(

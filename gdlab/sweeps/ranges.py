@@ -94,14 +94,14 @@ def _along(
 
 
 def _axis(result: "SweepResult", axis: str) -> tuple[int, np.ndarray]:
-    """The position and the values of an axis that is alone on its dimension."""
+    """The position and the values of an axis that is a dimension, or alone on one."""
     if axis not in result.axes:
         raise ValueError(f"there is no axis {axis!r}; there are {', '.join(result.axes)}")
     dimension = result.axes[axis]
     others = [name for name, along in result.axes.items() if along == dimension and name != axis]
-    if others:
+    if others and dimension != axis:
         raise ValueError(
-            f"{axis!r} was sampled together with {', '.join(others)}: its values stand at "
-            "different points of those, so that no stretch of it can be read off"
+            f"{axis!r} lies along {dimension!r} together with {', '.join(others)}: they change "
+            "with its values, so that no stretch of it can be read off"
         )
     return result.dims.index(dimension), result.coords[axis]

@@ -35,7 +35,8 @@ class SweepResult:
     """What ``evaluate`` returned at the end of each lane, of shape ``dims``."""
     status: np.ndarray
     """How each lane ended, of shape ``dims``: "ok" at its last step, "diverged", "converged" at its
-    target, "pruned" by successive halving, or "not run", a hole between merged results."""
+    target, "pruned" by successive halving, "unfinished" where the sweep was broken off, or
+    "not run", a hole between merged results."""
     stopped_at: np.ndarray
     """The step at which a lane stopped, −1 if it ran to its end, of shape ``dims``."""
     evaluations: np.ndarray

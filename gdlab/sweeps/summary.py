@@ -52,7 +52,9 @@ def _edges(result: "SweepResult") -> dict[str, str]:
     """The edge of the learning rate for each point of the others, or its range over them."""
     axis = "learning_rate"
     dimension = result.axes.get(axis)
-    if dimension is None or list(result.axes.values()).count(dimension) > 1:
+    if dimension is None:
+        return {}
+    if dimension != axis and list(result.axes.values()).count(dimension) > 1:
         return {}
     value, (_, unstable) = result.edge(axis)
     if np.ndim(value) == 0:

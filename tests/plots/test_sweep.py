@@ -78,6 +78,13 @@ def test_an_axis_that_was_sampled_is_a_dot_for_each_lane():
     np.testing.assert_array_equal(medians.get_ydata(), [3.5, NAN, 1.5])
 
 
+def test_of_axes_that_move_together_the_dimension_is_drawn():
+    coords = {"learning_rate": [0.1, 0.2], "b1": [0.9, 0.8]}
+    ax = made([[1.0], [2.0]], coords, dict.fromkeys(coords, "learning_rate"), seeds=[0]).plot()
+    assert ax.get_xlabel() == "learning rate"
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[0.1, 1], [0.2, 2]])
+
+
 def test_samples_of_one_value_can_be_drawn():
     coords = {"sample": np.arange(2), "learning_rate": [0.1, 0.1]}
     made([[1.0], [NAN]], coords, {"learning_rate": "sample"}, seeds=[0]).plot()

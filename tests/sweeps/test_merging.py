@@ -63,8 +63,9 @@ def test_rates_that_are_next_to_each_other_in_both_results_stay_apart():
     assert merged.final_loss.tolist() == [[1, 4], [2, 5], [3, 6]]
 
 
-def test_a_finished_run_replaces_a_pruned_one():
-    pruned = on_rates([[NAN]], [0.1], status=[["pruned"]])
+@pytest.mark.parametrize("status", ["pruned", "unfinished", "not run"])
+def test_a_finished_run_replaces_one_that_is_not(status):
+    pruned = on_rates([[NAN]], [0.1], status=[[status]])
     finished = on_rates([[1.0]], [0.1])
     assert pruned.merge(finished).final_loss == 1.0
     assert finished.merge(pruned).status == "ok"
@@ -89,6 +90,25 @@ def test_samples_are_appended_and_the_same_sample_is_one():
     np.testing.assert_array_equal(merged.coords["learning_rate"], [0.1, 0.2, 0.1])
     np.testing.assert_array_equal(merged.coords["b1"], [0.9, 0.8, 0.8])
     np.testing.assert_array_equal(merged.final_loss, [[1, NAN], [2, 3], [NAN, 4]])
+
+
+def test_axes_along_another_one_keep_to_it():
+    def paired(final, rates, decays):
+        coords = {"learning_rate": np.array(rates), "b1": np.array(decays)}
+        return made(final, coords, dict.fromkeys(coords, "learning_rate"), seeds=[0])
+
+    one = paired([[1], [3]], [0.1, 0.3], [0.9, 0.7])
+    merged = one.merge(paired([[2], [3]], [0.2, 0.3], [0.8, 0.7]))
+    np.testing.assert_array_equal(merged.coords["learning_rate"], [0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(merged.coords["b1"], [0.9, 0.8, 0.7])
+    np.testing.assert_array_equal(merged.final_loss, [[1], [2], [3]])
+
+
+def test_what_is_put_together_of_several_has_no_recipe():
+    one, other = on_rates([[1.0]], [0.1], recipe="one"), on_rates([[2.0]], [0.2], recipe="other")
+    assert one.merge(other).recipe is None
+    assert stacked("optimizer", {"a": one, "b": one}).recipe is None
+    assert one.select(seed=0).recipe == "one"
 
 
 def test_optimizers_are_matched_by_name():

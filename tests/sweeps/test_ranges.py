@@ -58,8 +58,16 @@ def test_an_axis_that_was_sampled_alone_is_sorted():
 
 def test_axes_that_were_sampled_together_have_no_edge():
     result = sampled([[1], [2]], [0.1, 0.2], [0.9, 0.8])
-    with pytest.raises(ValueError, match="'learning_rate' was sampled together with b1"):
+    with pytest.raises(ValueError, match="'learning_rate' lies along 'sample' together with b1"):
         result.edge()
+
+
+def test_an_axis_that_is_a_dimension_has_an_edge_whatever_lies_along_it():
+    coords = {"learning_rate": [0.25, 0.5], "b1": [0.9, 0.8]}
+    axes = dict.fromkeys(coords, "learning_rate")
+    paired = made([[1], [NAN]], coords, axes, seeds=[0])
+    assert paired.edge() == (0.25, (0.25, 0.5))
+    assert "learning_rate = 0.25; 0.5 diverges" in paired._repr_html_()
 
 
 def test_unknown_axes_are_refused_with_those_there_are():
