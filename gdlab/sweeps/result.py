@@ -90,7 +90,9 @@ class SweepResult:
     ) -> dict[str, Any]:
         """The best point, judged by all its lanes, one without a value counting as the worst.
 
-        Lanes that were not run, holes between merged results, do not count at all.
+        Lanes that were not run, holes between merged results, do not count at all. After
+        population-based training a point is told by its values at the start; ``history`` has those
+        that followed.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
