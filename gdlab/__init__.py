@@ -34,7 +34,14 @@ from gdlab.schedules import (
     warmup_cosine_decay_schedule,
     warmup_stable_decay_schedule,
 )
-from gdlab.sweeps import SweepResult, sweep
+from gdlab.sweeps import (
+    Hyperband,
+    PopulationBasedTraining,
+    SuccessiveHalving,
+    SweepResult,
+    map_axes,
+    sweep,
+)
 from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate
 from gdlab.transforms.averaging import ema, nesterov_ema
@@ -59,10 +66,13 @@ __all__ = [
     "Axis",
     "EpochSampler",
     "GradientTransformation",
+    "Hyperband",
     "Hyperparameter",
     "Join",
+    "PopulationBasedTraining",
     "Schedule",
     "Shared",
+    "SuccessiveHalving",
     "SweepResult",
     "Trajectory",
     "accumulate",
@@ -100,6 +110,7 @@ __all__ = [
     "leafwise",
     "linear_schedule",
     "look_ahead",
+    "map_axes",
     "masked",
     "minibatches",
     "minimize",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from gdlab.core.representation import represent
 
@@ -49,7 +50,7 @@ class Axis:
                 f"Axis {name!r}: values must be a one-dimensional, non-empty list of numbers, "
                 f"not of shape {self.values.shape}"
             )
-        if not isinstance(self.values, jax.core.Tracer) and np.isnan(self.values).any():
+        if not isinstance(self.values, Tracer) and np.isnan(self.values).any():
             positions = np.flatnonzero(np.isnan(self.values)).tolist()
             raise ValueError(f"Axis {name!r}: the values at the positions {positions} are NaN")
 

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 import jax
 
 from gdlab.core.annotations import data_parameters
+from gdlab.core.axis import is_axis
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
 from gdlab.core.structure import stands_for_one
@@ -58,6 +59,12 @@ class Factory:
         structure = {
             name: value for name, value in bound.arguments.items() if name not in self.data
         }
+        for name, value in structure.items():
+            if any(is_axis(node) for node in jax.tree.leaves(value, is_leaf=is_axis)):
+                raise TypeError(
+                    f"{self.name}: argument {name!r} is structure, which is compiled in: it cannot "
+                    f"be an Axis, as {value!r}; make an optimizer for each of its values"
+                )
         made = self.made._build(self, tuple(children), Static(structure))
         made._check()
         return made

@@ -1,5 +1,6 @@
 """Sweeps: many runs as one program, and what came of them."""
 
+from gdlab.sweeps.mapping import Mapped, map_axes
 from gdlab.sweeps.policies import (
     Hyperband,
     Move,
@@ -13,11 +14,13 @@ from gdlab.sweeps.sweep import sweep
 
 __all__ = [
     "Hyperband",
+    "Mapped",
     "Move",
     "Policy",
     "PopulationBasedTraining",
     "Ranking",
     "SuccessiveHalving",
     "SweepResult",
+    "map_axes",
     "sweep",
 ]

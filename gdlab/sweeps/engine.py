@@ -165,7 +165,7 @@ def advance(
     take_all = functools.partial(_take_steps, plan)
     if plan.mesh is not None:
         every, lanes = PartitionSpec(), PartitionSpec(plan.mesh.axis_names)
-        carried = carry_spec(plan.mesh)
+        carried = Carry(*layout_on(plan.mesh))  # type: ignore[arg-type]
         take_all = jax.shard_map(
             take_all,
             mesh=plan.mesh,
@@ -331,19 +331,25 @@ def _first_step(
     return seen, len(calls)
 
 
+class Layout(NamedTuple):
+    """How the parts of a carry lie on the devices."""
+
+    lanes: PartitionSpec
+    records: PartitionSpec
+
+
+def layout_on(mesh: Mesh) -> Layout:
+    """A part of the points on each device."""
+    names = mesh.axis_names
+    return Layout(PartitionSpec(None, names), PartitionSpec(None, None, names))
+
+
 def _on_devices(plan: Plan, carry: Carry) -> Carry:
     if plan.mesh is None:
         return carry
-    spec = carry_spec(plan.mesh)
-    lanes, records = (NamedSharding(plan.mesh, s) for s in (spec.lanes, spec.records))  # type: ignore[arg-type]
+    lanes, records = (NamedSharding(plan.mesh, spec) for spec in layout_on(plan.mesh))
     constrain = jax.lax.with_sharding_constraint
     return Carry(constrain(carry.lanes, lanes), constrain(carry.records, records))
-
-
-def carry_spec(mesh: Mesh) -> Carry:
-    """How the lanes lie on the devices: a part of the points on each."""
-    names = mesh.axis_names
-    return Carry(PartitionSpec(None, names), PartitionSpec(None, None, names))  # type: ignore[arg-type]
 
 
 def _select(flag: jax.Array, new: Any, old: Any) -> Any:

@@ -78,8 +78,8 @@ def grid_of(tree: Any) -> Grid:
             )
         if sizes.setdefault(axis.along, len(axis)) != len(axis):
             raise ValueError(
-                f"{path}: axis {axis.name!r} has {len(axis)} values, but the dimension {axis.along!r} along which it "
-                f"lies has {sizes[axis.along]}"
+                f"{path}: axis {axis.name!r} has {len(axis)} values, but the dimension "
+                f"{axis.along!r} along which it lies has {sizes[axis.along]}"
             )
     return Grid(sizes, axes)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.sweeps import engine
 from gdlab.sweeps.engine import Carry, Keys, Plan, Swept
@@ -91,14 +91,21 @@ class Lanes:
     def points_at_once(self, seeds: int) -> int:
         """For how many points, with so many seeds each, there is memory."""
         setup, numbers = self.setup, self.setup.seeds[:seeds]
-        size = len(setup.points[NUMBER])
-        points = {
-            name: values[padded(np.arange(size), setup.plan)]
-            for name, values in setup.points.items()
-        }
-        carry = self._shape(points, numbers)
+        members = padded(np.arange(len(setup.points[NUMBER])), setup.plan.mesh)
+        points = {name: values[members] for name, values in setup.points.items()}
         keys = jax.eval_shape(self._keys, numbers)
-        return points_that_fit(setup.plan, setup.template, carry, points, keys, self._data)
+        lowered = engine.advance.lower(
+            setup.plan,
+            setup.template,
+            self._shape(points, numbers),
+            points,
+            keys,
+            self._data,
+            0,
+            0,
+            1,
+        )
+        return points_that_fit(lowered, len(members), self._data, setup.plan.mesh)
 
     def programs(self, points: Points) -> Any:
         """All that is computed, to be traced."""
@@ -128,7 +135,7 @@ class Lanes:
         like = self._shape(group.points, self.setup.seeds[group.seeds])
         if self.setup.plan.mesh is None:
             return to_devices(carry, like)
-        spec = engine.carry_spec(self.setup.plan.mesh)
+        spec = engine.layout_on(self.setup.plan.mesh)
         lanes, records = (NamedSharding(self.setup.plan.mesh, s) for s in spec)
         return Carry(
             to_devices(carry.lanes, like.lanes, lanes),
@@ -233,7 +240,7 @@ class Lanes:
         mesh = self.setup.plan.mesh
         if mesh is None:
             return shape
-        spec = engine.carry_spec(mesh)
+        spec = engine.layout_on(mesh)
 
         def on(part: Any, spec: PartitionSpec) -> Any:
             sharding = NamedSharding(mesh, spec)
@@ -255,9 +262,9 @@ class Lanes:
         return named(values, name.replace("<lambda>", "evaluation"))
 
 
-def padded(members: np.ndarray, plan: Plan) -> np.ndarray:
+def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
     """So many copies of the last added that all devices have equally many."""
-    devices = 1 if plan.mesh is None else plan.mesh.size
+    devices = 1 if mesh is None else mesh.size
     return np.pad(members, (0, -len(members) % devices), mode="edge")
 
 

@@ -5,43 +5,35 @@ import pathlib
 from typing import Any
 
 import jax
-
-from gdlab.sweeps.engine import Carry, Keys, Plan, Swept, advance
+from jax.sharding import Mesh
 
 SHARE = 0.5
 """The part of the free memory that a sweep takes: starts, copies and the user's own need some."""
 
 
-def points_that_fit(
-    plan: Plan, template: Swept, carry: Carry, points: Any, keys: Keys, data: Any
-) -> int:
-    """For how many points at once there is memory, by the compiler's own account.
+def points_that_fit(lowered: Any, size: int, data: Any, mesh: Mesh | None) -> int:
+    """For how many points at once there is memory, by the compiled program's own account.
 
     Args:
-        plan: what is compiled.
-        template: the optimizer and hyperparameters, with slots.
-        carry: shapes and dtypes for all points.
-        points: shapes and dtypes of all points.
-        keys: shapes and dtypes of the seeds' keys.
-        data: what the steps draw from.
+        lowered: the program for all points; it is compiled.
+        size: how many these are.
+        data: what it is given that does not grow with the points, once on each device.
+        mesh: the devices over which the points are spread.
     """
-    size = carry.lanes.loss.shape[1]
-    compiled = advance.lower(plan, template, carry, points, keys, data, 0, 0, 1).compile()
-    analysis = compiled.memory_analysis()
+    analysis = lowered.compile().memory_analysis()
     if analysis is None:
         return size
-    # What does not grow with the points: the data, once on each device.
-    fixed = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(data))
+    fixed = sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data))
+    # The account is that of one device, with its part of the points.
     total = (
         analysis.argument_size_in_bytes
         + analysis.output_size_in_bytes
         - analysis.alias_size_in_bytes
         + analysis.temp_size_in_bytes
     )
-    # The account is that of one device, which holds its part of the points.
-    devices = [jax.devices()[0]] if plan.mesh is None else list(plan.mesh.devices.flat)
-    on_host = devices[0].platform == "cpu"
-    free = SHARE * free_bytes(devices[0]) / (len(devices) if on_host else 1)
+    devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
+    shared = len(devices) if devices[0].platform == "cpu" else 1
+    free = SHARE * free_bytes(devices[0]) / shared
     if total <= free:
         return size
     of_a_point = max((total - fixed) * len(devices) / size, 1.0)
@@ -64,6 +56,7 @@ def _free_on_host() -> float:
     except OSError:
         pass
     try:
+        # Where nothing says what is free, half of what there is.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
     except (ValueError, OSError, AttributeError):
         return 4 * 2**30
@@ -73,7 +66,7 @@ def _free_in_group() -> float:
     """What the control group of a container leaves, infinite without a limit."""
     group = pathlib.Path("/sys/fs/cgroup")
     try:
-        limit = (group / "memory.max").read_text().strip()
-        return int(limit) - int((group / "memory.current").read_text())
+        limit = int((group / "memory.max").read_text())
+        return limit - int((group / "memory.current").read_text())
     except (OSError, ValueError):
         return float("inf")

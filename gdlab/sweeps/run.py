@@ -16,7 +16,7 @@ from gdlab.sweeps.lanes import NUMBER, Group, Lanes, Setup, padded
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.stream import Block, Stream
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
-from gdlab.sweeps.transfer import of_process, to_host, zeros_like
+from gdlab.sweeps.transfer import least_of_processes, of_process, to_host, zeros_like
 from gdlab.sweeps.watch import Watch
 
 SECONDS_PER_CALL = 0.25
@@ -151,38 +151,45 @@ class Run:
         mine = groups[jax.process_index() % processes :: processes]
         # A single group stays where it is; several are kept on the host from stage to stage.
         stays = len(groups) == 1 and not shared
-        patches = {group.name: self._saved(group, stage, stays) for group in mine}
+        done: dict[str, Patch] = {}
         for group in mine:
-            if patches[group.name] is not None:
-                tables.apply(patches[group.name], stage.rows, group.seeds, group.places, stage.end)
+            if (patch := self._saved(group, stage, stays)) is not None:
+                done[group.name] = patch
+                tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
                 manner.watch.advanced(group.lanes * (stage.end - stage.begin))
-        todo = [group for group in mine if patches[group.name] is None]
+        todo = [group for group in mine if group.name not in done]
         try:
             for block in self._blocks(stage, todo):
                 for group in todo:
                     self._advance(tables, group, block, stage)
                     if block.end == stage.end:
-                        patches[group.name] = self._finish(tables, group, stage, stays)
+                        done[group.name] = self._finish(tables, group, stage, stays)
                     elif len(todo) > 1:
                         self.lanes.put_away(group)
         except BaseException:
             for group in todo:
-                if patches[group.name] is None and group.carry is not None:
+                if group.name not in done and group.carry is not None:
                     self._note(tables, group, stage, True)
             raise
         if shared:
             for number, group in enumerate(groups):
-                patch = patches.get(group.name)
-                if patch is None:
-                    patch = zeros_like(self._shape_of_patch(group, stage, stays))
-                patches[group.name] = patch = of_process(number % processes, patch)
+                patch = self._of_process(number % processes, group, done, stage)
+                done[group.name] = patch
                 tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
         if stays and groups[0].carry is not None:
             return groups[0]
-        if stage.last or any(patch is None or patch.lanes is None for patch in patches.values()):
+        if stage.last or any(patch.lanes is None for patch in done.values()):
             # They are gone from the checkpoint once all of the next stage is there.
             return None
-        return self._together(groups, patches)
+        return self._together(groups, done)
+
+    def _of_process(self, owner: int, group: Group, done: dict[str, Patch], stage: Stage) -> Patch:
+        """What the process that computed a group knows of it, in all processes."""
+        blank: Patch = zeros_like(self._shape_of_patch(group, stage, stays=False))
+        patch = done.get(group.name, blank)
+        # All must exchange the same arrays, also those that one may have forgotten already.
+        lanes = blank.lanes if patch.lanes is None else patch.lanes
+        return of_process(owner, patch._replace(lanes=lanes))
 
     def _blocks(self, stage: Stage, todo: list[Group]) -> Iterable[Block]:
         data = self.setup.data
@@ -275,6 +282,8 @@ class Run:
             layout = np.asarray(self._layout())
             if checkpoint is not None:
                 checkpoint.save(name, layout)
+        if self._manner.shared:
+            layout = least_of_processes(layout)
         return int(layout[0]), int(layout[1])
 
     def _layout(self) -> tuple[int, int]:
@@ -304,7 +313,7 @@ class Run:
         for first in range(0, len(places), width):
             count = min(width, len(places) - first)
             members = np.minimum(np.arange(first, first + width), first + count - 1)
-            members = padded(members, self.setup.plan)
+            members = padded(members, self.setup.plan.mesh)
             for seed in range(0, len(self.setup.seeds), seeds):
                 groups.append(
                     Group(

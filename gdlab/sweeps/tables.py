@@ -75,7 +75,7 @@ class Tables:
             self.records = jax.tree.map(full, patch.records)
 
         def write(all_: np.ndarray, new: Any) -> None:
-            all_[np.ix_(rows, seeds, points)] = new
+            all_[np.ix_(np.asarray(rows, int), seeds, points)] = new
 
         jax.tree.map(write, self.records, patch.records)
         for name, values in patch.metrics.items():

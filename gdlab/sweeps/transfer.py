@@ -39,7 +39,14 @@ def _key_data(leaf: Any) -> Any:
 
 
 def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
+
+
+def least_of_processes(array: np.ndarray) -> np.ndarray:
+    """The least of what the processes have, element by element."""
+    from jax.experimental import multihost_utils
+
+    return np.min(multihost_utils.process_allgather(array), axis=0)
 
 
 def of_process(owner: int, tree: Any) -> Any:

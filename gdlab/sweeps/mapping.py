@@ -1,0 +1,132 @@
+"""Axes in the arguments of any pure function."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from gdlab.sweeps.arguments import require_positive, row_of_devices
+from gdlab.sweeps.grid import Points, Sampling, at_point, drawn, grid_of, slots
+from gdlab.sweeps.lanes import NUMBER, named, padded
+from gdlab.sweeps.memory import points_that_fit
+from gdlab.training.objective import ByIdentity
+
+
+class Mapped(NamedTuple):
+    """What a function returns at all points of a grid."""
+
+    values: Any
+    """What it returns, each array with leading axes of ``dims``."""
+    dims: tuple[str, ...]
+    """The names of the dimensions."""
+    coords: dict[str, np.ndarray]
+    """The values along each of them and of each axis."""
+    axes: dict[str, str]
+    """Name of an axis → the dimension along which its values lie."""
+
+    def to_xarray(self) -> Any:
+        """An ``xarray.Dataset`` with labelled dimensions; needs the extra ``lab``."""
+        import xarray
+
+        coords = {name: (self.axes.get(name, name), values) for name, values in self.coords.items()}
+        variables = {}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(named(self.values, "value")):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            own = [f"{name}_{axis}" for axis in range(leaf.ndim - len(self.dims))]
+            variables[name] = ((*self.dims, *own), leaf)
+        return xarray.Dataset(variables, coords)
+
+
+def map_axes(
+    function: Callable[..., Any],
+    *,
+    samples: int | None = None,
+    sampling: Sampling = "sobol",
+    seed: int = 0,
+    lane_chunk: int | Literal["auto"] = "auto",
+    mesh: Mesh | None = None,
+) -> Callable[..., Mapped]:
+    """A function of axes: the same function at every point of their grid, in one program.
+
+    Args:
+        function: any pure function of trees of arrays and numbers.
+        samples: how many values are drawn for sampled axes.
+        sampling: "sobol" for points that fill the space evenly, "random" for independent ones.
+        seed: what they are drawn with.
+        lane_chunk: how many points are computed together at most; "auto" for as many as fit.
+        mesh: devices over which the points are spread.
+
+    Returns:
+        A function that is called like ``function``, with an :class:`gdlab.Axis` wherever a number
+        would stand in its arguments, and returns a :class:`Mapped`.
+
+    Raises:
+        ValueError: if axes clash.
+
+    >>> from gdlab import Axis, map_axes
+    >>> mapped = map_axes(lambda x, y: x + y)(Axis("x", [1.0, 2.0]), Axis("y", [10.0, 20.0, 30.0]))
+    >>> mapped.dims
+    ('x', 'y')
+    >>> mapped.values
+    array([[11., 21., 31.],
+           [12., 22., 32.]], dtype=float32)
+    """
+    if lane_chunk != "auto":
+        require_positive(lane_chunk=lane_chunk)
+    row = row_of_devices(mesh)
+
+    @functools.wraps(function)
+    def at_all_points(*args: Any, **kwargs: Any) -> Mapped:
+        tree = drawn((args, kwargs), samples, sampling, [seed])
+        grid = grid_of(tree)
+        points = grid.points | {NUMBER: np.arange(grid.size)}
+        program = functools.partial(_at_points, ByIdentity(function), row, slots(tree))
+        values = _in_chunks(program, points, grid.size, lane_chunk, row)
+        shape = tuple(grid.sizes.values())
+        return Mapped(
+            jax.tree.map(lambda leaf: leaf.reshape(shape + leaf.shape[1:]), values),
+            tuple(grid.sizes),
+            grid.coords,
+            {name: axis.along for name, axis in grid.axes.items()},
+        )
+
+    return at_all_points
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _at_points(function: ByIdentity, mesh: Mesh | None, template: Any, points: Any) -> Any:
+    def at_all(template: Any, points: Any) -> Any:
+        def at(point: Any) -> Any:
+            args, kwargs = at_point(template, point)
+            return function(*args, **kwargs)
+
+        return jax.vmap(at)(points)
+
+    if mesh is not None:
+        lanes = PartitionSpec(mesh.axis_names)
+        at_all = jax.shard_map(
+            at_all, mesh=mesh, in_specs=(PartitionSpec(), lanes), out_specs=lanes, check_vma=False
+        )
+    return at_all(template, points)
+
+
+def _in_chunks(
+    program: Any, points: Points, size: int, chunk: int | Literal["auto"], mesh: Mesh | None
+) -> Any:
+    def some(members: np.ndarray) -> Points:
+        return {name: values[padded(members, mesh)] for name, values in points.items()}
+
+    if chunk == "auto":
+        function, _, template = program.args
+        lowered = _at_points.lower(function, mesh, template, some(np.arange(size)))
+        chunk = points_that_fit(lowered, size, template, mesh)
+    parts = []
+    for first in range(0, size, chunk):
+        # Copies of the last point, so that the last chunk is no other program.
+        members = np.minimum(np.arange(first, first + min(chunk, size)), size - 1)
+        values = jax.device_get(program(some(members)))
+        parts.append(jax.tree.map(lambda leaf: leaf[: size - first], values))  # noqa: B023
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:size], *parts)
