@@ -117,8 +117,9 @@ class SampledAxis(Axis):
         return Axis(self.name, values, SAMPLE)
 
     def __repr__(self) -> str:
-        low, high = np.asarray(self.values).tolist()
-        return f"Axis.{self.distribution}({self.name!r}, {low:.7g}, {high:.7g})"
+        # As many digits as their dtype holds.
+        low, high = (float(str(bound)) for bound in np.asarray(self.values))
+        return f"Axis.{self.distribution}({self.name!r}, {low}, {high})"
 
 
 def _register(cls: type[Axis]) -> None:

@@ -1,5 +1,6 @@
 """From the tables of runs to labelled results."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -26,14 +27,14 @@ class Entry(NamedTuple):
     """The optimizer, with its axes."""
     settings: dict[str, Any]
     """The arguments of the sweep that are numbers."""
-    recipe: Recipe
 
 
-def collected(entries: list[Entry], *, finished: bool) -> Any:
+def collected(entries: list[Entry], recipe: Recipe, *, finished: bool) -> Any:
     """What has come of a sweep.
 
     Args:
         entries: its parts; those that have not begun are left out.
+        recipe: the call.
         finished: whether the lanes that have begun have come to their end.
 
     Returns:
@@ -41,21 +42,36 @@ def collected(entries: list[Entry], *, finished: bool) -> Any:
         dictionary of results, of dictionaries of them if both differ in their axes; None if
         nothing has come yet.
     """
-    results = {
-        (entry.problem, entry.optimizer): _result_of(entry, finished)
-        for entry in entries
-        if entry.run.tables is not None and entry.run.tables.records is not None
-    }
-    if not results:
-        return None
+    begun = [e for e in entries if e.run.tables is not None and e.run.tables.records is not None]
     by_problem: dict[str, Any] = {}
-    for problem in dict.fromkeys(problem for problem, _ in results):
-        of_problem = {name: result for (p, name), result in results.items() if p == problem}
-        by_problem[problem] = _stacked("optimizer", of_problem)
-    return _stacked("problem", by_problem)
+    for problem in dict.fromkeys(entry.problem for entry in begun):
+        part = recipe.only(problem=problem) if problem else recipe
+        by_problem[problem] = _stacked(
+            "optimizer",
+            {
+                entry.optimizer: _result_of(
+                    entry,
+                    part.only(optimizer=entry.optimizer) if entry.optimizer else part,
+                    finished,
+                )
+                for entry in begun
+                if entry.problem == problem
+            },
+            part,
+        )
+    return _stacked("problem", by_problem, recipe) if begun else None
 
 
-def _result_of(entry: Entry, finished: bool) -> SweepResult:
+def _stacked(dimension: str, results: dict[str, Any], recipe: Recipe) -> Any:
+    if list(results) == [""]:
+        return results[""]
+    if any(not isinstance(result, SweepResult) for result in results.values()):
+        return results
+    one = stacked(dimension, results)
+    return results if one is None else dataclasses.replace(one, recipe=recipe)
+
+
+def _result_of(entry: Entry, recipe: Recipe, finished: bool) -> SweepResult:
     run, grid = entry.run, entry.grid
     tables, plan, seeds = run.tables, run.setup.plan, run.setup.seeds
     assert tables is not None
@@ -91,17 +107,8 @@ def _result_of(entry: Entry, finished: bool) -> SweepResult:
         provenance=provenance(),
         params=params if best or params is None else jax.tree.map(by_axis, params),
         params_dims=() if params is None else ("seed",) if best else (*grid.sizes, "seed"),
-        recipe=entry.recipe,
+        recipe=recipe,
     )
-
-
-def _stacked(dimension: str, results: dict[str, Any]) -> Any:
-    if list(results) == [""]:
-        return results[""]
-    if any(not isinstance(result, SweepResult) for result in results.values()):
-        return results
-    one = stacked(dimension, results)
-    return results if one is None else one
 
 
 def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

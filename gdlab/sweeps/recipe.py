@@ -6,55 +6,50 @@ from typing import Any
 
 import jax
 
-from gdlab.core.axis import Axis, is_axis
+from gdlab.core.axis import Axis, SampledAxis, is_axis
 
-HOLDING_AXES = ("tx", "hyperparameters", "params")
+AXES_IN = ("tx", "hyperparameters", "params")
 """The arguments in which axes may stand."""
+NAMED_BY = {"problem": ("loss", "params", "data"), "optimizer": ("tx",)}
+"""The arguments that are dictionaries where there are several problems or optimizers."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Recipe:
-    """The arguments of a call of :func:`gdlab.sweep`."""
+    """The arguments of a call of :func:`gdlab.sweep`, by name."""
 
     call: Mapping[str, Any]
-    """All of them, by name."""
 
-    def again(self, values: Mapping[str, Sequence[float]], **changes: Any) -> Any:
-        """The same sweep with other values on some axes, each along a dimension of its own.
-
-        Args:
-            values: the name of an axis → its values.
-            changes: other arguments of the sweep.
-        """
+    def run(self) -> Any:
+        """Call it."""
         from gdlab.sweeps.sweep import sweep
+
+        return sweep(**self.call)
+
+    def changed(self, **changes: Any) -> "Recipe":
+        """The same call with some other arguments."""
+        return Recipe({**self.call, **changes})
+
+    def only(self, **names: str) -> "Recipe":
+        """The part of one ``problem``, or of one ``optimizer``, of several."""
+        call = dict(self.call)
+        for kind, name in names.items():
+            for argument in NAMED_BY[kind]:
+                if call[argument] is not None:
+                    call[argument] = call[argument][name]
+        return Recipe(call)
+
+    def along(self, values: Mapping[str, Sequence[float]]) -> "Recipe":
+        """The same call with other values on some axes, each along a dimension of its own."""
 
         def replaced(node: Any) -> Any:
             known = is_axis(node) and node.name in values
             return Axis(node.name, values[node.name]) if known else node
 
-        arguments = dict(self.call) | changes
-        for name in HOLDING_AXES:
-            arguments[name] = jax.tree.map(replaced, arguments[name], is_leaf=is_axis)
-        if not any(_is_sampled(arguments[name]) for name in HOLDING_AXES):
-            arguments["samples"] = None
-        return sweep(**arguments)
-
-    def narrowed(self, **names: str) -> "Recipe":
-        """That of one problem or optimizer of several.
-
-        Args:
-            names: ``problem`` or ``optimizer`` → the name of the one.
-        """
         call = dict(self.call)
-        holders = {"problem": ("loss", "params", "data"), "optimizer": ("tx",)}
-        for kind, name in names.items():
-            for argument in holders[kind]:
-                if call[argument] is not None:
-                    call[argument] = call[argument][name]
+        for name in AXES_IN:
+            call[name] = jax.tree.map(replaced, call[name], is_leaf=is_axis)
+        parts = jax.tree.leaves([call[name] for name in AXES_IN], is_leaf=is_axis)
+        if not any(isinstance(part, SampledAxis) for part in parts):
+            call["samples"] = None
         return Recipe(call)
-
-
-def _is_sampled(tree: Any) -> bool:
-    from gdlab.core.axis import SampledAxis
-
-    return any(isinstance(leaf, SampledAxis) for leaf in jax.tree.leaves(tree, is_leaf=is_axis))

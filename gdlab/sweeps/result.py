@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -232,6 +233,68 @@ class SweepResult:
         <SweepResult (learning_rate: 2, seed: 1), 2 ok>
         """
         return selecting.selected(self, conditions)
+
+    def rerun(self, point: Mapping[str, Any], **changes: Any) -> "SweepResult":
+        """The sweep of one point alone, or of all that agree in what is given.
+
+        Args:
+            point: name of an axis → its value, such as :meth:`best` returns it; ``optimizer``,
+                ``problem`` and ``seed`` can be chosen as well, and metrics are passed over.
+            changes: other arguments of :func:`gdlab.sweep`, such as ``keep_params="all"``.
+
+        Raises:
+            ValueError: if this result was loaded or merged, so that the loss is not known.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
+        >>> result.rerun(result.best(), keep_params="all").params
+        array([[0.00800...]], dtype=float32)
+        """
+        recipe = self._recipe("rerun")
+        names = {name: point[name] for name in ("problem", "optimizer") if name in point}
+        values = {name: [value] for name, value in point.items() if name in self.axes}
+        if "seed" in point:
+            changes = {"seeds": [int(point["seed"])]} | changes
+        known = {*self.axes, *self.dims, "final_loss", *self.metrics}
+        if unknown := [name for name in point if name not in known]:
+            raise ValueError(f"there is no axis {unknown[0]!r}; there are {', '.join(self.axes)}")
+        return recipe.only(**names).along(values).changed(**changes).run()
+
+    def extend(self, axis: str, values: Sequence[float]) -> "SweepResult":
+        """This result and more values of an axis, of which only those that are missing are run.
+
+        Args:
+            axis: the name of an axis that is a dimension.
+            values: the values that there are to be as well.
+
+        Raises:
+            ValueError: if there is no such axis, it was sampled, or this result was loaded or
+                merged of several, so that the loss is not known.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
+        >>> result.extend("learning_rate", [0.2, 0.4]).coords["learning_rate"]
+        array([0.1, 0.2, 0.4], dtype=float32)
+        """
+        recipe = self._recipe("extend")
+        if self.axes.get(axis) != axis:
+            own = [name for name, dimension in self.axes.items() if name == dimension]
+            raise ValueError(f"{axis!r} is not an axis that is a dimension; there are {own}")
+        known = self.coords[axis]
+        missing = [value for value in values if not np.isclose(known, value, rtol=1e-6).any()]
+        if not missing:
+            return self
+        more = recipe.along({axis: missing}).changed(checkpoint=None).run()
+        everything = recipe.along({axis: np.union1d(known, np.asarray(missing, known.dtype))})
+        return dataclasses.replace(self.merge(more), recipe=everything)
+
+    def _recipe(self, what: str) -> Any:
+        if self.recipe is None:
+            raise ValueError(
+                f"{what}: the loss is not known of a result that was loaded or put together; call "
+                "sweep for the other values, and merge what it returns"
+            )
+        return self.recipe
 
     def merge(self, *others: "SweepResult") -> "SweepResult":
         """One result over the union of the labels of several of the same sweep.

@@ -129,11 +129,11 @@ def sweep(
     ...     lambda w: 0.5 * w**2, 1.0, sgd(Axis("learning_rate", [0.5, 1.5, 2.5])), steps=40
     ... )
     >>> result.status[:, 0]
-    array(['ok', 'ok', 'diverged'], dtype='<U10')
+    array(['ok', 'ok', 'diverged'], dtype='<U...')
     >>> result.best()["learning_rate"]
     0.5
     """
-    call = dict(locals())
+    recipe = Recipe(dict(locals()))
     arguments.require_positive(steps=steps, record_every=record_every)
     if keep_params not in (None, "best", "all"):
         raise ValueError(f"keep_params must be None, 'best' or 'all', not {keep_params!r}")
@@ -187,9 +187,7 @@ def sweep(
                 mesh=row,
             )
             run = Run(setup, manner, ".".join([*filter(None, (problem_name, name)), ""]))
-            names = {"problem": problem_name, "optimizer": name}
-            recipe = Recipe(call).narrowed(**{kind: one for kind, one in names.items() if one})
-            entries.append(Entry(problem_name, name, run, grid, swept, settings, recipe))
+            entries.append(Entry(problem_name, name, run, grid, swept, settings))
     if checkpoint is not None:
         manner.checkpoint = checkpoint_of(
             checkpoint,
@@ -202,14 +200,14 @@ def sweep(
 
     with watch:
         watch.expect(sum(entry.run.lane_steps for entry in entries))
-        watch.snapshot = functools.partial(collected, entries, finished=False)
+        watch.snapshot = functools.partial(collected, entries, recipe, finished=False)
         try:
             for entry in entries:
                 watch.describe(".".join(filter(None, (entry.problem, entry.optimizer))) or "sweep")
                 entry.run.run()
         except BaseException as error:
-            if (so_far := collected(entries, finished=False)) is not None:
+            if (so_far := collected(entries, recipe, finished=False)) is not None:
                 error.result = so_far  # type: ignore[attr-defined]
                 error.add_note("What was computed so far is in this exception's `result`.")
             raise
-    return collected(entries, finished=True)
+    return collected(entries, recipe, finished=True)
