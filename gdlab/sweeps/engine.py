@@ -76,6 +76,8 @@ class Lane(NamedTuple):
     status: jax.Array
     stopped_at: jax.Array
     """The step at which the lane stopped, −1 if it has not."""
+    evaluations: jax.Array
+    """How often the loss or its gradient was computed; what stands in a loop counts once a step."""
 
 
 class Carry(NamedTuple):
@@ -130,14 +132,16 @@ def start(
     def of_point(params: Any, point: Any) -> Lane:
         progress = Progress(params, at_point(template.tx, point).init(params), model_state)
         nan, running = jnp.full((), jnp.nan), jnp.full((), RUNNING, jnp.int8)
-        return Lane(progress, (params, model_state), nan, nan, running, jnp.full((), -1))
+        lane = Lane(progress, (params, model_state), nan, nan, running, jnp.full((), -1))
+        # As the steps return them: with weak types the second call would be another program.
+        return strong(lane)
 
     over_points = jax.vmap(of_point, (0 if params_by_point else None, 0))
     lanes = jax.vmap(over_points, (0, None))(params, points)
     shape = (len(plan.recorded_steps), *lanes.loss.shape)
-    seen, _ = _first_step(plan, template, lanes.progress, points, keys, data)
+    record = _shape_of_record(plan, template, lanes.progress, points, keys.step[0], data)
     records = jax.tree.map(
-        lambda leaf: jnp.full(shape + leaf.shape, jnp.nan, _inexact(leaf)), (seen.value, seen.aux)
+        lambda leaf: jnp.full(shape + leaf.shape, jnp.nan, _inexact(leaf)), record
     )
     return _on_devices(plan, Carry(lanes, records))
 
@@ -198,13 +202,6 @@ def picked(plan: Plan, carry: Carry, parents: jax.Array) -> Carry:
     return _on_devices(plan, Carry(lanes, records))
 
 
-def evaluations_of_a_step(
-    plan: Plan, template: Swept, carry: Carry, points: Any, keys: Keys, data: Any
-) -> int:
-    """How often a step calls the loss or its gradient; what stands in a loop counts once."""
-    return _first_step(plan, template, carry.lanes.progress, points, keys, data)[1]
-
-
 def _take_steps(
     plan: Plan,
     template: Swept,
@@ -260,7 +257,8 @@ def _step_of_lane(
 ) -> tuple[Lane, Any]:
     params, _, model_state = lane.progress
     objective = functools.partial(plan.objective, hyperparameters=swept.hyperparameters)
-    new, seen = take_step(objective, swept.tx, lane.progress, on_batch, key)
+    counted, calls = _counted(on_batch)
+    new, seen = take_step(objective, swept.tx, lane.progress, counted, key)
 
     value = seen.value
     first = jnp.where(step == 0, value, lane.first_loss).astype(lane.first_loss.dtype)
@@ -284,8 +282,20 @@ def _step_of_lane(
         loss=jnp.where(was_running, record[0], lane.loss).astype(lane.loss.dtype),
         status=jnp.where(was_running, status, lane.status).astype(lane.status.dtype),
         stopped_at=jnp.where(was_running & ~running, step, lane.stopped_at),
+        evaluations=lane.evaluations + jnp.where(was_running, len(calls), 0),
     )
     return lane, record
+
+
+def _counted(on_batch: OnBatch) -> tuple[OnBatch, list[Any]]:
+    """``on_batch`` and the list of what it was called with while it is traced."""
+    calls: list[Any] = []
+
+    def counted(fun: Callable[[Any], Any]) -> Any:
+        calls.append(fun)
+        return on_batch(fun)
+
+    return counted, calls
 
 
 def _reached(plan: Plan, seen: Seen) -> jax.Array:
@@ -305,30 +315,24 @@ def _on_batch(plan: Plan, data: Any, order: Any, step: Any, first_of_data: Any) 
     return lambda fun: fun(jax.tree.map(lambda stack: stack[step - first_of_data], data))
 
 
-def _first_step(
-    plan: Plan, template: Swept, progress: Progress, points: Any, keys: Keys, data: Any
-) -> tuple[Seen, int]:
-    """The shapes and dtypes of what the first step sees, and how often it calls the loss."""
-    calls = []
+def _shape_of_record(
+    plan: Plan, template: Swept, progress: Progress, points: Any, key: jax.Array, data: Any
+) -> Any:
+    """Shapes and dtypes of loss and aux."""
 
-    def take(progress: Progress, points: Any, keys: jax.Array, data: Any) -> Seen:
+    def see(progress: Progress, points: Any, key: jax.Array, data: Any) -> Any:
         if plan.streamed:
             data = jax.tree.map(lambda stack: stack[0], data)
         elif plan.sampler is not None:
             size = plan.sampler.batch_size
             data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[:size], data)
+        params, _, model_state = jax.tree.map(lambda leaf: leaf[0, 0], progress)
+        first = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], points)
+        hyperparameters = at_point(template.hyperparameters, first)
+        value, (_, aux) = plan.objective(params, data, key, model_state, hyperparameters)
+        return value, aux
 
-        def on_batch(fun: Callable[[Any], Any]) -> Any:
-            calls.append(fun)
-            return fun(data)
-
-        lane = jax.tree.map(lambda leaf: leaf[0, 0], progress)
-        swept = at_point(template, jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], points))
-        objective = functools.partial(plan.objective, hyperparameters=swept.hyperparameters)
-        return take_step(objective, swept.tx, lane, on_batch, keys[0])[1]
-
-    seen = jax.eval_shape(take, progress, points, keys.step, data)
-    return seen, len(calls)
+    return jax.eval_shape(see, progress, points, key, data)
 
 
 class Layout(NamedTuple):
