@@ -67,8 +67,9 @@ def grid_of(tree: Any) -> Grid:
     sizes: dict[str, int] = {}
     axes: dict[str, Axis] = {}
     for path, axis in axes_with_paths(tree):
-        for name in (axis.name, axis.along):
-            if name in RESERVED and not (name == axis.along == SAMPLE):
+        # Values may lie along the samples; no other values are what samples are called by.
+        for name, free in ((axis.name, None), (axis.along, SAMPLE)):
+            if name in RESERVED and name != free:
                 raise ValueError(f"{path}: every sweep has a dimension {name!r} of its own")
         known = axes.setdefault(axis.name, axis)
         if known.along != axis.along or not np.array_equal(known.values, axis.values):
