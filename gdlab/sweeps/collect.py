@@ -100,7 +100,7 @@ def _result_of(entry: Entry, recipe: Recipe, finished: bool) -> SweepResult:
         metrics={name: by_axis(values) for name, values in tables.metrics.items()},
         status=status_names(by_axis(tables.status), finished),
         stopped_at=stopped_at,
-        evaluations=by_axis(tables.judged * run.lanes.evaluations_of_a_step),
+        evaluations=by_axis(tables.evaluations),
         history=history,
         optimizers=(entry.tx,),
         settings=entry.settings,

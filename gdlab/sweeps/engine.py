@@ -131,8 +131,15 @@ def start(
 
     def of_point(params: Any, point: Any) -> Lane:
         progress = Progress(params, at_point(template.tx, point).init(params), model_state)
-        nan, running = jnp.full((), jnp.nan), jnp.full((), RUNNING, jnp.int8)
-        lane = Lane(progress, (params, model_state), nan, nan, running, jnp.full((), -1))
+        lane = Lane(
+            progress=progress,
+            last_good=(params, model_state),
+            first_loss=jnp.full((), jnp.nan),
+            loss=jnp.full((), jnp.nan),
+            status=jnp.full((), RUNNING, jnp.int8),
+            stopped_at=jnp.full((), -1),
+            evaluations=jnp.full((), 0),
+        )
         # As the steps return them: with weak types the second call would be another program.
         return strong(lane)
 

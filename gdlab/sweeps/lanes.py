@@ -82,10 +82,6 @@ class Lanes:
         if isinstance(setup.data, Stream):
             self._data = jax.tree.map(lambda leaf: leaf[None], setup.data.first())
         self.shape = self._shape(setup.points, setup.seeds)
-        keys = jax.eval_shape(self._keys, setup.seeds)
-        self.evaluations_of_a_step = engine.evaluations_of_a_step(
-            setup.plan, setup.template, self.shape, setup.points, keys, self._data
-        )
         self.metrics = jax.eval_shape(self._evaluated, self.shape, setup.points)
 
     def points_at_once(self, seeds: int) -> int:
@@ -132,7 +128,7 @@ class Lanes:
 
     def on_devices(self, carry: Carry, group: Group) -> Carry:
         """What :meth:`put_away` holds, or a checkpoint held, back on the devices."""
-        like = self._shape(group.points, self.setup.seeds[group.seeds])
+        like = self._shape_of(group)
         if self.setup.plan.mesh is None:
             return to_devices(carry, like)
         spec = engine.layout_on(self.setup.plan.mesh)
@@ -170,49 +166,64 @@ class Lanes:
         shape = self.shape_on_host(group)
         group.carry, group.on_host = Carry(lanes, _blank(shape.records)), True
 
-    def patch(
+    def patch(self, group: Group, rows: list[int], **wanted: bool) -> Patch:
+        """What a group came to, without padding, on the host.
+
+        Args:
+            group: which lanes they are.
+            rows: which recorded steps are wanted.
+            wanted: what else is, see :meth:`_padded_patch`.
+        """
+        patch = self._padded_patch(group.carry, group.points, bool(rows), **wanted)
+        return _unpadded(to_host(patch), len(group.places), rows)
+
+    def shape_of_patch(self, group: Group, rows: list[int], **wanted: bool) -> Patch:
+        """Shapes and dtypes of :meth:`patch`."""
+
+        def patch(carry: Carry) -> Patch:
+            return self._padded_patch(carry, group.points, bool(rows), **wanted)
+
+        shape = shape_on_host(jax.eval_shape(patch, self._shape_of(group)))
+        return jax.eval_shape(lambda patch: _unpadded(patch, len(group.places), rows), shape)
+
+    def _padded_patch(
         self,
-        group: Group,
         carry: Carry,
-        rows: list[int],
+        points: Points,
+        records: bool,
         *,
         evaluate: bool = False,
         keep: bool = False,
         more: bool = False,
     ) -> Patch:
-        """What a group came to, without padding, on the devices.
+        """All that is known of a group.
 
         Args:
-            group: which lanes they are.
-            carry: their state.
-            rows: which recorded steps are wanted.
+            carry: its state.
+            points: its hyperparameters.
+            records: whether the recorded steps are wanted.
             evaluate: whether the metrics are.
             keep: whether the parameters are.
             more: whether all that is needed to go on is.
         """
-        lanes, count = carry.lanes, len(group.places)
-        unpadded = lambda leaf: leaf[:, :count]  # noqa: E731
-        which = np.asarray(rows, int)
-        metrics = self._evaluated(carry, group.points) if evaluate else {}
+        lanes = carry.lanes
         return Patch(
-            records=jax.tree.map(lambda leaf: leaf[which, :, :count], carry.records),
-            loss=unpadded(lanes.loss),
-            status=unpadded(lanes.status),
-            stopped_at=unpadded(lanes.stopped_at),
-            metrics=jax.tree.map(unpadded, metrics),
-            params=jax.tree.map(unpadded, lanes.last_good[0]) if keep else None,
-            lanes=jax.tree.map(unpadded, lanes) if more else None,
+            records=carry.records if records else None,
+            loss=lanes.loss,
+            status=lanes.status,
+            stopped_at=lanes.stopped_at,
+            evaluations=lanes.evaluations,
+            metrics=self._evaluated(carry, points) if evaluate else {},
+            params=lanes.last_good[0] if keep else None,
+            lanes=lanes if more else None,
         )
-
-    def shape_of_patch(self, group: Group, rows: list[int], **wanted: bool) -> Patch:
-        """Shapes and dtypes of :meth:`patch` on the host."""
-        carry = self._shape(group.points, self.setup.seeds[group.seeds])
-        shape = jax.eval_shape(lambda carry: self.patch(group, carry, rows, **wanted), carry)
-        return shape_on_host(shape)
 
     def shape_on_host(self, group: Group) -> Carry:
         """Shapes and dtypes of a group that is put away."""
-        return shape_on_host(self._shape(group.points, self.setup.seeds[group.seeds]))
+        return shape_on_host(self._shape_of(group))
+
+    def _shape_of(self, group: Group) -> Carry:
+        return self._shape(group.points, self.setup.seeds[group.seeds])
 
     def _keys(self, seeds: Any) -> Keys:
         return engine.keys_of(self.setup.key, seeds)
@@ -273,6 +284,14 @@ def named(values: Any, name: str) -> dict[str, Any]:
     if values is None:
         return {}
     return dict(values) if isinstance(values, Mapping) else {name: values}
+
+
+def _unpadded(patch: Patch, count: int, rows: list[int]) -> Patch:
+    """The first ``count`` points of a patch, and of the recorded steps these."""
+    chosen = np.asarray(rows, int)
+    records = jax.tree.map(lambda leaf: leaf[chosen, :, :count], patch.records)
+    others = patch._replace(records=None)
+    return jax.tree.map(lambda leaf: leaf[:, :count], others)._replace(records=records)
 
 
 def _blank(shapes: Any) -> Any:

@@ -155,7 +155,7 @@ class Run:
         for group in mine:
             if (patch := self._saved(group, stage, stays)) is not None:
                 done[group.name] = patch
-                tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
+                tables.apply(patch, stage.rows, group.seeds, group.places)
                 manner.watch.advanced(group.lanes * (stage.end - stage.begin))
         todo = [group for group in mine if group.name not in done]
         try:
@@ -175,7 +175,7 @@ class Run:
             for number, group in enumerate(groups):
                 patch = self._of_process(number % processes, group, done, stage)
                 done[group.name] = patch
-                tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
+                tables.apply(patch, stage.rows, group.seeds, group.places)
         if stays and groups[0].carry is not None:
             return groups[0]
         if stage.last or any(patch.lanes is None for patch in done.values()):
@@ -232,14 +232,14 @@ class Run:
             # Broken off in the middle of a call, by a second Ctrl-C.
             return
         rows = stage.rows if records else []
-        patch = to_host(self.lanes.patch(group, group.carry, rows))
-        tables.apply(patch, rows, group.seeds, group.places, group.steps)
+        patch = self.lanes.patch(group, rows)
+        tables.apply(patch, rows, group.seeds, group.places)
 
     def _finish(self, tables: Tables, group: Group, stage: Stage, stays: bool) -> Patch:
         """Write down what a group came to, and let go of what is not needed any more."""
         wanted = self._wanted(stage, stays)
-        patch = to_host(self.lanes.patch(group, group.carry, stage.rows, **wanted))
-        tables.apply(patch, stage.rows, group.seeds, group.places, stage.end)
+        patch = self.lanes.patch(group, stage.rows, **wanted)
+        tables.apply(patch, stage.rows, group.seeds, group.places)
         self._save(group, patch)
         if stage.last or not stays:
             group.carry = None

@@ -27,6 +27,11 @@ def is_loader(data: Any) -> bool:
     )
 
 
+def is_read_once(loader: Iterable[Any]) -> bool:
+    """Whether it is an iterator, such as a generator, which does not begin again."""
+    return isinstance(loader, Iterator)
+
+
 class Stream:
     """The batches of a loader one after the other, stacked in blocks of equal shapes.
 
@@ -39,11 +44,9 @@ class Stream:
 
     def __init__(self, loader: Iterable[Any]):
         self._loader = loader
-        self._batches = iter(loader)
-        self._again = self._batches is not loader
-        self._read = 0
-        self._error: Exception | None = None
-        self._held: list[Any] = []
+        self.read_once = is_read_once(loader)
+        self._widths: dict[Any, int] = {}
+        self._begin()
 
     def first(self) -> Any:
         """The first batch, which is not used up by looking at it."""
@@ -59,23 +62,45 @@ class Stream:
         Raises:
             ValueError: if there are no more batches.
         """
+        if begin < self._read:
+            self._begin()
         while self._read < begin:
             self._take()
         while begin < end:
-            batches = [self._take()]
-            most = _most(batches[0])
-            while begin + len(batches) < min(end, begin + most) and self._goes_on(batches[0]):
-                batches.append(self._take())
-            # As many as ever, so that the last block is not another program.
-            padded = batches + batches[-1:] * (most - len(batches))
-            stack = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
-            yield Block(begin, begin + len(batches), stack)
-            begin += len(batches)
+            block = self._block(begin, end)
+            yield block
+            begin = block.end
+            # Not held while the next one is put together.
+            del block
 
-    def _goes_on(self, batch: Any) -> bool:
+    def _block(self, begin: int, end: int) -> Block:
+        first = self._take()
+        shapes = _shapes(first)
+        width = self._widths.get(shapes, _most(first))
+        stack = jax.tree.map(lambda leaf: np.empty((width, *leaf.shape), leaf.dtype), first)
+        _write(stack, 0, first)
+        count = 1
+        while count < min(width, end - begin) and (same := self._goes_on(shapes)):
+            _write(stack, count, self._take())
+            count += 1
+        if shapes not in self._widths:
+            # As many ever after, so that a shape is one program; what is left over is not read.
+            # Between two batches of another shape there may never be more than there were now.
+            cut = count < min(width, end - begin) and not same and self._error is None
+            self._widths[shapes] = count if cut else width
+            stack = jax.tree.map(lambda leaf: leaf[: self._widths[shapes]], stack)
+        return Block(begin, begin + count, stack)
+
+    def _begin(self) -> None:
+        self._batches = iter(self._loader)
+        self._read = 0
+        self._error: Exception | None = None
+        self._held: list[Any] = []
+
+    def _goes_on(self, shapes: Any) -> bool:
         """Whether another batch of the same shapes follows."""
         try:
-            return _shapes(self.first()) == _shapes(batch)
+            return _shapes(self.first()) == shapes
         except Exception as error:
             # The batches before it are good; it is raised when this one is needed.
             self._error = error
@@ -95,7 +120,7 @@ class Stream:
         return jax.tree.map(np.asarray, batch)
 
     def _of_next_pass(self) -> Any:
-        if self._again and self._read:
+        if not self.read_once and self._read:
             self._batches = iter(self._loader)
             for batch in self._batches:
                 return batch
@@ -110,5 +135,13 @@ def _most(batch: Any) -> int:
     return int(np.clip(MOST_BYTES // max(size, 1), 1, MOST_BATCHES))
 
 
-def _shapes(batch: Any) -> list[tuple[Any, ...]]:
-    return [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batch)]
+def _shapes(batch: Any) -> Any:
+    leaves, structure = jax.tree.flatten(batch)
+    return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def _write(stack: Any, index: int, batch: Any) -> None:
+    def write(leaf: np.ndarray, new: np.ndarray) -> None:
+        leaf[index] = new
+
+    jax.tree.map(write, stack, batch)

@@ -17,11 +17,13 @@ class Patch(NamedTuple):
     """What some lanes, seeds × points of them, came to in some steps."""
 
     records: Any
-    """Loss and aux at the recorded ones of these steps, of shape ``(rows, seeds, points)``."""
+    """Loss and aux at the recorded ones of these steps, of shape ``(rows, seeds, points)``; None
+    unless wanted."""
     loss: Any
     """The loss that was seen last."""
     status: Any
     stopped_at: Any
+    evaluations: Any
     metrics: Any
     """Evaluation metrics by name; empty unless evaluated."""
     params: Any
@@ -47,8 +49,7 @@ class Tables:
         self.loss = np.full(shape, np.nan, np.float32)
         self.status = np.full(shape, NOT_RUN, np.int8)
         self.stopped_at = np.full(shape, -1)
-        self.steps = np.zeros(shape, int)
-        """How many steps each lane was taken along."""
+        self.evaluations = np.zeros(shape, int)
         self.records: Any = None
         self.metrics: dict[str, np.ndarray] = {}
         self.params: Any = None
@@ -57,27 +58,23 @@ class Tables:
         # Only a point with all its seeds can be told to be worse than another and be let go.
         self._best_only = keep_params == "best" and by_point
 
-    def apply(
-        self, patch: Patch, rows: list[int], seeds: np.ndarray, points: np.ndarray, steps: int
-    ) -> None:
-        """Write a patch for the recorded steps ``rows``, these seeds and these points.
-
-        ``steps`` is how many steps they have taken by now.
-        """
+    def apply(self, patch: Patch, rows: list[int], seeds: np.ndarray, points: np.ndarray) -> None:
+        """Write a patch for the recorded steps ``rows``, these seeds and these points."""
         here = np.ix_(seeds, points)
         if self.loss.dtype != patch.loss.dtype:
             self.loss = self.loss.astype(patch.loss.dtype)
         self.loss[here], self.status[here] = patch.loss, patch.status
-        self.stopped_at[here], self.steps[here] = patch.stopped_at, steps
+        self.stopped_at[here], self.evaluations[here] = patch.stopped_at, patch.evaluations
         lanes = self.loss.shape
-        if self.records is None:
+        if self.records is None and patch.records is not None:
             full = lambda leaf: _blank((self._rows, *lanes, *leaf.shape[3:]), leaf.dtype)  # noqa: E731
             self.records = jax.tree.map(full, patch.records)
 
         def write(all_: np.ndarray, new: Any) -> None:
             all_[np.ix_(np.asarray(rows, int), seeds, points)] = new
 
-        jax.tree.map(write, self.records, patch.records)
+        if patch.records is not None:
+            jax.tree.map(write, self.records, patch.records)
         for name, values in patch.metrics.items():
             if name not in self.metrics:
                 self.metrics[name] = _blank(lanes + values.shape[2:], values.dtype)
@@ -118,12 +115,6 @@ class Tables:
         alive = np.isin(self.status[:, points], (RUNNING, CONVERGED)) & ~np.isnan(values)
         worst_last = np.where(alive, -values if maximize else values, np.inf)
         return np.median(worst_last, axis=0)
-
-    @property
-    def judged(self) -> np.ndarray:
-        """How many points of each lane were judged: one a step until it stopped."""
-        stopped = np.isin(self.status, (DIVERGED, CONVERGED))
-        return np.where(stopped, self.stopped_at + 1, self.steps)
 
     def prune(self, points: np.ndarray, step: int) -> None:
         """Say of the lanes of these points that still run that they were dropped at a step."""

@@ -1,0 +1,260 @@
+"""Sweeps whose points Optuna chooses: a batch of trials in each call of the devices."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.core.axis import Axis, SampledAxis, is_axis
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.arguments import Places, require_positive
+from gdlab.sweeps.grid import RESERVED, axes_with_paths
+from gdlab.sweeps.live import live_picture
+from gdlab.sweeps.policies import PopulationBasedTraining
+from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.scoring import scores
+from gdlab.sweeps.stream import is_loader, is_read_once
+from gdlab.sweeps.sweep import sweep
+
+if TYPE_CHECKING:
+    import optuna
+
+TRIAL = "trial"
+"""The dimension along which the trials lie."""
+INSTEAD = {
+    "samples": "Optuna chooses the values: say how many by trials",
+    "sampling": "Optuna chooses the values: give the study a sampler",
+    "checkpoint": "the storage of the study is what a later call goes on from",
+}
+"""Arguments of a sweep that do not apply, and what takes their place."""
+
+
+def optimize_study(
+    study: "optuna.Study",
+    loss: Callable[..., Any],
+    params: Any,
+    tx: GradientTransformation,
+    data: Any = None,
+    *,
+    trials: int,
+    batch: int,
+    metric: str = "final_loss",
+    hyperparameters: Mapping[str, Any] | None = None,
+    live: bool | Callable[[SweepResult], Any] = False,
+    **arguments: Any,
+) -> SweepResult:
+    """Let an Optuna study choose the values of sampled axes, a batch of trials at a time.
+
+    Each :meth:`gdlab.Axis.uniform` or :meth:`gdlab.Axis.log_uniform` is a parameter of the study
+    under its name. A round asks the study for a batch of trials, trains all of them as one sweep,
+    and tells the study the median of the metric over the seeds. All rounds are of the same shape,
+    the last one padded, so only the first compiles.
+
+    A trial without a finite median, since it diverged or was dropped by a policy, is told as
+    pruned, and not as failed: samplers disregard failed trials, so they would choose their like
+    again, but Optuna's default sampler, TPE, counts those that were pruned without a value as the
+    worst. What Ctrl-C or an error breaks off is told as failed.
+
+    Args:
+        study: a study of one objective, whose direction says whether more of the metric is better.
+            Trials that were enqueued come first; a study that is loaded from its storage goes on.
+        loss: as in :func:`gdlab.sweep`.
+        params: likewise.
+        tx: an optimizer whose axes are all sampled.
+        data: as in :func:`gdlab.sweep`; a loader is iterated over anew in each round.
+        trials: how many there are to be in this call.
+        batch: how many are trained together. The study chooses all of them before it knows what
+            came of any: the more, the faster, the fewer, the better informed.
+        metric: "final_loss", or the name of an evaluation metric.
+        hyperparameters: as in :func:`gdlab.sweep`.
+        live: likewise, of each round.
+        **arguments: any other argument of :func:`gdlab.sweep` but ``samples``, ``sampling`` and
+            ``checkpoint``, such as ``steps`` and ``seeds``.
+
+    Returns:
+        All trials of this call in one result, over the dimension ``trial`` of their numbers.
+
+    Raises:
+        ValueError: if the study has several objectives, there is nothing for it to choose, or the
+            sweep refuses its arguments.
+        KeyboardInterrupt: on Ctrl-C; like every exception on the way, it has the result so far in
+            its attribute ``result``.
+
+    >>> import optuna
+    >>> from gdlab import Axis, optimize_study, set_hyperparameters, sgd
+    >>> study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    >>> tx = sgd(Axis.log_uniform("learning_rate", 1e-3, 10.0))
+    >>> result = optimize_study(study, lambda w: w**2, 1.0, tx, trials=20, batch=8, steps=10)
+    >>> result.dims, len(study.trials)
+    (('trial', 'seed'), 20)
+    >>> tuned = set_hyperparameters(tx, **study.best_params)
+    """
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import TrialState
+
+    require_positive(trials=trials, batch=batch)
+    _require_fitting(study, loss, tx, arguments)
+    width = min(batch, trials)
+    if is_loader(data) and is_read_once(data) and width < trials:
+        raise ValueError(
+            f"data is an iterator, which can be read once, but {trials} trials in batches of "
+            f"{width} are several sweeps: give a loader that can be iterated over again"
+        )
+    places = Places(tx, dict(hyperparameters or {}), params)
+    distributions = {
+        name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
+        for name, axis in _parameters(places).items()
+    }
+    picture = live_picture(live) or False
+    maximize = study.direction.name == "MAXIMIZE"
+    rounds: list[Round] = []
+
+    for begin in range(0, trials, width):
+        asked: list[optuna.Trial] = []
+        try:
+            while len(asked) < min(width, trials - begin):
+                asked.append(study.ask(distributions))
+            numbers = [trial.number for trial in asked]
+            values = {
+                name: np.pad([t.params[name] for t in asked], (0, width - len(asked)), "edge")
+                for name in distributions
+            }
+            tx_, hyperparameters_, params_ = _filled(places, values)
+            result: Any = sweep(
+                loss, params_, tx_, data, hyperparameters=hyperparameters_, live=picture,
+                **arguments,
+            )  # fmt: skip
+            rounds.append(Round(result, numbers))
+            for score in scores(result, metric, maximize=maximize)[: len(numbers)]:
+                if np.isfinite(score):
+                    study.tell(asked[0], float(score))
+                else:
+                    study.tell(asked[0], state=TrialState.PRUNED)
+                asked.pop(0)
+        except BaseException as error:
+            for trial in asked:
+                study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            if (part := getattr(error, "result", None)) is not None:
+                rounds.append(Round(part, numbers))
+            if rounds:
+                error.result = _joined(rounds, places)  # type: ignore[attr-defined]
+            raise
+    return _joined(rounds, places)
+
+
+class Round(NamedTuple):
+    """What came of a batch of trials; what follows them is padding."""
+
+    result: SweepResult
+    numbers: list[int]
+    """The numbers of the trials in the study."""
+
+
+def _require_fitting(study: Any, loss: Any, tx: Any, arguments: Mapping[str, Any]) -> None:
+    """Refuse what a study cannot choose for.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if len(study.directions) > 1:
+        raise ValueError(
+            f"study has {len(study.directions)} objectives, but each trial is told one, the metric"
+        )
+    for name, given in (("loss", loss), ("tx", tx)):
+        if isinstance(given, Mapping):
+            raise ValueError(
+                f"{name} is a dictionary of {list(given)}: a study is of one alone, so call "
+                "optimize_study for each of them"
+            )
+    for name, advice in INSTEAD.items():
+        if arguments.get(name) is not None:
+            raise ValueError(f"{name}={arguments[name]!r} does not apply: {advice}")
+    if isinstance(arguments.get("policy"), PopulationBasedTraining):
+        raise ValueError(
+            "policy: population-based training changes the hyperparameters on the way, so a trial "
+            "would not tell of those that the study chose"
+        )
+
+
+def _parameters(places: Places) -> dict[str, SampledAxis]:
+    """The axes that the study chooses values for, by name.
+
+    Raises:
+        ValueError: if there are none, or others.
+    """
+    found: dict[str, SampledAxis] = {}
+    for path, axis in axes_with_paths(places):
+        if not isinstance(axis, SampledAxis):
+            raise ValueError(
+                f"{path}: axis {axis.name!r} has a list of values, but a study chooses between "
+                "bounds: use Axis.uniform or Axis.log_uniform"
+            )
+        if axis.name in (*RESERVED, TRIAL):
+            raise ValueError(f"{path}: an axis of a study cannot be named {axis.name!r}")
+        if repr(found.setdefault(axis.name, axis)) != repr(axis):
+            raise ValueError(
+                f"{path}: {axis} and {found[axis.name]} have one name, so they are one parameter "
+                "of the study and must have the same bounds"
+            )
+    if not found:
+        raise ValueError(
+            "there is nothing for the study to choose: put Axis.uniform or Axis.log_uniform in "
+            "place of a hyperparameter"
+        )
+    return found
+
+
+def _bounds(axis: SampledAxis) -> tuple[float, float]:
+    """As they were written, and not as float32 holds them."""
+    low, high = (float(str(bound)) for bound in np.asarray(axis.values))
+    return low, high
+
+
+def _filled(places: Places, values: Mapping[str, Any]) -> Places:
+    """The same with these values, paired, on the axes."""
+
+    def chosen(node: Any) -> Any:
+        return Axis(node.name, values[node.name], along=TRIAL) if is_axis(node) else node
+
+    return jax.tree.map(chosen, places, is_leaf=is_axis)
+
+
+def _joined(rounds: list[Round], places: Places) -> SweepResult:
+    """One result of all trials, without padding."""
+    first = rounds[0].result
+
+    def joined(get: Callable[[SweepResult], Any]) -> Any:
+        parts = [
+            jax.tree.map(lambda leaf, count=len(numbers): leaf[:count], get(result))
+            for result, numbers in rounds
+        ]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+    values = joined(lambda r: {name: r.coords[name] for name in r.axes})
+    numbers = np.concatenate([numbers for _, numbers in rounds])
+    everything = _filled(places, values)
+    params, params_dims = None, ()
+    if all(result.params is not None for result, _ in rounds):
+        params_dims = first.params_dims
+        if params_dims == first.dims:
+            params = joined(lambda r: r.params)
+        else:
+            params = min(rounds, key=lambda r: np.min(scores(r.result))).result.params
+    return SweepResult(
+        dims=first.dims,
+        coords=first.coords | {TRIAL: numbers} | values,
+        axes=first.axes,
+        loss=joined(lambda r: r.loss),
+        aux=joined(lambda r: r.aux),
+        metrics=joined(lambda r: r.metrics),
+        status=joined(lambda r: r.status),
+        stopped_at=joined(lambda r: r.stopped_at),
+        evaluations=joined(lambda r: r.evaluations),
+        optimizers=(everything.tx,),
+        settings=first.settings,
+        provenance=first.provenance,
+        params=params,
+        params_dims=params_dims,
+        recipe=first.recipe.changed(**everything._asdict()),
+    )
