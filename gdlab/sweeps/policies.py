@@ -120,7 +120,7 @@ class SuccessiveHalving:
 
     def move(self, ranking: Ranking) -> Move:
         """The best survive where they are."""
-        return _best(ranking, self.factor)
+        return _best(ranking, math.ceil(len(ranking.scores) / self.factor))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +129,8 @@ class Hyperband:
 
     Bracket s, of the brackets S, …, 0, ranks its points after steps/factorˢ, …, steps/factor steps,
     and has a share of the points in proportion to ⌈(S + 1)·factorˢ/(s + 1)⌉, so that all brackets
-    cost alike. It wants sampled axes: the points of a grid are dealt to the brackets in turn.
+    cost alike. Of n points at a rung the best ⌊n/factor⌋ survive, one at least. It wants sampled
+    axes: the points of a grid are dealt to the brackets in turn.
 
     Args:
         factor: how many points there are to each survivor of a rung.
@@ -177,7 +178,7 @@ class Hyperband:
 
     def move(self, ranking: Ranking) -> Move:
         """The best survive where they are."""
-        return _best(ranking, self.factor)
+        return _best(ranking, max(1, math.floor(len(ranking.scores) / self.factor)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,10 +248,10 @@ class PopulationBasedTraining:
         return Move(parents, np.arange(size), points)
 
 
-def _best(ranking: Ranking, factor: float) -> Move:
-    """The best ⌈n/factor⌉, of equals the first, in the order in which they stand."""
+def _best(ranking: Ranking, count: int) -> Move:
+    """So many of the best, of equals the first, in the order in which they stand."""
     order = np.argsort(ranking.scores, kind="stable")
-    kept = np.sort(order[: math.ceil(len(order) / factor)])
+    kept = np.sort(order[:count])
     return Move(kept, kept, {name: values[kept] for name, values in ranking.points.items()})
 
 
