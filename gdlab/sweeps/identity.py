@@ -10,16 +10,18 @@ import gdlab
 from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.collect import Entry
 from gdlab.sweeps.fingerprint import of_arrays, of_program
+from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.stream import Stream
 
 
 def checkpoint_of(
     folder: str | os.PathLike[str], entries: list[Entry], shared: bool, **manner: Any
-) -> Checkpoint:
+) -> Saving:
     """The checkpoint of a sweep in a folder, or in one within it for each of several processes.
 
     Raises:
-        ValueError: if it is that of another sweep, damaged, or cannot be written.
+        ValueError: if it is that of another sweep, or damaged.
+        OSError: if it cannot be written.
     """
     identity = {"gdlab": gdlab.__version__, "jax": jax.__version__}
     identity |= {name: str(value) for name, value in manner.items()}
@@ -28,7 +30,7 @@ def checkpoint_of(
     if shared:
         part = f"process-{jax.process_index()}-of-{jax.process_count()}"
         folder = pathlib.Path(folder) / part
-    return Checkpoint.open(folder, identity)
+    return Saving(Checkpoint.open(folder, identity))
 
 
 def _identity_of(entry: Entry) -> dict[str, str]:

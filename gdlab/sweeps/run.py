@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.grid import Points
 from gdlab.sweeps.lanes import NUMBER, Group, Lanes, Setup, padded
 from gdlab.sweeps.policies import Move, Policy, Ranking
+from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.stream import Block, Stream
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
 from gdlab.sweeps.transfer import least_of_processes, of_process, to_host, zeros_like
@@ -41,7 +41,7 @@ class Manner:
     """Whether the groups are dealt out to several processes."""
     seconds_between_saves: float
     watch: Watch
-    checkpoint: Checkpoint | None = None
+    checkpoint: Saving | None = None
 
 
 @dataclasses.dataclass
@@ -390,6 +390,9 @@ class Run:
     def _forget(self, groups: list[Group]) -> None:
         """Remove from the checkpoint the lanes that all have gone on from."""
         if (checkpoint := self._manner.checkpoint) is None:
+            return
+        if self._manner.shared and not least_of_processes(np.asarray(checkpoint.works)):
+            # One of the processes could not save what the lanes went on to.
             return
         for name in {group.name + LANES for group in groups} & set(checkpoint.saved()):
             checkpoint.remove(name)

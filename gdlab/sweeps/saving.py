@@ -1,0 +1,49 @@
+"""Saving for as long as it can be done: what is computed is worth more than its copy."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from gdlab.sweeps.checkpoint import Checkpoint
+
+
+class Saving:
+    """A checkpoint that is given up, with a warning, at the first thing that cannot be written.
+
+    From then on the folder stays as it is, also when there is room again: what comes later may
+    rest on what is missing.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        self._checkpoint = checkpoint
+        self.works = True
+        """Whether all that was to be written has been."""
+
+    def saved(self) -> list[str]:
+        """The names of the units, sorted."""
+        return self._checkpoint.saved()
+
+    def load(self, name: str, like: Any) -> Any:
+        """The tree of the unit ``name``."""
+        return self._checkpoint.load(name, like)
+
+    def save(self, name: str, tree: Any) -> None:
+        """Save a tree as the unit ``name``, if nothing has failed."""
+        self._attempt(self._checkpoint.save, name, tree)
+
+    def remove(self, name: str) -> None:
+        """Remove the unit ``name``, if nothing has failed."""
+        self._attempt(self._checkpoint.remove, name)
+
+    def _attempt(self, write: Callable[..., None], *args: Any) -> None:
+        if not self.works:
+            return
+        try:
+            write(*args)
+        except OSError as error:
+            self.works = False
+            warnings.warn(
+                f"the sweep goes on, but saves nothing any more: {error}. When there is room, the "
+                "same call goes on from what was saved before.",
+                stacklevel=2,
+            )
