@@ -28,7 +28,9 @@ def to_devices(tree: Any, like: Any, sharding: Any = None) -> Any:
     def of_leaf(leaf: Any, kind: Any) -> Any:
         array = jnp.asarray(leaf) if sharding is None else jax.device_put(leaf, sharding)
         if _is_key(kind):
-            return jax.random.wrap_key_data(array, impl=jax.random.key_impl(kind))
+            # Only arrays tell their generator, not their shapes.
+            impl = jax.random.key_impl(jnp.empty((), kind.dtype))
+            return jax.random.wrap_key_data(array, impl=impl)
         return array
 
     return jax.tree.map(of_leaf, tree, like)
