@@ -12,7 +12,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.engine import Plan, Swept
 from gdlab.sweeps.grid import Grid, drawn, grid_of, slots
 from gdlab.sweeps.lanes import NUMBER, Setup
-from gdlab.sweeps.stream import Stream, is_loader
+from gdlab.sweeps.stream import Stream, is_loader, is_read_once
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
@@ -55,6 +55,22 @@ def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
     return {name: GradientTransformation.convert(one) for name, one in optimizers.items()}
+
+
+def require_readable(problems: Mapping[str, Problem], optimizers: Mapping[str, Any]) -> None:
+    """Refuse an iterator of batches that more than one run would have to read.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    for _, _, data in problems.values():
+        runs = len(optimizers) * sum(problem.data is data for problem in problems.values())
+        if is_loader(data) and is_read_once(data) and runs > 1:
+            raise ValueError(
+                f"data is an iterator ({type(data).__name__}), which can be read once, but "
+                f"{runs} runs need it, one for each optimizer on each problem: give a loader that "
+                "can be iterated over again, an object whose __iter__ returns a new iterator"
+            )
 
 
 def row_of_devices(mesh: Mesh | None) -> Mesh | None:

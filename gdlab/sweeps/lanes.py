@@ -80,7 +80,7 @@ class Lanes:
         self._first_params: Any = None
         self._data = setup.data
         if isinstance(setup.data, Stream):
-            self._data = jax.tree.map(lambda leaf: leaf[None], setup.data.first())
+            self._data = setup.data.like()
         self.shape = self._shape(setup.points, setup.seeds)
         self.metrics = jax.eval_shape(self._evaluated, self.shape, setup.points)
 

@@ -56,6 +56,12 @@ class Stream:
             self._held.append(self._fetch())
         return self._held[0]
 
+    def like(self) -> Any:
+        """A block of the shapes that most blocks have."""
+        batch = self.first()
+        width = self._widths.setdefault(_shapes(batch), _most(batch))
+        return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (width, *leaf.shape)), batch)
+
     def blocks(self, begin: int, end: int) -> Iterator[Block]:
         """The batches of the steps from ``begin`` to ``end``; those before are passed over.
 
@@ -79,16 +85,16 @@ class Stream:
         width = self._widths.get(shapes, _most(first))
         stack = jax.tree.map(lambda leaf: np.empty((width, *leaf.shape), leaf.dtype), first)
         _write(stack, 0, first)
-        count = 1
-        while count < min(width, end - begin) and (same := self._goes_on(shapes)):
-            _write(stack, count, self._take())
-            count += 1
+        count, goes_on = 1, True
+        while goes_on and count < min(width, end - begin):
+            if goes_on := self._goes_on(shapes):
+                _write(stack, count, self._take())
+                count += 1
         if shapes not in self._widths:
-            # As many ever after, so that a shape is one program; what is left over is not read.
-            # Between two batches of another shape there may never be more than there were now.
-            cut = count < min(width, end - begin) and not same and self._error is None
-            self._widths[shapes] = count if cut else width
-            stack = jax.tree.map(lambda leaf: leaf[: self._widths[shapes]], stack)
+            # Short batches at the ends of passes will hardly ever be more than there are now.
+            self._widths[shapes] = width = width if goes_on else count
+            stack = jax.tree.map(lambda leaf: leaf[:width], stack)
+        # Of the same width each time, so that a shape is one program; what is left is not read.
         return Block(begin, begin + count, stack)
 
     def _begin(self) -> None:
