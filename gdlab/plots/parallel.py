@@ -7,9 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of, spans_decades, words
 from gdlab.sweeps.labelled import lane_labels
 from gdlab.sweeps.scoring import best_position, scores
@@ -31,7 +33,12 @@ class Coordinate(NamedTuple):
 
 
 def plot_parallel(
-    result: "SweepResult", metric: str = "final_loss", *, maximize: bool = False, ax: Any = None
+    result: "SweepResult",
+    metric: str = "final_loss",
+    *,
+    maximize: bool = False,
+    ax: Any = None,
+    figure: Figure | None = None,
 ) -> Any:
     """A line for each point, coloured by the median of its metric, the best one on top.
 
@@ -40,6 +47,7 @@ def plot_parallel(
         metric: "final_loss", or the name of an evaluation metric.
         maximize: whether more is better.
         ax: the matplotlib axes to draw on; new ones unless given.
+        figure: where these new ones are made; a new figure unless given.
 
     Returns:
         The matplotlib axes.
@@ -47,7 +55,7 @@ def plot_parallel(
     coordinates = _coordinates(result)
     if ax is None:
         size = (max(6.4, 1.5 * len(coordinates) + 1.5), 4.2)
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
+        ax = figure_of(size, figure).subplots()
     point_scores = scores(result, metric, maximize=maximize).ravel()
     diverged = np.any(result.status == "diverged", axis=-1).ravel()
     lines = np.stack(

@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from gdlab.plots.figures import figure_of
 from gdlab.plots.parallel import plot_parallel
 from gdlab.plots.scales import (
     COLORMAP,
@@ -50,7 +51,12 @@ class Lanes(NamedTuple):
 
 
 def plot_sweep(
-    result: "SweepResult", metric: str = "final_loss", *, maximize: bool = False, ax: Any = None
+    result: "SweepResult",
+    metric: str = "final_loss",
+    *,
+    maximize: bool = False,
+    ax: Any = None,
+    figure: Figure | None = None,
 ) -> Any:
     """The metric against the axes of a sweep, with what diverged marked.
 
@@ -64,6 +70,7 @@ def plot_sweep(
         maximize: whether more is better, for the mark of the best point.
         ax: the matplotlib axes to draw on, or an array of them for several panels; new ones
             unless given.
+        figure: where these new ones are made; a new figure unless given.
 
     Returns:
         The matplotlib axes, an array of them for several panels.
@@ -82,15 +89,15 @@ def plot_sweep(
             'coords["step"] in result.loss'
         )
     if len(axes) > 2 or (len(axes) == 2 and sampled):
-        return plot_parallel(result, metric, maximize=maximize, ax=ax)
+        return plot_parallel(result, metric, maximize=maximize, ax=ax, figure=figure)
 
     drawn = _drawn(result, metric, maximize)
     facets = [name for name in FACETS if name in result.dims]
     shape = tuple(len(result.coords[name]) for name in facets)
     if facets and ax is None:
-        ax = _new_panels(shape)
+        ax = _new_panels(shape, figure)
     elif ax is None:
-        ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1]
+        ax = figure_of((6.4, 4.2), figure).subplots()
     panels: list[Axes] = list(np.ravel(ax))
     if len(panels) < math.prod(shape):
         raise ValueError(f"ax: {math.prod(shape)} panels need as many axes, not {len(panels)}")
@@ -119,7 +126,7 @@ def _drawn(result: "SweepResult", metric: str, maximize: bool) -> Lanes:
     return Lanes(result.values(metric), scores(result, metric, maximize=maximize), diverged)
 
 
-def _new_panels(shape: tuple[int, ...]) -> np.ndarray:
+def _new_panels(shape: tuple[int, ...], figure: Figure | None) -> np.ndarray:
     """A panel for each label, those of two dimensions in rows and columns."""
     if len(shape) == 2:
         rows, columns = shape
@@ -127,11 +134,9 @@ def _new_panels(shape: tuple[int, ...]) -> np.ndarray:
         rows = math.ceil(shape[0] / MOST_COLUMNS)
         columns = math.ceil(shape[0] / rows)
     # Problems have losses of their own sizes; optimizers on one problem are to be compared.
-    return plt.subplots(
-        rows, columns, figsize=(2.4 * columns + 0.6, 2.2 * rows + 0.5),
-        sharex=True, sharey="row" if len(shape) == 2 else True, squeeze=False,
-        layout="constrained",
-    )[1]  # fmt: skip
+    return figure_of((2.4 * columns + 0.6, 2.2 * rows + 0.5), figure).subplots(
+        rows, columns, sharex=True, sharey="row" if len(shape) == 2 else True, squeeze=False
+    )
 
 
 def _hide(panels: list[Axes], count: int, columns: int) -> None:

@@ -1,16 +1,16 @@
 """A picture of a sweep that is redrawn while the sweep runs."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gdlab.sweeps.notebook import notebook_display
 from gdlab.sweeps.result import SweepResult
 
 
-def live_picture(
-    live: bool | Callable[[SweepResult], Any],
-) -> Callable[[SweepResult], Any] | None:
+def live_picture(live: bool | Callable[[Any], Any]) -> Callable[[Any], Any] | None:
     """What is called with the result so far: a user's function, a picture, or nothing."""
     if callable(live):
         return live
@@ -22,35 +22,51 @@ class LivePicture:
 
     def __init__(self) -> None:
         self._figure: Any = None
-        self._display: Any = None
+        self._shown: Any = None
 
-    def __call__(self, result: SweepResult) -> None:
-        """Draw a result, in a notebook's cell or in a window."""
+    def __call__(self, result: SweepResult | dict[str, Any]) -> None:
+        """Draw a result, of several the one that began last, in a notebook's cell or a window."""
+        while isinstance(result, dict):
+            result = list(result.values())[-1]
+        if not result.axes:
+            return
         import matplotlib.pyplot as plt
 
-        if not isinstance(result, SweepResult) or np.isnan(result.final_loss).all():
-            return
+        from gdlab.plots.sweep import plot_sweep
+
+        display = notebook_display()
         if self._figure is not None:
-            plt.close(self._figure)
-        axes = result.plot()
+            self._figure.clear()
+        axes = plot_sweep(as_it_stands(result), figure=self._figure)
         self._figure = np.ravel(axes)[0].figure
-        if (shell := _notebook()) is None:
-            self._figure.canvas.draw_idle()
-            plt.pause(0.001)
-            return
-        if self._display is None:
-            self._display = shell.display(self._figure, display_id=True)
+        if display is not None:
+            # A notebook would show it once more at the end of the cell.
+            plt.close(self._figure)
+        if display is None:
+            _refresh(self._figure)
+        elif self._shown is None:
+            self._shown = display.display(self._figure, display_id=True)
         else:
-            self._display.update(self._figure)
-        # A notebook would show it once more at the end of the cell.
-        plt.close(self._figure)
+            self._shown.update(self._figure)
 
 
-def _notebook() -> Any:
-    """IPython's display, if this is a notebook."""
-    try:
-        from IPython import display, get_ipython
-    except ImportError:
-        return None
-    shell = get_ipython()
-    return display if shell is not None and hasattr(shell, "kernel") else None
+def as_it_stands(result: SweepResult) -> SweepResult:
+    """The result as if lanes that are on their way had ended at their last recorded step."""
+    on_way = result.status == "unfinished"
+    recorded = ~np.isnan(result.loss)
+    last = result.loss.shape[-1] - 1 - np.argmax(recorded[..., ::-1], axis=-1)
+    latest = np.take_along_axis(result.loss, last[..., None], axis=-1)[..., 0]
+    loss = result.loss.copy()
+    loss[..., -1] = np.where(on_way, latest, result.final_loss)
+    status = np.where(on_way & ~np.isnan(latest), "ok", result.status)
+    return dataclasses.replace(result, loss=loss, status=status)
+
+
+def _refresh(figure: Any) -> None:
+    """Show what was drawn in the figure's window, if there is one."""
+    import matplotlib.pyplot as plt
+    from matplotlib.backends.registry import BackendFilter, backend_registry
+
+    if plt.get_backend().lower() in backend_registry.list_builtin(BackendFilter.INTERACTIVE):
+        figure.canvas.draw_idle()
+        plt.pause(0.001)

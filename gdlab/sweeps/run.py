@@ -76,6 +76,12 @@ class Run:
         self.tables: Tables | None = None
         self._pace, self._warm = FIRST_STEPS, False
         self._saved_at = time.perf_counter()
+        brackets = len(self._brackets())
+        if isinstance(setup.data, Stream) and setup.data.read_once and brackets > 1:
+            raise ValueError(
+                f"data is an iterator, which can be read once, but each of the {brackets} brackets "
+                "of the policy begins anew: give a loader that can be iterated over again"
+            )
 
     @property
     def lane_steps(self) -> int:
@@ -84,7 +90,6 @@ class Run:
 
     def run(self) -> Tables:
         """Take all steps of all lanes; what has come in so far is in ``tables``."""
-        steps, policy = self.setup.plan.steps, self._manner.policy
         seeds, points = self._at_once()
         self.tables = Tables(
             rows=len(self.setup.plan.recorded_steps),
@@ -93,11 +98,15 @@ class Run:
             keep_params=self._manner.keep_params,
             by_point=seeds == len(self.setup.seeds),
         )
-        brackets = policy.brackets(self.size, steps) if policy else [np.arange(self.size)]
-        for bracket, places in enumerate(brackets):
-            if len(places):
-                self._run_bracket(self.tables, bracket, places, seeds, points)
+        for bracket, places in self._brackets():
+            self._run_bracket(self.tables, bracket, places, seeds, points)
         return self.tables
+
+    def _brackets(self) -> list[tuple[int, np.ndarray]]:
+        """The points in groups that do not compete, each with its number."""
+        policy, steps = self._manner.policy, self.setup.plan.steps
+        brackets = policy.brackets(self.size, steps) if policy else [np.arange(self.size)]
+        return [(number, places) for number, places in enumerate(brackets) if len(places)]
 
     def _run_bracket(
         self, tables: Tables, bracket: int, places: np.ndarray, seeds: int, points: int
@@ -119,7 +128,7 @@ class Run:
                 dropped = np.setdiff1d(np.arange(len(places)), kept)
                 tables.prune(places[dropped], stage.end)
                 lanes = len(dropped) * len(self.setup.seeds)
-                self._manner.watch.dropped(lanes * (self.setup.plan.steps + 1 - stage.end))
+                self._manner.watch.bar.dropped(lanes * (self.setup.plan.steps + 1 - stage.end))
                 places = places[kept]
                 values[NUMBER] = places
                 if len(places) == self.size:
@@ -156,8 +165,11 @@ class Run:
             if (patch := self._saved(group, stage, stays)) is not None:
                 done[group.name] = patch
                 tables.apply(patch, stage.rows, group.seeds, group.places)
-                manner.watch.advanced(group.lanes * (stage.end - stage.begin))
+                manner.watch.bar.found(group.lanes * (stage.end - stage.begin))
         todo = [group for group in mine if group.name not in done]
+        manner.watch.bar.found(sum(group.lanes * (group.steps - stage.begin) for group in todo))
+        of_others = sum(group.lanes for group in groups) - sum(group.lanes for group in mine)
+        manner.watch.bar.dropped(of_others * (stage.end - stage.begin))
         try:
             for block in self._blocks(stage, todo):
                 for group in todo:
@@ -209,11 +221,10 @@ class Run:
             started, before = time.perf_counter(), group.steps
             end = min(before + self._pace, block.end)
             self.lanes.advance(group, end, block.data, block.begin)
-            watch.advanced(group.lanes * (end - before))
             self._keep_pace(time.perf_counter() - started, end - before)
             if watch.looks:
                 self._note(tables, group, stage, watch.draws)
-            watch.look(tables)
+            watch.advanced(tables, group.lanes * (end - before))
             self._save_halfway(group)
 
     def _keep_pace(self, seconds: float, steps: int) -> None:

@@ -76,7 +76,10 @@ def sweep(
         tx: an optimizer with axes; or a dictionary of them, which adds the dimension
             ``optimizer``.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
-            on the device, an iterable of batches, such as a loader, which all lanes share.
+            on the device, an iterable of batches, such as a loader, which all lanes share. It gives
+            a batch for each step and one more, to judge the last point, and is iterated over again
+            when it ends, and for each optimizer. An iterator, such as a generator, is read once. A
+            list is a tree of arrays: write ``iter(batches)`` for one of batches.
         steps: the number of steps of each run.
         batch_size: examples in a batch, drawn without replacement; ``None`` for all of them.
         seeds: their number, or the seeds themselves.
@@ -141,6 +144,7 @@ def sweep(
         arguments.require_positive(lane_chunk=lane_chunk)
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)
+    arguments.require_readable(problems, optimizers)
     numbers = arguments.seeds_of(seeds)
     shared, row = mesh is not None and mesh.is_multi_process, arguments.row_of_devices(mesh)
     if exact and row is not None:
@@ -203,11 +207,14 @@ def sweep(
         watch.snapshot = functools.partial(collected, entries, recipe, finished=False)
         try:
             for entry in entries:
-                watch.describe(".".join(filter(None, (entry.problem, entry.optimizer))) or "sweep")
+                names = filter(None, (entry.problem, entry.optimizer))
+                watch.bar.describe(".".join(names) or "sweep")
                 entry.run.run()
         except BaseException as error:
             if (so_far := collected(entries, recipe, finished=False)) is not None:
                 error.result = so_far  # type: ignore[attr-defined]
                 error.add_note("What was computed so far is in this exception's `result`.")
             raise
-    return collected(entries, recipe, finished=True)
+        result = collected(entries, recipe, finished=True)
+        watch.show(result)
+    return result
