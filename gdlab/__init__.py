@@ -40,6 +40,7 @@ from gdlab.sweeps import (
     SuccessiveHalving,
     SweepResult,
     map_axes,
+    optimize_study,
     sweep,
 )
 from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
@@ -118,6 +119,7 @@ __all__ = [
     "named_chain",
     "nesterov",
     "nesterov_ema",
+    "optimize_study",
     "params_ema",
     "partition",
     "piecewise_constant_schedule",

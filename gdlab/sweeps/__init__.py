@@ -10,6 +10,7 @@ from gdlab.sweeps.policies import (
     SuccessiveHalving,
 )
 from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.study import optimize_study
 from gdlab.sweeps.sweep import sweep
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "SuccessiveHalving",
     "SweepResult",
     "map_axes",
+    "optimize_study",
     "sweep",
 ]

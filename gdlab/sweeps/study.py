@@ -88,9 +88,9 @@ def optimize_study(
     >>> result = optimize_study(study, lambda w: w**2, 1.0, tx, trials=20, batch=8, steps=10)
     >>> result.dims, len(study.trials)
     (('trial', 'seed'), 20)
-    >>> tuned = set_hyperparameters(tx, **study.best_params)
+    >>> tuned = set_hyperparameters(tx, study.best_params)
     """
-    from optuna.distributions import FloatDistribution
+    from optuna.distributions import BaseDistribution, FloatDistribution
     from optuna.trial import TrialState
 
     require_positive(trials=trials, batch=batch)
@@ -102,7 +102,7 @@ def optimize_study(
             f"{width} are several sweeps: give a loader that can be iterated over again"
         )
     places = Places(tx, dict(hyperparameters or {}), params)
-    distributions = {
+    distributions: dict[str, BaseDistribution] = {
         name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
         for name, axis in _parameters(places).items()
     }
@@ -112,6 +112,7 @@ def optimize_study(
 
     for begin in range(0, trials, width):
         asked: list[optuna.Trial] = []
+        numbers: list[int] = []
         try:
             while len(asked) < min(width, trials - begin):
                 asked.append(study.ask(distributions))
@@ -225,11 +226,13 @@ def _joined(rounds: list[Round], places: Places) -> SweepResult:
     first = rounds[0].result
 
     def joined(get: Callable[[SweepResult], Any]) -> Any:
-        parts = [
-            jax.tree.map(lambda leaf, count=len(numbers): leaf[:count], get(result))
-            for result, numbers in rounds
-        ]
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        trees = [get(result) for result, _ in rounds]
+        counts = [len(numbers) for _, numbers in rounds]
+
+        def together(*leaves: np.ndarray) -> np.ndarray:
+            return np.concatenate([leaf[:n] for leaf, n in zip(leaves, counts, strict=True)])
+
+        return jax.tree.map(together, *trees)
 
     values = joined(lambda r: {name: r.coords[name] for name in r.axes})
     numbers = np.concatenate([numbers for _, numbers in rounds])
