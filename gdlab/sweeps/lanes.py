@@ -1,6 +1,7 @@
 """Groups of lanes, and what the devices do with a group."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from gdlab.sweeps import engine
 from gdlab.sweeps.engine import Carry, Keys, Plan, Swept
 from gdlab.sweeps.grid import Points, slot_names
-from gdlab.sweeps.memory import points_that_fit
+from gdlab.sweeps.memory import points_in_cache, points_that_fit
 from gdlab.sweeps.stream import Stream
 from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
@@ -85,23 +86,27 @@ class Lanes:
         self.metrics = jax.eval_shape(self._evaluated, self.shape, setup.points)
 
     def points_at_once(self, seeds: int) -> int:
-        """For how many points, with so many seeds each, there is memory."""
-        setup, numbers = self.setup, self.setup.seeds[:seeds]
-        members = padded(np.arange(len(setup.points[NUMBER])), setup.plan.mesh)
+        """How many points, with so many seeds each, are best computed together."""
+        setup, numbers, mesh = self.setup, self.setup.seeds[:seeds], self.setup.plan.mesh
+        size = len(setup.points[NUMBER])
+        of_all = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.shape.lanes))
+        of_a_point = of_all / size * len(numbers) / len(setup.seeds)
+        most = min(size, int(points_in_cache(of_a_point, len(numbers), mesh)))
+        members = padded(np.arange(evenly(size, most)), mesh)
         points = {name: values[members] for name, values in setup.points.items()}
-        keys = jax.eval_shape(self._keys, numbers)
-        lowered = engine.advance.lower(
-            setup.plan,
+        arguments = (
             setup.template,
             self._shape(points, numbers),
             points,
-            keys,
+            jax.eval_shape(self._keys, numbers),
             self._data,
             0,
             0,
             1,
         )
-        return points_that_fit(lowered, len(members), self._data, setup.plan.mesh)
+        return points_that_fit(
+            engine.advance, (setup.plan,), arguments, len(members), self._data, mesh
+        )
 
     def programs(self, points: Points) -> Any:
         """All that is computed, to be traced."""
@@ -277,6 +282,11 @@ def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
     """So many copies of the last added that all devices have equally many."""
     devices = 1 if mesh is None else mesh.size
     return np.pad(members, (0, -len(members) % devices), mode="edge")
+
+
+def evenly(size: int, most: int) -> int:
+    """The size of the largest of as few parts as there can be, if all are alike."""
+    return math.ceil(size / math.ceil(size / most))
 
 
 def named(values: Any, name: str) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def _in_chunks(
 
     if chunk == "auto":
         function, _, template = program.args
-        lowered = _at_points.lower(function, mesh, template, some(np.arange(size)))
-        chunk = points_that_fit(lowered, size, template, mesh)
+        arguments = template, some(np.arange(size))
+        chunk = points_that_fit(_at_points, (function, mesh), arguments, size, template, mesh)
     parts = []
     for first in range(0, size, chunk):
         # Copies of the last point, so that the last chunk is no other program.

@@ -1,43 +1,98 @@
 """How much memory there is for the lanes of a sweep."""
 
+import math
 import os
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh
 
 SHARE = 0.5
 """The part of the free memory that a sweep takes: starts, copies and the user's own need some."""
+CACHE = 2**23
+"""How many bytes of lanes a processor works on fastest: what its caches hold from step to step."""
+FEWEST_LANES = 64
+"""So many are worth a call, whatever their size."""
 
 
-def points_that_fit(lowered: Any, size: int, data: Any, mesh: Mesh | None) -> int:
+class Need(NamedTuple):
+    """The memory that a compiled program takes on one device."""
+
+    bytes: int
+    on_all: int
+    """What of it does not grow with the points."""
+
+
+def points_that_fit(
+    program: Any,
+    static: tuple[Any, ...],
+    arguments: tuple[Any, ...],
+    size: int,
+    data: Any,
+    mesh: Mesh | None,
+) -> int:
     """For how many points at once there is memory, by the compiled program's own account.
 
     Args:
-        lowered: the program for all points; it is compiled.
+        program: a jitted function.
+        static: its first arguments, which are compiled in.
+        arguments: the others for some points, or their shapes and dtypes.
         size: how many these are.
-        data: what it is given that does not grow with the points, once on each device.
+        data: what of the arguments does not grow with the points.
         mesh: the devices over which the points are spread.
+
+    Returns:
+        ``size``, or fewer.
     """
-    analysis = lowered.compile().memory_analysis()
-    if analysis is None:
-        return size
-    fixed = sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data))
-    # The account is that of one device, with its part of the points.
-    total = (
-        analysis.argument_size_in_bytes
-        + analysis.output_size_in_bytes
-        - analysis.alias_size_in_bytes
-        + analysis.temp_size_in_bytes
-    )
+    need = _need(program, static, arguments, data)
     devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
-    shared = len(devices) if devices[0].platform == "cpu" else 1
-    free = SHARE * free_bytes(devices[0]) / shared
-    if total <= free:
+    free = SHARE * free_bytes(devices[0]) / (len(devices) if is_host(devices[0]) else 1)
+    if need.bytes <= free:
         return size
-    of_a_point = max((total - fixed) * len(devices) / size, 1.0)
-    return max(1, int((free - fixed) * len(devices) / of_a_point))
+    of_a_point = max((need.bytes - need.on_all) * len(devices) / size, 1.0)
+    return max(1, min(size, int((free - need.on_all) * len(devices) / of_a_point)))
+
+
+def points_in_cache(bytes_of_a_point: float, seeds: int, mesh: Mesh | None) -> float:
+    """For how many points at once a processor's caches suffice; infinite for other devices."""
+    devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
+    if not is_host(devices[0]):
+        return math.inf
+    fewest = math.ceil(FEWEST_LANES / seeds)
+    return len(devices) * max(fewest, CACHE // max(bytes_of_a_point, 1))
+
+
+def is_host(device: Any) -> bool:
+    """Whether a device is the host's own processor, whose memory all such devices share."""
+    return device.platform == "cpu"
+
+
+_NEEDS: dict[Any, Need] = {}
+_MOST_NEEDS = 256
+
+
+def _need(program: Any, static: tuple[Any, ...], arguments: tuple[Any, ...], data: Any) -> Need:
+    """What a program needs, which the compiler is asked once for each program."""
+    leaves, structure = jax.tree.flatten(arguments)
+    kinds = tuple((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
+    key = program, static, structure, kinds
+    if key not in _NEEDS:
+        analysis = program.lower(*static, *arguments).compile().memory_analysis()
+        total = 0
+        if analysis is not None:
+            total = (
+                analysis.argument_size_in_bytes
+                + analysis.output_size_in_bytes
+                - analysis.alias_size_in_bytes
+                + analysis.temp_size_in_bytes
+            )
+        on_all = sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data))
+        if len(_NEEDS) >= _MOST_NEEDS:
+            _NEEDS.pop(next(iter(_NEEDS)))
+        _NEEDS[key] = Need(total, on_all)
+    return _NEEDS[key]
 
 
 def free_bytes(device: Any) -> float:
