@@ -1,6 +1,8 @@
 """Where a result comes from: versions, device, time and revision."""
 
 import datetime
+import functools
+import os
 import platform
 import subprocess
 
@@ -32,17 +34,26 @@ def provenance() -> dict[str, str]:
         "device_kind": device.device_kind,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    revision = _git_revision()
+    revision = git_revision(os.getcwd())
     return facts | ({"git_revision": revision} if revision else {})
 
 
-def _git_revision() -> str | None:
-    """The commit of the current directory, ``None`` outside a repository or without git."""
+@functools.cache
+def git_revision(directory: str) -> str | None:
+    """The commit of a directory, ``None`` outside a repository or without git.
+
+    It is asked for once in a process, since what is imported stays what it was.
+    """
     # Without tags, which would stand in for the commit.
     command = ("git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
     try:
         return subprocess.run(
-            command, capture_output=True, check=True, text=True, timeout=GIT_SECONDS
+            command,
+            cwd=directory,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=GIT_SECONDS,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from gdlab.sweeps.provenance import provenance
+from gdlab.sweeps.provenance import git_revision, provenance
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def test_a_changed_file_makes_the_revision_dirty_and_a_new_one_does_not(reposito
     (repository / "new").write_text("two")
     assert re.fullmatch("[0-9a-f]{40}", provenance()["git_revision"])
     (repository / "file").write_text("two")
+    git_revision.cache_clear()  # another process
     assert re.fullmatch("[0-9a-f]{40}-dirty", provenance()["git_revision"])
 
 
@@ -34,4 +35,5 @@ def test_outside_a_repository_and_without_git_there_is_no_revision(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert "git_revision" not in provenance()
     monkeypatch.setenv("PATH", str(tmp_path))
+    git_revision.cache_clear()
     assert "git_revision" not in provenance()
