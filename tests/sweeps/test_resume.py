@@ -1,0 +1,251 @@
+"""Sweeps that are killed, refused or short of disk: what comes of them, bit for bit."""
+
+import json
+import resource
+import shutil
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gdlab import Axis, SuccessiveHalving, adam, sgd, sweep
+from gdlab.sweeps import engine
+from gdlab.sweeps.saving import Saving
+from tests.sweeps.counting import count_compilations
+from tests.sweeps.processes import ended, started
+
+KILLS = [
+    # Which sweep, at which of the things it saves, and how many seconds later.
+    ("keys", 3, 0.0),
+    ("keys", 4, 0.03),
+    ("population", 6, 0.0),
+    ("population", 8, 0.02),
+    ("halving", 4, 0.0),
+    ("halving", 2, 0.04),
+    ("loader", 5, 0.01),
+]
+"""In the middle, while a save is under way or shortly after it: it takes about .05 s."""
+
+
+def completed(process):
+    """Read what a process says to its end: sweep → its steps, of groups of lanes."""
+    lines = [line.split() for line in process.stdout]
+    assert process.wait() == 0
+    return {words[1]: int(words[2]) for words in lines if words[0] == "done"}
+
+
+def killed(process, number, delay):
+    """Kill a process at something it saves."""
+    saves = 0
+    for line in process.stdout:
+        saves += line.startswith("saving")
+        if saves == number:
+            time.sleep(delay)
+            process.kill()
+            break
+    # Otherwise it has come to its end before that.
+    assert process.wait() == -9
+
+
+def test_sweeps_that_are_killed_again_and_again_end_as_if_they_had_not_been(tmp_path):
+    def run(end, file, folder, *names):
+        process = started("killed.py", tmp_path / file, folder, *names)
+        try:
+            return end(process)
+        finally:
+            ended(process)
+
+    folder = tmp_path / "folder"
+    for name, number, delay in KILLS:
+        run(lambda process: killed(process, number, delay), "none", folder, name)  # noqa: B023
+    steps = run(completed, "resumed.npz", folder)
+    all_steps = run(completed, "uninterrupted.npz", "")
+    for name in all_steps:
+        assert 0 < steps[name] < all_steps[name]
+    expected, found = (np.load(tmp_path / f"{how}.npz") for how in ("uninterrupted", "resumed"))
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype, name
+        assert found[name].tobytes() == array.tobytes(), name
+
+
+RATES = (0.01, 0.1, 1.0)
+DATA = np.ones((4, 2), np.float32)
+
+
+def made(scale=2.0, rates=RATES, **changed):
+    """The arguments of a small sweep, with some of them changed."""
+
+    def loss(w, batch):
+        return scale * jnp.mean((batch @ w - 1) ** 2)
+
+    return {
+        "loss": loss,
+        "params": jnp.zeros(2),
+        "tx": adam(Axis("learning_rate", rates)),
+        "data": DATA,
+        "steps": 20,
+        "seeds": 2,
+        "lane_chunk": 4,
+        "policy": SuccessiveHalving(factor=2, rungs=[10]),
+        "seconds_between_saves": 0,
+    } | changed
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class BrokenOff(Exception):
+    """A sweep comes to its end in a test."""
+
+
+def at_save(number, what):
+    """In place of ``Saving.save``: do something as well at the save of a number, from 1."""
+    save, names = Saving.save, []
+
+    def counted(self, name, tree):
+        names.append(name)
+        if len(names) == number:
+            what()
+        save(self, name, tree)
+
+    return counted
+
+
+def break_off():
+    raise BrokenOff
+
+
+@pytest.fixture(scope="module")
+def broken_off(tmp_path_factory):
+    """The folder of a sweep with a group that had come to the first rung and one that had not."""
+    folder = tmp_path_factory.mktemp("broken") / "off"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Saving, "save", at_save(7, break_off))
+        with pytest.raises(BrokenOff):
+            sweep(**made(), checkpoint=folder)
+    return folder
+
+
+@pytest.fixture
+def copy(broken_off, tmp_path):
+    return shutil.copytree(broken_off, tmp_path / "copy")
+
+
+def refused(folder, error, message, **changed):
+    """Nothing is compiled, and the folder stays as it is."""
+    before, arguments = contents(folder), made(**changed)
+
+    def call():
+        with pytest.raises(error, match=message):
+            sweep(**arguments, checkpoint=folder)
+
+    assert count_compilations(call) == 0
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("culprit", "changed"),
+    [
+        ("programs", {"scale": 3.0}),
+        ("data", {"data": 2 * DATA}),
+        ("hyperparameters", {"rates": (0.01, 0.1, 2.0)}),
+        ("hyperparameters", {"rates": (0.01, 0.1)}),
+        ("seeds", {"seeds": [0, 2]}),
+        ("key", {"key": jax.random.key(1)}),
+        ("steps", {"steps": 30}),
+        ("lane_chunk", {"lane_chunk": 2}),
+        ("batch_size", {"batch_size": 2}),
+        ("record_every", {"record_every": 2}),
+        ("divergence_factor", {"divergence_factor": 10.0}),
+        ("target loss", {"targets": {"loss": 0.1}}),
+        ("policy", {"policy": SuccessiveHalving(factor=3, rungs=[10])}),
+        ("policy", {"policy": None}),
+        ("optimizer", {"tx": sgd(Axis("learning_rate", RATES))}),
+        ("params", {"params": jnp.ones(2)}),
+        ("programs", {"evaluate": jnp.sum}),
+        ("exact", {"exact": True}),
+    ],
+)
+def test_the_checkpoint_of_another_sweep_is_refused(broken_off, culprit, changed):
+    refused(broken_off, ValueError, rf"another sweep: .*{culprit} \(stored", **changed)
+
+
+def test_the_checkpoint_of_another_version_is_refused(copy):
+    manifest = copy / "manifest.json"
+    identity = json.loads(manifest.read_text())["identity"] | {"gdlab": "0.0.1"}
+    manifest.write_text(json.dumps({"identity": identity}))
+    refused(copy, ValueError, r"another version: gdlab \(stored 0.0.1, given")
+
+
+@pytest.mark.parametrize("unit", ["layout", "*.group0.whole", "*.group0.lanes", "*.halfway"])
+def test_a_checkpoint_with_a_damaged_unit_is_refused(copy, unit):
+    (file,) = copy.glob(f"units/{unit}.*/manifest.ocdbt")
+    file.write_bytes(file.read_bytes()[:-20])
+    refused(copy, ValueError, "is damaged, and nothing was changed")
+
+
+def test_a_checkpoint_with_a_damaged_manifest_is_refused(copy):
+    (copy / "manifest.json").write_text("{")
+    refused(copy, ValueError, "is damaged: its manifest cannot be read")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+
+    def call():
+        with pytest.raises(OSError, match="the checkpoint folder cannot be used"):
+            sweep(**made(), checkpoint=tmp_path / "file" / "folder")
+
+    assert count_compilations(call) == 0
+    assert contents(tmp_path) == {tmp_path / "file": b"mine"}
+
+
+def require_same(result, expected):
+    for name in ("loss", "status", "stopped_at", "evaluations"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
+
+
+def test_a_sweep_that_has_ended_is_not_computed_again(tmp_path):
+    first = sweep(**made(), checkpoint=tmp_path)
+    before, compiled = contents(tmp_path), engine.advance._cache_size()
+    again = sweep(**made(), checkpoint=tmp_path)
+    require_same(again, first)
+    assert engine.advance._cache_size() == compiled
+    assert contents(tmp_path) == before
+
+
+def test_the_steps_are_compiled_once_wherever_lanes_come_from(tmp_path):
+    arguments, before = made(), engine.advance._cache_size()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Saving, "save", at_save(7, break_off))
+        with pytest.raises(BrokenOff):
+            sweep(**arguments, checkpoint=tmp_path)
+    sweep(**arguments, checkpoint=tmp_path)
+    # There are two points in a group, before the rung and after it.
+    assert engine.advance._cache_size() == before + 1
+
+
+def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    arguments = made(policy=None)
+    expected = sweep(**arguments)
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Saving, "save", at_save(4, fill))
+        try:
+            with pytest.warns(UserWarning, match="saves nothing any more: .*could not be saved"):
+                result = sweep(**arguments, checkpoint=tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    require_same(result, expected)
+    units = [path.name for path in (tmp_path / "units").iterdir()]
+    assert sorted(units) == ["bracket0.stage0.group0.halfway.1", "layout.0"]
+    # With room again, the same call goes on from there.
+    require_same(sweep(**arguments, checkpoint=tmp_path), expected)
