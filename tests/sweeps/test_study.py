@@ -97,9 +97,9 @@ def test_trials_that_diverge_are_pruned_without_a_value_and_avoided_from_then_on
         stable = (1 - trial.params["learning_rate"]) ** 120 < 1e4
         assert trial.state == (TrialState.COMPLETE if stable else TrialState.PRUNED)
         assert (status == "ok") == stable == (trial.value is not None)
-    pruned = np.array([state == "PRUNED" for state in states(study)])
-    assert pruned[:10].mean() > 0.3
-    assert pruned[-30:].mean() < pruned[:10].mean() / 2
+    # Of trials at random 42 % diverge; told as failed, 80 % of those that TPE chooses would.
+    diverged = np.array([state == "PRUNED" for state in states(study)])
+    assert 0 < diverged[10:].mean() < 0.35
 
 
 def test_points_that_a_policy_drops_are_pruned_as_well():
