@@ -29,7 +29,6 @@ class Interrupts:
     def check(self) -> None:
         """Raise KeyboardInterrupt if it was asked for."""
         if self._asked:
-            self._asked = False
             raise KeyboardInterrupt
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
