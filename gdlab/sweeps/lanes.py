@@ -1,17 +1,17 @@
 """Groups of lanes, and what the devices do with a group."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from gdlab.sweeps import engine
 from gdlab.sweeps.engine import Carry, Keys, Plan, Swept
 from gdlab.sweeps.grid import Points, slot_names
+from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memory import points_in_cache, points_that_fit
 from gdlab.sweeps.stream import Stream
 from gdlab.sweeps.tables import Patch
@@ -41,30 +41,6 @@ class Setup:
     """The hyperparameters at all points, of shape ``(points,)`` each, and their ``number``."""
     seeds: np.ndarray
     key: jax.Array
-
-
-@dataclasses.dataclass
-class Group:
-    """Lanes that are on the devices at the same time: some seeds of some points."""
-
-    name: str
-    seeds: np.ndarray
-    """Positions among the seeds."""
-    places: np.ndarray
-    """The numbers of the points in whose place they are recorded."""
-    members: np.ndarray
-    """Where they stand among the points that are left, padded with copies of the last."""
-    points: Points
-    """Their hyperparameters, padded likewise."""
-    steps: int
-    """How many steps were taken."""
-    carry: Any = None
-    on_host: bool = False
-
-    @property
-    def lanes(self) -> int:
-        """Their number, without padding."""
-        return len(self.seeds) * len(self.places)
 
 
 class Lanes:
@@ -276,17 +252,6 @@ class Lanes:
         )
         name = getattr(setup.evaluate.function, "__name__", "evaluation")
         return named(values, name.replace("<lambda>", "evaluation"))
-
-
-def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
-    """So many copies of the last added that all devices have equally many."""
-    devices = 1 if mesh is None else mesh.size
-    return np.pad(members, (0, -len(members) % devices), mode="edge")
-
-
-def evenly(size: int, most: int) -> int:
-    """The size of the largest of as few parts as there can be, if all are alike."""
-    return math.ceil(size / math.ceil(size / most))
 
 
 def named(values: Any, name: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from jax.sharding import Mesh, PartitionSpec
 
 from gdlab.sweeps.arguments import require_positive, row_of_devices
 from gdlab.sweeps.grid import Points, Sampling, at_point, drawn, grid_of, slots
-from gdlab.sweeps.lanes import NUMBER, named, padded
+from gdlab.sweeps.groups import padded
+from gdlab.sweeps.lanes import NUMBER, named
 from gdlab.sweeps.memory import points_that_fit
 from gdlab.training.objective import ByIdentity
 

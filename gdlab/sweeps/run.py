@@ -1,8 +1,8 @@
 """All lanes of one optimizer on one problem: in groups that fit, from rung to rung."""
 
 import dataclasses
+import functools
 import itertools
-import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -11,21 +11,20 @@ import jax
 import numpy as np
 
 from gdlab.sweeps.grid import Points
-from gdlab.sweeps.lanes import NUMBER, Group, Lanes, Setup, padded
+from gdlab.sweeps.groups import Group, groups_of, together
+from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.stream import Block, Stream
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
-from gdlab.sweeps.transfer import least_of_processes, of_process, to_host, zeros_like
+from gdlab.sweeps.transfer import least_of_processes, of_process, zeros_like
+from gdlab.sweeps.units import Units
 from gdlab.sweeps.watch import Watch
 
 SECONDS_PER_CALL = 0.25
 """How long the devices are left alone: how often the bar moves and Ctrl-C is heard."""
 FIRST_STEPS = 8
 """How many steps the first call takes."""
-
-WHOLE, HALFWAY, LANES = "whole", "halfway", "lanes"
-"""What a checkpoint has of a group: what a stage came to, how far it is, what the next needs."""
 
 
 @dataclasses.dataclass
@@ -75,7 +74,9 @@ class Run:
         """After how many steps a policy gave which hyperparameters and parents to all points."""
         self.tables: Tables | None = None
         self._pace, self._warm = FIRST_STEPS, False
-        self._saved_at = time.perf_counter()
+        self._units = Units(
+            manner.checkpoint, manner.seconds_between_saves, manner.shared, name, self.lanes
+        )
         brackets = len(self._brackets())
         if isinstance(setup.data, Stream) and setup.data.read_once and brackets > 1:
             raise ValueError(
@@ -117,11 +118,21 @@ class Run:
         left = None
         for number, stage in enumerate(self._stages(bracket)):
             name = f"{self._name}bracket{bracket}.stage{number}."
-            groups = self._groups(name, places, values, stage.begin, seeds, points)
+            groups = groups_of(
+                name,
+                places,
+                values,
+                stage.begin,
+                seeds=len(self.setup.seeds),
+                seeds_at_once=seeds,
+                points_at_once=points,
+                multiple_of=jax.process_count() if self._manner.shared else 1,
+                mesh=self.setup.plan.mesh,
+            )
             if left is not None:
                 self._continue(groups, left, members)
             left = self._run_stage(tables, groups, stage)
-            self._forget(former)
+            self._units.forget(former)
             former = groups
             if not stage.last:
                 members, kept, values = self._move(tables, bracket, number, places, values)
@@ -162,7 +173,8 @@ class Run:
         stays = len(groups) == 1 and not shared
         done: dict[str, Patch] = {}
         for group in mine:
-            if (patch := self._saved(group, stage, stays)) is not None:
+            shape = functools.partial(self._shape_of_patch, group, stage, stays)
+            if (patch := self._units.load(group, shape)) is not None:
                 done[group.name] = patch
                 tables.apply(patch, stage.rows, group.seeds, group.places)
                 manner.watch.bar.found(group.lanes * (stage.end - stage.begin))
@@ -193,7 +205,7 @@ class Run:
         if stage.last or any(patch.lanes is None for patch in done.values()):
             # They are gone from the checkpoint once all of the next stage is there.
             return None
-        return self._together(groups, done)
+        return together(groups, done, len(self.setup.seeds))
 
     def _of_process(self, owner: int, group: Group, done: dict[str, Patch], stage: Stage) -> Patch:
         """What the process that computed a group knows of it, in all processes."""
@@ -225,7 +237,7 @@ class Run:
             if watch.looks:
                 self._note(tables, group, stage, watch.draws)
             watch.advanced(tables, group.lanes * (end - before))
-            self._save_halfway(group)
+            self._units.save_halfway(group)
 
     def _keep_pace(self, seconds: float, steps: int) -> None:
         if not self._warm:
@@ -251,7 +263,7 @@ class Run:
         wanted = self._wanted(stage, stays)
         patch = self.lanes.patch(group, stage.rows, **wanted)
         tables.apply(patch, stage.rows, group.seeds, group.places)
-        self._save(group, patch)
+        self._units.save(group, patch)
         if stage.last or not stays:
             group.carry = None
         return patch
@@ -285,17 +297,11 @@ class Run:
 
     def _at_once(self) -> tuple[int, int]:
         """How many seeds, and how many points, are on the devices at the same time."""
-        checkpoint, name = self._manner.checkpoint, self._name + "layout"
-        if checkpoint is not None and name in checkpoint.saved():
-            # There may be more or less memory now, but the lanes must be grouped as they were.
-            layout = checkpoint.load(name, np.zeros(2, int))
-        else:
-            layout = np.asarray(self._layout())
-            if checkpoint is not None:
-                checkpoint.save(name, layout)
+        # There may be more or less memory than before, but the lanes must be grouped as they were.
+        seeds, points = self._units.layout(self._layout)
         if self._manner.shared:
-            layout = least_of_processes(layout)
-        return int(layout[0]), int(layout[1])
+            seeds, points = least_of_processes(np.array([seeds, points])).tolist()
+        return seeds, points
 
     def _layout(self) -> tuple[int, int]:
         seeds, mesh = len(self.setup.seeds), self.setup.plan.mesh
@@ -312,32 +318,6 @@ class Run:
             seeds, points = chunk, 1
         return seeds, max(devices, points - points % devices)
 
-    def _groups(
-        self, name: str, places: np.ndarray, values: Points, begin: int, seeds: int, points: int
-    ) -> list[Group]:
-        """The points that are left, and all seeds, as groups of like shape."""
-        parts = math.ceil(len(places) / points)
-        if self._manner.shared:
-            parts = min(math.ceil(parts / jax.process_count()) * jax.process_count(), len(places))
-        width = math.ceil(len(places) / parts)
-        groups = []
-        for first in range(0, len(places), width):
-            count = min(width, len(places) - first)
-            members = np.minimum(np.arange(first, first + width), first + count - 1)
-            members = padded(members, self.setup.plan.mesh)
-            for seed in range(0, len(self.setup.seeds), seeds):
-                groups.append(
-                    Group(
-                        f"{name}group{len(groups)}.",
-                        np.arange(len(self.setup.seeds))[seed : seed + seeds],
-                        places[members[:count]],
-                        members,
-                        {axis: array[members] for axis, array in values.items()},
-                        begin,
-                    )
-                )
-        return groups
-
     def _continue(self, groups: list[Group], left: Any, parents: np.ndarray) -> None:
         """Let groups go on from what the stage before left: a group, or the lanes of all."""
         for group in groups:
@@ -348,65 +328,8 @@ class Run:
                 lanes = jax.tree.map(lambda leaf: leaf[np.ix_(group.seeds, of)], left)  # noqa: B023
                 self.lanes.go_on(group, lanes)
 
-    def _together(self, groups: list[Group], patches: dict[str, Patch]) -> Any:
-        """The lanes of all groups, on the host, with leading axes of seeds and points."""
-        shape = (len(self.setup.seeds), 1 + max(int(group.members[-1]) for group in groups))
-        some = patches[groups[0].name].lanes
-        together = jax.tree.map(lambda leaf: np.empty(shape + leaf.shape[2:], leaf.dtype), some)
-        for group in groups:
-            here = np.ix_(group.seeds, group.members[: len(group.places)])
-
-            def write(all_: np.ndarray, new: np.ndarray, here: Any = here) -> None:
-                all_[here] = new
-
-            jax.tree.map(write, together, patches[group.name].lanes)
-        return together
-
     def _shape_of_patch(self, group: Group, stage: Stage, stays: bool) -> Patch:
         return self.lanes.shape_of_patch(group, stage.rows, **self._wanted(stage, stays))
-
-    def _save(self, group: Group, patch: Patch) -> None:
-        if (checkpoint := self._manner.checkpoint) is None:
-            return
-        if patch.lanes is not None:
-            checkpoint.save(group.name + LANES, patch.lanes)
-        checkpoint.save(group.name + WHOLE, patch._replace(lanes=None))
-        checkpoint.remove(group.name + HALFWAY)
-
-    def _save_halfway(self, group: Group) -> None:
-        if (checkpoint := self._manner.checkpoint) is None:
-            return
-        if time.perf_counter() - self._saved_at > self._manner.seconds_between_saves:
-            checkpoint.save(group.name + HALFWAY, (np.int64(group.steps), to_host(group.carry)))
-            self._saved_at = time.perf_counter()
-
-    def _saved(self, group: Group, stage: Stage, stays: bool) -> Patch | None:
-        """What a checkpoint has of a group: all of the stage, or else the way so far."""
-        if (checkpoint := self._manner.checkpoint) is None:
-            return None
-        saved = checkpoint.saved()
-        if group.name + WHOLE in saved:
-            shape = self._shape_of_patch(group, stage, stays)
-            patch = checkpoint.load(group.name + WHOLE, shape._replace(lanes=None))
-            if group.name + LANES in saved:
-                lanes = checkpoint.load(group.name + LANES, shape.lanes)
-                patch = patch._replace(lanes=lanes)
-            return patch
-        if group.name + HALFWAY in saved:
-            like = (np.int64(0), self.lanes.shape_on_host(group))
-            steps, group.carry = checkpoint.load(group.name + HALFWAY, like)
-            group.steps, group.on_host = int(steps), True
-        return None
-
-    def _forget(self, groups: list[Group]) -> None:
-        """Remove from the checkpoint the lanes that all have gone on from."""
-        if (checkpoint := self._manner.checkpoint) is None:
-            return
-        if self._manner.shared and not least_of_processes(np.asarray(checkpoint.works)):
-            # One of the processes could not save what the lanes went on to.
-            return
-        for name in {group.name + LANES for group in groups} & set(checkpoint.saved()):
-            checkpoint.remove(name)
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:
