@@ -29,13 +29,12 @@ class Entry(NamedTuple):
     """The arguments of the sweep that are numbers."""
 
 
-def collected(entries: list[Entry], recipe: Recipe, *, finished: bool) -> Any:
-    """What has come of a sweep.
+def collected(entries: list[Entry], recipe: Recipe) -> Any:
+    """What has come of a sweep so far.
 
     Args:
         entries: its parts; those that have not begun are left out.
         recipe: the call.
-        finished: whether the lanes that have begun have come to their end.
 
     Returns:
         A result with the dimensions ``problem`` and ``optimizer`` where there are several, or a
@@ -52,7 +51,6 @@ def collected(entries: list[Entry], recipe: Recipe, *, finished: bool) -> Any:
                 entry.optimizer: _result_of(
                     entry,
                     part.only(optimizer=entry.optimizer) if entry.optimizer else part,
-                    finished,
                 )
                 for entry in begun
                 if entry.problem == problem
@@ -71,7 +69,7 @@ def _stacked(dimension: str, results: dict[str, Any], recipe: Recipe) -> Any:
     return results if one is None else dataclasses.replace(one, recipe=recipe)
 
 
-def _result_of(entry: Entry, recipe: Recipe, finished: bool) -> SweepResult:
+def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
     run, grid = entry.run, entry.grid
     tables, plan, seeds = run.tables, run.setup.plan, run.setup.seeds
     assert tables is not None
@@ -98,7 +96,8 @@ def _result_of(entry: Entry, recipe: Recipe, finished: bool) -> SweepResult:
         loss=loss,
         aux={name: by_axis(values, 1) for name, values in named(aux, "aux").items()},
         metrics={name: by_axis(values) for name, values in tables.metrics.items()},
-        status=status_names(by_axis(tables.status), finished),
+        # The loss at the last point is recorded at the very end.
+        status=status_names(by_axis(tables.status), ~np.isnan(loss[..., -1])),
         stopped_at=stopped_at,
         evaluations=by_axis(tables.evaluations),
         history=history,

@@ -204,17 +204,17 @@ def sweep(
 
     with watch:
         watch.expect(sum(entry.run.lane_steps for entry in entries))
-        watch.snapshot = functools.partial(collected, entries, recipe, finished=False)
+        watch.snapshot = functools.partial(collected, entries, recipe)
         try:
             for entry in entries:
                 names = filter(None, (entry.problem, entry.optimizer))
                 watch.bar.describe(".".join(names) or "sweep")
                 entry.run.run()
         except BaseException as error:
-            if (so_far := collected(entries, recipe, finished=False)) is not None:
+            if (so_far := collected(entries, recipe)) is not None:
                 error.result = so_far  # type: ignore[attr-defined]
                 error.add_note("What was computed so far is in this exception's `result`.")
             raise
-        result = collected(entries, recipe, finished=True)
+        result = collected(entries, recipe)
         watch.show(result)
     return result

@@ -123,16 +123,17 @@ class Tables:
         self.stopped_at[:, points] = np.where(running, step, self.stopped_at[:, points])
 
 
-def status_names(status: np.ndarray, finished: bool) -> np.ndarray:
-    """How lanes ended, in words; what still ran when the sweep was broken off is "unfinished"."""
+def status_names(status: np.ndarray, ended: np.ndarray) -> np.ndarray:
+    """How lanes ended, in words; those that still ran when the sweep was broken off have not."""
     names = {
-        RUNNING: "ok" if finished else "unfinished",
+        RUNNING: "ok",
         DIVERGED: "diverged",
         CONVERGED: "converged",
         PRUNED: "pruned",
         NOT_RUN: "not run",
     }
-    return np.array([names[code] for code in range(len(names))])[status]
+    in_words = np.array([names[code] for code in range(len(names))])[status]
+    return np.where((status == RUNNING) & ~ended, "unfinished", in_words)
 
 
 def _blank(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
