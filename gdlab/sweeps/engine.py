@@ -368,4 +368,6 @@ def _select(flag: jax.Array, new: Any, old: Any) -> Any:
 
 
 def _inexact(leaf: Any) -> Any:
-    return jnp.promote_types(jnp.result_type(leaf), jnp.float32)
+    """The dtype of a leaf, if it can hold a NaN and at least float32's digits; else float32."""
+    dtype = jnp.result_type(leaf)
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) and dtype.itemsize >= 4 else jnp.float32
