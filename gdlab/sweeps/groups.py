@@ -35,6 +35,14 @@ class Group:
         """Their number, without padding."""
         return len(self.seeds) * len(self.places)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it has begun, and its arrays were not lost in a call that was broken off."""
+        if self.carry is None:
+            return False
+        status = self.carry.lanes.status
+        return not (isinstance(status, jax.Array) and status.is_deleted())
+
 
 def groups_of(
     name: str,

@@ -74,9 +74,6 @@ class Run:
         """After how many steps a policy gave which hyperparameters and parents to all points."""
         self.tables: Tables | None = None
         self._pace, self._warm = FIRST_STEPS, False
-        self._units = Units(
-            manner.checkpoint, manner.seconds_between_saves, manner.shared, name, self.lanes
-        )
         brackets = len(self._brackets())
         if isinstance(setup.data, Stream) and setup.data.read_once and brackets > 1:
             raise ValueError(
@@ -91,12 +88,16 @@ class Run:
 
     def run(self) -> Tables:
         """Take all steps of all lanes; what has come in so far is in ``tables``."""
+        manner = self._manner
+        self._units = Units(
+            manner.checkpoint, manner.seconds_between_saves, manner.shared, self._name, self.lanes
+        )
         seeds, points = self._at_once()
         self.tables = Tables(
             rows=len(self.setup.plan.recorded_steps),
             seeds=len(self.setup.seeds),
             points=self.size,
-            keep_params=self._manner.keep_params,
+            keep_params=manner.keep_params,
             by_point=seeds == len(self.setup.seeds),
         )
         for bracket, places in self._brackets():
@@ -192,8 +193,9 @@ class Run:
                         self.lanes.put_away(group)
         except BaseException:
             for group in todo:
-                if group.name not in done and group.carry is not None:
+                if group.name not in done and group.is_there:
                     self._note(tables, group, stage, True)
+                    self._units.save_halfway(group, now=True)
             raise
         if shared:
             for number, group in enumerate(groups):
@@ -250,10 +252,6 @@ class Run:
 
     def _note(self, tables: Tables, group: Group, stage: Stage, records: bool) -> None:
         """Write down how a group stands that has not come to the end of the stage."""
-        status = group.carry.lanes.status
-        if isinstance(status, jax.Array) and status.is_deleted():
-            # Broken off in the middle of a call, by a second Ctrl-C.
-            return
         rows = stage.rows if records else []
         patch = self.lanes.patch(group, rows)
         tables.apply(patch, rows, group.seeds, group.places)

@@ -59,11 +59,11 @@ class Units:
         checkpoint.save(group.name + WHOLE, patch._replace(lanes=None))
         checkpoint.remove(group.name + HALFWAY)
 
-    def save_halfway(self, group: Group) -> None:
-        """Keep how far a group is, if that was not done a short while ago."""
+    def save_halfway(self, group: Group, *, now: bool = False) -> None:
+        """Keep how far a group is, unless that was done a short while ago and need not be now."""
         if (checkpoint := self._checkpoint) is None:
             return
-        if time.perf_counter() - self._saved_at > self._seconds:
+        if now or time.perf_counter() - self._saved_at > self._seconds:
             checkpoint.save(group.name + HALFWAY, (np.int64(group.steps), to_host(group.carry)))
             self._saved_at = time.perf_counter()
 
