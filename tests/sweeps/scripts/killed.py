@@ -27,8 +27,6 @@ from gdlab import (
 from gdlab.sweeps.lanes import Lanes
 from gdlab.sweeps.saving import Saving
 
-warnings.simplefilter("error")
-
 
 def init(key):
     return jax.random.normal(key, (3,))
@@ -160,4 +158,5 @@ def main(file, folder, *names):
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("error")
     main(*sys.argv[1:])
