@@ -34,7 +34,8 @@ class LivePicture:
 
         from gdlab.plots.sweep import plot_sweep
 
-        display = notebook_display()
+        # Other backends than this one show their figures in a notebook as elsewhere.
+        display = notebook_display() if "inline" in plt.get_backend() else None
         if self._figure is not None:
             self._figure.clear()
         axes = plot_sweep(as_it_stands(result), figure=self._figure)
@@ -67,6 +68,6 @@ def _refresh(figure: Any) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.backends.registry import BackendFilter, backend_registry
 
+    figure.canvas.draw_idle()
     if plt.get_backend().lower() in backend_registry.list_builtin(BackendFilter.INTERACTIVE):
-        figure.canvas.draw_idle()
         plt.pause(0.001)
