@@ -1,7 +1,7 @@
 """The call that made a result, to make it again for other points."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -39,17 +39,35 @@ class Recipe:
                     call[argument] = call[argument][name]
         return Recipe(call)
 
-    def along(self, values: Mapping[str, Sequence[float]]) -> "Recipe":
-        """The same call with other values on some axes, each along a dimension of its own."""
+    def at(self, labels: Mapping[str, Sequence[Any]]) -> "Recipe":
+        """The same call for these labels only.
+
+        Args:
+            labels: the name of an axis, ``problem``, ``optimizer`` or ``seed`` → those there are
+                to be; of axes along one dimension all.
+        """
 
         def replaced(node: Any) -> Any:
-            known = is_axis(node) and node.name in values
-            return Axis(node.name, values[node.name]) if known else node
+            known = is_axis(node) and node.name in labels
+            return Axis(node.name, labels[node.name], node.along) if known else node
 
         call = dict(self.call)
-        for name in AXES_IN:
-            call[name] = jax.tree.map(replaced, call[name], is_leaf=is_axis)
+        for kind in NAMED_BY.keys() & labels.keys():
+            for argument in NAMED_BY[kind]:
+                if call[argument] is not None:
+                    call[argument] = {name: call[argument][name] for name in labels[kind]}
+        if "seed" in labels:
+            call["seeds"] = [int(seed) for seed in labels["seed"]]
+        for argument in AXES_IN:
+            call[argument] = _mapped(replaced, call[argument])
         parts = jax.tree.leaves([call[name] for name in AXES_IN], is_leaf=is_axis)
         if not any(isinstance(part, SampledAxis) for part in parts):
             call["samples"] = None
         return Recipe(call)
+
+
+def _mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The function of all leaves and axes of a tree, whose outermost names stay in order."""
+    if isinstance(tree, Mapping):
+        return {name: _mapped(function, part) for name, part in tree.items()}
+    return jax.tree.map(function, tree, is_leaf=is_axis)

@@ -237,28 +237,28 @@ class SweepResult:
     def rerun(self, point: Mapping[str, Any], **changes: Any) -> "SweepResult":
         """The sweep of one point alone, or of all that agree in what is given.
 
+        A policy then acts among these alone, and nothing is kept in a checkpoint unless a folder
+        is given anew.
+
         Args:
             point: name of an axis → its value, such as :meth:`best` returns it; ``optimizer``,
-                ``problem`` and ``seed`` can be chosen as well, and metrics are passed over.
+                ``problem``, ``sample`` and ``seed`` can be chosen as well, and metrics are passed
+                over.
             changes: other arguments of :func:`gdlab.sweep`, such as ``keep_params="all"``.
 
         Raises:
-            ValueError: if this result was loaded or merged, so that the loss is not known.
+            ValueError: if nothing here agrees, or this result was loaded or merged, so that the
+                loss is not known.
 
         >>> from gdlab import Axis, sgd, sweep
         >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
         >>> result.rerun(result.best(), keep_params="all").params
         array([[0.00800...]], dtype=float32)
         """
-        recipe = self._recipe("rerun")
-        names = {name: point[name] for name in ("problem", "optimizer") if name in point}
-        values = {name: [value] for name, value in point.items() if name in self.axes}
-        if "seed" in point:
-            changes = {"seeds": [int(point["seed"])]} | changes
-        known = {*self.axes, *self.dims, "final_loss", *self.metrics}
-        if unknown := [name for name in point if name not in known]:
-            raise ValueError(f"there is no axis {unknown[0]!r}; there are {', '.join(self.axes)}")
-        return recipe.only(**names).along(values).changed(**changes).run()
+        self._recipe("rerun")
+        passed_over = {"final_loss", *self.metrics} - {*self.axes, *self.dims}
+        labels = {name: [value] for name, value in point.items() if name not in passed_over}
+        return self.select(**labels).recipe.changed(**{"checkpoint": None} | changes).run()
 
     def extend(self, axis: str, values: Sequence[float]) -> "SweepResult":
         """This result and more values of an axis, of which only those that are missing are run.
@@ -277,16 +277,25 @@ class SweepResult:
         array([0.1, 0.2, 0.4], dtype=float32)
         """
         recipe = self._recipe("extend")
-        if self.axes.get(axis) != axis:
-            own = [name for name, dimension in self.axes.items() if name == dimension]
-            raise ValueError(f"{axis!r} is not an axis that is a dimension; there are {own}")
+        along = list(self.axes.values())
+        alone = [name for name in self.axes if self.axes[name] == name and along.count(name) == 1]
+        if axis not in alone:
+            raise ValueError(
+                f"extend: {axis!r} is not an axis that is a dimension by itself; there are {alone}"
+            )
         known = self.coords[axis]
-        missing = [value for value in values if not np.isclose(known, value, rtol=1e-6).any()]
+        missing = [
+            value
+            for value in dict.fromkeys(values)
+            if not np.isclose(known, value, rtol=1e-6, atol=0.0).any()
+        ]
         if not missing:
             return self
-        more = recipe.along({axis: missing}).changed(checkpoint=None).run()
-        everything = recipe.along({axis: np.union1d(known, np.asarray(missing, known.dtype))})
-        return dataclasses.replace(self.merge(more), recipe=everything)
+        more = recipe.at({axis: missing}).changed(checkpoint=None).run()
+        # Dimensions that were dropped from this result have one label in its call.
+        gone = {name: more.coords[name][0] for name in more.dims if name not in self.dims}
+        everything = recipe.at({axis: np.union1d(known, np.asarray(missing, known.dtype))})
+        return dataclasses.replace(self.merge(more.select(**gone)), recipe=everything)
 
     def _recipe(self, what: str) -> Any:
         if self.recipe is None:

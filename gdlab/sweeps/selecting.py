@@ -90,6 +90,8 @@ def _taken(
     }
     # Parameters of the best point alone need not belong to any of the lanes that are left.
     kept = set(positions) <= set(result.params_dims)
+    cut = [name for name in coords if result.axes.get(name, name) in positions]
+    labels = {name: np.ravel(coords[name]).tolist() for name in cut}
     return dataclasses.replace(
         result,
         dims=tuple(name for name in dims if name not in dropped),
@@ -109,6 +111,7 @@ def _taken(
         params_dims=tuple(name for name in result.params_dims if name not in dropped)
         if kept
         else (),
+        recipe=result.recipe and result.recipe.at(labels),
     )
 
 

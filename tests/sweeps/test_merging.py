@@ -108,7 +108,6 @@ def test_what_is_put_together_of_several_has_no_recipe():
     one, other = on_rates([[1.0]], [0.1], recipe="one"), on_rates([[2.0]], [0.2], recipe="other")
     assert one.merge(other).recipe is None
     assert stacked("optimizer", {"a": one, "b": one}).recipe is None
-    assert one.select(seed=0).recipe == "one"
 
 
 def test_optimizers_are_matched_by_name():
