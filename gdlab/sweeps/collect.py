@@ -111,7 +111,14 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
 
 
 def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    if not run.history:
+    start = run.setup.points
+    stayed = all(
+        np.array_equal(parents, start[NUMBER])
+        and all(np.array_equal(values[name], start[name]) for name in start)
+        for _, values, parents in run.history
+    )
+    if stayed:
+        # So it does also under a policy that could have dropped points, but did not.
         return {}, {}
     rungs, values, parents = zip(*run.history, strict=True)
     history = {
