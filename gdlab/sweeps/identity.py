@@ -35,7 +35,7 @@ def checkpoint_of(
 
 def _identity_of(entry: Entry) -> dict[str, str]:
     """What one optimizer on one problem is; of a loader, only the first batch is looked at."""
-    setup = entry.run.setup
+    setup, lanes = entry.run.setup, entry.run.lanes
     data = setup.data.first() if isinstance(setup.data, Stream) else setup.data
     identity = {
         "optimizer": repr(entry.tx),
@@ -52,7 +52,7 @@ def _identity_of(entry: Entry) -> dict[str, str]:
                 setup.evaluate_hyperparameters,
             )
         ),
-        "programs": of_program(entry.run.lanes.programs, setup.points),
+        "programs": of_program(lanes.programs, lanes.first_points(entry.run.size)),
     } | {name: str(value) for name, value in entry.settings.items()}
     prefix = ", ".join(filter(None, (entry.problem, entry.optimizer)))
     return {f"{prefix}: {name}" if prefix else name: value for name, value in identity.items()}

@@ -68,8 +68,7 @@ class Lanes:
         of_all = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.shape.lanes))
         of_a_point = of_all / size * len(numbers) / len(setup.seeds)
         most = min(size, int(points_in_cache(of_a_point, len(numbers), mesh)))
-        members = padded(np.arange(evenly(size, most)), mesh)
-        points = {name: values[members] for name, values in setup.points.items()}
+        points = self.first_points(evenly(size, most))
         arguments = (
             setup.template,
             self._shape(points, numbers),
@@ -81,8 +80,13 @@ class Lanes:
             1,
         )
         return points_that_fit(
-            engine.advance, (setup.plan,), arguments, len(members), self._data, mesh
+            engine.advance, (setup.plan,), arguments, len(points[NUMBER]), self._data, mesh
         )
+
+    def first_points(self, count: int) -> Points:
+        """So many points, padded."""
+        members = padded(np.arange(count), self.setup.plan.mesh)
+        return {name: values[members] for name, values in self.setup.points.items()}
 
     def programs(self, points: Points) -> Any:
         """All that is computed, to be traced."""
