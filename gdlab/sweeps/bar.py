@@ -88,7 +88,7 @@ class Bar:
         bar = self._stack.enter_context(tqdm(total=self._lane_steps, display=False, **LOOK))
         shown = display.display(bar.container, display_id=True)
         # A notebook that is read later has no widget, and should not show that it had one.
-        self._stack.callback(shown.update, {"text/plain": ""}, raw=True)
+        self._stack.callback(shown.update, {"text/html": "", "text/plain": ""}, raw=True)
         return bar
 
 

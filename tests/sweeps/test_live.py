@@ -163,7 +163,7 @@ def test_a_notebook_has_one_picture_that_is_updated_and_no_trace_of_the_bar(monk
     outputs = notebook.cells[0].outputs
     assert [output.output_type for output in outputs] == ["display_data"] * 2
     bar, picture = (output.data for output in outputs)
-    assert bar == {"text/plain": ""}
+    assert bar == {"text/html": "", "text/plain": ""}
     assert "image/png" in picture
 
     assert len(reader.shown("display_data", "image/png")) == 1
