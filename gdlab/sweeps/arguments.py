@@ -89,6 +89,18 @@ def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
     return numbers
 
 
+def bounds_of(targets: Mapping[str, Any]) -> dict[str, float]:
+    """The targets as numbers.
+
+    Raises:
+        ValueError: if one of them is not a number.
+    """
+    for name, bound in targets.items():
+        if not isinstance(bound, int | float | np.number) or np.isnan(bound):
+            raise ValueError(f"targets: {name!r} must have a number to come down to, not {bound!r}")
+    return {name: float(bound) for name, bound in targets.items()}
+
+
 def require_positive(**numbers: Any) -> None:
     """Refuse what is not a positive integer."""
     for name, number in numbers.items():

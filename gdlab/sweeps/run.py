@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 
 from gdlab.sweeps.grid import Points
 from gdlab.sweeps.groups import Group, groups_of, together
-from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
+from gdlab.sweeps.lanes import NUMBER, Lanes, Setup, named
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.stream import Block, Stream
@@ -74,12 +74,25 @@ class Run:
         """After how many steps a policy gave which hyperparameters and parents to all points."""
         self.tables: Tables | None = None
         self._pace, self._warm = FIRST_STEPS, False
-        brackets = len(self._brackets())
-        if isinstance(setup.data, Stream) and setup.data.read_once and brackets > 1:
+        self._check()
+
+    def _check(self) -> None:
+        policy, brackets = self._manner.policy, self._brackets()
+        if isinstance(self.setup.data, Stream) and self.setup.data.read_once and len(brackets) > 1:
             raise ValueError(
-                f"data is an iterator, which can be read once, but each of the {brackets} brackets "
-                "of the policy begins anew: give a loader that can be iterated over again"
+                f"data is an iterator, which can be read once, but each of the {len(brackets)} "
+                "brackets of the policy begins anew: give a loader that can be iterated over again"
             )
+        for bracket, _ in brackets:
+            self._stages(bracket)
+        if policy is not None:
+            metrics = {name: leaf.shape[2:] for name, leaf in self.lanes.metrics.items()}
+            _require_scalar("policy", policy.metric, {"loss": ()} | metrics)
+        aux = named(self.lanes.shape.records[1], "aux")
+        seen = {"loss": (), "gradient_norm": ()}
+        seen |= {name: np.shape(leaf)[3:] for name, leaf in aux.items()}
+        for name, _ in self.setup.plan.targets:
+            _require_scalar("targets", name, seen)
 
     @property
     def lane_steps(self) -> int:
@@ -332,3 +345,13 @@ class Run:
 
 def _range(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
+
+
+def _require_scalar(argument: str, name: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a name for which there is nothing, or nothing that is a number."""
+    if name not in shapes:
+        raise ValueError(
+            f"{argument}: there is no {name!r}; there are {', '.join(map(repr, shapes))}"
+        )
+    if shapes[name]:
+        raise ValueError(f"{argument}: {name!r} is of shape {shapes[name]}, not a scalar")

@@ -157,7 +157,8 @@ def sweep(
         "record_every": record_every,
         "divergence_factor": divergence_factor,
     }
-    settings |= {f"target {name}": float(bound) for name, bound in (targets or {}).items()}
+    bounds = arguments.bounds_of(targets or {})
+    settings |= {f"target {name}": bound for name, bound in bounds.items()}
     settings |= {"policy": repr(policy)} if policy else {}
     watch = Watch(progress and jax.process_index() == 0, live_picture(live))
     manner = Manner(
@@ -187,7 +188,7 @@ def sweep(
                 steps=steps,
                 record_every=record_every,
                 divergence_factor=divergence_factor,
-                targets=tuple((targets or {}).items()),
+                targets=tuple(bounds.items()),
                 mesh=row,
             )
             run = Run(setup, manner, ".".join([*filter(None, (problem_name, name)), ""]))

@@ -68,10 +68,9 @@ class Objective:
             value, model_state = value
         elif self.has_aux:
             value, aux = value
-        if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+        if (kind := _unlike_a_real_scalar(value)) is not None:
             raise TypeError(
-                "the loss must be a real scalar, but it has the shape "
-                f"{jnp.shape(value)} and the dtype {jnp.result_type(value)}"
+                f"the loss must be a real scalar, but it {kind}"
                 + ("" if self.has_aux else "; with has_aux=True it may return (loss, aux)")
             )
         return value, (model_state, aux)
@@ -80,3 +79,13 @@ class Objective:
     def takes_key(self) -> bool:
         """Whether the loss is random."""
         return "key" in inspect.signature(self.fun.function).parameters
+
+
+def _unlike_a_real_scalar(value: Any) -> str | None:
+    """What a value is instead of a real scalar, None if it is one."""
+    if not jax.tree_util.all_leaves([value]):
+        return f"is a {type(value).__name__}"
+    shape, dtype = jnp.shape(value), jnp.result_type(value)
+    if shape == () and jnp.issubdtype(dtype, jnp.floating):
+        return None
+    return f"has the shape {shape} and the dtype {dtype}"
