@@ -1,0 +1,215 @@
+"""What cannot be swept is refused before anything is compiled, by a message that names it."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gdlab import Axis, adam, sgd, sweep
+from gdlab.sweeps import Hyperband, PopulationBasedTraining, SuccessiveHalving
+from tests.sweeps.counting import count_compilations
+
+RATES = Axis("rate", [0.1, 0.2])
+DATA = {"x": np.zeros((6, 2), np.float32), "y": np.zeros(6, np.float32)}
+
+
+def bowl(w):
+    return jnp.sum(w**2)
+
+
+def fit(w, batch):
+    return jnp.mean((batch["x"] @ w - batch["y"]) ** 2)
+
+
+def refused(error, message, call):
+    """The call raises, and compiles nothing before."""
+
+    def caught():
+        with pytest.raises(error, match=message):
+            call()
+
+    assert count_compilations(caught) == 0
+
+
+def run(loss=bowl, params=None, tx=None, data=None, **arguments):
+    params = np.ones(2, np.float32) if params is None else params
+    tx = sgd(RATES) if tx is None else tx
+    return sweep(loss, params, tx, data, **{"steps": 3} | arguments)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_every_sweep_needs():
+    """What is compiled once for good, whatever is swept; the programs of a loss are its own."""
+    run(lambda w: jnp.sum(w**2))
+    run(lambda w: jnp.sum(w**2), tx=adam(RATES, b1=Axis("decay", [0.9])))
+
+
+def test_what_can_be_swept_is_compiled():
+    """So that to count nothing below says something."""
+    assert count_compilations(lambda: run(lambda w: jnp.sum(w**2))) > 0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (0.1, r"Axis 'rate': .*shape \(\)"),
+        (np.ones((2, 2)), r"Axis 'rate': .*shape \(2, 2\)"),
+        ([], r"Axis 'rate': .*shape \(0,\)"),
+        ([0.1, np.nan], r"Axis 'rate': .*positions \[1\] are NaN"),
+    ],
+)
+def test_values_that_are_no_axis(values, message):
+    with pytest.raises(ValueError, match=message):
+        Axis("rate", values)
+
+
+def test_an_axis_in_the_place_of_structure():
+    with pytest.raises((ValueError, TypeError), match="sgd: argument 'nesterov' is structure"):
+        sgd(0.1, 0.9, nesterov=Axis("nesterov", [0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("tx", "message"),
+    [
+        (
+            adam(RATES, b1=Axis("rate", [0.9])),
+            "tx.b1: another axis is named 'rate' .*2 of them against 1",
+        ),
+        (
+            adam(RATES, b1=Axis("decay", [0.9, 0.8, 0.7], along="rate")),
+            "tx.b1: axis 'decay' has 3 values, but the dimension 'rate' .* lies has 2",
+        ),
+        (sgd(Axis("step", [0.1])), "tx.learning_rate: .* a dimension 'step'"),
+        (sgd(Axis.uniform("rate", 0.1, 1.0)), "axis 'rate' is sampled"),
+    ],
+)
+def test_axes_that_clash(tx, message):
+    refused(ValueError, message, lambda: run(tx=tx))
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda w: w**2, r"the loss must be a real scalar, but it has the shape \(2,\)"),
+        (lambda w: jnp.sum(w)[None], r"real scalar, but it has the shape \(1,\)"),
+        (lambda w: jnp.sum(w + 0j), "real scalar, .* the dtype complex64"),
+        (lambda w: jnp.sum(w).astype(int), "real scalar, .* the dtype int32"),
+        (lambda w: (jnp.sum(w), {}), "real scalar, but it is a tuple; with has_aux=True"),
+        (lambda w: None, "real scalar, but it is a NoneType"),
+    ],
+)
+def test_a_loss_that_is_no_scalar(loss, message):
+    refused(TypeError, message, lambda: run(loss))
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "message"),
+    [
+        (DATA | {"y": np.zeros(5, np.float32)}, {}, r"data\['x'\] has 6 and data\['y'\] has 5"),
+        (DATA | {"y": np.float32(0)}, {}, r"data\['y'\] is a scalar"),
+        ({}, {}, "data has no arrays"),
+        (DATA, {"batch_size": 7}, "batch_size is 7, but there are only 6 examples"),
+        (DATA, {"batch_size": 0}, "batch_size must be positive"),
+    ],
+)
+def test_data_that_do_not_fit_together(data, arguments, message):
+    refused(ValueError, message, lambda: run(fit, data=data, **arguments))
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    refused((ValueError, OSError), "file", lambda: run(checkpoint=tmp_path / "file" / "checkpoint"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps must be positive and an integer, not 0"),
+        ({"steps": 2.5}, "steps must be positive and an integer, not 2.5"),
+        ({"record_every": 0}, "record_every must be positive"),
+        ({"lane_chunk": 0}, "lane_chunk must be positive"),
+        ({"lane_chunk": 1.5}, "lane_chunk must be positive and an integer, not 1.5"),
+        ({"lane_chunk": "all"}, "lane_chunk must be positive and an integer, not 'all'"),
+        ({"seeds": 0}, "seeds must be a positive number"),
+        ({"seeds": []}, "seeds must be a positive number"),
+        ({"seeds": [0.5]}, "seeds must be a positive number or a list of integers"),
+        ({"seeds": [1, 2, 1]}, "seeds must differ from each other"),
+        ({"batch_size": 4}, "batch_size is given, but no data"),
+        ({"keep_params": "some"}, "keep_params must be None, 'best' or 'all', not 'some'"),
+        ({"samples": 4}, "samples=4 is given, but no axis is sampled"),
+        ({"hyperparameters": {"smoothing": 0.1}}, "has a parameter 'smoothing'"),
+        ({"tx": {}}, "tx is an empty dictionary"),
+        ({"loss": {}, "params": {}}, "loss is an empty dictionary"),
+        ({"loss": {"a": bowl}}, r"loss is a dictionary of the problems \['a'\], so params must"),
+        (
+            {"loss": {"a": bowl}, "params": {"b": np.ones(2)}},
+            r"params must be one of the same names, not \['b'\]",
+        ),
+        (
+            {"loss": {"a": fit}, "params": {"a": np.ones(2)}, "data": DATA},
+            r"data must be one of the same names, not \['x', 'y'\]",
+        ),
+    ],
+)
+def test_other_impossible_arguments(arguments, message):
+    refused(ValueError, message, lambda: run(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({"accuracy": 0.5}, "targets: .*'accuracy'.* 'loss', 'gradient_norm', 'error'"),
+        ({"loss": np.nan}, "targets: 'loss' .* not nan"),
+        ({"loss": None}, "targets: 'loss' .* not None"),
+        ({"profile": 1.0}, r"targets: 'profile' .*shape \(2,\)"),
+    ],
+)
+def test_targets_that_are_none(targets, message):
+    def loss(w):
+        return bowl(w), {"error": w[0], "profile": w}
+
+    refused(ValueError, message, lambda: run(loss, has_aux=True, targets=targets))
+
+
+def test_a_target_that_nothing_tells_of():
+    refused(ValueError, "targets: .*'error'", lambda: run(targets={"error": 1.0}))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        SuccessiveHalving(factor=2, rungs=[1], metric="accuracy"),
+        Hyperband(metric="accuracy"),
+        PopulationBasedTraining(every=1, metric="accuracy"),
+    ],
+)
+def test_a_policy_that_ranks_by_what_is_not_evaluated(policy):
+    message = "policy: there is no 'accuracy'; there are 'loss'"
+    refused(ValueError, f"{message}, 'size'", lambda: run(policy=policy, evaluate=size))
+    refused(ValueError, message, lambda: run(policy=policy))
+
+
+def size(w):
+    return jnp.sum(w**2)
+
+
+def test_a_policy_whose_metric_is_no_scalar():
+    policy = SuccessiveHalving(factor=2, rungs=[1], metric="parts")
+    refused(
+        ValueError,
+        r"policy: .*'parts'.*shape \(2,\)",
+        lambda: run(policy=policy, evaluate=lambda w: {"parts": w}),
+    )
+
+
+class Wrong(SuccessiveHalving):
+    def rungs_of(self, _bracket, steps):
+        return [2, 1]
+
+
+def test_a_policy_whose_rungs_do_not_rise():
+    refused(ValueError, r"rungs of a policy must rise .*\[2, 1\]", lambda: run(policy=Wrong()))
+
+
+def test_an_optimizer_of_a_dictionary_that_is_wrong_is_found_before_the_first_is_run():
+    tx = {"good": sgd(RATES), "bad": adam(Axis("seed", [0.1]))}
+    refused(ValueError, "has a dimension 'seed'", lambda: run(tx=tx))
