@@ -14,7 +14,7 @@ import pytest
 
 from gdlab import Axis, adam, sweep
 from gdlab.sweeps import engine
-from tests.sweeps.processes import ended, started
+from tests.sweeps.processes import started
 
 STEPS = 40
 
@@ -156,8 +156,7 @@ def test_a_sweep_in_another_thread_leaves_the_signals_alone(at):
 
 def test_ctrl_c_ends_a_long_sweep_in_a_process_of_its_own(tmp_path):
     folder = tmp_path / "folder"
-    process = started("interrupted.py", folder)
-    try:
+    with started("interrupted.py", folder) as process:
         until = time.perf_counter() + 60
         while not list(folder.glob("units/*halfway.*")):
             assert process.poll() is None
@@ -166,7 +165,5 @@ def test_ctrl_c_ends_a_long_sweep_in_a_process_of_its_own(tmp_path):
         process.send_signal(signal.SIGINT)
         said = json.loads(process.stdout.read())
         assert process.wait() == 0
-    finally:
-        ended(process)
     assert said["status"] == ["unfinished", "unfinished"]
     assert said["first"] == pytest.approx(3 * np.sin(1.0) ** 2)

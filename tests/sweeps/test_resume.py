@@ -3,7 +3,6 @@
 import json
 import resource
 import shutil
-import time
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from gdlab import Axis, SuccessiveHalving, adam, sgd, sweep
 from gdlab.sweeps import engine
 from gdlab.sweeps.saving import Saving
 from tests.sweeps.counting import count_compilations
-from tests.sweeps.processes import ended, started
+from tests.sweeps.processes import kill_at, started
 
 KILLS = [
     # Which sweep, at which of the things it saves, and how many seconds later.
@@ -36,32 +35,15 @@ def completed(process):
     return {words[1]: int(words[2]) for words in lines if words[0] == "done"}
 
 
-def killed(process, number, delay):
-    """Kill a process at something it saves."""
-    saves = 0
-    for line in process.stdout:
-        saves += line.startswith("saving")
-        if saves == number:
-            time.sleep(delay)
-            process.kill()
-            break
-    # Otherwise it has come to its end before that.
-    assert process.wait() == -9
-
-
 def test_sweeps_that_are_killed_again_and_again_end_as_if_they_had_not_been(tmp_path):
-    def run(end, file, folder, *names):
-        process = started("killed.py", tmp_path / file, folder, *names)
-        try:
-            return end(process)
-        finally:
-            ended(process)
-
     folder = tmp_path / "folder"
     for name, number, delay in KILLS:
-        run(lambda process: killed(process, number, delay), "none", folder, name)  # noqa: B023
-    steps = run(completed, "resumed.npz", folder)
-    all_steps = run(completed, "uninterrupted.npz", "")
+        with started("killed.py", tmp_path / "none", folder, name) as process:
+            kill_at(process, number, delay)
+    with started("killed.py", tmp_path / "resumed.npz", folder) as process:
+        steps = completed(process)
+    with started("killed.py", tmp_path / "uninterrupted.npz", "") as process:
+        all_steps = completed(process)
     for name in all_steps:
         assert 0 < steps[name] < all_steps[name]
     expected, found = (np.load(tmp_path / f"{how}.npz") for how in ("uninterrupted", "resumed"))

@@ -1,0 +1,76 @@
+"""One of several processes that share sweeps, with checkpoints in a folder.
+
+It says what it saves and how many steps lanes were taken along, and writes its results to files.
+"""
+
+import pathlib
+import sys
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab import Axis, PopulationBasedTraining, SuccessiveHalving, adam, sweep
+from gdlab.sweeps.lanes import Lanes
+from gdlab.sweeps.saving import Saving
+
+CASES = {
+    "halving": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "keep_params": "best"},
+    "population": {"policy": PopulationBasedTraining(every=8, fraction=0.4)},
+    "chunks": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "lane_chunk": 4},
+}
+
+
+def noisy(w, key):
+    return jnp.sum(w**2 * (1 + jax.random.uniform(key, w.shape)))
+
+
+def init(key):
+    return jax.random.normal(key, (3,))
+
+
+def norm(w):
+    return jnp.sqrt(jnp.sum(w**2))
+
+
+def run(name, **more):
+    tx = adam(Axis("learning_rate", np.geomspace(1e-3, 1.0, 10)))
+    arguments = CASES[name] | more
+    return sweep(noisy, init, tx, steps=24, seeds=2, evaluate=norm, progress=False, **arguments)
+
+
+def arrays_of(result):
+    fields = ("loss", "status", "stopped_at", "evaluations", "metrics", "history", "params")
+    leaves = jax.tree_util.tree_flatten_with_path({name: getattr(result, name) for name in fields})
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves[0]}
+
+
+def main(process, processes, port, folder, *names):
+    jax.config.update("jax_num_cpu_devices", 2)
+    jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
+    mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
+    advance, save, taken = Lanes.advance, Saving.save, []
+
+    def counted(self, group, end, *args):
+        taken.append(group.lanes * (end - group.steps))
+        advance(self, group, end, *args)
+
+    def said(self, name, tree):
+        print("saving", name, flush=True)
+        save(self, name, tree)
+
+    Lanes.advance, Saving.save = counted, said
+    for name in names:
+        of_it = pathlib.Path(folder) / name
+        ways = {"saved": {"checkpoint": of_it, "seconds_between_saves": 0}, "unsaved": {}}
+        for way, more in ways.items():
+            result = run(name, mesh=mesh, **more)
+            print("done", name, way, sum(taken), flush=True)
+            taken.clear()
+            np.savez(f"{of_it}.{way}.{process}.npz", **arrays_of(result))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    main(*sys.argv[1:])
