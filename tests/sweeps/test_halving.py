@@ -33,7 +33,7 @@ def run(**arguments):
     rates = Axis("rate", arguments.pop("rates", RATES))
     return sweep(
         valley, start, sgd(rates), DATA,
-        **{"steps": STEPS, "batch_size": 6, "seeds": SEEDS, "evaluate": height} | arguments,
+        **{"steps": STEPS, "seeds": SEEDS, "evaluate": height} | arguments,
     )  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def test_several_optimizers_are_halved_each_by_itself(full):
     policy = SuccessiveHalving(factor=2, rungs=RUNGS)
     result = sweep(
         valley, start, {"one": sgd(rates), "other": sgd(rates)}, DATA,
-        steps=STEPS, batch_size=6, seeds=SEEDS, policy=policy,
+        steps=STEPS, seeds=SEEDS, policy=policy,
     )  # fmt: skip
     for i in range(2):
         assert (result.status[i, :, 0] == "ok").sum() == 2
