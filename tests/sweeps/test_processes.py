@@ -10,12 +10,12 @@ from tests.sweeps.scripts import shared
 
 
 @contextlib.contextmanager
-def pair(folder, *names):
+def pair(folder, full_at, *names):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     with contextlib.ExitStack() as stack:
-        start = lambda number: started("shared.py", number, 2, port, folder, *names)  # noqa: E731
+        start = lambda number: started("shared.py", number, 2, port, folder, full_at, *names)  # noqa: E731
         yield [stack.enter_context(start(number)) for number in range(2)]
 
 
@@ -40,12 +40,13 @@ def close(found, expected, **more):
         np.testing.assert_array_equal(found, expected, **more)
 
 
-def test_two_processes_come_to_the_result_of_one_also_after_both_were_killed(tmp_path):
-    with pair(tmp_path, "chunks") as processes:
-        # In the second of three stages; where the other one is then, nobody knows.
-        kill_at(processes[0], 11)
+def test_two_processes_come_to_the_result_of_one_whatever_befell_them(tmp_path):
+    """One could not save any more in the second of three stages, and later both were killed."""
+    with pair(tmp_path, 6, "population", "chunks") as processes:
+        # Process 0 saves nine units of the population, and ten of the chunks up to the first rung.
+        kill_at(processes[0], 21)
         processes[1].kill()
-    with pair(tmp_path, *shared.CASES) as processes:
+    with pair(tmp_path, 0, *shared.CASES) as processes:
         steps = [lane_steps(process) for process in processes]
     for name in shared.CASES:
         alone = shared.arrays_of(shared.run(name))
@@ -57,7 +58,7 @@ def test_two_processes_come_to_the_result_of_one_also_after_both_were_killed(tmp
             require_equal(dict(unsaved), alone, close)
             require_equal(dict(saved), dict(unsaved), np.testing.assert_array_equal)
             taken, all_steps = steps[number][name, "saved"], steps[number][name, "unsaved"]
-            assert taken < all_steps if name == "chunks" else taken == all_steps
+            assert taken == all_steps if name == "halving" else taken < all_steps
             total += all_steps
         # Each computes its own lanes and no others: the evaluations count the steps of all.
         assert total == alone["['evaluations']"].sum()

@@ -3,6 +3,7 @@
 It says what it saves and how many steps lanes were taken along, and writes its results to files.
 """
 
+import errno
 import pathlib
 import sys
 import warnings
@@ -12,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab import Axis, PopulationBasedTraining, SuccessiveHalving, adam, sweep
+from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.lanes import Lanes
-from gdlab.sweeps.saving import Saving
 
 CASES = {
     "halving": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "keep_params": "best"},
@@ -46,11 +47,12 @@ def arrays_of(result):
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves[0]}
 
 
-def main(process, processes, port, folder, *names):
+def main(process, processes, port, folder, full_at, *names):
+    """At a save of the last process, its disk is full, if it comes so far."""
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
     mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
-    advance, save, taken = Lanes.advance, Saving.save, []
+    advance, save, taken, saved = Lanes.advance, Checkpoint.save, [], []
 
     def counted(self, group, end, *args):
         taken.append(group.lanes * (end - group.steps))
@@ -58,14 +60,17 @@ def main(process, processes, port, folder, *names):
 
     def said(self, name, tree):
         print("saving", name, flush=True)
+        saved.append(name)
+        if process == "1" and len(saved) == int(full_at):
+            raise OSError(errno.ENOSPC, "no space left")
         save(self, name, tree)
 
-    Lanes.advance, Saving.save = counted, said
-    for name in names:
-        of_it = pathlib.Path(folder) / name
-        ways = {"saved": {"checkpoint": of_it, "seconds_between_saves": 0}, "unsaved": {}}
-        for way, more in ways.items():
-            result = run(name, mesh=mesh, **more)
+    Lanes.advance, Checkpoint.save = counted, said
+    for way in ("saved", "unsaved"):
+        for name in names:
+            of_it = pathlib.Path(folder) / name
+            checkpoint = of_it if way == "saved" else None
+            result = run(name, mesh=mesh, checkpoint=checkpoint, seconds_between_saves=0)
             print("done", name, way, sum(taken), flush=True)
             taken.clear()
             np.savez(f"{of_it}.{way}.{process}.npz", **arrays_of(result))
@@ -73,4 +78,5 @@ def main(process, processes, port, folder, *names):
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
+    warnings.filterwarnings("default", "the sweep goes on, but saves nothing")
     main(*sys.argv[1:])
