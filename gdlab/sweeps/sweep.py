@@ -108,9 +108,10 @@ def sweep(
         exact: whether each lane is to be bit for bit what it is in a sweep by itself.
         mesh: devices over which the lanes are spread; if it holds those of several processes, each
             process computes a part, and all return all.
-        checkpoint: a folder in which finished work is kept. The same call goes on from there.
+        checkpoint: a folder in which finished work is kept. The same call goes on from there. If
+            it cannot be written any more, the sweep warns and goes on without it.
         seconds_between_saves: how often the state of lanes that have not come to their end is
-            kept there as well.
+            kept there as well; it also is when an exception ends the sweep.
         progress: whether to show a progress bar, in a terminal or a notebook.
         live: whether to redraw the picture of the result every two seconds while it comes in; or
             a function that is called with the result so far.
@@ -123,6 +124,7 @@ def sweep(
         ValueError: if sizes do not fit, names of axes clash, nothing takes a hyperparameter, or the
             checkpoint is not of this sweep.
         TypeError: if ``loss`` does not return a real scalar.
+        OSError: if the folder of the checkpoint cannot be written from the start.
         KeyboardInterrupt: on Ctrl-C; like every exception once steps have been taken, it has the
             result so far in its attribute ``result``.
 

@@ -17,7 +17,6 @@ from tests.sweeps.processes import kill_at, started
 
 KILLS = [
     # Which sweep, at which of the things it saves, and how many seconds later.
-    ("keys", 3, 0.0),
     ("keys", 4, 0.03),
     ("population", 6, 0.0),
     ("population", 8, 0.02),
