@@ -128,6 +128,5 @@ def _in_chunks(
     for first in range(0, size, chunk):
         # Copies of the last point, so that the last chunk is no other program.
         members = np.minimum(np.arange(first, first + min(chunk, size)), size - 1)
-        values = jax.device_get(program(some(members)))
-        parts.append(jax.tree.map(lambda leaf: leaf[: size - first], values))  # noqa: B023
+        parts.append(jax.device_get(program(some(members))))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:size], *parts)
