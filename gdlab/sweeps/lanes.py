@@ -69,12 +69,15 @@ class Lanes:
         of_a_point = of_all / size * len(numbers) / len(setup.seeds)
         most = min(size, int(points_in_cache(of_a_point, len(numbers), mesh)))
         points = self.first_points(evenly(size, most))
+        data = self._data
+        if mesh is not None:
+            data = self._on(PartitionSpec(), jax.eval_shape(lambda data: data, data))
         arguments = (
             setup.template,
             self._shape(points, numbers),
             points,
             jax.eval_shape(self._keys, numbers),
-            self._data,
+            data,
             0,
             0,
             1,
@@ -122,6 +125,11 @@ class Lanes:
             to_devices(carry.lanes, like.lanes, lanes),
             to_devices(carry.records, like.records, records),
         )
+
+    def on_all_devices(self, data: Any) -> Any:
+        """Data where they are needed, so that they are not brought there for every call."""
+        mesh = self.setup.plan.mesh
+        return jax.device_put(data, mesh and NamedSharding(mesh, PartitionSpec()))
 
     def advance(self, group: Group, end: int, data: Any, first_of_data: int) -> None:
         """Take the steps of a group up to ``end``, and wait for them."""
@@ -237,14 +245,16 @@ class Lanes:
         if mesh is None:
             return shape
         spec = engine.layout_on(mesh)
+        return Carry(self._on(spec.lanes, shape.lanes), self._on(spec.records, shape.records))
 
-        def on(part: Any, spec: PartitionSpec) -> Any:
-            sharding = NamedSharding(mesh, spec)
-            return jax.tree.map(
-                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), part
-            )
-
-        return Carry(on(shape.lanes, spec.lanes), on(shape.records, spec.records))
+    def _on(self, spec: PartitionSpec, shapes: Any) -> Any:
+        """Shapes and dtypes, and where on the devices they lie if there are several."""
+        if (mesh := self.setup.plan.mesh) is None:
+            return shapes
+        sharding = NamedSharding(mesh, spec)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
+        )
 
     def _evaluated(self, carry: Carry, points: Points) -> dict[str, Any]:
         """The evaluation metrics by name."""

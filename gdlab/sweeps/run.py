@@ -198,6 +198,7 @@ class Run:
         manner.watch.bar.dropped(of_others * (stage.end - stage.begin))
         try:
             for block in self._blocks(stage, todo):
+                block = block._replace(data=self.lanes.on_all_devices(block.data))
                 for group in todo:
                     self._advance(tables, group, block, stage)
                     if block.end == stage.end:
