@@ -126,6 +126,32 @@ def test_batches_of_data_are_the_same_on_all_devices(mesh):
     require_close(run(Loader(), mesh=mesh), run(Loader()))
 
 
+@pytest.mark.parametrize("on", [0, 8])
+def test_data_are_brought_to_the_devices_once_wherever_they_were(mesh, monkeypatch, on):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    given = jax.device_put(x, jax.devices()[3]) if on else x
+    program, seen = engine.advance, []
+
+    def advance(*args):
+        seen.append(args[5])
+        return program(*args)
+
+    advance.lower = program.lower
+    monkeypatch.setattr(engine, "advance", advance)
+
+    def loss(w, batch):
+        return jnp.mean((batch @ w - 1) ** 2)
+
+    tx = sgd(Axis("learning_rate", [0.01, 0.1]))
+    more = {"steps": 40, "batch_size": 8, "mesh": mesh if on else None}
+    compiled = program._cache_size()
+    sweep(loss, jnp.ones(3), tx, given, **more)
+    assert program._cache_size() == compiled + 1
+    assert len(seen) > 1
+    assert all(data is seen[0] for data in seen)
+    assert len(seen[0].devices()) == (on or 1)
+
+
 def test_devices_do_not_wait_for_each_other(mesh, monkeypatch):
     """The compiled program exchanges nothing, so that a device whose lanes have stopped is done."""
     program, texts = engine.advance, []
