@@ -22,7 +22,7 @@ class SweepResult:
     """
 
     dims: tuple[str, ...]
-    """The dimensions of a lane: ``problem`` and ``optimizer`` if there are several, those of the
+    """The dimensions of a lane, ``problem`` and ``optimizer`` if there are several, those of the
     axes (one of its own each on a grid, ``sample`` for all that are sampled), and ``seed``."""
     coords: dict[str, np.ndarray]
     """The values along each of them and of each axis, and the recorded ``step``."""
@@ -35,7 +35,7 @@ class SweepResult:
     metrics: dict[str, np.ndarray]
     """What ``evaluate`` returned at the end of each lane, of shape ``dims``."""
     status: np.ndarray
-    """How each lane ended, of shape ``dims``: "ok" at its last step, "diverged", "converged" at its
+    """How each lane ended, of shape ``dims``; "ok" at its last step, "diverged", "converged" at its
     target, "pruned" by successive halving, "unfinished" where the sweep was broken off, or
     "not run", a hole between merged results."""
     stopped_at: np.ndarray
@@ -43,7 +43,7 @@ class SweepResult:
     evaluations: np.ndarray
     """How many evaluations of the loss each lane cost, of shape ``dims``."""
     history: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    """Of population-based training: the value of each axis in force after each rung, of shape
+    """Of population-based training, the value of each axis in force after each rung, of shape
     ``(rung, *dims)`` without the seeds; and the ``parent``, the position among all points of the
     one from which each went on."""
     optimizers: tuple[Any, ...]
@@ -55,7 +55,7 @@ class SweepResult:
     params: Any = None
     """The trained parameters, if asked for."""
     params_dims: tuple[str, ...] = ()
-    """The leading dimensions of their arrays: ``dims`` for all runs, ``seed`` for the best."""
+    """The leading dimensions of their arrays, ``dims`` for all runs, ``seed`` for the best."""
     recipe: Any = None
     """The call that made it; None in a result that was loaded or put together of several."""
 
