@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from gdlab.core.axis import Axis
+from gdlab.core.axis import Axis, is_axis
 from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.rules import ScheduledState
@@ -110,7 +110,9 @@ def _in_force(
     for below, value in pairs:
         here = (*path, *below)
         if isinstance(value, Schedule):
-            yield dotted(here), value(count)
+            # On an axis it has many values, so it stands for itself.
+            swept = any(is_axis(part) for part in jax.tree.leaves(value, is_leaf=is_axis))
+            yield dotted(here), value if swept else value(count)
         if isinstance(value, Parametrized):
             yield from _in_force(value, here, count, steps)
         else:

@@ -5,10 +5,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
+from gdlab.core.axis import is_axis
 from gdlab.sweeps import labelled, merging, ranges, scoring, selecting, summary
 from gdlab.sweeps.ranges import Edge
+from gdlab.sweeps.recorded import RecordedOptimizer
 from gdlab.sweeps.scoring import Rule
 
 
@@ -233,6 +236,42 @@ class SweepResult:
         <SweepResult (learning_rate: 2, seed: 1), 2 ok>
         """
         return selecting.selected(self, conditions)
+
+    def optimizer_at(self, point: Mapping[str, Any]) -> Any:
+        """The optimizer at a point, with its values in place of the axes.
+
+        Args:
+            point: name of an axis → its value, such as :meth:`best` returns it, and ``optimizer``
+                if there are several.
+
+        Raises:
+            ValueError: if the point lacks an axis of the optimizer, or the result was loaded, so
+                that only the optimizer's ``repr`` is known.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
+        >>> result.optimizer_at(result.best())
+        sgd(0.4)
+        """
+        number = 0
+        if len(self.optimizers) > 1:
+            names = self.coords["optimizer"].tolist()
+            if point.get("optimizer") not in names:
+                raise ValueError(f"say which optimizer, one of {', '.join(names)}, as 'optimizer'")
+            number = names.index(point["optimizer"])
+        if isinstance(tx := self.optimizers[number], RecordedOptimizer):
+            raise ValueError(
+                f"the result was loaded, so the optimizer is known as text alone: {tx}"
+            )
+
+        def value(node: Any) -> Any:
+            if not is_axis(node):
+                return node
+            if node.name not in point:
+                raise ValueError(f"the point has no value for the axis {node.name!r}")
+            return float(str(np.asarray(point[node.name], node.values.dtype)))
+
+        return jax.tree.map(value, tx, is_leaf=is_axis)
 
     def rerun(self, point: Mapping[str, Any], **changes: Any) -> "SweepResult":
         """The sweep of one point alone, or of all that agree in what is given.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gdlab import (
+    Axis,
     accumulate,
     adam,
     apply_if_finite,
@@ -224,3 +225,14 @@ def test_new_values_are_not_compiled_for():
             jnp.float32(value)
         )
     assert len(traces) == 1
+
+
+def test_a_schedule_on_an_axis_stands_for_itself_and_its_numbers_can_be_set():
+    tx = sgd(linear_schedule(Axis("start", [0.1, 0.2]), 0.0, 10))
+    values = hyperparameters(tx)
+    assert repr(values["learning_rate"]) == repr(
+        linear_schedule(Axis("start", [0.1, 0.2]), 0.0, 10)
+    )
+    assert repr(values["learning_rate.init_value"]) == repr(Axis("start", [0.1, 0.2]))
+    tuned = set_hyperparameters(tx, {"learning_rate.init_value": 0.3})
+    assert repr(tuned) == repr(sgd(linear_schedule(0.3, 0.0, 10)))

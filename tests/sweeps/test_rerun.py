@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, SuccessiveHalving, SweepResult, adam, sgd, sweep
+from gdlab import Axis, SuccessiveHalving, SweepResult, adam, linear_schedule, sgd, sweep
 from tests.sweeps.counting import executed
 
 STEPS = 8
@@ -251,3 +251,25 @@ def test_what_was_loaded_or_merged_says_that_the_loss_is_not_known(result, tmp_p
             one.rerun({"momentum": 0.5})
         with pytest.raises(ValueError, match=r"extend: the loss is not known .* call sweep"):
             one.extend("momentum", [0.3])
+
+
+def test_the_optimizer_at_a_point_has_its_values_wherever_the_axes_stood():
+    peak = Axis("peak", RATES)
+    schedule = linear_schedule(peak, 0.0, 10)
+    result = sweep(
+        valley, init, {"plain": sgd(peak), "falling": adam(schedule, b1=peak)}, steps=STEPS
+    )
+    assert repr(result.optimizer_at({"optimizer": "plain", "peak": 0.2})) == repr(sgd(0.2))
+    assert repr(result.optimizer_at({"optimizer": "falling", "peak": 0.3})) == repr(
+        adam(linear_schedule(0.3, 0.0, 10), b1=0.3)
+    )
+    with pytest.raises(ValueError, match="say which optimizer, one of plain, falling"):
+        result.optimizer_at({"peak": 0.2})
+    with pytest.raises(ValueError, match="no value for the axis 'peak'"):
+        result.optimizer_at({"optimizer": "plain"})
+
+
+def test_the_optimizer_of_a_result_that_was_loaded_is_known_as_text_alone(result, tmp_path):
+    result.save(tmp_path / "sweep.nc")
+    with pytest.raises(ValueError, match=r"known as text alone: sgd\(Axis"):
+        SweepResult.load(tmp_path / "sweep.nc").optimizer_at(result.best())

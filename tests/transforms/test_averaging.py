@@ -1,5 +1,7 @@
 """Averages, and the correction for their start at zero."""
 
+from inspect import isfunction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +58,7 @@ def weighted(weights, signal=SIGNAL):
         (chain(ema(BETA), ema(BETA)), lambda k: (k + 1) * (1 - BETA) ** 2 * BETA**k),
         (chain(ema(BETA), scale(3.0)), lambda k: 3 * (1 - BETA) * BETA**k),
     ],
-    ids=repr,
+    ids=lambda value: "" if isfunction(value) else repr(value),
 )
 def test_an_average_weighs_the_past_as_its_impulse_response_says(average, weights):
     np.testing.assert_allclose(run(average), weighted(weights), **CLOSE)

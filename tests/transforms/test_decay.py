@@ -49,7 +49,7 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("mask", "expected"), FORMS, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("mask", "expected"), FORMS)
 def test_a_mask_chooses_by_tree_prefix_pattern_or_function(mask, expected):
     assert decayed(add_decayed_weights(0.5, mask=mask)) == expected
     assert decayed(adamw(0.1, weight_decay=0.5, mask=mask)) == expected
