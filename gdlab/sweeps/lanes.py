@@ -12,6 +12,7 @@ from gdlab.sweeps import engine
 from gdlab.sweeps.engine import Carry, Keys, Plan, Swept
 from gdlab.sweeps.grid import Points, slot_names
 from gdlab.sweeps.groups import Group, evenly, padded
+from gdlab.sweeps.memo import Memo
 from gdlab.sweeps.memory import points_in_cache, points_that_fit
 from gdlab.sweeps.stream import Stream
 from gdlab.sweeps.tables import Patch
@@ -43,6 +44,11 @@ class Setup:
     key: jax.Array
 
 
+_SHAPES: Memo[Carry] = Memo()
+_METRICS: Memo[dict[str, Any]] = Memo()
+_KEYS: Memo[Keys] = Memo()
+
+
 class Lanes:
     """What the devices do with a group.
 
@@ -54,12 +60,15 @@ class Lanes:
         self.setup = setup
         used = slot_names((setup.first, setup.init_hyperparameters))
         self._of_start = {name for name in setup.points if name in used}
-        self._first_params: Any = None
         self._data = setup.data
         if isinstance(setup.data, Stream):
             self._data = setup.data.like()
         self.shape = self._shape(setup.points, setup.seeds)
-        self.metrics = jax.eval_shape(self._evaluated, self.shape, setup.points)
+        self.metrics = _METRICS.get(
+            (setup.evaluate, setup.plan),
+            (self.shape, setup.points, setup.evaluate_hyperparameters),
+            lambda: jax.eval_shape(self._evaluated, self.shape, setup.points),
+        )
 
     def points_at_once(self, seeds: int) -> int:
         """How many points, with so many seeds each, are best computed together."""
@@ -76,7 +85,7 @@ class Lanes:
             setup.template,
             self._shape(points, numbers),
             points,
-            jax.eval_shape(self._keys, numbers),
+            _KEYS.get((), (setup.key, numbers), lambda: jax.eval_shape(self._keys, numbers)),
             data,
             0,
             0,
@@ -240,8 +249,15 @@ class Lanes:
 
     def _shape(self, points: Points, seeds: Any) -> Carry:
         """Shapes and dtypes of the lanes, and on which devices they lie."""
-        shape = jax.eval_shape(self._start, points, seeds)
-        mesh = self.setup.plan.mesh
+        setup, mesh = self.setup, self.setup.plan.mesh
+        shape = _SHAPES.get(
+            (setup.plan, setup.init),
+            (
+                (setup.template, setup.first, setup.init_hyperparameters, setup.model_state),
+                (points, seeds, setup.key, self._data),
+            ),
+            lambda: jax.eval_shape(self._start, points, seeds),
+        )
         if mesh is None:
             return shape
         spec = engine.layout_on(mesh)

@@ -6,8 +6,9 @@ import pathlib
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jax.sharding import Mesh
+
+from gdlab.sweeps.memo import Memo
 
 SHARE = 0.5
 """The part of the free memory that a sweep takes: starts, copies and the user's own need some."""
@@ -23,6 +24,9 @@ class Need(NamedTuple):
     bytes: int
     on_all: int
     """What of it does not grow with the points."""
+
+
+_NEEDS: Memo[Need] = Memo()
 
 
 def points_that_fit(
@@ -46,7 +50,7 @@ def points_that_fit(
     Returns:
         ``size``, or fewer.
     """
-    need = _need(program, static, arguments, data)
+    need = _NEEDS.get((program, static), arguments, lambda: _need(program, static, arguments, data))
     devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
     free = SHARE * free_bytes(devices[0]) / (len(devices) if is_host(devices[0]) else 1)
     if need.bytes <= free:
@@ -69,30 +73,18 @@ def is_host(device: Any) -> bool:
     return device.platform == "cpu"
 
 
-_NEEDS: dict[Any, Need] = {}
-_MOST_NEEDS = 256
-
-
 def _need(program: Any, static: tuple[Any, ...], arguments: tuple[Any, ...], data: Any) -> Need:
-    """What a program needs, which the compiler is asked once for each program."""
-    leaves, structure = jax.tree.flatten(arguments)
-    kinds = tuple((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
-    key = program, static, structure, kinds
-    if key not in _NEEDS:
-        analysis = program.lower(*static, *arguments).compile().memory_analysis()
-        total = 0
-        if analysis is not None:
-            total = (
-                analysis.argument_size_in_bytes
-                + analysis.output_size_in_bytes
-                - analysis.alias_size_in_bytes
-                + analysis.temp_size_in_bytes
-            )
-        on_all = sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data))
-        if len(_NEEDS) >= _MOST_NEEDS:
-            _NEEDS.pop(next(iter(_NEEDS)))
-        _NEEDS[key] = Need(total, on_all)
-    return _NEEDS[key]
+    """What a program needs, by the compiler's account."""
+    analysis = program.lower(*static, *arguments).compile().memory_analysis()
+    if analysis is None:
+        return Need(0, 0)
+    total = (
+        analysis.argument_size_in_bytes
+        + analysis.output_size_in_bytes
+        - analysis.alias_size_in_bytes
+        + analysis.temp_size_in_bytes
+    )
+    return Need(total, sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data)))
 
 
 def free_bytes(device: Any) -> float:

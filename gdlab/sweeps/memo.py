@@ -1,0 +1,43 @@
+"""What depends on shapes and dtypes alone, found out once for all sweeps of a kind."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+T = TypeVar("T")
+MOST = 256
+"""So many kinds are remembered, the latest."""
+
+
+class Memo(Generic[T]):
+    """Values by the kinds of the arguments that they depend on."""
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, T] = {}
+
+    def get(self, static: Hashable, arguments: Any, compute: Callable[[], T]) -> T:
+        """The value for such arguments, computed if there is none.
+
+        Args:
+            static: what counts by its value.
+            arguments: a tree of arrays, numbers or ``jax.ShapeDtypeStruct``, which count by their
+                structure, shapes and dtypes.
+            compute: what returns the value.
+        """
+        leaves, structure = jax.tree.flatten(arguments)
+        kinds = tuple(_kind(leaf) for leaf in leaves)
+        key = static, structure, kinds, jnp.result_type(float)
+        if key not in self._values:
+            value = compute()
+            if len(self._values) >= MOST:
+                self._values.pop(next(iter(self._values)))
+            self._values[key] = value
+        return self._values[key]
+
+
+def _kind(leaf: Any) -> tuple[Any, ...]:
+    if hasattr(leaf, "dtype"):
+        return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
+    return (), jnp.result_type(leaf), True
