@@ -9,7 +9,7 @@ Adam trains a 64-32-10 network on scikit-learn's digits, batches of 64, 300 step
 (d) gdlab.sweep
 (e) gdlab.sweep with successive halving
 
-Each ends with the loss of what it trained on 512 images, by which (e) ranks on the way as well, and
+Each ends with the loss of what it trained on all images, by which (e) ranks on the way as well, and
 gives the best learning rate. (b) to (e) take turns. (a) is reckoned from a few learning rates, for
 each costs the same.
 """
@@ -35,7 +35,6 @@ STEPS, BATCH = 300, 64
 CLOSURES = 16
 MANY = (64, 1024, 65_536)
 MANY_STEPS = 30
-JUDGED_ON = 512
 HALVING = gdlab.SuccessiveHalving(factor=3, rungs=(20, 100), metric="judged")
 
 
@@ -87,11 +86,7 @@ def run_by_hand(rate: Any, params: Any, data: Any, key: jax.Array) -> tuple[Any,
 def judged_by_hand(rate: Any, params: Any, data: Any, key: jax.Array) -> Any:
     """The losses of a run, and how it is judged at its end."""
     params, losses = run_by_hand(rate, params, data, key)
-    return losses, loss(params, some_of(data))
-
-
-def some_of(data: Any) -> Any:
-    return jax.tree.map(lambda array: array[:JUDGED_ON], data)
+    return losses, loss(params, data)
 
 
 def contenders(count: int, mesh: Any = None) -> dict[str, Any]:
@@ -102,7 +97,7 @@ def contenders(count: int, mesh: Any = None) -> dict[str, Any]:
     many = jax.jit(jax.vmap(judged_by_hand, (0, None, None, None)))
 
     def evaluate(params):
-        return {"judged": loss(params, some_of(data))}
+        return {"judged": loss(params, data)}
 
     numbers = [jnp.asarray(rate) for rate in rates.tolist()]
     sweep = functools.partial(
