@@ -8,10 +8,14 @@ made while a file is imported, parameters of ``parametrize`` among them, are flo
 
 Devices. The CPU shows itself as eight devices, so that a sharding can be tested in place. That
 costs nothing: whatever is not sharded runs on the first of them, as it would with one.
+
+Ctrl-C. It raises KeyboardInterrupt, also where the tests were started in the background of a shell,
+which would have it ignored.
 """
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 
 import jax
@@ -21,6 +25,7 @@ import pytest
 def pytest_configure() -> None:
     os.environ["MPLBACKEND"] = "Agg"
     jax.config.update("jax_num_cpu_devices", 8)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
