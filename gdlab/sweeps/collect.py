@@ -7,8 +7,9 @@ import jax
 import numpy as np
 
 from gdlab.sweeps.grid import Grid
-from gdlab.sweeps.lanes import NUMBER, named
+from gdlab.sweeps.lanes import NUMBER
 from gdlab.sweeps.merging import stacked
+from gdlab.sweeps.naming import named
 from gdlab.sweeps.provenance import provenance
 from gdlab.sweeps.recipe import Recipe
 from gdlab.sweeps.result import SweepResult

@@ -6,7 +6,7 @@ their values nor what they were chosen by is compiled in, only their number.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.core.numerics import strong
 from gdlab.sweeps.grid import at_point
+from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, Seen, on_batch_of, take_step
@@ -309,7 +310,7 @@ def _reached(plan: Plan, seen: Seen) -> jax.Array:
     """Whether all targets are reached, if there are any."""
     if not plan.targets:
         return jnp.array(False)
-    aux = seen.aux if isinstance(seen.aux, Mapping) else {"aux": seen.aux}
+    aux = named(seen.aux, "aux")
     known = {"loss": lambda: seen.value, "gradient_norm": lambda: global_norm(seen.grad)}
     values = [known[name]() if name in known else aux[name] for name, _ in plan.targets]
     bounds = [bound for _, bound in plan.targets]

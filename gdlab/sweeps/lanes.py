@@ -1,7 +1,6 @@
 """Groups of lanes, and what the devices do with a group."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ from gdlab.sweeps.grid import Points, slot_names
 from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memo import Memo
 from gdlab.sweeps.memory import points_in_cache, points_that_fit
+from gdlab.sweeps.naming import named
 from gdlab.sweeps.stream import Stream
 from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
@@ -282,13 +282,6 @@ class Lanes:
         )
         name = getattr(setup.evaluate.function, "__name__", "evaluation")
         return named(values, name.replace("<lambda>", "evaluation"))
-
-
-def named(values: Any, name: str) -> dict[str, Any]:
-    """A dictionary of values, or one of a single value under ``name``."""
-    if values is None:
-        return {}
-    return dict(values) if isinstance(values, Mapping) else {name: values}
 
 
 def _unpadded(patch: Patch, count: int, rows: list[int]) -> Patch:

@@ -11,8 +11,9 @@ from jax.sharding import Mesh, PartitionSpec
 from gdlab.sweeps.arguments import require_positive, row_of_devices
 from gdlab.sweeps.grid import Points, Sampling, at_point, drawn, grid_of, slots
 from gdlab.sweeps.groups import padded
-from gdlab.sweeps.lanes import NUMBER, named
+from gdlab.sweeps.lanes import NUMBER
 from gdlab.sweeps.memory import points_that_fit
+from gdlab.sweeps.naming import named
 from gdlab.training.objective import ByIdentity
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from gdlab.sweeps.labelled import lane_labels
 from gdlab.sweeps.recorded import form_of
-from gdlab.sweeps.selecting import NO_PARENT, matches, renumbered
+from gdlab.sweeps.selecting import LANE_ARRAYS, NO_PARENT, matches, renumbered
 
 if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
@@ -49,12 +50,7 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         first,
         dims=(dimension, *first.dims),
         coords={dimension: np.asarray(list(results))} | first.coords,
-        loss=stack(lambda r: r.loss),
-        aux=stack(lambda r: r.aux),
-        metrics=stack(lambda r: r.metrics),
-        status=stack(lambda r: r.status),
-        stopped_at=stack(lambda r: r.stopped_at),
-        evaluations=stack(lambda r: r.evaluations),
+        **{name: stack(operator.attrgetter(name)) for name in LANE_ARRAYS},
         history=history,
         optimizers=tuple(tx for result in results.values() for tx in result.optimizers)
         if dimension == "optimizer"

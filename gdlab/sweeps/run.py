@@ -12,7 +12,8 @@ import numpy as np
 
 from gdlab.sweeps.grid import Points
 from gdlab.sweeps.groups import Group, groups_of, together
-from gdlab.sweeps.lanes import NUMBER, Lanes, Setup, named
+from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
+from gdlab.sweeps.naming import named
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.stream import Block, Stream
@@ -321,7 +322,7 @@ class Run:
         chunk = self._manner.lane_chunk
         if self._manner.exact:
             # A lane by itself is the same program whatever else is swept.
-            return 1, devices
+            return 1, 1
         if chunk is None:
             points = self.lanes.points_at_once(seeds)
         elif chunk >= seeds:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 """How far, relatively, a number may be from a label that it means: labels are often float32."""
+LANE_ARRAYS = ("loss", "aux", "metrics", "status", "stopped_at", "evaluations")
+"""The fields of a result that are arrays over its lanes, or dictionaries of such arrays."""
 NO_PARENT = -1
 """The parent of a member of a population whose parent is not in the result."""
 
@@ -97,12 +99,10 @@ def _taken(
         dims=tuple(name for name in dims if name not in dropped),
         coords=coords,
         axes={name: along for name, along in result.axes.items() if along not in dropped},
-        loss=take(result.loss, dims),
-        aux={name: take(values, dims) for name, values in result.aux.items()},
-        metrics={name: take(values, dims) for name, values in result.metrics.items()},
-        status=take(result.status, dims),
-        stopped_at=take(result.stopped_at, dims),
-        evaluations=take(result.evaluations, dims),
+        **{
+            name: jax.tree.map(lambda values: take(values, dims), getattr(result, name))
+            for name in LANE_ARRAYS
+        },
         history=_history(result, lambda values: take(values, ("rung", *point_dims))),
         optimizers=_optimizers(result, positions.get("optimizer")),
         params=jax.tree.map(lambda leaf: take(leaf, result.params_dims), result.params)

@@ -1,5 +1,6 @@
 """Sweeps whose points Optuna chooses: a batch of trials in each call of the devices."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.policies import PopulationBasedTraining
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.scoring import scores
+from gdlab.sweeps.selecting import LANE_ARRAYS
 from gdlab.sweeps.stream import is_loader, is_read_once
 from gdlab.sweeps.sweep import sweep
 
@@ -248,12 +250,7 @@ def _joined(rounds: list[Round], places: Places) -> SweepResult:
         dims=first.dims,
         coords=first.coords | {TRIAL: numbers} | values,
         axes=first.axes,
-        loss=joined(lambda r: r.loss),
-        aux=joined(lambda r: r.aux),
-        metrics=joined(lambda r: r.metrics),
-        status=joined(lambda r: r.status),
-        stopped_at=joined(lambda r: r.stopped_at),
-        evaluations=joined(lambda r: r.evaluations),
+        **{name: joined(operator.attrgetter(name)) for name in LANE_ARRAYS},
         optimizers=(everything.tx,),
         settings=first.settings,
         provenance=first.provenance,
