@@ -19,8 +19,8 @@ from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
 from gdlab.training.objective import ByIdentity
 
-NUMBER = "number"
-"""What a point is called among its hyperparameters, so that there is one even without axes."""
+NUMBER = ""
+"""What the number of a point is called among its hyperparameters: what no axis can be called."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Setup:
     """The arrays, or the :class:`Stream`, that batches come from."""
     model_state: Any
     points: Points
-    """The hyperparameters at all points, of shape ``(points,)`` each, and their ``number``."""
+    """The hyperparameters at all points, of shape ``(points,)`` each, and their numbers."""
     seeds: np.ndarray
     key: jax.Array
 

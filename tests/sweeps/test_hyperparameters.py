@@ -292,3 +292,13 @@ def test_other_samples_compile_nothing(regression, sampling):
 
     run(1e-3)
     assert count_compilations(lambda: run(1e-2)) == 0
+
+
+@pytest.mark.parametrize("name", ["number", "points", "lanes", "tx"])
+def test_an_axis_may_be_called_anything_that_the_result_does_not_use(name):
+    rates = [0.1, 0.3]
+    result = sweep(lambda w: w**2, 1.0, sgd(Axis(name, rates)), steps=STEPS)
+    expected = [(1 - 2 * rate) ** (2 * STEPS) for rate in rates]
+    np.testing.assert_allclose(result.final_loss[:, 0], expected, rtol=1e-5)
+    mapped = gdlab.map_axes(lambda x: x)(Axis(name, rates))
+    np.testing.assert_allclose(mapped.values, rates, rtol=1e-6)
