@@ -1,0 +1,136 @@
+"""What the leaves of an optimizer's state are: signals, scales or clocks.
+
+An optimizer's step is odd: the opposite gradients, from the opposite parameters, give the opposite
+updates. State leaves that then change sign are *signals* (momentum, averages of parameters); those
+that do not are *scales* (second moments, maxima, the weights of a correction); integers that grow
+are *clocks*. Around signals of zero a step is linear in the signals, and the scales stay as they
+are to first order, by symmetry: to linearise there *is* to freeze the preconditioner.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.core.structure import dotted
+from gdlab.core.transformation import GradientTransformation
+
+Kind = Literal["signal", "scale", "clock", "constant"]
+
+PROBED_STEPS = 256
+"""How long a state is watched, so that counters which start over are told from clocks."""
+
+
+class Anatomy(NamedTuple):
+    """What the leaves of a state are, in the order of its tree."""
+
+    kinds: tuple[Kind, ...]
+    """What each leaf is."""
+    paths: tuple[str, ...]
+    """Where it stands."""
+    adaptive: tuple[str, ...]
+    """The paths of the scales that gradients change: denominators, not weights of a correction."""
+
+    def positions(self, kind: Kind) -> tuple[int, ...]:
+        """The leaves of a kind."""
+        return tuple(position for position, own in enumerate(self.kinds) if own == kind)
+
+
+def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms: Any) -> Anatomy:
+    """Run ``tx``, written ``name``, from (w, g) and from (−w, −g), and compare.
+
+    Raises:
+        ValueError: if the step is not odd, or the state has leaves that are none of these.
+    """
+    ahead, opposite, louder = (
+        jax.device_get(_watched(tx, params, sign * jnp.asarray(gradient_rms)))
+        for sign in (1.0, -1.0, 2.0)
+    )
+    if not _agree(ahead.update, -opposite.update):
+        raise ValueError(
+            f"{name} cannot be linearised: the opposite gradients do not give the opposite update"
+        )
+    kinds: list[Kind] = []
+    adaptive = []
+    pairs, _ = jax.tree_util.tree_flatten_with_path(ahead.states)
+    paths = tuple(dotted(path) for path, _ in pairs)
+    for path, leaf, other, loud in zip(
+        paths, *map(jax.tree.leaves, (ahead.states, opposite.states, louder.states)), strict=True
+    ):
+        kinds.append(_kind_of(name, path, leaf, other))
+        if kinds[-1] == "scale" and not _agree(leaf, loud):
+            adaptive.append(path)
+    return Anatomy(tuple(kinds), paths, tuple(adaptive))
+
+
+def _kind_of(name: str, path: str, states: np.ndarray, opposite: np.ndarray) -> Kind:
+    """What a leaf is, by its values after each step."""
+    if not jnp.issubdtype(states.dtype, jnp.floating):
+        changes = np.any(states[1:] != states[:-1])
+        if not changes:
+            return "constant"
+        if states.dtype != bool and np.all(states[1:] >= states[:-1]):
+            return "clock"
+        raise ValueError(
+            f"{name} cannot be linearised: its state {path} starts over or is random; "
+            "linearise the transformation within it"
+        )
+    if states.dtype != np.float64:
+        raise ValueError(
+            f"{name} stores its state {path} in {states.dtype}, too coarse to linearise: leave the "
+            "argument that chooses this dtype out"
+        )
+    if not np.any(states):
+        return "constant"
+    if _agree(states, -opposite):
+        return "signal"
+    if _agree(states, opposite):
+        return "scale"
+    raise ValueError(
+        f"{name} cannot be linearised: its state {path} is neither odd in the gradients, as "
+        "momentum is, nor even, as a mean square is"
+    )
+
+
+def _agree(one: np.ndarray, other: np.ndarray) -> bool:
+    return np.allclose(one, other, rtol=1e-9, atol=1e-12 * np.max(np.abs(one), initial=0.0))
+
+
+class _Watched(NamedTuple):
+    states: Any
+    update: Any
+
+
+@jax.jit
+def _watched(tx: Any, params: Any, gradient_rms: Any) -> _Watched:
+    """The states after each of some steps from generic parameters, along generic gradients."""
+    flat, unravel = ravel_pytree(params)
+    generic = jnp.cos(1.0 + jnp.arange(flat.size))
+    start = unravel(jnp.sign(jnp.ravel(gradient_rms)[0]) * generic)
+
+    def body(carry, step):
+        params, state = carry
+        gradient = gradient_rms * jnp.cos(2.0 * step + jnp.arange(flat.size)) + 0 * flat
+        updates, state = one_step(tx, state, params, lambda _: gradient, unravel)
+        return (params, state), (state, ravel_pytree(updates)[0])
+
+    states, updates = jax.lax.scan(body, (start, tx.init(start)), jnp.arange(PROBED_STEPS))[1]
+    return _Watched(states, updates)
+
+
+def one_step(tx: Any, state: Any, params: Any, gradient_at: Any, unravel: Any) -> tuple[Any, Any]:
+    """One update of ``tx``, given all that a step knows of a gradient field of flat vectors."""
+
+    def grad_fn(params):
+        return unravel(gradient_at(ravel_pytree(params)[0]))
+
+    def value_fn(params):
+        flat = ravel_pytree(params)[0]
+        return 0.5 * jnp.vdot(flat, gradient_at(flat))
+
+    grad, value = grad_fn(params), value_fn(params)
+    return tx.update(
+        grad, state, params, value=value, grad=grad, value_fn=value_fn, grad_fn=grad_fn
+    )
