@@ -1,5 +1,8 @@
 """gdlab: the gradient-descent laboratory for JAX."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import Shared
@@ -60,6 +63,10 @@ from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
 from gdlab.transforms.stddev import scale_by_stddev, variance
+
+if TYPE_CHECKING:
+    from gdlab import analysis as analysis
+    from gdlab import plots as plots
 
 __version__ = "0.1.0"
 
@@ -150,3 +157,10 @@ __all__ = [
     "warmup_cosine_decay_schedule",
     "warmup_stable_decay_schedule",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What training does not need is imported when it is first used.
+    if name in ("analysis", "plots"):
+        return importlib.import_module(f"gdlab.{name}")
+    raise AttributeError(f"module 'gdlab' has no attribute {name!r}")

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.anatomy import Anatomy, one_step
+from gdlab.analysis.anatomy import Anatomy, Kind, one_step
 
 FAR = 2**30
 """What a clock shows in the limit t → ∞."""
@@ -83,7 +83,7 @@ def _advance(anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any) -> Calla
 
 
 def _with(
-    leaves: list[Any], anatomy: Anatomy, kind: Any, change: Callable[[Any], Any]
+    leaves: list[Any], anatomy: Anatomy, kind: Kind, change: Callable[[Any], Any]
 ) -> list[Any]:
     chosen = anatomy.positions(kind)
     return [change(leaf) if i in chosen else leaf for i, leaf in enumerate(leaves)]
@@ -101,7 +101,8 @@ def _extrapolated(
         )
         new, slow = list(twice), []
         for i in scales:
-            new[i], slowly = _aitken(*on_the_way[i], twice[i])
+            once, again = on_the_way[i]
+            new[i], slowly = _aitken(once, again, twice[i])
             slow.append(jnp.any(slowly))
         # At first a scale may follow another one that is itself on its way.
         return new, endless | (jnp.array(slow, bool) & (count > 1))

@@ -35,7 +35,7 @@ class LinearSystem(NamedTuple):
 
 
 def closed_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any, hessian: Any) -> LinearSystem:
-    """(signals, w) → (signals, w) with the gradient Hw + ξ: the input is ξ, the output the next w."""
+    """(signals, w) → (signals, w) with gradient Hw + ξ: ξ is the input, the next w the output."""
     signals = _signals(anatomy, params, state)
     n = ravel_pytree(params)[0].size
 
@@ -52,7 +52,7 @@ def closed_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any, hessian: Any
 
 
 def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSystem:
-    """Signals → signals with the gradient as input and the update as output, the parameters zero."""
+    """Signals → signals: the gradient is the input, the update the output; parameters are zero."""
     signals = _signals(anatomy, params, state)
     n = ravel_pytree(params)[0].size
 

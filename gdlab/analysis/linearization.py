@@ -138,7 +138,7 @@ def linearize(
 def sorted_poles(matrix: np.ndarray) -> np.ndarray:
     """Eigenvalues of matrices (…, d, d), largest first, conjugates with the positive one first."""
     poles = np.linalg.eigvals(matrix).astype(complex)
-    order = np.lexsort((-poles.imag, -poles.real, -np.abs(poles).round(12)), axis=-1)
+    order = np.lexsort((-np.imag(poles), -np.real(poles), -np.abs(poles).round(12)), axis=-1)
     return np.take_along_axis(poles, order, -1)
 
 

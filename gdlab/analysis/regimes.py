@@ -74,7 +74,7 @@ def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any 
     slowest = np.argmax(sizes, axis=1)[:, None]
     rate = np.take_along_axis(sizes, slowest, 1)[:, 0]
     pole = np.take_along_axis(poles, slowest, 1)[:, 0]
-    glides = (pole.real > 0) & (np.abs(pole.imag) <= 1e-9 * rate)
+    glides = (np.real(pole) > 0) & (np.abs(np.imag(pole)) <= 1e-9 * rate)
     regime = np.where(rate >= 1, "divergent", np.where(glides, "monotone", "oscillating"))
     shape = tuple(lengths[dim] for dim in dims)
     return RegimeMap(dims, coords, rate.reshape(shape), regime.reshape(shape))

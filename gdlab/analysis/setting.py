@@ -1,4 +1,4 @@
-"""What is linearised, checked once: the optimizer, its curvatures, and where its scales are held."""
+"""What is linearised, checked once: the optimizer, its curvatures, and how its scales are held."""
 
 import functools
 from typing import Any, Literal, NamedTuple
@@ -239,18 +239,10 @@ def _kept(anatomy, tx, params, rms, step, state, hessian) -> tuple[bool, ...]:
     if not np.any(hessian):
         hessian = np.eye(len(hessian))
     found = _systems(anatomy, generic, params, step, state, rms[None], hessian[None])
-    blocks = [*signal_sizes(anatomy, tx, params), len(hessian)]
-    ends = np.cumsum([0, *blocks])
+    sizes = [*signal_sizes(anatomy, tx, params), len(hessian)]
+    blocks = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
     matrix = np.asarray(found.system.A[0])
-    leads = np.array(
-        [
-            [
-                np.any(matrix[slice(*ends[i : i + 2]), slice(*ends[j : j + 2])])
-                for j in range(len(blocks))
-            ]
-            for i in range(len(blocks))
-        ]
-    )
+    leads = np.array([[np.any(matrix[to, of]) for of in blocks] for to in blocks])
     for middle in range(len(blocks)):
         leads |= np.outer(leads[:, middle], leads[middle])
     return tuple(bool(leads[-1, i] and leads[i, -1]) for i in range(len(blocks) - 1))
