@@ -1,0 +1,91 @@
+"""Krylov spaces of a symmetric map: Lanczos' method, safe where it breaks down."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Krylov(NamedTuple):
+    """An orthonormal basis of a Krylov space, in which the map is tridiagonal."""
+
+    basis: jax.Array
+    """The basis vectors, as rows; zeros from ``size`` on."""
+    tridiagonal: jax.Array
+    """The map in that basis; of no meaning from ``size`` on."""
+    size: jax.Array
+    """The dimension of the space: fewer than the rows where the space is invariant."""
+
+    @property
+    def exists(self) -> jax.Array:
+        """Which rows of the basis there are."""
+        return jnp.arange(len(self.basis)) < self.size
+
+
+def krylov(
+    matvec: Callable[[jax.Array], jax.Array],
+    start: jax.Array,
+    iterations: int,
+    against: jax.Array | None = None,
+) -> Krylov:
+    """The Krylov space of ``start`` under a symmetric map, with full reorthogonalisation.
+
+    Once a Krylov space is invariant, the next vector is 0/0 or rounding error. What comes from
+    there on is cut off: the space is complete without.
+
+    Args:
+        matvec: the symmetric map, of vectors.
+        start: the first vector, of any length.
+        iterations: at most so many dimensions.
+        against: orthonormal or zero rows, to whose complement the map is restricted.
+    """
+    decomp = _matfree_decomp()
+    eps = jnp.finfo(start.dtype).eps
+
+    def complement(vector: jax.Array) -> jax.Array:
+        if against is None:
+            return vector
+        # A second time, for what rounding left.
+        vector = vector - against.T @ (against @ vector)
+        return vector - against.T @ (against @ vector)
+
+    with jax.default_matmul_precision("highest"):
+        largest = jnp.max(jnp.abs(start))
+        start = complement(start / jnp.where(largest > 0, largest, 1))
+        tridiagonalise = decomp.tridiag_sym(iterations, reortho="full", custom_vjp=False)
+        basis, tridiagonal, *_ = tridiagonalise(lambda v: complement(matvec(v)), start)
+
+        diagonal, beside = jnp.diagonal(tridiagonal), jnp.diagonal(tridiagonal, 1)
+        scale = jax.lax.cummax(jnp.abs(diagonal).at[1:].max(beside))
+        leads_on = jnp.concatenate([jnp.ones(1, bool), beside > 10 * eps * scale[:-1]])
+        overlap = jnp.abs(jnp.tril(basis @ basis.T) - jnp.eye(iterations, dtype=start.dtype))
+        if against is not None:
+            overlap = jnp.concatenate([overlap, jnp.abs(basis @ against.T)], axis=1)
+    orthonormal = jnp.all(overlap < jnp.sqrt(eps), axis=1)
+    good = leads_on & orthonormal & jnp.isfinite(diagonal)
+    size = jnp.sum(jnp.cumprod(good))
+    basis = jnp.where((jnp.arange(iterations) < size)[:, None], basis, 0)
+    return Krylov(basis, tridiagonal, size)
+
+
+def masked_eigh(matrix: jax.Array, exists: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Eigenvalues and, as columns, eigenvectors of the rows and columns that exist.
+
+    The eigenvalues ascend. As many as exist come first; the rest is of no meaning.
+    """
+    matrix = jnp.where(exists[:, None] & exists[None, :], matrix, 0)
+    bound = jnp.max(jnp.sum(jnp.abs(matrix), axis=1))
+    beyond = jnp.where(bound > 0, 4 * bound, 1)
+    missing = jnp.eye(len(matrix), dtype=bool) & ~exists[None, :]
+    return jnp.linalg.eigh(jnp.where(missing, beyond, matrix))
+
+
+def _matfree_decomp() -> Any:
+    try:
+        from matfree import decomp
+    except ImportError as error:
+        raise ImportError(
+            f'Lanczos\' method needs {error.name}: pip install "gdlab[lab]"', name=error.name
+        ) from error
+    return decomp

@@ -1,0 +1,74 @@
+"""Trees of parameters as a vector space, and what to say when a tree is none."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from gdlab.core.numerics import cast, compute_dtype, is_array
+from gdlab.core.structure import check_shapes, flatten, flatten_like, leaves_with_paths
+
+
+def in_one_dtype(params: Any) -> Any:
+    """The parameters in the widest of their dtypes, and at least in float32.
+
+    Raises:
+        TypeError: naming the path of a leaf that is not an array of real numbers.
+        ValueError: if there is no number at all.
+    """
+    dtypes = []
+    for path, leaf in leaves_with_paths(params):
+        if leaf is None:
+            continue
+        kind = jnp.result_type(leaf) if is_array(leaf) else type(leaf).__name__
+        if not is_array(leaf) or not jnp.issubdtype(kind, jnp.floating):
+            raise TypeError(
+                f"params at {path or 'the root'!r}: curvature is with respect to real "
+                f"floating-point arrays, but this is {kind}; keep it out of params, in the loss"
+            )
+        dtypes.append(compute_dtype(leaf))
+    if not sum(jnp.size(leaf) for leaf in jax.tree.leaves(params)):
+        raise ValueError("params hold no numbers: there is no curvature to compute")
+    dtype = np.result_type(*dtypes)
+    return jax.tree.map(lambda leaf: cast(leaf, dtype), params)
+
+
+def as_vector(name: str, tree: Any, params: Any) -> Any:
+    """``tree`` in the dtype of ``params``, whose structure and shapes it must have.
+
+    Raises:
+        ValueError: naming the first path at which they differ.
+    """
+    others, treedef = flatten(params)
+    tree = jax.tree.map(jnp.asarray, tree)
+    leaves = flatten_like(name, tree, "params", treedef)
+    check_shapes(name, tree, leaves, "params", others)
+    return jax.tree.map(lambda leaf, other: cast(leaf, other.dtype), tree, params)
+
+
+def number_of_parameters(params: Any) -> int:
+    """The dimension of the space."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def machine_precision(params: Any) -> float:
+    """The distance from 1 to the next number in the dtype of ``in_one_dtype(params)``."""
+    return float(jnp.finfo(jax.tree.leaves(params)[0].dtype).eps)
+
+
+def require_finite(tree: Any, what: str) -> None:
+    """Refuse NaN and infinity, where the values are known: not while tracing.
+
+    Raises:
+        ValueError: saying ``what`` is not finite.
+    """
+    leaves = jax.tree.leaves(tree)
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
+        return
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
+        raise ValueError(
+            f"{what} is not finite at these parameters: the loss overflows there, or has no second "
+            "derivative"
+        )
