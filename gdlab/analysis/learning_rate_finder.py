@@ -8,11 +8,12 @@ import jax
 import numpy as np
 
 from gdlab.analysis import range_test
+from gdlab.analysis.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.arguments import require_positive
+from gdlab.sweeps.arguments import Problem, require_positive
 from gdlab.sweeps.ranges import Edge
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.sweep import sweep
@@ -42,7 +43,8 @@ class LearningRates:
     rates that diverged below it, it takes no notice."""
     bound: float
     """The largest stable rate that the curvature at the start predicts, which is 2/sharpness for
-    gradient descent; NaN where it is not known."""
+    gradient descent; NaN where there is none, as for methods that divide by the size of gradients
+    or data from a loader."""
     curve: np.ndarray
     """The loss that stands for each rate, smoothed; of shape ``(rate,)``, ∞ where it diverged."""
     result: SweepResult
@@ -160,7 +162,9 @@ def find_learning_rate(
     if not 0 < low < high < np.inf:
         raise ValueError(f"low and high must be positive, finite and rise, not {low}, {high}")
     rates = Axis(hyperparameter, np.geomspace(low, high, number))
-    swept = _with_axis(GradientTransformation.convert(tx), hyperparameter, rates)
+    tx = GradientTransformation.convert(tx)
+    swept = _with_axis(tx, hyperparameter, rates)
+    key = jax.random.key(0) if key is None else key
     result = sweep(
         loss,
         params,
@@ -175,7 +179,17 @@ def find_learning_rate(
         progress=progress,
     )
     assert isinstance(result, SweepResult)  # of one optimizer on one problem
-    return _read(result, _bound())
+    bound = curvature_bound(
+        Problem(loss, params, data),
+        tx,
+        hyperparameter,
+        key=key,
+        seed=result.coords["seed"][0],
+        batch_size=batch_size,
+        has_aux=has_aux,
+        model_state=model_state,
+    )
+    return _read(result, bound)
 
 
 def _with_axis(
@@ -199,7 +213,7 @@ def _accidents(result: SweepResult) -> np.ndarray:
     return range_test.accidents(np.any(result.status == "diverged", axis=-1))
 
 
-def _read(result: SweepResult, bound: float) -> LearningRates:
+def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
     """What the lanes say.
 
     Raises:
@@ -228,7 +242,8 @@ def _read(result: SweepResult, bound: float) -> LearningRates:
         "valley": range_test.valley(falling, max(range_test.LEAST_FALL * fall, noise)),
         "minimum": (first + last) // 2,
     }
-    found = {what: float(rates[position]) for what, position in positions.items()}
+    # As many digits as their dtype holds.
+    found = {what: float(str(rates[position])) for what, position in positions.items()}
     half = edge.value / FROM_THE_EDGE if np.isfinite(edge.bracket[1]) else np.inf
     sentences = [
         f"After {result.settings['steps']} steps the loss is smallest around "
@@ -246,9 +261,7 @@ def _read(result: SweepResult, bound: float) -> LearningRates:
         "The loss still falls at the highest rate, so a higher one may do better: raise high."
         if last == len(rates) - 1
         else "",
-        f"The curvature at the start predicts that stability ends at {bound:.3g}."
-        if np.isfinite(bound)
-        else "",
+        bound.why,
         f"That {_listed(rates[passed_over])} diverged as well is taken for an accident."
         if passed_over.any()
         else "",
@@ -258,7 +271,7 @@ def _read(result: SweepResult, bound: float) -> LearningRates:
         suggestion=min(found["minimum"], half),
         why=" ".join(filter(None, sentences)),
         edge=edge,
-        bound=bound,
+        bound=bound.value,
         curve=curve.smooth,
         result=result,
     )
@@ -279,8 +292,3 @@ def _nothing_falls(rates: np.ndarray, stable: np.ndarray, noise: float, steps: i
         f"the loss does not fall in {steps} steps at learning rates up to {rates[-1]:.3g}: try "
         f"higher ones, such as high={rates[-1] * 1e4:.1g}, or more steps"
     )
-
-
-def _bound() -> float:
-    """The largest stable rate that the curvature at the start predicts."""
-    return np.nan

@@ -29,6 +29,10 @@ def quadratic(w):
     return 0.5 * jnp.sum(jnp.asarray(CURVATURES, jnp.float32) * w**2)
 
 
+def modulus(w):
+    return jnp.sum(jnp.abs(w))
+
+
 def find(tx, loss=quadratic, params=(1.0, 1.0), data=None, **settings):
     params = jnp.asarray(params) if isinstance(params, tuple) else params
     return find_learning_rate(loss, params, tx, data, progress=False, **settings)
@@ -56,9 +60,9 @@ def test_the_minimum_is_near_the_best_constant_rate_of_that_many_steps(steps):
 
 
 def test_steepest_is_the_inflection_of_the_loss_over_the_logarithm_of_the_rate():
-    # exp(−2ηt) has its inflection over log η at 2ηt = 1; the last quarter has its middle at 88.
-    found = find(sgd(0.1), lambda w: 0.5 * w**2, 1.0)
-    assert cells_apart(found.steepest, 1 / (2 * 88)) < 1.5
+    # exp(−2ηLt) has its inflection over log η at 2ηLt = 1; the last quarter's middle is 88.
+    found = find(sgd(0.1), params=(0.0, 1.0))
+    assert cells_apart(found.steepest, 1 / (2 * 4.0 * 88)) < 1.5
 
 
 def test_the_valley_does_not_depend_on_how_far_down_the_range_goes():
@@ -103,12 +107,11 @@ def loss_on_all_images(params):
     return {"on_all": cross_entropy(params, jax.tree.map(jnp.asarray, TRAIN))}
 
 
-@pytest.mark.parametrize("method", [sgd, adam])
-def test_a_long_training_with_the_suggestion_comes_near_the_best_of_a_long_sweep(method):
-    found = find(method(0.1), cross_entropy, **SETTING)
+def test_a_long_training_with_the_suggestion_comes_near_the_best_of_a_long_sweep():
+    found = find(adam(0.1), cross_entropy, **SETTING)
     rates = np.append(np.logspace(-3.5, 0.5, 9), found.suggestion)
     long = sweep(
-        cross_entropy, init, method(Axis("learning_rate", rates)), TRAIN, batch_size=32,
+        cross_entropy, init, adam(Axis("learning_rate", rates)), TRAIN, batch_size=32,
         steps=400, record_every=400, seeds=[7], evaluate=loss_on_all_images, progress=False,
     )  # fmt: skip
     losses = long.metrics["on_all"][:, 0]
@@ -145,6 +148,8 @@ def test_a_spike_in_the_first_steps_of_all_lanes_does_not_move_the_suggestion():
     setting = {"loss": loss, "params": init, "seeds": 2, "steps": 60}
     calm = find(adam(0.1), data=Batches(1.0), **setting)
     spiky = find(adam(0.1), data=Batches(30.0), **setting)
+    assert np.isnan(spiky.bound)
+    assert "loader" in spiky.why
     assert spiky.result.loss[0, 0, 1] > 10 * calm.result.loss[0, 0, 1]
     assert cells_apart(spiky.suggestion, calm.suggestion) <= 1.01
 
@@ -169,8 +174,8 @@ def test_a_lane_or_two_by_accident_do_not_move_what_is_found(around, count, what
     factor = {"diverges": np.nan, "stands still": 0.0, "arrives at once": 0.25}[what]
     settings = {"steps": 40, "seeds": 1}
     low, high = around / CELL**0.5, around * CELL ** (count - 0.5)
-    calm = find(broken_between(0.1, 1.0, 0.0, 0.0), **settings)
-    odd = find(broken_between(0.1, float(low), float(high), factor), **settings)
+    calm = find(broken_between(1.0, 1.0, 0.0, 0.0), **settings)
+    odd = find(broken_between(1.0, float(low), float(high), factor), **settings)
     changed = ~np.isclose(odd.result.final_loss, calm.result.final_loss, equal_nan=True)
     assert 1 <= changed.sum() <= count or what == "stands still"
     assert odd.edge == calm.edge
@@ -181,7 +186,7 @@ def test_a_lane_or_two_by_accident_do_not_move_what_is_found(around, count, what
 
 
 def test_three_rates_that_diverge_are_the_end_of_stability():
-    found = find(broken_between(0.1, 0.0095, 0.0095 * CELL**3, np.nan), steps=40)
+    found = find(broken_between(1.0, 0.0095, 0.0095 * CELL**3, np.nan), steps=40)
     assert found.edge.value < 0.0095 < found.edge.bracket[1]
     assert found.suggestion <= found.edge.value / 2
 
@@ -227,7 +232,7 @@ def test_when_no_rate_moves_the_loss_higher_ones_are_asked_for():
 
 def test_when_the_lowest_rate_is_the_best_lower_ones_are_asked_for():
     with pytest.raises(ValueError, match=r"smallest at the lowest .*, 0\.2: .* low=2e-05"):
-        find(sgd(0.1), lambda w: jnp.sum(jnp.abs(w)), low=0.2, high=1e3)
+        find(sgd(0.1), modulus, low=0.2, high=1e3)
 
 
 def test_when_the_loss_falls_to_the_last_rate_this_is_said():
@@ -258,6 +263,49 @@ def test_a_schedule_is_refused_with_what_to_do():
 def test_what_makes_no_range_test_is_refused(changes, error, message):
     with pytest.raises(error, match=message):
         find(**{"tx": sgd(0.1)} | changes)
+
+
+# The bound by curvature.
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_bound_is_where_the_largest_root_leaves_the_unit_circle(momentum):
+    found = find(sgd(0.1, momentum=momentum))
+    assert found.bound == pytest.approx(2 * (1 + momentum) / 4.0, rel=1e-5)
+    assert f"The sharpness at the start, 4, predicts the end of stability at {found.bound:.3g}" in (
+        found.why
+    )
+
+
+def test_the_bound_is_that_of_the_first_seed_in_the_loss_as_it_is_called():
+    def init(key):
+        return jax.random.normal(key, (3,))
+
+    def loss(params, batch, key, model_state):
+        value = jnp.mean(jnp.sum(params**4, axis=-1) * batch)
+        return value + 0 * jax.random.normal(key), (model_state + 1, {"value": value})
+
+    seeds, data = [5, 2], np.full(40, 2.0, np.float32)
+    settings = {"batch_size": 4, "has_aux": True, "model_state": 0, "steps": 20}
+    found = find(sgd(0.1), loss, init, data, seeds=seeds, key=jax.random.key(3), **settings)
+    # The loss 2 Σ wᵢ⁴ has the curvatures 24 wᵢ², and its first value tells whose start it was.
+    first = found.result.loss[0, 0, 0]
+    start = np.asarray(init(jax.random.split(jax.random.fold_in(jax.random.key(3), 5), 3)[0]))
+    assert first == pytest.approx(2 * np.sum(start**4), rel=1e-5)
+    assert found.bound == pytest.approx(2 / (24 * np.max(start**2)), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tx": adam(0.1)}, "bounds no rate of a method that divides by the size of gradients"),
+        ({"loss": modulus, "high": 0.1}, "predicts nothing"),
+    ],
+)
+def test_where_there_is_no_bound_it_is_nan_and_the_reason_is_given(changes, reason):
+    found = find(**{"tx": sgd(0.1), "steps": 20} | changes)
+    assert np.isnan(found.bound)
+    assert reason in found.why
 
 
 # How it is run.
