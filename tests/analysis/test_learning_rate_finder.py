@@ -112,7 +112,7 @@ def test_a_long_training_with_the_suggestion_comes_near_the_best_of_a_long_sweep
     rates = np.append(np.logspace(-3.5, 0.5, 9), found.suggestion)
     long = sweep(
         cross_entropy, init, adam(Axis("learning_rate", rates)), TRAIN, batch_size=32,
-        steps=400, record_every=400, seeds=[7], evaluate=loss_on_all_images, progress=False,
+        steps=300, record_every=300, seeds=[7], evaluate=loss_on_all_images, progress=False,
     )  # fmt: skip
     losses = long.metrics["on_all"][:, 0]
     untrained = np.log(10)
