@@ -44,6 +44,10 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
     Raises:
         ValueError: if the step is not odd, or the state has leaves that are none of these.
     """
+    if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(tx)):
+        # What leaves are does not depend on their sizes, and every step of the state is kept.
+        params = jax.tree.map(lambda leaf: np.zeros(np.minimum(2, leaf.shape)), params)
+        gradient_rms = np.ravel(gradient_rms)[0]
     ahead, opposite, louder = (
         jax.device_get(_watched(tx, params, sign * jnp.asarray(gradient_rms)))
         for sign in (1.0, -1.0, 2.0)

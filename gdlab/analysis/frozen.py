@@ -33,9 +33,15 @@ class Frozen(NamedTuple):
 
 
 def frozen(
-    anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any, step: Any = None, state: Any = None
+    anatomy: Anatomy,
+    tx: Any,
+    params: Any,
+    gradient_rms: Any,
+    step: Any = None,
+    state: Any = None,
+    clock: Any = FAR,
 ) -> Frozen:
-    """The state whose next step is step ``step``, or follows ``state``, or is in the limit.
+    """The state whose next step is step ``step``, or leaves ``state``, or is in the limit.
 
     Args:
         anatomy: of ``tx``.
@@ -44,6 +50,7 @@ def frozen(
         gradient_rms: the size of the gradients, a number or a flat vector.
         step: t ≥ 1, for the scales after t such gradients; the limit t → ∞ unless given.
         state: instead of those, a state whose scales are wanted.
+        clock: what clocks show in the limit of the scales.
     """
     advance = _advance(anatomy, tx, params, gradient_rms)
     scales = anatomy.positions("scale")
@@ -51,13 +58,13 @@ def frozen(
     first, treedef = jax.tree.flatten(tx.init(params))
     if state is not None:
         leaves = jax.tree.leaves(state)
-        before = _with(leaves, anatomy, "clock", lambda clock: jnp.maximum(clock - 1, 0))
+        before = _with(leaves, anatomy, "clock", lambda leaf: jnp.maximum(leaf - 1, 0))
         wanted, endless = leaves, no
     elif step is not None:
         before = jax.lax.fori_loop(0, step - 1, lambda t, leaves: advance(leaves, t), first)
         wanted, endless = advance(before, step - 1), no
     else:
-        start = _with(first, anatomy, "clock", lambda clock: jnp.full_like(clock, FAR))
+        start = _with(first, anatomy, "clock", lambda leaf: jnp.full_like(leaf, clock))
         wanted, endless = _extrapolated(advance, scales, start)
         before = wanted
     silent = _advance(anatomy, tx, params, 0.0)
@@ -67,6 +74,18 @@ def frozen(
     return Frozen(
         treedef.unflatten(before), endless, _miss(scales, silent(before, 0), wanted, first)
     )
+
+
+def at_rest(anatomy: Anatomy, state: Any) -> Any:
+    """A state with its signals at zero."""
+    leaves, treedef = jax.tree.flatten(state)
+    return treedef.unflatten(_with(leaves, anatomy, "signal", jnp.zeros_like))
+
+
+def after_silence(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
+    """The state after a step without gradient: clocks and corrections go on."""
+    leaves, treedef = jax.tree.flatten(state)
+    return treedef.unflatten(_advance(anatomy, tx, params, 0.0)(leaves, 0))
 
 
 def _advance(anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any) -> Callable[..., list[Any]]:
@@ -99,7 +118,7 @@ def _extrapolated(
         twice, on_the_way = jax.lax.scan(
             lambda leaves, t: (advance(leaves, t), leaves), leaves, jnp.arange(2)
         )
-        new, slow = list(twice), []
+        new, slow = list(leaves), []
         for i in scales:
             once, again = on_the_way[i]
             new[i], slowly = _aitken(once, again, twice[i])

@@ -9,7 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.anatomy import Anatomy, anatomy_of
-from gdlab.analysis.frozen import frozen
+from gdlab.analysis.frozen import FAR, frozen
 from gdlab.analysis.linear_system import LinearSystem, closed_loop
 from gdlab.analysis.precision import as_float64
 from gdlab.core.access import set_hyperparameters
@@ -21,6 +21,10 @@ LINEAR = 1e-9
 """What doubling and adding may fail by in a step that counts as linear."""
 HELD = 1e-6
 """What scales may be off by, relative to themselves."""
+
+
+class NoLimitError(ValueError):
+    """Scales of a transformation keep changing, so that it has no limit t → ∞."""
 
 
 class Setting(NamedTuple):
@@ -41,13 +45,15 @@ class Setting(NamedTuple):
     """Of shape (modes, n)."""
     step: Any
     state: Any
+    clock: Any
+    """What clocks show in the limit of the scales."""
     kept: tuple[bool, ...]
     """Which signals a change of w comes back from, block by block."""
 
     @property
     def held(self) -> tuple[Any, ...]:
         """What is linearised, without its curvature."""
-        return self.anatomy, self.tx, self.params, self.step, self.state
+        return self.anatomy, self.tx, self.params, self.step, self.state, self.clock
 
     @property
     def kept_coordinates(self) -> np.ndarray:
@@ -74,6 +80,7 @@ def prepare(
     state: Any = None,
     params: Any = None,
     gradient_rms: Any = 1.0,
+    clock: int = FAR,
 ) -> Setting:
     """Check the arguments of an analysis, and find out what the state of ``tx`` is made of."""
     if not isinstance(tx, GradientTransformation):
@@ -101,10 +108,12 @@ def prepare(
     anatomy = anatomy_of(name, tx, params, rms[0])
     if state is not None:
         state = _fitting(name, tx, as_float64(state), params)
-    kept = _kept(anatomy, tx, params, rms[0], step, state, hessians[0])
+    # As arrays, so that another step is no other program.
+    at = None if step is None else np.asarray(step), np.asarray(clock)
+    kept = _kept((anatomy, tx, params, at[0], state, at[1]), rms[0], hessians[0])
     return Setting(
         name, anatomy, tx, params, form, curvature, hessians, rms,
-        None if step is None else np.int64(step), state, kept,
+        at[0], state, at[1], kept,
     )  # fmt: skip
 
 
@@ -162,7 +171,7 @@ def require_linear(setting: Setting, systems: "Frozen") -> None:
     endless, miss = np.any(systems.endless, 0), np.max(systems.miss, 0, initial=0)
     growing = [path for path, x in zip(paths, endless, strict=True) if x]
     if growing:
-        raise ValueError(
+        raise NoLimitError(
             f"{name} has no limit: its scales {', '.join(growing)} keep changing for millions of "
             "steps; name a step=, or hand over a state="
         )
@@ -190,8 +199,7 @@ class Frozen(NamedTuple):
 
 def systems(setting: Setting) -> Frozen:
     """The closed loop of every mode, in arrays with the leading axis of modes."""
-    anatomy, tx, params, step, state = setting.held
-    return _systems(anatomy, tx, params, step, state, setting.gradient_rms, setting.hessians)
+    return _systems(*setting.held, setting.gradient_rms, setting.hessians)
 
 
 def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
@@ -202,43 +210,42 @@ def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) ->
         names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
         values: of shape (N, len(names)).
     """
-    anatomy, tx, params, step, state = setting.held
-    found = _matrices_at(
-        anatomy, names, tx, params, step, state, setting.gradient_rms, setting.hessians, values
-    )
+    on = setting.gradient_rms, setting.hessians
+    found = _matrices_at(setting.anatomy, names, *setting.held[1:], *on, values)
     kept = setting.kept_coordinates
     return np.asarray(found)[:, :, kept][:, :, :, kept]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _systems(anatomy, tx, params, step, state, gradient_rms, hessians) -> Frozen:
+def _systems(anatomy, tx, params, step, state, clock, gradient_rms, hessians) -> Frozen:
     def of_mode(rms, hessian):
-        at = frozen(anatomy, tx, params, rms, step, state)
+        at = frozen(anatomy, tx, params, rms, step, state, clock)
         return Frozen(closed_loop(anatomy, tx, params, at.state, hessian), at.endless, at.miss)
 
     return jax.vmap(of_mode)(gradient_rms, hessians)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _matrices_at(anatomy, names, tx, params, step, state, gradient_rms, hessians, values):
+def _matrices_at(anatomy, names, tx, params, step, state, clock, gradient_rms, hessians, values):
     def at(row):
         own = set_hyperparameters(tx, dict(zip(names, row, strict=True)))
-        return _systems(anatomy, own, params, step, state, gradient_rms, hessians).system.A
+        return _systems(anatomy, own, params, step, state, clock, gradient_rms, hessians).system.A
 
     return jax.vmap(at)(values)
 
 
-def _kept(anatomy, tx, params, rms, step, state, hessian) -> tuple[bool, ...]:
+def _kept(held: tuple[Any, ...], rms: np.ndarray, hessian: np.ndarray) -> tuple[bool, ...]:
     """Which signals lie on a cycle with w: not those that only watch it, nor those it cannot reach.
 
     Hyperparameters are moved a little, so that a momentum of 0 counts as momentum.
     """
+    anatomy, tx, params, *moment = held
     generic = jax.tree.map(
         lambda x: 0.999 * x + 0.0005 if np.issubdtype(x.dtype, np.floating) else x, tx
     )
     if not np.any(hessian):
         hessian = np.eye(len(hessian))
-    found = _systems(anatomy, generic, params, step, state, rms[None], hessian[None])
+    found = _systems(anatomy, generic, params, *moment, rms[None], hessian[None])
     sizes = [*signal_sizes(anatomy, tx, params), len(hessian)]
     blocks = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
     matrix = np.asarray(found.system.A[0])

@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.analysis.frozen import FAR
 from gdlab.analysis.precision import in_float64
 from gdlab.analysis.radius import spectral_radii
 from gdlab.analysis.setting import (
+    NoLimitError,
+    Setting,
     matrices_at,
     positive_curvature,
     prepare,
@@ -85,18 +88,14 @@ def stable_range(
 
 
 @in_float64
-def sharpness_limit(
-    tx: GradientTransformation, *, step: int | None = None, gradient_rms: float = 1.0
-) -> float:
+def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> float:
     """The largest curvature on which ``tx`` is stable as it is: 2/η for gradient descent.
 
     Where ``tx`` is adaptive the curvature is that of :func:`preconditioned_sharpness`.
 
     Args:
         tx: the transformation.
-        step: t ≥ 1, for what schedules and corrections make of the t-th update; the limit unless
-            given.
-        gradient_rms: the size of the gradients that scales have seen.
+        step: which of its steps schedules stand at, from 0; their end unless given.
 
     Returns:
         The curvature; 0 if ``tx`` is unstable for every one, ∞ if for none.
@@ -109,8 +108,7 @@ def sharpness_limit(
     >>> round(sharpness_limit(sgd(0.1, momentum=0.9)), 9)
     38.0
     """
-    setting = prepare(tx, 1.0, step=step, gradient_rms=gradient_rms)
-    require_linear(setting, systems(setting))
+    setting, _ = reference(tx, step)
     kept = setting.kept_coordinates
 
     def radius(curvatures: np.ndarray) -> np.ndarray:
@@ -119,6 +117,24 @@ def sharpness_limit(
 
     low, high = _stretch(radius, np.geomspace(10.0**-DECADES, 10.0**DECADES, 600), 0.0, 1000)
     return high if low == 0 else 0.0
+
+
+def reference(tx: GradientTransformation, step: int | None) -> tuple[Setting, float]:
+    """``tx`` in one dimension after gradients of size 1, and −(its update)/gradient there.
+
+    Curvatures of a preconditioned Hessian are measured in these units. Where scales have no limit
+    it is taken after a single gradient.
+    """
+    clock = FAR if step is None else step
+    setting = prepare(tx, 1.0, clock=clock)
+    found = systems(setting)
+    try:
+        require_linear(setting, found)
+    except NoLimitError:
+        setting = prepare(tx, 1.0, step=1)
+        found = systems(setting)
+        require_linear(setting, found)
+    return setting, -float(found.system.B[0, -1, 0])
 
 
 def only_number(tx: Any, name: str) -> float:

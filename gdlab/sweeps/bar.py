@@ -1,14 +1,10 @@
-"""The progress bar of a sweep, in a terminal or a notebook."""
+"""A progress bar of steps, in a terminal or a notebook."""
 
 import contextlib
 import importlib.util
-import math
 from typing import Any
 
-import numpy as np
-
 from gdlab.sweeps.notebook import notebook_display
-from gdlab.sweeps.tables import CONVERGED, NOT_RUN, RUNNING, Tables
 
 LOOK = {
     "bar_format": "{l_bar}{bar}| {remaining} left, {rate_noinv_fmt}{postfix}",
@@ -22,14 +18,14 @@ LOOK = {
 class Bar:
     """A context in which a bar is seen, if there is a terminal or a notebook to see it in.
 
-    It counts the steps of all lanes together.
+    Of a sweep it counts the steps of all lanes together.
 
     Args:
-        lane_steps: how many there are to take.
+        steps: how many there are to take.
     """
 
-    def __init__(self, lane_steps: int):
-        self._lane_steps = lane_steps
+    def __init__(self, steps: int):
+        self._steps = steps
         self._bar: Any = None
 
     def __enter__(self) -> "Bar":
@@ -53,31 +49,31 @@ class Bar:
         if self._bar is not None:
             self._bar.set_description(name, refresh=False)
 
-    def found(self, lane_steps: int) -> None:
+    def found(self, steps: int) -> None:
         """Say that steps were taken before, so that they say nothing of the speed."""
         if self._bar is not None:
-            self._bar.initial += lane_steps
-            self._bar.n += lane_steps
-            self._bar.last_print_n += lane_steps
+            self._bar.initial += steps
+            self._bar.n += steps
+            self._bar.last_print_n += steps
 
-    def dropped(self, lane_steps: int) -> None:
+    def dropped(self, steps: int) -> None:
         """Take away from the total what need not be done any more."""
         if self._bar is not None:
-            self._bar.total -= lane_steps
+            self._bar.total -= steps
             if hasattr(self._bar, "container"):
                 # The widget of a notebook has a total of its own.
                 self._bar.container.children[1].max = self._bar.total
 
-    def advanced(self, tables: Tables, lane_steps: int) -> None:
-        """Move on by some steps, and show how the lanes stand."""
+    def advanced(self, state: str, steps: int) -> None:
+        """Move on by some steps, and show how it stands."""
         if self._bar is not None:
-            self._bar.set_postfix_str(_state(tables), refresh=False)
-            self._bar.update(lane_steps)
+            self._bar.set_postfix_str(state, refresh=False)
+            self._bar.update(steps)
 
     def _in_terminal(self) -> Any:
         from tqdm import tqdm
 
-        bar = self._stack.enter_context(tqdm(total=self._lane_steps, disable=None, **LOOK))
+        bar = self._stack.enter_context(tqdm(total=self._steps, disable=None, **LOOK))
         return None if bar.disable else bar
 
     def _in_notebook(self, display: Any) -> Any:
@@ -85,17 +81,8 @@ class Bar:
 
         if importlib.util.find_spec("ipywidgets") is None:
             return None
-        bar = self._stack.enter_context(tqdm(total=self._lane_steps, display=False, **LOOK))
+        bar = self._stack.enter_context(tqdm(total=self._steps, display=False, **LOOK))
         shown = display.display(bar.container, display_id=True)
         # A notebook that is read later has no widget, and should not show that it had one.
         self._stack.callback(shown.update, {"text/html": "", "text/plain": ""}, raw=True)
         return bar
-
-
-def _state(tables: Tables) -> str:
-    """How many lanes go on, and the best loss of those that did not diverge."""
-    alive = np.sum(np.isin(tables.status, (RUNNING, NOT_RUN)))
-    good = np.isin(tables.status, (RUNNING, CONVERGED)) & ~np.isnan(tables.loss)
-    best = np.min(tables.loss[good], initial=np.inf)
-    shown = f", best {best:.3g}" if math.isfinite(best) else ""
-    return f"{alive}/{tables.status.size} lanes alive{shown}"

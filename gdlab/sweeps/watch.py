@@ -1,13 +1,16 @@
 """Those who look on while a sweep runs: a progress bar, a live picture, a finger on Ctrl-C."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from gdlab.sweeps.bar import Bar
 from gdlab.sweeps.interrupts import Interrupts
-from gdlab.sweeps.tables import Tables
+from gdlab.sweeps.tables import CONVERGED, NOT_RUN, RUNNING, Tables
 
 SECONDS_BETWEEN_PICTURES = 2.0
 
@@ -54,7 +57,8 @@ class Watch:
 
     def advanced(self, tables: Tables, lane_steps: int) -> None:
         """Show how it stands after some more steps, and raise KeyboardInterrupt if asked for."""
-        self.bar.advanced(tables, lane_steps)
+        if self.bar.is_seen:
+            self.bar.advanced(_standing(tables), lane_steps)
         if self.draws and self.snapshot is not None:
             self.show(self.snapshot())
         self._interrupts.check()
@@ -64,3 +68,12 @@ class Watch:
         if self._live is not None:
             self._live(result)
             self._drawn_at = time.perf_counter()
+
+
+def _standing(tables: Tables) -> str:
+    """How many lanes go on, and the best loss of those that did not diverge."""
+    alive = np.sum(np.isin(tables.status, (RUNNING, NOT_RUN)))
+    good = np.isin(tables.status, (RUNNING, CONVERGED)) & ~np.isnan(tables.loss)
+    best = np.min(tables.loss[good], initial=np.inf)
+    shown = f", best {best:.3g}" if math.isfinite(best) else ""
+    return f"{alive}/{tables.status.size} lanes alive{shown}"

@@ -11,7 +11,7 @@ from gdlab.core.numerics import strong
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
-from gdlab.training.step import Progress, on_batch_of, sampler_of, take_step
+from gdlab.training.step import Progress, on_batch_of, sampler_of, step_of
 
 
 class Trajectory(NamedTuple):
@@ -103,14 +103,11 @@ def _run(
     model_state: Any,
     key: jax.Array | None,
 ) -> Trajectory:
+    take = step_of(objective, sampler, tx, data, key)
+
     def body(carry, step):
-        progress, order = carry
-        if sampler is not None:
-            order = sampler.reshuffle(order, key, step)
-        step_key = None if key is None else jax.random.fold_in(key, step)
-        on_batch = on_batch_of(sampler, data, order, step)
-        new, seen = take_step(objective, tx, progress, on_batch, step_key)
-        return (new, order), (progress.params if keep_path else None, seen.value, seen.aux)
+        new, seen = take(carry, step)
+        return new, (carry[0].params if keep_path else None, seen.value, seen.aux)
 
     order = None if sampler is None else sampler.order(key, 0)
     start = Progress(params, tx.init(params), model_state)

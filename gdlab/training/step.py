@@ -90,6 +90,27 @@ def take_step(
     return Progress(apply_updates(params, updates), state, new_model_state), Seen(value, aux, grad)
 
 
+def step_of(
+    objective: Callable[..., Any],
+    sampler: EpochSampler | None,
+    tx: GradientTransformation,
+    data: Any,
+    key: jax.Array | None,
+) -> Callable[..., Any]:
+    """``take((progress, order), step)``: the same after that step of a run, and what it saw."""
+
+    def take(carry: tuple[Progress, Any], step: jax.Array) -> tuple[tuple[Progress, Any], Seen]:
+        progress, order = carry
+        if sampler is not None:
+            order = sampler.reshuffle(order, key, step)
+        step_key = None if key is None else jax.random.fold_in(key, step)
+        on_batch = on_batch_of(sampler, data, order, step)
+        new, seen = take_step(objective, tx, progress, on_batch, step_key)
+        return (new, order), seen
+
+    return take
+
+
 def _conjugate(grad: Any) -> Any:
     # JAX's gradient of a complex parameter is the conjugate of the direction of steepest ascent.
     return jax.tree.map(lambda g: jnp.conj(g) if jnp.iscomplexobj(g) else g, grad)
