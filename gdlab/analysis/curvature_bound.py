@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.analysis.sharpness import sharpness
+from gdlab.analysis.largest_curvature import sharpness
 from gdlab.analysis.stability import stable_range
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.arguments import Problem

@@ -4,7 +4,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +22,7 @@ from gdlab.analysis.parameter_space import (
 
 Which = Literal["largest", "smallest", "magnitude"]
 
-_PREFERENCES: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "largest": lambda values: values,
-    "smallest": lambda values: -values,
-    "magnitude": jnp.abs,
-}
+_ENDS = get_args(Which)
 _LEAST_DIMENSION, _MOST_NUMBERS, _MOST_PASSES = 40, 2**24, 20
 
 
@@ -137,29 +133,26 @@ def eigenpairs(
     size = number_of_parameters(params)
     k = operator.index(k)
     if not 1 <= k <= size:
-        raise ValueError(
-            f"k is {k}, but a Hessian of {size} parameters has 1 to {size} eigenvalues"
-        )
-    if which not in _PREFERENCES:
-        raise ValueError(f"which must be one of {list(_PREFERENCES)}, but is {which!r}")
+        raise ValueError(f"k is {k}, but the Hessian of {size} parameters has {size} eigenvalues")
+    if which not in _ENDS:
+        raise ValueError(f"which must be one of {list(_ENDS)}, but is {which!r}")
     if iterations is not None and operator.index(iterations) < k:
-        raise ValueError(
-            f"{k} eigenvalues need at least {k} iterations, but there are {iterations}"
-        )
+        raise ValueError(f"k = {k} eigenvalues need as many iterations, but these are {iterations}")
     if start is not None:
         start = as_vector("start", start, params)
     key = jax.random.key(0) if key is None else key
+    end = _ENDS.index(which)
     if iterations is not None:
-        task = _Task(mean_loss, k, which, min(operator.index(iterations), size), converge=False)
-        return _search(task, params, data, key, start, root)
+        task = _Task(mean_loss, k, min(operator.index(iterations), size), converge=False)
+        return _search(task, params, data, key, start, root, end)
     small = min(size, max(_LEAST_DIMENSION, 2 * k))
     large = min(size, max(small, _MOST_NUMBERS // size))
     # Spectra crowded at the wanted end need a larger space, rarely: it is compiled only then.
-    task = _Task(mean_loss, k, which, small, converge=True)
-    found, converged = _search(task, params, data, key, start, root)
+    task = _Task(mean_loss, k, small, converge=True)
+    found, converged = _search(task, params, data, key, start, root, end)
     if isinstance(converged, Tracer) or converged or small == large:
         return found, converged
-    return _search(task._replace(dimension=large), params, data, key, start, root)
+    return _search(task._replace(dimension=large), params, data, key, start, root, end)
 
 
 class _Task(NamedTuple):
@@ -167,7 +160,6 @@ class _Task(NamedTuple):
 
     mean_loss: MeanLoss
     k: int
-    which: Which
     dimension: int
     """Of the Krylov space of one pass."""
     converge: bool
@@ -200,8 +192,9 @@ def _search(
     key: jax.Array,
     start: Any,
     root: Any,
+    end: int | jax.Array,
 ) -> tuple[Eigenpairs, jax.Array]:
-    mean_loss, k, which, dimension, converge = task
+    mean_loss, k, dimension, converge = task
     flat, unravel = ravel_pytree(params)
     matvec = flat_hessian(mean_loss, params, data, root)
     first = None if start is None else ravel_pytree(start)[0]
@@ -225,7 +218,7 @@ def _search(
     def refine(progress: _Progress) -> _Progress:
         before = progress.best
         space = krylov(matvec, begin(progress), dimension, against=before.vectors)
-        best, scale, everything = _rayleigh_ritz(matvec, before, space, _PREFERENCES[which])
+        best, scale, everything = _rayleigh_ritz(matvec, before, space, end)
         converged = best.exist[:k].all() & (best.residuals[:k] <= tolerance * scale).all()
         same = (jnp.abs(best.values - before.values)[:k] <= tolerance * scale).all()
         dimensions = progress.dimensions + space.size
@@ -251,7 +244,7 @@ def _search(
     return found, progress.converged
 
 
-def _rayleigh_ritz(matvec, best, space, preference):
+def _rayleigh_ritz(matvec, best, space, end):
     """The best vectors of those kept and a Krylov space in their complement.
 
     Also the largest of the moduli of the values, and whether the space is everything there is.
@@ -264,7 +257,8 @@ def _rayleigh_ritz(matvec, best, space, preference):
             jnp.block([[kept, cross], [cross.T, space.tridiagonal]]), exists
         )
         there = jnp.arange(len(values)) < exists.sum()
-        merit = jnp.where(there, preference(values), -jnp.inf)
+        preference = jnp.stack([values, -values, jnp.abs(values)])[end]
+        merit = jnp.where(there, preference, -jnp.inf)
         order = jnp.argsort(-merit)[: len(best.vectors)]
         vectors = rotation[:, order].T @ basis
     images = jax.lax.map(matvec, vectors)

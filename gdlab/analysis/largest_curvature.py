@@ -1,5 +1,6 @@
 """The largest curvature of a loss, once or all along a run."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from gdlab.analysis.parameter_space import (
     number_of_parameters,
     require_finite,
 )
+
+_NOISE = 1e-2
 
 
 class Sharpness(NamedTuple):
@@ -131,25 +134,36 @@ def follow_sharpness(
     params = in_one_dtype(params)
     vector = as_vector("vector", vector, params)
     root = None if preconditioner is None else _root(preconditioner, params)
+    key = jax.random.key(0) if key is None else key
+    iterations = min(iterations, number_of_parameters(params))
+    return _follow(mean_loss, iterations, params, data, vector, root, key)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _follow(
+    mean_loss: MeanLoss,
+    iterations: int,
+    params: Any,
+    data: Any,
+    vector: Any,
+    root: Any,
+    key: jax.Array,
+) -> Sharpness:
     matvec = flat_hessian(mean_loss, params, data, root)
     before, unravel = ravel_pytree(vector)
     before = jnp.where(jnp.isfinite(before).all(), before, 0)
-    key = jax.random.key(0) if key is None else key
     noise = jax.random.normal(key, before.shape, before.dtype)
     noise = noise / jnp.linalg.norm(noise)
     length = jnp.linalg.norm(before)
     start = before / jnp.where(length > 0, length, 1) + _NOISE * noise
 
-    space = krylov(matvec, start, min(iterations, number_of_parameters(params)))
+    space = krylov(matvec, start, iterations)
     values, rotation = masked_eigh(space.tridiagonal, space.exists)
     last = jnp.maximum(space.size - 1, 0)
     value = jnp.where(space.size > 0, values[last], jnp.nan)
     found = jnp.where(space.size > 0, rotation[:, last] @ space.basis, before)
     residual = jnp.linalg.norm(matvec(found) - value * found)
     return Sharpness(value, unravel(found), residual)
-
-
-_NOISE = 1e-2
 
 
 def _root(preconditioner: Any, params: Any) -> Any:
