@@ -1,5 +1,8 @@
 """The figure of a picture: a new one, or one that is drawn anew."""
 
+import math
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,3 +15,19 @@ def figure_of(size: tuple[float, float], figure: Figure | None = None) -> Figure
     width, height = np.maximum(size, figure.get_size_inches())
     figure.set_size_inches(width, height)
     return figure
+
+
+def panels_of(
+    ax: Any, shape: tuple[int, int], size: tuple[float, float], **settings: Any
+) -> np.ndarray:
+    """The panels of a picture in a flat array: those that are given, or new ones.
+
+    Raises:
+        ValueError: unless there are as many as the picture has.
+    """
+    if ax is None:
+        return figure_of(size).subplots(*shape, squeeze=False, **settings).ravel()
+    panels = np.ravel(ax)
+    if len(panels) != math.prod(shape):
+        raise ValueError(f"ax: {math.prod(shape)} panels need as many axes, not {len(panels)}")
+    return panels

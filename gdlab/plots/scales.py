@@ -13,12 +13,30 @@ DIVERGED_TINT = "#F4D2BA"
 MISSING = "0.82"
 """The colour of what was not run, or not to its end."""
 COLORMAP = "viridis"
+UNSTABLE = "0.82"
+"""The grey of what is unstable, always hatched."""
+HATCH = "///"
+MARKERS = "o", "s", "^", "D", "v", "P", "*"
+"""A shape for each of some groups."""
+LINESTYLES = "-", "--", "-.", ":"
+SECOND = "#009E73"
+"""A colour beside that of a curve."""
 
 
 def spans_decades(values: np.ndarray) -> bool:
     """Whether finite values ask for a logarithmic scale."""
     values = values[np.isfinite(values)]
     return values.size > 0 and np.min(values) > 0 and np.max(values) >= 10 * np.min(values)
+
+
+def spaced_by_factors(values: np.ndarray) -> bool:
+    """Whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
+    if not spans_decades(values):
+        return False
+    unevenness = [
+        np.std(gaps) / np.mean(gaps) for gaps in (np.diff(np.log(values)), np.diff(values))
+    ]
+    return bool(unevenness[0] < unevenness[1])
 
 
 def norm_of(values: np.ndarray) -> Normalize:
@@ -28,15 +46,15 @@ def norm_of(values: np.ndarray) -> Normalize:
     return LogNorm(*ends) if spans_decades(finite) else Normalize(*ends)
 
 
-def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cells(x: np.ndarray, logarithmic: bool) -> tuple[np.ndarray, np.ndarray]:
     """Left and right edge of the cell around each of sorted values, halfway to its neighbours."""
     if x[0] == x[-1]:
         return x - 0.5 * abs(x) - 1e-9, x + 0.5 * abs(x) + 1e-9
-    scaled = np.log(x) if spans_decades(x) else x
+    scaled = np.log(x) if logarithmic else x
     middle = (scaled[1:] + scaled[:-1]) / 2
     ends = 2 * scaled[[0, -1]] - middle[[0, -1]]
     edges = np.concatenate([ends[:1], middle, ends[1:]])
-    edges = np.exp(edges) if spans_decades(x) else edges
+    edges = np.exp(edges) if logarithmic else edges
     return edges[:-1], edges[1:]
 
 
@@ -47,4 +65,4 @@ def words(name: str) -> str:
 
 def label(value: Any) -> str:
     """A number with as many digits as a tick has room for."""
-    return value if isinstance(value, str) else f"{value:.3g}"
+    return value if isinstance(value, str) else f"{value:.3g}".replace("-", "−")

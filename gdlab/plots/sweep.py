@@ -191,7 +191,7 @@ def _band(ax: Axes, x: np.ndarray, values: np.ndarray, diverged: np.ndarray) -> 
 
 
 def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
-    left, right = cells(x)
+    left, right = cells(x, spans_decades(x))
     for start, end, share in zip(left, right, diverged, strict=True):
         if share > 0:
             ax.axvspan(start, end, color=DIVERGED, alpha=0.28 * share, linewidth=0, zorder=0)
@@ -216,7 +216,9 @@ def _heat_map(
     y, x = (np.sort(result.coords[name]) for name in axes)
     order = np.ix_(*(np.argsort(result.coords[name]) for name in axes))
     scores, diverged = lanes.scores[order], lanes.diverged[order]
-    edges = [np.append(*(ends[0], ends[1][-1:])) for ends in (cells(x), cells(y))]
+    edges = [
+        np.append(left, right[-1:]) for left, right in (cells(a, spans_decades(a)) for a in (x, y))
+    ]
     ax.set_facecolor(MISSING)
     lost = np.where(~np.isfinite(scores) & (diverged > 0), 0.0, np.nan)
     ax.pcolormesh(*edges, lost, cmap=ListedColormap([DIVERGED_TINT]))

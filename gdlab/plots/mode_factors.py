@@ -1,0 +1,51 @@
+"""The factors by which gradient descent multiplies the error of each mode."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gdlab.plots.figures import panels_of
+from gdlab.plots.scales import label
+from gdlab.plots.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
+
+HALF_HEIGHT = 1.12
+
+
+def plot_mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndarray:
+    r"""Factors 1 − 2ησᵢ² on the real axis, a panel for each learning rate.
+
+    The iteration converges if all of them lie strictly inside the unit circle, at the rate ρ of the
+    largest.
+
+    Args:
+        factors_by_panel: title → the factors of all modes.
+        ax: an array of matplotlib axes, one for each panel; new ones unless given.
+
+    Returns:
+        The matplotlib axes, an array of them.
+
+    >>> from gdlab.plots import plot_mode_factors
+    >>> panels = plot_mode_factors({"low η": [0.9, 0.5], "too high η": [0.6, -1.1]})
+    >>> panels[1].get_title()
+    'too high η\ndiverges, ρ = 1.1'
+    """
+    count = len(factors_by_panel)
+    panels = panels_of(ax, (1, count), (2.5 * count, 2.6), sharex=True, sharey=True)
+    everything = [np.ravel(np.asarray(factors, float)) for factors in factors_by_panel.values()]
+    low, high = (end(np.concatenate([*everything, [-1, 1]])) for end in (np.min, np.max))
+    room = HALF_HEIGHT - 1
+    for panel, name, factors in zip(panels, factors_by_panel, everything, strict=True):
+        draw_unit_circle(panel)
+        draw_poles(panel, factors.astype(complex))
+        rate = np.max(np.abs(factors))
+        lost = "diverges" if rate > 1 + ON_THE_CIRCLE else "does not converge"
+        panel.set(
+            title=f"{name}\n{'converges' if inside(rate) else lost}, ρ = {label(rate)}",
+            xlabel="factor",
+            xlim=(low - room, high + room),
+            ylim=(-HALF_HEIGHT, HALF_HEIGHT),
+            yticks=[],
+        )
+        panel.spines[["left", "right", "top"]].set_visible(False)
+    return panels

@@ -1,0 +1,157 @@
+"""Where an optimizer glides, oscillates or diverges, over one or two hyperparameters."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patheffects import withStroke
+from scipy.ndimage import distance_transform_edt
+
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import (
+    COLORMAP,
+    CURVE,
+    DIVERGED,
+    HATCH,
+    SECOND,
+    UNSTABLE,
+    cells,
+    spaced_by_factors,
+    words,
+)
+
+LINES = {"monotone": (CURVE, "-"), "oscillating": (SECOND, "--"), "divergent": (DIVERGED, ":")}
+RATE = "rate ρ of one step"
+TALLEST = 1.25
+"""Up to where rates are shown that only say how fast a run diverges."""
+LEAST_REGION = 0.01
+"""The share of a map from which on a region has its name in it."""
+
+
+def plot_regimes(
+    dims: Sequence[str],
+    coords: Mapping[str, np.ndarray],
+    rate: np.ndarray,
+    regime: np.ndarray,
+    ax: Any = None,
+) -> Axes:
+    """The rate of convergence over one hyperparameter as a curve, over two as a map.
+
+    Args:
+        dims: the names of the hyperparameters; of two, the first is drawn upwards.
+        coords: name → the values along it.
+        rate: ρ, by what the slowest error shrinks in one step, of shape ``dims``.
+        regime: "monotone", "oscillating" or "divergent", of shape ``dims``.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        ValueError: unless there are one or two hyperparameters, with two values at least.
+
+    >>> from gdlab.plots import plot_regimes
+    >>> regime = ["monotone", "oscillating", "divergent"]
+    >>> ax = plot_regimes(["η"], {"η": [0.5, 1.5, 2.5]}, [0.5, 0.5, 1.5], regime)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['monotone', 'oscillating', 'divergent']
+    """
+    values = [np.asarray(coords[name], float) for name in dims]
+    if not 1 <= len(dims) <= 2 or any(len(along) < 2 for along in values):
+        sizes = ", ".join(f"{name} has {len(x)}" for name, x in zip(dims, values, strict=True))
+        raise ValueError(
+            "regimes are drawn over one or two hyperparameters of two values or more; "
+            f"{sizes or 'there are none'}"
+        )
+    if ax is None:
+        ax = figure_of((6.4, 4.4)).subplots()
+    orders = np.ix_(*(np.argsort(along) for along in values))
+    values = [np.sort(along) for along in values]
+    rate, regime = np.asarray(rate, float)[orders], np.asarray(regime)[orders]
+    if len(dims) == 1:
+        _curve(ax, values[0], rate, regime)
+        ax.set(xlabel=words(dims[0]), ylabel=RATE)
+    else:
+        _map(ax, values[1], values[0], rate, regime)
+        ax.set(xlabel=words(dims[1]), ylabel=words(dims[0]))
+    return ax
+
+
+def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> None:
+    logarithmic = spaced_by_factors(x)
+    left, right = cells(x, logarithmic)
+    unstable = np.concatenate([[False], regime == "divergent", [False]])
+    edges = np.flatnonzero(unstable[1:] != unstable[:-1])
+    for first, beyond in edges.reshape(-1, 2):
+        ax.axvspan(
+            float(left[first]), float(right[beyond - 1]), facecolor=UNSTABLE, edgecolor="0.65",
+            hatch=HATCH, linewidth=0, zorder=0,
+        )  # fmt: skip
+    ax.axhline(1, color="black", linewidth=0.8)
+    shown = np.minimum(rate, 10 * TALLEST)
+    for name, (color, linestyle) in LINES.items():
+        here = regime == name
+        if here.any():
+            # To the point after the last, so that pieces join.
+            drawn = here | np.append(False, here[:-1])
+            ax.plot(
+                x, np.where(drawn, shown, np.nan), linestyle, color=color, linewidth=2, label=name
+            )
+    if logarithmic:
+        ax.set_xscale("log")
+    ax.set(xlim=(x[0], x[-1]), ylim=(0, TALLEST))
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
+        fontsize="small",
+    )  # fmt: skip
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> None:
+    if spaced_by_factors(x):
+        ax.set_xscale("log")
+    if spaced_by_factors(y):
+        ax.set_yscale("log")
+    ax.grid(visible=False)
+    norm = Normalize(0, 1)
+    edges = [
+        np.append(left, right[-1:])
+        for left, right in (cells(a, spaced_by_factors(a)) for a in (x, y))
+    ]
+    ax.pcolormesh(*edges, np.minimum(rate, 1), cmap=COLORMAP, norm=norm, rasterized=True)
+    unstable = regime == "divergent"
+    # Far beyond 1 the rate would draw the line of ρ = 1 away from where it is.
+    near = np.clip(rate, 0, 2)
+    if unstable.any():
+        beyond = ax.contourf(x, y, near, levels=[1, 3], colors=[UNSTABLE], hatches=[HATCH])
+        beyond.set(edgecolor="0.65", linewidth=0)
+    if unstable.any() and not unstable.all():
+        limit = ax.contour(x, y, near, levels=[1], colors="black", linewidths=1.8)
+        for text in ax.clabel(limit, fmt="ρ = 1", fontsize="small"):
+            text.set_path_effects([withStroke(linewidth=3, foreground="white")])
+    oscillates = np.ma.masked_where(unstable, (regime == "oscillating").astype(float))
+    if oscillates.min() < oscillates.max():
+        for color, linestyle, width in (("black", "-", 2.6), ("white", "--", 1.6)):
+            ax.contour(
+                x, y, oscillates, levels=[0.5], colors=color, linestyles=linestyle, linewidths=width
+            )
+    for name in LINES:
+        _write(ax, x, y, regime == name, name)
+    ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label=RATE)
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+
+
+def _write(ax: Axes, x: np.ndarray, y: np.ndarray, region: np.ndarray, name: str) -> None:
+    """The name of a region where it is widest; words need more room across than upwards."""
+    if np.mean(region) < LEAST_REGION:
+        return
+    height, width = region.shape
+    depth = np.asarray(distance_transform_edt(np.pad(region, 1), sampling=(3 / height, 1 / width)))
+    row, column = np.unravel_index(np.argmax(depth[1:-1, 1:-1]), region.shape)
+    ax.text(
+        x[column], y[row], name, ha="center", va="center", fontsize="medium", zorder=5,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Sharpness against what the optimizer can stand, over training: the edge of stability."""
+
+from typing import Any
+
+import numpy as np
+
+from gdlab.plots.figures import figure_of, panels_of
+from gdlab.plots.scales import CURVE, DIVERGED_TEXT, DIVERGED_TINT, HATCH, SECOND, spans_decades
+
+ROOM = 1.12
+
+
+def plot_sharpness(
+    step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: Any = None
+) -> Any:
+    """The sharpness over the steps, and the threshold above which the optimizer is unstable.
+
+    Args:
+        step: the steps at which it was measured.
+        sharpness: the largest eigenvalue there, NaN where it is not known.
+        threshold: the largest stable one, a number or one for each step.
+        loss: the loss at these steps, a second panel.
+        ax: the matplotlib axes to draw on, two of them if there is a loss; new ones unless given.
+
+    Returns:
+        The matplotlib axes; an array of two if there is a loss.
+
+    >>> from gdlab.plots import plot_sharpness
+    >>> ax = plot_sharpness([0, 10, 20], [1.0, 5.0, 6.8], threshold=2 / 0.3)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['sharpness', 'stable up to here', 'unstable']
+    """
+    step, sharpness = np.asarray(step, float), np.asarray(sharpness, float)
+    threshold = np.broadcast_to(np.asarray(threshold, float), step.shape)
+    if loss is None:
+        panels = [figure_of((6.4, 3.6)).subplots() if ax is None else ax]
+    else:
+        panels = panels_of(
+            ax, (2, 1), (6.4, 5.0), sharex=True, gridspec_kw={"height_ratios": [3, 2]}
+        )
+    first = panels[0]
+    first.plot(step, sharpness, color=CURVE, linewidth=1.6, label="sharpness")
+    first.plot(step, threshold, "--", color=DIVERGED_TEXT, linewidth=1.6, label="stable up to here")
+    # A threshold may go to ∞, as learning rates go to 0.
+    known = sharpness[np.isfinite(sharpness)]
+    top = ROOM * max(np.max(known, initial=0), np.min(threshold))
+    first.fill_between(
+        step, np.minimum(threshold, top), top, facecolor=DIVERGED_TINT, edgecolor="0.65",
+        hatch=HATCH, linewidth=0, alpha=0.5, zorder=0, label="unstable",
+    )  # fmt: skip
+    first.set(ylabel="sharpness", ylim=(0, top), xlim=(step[0], step[-1]))
+    first.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
+        fontsize="small",
+    )  # fmt: skip
+    if loss is not None:
+        loss = np.asarray(loss, float)
+        panels[1].plot(step, np.where(np.isfinite(loss), loss, np.nan), color=SECOND, linewidth=1.4)
+        panels[1].set_yscale("log" if spans_decades(loss) else "linear")
+        panels[1].set_ylabel("loss")
+    panels[-1].set_xlabel("step")
+    for panel in panels:
+        panel.spines[["top", "right"]].set_visible(False)
+    return panels[0] if loss is None else panels

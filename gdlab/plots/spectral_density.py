@@ -1,0 +1,54 @@
+"""How the eigenvalues of a Hessian are distributed."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import CURVE, DIVERGED
+
+LOWEST = 1e-7
+"""The smallest density that is shown, as a part of the largest: below, it is the smoothing's."""
+
+
+def plot_spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any = None) -> Axes:
+    """The density of eigenvalues on a logarithmic scale, on which single ones can be seen.
+
+    Args:
+        grid: the values at which it is given, rising.
+        density: the share of the eigenvalues per unit there.
+        eigenvalues: those that are known themselves, such as the largest; a triangle each.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    >>> from gdlab.plots import plot_spectral_density
+    >>> ax = plot_spectral_density([0.0, 1.0, 2.0], [0.1, 0.8, 0.1], eigenvalues=[1.9])
+    >>> ax.get_yscale()
+    'log'
+    """
+    grid, density = np.asarray(grid, float), np.asarray(density, float)
+    if ax is None:
+        ax = figure_of((6.4, 3.6)).subplots()
+    highest = np.max(density)
+    floor = LOWEST * highest
+    ax.fill_between(grid, floor, density, color=CURVE, alpha=0.25, linewidth=0)
+    ax.plot(grid, density, color=CURVE, linewidth=1.6, label="density")
+    if grid[0] < 0 < grid[-1]:
+        ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
+    if eigenvalues is not None:
+        eigenvalues = np.ravel(np.asarray(eigenvalues, float))
+        ax.plot(
+            eigenvalues, np.full(eigenvalues.shape, 0.03), "v", color=DIVERGED, markersize=7,
+            markeredgecolor="black", markeredgewidth=0.6, transform=ax.get_xaxis_transform(),
+            zorder=3, label="eigenvalue",
+        )  # fmt: skip
+        ax.legend(fontsize="small", frameon=False, loc="best")
+    ax.set_yscale("log")
+    ax.set_ylim(floor, 3 * highest)
+    ax.margins(x=0.02)
+    ax.set(xlabel="eigenvalue λ of the Hessian", ylabel="share of eigenvalues per unit of λ")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

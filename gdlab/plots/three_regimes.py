@@ -1,0 +1,67 @@
+"""Runs that glide to the minimum, jump across it, or leave it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from gdlab.plots.figures import panels_of
+from gdlab.plots.scales import CURVE, DIVERGED, SECOND, label
+
+LOOKS = {
+    "monotone": (CURVE, "o", "-"),
+    "oscillating": (SECOND, "s", "-"),
+    "diverging": (DIVERGED, "X", "--"),
+}
+MOST_MARKERS = 60
+
+
+def plot_three_regimes(
+    paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None
+) -> np.ndarray:
+    r"""Iterates of one weight, a panel for each run, with the factor of its first step.
+
+    Gradient descent on a parabola multiplies the distance to the minimum by the same factor in
+    every step: its sign says whether the iterates stay on one side, its size whether they arrive.
+
+    Args:
+        paths: what a run is called, such as "η = 0.1" → its iterates w₀, w₁, ….
+        minimum: where they should go.
+        ax: an array of matplotlib axes, one for each run; new ones unless given.
+
+    Returns:
+        The matplotlib axes, an array of them.
+
+    Raises:
+        ValueError: if a run starts at the minimum, or makes no step.
+
+    >>> from gdlab.plots import plot_three_regimes
+    >>> panels = plot_three_regimes({"η = 0.1": [1.0, 0.8], "η = 1.1": [1.0, -1.2]})
+    >>> panels[1].get_title()
+    'diverging\nη = 1.1, factor −1.2'
+    """
+    panels = panels_of(ax, (1, len(paths)), (2.55 * len(paths), 2.7))
+    for panel, (name, path) in zip(panels, paths.items(), strict=True):
+        path = np.asarray(path, float)
+        if path.ndim != 1 or len(path) < 2 or path[0] == minimum:
+            raise ValueError(
+                f"the run {name!r} must be the iterates of one weight that starts away from the "
+                f"minimum, of shape (steps + 1,), not of shape {path.shape} from "
+                f"{path.ravel()[:1]}"
+            )
+        factor = (path[1] - minimum) / (path[0] - minimum)
+        stays = "monotone" if factor >= 0 else "oscillating"
+        regime = stays if abs(factor) < 1 else "diverging"
+        color, marker, linestyle = LOOKS[regime]
+        panel.axhline(minimum, color="0.4", linewidth=1, linestyle=":")
+        panel.plot(
+            path, color=color, linestyle=linestyle, linewidth=1.2,
+            marker=marker if len(path) <= MOST_MARKERS else None,
+            markersize=5 if marker == "X" else 3.5, markeredgewidth=0,
+        )  # fmt: skip
+        panel.set(title=f"{regime}\n{name}, factor {label(factor)}", xlabel="step k")
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("iterate wₖ")
+    return panels
