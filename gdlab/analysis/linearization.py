@@ -64,6 +64,26 @@ class Linearization:
             x = self.matrix @ x
         return path.reshape(steps + 1, *per_mode.shape)
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the poles in the unit circle; needs the extra ``lab``.
+
+        The modes of a spectrum are told apart as long as there are shapes for them.
+
+        Args:
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
+        """
+        from gdlab.plots.poles import plot_poles
+        from gdlab.plots.scales import MARKERS, label
+
+        modes = self.curvature if self.matrix.ndim == 3 else ()
+        labels = [f"λ = {label(curvature)}" for curvature in modes]
+        return plot_poles(
+            self.poles, ax=ax, labels=labels if 1 < len(labels) <= len(MARKERS) else None
+        )
+
 
 @in_float64
 def linearize(

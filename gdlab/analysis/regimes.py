@@ -2,24 +2,22 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from gdlab.analysis.precision import float64_on_cpu
+from gdlab.analysis.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.radius import dominant_poles
-from gdlab.analysis.setting import matrices_at, positive_curvature, prepare, require_linear, systems
-from gdlab.core.axis import Axis, SampledAxis, is_axis
-from gdlab.core.structure import dotted
+from gdlab.analysis.setting import positive_curvature
 from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.grid import axes_with_paths
 
 
 class RegimeMap(NamedTuple):
     """The rate of convergence at every point of a grid, and how it is approached."""
 
     dims: tuple[str, ...]
-    """The names of the axes."""
+    """The names of the axes, or of what they lie along."""
     coords: dict[str, np.ndarray]
-    """The values along each of them."""
+    """The values along each of them, and those of axes along one of another name."""
     rate: np.ndarray
     """ρ, the largest pole of the slowest mode, of shape ``dims``."""
     regime: np.ndarray
@@ -53,34 +51,19 @@ def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any 
            ['divergent', 'divergent']], dtype='<U11')
     """
     curvature = positive_curvature(curvature)
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_axis)
-    axes = {dotted(path): leaf for path, leaf in pairs if is_axis(leaf)}
-    dims = tuple(dict.fromkeys(axis.along for axis in axes.values()))
+    dims = tuple(dict.fromkeys(axis.along for _, axis in axes_with_paths(tx)))
     if not 1 <= len(dims) <= 2:
         raise ValueError(
             "a regime map needs one or two axes, such as sgd(Axis('learning_rate', …)); "
             f"{tx!r} has {len(dims)}"
         )
-    coords = {axis.name: _values(axis) for axis in axes.values()}
-    lengths = {axis.along: len(axis) for axis in axes.values()}
-    index = np.indices([lengths[dim] for dim in dims]).reshape(len(dims), -1)
-    values = np.stack([_values(axis)[index[dims.index(axis.along)]] for axis in axes.values()], 1)
-    first = jax.tree.map(lambda x: float(_values(x)[0]) if is_axis(x) else x, tx, is_leaf=is_axis)
-    with float64_on_cpu():
-        setting = prepare(first, curvature, gradient_rms=gradient_rms)
-        require_linear(setting, systems(setting))
-        poles = dominant_poles(matrices_at(setting, tuple(axes), values))
+    grid = hyperparameter_grid(tx, curvature, gradient_rms)
+    poles = dominant_poles(grid.matrices)
     sizes = np.abs(poles)
     slowest = np.argmax(sizes, axis=1)[:, None]
     rate = np.take_along_axis(sizes, slowest, 1)[:, 0]
     pole = np.take_along_axis(poles, slowest, 1)[:, 0]
     glides = (np.real(pole) > 0) & (np.abs(np.imag(pole)) <= 1e-9 * rate)
     regime = np.where(rate >= 1, "divergent", np.where(glides, "monotone", "oscillating"))
-    shape = tuple(lengths[dim] for dim in dims)
-    return RegimeMap(dims, coords, rate.reshape(shape), regime.reshape(shape))
-
-
-def _values(axis: Axis) -> np.ndarray:
-    if isinstance(axis, SampledAxis):
-        raise ValueError(f"a regime map is drawn on a grid: give {axis!r} its values")
-    return np.asarray(axis.values, np.float64)
+    shape = tuple(grid.sizes.values())
+    return RegimeMap(dims, grid.coords, rate.reshape(shape), regime.reshape(shape))
