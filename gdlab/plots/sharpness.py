@@ -18,7 +18,7 @@ def plot_sharpness(
     Args:
         step: the steps at which it was measured.
         sharpness: the largest eigenvalue there, NaN where it is not known.
-        threshold: the largest stable one, a number or one for each step.
+        threshold: the largest stable one, a number or one for each step; NaN where it is not known.
         loss: the loss at these steps, a second panel.
         ax: the matplotlib axes to draw on, two of them if there is a loss; new ones unless given.
 
@@ -40,14 +40,18 @@ def plot_sharpness(
         )
     first = panels[0]
     first.plot(step, sharpness, color=CURVE, linewidth=1.6, label="sharpness")
-    first.plot(step, threshold, "--", color=DIVERGED_TEXT, linewidth=1.6, label="stable up to here")
-    # A threshold may go to ∞, as learning rates go to 0.
-    known = sharpness[np.isfinite(sharpness)]
-    top = ROOM * max(np.max(known, initial=0), np.min(threshold))
-    first.fill_between(
-        step, np.minimum(threshold, top), top, facecolor=DIVERGED_TINT, edgecolor="0.65",
-        hatch=HATCH, linewidth=0, alpha=0.5, zorder=0, label="unstable",
-    )  # fmt: skip
+    # A threshold may go to ∞, as learning rates go to 0, and be unknown where sharpness is known.
+    highest = np.max(sharpness, initial=0, where=np.isfinite(sharpness))
+    lowest = np.min(threshold, initial=np.inf, where=np.isfinite(threshold))
+    top = ROOM * (max(highest, lowest) if np.isfinite(lowest) else highest or 1)
+    if np.isfinite(lowest):
+        first.plot(
+            step, threshold, "--", color=DIVERGED_TEXT, linewidth=1.6, label="stable up to here"
+        )
+        first.fill_between(
+            step, np.minimum(threshold, top), top, facecolor=DIVERGED_TINT, edgecolor="0.65",
+            hatch=HATCH, linewidth=0, alpha=0.5, zorder=0, label="unstable",
+        )  # fmt: skip
     first.set(ylabel="sharpness", ylim=(0, top), xlim=(step[0], step[-1]))
     first.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,

@@ -38,6 +38,17 @@ def test_the_threshold_is_in_view_while_the_sharpness_is_far_below():
     assert plot_sharpness(STEP, SHARPNESS / 100, 4.0).get_ylim()[1] > 4.0
 
 
+def test_where_no_threshold_is_known_none_is_drawn():
+    ax = plot_sharpness(STEP, SHARPNESS, np.nan)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["sharpness"]
+    assert ax.get_ylim()[1] > 4.2
+    partly = plot_sharpness(STEP, SHARPNESS, [np.nan, 4.0, 4.0, 4.0, 4.0])
+    heights = partly.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (4.0, pytest.approx(partly.get_ylim()[1]))
+    nothing = plot_sharpness(STEP, np.full(5, np.nan), np.nan)
+    assert nothing.get_ylim()[0] < nothing.get_ylim()[1]
+
+
 def test_the_loss_is_a_second_panel_logarithmic_where_it_spans_decades():
     panels = plot_sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.1, 0.01, 1e-3, 1e-4])
     assert [ax.get_ylabel() for ax in panels] == ["sharpness", "loss"]
