@@ -1,6 +1,7 @@
 """What an optimizer does, worked out: analysis of methods, of losses and of their meeting."""
 
 from gdlab.analysis.circuits import Circuit, circuit
+from gdlab.analysis.comparison import RunComparison, SweepComparison, compare
 from gdlab.analysis.conventions import convert
 from gdlab.analysis.critical_points import classify_critical_point
 from gdlab.analysis.density import SpectralDensity, spectral_density
@@ -21,6 +22,7 @@ from gdlab.analysis.fisher import empirical_fisher_vector_product
 from gdlab.analysis.flows import gradient_flow, heavy_ball_flow
 from gdlab.analysis.gauss_newton import gauss_newton_vector_product
 from gdlab.analysis.hessian import hessian_vector_product
+from gdlab.analysis.largest_curvature import Sharpness, follow_sharpness, sharpness
 from gdlab.analysis.learning_rate_finder import LearningRates, find_learning_rate
 from gdlab.analysis.linearization import Linearization, linearize
 from gdlab.analysis.newton import newton_step
@@ -28,7 +30,6 @@ from gdlab.analysis.noise import ExpectedLoss, expected_loss, stationary_varianc
 from gdlab.analysis.preconditioned import preconditioned_sharpness
 from gdlab.analysis.regimes import RegimeMap, regime_map
 from gdlab.analysis.root_locus import RootLocus, root_locus
-from gdlab.analysis.largest_curvature import Sharpness, follow_sharpness, sharpness
 from gdlab.analysis.stability import sharpness_limit, stable_range
 from gdlab.analysis.tracking import Tracked, track
 from gdlab.analysis.tuning import best_hyperparameters, rate
@@ -43,13 +44,16 @@ __all__ = [
     "Linearization",
     "RegimeMap",
     "RootLocus",
+    "RunComparison",
     "Sharpness",
     "SpectralDensity",
+    "SweepComparison",
     "Tracked",
     "averaging_window",
     "best_hyperparameters",
     "circuit",
     "classify_critical_point",
+    "compare",
     "convert",
     "cutoff_frequency",
     "dc_gain",

@@ -15,7 +15,12 @@ T = TypeVar("T")
 @contextlib.contextmanager
 def float64_on_cpu() -> Iterator[None]:
     """Compute in float64 whatever the session's precision, and on the CPU, which has it."""
-    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.default_device(jax.local_devices(backend="cpu")[0]),
+    ):
         yield
 
 

@@ -57,7 +57,7 @@ def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> jax.Arra
     size = _small(params)
     response = _response(anatomy, tx, params, state)
     flat, _ = ravel_pytree(in_one_dtype(params))
-    mixed = jnp.cos(1.0 + jnp.arange(flat.size)).astype(flat.dtype)
+    mixed = jnp.cos(1.0 + jnp.arange(flat.size, dtype=flat.dtype))
     one_by_one = response(size * jnp.ones_like(flat)) * mixed
     together = response(size * mixed)
     tolerance = 100 * jnp.finfo(flat.dtype).eps

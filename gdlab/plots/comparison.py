@@ -1,0 +1,133 @@
+"""What was predicted, as lines, over what was measured, as marks."""
+
+from typing import Any
+
+import numpy as np
+
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import (
+    CURVE,
+    DIVERGED_TEXT,
+    DIVERGED_TINT,
+    HATCH,
+    SECOND,
+    label,
+    spaced_by_factors,
+    words,
+)
+
+MARKS = 60
+"""How many of the steps of a run are marked."""
+
+
+def plot_run_comparison(
+    step: Any,
+    measured: Any,
+    predicted: Any,
+    stochastic: Any,
+    measured_rate: float,
+    predicted_rate: float,
+    stable_range: tuple[float, float],
+    ax: Any = None,
+) -> Any:
+    """The loss of a run, and its expected value, with both rates.
+
+    Args:
+        step: the steps, of shape (n,).
+        measured: the loss above its minimum.
+        predicted: its expected value.
+        stochastic: the part of it that is noise.
+        measured_rate: the factor by which the error shrank in a step.
+        predicted_rate: the predicted one.
+        stable_range: of the learning rate.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+    """
+    step, measured = np.asarray(step), np.asarray(measured, float)
+    ax = figure_of((6.4, 3.8)).subplots() if ax is None else ax
+    shown = np.unique(np.linspace(0, len(step) - 1, MARKS).astype(int))
+    known = f", rate {measured_rate:.3f}" if np.isfinite(measured_rate) else ""
+    ax.plot(
+        step[shown], np.where(measured[shown] > 0, measured[shown], np.nan), "o",
+        color=CURVE, markersize=4, markerfacecolor="none", label=f"measured{known}",
+    )  # fmt: skip
+    ax.plot(
+        step, predicted, color=DIVERGED_TEXT, linewidth=1.6,
+        label=f"predicted, rate {predicted_rate:.3f}",
+    )  # fmt: skip
+    if np.any(np.asarray(stochastic) > 0):
+        floor = np.where(np.asarray(stochastic) > 0, stochastic, np.nan)
+        ax.plot(step, floor, "--", color=SECOND, linewidth=1.4, label="of which noise")
+    low, high = stable_range
+    stable = f"stable for {label(low)} < η < {label(high)}"
+    ax.set(xlabel="step", ylabel="loss above its minimum", yscale="log", xlim=(0, step[-1]))
+    ax.set_title(
+        "unstable for every η" if np.isnan(high) else stable, fontsize="medium", loc="left"
+    )
+    ax.legend(frameon=False, fontsize="small")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_sweep_comparison(
+    name: str,
+    values: Any,
+    measured: Any,
+    predicted: Any,
+    predicted_range: tuple[float, float],
+    measured_edge: Any,
+    ax: Any = None,
+) -> Any:
+    """The loss at the end of each run of a sweep, its expected value, and where both see an edge.
+
+    Args:
+        name: the hyperparameter.
+        values: its values, of shape (n,).
+        measured: the loss above its minimum, of shape (n, seeds), NaN where a run diverged.
+        predicted: its expected value, of shape (n,).
+        predicted_range: where the optimizer is stable.
+        measured_edge: the largest value that did not diverge, and the bracket of the edge.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+    """
+    values, measured = np.asarray(values, float), np.asarray(measured, float)
+    order = np.argsort(values)
+    ax = figure_of((6.4, 3.8)).subplots() if ax is None else ax
+    # A run that is about to diverge is there to be seen, but not to set the scale.
+    positive = measured[np.isfinite(measured) & (measured > 0)]
+    expected = np.asarray(predicted, float)
+    inside = (values > predicted_range[0]) & (values < predicted_range[1])
+    scale = expected[inside & np.isfinite(expected) & (expected > 0)]
+    for seed in range(measured.shape[1]):
+        ax.plot(
+            values, np.where(measured[:, seed] > 0, measured[:, seed], np.nan), "o", color=CURVE,
+            markersize=4, markerfacecolor="none", label="measured" if seed == 0 else None,
+        )  # fmt: skip
+    line = np.where(expected > 0, expected, np.nan)[order]
+    ax.plot(values[order], line, color=DIVERGED_TEXT, linewidth=1.6, label="predicted")
+    ax.set(xlabel=words(name), ylabel="loss above its minimum, at the end", yscale="log")
+    if spaced_by_factors(values[order]):
+        ax.set_xscale("log")
+    ends = np.concatenate([positive, scale])
+    if ends.size:
+        ax.set_ylim(np.min(ends) / 3, np.max(scale, initial=np.min(ends)) * 30)
+    ax.set_xlim(values[order][0], values[order][-1])
+    right = ax.get_xlim()[1]
+    if predicted_range[1] < right:
+        ax.axvspan(
+            predicted_range[1], right, facecolor=DIVERGED_TINT, edgecolor="0.65", hatch=HATCH,
+            linewidth=0, alpha=0.5, zorder=0,
+            label=f"predicted unstable, from {label(predicted_range[1])}",
+        )  # fmt: skip
+    if np.isfinite(measured_edge.value):
+        ax.axvline(
+            measured_edge.value, color="0.2", linewidth=1.2, linestyle=":",
+            label=f"last that did not diverge, {label(measured_edge.value)}",
+        )  # fmt: skip
+    ax.legend(frameon=False, fontsize="small")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
