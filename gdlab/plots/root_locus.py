@@ -46,7 +46,8 @@ def plot_root_locus(values: Any, poles: Any, name: str = "learning rate", ax: An
     poles = poles.reshape(len(values), -1, poles.shape[-1])
     paths = np.concatenate([branches(mode) for mode in np.moveaxis(poles, 1, 0)], axis=1).T
     if ax is None:
-        ax = figure_of(size_around(paths, 4.4 + COLORBAR)).subplots()
+        width, height = size_around(paths, 4.4)
+        ax = figure_of((width + COLORBAR, height)).subplots()
     draw_unit_circle(ax)
     norm = norm_of(values)
     middles = (values[1:] + values[:-1]) / 2
