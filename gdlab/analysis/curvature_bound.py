@@ -7,17 +7,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.analysis.largest_curvature import sharpness
+from gdlab.analysis.preconditioned import preconditioned_sharpness
+from gdlab.analysis.preconditioner import anatomy_on
 from gdlab.analysis.stability import stable_range
+from gdlab.core.access import set_hyperparameters
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.arguments import Problem
 from gdlab.sweeps.engine import keys_of
 from gdlab.sweeps.stream import is_loader
+from gdlab.training.minimize import minimize
 from gdlab.training.objective import ByIdentity, Objective
 
 BATCHES = 16
 """How many batches of examples are looked at, where there are batches."""
 KEYS = 8
 """Over how many keys a random loss is averaged."""
+STEPS = 100
+"""How many gradients the scales of an adaptive method see before they are taken."""
 
 
 class CurvatureBound(NamedTuple):
@@ -42,7 +48,9 @@ def curvature_bound(
 ) -> CurvatureBound:
     """The rate at which ``tx`` becomes unstable on the largest curvature at the start of a seed.
 
-    That is 2/sharpness for gradient descent. Where it cannot be computed, the sentence says why.
+    That is 2/sharpness for gradient descent. An adaptive method sees the preconditioned sharpness,
+    with the scales that the gradients at the start give it. Where the bound cannot be computed, the
+    sentence says why.
     """
     loss, start, data = problem
     keys = jax.tree.map(lambda keys: keys[0], keys_of(key, np.asarray([seed])))
@@ -56,31 +64,33 @@ def curvature_bound(
 
     if is_loader(data):
         return CurvatureBound(np.nan, "Data from a loader are not read again for their curvature.")
-    is_init = callable(start) and jax.tree_util.all_leaves([start])
+    if callable(start) and jax.tree_util.all_leaves([start]):
+        start = start(keys.init)
     plain = not (objective.takes_key or objective.has_aux or objective.has_state)
+    # Programs are compiled for a function: the user's own is there again next time.
+    loss = loss if plain else loss_alone
+    examples = _examples(data, batch_size)
     try:
-        curvature = sharpness(
-            # Programs are compiled for a function: the user's own is there again next time.
-            loss if plain else loss_alone,
-            start(keys.init) if is_init else start,
-            _examples(data, batch_size),
-            batch_size=batch_size,
-        )
-        limit, of_larger_gradients = (
-            stable_range(tx, curvature, hyperparameter, gradient_rms=rms)[1] for rms in (1.0, 2.0)
-        )
+        adaptive = anatomy_on(tx, start).adaptive
+        if adaptive:
+            # Without a learning rate the parameters stay, and the scales settle.
+            resting = set_hyperparameters(tx, {hyperparameter: 0.0})
+            run = minimize(
+                loss, start, resting, STEPS, data=examples, batch_size=batch_size, key=keys.step,
+                keep_path=False,
+            )  # fmt: skip
+            curvature = preconditioned_sharpness(
+                loss, start, tx, run.state, examples, batch_size=batch_size
+            )
+        else:
+            curvature = sharpness(loss, start, examples, batch_size=batch_size)
+        limit = stable_range(tx, curvature, hyperparameter)[1]
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         return CurvatureBound(np.nan, f"The curvature at the start predicts nothing: {error}.")
-    if not np.isclose(limit, of_larger_gradients):
-        return CurvatureBound(
-            np.nan,
-            f"The sharpness at the start, {curvature:.3g}, bounds no rate of a method that divides "
-            "by the size of gradients.",
-        )
+    name = "preconditioned sharpness" if adaptive else "sharpness"
     return CurvatureBound(
         limit,
-        f"The sharpness at the start, {curvature:.3g}, predicts the end of stability at "
-        f"{limit:.3g}.",
+        f"The {name} at the start, {curvature:.3g}, predicts the end of stability at {limit:.3g}.",
     )
 
 

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from gdlab import (
     Axis,
     Hyperparameter,
+    adagrad,
     adam,
     chain,
     clip,
@@ -295,10 +296,22 @@ def test_the_bound_is_that_of_the_first_seed_in_the_loss_as_it_is_called():
     assert found.bound == pytest.approx(2 / (24 * np.max(start**2)), rel=1e-4)
 
 
+def test_the_bound_of_adam_is_that_of_the_hessian_divided_by_the_size_of_gradients():
+    curvature, start = np.array([9.0, 1.0]), np.array([2.0, 0.5])
+
+    def loss(w):
+        return 0.5 * jnp.sum(curvature * w**2)
+
+    found = find(adam(0.1), loss, jnp.array(start), steps=20)
+    # √v̂ of constant gradients λw is their size, so that P⁻¹H has the eigenvalues 1/w.
+    assert found.bound == pytest.approx(38 / np.max(1 / start), rel=1e-4)
+    assert "The preconditioned sharpness at the start, 2, predicts" in found.why
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"tx": adam(0.1)}, "bounds no rate of a method that divides by the size of gradients"),
+        ({"tx": adagrad(0.1)}, "predicts nothing: adagrad(0.1) has no limit"),
         ({"loss": modulus, "high": 0.1}, "predicts nothing"),
     ],
 )
