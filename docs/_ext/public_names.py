@@ -1,10 +1,12 @@
 """``.. public-names:: gdlab.optimizers``: the API pages, read off the one list of public names.
 
-The directive documents every name in ``gdlab.__all__`` that a package defines, and the build warns
-of a public name that no page documents. A new function needs no edit here.
+The directive documents every name in ``gdlab.__all__``, ``gdlab.analysis.__all__`` and
+``gdlab.plots.__all__`` that a package defines, and the build warns of a public name that no page
+documents. A new function needs no edit here.
 """
 
 import inspect
+import operator
 import sys
 
 from docutils.nodes import Node
@@ -16,6 +18,10 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import stringify_annotation
 
 import gdlab
+import gdlab.analysis
+import gdlab.plots
+
+NAMESPACES = {"": gdlab, "analysis.": gdlab.analysis, "plots.": gdlab.plots}
 
 
 class PublicNames(SphinxDirective):
@@ -27,7 +33,7 @@ class PublicNames(SphinxDirective):
         (package,) = self.arguments
         names = [name for name in public_names() if home(name).startswith(package)]
         if not names:
-            raise self.error(f"{package} defines no name in gdlab.__all__")
+            raise self.error(f"{package} defines no public name")
         table = [".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in names)]
         entries = [f".. {directive(name)}:: {name}" for name in names]
         source = [".. py:currentmodule:: gdlab", "", *table, "", *entries]
@@ -35,12 +41,22 @@ class PublicNames(SphinxDirective):
 
 
 def public_names() -> list[str]:
-    return sorted((n for n in gdlab.__all__ if not n.startswith("__")), key=str.lower)
+    """As they are written after ``gdlab.``."""
+    names = [
+        prefix + name
+        for prefix, namespace in NAMESPACES.items()
+        for name in namespace.__all__
+        if not name.startswith("__")
+    ]
+    return sorted(names, key=str.lower)
+
+
+def value_of(name: str):
+    return operator.attrgetter(name)(gdlab)
 
 
 def is_alias(name: str) -> bool:
-    value = getattr(gdlab, name)
-    return not (inspect.isclass(value) or inspect.isroutine(value))
+    return not (inspect.isclass(value_of(name)) or inspect.isroutine(value_of(name)))
 
 
 def home(name: str) -> str:
@@ -50,19 +66,19 @@ def home(name: str) -> str:
     """
     if name in gdlab.schedules.__all__:
         return "gdlab.schedules"
-    return "gdlab.core" if is_alias(name) else getattr(gdlab, name).__module__
+    return "gdlab.core" if is_alias(name) else value_of(name).__module__
 
 
 def directive(name: str) -> str:
     if is_alias(name):
         return "autodata"
-    return "autoclass" if inspect.isclass(getattr(gdlab, name)) else "autofunction"
+    return "autoclass" if inspect.isclass(value_of(name)) else "autofunction"
 
 
 def describe_alias(_app, _what, fullname, _obj, _options, lines: list[str]) -> None:
     """An alias has the docstring below its assignment, not that of ``typing.Annotated``."""
     name = fullname.removeprefix("gdlab.")
-    if name not in gdlab.__all__ or not is_alias(name):
+    if name not in public_names() or not is_alias(name):
         return
     for module in [m for m in sys.modules if m.startswith("gdlab.core.")]:
         if found := ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name)):
@@ -81,7 +97,7 @@ def keep_moduli(_app, _what, _name, _obj, _options, lines: list[str]) -> None:
 def name_aliases(_app, _what, _name, _obj, _options, signature, returns):
     """Signatures say ``Hyperparameter``, not what it is an alias of."""
     for name in filter(is_alias, public_names()):
-        spelled_out = stringify_annotation(getattr(gdlab, name), "smart", short_literals=True)
+        spelled_out = stringify_annotation(value_of(name), "smart", short_literals=True)
         signature = signature and signature.replace(spelled_out, name)
     return signature, returns
 
