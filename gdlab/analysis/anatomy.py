@@ -52,6 +52,10 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
         jax.device_get(_watched(tx, params, sign * jnp.asarray(gradient_rms)))
         for sign in (1.0, -1.0, 2.0)
     )
+    if not np.all(np.isfinite(ahead.update)):
+        raise ValueError(
+            f"{name} cannot be analysed: with these hyperparameters its updates are not finite"
+        )
     if not _agree(ahead.update, -opposite.update):
         raise ValueError(
             f"{name} cannot be linearised: the opposite gradients do not give the opposite update"

@@ -110,7 +110,7 @@ def prepare(
         state = _fitting(name, tx, as_float64(state), params)
     # As arrays, so that another step is no other program.
     at = None if step is None else np.asarray(step), np.asarray(clock)
-    kept = _kept((anatomy, tx, params, at[0], state, at[1]), rms[0], hessians[0])
+    kept = _kept((anatomy, tx, params, at[0], state, at[1]), rms, hessians)
     return Setting(
         name, anatomy, tx, params, form, curvature, hessians, rms,
         at[0], state, at[1], kept,
@@ -234,7 +234,7 @@ def _matrices_at(anatomy, names, tx, params, step, state, clock, gradient_rms, h
     return jax.vmap(at)(values)
 
 
-def _kept(held: tuple[Any, ...], rms: np.ndarray, hessian: np.ndarray) -> tuple[bool, ...]:
+def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple[bool, ...]:
     """Which signals lie on a cycle with w: not those that only watch it, nor those it cannot reach.
 
     Hyperparameters are moved a little, so that a momentum of 0 counts as momentum.
@@ -243,12 +243,13 @@ def _kept(held: tuple[Any, ...], rms: np.ndarray, hessian: np.ndarray) -> tuple[
     generic = jax.tree.map(
         lambda x: 0.999 * x + 0.0005 if np.issubdtype(x.dtype, np.floating) else x, tx
     )
-    if not np.any(hessian):
-        hessian = np.eye(len(hessian))
-    found = _systems(anatomy, generic, params, *moment, rms[None], hessian[None])
-    sizes = [*signal_sizes(anatomy, tx, params), len(hessian)]
+    n = hessians.shape[-1]
+    flat = ~np.any(hessians, (1, 2), keepdims=True)
+    # All modes, since the program for so many is needed anyway.
+    found = _systems(anatomy, generic, params, *moment, rms, np.where(flat, np.eye(n), hessians))
+    sizes = [*signal_sizes(anatomy, tx, params), n]
     blocks = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
-    matrix = np.asarray(found.system.A[0])
+    matrix = np.any(np.asarray(found.system.A), 0)
     leads = np.array([[np.any(matrix[to, of]) for of in blocks] for to in blocks])
     for middle in range(len(blocks)):
         leads |= np.outer(leads[:, middle], leads[middle])
