@@ -41,7 +41,7 @@ class RunComparison(NamedTuple):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw both; needs the extra ``lab``."""
-        from gdlab.plots.comparison import plot_run_comparison
+        from gdlab.plots.analysis.comparison import plot_run_comparison
 
         return plot_run_comparison(*self, ax=ax)
 
@@ -64,7 +64,7 @@ class SweepComparison(NamedTuple):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw both; needs the extra ``lab``."""
-        from gdlab.plots.comparison import plot_sweep_comparison
+        from gdlab.plots.analysis.comparison import plot_sweep_comparison
 
         return plot_sweep_comparison(*self, ax=ax)
 

@@ -33,9 +33,9 @@ class FrequencyResponse(NamedTuple):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw gain and phase; needs the extra ``lab``."""
-        from gdlab.plots.frequency_response import plot_frequency_response
+        from gdlab import plots
 
-        return plot_frequency_response(self.frequency, self.response, ax=ax)
+        return plots.frequency_response(self.frequency, self.response, ax=ax)
 
 
 @in_float64

@@ -64,7 +64,7 @@ class LearningRates:
         Returns:
             The matplotlib axes.
         """
-        from gdlab.plots.learning_rate import plot_learning_rates
+        from gdlab.plots.analysis.learning_rate import plot_learning_rates
 
         points = range_test.curve(self.result.loss, _accidents(self.result)).values
         marks = {name: getattr(self, name) for name in ("steepest", "valley", "minimum")}

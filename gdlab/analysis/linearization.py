@@ -75,14 +75,13 @@ class Linearization:
         Returns:
             The matplotlib axes.
         """
-        from gdlab.plots.poles import plot_poles
+        from gdlab import plots
         from gdlab.plots.scales import MARKERS, label
 
         modes = self.curvature if self.matrix.ndim == 3 else ()
         labels = [f"λ = {label(curvature)}" for curvature in modes]
-        return plot_poles(
-            self.poles, ax=ax, labels=labels if 1 < len(labels) <= len(MARKERS) else None
-        )
+        told_apart = labels if 1 < len(labels) <= len(MARKERS) else None
+        return plots.poles(self.poles, ax=ax, labels=told_apart)
 
 
 @in_float64

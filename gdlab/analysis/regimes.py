@@ -26,9 +26,9 @@ class RegimeMap(NamedTuple):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the map; needs the extra ``lab``."""
-        from gdlab.plots.regimes import plot_regimes
+        from gdlab import plots
 
-        return plot_regimes(self.dims, self.coords, self.rate, self.regime, ax=ax)
+        return plots.regimes(self.dims, self.coords, self.rate, self.regime, ax=ax)
 
 
 def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> RegimeMap:

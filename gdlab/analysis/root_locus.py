@@ -23,9 +23,9 @@ class RootLocus(NamedTuple):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the poles' paths in the complex plane; needs the extra ``lab``."""
-        from gdlab.plots.root_locus import plot_root_locus
+        from gdlab import plots
 
-        return plot_root_locus(self.values, self.poles, self.name, ax=ax)
+        return plots.root_locus(self.values, self.poles, self.name, ax=ax)
 
 
 def root_locus(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> RootLocus:

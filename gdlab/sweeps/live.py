@@ -32,7 +32,7 @@ class LivePicture:
             return
         import matplotlib.pyplot as plt
 
-        from gdlab.plots.sweep import plot_sweep
+        from gdlab.plots.sweeps.sweep import plot_sweep
 
         # Other backends than this one show their figures in a notebook as elsewhere.
         display = notebook_display() if "inline" in plt.get_backend() else None

@@ -435,7 +435,7 @@ class SweepResult:
         Raises:
             ValueError: if there is no axis to plot against.
         """
-        from gdlab.plots.sweep import plot_sweep
+        from gdlab.plots.sweeps.sweep import plot_sweep
 
         return plot_sweep(self, metric, maximize=maximize, ax=ax)
 
@@ -461,7 +461,7 @@ class SweepResult:
         Raises:
             ValueError: if the axis has no history.
         """
-        from gdlab.plots.history import plot_history
+        from gdlab.plots.sweeps.history import plot_history
 
         return plot_history(self, axis, metric, maximize=maximize, ax=ax)
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import label
-from gdlab.plots.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
 
 HALF_HEIGHT = 1.12
 
 
-def plot_mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndarray:
+def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndarray:
     r"""Factors 1 − 2ησᵢ² on the real axis, a panel for each learning rate.
 
     The iteration converges if all of them lie strictly inside the unit circle, at the rate ρ of the
@@ -25,8 +25,8 @@ def plot_mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np
     Returns:
         The matplotlib axes, an array of them.
 
-    >>> from gdlab.plots import plot_mode_factors
-    >>> panels = plot_mode_factors({"low η": [0.9, 0.5], "too high η": [0.6, -1.1]})
+    >>> from gdlab import plots
+    >>> panels = plots.mode_factors({"low η": [0.9, 0.5], "too high η": [0.6, -1.1]})
     >>> panels[1].get_title()
     'too high η\ndiverges, ρ = 1.1'
     """

@@ -12,7 +12,7 @@ LOWEST = 1e-7
 """The smallest density that is shown, as a part of the largest: below, it is the smoothing's."""
 
 
-def plot_spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any = None) -> Axes:
+def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any = None) -> Axes:
     """The density of eigenvalues on a logarithmic scale, on which single ones can be seen.
 
     Args:
@@ -24,8 +24,8 @@ def plot_spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: 
     Returns:
         The matplotlib axes.
 
-    >>> from gdlab.plots import plot_spectral_density
-    >>> ax = plot_spectral_density([0.0, 1.0, 2.0], [0.1, 0.8, 0.1], eigenvalues=[1.9])
+    >>> from gdlab import plots
+    >>> ax = plots.spectral_density([0.0, 1.0, 2.0], [0.1, 0.8, 0.1], eigenvalues=[1.9])
     >>> ax.get_yscale()
     'log'
     """

@@ -17,9 +17,7 @@ LOOKS = {
 MOST_MARKERS = 60
 
 
-def plot_three_regimes(
-    paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None
-) -> np.ndarray:
+def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None) -> np.ndarray:
     r"""Iterates of one weight, a panel for each run, with the factor of its first step.
 
     Gradient descent on a parabola multiplies the distance to the minimum by the same factor in
@@ -36,8 +34,8 @@ def plot_three_regimes(
     Raises:
         ValueError: if a run starts at the minimum, or makes no step.
 
-    >>> from gdlab.plots import plot_three_regimes
-    >>> panels = plot_three_regimes({"η = 0.1": [1.0, 0.8], "η = 1.1": [1.0, -1.2]})
+    >>> from gdlab import plots
+    >>> panels = plots.three_regimes({"η = 0.1": [1.0, 0.8], "η = 1.1": [1.0, -1.2]})
     >>> panels[1].get_title()
     'diverging\nη = 1.1, factor −1.2'
     """

@@ -13,9 +13,7 @@ MOST_STEMS = 80
 """That are seen one by one."""
 
 
-def plot_response(
-    response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "impulse"
-) -> Axes:
+def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "impulse") -> Axes:
     """The output of a filter, step by step, as stems.
 
     Args:
@@ -29,8 +27,8 @@ def plot_response(
     Raises:
         ValueError: if ``kind`` is neither.
 
-    >>> from gdlab.plots import plot_response
-    >>> ax = plot_response([0.5, 0.25, 0.125])
+    >>> from gdlab import plots
+    >>> ax = plots.response([0.5, 0.25, 0.125])
     >>> ax.get_ylabel()
     'impulse response'
     """

@@ -6,9 +6,8 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import QuadContourSet
 
-from gdlab import Axis, sgd
+from gdlab import Axis, plots, sgd
 from gdlab.analysis import regime_map
-from gdlab.plots import plot_regimes
 
 ETA = np.linspace(0.05, 2.95, 59)
 
@@ -20,7 +19,7 @@ def of_factor(factor):
 
 
 def curve(eta=ETA):
-    return plot_regimes(["eta"], {"eta": eta}, *of_factor(1 - eta))
+    return plots.regimes(["eta"], {"eta": eta}, *of_factor(1 - eta))
 
 
 def gradient_descent_map(**settings):
@@ -28,7 +27,7 @@ def gradient_descent_map(**settings):
     eta, curvature = np.linspace(0.1, 1.9, 37), np.linspace(0.5, 2.5, 41)
     coords = {"learning_rate": eta, "curvature": curvature}
     factors = of_factor(1 - np.multiply.outer(eta, curvature))
-    return plot_regimes(["learning_rate", "curvature"], coords, *factors, **settings)
+    return plots.regimes(["learning_rate", "curvature"], coords, *factors, **settings)
 
 
 def lines(ax):
@@ -62,13 +61,15 @@ def test_what_diverges_is_hatched_stretch_by_stretch():
     assert patch.get_x() == pytest.approx(1.975)
     rate = np.array([2.0, 0.5, 2.0, 2.0])
     regime = np.where(rate > 1, "divergent", "monotone")
-    patches = plot_regimes(["a"], {"a": np.arange(4.0)}, rate, regime).patches
+    patches = plots.regimes(["a"], {"a": np.arange(4.0)}, rate, regime).patches
     assert [p.get_x() for p in patches] == [-0.5, 1.5]
 
 
 def test_a_rate_that_is_not_finite_leaves_the_rest_in_view():
     rate = np.array([0.5, 0.9, np.inf])
-    ax = plot_regimes(["a"], {"a": [1.0, 2.0, 3.0]}, rate, ["monotone", "oscillating", "divergent"])
+    ax = plots.regimes(
+        ["a"], {"a": [1.0, 2.0, 3.0]}, rate, ["monotone", "oscillating", "divergent"]
+    )
     assert ax.get_ylim() == (0, 1.25)
 
 
@@ -112,9 +113,9 @@ def test_each_region_is_named_within_itself():
 def test_a_map_without_divergence_has_no_limit_and_one_with_nothing_else_no_names_for_it():
     coords = {"a": np.arange(3.0), "b": np.arange(4.0)}
     ones = np.ones((3, 4))
-    calm = plot_regimes(["a", "b"], coords, 0.5 * ones, np.full((3, 4), "monotone"))
+    calm = plots.regimes(["a", "b"], coords, 0.5 * ones, np.full((3, 4), "monotone"))
     assert [text.get_text() for text in calm.texts] == ["monotone"]
-    wild = plot_regimes(["a", "b"], coords, np.inf * ones, np.full((3, 4), "divergent"))
+    wild = plots.regimes(["a", "b"], coords, np.inf * ones, np.full((3, 4), "divergent"))
     assert [text.get_text() for text in wild.texts] == ["divergent"]
 
 
@@ -125,9 +126,9 @@ def test_it_draws_on_the_axes_it_is_given():
 
 def test_one_value_along_an_axis_is_refused():
     with pytest.raises(ValueError, match="of two values or more; a has 1"):
-        plot_regimes(["a"], {"a": [1.0]}, [0.5], ["monotone"])
+        plots.regimes(["a"], {"a": [1.0]}, [0.5], ["monotone"])
     with pytest.raises(ValueError, match="there are none"):
-        plot_regimes([], {}, 0.5, "monotone")
+        plots.regimes([], {}, 0.5, "monotone")
 
 
 def test_a_regime_map_draws_itself_also_along_a_dimension_that_is_no_axis():

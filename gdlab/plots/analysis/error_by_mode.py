@@ -17,7 +17,7 @@ COLORS = ListedColormap(plt.get_cmap(COLORMAP)(np.linspace(0, 0.85, 256)))
 """The part of the colour map that stands out from white."""
 
 
-def plot_error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
+def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
     """The loss ½λᵢwᵢ² of each mode on a logarithmic scale, and its share of the whole below.
 
     Areas can be stacked on a linear scale only, where the small modes that come last would not be
@@ -34,8 +34,8 @@ def plot_error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
     Raises:
         ValueError: unless the path has a column for each mode.
 
-    >>> from gdlab.plots import plot_error_by_mode
-    >>> loss, share = plot_error_by_mode([1.0, 10.0], [[1.0, 1.0], [0.9, 0.1], [0.81, 0.01]])
+    >>> from gdlab import plots
+    >>> loss, share = plots.error_by_mode([1.0, 10.0], [[1.0, 1.0], [0.9, 0.1], [0.81, 0.01]])
     >>> [text.get_text() for text in loss.get_legend().get_texts()]
     ['λ = 1', 'λ = 10', 'all modes']
     """

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from gdlab import Axis, sgd
+from gdlab import Axis, plots, sgd
 from gdlab.analysis import root_locus
-from gdlab.plots import plot_root_locus
-from gdlab.plots.root_locus import branches, crossings
+from gdlab.plots.analysis.root_locus import branches, crossings
 
 ETAS = np.linspace(0.0, 5.0, 101)
 HEAVY_BALL = np.stack([np.roots([1, -(1.5 - eta), 0.5]) for eta in ETAS])
@@ -63,7 +62,7 @@ def test_a_pole_that_stays_on_the_circle_passes_nowhere():
 
 
 def test_the_paths_the_ends_and_the_passages_are_drawn():
-    ax = plot_root_locus(ETAS, HEAVY_BALL, name="learning_rate")
+    ax = plots.root_locus(ETAS, HEAVY_BALL, name="learning_rate")
     paths = [c for c in ax.collections if isinstance(c, LineCollection)]
     assert [len(path.get_segments()) for path in paths] == [100, 100]
     np.testing.assert_allclose(paths[0].get_array(), (ETAS[1:] + ETAS[:-1]) / 2)
@@ -81,7 +80,7 @@ def test_the_paths_the_ends_and_the_passages_are_drawn():
 
 
 def test_the_colour_bar_stands_beside_the_plane_and_names_the_hyperparameter():
-    ax = plot_root_locus([0.0, 1.0], [[0.5], [0.6]], name="weight_decay")
+    ax = plots.root_locus([0.0, 1.0], [[0.5], [0.6]], name="weight_decay")
     (beside,) = ax.child_axes
     assert beside.get_ylabel() == "weight decay"
     assert len(names(ax)) == 2
@@ -89,7 +88,7 @@ def test_the_colour_bar_stands_beside_the_plane_and_names_the_hyperparameter():
 
 def test_modes_have_branches_of_their_own():
     poles = np.array([[[0.1], [0.2]], [[0.2], [0.1]]])
-    ax = plot_root_locus([1.0, 2.0], poles)
+    ax = plots.root_locus([1.0, 2.0], poles)
     paths = [c.get_segments()[0][:, 0].tolist() for c in ax.collections]
     assert paths == [[0.1, 0.2], [0.2, 0.1]]
 
@@ -103,6 +102,6 @@ def test_it_draws_on_the_axes_it_is_given():
 
 def test_a_path_needs_two_values_and_poles_for_each():
     with pytest.raises(ValueError, match=r"poles at two values or more.*not \(1,\) and \(1, 1\)"):
-        plot_root_locus([1.0], [[0.5]])
+        plots.root_locus([1.0], [[0.5]])
     with pytest.raises(ValueError, match=r"not \(2,\) and \(3, 1\)"):
-        plot_root_locus([1.0, 2.0], [[0.5], [0.4], [0.3]])
+        plots.root_locus([1.0, 2.0], [[0.5], [0.4], [0.3]])

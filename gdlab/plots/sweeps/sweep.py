@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from gdlab.plots.figures import figure_of
-from gdlab.plots.parallel import plot_parallel
 from gdlab.plots.scales import (
     COLORMAP,
     CURVE,
@@ -25,6 +24,7 @@ from gdlab.plots.scales import (
     spans_decades,
     words,
 )
+from gdlab.plots.sweeps.parallel import plot_parallel
 from gdlab.sweeps.scoring import best_position, scores
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from gdlab.plots import plot_sharpness
+from gdlab import plots
 
 STEP = np.arange(0, 50, 10)
 SHARPNESS = np.array([1.0, 3.0, np.nan, 4.2, 3.9])
 
 
 def test_the_sharpness_and_a_constant_threshold_are_lines_that_differ_in_dashes():
-    ax = plot_sharpness(STEP, SHARPNESS, 4.0)
+    ax = plots.sharpness(STEP, SHARPNESS, 4.0)
     line, limit = ax.lines
     np.testing.assert_array_equal(line.get_ydata(), SHARPNESS)
     np.testing.assert_array_equal(limit.get_ydata(), [4.0] * 5)
@@ -20,7 +20,7 @@ def test_the_sharpness_and_a_constant_threshold_are_lines_that_differ_in_dashes(
 
 
 def test_what_is_unstable_is_hatched_from_the_threshold_to_the_top():
-    ax = plot_sharpness(STEP, SHARPNESS, 4.0)
+    ax = plots.sharpness(STEP, SHARPNESS, 4.0)
     (area,) = ax.collections
     assert area.get_hatch()
     heights = area.get_paths()[0].vertices[:, 1]
@@ -29,40 +29,40 @@ def test_what_is_unstable_is_hatched_from_the_threshold_to_the_top():
 
 
 def test_a_threshold_that_goes_to_infinity_leaves_the_sharpness_in_view():
-    ax = plot_sharpness(STEP, SHARPNESS, [4.0, 5.0, 10.0, 100.0, np.inf])
+    ax = plots.sharpness(STEP, SHARPNESS, [4.0, 5.0, 10.0, 100.0, np.inf])
     assert 4.2 < ax.get_ylim()[1] < 6
     assert np.all(np.isfinite(ax.collections[0].get_paths()[0].vertices))
 
 
 def test_the_threshold_is_in_view_while_the_sharpness_is_far_below():
-    assert plot_sharpness(STEP, SHARPNESS / 100, 4.0).get_ylim()[1] > 4.0
+    assert plots.sharpness(STEP, SHARPNESS / 100, 4.0).get_ylim()[1] > 4.0
 
 
 def test_where_no_threshold_is_known_none_is_drawn():
-    ax = plot_sharpness(STEP, SHARPNESS, np.nan)
+    ax = plots.sharpness(STEP, SHARPNESS, np.nan)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["sharpness"]
     assert ax.get_ylim()[1] > 4.2
-    partly = plot_sharpness(STEP, SHARPNESS, [np.nan, 4.0, 4.0, 4.0, 4.0])
+    partly = plots.sharpness(STEP, SHARPNESS, [np.nan, 4.0, 4.0, 4.0, 4.0])
     heights = partly.collections[0].get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (4.0, pytest.approx(partly.get_ylim()[1]))
-    nothing = plot_sharpness(STEP, np.full(5, np.nan), np.nan)
+    nothing = plots.sharpness(STEP, np.full(5, np.nan), np.nan)
     assert nothing.get_ylim()[0] < nothing.get_ylim()[1]
 
 
 def test_the_loss_is_a_second_panel_logarithmic_where_it_spans_decades():
-    panels = plot_sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.1, 0.01, 1e-3, 1e-4])
+    panels = plots.sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.1, 0.01, 1e-3, 1e-4])
     assert [ax.get_ylabel() for ax in panels] == ["sharpness", "loss"]
     assert panels[1].get_yscale() == "log"
     assert [ax.get_xlabel() for ax in panels] == ["", "step"]
-    level = plot_sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.9, 0.8, 0.8, np.inf])[1]
+    level = plots.sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.9, 0.8, 0.8, np.inf])[1]
     assert level.get_yscale() == "linear"
     assert np.isnan(level.lines[0].get_ydata()[-1])
 
 
 def test_it_draws_on_the_axes_it_is_given():
     _, ax = plt.subplots()
-    assert plot_sharpness(STEP, SHARPNESS, 4.0, ax=ax) is ax
+    assert plots.sharpness(STEP, SHARPNESS, 4.0, ax=ax) is ax
     _, given = plt.subplots(2, 1)
-    assert list(plot_sharpness(STEP, SHARPNESS, 4.0, loss=STEP, ax=given)) == list(given)
+    assert list(plots.sharpness(STEP, SHARPNESS, 4.0, loss=STEP, ax=given)) == list(given)
     with pytest.raises(ValueError, match="2 panels need as many axes, not 1"):
-        plot_sharpness(STEP, SHARPNESS, 4.0, loss=STEP, ax=ax)
+        plots.sharpness(STEP, SHARPNESS, 4.0, loss=STEP, ax=ax)

@@ -31,7 +31,7 @@ LEAST_REGION = 0.01
 """The share of a map from which on a region has its name in it."""
 
 
-def plot_regimes(
+def regimes(
     dims: Sequence[str],
     coords: Mapping[str, np.ndarray],
     rate: np.ndarray,
@@ -53,9 +53,9 @@ def plot_regimes(
     Raises:
         ValueError: unless there are one or two hyperparameters, with two values at least.
 
-    >>> from gdlab.plots import plot_regimes
+    >>> from gdlab import plots
     >>> regime = ["monotone", "oscillating", "divergent"]
-    >>> ax = plot_regimes(["η"], {"η": [0.5, 1.5, 2.5]}, [0.5, 0.5, 1.5], regime)
+    >>> ax = plots.regimes(["η"], {"η": [0.5, 1.5, 2.5]}, [0.5, 0.5, 1.5], regime)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['monotone', 'oscillating', 'divergent']
     """

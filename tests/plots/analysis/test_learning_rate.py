@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from gdlab.plots.learning_rate import plot_learning_rates
+from gdlab.plots.analysis.learning_rate import plot_learning_rates
 from gdlab.plots.scales import DIVERGED
 
 RATES = np.logspace(-4, 2, 7)

@@ -10,9 +10,7 @@ from gdlab.plots.scales import CURVE, DIVERGED_TEXT, DIVERGED_TINT, HATCH, SECON
 ROOM = 1.12
 
 
-def plot_sharpness(
-    step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: Any = None
-) -> Any:
+def sharpness(step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: Any = None) -> Any:
     """The sharpness over the steps, and the threshold above which the optimizer is unstable.
 
     Args:
@@ -25,8 +23,8 @@ def plot_sharpness(
     Returns:
         The matplotlib axes; an array of two if there is a loss.
 
-    >>> from gdlab.plots import plot_sharpness
-    >>> ax = plot_sharpness([0, 10, 20], [1.0, 5.0, 6.8], threshold=2 / 0.3)
+    >>> from gdlab import plots
+    >>> ax = plots.sharpness([0, 10, 20], [1.0, 5.0, 6.8], threshold=2 / 0.3)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['sharpness', 'stable up to here', 'unstable']
     """

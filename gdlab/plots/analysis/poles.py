@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from gdlab.plots.analysis.unit_circle import draw_poles, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS
-from gdlab.plots.unit_circle import draw_poles, draw_unit_circle, size_around
 
 
-def plot_poles(poles: Any, ax: Any = None, labels: Sequence[str] | None = None) -> Axes:
+def poles(poles: Any, ax: Any = None, labels: Sequence[str] | None = None) -> Axes:
     """Poles in the complex plane: inside the unit circle an error dies out, elsewhere it stays.
 
     Args:
@@ -28,8 +28,8 @@ def plot_poles(poles: Any, ax: Any = None, labels: Sequence[str] | None = None) 
     Raises:
         ValueError: unless there is a label for each group, or if there are more than shapes.
 
-    >>> from gdlab.plots import plot_poles
-    >>> ax = plot_poles([[0.5 + 0.5j, 0.5 - 0.5j], [0.3, -1.2]], labels=["λ = 1", "λ = 10"])
+    >>> from gdlab import plots
+    >>> ax = plots.poles([[0.5 + 0.5j, 0.5 - 0.5j], [0.3, -1.2]], labels=["λ = 1", "λ = 10"])
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['|r| < 1', '|r| ≥ 1', 'λ = 1', 'λ = 10']
     """

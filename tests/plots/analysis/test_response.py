@@ -4,29 +4,29 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from gdlab.plots import plot_response
+from gdlab import plots
 
 
 def test_a_stem_goes_from_zero_to_each_value():
-    ax = plot_response([0.5, 0.25, -0.1])
+    ax = plots.response([0.5, 0.25, -0.1])
     stems = [segment.tolist() for segment in ax.collections[0].get_segments()]
     assert stems == [[[0, 0], [0, 0.5]], [[1, 0], [1, 0.25]], [[2, 0], [2, -0.1]]]
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[0, 0.5], [1, 0.25], [2, -0.1]])
 
 
 def test_many_stems_are_thin():
-    few, many = plot_response(np.ones(10)), plot_response(np.ones(500))
+    few, many = plots.response(np.ones(10)), plots.response(np.ones(500))
     assert many.collections[0].get_linewidth() < few.collections[0].get_linewidth()
 
 
 def test_the_kind_is_on_the_axis_and_any_other_is_refused():
-    assert plot_response([1.0]).get_ylabel() == "impulse response"
-    assert plot_response([1.0], kind="step").get_ylabel() == "step response"
+    assert plots.response([1.0]).get_ylabel() == "impulse response"
+    assert plots.response([1.0], kind="step").get_ylabel() == "step response"
     with pytest.raises(ValueError, match="kind must be 'impulse' or 'step', not 'ramp'"):
-        plot_response([1.0], kind="ramp")
+        plots.response([1.0], kind="ramp")
 
 
 def test_it_draws_on_the_axes_it_is_given():
     _, ax = plt.subplots()
-    assert plot_response([1.0, 0.5], ax=ax) is ax
+    assert plots.response([1.0, 0.5], ax=ax) is ax
     assert ax.get_xlabel() == "step k"

@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from gdlab.plots import plot_spectral_density
+from gdlab import plots
 
 GRID = np.linspace(-1, 10, 111)
 DENSITY = np.exp(-(GRID**2) / 0.08) + 1e-3 * np.exp(-((GRID - 8) ** 2) / 0.08)
 
 
 def test_the_scale_is_logarithmic_and_ends_where_smoothing_begins():
-    ax = plot_spectral_density(GRID, DENSITY)
+    ax = plots.spectral_density(GRID, DENSITY)
     assert ax.get_yscale() == "log"
     assert ax.get_ylim()[0] == DENSITY.max() * 1e-7
     assert ax.get_ylim()[1] > DENSITY.max()
@@ -18,24 +18,24 @@ def test_the_scale_is_logarithmic_and_ends_where_smoothing_begins():
 
 
 def test_eigenvalues_are_triangles_at_the_foot_whatever_the_scale():
-    ax = plot_spectral_density(GRID, DENSITY, eigenvalues=[8.0, -0.5])
+    ax = plots.spectral_density(GRID, DENSITY, eigenvalues=[8.0, -0.5])
     triangles = next(line for line in ax.lines if line.get_marker() == "v")
     np.testing.assert_array_equal(triangles.get_xdata(), [8.0, -0.5])
     assert triangles.get_transform() == ax.get_xaxis_transform()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["density", "eigenvalue"]
-    assert plot_spectral_density(GRID, DENSITY).get_legend() is None
+    assert plots.spectral_density(GRID, DENSITY).get_legend() is None
 
 
 def test_zero_is_marked_where_curvature_has_both_signs():
-    assert [line.get_linestyle() for line in plot_spectral_density(GRID, DENSITY).lines] == [
+    assert [line.get_linestyle() for line in plots.spectral_density(GRID, DENSITY).lines] == [
         "-",
         ":",
     ]
-    assert len(plot_spectral_density(GRID + 2, DENSITY).lines) == 1
+    assert len(plots.spectral_density(GRID + 2, DENSITY).lines) == 1
 
 
 def test_it_draws_on_the_axes_it_is_given():
     _, ax = plt.subplots()
-    assert plot_spectral_density(GRID, DENSITY, ax=ax) is ax
+    assert plots.spectral_density(GRID, DENSITY, ax=ax) is ax
     assert ax.get_xlabel() == "eigenvalue λ of the Hessian"
     assert ax.get_ylabel() == "share of eigenvalues per unit of λ"

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Circle
 
-from gdlab import sgd
+from gdlab import plots, sgd
 from gdlab.analysis import linearize
-from gdlab.plots import plot_poles
 
 
 def marks(ax):
@@ -24,12 +23,12 @@ def names(ax):
 
 
 def test_poles_stand_at_their_real_and_imaginary_parts():
-    ((_, _, places),) = marks(plot_poles([0.3 + 0.4j, 0.3 - 0.4j, -0.5]))
+    ((_, _, places),) = marks(plots.poles([0.3 + 0.4j, 0.3 - 0.4j, -0.5]))
     assert places == [(0.3, 0.4), (0.3, -0.4), (-0.5, 0.0)]
 
 
 def test_inside_and_outside_differ_in_colour_and_in_shape():
-    ax = plot_poles([0.5, -1.5])
+    ax = plots.poles([0.5, -1.5])
     inner, outer = marks(ax)
     assert (inner[2], outer[2]) == ([(0.5, 0.0)], [(-1.5, 0.0)])
     assert inner[0] != outer[0]
@@ -38,11 +37,11 @@ def test_inside_and_outside_differ_in_colour_and_in_shape():
 
 
 def test_a_pole_on_the_circle_is_not_inside_whatever_rounding_says():
-    assert names(plot_poles([1 - 1e-12, np.exp(0.3j), -1.0])) == ["|r| ≥ 1"]
+    assert names(plots.poles([1 - 1e-12, np.exp(0.3j), -1.0])) == ["|r| ≥ 1"]
 
 
 def test_each_named_group_has_a_shape_and_outside_it_is_hollow():
-    ax = plot_poles([[0.5, 0.2], [0.1, -2.0]], labels=["η = 1", "η = 4"])
+    ax = plots.poles([[0.5, 0.2], [0.1, -2.0]], labels=["η = 1", "η = 4"])
     first, second, outside = marks(ax)
     assert first[0] != second[0] == outside[0]
     assert second[1] != outside[1]
@@ -52,12 +51,12 @@ def test_each_named_group_has_a_shape_and_outside_it_is_hollow():
 
 
 def test_groups_without_names_look_the_same():
-    ((_, _, places),) = marks(plot_poles([[0.5, 0.2], [0.1, -0.3]]))
+    ((_, _, places),) = marks(plots.poles([[0.5, 0.2], [0.1, -0.3]]))
     assert len(places) == 4
 
 
 def test_the_unit_circle_and_far_poles_are_in_view_at_one_scale():
-    ax = plot_poles([0.5, -4.0])
+    ax = plots.poles([0.5, -4.0])
     (circle,) = (patch for patch in ax.patches if isinstance(patch, Circle))
     assert (circle.center, circle.radius) == ((0, 0), 1)
     assert ax.get_aspect() == 1
@@ -68,15 +67,15 @@ def test_the_unit_circle_and_far_poles_are_in_view_at_one_scale():
 
 def test_it_draws_on_the_axes_it_is_given():
     _, ax = plt.subplots()
-    assert plot_poles([0.5], ax=ax) is ax
+    assert plots.poles([0.5], ax=ax) is ax
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Re r", "Im r")
 
 
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="2 groups of poles need as many, not 1"):
-        plot_poles([[0.5], [0.2]], labels=["one"])
+        plots.poles([[0.5], [0.2]], labels=["one"])
     with pytest.raises(ValueError, match="shapes for 7 groups, not for 8"):
-        plot_poles(np.zeros((8, 1)), labels=list("abcdefgh"))
+        plots.poles(np.zeros((8, 1)), labels=list("abcdefgh"))
 
 
 def test_a_linearization_draws_its_poles_and_names_its_modes():

@@ -8,15 +8,15 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from scipy.optimize import linear_sum_assignment
 
+from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of, words
-from gdlab.plots.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 
 COLORBAR = 1.0
 """Inches beside the plane."""
 
 
-def plot_root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Any = None) -> Axes:
+def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Any = None) -> Axes:
     """The poles' paths in the complex plane, coloured by the hyperparameter that moves them.
 
     Args:
@@ -32,8 +32,8 @@ def plot_root_locus(values: Any, poles: Any, name: str = "learning rate", ax: An
     Raises:
         ValueError: unless there are two values at least, and poles for each.
 
-    >>> from gdlab.plots import plot_root_locus
-    >>> ax = plot_root_locus([0.0, 1.0, 3.0], [[0.9], [0.0], [-2.0]], name="η")
+    >>> from gdlab import plots
+    >>> ax = plots.root_locus([0.0, 1.0, 3.0], [[0.9], [0.0], [-2.0]], name="η")
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['η = 0', 'η = 3', '|r| = 1 at η = 1–3']
     """

@@ -13,7 +13,7 @@ DEEPEST = 80.0
 """Decibels below the largest gain to which zeros of a filter are followed."""
 
 
-def plot_frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndarray:
+def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndarray:
     """Gain in decibels and phase in degrees against the frequency, as in a Bode diagram.
 
     The lowest frequency at which the gain has fallen by 3 dB, to 1/√2 of that at the first
@@ -29,10 +29,10 @@ def plot_frequency_response(frequency: Any, response: Any, ax: Any = None) -> np
         The two matplotlib axes.
 
     >>> import numpy as np
-    >>> from gdlab.plots import plot_frequency_response
+    >>> from gdlab import plots
     >>> frequency = np.linspace(0, 0.5, 1001)
     >>> response = 0.1 / (1 - 0.9 * np.exp(-2j * np.pi * frequency))
-    >>> gain, phase = plot_frequency_response(frequency, response)
+    >>> gain, phase = plots.frequency_response(frequency, response)
     >>> [text.get_text() for text in gain.get_legend().get_texts()]
     ['−3 dB at 0.0168 cycles per step']
     """
