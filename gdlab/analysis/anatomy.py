@@ -37,6 +37,16 @@ class Anatomy(NamedTuple):
         """The leaves of a kind."""
         return tuple(position for position, own in enumerate(self.kinds) if own == kind)
 
+    def clocks(self, state: Any) -> list[Any]:
+        """The clocks of a state."""
+        leaves = jax.tree.leaves(state)
+        return [leaves[position] for position in self.positions("clock")]
+
+    def denominators(self, state: Any) -> list[Any]:
+        """The scales of a state that gradients change."""
+        pairs = zip(self.paths, jax.tree.leaves(state), strict=True)
+        return [leaf for path, leaf in pairs if path in self.adaptive]
+
 
 def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms: Any) -> Anatomy:
     """Run ``tx``, written ``name``, from (w, g) and from (−w, −g), and compare.
@@ -44,10 +54,9 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
     Raises:
         ValueError: if the step is not odd, or the state has leaves that are none of these.
     """
-    if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(tx)):
-        # What leaves are does not depend on their sizes, and every step of the state is kept.
-        params = jax.tree.map(lambda leaf: np.zeros(np.minimum(2, leaf.shape)), params)
-        gradient_rms = np.ravel(gradient_rms)[0]
+    small = reduced(tx, params)
+    if small is not params:
+        params, gradient_rms = small, np.ravel(gradient_rms)[0]
     ahead, opposite, louder = (
         jax.device_get(_watched(tx, params, sign * jnp.asarray(gradient_rms)))
         for sign in (1.0, -1.0, 2.0)
@@ -71,6 +80,14 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
         if kinds[-1] == "scale" and not _agree(leaf, loud):
             adaptive.append(path)
     return Anatomy(tuple(kinds), paths, tuple(adaptive))
+
+
+def reduced(tx: GradientTransformation, params: Any) -> Any:
+    """Small zeros on which ``tx`` does what it does on ``params``, or those if there are none."""
+    if any(np.ndim(leaf) for leaf in jax.tree.leaves(tx)):
+        return params
+    # What leaves of a state are does not depend on their sizes, and many steps of it are kept.
+    return jax.tree.map(lambda leaf: np.zeros(np.minimum(2, np.shape(leaf))), params)
 
 
 def _kind_of(name: str, path: str, states: np.ndarray, opposite: np.ndarray) -> Kind:

@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gdlab.analysis.anatomy import Anatomy
+from gdlab.analysis.largest_curvature import sharpness
 from gdlab.analysis.precision import float64_on_cpu
 from gdlab.analysis.preconditioner import anatomy_on, diagonal_response, require_diagonal
-from gdlab.analysis.largest_curvature import sharpness
-from gdlab.analysis.stability import reference
+from gdlab.analysis.stability import is_scheduled, reference
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -21,24 +22,23 @@ def preconditioned_sharpness(
     state: Any,
     data: Any = None,
     *,
-    step: int | None = None,
     key: jax.Array | None = None,
     batch_size: int | None = None,
 ) -> float:
     """The largest eigenvalue of P⁻¹H, with P the diagonal by which ``tx`` divides gradients.
 
-    For Adam P = diag(√v̂ + ε), and training is stable while it is below 38/η at b1 = .9: below
-    :func:`sharpness_limit` of ``tx``. P is read off the update of ``tx`` itself, as its response
-    to a small gradient beside that of the same method in one dimension, for gradients of size 1.
+    For Adam P = (1 − b1ᵗ)·diag(√v̂ + ε), and training is stable while it is below
+    :func:`sharpness_limit` of ``tx``, 38/η at b1 = .9. P is read off the update of ``tx`` itself,
+    as its response to a small gradient beside that of the same method in one dimension, for
+    gradients of size 1.
 
     Args:
         loss: as in :func:`sharpness`.
         params: a tree of real floating-point arrays.
         tx: any method that scales each gradient by a number of its own; for one that is not
             adaptive this is the sharpness.
-        state: its state after at least one step.
+        state: its state after at least one step; at the last of them P is taken.
         data: as in :func:`sharpness`.
-        step: which of its steps schedules stand at, from 0; their end unless given.
         key: as in :func:`sharpness`.
         batch_size: as in :func:`sharpness`.
 
@@ -61,19 +61,30 @@ def preconditioned_sharpness(
 
     Source: J. Cohen et al., Adaptive gradient methods at the edge of stability, 2022, section 3.
     """
+    tx = GradientTransformation.convert(tx)
     anatomy = anatomy_on(tx, params)
     if not anatomy.adaptive:
         return sharpness(loss, params, data, key=key, batch_size=batch_size)
-    require_diagonal(anatomy, tx, params, state)
+    require_diagonal(anatomy, tx, params)
+    if _is_untouched(anatomy, tx, params, state):
+        raise ValueError("the state has seen no gradient yet: there is no preconditioner")
+    # The clocks of a state count the steps that led to it.
+    taken = max(map(int, anatomy.clocks(state)), default=0)
     with float64_on_cpu():
-        _, unit = reference(tx, step)
+        _, unit = reference(tx, taken - 1 if is_scheduled(tx) else None)
     inverse = _inverse(anatomy, tx, params, state, unit)
     if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(inverse)):
         raise ValueError(
-            "the preconditioner is not finite: the state has seen no gradient yet, or gradients "
-            "of exactly zero without an eps"
+            "the preconditioner is not finite: the state is not, or gradients were exactly zero "
+            "without an eps, or the learning rate is 0"
         )
     return sharpness(loss, params, data, preconditioner=inverse, key=key, batch_size=batch_size)
+
+
+def _is_untouched(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> bool:
+    """Whether no gradient has changed a scale yet."""
+    pairs = zip(*map(anatomy.denominators, (tx.init(params), state)), strict=True)
+    return all(bool(jnp.array_equal(fresh, now)) for fresh, now in pairs)
 
 
 @functools.partial(jax.jit, static_argnums=0)

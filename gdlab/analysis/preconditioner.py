@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.anatomy import Anatomy, anatomy_of, one_step
+from gdlab.analysis.anatomy import Anatomy, anatomy_of, one_step, reduced
 from gdlab.analysis.frozen import frozen
 from gdlab.analysis.parameter_space import in_one_dtype
 from gdlab.analysis.precision import as_float64, float64_on_cpu
@@ -39,13 +39,16 @@ def diagonal_response(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any
     return unravel(-response(size * jnp.ones_like(flat)) / size)
 
 
-def require_diagonal(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> None:
+def require_diagonal(anatomy: Anatomy, tx: GradientTransformation, params: Any) -> None:
     """Refuse a method whose update of a weight depends on the gradients of others.
 
     Raises:
         ValueError: if it is not diagonal.
     """
-    if not _is_diagonal(anatomy, tx, params, state):
+    with float64_on_cpu():
+        held = as_float64(tx)
+        diagonal = _is_diagonal(anatomy, held, reduced(held, as_float64(params)))
+    if not diagonal:
         raise ValueError(
             f"{tx!r} does not scale each gradient by a number of its own: there is no diagonal "
             "preconditioner; linearize it on a Hessian instead"
@@ -53,11 +56,13 @@ def require_diagonal(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> None
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> jax.Array:
+def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
+    """Whether it is so after a generic gradient."""
+    flat, unravel = ravel_pytree(params)
+    mixed = jnp.cos(1.0 + jnp.arange(flat.size, dtype=flat.dtype))
+    _, state = one_step(tx, tx.init(params), params, lambda _: mixed, unravel)
     size = _small(params)
     response = _response(anatomy, tx, params, state)
-    flat, _ = ravel_pytree(in_one_dtype(params))
-    mixed = jnp.cos(1.0 + jnp.arange(flat.size, dtype=flat.dtype))
     one_by_one = response(size * jnp.ones_like(flat)) * mixed
     together = response(size * mixed)
     tolerance = 100 * jnp.finfo(flat.dtype).eps

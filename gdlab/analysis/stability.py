@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from gdlab.analysis.frozen import FAR
@@ -18,7 +19,8 @@ from gdlab.analysis.setting import (
     systems,
 )
 from gdlab.core.access import hyperparameters
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.schedule import Schedule
+from gdlab.core.transformation import GradientTransformation, expand
 
 DECADES = 15
 """How far the scan goes to either side of 1."""
@@ -135,6 +137,12 @@ def reference(tx: GradientTransformation, step: int | None) -> tuple[Setting, fl
         found = systems(setting)
         require_linear(setting, found)
     return setting, -float(found.system.B[0, -1, 0])
+
+
+def is_scheduled(tx: GradientTransformation) -> bool:
+    """Whether a schedule stands anywhere in ``tx``, or in what it is composed of."""
+    nodes = jax.tree.leaves(expand(tx), is_leaf=lambda node: isinstance(node, Schedule))
+    return any(isinstance(node, Schedule) for node in nodes)
 
 
 def only_number(tx: Any, name: str) -> float:

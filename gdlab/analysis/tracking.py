@@ -1,5 +1,6 @@
 """A training run with its curvature beside it, against the limit of its own optimizer."""
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Callable
@@ -11,14 +12,15 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.hessian import MeanLoss
+from gdlab.analysis.largest_curvature import follow_sharpness
 from gdlab.analysis.precision import float64_on_cpu
 from gdlab.analysis.preconditioned import inverse_scales
 from gdlab.analysis.preconditioner import anatomy_on, require_diagonal
-from gdlab.analysis.largest_curvature import follow_sharpness
-from gdlab.analysis.stability import reference, sharpness_limit
-from gdlab.core.schedule import has_schedules
+from gdlab.analysis.stability import is_scheduled, reference, sharpness_limit
+from gdlab.core.numerics import strong
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.bar import Bar
+from gdlab.sweeps.interrupts import Interrupts
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, sampler_of, step_of
 
@@ -48,9 +50,9 @@ class Tracked(NamedTuple):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the sharpness that counts against its threshold; needs the extra ``lab``."""
-        from gdlab.plots.sharpness import plot_sharpness
+        from gdlab import plots
 
-        return plot_sharpness(
+        return plots.sharpness(
             self.step, self.preconditioned_sharpness, self.threshold, self.loss, ax=ax
         )
 
@@ -61,7 +63,6 @@ class _Task(NamedTuple):
     objective: Objective
     mean_loss: MeanLoss
     sampler: Any
-    every: int
     iterations: int
     anatomy: Any
 
@@ -111,7 +112,10 @@ def track(
         What was :class:`Tracked`. After divergence its numbers are not finite.
 
     Raises:
-        ValueError: if ``steps`` is no multiple of ``every``, or a key is missing.
+        ValueError: if ``steps`` is no multiple of ``every``, a key is missing, or ``tx`` divides
+            by scales without being diagonal.
+        KeyboardInterrupt: on Ctrl-C; like every exception once something was measured, it has
+            that in its attribute ``result``.
 
     Warns:
         RuntimeWarning: if ``tx`` is not linear, so that there is no threshold.
@@ -135,44 +139,63 @@ def track(
     if key is None and sampler is not None and sampler.batches_per_epoch > 1:
         raise ValueError("batches are drawn at random: track needs a PRNG key")
     mean_loss = MeanLoss.of(loss, data, curvature_batch_size)
-    params = jax.tree.map(jnp.asarray, params)
+    params = strong(jax.tree.map(jnp.asarray, params))
+    tx = GradientTransformation.convert(tx)
     measured_at = np.arange(0, steps + 1, every)
     threshold, unit, anatomy = _limits(tx, params, measured_at)
-    task = _Task(objective, mean_loss, sampler, every, iterations, anatomy)
+    if anatomy is not None:
+        require_diagonal(anatomy, tx, params)
+    task = _Task(objective, mean_loss, sampler, iterations, anatomy)
     zeros = jax.tree.map(jnp.zeros_like, params)
     order = None if sampler is None else sampler.order(key, 0)
     carry = _Carry(Progress(params, tx.init(params), None), order, zeros, zeros)
-    rows = []
-    with Bar(steps if progress else 0) as bar:
-        for number, start in enumerate(measured_at):
-            last = start == steps
-            carry, row = _measured(task, last, carry, tx, data, key, start, unit[number])
-            rows.append(jax.device_get(row))
-            if number == 0 and anatomy is not None and steps:
-                require_diagonal(anatomy, tx, carry.progress.params, carry.progress.state)
-            if progress and not last:
-                bar.advanced(f"sharpness {rows[-1]['sharpness']:.3g}", every)
-    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    return Tracked(
-        step=measured_at,
-        threshold=threshold,
-        params=carry.progress.params,
-        state=carry.progress.state,
-        **columns,
-    )
+    rows: list[dict[str, np.ndarray]] = []
+
+    def tracked() -> Tracked:
+        columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        return Tracked(
+            step=measured_at[: len(rows)],
+            threshold=threshold[: len(rows)],
+            params=carry.progress.params,
+            state=carry.progress.state,
+            **columns,
+        )
+
+    with contextlib.ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        bar = stack.enter_context(Bar(steps)) if progress else Bar(steps)
+        try:
+            for start, own_unit in zip(measured_at, unit, strict=True):
+                last = start == steps
+                # After the last step one more is looked at, and not taken.
+                ahead, row = _measured(
+                    task, carry, tx, data, key, start, 1 if last else every, own_unit
+                )
+                rows.append(jax.device_get(row))
+                if not last:
+                    carry = ahead
+                    bar.advanced(f"sharpness {rows[-1]['sharpness']:.3g}", every)
+                interrupts.check()
+        except BaseException as error:
+            if rows:
+                error.result = tracked()  # type: ignore[attr-defined]
+                error.add_note("What was measured so far is in this exception's `result`.")
+            raise
+    return tracked()
 
 
 def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple[Any, Any, Any]:
     """At each step the threshold and the unit of P, and the anatomy of ``tx`` if it is adaptive."""
 
     def at(step: int | None) -> tuple[float, float]:
+        # The limit is that of the next step, while P was left by the last one.
+        last = None if step is None else max(step - 1, 0)
         with float64_on_cpu():
-            return sharpness_limit(tx, step=step), reference(tx, step)[1]
+            return sharpness_limit(tx, step=step), reference(tx, last)[1]
 
     try:
         anatomy = anatomy_on(tx, params)
-        scheduled = has_schedules(tx)
-        pairs = [at(int(step)) for step in steps] if scheduled else [at(None)] * len(steps)
+        pairs = [at(int(s)) for s in steps] if is_scheduled(tx) else [at(None)] * len(steps)
     except ValueError as error:
         warnings.warn(f"there is no threshold: {error}", RuntimeWarning, stacklevel=3)
         nothing = np.full(len(steps), np.nan)
@@ -181,11 +204,11 @@ def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple
     return threshold, unit, anatomy if anatomy.adaptive else None
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=0)
 def _measured(
-    task: _Task, last: bool, carry: _Carry, tx: Any, data: Any, key: Any, step: Any, unit: Any
+    task: _Task, carry: _Carry, tx: Any, data: Any, key: Any, step: Any, steps: Any, unit: Any
 ) -> tuple[_Carry, dict[str, jax.Array]]:
-    """A measurement, and unless it is the last the steps to the next one."""
+    """A measurement at a step, and the ``steps`` from there on."""
     params, state, _ = carry.progress
     follow = functools.partial(
         follow_sharpness,
@@ -212,13 +235,14 @@ def _measured(
     inner = carry.progress, carry.order
     take = step_of(task.objective, task.sampler, tx, data, key)
 
-    def body(inner, step):
-        new, seen = take(inner, step)
-        return new, _cosine(inner[0].params, new[0].params, seen.grad)
+    def body(taken, carried):
+        inner, at_first = carried
+        new, seen = take(inner, step + taken)
+        now = _cosine(inner[0].params, new[0].params, seen.grad)
+        return new, jnp.where(taken == 0, now, at_first)
 
-    after, cosines = jax.lax.scan(body, inner, step + jnp.arange(1 if last else task.every))
-    now, order = inner if last else after
-    row["alignment"] = cosines[0]
+    nothing = jnp.full((), jnp.nan, plain.value.dtype)
+    (now, order), row["alignment"] = jax.lax.fori_loop(0, steps, body, (inner, nothing))
     return _Carry(now, order, plain.vector, preconditioned.vector), row
 
 
