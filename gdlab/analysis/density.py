@@ -27,6 +27,12 @@ class SpectralDensity(NamedTuple):
     weights: jax.Array
     """Their weights, which sum to 1 for each probe: mean f(λ) ≈ mean over probes Σ wᵢ f(θᵢ)."""
 
+    def plot(self, ax: Any = None, *, eigenvalues: Any = None) -> Any:
+        """Draw the density, and some eigenvalues if they are given; needs the extra ``lab``."""
+        from gdlab import plots
+
+        return plots.spectral_density(self.grid, self.density, eigenvalues, ax=ax)
+
 
 def spectral_density(
     loss: Callable[..., Any],

@@ -1,9 +1,12 @@
 """A density with a bulk and two eigenvalues far from it."""
 
+import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 from gdlab import plots
+from gdlab.analysis import spectral_density
 
 GRID = np.linspace(-1, 10, 111)
 DENSITY = np.exp(-(GRID**2) / 0.08) + 1e-3 * np.exp(-((GRID - 8) ** 2) / 0.08)
@@ -39,3 +42,10 @@ def test_it_draws_on_the_axes_it_is_given():
     assert plots.spectral_density(GRID, DENSITY, ax=ax) is ax
     assert ax.get_xlabel() == "eigenvalue λ of the Hessian"
     assert ax.get_ylabel() == "share of eigenvalues per unit of λ"
+
+
+def test_a_density_draws_itself():
+    found = spectral_density(lambda w: jnp.sum(w**2), jnp.ones(3), key=jax.random.key(0))
+    _, ax = plt.subplots()
+    assert found.plot(ax, eigenvalues=[2.0]) is ax
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), found.grid)
