@@ -1,0 +1,306 @@
+// Sliders, transport, pointer and keys. Each changes settings and asks for a frame.
+
+function valueAt(control, u) {
+  const { to, from } = scales[control.scale];
+  const [low, high] = [to(control.low), to(control.high)];
+  if (u <= 0) return control.low;
+  if (u >= 1) return control.high;
+  // Four digits, so that what is read can be typed.
+  const x = from(low + u * (high - low));
+  if (control.scale === "decay") return 1 - Number((1 - x).toPrecision(3));
+  return Number(x.toPrecision(4));
+}
+
+function positionOf(control, value) {
+  const { to } = scales[control.scale];
+  const [low, high] = [to(control.low), to(control.high)];
+  return clamp((to(value) - low) / (high - low), 0, 1);
+}
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+// A slider with its value beside it, which can be typed; `sync` shows what is set elsewhere.
+function bindSlider(slider, typed, { read, set, position, value, write }) {
+  slider.addEventListener("input", () => set(value(Number(slider.value))));
+  typed.addEventListener("change", () => {
+    const wanted = Number(typed.value.trim().replace(/−/g, "-"));
+    if (typed.value.trim() && Number.isFinite(wanted)) set(wanted);
+    sync();
+  });
+  const sync = () => {
+    slider.value = position(read());
+    slider.setAttribute("aria-valuetext", write(read()));
+    if (document.activeElement !== typed) typed.value = write(read());
+  };
+  return sync;
+}
+
+const syncs = [];
+
+function buildSlider(racer, i, control) {
+  const id = `slider-${i}-${control.position}`;
+  const slider = element("input", { type: "range", id, min: 0, max: 1, step: 0.001, title: control.path });
+  const typed = element("input", { type: "text", inputmode: "decimal", "aria-label": `${control.label} of ${racer.name}, as a number` });
+  const label = element("label", { for: id, title: control.path }, control.label);
+  const track = element("span", { class: "track" }, slider);
+  if (control === learningRateOf(racer) && racer.near) {
+    racer.mark = element("span", { class: "mark", hidden: "" });
+    racer.markText = element("span", { class: "limit quiet" });
+    track.append(racer.mark);
+  }
+  syncs.push(
+    bindSlider(slider, typed, {
+      read: () => racer.h[control.position],
+      set: (x) => {
+        racer.h[control.position] = x;
+        racer.stale = true;
+        now.focus = i;
+        changed();
+      },
+      position: (x) => positionOf(control, x),
+      value: (u) => valueAt(control, u),
+      write: (x) => textOf(control, x),
+    }),
+  );
+  const row = element("div", { class: "row" }, label, track, typed);
+  if (racer.markText) row.append(control === learningRateOf(racer) ? racer.markText : "");
+  return row;
+}
+
+function buildGroup(racer, i) {
+  const swatch = element("canvas", { class: "swatch", "aria-hidden": "true" });
+  const box = element("input", { type: "checkbox" });
+  box.addEventListener("change", () => {
+    racer.visible = box.checked;
+    changed();
+  });
+  syncs.push(() => (box.checked = racer.visible));
+  racer.swatch = swatch;
+  const group = element("fieldset", {}, element("legend", {}, element("label", {}, box, swatch, racer.name)));
+  const folded = racer.controls.filter((control) => control.folded);
+  for (const control of racer.controls) if (!control.folded) group.append(buildSlider(racer, i, control));
+  if (folded.length) {
+    const more = element("details", {}, element("summary", {}, folded.map(({ label }) => label).join(", ")));
+    for (const control of folded) more.append(buildSlider(racer, i, control));
+    group.append(more);
+  }
+  return group;
+}
+
+function buildReadout() {
+  const body = $("readout").tBodies[0];
+  racers.forEach((racer) => {
+    racer.cells = [1, 2, 3].map(() => element("td"));
+    racer.row = element("tr", {}, element("th", { scope: "row" }, racer.name), ...racer.cells);
+    body.append(racer.row);
+  });
+}
+
+function options(select, names) {
+  select.replaceChildren(...names.map((name, i) => element("option", { value: i }, name)));
+}
+
+function chooseAxes() {
+  const { controls } = racers[now.focus];
+  const open = controls.filter(({ folded }) => !folded);
+  atlas.across = 0;
+  const decay = open.findIndex(({ scale }, i) => i && scale === "decay");
+  atlas.up = decay > 0 ? decay : Math.min(1, open.length - 1);
+  for (const [id, axis] of [["across", "across"], ["up", "up"]]) {
+    options($(id), controls.map(({ label }) => label));
+    $(id).value = atlas[axis];
+  }
+}
+
+const motion = { playing: false, last: 0, at: 0 };
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+function play(on) {
+  motion.playing = on;
+  motion.last = performance.now();
+  if (on && now.shown >= now.steps) now.shown = 0;
+  motion.at = now.shown;
+  changed();
+}
+
+// Playing only moves an index. Who asked for less motion sees ten pictures, two in a second.
+function advance(time) {
+  if (!motion.playing) return;
+  if (still.matches) {
+    if (time - motion.last >= 500) {
+      motion.last = time;
+      now.shown = Math.min(now.steps, now.shown + Math.ceil(now.steps / 10));
+    }
+  } else {
+    const seconds = clamp((time - motion.last) / 1000, 0, 0.1);
+    motion.last = time;
+    motion.at += (seconds * now.steps) / clamp(now.steps / 20, 4, 12);
+    now.shown = Math.min(now.steps, Math.floor(motion.at));
+  }
+  if (now.shown >= now.steps) motion.playing = false;
+  schedule();
+}
+
+function show(step) {
+  motion.playing = false;
+  now.shown = clamp(Math.round(step), 0, now.steps);
+  changed();
+}
+
+function zoom(factor) {
+  now.view = now.view.map(([low, high]) => {
+    const [middle, half] = [(low + high) / 2, (factor * (high - low)) / 2];
+    return [middle - half, middle + half];
+  });
+  changed();
+}
+
+// The same stretch of the plane about the same point, in the other coordinates.
+function turn(eigen) {
+  const middle = weightsAt(...now.view.map(([low, high]) => (low + high) / 2));
+  const halves = now.view.map(([low, high]) => (high - low) / 2);
+  now.eigen = eigen;
+  const at = shownCoordinates(...middle);
+  now.view = at.map((x, k) => [x - halves[k], x + halves[k]]);
+  changed();
+}
+
+function moveStart(w1, w2) {
+  now.start[0] = w1;
+  now.start[1] = w2;
+  for (const racer of racers) racer.stale = true;
+  changed();
+}
+
+function reset() {
+  motion.playing = false;
+  resetSettings();
+  chooseAxes();
+  changed();
+}
+
+function bindMap() {
+  const map = $("map");
+  const at = (event) => {
+    const { left, top } = map.getBoundingClientRect();
+    return [event.clientX - left, event.clientY - top];
+  };
+  const near = (event) => {
+    const [x, y] = at(event);
+    const [px, py] = now.place(...now.start);
+    return Math.hypot(x - px, y - py) < 26;
+  };
+  let held = false;
+  map.addEventListener("pointerdown", (event) => {
+    held = event.isPrimary && near(event);
+    if (held) map.setPointerCapture(event.pointerId);
+  });
+  map.addEventListener("pointermove", (event) => {
+    if (held) moveStart(...now.unplace(...at(event)));
+    map.style.cursor = held ? "grabbing" : near(event) ? "grab" : "";
+  });
+  for (const end of ["pointerup", "pointercancel"]) map.addEventListener(end, () => (held = false));
+  map.addEventListener("dblclick", (event) => moveStart(...now.unplace(...at(event))));
+  // A finger on the ring drags it; anywhere else it scrolls the page.
+  map.addEventListener("touchstart", (event) => {
+    if (event.touches.length === 1 && near(event.touches[0])) event.preventDefault();
+  }, { passive: false });
+  map.addEventListener("keydown", (event) => {
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const factor = event.shiftKey ? 0.05 : 0.01;
+    const shown = shownCoordinates(...now.start);
+    moveStart(...weightsAt(...shown.map((x, k) => x + direction[k] * factor * (now.view[k][1] - now.view[k][0]))));
+  });
+}
+
+function bindKeys() {
+  const keys = {
+    " ": () => play(!motion.playing),
+    ",": () => show(now.shown - 1),
+    ".": () => show(now.shown + 1),
+    "+": () => zoom(0.8),
+    "-": () => zoom(1.25),
+    r: reset,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // Where keys have a meaning of their own they keep it.
+    if (event.target.closest("input[type=text], select")) return;
+    if (event.key === " " && event.target.closest("button, summary, input[type=checkbox]")) return;
+    const act = keys[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+function bindControls() {
+  $("sliders").append(...racers.map(buildGroup));
+  buildReadout();
+  options($("focus"), racers.map(({ name }) => name));
+  $("play").addEventListener("click", () => play(!motion.playing));
+  $("scrub").addEventListener("input", () => show(Number($("scrub").value)));
+  $("reset").addEventListener("click", reset);
+  $("closer").addEventListener("click", () => zoom(0.8));
+  $("farther").addEventListener("click", () => zoom(1.25));
+  $("eigen").addEventListener("change", () => turn($("eigen").checked));
+  $("arrows").addEventListener("change", () => {
+    now.arrows = $("arrows").checked;
+    changed();
+  });
+  $("focus").addEventListener("change", () => {
+    now.focus = Number($("focus").value);
+    changed();
+  });
+  for (const id of ["across", "up"]) {
+    $(id).addEventListener("change", () => {
+      atlas[id] = Number($(id).value);
+      schedule();
+    });
+  }
+  $("noise").addEventListener("input", () => {
+    now.noise = Number($("noise").value);
+    schedule();
+  });
+  for (const details of document.querySelectorAll("details.more")) details.addEventListener("toggle", schedule);
+  const steps = { scale: "log", low: 5, high: BUDGET };
+  syncs.push(
+    bindSlider($("steps"), $("steps-value"), {
+      read: () => now.steps,
+      set: (x) => {
+        const whole = now.shown === now.steps;
+        now.steps = clamp(Math.round(x), 1, BUDGET);
+        now.shown = whole ? now.steps : Math.min(now.shown, now.steps);
+        for (const racer of racers) racer.stale = true;
+        changed();
+      },
+      position: (x) => positionOf(steps, x),
+      value: (u) => valueAt(steps, u),
+      write: (x) => String(x),
+    }),
+  );
+  bindMap();
+  bindKeys();
+}
+
+function syncControls() {
+  for (const sync of syncs) sync();
+  $("scrub").max = now.steps;
+  $("scrub").value = now.shown;
+  $("scrub").setAttribute("aria-valuetext", `step ${now.shown} of ${now.steps}`);
+  $("clock").value = `${now.shown} / ${now.steps}`;
+  $("play").textContent = motion.playing ? "Pause" : "Play";
+  $("play").setAttribute("aria-pressed", motion.playing);
+  $("eigen").checked = now.eigen;
+  $("arrows").checked = now.arrows;
+  $("focus").value = now.focus;
+  $("noise").value = now.noise;
+  $("noise-value").value = text(10 ** now.noise, 2);
+}

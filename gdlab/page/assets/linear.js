@@ -1,0 +1,288 @@
+// One step as a matrix, as gdlab.analysis finds it: at the minimum, with scales such as second
+// moments held where the run has them at the step shown, signals such as momentum at rest.
+
+const TINY = 1e-130; // f(δe)/δ is the derivative there, and δ² is nothing beside any scale
+const ORIGIN = new Float64Array(2);
+
+function atRest({ dynamics }, state) {
+  for (const atom of dynamics.signals) state[atom] = 0;
+  for (const atom of dynamics.silent) state[atom] = 0;
+  return state;
+}
+
+function silentStep(racer, h, state) {
+  const after = state.slice();
+  racer.near.step(h, ORIGIN.slice(), after);
+  return atRest(racer, after);
+}
+
+// The state to hold: that after the run's step, so that scales are those which divided it.
+function heldState(racer) {
+  return stateAfter(racer, Math.max(1, Math.min(now.shown, racer.finite - 1)), new Float64Array(2));
+}
+
+// A state whose step without gradient lands on the scales of another: secants, atom by atom.
+function stateBefore(racer, h, held) {
+  const { scales: atoms, clocks } = racer.dynamics;
+  const before = atRest(racer, held.slice());
+  for (const atom of clocks) before[atom] = Math.max(before[atom] - 1, 0);
+  for (let round = 0; round < 3 && atoms.length; round += 1) {
+    const beside = before.slice();
+    const reach = atoms.map((atom) => Math.max(Math.abs(before[atom]), 1e-30));
+    atoms.forEach((atom, k) => (beside[atom] += reach[k]));
+    const here = silentStep(racer, h, before);
+    const there = silentStep(racer, h, beside);
+    atoms.forEach((atom, k) => {
+      const slope = (there[atom] - here[atom]) / reach[k];
+      const moved = before[atom] + (held[atom] - here[atom]) / slope;
+      if (slope !== 0 && Number.isFinite(moved)) before[atom] = moved;
+    });
+  }
+  return before;
+}
+
+// (signals, w) → (signals, w) as rows.
+function matrixOf(racer, h, held) {
+  const { signals } = racer.dynamics;
+  const before = stateBefore(racer, h, held);
+  const d = signals.length + 2;
+  const rows = Array.from({ length: d }, () => new Float64Array(d));
+  for (let column = 0; column < d; column += 1) {
+    const state = before.slice();
+    const w = new Float64Array(2);
+    if (column < signals.length) state[signals[column]] = TINY;
+    else w[column - signals.length] = TINY;
+    racer.near.step(h, w, state);
+    signals.forEach((atom, row) => (rows[row][column] = state[atom] / TINY));
+    rows[d - 2][column] = w[0] / TINY;
+    rows[d - 1][column] = w[1] / TINY;
+  }
+  return rows;
+}
+
+// The blocks of both modes if they do not mix, the whole matrix otherwise.
+function modesOf(racer, rows) {
+  const components = [...racer.dynamics.components, 0, 1];
+  if (components.includes(null)) return [rows];
+  const q = quadratic.directions;
+  const d = rows.length;
+  const turned = rows.map((row) => row.slice());
+  for (let r = 0; r < d; r += 2) {
+    for (let c = 0; c < d; c += 2) {
+      for (const i of [0, 1]) {
+        for (const j of [0, 1]) {
+          let sum = 0;
+          for (const k of [0, 1]) for (const l of [0, 1]) sum += q[k][i] * rows[r + k][c + l] * q[l][j];
+          turned[r + i][c + j] = sum;
+        }
+      }
+    }
+  }
+  let mixed = 0;
+  let largest = 0;
+  turned.forEach((row, r) => row.forEach((x, c) => {
+    largest = Math.max(largest, Math.abs(x));
+    if (components[r] !== components[c]) mixed = Math.max(mixed, Math.abs(x));
+  }));
+  if (!(mixed <= 1e-9 * largest)) return [rows];
+  return [0, 1].map((mode) =>
+    turned.filter((_, r) => components[r] === mode).map((row) => row.filter((_, c) => components[c] === mode)),
+  );
+}
+
+// Eigenvalues as [re, im], largest first.
+function eigenvalues(rows) {
+  const d = rows.length;
+  if (!rows.every((row) => row.every(Number.isFinite))) return [[Infinity, 0]];
+  let found;
+  if (d === 1) found = [[rows[0][0], 0]];
+  else if (d === 2) {
+    const half = (rows[0][0] + rows[1][1]) / 2;
+    const product = rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0];
+    const inside = half * half - product;
+    const root = Math.sqrt(Math.abs(inside));
+    if (inside < 0) found = [[half, root], [half, -root]];
+    else {
+      const far = half < 0 ? half - root : half + root;
+      // The other one from the product, since a difference would cancel.
+      found = [[far, 0], [far === 0 ? 0 : product / far, 0]];
+    }
+  } else found = rootsOf(characteristic(rows));
+  return found.sort((a, b) => Math.hypot(...b) - Math.hypot(...a));
+}
+
+// det(r − A), highest power first, by Faddeev and LeVerrier.
+function characteristic(rows) {
+  const d = rows.length;
+  const coefficients = [1];
+  let partial = rows.map((row) => row.map(() => 0));
+  for (let power = 1; power <= d; power += 1) {
+    const next = product(rows, partial);
+    for (let i = 0; i < d; i += 1) next[i][i] += coefficients[power - 1];
+    partial = next;
+    let trace = 0;
+    for (let i = 0; i < d; i += 1) for (let k = 0; k < d; k += 1) trace += rows[i][k] * partial[k][i];
+    coefficients.push(-trace / power);
+  }
+  return coefficients;
+}
+
+function product(a, b) {
+  return a.map((row) => b[0].map((_, j) => {
+    let sum = 0;
+    for (let k = 0; k < row.length; k += 1) sum += row[k] * b[k][j];
+    return sum;
+  }));
+}
+
+// All roots at once, by Aberth and Ehrlich.
+function rootsOf(coefficients) {
+  const d = coefficients.length - 1;
+  const size = 1 + Math.max(...coefficients.slice(1).map(Math.abs));
+  const x = [];
+  const y = [];
+  for (let i = 0; i < d; i += 1) {
+    const angle = (2 * Math.PI * i) / d + 0.4;
+    x.push(Math.min(size, 1.1) * Math.cos(angle));
+    y.push(Math.min(size, 1.1) * Math.sin(angle));
+  }
+  for (let round = 0; round < 80; round += 1) {
+    let change = 0;
+    for (let i = 0; i < d; i += 1) {
+      let [p, pi, s, si] = [1, 0, 0, 0]; // the value and the slope, by Horner
+      for (let k = 1; k <= d; k += 1) {
+        [s, si] = [s * x[i] - si * y[i] + p, s * y[i] + si * x[i] + pi];
+        [p, pi] = [p * x[i] - pi * y[i] + coefficients[k], p * y[i] + pi * x[i]];
+      }
+      if (Math.hypot(p, pi) < 1e-300) continue;
+      // slope/value − Σ 1/(rᵢ − rⱼ), of which the inverse is the step
+      const value = p * p + pi * pi;
+      let [a, b] = [(s * p + si * pi) / value, (si * p - s * pi) / value];
+      for (let j = 0; j < d; j += 1) {
+        if (j === i) continue;
+        const [u, v] = [x[i] - x[j], y[i] - y[j]];
+        const distance = u * u + v * v || 1e-300;
+        a -= u / distance;
+        b += v / distance;
+      }
+      const norm = a * a + b * b || 1e-300;
+      x[i] -= a / norm;
+      y[i] += b / norm;
+      change = Math.max(change, 1 / Math.sqrt(norm) / (1e-3 + Math.hypot(x[i], y[i])));
+    }
+    if (change < 1e-15) break;
+  }
+  return x.map((re, i) => [re, Math.abs(y[i]) < 1e-11 * Math.abs(re) ? 0 : y[i]]);
+}
+
+const STABLE = 1 + 1e-12; // rounding of a pole that stands at 1 because a step is tiny
+
+function dominantPole(racer, h, held) {
+  const poles = modesOf(racer, matrixOf(racer, h, held)).flatMap(eigenvalues);
+  return poles.reduce((a, b) => (Math.hypot(...b) > Math.hypot(...a) ? b : a));
+}
+
+function radius(racer, h, held) {
+  return Math.hypot(...dominantPole(racer, h, held));
+}
+
+function regimeOf([re, im]) {
+  const rate = Math.hypot(re, im);
+  if (!(rate < 1)) return "divergent";
+  return re > 0 && Math.abs(im) <= 1e-9 * rate ? "monotone" : "oscillating";
+}
+
+function learningRateOf(racer) {
+  return racer.controls.find(({ path }) => path.endsWith("learning_rate"));
+}
+
+// The largest stable learning rate above the present one, or above the least if that is unstable.
+function stabilityLimit(racer, held) {
+  const control = learningRateOf(racer);
+  if (!control || control.value <= 0 || quadratic.curvatures[0] <= 0) return null;
+  const h = racer.h.slice();
+  const stable = (rate) => {
+    h[control.position] = rate;
+    return radius(racer, h, held) < STABLE;
+  };
+  const present = racer.h[control.position];
+  const least = Math.min(control.low, present) / 1e3;
+  let inside = present > 0 && stable(present) ? present : least;
+  if (!stable(inside)) return NaN;
+  let outside = inside;
+  while (stable(outside)) {
+    inside = outside;
+    outside *= 1.25;
+    if (outside > 1e6 * control.high) return Infinity;
+  }
+  for (let i = 0; i < 48; i += 1) {
+    const middle = (inside + outside) / 2;
+    if (stable(middle)) inside = middle;
+    else outside = middle;
+  }
+  return inside;
+}
+
+let known = { key: "" };
+
+// What is known of an optimizer at the step shown; null if it cannot be linearised.
+function analysis(i) {
+  const racer = racers[i];
+  if (!quadratic || !racer.near) return null;
+  const key = [i, racer.version, now.shown].join();
+  if (known.key === key) return known;
+  const held = heldState(racer);
+  const rows = matrixOf(racer, racer.h, held);
+  const modes = modesOf(racer, rows).map(eigenvalues);
+  const poles = modes.flat().sort((a, b) => Math.hypot(...b) - Math.hypot(...a));
+  known = {
+    key,
+    held,
+    rows,
+    modes,
+    poles,
+    radius: Math.hypot(...poles[0]),
+    regime: regimeOf(poles[0]),
+    limit: stabilityLimit(racer, held),
+  };
+  return known;
+}
+
+// Expected excess loss that noise of size s in every gradient adds, step by step.
+function noiseFloor(rows, s) {
+  const d = rows.length;
+  const { hessian } = quadratic;
+  const det = hessian[0][0] * hessian[1][1] - hessian[0][1] * hessian[1][0];
+  const inverse = [
+    [hessian[1][1] / det, -hessian[0][1] / det],
+    [-hessian[1][0] / det, hessian[0][0] / det],
+  ];
+  // Weights enter through the gradient alone: noise ξ in it acts as if w were off by H⁻¹ξ.
+  const columns = rows.map((row, r) => [0, 1].map((c) => row[d - 2 + c] - (r === d - 2 + c ? 1 : 0)));
+  const input = product(columns, inverse);
+  const across = rows[0].length;
+  const flipped = Array.from({ length: across }, (_, c) => Array.from(rows, (row) => row[c]));
+  const kick = input.map((a) => input.map((b) => s * s * (a[0] * b[0] + a[1] * b[1])));
+  let spread = kick.map((row) => row.map(() => 0));
+  const found = new Float64Array(now.steps + 1);
+  for (let t = 1; t <= now.steps; t += 1) {
+    spread = product(product(rows.map((row) => Array.from(row)), spread), flipped);
+    for (let i = 0; i < d; i += 1) for (let j = 0; j < d; j += 1) spread[i][j] += kick[i][j];
+    let sum = 0;
+    for (const i of [0, 1]) for (const j of [0, 1]) sum += hessian[i][j] * spread[d - 2 + i][d - 2 + j];
+    found[t] = sum / 2;
+  }
+  return found;
+}
+
+// The next step in two parts: what this gradient gives alone, and what is remembered.
+function partsOfStep(racer) {
+  if (!racer.dynamics || racer.dynamics.refused || now.shown >= racer.finite) return null;
+  const w = new Float64Array(2);
+  const state = stateAfter(racer, now.shown, w);
+  const [whole, fresh] = [w.slice(), w.slice()];
+  const rested = atRest(racer, state.slice());
+  racer.race.step(racer.h, whole, state);
+  racer.race.step(racer.h, fresh, rested);
+  return { from: w, whole, fresh };
+}

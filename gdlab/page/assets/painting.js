@@ -1,0 +1,163 @@
+// Canvases in sharp pixels, colours by the reader's theme, and frames with ticks.
+
+// Okabe and Ito's palette, brighter on dark ground.
+const PALETTE = {
+  light: ["#0072B2", "#D55E00", "#009E73", "#B8579A", "#B07800", "#3A8FC4", "#444444"],
+  dark: ["#56B4E9", "#FF8A3C", "#2FCC9B", "#E79AC8", "#F0C24A", "#8FD0F5", "#DDDDDD"],
+};
+const DASHES = [[], [9, 4], [2, 4], [10, 3, 2, 3], [5, 3], [12, 3, 2, 3, 2, 3], [1, 2]];
+const night = matchMedia("(prefers-color-scheme: dark)");
+let ink = {};
+
+function readTheme() {
+  const style = getComputedStyle(document.documentElement);
+  const read = (name) => style.getPropertyValue(name).trim();
+  ink = {
+    text: read("--text"),
+    quiet: read("--quiet"),
+    line: read("--line"),
+    paper: read("--paper"),
+    colors: PALETTE[night.matches ? "dark" : "light"],
+  };
+}
+
+function colorOf(i) {
+  return ink.colors[i % ink.colors.length];
+}
+
+// Optimizers beyond the palette take its colours with other dashes.
+function dashOf(i) {
+  return DASHES[(i + Math.floor(i / ink.colors.length)) % DASHES.length];
+}
+
+// The context of a canvas, its units being CSS pixels, cleared.
+function fresh(canvas) {
+  const ratio = Math.min(window.devicePixelRatio || 1, 2);
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  pen.font = "12px system-ui, sans-serif";
+  pen.lineJoin = "round";
+  return { pen, width, height };
+}
+
+// Axes around a box; x and y are { low, high, ticks, name }. Returns how to get into it.
+function frame(canvas, x, y, left = 46) {
+  const { pen, width, height } = fresh(canvas);
+  const box = { left, top: 8, right: width - 10, bottom: height - (x.name ? 34 : 20) };
+  const across = box.right - box.left;
+  const down = box.bottom - box.top;
+  pen.strokeStyle = ink.line;
+  pen.fillStyle = ink.quiet;
+  pen.lineWidth = 1;
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  for (const [at, label] of x.ticks) {
+    const px = Math.round(box.left + at * across) + 0.5;
+    line(pen, px, box.bottom, px, box.bottom + (label ? 4 : 2));
+    if (label) pen.fillText(label, clamp(px, 12, width - 14), box.bottom + 5);
+  }
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  for (const [at, label] of y.ticks) {
+    const py = Math.round(box.bottom - at * down) + 0.5;
+    line(pen, box.left - (label ? 4 : 2), py, box.left, py);
+    if (label) pen.fillText(label, box.left - 6, py);
+  }
+  if (x.name) {
+    pen.textAlign = "center";
+    pen.textBaseline = "bottom";
+    pen.fillText(x.name, (box.left + box.right) / 2, height - 1);
+  }
+  if (y.name) {
+    pen.save();
+    pen.translate(10, (box.top + box.bottom) / 2);
+    pen.rotate(-Math.PI / 2);
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.fillText(y.name, 0, 0);
+    pen.restore();
+  }
+  pen.strokeRect(box.left + 0.5, box.top + 0.5, across - 1, down - 1);
+  return {
+    pen,
+    box,
+    x: (value) => box.left + ((value - x.low) / (x.high - x.low)) * across,
+    y: (value) => box.bottom - ((value - y.low) / (y.high - y.low)) * down,
+  };
+}
+
+function clip({ pen, box }, paint) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(box.left, box.top, box.right - box.left, box.bottom - box.top);
+  pen.clip();
+  paint();
+  pen.restore();
+}
+
+function line(pen, x0, y0, x1, y1) {
+  pen.beginPath();
+  pen.moveTo(x0, y0);
+  pen.lineTo(x1, y1);
+  pen.stroke();
+}
+
+function dot(pen, x, y, radius, fill, edge) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+  if (fill) {
+    pen.fillStyle = fill;
+    pen.fill();
+  }
+  if (edge) {
+    pen.strokeStyle = edge;
+    pen.stroke();
+  }
+}
+
+function arrow(pen, x0, y0, x1, y1) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  if (length < 2) return;
+  const [ux, uy] = [(x1 - x0) / length, (y1 - y0) / length];
+  const head = Math.min(9, length / 2);
+  line(pen, x0, y0, x1 - ux * head * 0.8, y1 - uy * head * 0.8);
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x1 - head * ux - 0.45 * head * uy, y1 - head * uy + 0.45 * head * ux);
+  pen.lineTo(x1 - head * ux + 0.45 * head * uy, y1 - head * uy - 0.45 * head * ux);
+  pen.closePath();
+  pen.fillStyle = pen.strokeStyle;
+  pen.fill();
+}
+
+// A key in a corner: [label, color, dash] each.
+function key(chart, entries) {
+  const { pen, box } = chart;
+  pen.font = "12px system-ui, sans-serif";
+  const width = Math.max(...entries.map(([label]) => pen.measureText(label).width)) + 40;
+  const [x, y] = [box.right - width - 6, box.top + 6];
+  pen.globalAlpha = 0.85;
+  pen.fillStyle = ink.paper;
+  pen.fillRect(x, y, width, 16 * entries.length + 6);
+  pen.globalAlpha = 1;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.lineWidth = 2;
+  entries.forEach(([label, color, dash], i) => {
+    const row = y + 11 + 16 * i;
+    pen.strokeStyle = color;
+    pen.setLineDash(dash);
+    line(pen, x + 5, row, x + 29, row);
+    pen.setLineDash([]);
+    pen.fillStyle = ink.text;
+    pen.fillText(label, x + 35, row);
+  });
+}
+
+function $(id) {
+  return document.getElementById(id);
+}

@@ -1,0 +1,379 @@
+// The charts beside the map.
+
+const SMALLEST = 1e-18; // of the largest value: what a logarithmic axis reaches down to
+
+function stepsAxis(width) {
+  const most = Math.max(2, width / 90);
+  return { low: 0, high: now.steps, ticks: ticks(0, now.steps, most), name: "step" };
+}
+
+// Limits of a logarithmic axis for some curves; far beyond their starts they are cut off.
+function logAxis(curves, height, name) {
+  let [low, high] = [Infinity, -Infinity];
+  let begin = 0;
+  for (const curve of curves) {
+    begin = Math.max(begin, curve[0]);
+    for (const value of curve) {
+      if (!(value > 0) || !Number.isFinite(value)) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  if (!(low <= high)) [low, high] = [0.1, 1];
+  if (begin > 0) high = Math.min(high, 1e4 * begin);
+  low = Math.log10(Math.max(Math.min(low, high / 10), high * SMALLEST));
+  high = Math.log10(high);
+  const margin = 0.04 * (high - low);
+  [low, high] = [low - margin, high + margin];
+  return { low, high, ticks: logTicks(low, high, height / 28), name };
+}
+
+function linearAxis(curves, height, name) {
+  let [low, high] = [Infinity, -Infinity];
+  const size = Math.max(...curves.map((curve) => Math.abs(curve[0])), 1e-12);
+  for (const curve of curves) {
+    for (const value of curve) {
+      if (!Number.isFinite(value) || Math.abs(value) > 20 * size) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  if (!(low < high)) [low, high] = [low - 1 || -1, low + 1 || 1];
+  const margin = 0.06 * (high - low);
+  return { low: low - margin, high: high + margin, ticks: ticks(low - margin, high + margin, height / 32), name };
+}
+
+function trace(chart, values, from, to, height = (x) => x) {
+  const { pen } = chart;
+  let drawing = false;
+  pen.beginPath();
+  for (let t = from; t <= to; t += 1) {
+    const y = height(values[t]);
+    if (!Number.isFinite(y)) {
+      drawing = false;
+      continue;
+    }
+    const at = [chart.x(t), clamp(chart.y(y), -1e5, 1e5)];
+    if (drawing) pen.lineTo(...at);
+    else pen.moveTo(...at);
+    drawing = true;
+  }
+  pen.stroke();
+}
+
+function markShown({ pen, box, x }) {
+  pen.strokeStyle = ink.quiet;
+  pen.lineWidth = 1;
+  pen.setLineDash([3, 3]);
+  line(pen, x(now.shown), box.top, x(now.shown), box.bottom);
+  pen.setLineDash([]);
+}
+
+function paintLoss() {
+  const canvas = $("loss");
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const shown = racers.map((racer, i) => ({ racer, i })).filter(({ racer }) => racer.visible);
+  const base = quadratic?.lowest ?? 0;
+  const curves = shown.map(({ racer }) => racer.values.subarray(0, racer.finite).map((f) => f - base));
+  const logarithmic = base !== 0 || curves.every((curve) => curve.every((f) => f >= 0));
+  const name = base === 0 ? "f(w)" : "f(w) − min f";
+  const y = logarithmic ? logAxis(curves, height, name) : linearAxis(curves, height, name);
+  const chart = frame(canvas, stepsAxis(width), y, 56);
+  const scaled = logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : (f) => f;
+  clip(chart, () => {
+    markShown(chart);
+    shown.forEach(({ i }, k) => {
+      chart.pen.strokeStyle = colorOf(i);
+      chart.pen.setLineDash(dashOf(i));
+      chart.pen.lineWidth = Math.max(3 - 0.5 * i, 1.5);
+      trace(chart, curves[k], 0, curves[k].length - 1, scaled);
+    });
+    chart.pen.setLineDash([]);
+  });
+}
+
+// The signed error of each mode along the run.
+function errorsOf(racer) {
+  const found = [new Float64Array(racer.finite), new Float64Array(racer.finite)];
+  for (let t = 0; t < racer.finite; t += 1) {
+    const modes = toModes(racer.path[2 * t], racer.path[2 * t + 1]);
+    found[0][t] = modes[0];
+    found[1][t] = modes[1];
+  }
+  return found;
+}
+
+const MODE_DASHES = [[], [7, 4]];
+
+function modeName(mode) {
+  return `mode ${mode + 1}, λ = ${text(quadratic.curvatures[mode])}`;
+}
+
+function modeColor(mode) {
+  return ink.colors[[0, 1][mode]];
+}
+
+function modeKey(chart) {
+  key(chart, [0, 1].map((mode) => [modeName(mode), modeColor(mode), MODE_DASHES[mode]]));
+}
+
+function paintModes() {
+  const canvas = $("modes");
+  const sizes = errorsOf(racers[now.focus]).map((errors) => errors.map(Math.abs));
+  const y = logAxis(sizes, canvas.clientHeight, "|error|");
+  const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, 56);
+  clip(chart, () => {
+    markShown(chart);
+    sizes.forEach((curve, mode) => {
+      chart.pen.strokeStyle = modeColor(mode);
+      chart.pen.setLineDash(MODE_DASHES[mode]);
+      chart.pen.lineWidth = 2;
+      trace(chart, curve, 0, curve.length - 1, (e) => (e > 0 ? Math.log10(e) : NaN));
+    });
+    chart.pen.setLineDash([]);
+    modeKey(chart);
+  });
+}
+
+function paintPoles(found) {
+  const canvas = $("poles");
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const reach = clamp(Math.max(1, ...found.poles.map(([re, im]) => Math.hypot(re, im))), 1, 3) * 1.15;
+  const wide = (reach * (width - 56)) / (height - 42);
+  const x = { low: -wide, high: wide, ticks: ticks(-wide, wide, width / 70), name: "real part" };
+  const y = { low: -reach, high: reach, ticks: ticks(-reach, reach, height / 50), name: "imaginary part" };
+  const chart = frame(canvas, x, y, 46);
+  const { pen } = chart;
+  clip(chart, () => {
+    pen.beginPath();
+    pen.arc(chart.x(0), chart.y(0), chart.x(1) - chart.x(0), 0, 2 * Math.PI);
+    pen.fillStyle = ink.line;
+    pen.globalAlpha = 0.25;
+    pen.fill();
+    pen.globalAlpha = 1;
+    pen.strokeStyle = ink.quiet;
+    pen.lineWidth = 1.5;
+    pen.stroke();
+    pen.lineWidth = 1;
+    line(pen, chart.x(-wide), chart.y(0), chart.x(wide), chart.y(0));
+    line(pen, chart.x(0), chart.y(-reach), chart.x(0), chart.y(reach));
+    const split = found.modes.length === 2;
+    found.modes.forEach((poles, mode) => {
+      pen.lineWidth = 2.5;
+      pen.strokeStyle = split ? modeColor(mode) : ink.text;
+      for (const [re, im] of poles) {
+        const [px, py] = [clamp(chart.x(re), 4, width - 4), clamp(chart.y(im), 4, height - 4)];
+        if (split && mode === 1) pen.strokeRect(px - 5, py - 5, 10, 10);
+        else {
+          line(pen, px - 5, py - 5, px + 5, py + 5);
+          line(pen, px - 5, py + 5, px + 5, py - 5);
+        }
+      }
+    });
+    if (split) {
+      pen.textAlign = "left";
+      pen.textBaseline = "middle";
+      [0, 1].forEach((mode) => {
+        pen.fillStyle = modeColor(mode);
+        pen.fillText(`${mode ? "□" : "×"} ${modeName(mode)}`, chart.box.left + 8, chart.box.top + 12 + 16 * mode);
+      });
+    }
+  });
+}
+
+// The map of regimes: coarse while something moves, fine when it rests.
+const atlas = { key: "", tile: null, across: 0, up: 1, timer: 0 };
+const COLUMNS = 28;
+const ROWS = 18;
+
+function regimeTint(rate, regime) {
+  const style = regime === "monotone" ? ink.monotone : ink.oscillating;
+  // Even steps for a tenfold number of steps.
+  const depth = clamp(0.15 + 0.3 * -Math.log10(Math.max(1 - rate, 1e-3)) , 0, 1);
+  return style.map((c, i) => c + (ink.ground[i] - c) * depth);
+}
+
+function regimePixels(racer, held, columns, rows) {
+  const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
+  const h = racer.h.slice();
+  const image = new ImageData(columns, rows);
+  for (let j = 0; j < rows; j += 1) {
+    if (b !== a) h[b.position] = valueAt(b, 1 - (j + 0.5) / rows);
+    for (let i = 0; i < columns; i += 1) {
+      h[a.position] = valueAt(a, (i + 0.5) / columns);
+      const at = 4 * (j * columns + i);
+      const pole = dominantPole(racer, h, held);
+      const regime = regimeOf(pole);
+      // What diverges shows the hatching below.
+      image.data[at + 3] = regime === "divergent" ? 0 : 255;
+      if (regime !== "divergent") regimeTint(Math.hypot(...pole), regime).forEach((c, k) => (image.data[at + k] = c));
+    }
+  }
+  const tile = new OffscreenCanvas(columns, rows);
+  tile.getContext("2d").putImageData(image, 0, 0);
+  return tile;
+}
+
+function regimeTile(racer, held) {
+  const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
+  const others = racer.controls.filter((c) => c !== a && c !== b).map((c) => racer.h[c.position]);
+  const scalesHeld = racer.dynamics.scales.concat(racer.dynamics.clocks).map((atom) => held[atom]);
+  const wanted = JSON.stringify([now.focus, atlas.across, atlas.up, others, scalesHeld, night.matches]);
+  if (atlas.key !== wanted) {
+    atlas.key = wanted;
+    atlas.tile = regimePixels(racer, held, COLUMNS, ROWS);
+    clearTimeout(atlas.timer);
+    atlas.timer = setTimeout(() => {
+      atlas.tile = regimePixels(racer, held, 6 * COLUMNS, 6 * ROWS);
+      schedule();
+    }, 200);
+  }
+  return atlas.tile;
+}
+
+function axisOf(control, width) {
+  const { to } = scales[control.scale];
+  const [low, high] = [to(control.low), to(control.high)];
+  return { low, high, ticks: ticksOf(control.scale, low, high, width / 70), name: control.label };
+}
+
+function paintRegimes(found) {
+  const canvas = $("regimes");
+  const racer = racers[now.focus];
+  const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
+  const y = b === a ? { low: 0, high: 1, ticks: [], name: "" } : axisOf(b, canvas.clientHeight);
+  const chart = frame(canvas, axisOf(a, canvas.clientWidth), y, 56);
+  const { pen, box } = chart;
+  const [across, down] = [box.right - box.left, box.bottom - box.top];
+  clip(chart, () => {
+    pen.strokeStyle = ink.line;
+    for (let x = box.left - down; x < box.right; x += 8) line(pen, x, box.bottom, x + down, box.top);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(regimeTile(racer, found.held), box.left, box.top, across, down);
+    const px = chart.x(scales[a.scale].to(racer.h[a.position]));
+    const py = b === a ? (box.top + box.bottom) / 2 : chart.y(scales[b.scale].to(racer.h[b.position]));
+    const at = [clamp(px, box.left + 7, box.right - 7), clamp(py, box.top + 7, box.bottom - 7)];
+    pen.lineWidth = 4;
+    dot(pen, ...at, 6, null, ink.paper);
+    pen.lineWidth = 2;
+    dot(pen, ...at, 6, null, ink.text);
+  });
+  const names = [["monotone", `rgb(${ink.monotone})`], ["oscillating", `rgb(${ink.oscillating})`]];
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  let left = box.left + 8;
+  pen.globalAlpha = 0.85;
+  pen.fillStyle = ink.paper;
+  pen.fillRect(box.left + 3, box.top + 3, 232, 18);
+  pen.globalAlpha = 1;
+  for (const [name, color] of [...names, ["divergent", null]]) {
+    pen.fillStyle = color ?? ink.line;
+    if (color) pen.fillRect(left, box.top + 7, 10, 10);
+    else {
+      pen.strokeStyle = ink.quiet;
+      pen.strokeRect(left + 0.5, box.top + 7.5, 9, 9);
+      line(pen, left, box.top + 17, left + 10, box.top + 7);
+    }
+    pen.fillStyle = ink.text;
+    pen.fillText(name, left + 14, box.top + 12);
+    left += 22 + pen.measureText(name).width;
+  }
+}
+
+function paintSpring() {
+  const errors = errorsOf(racers[now.focus]);
+  const canvas = $("spring");
+  const y = linearAxis(errors, canvas.clientHeight, "error");
+  const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, 56);
+  clip(chart, () => {
+    markShown(chart);
+    errors.forEach((curve, mode) => {
+      chart.pen.strokeStyle = modeColor(mode);
+      chart.pen.setLineDash(MODE_DASHES[mode]);
+      chart.pen.lineWidth = 2;
+      trace(chart, curve, 0, curve.length - 1);
+    });
+    chart.pen.setLineDash([]);
+    modeKey(chart);
+  });
+  paintPhase(errors);
+}
+
+function paintPhase(errors) {
+  const canvas = $("phase");
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const speeds = errors.map((curve) => curve.map((e, t) => (t + 1 < curve.length ? curve[t + 1] - e : NaN)));
+  const x = { ...linearAxis(errors, height, "error"), name: "error" };
+  x.ticks = ticks(x.low, x.high, width / 80);
+  const y = linearAxis(speeds, height, "change in a step");
+  const chart = frame(canvas, x, y, 56);
+  const { pen } = chart;
+  clip(chart, () => {
+    errors.forEach((curve, mode) => {
+      pen.strokeStyle = modeColor(mode);
+      pen.setLineDash(MODE_DASHES[mode]);
+      pen.lineWidth = 1.6;
+      pen.beginPath();
+      for (let t = 0; t + 1 < curve.length; t += 1) {
+        pen.lineTo(clamp(chart.x(curve[t]), -1e5, 1e5), clamp(chart.y(speeds[mode][t]), -1e5, 1e5));
+      }
+      pen.stroke();
+      pen.setLineDash([]);
+      const t = Math.min(now.shown, curve.length - 2);
+      if (t >= 0) dot(pen, clamp(chart.x(curve[t]), -1e5, 1e5), clamp(chart.y(speeds[mode][t]), -1e5, 1e5), 4, modeColor(mode));
+    });
+    modeKey(chart);
+  });
+}
+
+function paintSplit(found) {
+  const canvas = $("split");
+  const racer = racers[now.focus];
+  const steady = racer.values.subarray(0, racer.finite).map((f) => f - quadratic.lowest);
+  const noisy = noiseFloor(found.rows, 10 ** now.noise).subarray(0, racer.finite);
+  const sum = steady.map((f, t) => f + noisy[t]);
+  const y = logAxis([sum, steady], canvas.clientHeight, "excess loss");
+  const top = y.high;
+  const bottom = Math.max(y.low, top - 12);
+  const chart = frame(canvas, stepsAxis(canvas.clientWidth), { ...y, low: bottom, ticks: logTicks(bottom, top, 7) }, 56);
+  const curves = [
+    ["both", ink.text, [], sum],
+    ["without noise", ink.colors[0], [7, 4], steady],
+    ["from noise", ink.colors[1], [2, 3], noisy],
+  ];
+  clip(chart, () => {
+    markShown(chart);
+    for (const [, color, dash, curve] of curves) {
+      Object.assign(chart.pen, { strokeStyle: color, lineWidth: 2 });
+      chart.pen.setLineDash(dash);
+      trace(chart, curve, 0, curve.length - 1, (f) => (f > 0 ? Math.log10(f) : NaN));
+    }
+    chart.pen.setLineDash([]);
+    key(chart, curves);
+  });
+}
+
+function paintParts(pen, place) {
+  const parts = partsOfStep(racers[now.focus]);
+  if (!parts) return;
+  const from = place(...parts.from);
+  const whole = place(...parts.whole);
+  const fresh = place(...parts.fresh);
+  // Small steps are drawn longer, all three by the same factor.
+  const length = Math.hypot(whole[0] - from[0], whole[1] - from[1]);
+  const factor = clamp(70 / Math.max(length, 1e-9), 1, 1e9);
+  const end = (to) => from.map((x, k) => x + factor * (to[k] - x));
+  const [w, f] = [end(whole), end(fresh)];
+  pen.lineWidth = 2.5;
+  pen.strokeStyle = ink.colors[1];
+  arrow(pen, ...from, ...f);
+  pen.strokeStyle = ink.colors[2];
+  arrow(pen, ...f, ...w);
+  pen.strokeStyle = ink.text;
+  arrow(pen, ...from, ...w);
+  key({ pen, box: { right: $("map").clientWidth - EDGE.right, top: EDGE.top } }, [
+    ["next step", ink.text, []],
+    ["this gradient alone", ink.colors[1], []],
+    ["what is remembered", ink.colors[2], []],
+  ]);
+}

@@ -1,0 +1,94 @@
+// The optimizers, their settings, and their runs.
+
+const BUDGET = 2000; // the most steps of a run
+const racers = PAGE.optimizers.map((optimizer, i) => {
+  const { race, near } = PROGRAMS[i];
+  const paths = race.hyperparameters.map(({ path }) => path);
+  const controls = optimizer.controls.map((control) => ({
+    ...control,
+    position: paths.indexOf(control.path),
+  }));
+  return {
+    name: optimizer.name,
+    race,
+    near,
+    controls,
+    dynamics: optimizer.dynamics,
+    h: Float64Array.from(race.hyperparameters, ({ value }) => value),
+    visible: true,
+    stale: true,
+  };
+});
+
+const quadratic = PAGE.quadratic;
+const now = {};
+
+function resetSettings() {
+  Object.assign(now, {
+    start: Float64Array.from(PAGE.start),
+    steps: PAGE.steps,
+    shown: PAGE.steps,
+    view: PAGE.view.map((ends) => [...ends]),
+    eigen: false,
+    arrows: false,
+    focus: 0,
+    noise: -1,
+  });
+  for (const racer of racers) {
+    racer.race.hyperparameters.forEach(({ value }, i) => (racer.h[i] = value));
+    racer.visible = true;
+    racer.stale = true;
+  }
+}
+
+function rerun() {
+  for (const racer of racers) {
+    if (!racer.stale) continue;
+    const { path, values } = racer.race.run(racer.h, now.start, now.steps);
+    let finite = 0;
+    while (
+      finite <= now.steps &&
+      Number.isFinite(path[2 * finite]) &&
+      Number.isFinite(path[2 * finite + 1]) &&
+      Number.isFinite(values[finite])
+    ) finite += 1;
+    Object.assign(racer, { path, values, finite, stale: false });
+    racer.version = (racer.version ?? 0) + 1;
+  }
+}
+
+// The state after some steps of the run, w in its last argument.
+function stateAfter(racer, steps, w) {
+  const state = new Float64Array(racer.race.state.length);
+  w.set(now.start);
+  racer.race.init(racer.h, w, state);
+  for (let t = 0; t < steps; t += 1) racer.race.step(racer.h, w, state);
+  return state;
+}
+
+// Where the run ends up; a run that leaves is called by the step at which it is gone.
+function fate(racer) {
+  const gone = racer.finite <= now.steps;
+  return gone ? `diverged at step ${racer.finite}` : "";
+}
+
+// (w − c) in the directions of the eigenvectors, and back.
+function toModes(w1, w2) {
+  const { center, directions: q } = quadratic;
+  const x = w1 - center[0];
+  const y = w2 - center[1];
+  return [q[0][0] * x + q[1][0] * y, q[0][1] * x + q[1][1] * y];
+}
+
+function fromModes(a, b) {
+  const { center, directions: q } = quadratic;
+  return [center[0] + q[0][0] * a + q[0][1] * b, center[1] + q[1][0] * a + q[1][1] * b];
+}
+
+function shownCoordinates(w1, w2) {
+  return now.eigen ? toModes(w1, w2) : [w1, w2];
+}
+
+function weightsAt(a, b) {
+  return now.eigen ? fromModes(a, b) : [a, b];
+}

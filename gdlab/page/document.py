@@ -1,0 +1,79 @@
+"""The one file of a page: assets, programs and what is known of them, with nothing to load."""
+
+import base64
+import hashlib
+import html as markup
+import importlib.resources
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+SCRIPTS = (
+    "scales.js",
+    "races.js",
+    "address.js",
+    "painting.js",
+    "contour.js",
+    "linear.js",
+    "panels.js",
+    "controls.js",
+    "main.js",
+)
+"""In the order in which they build on each other."""
+
+
+def document(title: str, page: dict[str, Any], programs: Sequence[Sequence[str | None]]) -> str:
+    """The page as HTML.
+
+    Args:
+        title: its heading.
+        page: what the scripts know, as JSON.
+        programs: for each optimizer the JavaScript of its run, and of its steps on the quadratic
+            part of the function, None if that is not looked at.
+    """
+    pairs = ",\n".join(
+        f"{{ race: {race}, near: {near if near else 'null'} }}" for race, near in programs
+    )
+    script = "\n".join(
+        [
+            '(() => {\n"use strict";',
+            f"const PAGE = {json.dumps(page)};",
+            f"const PROGRAMS = [\n{pairs}\n];",
+            *(_asset(name) for name in SCRIPTS),
+            "})();",
+        ]
+    )
+    script, style = _inert(script), _asset("page.css")
+    parts = {
+        "title": markup.escape(title),
+        "policy": "; ".join(
+            [
+                "default-src 'none'",
+                f"script-src '{_hash(script)}'",
+                f"style-src '{_hash(style)}'",
+                "img-src data:",
+                "base-uri 'none'",
+                "form-action 'none'",
+            ]
+        ),
+        "style": style,
+        "script": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _asset(name: str) -> str:
+    """An asset without its comments and indentation, which are for those who read it here."""
+    text = (importlib.resources.files("gdlab.page") / "assets" / name).read_text(encoding="utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("// "))
+
+
+def _inert(script: str) -> str:
+    """The same script without what would end it: only strings can hold these."""
+    return re.sub(r"<(?=/script|!--|script)", r"\\x3c", script, flags=re.IGNORECASE)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

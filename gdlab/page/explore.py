@@ -1,0 +1,136 @@
+"""A function and optimizers in, one live page out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.analysis.precision import in_float64
+from gdlab.core.transformation import GradientTransformation
+from gdlab.page.controls import check_ranges, controls_of
+from gdlab.page.document import document
+from gdlab.page.dynamics import dynamics_of
+from gdlab.page.page import Page
+from gdlab.page.picture import picture_of
+from gdlab.page.program import translate
+from gdlab.page.quadratic import Quadratic, quadratic_of
+from gdlab.page.view import paths_of, start_of, view_of
+
+
+@in_float64
+def explore(
+    fun: Callable[..., Any],
+    tx: GradientTransformation | Mapping[str, GradientTransformation],
+    start: Any = None,
+    *,
+    steps: int = 100,
+    view: Any = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    title: str | None = None,
+) -> Page:
+    """A page on which optimizers run on a function of two variables, as sliders are dragged.
+
+    The steps are those of ``tx`` itself, translated to JavaScript, in float64. The page is one
+    file that loads nothing. If the function is quadratic, it also shows the error mode by mode, the
+    poles, where in the plane of two hyperparameters the run converges, and the largest stable
+    learning rate.
+
+    Args:
+        fun: ``fun(w)`` of a vector of two, written in ``jax.numpy``, a real scalar.
+        tx: an optimizer, or several by name, which then race.
+        start: where they start; it can be dragged.
+        steps: how many steps they take; there is a slider.
+        view: ``((low, high), (low, high))`` of the two variables; around the runs unless given.
+        ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
+            goes some decades to either side of the value unless given.
+        title: the heading; the name of the function unless given.
+
+    Returns:
+        The :class:`Page`: ``page.save("x.html")`` writes it, a notebook shows it.
+
+    Raises:
+        ValueError: if ``start``, ``view`` or ``ranges`` are not as above.
+        NotImplementedError: if the function or an optimizer uses what cannot be translated, which
+            is named.
+
+    >>> import jax.numpy as jnp
+    >>> import gdlab
+    >>> ravine = lambda w: 0.5 * (w[0] ** 2 + 20 * w[1] ** 2)
+    >>> page = gdlab.explore(
+    ...     ravine,
+    ...     {"plain": gdlab.sgd(0.02), "momentum": gdlab.sgd(0.02, momentum=0.9)},
+    ...     start=(-2, 1),
+    ...     title="A ravine",
+    ... )
+    >>> page
+    <Page 'A ravine', ... kB>
+    >>> page.save("ravine.html")  # doctest: +SKIP
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be positive, not {steps}")
+    named = tx if isinstance(tx, Mapping) else {"optimizer": tx}
+    if not named:
+        raise ValueError("tx holds no optimizer")
+    optimizers = {
+        str(name): own
+        if isinstance(own, GradientTransformation)
+        else GradientTransformation.convert(own)
+        for name, own in named.items()
+    }
+    if title is None:
+        title = getattr(fun, "__name__", "f").strip("<>").replace("_", " ")
+    quadratic = quadratic_of(fun)
+    begin = start_of(start, quadratic)
+    races = {name: translate(fun, own) for name, own in optimizers.items()}
+    check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
+    paths = paths_of(fun, optimizers, begin, steps)
+    ends = view_of(view, paths, quadratic)
+    dynamics = {name: _dynamics(own, quadratic) for name, own in optimizers.items()}
+    page = {
+        "title": title,
+        "start": begin.tolist(),
+        "steps": steps,
+        "view": ends.tolist(),
+        "quadratic": None if quadratic is None else _as_json(quadratic),
+        "optimizers": [
+            {
+                "name": name,
+                "controls": [
+                    control._asdict() for control in controls_of(race.hyperparameters, ranges or {})
+                ],
+                "dynamics": dynamics[name],
+            }
+            for name, race in races.items()
+        ],
+    }
+    programs = [
+        (race.javascript, _near(optimizers[name], quadratic, dynamics[name]))
+        for name, race in races.items()
+    ]
+    return Page(
+        document(title, page, programs),
+        title,
+        in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
+    )
+
+
+def _dynamics(tx: GradientTransformation, quadratic: Quadratic | None) -> dict[str, Any] | None:
+    return None if quadratic is None else dynamics_of(tx, quadratic.hessian)
+
+
+def _near(
+    tx: GradientTransformation, quadratic: Quadratic | None, dynamics: dict[str, Any] | None
+) -> str | None:
+    """The steps on ½wᵀHw, whose minimum is 0, where differences cancel nothing."""
+    if quadratic is None or dynamics is None or "refused" in dynamics:
+        return None
+    hessian = jnp.asarray(quadratic.hessian)
+    return translate(lambda w: 0.5 * jnp.vdot(w, hessian @ w), tx).javascript
+
+
+def _as_json(quadratic: Quadratic) -> dict[str, Any]:
+    return {
+        name: np.asarray(value).tolist() if value is not None else None
+        for name, value in quadratic._asdict().items()
+    }

@@ -1,0 +1,52 @@
+"""A page that is one file, and how a notebook shows it."""
+
+import contextlib
+import html as markup
+import os
+import pathlib
+import uuid
+from collections.abc import Callable
+
+HEIGHT = 900
+"""Of the frame in a notebook, in pixels."""
+
+
+class Page:
+    """A live page; in a notebook it shows itself.
+
+    Attributes:
+        html: the whole page, which needs nothing else.
+    """
+
+    def __init__(self, html: str, title: str, picture: Callable[[], str | None]):
+        self.html = html
+        self._title = title
+        self._picture = picture
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file, which is there as a whole or not at all."""
+        path = pathlib.Path(path)
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            beside.write_text(self.html, encoding="utf-8")
+            beside.replace(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                beside.unlink()
+
+    def _repr_html_(self) -> str:
+        title = markup.escape(self._title)
+        frame = (
+            f'<iframe sandbox="allow-scripts" srcdoc="{markup.escape(self.html)}" title="{title}" '
+            f'style="width: 100%; height: {HEIGHT}px; border: 0"></iframe>'
+        )
+        picture = self._picture()
+        if picture is None:
+            return frame
+        return (
+            f"{frame}<details><summary>Still picture</summary>"
+            f'<img alt="{title}: contours and the path of each optimizer" src="{picture}"></details>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Page {self._title!r}, {len(self.html.encode()) / 1000:.0f} kB>"

@@ -1,0 +1,49 @@
+"""Whether a function of two variables is quadratic, and which one."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+PLACES = np.array([[0.0, 0.0], [1.0, -0.7], [-2.3, 0.4], [0.6, 3.1], [-11.0, -7.0], [40.0, 65.0]])
+"""Where curvature is compared."""
+TOLERANCE = 1e-9
+
+
+class Quadratic(NamedTuple):
+    """½(w − c)ᵀH(w − c) + const."""
+
+    hessian: np.ndarray
+    """H."""
+    center: np.ndarray
+    """c, where the gradient vanishes; of several the one nearest to 0."""
+    lowest: float | None
+    """The least value, None if there is none."""
+    curvatures: np.ndarray
+    """The eigenvalues of H, smallest first."""
+    directions: np.ndarray
+    """Its eigenvectors, in the columns."""
+
+
+def quadratic_of(fun: Callable[..., Any]) -> Quadratic | None:
+    """The function as a quadratic one, or None if its Hessian is not the same everywhere."""
+    hessians = np.asarray(jax.vmap(jax.hessian(fun))(jnp.asarray(PLACES)))
+    hessian = (hessians[0] + hessians[0].T) / 2
+    scale = np.max(np.abs(hessian))
+    if not np.all(np.isfinite(hessians)) or scale == 0:
+        return None
+    if np.max(np.abs(hessians - hessian)) > TOLERANCE * scale:
+        return None
+    gradient = np.asarray(jax.grad(fun)(jnp.zeros(2)))
+    center = -np.linalg.pinv(hessian) @ gradient
+    # A flat direction with a slope has no place where the gradient vanishes.
+    if np.max(np.abs(hessian @ center + gradient)) > TOLERANCE * max(1, np.max(np.abs(gradient))):
+        return None
+    curvatures, directions = np.linalg.eigh(hessian)
+    # Eigenvectors have no sign of their own; these look along the axes.
+    directions = directions * np.sign(directions[np.argmax(np.abs(directions), axis=0), [0, 1]])
+    convex = curvatures[0] >= -TOLERANCE * scale
+    lowest = float(fun(jnp.asarray(center))) if convex else None
+    return Quadratic(hessian, center + 0.0, lowest, curvatures, directions)

@@ -1,0 +1,84 @@
+"""Where a page looks at first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.core.transformation import GradientTransformation
+from gdlab.page.quadratic import Quadratic
+from gdlab.training.minimize import minimize
+
+FROM_CENTER = np.array([-1.5, 1.0])
+"""Where a run starts unless told, as seen from the minimum of a quadratic, or from 0."""
+MARGIN = 0.2
+"""The share of the runs' extent that is left free on each side."""
+ASPECT = 4 / 3
+"""Width by height."""
+FAR = 20.0
+"""Beyond so many distances between start and end a run is out of the picture."""
+MOST_STRETCH = 4.0
+"""Up to which ratio of extents both axes have one scale."""
+
+
+def start_of(start: Any, quadratic: Quadratic | None) -> np.ndarray:
+    """The start as two numbers.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if start is None:
+        return FROM_CENTER if quadratic is None else quadratic.center + FROM_CENTER
+    values = np.asarray(start, np.float64)
+    if values.shape != (2,) or not np.all(np.isfinite(values)):
+        raise ValueError(f"start must be two finite numbers, such as (-1.5, 1.0), not {start!r}")
+    return values
+
+
+def view_of(view: Any, paths: Sequence[np.ndarray], quadratic: Quadratic | None) -> np.ndarray:
+    """((low, high), (low, high)): as given, or around the runs.
+
+    Raises:
+        ValueError: if what is given is no such pair.
+    """
+    if view is not None:
+        ends = np.asarray(view, np.float64)
+        if (
+            ends.shape != (2, 2)
+            or not np.all(np.isfinite(ends))
+            or np.any(ends[:, 0] >= ends[:, 1])
+        ):
+            raise ValueError(
+                f"view must be ((low, high), (low, high)), such as ((-2, 2), (-1, 3)), not {view!r}"
+            )
+        return ends
+    start = paths[0][0]
+    inside = [start[None]] if quadratic is None else [start[None], quadratic.center[None]]
+    # Runs that leave are no reason to look from so far that the others are dots.
+    lengths = [np.linalg.norm(path[np.isfinite(path).all(1)][-1] - start) for path in paths]
+    reach = FAR * max(np.median(lengths), 1e-3)
+    for path in paths:
+        near = np.linalg.norm(path - start, axis=1) <= min(reach, 1e6)
+        inside.append(path[near])
+    points = np.concatenate(inside)
+    low, high = points.min(0), points.max(0)
+    extent = np.maximum(high - low, 0.05 * max((high - low).max(), 1e-6))
+    middle, extent = (low + high) / 2, extent * (1 + 2 * MARGIN)
+    width = max(extent[0] / ASPECT, extent[1])
+    one_scale = np.array([ASPECT, 1.0]) * width
+    if np.all(one_scale <= MOST_STRETCH * extent) or quadratic is not None:
+        extent = one_scale
+    return np.stack([middle - extent / 2, middle + extent / 2], axis=1)
+
+
+def paths_of(
+    fun: Callable[..., Any],
+    optimizers: Mapping[str, GradientTransformation],
+    start: np.ndarray,
+    steps: int,
+) -> list[np.ndarray]:
+    """The run of each optimizer as it is given."""
+    return [
+        np.asarray(minimize(fun, jnp.asarray(start), tx, steps).path) for tx in optimizers.values()
+    ]
