@@ -8,13 +8,13 @@ import numpy as np
 
 from gdlab.analysis.precision import in_float64
 from gdlab.core.transformation import GradientTransformation
-from gdlab.page.controls import check_ranges, controls_of
 from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.page import Page
 from gdlab.page.picture import picture_of
 from gdlab.page.program import translate
 from gdlab.page.quadratic import Quadratic, quadratic_of
+from gdlab.page.sliders import check_ranges, sliders_of
 from gdlab.page.view import paths_of, start_of, view_of
 
 
@@ -96,8 +96,8 @@ def explore(
         "optimizers": [
             {
                 "name": name,
-                "controls": [
-                    control._asdict() for control in controls_of(race.hyperparameters, ranges or {})
+                "sliders": [
+                    slider._asdict() for slider in sliders_of(race.hyperparameters, ranges or {})
                 ],
                 "dynamics": dynamics[name],
             }

@@ -43,10 +43,8 @@ class Page:
         picture = self._picture()
         if picture is None:
             return frame
-        return (
-            f"{frame}<details><summary>Still picture</summary>"
-            f'<img alt="{title}: contours and the path of each optimizer" src="{picture}"></details>'
-        )
+        image = f'<img alt="{title}: contours and the path of each optimizer" src="{picture}">'
+        return f"{frame}<details><summary>Still picture</summary>{image}</details>"
 
     def __repr__(self) -> str:
         return f"<Page {self._title!r}, {len(self.html.encode()) / 1000:.0f} kB>"

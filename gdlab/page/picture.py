@@ -24,7 +24,7 @@ def picture_of(
         return None
     from gdlab.plots.scales import LINESTYLES
 
-    x, y = (np.linspace(*ends, FINE) for ends in view)
+    x, y = (np.linspace(low, high, FINE) for low, high in view)
     grid = jnp.stack(jnp.meshgrid(jnp.asarray(x), jnp.asarray(y)), axis=-1)
     values = np.asarray(jax.vmap(jax.vmap(fun))(grid))
     height = np.log1p((values - np.nanmin(values)) / max(np.nanquantile(values, 0.1), 1e-12))

@@ -29,14 +29,16 @@ class Quadratic(NamedTuple):
 
 def quadratic_of(fun: Callable[..., Any]) -> Quadratic | None:
     """The function as a quadratic one, or None if its Hessian is not the same everywhere."""
-    hessians = np.asarray(jax.vmap(jax.hessian(fun))(jnp.asarray(PLACES)))
+    at = jnp.asarray(PLACES)
+    hessians, gradient = jax.device_get(
+        jax.jit(lambda at: (jax.vmap(jax.hessian(fun))(at), jax.grad(fun)(0 * at[0])))(at)
+    )
     hessian = (hessians[0] + hessians[0].T) / 2
     scale = np.max(np.abs(hessian))
     if not np.all(np.isfinite(hessians)) or scale == 0:
         return None
     if np.max(np.abs(hessians - hessian)) > TOLERANCE * scale:
         return None
-    gradient = np.asarray(jax.grad(fun)(jnp.zeros(2)))
     center = -np.linalg.pinv(hessian) @ gradient
     # A flat direction with a slope has no place where the gradient vanishes.
     if np.max(np.abs(hessian @ center + gradient)) > TOLERANCE * max(1, np.max(np.abs(gradient))):

@@ -137,7 +137,7 @@ function paintMap() {
   pen.strokeStyle = ink.line;
   pen.textAlign = "center";
   pen.textBaseline = "top";
-  for (const [at, label] of ticks(left, right, across / 90)) {
+  for (const [at, label] of ticks(left, right, across / 70)) {
     pen.fillText(label, clamp(box.left + at * across, box.left + 4, box.right - 8), box.bottom + 5);
     line(pen, box.left + at * across, box.bottom, box.left + at * across, box.bottom + 4);
   }

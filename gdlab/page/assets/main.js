@@ -48,6 +48,8 @@ function paintAnalysis() {
     else if (other.marked !== other.version) markLimit(other, stabilityLimit(other, heldState(other)));
     other.marked = other.version;
   });
+  $("parts").hidden = !now.arrows || !found;
+  $("parts-of").textContent = racer.name;
   $("verdict").textContent = found ? verdict(found) : (racer.dynamics.refused ?? "");
   if (!found) return;
   paintPoles(found);

@@ -44,10 +44,12 @@ function fresh(canvas) {
   return { pen, width, height };
 }
 
-// Axes around a box; x and y are { low, high, ticks, name }. Returns how to get into it.
-function frame(canvas, x, y, left = 46) {
+// Axes around a box, below a key of what is in it; x and y are { low, high, ticks, name }. Returns
+// how to get into the box.
+function frame(canvas, x, y, entries = []) {
   const { pen, width, height } = fresh(canvas);
-  const box = { left, top: 8, right: width - 10, bottom: height - (x.name ? 34 : 20) };
+  const rows = key(pen, 56, 11, width - 10, entries);
+  const box = { left: 56, top: 8 + 17 * rows, right: width - 10, bottom: height - (x.name ? 34 : 20) };
   const across = box.right - box.left;
   const down = box.bottom - box.top;
   pen.strokeStyle = ink.line;
@@ -134,28 +136,32 @@ function arrow(pen, x0, y0, x1, y1) {
   pen.fill();
 }
 
-// A key in a corner: [label, color, dash] each.
-function key(chart, entries) {
-  const { pen, box } = chart;
-  pen.font = "12px system-ui, sans-serif";
-  const width = Math.max(...entries.map(([label]) => pen.measureText(label).width)) + 40;
-  const [x, y] = [box.right - width - 6, box.top + 6];
-  pen.globalAlpha = 0.85;
-  pen.fillStyle = ink.paper;
-  pen.fillRect(x, y, width, 16 * entries.length + 6);
-  pen.globalAlpha = 1;
+// [label, sample] side by side, in as many rows as that needs; a sample paints itself at a point.
+function key(pen, left, top, right, entries) {
+  let [x, row] = [left, 0];
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  pen.lineWidth = 2;
-  entries.forEach(([label, color, dash], i) => {
-    const row = y + 11 + 16 * i;
-    pen.strokeStyle = color;
-    pen.setLineDash(dash);
-    line(pen, x + 5, row, x + 29, row);
-    pen.setLineDash([]);
+  for (const [label, sample] of entries) {
+    const wide = 34 + pen.measureText(label).width;
+    if (x > left && x + wide > right) [x, row] = [left, row + 1];
+    sample(x, top + 17 * row);
     pen.fillStyle = ink.text;
-    pen.fillText(label, x + 35, row);
-  });
+    pen.fillText(label, x + 30, top + 17 * row);
+    x += wide + 14;
+  }
+  return entries.length ? row + 1 : 0;
+}
+
+// A key entry whose sample is a stroke.
+function stroke(canvas, label, color, dash = []) {
+  const pen = canvas.getContext("2d");
+  return [label, (x, y) => {
+    pen.strokeStyle = color;
+    pen.lineWidth = 2;
+    pen.setLineDash(dash);
+    line(pen, x, y, x + 24, y);
+    pen.setLineDash([]);
+  }];
 }
 
 function $(id) {

@@ -1,6 +1,6 @@
 // The charts beside the map.
 
-const SMALLEST = 1e-18; // of the largest value: what a logarithmic axis reaches down to
+const SMALLEST = 1e-16; // of the largest value: what a logarithmic axis reaches down to
 
 function stepsAxis(width) {
   const most = Math.max(2, width / 90);
@@ -78,7 +78,7 @@ function paintLoss() {
   const logarithmic = base !== 0 || curves.every((curve) => curve.every((f) => f >= 0));
   const name = base === 0 ? "f(w)" : "f(w) − min f";
   const y = logarithmic ? logAxis(curves, height, name) : linearAxis(curves, height, name);
-  const chart = frame(canvas, stepsAxis(width), y, 56);
+  const chart = frame(canvas, stepsAxis(width), y);
   const scaled = logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : (f) => f;
   clip(chart, () => {
     markShown(chart);
@@ -113,15 +113,15 @@ function modeColor(mode) {
   return ink.colors[[0, 1][mode]];
 }
 
-function modeKey(chart) {
-  key(chart, [0, 1].map((mode) => [modeName(mode), modeColor(mode), MODE_DASHES[mode]]));
+function modeKey(canvas) {
+  return [0, 1].map((mode) => stroke(canvas, modeName(mode), modeColor(mode), MODE_DASHES[mode]));
 }
 
 function paintModes() {
   const canvas = $("modes");
   const sizes = errorsOf(racers[now.focus]).map((errors) => errors.map(Math.abs));
   const y = logAxis(sizes, canvas.clientHeight, "|error|");
-  const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, 56);
+  const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, modeKey(canvas));
   clip(chart, () => {
     markShown(chart);
     sizes.forEach((curve, mode) => {
@@ -131,7 +131,6 @@ function paintModes() {
       trace(chart, curve, 0, curve.length - 1, (e) => (e > 0 ? Math.log10(e) : NaN));
     });
     chart.pen.setLineDash([]);
-    modeKey(chart);
   });
 }
 
@@ -139,11 +138,22 @@ function paintPoles(found) {
   const canvas = $("poles");
   const { clientWidth: width, clientHeight: height } = canvas;
   const reach = clamp(Math.max(1, ...found.poles.map(([re, im]) => Math.hypot(re, im))), 1, 3) * 1.15;
-  const wide = (reach * (width - 56)) / (height - 42);
+  const split = found.modes.length === 2;
+  const wide = (reach * (width - 66)) / (height - 42 - (split ? 17 : 0));
   const x = { low: -wide, high: wide, ticks: ticks(-wide, wide, width / 70), name: "real part" };
   const y = { low: -reach, high: reach, ticks: ticks(-reach, reach, height / 50), name: "imaginary part" };
-  const chart = frame(canvas, x, y, 46);
-  const { pen } = chart;
+  const sign = (mode, px, py) => {
+    pen.lineWidth = 2.5;
+    pen.strokeStyle = split ? modeColor(mode) : ink.text;
+    if (mode === 1) pen.strokeRect(px - 5, py - 5, 10, 10);
+    else {
+      line(pen, px - 5, py - 5, px + 5, py + 5);
+      line(pen, px - 5, py + 5, px + 5, py - 5);
+    }
+  };
+  const pen = canvas.getContext("2d");
+  const names = split ? [0, 1].map((mode) => [modeName(mode), (px, py) => sign(mode, px + 12, py)]) : [];
+  const chart = frame(canvas, x, y, names);
   clip(chart, () => {
     pen.beginPath();
     pen.arc(chart.x(0), chart.y(0), chart.x(1) - chart.x(0), 0, 2 * Math.PI);
@@ -157,27 +167,10 @@ function paintPoles(found) {
     pen.lineWidth = 1;
     line(pen, chart.x(-wide), chart.y(0), chart.x(wide), chart.y(0));
     line(pen, chart.x(0), chart.y(-reach), chart.x(0), chart.y(reach));
-    const split = found.modes.length === 2;
+    const { left, right, top, bottom } = chart.box;
     found.modes.forEach((poles, mode) => {
-      pen.lineWidth = 2.5;
-      pen.strokeStyle = split ? modeColor(mode) : ink.text;
-      for (const [re, im] of poles) {
-        const [px, py] = [clamp(chart.x(re), 4, width - 4), clamp(chart.y(im), 4, height - 4)];
-        if (split && mode === 1) pen.strokeRect(px - 5, py - 5, 10, 10);
-        else {
-          line(pen, px - 5, py - 5, px + 5, py + 5);
-          line(pen, px - 5, py + 5, px + 5, py - 5);
-        }
-      }
+      for (const [re, im] of poles) sign(mode, clamp(chart.x(re), left + 6, right - 6), clamp(chart.y(im), top + 6, bottom - 6));
     });
-    if (split) {
-      pen.textAlign = "left";
-      pen.textBaseline = "middle";
-      [0, 1].forEach((mode) => {
-        pen.fillStyle = modeColor(mode);
-        pen.fillText(`${mode ? "□" : "×"} ${modeName(mode)}`, chart.box.left + 8, chart.box.top + 12 + 16 * mode);
-      });
-    }
   });
 }
 
@@ -189,7 +182,7 @@ const ROWS = 18;
 function regimeTint(rate, regime) {
   const style = regime === "monotone" ? ink.monotone : ink.oscillating;
   // Even steps for a tenfold number of steps.
-  const depth = clamp(0.15 + 0.3 * -Math.log10(Math.max(1 - rate, 1e-3)) , 0, 1);
+  const depth = 0.1 + 0.2 * -Math.log10(Math.max(1 - rate, 1e-3));
   return style.map((c, i) => c + (ink.ground[i] - c) * depth);
 }
 
@@ -242,8 +235,28 @@ function paintRegimes(found) {
   const racer = racers[now.focus];
   const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
   const y = b === a ? { low: 0, high: 1, ticks: [], name: "" } : axisOf(b, canvas.clientHeight);
-  const chart = frame(canvas, axisOf(a, canvas.clientWidth), y, 56);
-  const { pen, box } = chart;
+  const pen = canvas.getContext("2d");
+  const swatch = (paintIt) => (px, py) => {
+    pen.beginPath();
+    pen.rect(px + 7, py - 6, 18, 12);
+    paintIt(px, py);
+  };
+  const filled = (color) => swatch(() => {
+    pen.fillStyle = `rgb(${color})`;
+    pen.fill();
+  });
+  const hatched = swatch((px, py) => {
+    pen.strokeStyle = ink.quiet;
+    pen.lineWidth = 1;
+    pen.stroke();
+    for (const x of [7, 13]) line(pen, px + x, py + 6, px + x + 12, py - 6);
+  });
+  const chart = frame(canvas, axisOf(a, canvas.clientWidth), y, [
+    ["monotone", filled(ink.monotone)],
+    ["oscillating", filled(ink.oscillating)],
+    ["divergent", hatched],
+  ]);
+  const { box } = chart;
   const [across, down] = [box.right - box.left, box.bottom - box.top];
   clip(chart, () => {
     pen.strokeStyle = ink.line;
@@ -258,33 +271,13 @@ function paintRegimes(found) {
     pen.lineWidth = 2;
     dot(pen, ...at, 6, null, ink.text);
   });
-  const names = [["monotone", `rgb(${ink.monotone})`], ["oscillating", `rgb(${ink.oscillating})`]];
-  pen.textAlign = "left";
-  pen.textBaseline = "middle";
-  let left = box.left + 8;
-  pen.globalAlpha = 0.85;
-  pen.fillStyle = ink.paper;
-  pen.fillRect(box.left + 3, box.top + 3, 232, 18);
-  pen.globalAlpha = 1;
-  for (const [name, color] of [...names, ["divergent", null]]) {
-    pen.fillStyle = color ?? ink.line;
-    if (color) pen.fillRect(left, box.top + 7, 10, 10);
-    else {
-      pen.strokeStyle = ink.quiet;
-      pen.strokeRect(left + 0.5, box.top + 7.5, 9, 9);
-      line(pen, left, box.top + 17, left + 10, box.top + 7);
-    }
-    pen.fillStyle = ink.text;
-    pen.fillText(name, left + 14, box.top + 12);
-    left += 22 + pen.measureText(name).width;
-  }
 }
 
 function paintSpring() {
   const errors = errorsOf(racers[now.focus]);
   const canvas = $("spring");
   const y = linearAxis(errors, canvas.clientHeight, "error");
-  const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, 56);
+  const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, modeKey(canvas));
   clip(chart, () => {
     markShown(chart);
     errors.forEach((curve, mode) => {
@@ -294,7 +287,6 @@ function paintSpring() {
       trace(chart, curve, 0, curve.length - 1);
     });
     chart.pen.setLineDash([]);
-    modeKey(chart);
   });
   paintPhase(errors);
 }
@@ -306,7 +298,7 @@ function paintPhase(errors) {
   const x = { ...linearAxis(errors, height, "error"), name: "error" };
   x.ticks = ticks(x.low, x.high, width / 80);
   const y = linearAxis(speeds, height, "change in a step");
-  const chart = frame(canvas, x, y, 56);
+  const chart = frame(canvas, x, y, modeKey(canvas));
   const { pen } = chart;
   clip(chart, () => {
     errors.forEach((curve, mode) => {
@@ -322,7 +314,6 @@ function paintPhase(errors) {
       const t = Math.min(now.shown, curve.length - 2);
       if (t >= 0) dot(pen, clamp(chart.x(curve[t]), -1e5, 1e5), clamp(chart.y(speeds[mode][t]), -1e5, 1e5), 4, modeColor(mode));
     });
-    modeKey(chart);
   });
 }
 
@@ -335,12 +326,14 @@ function paintSplit(found) {
   const y = logAxis([sum, steady], canvas.clientHeight, "excess loss");
   const top = y.high;
   const bottom = Math.max(y.low, top - 12);
-  const chart = frame(canvas, stepsAxis(canvas.clientWidth), { ...y, low: bottom, ticks: logTicks(bottom, top, 7) }, 56);
   const curves = [
     ["both", ink.text, [], sum],
     ["without noise", ink.colors[0], [7, 4], steady],
     ["from noise", ink.colors[1], [2, 3], noisy],
   ];
+  const axis = { ...y, low: bottom, ticks: logTicks(bottom, top, 6) };
+  const names = curves.map(([name, color, dash]) => stroke(canvas, name, color, dash));
+  const chart = frame(canvas, stepsAxis(canvas.clientWidth), axis, names);
   clip(chart, () => {
     markShown(chart);
     for (const [, color, dash, curve] of curves) {
@@ -349,7 +342,6 @@ function paintSplit(found) {
       trace(chart, curve, 0, curve.length - 1, (f) => (f > 0 ? Math.log10(f) : NaN));
     }
     chart.pen.setLineDash([]);
-    key(chart, curves);
   });
 }
 
@@ -371,9 +363,4 @@ function paintParts(pen, place) {
   arrow(pen, ...f, ...w);
   pen.strokeStyle = ink.text;
   arrow(pen, ...from, ...w);
-  key({ pen, box: { right: $("map").clientWidth - EDGE.right, top: EDGE.top } }, [
-    ["next step", ink.text, []],
-    ["this gradient alone", ink.colors[1], []],
-    ["what is remembered", ink.colors[2], []],
-  ]);
 }

@@ -4,7 +4,7 @@ const BUDGET = 2000; // the most steps of a run
 const racers = PAGE.optimizers.map((optimizer, i) => {
   const { race, near } = PROGRAMS[i];
   const paths = race.hyperparameters.map(({ path }) => path);
-  const controls = optimizer.controls.map((control) => ({
+  const controls = optimizer.sliders.map((control) => ({
     ...control,
     position: paths.indexOf(control.path),
   }));

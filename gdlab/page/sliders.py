@@ -16,7 +16,7 @@ SMALL = 0.1
 """How far a slider goes whose value is 0, where a number of that name is usually small."""
 
 
-class Control(NamedTuple):
+class Slider(NamedTuple):
     """A slider."""
 
     path: str
@@ -32,9 +32,9 @@ class Control(NamedTuple):
     """Whether it is out of sight at first."""
 
 
-def controls_of(
+def sliders_of(
     hyperparameters: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]
-) -> list[Control]:
+) -> list[Slider]:
     """A slider for each hyperparameter, learning rates first and each ε folded away.
 
     Args:
@@ -49,7 +49,7 @@ def controls_of(
         if path == name or path.endswith("." + name)
     }
     made = [
-        Control(
+        Slider(
             path,
             label,
             value,
@@ -58,7 +58,7 @@ def controls_of(
         )
         for (path, value), label in zip(hyperparameters.items(), shortest_ends(paths), strict=True)
     ]
-    return sorted(made, key=lambda control: (control.folded, "learning_rate" not in control.path))
+    return sorted(made, key=lambda slider: (slider.folded, "learning_rate" not in slider.path))
 
 
 def check_ranges(ranges: Mapping[str, Any], paths: Sequence[str]) -> None:
