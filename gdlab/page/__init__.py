@@ -1,0 +1,1 @@
+"""One live HTML page of a function and its optimizers."""

@@ -1,0 +1,143 @@
+"""From a jaxpr to the intermediate form, one equation after another."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from gdlab.page.ir import Graph, Value
+
+Rule = Callable[["Lowering", JaxprEqn, list[Value]], Value | Sequence[Value]]
+
+RULES: dict[str, Rule] = {}
+"""What to do with each primitive, by its name."""
+
+_DTYPES = frozenset(
+    np.dtype(name) for name in ("bool", "int32", "int64", "uint32", "uint64", "float32", "float64")
+)
+
+_PACKAGES = tuple(str(Path(package.__file__).parent) for package in (jax, np) if package.__file__)
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Register a function as the rule of some primitives."""
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            RULES[name] = function
+        return function
+
+    return register
+
+
+class Lowering:
+    """Writes equations into the current block of a graph.
+
+    Args:
+        graph: where the statements go.
+        subject: what is being translated, for messages.
+        calls: jaxprs that the program has as functions of its own, and how to call them.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        subject: str,
+        calls: Sequence[tuple[ClosedJaxpr, Callable[..., Value]]] = (),
+    ):
+        self.graph = graph
+        self.subject = subject
+        self.calls = calls
+
+    def closed(self, jaxpr: ClosedJaxpr | Jaxpr, arguments: Iterable[Value]) -> list[Value]:
+        """The results of a jaxpr for some arguments."""
+        if isinstance(jaxpr, ClosedJaxpr):
+            return self.open(jaxpr.jaxpr, [self.array(c) for c in jaxpr.consts], arguments)
+        return self.open(jaxpr, (), arguments)
+
+    def open(
+        self, jaxpr: Jaxpr, constants: Iterable[Value], arguments: Iterable[Value]
+    ) -> list[Value]:
+        """The results of a jaxpr whose constants are given beside its arguments."""
+        values: dict[Any, Value] = dict(zip(jaxpr.constvars, constants, strict=True))
+        values.update(zip(jaxpr.invars, arguments, strict=True))
+
+        def read(atom: Any) -> Value:
+            if isinstance(atom, Literal):
+                (aval,) = avals(atom)
+                return self.graph.constant(atom.val, aval.dtype)
+            return values[atom]
+
+        for equation in jaxpr.eqns:
+            results = self.equation(equation, [read(atom) for atom in equation.invars])
+            values.update(zip(equation.outvars, results, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def equation(self, equation: JaxprEqn, arguments: list[Value]) -> Sequence[Value]:
+        """The results of one equation."""
+        name = equation.primitive.name
+        handle = RULES.get(name)
+        if handle is None:
+            raise self.unsupported(equation, "has no translation to JavaScript")
+        for dtype in (aval.dtype for aval in avals(*equation.invars, *equation.outvars)):
+            if dtype not in _DTYPES and not jnp.issubdtype(dtype, jax.dtypes.prng_key):
+                raise self.unsupported(equation, f"has {dtype} numbers, which it cannot have here")
+        if name in FOLDED:
+            numbers = [self.graph.known(argument) for argument in arguments]
+            if all(number is not None for number in numbers):
+                return self.evaluated(equation, numbers)
+        results = handle(self, equation, arguments)
+        return [results] if isinstance(results, Value) else results
+
+    def evaluated(self, equation: JaxprEqn, numbers: list[Any]) -> list[Value]:
+        """The results of an equation between constants, as JAX computes them."""
+        arrays = [jnp.asarray(number) for number in numbers]
+        results = equation.primitive.bind(*arrays, **equation.params)
+        many = equation.primitive.multiple_results
+        return [self.array(result) for result in (results if many else [results])]
+
+    def array(self, array: Any) -> Value:
+        """A concrete array as constants; a PRNG key as its words."""
+        if isinstance(array, jax.Array) and jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+            array = jax.random.key_data(array)
+        return self.graph.constant(np.asarray(array))
+
+    def unsupported(self, equation: JaxprEqn, why: str) -> NotImplementedError:
+        """The error to raise, with what it is about and where that came from."""
+        return NotImplementedError(
+            f"{self.subject}: the primitive {equation.primitive.name!r}{_written_at(equation)} "
+            f"{why}; write it with arithmetic, elementary functions, indexing, loops or branches"
+        )
+
+    # What rules are written with.
+
+    def elementwise(self, operation: str, *values: Value, dtype: Any = None) -> Value:
+        """An operation on each element, in the dtype of the first value unless another is given."""
+        return self.graph.elementwise(operation, values, dtype or values[0].dtype)
+
+    def constant(self, number: Any, dtype: Any) -> Value:
+        """A known scalar."""
+        return self.graph.constant(np.asarray(number, dtype))
+
+
+def avals(*atoms: Any) -> list[Any]:
+    """The shapes and dtypes of some arguments or results of an equation."""
+    return [atom.aval for atom in atoms]
+
+
+FOLDED: set[str] = set()
+"""The primitives that are evaluated if all their arguments are constants."""
+
+
+def _written_at(equation: JaxprEqn) -> str:
+    """Where the user wrote what became an equation."""
+    traceback = getattr(equation.source_info, "traceback", None)
+    for frame in traceback.frames if traceback is not None else ():
+        here = str(frame.file_name)
+        if not here.startswith((*_PACKAGES, str(Path(__file__).parent))):
+            return f" ({here}:{frame.line_num}, in {frame.function_name})"
+    return ""

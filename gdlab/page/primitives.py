@@ -1,0 +1,21 @@
+"""All rules: importing this registers them."""
+
+from gdlab.page import (
+    control,
+    elementwise,
+    indexing,
+    linear_algebra,
+    random,
+    reductions,
+    structural,
+)
+
+__all__ = [
+    "control",
+    "elementwise",
+    "indexing",
+    "linear_algebra",
+    "random",
+    "reductions",
+    "structural",
+]

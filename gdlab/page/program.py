@@ -1,0 +1,342 @@
+"""A function and an optimizer as JavaScript."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from gdlab.core.apply import apply_updates
+from gdlab.core.structure import dotted
+from gdlab.core.transformation import GradientTransformation
+from gdlab.page import primitives as _primitives  # registers the rules  # noqa: F401
+from gdlab.page.emit import Module
+from gdlab.page.ir import Block, Buffer, Call, Graph, Value
+from gdlab.page.lowering import Lowering
+from gdlab.page.operations import literal
+
+_RUN = """\
+const slope=new Float64Array({dimension});
+function step(h,w,s){{const v=problem.evaluate(w,slope);update(h,w,s,v,slope);return v}}
+function run(h,start,steps){{
+const w=Float64Array.from(start),s=new Float64Array({states});
+const path=new Float64Array({dimension}*(steps+1)),values=new Float64Array(steps+1);
+init(h,w,s);path.set(w);
+for(let t=0;t<steps;t++){{values[t]=step(h,w,s);path.set(w,{dimension}*(t+1))}}
+values[steps]=problem.value(w);
+return{{path,values}}}}
+return{{hyperparameters:{hyperparameters},state:{state},init,step,run}};"""
+
+
+@dataclass(frozen=True)
+class TranslatedFunction:
+    """A function of a vector and its gradient."""
+
+    javascript: str
+    """An expression of an object ``{value(w), gradient(w, out), evaluate(w, out)}``; ``evaluate``
+    writes the gradient and returns the value."""
+    dimension: int
+    """The length of the vector."""
+    value: Callable[[Any], Any]
+    """The function, compiled."""
+    gradient: Callable[[Any], Any]
+    """Its gradient, compiled."""
+
+
+@dataclass(frozen=True)
+class TranslatedOptimizer:
+    """An optimizer on one translated function."""
+
+    javascript: str
+    """An expression of a function of what the :class:`TranslatedFunction` evaluates to; it returns
+    ``{hyperparameters, state, init, step, run}``, as in :class:`Program`."""
+    hyperparameters: dict[str, float]
+    """Path → value."""
+    state: tuple[str, ...]
+    """The names of the numbers in the state."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """An optimizer and the function that it minimises, as JavaScript."""
+
+    function: TranslatedFunction
+    """The function."""
+    optimizer: TranslatedOptimizer
+    """The optimizer."""
+
+    @property
+    def javascript(self) -> str:
+        """An expression of an object, which imports nothing.
+
+        - ``hyperparameters``: an array of ``{path, value}``;
+        - ``state``: the names of the numbers in the state;
+        - ``value(w)``, and ``gradient(w, out)``, which fills ``out``;
+        - ``init(h, w, state)``, which fills ``state`` from the hyperparameters and the start;
+        - ``step(h, w, state)``, which changes both and returns the value at ``w`` before;
+        - ``run(h, start, steps)``: ``{path, values}`` with ``steps + 1`` points in a row.
+
+        All arrays are of type ``Float64Array``.
+        """
+        return (
+            f"(()=>{{const problem={self.function.javascript};\n"
+            f"return Object.assign({{value:problem.value,gradient:problem.gradient}},"
+            f"({self.optimizer.javascript})(problem))}})()"
+        )
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        """Path → value."""
+        return self.optimizer.hyperparameters
+
+
+def translate(fun: Callable[[Any], Any], tx: GradientTransformation, dimension: int = 2) -> Program:
+    """Translate an optimizer, and the function that it minimises, to JavaScript.
+
+    What is translated are the jaxprs of the value, the gradient, ``init`` and ``update``, in
+    float64: the numbers of the program are those of :func:`gdlab.minimize` up to rounding.
+
+    Args:
+        fun: a function of a vector, written in ``jax.numpy``, that returns a scalar.
+        tx: the optimizer; every real number among its leaves is an input of the program.
+        dimension: the length of the vector.
+
+    Raises:
+        NotImplementedError: if something has no translation, naming the primitive, and where it
+            was written.
+        TypeError: if ``fun`` does not return a real scalar.
+
+    >>> from gdlab import sgd
+    >>> from gdlab.page.program import translate
+    >>> program = translate(lambda w: w[0] ** 2 + 3 * w[1] ** 2, sgd(0.1, momentum=0.9))
+    >>> program.hyperparameters
+    {'learning_rate': 0.1, 'momentum': 0.9}
+    >>> program.optimizer.state
+    ('velocity.0', 'velocity.1')
+    """
+    function = translate_function(fun, dimension)
+    return Program(function, translate_optimizer(tx, function))
+
+
+def translate_function(fun: Callable[[Any], Any], dimension: int = 2) -> TranslatedFunction:
+    """Translate the value and the gradient of a function of a vector.
+
+    Args:
+        fun: as for :func:`translate`.
+        dimension: the length of the vector.
+    """
+    # Named, so that an optimizer's calls of them are calls in the program as well.
+    value = jax.jit(lambda w: _real_scalar(fun(w)))
+    gradient = jax.jit(jax.grad(value))
+    graph = Graph()
+    module = Module(graph)
+    point = graph.buffer(dimension, np.float64, "w")
+    subject = f"the function {getattr(fun, '__name__', fun)!r}"
+    with jax.enable_x64(True):
+        w = jnp.zeros(dimension)
+        for name, traced in (
+            ("value", jax.make_jaxpr(value)(w)),
+            ("evaluate", jax.make_jaxpr(jax.value_and_grad(value))(w)),
+        ):
+            block = graph.block = Block()
+            results = Lowering(graph, subject).closed(traced, [_vector(point)])
+            writes = [] if name == "value" else _writes("out", results[1])
+            parameters = ["w"] if name == "value" else ["w", "out"]
+            result = int(results[0].labels)
+            module.function(name, parameters, block, {}, writes, result)
+    last = "return{value,evaluate,gradient(w,out){evaluate(w,out)}};"
+    code = f"(()=>{{\n{module.javascript(last)}\n}})()"
+    return TranslatedFunction(code, dimension, value, gradient)
+
+
+def translate_optimizer(
+    tx: GradientTransformation, function: TranslatedFunction
+) -> TranslatedOptimizer:
+    """Translate an optimizer for a function that has been translated.
+
+    Args:
+        tx: as for :func:`translate`.
+        function: what it minimises; several optimizers can share one.
+    """
+    tx = GradientTransformation.convert(tx)
+    graph = Graph()
+    module = Module(graph)
+    with jax.enable_x64(True):
+        leaves, structure = jax.tree_util.tree_flatten_with_path(tx)
+        inputs = [_Input(dotted(path), leaf) for path, leaf in leaves]
+        names, numbers = [], []
+        for one in inputs:
+            names += one.names
+            numbers += one.numbers
+        given = graph.buffer(len(numbers), np.float64, "h")
+        point = graph.buffer(function.dimension, np.float64, "w")
+        slope = graph.buffer(function.dimension, np.float64, "g")
+
+        def rebuilt(arguments: list[Any]) -> Any:
+            rest = iter(arguments)
+            return structure.unflatten([next(rest) if one.is_input else one.leaf for one in inputs])
+
+        arguments = [one.leaf for one in inputs if one.is_input]
+        w = jnp.zeros(function.dimension)
+
+        block = graph.block = Block()
+        lowering = Lowering(graph, f"init of {tx!r}")
+        init = lambda arguments, w: rebuilt(arguments).init(w)  # noqa: E731
+        traced, state = jax.make_jaxpr(init, return_shape=True)(arguments, w)
+        parts = lowering.closed(traced, [*_hyperparameters(graph, inputs, given), _vector(point)])
+        flat = np.concatenate([part.labels.ravel() for part in parts] or [[]]).astype(np.int64)
+        states = graph.buffer(flat.size, np.float64, "s")
+        writes = [(f"s[{index}]", int(label)) for index, label in enumerate(flat)]
+        module.function("init", ["h", "w", "s"], block, {}, writes)
+
+        block = graph.block = Block()
+        value = graph.variable()
+        calls = (
+            (_inner(function.value, w), _call("problem.value", False)),
+            (_inner(function.gradient, w), _call("problem.evaluate", True)),
+        )
+
+        def update(arguments: Any, w: Any, state: Any, value: Any, grad: Any) -> Any:
+            updates, state = rebuilt(arguments).update(
+                grad,
+                state,
+                w,
+                value=value,
+                grad=grad,
+                value_fn=function.value,
+                grad_fn=function.gradient,
+            )
+            return apply_updates(w, updates), state
+
+        lowering = Lowering(graph, f"update of {tx!r}", calls)
+        traced = jax.make_jaxpr(update)(arguments, w, state, jnp.zeros(()), w)
+        before, start = [], 0
+        for part in parts:
+            labels = states.labels[start : start + part.labels.size].reshape(part.shape)
+            before.append(_as_dtype(graph, Value(labels, np.dtype(np.float64)), part.dtype))
+            start += part.labels.size
+        new, *after = lowering.closed(
+            traced,
+            [
+                *_hyperparameters(graph, inputs, given),
+                _vector(point),
+                *before,
+                Value(np.asarray(value), np.dtype(np.float64)),
+                _vector(slope),
+            ],
+        )
+        flat = np.concatenate([part.labels.ravel() for part in after] or [[]]).astype(np.int64)
+        writes = _writes("w", new)
+        writes += [(f"s[{index}]", int(label)) for index, label in enumerate(flat)]
+        module.function("update", ["h", "w", "s", "v", "g"], block, {value: "v"}, writes)
+    listed = _names_of(state, parts)
+    last = _RUN.format(
+        dimension=function.dimension,
+        states=len(listed),
+        hyperparameters=_listed(names, numbers),
+        state=_escaped(listed),
+    )
+    code = f"(problem)=>{{\n{module.javascript(last)}\n}}"
+    return TranslatedOptimizer(code, dict(zip(names, numbers, strict=True)), tuple(listed))
+
+
+class _Input:
+    """A leaf of an optimizer: an input of the program if it is made of real numbers."""
+
+    def __init__(self, path: str, leaf: Any):
+        self.leaf = leaf
+        self.is_input = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        self.names: list[str] = []
+        self.numbers: list[float] = []
+        if self.is_input:
+            self.numbers = np.asarray(leaf, np.float64).ravel().tolist()
+            self.names = _elements(path, np.shape(leaf))
+
+
+def _elements(path: str, shape: tuple[int, ...]) -> list[str]:
+    return [
+        ".".join([path, *map(str, index)]) if path else ".".join(map(str, index))
+        for index in np.ndindex(shape)
+    ]
+
+
+def _names_of(state: Any, parts: list[Value]) -> list[str]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return [
+        name
+        for (path, _), part in zip(leaves, parts, strict=True)
+        for name in _elements(dotted(path), part.shape)
+    ]
+
+
+def _hyperparameters(graph: Graph, inputs: list[_Input], given: Buffer) -> list[Value]:
+    made, start = [], 0
+    for one in inputs:
+        if one.is_input:
+            shape, dtype = np.shape(one.leaf), jnp.result_type(one.leaf)
+            labels = given.labels[start : start + len(one.numbers)].reshape(shape)
+            value = Value(labels, np.dtype(np.float64))
+            made.append(_as_dtype(graph, value, np.dtype(dtype)))
+            start += len(one.numbers)
+    return made
+
+
+def _as_dtype(graph: Graph, value: Value, dtype: np.dtype) -> Value:
+    """Numbers that come as doubles, in the dtype in which they are computed with."""
+    if dtype == value.dtype:
+        return value
+    if dtype.kind == "b":
+        return Value(value.labels, dtype)
+    return graph.elementwise("convert", [value], dtype, (value.dtype.name,))
+
+
+def _vector(buffer: Buffer) -> Value:
+    return Value(buffer.labels, buffer.dtype)
+
+
+def _writes(name: str, value: Value) -> list[tuple[str, int]]:
+    return [(f"{name}[{i}]", int(label)) for i, label in enumerate(value.labels.ravel())]
+
+
+def _inner(function: Any, w: Any) -> ClosedJaxpr:
+    """The jaxpr that JAX keeps for a compiled function; its calls hold this very object."""
+    return jax.make_jaxpr(function)(w).eqns[0].params["jaxpr"]
+
+
+def _call(name: str, is_gradient: bool) -> Callable[[Lowering, Value], Value]:
+    def call(lowering: Lowering, point: Value) -> Value:
+        graph = lowering.graph
+        value = graph.variable()
+        gradient = graph.buffer(point.labels.size, np.float64) if is_gradient else None
+        graph.block.statements.append(Call(name, graph.contiguous(point), value, gradient))
+        if gradient is not None:
+            return _vector(gradient)
+        return Value(np.asarray(value), np.dtype(np.float64))
+
+    return call
+
+
+def _real_scalar(value: Any) -> Any:
+    value = jnp.asarray(value)
+    if value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(
+            f"the function must return a real scalar, not {value.dtype} of shape {value.shape}"
+        )
+    return value
+
+
+def _listed(names: list[str], numbers: list[float]) -> str:
+    pairs = (
+        f"{{path:{_escaped(name)},value:{literal(number, np.dtype(np.float64))}}}"
+        for name, number in zip(names, numbers, strict=True)
+    )
+    return f"[{','.join(pairs)}]"
+
+
+def _escaped(data: Any) -> str:
+    """JSON that no HTML parser takes for a tag."""
+    return json.dumps(data).replace("<", "\\u003c")

@@ -1,0 +1,186 @@
+"""Primitives along axes: sums and their like, running ones, and products of matrices."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jax.extend.core import JaxprEqn
+
+from gdlab.page.ir import UNROLLED, Kernel, Reduce, Value, collapse
+from gdlab.page.lowering import FOLDED, Lowering, avals, rule
+
+_COMBINE = {
+    "reduce_sum": "add",
+    "reduce_prod": "mul",
+    "reduce_max": "max",
+    "reduce_min": "min",
+    "reduce_and": "and",
+    "reduce_or": "or",
+    "reduce_xor": "xor",
+}
+
+_RUNNING = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}
+
+
+@rule(*_COMBINE)
+def reduced(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
+    """All elements along some axes, combined in order."""
+    (value,) = values
+    axes = equation.params["axes"]
+    outer = [axis for axis in range(value.labels.ndim) if axis not in axes]
+    labels = value.labels.transpose(*outer, *axes)
+    shape = labels.shape[: len(outer)]
+    operation = _COMBINE[equation.primitive.name]
+    return combined(lowering, operation, [Value(labels, value.dtype)], shape)
+
+
+def combined(
+    lowering: Lowering, operation: str, values: list[Value], outer: tuple[int, ...]
+) -> Value:
+    """A value, or the product of two, combined along the axes that follow the outer ones."""
+    graph = lowering.graph
+    shape, dtype = values[0].shape, values[0].dtype
+    inner = shape[len(outer) :]
+    start = graph.constant(np.asarray(_start(operation, dtype), dtype))
+    size, count = int(np.prod(outer)), int(np.prod(inner))
+    if size * count <= UNROLLED:
+        terms = values[0] if len(values) == 1 else lowering.elementwise("mul", *values)
+        columns = terms.labels.reshape(size, count)
+        total = start.labels if not count else columns[:, 0]
+        for column in columns.T[1:]:
+            total = lowering.elementwise(
+                operation, Value(np.asarray(total), dtype), Value(column, dtype)
+            ).labels
+        return Value(np.broadcast_to(total, (size,)).reshape(outer), dtype)
+    accesses = [graph.access(value) for value in values]
+    outers, inners, accesses = collapse(shape, accesses, len(outer))
+    target = graph.buffer(size, dtype)
+    graph.block.statements.append(
+        Reduce(target, outers, inners, operation, tuple(accesses), int(start.labels), dtype)
+    )
+    return Value(target.labels.reshape(outer), dtype)
+
+
+def _start(operation: str, dtype: np.dtype) -> object:
+    if operation in ("max", "min"):
+        if dtype.kind == "f":
+            return -np.inf if operation == "max" else np.inf
+        if dtype.kind == "b":
+            return operation == "min"
+        return np.iinfo(dtype).min if operation == "max" else np.iinfo(dtype).max
+    if operation == "and":
+        return True if dtype.kind == "b" else np.array(-1).astype(dtype)
+    return 1 if operation == "mul" else 0
+
+
+@rule("dot_general")
+def dot_general(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
+    """Products summed along shared axes, as in a product of matrices."""
+    (contract, batch), (left, right) = equation.params["dimension_numbers"], values
+    (result,) = avals(*equation.outvars)
+    dtype = np.dtype(result.dtype)
+
+    def arranged(value: Value, summed: tuple[int, ...], shared: tuple[int, ...]) -> np.ndarray:
+        free = [axis for axis in range(value.labels.ndim) if axis not in (*summed, *shared)]
+        labels = value.labels.transpose(*shared, *free, *summed)
+        sizes = [np.prod(labels.shape[a:b], dtype=int) for a, b in _cuts(shared, free, summed)]
+        return labels.reshape(sizes)
+
+    one, other = (
+        arranged(left, contract[0], batch[0]),
+        arranged(right, contract[1], batch[1]),
+    )
+    shape = (one.shape[0], one.shape[1], other.shape[1], one.shape[2])
+    factors = [
+        Value(np.broadcast_to(one[:, :, None, :], shape), dtype),
+        Value(np.broadcast_to(other[:, None, :, :], shape), dtype),
+    ]
+    total = combined(lowering, "add", factors, shape[:3])
+    return Value(total.labels.reshape(result.shape), dtype)
+
+
+def _cuts(*groups: Sequence[int]) -> list[tuple[int, int]]:
+    ends = np.cumsum([0, *map(len, groups)]).tolist()
+    return list(itertools.pairwise(ends))
+
+
+@rule("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
+def running(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
+    """Along an axis, all elements up to each one, combined."""
+    (value,) = values
+    operation = _RUNNING.get(equation.primitive.name)
+    if operation is None:
+        raise lowering.unsupported(equation, "has no translation to JavaScript")
+    lines = np.moveaxis(value.labels, equation.params["axis"], -1)
+    lines = lines[..., ::-1] if equation.params["reverse"] else lines
+    if value.is_small:
+        columns = [lines[..., :1]]
+        for index in range(1, lines.shape[-1]):
+            pair = (
+                Value(part, value.dtype) for part in (columns[-1], lines[..., index : index + 1])
+            )
+            columns.append(lowering.elementwise(operation, *pair).labels)
+        made = np.concatenate(columns, -1)
+    else:
+        (made,) = kernel(
+            lowering,
+            "running",
+            [Value(lines, value.dtype)],
+            [value.dtype],
+            [lines.shape],
+            (lines.shape[-1], operation),
+        )
+    made = made[..., ::-1] if equation.params["reverse"] else made
+    return Value(np.moveaxis(made, -1, equation.params["axis"]), value.dtype)
+
+
+@rule("argmax", "argmin")
+def extremum(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
+    """Where along an axis the first largest or smallest element stands; NaN comes before all."""
+    (value,) = values
+    (axis,) = equation.params["axes"]
+    lines = np.moveaxis(value.labels, axis, -1)
+    dtype = np.dtype(equation.params["index_dtype"])
+    static = (lines.shape[-1], 1 if equation.primitive.name == "argmax" else -1)
+    (made,) = kernel(
+        lowering, "extremum", [Value(lines, value.dtype)], [dtype], [lines.shape[:-1]], static
+    )
+    return Value(made, dtype)
+
+
+@rule("sort")
+def sort(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
+    """Arrays sorted along an axis by the first of them; equal elements keep their order."""
+    if equation.params["num_keys"] != 1:
+        raise lowering.unsupported(equation, "by more than one key is not translated")
+    axis = equation.params["dimension"]
+    moved = [Value(np.moveaxis(value.labels, axis, -1), value.dtype) for value in values]
+    shapes, dtypes = [value.shape for value in moved], [value.dtype for value in moved]
+    made = kernel(lowering, "sort", moved, dtypes, shapes, (moved[0].shape[-1],))
+    return [
+        Value(np.moveaxis(labels, -1, axis), dtype)
+        for labels, dtype in zip(made, dtypes, strict=True)
+    ]
+
+
+def kernel(
+    lowering: Lowering,
+    helper: str,
+    values: Sequence[Value],
+    dtypes: Sequence[np.dtype],
+    shapes: Sequence[tuple[int, ...]],
+    static: tuple[Any, ...] = (),
+) -> list[np.ndarray]:
+    """The labels of what a helper function makes of whole arrays."""
+    graph = lowering.graph
+    inputs = tuple(graph.contiguous(value) for value in values)
+    outputs = tuple(
+        graph.buffer(int(np.prod(shape)), dtype)
+        for shape, dtype in zip(shapes, dtypes, strict=True)
+    )
+    graph.block.statements.append(Kernel(helper, inputs, outputs, static))
+    return [buffer.labels.reshape(shape) for buffer, shape in zip(outputs, shapes, strict=True)]
+
+
+FOLDED.update(_COMBINE, _RUNNING, ("dot_general", "argmax", "argmin", "sort", "cumlogsumexp"))
