@@ -23,23 +23,28 @@ SCRIPTS = (
 """In the order in which they build on each other."""
 
 
-def document(title: str, page: dict[str, Any], programs: Sequence[Sequence[str | None]]) -> str:
+def document(
+    title: str, page: dict[str, Any], functions: Sequence[str | None], programs: Sequence[str]
+) -> str:
     """The page as HTML.
 
     Args:
         title: its heading.
         page: what the scripts know, as JSON.
-        programs: for each optimizer the JavaScript of its run, and of its steps on the quadratic
-            part of the function, None if that is not looked at.
+        functions: the JavaScript of the function, and of a quadratic one its translate whose
+            minimum is 0.
+        programs: for each optimizer that of its steps on a function.
     """
-    pairs = ",\n".join(
-        f"{{ race: {race}, near: {near if near else 'null'} }}" for race, near in programs
-    )
+    function, at_origin = functions
     script = "\n".join(
         [
             '(() => {\n"use strict";',
             f"const PAGE = {json.dumps(page)};",
-            f"const PROGRAMS = [\n{pairs}\n];",
+            f"const FUNCTION = {function};",
+            f"const AT_ORIGIN = {at_origin or 'null'};",
+            "const PROGRAMS = [",
+            ",\n".join(programs),
+            "];",
             *(_asset(name) for name in SCRIPTS),
             "})();",
         ]

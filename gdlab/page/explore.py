@@ -12,7 +12,7 @@ from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.page import Page
 from gdlab.page.picture import picture_of
-from gdlab.page.program import translate
+from gdlab.page.program import translate_function, translate_optimizer
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.sliders import check_ranges, sliders_of
 from gdlab.page.view import paths_of, start_of, view_of
@@ -82,7 +82,8 @@ def explore(
         title = getattr(fun, "__name__", "f").strip("<>").replace("_", " ")
     quadratic = quadratic_of(fun)
     begin = start_of(start, quadratic)
-    races = {name: translate(fun, own) for name, own in optimizers.items()}
+    function = translate_function(fun)
+    races = {name: translate_optimizer(own, function) for name, own in optimizers.items()}
     check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
     paths = paths_of(fun, optimizers, begin, steps)
     ends = view_of(view, paths, quadratic)
@@ -104,12 +105,10 @@ def explore(
             for name, race in races.items()
         ],
     }
-    programs = [
-        (race.javascript, _near(optimizers[name], quadratic, dynamics[name]))
-        for name, race in races.items()
-    ]
+    functions = [function.javascript, None if quadratic is None else _at_origin(quadratic)]
+    programs = [race.javascript for race in races.values()]
     return Page(
-        document(title, page, programs),
+        document(title, page, functions, programs),
         title,
         in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
     )
@@ -119,14 +118,10 @@ def _dynamics(tx: GradientTransformation, quadratic: Quadratic | None) -> dict[s
     return None if quadratic is None else dynamics_of(tx, quadratic.hessian)
 
 
-def _near(
-    tx: GradientTransformation, quadratic: Quadratic | None, dynamics: dict[str, Any] | None
-) -> str | None:
-    """The steps on ½wᵀHw, whose minimum is 0, where differences cancel nothing."""
-    if quadratic is None or dynamics is None or "refused" in dynamics:
-        return None
+def _at_origin(quadratic: Quadratic) -> str:
+    """½wᵀHw: its minimum is 0, where differences cancel nothing."""
     hessian = jnp.asarray(quadratic.hessian)
-    return translate(lambda w: 0.5 * jnp.vdot(w, hessian @ w), tx).javascript
+    return translate_function(lambda w: 0.5 * jnp.vdot(w, hessian @ w)).javascript
 
 
 def _as_json(quadratic: Quadratic) -> dict[str, Any]:

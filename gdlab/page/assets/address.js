@@ -25,7 +25,7 @@ function followAddress() {
   const numbers = (name) => (said.get(name) ?? "").split(",").map(Number);
   const fits = (name, count) => {
     const values = numbers(name);
-    return said.has(name) && values.length === count && values.every(Number.isFinite);
+    return said.has(name) && values.length === count && values.every(Number.isFinite) && said.get(name).trim() !== "";
   };
   resetSettings();
   if (fits("start", 2)) now.start.set(numbers("start"));

@@ -9,7 +9,7 @@ let refining = 0;
 
 function grid(n) {
   const [[left, right], [low, high]] = now.view;
-  const { value } = racers[0].race;
+  const { value } = FUNCTION;
   const values = new Float64Array(n * n);
   const w = new Float64Array(2);
   for (let j = 0; j < n; j += 1) {

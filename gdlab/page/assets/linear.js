@@ -149,12 +149,15 @@ function rootsOf(coefficients) {
   for (let round = 0; round < 80; round += 1) {
     let change = 0;
     for (let i = 0; i < d; i += 1) {
-      let [p, pi, s, si] = [1, 0, 0, 0]; // the value and the slope, by Horner
+      const far = Math.hypot(x[i], y[i]);
+      let [p, pi, s, si, error] = [1, 0, 0, 0, 1]; // the value and the slope, by Horner
       for (let k = 1; k <= d; k += 1) {
         [s, si] = [s * x[i] - si * y[i] + p, s * y[i] + si * x[i] + pi];
         [p, pi] = [p * x[i] - pi * y[i] + coefficients[k], p * y[i] + pi * x[i]];
+        error = error * far + Math.abs(coefficients[k]);
       }
-      if (Math.hypot(p, pi) < 1e-300) continue;
+      // A value that is nothing but rounding says no more.
+      if (Math.hypot(p, pi) < 1e-16 * error) continue;
       // slope/value − Σ 1/(rᵢ − rⱼ), of which the inverse is the step
       const value = p * p + pi * pi;
       let [a, b] = [(s * p + si * pi) / value, (si * p - s * pi) / value];
@@ -168,11 +171,11 @@ function rootsOf(coefficients) {
       const norm = a * a + b * b || 1e-300;
       x[i] -= a / norm;
       y[i] += b / norm;
-      change = Math.max(change, 1 / Math.sqrt(norm) / (1e-3 + Math.hypot(x[i], y[i])));
+      change = Math.max(change, 1 / Math.sqrt(norm) / (1e-3 + far));
     }
     if (change < 1e-15) break;
   }
-  return x.map((re, i) => [re, Math.abs(y[i]) < 1e-11 * Math.abs(re) ? 0 : y[i]]);
+  return x.map((re, i) => [re, Math.abs(y[i]) < 1e-12 * Math.abs(re) ? 0 : y[i]]);
 }
 
 const STABLE = 1 + 1e-12; // rounding of a pole that stands at 1 because a step is tiny

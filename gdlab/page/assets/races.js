@@ -2,7 +2,10 @@
 
 const BUDGET = 2000; // the most steps of a run
 const racers = PAGE.optimizers.map((optimizer, i) => {
-  const { race, near } = PROGRAMS[i];
+  const race = PROGRAMS[i](FUNCTION);
+  // Steps are linearised at the minimum of the quadratic part, moved to 0.
+  const linear = optimizer.dynamics && !optimizer.dynamics.refused;
+  const near = linear ? PROGRAMS[i](AT_ORIGIN) : null;
   const paths = race.hyperparameters.map(({ path }) => path);
   const controls = optimizer.sliders.map((control) => ({
     ...control,
