@@ -58,6 +58,7 @@ from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.parameter_average import averaged_params, params_ema
+from gdlab.transforms.projection import project_onto_box
 from gdlab.transforms.ratios import quotient, ratio, square
 from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
@@ -67,6 +68,7 @@ from gdlab.transforms.stddev import scale_by_stddev, variance
 if TYPE_CHECKING:
     from gdlab import analysis as analysis
     from gdlab import plots as plots
+    from gdlab import problems as problems
 
 __version__ = "0.1.0"
 
@@ -131,6 +133,7 @@ __all__ = [
     "partition",
     "piecewise_constant_schedule",
     "polynomial_schedule",
+    "project_onto_box",
     "quotient",
     "ratio",
     "rmsprop",
@@ -161,6 +164,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # What training does not need is imported when it is first used.
-    if name in ("analysis", "plots"):
+    if name in ("analysis", "plots", "problems"):
         return importlib.import_module(f"gdlab.{name}")
     raise AttributeError(f"module 'gdlab' has no attribute {name!r}")

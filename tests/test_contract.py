@@ -144,6 +144,10 @@ EXAMPLES = {
             )
         ),
     ],
+    "project_onto_box": [
+        # The box holds none of the parameters, so that every element is cut off.
+        example_of(gdlab.project_onto_box(-0.4, 0.3), rests=False, on_complex=None),
+    ],
     "rmsprop": [
         example_of(gdlab.rmsprop(0.1)),
         example_of(gdlab.rmsprop(0.1, momentum=0.9, nesterov=True, bias_correction=True)),

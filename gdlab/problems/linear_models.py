@@ -1,0 +1,156 @@
+"""Linear models of real data, whose best weights linear algebra knows."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.problems.bundled_data import breast_cancer, diabetes
+from gdlab.problems.problem import Problem, tags
+
+
+def least_squares(examples: int | None = None) -> Problem:
+    """Least squares on the diabetes data: ten measurements, and the progression of the disease.
+
+    f(w) = ‖Xw − y‖²/n,    H = 2XᵀX/n
+
+    Inputs and targets are shifted to mean zero and scaled to variance one over all 442 patients.
+    With fewer than ten of them the problem is underdetermined: the minimum is zero on a whole
+    subspace, and the minimiser told of is that of the smallest norm, X⁺y, at which gradient descent
+    from the start, zero, arrives. With more the equations contradict each other, and steps on
+    single examples never come to rest.
+
+    It needs scikit-learn.
+
+    Args:
+        examples: how many patients there are; all of them unless given.
+
+    Raises:
+        ValueError: if there are not so many.
+
+    >>> from gdlab import minimize, problems, sgd
+    >>> problem = problems.least_squares(examples=5)
+    >>> run = minimize(problem, problem.start, sgd(0.1), steps=2000, data=problem.data)
+    >>> bool(abs(run.params - problem.minimisers[0]).max() < 1e-3)
+    True
+
+    Source: B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, 2004.
+    """
+    inputs, targets = diabetes()
+    count = len(targets) if examples is None else examples
+    if not 1 <= count <= len(targets):
+        raise ValueError(f"examples must be from 1 to {len(targets)}, not {examples}")
+    inputs, targets = standardised(inputs)[:count], standardised(targets)[:count]
+    best = np.linalg.pinv(inputs) @ targets
+    scales = np.zeros(inputs.shape[1])
+    singular = np.linalg.svd(inputs, compute_uv=False)
+    scales[: len(singular)] = singular
+    spectrum = np.sort(2 * scales**2 / count)
+    underdetermined = count < len(best)
+    residual = np.mean((inputs @ best - targets) ** 2)
+    return Problem(
+        function=_squared_error,
+        name="least squares" if examples is None else f"least squares, {examples} examples",
+        start=np.zeros_like(best),
+        source="B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, 2004",
+        tags=tags("convex", "quadratic", "data", "ravine", degenerate=underdetermined),
+        minimum=0.0 if underdetermined else float(residual),
+        minimisers=(best,),
+        spectrum=spectrum,
+        curvature_bounds=(float(spectrum[0]), float(spectrum[-1])),
+        data=(inputs, targets),
+        model=_linear,
+    )
+
+
+def logistic_regression(regularisation: float = 0.01) -> Problem:
+    """Logistic regression on the breast-cancer data, with L² regularisation.
+
+    f(w) = meanᵢ log(1 + exp(−yᵢ xᵢᵀw)) + ½ regularisation ‖w‖²,    yᵢ = ±1
+
+    There are 569 tumours with 30 measurements, each shifted to mean zero and scaled to variance
+    one, and a constant input. The minimiser is found by Newton's method when the problem is made.
+    Its curvature lies between the regularisation μ and μ + ¼ times the largest eigenvalue of XᵀX/n,
+    wherever.
+
+    It needs scikit-learn.
+
+    Args:
+        regularisation: μ, positive; without it the minimiser would be at infinity, since a plane
+            parts the data all but perfectly.
+
+    Raises:
+        ValueError: if it is not positive.
+
+    >>> import jax
+    >>> from gdlab import problems
+    >>> problem = problems.logistic_regression()
+    >>> gradient = jax.grad(problem)(problem.minimisers[0], problem.data)
+    >>> bool(abs(gradient).max() < 1e-5)
+    True
+
+    Source: W. N. Street, W. H. Wolberg, O. L. Mangasarian, Nuclear feature extraction for breast
+    tumor diagnosis, 1993.
+    """
+    if not regularisation > 0:
+        raise ValueError(f"regularisation must be positive, not {regularisation}")
+    inputs, labels = breast_cancer()
+    inputs = np.column_stack([standardised(inputs), np.ones(len(inputs))])
+    signs = 2.0 * labels - 1
+
+    def function(w: jax.Array, batch: Any) -> jax.Array:
+        x, y = (jnp.asarray(part, w.dtype) for part in batch)
+        return jnp.mean(jax.nn.softplus(-y * (x @ w))) + 0.5 * regularisation * jnp.sum(w**2)
+
+    best, hessian = _newton(inputs, signs, regularisation)
+    spectrum = np.linalg.eigvalsh(hessian)
+    steepest = np.linalg.svd(inputs, compute_uv=False)[0] ** 2 / len(inputs) / 4
+    losses = np.logaddexp(0, -signs * (inputs @ best))
+    return Problem(
+        function=function,
+        name="logistic regression",
+        start=np.zeros_like(best),
+        source="W. N. Street, W. H. Wolberg, O. L. Mangasarian, Nuclear feature extraction for "
+        "breast tumor diagnosis, 1993",
+        tags=tags("convex", "data", "ravine"),
+        minimum=float(losses.mean() + 0.5 * regularisation * best @ best),
+        minimisers=(best,),
+        spectrum=spectrum,
+        curvature_bounds=(regularisation, float(regularisation + steepest)),
+        data=(inputs, signs),
+        model=_linear,
+    )
+
+
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Shifted to mean zero and scaled to variance one, column by column."""
+    return (values - values.mean(axis=0)) / values.std(axis=0)
+
+
+def _linear(w: jax.Array, inputs: Any) -> jax.Array:
+    return jnp.asarray(inputs, w.dtype) @ w
+
+
+def _squared_error(w: jax.Array, batch: Any) -> jax.Array:
+    inputs, targets = batch
+    return jnp.mean((_linear(w, inputs) - jnp.asarray(targets, w.dtype)) ** 2)
+
+
+def _newton(
+    inputs: np.ndarray, signs: np.ndarray, regularisation: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The minimiser of the regularised logistic loss, and the Hessian there."""
+    count, size = inputs.shape
+    weights, hessian = np.zeros(size), np.eye(size)
+    for _ in range(100):
+        doubt = 1 / (1 + np.exp(signs * (inputs @ weights)))
+        gradient = regularisation * weights - inputs.T @ (signs * doubt) / count
+        curvatures = doubt * (1 - doubt) / count
+        hessian = (inputs.T * curvatures) @ inputs + regularisation * np.eye(size)
+        step = np.linalg.solve(hessian, gradient)
+        # Far from the minimiser a whole step may overshoot: √(gᵀH⁻¹g) damps it.
+        weights = weights - step / (1 + np.sqrt(step @ gradient))
+        if np.abs(step).max() < 1e-13 * max(1, np.abs(weights).max()):
+            break
+    return weights, hessian

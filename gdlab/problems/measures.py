@@ -1,0 +1,72 @@
+"""What a trained network is worth: its weights counted, its accuracy, and what a shift does."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.problems.layers import shifted
+from gdlab.problems.problem import Problem
+
+
+class NetworkMeasures(NamedTuple):
+    """What :func:`measure_network` returns."""
+
+    weights: int
+    """The number of parameters."""
+    accuracy: float
+    """The part of the images that is read correctly."""
+    shifted_accuracy: float
+    """The same, of the shifted images."""
+    consistency: float
+    """The part of the shifted images that is read as it was before the shift, right or wrong."""
+    output_change: float
+    """By how much a shift changes the probabilities: the mean total variation, from 0 to 1."""
+
+
+def measure_network(
+    problem: Problem, params: Any, data: Any = None, *, shift: int = 1
+) -> NetworkMeasures:
+    """Count the weights of a network, and measure its accuracy and how far a shift disturbs it.
+
+    Images are shifted by exactly ``shift`` pixels, in each of the eight directions. A network that
+    is invariant under shifts has the consistency 1 and the output change 0.
+
+    Args:
+        problem: a network that reads images.
+        params: its parameters.
+        data: (images, labels); those held out unless given.
+        shift: by how many pixels.
+
+    Raises:
+        ValueError: if the problem is no network.
+
+    >>> from gdlab import problems
+    >>> problem = problems.convolutional_network((4, 8))
+    >>> problems.measure_network(problem, problem.start, shift=0).consistency
+    1.0
+
+    Source: R. Zhang, Making convolutional networks shift-invariant again, 2019, section 4.1 (the
+    consistency).
+    """
+    if "network" not in problem.tags or problem.model is None:
+        raise ValueError(f"{problem.name} is no network that reads images")
+    images, labels = problem.held_out if data is None else data
+    images, labels = jnp.asarray(images), np.asarray(labels)
+    probabilities = jax.jit(lambda images: jax.nn.softmax(problem.model(params, images)))  # type: ignore[misc]
+    move = jax.vmap(shifted, (0, None, None))
+    before = np.asarray(probabilities(images))
+    directions = [d for d in itertools.product((-shift, 0, shift), repeat=2) if d != (0, 0)]
+    after = np.stack(
+        [probabilities(move(images, *direction)) for direction in directions or [(0, 0)]]
+    )
+    read, read_after = before.argmax(axis=-1), after.argmax(axis=-1)
+    return NetworkMeasures(
+        weights=sum(leaf.size for leaf in jax.tree.leaves(params)),
+        accuracy=float(np.mean(read == labels)),
+        shifted_accuracy=float(np.mean(read_after == labels)),
+        consistency=float(np.mean(read_after == read)),
+        output_change=float(np.mean(np.abs(after - before).sum(axis=-1) / 2)),
+    )

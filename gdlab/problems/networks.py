@@ -1,0 +1,216 @@
+"""Small networks that read digits: dense ones and convolutional ones."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.problems.bundled_data import digits
+from gdlab.problems.layers import (
+    affine,
+    convolved,
+    cross_entropy,
+    dropped_out,
+    he_kernel,
+    shifted_at_random,
+)
+from gdlab.problems.problem import Problem, tags
+
+SOURCE = "E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, 1998"
+CLASSES, SIDE = 10, 8
+
+
+def dense_network(
+    widths: Sequence[int] = (32,),
+    *,
+    skip: bool = False,
+    bias: bool = True,
+    dropout: float = 0.0,
+    shift: int = 0,
+) -> Problem:
+    """A network of dense layers that reads digits.
+
+    hᵢ₊₁ = relu(hᵢ Wᵢ + bᵢ), with skip connections hᵢ₊₁ = hᵢ + relu(hᵢ Wᵢ + bᵢ) between layers of
+    equal width; the loss is the mean cross-entropy of hₙWₙ + bₙ
+
+    The parameters are {"dense0": {"kernel", "bias"}, …, "out": …}, and the start is that of
+    ``problem.init(jax.random.key(0))``. ``problem.model(params, images)`` are the logits. With a
+    key, images are shifted and features dropped at random, as in training; without one neither is.
+
+    It needs scikit-learn.
+
+    Args:
+        widths: of the hidden layers.
+        skip: whether there are skip connections.
+        bias: whether layers have a bias. Without it, scaling a layer up and the next one down by
+            the same factor changes nothing.
+        dropout: the probability with which each feature before the last layer is dropped.
+        shift: by how many pixels images are shifted at most, in either direction.
+
+    >>> import jax
+    >>> from gdlab import adam, minimize, problems
+    >>> problem = problems.dense_network([16])
+    >>> setting = dict(data=problem.data, batch_size=64, key=jax.random.key(0), keep_path=False)
+    >>> run = minimize(problem, problem.start, adam(0.01), 200, **setting)
+    >>> measures = problems.measure_network(problem, run.params)
+    >>> measures.weights, measures.accuracy > 0.9
+    (1210, True)
+
+    Source: K. He et al., Deep residual learning for image recognition, 2016, for the skip
+    connections; the digits are E. Alpaydin's and C. Kaynak's, 1998.
+    """
+    _require_positive("widths", widths)
+    sizes = (SIDE * SIDE, *widths)
+
+    def init(key: jax.Array) -> Any:
+        keys = jax.random.split(key, len(sizes))
+        layers = {
+            f"dense{i}": _layer(keys[i], (sizes[i], width), bias) for i, width in enumerate(widths)
+        }
+        return layers | {"out": _layer(keys[-1], (sizes[-1], CLASSES), bias)}
+
+    def features(params: Any, images: jax.Array) -> jax.Array:
+        x = images.reshape(len(images), -1)
+        for i, width in enumerate(widths):
+            new = jax.nn.relu(affine(params[f"dense{i}"], x))
+            x = x + new if skip and i > 0 and sizes[i] == width else new
+        return x
+
+    name = f"dense network, {'-'.join(map(str, widths))}"
+    return _problem(name, init, features, dropout, shift, skip)
+
+
+def convolutional_network(
+    channels: Sequence[int] = (8, 16, 32),
+    strides: Sequence[int] | None = None,
+    *,
+    blocks: int = 0,
+    skip: bool = True,
+    bias: bool = True,
+    dropout: float = 0.0,
+    shift: int = 0,
+) -> Problem:
+    """A convolutional network that reads digits, whose channels grow while its images shrink.
+
+    Each stage is a 3×3 convolution with a stride and a relu, followed by ``blocks`` more without a
+    stride, x ← x + relu(x ∗ K + b) with skip connections and x ← relu(x ∗ K + b) without. All
+    places share the weights of a kernel. The last features are flattened and go into a dense layer;
+    the loss is the mean cross-entropy.
+
+    The parameters are {"conv0": {"kernel", "bias"}, "conv0block0": …, …, "out": …}, kernels of
+    shape (3, 3, in, out). Convolutions are products with patches: inside ``jax.lax.scan`` on a CPU,
+    the gradient of ``jax.lax.conv`` is several times slower.
+
+    It needs scikit-learn.
+
+    Args:
+        channels: of the stages.
+        strides: of the stages; 1 for the first and 2 for the others unless given.
+        blocks: how many further convolutions each stage has.
+        skip: whether these have skip connections.
+        bias: as for :func:`dense_network`.
+        dropout: the same.
+        shift: the same.
+
+    Raises:
+        ValueError: if sizes do not fit.
+
+    >>> from gdlab import problems
+    >>> problem = problems.convolutional_network((4, 8))
+    >>> problem.start["conv1"]["kernel"].shape, problem.start["out"]["kernel"].shape
+    ((3, 3, 4, 8), (128, 10))
+
+    Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998; K. He
+    et al., Deep residual learning for image recognition, 2016, for the skip connections.
+    """
+    _require_positive("channels", channels)
+    if strides is None:
+        strides = (1, *[2] * (len(channels) - 1))
+    _require_positive("strides", strides)
+    if len(strides) != len(channels):
+        raise ValueError(f"there are {len(channels)} channels, but {len(strides)} strides")
+    side = SIDE
+    for stride in strides:
+        side = (side - 1) // stride + 1
+    before = (1, *channels)
+
+    def init(key: jax.Array) -> Any:
+        layers = {}
+        for i, count in enumerate(channels):
+            layers[f"conv{i}"] = (3, 3, before[i], count)
+            layers |= {f"conv{i}block{j}": (3, 3, count, count) for j in range(blocks)}
+        layers["out"] = (side * side * channels[-1], CLASSES)
+        keys = jax.random.split(key, len(layers))
+        return {
+            name: _layer(own, shape, bias)
+            for own, (name, shape) in zip(keys, layers.items(), strict=True)
+        }
+
+    def features(params: Any, images: jax.Array) -> jax.Array:
+        x = images
+        for i, stride in enumerate(strides):
+            x = jax.nn.relu(convolved(params[f"conv{i}"], x, stride))
+            for j in range(blocks):
+                new = jax.nn.relu(convolved(params[f"conv{i}block{j}"], x, 1))
+                x = x + new if skip else new
+        return x.reshape(len(x), -1)
+
+    name = f"convolutional network, {'-'.join(map(str, channels))}"
+    return _problem(name, init, features, dropout, shift, skip and blocks > 0)
+
+
+def _problem(
+    name: str,
+    init: Callable[[jax.Array], Any],
+    features: Callable[[Any, jax.Array], jax.Array],
+    dropout: float,
+    shift: int,
+    skip: bool,
+) -> Problem:
+    """The problem of training a network with such features before its last layer."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and less than 1, not {dropout}")
+    if not 0 <= shift < SIDE:
+        raise ValueError(f"shift must be from 0 to {SIDE - 1}, not {shift}")
+    is_random = dropout > 0 or shift > 0
+
+    def model(params: Any, images: Any, key: jax.Array | None = None) -> jax.Array:
+        images = jnp.asarray(images, params["out"]["kernel"].dtype)
+        if key is None or not is_random:
+            return affine(params["out"], features(params, images))
+        shift_key, dropout_key = jax.random.split(key)
+        x = features(params, shifted_at_random(shift_key, images, shift))
+        return affine(params["out"], dropped_out(dropout_key, x, dropout))
+
+    def loss(params: Any, batch: Any) -> jax.Array:
+        images, labels = batch
+        return cross_entropy(model(params, images), labels)
+
+    def random_loss(params: Any, batch: Any, key: jax.Array | None = None) -> jax.Array:
+        images, labels = batch
+        return cross_entropy(model(params, images, key), labels)
+
+    train, held_out = digits()
+    return Problem(
+        function=random_loss if is_random else loss,
+        name=name + (" with skip connections" if skip else ""),
+        start=jax.tree.map(np.asarray, init(jax.random.key(0))),
+        source=SOURCE,
+        tags=tags("network", "data", "multimodal", noise=is_random),
+        data=train,
+        held_out=held_out,
+        model=model,
+        init=init,
+    )
+
+
+def _layer(key: jax.Array, shape: tuple[int, ...], bias: bool) -> dict[str, jax.Array]:
+    kernel = {"kernel": he_kernel(key, shape)}
+    return kernel | ({"bias": jnp.zeros(shape[-1])} if bias else {})
+
+
+def _require_positive(name: str, sizes: Sequence[int]) -> None:
+    if not sizes or min(sizes) < 1:
+        raise ValueError(f"{name} must be a list of positive integers, not {sizes!r}")

@@ -1,0 +1,149 @@
+"""A function to minimise that knows what is known about it."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal, cast, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Tag = Literal[
+    "convex",
+    "quadratic",
+    "ravine",
+    "plateau",
+    "saddle",
+    "degenerate",
+    "multimodal",
+    "nonsmooth",
+    "unbounded",
+    "constrained",
+    "noise",
+    "data",
+    "network",
+    "trap",
+]
+"""What makes a problem hard, or easy.
+
+===========  =======================================================================
+convex       everywhere
+quadratic    its Hessian is the same everywhere
+ravine       of the positive curvatures at the first minimiser, the largest is at least
+             ten times the smallest
+plateau      far from the minimiser the gradient all but vanishes
+saddle       it has a saddle point that is known
+degenerate   a Hessian at a known critical point has a zero eigenvalue
+multimodal   it has several minima
+nonsmooth    a derivative jumps
+unbounded    it has no minimum
+constrained  its minimum is that within a box
+noise        it takes a key, and its gradient is random
+data         it is a mean over examples
+network      of the weights of a network
+trap         made to show how some method fails
+===========  =======================================================================
+"""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Problem:
+    """A function to minimise that knows its minimisers, its curvature and its start.
+
+    It is called like its ``function`` and stands wherever a loss may, so that
+    ``gdlab.minimize(problem, problem.start, tx, steps)``, ``gdlab.sweep`` and ``jax.grad(problem)``
+    take it as it is. With data, give ``data=problem.data``. A random one takes a ``key``; without a
+    key it is the expectation, or the network as it predicts. Two problems are equal only if they
+    are one, and programs are compiled for each.
+
+    All that is known is in NumPy's float64, so that neither a session's precision nor the dtype of
+    the parameters is decided by it.
+
+    >>> import jax
+    >>> from gdlab import minimize, problems, sgd
+    >>> problem = problems.booth()
+    >>> problem.minimisers
+    (array([1., 3.]),)
+    >>> minimize(problem, problem.start, sgd(0.1), steps=100).params.tolist()
+    [1.000, 3.000]
+    >>> jax.grad(problem)(problem.minimisers[0])
+    Array([0., 0.], dtype=float32)
+    """
+
+    function: Callable[..., Any]
+    """``function(params[, batch][, key=None])``, a real scalar."""
+    name: str
+    """As titles and legends have it."""
+    start: Any
+    """Where runs start, unless somewhere else is more telling: a tree of arrays."""
+    source: str
+    """Author, title, year."""
+    tags: frozenset[Tag] = frozenset()
+    """What makes it hard, or easy."""
+    minimum: float | None = None
+    """Its smallest value; −∞ if there is none, None if it is not known."""
+    minimisers: tuple[Any, ...] = ()
+    """Where it has that value. If there are infinitely many, the one that is told of in the
+    docstring."""
+    local_minimisers: tuple[Any, ...] = ()
+    """Minima that are higher, as far as they are known."""
+    saddles: tuple[Any, ...] = ()
+    """Critical points that are no extrema, as far as they are known."""
+    maximisers: tuple[Any, ...] = ()
+    """Local maxima, as far as they are known."""
+    spectrum: np.ndarray | None = None
+    """The eigenvalues of the Hessian, in ascending order, at the first minimiser, or at the first
+    saddle if there is no minimiser; on all the data."""
+    curvature_bounds: tuple[float, float] | None = None
+    """Between which all its curvatures lie, wherever."""
+    gradient_noise: np.ndarray | None = None
+    """The covariance of the gradient, if a key is given: that of the noise."""
+    bounds: tuple[tuple[float, float], tuple[float, float]] | None = None
+    """((left, right), (bottom, top)) of a picture, if it is a function of two variables."""
+    box: tuple[float, float] | None = None
+    """Between which each parameter has to stay, if that is part of the problem; see
+    :func:`gdlab.project_onto_box`."""
+    data: Any = None
+    """A tree of arrays whose leading axis counts the examples."""
+    held_out: Any = None
+    """More of them, not to be trained on."""
+    model: Callable[..., Any] | None = None
+    """``model(params, inputs)``, what the loss compares with targets."""
+    init: Callable[[jax.Array], Any] | None = None
+    """``init(key)`` draws a start."""
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.tags) - set(get_args(Tag)):
+            raise ValueError(f"tags: {sorted(unknown)} are none of {', '.join(get_args(Tag))}")
+        # A loss is asked for its signature, to see whether it takes a key.
+        object.__setattr__(self, "__signature__", inspect.signature(self.function))
+
+    def __call__(self, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """The value at ``params``."""
+        return self.function(jax.tree.map(jnp.asarray, params), *args, **kwargs)
+
+    def __repr__(self) -> str:
+        """Its name and its tags."""
+        return f"<Problem {self.name}: {', '.join(sorted(self.tags))}>"
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(np.size(leaf) for leaf in jax.tree.leaves(self.start))
+
+
+def tags(*always: Tag, **on_condition: bool) -> frozenset[Tag]:
+    """Some tags, and others by keyword where they hold."""
+    chosen = cast(list[Tag], [tag for tag, holds in on_condition.items() if holds])
+    return frozenset([*always, *chosen])
+
+
+def point(*coordinates: float) -> np.ndarray:
+    """A point, as problems hold it."""
+    return np.array(coordinates, np.float64)
+
+
+def constant(value: Any, like: jax.Array) -> jax.Array:
+    """A constant in the dtype of an array, so that it does not decide the dtype of a result."""
+    return jnp.asarray(value, like.dtype)
