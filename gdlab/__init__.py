@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from gdlab import analysis as analysis
     from gdlab import plots as plots
     from gdlab import problems as problems
+    from gdlab.page.explore import explore as explore
 
 __version__ = "0.1.0"
 
@@ -107,6 +108,7 @@ __all__ = [
     "dozat_momentum",
     "ema",
     "expand",
+    "explore",
     "exponential_decay",
     "foreign",
     "fork",
@@ -166,4 +168,6 @@ def __getattr__(name: str) -> Any:
     # What training does not need is imported when it is first used.
     if name in ("analysis", "plots", "problems"):
         return importlib.import_module(f"gdlab.{name}")
+    if name == "explore":
+        return importlib.import_module("gdlab.page.explore").explore
     raise AttributeError(f"module 'gdlab' has no attribute {name!r}")

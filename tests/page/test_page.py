@@ -292,6 +292,21 @@ def test_the_regime_changes_where_the_closed_form_says(opened):
     assert opened.run("gdlab.analysis('momentum').regime") == "divergent"
 
 
+def test_a_mode_is_a_spring_whose_damping_follows_from_its_poles(opened):
+    opened.run("document.getElementById('spring-details').open = true")
+    opened.frames(3)
+    # |r|² = β, and 2·Re r = 1 + β − ηλ
+    for line, curvature in zip(
+        opened.run("document.getElementById('damping').innerText").split("; "),
+        CURVATURES,
+        strict=True,
+    ):
+        pole = np.log(np.roots([1, -(1.8 - 0.02 * curvature), 0.8])[0])
+        assert "underdamped" in line
+        ratio = float(line.split("ζ = ")[1].rstrip("."))
+        assert ratio == pytest.approx(-pole.real / abs(pole), rel=1e-2)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 900, 1400])
 def test_every_width_shows_everything(opened, ravine_file, tmp_path, width, scheme):
@@ -320,9 +335,9 @@ def test_every_picture_says_in_words_what_it_shows(opened):
     assert "(−2, 1.5)" in words["map"]
     assert "momentum: f = " in words["loss"]
     assert "mode 1, λ = 1" in words["modes"]
-    # The poles of gradient descent are 1 − ηλ.
-    assert "0.96, 0.2" in words["poles"]
-    assert "glides in" in words["regimes"]
+    # r² − (1 + β − ηλ)r + β for λ = 1
+    assert "0.89 + 0.0889i, 0.89 − 0.0889i" in words["poles"]
+    assert "oscillates in" in words["regimes"]
 
 
 def test_what_is_not_quadratic_has_no_modes(tab, tmp_path):

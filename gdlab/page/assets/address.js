@@ -9,7 +9,7 @@ function address() {
   if (differs(now.view.flat(), PAGE.view.flat())) said.set("view", now.view.flat().join(","));
   if (now.eigen) said.set("eigen", 1);
   if (now.arrows) said.set("parts", 1);
-  if (now.focus) said.set("focus", now.focus);
+  if (now.focus !== worthiest) said.set("focus", now.focus);
   racers.forEach((racer, i) => {
     if (!racer.visible) said.append("hidden", i);
     for (const control of racer.controls) {

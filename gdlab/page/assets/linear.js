@@ -215,7 +215,7 @@ function stabilityLimit(racer, held) {
   let outside = inside;
   while (stable(outside)) {
     inside = outside;
-    outside *= 1.25;
+    outside *= 1.5;
     if (outside > 1e6 * control.high) return Infinity;
   }
   for (let i = 0; i < 48; i += 1) {

@@ -40,7 +40,7 @@ function paintAnalysis() {
   setHidden(".linear", found === null);
   setHidden(".additive", found === null || !racer.dynamics.additive || quadratic.curvatures[0] <= 0);
   paintModes();
-  if ($("spring-details").open) paintSpring();
+  if ($("spring-details").open) paintSpring(found);
   racers.forEach((other, i) => {
     if (!other.mark) return;
     const own = i === now.focus ? found : null;
@@ -181,6 +181,7 @@ followAddress();
 bindControls();
 setHidden(".quadratic, .linear, .additive", true);
 if (quadratic) setHidden(".quadratic", false);
+else document.body.classList.add("alone");
 dress();
 night.addEventListener("change", dress);
 window.addEventListener("resize", dress);

@@ -174,10 +174,13 @@ function paintPoles(found) {
   });
 }
 
-// The map of regimes: coarse while something moves, fine when it rests.
-const atlas = { key: "", tile: null, across: 0, up: 1, timer: 0 };
+// The map of regimes: coarse and now and then while something moves, fine when it rests.
+const atlas = { key: "", tile: null, across: 0, up: 1, timer: 0, painted: 0 };
 const COLUMNS = 28;
 const ROWS = 18;
+const FINER = 5;
+const PAUSE = 100; // milliseconds between coarse maps
+const SLICE = 6; // milliseconds of a frame that a fine one may take
 
 function regimeTint(rate, regime) {
   const style = regime === "monotone" ? ink.monotone : ink.oscillating;
@@ -186,11 +189,13 @@ function regimeTint(rate, regime) {
   return style.map((c, i) => c + (ink.ground[i] - c) * depth);
 }
 
-function regimePixels(racer, held, columns, rows) {
+// Row by row, so that it can be put off in between; the last one yields the tile.
+function* regimeRows(racer, held, columns, rows) {
   const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
   const h = racer.h.slice();
   const image = new ImageData(columns, rows);
   for (let j = 0; j < rows; j += 1) {
+    yield null;
     if (b !== a) h[b.position] = valueAt(b, 1 - (j + 0.5) / rows);
     for (let i = 0; i < columns; i += 1) {
       h[a.position] = valueAt(a, (i + 0.5) / columns);
@@ -204,7 +209,18 @@ function regimePixels(racer, held, columns, rows) {
   }
   const tile = new OffscreenCanvas(columns, rows);
   tile.getContext("2d").putImageData(image, 0, 0);
-  return tile;
+  yield tile;
+}
+
+function refineRegimes(rows, key) {
+  const begun = performance.now();
+  let tile = null;
+  while (!tile && performance.now() - begun < SLICE) tile = rows.next().value;
+  if (atlas.key !== key) return;
+  if (tile) {
+    atlas.tile = tile;
+    schedule();
+  } else atlas.timer = setTimeout(refineRegimes, 0, rows, key);
 }
 
 function regimeTile(racer, held) {
@@ -214,12 +230,15 @@ function regimeTile(racer, held) {
   const wanted = JSON.stringify([now.focus, atlas.across, atlas.up, others, scalesHeld, night.matches]);
   if (atlas.key !== wanted) {
     atlas.key = wanted;
-    atlas.tile = regimePixels(racer, held, COLUMNS, ROWS);
+    const shape = JSON.stringify([now.focus, atlas.across, atlas.up]);
+    if (atlas.shape !== shape || performance.now() - atlas.painted > PAUSE) {
+      atlas.tile = [...regimeRows(racer, held, COLUMNS, ROWS)].at(-1);
+      atlas.shape = shape;
+      atlas.painted = performance.now();
+    }
     clearTimeout(atlas.timer);
-    atlas.timer = setTimeout(() => {
-      atlas.tile = regimePixels(racer, held, 6 * COLUMNS, 6 * ROWS);
-      schedule();
-    }, 200);
+    const rows = regimeRows(racer, held, FINER * COLUMNS, FINER * ROWS);
+    atlas.timer = setTimeout(refineRegimes, 200, rows, wanted);
   }
   return atlas.tile;
 }
@@ -273,7 +292,23 @@ function paintRegimes(found) {
   });
 }
 
-function paintSpring() {
+// What kind of spring a mode is: r = e^s, and s² + 2ζωs + ω² = 0.
+function springOf(poles) {
+  if (poles.length === 1) return poles[0][0] < 0 ? "no inertia, alternates" : "no inertia";
+  if (poles.length > 2) return `${poles.length} poles`;
+  const [[re, im], [other]] = poles;
+  if (im !== 0) {
+    const [speed, angle] = [Math.log(Math.hypot(re, im)), Math.atan2(Math.abs(im), re)];
+    return `${speed > 0 ? "growing" : "underdamped"}, ζ = ${text(-speed / Math.hypot(speed, angle))}`;
+  }
+  if (re <= 0 || other <= 0) return "alternates";
+  const [s, t] = [Math.log(re), Math.log(other)];
+  return s >= 0 || t >= 0 ? "growing" : `overdamped, ζ = ${text(-(s + t) / 2 / Math.sqrt(s * t))}`;
+}
+
+function paintSpring(found) {
+  const kinds = found?.modes.length === 2 ? found.modes.map(springOf) : [];
+  $("damping").textContent = kinds.map((kind, mode) => `Mode ${mode + 1}: ${kind}`).join("; ") + (kinds.length ? "." : "");
   const errors = errorsOf(racers[now.focus]);
   const canvas = $("spring");
   const y = linearAxis(errors, canvas.clientHeight, "error");

@@ -26,6 +26,12 @@ const racers = PAGE.optimizers.map((optimizer, i) => {
 const quadratic = PAGE.quadratic;
 const now = {};
 
+// What is seen close up at first: an optimizer with a map of two hyperparameters, if there is one.
+const worthiest = Math.max(
+  0,
+  racers.findIndex(({ near, controls }) => near && controls.filter(({ folded }) => !folded).length > 1),
+);
+
 function resetSettings() {
   Object.assign(now, {
     start: Float64Array.from(PAGE.start),
@@ -34,7 +40,7 @@ function resetSettings() {
     view: PAGE.view.map((ends) => [...ends]),
     eigen: false,
     arrows: false,
-    focus: 0,
+    focus: worthiest,
     noise: -1,
   });
   for (const racer of racers) {
