@@ -129,6 +129,7 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
 
 def _linear(w: jax.Array, inputs: Any) -> jax.Array:
+    w = jnp.asarray(w)
     return jnp.asarray(inputs, w.dtype) @ w
 
 

@@ -88,6 +88,7 @@ def convolutional_network(
     *,
     blocks: int = 0,
     skip: bool = True,
+    pool: bool = False,
     bias: bool = True,
     dropout: float = 0.0,
     shift: int = 0,
@@ -96,8 +97,8 @@ def convolutional_network(
 
     Each stage is a 3×3 convolution with a stride and a relu, followed by ``blocks`` more without a
     stride, x ← x + relu(x ∗ K + b) with skip connections and x ← relu(x ∗ K + b) without. All
-    places share the weights of a kernel. The last features are flattened and go into a dense layer;
-    the loss is the mean cross-entropy.
+    places share the weights of a kernel. The last features, flattened or averaged over all places,
+    go into a dense layer; the loss is the mean cross-entropy.
 
     The parameters are {"conv0": {"kernel", "bias"}, "conv0block0": …, …, "out": …}, kernels of
     shape (3, 3, in, out). Convolutions are products with patches: inside ``jax.lax.scan`` on a CPU,
@@ -110,6 +111,8 @@ def convolutional_network(
         strides: of the stages; 1 for the first and 2 for the others unless given.
         blocks: how many further convolutions each stage has.
         skip: whether these have skip connections.
+        pool: whether the last features are averaged over all places, so that the last layer does
+            not see where in the image they are.
         bias: as for :func:`dense_network`.
         dropout: the same.
         shift: the same.
@@ -141,7 +144,7 @@ def convolutional_network(
         for i, count in enumerate(channels):
             layers[f"conv{i}"] = (3, 3, before[i], count)
             layers |= {f"conv{i}block{j}": (3, 3, count, count) for j in range(blocks)}
-        layers["out"] = (side * side * channels[-1], CLASSES)
+        layers["out"] = ((1 if pool else side * side) * channels[-1], CLASSES)
         keys = jax.random.split(key, len(layers))
         return {
             name: _layer(own, shape, bias)
@@ -155,7 +158,7 @@ def convolutional_network(
             for j in range(blocks):
                 new = jax.nn.relu(convolved(params[f"conv{i}block{j}"], x, 1))
                 x = x + new if skip else new
-        return x.reshape(len(x), -1)
+        return jnp.mean(x, axis=(1, 2)) if pool else x.reshape(len(x), -1)
 
     name = f"convolutional network, {'-'.join(map(str, channels))}"
     return _problem(name, init, features, dropout, shift, skip and blocks > 0)
@@ -177,6 +180,7 @@ def _problem(
     is_random = dropout > 0 or shift > 0
 
     def model(params: Any, images: Any, key: jax.Array | None = None) -> jax.Array:
+        params = jax.tree.map(jnp.asarray, params)
         images = jnp.asarray(images, params["out"]["kernel"].dtype)
         if key is None or not is_random:
             return affine(params["out"], features(params, images))

@@ -17,7 +17,7 @@ EXAMPLES = {
     "booth": [problems.booth],
     "branin": [problems.branin],
     "convolutional_network": [
-        lambda: problems.convolutional_network((2, 3)),
+        lambda: problems.convolutional_network((2, 3), pool=True),
         lambda: problems.convolutional_network((2, 3), blocks=1, bias=False, dropout=0.5, shift=1),
     ],
     "dense_network": [
