@@ -292,9 +292,30 @@ def test_the_regime_changes_where_the_closed_form_says(opened):
     assert opened.run("gdlab.analysis('momentum').regime") == "divergent"
 
 
+def test_noise_adds_the_stationary_variance_of_heavy_ball(opened):
+    opened.run("location.hash = 'steps=2000'")
+    opened.frames(2)
+    noise = opened.run("gdlab.analysis('momentum').noise")
+    assert noise[0] == 0
+    # ½λ times the variance; each direction has noise of size 1.
+    eta, beta = 0.02, 0.8
+    variances = eta * (1 + beta) / ((1 - beta) * (2 * (1 + beta) - eta * CURVATURES) * CURVATURES)
+    assert noise[-1] == pytest.approx(0.5 * np.sum(CURVATURES * variances), rel=1e-9)
+
+
+def test_the_part_of_a_step_that_its_gradient_gives_is_a_step_of_gradient_descent(opened):
+    slide(opened, SCRUB, 7)
+    parts = opened.run("gdlab.analysis('momentum').parts")
+    path, _ = expected("momentum", START, 8)
+    np.testing.assert_allclose(parts["from"], path[7], rtol=1e-9)
+    np.testing.assert_allclose(parts["whole"], path[8], rtol=1e-9)
+    alone = path[7] - 0.02 * HESSIAN @ (path[7] - CENTER)
+    np.testing.assert_allclose(parts["fresh"], alone, rtol=1e-9)
+
+
 def test_a_mode_is_a_spring_whose_damping_follows_from_its_poles(opened):
     opened.run("document.getElementById('spring-details').open = true")
-    opened.frames(3)
+    opened.wait("document.getElementById('damping').innerText !== ''")
     # |r|² = β, and 2·Re r = 1 + β − ηλ
     for line, curvature in zip(
         opened.run("document.getElementById('damping').innerText").split("; "),

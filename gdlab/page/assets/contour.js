@@ -149,13 +149,9 @@ function paintMap() {
   }
   const place = (w1, w2) => {
     const [a, b] = shownCoordinates(w1, w2);
-    // Far beyond the edge a canvas draws nothing at all.
-    return [
-      clamp(box.left + ((a - left) / (right - left)) * across, -1e5, 1e5),
-      clamp(box.bottom - ((b - low) / (high - low)) * down, -1e5, 1e5),
-    ];
+    return [box.left + ((a - left) / (right - left)) * across, box.bottom - ((b - low) / (high - low)) * down];
   };
-  clip({ pen, box }, () => paintPaths(pen, place));
+  clip({ pen, box }, () => paintPaths(pen, box, place));
   pen.strokeStyle = ink.line;
   pen.strokeRect(box.left + 0.5, box.top + 0.5, across - 1, down - 1);
   now.place = place;
@@ -163,7 +159,7 @@ function paintMap() {
     weightsAt(left + ((px - box.left) / across) * (right - left), low + ((box.bottom - py) / down) * (high - low));
 }
 
-function paintPaths(pen, place) {
+function paintPaths(pen, box, place) {
   if (quadratic) {
     const [x, y] = place(...quadratic.center);
     pen.strokeStyle = ink.text;
@@ -176,9 +172,9 @@ function paintPaths(pen, place) {
     const { path } = racer;
     const last = Math.min(now.shown, racer.finite - 1);
     const trace = (from, to) => {
-      pen.beginPath();
-      for (let t = from; t <= to; t += 1) pen.lineTo(...place(path[2 * t], path[2 * t + 1]));
-      pen.stroke();
+      const points = [];
+      for (let t = from; t <= to; t += 1) points.push(place(path[2 * t], path[2 * t + 1]));
+      polyline(pen, box, points);
     };
     pen.strokeStyle = colorOf(i);
     pen.setLineDash(dashOf(i));

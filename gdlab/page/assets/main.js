@@ -169,11 +169,17 @@ window.gdlab = {
     );
     return { start: [...now.start], steps: now.steps, shown: now.shown, optimizers };
   },
-  // The linearised step at the step shown: { poles, radius, regime, limit }, null if there is none.
+  // The linearised step at the step shown: { poles, radius, regime, limit, parts, noise }, null if
+  // there is none; noise is the expected loss that gradients with noise of size 1 add.
   analysis(name) {
     rerun();
-    const found = analysis(racers.findIndex((own) => own.name === name));
-    return found && { poles: found.poles, radius: found.radius, regime: found.regime, limit: found.limit };
+    const i = racers.findIndex((own) => own.name === name);
+    const found = analysis(i);
+    if (!found) return null;
+    const { poles, radius: rate, regime, limit, rows } = found;
+    const noise = racers[i].dynamics.additive ? [...noiseFloor(rows, 1)] : null;
+    const parts = Object.entries(partsOfStep(racers[i]) ?? {}).map(([part, w]) => [part, [...w]]);
+    return { poles, radius: rate, regime, limit, parts: Object.fromEntries(parts), noise };
   },
 };
 

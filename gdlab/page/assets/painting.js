@@ -108,6 +108,38 @@ function line(pen, x0, y0, x1, y1) {
   pen.stroke();
 }
 
+// A polyline through far points: only what lies near the box is stroked, since the dashes of miles
+// beyond it would cost a frame.
+function polyline(pen, { left, right, top, bottom }, points) {
+  const [from, to] = [[left - 20, top - 20], [right + 20, bottom + 20]];
+  pen.beginPath();
+  let end = null;
+  for (let i = 1; i < points.length; i += 1) {
+    const [a, b] = [points[i - 1], points[i]];
+    // From beyond all measure a line would come in at a place that is nothing but rounding.
+    let [enter, leave] = [0, Math.max(Math.abs(a[0]), Math.abs(a[1])) < 1e9 ? 1 : -1];
+    for (const k of [0, 1]) {
+      const along = b[k] - a[k];
+      const cuts = [(from[k] - a[k]) / along, (to[k] - a[k]) / along];
+      if (along === 0) {
+        if (a[k] < from[k] || a[k] > to[k]) leave = -1;
+      } else {
+        enter = Math.max(enter, Math.min(...cuts));
+        leave = Math.min(leave, Math.max(...cuts));
+      }
+    }
+    if (!(enter <= leave)) {
+      end = null;
+      continue;
+    }
+    const at = (share) => [0, 1].map((k) => a[k] + share * (b[k] - a[k]));
+    if (end !== a || enter > 0) pen.moveTo(...at(enter));
+    pen.lineTo(...at(leave));
+    end = leave === 1 ? b : null;
+  }
+  pen.stroke();
+}
+
 function dot(pen, x, y, radius, fill, edge) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 2 * Math.PI);

@@ -44,21 +44,10 @@ function linearAxis(curves, height, name) {
 }
 
 function trace(chart, values, from, to, height = (x) => x) {
-  const { pen } = chart;
-  let drawing = false;
-  pen.beginPath();
-  for (let t = from; t <= to; t += 1) {
-    const y = height(values[t]);
-    if (!Number.isFinite(y)) {
-      drawing = false;
-      continue;
-    }
-    const at = [chart.x(t), clamp(chart.y(y), -1e5, 1e5)];
-    if (drawing) pen.lineTo(...at);
-    else pen.moveTo(...at);
-    drawing = true;
-  }
-  pen.stroke();
+  const points = [];
+  for (let t = from; t <= to; t += 1) points.push([chart.x(t), chart.y(height(values[t]))]);
+  // Where there is no value there is no line.
+  polyline(chart.pen, chart.box, points);
 }
 
 function markShown({ pen, box, x }) {
@@ -340,14 +329,12 @@ function paintPhase(errors) {
       pen.strokeStyle = modeColor(mode);
       pen.setLineDash(MODE_DASHES[mode]);
       pen.lineWidth = 1.6;
-      pen.beginPath();
-      for (let t = 0; t + 1 < curve.length; t += 1) {
-        pen.lineTo(clamp(chart.x(curve[t]), -1e5, 1e5), clamp(chart.y(speeds[mode][t]), -1e5, 1e5));
-      }
-      pen.stroke();
+      const points = [];
+      for (let t = 0; t + 1 < curve.length; t += 1) points.push([chart.x(curve[t]), chart.y(speeds[mode][t])]);
+      polyline(pen, chart.box, points);
       pen.setLineDash([]);
       const t = Math.min(now.shown, curve.length - 2);
-      if (t >= 0) dot(pen, clamp(chart.x(curve[t]), -1e5, 1e5), clamp(chart.y(speeds[mode][t]), -1e5, 1e5), 4, modeColor(mode));
+      if (t >= 0) dot(pen, chart.x(curve[t]), chart.y(speeds[mode][t]), 4, modeColor(mode));
     });
   });
 }
