@@ -52,6 +52,7 @@ class Lowering:
         self.graph = graph
         self.subject = subject
         self.calls = calls
+        self._around: list[JaxprEqn] = []
 
     def closed(self, jaxpr: ClosedJaxpr | Jaxpr, arguments: Iterable[Value]) -> list[Value]:
         """The results of a jaxpr for some arguments."""
@@ -90,7 +91,9 @@ class Lowering:
             numbers = [self.graph.known(argument) for argument in arguments]
             if all(number is not None for number in numbers):
                 return self.evaluated(equation, numbers)
+        self._around.append(equation)
         results = handle(self, equation, arguments)
+        self._around.pop()
         return [results] if isinstance(results, Value) else results
 
     def evaluated(self, equation: JaxprEqn, numbers: list[Any]) -> list[Value]:
@@ -109,9 +112,14 @@ class Lowering:
     def unsupported(self, equation: JaxprEqn, why: str) -> NotImplementedError:
         """The error to raise, with what it is about and where that came from."""
         return NotImplementedError(
-            f"{self.subject}: the primitive {equation.primitive.name!r}{_written_at(equation)} "
+            f"{self.subject}: the primitive {equation.primitive.name!r}{self._place(equation)} "
             f"{why}; write it with arithmetic, elementary functions, indexing, loops or branches"
         )
+
+    def _place(self, equation: JaxprEqn) -> str:
+        # What JAX has traced before for somebody else does not know its caller, but the call does.
+        places = map(_written_at, (equation, *reversed(self._around)))
+        return next(filter(None, places), "")
 
     # What rules are written with.
 

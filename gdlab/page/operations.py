@@ -111,7 +111,7 @@ def _integer(operation: str, dtype: np.dtype, arguments: list[str]) -> str:
     if operation in _BITWISE or operation == "not":
         bits = [f"BigInt({one})" for one in arguments] if dtype == np.int64 else arguments
         made = f"~{bits[0]}" if operation == "not" else _BITWISE[operation].join(bits)
-        return f"Number({made})" if dtype == np.int64 else wrap(made)
+        return f"Number({made})" if dtype == np.int64 else wrap(f"({made})")
     if operation == "pow":
         return wrap(f"{first}**{rest[0]}")
     return _shift(operation, dtype, first, rest[0])

@@ -22,23 +22,32 @@ from gdlab.page.lowering import FOLDED, Lowering, avals, rule
     "slice",
     "split",
     "squeeze",
+    "stack",
     "tile",
     "transpose",
+    "unstack",
 )
 def moved(_lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
     """The labels where the primitive puts them."""
-    flat = np.concatenate([value.labels.ravel() for value in values])
-    where = sources(equation, tuple(value.shape for value in values))
-    return [
-        Value(flat[index], result.dtype)
-        for index, result in zip(where, avals(*equation.outvars), strict=True)
-    ]
+    shapes = tuple(aval.shape for aval in avals(*equation.invars))
+    # A key has several words, which move together.
+    words = values[0].shape[len(shapes[0]) :]
+    flat = np.concatenate([value.labels.reshape(-1, *words) for value in values])
+    where = sources(equation, shapes)
+    return [Value(flat[index], values[0].dtype) for index in where]
 
 
-@rule("iota")
+@rule("iota", "iota_2x32_shape")
 def iota(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> list[Value]:
     """0, 1, 2, …, along an axis."""
     return lowering.evaluated(equation, [])
+
+
+@rule("empty2")
+def empty(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> Value:
+    """What nobody reads: the place of a number that only another branch has."""
+    (result,) = avals(*equation.outvars)
+    return lowering.graph.constant(np.zeros(result.shape, result.dtype))
 
 
 def sources(equation: JaxprEqn, shapes: tuple[tuple[int, ...], ...]) -> list[np.ndarray]:
