@@ -38,10 +38,9 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
 
     signals = anatomy.positions("signal")
     kept = [i for i, own in zip(signals, setting.kept, strict=True) if own]
-    weights = ravel_pytree(setting.params)[0].size
-    columns = np.asarray(found.system.A)[0][:, -weights:]
-    columns = columns - np.eye(len(columns))[:, -weights:]
-    through_gradient = np.asarray(found.system.B)[0] @ hessian
+    weights, rows = ravel_pytree(setting.params)[0].size, setting.kept_coordinates
+    columns = np.asarray(found.system.A)[0][rows, -weights:] - np.eye(len(rows))[:, -weights:]
+    through_gradient = np.asarray(found.system.B)[0][rows] @ hessian
     off = np.max(np.abs(columns - through_gradient))
     return {
         "signals": atoms(kept),

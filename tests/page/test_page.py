@@ -196,6 +196,41 @@ def test_the_start_is_dragged_and_moved_by_keys(opened):
         np.testing.assert_allclose(np.reshape(run["path"], (-1, 2)), path, rtol=1e-8, atol=1e-8)
 
 
+def ring(tab):
+    """Where the ring is on the screen: the map's axes take 40 pixels at its left, 22 below."""
+    now = settings(tab)
+    left, top, width, height = position(tab, "document.getElementById('map')")
+    shares = [
+        (x - low) / (high - low) for x, (low, high) in zip(now["start"], now["view"], strict=True)
+    ]
+    return left + 40 + shares[0] * (width - 46), top + height - 22 - shares[1] * (height - 28)
+
+
+def test_the_ring_moves_as_the_pointer_does(opened):
+    x, y = ring(opened)
+    # Events come in whole pixels.
+    at = round(x) + 3, round(y) - 4
+    opened.mouse("mousePressed", *at)
+    for step in range(1, 6):
+        opened.mouse("mouseMoved", at[0] + 20 * step, at[1] + 10 * step)
+    opened.mouse("mouseReleased", at[0] + 100, at[1] + 50)
+    opened.frames(2)
+    assert settings(opened)["start"] != list(START)
+    assert ring(opened) == pytest.approx((x + 100, y + 50), abs=1e-6)
+
+
+def test_a_finger_drags_the_ring(opened, ravine_file):
+    opened.open(ravine_file, width=400)
+    x, y = ring(opened)
+    opened.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+    for step in range(1, 6):
+        at = {"x": x + 8 * step, "y": y + 12 * step}
+        opened.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=[at])
+    opened.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    opened.frames(2)
+    assert ring(opened) == pytest.approx((x + 40, y + 60), abs=1)
+
+
 def test_play_pause_scrub_and_reset(opened):
     opened.key(" ", "Space", windowsVirtualKeyCode=32)
     opened.wait("gdlab.settings().shown > 2 && gdlab.settings().shown < 80")
@@ -277,6 +312,26 @@ def test_the_poles_of_adam_are_those_with_the_scales_of_the_step_shown(opened, s
     np.testing.assert_allclose(np.poly(poles), oracle.characteristic, rtol=1e-7, atol=1e-9)
     _, high = stable_range(OPTIMIZERS["adam"], HESSIAN, state=state)
     assert found["limit"] == pytest.approx(high, rel=1e-6)
+
+
+def test_the_poles_of_every_kind_of_state_are_those_of_the_analysis(tab, tmp_path):
+    optimizers = {
+        "scales without a limit": gdlab.adagrad(0.3),
+        "a clock": gdlab.sgd(0.01, momentum=gdlab.linear_schedule(0.5, 0.9, 60)),
+        "what only watches": gdlab.chain(gdlab.sgd(0.05), gdlab.params_ema(0.9)),
+        "weights that act by themselves": gdlab.adamw(0.1, weight_decay=0.1),
+    }
+    path = tmp_path / "kinds.html"
+    gdlab.explore(ravine, optimizers, START, steps=20).save(path)
+    tab.open(path)
+    for name, tx in optimizers.items():
+        state = gdlab.minimize(ravine, jnp.asarray(START), tx, 20).state
+        oracle = linearize(tx, HESSIAN, state=state)
+        found = tab.run(f"gdlab.analysis('{name}')")
+        poles = np.array(found["poles"]) @ [1, 1j]
+        np.testing.assert_allclose(np.poly(poles), oracle.characteristic, rtol=1e-7, atol=1e-9)
+        assert (found["noise"] is None) == (name == "weights that act by themselves")
+    assert tab.complaints == []
 
 
 def test_the_regime_changes_where_the_closed_form_says(opened):

@@ -195,16 +195,19 @@ function bindMap() {
     const [px, py] = now.place(...now.start);
     return Math.hypot(x - px, y - py) < 26;
   };
-  let held = false;
+  let held = null; // from the pointer to the middle of the ring
   map.addEventListener("pointerdown", (event) => {
-    held = event.isPrimary && near(event);
-    if (held) map.setPointerCapture(event.pointerId);
+    if (!event.isPrimary || !near(event)) return;
+    const [x, y] = at(event);
+    const [px, py] = now.place(...now.start);
+    held = [px - x, py - y];
+    map.setPointerCapture(event.pointerId);
   });
   map.addEventListener("pointermove", (event) => {
-    if (held) moveStart(...now.unplace(...at(event)));
+    if (held) moveStart(...now.unplace(...at(event).map((x, k) => x + held[k])));
     map.style.cursor = held ? "grabbing" : near(event) ? "grab" : "";
   });
-  for (const end of ["pointerup", "pointercancel"]) map.addEventListener(end, () => (held = false));
+  for (const end of ["pointerup", "pointercancel"]) map.addEventListener(end, () => (held = null));
   map.addEventListener("dblclick", (event) => moveStart(...now.unplace(...at(event))));
   // A finger on the ring drags it; anywhere else it scrolls the page.
   map.addEventListener("touchstart", (event) => {

@@ -154,7 +154,7 @@ window.gdlab = {
     }
     return racer.race.run(h, Float64Array.from(start), steps);
   },
-  // What is seen: { start, steps, shown, optimizers: { name: { hyperparameters, path, values } } }.
+  // What is set: { start, steps, shown, view, optimizers: { name: { hyperparameters, path, values } } }.
   settings() {
     rerun();
     const optimizers = Object.fromEntries(
@@ -167,7 +167,7 @@ window.gdlab = {
         },
       ]),
     );
-    return { start: [...now.start], steps: now.steps, shown: now.shown, optimizers };
+    return { start: [...now.start], steps: now.steps, shown: now.shown, view: now.view, optimizers };
   },
   // The linearised step at the step shown: { poles, radius, regime, limit, parts, noise }, null if
   // there is none; noise is the expected loss that gradients with noise of size 1 add.
