@@ -78,8 +78,9 @@ def explore(
         else GradientTransformation.convert(own)
         for name, own in named.items()
     }
-    if title is None:
-        title = getattr(fun, "__name__", "f").strip("<>").replace("_", " ")
+    heading = (
+        getattr(fun, "__name__", "f").strip("<>").replace("_", " ") if title is None else title
+    )
     quadratic = quadratic_of(fun)
     begin = start_of(start, quadratic)
     function = translate_function(fun)
@@ -89,7 +90,7 @@ def explore(
     ends = view_of(view, paths, quadratic)
     dynamics = {name: _dynamics(own, quadratic) for name, own in optimizers.items()}
     page = {
-        "title": title,
+        "title": heading,
         "start": begin.tolist(),
         "steps": steps,
         "view": ends.tolist(),
@@ -108,8 +109,8 @@ def explore(
     functions = [function.javascript, None if quadratic is None else _at_origin(quadratic)]
     programs = [race.javascript for race in races.values()]
     return Page(
-        document(title, page, functions, programs),
-        title,
+        document(heading, page, functions, programs),
+        heading,
         in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
     )
 
