@@ -78,9 +78,7 @@ def explore(
         else GradientTransformation.convert(own)
         for name, own in named.items()
     }
-    heading = (
-        getattr(fun, "__name__", "f").strip("<>").replace("_", " ") if title is None else title
-    )
+    heading = _name_of(fun) if title is None else title
     quadratic = quadratic_of(fun)
     begin = start_of(start, quadratic)
     function = translate_function(fun)
@@ -113,6 +111,11 @@ def explore(
         heading,
         in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
     )
+
+
+def _name_of(fun: Callable[..., Any]) -> str:
+    name = getattr(fun, "__name__", "<lambda>")
+    return "f(w)" if name == "<lambda>" else name.replace("_", " ")
 
 
 def _dynamics(tx: GradientTransformation, quadratic: Quadratic | None) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ DECAYS = ("momentum", "decay", "b1", "b2", "b3", "beta", "rho")
 """How coefficients that weigh the past are called; they are told apart near 1."""
 DECADES_DOWN, DECADES_UP = 2.0, 1.5
 """How far a slider on a logarithmic scale goes to either side of its value."""
+UNNAMED_DECAY = 0.9
+"""From here on a number below 1 is taken for a decay whatever it is called, unless for a bound."""
 SLOWEST_DECAY = 0.999
 """As far as the slider of a decay goes at least."""
 SMALL = 0.1
@@ -120,7 +122,7 @@ def _stretch(
 def _is_decay(path: str, value: float) -> bool:
     name = _last(path)
     named = any(word in name for word in DECAYS) and "weight_decay" not in name
-    return 0 <= value < 1 and (named or (value >= 0.5 and "learning_rate" not in path))
+    return 0 <= value < 1 and (named or (value >= UNNAMED_DECAY and "max" not in name))
 
 
 def _last(path: str) -> str:

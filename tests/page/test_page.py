@@ -426,13 +426,19 @@ def test_what_is_not_quadratic_has_no_modes(tab, tmp_path):
     assert tab.complaints == []
 
 
-def test_an_optimizer_that_is_not_linear_says_so_and_runs_all_the_same(tab, tmp_path):
-    path = tmp_path / "clipped.html"
-    tx = gdlab.chain(gdlab.clip(0.5), gdlab.sgd(0.05))
-    gdlab.explore(ravine, {"clipped": tx, "plain": gdlab.sgd(0.05)}, START).save(path)
+def test_an_optimizer_that_cannot_be_linearised_says_why_and_runs_all_the_same(tab, tmp_path):
+    path = tmp_path / "accumulated.html"
+    tx = gdlab.accumulate(gdlab.sgd(0.05), 2)
+    gdlab.explore(ravine, {"accumulated": tx, "plain": gdlab.sgd(0.05)}, START, steps=9).save(path)
     tab.open(path)
-    assert tab.run("gdlab.run('clipped', [1, 1], {}, 3).path.length") == 8
-    tab.frames(2)
+    run = gdlab.minimize(ravine, jnp.asarray(START), tx, 9)
+    found = settings(tab)["optimizers"]["accumulated"]["path"]
+    np.testing.assert_allclose(np.reshape(found, (-1, 2)), run.path, rtol=1e-9)
+    assert tab.run("gdlab.analysis('accumulated')") is None
+    said = tab.run("document.getElementById('verdict').textContent")
+    assert "cannot be linearised: its state micro_step starts over" in said
+    assert tab.run("document.getElementById('poles').offsetParent === null")
+    assert tab.run("document.getElementById('modes').offsetParent !== null")
     assert tab.complaints == []
 
 

@@ -29,6 +29,8 @@ def test_learning_rates_come_first_and_every_epsilon_is_folded_away():
         ("weight_decay", 1e-4, "log"),
         ("weight_decay", 0.0, "linear"),
         ("max_norm", 5.0, "log"),
+        ("max_delta", 0.95, "log"),
+        ("nu", 0.95, "decay"),
         ("shift", -2.0, "linear"),
     ],
 )
