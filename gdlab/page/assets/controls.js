@@ -46,7 +46,9 @@ function buildSlider(racer, i, control) {
   const id = `slider-${i}-${control.position}`;
   const slider = element("input", { type: "range", id, min: 0, max: 1, step: 0.001, title: control.path });
   const typed = element("input", { type: "text", inputmode: "decimal", "aria-label": `${control.label} of ${racer.name}, as a number` });
-  const label = element("label", { for: id, title: control.path }, control.label);
+  // A long name breaks after its underscores.
+  const words = control.label.split(/(?<=_)/).flatMap((word, k) => (k ? [element("wbr"), word] : [word]));
+  const label = element("label", { for: id, title: control.path }, ...words);
   const track = element("span", { class: "track" }, slider);
   if (control === learningRateOf(racer) && racer.near) {
     racer.mark = element("span", { class: "mark", hidden: "" });
