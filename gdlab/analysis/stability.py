@@ -84,9 +84,11 @@ def stable_range(
 
     # Large matrices cost their eigenvalues, so that few are asked for at once.
     small = len(setting.kept_coordinates) <= 8
-    grid = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600 if small else 60)
+    decades = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600 if small else 60)
     below_one = 1 - np.geomspace(1e-9, 0.9, 60 if small else 6)
-    return _stretch(radius, np.union1d(grid, below_one), present, 1000 if small else 3)
+    grid = np.union1d(decades, below_one)
+    # As many at once as the scan takes need no program of their own.
+    return _stretch(radius, grid, present, grid.size if small else 3)
 
 
 @in_float64
@@ -117,7 +119,8 @@ def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> f
         matrices = np.asarray(systems(setting.on_spectrum(curvatures)).system.A)
         return spectral_radii(matrices[:, kept][:, :, kept])
 
-    low, high = _stretch(radius, np.geomspace(10.0**-DECADES, 10.0**DECADES, 600), 0.0, 1000)
+    grid = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600)
+    low, high = _stretch(radius, grid, 0.0, grid.size)
     return high if low == 0 else 0.0
 
 
@@ -168,12 +171,15 @@ def _stretch(
     radius: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, present: float, at_once: int
 ) -> tuple[float, float]:
     """The ends of a stable stretch of a sorted grid, each refined ``at_once`` points at once."""
-    stable = radius(grid) < 1 + MARGIN
-    if not np.any(stable):
-        return np.nan, np.nan
+    radii = radius(grid)
+    stable = radii < 1 + MARGIN
     # Stretches by the positions of their first and last point.
     edges = np.flatnonzero(np.diff(np.concatenate([[False], stable, [False]]).astype(int)))
     stretches = [(first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True)]
+    # Steps so tiny that rounding hides whether they lead away do not make one.
+    stretches = [(a, b) for a, b in stretches if np.min(radii[a : b + 1]) < 1 - MARGIN]
+    if not stretches:
+        return np.nan, np.nan
     around = [s for s in stretches if grid[s[0]] <= present <= grid[s[1]]]
     first, last = (around or stretches)[0]
     low = 0.0 if first == 0 else _refined(radius, at_once, *grid[[first, first - 1]])
