@@ -52,9 +52,10 @@ class Tracked(NamedTuple):
         """Draw the sharpness that counts against its threshold; needs the extra ``lab``."""
         from gdlab import plots
 
-        return plots.sharpness(
-            self.step, self.preconditioned_sharpness, self.threshold, self.loss, ax=ax
-        )
+        counts = self.preconditioned_sharpness
+        plain = np.array_equal(counts, self.sharpness, equal_nan=True)
+        name = "sharpness" if plain else "preconditioned sharpness"
+        return plots.sharpness(self.step, counts, self.threshold, self.loss, ax=ax, name=name)
 
 
 class _Task(NamedTuple):
