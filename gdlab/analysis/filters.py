@@ -13,14 +13,12 @@ import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 from scipy.optimize import root_scalar
 
-from gdlab.analysis.anatomy import anatomy_of, one_step
+from gdlab.analysis.anatomy import anatomy_of
 from gdlab.analysis.frozen import frozen
 from gdlab.analysis.linear_system import LinearSystem, open_loop
 from gdlab.analysis.precision import as_float64, in_float64
+from gdlab.analysis.superposition import answer, require_superposition
 from gdlab.core.transformation import GradientTransformation
-
-LINEAR = 1e-9
-"""What doubling and adding of inputs may fail by, relative to the largest output."""
 
 
 class FrequencyResponse(NamedTuple):
@@ -56,7 +54,7 @@ def impulse_response(tx: GradientTransformation, steps: int) -> np.ndarray:
     >>> impulse_response(ema(0.5), 4)
     array([0.5   , 0.25  , 0.125 , 0.0625])
     """
-    return _answer(_linear(tx), np.eye(1, steps)[0])
+    return answer(_linear(tx), np.eye(1, steps)[0])
 
 
 @in_float64
@@ -77,7 +75,7 @@ def step_response(tx: GradientTransformation, steps: int) -> np.ndarray:
     >>> step_response(ema(0.5), 4)
     array([0.5   , 0.75  , 0.875 , 0.9375])
     """
-    return _answer(_linear(tx), np.ones(steps))
+    return answer(_linear(tx), np.ones(steps))
 
 
 @in_float64
@@ -245,32 +243,8 @@ def _linear(tx: GradientTransformation) -> GradientTransformation:
     """The transformation in float64, once it is seen to be linear."""
     name = repr(tx)
     tx = as_float64(GradientTransformation.convert(tx))
-    steps = np.arange(64)
-    one, other = np.cos(1.0 + 2.0 * steps), 3 * np.sin(0.3 * steps**2)
-    answers = [_answer(tx, inputs) for inputs in (one, other, one - 2 * other)]
-    off = np.max(np.abs(answers[0] - 2 * answers[1] - answers[2]))
-    largest = max(np.max(np.abs(answer)) for answer in answers)
-    if not off <= LINEAR * largest:
-        raise ValueError(
-            f"{name} is not a filter: adding inputs does not add its outputs (off by {off:.3g}); "
-            "take its linear part, or linearize it with its scales held"
-        )
+    require_superposition(name, tx, "take its linear part, or linearize it with its scales held")
     return tx
-
-
-def _answer(tx: GradientTransformation, inputs: np.ndarray) -> np.ndarray:
-    return np.asarray(_answers(tx, inputs))
-
-
-@jax.jit
-def _answers(tx: Any, inputs: jax.Array) -> jax.Array:
-    param = jnp.zeros(1)
-
-    def body(state, gradient):
-        updates, state = one_step(tx, state, param, lambda _: gradient[None], lambda flat: flat)
-        return state, updates[0]
-
-    return jax.lax.scan(body, tx.init(param), inputs)[1]
 
 
 def _state_space(tx: GradientTransformation) -> LinearSystem:

@@ -12,6 +12,7 @@ from gdlab.analysis.frozen import after_silence, at_rest
 from gdlab.analysis.linear_system import closed_loop
 from gdlab.analysis.precision import in_float64
 from gdlab.analysis.setting import Setting, prepare, require_linear, systems
+from gdlab.analysis.superposition import require_superposition
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -114,6 +115,7 @@ def _linear_on_modes(tx: GradientTransformation, curvature: Any) -> Setting:
             f"{setting.name} is not linear: its scales {', '.join(setting.anatomy.adaptive)} "
             "follow the gradients, noise included"
         )
+    require_superposition(setting.name, setting.tx, "noise comes in every size")
     require_linear(setting, systems(setting))
     return setting
 
