@@ -32,12 +32,7 @@ def gradient_flow(fun: Callable[[Any], Any], w0: Any, times: Any) -> Any:
     >>> gradient_flow(lambda w: 0.5 * w**2, jnp.array(2.0), [0.0, 1.0])[1].round(4)  # 2/e
     Array(0.7358, dtype=float32)
     """
-    gradient = jax.grad(fun)
-
-    def field(_, w, __):
-        return jax.tree.map(jnp.negative, gradient(w))
-
-    return _solved(field, jax.tree.map(jnp.asarray, w0), times)
+    return _solved(_downhill, jax.tree.map(jnp.asarray, w0), times, fun)
 
 
 def heavy_ball_flow(fun: Callable[[Any], Any], w0: Any, times: Any, friction: float) -> Any:
@@ -67,17 +62,26 @@ def heavy_ball_flow(fun: Callable[[Any], Any], w0: Any, times: Any, friction: fl
     Source: B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964,
     section 2.
     """
-    gradient = jax.grad(fun)
-
-    def field(_, state, __):
-        w, velocity = state
-        return velocity, jax.tree.map(lambda v, g: -friction * v - g, velocity, gradient(w))
-
     w0 = jax.tree.map(jnp.asarray, w0)
-    return _solved(field, (w0, jax.tree.map(jnp.zeros_like, w0)), times)[0]
+    friction = jax.tree.map(lambda leaf: jnp.asarray(friction, leaf.dtype), w0)
+    start = w0, jax.tree.map(jnp.zeros_like, w0)
+    return _solved(_rolling, start, times, (fun, friction))[0]
 
 
-def _solved(field: Callable[..., Any], start: Any, times: Any) -> Any:
+# Fields are kept here, with the function as their argument, since a new one would compile anew.
+
+
+def _downhill(_, w, fun):
+    return jax.tree.map(jnp.negative, jax.grad(fun)(w))
+
+
+def _rolling(_, state, fun_and_friction):
+    (w, velocity), (fun, friction) = state, fun_and_friction
+    gradient = jax.grad(fun)(w)
+    return velocity, jax.tree.map(lambda v, g, c: -c * v - g, velocity, gradient, friction)
+
+
+def _solved(field: Callable[..., Any], start: Any, times: Any, arguments: Any) -> Any:
     import diffrax
 
     times = np.asarray(times)
@@ -92,6 +96,7 @@ def _solved(field: Callable[..., Any], start: Any, times: Any) -> Any:
         times[-1],
         None,
         start,
+        arguments,
         saveat=diffrax.SaveAt(ts=times.astype(dtype)),
         stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
         max_steps=None,
