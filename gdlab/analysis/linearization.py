@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gdlab.analysis.precision import in_float64
-from gdlab.analysis.setting import Setting, prepare, require_linear, signal_sizes, systems
+from gdlab.analysis.setting import Setting, one_each, prepare, require_linear, signal_sizes, systems
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -54,15 +54,13 @@ class Linearization:
             steps: how many steps.
         """
         n = self.input.shape[-1]
-        w0 = np.asarray(w0, np.float64)
-        per_mode = np.broadcast_to(w0, self.curvature.shape[: max(self.curvature.ndim, 1) and 1])
-        shape = per_mode.shape if self.matrix.ndim == 3 else ()
-        x = self.start @ np.reshape(per_mode, (*shape, n, 1))
+        w0 = one_each("w0", w0, len(self.curvature) if self.curvature.ndim else 1)
+        x = self.start @ np.reshape(w0, (*self.matrix.shape[:-2], n, 1))
         path = np.empty((steps + 1, *x[..., -n:, 0].shape))
         for step in range(steps + 1):
             path[step] = x[..., -n:, 0]
             x = self.matrix @ x
-        return path.reshape(steps + 1, *per_mode.shape)
+        return path.reshape(steps + 1, *self.curvature.shape[:1])
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the poles in the unit circle; needs the extra ``lab``.

@@ -11,7 +11,7 @@ from scipy.linalg import solve_discrete_lyapunov
 from gdlab.analysis.frozen import after_silence, at_rest
 from gdlab.analysis.linear_system import closed_loop
 from gdlab.analysis.precision import in_float64
-from gdlab.analysis.setting import Setting, prepare, require_linear, systems
+from gdlab.analysis.setting import Setting, one_each, prepare, require_linear, systems
 from gdlab.analysis.superposition import require_superposition
 from gdlab.core.transformation import GradientTransformation
 
@@ -61,8 +61,8 @@ def expected_loss(
     Source: G. Goh, Why momentum really works, 2017, section on stochastic gradients.
     """
     setting = _linear_on_modes(tx, curvature)
-    shape = len(setting.hessians)
-    start, deviation = (np.broadcast_to(np.asarray(x, float), shape) for x in (w0, noise))
+    modes = len(setting.hessians)
+    start, deviation = one_each("w0", w0, modes), one_each("noise", noise, modes)
     anatomy, own, params, *_ = setting.held
     mean, variance = _moments(anatomy, steps, own, params, setting.hessians, start, deviation)
     half = setting.hessians[:, 0, 0] / 2
@@ -94,7 +94,7 @@ def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: An
     setting = _linear_on_modes(tx, curvature)
     found = systems(setting).system
     kept = setting.kept_coordinates
-    deviation = np.broadcast_to(np.asarray(noise, float), len(setting.hessians))
+    deviation = one_each("noise", noise, len(setting.hessians))
     variances = []
     for A, B, s in zip(np.asarray(found.A), np.asarray(found.B), deviation, strict=True):
         A, B = A[kept][:, kept], B[kept]

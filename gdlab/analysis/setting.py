@@ -87,7 +87,7 @@ def prepare(
         tx = GradientTransformation.convert(tx)
     if step is not None and state is not None:
         raise ValueError("step and state both say where scales are held: give one of them")
-    if step is not None and step < 1:
+    if step is not None and not (isinstance(step, (int, np.integer)) and step >= 1):
         raise ValueError(f"step counts from 1, the first update, not {step}")
     curvature = checked_curvature(curvature)
     form: Form = ("mode", "spectrum", "hessian")[curvature.ndim]
@@ -103,7 +103,8 @@ def prepare(
     rms = np.asarray(gradient_rms, np.float64)
     if not (np.all(np.isfinite(rms)) and np.all(rms > 0)):
         raise ValueError(f"gradient_rms must be positive, not {gradient_rms}")
-    rms = np.broadcast_to(rms.reshape(-1, 1) if form == "spectrum" else rms, (len(hessians), n))
+    per = len(hessians) if form == "spectrum" else n
+    rms = one_each("gradient_rms", rms, per).reshape((-1, 1) if form == "spectrum" else (1, -1))
     name, tx = repr(tx), as_float64(tx)
     anatomy = anatomy_of(name, tx, params, rms[0])
     if state is not None:
@@ -115,6 +116,18 @@ def prepare(
         name, anatomy, tx, params, form, curvature, hessians, rms,
         at[0], state, at[1], kept,
     )  # fmt: skip
+
+
+def one_each(name: str, values: Any, count: int) -> np.ndarray:
+    """A number for each of ``count`` modes or weights, of which one may have been given for all.
+
+    Raises:
+        ValueError: if there is another number of them.
+    """
+    values = np.asarray(values, np.float64)
+    if values.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be a number, or of shape ({count},), not {values.shape}")
+    return np.broadcast_to(values, count)
 
 
 def checked_curvature(curvature: Any) -> np.ndarray:

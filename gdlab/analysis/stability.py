@@ -120,6 +120,8 @@ def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> f
         return spectral_radii(matrices[:, kept][:, :, kept])
 
     grid = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600)
+    if np.all(radius(grid) < 1 + MARGIN):
+        return np.inf  # as where a schedule stands at 0
     low, high = _stretch(radius, grid, 0.0, grid.size)
     return high if low == 0 else 0.0
 

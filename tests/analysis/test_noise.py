@@ -125,11 +125,10 @@ def noisy_quadratic(w, batch):
 
 @functools.partial(jax.jit, static_argnums=1)
 def runs(tx, steps, slopes, keys):
-    one = lambda slopes, key: (
-        gdlab.minimize(  # noqa: E731
-            noisy_quadratic, jnp.array(2.0), tx, steps, data=slopes, batch_size=1, key=key
-        ).path
-    )
+    def one(slopes, key):
+        start, options = jnp.array(2.0), {"data": slopes, "batch_size": 1, "key": key}
+        return gdlab.minimize(noisy_quadratic, start, tx, steps, **options).path
+
     return jax.vmap(one)(slopes, keys)
 
 
@@ -153,6 +152,14 @@ def test_what_is_adaptive_or_not_linear_or_a_hessian_is_refused(function):
         function(gdlab.adagrad(0.1), 1.0, *arguments, noise=1.0)
     with pytest.raises(ValueError, match=r"hand over the spectrum, np\.linalg\.eigvalsh"):
         function(gdlab.sgd(0.1), np.eye(2), *arguments, noise=1.0)
+
+
+def test_starts_and_deviations_of_another_shape_are_refused():
+    for w0, noise, name in ((np.ones(3), 1.0, "w0"), (1.0, np.ones(3), "noise")):
+        with pytest.raises(ValueError, match=rf"{name} must be a number, or of shape \(2,\), not"):
+            expected_loss(gdlab.sgd(0.1), [1.0, 2.0], w0, 5, noise=noise)
+    with pytest.raises(ValueError, match="noise must be a number"):
+        stationary_variance(gdlab.sgd(0.1), [1.0, 2.0], noise=np.ones(3))
 
 
 def test_a_clip_is_refused_since_noise_is_not_small():

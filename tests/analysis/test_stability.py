@@ -128,6 +128,12 @@ def test_where_nothing_is_stable_there_is_no_range():
     assert sharpness_limit(ascent(0.1)) == 0
 
 
+def test_where_a_schedule_stands_at_zero_no_curvature_is_too_large():
+    warmup = gdlab.sgd(gdlab.linear_schedule(0.0, 0.4, 4), 0.9)
+    assert sharpness_limit(warmup, step=0) == np.inf
+    assert sharpness_limit(warmup, step=1) == pytest.approx(38)
+
+
 @gdlab.leafwise
 def parabola(x: gdlab.Hyperparameter):
     return lambda u: (x - 1) * (x - 4) * u
