@@ -43,8 +43,8 @@ class LearningRates:
     rates that diverged below it, it takes no notice."""
     bound: float
     """The largest stable rate that the curvature at the start predicts, which is 2/sharpness for
-    gradient descent; NaN where there is none, as for methods that divide by the size of gradients
-    or data from a loader."""
+    gradient descent; NaN where there is none, as for methods that take signs of gradients or data
+    from a loader."""
     curve: np.ndarray
     """The loss that stands for each rate, smoothed; of shape ``(rate,)``, ∞ where it diverged."""
     result: SweepResult
