@@ -100,21 +100,21 @@ def test_poles_are_sorted_by_size_and_of_a_pair_the_upper_one_comes_first():
     assert linearize(gdlab.sgd(0.1), 3.0).spectral_radius == pytest.approx(0.7, rel=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (gdlab.sgd(0.1, momentum=0.7), optax.sgd(0.1, momentum=0.7)),
-        (gdlab.sgd(0.1, 0.7, nesterov=True), optax.sgd(0.1, 0.7, nesterov=True)),
-        (gdlab.adam(0.1, 0.8, eps=1e-2), optax.adam(0.1, 0.8, eps=1e-2)),
-    ],
-    ids=["heavy ball", "Nesterov", "adam"],
-)
-def test_transformations_of_optax_are_linearised_too_and_to_the_same_polynomials(ours, theirs):
-    for at in ({}, {"step": 3}):
-        if at and len(jax.tree.leaves(ours)) < 3:
-            continue  # without clocks the step does not matter
-        one, other = (linearize(tx, [0.5, 7.0], gradient_rms=3.0, **at) for tx in (ours, theirs))
-        np.testing.assert_allclose(one.characteristic, other.characteristic, rtol=1e-11)
+def test_transformations_of_optax_are_linearised_too():
+    x = np.array([0.05, 0.7])
+    for tx, polynomial, at in (
+        (optax.sgd(0.1, momentum=0.7), heavy_ball, {}),
+        (optax.sgd(0.1, momentum=0.7, nesterov=True), nesterov, {}),
+        (optax.adam(0.1, 0.7, eps=0.0), averaging(heavy_ball), {}),
+        (
+            optax.adam(0.1, 0.7, eps=0.0),
+            lambda x, beta: heavy_ball((1 - beta) * x / (1 - beta**3), beta),
+            {"step": 3},
+        ),
+    ):
+        found = linearize(tx, x / 0.1, **at)
+        expected = [polynomial(at, 0.7) for at in x]
+        np.testing.assert_allclose(found.characteristic, expected, rtol=1e-11)
 
 
 # At a step: scales after t gradients of one size, transcribed.
@@ -175,13 +175,6 @@ def test_at_a_step_scales_corrections_and_schedules_are_those_of_this_update(nam
         found = linearize(tx, [1.0, 1.0], step=t, gradient_rms=sizes)
         expected = [polynomial(t, p) for p in sizes]
         np.testing.assert_allclose(found.characteristic, expected, rtol=1e-11, atol=1e-13)
-
-
-def test_late_steps_approach_the_limit():
-    late = linearize(gdlab.adam(0.3), 2.0, step=10**5)
-    np.testing.assert_allclose(
-        late.characteristic, linearize(gdlab.adam(0.3), 2.0).characteristic, rtol=1e-12
-    )
 
 
 # At a state: scales held as a run left them, on a full Hessian.
@@ -336,11 +329,9 @@ def test_a_momentum_of_zero_is_momentum_still():
 
 
 def test_clipping_is_no_clipping_near_the_minimum_but_it_bounds_what_scales_have_seen():
-    clipped = gdlab.chain(gdlab.clip_by_global_norm(1e-6), gdlab.adam(0.1))
-    found = linearize(clipped, 3.0, gradient_rms=5.0)
-    np.testing.assert_allclose(
-        found.characteristic, linearize(gdlab.adam(0.1), 3.0, gradient_rms=1e-6).characteristic
-    )
+    clipped = gdlab.chain(gdlab.clip_by_global_norm(1e-6), gdlab.rmsprop(0.1, eps=0.0))
+    found = linearize(clipped, 3e-6, gradient_rms=5.0)
+    np.testing.assert_allclose(found.characteristic, [1, 0.3 - 1], rtol=1e-12)
 
 
 # Shapes, simulation and input
