@@ -72,6 +72,20 @@ class Circuit(NamedTuple):
         shape = np.where(np.isfinite(fast), np.where(apart, both, critical), free)
         return np.real(shape) * w0
 
+    def plot(self, iterates: Any, ax: Any = None) -> Any:
+        """Draw the response beside iterates of the same start; needs the extra ``lab``.
+
+        Args:
+            iterates: of shape (steps + 1,) or (steps + 1, modes), such as
+                :meth:`Linearization.simulate` returns them.
+            ax: the matplotlib axes to draw on; new ones unless given.
+        """
+        from gdlab import plots
+
+        iterates = np.asarray(iterates, float)
+        times = np.linspace(0, len(iterates) - 1, 400)
+        return plots.circuit_response(times, self.response(times, iterates[0]), iterates, ax=ax)
+
 
 def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> Circuit:
     """The resistor, inductor and capacitor that each mode of ``tx`` is like.

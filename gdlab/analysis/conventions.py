@@ -22,9 +22,8 @@ def convert(tx: GradientTransformation, convention: Convention) -> GradientTrans
 
     Raises:
         TypeError: if ``tx`` is not one of these.
-        ValueError: if the two formulas would part: under a scheduled momentum between
-            "averaging" and the others, and under a scheduled learning rate between
-            "learning_rate_in_momentum" and the others.
+        ValueError: if a number that the conversion changes, or whose changes make the two formulas
+            part, follows a schedule or stands on an axis.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import convert
@@ -49,8 +48,8 @@ def convert(tx: GradientTransformation, convention: Convention) -> GradientTrans
     ):
         if changes and (isinstance(value, Schedule) or is_axis(value)):
             raise ValueError(
-                f"{name} is {value!r}: only for one number do the two conventions give equal "
-                "iterates; convert with each of its values"
+                f"{name} is {value!r}, but these two conventions are converted for a single number "
+                "there; convert with each of its values"
             )
     # An average is the sum times 1 − β.
     if averages[0] and not averages[1]:

@@ -243,7 +243,11 @@ def _linear(tx: GradientTransformation) -> GradientTransformation:
     """The transformation in float64, once it is seen to be linear."""
     name = repr(tx)
     tx = as_float64(GradientTransformation.convert(tx))
-    require_superposition(name, tx, "take its linear part, or linearize it with its scales held")
+    require_superposition(
+        name,
+        tx,
+        "hand over one of its averages, such as ema(0.9), or linearize it with its scales held",
+    )
     return tx
 
 

@@ -197,8 +197,8 @@ def require_linear(setting: Setting, systems: "Frozen") -> None:
     off = np.max(systems.system.nonlinearity)
     if not off <= LINEAR:
         raise ValueError(
-            f"{name} is not linear in the gradient, even with its scales held: doubling it or "
-            f"adding to it is off by {off:.3g}"
+            f"{name} is not linear in the gradient, even with its scales held: twice the gradient "
+            "does not give twice the update, as for a method that takes signs"
         )
 
 

@@ -193,9 +193,11 @@ def _refined(
     radius: Callable[[np.ndarray], np.ndarray], at_once: int, inside: float, outside: float
 ) -> float:
     """Where stability ends between two points, to the last digits."""
+    # The margin is for steps so tiny that their pole is rounded to 1.
+    limit = 1.0 if radius(np.array([inside]))[0] < 1 else 1 + MARGIN
     while abs(outside - inside) > 4e-16 * abs(outside):
         points = np.linspace(inside, outside, at_once + 2)[1:-1]
-        unstable = np.flatnonzero(radius(points) >= 1 + MARGIN)
+        unstable = np.flatnonzero(radius(points) >= limit)
         count = unstable[0] if unstable.size else at_once
         ends = np.concatenate([[inside], points, [outside]])
         if abs(ends[count + 1] - ends[count]) >= abs(outside - inside):
