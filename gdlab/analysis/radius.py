@@ -26,7 +26,8 @@ def dominant_poles(matrices: np.ndarray) -> np.ndarray:
 
 def _of_two(matrices: np.ndarray) -> np.ndarray:
     """Of two poles, in closed form: where most maps are made of these it is far quicker."""
-    half = np.trace(matrices, axis1=-2, axis2=-1) / 2
-    product = matrices[..., 0, 0] * matrices[..., 1, 1] - matrices[..., 0, 1] * matrices[..., 1, 0]
-    root = np.emath.sqrt(half**2 - product)
+    first, last = matrices[..., 0, 0], matrices[..., 1, 1]
+    half = (first + last) / 2
+    # As half² less the determinant it would cancel where both poles are close to 1.
+    root = np.emath.sqrt(((first - last) / 2) ** 2 + matrices[..., 0, 1] * matrices[..., 1, 0])
     return np.where(half < 0, half - root, half + root)

@@ -98,6 +98,15 @@ def test_the_steepest_mode_decides():
         assert high == pytest.approx(3.2 / 4, rel=1e-9)
 
 
+@pytest.mark.parametrize("learning_rate", [0.01, 0.1])
+def test_range_on_two_weights_begins_at_zero_wherever_the_learning_rate_stands(learning_rate):
+    turned = np.array([[50.5, -49.5], [-49.5, 50.5]])  # of curvatures 1 and 100
+    for hessian in (np.diag([1.0, 100.0]), turned):
+        low, high = stable_range(gdlab.sgd(learning_rate), hessian)
+        assert low == 0
+        assert high == pytest.approx(2 / 100, rel=1e-12)
+
+
 def test_at_a_state_the_preconditioned_hessian_decides():
     rng = np.random.default_rng(2)
     half = rng.normal(size=(3, 3))
