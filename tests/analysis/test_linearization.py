@@ -2,6 +2,7 @@
 
 import operator
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -322,6 +323,25 @@ def test_observers_and_dead_ends_are_left_out():
     np.testing.assert_allclose(
         linearize(tx, 2.0).characteristic, linearize(gdlab.sgd(0.05, 0.7), 2.0).characteristic
     )
+
+
+class Delayed(NamedTuple):
+    newer: Any
+    older: Any
+
+
+@gdlab.leafwise
+def delay_by_two():
+    def init(param):
+        return Delayed(jnp.zeros_like(param), jnp.zeros_like(param))
+
+    return init, lambda u, state: (state.older, Delayed(u, state.newer))
+
+
+def test_what_comes_back_to_w_by_way_of_another_state_is_kept():
+    found = linearize(gdlab.chain(delay_by_two(), gdlab.sgd(0.1)), 3.0)
+    assert found.coordinates == ("0.newer", "0.older", "w")
+    np.testing.assert_allclose(found.characteristic, [1, -1, 0, 0.3], atol=1e-15)
 
 
 def test_a_momentum_of_zero_is_momentum_still():
