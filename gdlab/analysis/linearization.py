@@ -105,8 +105,8 @@ def linearize(
         step: t ≥ 1, to take clocks and scales at the t-th update; the limit t → ∞ unless given.
         state: a state of ``tx`` whose scales are held instead; a spectrum is then the diagonal of
             a Hessian.
-        params: the tree of parameters that the state belongs to, an array of shape (n,) unless
-            given.
+        params: the tree of parameters that the state belongs to; unless given, an array of shape
+            (n,), or a number if the curvature is one.
         gradient_rms: the root mean square of the gradients that the scales have seen, a number or
             one for each mode or weight. With 1 curvature is measured in the preconditioner's
             metric.

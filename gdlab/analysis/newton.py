@@ -77,8 +77,8 @@ def newton_step(
             )
         if not math.isfinite(error) or error > machine_precision(wide) ** 0.5:
             raise ValueError(
-                "the Hessian is singular, and no step makes the gradient vanish: of what a step "
-                f"would have to be, the relative error {error:.3g} is left"
+                "the Hessian is singular, or too ill-conditioned for the parameters' dtype, and no "
+                f"step makes the gradient vanish: the relative error {error:.3g} is left"
             )
     return jax.tree.map(lambda leaf, old: cast(leaf, jnp.result_type(old)), new, params)
 

@@ -94,7 +94,10 @@ def prepare(
     if form == "spectrum" and (state is not None or params is not None):
         form, curvature = "hessian", np.diag(curvature)
     n = len(curvature) if form == "hessian" else 1
-    params = np.zeros(n) if params is None else jax.tree.map(np.zeros_like, as_float64(params))
+    if params is None:
+        # A number as curvature is that of a number, which is what a state of one belongs to.
+        params = np.zeros(()) if form == "mode" and state is not None else np.zeros(n)
+    params = jax.tree.map(np.zeros_like, as_float64(params))
     size = ravel_pytree(params)[0].size
     if size != n:
         raise ValueError(f"params hold {size} numbers, but the curvature has {n} directions")

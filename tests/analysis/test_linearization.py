@@ -544,3 +544,10 @@ def test_the_precision_of_the_session_neither_matters_nor_changes():
 def test_strict_promotion_of_the_session_does_no_harm():
     found = linearize(gdlab.adam(0.1, 0.9, eps=0.0), 3.0).characteristic
     np.testing.assert_allclose(found, heavy_ball(0.03, 0.9), rtol=1e-12)
+
+
+def test_the_state_of_a_number_goes_with_a_number_as_curvature():
+    tx = rmsprop(0.5, decay=0.75, eps=0.0)
+    _, state = tx.update(jnp.array(4.0), tx.init(jnp.array(0.0)))
+    # v = 16/4 after the first gradient, so w ← (1 − .5·3/2)w.
+    assert linearize(tx, 3.0, state=state).poles[0] == pytest.approx(0.25, rel=1e-6)
