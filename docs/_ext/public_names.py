@@ -40,9 +40,16 @@ class PublicNames(SphinxDirective):
         names = [name for name in public_names() if home(name).startswith(package)]
         if not names:
             raise self.error(f"{package} defines no public name")
-        table = [".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in names)]
-        entries = [f".. {directive(name)}:: {name}" for name in names]
-        source = [".. py:currentmodule:: gdlab", "", *table, "", *entries]
+        (prefix,) = {name.rpartition(".")[0] for name in names}
+        module = f"gdlab.{prefix}".rstrip(".")
+        table = [
+            ".. autosummary::",
+            "   :nosignatures:",
+            "",
+            *(f"   {own(name)}" for name in names),
+        ]
+        entries = [f".. {directive(name)}:: {own(name)}" for name in names]
+        source = [f".. py:currentmodule:: {module}", "", *table, "", *entries]
         return self.parse_text_to_nodes("\n".join(source))
 
 
@@ -55,6 +62,11 @@ def public_names() -> list[str]:
         if not name.startswith("__")
     ]
     return sorted(names, key=str.lower)
+
+
+def own(name: str) -> str:
+    """The name without its namespace."""
+    return name.rpartition(".")[2]
 
 
 def value_of(name: str):

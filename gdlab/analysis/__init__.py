@@ -1,13 +1,21 @@
-"""What an optimizer does, worked out: analysis of methods, of losses and of their meeting."""
+"""What an optimizer does, worked out from the code that trains.
 
-from gdlab.analysis.circuits import Circuit, circuit
-from gdlab.analysis.comparison import RunComparison, SweepComparison, compare
-from gdlab.analysis.conventions import convert
-from gdlab.analysis.critical_points import classify_critical_point
-from gdlab.analysis.density import SpectralDensity, spectral_density
-from gdlab.analysis.eigenpairs import Eigenpairs, hessian_eigenpairs
-from gdlab.analysis.estimators import Estimate, hessian_diagonal, hessian_trace
-from gdlab.analysis.filters import (
+``linear`` takes an optimizer near a minimum as a linear system, ``curvature`` looks at a loss, and
+``runs`` at both together.
+"""
+
+from gdlab.analysis.curvature.critical_points import classify_critical_point
+from gdlab.analysis.curvature.density import SpectralDensity, spectral_density
+from gdlab.analysis.curvature.eigenpairs import Eigenpairs, hessian_eigenpairs
+from gdlab.analysis.curvature.estimators import Estimate, hessian_diagonal, hessian_trace
+from gdlab.analysis.curvature.fisher import empirical_fisher_vector_product
+from gdlab.analysis.curvature.gauss_newton import gauss_newton_vector_product
+from gdlab.analysis.curvature.hessian import hessian_vector_product
+from gdlab.analysis.curvature.newton import newton_step
+from gdlab.analysis.curvature.sharpness import Sharpness, follow_sharpness, sharpness
+from gdlab.analysis.linear.circuits import Circuit, circuit
+from gdlab.analysis.linear.conventions import convert
+from gdlab.analysis.linear.filters import (
     FrequencyResponse,
     averaging_window,
     cutoff_frequency,
@@ -18,21 +26,17 @@ from gdlab.analysis.filters import (
     noise_gain,
     step_response,
 )
-from gdlab.analysis.fisher import empirical_fisher_vector_product
-from gdlab.analysis.flows import gradient_flow, heavy_ball_flow
-from gdlab.analysis.gauss_newton import gauss_newton_vector_product
-from gdlab.analysis.hessian import hessian_vector_product
-from gdlab.analysis.largest_curvature import Sharpness, follow_sharpness, sharpness
-from gdlab.analysis.learning_rate_finder import LearningRates, find_learning_rate
-from gdlab.analysis.linearization import Linearization, linearize
-from gdlab.analysis.newton import newton_step
-from gdlab.analysis.noise import ExpectedLoss, expected_loss, stationary_variance
-from gdlab.analysis.preconditioned import preconditioned_sharpness
-from gdlab.analysis.regimes import RegimeMap, regime_map
-from gdlab.analysis.root_locus import RootLocus, root_locus
-from gdlab.analysis.stability import sharpness_limit, stable_range
-from gdlab.analysis.tracking import Tracked, track
-from gdlab.analysis.tuning import best_hyperparameters, rate
+from gdlab.analysis.linear.flows import gradient_flow, heavy_ball_flow
+from gdlab.analysis.linear.linearization import Linearization, linearize
+from gdlab.analysis.linear.noise import ExpectedLoss, expected_loss, stationary_variance
+from gdlab.analysis.linear.regimes import RegimeMap, regime_map
+from gdlab.analysis.linear.root_locus import RootLocus, root_locus
+from gdlab.analysis.linear.stability import sharpness_limit, stable_range
+from gdlab.analysis.linear.tuning import best_hyperparameters, rate
+from gdlab.analysis.runs.comparison import RunComparison, SweepComparison, compare
+from gdlab.analysis.runs.learning_rate_finder import LearningRates, find_learning_rate
+from gdlab.analysis.runs.preconditioned import preconditioned_sharpness
+from gdlab.analysis.runs.tracking import Tracked, track
 
 __all__ = [
     "Circuit",

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.setting import prepare, require_linear, systems
+from gdlab.analysis.linear.setting import prepare, require_linear, systems
 from gdlab.core.transformation import GradientTransformation
 
 NOISE_TOLERANCE = 1e-9

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.analysis.precision import in_float64
+from gdlab.analysis.linear.precision import in_float64
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of

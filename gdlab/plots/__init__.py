@@ -3,6 +3,7 @@
 A picture stands in a folder below, in the module of its name.
 """
 
+from gdlab.plots.analysis.circuit import circuit_response
 from gdlab.plots.analysis.error_by_mode import error_by_mode
 from gdlab.plots.analysis.frequency_response import frequency_response
 from gdlab.plots.analysis.mode_factors import mode_factors
@@ -15,6 +16,7 @@ from gdlab.plots.analysis.spectral_density import spectral_density
 from gdlab.plots.analysis.three_regimes import three_regimes
 
 __all__ = [
+    "circuit_response",
     "error_by_mode",
     "frequency_response",
     "mode_factors",

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.ticker import LogLocator, NullFormatter
 
 # From Okabe and Ito's palette, which the colour-blind can tell apart, also in grey.
 CURVE = "#0072B2"
@@ -37,6 +39,15 @@ def spaced_by_factors(values: np.ndarray) -> bool:
         np.std(gaps) / np.mean(gaps) for gaps in (np.diff(np.log(values)), np.diff(values))
     ]
     return bool(unevenness[0] < unevenness[1])
+
+
+def tick_within_decades(axis: Axis) -> None:
+    """Numbers at 1, 2 and 5 of a logarithmic axis that has room for them."""
+    low, high = axis.get_view_interval()
+    if high < 300 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def norm_of(values: np.ndarray) -> Normalize:

@@ -1,5 +1,7 @@
 """A network small enough for its dense Hessian, which NumPy decomposes."""
 
+import itertools
+
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ def parameters(seed=0, dtype=None):
             "kernel": jnp.asarray(rng.normal(size=(before, after)) / np.sqrt(before), dtype),
             "bias": jnp.asarray(0.1 * rng.normal(size=after), dtype),
         }
-        for index, (before, after) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True))
+        for index, (before, after) in enumerate(itertools.pairwise(WIDTHS))
     }
 
 

@@ -1,4 +1,4 @@
-"""Section 4 of the lecture: methods that scale each coordinate by its own gradients."""
+"""Section 4 of the lecture: methods that scale each coordinate, and one that sees the Hessian."""
 
 from functools import partial
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gdlab
+from gdlab.analysis import newton_step
 from tests import references as ref
 from tests.paths import (
     GRADS,
@@ -348,3 +349,32 @@ def test_L36_gradient_descent_and_momentum_turn_with_the_problem(tx):
 def test_L36_methods_that_scale_coordinates_do_not(tx):
     straight, turned = rotated_paths(tx)
     assert np.abs(turned - straight).max() > 0.05
+
+
+# L37: look at the Hessian
+
+
+def test_L37_newtons_step_solves_least_squares_at_once_where_descent_takes_hundreds():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 5)) * [1.0, 3.0, 10.0, 0.3, 1.0]
+    y = rng.normal(size=20)
+    solution = np.linalg.lstsq(x, y)[0]
+    loss = lambda w: jnp.sum((y - x @ w) ** 2)  # noqa: E731
+    agree(newton_step(loss, jnp.asarray(PARAMS)), solution, rtol=1e-9)
+    curvatures = np.linalg.eigvalsh(2 * x.T @ x)
+    eta = 2 / (curvatures[0] + curvatures[-1])  # the best one
+    path = np.asarray(path_down(gdlab.sgd(eta), jax.grad(loss), jnp.asarray(PARAMS), 300))
+    assert np.abs(path[300] - solution).max() > 1e-2
+
+
+def test_L37_newtons_step_does_not_depend_on_how_the_problem_is_scaled():
+    scales = jnp.array([1.0, 1e3, 1e-3])
+
+    def loss(w):
+        return jnp.sum(jnp.cosh(w - 1))
+
+    start = jnp.array([1.3, 0.6, 1.1])
+    moved = newton_step(loss, start)
+    agree(newton_step(lambda w: loss(w * scales), start / scales) * scales, moved, rtol=1e-8)
+    # To a quadratic alone it is the last step: cosh″ is not constant.
+    agree(moved, start - np.tanh(start - 1), rtol=1e-9)

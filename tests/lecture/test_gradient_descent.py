@@ -1,6 +1,7 @@
-"""Section 1 of the lecture: gradient descent and its limit, least squares, minibatches."""
+"""Section 1 of the lecture: gradient descent, its limit, least squares, minibatches, landscapes."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 from jax import lax
 
 import gdlab
+from gdlab.analysis import classify_critical_point, linearize
 from gdlab.training.batches import EpochSampler, minibatches
 from tests.paths import agree, path_down
 
@@ -67,7 +69,7 @@ def test_L2_factor_decides_among_three_regimes(factor, oscillates, grows):
     assert (np.abs(error[1:]) > np.abs(error[:-1])).all() == grows
 
 
-# L3, L5: many parameters, ‖y − Xw‖², in the coordinates of the singular value decomposition
+# L3, L4, L5: many parameters, ‖y − Xw‖², in the coordinates of the singular value decomposition
 
 SINGULAR_VALUES = np.array([3.0, 2.0, 1.0, 0.5])
 
@@ -90,6 +92,17 @@ def test_L3_every_mode_shrinks_by_its_own_factor_and_sees_no_other(eta):
     law = factors ** np.arange(21)[:, None] * errors[0]
     # Modes that have died out leave rounding of the whole, which the growing one enlarges.
     agree(errors, law, rtol=1e-10, atol=1e-13 * np.abs(law).max())
+
+
+@pytest.mark.parametrize(
+    ("eta", "outside"), [(0.02, 0), (0.105, 0), (0.12, 1)], ids=["low", "medium", "too high"]
+)
+def test_L4_descent_converges_exactly_where_all_factors_lie_inside_the_unit_circle(eta, outside):
+    factors = linearize(gdlab.sgd(eta), 2 * SINGULAR_VALUES**2).poles[:, 0]
+    agree(factors, 1 - 2 * eta * SINGULAR_VALUES**2)
+    assert (np.abs(factors) >= 1).sum() == outside
+    grown = np.abs(modes_over_time(eta, 40)[[0, -1]])
+    np.testing.assert_array_equal(grown[1] > grown[0], np.abs(factors) > 1)
 
 
 def steps_to_a_thousandth(errors):
@@ -205,6 +218,122 @@ def test_L7_batch_size_n_is_plain_gradient_descent():
     loss = lambda w: jnp.sum((X @ w - y) ** 2)  # noqa: E731
     plain = path_down(gdlab.sgd(1e-3), jax.grad(loss), jnp.zeros(10), 20)
     agree(stochastic_path((X, y), 1e-3, len(y), 20), plain[1:])
+
+
+# L8: critical points
+
+
+def double_well(w):
+    """(x² − 1)² tilted, so that one of its two minima is the lower one, with a pass between."""
+    return (w[0] ** 2 - 1) ** 2 + 0.3 * w[0] + w[1] ** 2
+
+
+def bell(w):
+    return jnp.exp(-(w[0] ** 2) - 2 * w[1] ** 2)
+
+
+LOWER, PASS, UPPER = (np.array([x, 0.0]) for x in np.sort(np.roots([4, 0, -4, 0.3])))
+
+
+@pytest.mark.parametrize(
+    ("function", "point", "kind"),
+    [
+        (double_well, LOWER, "minimum"),
+        (double_well, UPPER, "minimum"),
+        (double_well, PASS, "saddle"),
+        (lambda w: -double_well(w), LOWER, "maximum"),
+        (bell, np.zeros(2), "maximum"),
+        (lambda w: w[0] ** 3 - 3 * w[0] * w[1] ** 2, np.zeros(2), "degenerate"),
+    ],
+    ids=["global minimum", "local minimum", "saddle", "turned over", "bell", "monkey saddle"],
+)
+def test_L8_gradient_vanishes_at_critical_points_of_every_kind(function, point, kind):
+    np.testing.assert_allclose(jax.grad(function)(jnp.asarray(point)), 0, atol=1e-14)
+    assert classify_critical_point(function, jnp.asarray(point)) == kind
+    curvatures = np.linalg.eigvalsh(jax.hessian(function)(jnp.asarray(point)))
+    signs = {"minimum": [1, 1], "maximum": [-1, -1], "saddle": [-1, 1], "degenerate": [0, 0]}
+    np.testing.assert_array_equal(np.sign(curvatures), signs[kind])
+
+
+def test_L8_one_minimum_is_global_and_the_other_only_local():
+    assert double_well(LOWER) < double_well(UPPER) < double_well(PASS)
+    x = np.random.default_rng(0).uniform(-3, 3, size=(2, 10_000))
+    assert (double_well(x) > double_well(LOWER)).all()
+    near = UPPER[:, None] + 0.3 * x
+    assert (double_well(near) >= double_well(UPPER))[np.abs(0.3 * x).max(axis=0) < 0.5].all()
+
+
+@pytest.mark.parametrize(
+    ("point", "end"),
+    [(LOWER, LOWER), (UPPER, UPPER), (PASS, LOWER)],
+    ids=["lower", "upper", "pass"],
+)
+def test_L8_descent_returns_to_minima_and_leaves_saddles(point, end):
+    start = jnp.asarray(point + np.array([-1e-6, 1e-6]))
+    path = path_down(gdlab.sgd(0.05), jax.grad(double_well), start, 400)
+    agree(path[-1], end, rtol=1e-6, atol=1e-6)
+
+
+def test_L8_distance_from_a_saddle_grows_by_its_negative_curvature():
+    eta, curvature = 0.05, 12 * float(PASS[0]) ** 2 - 4
+    path = path_down(gdlab.sgd(eta), jax.grad(double_well), jnp.asarray(PASS + 1e-9), 30)
+    pole = linearize(gdlab.sgd(eta), curvature).poles[0]
+    assert pole.real == pytest.approx(1 - eta * curvature)
+    np.testing.assert_allclose(path[:, 0] - PASS[0], 1e-9 * pole.real ** np.arange(31), rtol=1e-4)
+
+
+# L9: the cost of a network is not convex
+
+
+HIDDEN = 4
+
+
+def network_loss(params, batch):
+    hidden = jnp.tanh(batch[0] @ params["in"] + params["bias"])
+    return jnp.mean((hidden @ params["out"] - batch[1]) ** 2)
+
+
+def permuted(params, order):
+    order = np.array(order)
+    return {
+        "in": params["in"][:, order],
+        "bias": params["bias"][order],
+        "out": params["out"][order],
+    }
+
+
+def trained_network():
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(40, 3)))
+    batch = x, jnp.sin(2 * x[:, :1]) * x[:, 1:]
+    params = {
+        "in": jnp.asarray(rng.normal(size=(3, HIDDEN))),
+        "bias": jnp.asarray(rng.normal(size=HIDDEN)),
+        "out": jnp.asarray(rng.normal(size=(HIDDEN, 2))),
+    }
+    loss = functools.partial(network_loss, batch=batch)
+    return loss, gdlab.minimize(loss, params, gdlab.sgd(0.1, momentum=0.9), 500).params
+
+
+def test_L9_loss_is_the_same_under_every_permutation_of_hidden_units():
+    loss, params = trained_network()
+    orders = list(itertools.permutations(range(HIDDEN)))
+    losses = [loss(permuted(params, order)) for order in orders]
+    assert len(losses) == 24
+    agree(losses, np.full(24, losses[0]))
+    # Units have to move with all their weights.
+    assert loss(params | {"in": params["in"][:, ::-1]}) > 1.1 * losses[0]
+
+
+def test_L9_between_a_network_and_its_swapped_self_the_loss_is_higher_so_it_is_not_convex():
+    loss, params = trained_network()
+    for first, second in itertools.combinations(range(HIDDEN), 2):
+        order = list(range(HIDDEN))
+        order[first], order[second] = second, first
+        swapped = permuted(params, order)
+        middle = jax.tree.map(lambda a, b: (a + b) / 2, params, swapped)
+        assert loss(middle) > 1.1 * loss(params)
+        assert loss(swapped) == pytest.approx(float(loss(params)))
 
 
 # L11: mean squared error of a linear model

@@ -1,4 +1,4 @@
-"""Section 3 of the lecture: momentum in its conventions, Nesterov's look-ahead, annealing."""
+"""Section 3 of the lecture: momentum's conventions, Nesterov's look-ahead, annealing, circuits."""
 
 from functools import partial
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gdlab
+from gdlab.analysis import circuit
 from tests import references as ref
 from tests.paths import (
     GRADS,
@@ -218,3 +219,54 @@ def test_L24_any_hyperparameter_takes_a_schedule(make):
         expected, own = make(value).update(g, before, params)
         agree(updates, expected)
     assert differ(updates, make(values[0]).update(g, before, params)[0])
+
+
+# L26: the circuit
+
+
+MODE = 3.0
+
+
+def mode_gradient(w):
+    return MODE * w
+
+
+def mode_path(tx, steps):
+    return np.asarray(path_down(tx, mode_gradient, jnp.ones(()), 2000))[: steps + 1]
+
+
+def test_L26_descent_is_a_resistor_beside_an_inductor_with_one_time_constant():
+    for eta in (1e-3, 1e-4):
+        found = circuit(gdlab.sgd(eta), MODE)
+        tau = found.inductance / found.resistance
+        assert tau == pytest.approx(1 / (eta * MODE))
+        t = np.arange(1001)
+        np.testing.assert_allclose(mode_path(gdlab.sgd(eta), 1000), np.exp(-t / tau), atol=2 * eta)
+
+
+def test_L26_momentum_adds_a_capacitor_and_with_it_damping_and_oscillation():
+    h = 0.01
+    for friction, zeta in ((0.5, 0.5 / (2 * MODE**0.5)), (8.0, 8 / (2 * MODE**0.5))):
+        tx = gdlab.sgd(h**2, 1 - friction * h)
+        found = circuit(tx, MODE)
+        assert found.damping_ratio == pytest.approx(zeta, rel=0.05)
+        assert found.natural_frequency == pytest.approx(h * MODE**0.5, rel=0.05)
+        path = mode_path(tx, 1000)
+        assert (path.min() < -0.1) == (zeta < 1)
+        np.testing.assert_allclose(path, found.response(np.arange(1001)), atol=0.02)
+
+
+def test_L26_iterates_approach_the_response_as_the_steps_shrink():
+    gaps = []
+    for h in (0.02, 0.01, 0.005):
+        tx, steps = gdlab.sgd(h**2, 1 - 0.8 * h), round(5 / h)
+        response = circuit(tx, MODE).response(np.arange(steps + 1))
+        gaps.append(np.abs(mode_path(tx, steps) - response).max())
+    np.testing.assert_allclose(np.divide(gaps[1:], gaps[:-1]), 0.5, atol=0.05)
+
+
+def test_L26_circuit_is_stable_at_every_learning_rate_and_the_iteration_is_not():
+    for tx in (gdlab.sgd(2.1 / MODE), gdlab.sgd(3.9 / MODE, BETA)):
+        times = np.arange(2001)
+        assert np.abs(circuit(tx, MODE).response(times))[-1] < 1e-10
+        assert np.abs(mode_path(tx, 2000))[-1] > 1e10

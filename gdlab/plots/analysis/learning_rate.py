@@ -5,10 +5,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import CURVE, DIVERGED, DIVERGED_TEXT, label, spans_decades
+from gdlab.plots.scales import (
+    CURVE,
+    DIVERGED,
+    DIVERGED_TEXT,
+    label,
+    spans_decades,
+    tick_within_decades,
+)
 
 MARKERS = "v", "s", "o"
 LANE = "0.35"
@@ -86,10 +92,7 @@ def _frame(ax: Axes, values: np.ndarray, falling: np.ndarray) -> None:
     if ax.get_yscale() == "log":
         factor = (high / low) ** MARGIN
         ax.set_ylim(low / factor, high * factor**2)
-        if high < 100 * low:
-            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter("{x:g}")
-            ax.yaxis.set_minor_formatter(NullFormatter())
+        tick_within_decades(ax.yaxis)
     else:
         extent = MARGIN * (high - low)
         ax.set_ylim(low - extent, high + 2 * extent)

@@ -19,11 +19,14 @@ def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndar
     largest.
 
     Args:
-        factors_by_panel: title → the factors of all modes.
+        factors_by_panel: title → the factors of all modes, such as the poles of gradient descent.
         ax: an array of matplotlib axes, one for each panel; new ones unless given.
 
     Returns:
         The matplotlib axes, an array of them.
+
+    Raises:
+        ValueError: if factors are not real.
 
     >>> from gdlab import plots
     >>> panels = plots.mode_factors({"low η": [0.9, 0.5], "too high η": [0.6, -1.1]})
@@ -32,7 +35,7 @@ def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndar
     """
     count = len(factors_by_panel)
     panels = panels_of(ax, (1, count), (2.5 * count, 2.6), sharex=True, sharey=True)
-    everything = [np.ravel(np.asarray(factors, float)) for factors in factors_by_panel.values()]
+    everything = [_real(name, factors) for name, factors in factors_by_panel.items()]
     low, high = (end(np.concatenate([*everything, [-1, 1]])) for end in (np.min, np.max))
     room = HALF_HEIGHT - 1
     for panel, name, factors in zip(panels, factors_by_panel, everything, strict=True):
@@ -49,3 +52,12 @@ def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndar
         )
         panel.spines[["left", "right", "top"]].set_visible(False)
     return panels
+
+
+def _real(name: str, factors: Any) -> np.ndarray:
+    factors = np.ravel(np.asarray(factors))
+    if np.any(np.imag(factors)):
+        raise ValueError(
+            f"the factors of {name!r} are not real: draw poles off the real axis with plots.poles"
+        )
+    return np.real(factors).astype(float)

@@ -27,6 +27,8 @@ LINES = {"monotone": (CURVE, "-"), "oscillating": (SECOND, "--"), "divergent": (
 RATE = "rate ρ of one step"
 TALLEST = 1.25
 """Up to where rates are shown that only say how fast a run diverges."""
+FASTEST = 0.99
+"""From here to 1 the colours reach at least, and from the lowest rate if that is lower."""
 LEAST_REGION = 0.01
 """The share of a map from which on a region has its name in it."""
 
@@ -116,7 +118,7 @@ def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.nd
     if spaced_by_factors(y):
         ax.set_yscale("log")
     ax.grid(visible=False)
-    norm = Normalize(0, 1)
+    norm = Normalize(np.nanmin(rate, initial=FASTEST), 1)
     edges = [
         np.append(left, right[-1:])
         for left, right in (cells(a, spaced_by_factors(a)) for a in (x, y))

@@ -5,12 +5,27 @@ from typing import Any
 import numpy as np
 
 from gdlab.plots.figures import figure_of, panels_of
-from gdlab.plots.scales import CURVE, DIVERGED_TEXT, DIVERGED_TINT, HATCH, SECOND, spans_decades
+from gdlab.plots.scales import (
+    CURVE,
+    DIVERGED_TEXT,
+    DIVERGED_TINT,
+    HATCH,
+    SECOND,
+    spans_decades,
+    tick_within_decades,
+)
 
 ROOM = 1.12
 
 
-def sharpness(step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: Any = None) -> Any:
+def sharpness(
+    step: Any,
+    sharpness: Any,
+    threshold: Any,
+    loss: Any = None,
+    ax: Any = None,
+    name: str = "sharpness",
+) -> Any:
     """The sharpness over the steps, and the threshold above which the optimizer is unstable.
 
     Args:
@@ -19,6 +34,7 @@ def sharpness(step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: A
         threshold: the largest stable one, a number or one for each step; NaN where it is not known.
         loss: the loss at these steps, a second panel.
         ax: the matplotlib axes to draw on, two of them if there is a loss; new ones unless given.
+        name: what to call it, such as "preconditioned sharpness".
 
     Returns:
         The matplotlib axes; an array of two if there is a loss.
@@ -37,7 +53,7 @@ def sharpness(step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: A
             ax, (2, 1), (6.4, 5.0), sharex=True, gridspec_kw={"height_ratios": [3, 2]}
         )
     first = panels[0]
-    first.plot(step, sharpness, color=CURVE, linewidth=1.6, label="sharpness")
+    first.plot(step, sharpness, color=CURVE, linewidth=1.6, label=name)
     # A threshold may go to ∞, as learning rates go to 0, and be unknown where sharpness is known.
     highest = np.max(sharpness, initial=0, where=np.isfinite(sharpness))
     lowest = np.min(threshold, initial=np.inf, where=np.isfinite(threshold))
@@ -50,7 +66,7 @@ def sharpness(step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: A
             step, np.minimum(threshold, top), top, facecolor=DIVERGED_TINT, edgecolor="0.65",
             hatch=HATCH, linewidth=0, alpha=0.5, zorder=0, label="unstable",
         )  # fmt: skip
-    first.set(ylabel="sharpness", ylim=(0, top), xlim=(step[0], step[-1]))
+    first.set(ylabel=name, ylim=(0, top), xlim=(step[0], step[-1]))
     first.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
         fontsize="small",
@@ -58,7 +74,9 @@ def sharpness(step: Any, sharpness: Any, threshold: Any, loss: Any = None, ax: A
     if loss is not None:
         loss = np.asarray(loss, float)
         panels[1].plot(step, np.where(np.isfinite(loss), loss, np.nan), color=SECOND, linewidth=1.4)
-        panels[1].set_yscale("log" if spans_decades(loss) else "linear")
+        if spans_decades(loss):
+            panels[1].set_yscale("log")
+            tick_within_decades(panels[1].yaxis)
         panels[1].set_ylabel("loss")
     panels[-1].set_xlabel("step")
     for panel in panels:

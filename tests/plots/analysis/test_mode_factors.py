@@ -40,3 +40,11 @@ def test_it_draws_on_the_axes_it_is_given_and_needs_one_for_each_panel():
     assert list(plots.mode_factors(FACTORS, ax=given)) == list(given)
     with pytest.raises(ValueError, match="2 panels need as many axes, not 1"):
         plots.mode_factors(FACTORS, ax=given[0])
+
+
+def test_poles_on_the_real_axis_are_factors_and_others_are_refused():
+    (panel,) = plots.mode_factors({"η": np.array([0.6 + 0j, 0.9 + 0j])})
+    ((_, _, places),) = marks(panel)
+    np.testing.assert_allclose(places, [(0.6, 0), (0.9, 0)])
+    with pytest.raises(ValueError, match="the factors of 'η' are not real"):
+        plots.mode_factors({"η": [0.5 + 0.5j, 0.5 - 0.5j]})

@@ -84,10 +84,11 @@ def test_values_in_any_order_give_the_same_curve():
     np.testing.assert_allclose(y[:10], 1 - ETA[:10])
 
 
-def test_the_map_colours_rates_from_0_to_1_with_the_first_axis_upwards():
+def test_the_map_colours_rates_from_the_lowest_to_1_with_the_first_axis_upwards():
     ax = gradient_descent_map()
     (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
-    assert (mesh.norm.vmin, mesh.norm.vmax) == (0, 1)
+    assert mesh.norm.vmin == pytest.approx(0)
+    assert mesh.norm.vmax == 1
     colours = np.asarray(mesh.get_array()).reshape(37, 41)
     assert colours[0, 0] == pytest.approx(0.95)
     assert colours[-1, -1] == 1
@@ -140,3 +141,13 @@ def test_a_regime_map_draws_itself_also_along_a_dimension_that_is_no_axis():
     )
     x, _ = lines(regime_map(paired, 1.0).plot())["oscillating"].get_data()
     np.testing.assert_array_equal(x, [0, 1, 2])
+
+
+def test_a_map_of_slow_rates_uses_all_colours_for_them():
+    coords = {"a": np.arange(3.0), "b": np.arange(4.0)}
+    for rates, lowest in (((0.9, 1.2), 0.9), ((0.999, 1.2), 0.99), ((1.5, np.inf), 0.99)):
+        rate = np.resize(rates, (3, 4))
+        regime = np.where(rate < 1, "monotone", "divergent")
+        ax = plots.regimes(["a", "b"], coords, rate, regime)
+        (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
+        assert (mesh.norm.vmin, mesh.norm.vmax) == (lowest, 1)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from gdlab import plots
+from gdlab.analysis import Tracked
 
 STEP = np.arange(0, 50, 10)
 SHARPNESS = np.array([1.0, 3.0, np.nan, 4.2, 3.9])
@@ -57,6 +58,34 @@ def test_the_loss_is_a_second_panel_logarithmic_where_it_spans_decades():
     level = plots.sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.9, 0.8, 0.8, np.inf])[1]
     assert level.get_yscale() == "linear"
     assert np.isnan(level.lines[0].get_ydata()[-1])
+
+
+def test_a_loss_within_two_decades_has_numbers_at_one_two_and_five():
+    loss = plots.sharpness(STEP, SHARPNESS, 4.0, loss=[0.5, 0.2, 0.1, 0.05, 0.02])[1]
+    loss.figure.canvas.draw()
+    shown = [text.get_text() for text in loss.get_yticklabels(which="both") if text.get_text()]
+    low, high = loss.get_ylim()
+    assert [name for name in shown if low <= float(name) <= high] == [
+        "0.02", "0.05", "0.1", "0.2", "0.5"
+    ]  # fmt: skip
+
+
+def test_what_is_drawn_can_be_named():
+    ax = plots.sharpness(STEP, SHARPNESS, 4.0, name="preconditioned sharpness")
+    assert ax.get_ylabel() == "preconditioned sharpness"
+    assert ax.get_legend().get_texts()[0].get_text() == "preconditioned sharpness"
+
+
+@pytest.mark.parametrize(
+    ("preconditioned", "name"),
+    [(SHARPNESS, "sharpness"), (10 * SHARPNESS, "preconditioned sharpness")],
+)
+def test_a_tracked_run_says_which_sharpness_it_draws(preconditioned, name):
+    nothing = np.full(5, np.nan)
+    tracked = Tracked(
+        STEP, np.ones(5), SHARPNESS, nothing, preconditioned, nothing, nothing, None, None
+    )
+    assert tracked.plot()[0].get_ylabel() == name
 
 
 def test_it_draws_on_the_axes_it_is_given():

@@ -1,0 +1,98 @@
+"""Minimum, maximum or saddle: what a critical point is, by the curvatures there."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.eigenpairs import eigenpairs
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.parameter_space import in_one_dtype, machine_precision, require_finite
+
+
+def classify_critical_point(
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any = None,
+    *,
+    gradient_tolerance: float | None = None,
+    curvature_tolerance: float | None = None,
+    batch_size: int | None = None,
+) -> Literal["minimum", "maximum", "saddle", "degenerate"]:
+    """What kind of critical point the parameters are, by the smallest and largest curvature.
+
+    ============  ===========================================================
+    minimum       all eigenvalues of the Hessian are positive
+    maximum       all are negative
+    saddle        some are positive and some negative
+    degenerate    some are zero, the others of one sign: the Hessian does not tell
+    ============  ===========================================================
+
+    Args:
+        loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
+            data; a real scalar.
+        params: a tree of real floating-point arrays.
+        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
+            over all of them.
+        gradient_tolerance: the norm of the gradient that still passes for zero. By default
+            √ε ‖H‖ max(1, ‖w‖), with ε the machine precision: that of a point within √ε.
+        curvature_tolerance: the modulus of an eigenvalue that still passes for zero; by default
+            √ε ‖H‖.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+
+    Raises:
+        TypeError: if a parameter is not real, or the loss no real scalar.
+        ValueError: if the gradient is not zero, or the Hessian not finite.
+        RuntimeError: if the eigenvalues do not converge.
+        ImportError: if matfree is not installed.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import classify_critical_point
+    >>> classify_critical_point(lambda w: w[0] ** 2 - w[1] ** 2, jnp.zeros(2))
+    'saddle'
+    >>> classify_critical_point(lambda w: w[0] ** 2 + w[1] ** 4, jnp.zeros(2))
+    'degenerate'
+    """
+    mean_loss = MeanLoss.of(loss, data, batch_size)
+    params = in_one_dtype(params)
+    gradient_norm, norm = _norms(mean_loss, params, data)
+    require_finite(gradient_norm, "the gradient")
+    search = functools.partial(eigenpairs, mean_loss, params, data, k=1, key=None)
+    (largest, _, above), found_largest = search(which="largest")
+    (smallest, _, below), found_smallest = search(which="smallest")
+    require_finite((largest, smallest), "the Hessian")
+    low, high = float(smallest[0]), float(largest[0])
+
+    small = machine_precision(params) ** 0.5 * max(abs(low), abs(high))
+    if gradient_tolerance is None:
+        gradient_tolerance = small * max(1.0, float(norm))
+    if gradient_norm > gradient_tolerance:
+        raise ValueError(
+            f"the parameters are no critical point: the gradient has the norm {gradient_norm:.3g}, "
+            f"more than gradient_tolerance = {gradient_tolerance:.3g}; run an optimizer for longer "
+            "or raise the tolerance"
+        )
+    zero = small if curvature_tolerance is None else curvature_tolerance
+    # Curvatures in between have been seen, so a saddle is one even if these have not converged.
+    if low < -zero and high > zero:
+        return "saddle"
+    if not (found_largest and found_smallest):
+        raise RuntimeError(
+            f"the eigenvalues of the Hessian have not converged: {low:.3g} has the residual "
+            f"{below[0]:.3g}, and {high:.3g} has {above[0]:.3g}"
+        )
+    if low > zero:
+        return "minimum"
+    if high < -zero:
+        return "maximum"
+    return "degenerate"
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _norms(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array]:
+    """Of the gradient and of the parameters."""
+    gradient = mean_loss.gradient(params, data)
+    return jnp.linalg.norm(ravel_pytree(gradient)[0]), jnp.linalg.norm(ravel_pytree(params)[0])

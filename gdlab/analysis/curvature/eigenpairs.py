@@ -1,0 +1,284 @@
+"""The outermost eigenvalues of a Hessian and their eigenvectors, by restarted Lanczos."""
+
+import functools
+import operator
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
+from gdlab.analysis.curvature.parameter_space import (
+    as_vector,
+    in_one_dtype,
+    number_of_parameters,
+    require_finite,
+)
+
+Which = Literal["largest", "smallest", "magnitude"]
+
+_ENDS = get_args(Which)
+_LEAST_DIMENSION, _MOST_NUMBERS, _MOST_PASSES = 40, 2**24, 20
+
+
+class Eigenpairs(NamedTuple):
+    """Eigenvalues and eigenvectors of a Hessian, the wanted end of the spectrum first."""
+
+    values: jax.Array
+    """The eigenvalues λ, of shape ``(k,)``."""
+    vectors: Any
+    """The eigenvectors v, of norm 1: a tree like the parameters with a leading axis of k."""
+    residuals: jax.Array
+    """‖Hv − λv‖: so close to each of the values there is an eigenvalue."""
+
+
+def hessian_eigenpairs(
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any = None,
+    *,
+    k: int = 1,
+    which: Which = "largest",
+    key: jax.Array | None = None,
+    start: Any = None,
+    iterations: int | None = None,
+    batch_size: int | None = None,
+) -> Eigenpairs:
+    """The k outermost eigenvalues of a loss's Hessian, and their eigenvectors.
+
+    Lanczos' method with full reorthogonalisation, restarted from the best vectors found until their
+    residuals are rounding errors and a random restart finds nothing better, so that a multiple
+    eigenvalue is found as often as it occurs. It holds some k + 50 vectors at a time.
+
+    Args:
+        loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
+            data; a real scalar.
+        params: a tree of real floating-point arrays; they are taken in the widest of their dtypes,
+            and at least in float32.
+        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
+            over all of them.
+        k: how many eigenvalues.
+        which: the ``"largest"``, the ``"smallest"`` (the most negative), or those largest in
+            ``"magnitude"``.
+        key: PRNG key of the random starts, by which the result varies no more than it errs;
+            ``None`` for a fixed one.
+        start: a tree like ``params`` to start from instead, such as an eigenvector at nearby
+            parameters.
+        iterations: do this many Hessian-vector products, and k for the residuals, rather than
+            what it takes. Beyond the number of parameters there is nothing to do. Look at the
+            residuals: some eigenvalues may then be missed.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+
+    Returns:
+        The :class:`Eigenpairs`, sorted: the outermost first.
+
+    Raises:
+        TypeError: if a parameter is not real, or the loss no real scalar.
+        ValueError: if k is larger than the number of parameters or of iterations, ``start`` is not
+            like ``params``, or the Hessian is not finite.
+        ImportError: if matfree is not installed.
+
+    Warns:
+        RuntimeWarning: if an eigenvalue has not converged, except where ``iterations`` is given.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import hessian_eigenpairs
+    >>> curvature = jnp.array([4.0, 1.0, 0.0, -2.0])
+    >>> pairs = hessian_eigenpairs(lambda w: 0.5 * curvature @ w**2, jnp.ones(4), k=2)
+    >>> pairs.values.round(4)
+    Array([4., 1.], dtype=float32)
+    >>> jnp.abs(pairs.vectors).round(3)
+    Array([[1., 0., 0., 0.], [0., 1., 0., 0.]], dtype=float32)
+
+    Source: K. Wu and H. Simon, Thick-Restart Lanczos Method for Large Symmetric Eigenvalue
+    Problems, 2000.
+    """
+    mean_loss = MeanLoss.of(loss, data, batch_size)
+    params = in_one_dtype(params)
+    pairs, converged = eigenpairs(
+        mean_loss, params, data, k=k, which=which, key=key, start=start, iterations=iterations
+    )
+    require_finite(pairs.values, "the Hessian")
+    if iterations is None and not isinstance(converged, Tracer) and not converged:
+        warnings.warn(
+            f"the {which} eigenvalues have not all converged: their residuals are "
+            f"{pairs.residuals}, hence look at these before relying on the values",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return pairs
+
+
+def eigenpairs(
+    mean_loss: MeanLoss,
+    params: Any,
+    data: Any,
+    *,
+    k: int,
+    which: Which,
+    key: jax.Array | None,
+    start: Any = None,
+    iterations: int | None = None,
+    root: Any = None,
+) -> tuple[Eigenpairs, jax.Array]:
+    """The eigenpairs of R H R, with ``root`` the diagonal R, and whether they have converged.
+
+    Values of a Hessian that is not finite are NaN.
+    """
+    size = number_of_parameters(params)
+    k = operator.index(k)
+    if not 1 <= k <= size:
+        raise ValueError(f"k is {k}, but the Hessian of {size} parameters has {size} eigenvalues")
+    if which not in _ENDS:
+        raise ValueError(f"which must be one of {list(_ENDS)}, but is {which!r}")
+    if iterations is not None and operator.index(iterations) < k:
+        raise ValueError(f"k = {k} eigenvalues need as many iterations, but these are {iterations}")
+    if start is not None:
+        start = as_vector("start", start, params)
+    key = jax.random.key(0) if key is None else key
+    end = _ENDS.index(which)
+    if iterations is not None:
+        task = _Task(mean_loss, k, min(operator.index(iterations), size), converge=False)
+        return _search(task, params, data, key, start, root, end)
+    small = min(size, max(_LEAST_DIMENSION, 2 * k))
+    large = min(size, max(small, _MOST_NUMBERS // size))
+    # Spectra crowded at the wanted end need a larger space, rarely: it is compiled only then.
+    task = _Task(mean_loss, k, small, converge=True)
+    found, converged = _search(task, params, data, key, start, root, end)
+    if isinstance(converged, Tracer) or converged or small == large:
+        return found, converged
+    return _search(task._replace(dimension=large), params, data, key, start, root, end)
+
+
+class _Task(NamedTuple):
+    """What a search is compiled for."""
+
+    mean_loss: MeanLoss
+    k: int
+    dimension: int
+    """Of the Krylov space of one pass."""
+    converge: bool
+    """Whether to go on until it has converged, or to stop after so many dimensions."""
+
+
+class _Best(NamedTuple):
+    """The best approximations so far, of which there may be fewer than rows."""
+
+    values: jax.Array
+    vectors: jax.Array
+    images: jax.Array
+    residuals: jax.Array
+    exist: jax.Array
+
+
+class _Progress(NamedTuple):
+    best: _Best
+    converged: jax.Array
+    settled: jax.Array
+    dimensions: jax.Array
+    passes: jax.Array
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _search(
+    task: _Task,
+    params: Any,
+    data: Any,
+    key: jax.Array,
+    start: Any,
+    root: Any,
+    end: int | jax.Array,
+) -> tuple[Eigenpairs, jax.Array]:
+    mean_loss, k, dimension, converge = task
+    flat, unravel = ravel_pytree(params)
+    matvec = flat_hessian(mean_loss, params, data, root)
+    first = None if start is None else ravel_pytree(start)[0]
+    kept = min(flat.size, k + 10)
+    # An eigenvalue errs by the square of its residual, unless it is one of a cluster.
+    tolerance = jnp.finfo(flat.dtype).eps ** (2 / 3)
+
+    def begin(progress: _Progress) -> jax.Array:
+        """The next start: the worst residual, as Lanczos would go on, or else a random vector."""
+        random = jax.random.normal(jax.random.fold_in(key, progress.passes), flat.shape, flat.dtype)
+        best = progress.best
+        worst = jnp.argmax(best.residuals[:k])
+        residual = best.images[worst] - best.values[worst] * best.vectors[worst]
+        goes_on = best.exist[:k].all() & ~progress.converged
+        vector = jnp.where(goes_on, residual, random)
+        if first is None:
+            return vector
+        usable = jnp.isfinite(first).all() & jnp.any(first != 0)
+        return jnp.where((progress.passes == 0) & usable, first, vector)
+
+    def refine(progress: _Progress) -> _Progress:
+        before = progress.best
+        space = krylov(matvec, begin(progress), dimension, against=before.vectors)
+        best, scale, everything = _rayleigh_ritz(matvec, before, space, end)
+        converged = best.exist[:k].all() & (best.residuals[:k] <= tolerance * scale).all()
+        same = (jnp.abs(best.values - before.values)[:k] <= tolerance * scale).all()
+        dimensions = progress.dimensions + space.size
+        enough = progress.converged & converged & same if converge else dimensions >= dimension
+        # Only of a map that is not finite there is nothing to find.
+        settled = enough | everything | (dimensions == 0)
+        return _Progress(best, converged, settled, dimensions, progress.passes + 1)
+
+    zeros, blank = jnp.zeros((kept, flat.size), flat.dtype), jnp.zeros(kept, flat.dtype)
+    nothing = _Best(blank, zeros, zeros, blank, jnp.zeros(kept, bool))
+    no, none = jnp.asarray(False), jnp.asarray(0)
+    progress = jax.lax.while_loop(
+        lambda progress: ~progress.settled & (progress.passes < _MOST_PASSES),
+        refine,
+        _Progress(nothing, no, no, none, none),
+    )
+    best = progress.best
+    found = Eigenpairs(
+        jnp.where(best.exist, best.values, jnp.nan)[:k],
+        jax.vmap(unravel)(best.vectors[:k]),
+        best.residuals[:k],
+    )
+    return found, progress.converged
+
+
+def _rayleigh_ritz(matvec, best, space, end):
+    """The best vectors of those kept and a Krylov space in their complement.
+
+    Also the largest of the moduli of the values, and whether the space is everything there is.
+    """
+    basis = jnp.concatenate([best.vectors, space.basis])
+    exists = jnp.concatenate([best.exist, space.exists])
+    with jax.default_matmul_precision("highest"):
+        kept, cross = best.images @ best.vectors.T, best.images @ space.basis.T
+        values, rotation = masked_eigh(
+            jnp.block([[kept, cross], [cross.T, space.tridiagonal]]), exists
+        )
+        there = jnp.arange(len(values)) < exists.sum()
+        preference = jnp.stack([values, -values, jnp.abs(values)])[end]
+        merit = jnp.where(there, preference, -jnp.inf)
+        order = jnp.argsort(-merit)[: len(best.vectors)]
+        vectors = rotation[:, order].T @ basis
+    images = jax.lax.map(matvec, vectors)
+    residuals = jnp.linalg.norm(images - values[order, None] * vectors, axis=1)
+    scale = jnp.max(jnp.where(there, jnp.abs(values), 0))
+    everything = exists.sum() == basis.shape[1]
+    return _Best(values[order], vectors, images, residuals, there[order]), scale, everything
+
+
+def flat_hessian(
+    mean_loss: MeanLoss, params: Any, data: Any, root: Any = None
+) -> Callable[[jax.Array], jax.Array]:
+    """The Hessian H as a map of vectors, or R H R with ``root`` the diagonal of R, as a tree."""
+    unravel = ravel_pytree(params)[1]
+
+    def scaled(vector: Any) -> Any:
+        return vector if root is None else jax.tree.map(jnp.multiply, root, vector)
+
+    def matvec(vector: jax.Array) -> jax.Array:
+        product = mean_loss.hessian_product(params, data, scaled(unravel(vector)))
+        return ravel_pytree(scaled(product))[0]
+
+    return matvec

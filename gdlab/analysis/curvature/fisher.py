@@ -1,0 +1,79 @@
+"""The empirical Fisher matrix, as a linear map that is never formed."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from gdlab.analysis.curvature.batch_mean import mean_over_batches
+from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
+from gdlab.training.batches import EpochSampler
+from gdlab.training.objective import ByIdentity, Objective
+
+
+def empirical_fisher_vector_product(
+    log_likelihood: Callable[[Any, Any], Any],
+    params: Any,
+    vector: Any,
+    data: Any,
+    *,
+    batch_size: int | None = None,
+) -> Any:
+    """The empirical Fisher matrix times a vector.
+
+    Fv = mean over examples of gᵢ (gᵢᵀv),    gᵢ = ∇ log p(exampleᵢ)
+
+    It is the second moment of the gradients that the data give, as Adam estimates its diagonal. The
+    Fisher matrix of the model is another one: there the targets are the model's own, and
+    :func:`gauss_newton_vector_product` of the negative log-likelihood gives it.
+
+    Args:
+        log_likelihood: ``log_likelihood(params, example)`` of a single example, without the leading
+            axis; a real scalar. Its sign does not matter.
+        params: a tree of real floating-point arrays.
+        vector: a tree like ``params``.
+        data: a tree of arrays whose leading axis counts the examples.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+
+    Returns:
+        A tree like ``params``.
+
+    Raises:
+        TypeError: if a parameter is not real, or the log-likelihood no real scalar.
+        ValueError: if ``vector`` is not like ``params``, or the product is not finite.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import empirical_fisher_vector_product
+    >>> log_likelihood = lambda mean, x: -0.5 * (x - mean) ** 2
+    >>> x = jnp.array([1.0, 3.0])
+    >>> empirical_fisher_vector_product(log_likelihood, jnp.array(0.0), jnp.array(1.0), x)
+    Array(5., dtype=float32)
+
+    Source: F. Kunstner, L. Balles and P. Hennig, Limitations of the Empirical Fisher Approximation
+    for Natural Gradient Descent, 2019.
+    """
+    params = in_one_dtype(params)
+    likelihood = Objective(
+        ByIdentity(log_likelihood), has_batch=True, has_aux=False, has_state=False
+    )
+    sampler = EpochSampler.for_data(data, batch_size)
+    product = _product(likelihood, sampler, params, as_vector("vector", vector, params), data)
+    require_finite(product, "the Fisher product")
+    return product
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _product(
+    likelihood: Objective, sampler: EpochSampler, params: Any, vector: Any, data: Any
+) -> Any:
+    def product(batch: Any) -> Any:
+        def each(params: Any) -> jax.Array:
+            return jax.vmap(lambda example: likelihood(params, example, None, None)[0])(batch)
+
+        values, pull_back = jax.vjp(each, params)
+        _, slopes = jax.jvp(each, (params,), (vector,))
+        return pull_back(slopes / values.size)[0]
+
+    with jax.default_matmul_precision("highest"):
+        return mean_over_batches(product, data, sampler)

@@ -1,0 +1,82 @@
+"""The Gauss–Newton matrix of a model and a loss, as a linear map that is never formed."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from gdlab.analysis.curvature.batch_mean import mean_over_batches
+from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
+from gdlab.training.batches import EpochSampler
+from gdlab.training.objective import ByIdentity, Objective
+
+
+def gauss_newton_vector_product(
+    model: Callable[[Any, Any], Any],
+    loss: Callable[[Any, Any], Any],
+    params: Any,
+    vector: Any,
+    data: tuple[Any, Any],
+    *,
+    batch_size: int | None = None,
+) -> Any:
+    """The generalised Gauss–Newton matrix times a vector.
+
+    Gv = Jᵀ (∇² loss) J v,    J = ∂ model / ∂ params
+
+    That is the Hessian without the curvature of the model, and positive semidefinite if the loss is
+    convex in the outputs. Where the loss is the negative log-likelihood of an exponential family in
+    its natural parameters (cross-entropy of logits, half the squared error of means), it is the
+    Fisher matrix of the model.
+
+    Args:
+        model: ``model(params, inputs)``, the outputs, a tree of arrays.
+        loss: ``loss(outputs, targets)``, a mean over the batch, a real scalar.
+        params: a tree of real floating-point arrays.
+        vector: a tree like ``params``.
+        data: the pair ``(inputs, targets)`` of trees whose leading axis counts the examples.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+
+    Returns:
+        A tree like ``params``.
+
+    Raises:
+        TypeError: if a parameter is not real, the loss no real scalar, or the data no pair.
+        ValueError: if ``vector`` is not like ``params``, or the product is not finite.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import gauss_newton_vector_product
+    >>> model = lambda w, x: (w * x) ** 2
+    >>> loss = lambda outputs, targets: 0.5 * jnp.mean((outputs - targets) ** 2)
+    >>> data = jnp.ones(4), jnp.zeros(4)
+    >>> gauss_newton_vector_product(model, loss, jnp.array(3.0), jnp.array(1.0), data)
+    Array(36., dtype=float32)
+
+    Source: N. Schraudolph, Fast Curvature Matrix-Vector Products for Second-Order Gradient Descent,
+    2002.
+    """
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"data must be the pair (inputs, targets), but is {type(data).__name__}")
+    params = in_one_dtype(params)
+    objective = Objective(ByIdentity(loss), has_batch=True, has_aux=False, has_state=False)
+    sampler = EpochSampler.for_data(data, batch_size)
+    vector = as_vector("vector", vector, params)
+    product = _product(ByIdentity(model), objective, sampler, params, vector, tuple(data))
+    require_finite(product, "the Gauss–Newton product")
+    return product
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _product(
+    model: ByIdentity, loss: Objective, sampler: EpochSampler, params: Any, vector: Any, data: Any
+) -> Any:
+    def product(batch: Any) -> Any:
+        inputs, targets = batch
+        outputs, pull_back = jax.vjp(lambda p: model(p, inputs), params)
+        _, pushed = jax.jvp(lambda p: model(p, inputs), (params,), (vector,))
+        gradient = jax.grad(lambda o: loss(o, targets, None, None)[0])
+        return pull_back(jax.jvp(gradient, (outputs,), (pushed,))[1])[0]
+
+    with jax.default_matmul_precision("highest"):
+        return mean_over_batches(product, data, sampler)

@@ -1,0 +1,131 @@
+"""Newton's step, from Hessian-vector products alone."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.eigenpairs import flat_hessian
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
+from gdlab.analysis.curvature.parameter_space import (
+    in_one_dtype,
+    machine_precision,
+    number_of_parameters,
+    require_finite,
+)
+from gdlab.core.numerics import cast
+
+_MOST_DIMENSIONS, _MOST_PASSES = 100, 50
+
+
+def newton_step(
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any = None,
+    *,
+    batch_size: int | None = None,
+) -> Any:
+    """The parameters after one step of Newton's method.
+
+    wₜ₊₁ = wₜ − H⁻¹ ∇L(wₜ)
+
+    On a quadratic that is its minimum, whatever the start. The system is solved by Lanczos' method
+    from the gradient, hence in the directions that the gradient can reach: among them the
+    curvatures must be positive, while others are neither seen nor needed. If the Hessian is
+    singular and the system solvable, the step is the shortest one.
+
+    Args:
+        loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
+            data; a real scalar.
+        params: a tree of real floating-point arrays.
+        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
+            over all of them.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+
+    Returns:
+        A tree like ``params``. Where an exception is due inside ``jax.jit``, it is NaN.
+
+    Raises:
+        TypeError: if a parameter is not real, or the loss no real scalar.
+        ValueError: if the gradient or the Hessian is not finite, the Hessian has a negative
+            curvature, or is singular and the system has no solution.
+        ImportError: if matfree is not installed.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import newton_step
+    >>> loss = lambda w: (w[0] - 3) ** 2 + 10 * (w[1] - w[0]) ** 2
+    >>> newton_step(loss, jnp.array([-1.0, 2.0])).round(4)
+    Array([3., 3.], dtype=float32)
+    """
+    mean_loss = MeanLoss.of(loss, data, batch_size)
+    wide = in_one_dtype(params)
+    new, gradient_norm, lowest, error = _step(mean_loss, wide, data)
+    if not isinstance(error, Tracer):
+        require_finite(gradient_norm, "the gradient")
+        require_finite(lowest, "the Hessian")
+        if lowest < 0:
+            raise ValueError(
+                f"the Hessian is indefinite, with curvatures of {lowest:.3g} and less along the "
+                "gradient: a Newton step would lead to a saddle point or up to a maximum; take "
+                "gradient steps first"
+            )
+        if not math.isfinite(error) or error > machine_precision(wide) ** 0.5:
+            raise ValueError(
+                "the Hessian is singular, or too ill-conditioned for the parameters' dtype, and no "
+                f"step makes the gradient vanish: the relative error {error:.3g} is left"
+            )
+    return jax.tree.map(lambda leaf, old: cast(leaf, jnp.result_type(old)), new, params)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _step(
+    mean_loss: MeanLoss, params: Any, data: Any
+) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+    """New parameters, norm of the gradient, a negative curvature or 0, error of the solution."""
+    flat, unravel = ravel_pytree(params)
+    gradient, _ = ravel_pytree(mean_loss.gradient(params, data))
+    gradient_norm = jnp.linalg.norm(gradient)
+    matvec = flat_hessian(mean_loss, params, data)
+    dimension = min(number_of_parameters(params), _MOST_DIMENSIONS)
+    precision = machine_precision(params)
+
+    def error_of(step, residual, scale):
+        """How much of a system is left, relative to the terms that cancel in it."""
+        terms = scale * jnp.linalg.norm(step) + gradient_norm
+        return jnp.linalg.norm(residual) / jnp.where(terms > 0, terms, 1)
+
+    def improve(carry):
+        step, residual, scale, lowest, error, _, passes = carry
+        space = krylov(matvec, residual, dimension)
+        values, rotation = masked_eigh(space.tridiagonal, space.exists)
+        values = jnp.where(space.exists, values, 0)
+        scale = jnp.maximum(scale, jnp.max(jnp.abs(values)))
+        zero = 10 * dimension * precision * scale
+        inverse = jnp.where(jnp.abs(values) > zero, 1 / jnp.where(values == 0, 1, values), 0)
+        along = rotation @ (inverse * rotation[0])
+        new = step + jnp.linalg.norm(residual) * (along @ space.basis)
+        lowest = jnp.where(values.min() < -zero, jnp.minimum(lowest, values.min()), lowest)
+        left = -gradient - matvec(new)
+        new_error = error_of(new, left, scale)
+        better = new_error < 0.5 * error
+        step, residual = jnp.where(better, new, step), jnp.where(better, left, residual)
+        error = jnp.where(better, new_error, error)
+        return step, residual, scale, lowest, error, better, passes + 1
+
+    def goes_on(carry):
+        *_, lowest, error, better, passes = carry
+        return better & (lowest == 0) & (error > precision) & (passes < _MOST_PASSES)
+
+    zero = jnp.zeros((), flat.dtype)
+    one = jnp.where(gradient_norm > 0, 1, 0).astype(flat.dtype)
+    start = jnp.zeros_like(flat), -gradient, zero, zero, one, jnp.asarray(True), jnp.asarray(0)
+    step, _, _, lowest, error, *_ = jax.lax.while_loop(goes_on, improve, start)
+    lowest = jnp.where(jnp.isfinite(matvec(gradient)).all(), lowest, jnp.nan)
+    solved = (lowest == 0) & (error <= precision**0.5)
+    return unravel(jnp.where(solved, flat + step, jnp.nan)), gradient_norm, lowest, error

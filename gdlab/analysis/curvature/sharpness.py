@@ -1,0 +1,170 @@
+"""The largest curvature of a loss, once or all along a run."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.eigenpairs import eigenpairs, flat_hessian
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
+from gdlab.analysis.curvature.parameter_space import (
+    as_vector,
+    in_one_dtype,
+    number_of_parameters,
+    require_finite,
+)
+
+_NOISE = 1e-2
+
+
+class Sharpness(NamedTuple):
+    """The largest eigenvalue of a Hessian, as it is followed along a run."""
+
+    value: jax.Array
+    """The eigenvalue λ; NaN where the Hessian is not finite."""
+    vector: Any
+    """Its eigenvector v, a tree like the parameters, to start from next time."""
+    residual: jax.Array
+    """‖Hv − λv‖: so close to the value there is an eigenvalue."""
+
+
+def sharpness(
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any = None,
+    *,
+    preconditioner: Any = None,
+    key: jax.Array | None = None,
+    batch_size: int | None = None,
+) -> float:
+    """The largest eigenvalue of a loss's Hessian.
+
+    Gradient descent is stable where it is below 2 / learning rate. A method that divides by a
+    scale, such as Adam, is so where that holds for the preconditioned Hessian D^½ H D^½.
+
+    Args:
+        loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
+            data; a real scalar.
+        params: a tree of real floating-point arrays.
+        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
+            over all of them.
+        preconditioner: the diagonal D, a tree like ``params`` of numbers that are not negative.
+        key: as in :func:`hessian_eigenpairs`.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+
+    Raises:
+        TypeError: if a parameter is not real, or the loss no real scalar.
+        ValueError: if the Hessian is not finite, or ``preconditioner`` not like ``params``.
+        ImportError: if matfree is not installed.
+        RuntimeError: if it does not converge.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import sharpness
+    >>> round(sharpness(lambda w: w[0] ** 2 + 3 * w[1] ** 2, jnp.ones(2)), 4)
+    6.0
+    """
+    mean_loss = MeanLoss.of(loss, data, batch_size)
+    params = in_one_dtype(params)
+    root = None if preconditioner is None else _root(preconditioner, params)
+    if root is not None:
+        require_finite(root, "the square root of the preconditioner")
+    found, converged = eigenpairs(mean_loss, params, data, k=1, which="largest", key=key, root=root)
+    require_finite(found.values, "the Hessian")
+    if not converged:
+        raise RuntimeError(
+            f"the largest eigenvalue has not converged: {found.values[0]} has the residual "
+            f"{found.residuals[0]}"
+        )
+    return float(found.values[0])
+
+
+def follow_sharpness(
+    loss: Callable[..., Any],
+    params: Any,
+    vector: Any,
+    data: Any = None,
+    *,
+    preconditioner: Any = None,
+    key: jax.Array | None = None,
+    iterations: int = 12,
+    batch_size: int | None = None,
+) -> Sharpness:
+    """The largest eigenvalue of a loss's Hessian, from its eigenvector a few steps before.
+
+    A fixed number of Lanczos iterations, as a pure function to be called inside ``jax.jit``,
+    ``jax.lax.scan`` or ``jax.vmap``::
+
+        found = follow_sharpness(loss, params, found.vector, data)
+
+    The start is the vector with a little noise, so that an eigenvalue which overtakes another is
+    not missed. A value approaches the eigenvalue from below.
+
+    Args:
+        loss: as in :func:`sharpness`.
+        params: a tree of real floating-point arrays.
+        vector: a tree like ``params``; zeros at first, which stand for a random start.
+        data: as in :func:`sharpness`.
+        preconditioner: as in :func:`sharpness`.
+        key: PRNG key of the noise; ``None`` for a fixed one.
+        iterations: Hessian-vector products, beside one for the residual. Beyond the number of
+            parameters there is nothing to do.
+        batch_size: as in :func:`sharpness`.
+
+    Returns:
+        The :class:`Sharpness`. Where the Hessian is not finite, its value is NaN, and its vector
+        the one given, if that is finite.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from gdlab.analysis import follow_sharpness
+    >>> loss = lambda w: jnp.sum(w**4)
+    >>> def step(carry, _):
+    ...     w, vector = carry
+    ...     found = follow_sharpness(loss, w, vector)
+    ...     return (w - 0.1 * jax.grad(loss)(w), found.vector), found.value
+    >>> _, values = jax.lax.scan(step, (jnp.array([1.0, 0.5]), jnp.zeros(2)), length=3)
+    >>> values.round(2)
+    Array([12.  , 4.32, 3.16], dtype=float32)
+    """
+    mean_loss = MeanLoss.of(loss, data, batch_size)
+    params = in_one_dtype(params)
+    vector = as_vector("vector", vector, params)
+    root = None if preconditioner is None else _root(preconditioner, params)
+    key = jax.random.key(0) if key is None else key
+    iterations = min(iterations, number_of_parameters(params))
+    return _follow(mean_loss, iterations, params, data, vector, root, key)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _follow(
+    mean_loss: MeanLoss,
+    iterations: int,
+    params: Any,
+    data: Any,
+    vector: Any,
+    root: Any,
+    key: jax.Array,
+) -> Sharpness:
+    matvec = flat_hessian(mean_loss, params, data, root)
+    before, unravel = ravel_pytree(vector)
+    before = jnp.where(jnp.isfinite(before).all(), before, 0)
+    noise = jax.random.normal(key, before.shape, before.dtype)
+    noise = noise / jnp.linalg.norm(noise)
+    length = jnp.linalg.norm(before)
+    start = before / jnp.where(length > 0, length, 1) + _NOISE * noise
+
+    space = krylov(matvec, start, iterations)
+    values, rotation = masked_eigh(space.tridiagonal, space.exists)
+    last = jnp.maximum(space.size - 1, 0)
+    value = jnp.where(space.size > 0, values[last], jnp.nan)
+    found = jnp.where(space.size > 0, rotation[:, last] @ space.basis, before)
+    residual = jnp.linalg.norm(matvec(found) - value * found)
+    return Sharpness(value, unravel(found), residual)
+
+
+def _root(preconditioner: Any, params: Any) -> Any:
+    return jax.tree.map(jnp.sqrt, as_vector("preconditioner", preconditioner, params))

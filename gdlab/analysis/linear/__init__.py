@@ -1,0 +1,1 @@
+"""An optimizer near a minimum as a linear system."""

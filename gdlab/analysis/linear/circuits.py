@@ -1,0 +1,137 @@
+"""The circuit that behaves as an optimizer does.
+
+A current source feeds a resistor, an inductor, and with momentum a capacitor, all in parallel. The
+current through the inductor is what has been learned, w; the source delivers w*. What is not yet
+learned flows through the resistor, and the voltage over it drives the inductor.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gdlab.analysis.linear.linearization import linearize
+from gdlab.core.transformation import GradientTransformation
+
+
+class Circuit(NamedTuple):
+    """C·L·ẅ + (L/R)·ẇ + w = w*, time in steps; arrays have an entry for each mode."""
+
+    resistance: Any
+    """R = 1, by convention: what the equation fixes is L/R and RC."""
+    inductance: Any
+    """L, in steps."""
+    capacitance: Any
+    """C, in steps; 0 without momentum."""
+
+    @property
+    def damping_ratio(self) -> Any:
+        """ζ = √(L/C)/(2R): the response oscillates below 1; ∞ without a capacitor."""
+        with np.errstate(divide="ignore"):
+            return np.sqrt(np.divide(self.inductance, self.capacitance)) / (2 * self.resistance)
+
+    @property
+    def natural_frequency(self) -> Any:
+        """ω₀ = 1/√(LC), in radians a step; ∞ without a capacitor."""
+        with np.errstate(divide="ignore"):
+            return 1 / np.sqrt(np.multiply(self.inductance, self.capacitance))
+
+    @property
+    def exponents(self) -> np.ndarray:
+        """The two s of the solutions e^(st), the slower first; −∞ for one that is not there.
+
+        Both have negative real parts: this circuit is stable whatever the step size.
+        """
+        L, RC = np.asarray(self.inductance, complex), np.asarray(self.capacitance, complex)
+        root = np.sqrt(1 - 4 * RC / L)
+        # Written so that nothing cancels or divides by the capacitance of a small one.
+        slow = -2 / (L * (1 + root))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fast = np.where(RC == 0, -np.inf, -(1 + root) / (2 * RC))
+        return np.stack([slow, fast], -1)
+
+    @property
+    def time_constants(self) -> np.ndarray:
+        """−1/Re s in steps, the slower first: L/R alone where there is no capacitor."""
+        return -1 / np.real(self.exponents)
+
+    def response(self, times: Any, w0: Any = 1.0) -> np.ndarray:
+        """w(t) − w* released at rest from w₀ − w*: of shape (times,), or (times, modes).
+
+        Args:
+            times: in steps, of shape (n,).
+            w0: the distance at the start, a number or one for each mode.
+        """
+        times = np.asarray(times, float).reshape(-1, *[1] * np.ndim(self.inductance))
+        slow, fast = np.moveaxis(self.exponents, -1, 0)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(fast - slow) > 1e-7 * np.abs(slow)
+            gap = np.where(apart & np.isfinite(fast), fast - slow, 1)
+            both = (fast * np.exp(slow * times) - slow * np.exp(fast * times)) / gap
+        critical = (1 - slow * times) * np.exp(slow * times)
+        free = np.exp(slow * times)
+        shape = np.where(np.isfinite(fast), np.where(apart, both, critical), free)
+        return np.real(shape) * w0
+
+    def plot(self, iterates: Any, ax: Any = None) -> Any:
+        """Draw the response beside iterates of the same start; needs the extra ``lab``.
+
+        Args:
+            iterates: of shape (steps + 1,) or (steps + 1, modes), such as
+                :meth:`Linearization.simulate` returns them.
+            ax: the matplotlib axes to draw on; new ones unless given.
+        """
+        from gdlab import plots
+
+        iterates = np.asarray(iterates, float)
+        times = np.linspace(0, len(iterates) - 1, 400)
+        return plots.circuit_response(times, self.response(times, iterates[0]), iterates, ax=ax)
+
+
+def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> Circuit:
+    """The resistor, inductor and capacitor that each mode of ``tx`` is like.
+
+    A mode with poles r₁ and r₂ obeys β·Δ²w + (1 − β)·Δw + k·w = 0, with β = r₁r₂ and
+    k = (1 − r₁)(1 − r₂), Δ the difference to the next step and Δ² the second difference. With time
+    in steps that is the circuit's equation, L/R = (1 − β)/k and RC = β/(1 − β): for momentum
+    L/R = (1 − β)/(ηλ), and for gradient descent L/R = 1/(ηλ), without a capacitor.
+
+    The circuit's response is that of the iterates as the steps shrink (η → 0, and with it 1 − β).
+    It is stable for every η; the iteration is not.
+
+    Args:
+        tx: a transformation with one or two poles for each mode.
+        curvature: λ > 0, or a spectrum.
+        gradient_rms: as for :func:`linearize`.
+
+    Raises:
+        ValueError: if a mode has more than two poles, or no circuit of positive parts (r₁r₂ < 0, as
+            for Nesterov's method beyond η = 1/λ); if ``tx`` cannot be linearised.
+
+    >>> from gdlab import sgd
+    >>> from gdlab.analysis import circuit
+    >>> momentum = circuit(sgd(0.1, momentum=0.5), curvature=1.0)
+    >>> [round(float(x), 6) for x in momentum]
+    [1.0, 5.0, 1.0]
+    >>> round(float(momentum.damping_ratio), 4)
+    1.118
+    """
+    linear = linearize(tx, curvature, gradient_rms=gradient_rms)
+    polynomial = linear.characteristic
+    order = polynomial.shape[-1] - 1
+    if np.ndim(linear.curvature) == 2 or order > 2:
+        raise ValueError(
+            f"a circuit has one resistor, inductor and capacitor for a mode of one or two poles, "
+            f"but {tx!r} has {order}"
+            + (": hand over the spectrum" if np.ndim(linear.curvature) == 2 else "")
+        )
+    beta = polynomial[..., 2] if order == 2 else np.zeros(polynomial.shape[:-1])
+    spring = np.sum(polynomial, -1)
+    if not (np.all(spring > 0) and np.all((beta >= 0) & (beta < 1))):
+        raise ValueError(
+            f"no circuit of positive parts is like {tx!r}: the product of its poles is "
+            f"{np.min(beta):.3g} to {np.max(beta):.3g}, and should be at least 0 and below 1"
+        )
+    # Rounding of a product of poles that is 0.
+    beta = np.where(beta < 1e-15, 0.0, beta)
+    parts = np.ones_like(beta), (1 - beta) / spring, beta / (1 - beta)
+    return Circuit(*(part if part.ndim else float(part) for part in parts))

@@ -1,0 +1,282 @@
+"""The linear parts of optimizers as filters of a signal: what comes out for what goes in.
+
+A filter function takes the part as it is, from gradients to updates, and refuses one that is not
+linear: its answer would depend on the size of the input.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import solve_discrete_lyapunov
+from scipy.optimize import root_scalar
+
+from gdlab.analysis.linear.anatomy import anatomy_of
+from gdlab.analysis.linear.frozen import frozen
+from gdlab.analysis.linear.linear_system import LinearSystem, open_loop
+from gdlab.analysis.linear.precision import as_float64, in_float64
+from gdlab.analysis.linear.superposition import answer, require_superposition
+from gdlab.core.transformation import GradientTransformation
+
+
+class FrequencyResponse(NamedTuple):
+    """What a filter makes of waves."""
+
+    frequency: np.ndarray
+    """In cycles per step, from 0 to ½."""
+    response: np.ndarray
+    """H, complex: its modulus is the gain, its angle the phase."""
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw gain and phase; needs the extra ``lab``."""
+        from gdlab import plots
+
+        return plots.frequency_response(self.frequency, self.response, ax=ax)
+
+
+@in_float64
+def impulse_response(tx: GradientTransformation, steps: int) -> np.ndarray:
+    """What ``tx`` makes of the gradients 1, 0, 0, …, from its initial state; of shape (steps,).
+
+    For the average with decay β it is (1 − β)βᵏ.
+
+    Args:
+        tx: a linear transformation.
+        steps: how many gradients.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import impulse_response
+    >>> impulse_response(ema(0.5), 4)
+    array([0.5   , 0.25  , 0.125 , 0.0625])
+    """
+    return answer(_linear(tx), np.eye(1, steps)[0])
+
+
+@in_float64
+def step_response(tx: GradientTransformation, steps: int) -> np.ndarray:
+    """What ``tx`` makes of the gradients 1, 1, 1, …, from its initial state; of shape (steps,).
+
+    For the average with decay β it is 1 − βᵗ.
+
+    Args:
+        tx: a linear transformation.
+        steps: how many gradients.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import step_response
+    >>> step_response(ema(0.5), 4)
+    array([0.5   , 0.75  , 0.875 , 0.9375])
+    """
+    return answer(_linear(tx), np.ones(steps))
+
+
+@in_float64
+def frequency_response(tx: GradientTransformation, frequency: Any = None) -> FrequencyResponse:
+    """The gain and phase of ``tx`` for waves, once its start is forgotten.
+
+    H(f) = D + C(e^(2πif) − A)⁻¹B; for the average with decay β, (1 − β)/(1 − βe^(−2πif)).
+
+    Args:
+        tx: a linear transformation, taken in the limit t → ∞.
+        frequency: in cycles per step, of shape (n,); 0 and 400 values up to ½ unless given.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import frequency_response
+    >>> abs(frequency_response(ema(0.5), [0.0, 0.5]).response)
+    array([1.        , 0.33333333])
+    """
+    if frequency is None:
+        frequency = np.concatenate([[0.0], np.geomspace(5e-5, 0.5, 400)])
+    frequency = np.asarray(frequency, np.float64)
+    return FrequencyResponse(frequency, _transfer(_state_space(tx), np.exp(2j * np.pi * frequency)))
+
+
+@in_float64
+def cutoff_frequency(tx: GradientTransformation) -> float:
+    """The −3 dB frequency: the lowest at which the gain has fallen to 1/√2 of that at frequency 0.
+
+    2(1 − cos ω) = (1 − β)²/β, ω = 2πf, for the average with decay β, which has one only for
+    β > 3 − 2√2.
+
+    Args:
+        tx: a linear transformation, taken in the limit t → ∞.
+
+    Returns:
+        A frequency in cycles per step, NaN if there is none up to ½.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import cutoff_frequency
+    >>> round(cutoff_frequency(ema(0.9)), 6)
+    0.016784
+    >>> cutoff_frequency(ema(0.1))
+    nan
+    """
+    system = _state_space(tx)
+    if not _decays(system):
+        return np.nan
+
+    def excess(frequency: Any) -> np.ndarray:
+        z = np.exp(2j * np.pi * np.concatenate([[0.0], np.atleast_1d(frequency)]))
+        gain = np.abs(_transfer(system, z))
+        return gain[1:] - gain[0] / np.sqrt(2)
+
+    grid = np.geomspace(1e-9, 0.5, 2000)
+    below = np.flatnonzero(excess(grid) < 0)
+    if not below.size or below[0] == 0:
+        return np.nan
+    bracket = grid[below[0] - 1], grid[below[0]]
+    found = root_scalar(lambda f: excess(f)[0], bracket=bracket, xtol=1e-16, rtol=1e-14)
+    return float(found.root)
+
+
+@in_float64
+def dc_gain(tx: GradientTransformation) -> float:
+    """What ``tx`` makes of a constant gradient of 1 in the end: the gain at frequency 0.
+
+    Args:
+        tx: a linear transformation.
+
+    Returns:
+        The gain, ∞ if the response to a constant grows for ever.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import trace
+    >>> from gdlab.analysis import dc_gain
+    >>> round(dc_gain(trace(0.9)), 9)
+    10.0
+    """
+    system = _state_space(tx)
+    return float(_transfer(system, np.array([1.0]))[0].real) if _decays(system) else np.inf
+
+
+@in_float64
+def half_life(tx: GradientTransformation) -> float:
+    """After how many steps the memory of a gradient has halved: ln ½ / ln ρ, ρ the slowest pole.
+
+    Args:
+        tx: a linear transformation.
+
+    Returns:
+        A number of steps, 0 for a transformation without memory, ∞ if it never forgets.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import half_life
+    >>> round(half_life(ema(0.9)), 4)
+    6.5788
+    """
+    system = _state_space(tx)
+    slowest = np.max(np.abs(np.linalg.eigvals(system.A)), initial=0.0)
+    if not _decays(system):
+        return np.inf
+    return float(np.log(0.5) / np.log(slowest)) if slowest > 0 else 0.0
+
+
+@in_float64
+def noise_gain(tx: GradientTransformation) -> float:
+    """By how much ``tx`` multiplies the variance of white noise: the sum of squared responses.
+
+    Σₖ hₖ², h the impulse response; (1 − β)/(1 + β) for the average with decay β.
+
+    Args:
+        tx: a linear transformation.
+
+    Returns:
+        The gain, ∞ if noise piles up for ever.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import noise_gain
+    >>> round(noise_gain(ema(0.9)), 6)  # 0.1/1.9
+    0.052632
+    """
+    system = _state_space(tx)
+    if not _decays(system):
+        return np.inf
+    if not system.A.size:
+        return float(system.D[0, 0] ** 2)
+    covariance = solve_discrete_lyapunov(system.A, system.B @ system.B.T)
+    return float((system.D**2 + system.C @ covariance @ system.C.T)[0, 0])
+
+
+@in_float64
+def averaging_window(tx: GradientTransformation) -> float:
+    """How many equally weighed gradients would average noise as well: (Σh)²/Σh².
+
+    (1 + β)/(1 − β) for the average with decay β: 19 for .9.
+
+    Args:
+        tx: a linear transformation.
+
+    Raises:
+        ValueError: if ``tx`` is not linear.
+
+    >>> from gdlab import ema
+    >>> from gdlab.analysis import averaging_window
+    >>> round(averaging_window(ema(0.9)), 6)
+    19.0
+    """
+    return dc_gain(tx) ** 2 / noise_gain(tx)
+
+
+def _linear(tx: GradientTransformation) -> GradientTransformation:
+    """The transformation in float64, once it is seen to be linear."""
+    name = repr(tx)
+    tx = as_float64(GradientTransformation.convert(tx))
+    require_superposition(
+        name,
+        tx,
+        "hand over one of its averages, such as ema(0.9), or linearize it with its scales held",
+    )
+    return tx
+
+
+def _state_space(tx: GradientTransformation) -> LinearSystem:
+    """A, B, C, D in the limit, without what the input does not reach or the output not show."""
+    tx = _linear(tx)
+    anatomy = anatomy_of(repr(tx), tx, np.zeros(1), np.ones(1))
+    system = jax.tree.map(np.asarray, _opened(anatomy, tx))
+    leads = (system.A != 0) | np.eye(len(system.A), dtype=bool)
+    for middle in range(len(leads)):
+        leads |= np.outer(leads[:, middle], leads[middle])
+    kept = (leads @ (system.B[:, 0] != 0)) & ((system.C[0] != 0) @ leads)
+    return system._replace(A=system.A[kept][:, kept], B=system.B[kept], C=system.C[:, kept])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _opened(anatomy: Any, tx: Any) -> LinearSystem:
+    param = jnp.zeros(1)
+    return open_loop(anatomy, tx, param, frozen(anatomy, tx, param, jnp.ones(1)).state)
+
+
+def _transfer(system: LinearSystem, z: np.ndarray) -> np.ndarray:
+    """H(z) at each of some complex numbers, ∞ at a pole."""
+    poles = np.linalg.eigvals(system.A)
+    at_pole = np.any(np.abs(z[:, None] - poles) < 1e-14, axis=1)
+    away = np.where(at_pole, 2.0, z)[:, None, None]
+    inner = np.linalg.solve(away * np.eye(len(poles)) - system.A, system.B + 0 * away)
+    return np.where(at_pole, np.inf, (system.C @ inner + system.D)[:, 0, 0])
+
+
+def _decays(system: LinearSystem) -> bool:
+    return bool(np.all(np.abs(np.linalg.eigvals(system.A)) < 1 - 1e-12))

@@ -1,0 +1,47 @@
+"""The settings of an optimizer that the axes in it span, and its matrices at all of them."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.analysis.linear.precision import float64_on_cpu
+from gdlab.analysis.linear.setting import matrices_at, prepare, require_linear, systems
+from gdlab.core.axis import SampledAxis, is_axis
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.grid import axes_with_paths, grid_of
+
+
+class HyperparameterGrid(NamedTuple):
+    """All points of a grid, one after another."""
+
+    sizes: dict[str, int]
+    """The length of each dimension."""
+    coords: dict[str, np.ndarray]
+    """The values along each dimension, and those of axes along one of another name."""
+    matrices: np.ndarray
+    """That of each mode at each point, of shape (points, modes, d, d)."""
+
+
+def hyperparameter_grid(
+    tx: GradientTransformation, curvature: np.ndarray, gradient_rms: Any
+) -> HyperparameterGrid:
+    """Linearise ``tx`` at every point of the grid that its axes span.
+
+    Raises:
+        ValueError: if an axis is still to be drawn, or ``tx`` cannot be linearised.
+    """
+    found = axes_with_paths(tx)
+    for path, axis in found:
+        if isinstance(axis, SampledAxis):
+            raise ValueError(f"{path}: a picture is drawn over a grid; give {axis!r} its values")
+    grid = grid_of(tx)
+    points = grid.points
+    values = np.stack([np.asarray(points[axis.name], np.float64) for _, axis in found], axis=1)
+    first = jax.tree.map(lambda x: float(x.values[0]) if is_axis(x) else x, tx, is_leaf=is_axis)
+    with float64_on_cpu():
+        setting = prepare(first, curvature, gradient_rms=gradient_rms)
+        require_linear(setting, systems(setting))
+        matrices = matrices_at(setting, tuple(path for path, _ in found), values)
+    coords = {name: np.asarray(along, np.float64) for name, along in grid.coords.items()}
+    return HyperparameterGrid(grid.sizes, coords, matrices)

@@ -1,0 +1,115 @@
+"""One step of an optimizer as matrices, found by differences that cancel nothing.
+
+At rest a step returns zero, so f(δe)/δ is its derivative along e, and δ = 10⁻¹³⁰ squares to
+nothing beside any scale. That holds where automatic differentiation gives NaN, at norms and roots
+of zero; a second δ and a mixed direction tell a step that is linear from one that is not.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.linear.anatomy import Anatomy, one_step
+
+SMALL = 1e-130
+SMALLER = 3.7e-137
+
+
+class LinearSystem(NamedTuple):
+    """x ← Ax + Bg, y = Cx + Dg, and how far the step is from being so."""
+
+    A: jax.Array
+    """State to next state, of shape (d, d)."""
+    B: jax.Array
+    """Input to next state, (d, n)."""
+    C: jax.Array
+    """State to output, (n, d)."""
+    D: jax.Array
+    """Input to output, (n, n)."""
+    start: jax.Array
+    """Initial parameters to initial state, (d, n)."""
+    nonlinearity: jax.Array
+    """By how much doubling and adding fail, relative to the largest entry."""
+
+
+def closed_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any, hessian: Any) -> LinearSystem:
+    """(signals, w) → (signals, w) with gradient Hw + ξ: ξ is the input, the next w the output."""
+    signals = _signals(anatomy, params, state)
+    n = ravel_pytree(params)[0].size
+
+    def step(vector, noise):
+        flat, w = vector[:-n], vector[-n:]
+        updates, new = signals.step(tx, flat, w, lambda at: hessian @ at + noise)
+        w = w + updates
+        return jnp.concatenate([new, w]), w
+
+    def start(w):
+        return jnp.concatenate([signals.flat(tx.init(signals.unravel(w))), w])
+
+    return _differentiated(step, start, signals.size + n, n)
+
+
+def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSystem:
+    """Signals → signals: the gradient is the input, the update the output; parameters are zero."""
+    signals = _signals(anatomy, params, state)
+    n = ravel_pytree(params)[0].size
+
+    def step(flat, gradient):
+        updates, new = signals.step(tx, flat, jnp.zeros(n), lambda _: gradient)
+        return new, updates
+
+    return _differentiated(step, lambda _: jnp.zeros(signals.size), signals.size, n)
+
+
+class _Signals(NamedTuple):
+    """The signals of a state as one flat vector."""
+
+    size: int
+    flat: Any
+    step: Any
+    unravel: Any
+
+
+def _signals(anatomy: Anatomy, params: Any, state: Any) -> _Signals:
+    chosen = anatomy.positions("signal")
+    leaves, treedef = jax.tree.flatten(state)
+    zeros, unravel_signals = ravel_pytree([leaves[i] for i in chosen])
+    unravel = ravel_pytree(params)[1]
+
+    def flat(state):
+        own = jax.tree.leaves(state)
+        return ravel_pytree([own[i] for i in chosen])[0] + 0 * zeros
+
+    def step(tx, vector, w, gradient_at):
+        own = list(leaves)
+        for i, signal in zip(chosen, unravel_signals(vector), strict=True):
+            own[i] = signal
+        updates, new = one_step(tx, treedef.unflatten(own), unravel(w), gradient_at, unravel)
+        return ravel_pytree(updates)[0], flat(new)
+
+    return _Signals(zeros.size, flat, step, unravel)
+
+
+def _differentiated(step: Any, start: Any, d: int, n: int) -> LinearSystem:
+    def along(direction, size):
+        new, output = step(size * direction[:d], size * direction[d:])
+        return jnp.concatenate([new, output]) / size
+
+    basis, mixed = jnp.eye(d + n), jnp.cos(1.0 + jnp.arange(d + n))
+    directions = jnp.concatenate([basis, basis, mixed[None]])
+    sizes = jnp.array([SMALL] * (d + n) + [-SMALLER] * (d + n) + [SMALL])
+    found = jax.vmap(along, 0, 1)(directions, sizes)
+    matrix, again = found[:, : d + n], found[:, d + n : -1]
+    differences = [matrix - again, found[:, -1] - matrix @ mixed]
+    largest = jnp.maximum(jnp.max(jnp.abs(matrix), initial=0), 1e-300)
+    off = jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in differences])
+    return LinearSystem(
+        matrix[:d, :d],
+        matrix[:d, d:],
+        matrix[d:, :d],
+        matrix[d:, d:],
+        jax.vmap(lambda w: start(SMALL * w) / SMALL, 0, 1)(jnp.eye(n)),
+        jnp.max(off) / largest,
+    )

@@ -1,0 +1,190 @@
+"""An optimizer near a minimum as a matrix, taken from the very code that trains."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+from gdlab.analysis.linear.precision import in_float64
+from gdlab.analysis.linear.setting import (
+    Setting,
+    one_each,
+    prepare,
+    require_linear,
+    signal_sizes,
+    systems,
+)
+from gdlab.core.transformation import GradientTransformation
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Linearization:
+    """x ← Ax + Bξ: one step of an optimizer at the fixed point, ξ being noise of the gradient.
+
+    For one curvature ``matrix`` has the shape (d, d), for a spectrum of m modes (m, d, d), for a
+    Hessian of n weights (dn, dn).
+    """
+
+    matrix: np.ndarray
+    """A, the Jacobian of (state, w) → (state, w), where w comes last."""
+    input: np.ndarray
+    """B, its derivative with respect to the gradient."""
+    start: np.ndarray
+    """The initial (state, w) that a w of 1 has, in the shape of ``input``."""
+    coordinates: tuple[str, ...]
+    """What each row and column stands for: paths of the state, and w."""
+    curvature: np.ndarray
+    """λ, the spectrum, or the Hessian."""
+
+    @functools.cached_property
+    def poles(self) -> np.ndarray:
+        """The eigenvalues of the matrix, largest first; of each mode if there is a spectrum."""
+        return sorted_poles(self.matrix)
+
+    @property
+    def spectral_radius(self) -> Any:
+        """ρ, the size of the largest pole: by what the error shrinks in one step, in the end."""
+        radius = np.abs(self.poles[..., 0])
+        return radius if radius.ndim else float(radius)
+
+    @property
+    def characteristic(self) -> np.ndarray:
+        """Coefficients of the characteristic polynomial, highest power first; of each mode."""
+        return _characteristic(self.matrix)
+
+    def simulate(self, w0: Any, steps: int) -> np.ndarray:
+        """The iterates w₀, w₁, …, of shape (steps + 1,), or (steps + 1, n) for n modes or weights.
+
+        Args:
+            w0: the start, as distance to the minimum: a number, or one for each mode or weight.
+            steps: how many steps.
+        """
+        n = self.input.shape[-1]
+        w0 = one_each("w0", w0, len(self.curvature) if self.curvature.ndim else 1)
+        x = self.start @ np.reshape(w0, (*self.matrix.shape[:-2], n, 1))
+        path = np.empty((steps + 1, *x[..., -n:, 0].shape))
+        for step in range(steps + 1):
+            path[step] = x[..., -n:, 0]
+            x = self.matrix @ x
+        return path.reshape(steps + 1, *self.curvature.shape[:1])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the poles in the unit circle; needs the extra ``lab``.
+
+        The modes of a spectrum are told apart as long as there are shapes for them.
+
+        Args:
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
+        """
+        from gdlab import plots
+        from gdlab.plots.scales import MARKERS, label
+
+        modes = self.curvature if self.matrix.ndim == 3 else ()
+        labels = [f"λ = {label(curvature)}" for curvature in modes]
+        told_apart = labels if 1 < len(labels) <= len(MARKERS) else None
+        return plots.poles(self.poles, ax=ax, labels=told_apart)
+
+
+@in_float64
+def linearize(
+    tx: GradientTransformation,
+    curvature: Any,
+    *,
+    step: int | None = None,
+    state: Any = None,
+    params: Any = None,
+    gradient_rms: Any = 1.0,
+) -> Linearization:
+    """The Jacobian of one step of ``tx`` at the minimum of a quadratic.
+
+    xₜ₊₁ = A·xₜ with x = (state, w), from the code of ``tx`` itself. Scales, such as Adam's second
+    moment, are held; parts of the state that w does not come back from, such as averages of the
+    parameters, are left out.
+
+    Args:
+        tx: any transformation that is odd in the gradients, and linear once its scales are held.
+        curvature: λ of one mode; a spectrum of shape (n,), whose modes are taken apart; or a
+            Hessian of shape (n, n).
+        step: t ≥ 1, to take clocks and scales at the t-th update; the limit t → ∞ unless given.
+        state: a state of ``tx`` whose scales are held instead; a spectrum is then the diagonal of
+            a Hessian.
+        params: the tree of parameters that the state belongs to; unless given, an array of shape
+            (n,), or a number if the curvature is one.
+        gradient_rms: the root mean square of the gradients that the scales have seen, a number or
+            one for each mode or weight. With 1 curvature is measured in the preconditioner's
+            metric.
+
+    Returns:
+        A :class:`Linearization`, computed in float64.
+
+    Raises:
+        ValueError: if ``tx`` is not odd or not linear; if its scales have no limit (Adagrad's grow
+            for ever) and neither ``step`` nor ``state`` is given; if the curvature is not finite
+            or not symmetric.
+
+    >>> from gdlab import adam, sgd
+    >>> from gdlab.analysis import linearize
+    >>> heavy_ball = linearize(sgd(0.1, momentum=0.5), curvature=1.0)
+    >>> heavy_ball.coordinates
+    ('0.trace', 'w')
+    >>> heavy_ball.matrix
+    array([[ 0.5 ,  1.  ],
+           [-0.05,  0.9 ]])
+    >>> heavy_ball.characteristic
+    array([ 1. , -1.4,  0.5])
+    >>> float(abs(linearize(adam(1.0), 38.0).poles[0]).round(6))
+    1.0
+
+    Source: L. Lessard, B. Recht, A. Packard, Analysis and design of optimization algorithms via
+    integral quadratic constraints, 2016, section 2; for held scales J. Cohen et al., Adaptive
+    gradient methods at the edge of stability, 2022, section 2.
+    """
+    setting = prepare(
+        tx, curvature, step=step, state=state, params=params, gradient_rms=gradient_rms
+    )
+    found = systems(setting)
+    require_linear(setting, found)
+    kept = setting.kept_coordinates
+    matrix, B, start = (np.asarray(x) for x in (found.system.A, found.system.B, found.system.start))
+    return Linearization(
+        matrix=setting.shaped(matrix[:, kept][:, :, kept]),
+        input=setting.shaped(B[:, kept]),
+        start=setting.shaped(start[:, kept]),
+        coordinates=_labels(setting),
+        curvature=setting.curvature,
+    )
+
+
+def sorted_poles(matrix: np.ndarray) -> np.ndarray:
+    """Eigenvalues of matrices (…, d, d), largest first, conjugates with the positive one first."""
+    poles = np.linalg.eigvals(matrix).astype(complex)
+    order = np.lexsort((-np.imag(poles), -np.real(poles), -np.abs(poles).round(12)), axis=-1)
+    return np.take_along_axis(poles, order, -1)
+
+
+def _labels(setting: Setting) -> tuple[str, ...]:
+    anatomy = setting.anatomy
+    names = [anatomy.paths[i] for i in anatomy.positions("signal")]
+    sizes = signal_sizes(anatomy, setting.tx, setting.params)
+    labels = []
+    for name, size, kept in zip(
+        [*names, "w"], [*sizes, setting.hessians.shape[-1]], [*setting.kept, True], strict=True
+    ):
+        if kept:
+            labels += [name] if size == 1 else [f"{name}[{i}]" for i in range(size)]
+    return tuple(labels)
+
+
+def _characteristic(matrix: np.ndarray) -> np.ndarray:
+    """Coefficients of det(r − A), by Faddeev and LeVerrier: exact to rounding at double roots."""
+    d = matrix.shape[-1]
+    coefficients = [np.ones(matrix.shape[:-2])]
+    partial = np.zeros_like(matrix)
+    for power in range(1, d + 1):
+        partial = matrix @ partial + coefficients[-1][..., None, None] * np.eye(d)
+        coefficients.append(-np.trace(matrix @ partial, axis1=-2, axis2=-1) / power)
+    return np.stack(coefficients, -1)

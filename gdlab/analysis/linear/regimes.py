@@ -1,0 +1,69 @@
+"""Where in the plane of two hyperparameters an optimizer glides, oscillates or diverges."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
+from gdlab.analysis.linear.radius import dominant_poles
+from gdlab.analysis.linear.setting import positive_curvature
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.grid import axes_with_paths
+
+
+class RegimeMap(NamedTuple):
+    """The rate of convergence at every point of a grid, and how it is approached."""
+
+    dims: tuple[str, ...]
+    """The names of the axes, or of what they lie along."""
+    coords: dict[str, np.ndarray]
+    """The values along each of them, and those of axes along one of another name."""
+    rate: np.ndarray
+    """ρ, the largest pole of the slowest mode, of shape ``dims``."""
+    regime: np.ndarray
+    """"monotone" where that pole is real and positive, "oscillating" where it is negative or
+    complex, "divergent" from ρ = 1 on; of shape ``dims``."""
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the map; needs the extra ``lab``."""
+        from gdlab import plots
+
+        return plots.regimes(self.dims, self.coords, self.rate, self.regime, ax=ax)
+
+
+def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> RegimeMap:
+    """The rate and the regime of ``tx`` at every point of the grid that its axes span.
+
+    Args:
+        tx: a transformation with one or two :class:`gdlab.Axis` where numbers would stand.
+        curvature: λ > 0, a spectrum or a Hessian of positive ones; the slowest mode decides.
+        gradient_rms: as for :func:`linearize`.
+
+    Raises:
+        ValueError: without an axis, or with more than two; if ``tx`` cannot be linearised.
+
+    >>> from gdlab import Axis, sgd
+    >>> from gdlab.analysis import regime_map
+    >>> tx = sgd(Axis("learning_rate", [0.5, 1.5, 4.5]), momentum=Axis("momentum", [0.0, 0.5]))
+    >>> regime_map(tx, curvature=1.0).regime
+    array([['monotone', 'oscillating'],
+           ['oscillating', 'oscillating'],
+           ['divergent', 'divergent']], dtype='<U11')
+    """
+    curvature = positive_curvature(curvature)
+    dims = tuple(dict.fromkeys(axis.along for _, axis in axes_with_paths(tx)))
+    if not 1 <= len(dims) <= 2:
+        raise ValueError(
+            "a regime map needs one or two axes, such as sgd(Axis('learning_rate', …)); "
+            f"{tx!r} has {len(dims)}"
+        )
+    grid = hyperparameter_grid(tx, curvature, gradient_rms)
+    poles = dominant_poles(grid.matrices)
+    sizes = np.abs(poles)
+    slowest = np.argmax(sizes, axis=1)[:, None]
+    rate = np.take_along_axis(sizes, slowest, 1)[:, 0]
+    pole = np.take_along_axis(poles, slowest, 1)[:, 0]
+    glides = (np.real(pole) > 0) & (np.abs(np.imag(pole)) <= 1e-9 * rate)
+    regime = np.where(rate >= 1, "divergent", np.where(glides, "monotone", "oscillating"))
+    shape = tuple(grid.sizes.values())
+    return RegimeMap(dims, grid.coords, rate.reshape(shape), regime.reshape(shape))

@@ -1,0 +1,297 @@
+"""What is linearised, checked once: the optimizer, its curvatures, and how its scales are held."""
+
+import functools
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.linear.anatomy import Anatomy, anatomy_of
+from gdlab.analysis.linear.frozen import FAR, frozen
+from gdlab.analysis.linear.linear_system import LinearSystem, closed_loop
+from gdlab.analysis.linear.precision import as_float64
+from gdlab.core.access import set_hyperparameters
+from gdlab.core.transformation import GradientTransformation
+
+Form = Literal["mode", "spectrum", "hessian"]
+
+LINEAR = 1e-9
+"""What doubling and adding may fail by in a step that counts as linear."""
+HELD = 1e-6
+"""What scales may be off by, relative to themselves."""
+
+
+class NoLimitError(ValueError):
+    """Scales of a transformation keep changing, so that it has no limit t → ∞."""
+
+
+class Setting(NamedTuple):
+    """An optimizer in float64 on some curvature, one Hessian for each mode."""
+
+    name: str
+    """How it was written."""
+    anatomy: Anatomy
+    tx: GradientTransformation
+    params: Any
+    """A tree of zeros."""
+    form: Form
+    curvature: np.ndarray
+    """As given: a number, a spectrum, or a Hessian."""
+    hessians: np.ndarray
+    """Of shape (modes, n, n)."""
+    gradient_rms: np.ndarray
+    """Of shape (modes, n)."""
+    step: Any
+    state: Any
+    clock: Any
+    """What clocks show in the limit of the scales."""
+    kept: tuple[bool, ...]
+    """Which signals a change of w comes back from, block by block."""
+
+    @property
+    def held(self) -> tuple[Any, ...]:
+        """What is linearised, without its curvature."""
+        return self.anatomy, self.tx, self.params, self.step, self.state, self.clock
+
+    @property
+    def kept_coordinates(self) -> np.ndarray:
+        """Positions in (signals, w) that a linearisation keeps."""
+        sizes = signal_sizes(self.anatomy, self.tx, self.params)
+        return np.flatnonzero(np.repeat([*self.kept, True], [*sizes, self.hessians.shape[-1]]))
+
+    def on_spectrum(self, curvatures: np.ndarray) -> "Setting":
+        """The same on other modes, the gradients' sizes as they are for the first one."""
+        hessians = np.asarray(curvatures, np.float64).reshape(-1, 1, 1)
+        rms = np.broadcast_to(self.gradient_rms[:1, :1], (len(hessians), 1))
+        return self._replace(form="spectrum", hessians=hessians, gradient_rms=rms)
+
+    def shaped(self, array: np.ndarray) -> np.ndarray:
+        """Without the axis of modes, unless there is a spectrum."""
+        return array if self.form == "spectrum" else array[0]
+
+
+def prepare(
+    tx: GradientTransformation,
+    curvature: Any,
+    *,
+    step: int | None = None,
+    state: Any = None,
+    params: Any = None,
+    gradient_rms: Any = 1.0,
+    clock: int = FAR,
+) -> Setting:
+    """Check the arguments of an analysis, and find out what the state of ``tx`` is made of."""
+    if not isinstance(tx, GradientTransformation):
+        tx = GradientTransformation.convert(tx)
+    if step is not None and state is not None:
+        raise ValueError("step and state both say where scales are held: give one of them")
+    if step is not None and not (isinstance(step, (int, np.integer)) and step >= 1):
+        raise ValueError(f"step counts from 1, the first update, not {step}")
+    curvature = checked_curvature(curvature)
+    form: Form = ("mode", "spectrum", "hessian")[curvature.ndim]
+    if form == "spectrum" and (state is not None or params is not None):
+        form, curvature = "hessian", np.diag(curvature)
+    n = len(curvature) if form == "hessian" else 1
+    if params is None:
+        # A number as curvature is that of a number, which is what a state of one belongs to.
+        params = np.zeros(()) if form == "mode" and state is not None else np.zeros(n)
+    params = jax.tree.map(np.zeros_like, as_float64(params))
+    size = ravel_pytree(params)[0].size
+    if size != n:
+        raise ValueError(f"params hold {size} numbers, but the curvature has {n} directions")
+    hessians = curvature if form == "hessian" else curvature.reshape(-1, 1)
+    hessians = hessians.reshape(-1, n, n)
+    rms = np.asarray(gradient_rms, np.float64)
+    if not (np.all(np.isfinite(rms)) and np.all(rms > 0)):
+        raise ValueError(f"gradient_rms must be positive, not {gradient_rms}")
+    per = len(hessians) if form == "spectrum" else n
+    rms = one_each("gradient_rms", rms, per).reshape((-1, 1) if form == "spectrum" else (1, -1))
+    name, tx = repr(tx), as_float64(tx)
+    anatomy = anatomy_of(name, tx, params, rms[0])
+    if state is not None:
+        state = _fitting(name, tx, as_float64(state), params)
+    # As arrays, so that another step is no other program.
+    at = None if step is None else np.asarray(step), np.asarray(clock)
+    kept = _kept((anatomy, tx, params, at[0], state, at[1]), rms, hessians)
+    return Setting(
+        name, anatomy, tx, params, form, curvature, hessians, rms,
+        at[0], state, at[1], kept,
+    )  # fmt: skip
+
+
+def one_each(name: str, values: Any, count: int) -> np.ndarray:
+    """A number for each of ``count`` modes or weights, of which one may have been given for all.
+
+    Raises:
+        ValueError: if there is another number of them.
+    """
+    values = np.asarray(values, np.float64)
+    if values.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be a number, or of shape ({count},), not {values.shape}")
+    return np.broadcast_to(values, count)
+
+
+def checked_curvature(curvature: Any) -> np.ndarray:
+    """A number, a spectrum or a symmetric matrix, in float64.
+
+    Raises:
+        ValueError: if it is none of these, or not finite.
+    """
+    values = np.asarray(curvature, np.float64)
+    if values.ndim > 2 or values.size == 0 or (values.ndim == 2 and len(set(values.shape)) > 1):
+        raise ValueError(
+            "curvature must be a number, a spectrum of shape (n,) or a Hessian of shape (n, n), "
+            f"not of shape {values.shape}"
+        )
+    if not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"curvature must be finite, but {np.sum(~np.isfinite(values))} of it is not"
+        )
+    if values.ndim == 2:
+        asymmetry = np.max(np.abs(values - values.T))
+        if asymmetry > 1e-5 * np.max(np.abs(values)):
+            raise ValueError(
+                f"a Hessian is symmetric, but entries across the diagonal differ by {asymmetry:.3g}"
+            )
+        values = (values + values.T) / 2
+    return values
+
+
+def positive_curvature(curvature: Any) -> np.ndarray:
+    """A curvature on which stability can be asked.
+
+    Raises:
+        ValueError: if a direction has none, or a negative one.
+    """
+    values = checked_curvature(curvature)
+    lowest = np.min(np.linalg.eigvalsh(values) if values.ndim == 2 else values)
+    if lowest <= 0:
+        raise ValueError(
+            f"stability needs positive curvature, but the lowest is {lowest:.3g}: where it is 0 "
+            "nothing moves, and where it is negative every method leaves; hand the positive "
+            "eigenvalues over as a spectrum"
+        )
+    return values
+
+
+def require_linear(setting: Setting, systems: "Frozen") -> None:
+    """Refuse what was not linear, or could not be held.
+
+    Raises:
+        ValueError: naming the scales.
+    """
+    anatomy, name = setting.anatomy, setting.name
+    paths = [anatomy.paths[i] for i in anatomy.positions("scale")]
+    endless, miss = np.any(systems.endless, 0), np.max(systems.miss, 0, initial=0)
+    growing = [path for path, x in zip(paths, endless, strict=True) if x]
+    if growing:
+        raise NoLimitError(
+            f"{name} has no limit: its scales {', '.join(growing)} keep changing for millions of "
+            "steps; name a step=, or hand over a state="
+        )
+    lost = [path for path, x in zip(paths, miss, strict=True) if not x <= HELD]
+    if lost:
+        raise ValueError(
+            f"{name} cannot be linearised: its scales {', '.join(lost)} do not outlast a step, so "
+            "they follow the gradient at hand"
+        )
+    off = np.max(systems.system.nonlinearity)
+    if not off <= LINEAR:
+        raise ValueError(
+            f"{name} is not linear in the gradient, even with its scales held: twice the gradient "
+            "does not give twice the update, as for a method that takes signs"
+        )
+
+
+class Frozen(NamedTuple):
+    """The linear system of each mode, and how well the scales are held."""
+
+    system: LinearSystem
+    endless: jax.Array
+    miss: jax.Array
+
+
+def systems(setting: Setting) -> Frozen:
+    """The closed loop of every mode, in arrays with the leading axis of modes."""
+    return _systems(*setting.held, setting.gradient_rms, setting.hessians)
+
+
+def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+    """The matrices (N, modes, d, d) at N settings of some hyperparameters, in one program.
+
+    Args:
+        setting: what is linearised.
+        names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
+        values: of shape (N, len(names)).
+    """
+    on = setting.gradient_rms, setting.hessians
+    found = _matrices_at(setting.anatomy, names, *setting.held[1:], *on, values)
+    kept = setting.kept_coordinates
+    return np.asarray(found)[:, :, kept][:, :, :, kept]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _systems(anatomy, tx, params, step, state, clock, gradient_rms, hessians) -> Frozen:
+    def of_mode(rms, hessian):
+        at = frozen(anatomy, tx, params, rms, step, state, clock)
+        return Frozen(closed_loop(anatomy, tx, params, at.state, hessian), at.endless, at.miss)
+
+    return jax.vmap(of_mode)(gradient_rms, hessians)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _matrices_at(anatomy, names, tx, params, step, state, clock, gradient_rms, hessians, values):
+    def at(row):
+        own = set_hyperparameters(tx, dict(zip(names, row, strict=True)))
+        return _systems(anatomy, own, params, step, state, clock, gradient_rms, hessians).system.A
+
+    return jax.vmap(at)(values)
+
+
+def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple[bool, ...]:
+    """Which signals lie on a cycle with w: not those that only watch it, nor those it cannot reach.
+
+    Hyperparameters are moved a little, so that a momentum of 0 counts as momentum.
+    """
+    anatomy, tx, params, *moment = held
+    generic = jax.tree.map(
+        lambda x: 0.999 * x + 0.0005 if np.issubdtype(x.dtype, np.floating) else x, tx
+    )
+    n = hessians.shape[-1]
+    flat = ~np.any(hessians, (1, 2), keepdims=True)
+    # All modes, since the program for so many is needed anyway.
+    found = _systems(anatomy, generic, params, *moment, rms, np.where(flat, np.eye(n), hessians))
+    sizes = [*signal_sizes(anatomy, tx, params), n]
+    blocks = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
+    matrix = np.any(np.asarray(found.system.A), 0)
+    leads = np.array([[np.any(matrix[to, of]) for of in blocks] for to in blocks])
+    for middle in range(len(blocks)):
+        leads |= np.outer(leads[:, middle], leads[middle])
+    return tuple(bool(leads[-1, i] and leads[i, -1]) for i in range(len(blocks) - 1))
+
+
+def signal_sizes(anatomy: Anatomy, tx: Any, params: Any) -> list[int]:
+    """How many numbers each signal holds."""
+    leaves = jax.tree.leaves(jax.eval_shape(tx.init, params))
+    return [int(np.prod(leaves[i].shape)) for i in anatomy.positions("signal")]
+
+
+def _fitting(name: str, tx: Any, state: Any, params: Any) -> Any:
+    """A state in the dtypes and the shapes of those of ``tx``."""
+    expected = jax.eval_shape(tx.init, params)
+    if jax.tree.structure(state) != jax.tree.structure(expected):
+        raise ValueError(
+            f"the state is not one of {name} for these params: its structure is "
+            f"{jax.tree.structure(state)}, not {jax.tree.structure(expected)}"
+        )
+    for (path, leaf), other in zip(
+        jax.tree_util.tree_leaves_with_path(expected), jax.tree.leaves(state), strict=True
+    ):
+        if leaf.shape != other.shape:
+            raise ValueError(
+                f"state{jax.tree_util.keystr(path)} has the shape {other.shape}, where these "
+                f"params give {leaf.shape}; hand their tree over as params="
+            )
+    return jax.tree.map(lambda leaf, other: jnp.asarray(other, leaf.dtype), expected, state)

@@ -1,0 +1,206 @@
+"""Where an optimizer is stable: in a hyperparameter, and in the curvature."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from gdlab.analysis.linear.frozen import FAR
+from gdlab.analysis.linear.precision import in_float64
+from gdlab.analysis.linear.radius import spectral_radii
+from gdlab.analysis.linear.setting import (
+    NoLimitError,
+    Setting,
+    matrices_at,
+    positive_curvature,
+    prepare,
+    require_linear,
+    systems,
+)
+from gdlab.core.access import hyperparameters
+from gdlab.core.schedule import Schedule
+from gdlab.core.transformation import GradientTransformation, expand
+
+DECADES = 15
+"""How far the scan goes to either side of 1."""
+MARGIN = 1e-13
+"""Rounding of a pole that stands at 1 because a step is tiny."""
+
+
+@in_float64
+def stable_range(
+    tx: GradientTransformation,
+    curvature: Any,
+    hyperparameter: str = "learning_rate",
+    *,
+    step: int | None = None,
+    state: Any = None,
+    params: Any = None,
+    gradient_rms: Any = 1.0,
+) -> tuple[float, float]:
+    """The stretch of a hyperparameter in which ``tx`` converges on this curvature.
+
+    ρ(A) < 1 strictly between the two ends, found by bisection; for gradient descent
+    0 < η < 2/λ.
+
+    Args:
+        tx: the transformation.
+        curvature: λ > 0, a spectrum or a Hessian of positive ones; all modes must be stable.
+        hyperparameter: its path, or the end of it.
+        step: as for :func:`linearize`, and so are ``state``, ``params`` and ``gradient_rms``.
+        state: a state whose scales are held.
+        params: the tree that the state belongs to.
+        gradient_rms: the size of the gradients that scales have seen.
+
+    Returns:
+        (low, high): the stable stretch around the present value, or the lowest one if that is
+        unstable. An end beyond all that was tried is 0 or ∞; (NaN, NaN) says that ``tx`` is
+        unstable for every value.
+
+    Raises:
+        ValueError: if a curvature is not positive, or ``tx`` cannot be linearised.
+        KeyError: if there is no such hyperparameter.
+
+    >>> from gdlab import adam, sgd
+    >>> from gdlab.analysis import stable_range
+    >>> stable_range(sgd(0.1, momentum=0.9), curvature=1.0)
+    (0.0, 3.8)
+    >>> low, high = stable_range(adam(1e-3), curvature=1.0)
+    >>> round(high, 4)
+    38.0
+    """
+    curvature = positive_curvature(curvature)
+    setting = prepare(
+        tx, curvature, step=step, state=state, params=params, gradient_rms=gradient_rms
+    )
+    require_linear(setting, systems(setting))
+    names = (hyperparameter,)
+    present = only_number(setting.tx, hyperparameter)
+
+    def radius(values: np.ndarray) -> np.ndarray:
+        matrices = matrices_at(setting, names, values[:, None])
+        return np.max(spectral_radii(matrices), axis=1)
+
+    # Large matrices cost their eigenvalues, so that few are asked for at once.
+    small = len(setting.kept_coordinates) <= 8
+    decades = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600 if small else 60)
+    below_one = 1 - np.geomspace(1e-9, 0.9, 60 if small else 6)
+    grid = np.union1d(decades, below_one)
+    # As many at once as the scan takes need no program of their own.
+    return _stretch(radius, grid, present, grid.size if small else 3)
+
+
+@in_float64
+def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> float:
+    """The largest curvature on which ``tx`` is stable as it is: 2/η for gradient descent.
+
+    Where ``tx`` is adaptive the curvature is that of :func:`preconditioned_sharpness`.
+
+    Args:
+        tx: the transformation.
+        step: which of its steps schedules stand at, from 0; their end unless given.
+
+    Returns:
+        The curvature; 0 if ``tx`` is unstable for every one, ∞ if for none.
+
+    Raises:
+        ValueError: if ``tx`` cannot be linearised.
+
+    >>> from gdlab import sgd
+    >>> from gdlab.analysis import sharpness_limit
+    >>> round(sharpness_limit(sgd(0.1, momentum=0.9)), 9)
+    38.0
+    """
+    setting, _ = reference(tx, step)
+    kept = setting.kept_coordinates
+
+    def radius(curvatures: np.ndarray) -> np.ndarray:
+        matrices = np.asarray(systems(setting.on_spectrum(curvatures)).system.A)
+        return spectral_radii(matrices[:, kept][:, :, kept])
+
+    grid = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600)
+    if np.all(radius(grid) < 1 + MARGIN):
+        return np.inf  # as where a schedule stands at 0
+    low, high = _stretch(radius, grid, 0.0, grid.size)
+    return high if low == 0 else 0.0
+
+
+def reference(tx: GradientTransformation, step: int | None) -> tuple[Setting, float]:
+    """``tx`` in one dimension after gradients of size 1, and −(its update)/gradient there.
+
+    Curvatures of a preconditioned Hessian are measured in these units. Where scales have no limit
+    it is taken after a single gradient.
+    """
+    clock = FAR if step is None else step
+    setting = prepare(tx, 1.0, clock=clock)
+    found = systems(setting)
+    try:
+        require_linear(setting, found)
+    except NoLimitError:
+        setting = prepare(tx, 1.0, step=1)
+        found = systems(setting)
+        require_linear(setting, found)
+    return setting, -float(found.system.B[0, -1, 0])
+
+
+def is_scheduled(tx: GradientTransformation) -> bool:
+    """Whether a schedule stands anywhere in ``tx``, or in what it is composed of."""
+    nodes = jax.tree.leaves(expand(tx), is_leaf=lambda node: isinstance(node, Schedule))
+    return any(isinstance(node, Schedule) for node in nodes)
+
+
+def only_number(tx: Any, name: str) -> float:
+    """The present value of a hyperparameter, which must be one number."""
+    values = hyperparameters(tx)
+    paths = [path for path in values if path == name or path.endswith("." + name)]
+    if name in values:
+        paths = [name]
+    if len(paths) != 1:
+        raise KeyError(
+            f"{name!r} fits {'several hyperparameters' if paths else 'no hyperparameter'}: "
+            f"{', '.join(paths or values)}"
+        )
+    value = np.asarray(values[paths[0]], np.float64)
+    if value.ndim:
+        raise ValueError(
+            f"{paths[0]} is an array of shape {value.shape}, where one number is asked"
+        )
+    return float(value)
+
+
+def _stretch(
+    radius: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, present: float, at_once: int
+) -> tuple[float, float]:
+    """The ends of a stable stretch of a sorted grid, each refined ``at_once`` points at once."""
+    radii = radius(grid)
+    stable = radii < 1 + MARGIN
+    # Stretches by the positions of their first and last point.
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], stable, [False]]).astype(int)))
+    stretches = [(first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True)]
+    # Steps so tiny that rounding hides whether they lead away do not make one.
+    stretches = [(a, b) for a, b in stretches if np.min(radii[a : b + 1]) < 1 - MARGIN]
+    if not stretches:
+        return np.nan, np.nan
+    around = [s for s in stretches if grid[s[0]] <= present <= grid[s[1]]]
+    first, last = (around or stretches)[0]
+    low = 0.0 if first == 0 else _refined(radius, at_once, *grid[[first, first - 1]])
+    high = np.inf if last == len(grid) - 1 else _refined(radius, at_once, *grid[[last, last + 1]])
+    return float(low), float(high)
+
+
+def _refined(
+    radius: Callable[[np.ndarray], np.ndarray], at_once: int, inside: float, outside: float
+) -> float:
+    """Where stability ends between two points, to the last digits."""
+    # The margin is for steps so tiny that their pole is rounded to 1.
+    limit = 1.0 if radius(np.array([inside]))[0] < 1 else 1 + MARGIN
+    while abs(outside - inside) > 4e-16 * abs(outside):
+        points = np.linspace(inside, outside, at_once + 2)[1:-1]
+        unstable = np.flatnonzero(radius(points) >= limit)
+        count = unstable[0] if unstable.size else at_once
+        ends = np.concatenate([[inside], points, [outside]])
+        if abs(ends[count + 1] - ends[count]) >= abs(outside - inside):
+            break  # the points are neighbours already
+        inside, outside = ends[count], ends[count + 1]
+    return float((inside + outside) / 2)

@@ -1,0 +1,57 @@
+"""Whether a transformation is linear at every size: sums of gradients give sums of updates."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.analysis.linear.anatomy import one_step
+from gdlab.core.transformation import GradientTransformation
+
+LINEAR = 1e-9
+"""What adding may fail by, relative to the largest update."""
+SIZES = (1.0, 1e12)
+"""How large the gradients are that are added: a bound on them is met by large ones alone."""
+
+
+def answer(tx: GradientTransformation, inputs: np.ndarray) -> np.ndarray:
+    """The updates that ``tx`` makes of a sequence of gradients, in one dimension."""
+    return np.asarray(_answer(tx, inputs))
+
+
+def require_superposition(name: str, tx: GradientTransformation, advice: str) -> None:
+    """Refuse what does not add.
+
+    Args:
+        name: of ``tx``, for the message.
+        tx: the transformation, in float64.
+        advice: what to do instead.
+
+    Raises:
+        ValueError: with the advice.
+    """
+    steps = np.arange(64)
+    one, other = np.cos(1.0 + 2.0 * steps), 3 * np.sin(0.3 * steps**2)
+    for size in SIZES:
+        answers = [answer(tx, size * inputs) for inputs in (one, other, one - 2 * other)]
+        if not np.all(np.isfinite(answers)):
+            raise ValueError(f"{name} has updates that are not finite with these hyperparameters")
+        off = np.max(np.abs(answers[0] - 2 * answers[1] - answers[2]))
+        largest = np.max(np.abs(answers))
+        if off > LINEAR * largest:
+            raise ValueError(
+                f"{name} is not linear: adding gradients of size {size:g} does not add its updates "
+                f"(off by {off:.3g}); {advice}"
+            )
+
+
+@jax.jit
+def _answer(tx: Any, inputs: jax.Array) -> jax.Array:
+    param = jnp.zeros(1)
+
+    def body(state, gradient):
+        updates, state = one_step(tx, state, param, lambda _: gradient[None], lambda flat: flat)
+        return state, updates[0]
+
+    return jax.lax.scan(body, tx.init(param), inputs)[1]

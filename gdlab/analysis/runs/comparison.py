@@ -1,0 +1,189 @@
+"""What the theory predicts of a run or a sweep, over what was measured."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.linear.linearization import linearize
+from gdlab.analysis.linear.noise import expected_loss, stationary_variance
+from gdlab.analysis.linear.setting import positive_curvature
+from gdlab.analysis.linear.stability import stable_range
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.ranges import Edge
+from gdlab.sweeps.result import SweepResult
+from gdlab.training.minimize import Trajectory
+
+FLOOR = 100.0
+"""How far above its rounding errors, or the loss that noise leaves, a loss tells a rate."""
+
+
+class RunComparison(NamedTuple):
+    """A run beside what is predicted of it."""
+
+    step: np.ndarray
+    """0, 1, …, of shape (steps + 1,)."""
+    measured: np.ndarray
+    """The loss above its minimum at each of them."""
+    predicted: np.ndarray
+    """Its expected value."""
+    stochastic: np.ndarray
+    """The part of it that noise adds."""
+    measured_rate: float
+    """The factor by which the error shrank in one step, fitted over the last stretch that falls;
+    NaN if there is none."""
+    predicted_rate: float
+    """ρ, the largest pole."""
+    stable_range: tuple[float, float]
+    """The predicted range of the learning rate."""
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw both; needs the extra ``lab``."""
+        from gdlab.plots.analysis.comparison import plot_run_comparison
+
+        return plot_run_comparison(*self, ax=ax)
+
+
+class SweepComparison(NamedTuple):
+    """A sweep over one hyperparameter beside what is predicted of it."""
+
+    name: str
+    """The hyperparameter."""
+    values: np.ndarray
+    """Its values, of shape (n,)."""
+    measured: np.ndarray
+    """The loss above its minimum at the end, of shape (n, seeds), NaN where a run diverged."""
+    predicted: np.ndarray
+    """Its expected value, of shape (n,)."""
+    predicted_range: tuple[float, float]
+    """Where ``tx`` is stable."""
+    measured_edge: Edge
+    """The largest stable value that was run, and the bracket of the edge."""
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw both; needs the extra ``lab``."""
+        from gdlab.plots.analysis.comparison import plot_sweep_comparison
+
+        return plot_sweep_comparison(*self, ax=ax)
+
+
+def compare(
+    measured: Trajectory | SweepResult,
+    tx: GradientTransformation,
+    curvature: Any,
+    start: Any,
+    *,
+    minimiser: Any = None,
+    minimum: float = 0.0,
+    noise: float = 0.0,
+) -> RunComparison | SweepComparison:
+    """Predict a run, or a sweep over one hyperparameter, on a quadratic, and lay it over.
+
+    The loss is that of :func:`expected_loss`, the rate ρ of :func:`linearize`, the range that of
+    :func:`stable_range`, all from ``tx`` itself.
+
+    Args:
+        measured: what :func:`gdlab.minimize` returned, or :func:`gdlab.sweep` with a single axis.
+        tx: the optimizer that was run, in a sweep with its axis.
+        curvature: the Hessian of shape (n, n), in the order of the flattened parameters, or a
+            spectrum or number if parameters are modes.
+        start: the parameters at the start, a tree.
+        minimiser: the parameters at the minimum, 0 unless given.
+        minimum: the loss there.
+        noise: s, the standard deviation of each component of the gradient's noise.
+
+    Returns:
+        A :class:`RunComparison` or a :class:`SweepComparison`; ``.plot()`` draws it.
+
+    Raises:
+        ValueError: if ``tx`` is not linear, a curvature not positive, or the sweep has other axes.
+        TypeError: if ``measured`` is neither.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import minimize, sgd
+    >>> from gdlab.analysis import compare
+    >>> curvature = jnp.array([1.0, 10.0])
+    >>> tx, w0 = sgd(0.15), jnp.array([1.0, 1.0])
+    >>> run = minimize(lambda w: 0.5 * jnp.sum(curvature * w**2), w0, tx, steps=50)
+    >>> found = compare(run, tx, curvature, w0)
+    >>> round(found.predicted_rate, 3), round(found.measured_rate, 3)
+    (0.85, 0.85)
+    """
+    curvature = positive_curvature(curvature)
+    modes, distance = _in_modes(curvature, start, minimiser)
+    if isinstance(measured, Trajectory):
+        return _of_run(measured, tx, modes, distance, minimum, noise)
+    if isinstance(measured, SweepResult):
+        return _of_sweep(measured, tx, modes, distance, minimum, noise)
+    raise TypeError(f"compare takes a Trajectory or a SweepResult, not {type(measured).__name__}")
+
+
+def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
+    measured = np.asarray(run.values, np.float64) - minimum
+    steps = len(measured) - 1
+    expected = expected_loss(tx, modes, distance, steps, noise=noise)
+    left = modes @ stationary_variance(tx, modes, noise=noise) / 2
+    rounding = np.finfo(np.asarray(run.values).dtype).eps * max(abs(minimum), 1e-3 * measured[0])
+    return RunComparison(
+        step=np.arange(steps + 1),
+        measured=measured,
+        predicted=expected.total,
+        stochastic=expected.stochastic,
+        measured_rate=_fitted_rate(measured, FLOOR * max(left, rounding)),
+        predicted_rate=float(np.max(linearize(tx, modes).spectral_radius)),
+        stable_range=stable_range(tx, modes),
+    )
+
+
+def _of_sweep(result, tx, modes, distance, minimum, noise) -> SweepComparison:
+    names = list(result.axes)
+    if len(names) != 1 or len(result.optimizers) != 1:
+        raise ValueError(
+            f"compare lays a prediction over one axis, but the sweep has {names or 'none'}"
+            + (f" and {len(result.optimizers)} optimizers" if len(result.optimizers) > 1 else "")
+            + "; choose one with result.select(…)"
+        )
+    (name,) = names
+    values = np.asarray(result.coords[name], np.float64)
+    if repr(tx) != repr(result.optimizers[0]):
+        raise ValueError(f"the sweep was run with {result.optimizers[0]!r}, not with {tx!r}")
+    steps = int(result.coords["step"][-1])
+    points = [result.optimizer_at({name: value}) for value in result.coords[name]]
+    predicted = [expected_loss(at, modes, distance, steps, noise=noise).total[-1] for at in points]
+    return SweepComparison(
+        name=name,
+        values=values,
+        measured=np.reshape(result.final_loss, (len(values), -1)) - minimum,
+        predicted=np.array(predicted),
+        predicted_range=stable_range(points[0], modes, name),
+        measured_edge=result.edge(name),
+    )
+
+
+def _in_modes(curvature: np.ndarray, start: Any, minimiser: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The spectrum, and the distance of the start along each of its eigenvectors."""
+    distance = jax.tree.map(jnp.asarray, start)
+    if minimiser is not None:
+        distance = jax.tree.map(jnp.subtract, distance, minimiser)
+    flat = np.asarray(ravel_pytree(distance)[0], np.float64)
+    if curvature.ndim < 2:
+        return np.broadcast_to(curvature, flat.shape).copy(), flat
+    if len(flat) != len(curvature):
+        raise ValueError(
+            f"start holds {len(flat)} numbers, but the curvature has {len(curvature)} directions"
+        )
+    modes, vectors = np.linalg.eigh(curvature)
+    return modes, vectors.T @ flat
+
+
+def _fitted_rate(loss: np.ndarray, floor: float) -> float:
+    """By what the error, the root of the loss, shrinks in one step, in the end."""
+    below = np.flatnonzero(~(loss > floor))
+    last = below[0] if below.size else len(loss)
+    stretch = np.arange(last // 2, last)
+    if len(stretch) < 3:
+        return np.nan
+    slope = np.polyfit(stretch, np.log(loss[stretch]), 1)[0]
+    return float(np.exp(slope / 2))

@@ -1,0 +1,103 @@
+"""The largest stable learning rate that the curvature at the start of a training predicts."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.analysis.curvature.sharpness import sharpness
+from gdlab.analysis.linear.stability import stable_range
+from gdlab.analysis.runs.preconditioned import preconditioned_sharpness
+from gdlab.analysis.runs.preconditioner import anatomy_on
+from gdlab.core.access import set_hyperparameters
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.arguments import Problem
+from gdlab.sweeps.engine import keys_of
+from gdlab.sweeps.stream import is_loader
+from gdlab.training.minimize import minimize
+from gdlab.training.objective import ByIdentity, Objective
+
+BATCHES = 16
+"""How many batches of examples are looked at, where there are batches."""
+KEYS = 8
+"""Over how many keys a random loss is averaged."""
+STEPS = 100
+"""How many gradients the scales of an adaptive method see before they are taken."""
+
+
+class CurvatureBound(NamedTuple):
+    """Where stability is predicted to end."""
+
+    value: float
+    """The rate, NaN where there is no prediction."""
+    why: str
+    """A sentence about it."""
+
+
+def curvature_bound(
+    problem: Problem,
+    tx: GradientTransformation,
+    hyperparameter: str,
+    *,
+    key: jax.Array,
+    seed: int,
+    batch_size: int | None,
+    has_aux: bool,
+    model_state: Any,
+) -> CurvatureBound:
+    """The rate at which ``tx`` becomes unstable on the largest curvature at the start of a seed.
+
+    That is 2/sharpness for gradient descent. An adaptive method sees the preconditioned sharpness,
+    with the scales that the gradients at the start give it. Where the bound cannot be computed, the
+    sentence says why.
+    """
+    loss, start, data = problem
+    keys = jax.tree.map(lambda keys: keys[0], keys_of(key, np.asarray([seed])))
+    objective = Objective(ByIdentity(loss), data is not None, has_aux, model_state is not None)
+
+    def loss_alone(params: Any, batch: Any = None) -> Any:
+        if not objective.takes_key:
+            return objective(params, batch, None, model_state)[0]
+        each = lambda key: objective(params, batch, key, model_state)[0]  # noqa: E731
+        return jnp.mean(jax.lax.map(each, jax.random.split(keys.step, KEYS)))
+
+    if is_loader(data):
+        return CurvatureBound(np.nan, "Data from a loader are not read again for their curvature.")
+    if callable(start) and jax.tree_util.all_leaves([start]):
+        start = start(keys.init)
+    plain = not (objective.takes_key or objective.has_aux or objective.has_state)
+    # Programs are compiled for a function: the user's own is there again next time.
+    loss = loss if plain else loss_alone
+    examples = _examples(data, batch_size)
+    try:
+        adaptive = anatomy_on(tx, start).adaptive
+        if adaptive:
+            # Without a learning rate the parameters stay, and the scales settle.
+            resting = set_hyperparameters(tx, {hyperparameter: 0.0})
+            run = minimize(
+                loss, start, resting, STEPS, data=examples, batch_size=batch_size, key=keys.step,
+                keep_path=False,
+            )  # fmt: skip
+            curvature = preconditioned_sharpness(
+                loss, start, tx, run.state, examples, batch_size=batch_size
+            )
+        else:
+            curvature = sharpness(loss, start, examples, batch_size=batch_size)
+        limit = stable_range(tx, curvature, hyperparameter)[1]
+    except (ImportError, RuntimeError, TypeError, ValueError) as error:
+        return CurvatureBound(np.nan, f"The curvature at the start predicts nothing: {error}.")
+    name = "preconditioned sharpness" if adaptive else "sharpness"
+    return CurvatureBound(
+        limit,
+        f"The {name} at the start, {curvature:.3g}, predicts the end of stability at {limit:.3g}.",
+    )
+
+
+def _examples(data: Any, batch_size: int | None) -> Any:
+    """As many examples as some batches have, evenly from all of them."""
+    if data is None or batch_size is None:
+        return data
+    size = len(jax.tree.leaves(data)[0])
+    rows = np.linspace(0, size - 1, min(size, BATCHES * batch_size)).astype(int)
+    return jax.tree.map(lambda array: array[rows], data)

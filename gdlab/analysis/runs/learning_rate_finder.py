@@ -1,0 +1,294 @@
+"""The learning rate finder: a range test whose lanes all train at once, each at its own rate."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from gdlab.analysis.runs import range_test
+from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
+from gdlab.core.access import set_hyperparameters
+from gdlab.core.axis import Axis, is_axis
+from gdlab.core.schedule import Schedule
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.arguments import Problem, require_positive
+from gdlab.sweeps.ranges import Edge
+from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.sweep import sweep
+
+FROM_THE_EDGE = 2.0
+"""By which factor the suggestion stays below the largest stable rate."""
+ROUNDING = 1e-6
+"""Differences of losses that mean nothing, as a part of them."""
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class LearningRates:
+    """What a range test says about the learning rate; made by :func:`find_learning_rate`."""
+
+    suggestion: float
+    """The rate to train with: the minimum, or half of the largest stable rate if that is less."""
+    why: str
+    """Why this one, in a few sentences."""
+    steepest: float
+    """Where the loss falls fastest with the logarithm of the rate."""
+    valley: float
+    """The middle, on the logarithmic scale, of the longest fall of the loss."""
+    minimum: float
+    """Where the loss is smallest: the middle of the rates that cannot be told from the best one."""
+    edge: Edge
+    """The largest stable rate, and the bracket in which stability ends. Of stretches of one or two
+    rates that diverged below it, it takes no notice."""
+    bound: float
+    """The largest stable rate that the curvature at the start predicts, which is 2/sharpness for
+    gradient descent; NaN where there is none, as for methods that take signs of gradients or data
+    from a loader."""
+    curve: np.ndarray
+    """The loss that stands for each rate, smoothed; of shape ``(rate,)``, ∞ where it diverged."""
+    result: SweepResult
+    """All the lanes that it is made of."""
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The learning rates that were tried, from the lowest up."""
+        return self.result.coords[self.result.dims[0]]
+
+    def plot(self, ax: Any = None) -> Any:
+        """The curve, what was read off it, and what diverged; needs the extra ``lab``.
+
+        Args:
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
+        """
+        from gdlab.plots.analysis.learning_rate import plot_learning_rates
+
+        points = range_test.curve(self.result.loss, _accidents(self.result)).values
+        marks = {name: getattr(self, name) for name in ("steepest", "valley", "minimum")}
+        return plot_learning_rates(
+            self.rates,
+            points,
+            self.curve,
+            marks=marks,
+            suggestion=self.suggestion,
+            edge=self.edge.bracket,
+            bound=self.bound,
+            ax=ax,
+        )
+
+    def __repr__(self) -> str:
+        names = ("suggestion", "steepest", "valley", "minimum", "bound")
+        numbers = [f"{name}={getattr(self, name):.3g}" for name in names]
+        below, above = self.edge.bracket
+        numbers.insert(-1, f"edge={below:.3g} to {above:.3g}")
+        return f"<LearningRates {', '.join(numbers)}>"
+
+
+def find_learning_rate(
+    loss: Callable[..., Any],
+    params: Any,
+    tx: GradientTransformation,
+    data: Any = None,
+    *,
+    hyperparameter: str = "learning_rate",
+    low: float = 1e-6,
+    high: float = 1e2,
+    number: int = 64,
+    steps: int = 100,
+    batch_size: int | None = None,
+    seeds: int | Sequence[int] = 1,
+    key: jax.Array | None = None,
+    has_aux: bool = False,
+    model_state: Any = None,
+    progress: bool = True,
+) -> LearningRates:
+    """Train for a few steps at each of many learning rates at once, and say which one to take.
+
+    Each lane begins anew and keeps its rate, so that the loss at its end belongs to this rate
+    alone. In the usual range test a single run passes through all rates: its loss at one of them is
+    what the lower ones have left of it, and a spike, once met, stays in the curve. Here the loss of
+    a rate is the median of the last quarter of its steps and of its seeds, smoothed by the median
+    of five neighbouring rates, so that neither a spike of the loss nor a lane or two that diverged
+    or came out well by accident decide anything.
+
+    The best rate depends on how long one trains. With batches, a long training wants a somewhat
+    lower one in the end: a schedule that decays from the suggestion.
+
+    Args:
+        loss: ``loss(params, batch)``, or ``loss(params)`` without data, as in :func:`gdlab.sweep`.
+        params: the start, a tree of arrays; or ``init(key)``, so that seeds differ in it.
+        tx: an optimizer; what its learning rate is does not matter.
+        data: a tree of arrays whose leading axis counts the examples, or an iterable of batches.
+        hyperparameter: which number of ``tx`` is meant, a path or the end of one as in
+            :func:`gdlab.set_hyperparameters`.
+        low: the lowest rate.
+        high: the highest rate; some should diverge, or the edge is not found.
+        number: how many rates there are, with even ratios.
+        steps: how long each of them trains.
+        batch_size: examples in a batch; ``None`` for all of them.
+        seeds: their number, or the seeds themselves.
+        key: PRNG key from which the seeds' keys are made; ``jax.random.key(0)`` unless given.
+        has_aux: whether ``loss`` returns ``(loss, aux)``.
+        model_state: what the loss carries beside the parameters, as in :func:`gdlab.minimize`.
+        progress: whether to show a progress bar, in a terminal or a notebook.
+
+    Raises:
+        ValueError: if the learning rate follows a schedule, there are axes already, the range is
+            none, or nothing can be read off it: all rates diverge, the loss is smallest at the
+            lowest one, or it does not fall. The last three say in which direction to go on.
+        TypeError: if ``loss`` is not a function.
+        KeyError: if ``hyperparameter`` fits no number of ``tx``, or several.
+
+    >>> from gdlab import sgd
+    >>> from gdlab.analysis import find_learning_rate
+    >>> found = find_learning_rate(lambda w: 2.0 * w**2, 1.0, sgd(0.1))
+    >>> below, above = found.edge.bracket
+    >>> below < 2 / 4.0 < above
+    True
+    >>> 0.15 < found.suggestion < 0.3
+    True
+    """
+    for what, tree in (("tx", tx), ("params", params)):
+        if any(map(is_axis, jax.tree.leaves(tree, is_leaf=is_axis))):
+            raise ValueError(f"{what} has axes: find the learning rate at one of their points")
+    if not callable(loss):
+        raise TypeError(f"loss must be a function, one alone, not {type(loss).__name__}")
+    require_positive(number=number, steps=steps)
+    if number < 2 * range_test.WINDOW:
+        raise ValueError(f"number: a curve needs {2 * range_test.WINDOW} rates, not {number}")
+    if not 0 < low < high < np.inf:
+        raise ValueError(f"low and high must be positive, finite and rise, not {low}, {high}")
+    rates = Axis(hyperparameter, np.geomspace(low, high, number))
+    tx = GradientTransformation.convert(tx)
+    swept = _with_axis(tx, hyperparameter, rates)
+    key = jax.random.key(0) if key is None else key
+    result = sweep(
+        loss,
+        params,
+        swept,
+        data,
+        steps=steps,
+        batch_size=batch_size,
+        seeds=seeds,
+        key=key,
+        has_aux=has_aux,
+        model_state=model_state,
+        progress=progress,
+    )
+    assert isinstance(result, SweepResult)  # of one optimizer on one problem
+    bound = curvature_bound(
+        Problem(loss, params, data),
+        tx,
+        hyperparameter,
+        key=key,
+        seed=result.coords["seed"][0],
+        batch_size=batch_size,
+        has_aux=has_aux,
+        model_state=model_state,
+    )
+    return _read(result, bound)
+
+
+def _with_axis(
+    tx: GradientTransformation, hyperparameter: str, rates: Axis
+) -> GradientTransformation:
+    """The optimizer with an axis in place of its learning rate."""
+    swept = set_hyperparameters(tx, {hyperparameter: rates})
+    nodes = jax.tree.leaves(swept, is_leaf=lambda node: isinstance(node, Schedule))
+    for node in nodes:
+        if isinstance(node, Schedule) and any(map(is_axis, jax.tree.leaves(node, is_leaf=is_axis))):
+            raise ValueError(
+                f"{hyperparameter} follows a schedule, but a range test trains at constant rates: "
+                "give tx with a number in its place, whichever, and let the schedule begin or peak "
+                "at what is found"
+            )
+    return swept
+
+
+def _accidents(result: SweepResult) -> np.ndarray:
+    """Which rates are passed over."""
+    return range_test.accidents(np.any(result.status == "diverged", axis=-1))
+
+
+def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
+    """What the lanes say.
+
+    Raises:
+        ValueError: if that is nothing.
+    """
+    passed_over = _accidents(result)
+    name = result.dims[0]
+    rates = result.coords[name]
+    edge = result.select(**{name: rates[~passed_over]}).edge(name)
+    curve = range_test.curve(result.loss, passed_over)
+    if np.isnan(edge.value) or np.isinf(curve.smooth[0]):
+        raise ValueError(
+            f"all learning rates from {rates[0]:.3g} up diverged, but for a few at most: try lower "
+            f"ones, such as low={rates[0] / 1e4:.1g}"
+        )
+    stable = curve.smooth[rates <= edge.value]
+    best = int(np.argmin(stable))
+    noise = curve.noise[best] + ROUNDING * abs(stable[best])
+    fall = np.max(stable[: best + 1]) - stable[best]
+    if fall <= noise:
+        raise ValueError(_nothing_falls(rates, stable, noise, result.settings["steps"]))
+    first, last = range_test.minimum(stable, noise)
+    falling = stable[: last + 1]
+    positions = {
+        "steepest": range_test.steepest(falling),
+        "valley": range_test.valley(falling, max(range_test.LEAST_FALL * fall, noise)),
+        "minimum": (first + last) // 2,
+    }
+    # As many digits as their dtype holds.
+    found = {what: float(str(rates[position])) for what, position in positions.items()}
+    half = edge.value / FROM_THE_EDGE if np.isfinite(edge.bracket[1]) else np.inf
+    sentences = [
+        f"After {result.settings['steps']} steps the loss is smallest around "
+        f"{found['minimum']:.3g}: {stable[best]:.3g}, against {stable[best] + fall:.3g} at lower "
+        "rates.",
+        f"None from {rates[first]:.3g} to {rates[last]:.3g} can be told from the best."
+        if first < last
+        else "",
+        "Stability ends between {:.3g} and {:.3g}.".format(*edge.bracket)
+        if np.isfinite(edge.bracket[1])
+        else f"Nothing diverged up to {rates[-1]:.3g}, so the end of stability is not known.",
+        "The minimum is close to it, so half of the largest stable rate is suggested."
+        if half < found["minimum"]
+        else "",
+        "The loss still falls at the highest rate, so a higher one may do better: raise high."
+        if last == len(rates) - 1
+        else "",
+        bound.why,
+        f"That {_listed(rates[passed_over])} diverged as well is taken for an accident."
+        if passed_over.any()
+        else "",
+    ]
+    return LearningRates(
+        **found,
+        suggestion=min(found["minimum"], half),
+        why=" ".join(filter(None, sentences)),
+        edge=edge,
+        bound=bound.value,
+        curve=curve.smooth,
+        result=result,
+    )
+
+
+def _listed(rates: np.ndarray) -> str:
+    return ", ".join(f"{rate:.3g}" for rate in rates)
+
+
+def _nothing_falls(rates: np.ndarray, stable: np.ndarray, noise: float, steps: int) -> str:
+    """What to change if the loss is nowhere below that at the lowest rate."""
+    if len(stable) < len(rates) or np.any(stable > stable[0] + noise):
+        return (
+            f"the loss after {steps} steps is smallest at the lowest learning rate, "
+            f"{rates[0]:.3g}: try lower ones, such as low={rates[0] / 1e4:.1g}"
+        )
+    return (
+        f"the loss does not fall in {steps} steps at learning rates up to {rates[-1]:.3g}: try "
+        f"higher ones, such as high={rates[-1] * 1e4:.1g}, or more steps"
+    )

@@ -1,0 +1,87 @@
+"""The diagonal that an adaptive method multiplies gradients by, read off its own update."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.parameter_space import in_one_dtype
+from gdlab.analysis.linear.anatomy import Anatomy, anatomy_of, one_step, reduced
+from gdlab.analysis.linear.frozen import frozen
+from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
+from gdlab.core.transformation import GradientTransformation
+
+
+def anatomy_on(tx: GradientTransformation, params: Any) -> Anatomy:
+    """What the state of ``tx`` for these parameters is made of.
+
+    Raises:
+        ValueError: if ``tx`` is not odd in the gradients.
+    """
+    with float64_on_cpu():
+        return anatomy_of(repr(tx), as_float64(tx), as_float64(params), 1.0)
+
+
+def diagonal_response(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
+    """D in u = −Dg for a gradient from which the scales of ``state`` do not change.
+
+    Args:
+        anatomy: of ``tx``.
+        tx: a diagonal method.
+        params: the parameters, of whose shapes and dtypes D is.
+        state: a state after at least one step.
+    """
+    size = _small(params)
+    response = _response(anatomy, tx, params, state)
+    flat, unravel = ravel_pytree(in_one_dtype(params))
+    return unravel(-response(size * jnp.ones_like(flat)) / size)
+
+
+def require_diagonal(anatomy: Anatomy, tx: GradientTransformation, params: Any) -> None:
+    """Refuse a method whose update of a weight depends on the gradients of others.
+
+    Raises:
+        ValueError: if it is not diagonal.
+    """
+    with float64_on_cpu():
+        held = as_float64(tx)
+        diagonal = _is_diagonal(anatomy, held, reduced(held, as_float64(params)))
+    if not diagonal:
+        raise ValueError(
+            f"{tx!r} does not scale each gradient by a number of its own: there is no diagonal "
+            "preconditioner; linearize it on a Hessian instead"
+        )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
+    """Whether it is so after a generic gradient."""
+    flat, unravel = ravel_pytree(params)
+    mixed = jnp.cos(1.0 + jnp.arange(flat.size, dtype=flat.dtype))
+    _, state = one_step(tx, tx.init(params), params, lambda _: mixed, unravel)
+    size = _small(params)
+    response = _response(anatomy, tx, params, state)
+    one_by_one = response(size * jnp.ones_like(flat)) * mixed
+    together = response(size * mixed)
+    tolerance = 100 * jnp.finfo(flat.dtype).eps
+    return jnp.all(jnp.abs(together - one_by_one) <= tolerance * jnp.abs(one_by_one))
+
+
+def _small(params: Any) -> float:
+    """A gradient whose square is nothing beside any scale, and still a normal number."""
+    dtype = ravel_pytree(in_one_dtype(params))[0].dtype
+    return 1e-18 if dtype == jnp.float32 else 1e-130
+
+
+def _response(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
+    zeros = jax.tree.map(jnp.zeros_like, in_one_dtype(params))
+    unravel = ravel_pytree(zeros)[1]
+    held = frozen(anatomy, tx, zeros, 0.0, state=state).state
+
+    def response(gradient):
+        updates, _ = one_step(tx, held, zeros, lambda _: gradient, unravel)
+        return ravel_pytree(updates)[0]
+
+    return response

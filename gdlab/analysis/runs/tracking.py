@@ -1,0 +1,254 @@
+"""A training run with its curvature beside it, against the limit of its own optimizer."""
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.sharpness import follow_sharpness
+from gdlab.analysis.linear.precision import float64_on_cpu
+from gdlab.analysis.linear.stability import is_scheduled, reference, sharpness_limit
+from gdlab.analysis.runs.preconditioned import inverse_scales
+from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
+from gdlab.core.numerics import strong
+from gdlab.core.transformation import GradientTransformation
+from gdlab.sweeps.bar import Bar
+from gdlab.sweeps.interrupts import Interrupts
+from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.step import Progress, sampler_of, step_of
+
+
+class Tracked(NamedTuple):
+    """What was measured along a run; arrays have an entry for each measurement."""
+
+    step: np.ndarray
+    """How many steps had been taken."""
+    loss: np.ndarray
+    """The loss over all data."""
+    sharpness: np.ndarray
+    """The largest eigenvalue of the Hessian."""
+    residual: np.ndarray
+    """‖Hv − λv‖ of its eigenvector: so far is the nearest eigenvalue at most."""
+    preconditioned_sharpness: np.ndarray
+    """The same of P⁻¹H, the curvature as the optimizer sees it; NaN before its first step."""
+    threshold: np.ndarray
+    """The largest curvature at which the optimizer is stable, :func:`sharpness_limit`; NaN if it
+    is not linear."""
+    alignment: np.ndarray
+    """The cosine between −(the update taken there) and the gradient it was made of."""
+    params: Any
+    """The parameters after the last step."""
+    state: Any
+    """The state of the optimizer after the last step."""
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the sharpness that counts against its threshold; needs the extra ``lab``."""
+        from gdlab import plots
+
+        counts = self.preconditioned_sharpness
+        plain = np.array_equal(counts, self.sharpness, equal_nan=True)
+        name = "sharpness" if plain else "preconditioned sharpness"
+        return plots.sharpness(self.step, counts, self.threshold, self.loss, ax=ax, name=name)
+
+
+class _Task(NamedTuple):
+    """What the program of a run is compiled for."""
+
+    objective: Objective
+    mean_loss: MeanLoss
+    sampler: Any
+    iterations: int
+    anatomy: Any
+
+
+class _Carry(NamedTuple):
+    progress: Progress
+    order: Any
+    vector: Any
+    preconditioned_vector: Any
+
+
+def track(
+    loss: Callable[..., Any],
+    params: Any,
+    tx: GradientTransformation,
+    steps: int,
+    data: Any = None,
+    *,
+    every: int = 20,
+    batch_size: int | None = None,
+    curvature_batch_size: int | None = None,
+    iterations: int = 20,
+    key: jax.Array | None = None,
+    progress: bool = True,
+) -> Tracked:
+    """Train, and every few steps measure the sharpness against the optimizer's own limit.
+
+    wₜ₊₁ = wₜ + uₜ as in :func:`gdlab.minimize`; at steps 0, ``every``, 2·``every``, … the largest
+    eigenvalues of H and of P⁻¹H are found by Lanczos' method, from their eigenvectors at the last
+    measurement. Steps and measurement are one compiled program.
+
+    Args:
+        loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
+            data.
+        params: the start, a tree of real floating-point arrays.
+        tx: the optimizer.
+        steps: how many steps, a multiple of ``every``.
+        data: a tree of arrays whose leading axis counts the examples.
+        every: steps from one measurement to the next.
+        batch_size: examples in a training batch; ``None`` for all of them.
+        curvature_batch_size: examples in memory at a time while measuring; always over all data.
+        iterations: of Lanczos' method in each measurement.
+        key: PRNG key, needed if batches are drawn.
+        progress: whether to show a bar.
+
+    Returns:
+        What was :class:`Tracked`. After divergence its numbers are not finite.
+
+    Raises:
+        ValueError: if ``steps`` is no multiple of ``every``, a key is missing, or ``tx`` divides
+            by scales without being diagonal.
+        KeyboardInterrupt: on Ctrl-C; like every exception once something was measured, it has
+            that in its attribute ``result``.
+
+    Warns:
+        RuntimeWarning: if ``tx`` is not linear, so that there is no threshold.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sgd
+    >>> from gdlab.analysis import track
+    >>> tracked = track(lambda w: jnp.sum(w**4), jnp.array([1.0, 0.5]), sgd(0.1), 4, every=2)
+    >>> tracked.sharpness.round(2)
+    array([12.  ,  3.17,  2.12], dtype=float32)
+    >>> tracked.threshold.round(3)
+    array([20., 20., 20.])
+
+    Source: J. Cohen et al., Gradient descent on neural networks typically occurs at the edge of
+    stability, 2021; Adaptive gradient methods at the edge of stability, 2022.
+    """
+    if every < 1 or steps < 0 or steps % every:
+        raise ValueError(f"steps must be a multiple of every, {every}, not {steps}")
+    objective = Objective(ByIdentity(loss), data is not None, False, False)
+    sampler = sampler_of(data, batch_size)
+    if key is None and sampler is not None and sampler.batches_per_epoch > 1:
+        raise ValueError("batches are drawn at random: track needs a PRNG key")
+    mean_loss = MeanLoss.of(loss, data, curvature_batch_size)
+    params = strong(jax.tree.map(jnp.asarray, params))
+    tx = GradientTransformation.convert(tx)
+    measured_at = np.arange(0, steps + 1, every)
+    threshold, unit, anatomy = _limits(tx, params, measured_at)
+    if anatomy is not None:
+        require_diagonal(anatomy, tx, params)
+    task = _Task(objective, mean_loss, sampler, iterations, anatomy)
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    order = None if sampler is None else sampler.order(key, 0)
+    carry = _Carry(Progress(params, tx.init(params), None), order, zeros, zeros)
+    rows: list[dict[str, np.ndarray]] = []
+
+    def tracked() -> Tracked:
+        columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        return Tracked(
+            step=measured_at[: len(rows)],
+            threshold=threshold[: len(rows)],
+            params=carry.progress.params,
+            state=carry.progress.state,
+            **columns,
+        )
+
+    with contextlib.ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        bar = stack.enter_context(Bar(steps)) if progress else Bar(steps)
+        try:
+            for start, own_unit in zip(measured_at, unit, strict=True):
+                last = start == steps
+                # After the last step one more is looked at, and not taken.
+                ahead, row = _measured(
+                    task, carry, tx, data, key, start, 1 if last else every, own_unit
+                )
+                rows.append(jax.device_get(row))
+                if not last:
+                    carry = ahead
+                    bar.advanced(f"sharpness {rows[-1]['sharpness']:.3g}", every)
+                interrupts.check()
+        except BaseException as error:
+            if rows:
+                error.result = tracked()  # type: ignore[attr-defined]
+                error.add_note("What was measured so far is in this exception's `result`.")
+            raise
+    return tracked()
+
+
+def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple[Any, Any, Any]:
+    """At each step the threshold and the unit of P, and the anatomy of ``tx`` if it is adaptive."""
+
+    def at(step: int | None) -> tuple[float, float]:
+        # The limit is that of the next step, while P was left by the last one.
+        last = None if step is None else max(step - 1, 0)
+        with float64_on_cpu():
+            return sharpness_limit(tx, step=step), reference(tx, last)[1]
+
+    try:
+        anatomy = anatomy_on(tx, params)
+        pairs = [at(int(s)) for s in steps] if is_scheduled(tx) else [at(None)] * len(steps)
+    except ValueError as error:
+        warnings.warn(f"there is no threshold: {error}", RuntimeWarning, stacklevel=3)
+        nothing = np.full(len(steps), np.nan)
+        return nothing, nothing, None
+    threshold, unit = np.array(pairs).T
+    return threshold, unit, anatomy if anatomy.adaptive else None
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _measured(
+    task: _Task, carry: _Carry, tx: Any, data: Any, key: Any, step: Any, steps: Any, unit: Any
+) -> tuple[_Carry, dict[str, jax.Array]]:
+    """A measurement at a step, and the ``steps`` from there on."""
+    params, state, _ = carry.progress
+    follow = functools.partial(
+        follow_sharpness,
+        task.mean_loss.objective.fun.function,
+        params,
+        data=data,
+        iterations=task.iterations,
+        batch_size=None if task.mean_loss.sampler is None else task.mean_loss.sampler.batch_size,
+    )
+    plain = follow(carry.vector)
+    if task.anatomy is None:
+        preconditioned = plain
+    else:
+        inverse = inverse_scales(task.anatomy, tx, params, state, unit)
+        preconditioned = follow(carry.preconditioned_vector, preconditioner=inverse)
+        unseen = jnp.where(step > 0, preconditioned.value, jnp.nan)
+        preconditioned = preconditioned._replace(value=unseen)
+    row = {
+        "loss": task.mean_loss.value(params, data),
+        "sharpness": plain.value,
+        "residual": plain.residual,
+        "preconditioned_sharpness": preconditioned.value,
+    }
+    inner = carry.progress, carry.order
+    take = step_of(task.objective, task.sampler, tx, data, key)
+
+    def body(taken, carried):
+        inner, at_first = carried
+        new, seen = take(inner, step + taken)
+        now = _cosine(inner[0].params, new[0].params, seen.grad)
+        return new, jnp.where(taken == 0, now, at_first)
+
+    nothing = jnp.full((), jnp.nan, plain.value.dtype)
+    (now, order), row["alignment"] = jax.lax.fori_loop(0, steps, body, (inner, nothing))
+    return _Carry(now, order, plain.vector, preconditioned.vector), row
+
+
+def _cosine(before: Any, after: Any, gradient: Any) -> jax.Array:
+    update = ravel_pytree(jax.tree.map(jnp.subtract, before, after))[0]
+    gradient = ravel_pytree(gradient)[0]
+    lengths = jnp.linalg.norm(update) * jnp.linalg.norm(gradient)
+    return jnp.vdot(update, gradient) / jnp.where(lengths > 0, lengths, 1)
