@@ -14,13 +14,18 @@ from gdlab.plots.analysis.root_locus import root_locus
 from gdlab.plots.analysis.sharpness import sharpness
 from gdlab.plots.analysis.spectral_density import spectral_density
 from gdlab.plots.analysis.three_regimes import three_regimes
+from gdlab.plots.trajectories.contours import contours
+from gdlab.plots.trajectories.race import Race, race
 
 __all__ = [
+    "Race",
     "circuit_response",
+    "contours",
     "error_by_mode",
     "frequency_response",
     "mode_factors",
     "poles",
+    "race",
     "regimes",
     "response",
     "root_locus",

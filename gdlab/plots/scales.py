@@ -23,6 +23,8 @@ MARKERS = "o", "s", "^", "D", "v", "P", "*"
 LINESTYLES = "-", "--", "-.", ":"
 SECOND = "#009E73"
 """A colour beside that of a curve."""
+PALETTE = CURVE, DIVERGED, SECOND, "#CC79A7", "#E69F00", "#56B4E9", "#000000"
+"""A colour for each of some groups, always with a marker or dashes of its own."""
 
 
 def spans_decades(values: np.ndarray) -> bool:

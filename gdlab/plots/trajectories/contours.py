@@ -1,0 +1,212 @@
+"""Runs on the contours of a function of two variables, or on its surface."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import COLORMAP, LINESTYLES, MARKERS, PALETTE, label
+from gdlab.plots.trajectories.terrain import Terrain, terrain_of
+
+GROUND = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.0, 0.42, 256)))
+"""White in the valleys, so that paths stand out from it."""
+MARKS = 12
+"""Of a path as far as it is in the picture, at equal numbers of steps."""
+FAR = 100.0
+"""Beyond so many pictures from the middle nothing is drawn."""
+STAR = {"marker": "*", "markeredgecolor": "black", "markeredgewidth": 0.8, "linestyle": "none"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawing:
+    """What of a picture moves in an animation."""
+
+    ax: Any
+    paths: dict[str, Line2D]
+
+
+def contours(
+    problem: Callable[..., Any],
+    trajectories: Any = None,
+    ax: Any = None,
+    *,
+    surface: bool = False,
+    bounds: Any = None,
+) -> Any:
+    """The paths of runs over the contour lines of a function of two variables.
+
+    The lines stand at equal factors of the height above the minimum, so that they show the floor of
+    a valley as well as its walls; where there is no minimum, at equal distances.
+
+    Args:
+        problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
+            shape ``(2,)``. A random one is drawn as it is without a key.
+        trajectories: name → run, as :func:`gdlab.minimize` returns it, or path, of shape
+            ``(steps + 1, 2)``; or one of them alone.
+        ax: the matplotlib axes to draw on, three-dimensional ones for a surface; new ones unless
+            given.
+        surface: whether to draw the function as a surface in three dimensions.
+        bounds: ((left, right), (bottom, top)); those of the problem unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        ValueError: if a path is none in a plane, there are no bounds, or the axes have not as many
+            dimensions as the picture.
+
+    >>> from gdlab import minimize, plots, problems, sgd
+    >>> valley = problems.long_valley()
+    >>> runs = {
+    ...     name: minimize(valley, valley.start, tx, steps=60)
+    ...     for name, tx in {"plain": sgd(0.015), "momentum": sgd(0.015, momentum=0.9)}.items()
+    ... }
+    >>> ax = plots.contours(valley, runs)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['plain', 'momentum', 'start', 'minimum']
+    """
+    return draw(terrain_of(problem, bounds), paths_of(trajectories), ax, surface).ax
+
+
+def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
+    """Name → path, up to where it ceases to be finite.
+
+    Raises:
+        ValueError: if one of them is no path in a plane.
+    """
+    if trajectories is None:
+        return {}
+    named = trajectories if isinstance(trajectories, Mapping) else {"": trajectories}
+    paths = {}
+    for name, run in named.items():
+        whole = getattr(run, "path", run)
+        shape = np.shape(whole) if whole is not None else None
+        if shape is None or len(shape) != 2 or shape[1] != 2 or not shape[0]:
+            came = "was not kept" if shape is None else f"is of shape {shape}"
+            which = f"{name!r} " if name else ""
+            raise ValueError(f"the path of {which}must be of shape (steps + 1, 2), but {came}")
+        path = np.asarray(whole, float)
+        finite = np.isfinite(path).all(axis=1)
+        paths[name] = path if finite.all() else path[: np.argmin(finite)]
+    return paths
+
+
+def style(number: int, inside: np.ndarray) -> dict[str, Any]:
+    """How each of some paths is drawn, where it is inside the picture at some of its steps.
+
+    All differ in colour and in marker, and from the eighth on in dashes.
+    """
+    return {
+        "color": PALETTE[number % len(PALETTE)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": LINESTYLES[number // len(MARKERS) % len(LINESTYLES)],
+        "markevery": max(1, np.count_nonzero(inside) // MARKS),
+        "linewidth": 1.5,
+        "markersize": 4.5,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.5,
+    }
+
+
+def draw(
+    terrain: Terrain, paths: Mapping[str, np.ndarray], ax: Any = None, surface: bool = False
+) -> Drawing:
+    """The ground, what is known of it, and the paths."""
+    if ax is None:
+        settings = {"projection": "3d", "computed_zorder": False} if surface else {}
+        ax = figure_of((5.6, 4.6)).subplots(subplot_kw=settings)
+    if surface != hasattr(ax, "plot_surface"):
+        raise ValueError(
+            "a surface is drawn on axes with projection='3d'"
+            if surface
+            else "contours are drawn on axes of two dimensions; surface=True draws on these"
+        )
+    placed = _on_surface(terrain, ax) if surface else _on_plane(terrain, ax)
+    lines = {}
+    for number, (name, path) in enumerate(paths.items()):
+        look = style(number, terrain.inside(path))
+        (lines[name],) = ax.plot(*placed(path), **look, label=name or None, zorder=4)
+    starts = np.reshape([path[0] for path in paths.values() if len(path)], (-1, 2))
+    if starts.size:
+        ax.plot(
+            *placed(starts), "o", color="black", markerfacecolor="white", markersize=7.5,
+            markeredgewidth=1.6, label="start", zorder=5,
+        )  # fmt: skip
+    for known, color, size, name in (
+        ("minimisers", "#F0E442", 13, "minimum"),
+        ("local_minimisers", "white", 9, "local minimum"),
+    ):
+        points = np.asarray(getattr(terrain.function, known, ()), float).reshape(-1, 2)
+        points = points[terrain.inside(points)]
+        if points.size:
+            ax.plot(*placed(points), **STAR, color=color, markersize=size, label=name, zorder=6)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.3,
+            fontsize="small", columnspacing=1.2, handlelength=2.4,
+        )  # fmt: skip
+    return Drawing(ax, lines)
+
+
+def _on_plane(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
+    """Draw the lines; returns where a point goes."""
+    ax.grid(visible=False)
+    setting = {"levels": np.concatenate([[terrain.floor], terrain.levels]), "norm": terrain.norm}
+    ax.contourf(terrain.x, terrain.y, terrain.z, cmap=GROUND, **setting)
+    ax.contour(
+        terrain.x, terrain.y, terrain.z, colors="0.55", linewidths=0.6, linestyles="-",
+        levels=terrain.levels,
+    )  # fmt: skip
+    ax.set(xlim=terrain.bounds[0], ylim=terrain.bounds[1], xlabel="w₁", ylabel="w₂")
+    sides = np.asarray(terrain.bounds)
+    middle, reach = sides.mean(axis=1), FAR * np.ptp(sides, axis=1)
+
+    def placed(path: np.ndarray) -> tuple[np.ndarray, ...]:
+        near = np.all(np.abs(path - middle) <= reach, axis=-1, keepdims=True)
+        return tuple(np.where(near, path, np.nan).T)
+
+    return placed
+
+
+def _heights(terrain: Terrain) -> tuple[np.ndarray, list[str]]:
+    """Losses that stand beside a surface, as values and as words."""
+    low, high = terrain.levels[[0, -1]]
+    if terrain.bottomless:
+        values = MaxNLocator(5).tick_values(low, high)
+        values = values[(values >= low) & (values <= high)]
+        return values, [label(value) for value in values]
+    first, last = np.log10([low - terrain.floor, high - terrain.floor])
+    decades = np.arange(np.ceil(first), np.floor(last) + 1)
+    decades = decades[:: max(1, len(decades) // 5)]
+    return terrain.floor + 10**decades, [f"$10^{{{int(decade)}}}$" for decade in decades]
+
+
+def _on_surface(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
+    """Draw the surface; returns where a point goes."""
+    norm = terrain.norm
+    x, y = np.meshgrid(terrain.x, terrain.y)
+    ax.plot_surface(
+        x, y, np.asarray(norm(terrain.z)), cmap=COLORMAP, vmin=0, vmax=1.15, rcount=80, ccount=80,
+        linewidth=0, alpha=0.75, zorder=1,
+    )  # fmt: skip
+    ax.locator_params(nbins=5)
+    heights, names = _heights(terrain)
+    ax.set_zticks(np.asarray(norm(heights)), names)
+    ax.set(
+        xlim=terrain.bounds[0], ylim=terrain.bounds[1], zlim=(0, 1), xlabel="w₁", ylabel="w₂",
+        zlabel="loss" if terrain.bottomless else "loss above its minimum",
+    )  # fmt: skip
+
+    def placed(path: np.ndarray) -> tuple[np.ndarray, ...]:
+        inside = terrain.inside(path)
+        seen = np.where(inside[:, None], path, np.nan)
+        height = np.where(inside, np.ma.getdata(norm(terrain.at(path))), np.nan)
+        return (*seen.T, height)
+
+    return placed

@@ -1,0 +1,104 @@
+"""An animation as a file, or as a player in a page."""
+
+import base64
+import contextlib
+import io
+import os
+import pathlib
+import re
+import uuid
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.animation import Animation, FFMpegWriter, PillowWriter
+from PIL import Image
+
+SYMBOLS = {
+    "minus": "−",
+    "plus": "+",
+    "fast-backward": "⏮",
+    "step-backward": "⏴|",
+    "play fa-flip-horizontal": "◀",
+    "pause": "⏸",
+    "play": "▶",
+    "step-forward": "|⏵",
+    "fast-forward": "⏭",
+}
+"""In place of matplotlib's icons, which are a font that it fetches from the network."""
+DOTS_PER_INCH = 80
+MILLISECONDS_AT_END = 2000
+COLORS = 128
+"""Of a frame: a third of the size, and what stands out keeps its colour."""
+LARGEST = 200.0
+"""Megabytes of a player; by default matplotlib leaves out what is beyond 20."""
+
+
+class _HoldingWriter(PillowWriter):
+    """Shows the last frame for longer, before a GIF begins anew."""
+
+    def finish(self) -> None:
+        frames: list[Image.Image] = [_few_colors(frame) for frame in vars(self)["_frames"]]
+        durations = [1000 // self.fps] * (len(frames) - 1) + [MILLISECONDS_AT_END]
+        frames[0].save(
+            self.outfile, save_all=True, append_images=frames[1:], duration=durations, loop=0
+        )
+
+
+def require_kind(path: str | os.PathLike[str]) -> str:
+    """In which of the formats a file of this name is.
+
+    Raises:
+        ValueError: if it is none of them.
+        RuntimeError: if it is an MP4, and there is no ffmpeg.
+    """
+    path = pathlib.Path(path)
+    kind = path.suffix.lower()
+    if kind not in (".gif", ".mp4", ".html"):
+        raise ValueError(f"path must end in .gif, .mp4 or .html, not {path.name!r}")
+    if kind == ".mp4" and not FFMpegWriter.isAvailable():
+        raise RuntimeError(
+            f"{path.name}: an MP4 is written by the program ffmpeg, which is not installed; "
+            "a name that ends in .gif or .html needs none"
+        )
+    return kind
+
+
+def save(animation: Animation, path: str | os.PathLike[str], frames_per_second: int) -> None:
+    """Write a GIF, an MP4 or an HTML file, which is there as a whole or not at all."""
+    kind = require_kind(path)
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{uuid.uuid4().hex}{kind}")
+    try:
+        if kind == ".html":
+            beside.write_text(player(animation, frames_per_second), encoding="utf-8")
+        else:
+            writer = (_HoldingWriter if kind == ".gif" else FFMpegWriter)(fps=frames_per_second)
+            animation.save(beside, writer=writer, dpi=DOTS_PER_INCH)
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+
+
+def player(animation: Animation, frames_per_second: int) -> str:
+    """HTML with buttons to play it, which needs nothing from the network."""
+    settings: Any = {"savefig.dpi": DOTS_PER_INCH, "animation.embed_limit": LARGEST}
+    with mpl.rc_context(settings):
+        html = animation.to_jshtml(frames_per_second, embed_frames=True, default_mode="once")
+    html = re.sub(r"<link[^>]*>", "", html)
+    html = re.sub(r'(?<="data:image/png;base64,)[^"]*', _smaller, html)
+    return re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda icon: SYMBOLS[icon[1]], html)
+
+
+def _few_colors(frame: Image.Image) -> Image.Image:
+    return frame.convert("RGB").quantize(
+        COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    )
+
+
+def _smaller(png: re.Match[str]) -> str:
+    """A frame in base64 with fewer colours; in the script, its lines end in a backslash."""
+    frame = Image.open(io.BytesIO(base64.b64decode(png[0].replace("\\\n", ""))))
+    file = io.BytesIO()
+    _few_colors(frame).save(file, "png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()

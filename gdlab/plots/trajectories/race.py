@@ -1,0 +1,328 @@
+"""Optimizers that start together, each at the learning rate that is best for it."""
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.animation import FuncAnimation
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from gdlab.core.access import hyperparameters, set_hyperparameters
+from gdlab.core.axis import Axis
+from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.figures import panels_of
+from gdlab.plots.scales import label
+from gdlab.plots.trajectories import player
+from gdlab.plots.trajectories.contours import draw, paths_of, style
+from gdlab.plots.trajectories.terrain import Terrain, terrain_of
+from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.sweep import sweep
+from gdlab.training.minimize import minimize
+
+RATES = np.geomspace(1e-4, 10, 51)
+"""The learning rates that are tried unless others are given: ten to each decade."""
+LONGEST_STEP = 0.1
+"""Of the diagonal of the picture, if there is no minimum."""
+MOST_FRAMES = 80
+FRAMES_PER_SECOND = 20
+SMALLEST = 1e-16
+"""Of the largest loss, down to which one is drawn."""
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class Race:
+    """Runs of several optimizers on one problem; made by :func:`race`.
+
+    In a notebook it shows itself as a player.
+    """
+
+    optimizers: dict[str, GradientTransformation]
+    """With the learning rates they ran at."""
+    learning_rates: dict[str, float]
+    """Of each of them; NaN where it follows a schedule, or has no one rate."""
+    paths: dict[str, np.ndarray]
+    """Where each went, of shape ``(steps + 1, 2)``."""
+    values: dict[str, np.ndarray]
+    """The loss there, of shape ``(steps + 1,)``."""
+    result: SweepResult | None
+    """The sweep that chose the learning rates; None if none was tuned."""
+    terrain: Terrain
+    """What they ran on."""
+
+    def plot(self, ax: Any = None) -> np.ndarray:
+        """The paths over contour lines, and the loss at each step.
+
+        Where the minimum is known, the loss is drawn by its height above it.
+
+        Args:
+            ax: two matplotlib axes; new ones unless given.
+
+        Returns:
+            The two matplotlib axes.
+        """
+        return self._drawn(ax)[0]
+
+    def animate(self, frames_per_second: int = FRAMES_PER_SECOND) -> FuncAnimation:
+        """The same picture, as it comes about step by step; of long runs, not every step is shown.
+
+        Args:
+            frames_per_second: how many frames are shown in a second.
+
+        Returns:
+            The matplotlib animation.
+        """
+        return self._animated(frames_per_second)[1]
+
+    def save(
+        self, path: str | os.PathLike[str], frames_per_second: int = FRAMES_PER_SECOND
+    ) -> None:
+        """Write the animation to a file.
+
+        Args:
+            path: its name, which ends in ``.gif``, ``.mp4`` or ``.html``.
+            frames_per_second: how many frames are shown in a second.
+
+        Raises:
+            ValueError: if the name ends otherwise.
+            RuntimeError: if it is to be an MP4, and the program ffmpeg is not installed.
+        """
+        player.require_kind(path)
+        figure, animation = self._animated(frames_per_second)
+        try:
+            player.save(animation, path, frames_per_second)
+        finally:
+            plt.close(figure)
+
+    def _animated(self, frames_per_second: int) -> tuple[Figure, FuncAnimation]:
+        panels, moving = self._drawn(None)
+        figure = panels[0].figure
+        figure.canvas.draw()
+        figure.set_layout_engine("none")  # what it found is kept, and nothing jitters
+        heads = {}
+        for line, whole in moving:
+            axes: Any = line.axes
+            (heads[line],) = axes.plot(
+                *whole[:1].T, line.get_marker(), color=line.get_color(), markersize=9,
+                markeredgecolor="black", markeredgewidth=0.8, zorder=7,
+            )  # fmt: skip
+        last = max(len(path) for path in self.paths.values()) - 1
+        shown = np.unique(np.linspace(0, last, min(last + 1, MOST_FRAMES)).round().astype(int))
+
+        def advance(step: int) -> list[Line2D]:
+            for line, whole in moving:
+                line.set_data(*whole[: step + 1].T)
+                heads[line].set_data(*whole[: step + 1][-1:].T)
+            return list(heads)
+
+        return figure, FuncAnimation(
+            figure, advance, shown.tolist(), interval=1000 / frames_per_second, blit=False
+        )
+
+    def _drawn(self, ax: Any) -> tuple[np.ndarray, list[tuple[Line2D, np.ndarray]]]:
+        """The panels, and each line in them with all its points."""
+        left, right = panels = panels_of(ax, (1, 2), (9.6, 4.4), width_ratios=(1.15, 1))
+        drawing = draw(self.terrain, {self._label(name): p for name, p in self.paths.items()}, left)
+        losses = _draw_losses(self.terrain, self.paths, self.values, right)
+        lines = [*drawing.paths.values(), *losses]
+        return panels, [(line, np.column_stack(line.get_data())) for line in lines]
+
+    def _label(self, name: str) -> str:
+        rate = self.learning_rates[name]
+        return f"{name}, η = {label(rate)}" if np.isfinite(rate) else name
+
+    def _repr_html_(self) -> str:
+        figure, animation = self._animated(FRAMES_PER_SECOND)
+        try:
+            return player.player(animation, FRAMES_PER_SECOND)
+        finally:
+            plt.close(figure)
+
+    def __repr__(self) -> str:
+        return f"<Race {'; '.join(map(self._label, self.paths))}>"
+
+
+def race(
+    problem: Callable[..., Any],
+    optimizers: Mapping[str, GradientTransformation],
+    *,
+    steps: int = 100,
+    start: Any = None,
+    tune: bool | Any = True,
+    hyperparameter: str = "learning_rate",
+    bounds: Any = None,
+    key: jax.Array | None = None,
+    progress: bool = True,
+) -> Race:
+    """Let optimizers run from one start, each at the learning rate that one sweep finds for it.
+
+    The same rates are tried for all. The best is the one with the lowest loss after the last step;
+    of those that come equally low, the one with the lowest mean on the way. Where there is no
+    minimum, as on a saddle, a loss tells nothing but how far a run has jumped: there the best rate
+    is that whose loss, counted only down to the lowest in the picture, has the lowest mean, of
+    those that never take a step longer than a tenth of the picture's diagonal while they are in it.
+
+    Args:
+        problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
+            shape ``(2,)``.
+        optimizers: name → optimizer.
+        steps: the number of steps of each run.
+        start: where they start, of shape ``(2,)``; where the problem does unless given.
+        tune: whether to tune the learning rates, or the rates that are to be tried.
+        hyperparameter: what is tuned, as :func:`gdlab.set_hyperparameters` takes it.
+        bounds: ((left, right), (bottom, top)) of the picture; those of the problem unless given.
+        key: PRNG key for a random problem; ``jax.random.key(0)`` unless given.
+        progress: whether to show the progress bar of the sweep.
+
+    Returns:
+        A :class:`Race`, which can be drawn, played and saved.
+
+    Raises:
+        ValueError: if there is no start, there are no bounds, a learning rate that is to be tuned
+            follows a schedule, or an optimizer reaches the end at none of the rates.
+        KeyError: if an optimizer that is to be tuned has no such hyperparameter, or several.
+
+    >>> from gdlab import plots, problems, sgd
+    >>> plots.race(
+    ...     problems.quadratic([1.0, 9.0]),
+    ...     {"plain": sgd(0.1), "momentum": sgd(0.1, momentum=0.5)},
+    ...     tune=[0.1, 0.2, 0.3],
+    ...     progress=False,
+    ... )
+    <Race plain, η = 0.2; momentum, η = 0.2>
+    """
+    terrain = terrain_of(problem, bounds)
+    start = getattr(problem, "start", None) if start is None else start
+    if start is None or np.shape(start) != (2,):
+        came = "" if start is None else f", not of shape {np.shape(start)}"
+        raise ValueError(f"start must be a point in the plane, of shape (2,){came}")
+    if not isinstance(optimizers, Mapping) or not optimizers:
+        raise ValueError("optimizers must be a dictionary, name → optimizer, of one at least")
+    key = jax.random.key(0) if key is None else key
+    start = jnp.asarray(start, float)
+    chosen = dict(optimizers)
+    result = None
+    if tune is not False:
+        rates = RATES if tune is True else np.asarray(tune, float)
+        for name, tx in chosen.items():
+            _require_constant(name, tx, hyperparameter)
+        axis = Axis(hyperparameter, rates)
+        swept = {
+            name: set_hyperparameters(tx, {hyperparameter: axis}) for name, tx in chosen.items()
+        }
+        result = sweep(
+            _telling_where(problem), start, swept,
+            steps=steps, key=key, has_aux=True, progress=progress,
+        )  # fmt: skip
+        assert isinstance(result, SweepResult)  # all optimizers have the one axis
+        best = _best_rates(result, terrain)
+        chosen = {
+            name: set_hyperparameters(tx, {hyperparameter: rate})
+            for (name, tx), rate in zip(chosen.items(), best, strict=True)
+        }
+    paths = paths_of(
+        {name: minimize(problem, start, tx, steps, key=key) for name, tx in chosen.items()}
+    )
+    return Race(
+        optimizers=chosen,
+        learning_rates={name: _rate(tx, hyperparameter) for name, tx in chosen.items()},
+        paths=paths,
+        values={name: terrain.at(path) for name, path in paths.items()},
+        result=result,
+        terrain=terrain,
+    )
+
+
+def _require_constant(name: str, tx: GradientTransformation, hyperparameter: str) -> None:
+    paths = hyperparameters(tx)
+    ends = [path for path in paths if f".{path}".endswith(f".{hyperparameter}")]
+    if any(path.startswith(f"{end}.") for end in ends for path in paths):
+        raise ValueError(
+            f"{name}: its {hyperparameter} follows a schedule, which cannot be tuned as a number; "
+            "give a number in its place, or tune=False"
+        )
+
+
+def _telling_where(problem: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss, with the coordinates beside it, so that a sweep records them."""
+
+    def loss(w: jax.Array, **random: Any) -> Any:
+        return problem(w, **random), {"w1": w[0], "w2": w[1]}
+
+    loss.__signature__ = inspect.signature(problem)  # whether it takes a key
+    return loss
+
+
+def _best_rates(result: SweepResult, terrain: Terrain) -> list[float]:
+    """The best rate of each optimizer.
+
+    Raises:
+        ValueError: if one reaches the end at none of them.
+    """
+    order = ("optimizer", *[name for name in result.dims if name not in ("optimizer", "seed")])
+    assert result.dims == (*order, "seed")
+    loss = np.maximum(result.loss[:, :, 0], terrain.floor)
+    mean, end = np.mean(loss, axis=-1), loss[..., -1]
+    if terrain.bottomless:
+        path = np.stack([result.aux[name][:, :, 0] for name in ("w1", "w2")], axis=-1)
+        steps = np.linalg.norm(np.diff(path, axis=-2), axis=-1)
+        longest = np.max(np.where(terrain.inside(path[..., :-1, :]), steps, 0), axis=-1)
+        diagonal = np.linalg.norm(np.ptp(terrain.bounds, axis=1))
+        end = np.where(longest <= LONGEST_STEP * diagonal, mean, np.inf)
+    rates = result.coords[order[1]]
+    best = []
+    for name, first, second in zip(result.coords["optimizer"], end, mean, strict=True):
+        finite = np.isfinite(first) & np.isfinite(second)
+        if not finite.any():
+            raise ValueError(
+                f"{name} comes to its end at none of the rates from {label(float(rates.min()))} to "
+                f"{label(float(rates.max()))}: give tune others"
+            )
+        ranked = np.lexsort([np.where(finite, second, np.inf), np.where(finite, first, np.inf)])
+        best.append(float(str(rates[ranked[0]])))
+    return best
+
+
+def _rate(tx: GradientTransformation, hyperparameter: str) -> float:
+    """The learning rate, NaN if it is none or not one number."""
+    found = [
+        value
+        for path, value in hyperparameters(tx).items()
+        if f".{path}".endswith(f".{hyperparameter}")
+    ]
+    try:
+        _require_constant("", tx, hyperparameter)
+    except ValueError:
+        return np.nan
+    return float(found[0]) if len(found) == 1 and np.ndim(found[0]) == 0 else np.nan
+
+
+def _draw_losses(
+    terrain: Terrain, paths: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], ax: Any
+) -> list[Line2D]:
+    """The loss at each step, logarithmic where its height above a minimum is known."""
+    known = terrain.minimum is not None and not terrain.bottomless
+    heights = [loss - terrain.floor if known else loss for loss in values.values()]
+    shown = [np.where(height > 0, height, np.nan) if known else height for height in heights]
+    lines = []
+    for number, (height, path) in enumerate(zip(shown, paths.values(), strict=True)):
+        lines.extend(ax.plot(height, **style(number, terrain.inside(path))))
+    top = max(float(height[0]) for height in heights)
+    last = max(map(len, heights)) - 1
+    if known:
+        lowest = min(np.nanmin(height, initial=top) for height in shown)
+        ax.set(yscale="log", ylim=(max(lowest, SMALLEST * top) / 2, 5 * top))
+    elif terrain.bottomless:
+        room = 0.05 * (top - terrain.floor)
+        ax.set_ylim(terrain.floor - room, top + 4 * room)
+        last = max(np.flatnonzero(height > terrain.floor)[-1] for height in heights) + 1
+    ax.set(xlabel="step", ylabel="loss above its minimum" if known else "loss")
+    ax.set_xlim(0, max(1, last))
+    ax.spines[["top", "right"]].set_visible(False)
+    return lines

@@ -1,0 +1,125 @@
+"""A function of two variables over the ground of a picture."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.colors import FuncNorm, Normalize
+
+Bounds = tuple[tuple[float, float], tuple[float, float]]
+
+ACROSS = 241
+"""Points along each side."""
+LEVELS = 16
+LOWEST_PART = 0.002
+"""The share of the ground that lies below the lowest level, unless that is too high or low."""
+LOWEST_HEIGHT = 0.01
+"""Of the whole height, below which the lowest level is in any case."""
+DEEPEST = 1e-9
+"""Of the whole height, above which it is."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Terrain:
+    """The values of a function on a grid, and the levels that show its valleys."""
+
+    function: Callable[..., Any]
+    bounds: Bounds
+    """((left, right), (bottom, top))."""
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+    """The values, of shape ``(y, x)``."""
+    floor: float
+    """The minimum if there is one that is known, or the smallest value of all."""
+    minimum: float | None
+    """The minimum of the function; −∞ if there is none, None if it is not known."""
+    levels: np.ndarray
+    """Evenly spaced if there is no minimum, and by equal factors of the height above it if not."""
+
+    def at(self, path: np.ndarray) -> np.ndarray:
+        """The values along a path."""
+        return np.asarray(jax.vmap(self.function)(jnp.asarray(path)), float)
+
+    def inside(self, path: np.ndarray) -> np.ndarray:
+        """Which points of a path, of shape ``(…, 2)``, are in the picture."""
+        low, high = np.transpose(self.bounds)
+        return np.all((path >= low) & (path <= high), axis=-1)
+
+    @property
+    def bottomless(self) -> bool:
+        """Whether there is no minimum, so that heights above it mean nothing."""
+        return self.minimum == -np.inf
+
+    @property
+    def norm(self) -> Normalize:
+        """The scale on which the levels are evenly spaced."""
+        ends = float(self.floor), float(self.levels[-1])
+        if self.bottomless:
+            return Normalize(*ends)
+        unit = self.levels[0] - self.floor
+
+        def forward(z: Any) -> Any:
+            return np.log1p(np.maximum(np.asarray(z) - self.floor, 0) / unit)
+
+        def inverse(height: Any) -> Any:
+            return self.floor + unit * np.expm1(height)
+
+        return FuncNorm((forward, inverse), *ends)
+
+
+def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
+    """The ground of a picture of a function of a vector of two.
+
+    Args:
+        function: a :class:`gdlab.problems.Problem`, or any function of an array of shape ``(2,)``.
+        bounds: ((left, right), (bottom, top)); those of the problem unless given.
+
+    Raises:
+        ValueError: if there are no bounds, or they do not rise, or nowhere is a finite value.
+    """
+    bounds = getattr(function, "bounds", None) if bounds is None else bounds
+    if bounds is None:
+        raise ValueError(
+            f"{getattr(function, 'name', 'the function')} does not know of what part of a plane "
+            "to make a picture: give bounds=((left, right), (bottom, top))"
+        )
+    sides = np.asarray(bounds, float)
+    if sides.shape != (2, 2) or not np.all(sides[:, 0] < sides[:, 1]):
+        raise ValueError(f"bounds must be ((left, right), (bottom, top)), rising, not {bounds}")
+    x, y = (np.linspace(low, high, ACROSS) for low, high in sides)
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    z = np.asarray(jax.vmap(function)(jnp.asarray(points)), float).reshape(ACROSS, ACROSS)
+    z = np.where(np.isfinite(z), z, np.nan)
+    if np.isnan(z).all():
+        raise ValueError(f"the function is finite nowhere within {bounds}")
+    minimum = getattr(function, "minimum", None)
+    bottomless = minimum == -np.inf
+    floor = float(np.nanmin(z) if bottomless or minimum is None else minimum)
+    (left, right), (bottom, top) = sides.tolist()
+    return Terrain(
+        function=function,
+        bounds=((left, right), (bottom, top)),
+        x=x,
+        y=y,
+        z=z,
+        floor=floor,
+        minimum=minimum,
+        levels=_levels(z, floor, bottomless),
+    )
+
+
+def _levels(z: np.ndarray, floor: float, bottomless: bool) -> np.ndarray:
+    top = float(np.nanmax(z))
+    if top <= floor:
+        return floor + np.array([1.0, 2.0])  # of a plane that is level
+    if bottomless:
+        return np.linspace(floor, top, LEVELS + 2)[1:]
+    height = top - floor
+    low = np.nanquantile(z, LOWEST_PART) - floor
+    return floor + np.geomspace(
+        np.clip(low, DEEPEST * height, LOWEST_HEIGHT * height), height, LEVELS
+    )
