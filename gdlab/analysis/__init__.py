@@ -1,7 +1,7 @@
 """What an optimizer does, worked out from the code that trains.
 
-``linear`` takes an optimizer near a minimum as a linear system, ``curvature`` looks at a loss, and
-``runs`` at both together.
+``linear`` takes an optimizer near a minimum as a linear system, ``curvature`` and
+``landscapes`` look at a loss, and ``runs`` at both together.
 """
 
 from gdlab.analysis.curvature.critical_points import classify_critical_point
@@ -13,6 +13,7 @@ from gdlab.analysis.curvature.gauss_newton import gauss_newton_vector_product
 from gdlab.analysis.curvature.hessian import hessian_vector_product
 from gdlab.analysis.curvature.newton import newton_step
 from gdlab.analysis.curvature.sharpness import Sharpness, follow_sharpness, sharpness
+from gdlab.analysis.landscapes.landscape import Landscape, landscape
 from gdlab.analysis.linear.circuits import Circuit, circuit
 from gdlab.analysis.linear.conventions import convert
 from gdlab.analysis.linear.filters import (
@@ -44,6 +45,7 @@ __all__ = [
     "Estimate",
     "ExpectedLoss",
     "FrequencyResponse",
+    "Landscape",
     "LearningRates",
     "Linearization",
     "RegimeMap",
@@ -75,6 +77,7 @@ __all__ = [
     "hessian_trace",
     "hessian_vector_product",
     "impulse_response",
+    "landscape",
     "linearize",
     "newton_step",
     "noise_gain",

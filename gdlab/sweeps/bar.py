@@ -8,7 +8,6 @@ from gdlab.sweeps.notebook import notebook_display
 
 LOOK = {
     "bar_format": "{l_bar}{bar}| {remaining} left, {rate_noinv_fmt}{postfix}",
-    "unit": " steps",
     "unit_scale": True,
     "miniters": 1,
     "leave": False,
@@ -22,10 +21,12 @@ class Bar:
 
     Args:
         steps: how many there are to take.
+        unit: what they are called.
     """
 
-    def __init__(self, steps: int):
+    def __init__(self, steps: int, unit: str = "steps"):
         self._steps = steps
+        self._look: dict[str, Any] = LOOK | {"unit": f" {unit}"}
         self._bar: Any = None
 
     def __enter__(self) -> "Bar":
@@ -73,7 +74,7 @@ class Bar:
     def _in_terminal(self) -> Any:
         from tqdm import tqdm
 
-        bar = self._stack.enter_context(tqdm(total=self._steps, disable=None, **LOOK))
+        bar = self._stack.enter_context(tqdm(total=self._steps, disable=None, **self._look))
         return None if bar.disable else bar
 
     def _in_notebook(self, display: Any) -> Any:
@@ -81,7 +82,7 @@ class Bar:
 
         if importlib.util.find_spec("ipywidgets") is None:
             return None
-        bar = self._stack.enter_context(tqdm(total=self._steps, display=False, **LOOK))
+        bar = self._stack.enter_context(tqdm(total=self._steps, display=False, **self._look))
         shown = display.display(bar.container, display_id=True)
         # A notebook that is read later has no widget, and should not show that it had one.
         self._stack.callback(shown.update, {"text/html": "", "text/plain": ""}, raw=True)

@@ -1,0 +1,1 @@
+"""A loss on a plane through its parameters."""

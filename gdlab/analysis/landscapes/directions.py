@@ -1,0 +1,103 @@
+"""Two directions that span the plane of a landscape."""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.curvature.parameter_space import number_of_parameters
+
+Kind = Literal["filter", "pca", "hessian", "random"]
+
+
+class Directions(NamedTuple):
+    """Two directions and what they are called."""
+
+    vectors: Any
+    """A tree like the parameters with a leading axis of 2."""
+    names: tuple[str, str]
+
+
+def random_directions(params: Any, key: jax.Array) -> Directions:
+    """Two random directions of norm 1, at right angles."""
+    return Directions(_at_right_angles(params, key), ("random direction 1", "random direction 2"))
+
+
+@jax.jit
+def _at_right_angles(params: Any, key: jax.Array) -> Any:
+    flat, unravel = ravel_pytree(params)
+    columns = jnp.linalg.qr(jax.random.normal(key, (flat.size, 2), flat.dtype))[0]
+    return jax.vmap(unravel)(columns.T)
+
+
+def filter_directions(params: Any, key: jax.Array) -> Directions:
+    """Two random directions in which each filter has the norm that it has in the parameters.
+
+    The last axis of a kernel counts its filters: the columns of a dense one and the output channels
+    of a convolution. What has fewer than two axes, biases and scales, does not move.
+
+    Raises:
+        ValueError: if the parameters have no kernel but zeros.
+    """
+    leaves, treedef = jax.tree.flatten(params)
+    if not any(leaf.ndim >= 2 and jnp.any(leaf != 0) for leaf in leaves):
+        raise ValueError(
+            "directions: no array of the parameters has two axes or more and a number other than "
+            "zero, so there are no filters to normalise by; directions='random' needs none"
+        )
+    vectors = treedef.unflatten(_in_filters(leaves, key))
+    return Directions(vectors, ("filter-normalised 1", "filter-normalised 2"))
+
+
+@jax.jit
+def _in_filters(leaves: list[jax.Array], key: jax.Array) -> list[jax.Array]:
+    """Two random arrays like each of some, filter by filter of the same norm."""
+
+    def norms(leaf: jax.Array) -> jax.Array:
+        return jnp.linalg.norm(leaf.reshape(-1, leaf.shape[-1]), axis=0)
+
+    def like(leaf: jax.Array, key: jax.Array) -> jax.Array:
+        if leaf.ndim < 2:
+            return jnp.zeros((2, *leaf.shape), leaf.dtype)
+        noise = jax.random.normal(key, (2, *leaf.shape), leaf.dtype)
+        scale = norms(leaf)[None] / jax.vmap(norms)(noise)
+        return noise * scale.reshape(2, *[1] * (leaf.ndim - 1), -1)
+
+    keys = jax.random.split(key, len(leaves))
+    return [like(leaf, own) for leaf, own in zip(leaves, keys, strict=True)]
+
+
+def principal_directions(params: Any, path: Any) -> Directions:
+    """The first two principal components of a path, along which its start is on the negative side.
+
+    Raises:
+        ValueError: if the path lies on a line.
+    """
+    unravel = ravel_pytree(params)[1]
+    points = jax.vmap(lambda point: ravel_pytree(point)[0])(path)
+    points -= points.mean(axis=0, keepdims=True)
+    _, sizes, rows = jnp.linalg.svd(points, full_matrices=False)
+    tolerance = max(points.shape) * jnp.finfo(points.dtype).eps
+    if len(sizes) < 2 or not sizes[1] > tolerance * sizes[0]:
+        raise ValueError(
+            f"path: its {len(points)} points lie on a line, so that there is no second principal "
+            "component; directions='random' or 'hessian' need none"
+        )
+    rows = rows[:2]
+    starts_positive = (rows @ points[0] > 0)[:, None]
+    vectors = jax.vmap(unravel)(jnp.where(starts_positive, -rows, rows))
+    shares = 100 * np.asarray(sizes[:2] ** 2 / jnp.sum(sizes**2))
+    first, second = (f"principal component {i + 1} ({shares[i]:.3g} %)" for i in range(2))
+    return Directions(vectors, (first, second))
+
+
+def require_a_plane(params: Any) -> None:
+    """Refuse a single parameter.
+
+    Raises:
+        ValueError: if there are fewer than two.
+    """
+    if number_of_parameters(params) < 2:
+        raise ValueError("params hold one number: a plane needs two parameters or more")

@@ -1,0 +1,304 @@
+"""The loss on a plane through the parameters, and the path of training projected onto it."""
+
+import contextlib
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.analysis.curvature.eigenpairs import hessian_eigenpairs
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype
+from gdlab.analysis.landscapes.directions import (
+    Directions,
+    Kind,
+    filter_directions,
+    principal_directions,
+    random_directions,
+    require_a_plane,
+)
+from gdlab.analysis.landscapes.plane import Plane
+from gdlab.sweeps.bar import Bar
+from gdlab.sweeps.memory import points_that_fit
+
+MARGIN = 0.2
+"""Of the width and the height of a path that are left free on each of its sides."""
+UPDATES = 25
+"""How often the progress bar moves."""
+
+Extent = float | tuple[tuple[float, float], tuple[float, float]]
+
+
+class Landscape(NamedTuple):
+    """A loss on the points w + x d₁ + y d₂ of a plane."""
+
+    x: np.ndarray
+    """The values along the first direction."""
+    y: np.ndarray
+    """The values along the second direction."""
+    losses: np.ndarray
+    """The loss at each point, of shape ``(len(y), len(x))``."""
+    loss: float
+    """The loss at the parameters w, which have the coordinates (0, 0)."""
+    directions: Any
+    """d₁ and d₂, a tree like the parameters with a leading axis of 2."""
+    names: tuple[str, str]
+    """What they are, as axes have it."""
+    path: np.ndarray | None = None
+    """The coordinates of the points of the plane nearest to those of the path, of shape
+    ``(steps + 1, 2)``."""
+    plane_losses: np.ndarray | None = None
+    """The loss at these points of the plane."""
+    path_losses: np.ndarray | None = None
+    """The loss at the points of the path themselves."""
+    explained_variance: float | None = None
+    """The share of the variance of the path's points that is along the plane, from 0 to 1."""
+
+    @property
+    def gap(self) -> np.ndarray | None:
+        """The true loss along the path less that of the plane.
+
+        What the picture cannot show, since the path is not in the plane.
+        """
+        if self.path_losses is None or self.plane_losses is None:
+            return None
+        return self.path_losses - self.plane_losses
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw its contours, and the path; needs the extra ``lab``."""
+        from gdlab import plots
+
+        return plots.landscape(
+            self.x, self.y, self.losses, path=self.path,
+            plane_losses=self.plane_losses, path_losses=self.path_losses,
+            explained_variance=self.explained_variance, names=self.names, ax=ax,
+        )  # fmt: skip
+
+    def plot_surface(self, ax: Any = None) -> Any:
+        """Draw it in three dimensions, with both losses along the path; needs ``lab``."""
+        from gdlab import plots
+
+        return plots.landscape_surface(
+            self.x, self.y, self.losses, path=self.path, plane_losses=self.plane_losses,
+            path_losses=self.path_losses, names=self.names, ax=ax,
+        )  # fmt: skip
+
+
+def landscape(
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any = None,
+    *,
+    directions: Kind | Any = "filter",
+    path: Any = None,
+    extent: Extent | None = None,
+    points: int | tuple[int, int] = 41,
+    batch_size: int | None = None,
+    key: jax.Array | None = None,
+    progress: bool = True,
+) -> Landscape:
+    """The loss on a grid in a plane through the parameters: L(w + x d₁ + y d₂).
+
+    ``directions`` says what spans the plane:
+
+    - ``"filter"``: random numbers, each filter of which is scaled to the norm that it has in the
+      parameters. The last axis of an array counts its filters: the columns of a dense kernel, the
+      output channels of a convolution. Biases and all else with fewer than two axes do not move,
+      as in the authors' code. In a network of relus without biases, scaling a layer up and the next
+      one down changes nothing, and the picture stays the same too, so that pictures of two networks
+      can be compared.
+    - ``"pca"``: the first two principal components of the path.
+    - ``"hessian"``: the eigenvectors of the two largest eigenvalues of the Hessian.
+    - ``"random"``: two random directions.
+    - a tree like ``params`` with a leading axis of 2, such as the ``directions`` of another
+      landscape, so that the held-out loss is seen on the same plane.
+
+    Those of PCA, the Hessian and ``"random"`` have norm 1 and are at right angles, so that lengths
+    in the picture are lengths in the space of parameters. Almost nothing of a path is along random
+    directions, filters or not: see ``explained_variance``.
+
+    Args:
+        loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
+            data; a real scalar.
+        params: w, a tree of real floating-point arrays; they are taken in the widest of their
+            dtypes, and at least in float32.
+        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
+            over all of them.
+        directions: what spans the plane.
+        path: a tree like ``params`` with a leading axis of steps, such as that of
+            :func:`gdlab.minimize`. It is projected onto the plane by least squares.
+        extent: how far to look: e for [−e, e]², or ((left, right), (bottom, top)). Unless given, 1
+            for filters and wherever there is no path, and further where the path is; else what
+            takes in the path.
+        points: how many points along x and y.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        key: PRNG key of random directions; ``None`` for a fixed one.
+        progress: whether to show a progress bar, in a terminal or a notebook.
+
+    Raises:
+        TypeError: if a parameter is not real, the loss no real scalar, or random.
+        ValueError: if the path or directions are not like ``params``, or span no plane; if
+            ``"pca"`` has no path.
+        ImportError: if matfree, which ``"hessian"`` needs, is not installed.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import minimize, sgd
+    >>> from gdlab.analysis import landscape
+    >>> loss = lambda w: jnp.array([4.0, 1.0, 0.0]) @ w**2 / 2
+    >>> run = minimize(loss, jnp.array([1.0, 1.0, 1.0]), sgd(0.2), steps=50)
+    >>> found = landscape(loss, run.params, path=run.path, directions="pca", points=5)
+    >>> found.losses.shape, round(found.explained_variance, 4)
+    ((5, 5), 1.0)
+    >>> bool(abs(found.gap).max() < 1e-5)
+    True
+
+    Source: H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein, Visualizing the Loss Landscape of
+    Neural Nets, 2018.
+    """
+    mean_loss = MeanLoss.of(loss, data, batch_size)
+    params = in_one_dtype(params)
+    require_a_plane(params)
+    data = jax.tree.map(jnp.asarray, data)
+    if path is not None:
+        path = _stacked("path", path, params)
+    key = jax.random.key(0) if key is None else key
+    vectors, names = _directions(directions, loss, params, data, path, batch_size, key)
+    plane = Plane(params, vectors)
+    track = None if path is None else plane.project(path)
+    is_filter = isinstance(directions, str) and directions == "filter"
+    x, y = _axes(extent, points, track, at_least=1.0 if is_filter or track is None else 0.0)
+    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    seen = np.concatenate([grid, np.zeros((1, 2)), np.zeros((0, 2)) if track is None else track])
+
+    total = len(seen) + (0 if track is None else len(track))
+    chunk = _chunk(mean_loss, params, data, math.ceil(total / UPDATES))
+    with contextlib.ExitStack() as stack:
+        bar = Bar(total, unit="points")
+        if progress:
+            stack.enter_context(bar)
+        bar.describe("landscape")
+
+        def losses(points_of: Callable[[np.ndarray], Any], size: int) -> np.ndarray:
+            parts = []
+            for members in _chunks(size, chunk):
+                parts.append(np.asarray(_losses(mean_loss, points_of(members), data)))
+                bar.advanced("", len(np.unique(members)))
+            return np.concatenate(parts)[:size]
+
+        on_plane = losses(lambda members: plane.at(seen[members]), len(seen))
+        found = Landscape(
+            x, y, on_plane[: len(grid)].reshape(len(y), len(x)), float(on_plane[len(grid)]),
+            vectors, names,
+        )  # fmt: skip
+        if track is None:
+            return found
+        of_path = losses(lambda members: jax.tree.map(lambda leaf: leaf[members], path), len(track))
+    return found._replace(
+        path=track,
+        plane_losses=on_plane[len(grid) + 1 :],
+        path_losses=of_path,
+        explained_variance=plane.explained_variance(path),
+    )
+
+
+def _stacked(name: str, tree: Any, params: Any, size: int | None = None) -> Any:
+    """A tree like the parameters with a leading axis, in their dtype.
+
+    Raises:
+        ValueError: if it is not like them.
+    """
+    leaves = jax.tree.leaves(tree)
+    if size is None:
+        size = leaves[0].shape[0] if leaves and np.ndim(leaves[0]) else 0
+    if not size:
+        raise ValueError(f"{name} must be a tree like params with a leading axis of steps")
+    rows = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size, *leaf.shape)), params)
+    return as_vector(name, tree, rows)
+
+
+def _directions(
+    directions: Any,
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any,
+    path: Any,
+    batch_size: int | None,
+    key: jax.Array,
+) -> Directions:
+    if not isinstance(directions, str):
+        vectors = _stacked("directions", directions, params, 2)
+        return Directions(vectors, ("direction 1", "direction 2"))
+    if directions == "filter":
+        return filter_directions(params, key)
+    if directions == "random":
+        return random_directions(params, key)
+    if directions == "pca":
+        if path is None:
+            raise ValueError("directions='pca' are those of a path: give path=run.path")
+        return principal_directions(params, path)
+    if directions == "hessian":
+        pairs = hessian_eigenpairs(loss, params, data, k=2, batch_size=batch_size, key=key)
+        first, second = (f"eigenvector of λ = {float(value):.3g}" for value in pairs.values)
+        return Directions(pairs.vectors, (first, second))
+    raise ValueError(
+        f"directions must be one of {list(get_args(Kind))} or a tree like params with a leading "
+        f"axis of 2, but is {directions!r}"
+    )
+
+
+def _axes(
+    extent: Extent | None, points: int | tuple[int, int], track: np.ndarray | None, at_least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The values along the axes.
+
+    Raises:
+        ValueError: if sizes do not fit.
+    """
+    if extent is None:
+        ends = np.array([[-at_least, at_least]] * 2)
+        if track is not None:
+            low, high = np.minimum(track.min(axis=0), 0), np.maximum(track.max(axis=0), 0)
+            # A path along one of the axes still needs a plane around it.
+            width = np.maximum(high - low, 0.1 * np.max(high - low))
+            low, high = (low + high - width) / 2, (low + high + width) / 2
+            ends[:, 0] = np.minimum(ends[:, 0], low - MARGIN * width)
+            ends[:, 1] = np.maximum(ends[:, 1], high + MARGIN * width)
+    else:
+        ends = np.asarray(extent, float)
+        if ends.ndim == 0:
+            ends = np.array([[-ends, ends]] * 2)
+    if ends.shape != (2, 2) or not np.isfinite(ends).all() or not np.all(ends[:, 0] < ends[:, 1]):
+        raise ValueError(
+            f"extent must be a positive number or ((left, right), (bottom, top)), not {extent}"
+        )
+    counts = [operator.index(count) for count in np.broadcast_to(points, 2)]
+    if min(counts) < 2:
+        raise ValueError(f"points must be at least 2 along each axis, not {points}")
+    x, y = (np.linspace(low, high, n) for (low, high), n in zip(ends, counts, strict=True))
+    return x, y
+
+
+def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
+    """How many points are computed together: as many as wanted, if there is memory."""
+    some = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((wanted, *leaf.shape), leaf.dtype), params
+    )
+    return points_that_fit(_losses, (mean_loss,), (some, data), wanted, data, None)
+
+
+def _chunks(size: int, chunk: int) -> Iterable[np.ndarray]:
+    """The numbers below ``size`` in chunks, the last of which is filled with copies of its last."""
+    for first in range(0, size, chunk):
+        yield np.minimum(np.arange(first, first + chunk), size - 1)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _losses(mean_loss: MeanLoss, points: Any, data: Any) -> jax.Array:
+    # An accelerator's short products would show steps in a flat valley.
+    with jax.default_matmul_precision("highest"):
+        return jax.vmap(lambda params: mean_loss.value(params, data))(points)
