@@ -35,8 +35,8 @@ class MeanLoss:
         objective = Objective(ByIdentity(loss), data is not None, has_aux=False, has_state=False)
         if objective.takes_key:
             raise TypeError(
-                "the loss takes a key: a random loss has no Hessian of its own; fix the key, as in "
-                "lambda params: loss(params, key=key)"
+                "the loss takes a key: it is no function of the parameters alone; fix the key, as "
+                "in lambda params: loss(params, key=key)"
             )
         return cls(objective, sampler_of(data, batch_size))
 

@@ -166,9 +166,10 @@ def landscape(
     data = jax.tree.map(jnp.asarray, data)
     if path is not None:
         path = _stacked("path", path, params)
+        _require_finite(path)
     key = jax.random.key(0) if key is None else key
     vectors, names = _directions(directions, loss, params, data, path, batch_size, key)
-    plane = Plane(params, vectors)
+    plane = Plane.spanned_by(vectors, params)
     track = None if path is None else plane.project(path)
     is_filter = isinstance(directions, str) and directions == "filter"
     x, y = _axes(extent, points, track, at_least=1.0 if is_filter or track is None else 0.0)
@@ -219,6 +220,24 @@ def _stacked(name: str, tree: Any, params: Any, size: int | None = None) -> Any:
         raise ValueError(f"{name} must be a tree like params with a leading axis of steps")
     rows = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size, *leaf.shape)), params)
     return as_vector(name, tree, rows)
+
+
+def _require_finite(path: Any) -> None:
+    """Refuse the path of a run that diverged.
+
+    Raises:
+        ValueError: naming its first point that is not finite.
+    """
+    leaves = jax.tree.leaves(path)
+    finite = np.all(
+        [np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in leaves], axis=0
+    )
+    if not finite.all():
+        step = int(np.argmin(finite))
+        raise ValueError(
+            f"path is not finite from step {step} on; give what comes before, as in "
+            f"jax.tree.map(lambda leaf: leaf[:{step}], path)"
+        )
 
 
 def _directions(

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.analysis.curvature.parameter_space import number_of_parameters
+LARGEST_CONDITION = 1e6
+"""Of the matrix of inner products of two directions: at an angle below 1/1000 they are parallel."""
 
 
 class Plane(NamedTuple):
@@ -17,6 +18,25 @@ class Plane(NamedTuple):
     directions: Any
     """d₁ and d₂, a tree like the parameters with a leading axis of 2."""
 
+    @classmethod
+    def spanned_by(cls, directions: Any, center: Any) -> "Plane":
+        """The plane through some parameters along two directions.
+
+        Raises:
+            ValueError: if these are parallel.
+        """
+        gram = products(directions, directions)
+        lengths = np.sqrt(np.diag(gram))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            condition = (
+                np.linalg.cond(gram / np.outer(lengths, lengths)) if lengths.all() else np.inf
+            )
+        if not condition < LARGEST_CONDITION:
+            raise ValueError(
+                "directions: the two are parallel, or one of them is zero, and span no plane"
+            )
+        return cls(center, directions)
+
     def at(self, coordinates: Any) -> Any:
         """The points of coordinates (n, 2): a tree like the parameters with a leading axis of n."""
         return _at(self, coordinates)
@@ -25,15 +45,8 @@ class Plane(NamedTuple):
         """The coordinates (n, 2) of those of its points that are nearest to the points of a path.
 
         They solve the normal equations DᵀD c = Dᵀ(wₜ − w), the directions being the columns of D.
-
-        Raises:
-            ValueError: if the directions are parallel.
         """
         gram = products(self.directions, self.directions)
-        if not np.linalg.cond(gram) < 1 / number_of_parameters(gram) / np.finfo(np.float32).eps:
-            raise ValueError(
-                "directions: the two are parallel, or one of them is zero, and span no plane"
-            )
         offsets = jax.tree.map(lambda points, center: points - center[None], path, self.center)
         return np.linalg.solve(gram, products(self.directions, offsets)).T
 

@@ -165,10 +165,10 @@ def landscape_surface(
         low, high = np.nanmin(shown), np.nanmax(shown)
         at = LogLocator(subs=(1,) if high > 300 * low else (1, 2, 5)).tick_values(low, high)
         at = at[(at >= low) & (at <= high)]
-        ax.set_zticks(np.log10(at), [label(value) for value in at])
+        ax.set_zticks(np.log10(at), [_power(value) for value in at])
     ax.set_xlabel(names[0], fontsize="small")
     ax.set_ylabel(names[1], fontsize="small")
-    ax.set_zlabel("loss", fontsize="small")
+    ax.set_zlabel("loss", fontsize="small", labelpad=6)
     ax.view_init(elev=35, azim=-60)
     # Labels are beyond the box, where the layout does not see them.
     ax.set_box_aspect(None, zoom=0.88)
@@ -214,6 +214,11 @@ def _grid(x: Any, y: Any, losses: Any) -> tuple[np.ndarray, np.ndarray, np.ndarr
             f"losses need the shape (rows, columns) = {(len(y), len(x))}, not {losses.shape}"
         )
     return x, y, losses
+
+
+def _power(value: float) -> str:
+    """A number, or a power of ten that would be long."""
+    return label(value) if 1e-3 < value < 1e4 else f"$10^{{{round(np.log10(value))}}}$"
 
 
 def _evenly_spaced(path: np.ndarray, most: int = 12) -> np.ndarray:

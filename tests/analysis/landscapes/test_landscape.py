@@ -238,7 +238,9 @@ LINE = jnp.outer(jnp.arange(5.0), jnp.ones(3))
         ({"directions": "pca", "path": LINE}, "no second principal"),
         ({"directions": "filter"}, "no filters to normalise by"),
         ({"directions": "up"}, "must be one of"),
-        ({"directions": LINE[:2] + 1}, "parallel"),
+        ({"directions": jnp.outer(jnp.array([1.0, -3.0]), jnp.arange(3.0))}, "parallel"),
+        ({"directions": jnp.eye(3)[:2] * jnp.array([[1.0], [0.0]])}, "one of them is zero"),
+        ({"directions": "random", "path": LINE.at[3, 1].set(jnp.nan)}, "not finite from step 3 on"),
         ({"directions": jnp.ones((3, 3))}, "directions"),
         ({"directions": "random", "path": jnp.ones((4, 2))}, "path"),
         ({"directions": "random", "extent": 0.0}, "extent must be a positive number"),
@@ -247,9 +249,20 @@ LINE = jnp.outer(jnp.arange(5.0), jnp.ones(3))
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
-    settings = {"path": LINE} | settings if "parallel" in message else settings
     with pytest.raises(ValueError, match=message):
         landscape(jnp.sum, jnp.ones(3), **settings)
+
+
+def test_a_random_loss_is_refused():
+    with pytest.raises(TypeError, match="fix the key"):
+        landscape(lambda w, key: jnp.sum(w) * jax.random.normal(key), jnp.ones(3))
+
+
+def test_directions_of_very_different_lengths_span_a_plane():
+    directions = jnp.array([[1e4, 0.0, 0.0], [0.0, 1e-2, 1e-2]])
+    path = jnp.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [2.0, 0.0, 3.0]])
+    found = landscape(jnp.sum, jnp.zeros(3), directions=directions, path=path, points=2)
+    np.testing.assert_allclose(found.path, [[1e-4, 50], [0, 0], [2e-4, 150]], rtol=1e-5)
 
 
 def test_a_plane_of_one_parameter_is_refused():
