@@ -218,7 +218,7 @@ def _grid(x: Any, y: Any, losses: Any) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def _power(value: float) -> str:
     """A number, or a power of ten that would be long."""
-    return label(value) if 1e-3 < value < 1e4 else f"$10^{{{round(np.log10(value))}}}$"
+    return label(value) if 1e-3 < value < 1e3 else f"$10^{{{round(np.log10(value))}}}$"
 
 
 def _evenly_spaced(path: np.ndarray, most: int = 12) -> np.ndarray:
