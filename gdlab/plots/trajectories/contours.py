@@ -18,6 +18,8 @@ GROUND = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.0, 0.42, 256)))
 """White in the valleys, so that paths stand out from it."""
 MARKS = 12
 """Of a path as far as it is in the picture, at equal numbers of steps."""
+LONG = 16
+"""Names of so many letters leave room for two beside each other."""
 FAR = 100.0
 """Beyond so many pictures from the middle nothing is drawn."""
 STAR = {"marker": "*", "markeredgecolor": "black", "markeredgewidth": 0.8, "linestyle": "none"}
@@ -146,9 +148,9 @@ def draw(
         points = points[terrain.inside(points)]
         if points.size:
             ax.plot(*placed(points), **STAR, color=color, markersize=size, label=name, zorder=6)
-    if ax.get_legend_handles_labels()[0]:
+    if names := ax.get_legend_handles_labels()[1]:
         ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.3,
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=3 if max(map(len, names)) < LONG else 2, frameon=False, borderaxespad=0.3,
             fontsize="small", columnspacing=1.2, handlelength=2.4,
         )  # fmt: skip
     return Drawing(ax, lines)

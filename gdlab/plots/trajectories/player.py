@@ -16,15 +16,16 @@ from PIL import Image
 SYMBOLS = {
     "minus": "−",
     "plus": "+",
-    "fast-backward": "⏮",
-    "step-backward": "⏴|",
+    "fast-backward": "|◀",
+    "step-backward": "‹",
     "play fa-flip-horizontal": "◀",
-    "pause": "⏸",
+    "pause": "‖",
     "play": "▶",
-    "step-forward": "|⏵",
-    "fast-forward": "⏭",
+    "step-forward": "›",
+    "fast-forward": "▶|",
 }
 """In place of matplotlib's icons, which are a font that it fetches from the network."""
+HEAD = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>A race</title>\n'
 DOTS_PER_INCH = 80
 MILLISECONDS_AT_END = 2000
 COLORS = 128
@@ -70,7 +71,8 @@ def save(animation: Animation, path: str | os.PathLike[str], frames_per_second: 
     beside = path.with_name(f".{uuid.uuid4().hex}{kind}")
     try:
         if kind == ".html":
-            beside.write_text(player(animation, frames_per_second), encoding="utf-8")
+            page = HEAD + player(animation, frames_per_second)
+            beside.write_text(page, encoding="utf-8")
         else:
             writer = (_HoldingWriter if kind == ".gif" else FFMpegWriter)(fps=frames_per_second)
             animation.save(beside, writer=writer, dpi=DOTS_PER_INCH)

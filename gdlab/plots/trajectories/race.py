@@ -32,8 +32,8 @@ LONGEST_STEP = 0.1
 """Of the diagonal of the picture, if there is no minimum."""
 MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
-SMALLEST = 1e-16
-"""Of the largest loss, down to which one is drawn."""
+SMALLEST, LARGEST = 1e-16, 100.0
+"""Times the loss at the start, between which losses are drawn."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -316,8 +316,9 @@ def _draw_losses(
     top = max(float(height[0]) for height in heights)
     last = max(map(len, heights)) - 1
     if known:
+        highest = min(max(np.nanmax(height, initial=top) for height in shown), LARGEST * top)
         lowest = min(np.nanmin(height, initial=top) for height in shown)
-        ax.set(yscale="log", ylim=(max(lowest, SMALLEST * top) / 2, 5 * top))
+        ax.set(yscale="log", ylim=(max(lowest, SMALLEST * top) / 2, 2 * highest))
     elif terrain.bottomless:
         room = 0.05 * (top - terrain.floor)
         ax.set_ylim(terrain.floor - room, top + 4 * room)
