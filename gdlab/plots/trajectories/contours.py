@@ -149,9 +149,10 @@ def draw(
         if points.size:
             ax.plot(*placed(points), **STAR, color=color, markersize=size, label=name, zorder=6)
     if names := ax.get_legend_handles_labels()[1]:
+        columns = 3 if max(map(len, names)) < LONG else 2
         ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=3 if max(map(len, names)) < LONG else 2, frameon=False, borderaxespad=0.3,
-            fontsize="small", columnspacing=1.2, handlelength=2.4,
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False,
+            borderaxespad=0.3, fontsize="small", columnspacing=1.2, handlelength=2.4,
         )  # fmt: skip
     return Drawing(ax, lines)
 
