@@ -24,6 +24,9 @@ import pytest
 
 def pytest_configure() -> None:
     os.environ["MPLBACKEND"] = "Agg"
+    # Programs of tests run once and briefly, so that compiling them is most of the time.
+    unoptimised = "--xla_backend_optimization_level=0"
+    os.environ["XLA_FLAGS"] = f"{unoptimised} {os.environ.get('XLA_FLAGS', '')}".strip()
     jax.config.update("jax_num_cpu_devices", 8)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

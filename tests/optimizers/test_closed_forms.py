@@ -14,6 +14,8 @@ from jax import lax
 
 import gdlab
 from tests.paths import path_down, per_step
+from tests.references import characteristic
+from tests.references.characteristic import averaging, heavy_ball, nesterov
 
 pytestmark = pytest.mark.x64
 
@@ -25,23 +27,11 @@ def gradient(w):
     return CURVATURE * w
 
 
-# The characteristic polynomials, in x = ηλ and β, and the x below which a method is stable.
+# The characteristic polynomials and the x = ηλ below which a method is stable.
 
 
 def gradient_descent(x, beta):
-    return [1, x - 1, 0]
-
-
-def heavy_ball(x, beta):
-    return [1, -(1 + beta - x), beta]
-
-
-def nesterov(x, beta):
-    return [1, -(1 + beta) * (1 - x), beta * (1 - x)]
-
-
-def averaging(polynomial):
-    return lambda x, beta: polynomial((1 - beta) * x, beta)
+    return [*characteristic.gradient_descent(x, beta), 0]
 
 
 LINEAR_METHODS = {

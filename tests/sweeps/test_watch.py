@@ -56,7 +56,8 @@ def test_a_line_fits_into_80_columns_and_leaves_room_for_the_bar(terminal):
     swept(tx={"momentum": sgd(RATES, momentum=0.9)}, seeds=4)
     shown = frames(terminal)
     assert all(len(frame) <= 80 for frame in shown)
-    assert len(re.search(r"\|(.*?)\|", shown[-1])[1]) >= 5
+    # A speed takes three to five columns, and a bar of four is seen to move.
+    assert len(re.search(r"\|(.*?)\|", shown[-1])[1]) >= 4
 
 
 def test_the_bar_is_gone_when_the_sweep_is_over(terminal):

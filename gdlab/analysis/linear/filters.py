@@ -15,7 +15,7 @@ from scipy.optimize import root_scalar
 
 from gdlab.analysis.linear.anatomy import anatomy_of
 from gdlab.analysis.linear.frozen import frozen
-from gdlab.analysis.linear.linear_system import LinearSystem, open_loop
+from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachable
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
 from gdlab.core.transformation import GradientTransformation
@@ -256,9 +256,7 @@ def _state_space(tx: GradientTransformation) -> LinearSystem:
     tx = _linear(tx)
     anatomy = anatomy_of(repr(tx), tx, np.zeros(1), np.ones(1))
     system = jax.tree.map(np.asarray, _opened(anatomy, tx))
-    leads = (system.A != 0) | np.eye(len(system.A), dtype=bool)
-    for middle in range(len(leads)):
-        leads |= np.outer(leads[:, middle], leads[middle])
+    leads = reachable((system.A != 0) | np.eye(len(system.A), dtype=bool))
     kept = (leads @ (system.B[:, 0] != 0)) & ((system.C[0] != 0) @ leads)
     return system._replace(A=system.A[kept][:, kept], B=system.B[kept], C=system.C[:, kept])
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from gdlab.analysis.linear.precision import float64_on_cpu
-from gdlab.analysis.linear.setting import matrices_at, prepare, require_linear, systems
+from gdlab.analysis.linear.setting import linear_setting, matrices_at
 from gdlab.core.axis import SampledAxis, is_axis
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.grid import axes_with_paths, grid_of
@@ -40,8 +40,7 @@ def hyperparameter_grid(
     values = np.stack([np.asarray(points[axis.name], np.float64) for _, axis in found], axis=1)
     first = jax.tree.map(lambda x: float(x.values[0]) if is_axis(x) else x, tx, is_leaf=is_axis)
     with float64_on_cpu():
-        setting = prepare(first, curvature, gradient_rms=gradient_rms)
-        require_linear(setting, systems(setting))
+        setting = linear_setting(first, curvature, gradient_rms=gradient_rms)
         matrices = matrices_at(setting, tuple(path for path, _ in found), values)
     coords = {name: np.asarray(along, np.float64) for name, along in grid.coords.items()}
     return HyperparameterGrid(grid.sizes, coords, matrices)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.linear.anatomy import Anatomy, one_step
@@ -20,17 +21,17 @@ SMALLER = 3.7e-137
 class LinearSystem(NamedTuple):
     """x ← Ax + Bg, y = Cx + Dg, and how far the step is from being so."""
 
-    A: jax.Array
+    A: Any
     """State to next state, of shape (d, d)."""
-    B: jax.Array
+    B: Any
     """Input to next state, (d, n)."""
-    C: jax.Array
+    C: Any
     """State to output, (n, d)."""
-    D: jax.Array
+    D: Any
     """Input to output, (n, n)."""
-    start: jax.Array
+    start: Any
     """Initial parameters to initial state, (d, n)."""
-    nonlinearity: jax.Array
+    nonlinearity: Any
     """By how much doubling and adding fail, relative to the largest entry."""
 
 
@@ -61,6 +62,14 @@ def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSyste
         return new, updates
 
     return _differentiated(step, lambda _: jnp.zeros(signals.size), signals.size, n)
+
+
+def reachable(leads: np.ndarray) -> np.ndarray:
+    """Which coordinate is reached from which, over any number of steps; both of shape (d, d)."""
+    reached = leads.copy()
+    for middle in range(len(reached)):
+        reached |= np.outer(reached[:, middle], reached[middle])
+    return reached
 
 
 class _Signals(NamedTuple):

@@ -6,15 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.precision import in_float64
-from gdlab.analysis.linear.setting import (
-    Setting,
-    one_each,
-    prepare,
-    require_linear,
-    signal_sizes,
-    systems,
-)
+from gdlab.analysis.linear.setting import Setting, closed_loops, linear_setting, signal_sizes
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -143,17 +137,14 @@ def linearize(
     integral quadratic constraints, 2016, section 2; for held scales J. Cohen et al., Adaptive
     gradient methods at the edge of stability, 2022, section 2.
     """
-    setting = prepare(
+    setting = linear_setting(
         tx, curvature, step=step, state=state, params=params, gradient_rms=gradient_rms
     )
-    found = systems(setting)
-    require_linear(setting, found)
-    kept = setting.kept_coordinates
-    matrix, B, start = (np.asarray(x) for x in (found.system.A, found.system.B, found.system.start))
+    system = closed_loops(setting)
     return Linearization(
-        matrix=setting.shaped(matrix[:, kept][:, :, kept]),
-        input=setting.shaped(B[:, kept]),
-        start=setting.shaped(start[:, kept]),
+        matrix=setting.shaped(system.A),
+        input=setting.shaped(system.B),
+        start=setting.shaped(system.start),
         coordinates=_labels(setting),
         curvature=setting.curvature,
     )

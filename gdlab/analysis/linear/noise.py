@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 
+from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.frozen import after_silence, at_rest
 from gdlab.analysis.linear.linear_system import closed_loop
 from gdlab.analysis.linear.precision import in_float64
-from gdlab.analysis.linear.setting import Setting, one_each, prepare, require_linear, systems
+from gdlab.analysis.linear.setting import Setting, closed_loops, prepare, require_linear
 from gdlab.analysis.linear.superposition import require_superposition
 from gdlab.core.transformation import GradientTransformation
 
@@ -92,12 +93,10 @@ def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: An
     0.333333333
     """
     setting = _linear_on_modes(tx, curvature)
-    found = systems(setting).system
-    kept = setting.kept_coordinates
+    system = closed_loops(setting)
     deviation = one_each("noise", noise, len(setting.hessians))
     variances = []
-    for A, B, s in zip(np.asarray(found.A), np.asarray(found.B), deviation, strict=True):
-        A, B = A[kept][:, kept], B[kept]
+    for A, B, s in zip(system.A, system.B, deviation, strict=True):
         stable = np.max(np.abs(np.linalg.eigvals(A))) < 1
         P = solve_discrete_lyapunov(A, s**2 * B @ B.T)[-1, -1] if stable else np.inf
         variances.append(float(P))
@@ -116,7 +115,7 @@ def _linear_on_modes(tx: GradientTransformation, curvature: Any) -> Setting:
             "follow the gradients, noise included"
         )
     require_superposition(setting.name, setting.tx, "noise comes in every size")
-    require_linear(setting, systems(setting))
+    require_linear(setting)
     return setting
 
 

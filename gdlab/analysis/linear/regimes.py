@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.linear.radius import dominant_poles
-from gdlab.analysis.linear.setting import positive_curvature
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.grid import axes_with_paths
 

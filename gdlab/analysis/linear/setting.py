@@ -9,8 +9,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.linear.anatomy import Anatomy, anatomy_of
+from gdlab.analysis.linear.arguments import checked_curvature, one_each
 from gdlab.analysis.linear.frozen import FAR, frozen
-from gdlab.analysis.linear.linear_system import LinearSystem, closed_loop
+from gdlab.analysis.linear.linear_system import LinearSystem, closed_loop, reachable
 from gdlab.analysis.linear.precision import as_float64
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.transformation import GradientTransformation
@@ -121,68 +122,21 @@ def prepare(
     )  # fmt: skip
 
 
-def one_each(name: str, values: Any, count: int) -> np.ndarray:
-    """A number for each of ``count`` modes or weights, of which one may have been given for all.
-
-    Raises:
-        ValueError: if there is another number of them.
-    """
-    values = np.asarray(values, np.float64)
-    if values.shape not in ((), (count,)):
-        raise ValueError(f"{name} must be a number, or of shape ({count},), not {values.shape}")
-    return np.broadcast_to(values, count)
+def linear_setting(tx: GradientTransformation, curvature: Any, **held: Any) -> Setting:
+    """What :func:`prepare` returns, once it is seen to be linear with its scales held."""
+    setting = prepare(tx, curvature, **held)
+    require_linear(setting)
+    return setting
 
 
-def checked_curvature(curvature: Any) -> np.ndarray:
-    """A number, a spectrum or a symmetric matrix, in float64.
-
-    Raises:
-        ValueError: if it is none of these, or not finite.
-    """
-    values = np.asarray(curvature, np.float64)
-    if values.ndim > 2 or values.size == 0 or (values.ndim == 2 and len(set(values.shape)) > 1):
-        raise ValueError(
-            "curvature must be a number, a spectrum of shape (n,) or a Hessian of shape (n, n), "
-            f"not of shape {values.shape}"
-        )
-    if not np.all(np.isfinite(values)):
-        raise ValueError(
-            f"curvature must be finite, but {np.sum(~np.isfinite(values))} of it is not"
-        )
-    if values.ndim == 2:
-        asymmetry = np.max(np.abs(values - values.T))
-        if asymmetry > 1e-5 * np.max(np.abs(values)):
-            raise ValueError(
-                f"a Hessian is symmetric, but entries across the diagonal differ by {asymmetry:.3g}"
-            )
-        values = (values + values.T) / 2
-    return values
-
-
-def positive_curvature(curvature: Any) -> np.ndarray:
-    """A curvature on which stability can be asked.
-
-    Raises:
-        ValueError: if a direction has none, or a negative one.
-    """
-    values = checked_curvature(curvature)
-    lowest = np.min(np.linalg.eigvalsh(values) if values.ndim == 2 else values)
-    if lowest <= 0:
-        raise ValueError(
-            f"stability needs positive curvature, but the lowest is {lowest:.3g}: where it is 0 "
-            "nothing moves, and where it is negative every method leaves; hand the positive "
-            "eigenvalues over as a spectrum"
-        )
-    return values
-
-
-def require_linear(setting: Setting, systems: "Frozen") -> None:
-    """Refuse what was not linear, or could not be held.
+def require_linear(setting: Setting) -> None:
+    """Refuse what is not linear, or whose scales cannot be held.
 
     Raises:
         ValueError: naming the scales.
     """
     anatomy, name = setting.anatomy, setting.name
+    systems = _systems(*setting.held, setting.gradient_rms, setting.hessians)
     paths = [anatomy.paths[i] for i in anatomy.positions("scale")]
     endless, miss = np.any(systems.endless, 0), np.max(systems.miss, 0, initial=0)
     growing = [path for path, x in zip(paths, endless, strict=True) if x]
@@ -213,9 +167,16 @@ class Frozen(NamedTuple):
     miss: jax.Array
 
 
-def systems(setting: Setting) -> Frozen:
-    """The closed loop of every mode, in arrays with the leading axis of modes."""
-    return _systems(*setting.held, setting.gradient_rms, setting.hessians)
+def closed_loops(setting: Setting) -> LinearSystem:
+    """The closed loop of every mode, in arrays with the leading axis of modes, of what is kept."""
+    found = _systems(*setting.held, setting.gradient_rms, setting.hessians).system
+    system, kept = jax.tree.map(np.asarray, found), setting.kept_coordinates
+    return system._replace(
+        A=system.A[:, kept][:, :, kept],
+        B=system.B[:, kept],
+        C=system.C[:, :, kept],
+        start=system.start[:, kept],
+    )
 
 
 def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
@@ -267,8 +228,7 @@ def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple
     blocks = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
     matrix = np.any(np.asarray(found.system.A), 0)
     leads = np.array([[np.any(matrix[to, of]) for of in blocks] for to in blocks])
-    for middle in range(len(blocks)):
-        leads |= np.outer(leads[:, middle], leads[middle])
+    leads = reachable(leads)
     return tuple(bool(leads[-1, i] and leads[i, -1]) for i in range(len(blocks) - 1))
 
 

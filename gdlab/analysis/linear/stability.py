@@ -6,17 +6,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.frozen import FAR
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.radius import spectral_radii
 from gdlab.analysis.linear.setting import (
     NoLimitError,
     Setting,
+    closed_loops,
+    linear_setting,
     matrices_at,
-    positive_curvature,
-    prepare,
-    require_linear,
-    systems,
 )
 from gdlab.core.access import hyperparameters
 from gdlab.core.schedule import Schedule
@@ -71,10 +70,9 @@ def stable_range(
     38.0
     """
     curvature = positive_curvature(curvature)
-    setting = prepare(
+    setting = linear_setting(
         tx, curvature, step=step, state=state, params=params, gradient_rms=gradient_rms
     )
-    require_linear(setting, systems(setting))
     names = (hyperparameter,)
     present = only_number(setting.tx, hyperparameter)
 
@@ -113,11 +111,9 @@ def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> f
     38.0
     """
     setting, _ = reference(tx, step)
-    kept = setting.kept_coordinates
 
     def radius(curvatures: np.ndarray) -> np.ndarray:
-        matrices = np.asarray(systems(setting.on_spectrum(curvatures)).system.A)
-        return spectral_radii(matrices[:, kept][:, :, kept])
+        return spectral_radii(closed_loops(setting.on_spectrum(curvatures)).A)
 
     grid = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600)
     if np.all(radius(grid) < 1 + MARGIN):
@@ -133,15 +129,11 @@ def reference(tx: GradientTransformation, step: int | None) -> tuple[Setting, fl
     it is taken after a single gradient.
     """
     clock = FAR if step is None else step
-    setting = prepare(tx, 1.0, clock=clock)
-    found = systems(setting)
     try:
-        require_linear(setting, found)
+        setting = linear_setting(tx, 1.0, clock=clock)
     except NoLimitError:
-        setting = prepare(tx, 1.0, step=1)
-        found = systems(setting)
-        require_linear(setting, found)
-    return setting, -float(found.system.B[0, -1, 0])
+        setting = linear_setting(tx, 1.0, step=1)
+    return setting, -float(closed_loops(setting).B[0, -1, 0])
 
 
 def is_scheduled(tx: GradientTransformation) -> bool:

@@ -6,16 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.radius import spectral_radii
-from gdlab.analysis.linear.setting import (
-    Setting,
-    matrices_at,
-    positive_curvature,
-    prepare,
-    require_linear,
-    systems,
-)
+from gdlab.analysis.linear.setting import Setting, closed_loops, linear_setting, matrices_at
 from gdlab.analysis.linear.stability import only_number
 from gdlab.core.transformation import GradientTransformation
 
@@ -47,9 +41,7 @@ def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float
     0.980198
     """
     setting = _between(tx, mu, L, gradient_rms)
-    kept = setting.kept_coordinates
-    matrices = np.asarray(systems(setting).system.A)
-    return float(np.max(spectral_radii(matrices[:, kept][:, :, kept])))
+    return float(np.max(spectral_radii(closed_loops(setting).A)))
 
 
 @in_float64
@@ -148,6 +140,4 @@ def _between(tx: Any, mu: float, L: float, gradient_rms: float) -> Setting:
         raise ValueError(f"curvatures must rise, 0 < mu ≤ L, not {mu:g}, {L:g}")
     curvatures = positive_curvature(np.unique(np.geomspace(mu, L, CURVATURES)))
     curvatures[[0, -1]] = mu, L  # to the last digit
-    setting = prepare(tx, curvatures, gradient_rms=gradient_rms)
-    require_linear(setting, systems(setting))
-    return setting
+    return linear_setting(tx, curvatures, gradient_rms=gradient_rms)

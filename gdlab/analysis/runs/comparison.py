@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.linearization import linearize
 from gdlab.analysis.linear.noise import expected_loss, stationary_variance
-from gdlab.analysis.linear.setting import positive_curvature
 from gdlab.analysis.linear.stability import stable_range
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.ranges import Edge

@@ -13,6 +13,7 @@ import pytest
 import gdlab
 from gdlab.analysis import linearize
 from tests.paths import path_down
+from tests.references.characteristic import averaging, gradient_descent, heavy_ball, nesterov
 from tests.sweeps.counting import count_compilations
 
 DECAYS = [0.0, 0.3, 0.5, 0.9, 0.99]
@@ -20,25 +21,7 @@ RMS = 2.5
 """The root mean square of the gradients that adaptive methods have seen."""
 
 
-# The table of closed forms: characteristic polynomials in x = ηλ and β.
-
-
-def gradient_descent(x, beta):
-    return [1, x - 1]
-
-
-def heavy_ball(x, beta):
-    return [1, -(1 + beta - x), beta]
-
-
-def nesterov(x, beta):
-    return [1, -(1 + beta) * (1 - x), beta * (1 - x)]
-
-
-def averaging(polynomial):
-    return lambda x, beta: polynomial((1 - beta) * x, beta)
-
-
+# The table of closed forms.
 METHODS = {
     "gradient descent": (lambda eta, beta: gdlab.sgd(eta), gradient_descent, 1.0),
     "heavy ball": (gdlab.sgd, heavy_ball, 1.0),

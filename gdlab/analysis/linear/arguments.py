@@ -1,0 +1,60 @@
+"""Curvatures and numbers as users give them, checked."""
+
+from typing import Any
+
+import numpy as np
+
+
+def checked_curvature(curvature: Any) -> np.ndarray:
+    """A number, a spectrum or a symmetric matrix, in float64.
+
+    Raises:
+        ValueError: if it is none of these, or not finite.
+    """
+    values = np.asarray(curvature, np.float64)
+    if values.ndim > 2 or values.size == 0 or (values.ndim == 2 and len(set(values.shape)) > 1):
+        raise ValueError(
+            "curvature must be a number, a spectrum of shape (n,) or a Hessian of shape (n, n), "
+            f"not of shape {values.shape}"
+        )
+    if not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"curvature must be finite, but {np.sum(~np.isfinite(values))} of it is not"
+        )
+    if values.ndim == 2:
+        asymmetry = np.max(np.abs(values - values.T))
+        if asymmetry > 1e-5 * np.max(np.abs(values)):
+            raise ValueError(
+                f"a Hessian is symmetric, but entries across the diagonal differ by {asymmetry:.3g}"
+            )
+        values = (values + values.T) / 2
+    return values
+
+
+def positive_curvature(curvature: Any) -> np.ndarray:
+    """A curvature on which stability can be asked.
+
+    Raises:
+        ValueError: if a direction has none, or a negative one.
+    """
+    values = checked_curvature(curvature)
+    lowest = np.min(np.linalg.eigvalsh(values) if values.ndim == 2 else values)
+    if lowest <= 0:
+        raise ValueError(
+            f"stability needs positive curvature, but the lowest is {lowest:.3g}: where it is 0 "
+            "nothing moves, and where it is negative every method leaves; hand the positive "
+            "eigenvalues over as a spectrum"
+        )
+    return values
+
+
+def one_each(name: str, values: Any, count: int) -> np.ndarray:
+    """A number for each of ``count`` modes or weights, of which one may have been given for all.
+
+    Raises:
+        ValueError: if there is another number of them.
+    """
+    values = np.asarray(values, np.float64)
+    if values.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be a number, or of shape ({count},), not {values.shape}")
+    return np.broadcast_to(values, count)
