@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.linear.setting import prepare, require_linear, systems
+from gdlab.analysis.linear.setting import closed_loops, linear_setting
 from gdlab.core.transformation import GradientTransformation
 
 NOISE_TOLERANCE = 1e-9
@@ -23,9 +23,7 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
     """
     try:
         # Scales that grow for ever have no limit, but a first step.
-        setting = prepare(tx, hessian, step=1)
-        found = systems(setting)
-        require_linear(setting, found)
+        setting = linear_setting(tx, hessian, step=1)
     except ValueError as error:
         return {"refused": str(error)}
     anatomy = setting.anatomy
@@ -38,9 +36,9 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
 
     signals = anatomy.positions("signal")
     kept = [i for i, own in zip(signals, setting.kept, strict=True) if own]
-    weights, rows = ravel_pytree(setting.params)[0].size, setting.kept_coordinates
-    columns = np.asarray(found.system.A)[0][rows, -weights:] - np.eye(len(rows))[:, -weights:]
-    through_gradient = np.asarray(found.system.B)[0][rows] @ hessian
+    system, weights = closed_loops(setting), ravel_pytree(setting.params)[0].size
+    through_state = system.A[0] - np.eye(len(system.A[0]))
+    columns, through_gradient = through_state[:, -weights:], system.B[0] @ hessian
     off = np.max(np.abs(columns - through_gradient))
     return {
         "signals": atoms(kept),
