@@ -1,5 +1,6 @@
 """Problems that know their minimisers, their curvature and their traps."""
 
+from gdlab.problems.layers import Layer
 from gdlab.problems.linear_models import least_squares, logistic_regression
 from gdlab.problems.measures import NetworkMeasures, measure_network
 from gdlab.problems.multimodal import (
@@ -31,6 +32,7 @@ from gdlab.problems.valleys import (
 )
 
 __all__ = [
+    "Layer",
     "NetworkMeasures",
     "Problem",
     "ackley",

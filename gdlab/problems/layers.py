@@ -1,9 +1,34 @@
 """What small networks are made of."""
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+
+class Layer(NamedTuple):
+    """How a layer before the last one of a network is applied; what else it is, its kernel says."""
+
+    stride: int = 1
+    """How far apart the patches are that a convolution looks at."""
+    skip: bool = False
+    """Whether it hands on what it is given, x, beside what it makes of it: x + relu(x ∗ K + b)."""
+
+
+def activations(
+    layers: Mapping[str, Layer], params: Mapping[str, Any], images: jax.Array
+) -> dict[str, jax.Array]:
+    """Layer → what it hands on to the next one, in the order of the layers."""
+    x, found = images, {}
+    for name, (stride, skip) in layers.items():
+        if params[name]["kernel"].ndim == 4:
+            new = jax.nn.relu(convolved(params[name], x, stride))
+        else:
+            x = x.reshape(len(x), -1)
+            new = jax.nn.relu(affine(params[name], x))
+        found[name] = x = x + new if skip else new
+    return found
 
 
 def he_kernel(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -1,6 +1,6 @@
 """Small networks that read digits: dense ones and convolutional ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,8 +9,9 @@ import numpy as np
 
 from gdlab.problems.bundled_data import digits
 from gdlab.problems.layers import (
+    Layer,
+    activations,
     affine,
-    convolved,
     cross_entropy,
     dropped_out,
     he_kernel,
@@ -67,19 +68,17 @@ def dense_network(
     def init(key: jax.Array) -> Any:
         keys = jax.random.split(key, len(sizes))
         layers = {
-            f"dense{i}": _layer(keys[i], (sizes[i], width), bias) for i, width in enumerate(widths)
+            f"dense{i}": _layer(keys[i], (sizes[i], width), bias)
+            for i, width in enumerate(widths)
         }
         return layers | {"out": _layer(keys[-1], (sizes[-1], CLASSES), bias)}
 
-    def features(params: Any, images: jax.Array) -> jax.Array:
-        x = images.reshape(len(images), -1)
-        for i, width in enumerate(widths):
-            new = jax.nn.relu(affine(params[f"dense{i}"], x))
-            x = x + new if skip and i > 0 and sizes[i] == width else new
-        return x
-
+    layers = {
+        f"dense{i}": Layer(skip=skip and i > 0 and sizes[i] == width)
+        for i, width in enumerate(widths)
+    }
     name = f"dense network, {'-'.join(map(str, widths))}"
-    return _problem(name, init, features, dropout, shift, skip)
+    return _problem(name, init, layers, dropout, shift, skip)
 
 
 def convolutional_network(
@@ -133,7 +132,9 @@ def convolutional_network(
         strides = (1, *[2] * (len(channels) - 1))
     _require_positive("strides", strides)
     if len(strides) != len(channels):
-        raise ValueError(f"there are {len(channels)} channels, but {len(strides)} strides")
+        raise ValueError(
+            f"there are {len(channels)} channels, but {len(strides)} strides"
+        )
     side = SIDE
     for stride in strides:
         side = (side - 1) // stride + 1
@@ -151,42 +152,50 @@ def convolutional_network(
             for own, (name, shape) in zip(keys, layers.items(), strict=True)
         }
 
-    def features(params: Any, images: jax.Array) -> jax.Array:
-        x = images
-        for i, stride in enumerate(strides):
-            x = jax.nn.relu(convolved(params[f"conv{i}"], x, stride))
-            for j in range(blocks):
-                new = jax.nn.relu(convolved(params[f"conv{i}block{j}"], x, 1))
-                x = x + new if skip else new
-        return jnp.mean(x, axis=(1, 2)) if pool else x.reshape(len(x), -1)
-
+    layers = {}
+    for i, stride in enumerate(strides):
+        layers[f"conv{i}"] = Layer(stride)
+        layers |= {f"conv{i}block{j}": Layer(skip=skip) for j in range(blocks)}
     name = f"convolutional network, {'-'.join(map(str, channels))}"
-    return _problem(name, init, features, dropout, shift, skip and blocks > 0)
+    return _problem(name, init, layers, dropout, shift, skip and blocks > 0, pool)
 
 
 def _problem(
     name: str,
     init: Callable[[jax.Array], Any],
-    features: Callable[[Any, jax.Array], jax.Array],
+    layers: Mapping[str, Layer],
     dropout: float,
     shift: int,
     skip: bool,
+    pool: bool = False,
 ) -> Problem:
-    """The problem of training a network with such features before its last layer."""
+    """The problem of training a network with such layers before its last one."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and less than 1, not {dropout}")
     if not 0 <= shift < SIDE:
         raise ValueError(f"shift must be from 0 to {SIDE - 1}, not {shift}")
     is_random = dropout > 0 or shift > 0
 
-    def model(params: Any, images: Any, key: jax.Array | None = None) -> jax.Array:
+    def by_layer(params: Any, images: Any) -> dict[str, jax.Array]:
         params = jax.tree.map(jnp.asarray, params)
-        images = jnp.asarray(images, params["out"]["kernel"].dtype)
+        found = activations(
+            layers, params, jnp.asarray(images, params["out"]["kernel"].dtype)
+        )
+        if pool:
+            found["pool"] = jnp.mean([*found.values()][-1], axis=(1, 2))
+        return found
+
+    def features(params: Any, images: Any) -> jax.Array:
+        return [*by_layer(params, images).values()][-1].reshape(len(images), -1)
+
+    def model(params: Any, images: Any, key: jax.Array | None = None) -> jax.Array:
+        out = jax.tree.map(jnp.asarray, params["out"])
         if key is None or not is_random:
-            return affine(params["out"], features(params, images))
+            return affine(out, features(params, images))
+        images = jnp.asarray(images, out["kernel"].dtype)
         shift_key, dropout_key = jax.random.split(key)
         x = features(params, shifted_at_random(shift_key, images, shift))
-        return affine(params["out"], dropped_out(dropout_key, x, dropout))
+        return affine(out, dropped_out(dropout_key, x, dropout))
 
     def loss(params: Any, batch: Any) -> jax.Array:
         images, labels = batch
@@ -206,6 +215,8 @@ def _problem(
         data=train,
         held_out=held_out,
         model=model,
+        layers=layers,
+        activations=by_layer,
         init=init,
     )
 

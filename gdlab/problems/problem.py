@@ -2,12 +2,14 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from gdlab.problems.layers import Layer
 
 Tag = Literal[
     "convex",
@@ -110,6 +112,12 @@ class Problem:
     """More of them, not to be trained on."""
     model: Callable[..., Any] | None = None
     """``model(params, inputs)``, what the loss compares with targets."""
+    layers: Mapping[str, Layer] = dataclasses.field(default_factory=dict)
+    """Of a network before its last layer, in their order: name in the parameters → how it is
+    applied."""
+    activations: Callable[..., Any] | None = None
+    """``activations(params, inputs)``, layer → what it hands on. What the last one hands on,
+    flattened, goes into the layer whose values ``model`` returns."""
     init: Callable[[jax.Array], Any] | None = None
     """``init(key)`` draws a start."""
 

@@ -8,7 +8,7 @@ import gdlab
 from gdlab import problems
 from gdlab.problems import random_rotation
 
-NO_FACTORIES = {"NetworkMeasures", "Problem", "measure_network", "random_rotation"}
+NO_FACTORIES = {"Layer", "NetworkMeasures", "Problem", "measure_network", "random_rotation"}
 
 EXAMPLES = {
     "ackley": [problems.ackley, lambda: problems.ackley(5)],
