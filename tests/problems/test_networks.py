@@ -86,6 +86,56 @@ def test_dense_network_is_the_one_of_numpy():
     np.testing.assert_allclose(problem(params, (images, labels)), expected, rtol=1e-5)
 
 
+def sizes_of_features(params, images, skip):
+    """The mean square after each hidden layer, by a loop in NumPy."""
+    x, sizes = images.reshape(len(images), -1), []
+    for i in range(len(params) - 1):
+        new = np.maximum(x @ params[f"dense{i}"]["kernel"], 0)
+        x = x + new if skip and i > 0 else new
+        sizes.append(np.mean(x**2))
+    return np.array(sizes)
+
+
+def test_features_keep_their_size_through_many_layers_with_skip_connections():
+    widths = [256] * 17
+    problem = problems.dense_network(widths, skip=True)
+    sizes = sizes_of_features(problem.start, few(problem)[0], skip=True)
+    # In a wide layer of inputs of mean m and mean square q, relu(s xW) has the mean s √(q/π).
+    mean, square, scale, expected = np.sqrt(1 / np.pi), 1.0, 1 / 16, [1.0]
+    for _ in widths[1:]:
+        added = scale * np.sqrt(square / np.pi)
+        mean, square = mean + added, square + 2 * mean * added + scale**2 * square
+        expected.append(square)
+    np.testing.assert_allclose(sizes / sizes[0], expected, rtol=0.1)
+    assert 1 < sizes[-1] / sizes[0] < 4
+
+
+def test_kernels_without_skip_connections_have_the_variance_of_he():
+    problem = problems.dense_network([256] * 17)
+    for i in range(1, 17):
+        assert np.var(problem.start[f"dense{i}"]["kernel"]) == pytest.approx(2 / 256, rel=0.05)
+    sizes = sizes_of_features(problem.start, few(problem)[0], skip=False)
+    # Its logarithm walks at random, by about √(5/width) a layer.
+    assert 0.1 < sizes[-1] / sizes[0] < 10
+
+
+def test_logits_of_a_deep_network_with_skip_connections_start_as_small_as_of_a_shallow_one():
+    def size(blocks, skip):
+        shape = {"channels": (8, 16), "blocks": blocks, "skip": skip, "pool": True}
+        problem = problems.convolutional_network(**shape)
+        return np.std(problem.model(problem.start, few(problem)[0]))
+
+    assert 0.5 < size(8, skip=True) / size(0, skip=True) < 5
+
+
+def test_kernels_of_convolutions_that_are_added_are_smaller_by_their_number():
+    params = problems.convolutional_network((8, 16), blocks=2).start
+    for name, factor in {"conv0block1": 4, "conv1block0": 4, "conv1": 1}.items():
+        kernel = params[name]["kernel"]
+        expected = 2 / np.prod(kernel.shape[:-1]) / factor**2
+        assert np.var(kernel) == pytest.approx(expected, rel=0.2), name
+
+
 def test_swapping_hidden_units_changes_nothing():
     problem = problems.dense_network([5])
     params, batch = with_biases(problem.start), few(problem)
