@@ -40,6 +40,10 @@ def dense_network(
     ``problem.init(jax.random.key(0))``. ``problem.model(params, images)`` are the logits. With a
     key, images are shifted and features dropped at random, as in training; without one neither is.
 
+    Kernels start with the variance 2/fan-in, by which features keep their size from layer to layer.
+    With skip connections each layer *adds* to them, so the kernels of n such layers start smaller
+    by the factor 1/n: the sum of the scales, and with it the growth, is bounded at any depth.
+
     It needs scikit-learn.
 
     Args:
@@ -60,23 +64,22 @@ def dense_network(
     (1210, True)
 
     Source: K. He et al., Deep residual learning for image recognition, 2016, for the skip
-    connections; the digits are E. Alpaydin's and C. Kaynak's, 1998.
+    connections; B. Hanin, D. Rolnick, How to start training: the effect of initialization and
+    architecture, 2018, for their start; the digits are E. Alpaydin's and C. Kaynak's, 1998.
     """
     _require_positive("widths", widths)
     sizes = (SIDE * SIDE, *widths)
+    is_branch = [skip and i > 0 and sizes[i] == width for i, width in enumerate(widths)]
 
     def init(key: jax.Array) -> Any:
         keys = jax.random.split(key, len(sizes))
         layers = {
-            f"dense{i}": _layer(keys[i], (sizes[i], width), bias)
+            f"dense{i}": _layer(keys[i], (sizes[i], width), bias, sum(is_branch) * is_branch[i])
             for i, width in enumerate(widths)
         }
         return layers | {"out": _layer(keys[-1], (sizes[-1], CLASSES), bias)}
 
-    layers = {
-        f"dense{i}": Layer(skip=skip and i > 0 and sizes[i] == width)
-        for i, width in enumerate(widths)
-    }
+    layers = {f"dense{i}": Layer(skip=each) for i, each in enumerate(is_branch)}
     name = f"dense network, {'-'.join(map(str, widths))}"
     return _problem(name, init, layers, dropout, shift, skip)
 
@@ -100,8 +103,9 @@ def convolutional_network(
     go into a dense layer; the loss is the mean cross-entropy.
 
     The parameters are {"conv0": {"kernel", "bias"}, "conv0block0": …, …, "out": …}, kernels of
-    shape (3, 3, in, out). Convolutions are products with patches: inside ``jax.lax.scan`` on a CPU,
-    the gradient of ``jax.lax.conv`` is several times slower.
+    shape (3, 3, in, out); they start as those of :func:`dense_network`. Convolutions are products
+    with patches: inside ``jax.lax.scan`` on a CPU, the gradient of ``jax.lax.conv`` is several
+    times slower.
 
     It needs scikit-learn.
 
@@ -125,22 +129,23 @@ def convolutional_network(
     ((3, 3, 4, 8), (128, 10))
 
     Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998; K. He
-    et al., Deep residual learning for image recognition, 2016, for the skip connections.
+    et al., Deep residual learning for image recognition, 2016, for the skip connections; B. Hanin,
+    D. Rolnick, How to start training: the effect of initialization and architecture, 2018, for
+    their start.
     """
     _require_positive("channels", channels)
     if strides is None:
         strides = (1, *[2] * (len(channels) - 1))
     _require_positive("strides", strides)
     if len(strides) != len(channels):
-        raise ValueError(
-            f"there are {len(channels)} channels, but {len(strides)} strides"
-        )
+        raise ValueError(f"there are {len(channels)} channels, but {len(strides)} strides")
     side = SIDE
     for stride in strides:
         side = (side - 1) // stride + 1
     before = (1, *channels)
 
     def init(key: jax.Array) -> Any:
+        branches = blocks * len(channels) * skip
         layers = {}
         for i, count in enumerate(channels):
             layers[f"conv{i}"] = (3, 3, before[i], count)
@@ -148,7 +153,7 @@ def convolutional_network(
         layers["out"] = ((1 if pool else side * side) * channels[-1], CLASSES)
         keys = jax.random.split(key, len(layers))
         return {
-            name: _layer(own, shape, bias)
+            name: _layer(own, shape, bias, branches * ("block" in name))
             for own, (name, shape) in zip(keys, layers.items(), strict=True)
         }
 
@@ -178,9 +183,7 @@ def _problem(
 
     def by_layer(params: Any, images: Any) -> dict[str, jax.Array]:
         params = jax.tree.map(jnp.asarray, params)
-        found = activations(
-            layers, params, jnp.asarray(images, params["out"]["kernel"].dtype)
-        )
+        found = activations(layers, params, jnp.asarray(images, params["out"]["kernel"].dtype))
         if pool:
             found["pool"] = jnp.mean([*found.values()][-1], axis=(1, 2))
         return found
@@ -221,8 +224,15 @@ def _problem(
     )
 
 
-def _layer(key: jax.Array, shape: tuple[int, ...], bias: bool) -> dict[str, jax.Array]:
-    kernel = {"kernel": he_kernel(key, shape)}
+def _layer(
+    key: jax.Array, shape: tuple[int, ...], bias: bool, branches: int = 0
+) -> dict[str, jax.Array]:
+    """A layer at the start; ``branches`` are those of the network, if it is one that is added.
+
+    What a relu adds is positive, so that means add up and not variances: branches of scale s
+    multiply the features by up to (1 + s)ⁿ, which 1/n bounds and 1/√n does not.
+    """
+    kernel = {"kernel": he_kernel(key, shape) / max(1, branches)}
     return kernel | ({"bias": jnp.zeros(shape[-1])} if bias else {})
 
 
