@@ -57,6 +57,7 @@ from gdlab.transforms.lookahead import look_ahead
 from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
+from gdlab.transforms.moving_average import moving_average
 from gdlab.transforms.parameter_average import averaged_params, params_ema
 from gdlab.transforms.projection import project_onto_box
 from gdlab.transforms.ratios import quotient, ratio, square
@@ -126,6 +127,7 @@ __all__ = [
     "masked",
     "minibatches",
     "minimize",
+    "moving_average",
     "nadam",
     "named_chain",
     "nesterov",

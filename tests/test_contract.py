@@ -117,6 +117,7 @@ EXAMPLES = {
     "masked": [
         example_of(gdlab.masked(gdlab.clip_by_global_norm(0.1), "matrix")),
     ],
+    "moving_average": [example_of(gdlab.moving_average(3))],
     "nadam": [
         example_of(gdlab.nadam(0.1, momentum_decay=0.004)),
         example_of(gdlab.nadam(0.1, momentum_decay=1.0, scheduled_average=False)),

@@ -15,17 +15,23 @@ from gdlab.plots.analysis.root_locus import root_locus
 from gdlab.plots.analysis.sharpness import sharpness
 from gdlab.plots.analysis.spectral_density import spectral_density
 from gdlab.plots.analysis.three_regimes import three_regimes
+from gdlab.plots.signals.averages import averages
+from gdlab.plots.signals.step_sizes import step_sizes
 from gdlab.plots.trajectories.contours import contours
+from gdlab.plots.trajectories.losses import losses
 from gdlab.plots.trajectories.race import Race, race
+from gdlab.plots.trajectories.step_vectors import step_vectors
 
 __all__ = [
     "Race",
+    "averages",
     "circuit_response",
     "contours",
     "error_by_mode",
     "frequency_response",
     "landscape",
     "landscape_surface",
+    "losses",
     "mode_factors",
     "poles",
     "race",
@@ -34,5 +40,7 @@ __all__ = [
     "root_locus",
     "sharpness",
     "spectral_density",
+    "step_sizes",
+    "step_vectors",
     "three_regimes",
 ]

@@ -25,6 +25,25 @@ SECOND = "#009E73"
 """A colour beside that of a curve."""
 PALETTE = CURVE, DIVERGED, SECOND, "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 """A colour for each of some groups, always with a marker or dashes of its own."""
+MARKS = 12
+"""Of a line, at equal numbers of steps."""
+
+
+def line_style(number: int, points: int) -> dict[str, Any]:
+    """How each of some lines is drawn.
+
+    All differ in colour and in marker, and from the eighth on in dashes.
+    """
+    return {
+        "color": PALETTE[number % len(PALETTE)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": LINESTYLES[number // len(MARKERS) % len(LINESTYLES)],
+        "markevery": max(1, points // MARKS),
+        "linewidth": 1.5,
+        "markersize": 4.5,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.5,
+    }
 
 
 def spans_decades(values: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas
 import pytest
 
 from gdlab import (
@@ -17,6 +18,7 @@ from gdlab import (
     fork,
     hyperparameters,
     linear_schedule,
+    moving_average,
     nesterov_ema,
     ratio,
     scale,
@@ -57,6 +59,8 @@ def weighted(weights, signal=SIGNAL):
         (ema(BETA, nesterov=True), lambda k: (1 - BETA) * ((k == 0) + BETA ** (k + 1))),
         (chain(ema(BETA), ema(BETA)), lambda k: (k + 1) * (1 - BETA) ** 2 * BETA**k),
         (chain(ema(BETA), scale(3.0)), lambda k: 3 * (1 - BETA) * BETA**k),
+        (moving_average(5), lambda k: (k < 5) / 5),
+        (chain(moving_average(2), moving_average(2)), lambda k: [0.25, 0.5, 0.25, *[0] * 27][k]),
     ],
     ids=lambda value: "" if isfunction(value) else repr(value),
 )
@@ -76,6 +80,7 @@ def test_an_average_weighs_the_past_as_its_impulse_response_says(average, weight
         chain(ema(BETA), ema(0.5)),
         chain(trace(0.5), scale(0.1), ema(BETA)),
         ema(linear_schedule(0.2, 0.99, 20)),
+        moving_average(7),
         fork(jnp.subtract, chain(ema(0.9), scale(3.0)), ema(0.5)),
     ],
     ids=repr,
@@ -205,3 +210,13 @@ def test_what_an_average_is_stored_in_is_a_choice(average):
     (default,) = jax.tree.leaves(make(0.5).init(g))
     (chosen,) = jax.tree.leaves(make(0.5, accumulator_dtype="bfloat16").init(1.0 * g))
     assert (default.dtype, chosen.dtype) == (jnp.float32, jnp.bfloat16)
+
+
+def test_a_moving_average_is_that_of_a_window_in_pandas():
+    theirs = pandas.DataFrame(SIGNAL).rolling(4, min_periods=1).mean().to_numpy()
+    np.testing.assert_allclose(run(debias(moving_average(4))), theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_window_without_values_is_refused():
+    with pytest.raises(ValueError, match="window must be at least 1 value, not 0"):
+        moving_average(0)

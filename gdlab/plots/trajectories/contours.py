@@ -11,13 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import COLORMAP, LINESTYLES, MARKERS, PALETTE, label
+from gdlab.plots.scales import COLORMAP, label, line_style
 from gdlab.plots.trajectories.terrain import Terrain, terrain_of
 
 GROUND = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.0, 0.42, 256)))
 """White in the valleys, so that paths stand out from it."""
-MARKS = 12
-"""Of a path as far as it is in the picture, at equal numbers of steps."""
 LONG = 16
 """Names of so many letters leave room for two beside each other."""
 FAR = 100.0
@@ -99,23 +97,6 @@ def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
     return paths
 
 
-def style(number: int, inside: np.ndarray) -> dict[str, Any]:
-    """How each of some paths is drawn, where it is inside the picture at some of its steps.
-
-    All differ in colour and in marker, and from the eighth on in dashes.
-    """
-    return {
-        "color": PALETTE[number % len(PALETTE)],
-        "marker": MARKERS[number % len(MARKERS)],
-        "linestyle": LINESTYLES[number // len(MARKERS) % len(LINESTYLES)],
-        "markevery": max(1, np.count_nonzero(inside) // MARKS),
-        "linewidth": 1.5,
-        "markersize": 4.5,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.5,
-    }
-
-
 def draw(
     terrain: Terrain, paths: Mapping[str, np.ndarray], ax: Any = None, surface: bool = False
 ) -> Drawing:
@@ -132,7 +113,8 @@ def draw(
     placed = _on_surface(terrain, ax) if surface else _on_plane(terrain, ax)
     lines = {}
     for number, (name, path) in enumerate(paths.items()):
-        look = style(number, terrain.inside(path))
+        # Marks are for the part of a path that is in the picture.
+        look = line_style(number, int(np.count_nonzero(terrain.inside(path))))
         (lines[name],) = ax.plot(*placed(path), **look, label=name or None, zorder=4)
     starts = np.reshape([path[0] for path in paths.values() if len(path)], (-1, 2))
     if starts.size:

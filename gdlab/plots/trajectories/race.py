@@ -18,9 +18,10 @@ from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.axis import Axis
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import label
+from gdlab.plots.scales import label, line_style
 from gdlab.plots.trajectories import player
-from gdlab.plots.trajectories.contours import draw, paths_of, style
+from gdlab.plots.trajectories.contours import draw, paths_of
+from gdlab.plots.trajectories.losses import draw_losses
 from gdlab.plots.trajectories.terrain import Terrain, terrain_of
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.sweep import sweep
@@ -32,8 +33,6 @@ LONGEST_STEP = 0.1
 """Of the diagonal of the picture, if there is no minimum."""
 MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
-SMALLEST, LARGEST = 1e-16, 100.0
-"""Times the loss at the start, between which losses are drawn."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -306,24 +305,16 @@ def _rate(tx: GradientTransformation, hyperparameter: str) -> float:
 def _draw_losses(
     terrain: Terrain, paths: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], ax: Any
 ) -> list[Line2D]:
-    """The loss at each step, logarithmic where its height above a minimum is known."""
-    known = terrain.minimum is not None and not terrain.bottomless
-    heights = [loss - terrain.floor if known else loss for loss in values.values()]
-    shown = [np.where(height > 0, height, np.nan) if known else height for height in heights]
-    lines = []
-    for number, (height, path) in enumerate(zip(shown, paths.values(), strict=True)):
-        lines.extend(ax.plot(height, **style(number, terrain.inside(path))))
-    top = max(float(height[0]) for height in heights)
-    last = max(map(len, heights)) - 1
-    if known:
-        highest = min(max(np.nanmax(height, initial=top) for height in shown), LARGEST * top)
-        lowest = min(np.nanmin(height, initial=top) for height in shown)
-        ax.set(yscale="log", ylim=(max(lowest, SMALLEST * top) / 2, 2 * highest))
-    elif terrain.bottomless:
+    """The loss at each step; if it has no minimum, as far down as the ground of the picture."""
+    heights = list(values.values())
+    looks = [
+        line_style(number, int(np.count_nonzero(terrain.inside(path))))
+        for number, path in enumerate(paths.values())
+    ]
+    lines = draw_losses(ax, heights, looks, terrain.minimum)
+    if terrain.bottomless:
+        top = max(float(height[0]) for height in heights)
         room = 0.05 * (top - terrain.floor)
         ax.set_ylim(terrain.floor - room, top + 4 * room)
-        last = max(np.flatnonzero(height > terrain.floor)[-1] for height in heights) + 1
-    ax.set(xlabel="step", ylabel="loss above its minimum" if known else "loss")
-    ax.set_xlim(0, max(1, last))
-    ax.spines[["top", "right"]].set_visible(False)
+        ax.set_xlim(0, max(np.flatnonzero(height > terrain.floor)[-1] for height in heights) + 1)
     return lines

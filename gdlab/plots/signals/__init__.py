@@ -1,0 +1,1 @@
+"""Pictures of what transformations make of a series of numbers."""

@@ -1,0 +1,62 @@
+"""A series of values, and its averages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE
+from gdlab.plots.signals.outputs import outputs_of
+
+FEW = 40
+"""Values of which each is marked."""
+
+
+def averages(
+    values: Any, transformations: Mapping[str, GradientTransformation], ax: Any = None
+) -> Axes:
+    """Values as dots, and what averages make of them as lines.
+
+    Args:
+        values: of shape ``(n,)``, in the order in which they come.
+        transformations: name → average, such as :func:`gdlab.ema`, :func:`gdlab.moving_average`, or
+            either within :func:`gdlab.debias`.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        ValueError: if there are no values, or no averages.
+
+    >>> from gdlab import ema, moving_average, plots
+    >>> prices = [12.30, 11.00, 10.20, 10.50, 11.10]
+    >>> averages = {"simple": moving_average(5), "exponential": ema(0.2, initial_value=12.30)}
+    >>> ax = plots.averages(prices, averages)
+    >>> [float(line.get_ydata()[-1]) for line in ax.lines[1:]]
+    [11.02, 10.97648]
+    """
+    values, averaged = outputs_of("values", values, transformations)
+    ax = figure_of((6.4, 3.2)).subplots() if ax is None else ax
+    steps = np.arange(1, len(values) + 1)
+    few = len(values) <= FEW
+    ax.plot(steps, values, "o", color="0.6", markersize=6 if few else 3, label="values", zorder=1)
+    for number, (name, line) in enumerate(averaged.items()):
+        ax.plot(
+            steps, line, color=PALETTE[number % len(PALETTE)],
+            linestyle=LINESTYLES[number % len(LINESTYLES)],
+            marker=MARKERS[(number + 1) % len(MARKERS)] if few else None,
+            markersize=4.5, linewidth=1.6, label=name,
+        )  # fmt: skip
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.set(xlabel="step t", ylabel="value")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.3,
+        fontsize="small", columnspacing=1.2,
+    )  # fmt: skip
+    return ax

@@ -1,0 +1,28 @@
+"""What transformations make of a series of numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gdlab.analysis.linear.precision import as_float64, in_float64
+from gdlab.analysis.linear.superposition import answer
+from gdlab.core.transformation import GradientTransformation
+
+
+@in_float64
+def outputs_of(
+    name: str, series: Any, transformations: Mapping[str, GradientTransformation]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A series, and what each transformation returns for it, number by number.
+
+    Raises:
+        ValueError: if the series is none, under the name that it goes by.
+    """
+    series = np.asarray(series, float)
+    if series.ndim != 1 or not series.size or not np.isfinite(series).all():
+        came = f"of shape {series.shape}" if series.ndim != 1 or not series.size else f"{series}"
+        raise ValueError(f"{name} must be a series of finite numbers, of shape (n,), not {came}")
+    if not isinstance(transformations, Mapping) or not transformations:
+        raise ValueError("give a dictionary, name → transformation, of one at least")
+    return series, {name: answer(as_float64(tx), series) for name, tx in transformations.items()}

@@ -1,0 +1,89 @@
+"""The loss at each step of some runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import line_style, spans_decades
+
+SMALLEST, LARGEST = 1e-16, 100.0
+"""Times the loss at the start, between which losses are drawn."""
+
+
+def losses(runs: Any, *, minimum: float | None = None, ax: Any = None) -> Axes:
+    """The loss of runs at each step, on a logarithmic axis if it spans a factor of ten.
+
+    Args:
+        runs: name → run, as :func:`gdlab.minimize` returns it, or losses, of shape
+            ``(steps + 1,)``; or one of them alone.
+        minimum: the smallest loss there is, such as ``problem.minimum``, if it is known. Losses are
+            then drawn by their height above it.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        ValueError: if a run has no losses, one for each step.
+
+    >>> from gdlab import minimize, plots, problems, sgd
+    >>> bowl = problems.quadratic([1.0, 20.0])
+    >>> runs = {
+    ...     f"η = {rate}": minimize(bowl, bowl.start, sgd(rate), steps=50) for rate in (0.02, 0.09)
+    ... }
+    >>> ax = plots.losses(runs, minimum=bowl.minimum)
+    >>> ax.get_ylabel(), ax.get_yscale()
+    ('loss above its minimum', 'log')
+    """
+    named = runs if isinstance(runs, Mapping) else {"": runs}
+    values = {name: _values(name, getattr(run, "values", run)) for name, run in named.items()}
+    ax = figure_of((6.0, 3.4)).subplots() if ax is None else ax
+    looks = [line_style(number, len(value)) for number, value in enumerate(values.values())]
+    lines = draw_losses(ax, list(values.values()), looks, minimum)
+    for line, name in zip(lines, values, strict=True):
+        line.set_label(name)
+    if any(values):
+        ax.legend(frameon=False, fontsize="small", handlelength=2.6)
+    return ax
+
+
+def draw_losses(
+    ax: Any, values: Sequence[np.ndarray], looks: Sequence[Any], minimum: float | None
+) -> list[Line2D]:
+    """The lines, on an axis that fits them."""
+    known = minimum is not None and np.isfinite(minimum)
+    heights = [value - minimum if known else value for value in values]
+    finite = np.concatenate([height[np.isfinite(height)] for height in heights])
+    logarithmic = known or (minimum is None and spans_decades(finite))
+    shown = [np.where(h > 0, h, np.nan) if logarithmic else h for h in heights]
+    lines = [
+        line
+        for height, look in zip(shown, looks, strict=True)
+        for line in ax.plot(height, **look)
+    ]  # fmt: skip
+    top = max(float(height[0]) for height in heights)
+    if logarithmic and top > 0:
+        highest = min(np.nanmax([np.nanmax(h, initial=top) for h in shown]), LARGEST * top)
+        lowest = min(np.nanmin(h, initial=top) for h in shown)
+        ax.set(yscale="log", ylim=(max(lowest, SMALLEST * top) / 2, 2 * highest))
+    ax.set(xlabel="step", ylabel="loss above its minimum" if known else "loss")
+    ax.set_xlim(0, max(1, *(len(height) - 1 for height in heights)))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.spines[["top", "right"]].set_visible(False)
+    return lines
+
+
+def _values(name: str, values: Any) -> np.ndarray:
+    values = np.asarray(values, float)
+    if values.ndim != 1 or not values.size:
+        which = f"{name!r} " if name else ""
+        raise ValueError(
+            f"the run {which}must have a loss for each step, of shape (steps + 1,), not of shape "
+            f"{values.shape}"
+        )
+    return values

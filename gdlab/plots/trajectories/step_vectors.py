@@ -1,0 +1,161 @@
+"""One step as the sum of what the gradient gives and of what is remembered."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.patches import FancyArrowPatch
+
+from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.figures import panels_of
+from gdlab.plots.scales import CURVE, DIVERGED
+from gdlab.plots.trajectories.terrain import terrain_of
+from gdlab.training.minimize import minimize
+
+ROOM = 0.2
+"""Around the vectors, as a share of the side of the square that holds them."""
+LINES = 12
+"""About so many contours."""
+PARTS = "step", "history", "gradient", "where the gradient is evaluated", "path"
+"""What a legend names, in this order."""
+
+
+class StepParts(NamedTuple):
+    """A step from w, cut in two."""
+
+    start: np.ndarray
+    """w."""
+    history: np.ndarray
+    """The step that would be taken if the gradient were zero: what is remembered."""
+    gradient: np.ndarray
+    """What the gradient adds to it."""
+    asked: np.ndarray
+    """Where the gradient was evaluated: at w, or where a look-ahead method asked for it."""
+
+
+def step_vectors(
+    problem: Callable[..., Any],
+    optimizers: Mapping[str, GradientTransformation],
+    *,
+    step: int = 1,
+    start: Any = None,
+    ax: Any = None,
+) -> np.ndarray:
+    """A step of each optimizer as the sum of its history and of the gradient, a panel for each.
+
+    wₜ₊₁ = wₜ + history + gradient; the history is the step that would be taken if the gradient were
+    zero. For momentum that is −ηβv, and the gradient adds −ηg: Nesterov's method takes the same
+    two, but evaluates the gradient where the history leads, at the ring.
+
+    Args:
+        problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
+            shape ``(2,)``. A random one is drawn as it is without a key.
+        optimizers: name → optimizer.
+        step: the number of steps that are taken before the one that is drawn. After one, momentum
+            and Nesterov's method are still at the same point, with the same history.
+        start: where the run starts; that of the problem unless given.
+        ax: an array of matplotlib axes, one for each optimizer; new ones unless given.
+
+    Returns:
+        The matplotlib axes, an array of them.
+
+    Raises:
+        ValueError: if the start is no point in a plane, there are no optimizers, or a run diverges
+            before it comes to that step.
+
+    >>> from gdlab import nesterov, plots, problems, sgd
+    >>> bowl = problems.quadratic([1.0, 10.0])
+    >>> methods = {"momentum": sgd(0.05, momentum=0.8), "Nesterov": nesterov(0.05, 0.8)}
+    >>> panels = plots.step_vectors(bowl, methods, step=3)
+    >>> panels[1].get_title()
+    'Nesterov'
+
+    Source: I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of initialization and
+    momentum in deep learning, 2013, figure 1.
+    """
+    start = getattr(problem, "start", None) if start is None else start
+    if start is None or np.shape(start) != (2,):
+        came = "" if start is None else f", not of shape {np.shape(start)}"
+        raise ValueError(f"start must be a point in the plane, of shape (2,){came}")
+    if not isinstance(optimizers, Mapping) or not optimizers:
+        raise ValueError("optimizers must be a dictionary, name → optimizer, of one at least")
+    count = len(optimizers)
+    panels = panels_of(ax, (1, count), (3.6 * count, 4.1))
+    for panel, (name, tx) in zip(panels, optimizers.items(), strict=True):
+        parts, path = _parts(problem, name, tx, jnp.asarray(start, float), step)
+        _draw(panel, problem, parts, path)
+        panel.set_title(name)
+    named = {}
+    for panel in panels:
+        named |= {line.get_label(): line for line in panel.lines}
+    panels[0].figure.legend(
+        handles=[named[part] for part in PARTS if part in named], loc="outside lower center",
+        ncols=5, frameon=False, fontsize="small", handlelength=1.6, columnspacing=1.4,
+    )  # fmt: skip
+    return panels
+
+
+def _parts(
+    problem: Callable[..., Any], name: str, tx: GradientTransformation, start: jax.Array, step: int
+) -> tuple[StepParts, np.ndarray]:
+    """The parts of that step, and the path that leads to it."""
+    run = minimize(lambda w: problem(w), start, tx, step)
+    w = run.params
+    if not np.isfinite(w).all():
+        raise ValueError(f"{name} diverges before it comes to step {step}: name an earlier step")
+    asked = []
+
+    def update(gradient: Callable[[Any], Any]) -> np.ndarray:
+        def grad_fn(point: Any) -> Any:
+            asked.append(point)
+            return gradient(point)
+
+        given = {"value": problem(w), "value_fn": problem, "grad_fn": grad_fn}
+        at_w = gradient(w)
+        return np.asarray(tx.update(at_w, run.state, w, grad=at_w, **given)[0], float)
+
+    # Not compiled, so that the points at which a gradient is asked for are seen.
+    with jax.disable_jit():
+        history = update(jnp.zeros_like)
+        asked.clear()
+        whole = update(jax.grad(problem))
+    at = asked[-1] if asked else w
+    parts = StepParts(np.asarray(w, float), history, whole - history, np.asarray(at, float))
+    return parts, np.asarray(run.path, float)
+
+
+def _draw(ax: Any, problem: Callable[..., Any], parts: StepParts, path: np.ndarray) -> None:
+    """The ground around a step, and its parts head to tail."""
+    led_to = parts.start + parts.history
+    end = led_to + parts.gradient
+    corners = np.stack([parts.start, led_to, end, parts.asked])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    half = (0.5 + ROOM) * max(np.max(high - low), np.finfo(float).tiny)
+    middle = (low + high) / 2
+    (left, bottom), (right, top) = middle - half, middle + half
+    terrain = terrain_of(lambda w: problem(w), ((left, right), (bottom, top)))
+    ax.grid(visible=False)
+    ax.contour(terrain.x, terrain.y, terrain.z, levels=LINES, colors="0.82", linewidths=0.8)
+    ax.plot(*path.T, color="0.45", linestyle=":", linewidth=1.4, marker=".", label="path")
+    # The sum lies below its parts, which may be along it.
+    for tail, head, width, color, dashes, name in (
+        (parts.start, end, 5.0, "0.6", "-", "step"),
+        (parts.start, led_to, 2.0, CURVE, "--", "history"),
+        (led_to, end, 2.0, DIVERGED, "-", "gradient"),
+    ):
+        if np.array_equal(tail, head):
+            continue
+        arrow = FancyArrowPatch(
+            tuple(tail), tuple(head), arrowstyle="-|>", mutation_scale=7 + 3 * width, shrinkA=0,
+            shrinkB=0, color=color, linestyle=dashes, linewidth=width, zorder=3,
+        )  # fmt: skip
+        ax.add_patch(arrow)
+        ax.plot([], [], color=color, linestyle=dashes, linewidth=width, label=name)
+    ax.plot(
+        *parts.asked, "o", color="black", markerfacecolor="white", markersize=7.5, zorder=4,
+        linestyle="none", label="where the gradient is evaluated",
+    )  # fmt: skip
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel="w₁", ylabel="w₂")
+    ax.locator_params(nbins=4)
