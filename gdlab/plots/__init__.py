@@ -6,7 +6,7 @@ A picture stands in a folder below, in the module of its name.
 from gdlab.plots.analysis.circuit import circuit_response
 from gdlab.plots.analysis.error_by_mode import error_by_mode
 from gdlab.plots.analysis.frequency_response import frequency_response
-from gdlab.plots.analysis.landscape import landscape, landscape_surface
+from gdlab.plots.analysis.landscape import landscape, landscape_surface, landscapes
 from gdlab.plots.analysis.mode_factors import mode_factors
 from gdlab.plots.analysis.poles import poles
 from gdlab.plots.analysis.regimes import regimes
@@ -31,6 +31,7 @@ __all__ = [
     "frequency_response",
     "landscape",
     "landscape_surface",
+    "landscapes",
     "losses",
     "mode_factors",
     "poles",

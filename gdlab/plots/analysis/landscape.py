@@ -1,6 +1,7 @@
 """A loss on a plane through the parameters of a network, and the path of training."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,13 +11,20 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from gdlab.plots.figures import figure_of
+from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, MISSING, label, norm_of, tick_within_decades
 
 BANDS = 40
 LINES = 10
 """About so many contours are lines."""
-HALO = (withStroke(linewidth=4, foreground="white"),)
+HALO = (withStroke(linewidth=3, foreground="white"),)
+LEGEND = {
+    "ncols": 4, "frameon": False, "fontsize": "small", "handletextpad": 0.5, "columnspacing": 1.5
+}  # fmt: skip
+START = {
+    "marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": "black",
+    "markeredgewidth": 1.6, "linestyle": "none", "label": "start",
+}  # fmt: skip
 NAMES = "direction 1", "direction 2"
 TICKS = 5
 
@@ -36,8 +44,8 @@ def landscape(
     """The contours of a loss on a plane, and the path projected onto it.
 
     The colours are logarithmic where the loss spans a factor of ten, and grey where it is not
-    finite. The parameters through which the plane goes are a star. A title says how much of the
-    path is seen, and how far its true loss is from that of the plane.
+    finite. The parameters through which the plane goes are a star, the start of the path a ring. A
+    title says how much of the path is seen, and how far its true loss is from that of the plane.
 
     Args:
         x: values along the first direction, rising, of shape ``(columns,)``.
@@ -60,37 +68,19 @@ def landscape(
     >>> losses = x**2 + 10 * y[:, None] ** 2
     >>> ax = plots.landscape(x, y, losses, path=[[0.9, 0.3], [0.5, 0.0]], explained_variance=0.9)
     >>> ax.get_title(loc="left")
-    'of the variance of the path, 90 % is along the plane'
+    'explained variance of the path: 90 %'
     """
-    x, y, losses = _grid(x, y, losses)
-    ax = figure_of((6.0, 5.0)).subplots() if ax is None else ax
-    norm = norm_of(losses)
-    ax.grid(visible=False)
-    ax.set_facecolor(MISSING)
-    finite = losses[np.isfinite(losses)]
-    if finite.size and np.min(finite) < np.max(finite):
-        _fill(ax, x, y, losses, norm)
-    if path is not None:
-        path = np.asarray(path, float)
-        ax.plot(*path.T, color=DIVERGED, linewidth=1.6, path_effects=HALO, zorder=3, label="path")
-        if path_losses is not None:
-            marked = _evenly_spaced(path)
-            ax.scatter(
-                *path[marked].T, c=np.asarray(path_losses, float)[marked], norm=norm,
-                cmap=COLORMAP, s=28, edgecolors=DIVERGED, linewidths=1.2, zorder=4,
-                label="filled with the true loss",
-            )  # fmt: skip
-    ax.plot(
-        0, 0, "*", color="white", markeredgecolor="black", markersize=13, zorder=5,
-        linestyle="none", label="parameters",
+    seen = _Seen.of(
+        x, y, losses, path=path, plane_losses=plane_losses, path_losses=path_losses,
+        explained_variance=explained_variance, names=names,
     )  # fmt: skip
-    ax.set_title(_title(plane_losses, path_losses, explained_variance), loc="left", fontsize=10)
-    ax.set(xlabel=names[0], ylabel=names[1], xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    ax = figure_of((6.0, 5.0)).subplots() if ax is None else ax
+    norm = norm_of(seen.losses)
+    _on_plane(ax, seen, norm)
+    _color_bar(norm, [ax])
+    ax.set_title("\n".join(seen.sentences), loc="left", fontsize=10)
     if path is not None:
-        ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False,
-            fontsize="small", handletextpad=0.5, columnspacing=1.5,
-        )  # fmt: skip
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), **LEGEND)
     return ax
 
 
@@ -131,94 +121,242 @@ def landscape_surface(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ["the plane's loss"]
     """
-    x, y, losses = _grid(x, y, losses)
+    seen = _Seen.of(
+        x, y, losses, path=path, plane_losses=plane_losses, path_losses=path_losses, names=names
+    )
     ax = figure_of((6.4, 5.2)).add_subplot(projection="3d") if ax is None else ax
-    norm = norm_of(losses)
+    norm = norm_of(seen.losses)
+    _on_surface(ax, seen, norm, _heights(norm, [seen]), zoom=0.88)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False, fontsize="small", loc="upper left")
+    return ax
+
+
+def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool = False) -> Any:
+    """Several landscapes side by side, on one scale.
+
+    The same colour and the same contour line are the same loss in all of them, so that neighbouring
+    lines which are closer together in one of them mean a steeper slope.
+
+    Args:
+        landscapes: name → landscape, as :func:`gdlab.analysis.landscape` returns it.
+        ax: as many matplotlib axes as there are landscapes, three-dimensional ones for surfaces;
+            new ones unless given.
+        surface: whether to draw surfaces in three dimensions.
+
+    Returns:
+        The array of matplotlib axes.
+
+    Raises:
+        ValueError: if there are no landscapes, or not as many axes.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import plots
+    >>> from gdlab.analysis import landscape
+    >>> losses = {"round": lambda w: jnp.sum(w**2), "flatter": lambda w: jnp.sum(w**4)}
+    >>> bowls = {
+    ...     name: landscape(loss, jnp.zeros(2), directions="random", points=5)
+    ...     for name, loss in losses.items()
+    ... }
+    >>> [ax.get_title(loc="left") for ax in plots.landscapes(bowls)]
+    ['round', 'flatter']
+    """
+    if not landscapes:
+        raise ValueError("landscapes must be a dict of at least one name and landscape, not empty")
+    count = len(landscapes)
+    settings = {"subplot_kw": {"projection": "3d"}} if surface else {}
+    panels = panels_of(ax, (1, count), (3.6 * count, 3.6), **settings)
+    all_seen = [
+        _Seen.of(**{of: getattr(each, of) for of in _Seen._fields}) for each in landscapes.values()
+    ]
+    norm = norm_of(np.concatenate([seen.losses.ravel() for seen in all_seen]))
+    for panel, name, seen in zip(panels, landscapes, all_seen, strict=True):
+        if surface:
+            _on_surface(panel, seen, norm, _heights(norm, all_seen), zoom=0.84)
+        else:
+            _on_plane(panel, seen, norm)
+        lines = [name] if surface else [name, *seen.sentences]
+        panel.set_title("\n".join(lines), loc="left", fontsize="small")
+    if not surface:
+        for panel, seen in zip(panels[1:], all_seen[1:], strict=True):
+            if seen.names[1] == all_seen[0].names[1]:
+                panel.set_ylabel("")
+        _color_bar(norm, panels)
+    with_path = [
+        panel for panel, seen in zip(panels, all_seen, strict=True) if seen.path is not None
+    ]
+    if with_path:
+        where = "outside upper center" if surface else "outside lower center"
+        handles = with_path[0].get_legend_handles_labels()
+        with_path[0].figure.legend(*handles, loc=where, **LEGEND)
+    return panels
+
+
+class _Seen(NamedTuple):
+    """What is drawn, as arrays."""
+
+    x: np.ndarray
+    y: np.ndarray
+    losses: np.ndarray
+    path: np.ndarray | None
+    plane_losses: np.ndarray | None
+    path_losses: np.ndarray | None
+    explained_variance: float | None
+    names: tuple[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        x: Any,
+        y: Any,
+        losses: Any,
+        *,
+        path: Any,
+        plane_losses: Any,
+        path_losses: Any,
+        names: tuple[str, str],
+        explained_variance: float | None = None,
+    ) -> "_Seen":
+        x, y, losses = (np.asarray(values, float) for values in (x, y, losses))
+        if losses.shape != (len(y), len(x)):
+            raise ValueError(
+                f"losses need the shape (rows, columns) = {(len(y), len(x))}, not {losses.shape}"
+            )
+        path, plane_losses, path_losses = (
+            None if values is None else np.asarray(values, float)
+            for values in (path, plane_losses, path_losses)
+        )
+        return cls(x, y, losses, path, plane_losses, path_losses, explained_variance, names)
+
+    @property
+    def sentences(self) -> list[str]:
+        """How much of the path is seen, and how far its true loss is from that of the plane."""
+        lines = []
+        if self.explained_variance is not None:
+            share = label(100 * self.explained_variance)
+            lines.append(f"explained variance of the path: {share} %")
+        if self.plane_losses is not None and self.path_losses is not None:
+            gap = self.path_losses - self.plane_losses
+            if np.isfinite(gap).any():
+                widest = gap[np.nanargmax(np.abs(gap))]
+                side = "below" if widest < 0 else "above"
+                lines.append(f"true loss up to {label(abs(widest))} {side} the plane's")
+        return lines
+
+
+def _on_plane(ax: Axes, seen: _Seen, norm: Normalize) -> None:
+    ax.grid(visible=False)
+    ax.set_facecolor(MISSING)
+    low, high = _ends(norm)
+    if np.isfinite(seen.losses).any() and low < high:
+        _fill(ax, seen, norm)
+    path = seen.path
+    if path is not None:
+        ax.plot(*path.T, color=DIVERGED, linewidth=1.6, path_effects=HALO, zorder=3, label="path")
+        if seen.path_losses is not None:
+            marked = _evenly_spaced(path)
+            ax.scatter(
+                *path[marked].T, c=seen.path_losses[marked], norm=norm,
+                cmap=COLORMAP, s=28, edgecolors=DIVERGED, linewidths=1.2, zorder=4,
+                label="filled with the true loss",
+            )  # fmt: skip
+        ax.plot(*path[0], **START, zorder=4.5)
+    ax.plot(
+        0, 0, "*", color="white", markeredgecolor="black", markersize=11, zorder=5,
+        linestyle="none", label="parameters",
+    )  # fmt: skip
+    first, second = seen.names
+    ax.set(xlabel=first, ylabel=second, xlim=seen.x[[0, -1]], ylim=seen.y[[0, -1]])
+
+
+def _on_surface(
+    ax: Any, seen: _Seen, norm: Normalize, heights: tuple[float, float], zoom: float
+) -> None:
     logarithmic = isinstance(norm, LogNorm)
     height = np.log10 if logarithmic else np.asarray
     # What mplot3d draws last is in front, wherever it is: a path shall not vanish in a valley.
     ax.computed_zorder = False
-    shown = np.where(np.isfinite(losses), losses, np.nan)
+    shown = np.where(np.isfinite(seen.losses), seen.losses, np.nan)
     ax.plot_surface(
-        *np.meshgrid(x, y), height(shown), facecolors=colormaps[COLORMAP](norm(shown)),
+        *np.meshgrid(seen.x, seen.y), height(shown), facecolors=colormaps[COLORMAP](norm(shown)),
         rstride=1, cstride=1, linewidth=0.15, edgecolor=(0, 0, 0, 0.25), antialiased=True,
         shade=False, zorder=1,
     )  # fmt: skip
-    if path is not None:
-        path = np.asarray(path, float)
+    if seen.path is not None:
         for values, style, color, name in (
-            (plane_losses, "-", DIVERGED, "the plane's loss"),
-            (path_losses, "--", "black", "true loss along the path"),
+            (seen.plane_losses, "-", DIVERGED, "the plane's loss"),
+            (seen.path_losses, "--", "black", "true loss along the path"),
         ):
             if values is not None:
                 ax.plot(
-                    *path.T, height(np.asarray(values, float)), style, color=color, linewidth=1.8,
+                    *seen.path.T, height(values), style, color=color, linewidth=1.8, zorder=3,
                     path_effects=[withStroke(linewidth=3.4, foreground="white")], label=name,
-                    zorder=3,
                 )  # fmt: skip
-        if plane_losses is not None or path_losses is not None:
-            ax.legend(frameon=False, fontsize="small", loc="upper left")
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(TICKS))
         axis.set_tick_params(labelsize="small")
+    low, high = heights
+    if low < high:
+        ax.set_zlim(height(low), height(high))
     if logarithmic:
-        low, high = np.nanmin(shown), np.nanmax(shown)
-        at = LogLocator(subs=(1,) if high > 300 * low else (1, 2, 5)).tick_values(low, high)
+        is_wide = high > 300 * low
+        locator = LogLocator(subs=(1,) if is_wide else (1, 2, 5))
+        at = np.asarray(locator.tick_values(low, high))
         at = at[(at >= low) & (at <= high)]
-        ax.set_zticks(np.log10(at), [_power(value) for value in at])
-    ax.set_xlabel(names[0], fontsize="small")
-    ax.set_ylabel(names[1], fontsize="small")
+        is_long = is_wide and (at[0] < 0.01 or at[-1] > 100)
+        ax.set_zticks(np.log10(at), [_power(value) if is_long else label(value) for value in at])
+    # A long line would run under the other axis.
+    first, second = (name.replace(" (", "\n(") for name in seen.names)
+    ax.set_xlabel(first, fontsize="small", labelpad=6 + 4 * first.count("\n"))
+    ax.set_ylabel(second, fontsize="small", labelpad=6 + 4 * second.count("\n"))
     ax.set_zlabel("loss", fontsize="small", labelpad=6)
     ax.view_init(elev=35, azim=-60)
-    # Labels are beyond the box, where the layout does not see them.
-    ax.set_box_aspect(None, zoom=0.88)
-    return ax
+    # Labels are beyond the box, where the layout does not see them, and need more of a small one.
+    ax.set_box_aspect(None, zoom=zoom)
 
 
-def _fill(ax: Axes, x: np.ndarray, y: np.ndarray, losses: np.ndarray, norm: Normalize) -> None:
+def _fill(ax: Axes, seen: _Seen, norm: Normalize) -> None:
     spaced = np.geomspace if isinstance(norm, LogNorm) else np.linspace
-    shown = np.ma.masked_invalid(losses)
-    ends = float(shown.min()), float(shown.max())
-    bands = spaced(*ends, BANDS)
+    shown = np.ma.masked_invalid(seen.losses)
+    bands = spaced(*_ends(norm), BANDS)
     # Rounding must not leave the extremes out.
-    bands[[0, -1]] = ends
-    filled = ax.contourf(x, y, shown, levels=bands, norm=norm, cmap=COLORMAP)
+    bands[[0, -1]] = _ends(norm)
+    filled = ax.contourf(seen.x, seen.y, shown, levels=bands, norm=norm, cmap=COLORMAP)
     # Without it, gaps between the bands shine through in a vector file.
     filled.set_edgecolor("face")
     every = bands[1 : -1 : BANDS // LINES]
-    ax.contour(x, y, shown, levels=every, colors="black", linewidths=0.6, alpha=0.55)
-    bar = ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label="loss")
-    if isinstance(norm, LogNorm):
-        tick_within_decades(bar.ax.yaxis)
+    every = every[(every > shown.min()) & (every < shown.max())]
+    if every.size:
+        ax.contour(seen.x, seen.y, shown, levels=every, colors="black", linewidths=0.6, alpha=0.55)
 
 
-def _title(plane_losses: Any, path_losses: Any, explained_variance: float | None) -> str:
-    lines = []
-    if explained_variance is not None:
-        lines.append(
-            f"of the variance of the path, {label(100 * explained_variance)} % is along the plane"
-        )
-    if plane_losses is not None and path_losses is not None:
-        gap = np.asarray(path_losses, float) - np.asarray(plane_losses, float)
-        if np.isfinite(gap).any():
-            widest = gap[np.nanargmax(np.abs(gap))]
-            side = "below" if widest < 0 else "above"
-            lines.append(f"its true loss is up to {label(abs(widest))} {side} that of the plane")
-    return "\n".join(lines)
+def _ends(norm: Normalize) -> tuple[float, float]:
+    return cast(tuple[float, float], (norm.vmin, norm.vmax))
 
 
-def _grid(x: Any, y: Any, losses: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, y, losses = (np.asarray(values, float) for values in (x, y, losses))
-    if losses.shape != (len(y), len(x)):
-        raise ValueError(
-            f"losses need the shape (rows, columns) = {(len(y), len(x))}, not {losses.shape}"
-        )
-    return x, y, losses
+def _heights(norm: Normalize, all_seen: Sequence[_Seen]) -> tuple[float, float]:
+    """Between which surfaces are, and the lines along their paths."""
+    low, high = _ends(norm)
+    for seen in all_seen:
+        for values in (seen.plane_losses, seen.path_losses):
+            if values is not None:
+                has_height = np.isfinite(values) & ((values > 0) | (not isinstance(norm, LogNorm)))
+                low = np.min(values[has_height], initial=low)
+                high = np.max(values[has_height], initial=high)
+    return low, high
+
+
+def _color_bar(norm: Normalize, panels: Any) -> None:
+    low, high = _ends(norm)
+    if low < high:
+        mappable = ScalarMappable(norm, COLORMAP)
+        bar = panels[0].figure.colorbar(mappable, ax=[*panels], label="loss")
+        if isinstance(norm, LogNorm):
+            tick_within_decades(bar.ax.yaxis)
 
 
 def _power(value: float) -> str:
-    """A number, or a power of ten that would be long."""
-    return label(value) if 1e-3 < value < 1e3 else f"$10^{{{round(np.log10(value))}}}$"
+    return f"$10^{{{round(np.log10(value))}}}$"
 
 
 def _evenly_spaced(path: np.ndarray, most: int = 12) -> np.ndarray:

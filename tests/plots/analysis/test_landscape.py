@@ -74,6 +74,70 @@ def test_a_result_draws_itself_on_given_axes():
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("one", "other")
 
 
+def several(lift=10):
+    found = Landscape(X, Y, LOSSES, 0.1, None, ("one", "other"))
+    seen = found._replace(**SEEN, explained_variance=0.9)
+    return {"low": seen, "high": found._replace(losses=lift * LOSSES)}
+
+
+def test_several_landscapes_have_one_scale_and_one_colour_bar():
+    panels = plots.landscapes(several())
+    low, high = (panel.collections[0] for panel in panels)
+    assert low.norm is high.norm
+    assert (low.norm.vmin, low.norm.vmax) == (LOSSES.min(), 10 * LOSSES.max())
+    assert [ax.get_ylabel() for ax in panels[0].figure.axes] == ["other", "", "loss"]
+    lines = [panel.collections[1] for panel in panels]
+    assert len({*lines[0].levels} & {*lines[1].levels}) >= 2
+    for level, path in zip(lines[1].levels, lines[1].get_paths(), strict=True):
+        x, y = path.vertices.T
+        np.testing.assert_allclose(1 + 10 * x**2 + 100 * y**2, level, atol=1.1)
+
+
+def test_several_landscapes_have_their_names_and_one_legend():
+    panels = plots.landscapes(several())
+    (name, share, _), (other,) = (panel.get_title(loc="left").splitlines() for panel in panels)
+    assert (name, other) == ("low", "high")
+    assert "90 %" in share
+    (legend,) = panels[0].figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["path", "filled with the true loss", "start", "parameters"]
+
+
+def test_a_ring_is_at_the_start_of_a_path_and_a_star_at_the_parameters():
+    _, ring, star = plots.landscape(X, Y, LOSSES, **SEEN).lines
+    assert (ring.get_label(), star.get_label()) == ("start", "parameters")
+    np.testing.assert_array_equal(np.ravel(ring.get_data()), PATH[0])
+    np.testing.assert_array_equal(np.ravel(star.get_data()), [0, 0])
+
+
+def test_several_surfaces_have_one_scale_of_heights():
+    low, high = plots.landscapes(several(), surface=True)
+    assert low.get_zlim() == high.get_zlim()
+    assert [t.get_text() for t in low.get_zticklabels()] == ["0.1", "1", "10", "100"]
+    assert low.get_title(loc="left") == "low"
+
+
+def test_heights_over_many_decades_are_powers():
+    ax = plots.landscape_surface(X, Y, 50 * LOSSES**2)
+    assert [text.get_text() for text in ax.get_zticklabels()] == [
+        f"$10^{{{power}}}$" for power in range(4)
+    ]
+
+
+def test_a_flat_landscape_is_drawn_beside_another():
+    both = several()
+    plots.landscapes(both | {"flat": both["high"]._replace(losses=np.ones_like(LOSSES))})
+
+
+def test_several_landscapes_draw_themselves_on_given_axes():
+    axes = plt.figure().subplots(2)
+    assert list(plots.landscapes(several(), axes)) == list(axes)
+    with pytest.raises(ValueError, match="2 panels need as many axes, not 1"):
+        plots.landscapes(several(), axes[0])
+    with pytest.raises(ValueError, match="not empty"):
+        plots.landscapes({})
+
+
 def test_losses_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="rows, columns"):
         plots.landscape(X, Y, LOSSES.T)
