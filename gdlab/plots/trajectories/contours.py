@@ -20,7 +20,13 @@ LONG = 16
 """Names of so many letters leave room for two beside each other."""
 FAR = 100.0
 """Beyond so many pictures from the middle nothing is drawn."""
-STAR = {"marker": "*", "markeredgecolor": "black", "markeredgewidth": 0.8, "linestyle": "none"}
+CRITICAL = {
+    "minimisers": ("*", "#F0E442", 13, "minimum"),
+    "local_minimisers": ("*", "white", 9, "local minimum"),
+    "saddles": ("X", "white", 8, "saddle"),
+    "maximisers": ("^", "white", 8, "maximum"),
+}
+"""Which critical points a problem knows → marker, colour, size, name."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +48,8 @@ def contours(
     """The paths of runs over the contour lines of a function of two variables.
 
     The lines stand at equal factors of the height above the minimum, so that they show the floor of
-    a valley as well as its walls; where there is no minimum, at equal distances.
+    a valley as well as its walls; where there is no minimum, at equal distances. Minima, saddles
+    and maxima are marked as far as the problem knows them.
 
     Args:
         problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
@@ -122,14 +129,14 @@ def draw(
             *placed(starts), "o", color="black", markerfacecolor="white", markersize=7.5,
             markeredgewidth=1.6, label="start", zorder=5,
         )  # fmt: skip
-    for known, color, size, name in (
-        ("minimisers", "#F0E442", 13, "minimum"),
-        ("local_minimisers", "white", 9, "local minimum"),
-    ):
+    for known, (marker, color, size, name) in CRITICAL.items():
         points = np.asarray(getattr(terrain.function, known, ()), float).reshape(-1, 2)
         points = points[terrain.inside(points)]
         if points.size:
-            ax.plot(*placed(points), **STAR, color=color, markersize=size, label=name, zorder=6)
+            ax.plot(
+                *placed(points), marker, color=color, markersize=size, markeredgecolor="black",
+                markeredgewidth=0.8, label=name, zorder=6 if marker == "*" else 3,
+            )  # fmt: skip
     if names := ax.get_legend_handles_labels()[1]:
         columns = 3 if max(map(len, names)) < LONG else 2
         ax.legend(

@@ -96,6 +96,24 @@ def test_all_minimisers_in_the_picture_have_a_star_and_the_others_none():
     assert line(ax, "minimum").get_marker() == "*"
 
 
+@pytest.mark.parametrize("surface", [False, True])
+def test_every_kind_of_critical_point_has_a_mark_of_its_own(surface):
+    ax = plots.contours(problems.styblinski_tang(), surface=surface)
+    kinds = {"minimum": 1, "local minimum": 3, "saddle": 4, "maximum": 1}
+    assert names(ax) == list(kinds)
+    at = {}
+    for name, count in kinds.items():
+        found = line(ax, name)
+        at[name] = np.transpose((found.get_data_3d() if surface else found.get_data())[:2])
+        assert len(at[name]) == count
+    good, hill, bad = np.sort(np.roots([2, 0, -16, 2.5]))
+    expected = np.array([(good, hill), (hill, good), (hill, bad), (bad, hill)])
+    found = at["saddle"][np.lexsort(at["saddle"].T[::-1])]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    looks = {(line(ax, name).get_marker(), line(ax, name).get_color()) for name in kinds}
+    assert len(looks) == 4
+
+
 def test_a_path_ends_where_it_is_no_longer_finite():
     path = np.array([[1.0, 0.0], [-5.0, 0.0], [np.inf, 0.0], [1.0, 1.0]])
     ax = plots.contours(bowl, {"diverged": path}, bounds=BOUNDS)
