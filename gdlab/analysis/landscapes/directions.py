@@ -41,32 +41,31 @@ def filter_directions(params: Any, key: jax.Array) -> Directions:
     Raises:
         ValueError: if the parameters have no kernel but zeros.
     """
-    leaves, treedef = jax.tree.flatten(params)
-    if not any(leaf.ndim >= 2 and jnp.any(leaf != 0) for leaf in leaves):
+    if not any(leaf.ndim >= 2 and jnp.any(leaf != 0) for leaf in jax.tree.leaves(params)):
         raise ValueError(
             "directions: no array of the parameters has two axes or more and a number other than "
             "zero, so there are no filters to normalise by; directions='random' needs none"
         )
-    vectors = treedef.unflatten(_in_filters(leaves, key))
-    return Directions(vectors, ("filter-normalised 1", "filter-normalised 2"))
+    return Directions(_in_filters(params, key), ("filter-normalised 1", "filter-normalised 2"))
 
 
 @jax.jit
-def _in_filters(leaves: list[jax.Array], key: jax.Array) -> list[jax.Array]:
-    """Two random arrays like each of some, filter by filter of the same norm."""
+def _in_filters(params: Any, key: jax.Array) -> Any:
+    """Two random trees like the parameters, filter by filter of the same norm."""
 
     def norms(leaf: jax.Array) -> jax.Array:
         return jnp.linalg.norm(leaf.reshape(-1, leaf.shape[-1]), axis=0)
 
-    def like(leaf: jax.Array, key: jax.Array) -> jax.Array:
+    def like(leaf: jax.Array, noise: jax.Array) -> jax.Array:
         if leaf.ndim < 2:
-            return jnp.zeros((2, *leaf.shape), leaf.dtype)
-        noise = jax.random.normal(key, (2, *leaf.shape), leaf.dtype)
+            return jnp.zeros_like(noise)
         scale = norms(leaf)[None] / jax.vmap(norms)(noise)
         return noise * scale.reshape(2, *[1] * (leaf.ndim - 1), -1)
 
-    keys = jax.random.split(key, len(leaves))
-    return [like(leaf, own) for leaf, own in zip(leaves, keys, strict=True)]
+    # Drawn at once: a generator for each of many arrays takes seconds to compile.
+    flat, unravel = ravel_pytree(params)
+    noise = jax.vmap(unravel)(jax.random.normal(key, (2, flat.size), flat.dtype))
+    return jax.tree.map(like, params, noise)
 
 
 def principal_directions(params: Any, path: Any) -> Directions:
