@@ -1,11 +1,13 @@
 """What all pictures share: colours, scales and words."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 # From Okabe and Ito's palette, which the colour-blind can tell apart, also in grey.
 CURVE = "#0072B2"
@@ -25,6 +27,19 @@ SECOND = "#009E73"
 """A colour beside that of a curve."""
 PALETTE = CURVE, DIVERGED, SECOND, "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 """A colour for each of some groups, always with a marker or dashes of its own."""
+Spacing = Literal["linear", "log", "decay"]
+SPACED: dict[Spacing, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "linear": (np.asarray, np.asarray),
+    "log": (np.log10, lambda power: 10.0**power),
+    "decay": (
+        lambda beta: -np.log10(np.maximum(1 - np.asarray(beta), np.finfo(float).tiny)),
+        lambda nines: 1 - 10.0 ** -np.asarray(nines),
+    ),
+}
+"""From values to where they stand evenly, and back."""
+USUAL_DECAYS = 0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999
+NEGLIGIBLE = 1e-16
+"""Times the largest, below which all values have one colour."""
 MARKS = 12
 """Of a line, at equal numbers of steps."""
 
@@ -52,14 +67,43 @@ def spans_decades(values: np.ndarray) -> bool:
     return values.size > 0 and np.min(values) > 0 and np.max(values) >= 10 * np.min(values)
 
 
-def spaced_by_factors(values: np.ndarray) -> bool:
+def spacing(values: np.ndarray) -> Spacing:
+    """On which scale sorted values stand evenly.
+
+    Linear, logarithmic, or that of decays, −log₁₀(1 − β), on which .9, .99 and .999 do.
+    """
+    finite = values[np.isfinite(values)]
+    if _spaced_by_factors(finite):
+        return "log"
+    if finite.size and np.min(finite) >= 0 and _spaced_by_factors(1 - finite[::-1]):
+        return "decay"
+    return "linear"
+
+
+def _spaced_by_factors(values: np.ndarray) -> bool:
     """Whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
     if not spans_decades(values):
         return False
     unevenness = [
         np.std(gaps) / np.mean(gaps) for gaps in (np.diff(np.log(values)), np.diff(values))
     ]
-    return bool(unevenness[0] < unevenness[1])
+    return bool(unevenness[0] <= unevenness[1])  # two values are even on either
+
+
+def set_spacing(ax: Axes, along: Literal["x", "y"], values: np.ndarray) -> None:
+    """Give an axis the scale on which the values stand evenly; few decays are its ticks."""
+    found = spacing(values)
+    if found == "log":
+        ax.set(**{f"{along}scale": "log"})
+    elif found == "decay":
+        set_scale = ax.set_xscale if along == "x" else ax.set_yscale
+        set_scale("function", functions=SPACED["decay"])
+        axis = ax.xaxis if along == "x" else ax.yaxis
+        ends = np.min(values), np.max(values)
+        usual = [beta for beta in USUAL_DECAYS if ends[0] <= beta <= ends[1]]
+        at = values if len(values) <= len(USUAL_DECAYS) else usual
+        axis.set_ticks(at, [f"{beta:.6g}".removeprefix("0") or "0" for beta in at])
+        axis.set_minor_locator(NullLocator())
 
 
 def tick_within_decades(axis: Axis) -> None:
@@ -75,18 +119,23 @@ def norm_of(values: np.ndarray) -> Normalize:
     """The colour scale of a metric, from all its finite values."""
     finite = values[np.isfinite(values)]
     ends = (np.min(finite), np.max(finite)) if finite.size else (0.0, 1.0)
-    return LogNorm(*ends) if spans_decades(finite) else Normalize(*ends)
+    if spans_decades(finite):
+        return LogNorm(max(ends[0], NEGLIGIBLE * ends[1]), ends[1])
+    return Normalize(*ends)
 
 
-def cells(x: np.ndarray, logarithmic: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right edge of the cell around each of sorted values, halfway to its neighbours."""
+def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right edge of the cell around each of sorted values, halfway to its neighbours.
+
+    Halfway is measured where they stand evenly.
+    """
     if x[0] == x[-1]:
         return x - 0.5 * abs(x) - 1e-9, x + 0.5 * abs(x) + 1e-9
-    scaled = np.log(x) if logarithmic else x
+    forward, inverse = SPACED[spacing(x)]
+    scaled = forward(x)
     middle = (scaled[1:] + scaled[:-1]) / 2
     ends = 2 * scaled[[0, -1]] - middle[[0, -1]]
-    edges = np.concatenate([ends[:1], middle, ends[1:]])
-    edges = np.exp(edges) if logarithmic else edges
+    edges = inverse(np.concatenate([ends[:1], middle, ends[1:]]))
     return edges[:-1], edges[1:]
 
 

@@ -12,7 +12,7 @@ from gdlab.plots.scales import (
     HATCH,
     SECOND,
     label,
-    spaced_by_factors,
+    set_spacing,
     words,
 )
 
@@ -110,8 +110,7 @@ def plot_sweep_comparison(
     line = np.where(expected > 0, expected, np.nan)[order]
     ax.plot(values[order], line, color=DIVERGED_TEXT, linewidth=1.6, label="predicted")
     ax.set(xlabel=words(name), ylabel="loss above its minimum, at the end", yscale="log")
-    if spaced_by_factors(values[order]):
-        ax.set_xscale("log")
+    set_spacing(ax, "x", values[order])
     ends = np.concatenate([positive, scale])
     if ends.size:
         ax.set_ylim(np.min(ends) / 3, np.max(scale, initial=np.min(ends)) * 30)

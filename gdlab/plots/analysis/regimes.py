@@ -19,7 +19,7 @@ from gdlab.plots.scales import (
     SECOND,
     UNSTABLE,
     cells,
-    spaced_by_factors,
+    set_spacing,
     words,
 )
 
@@ -83,8 +83,7 @@ def regimes(
 
 
 def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> None:
-    logarithmic = spaced_by_factors(x)
-    left, right = cells(x, logarithmic)
+    left, right = cells(x)
     unstable = np.concatenate([[False], regime == "divergent", [False]])
     edges = np.flatnonzero(unstable[1:] != unstable[:-1])
     for first, beyond in edges.reshape(-1, 2):
@@ -102,8 +101,7 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
             ax.plot(
                 x, np.where(drawn, shown, np.nan), linestyle, color=color, linewidth=2, label=name
             )
-    if logarithmic:
-        ax.set_xscale("log")
+    set_spacing(ax, "x", x)
     ax.set(xlim=(x[0], x[-1]), ylim=(0, TALLEST))
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
@@ -113,16 +111,11 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
 
 
 def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> None:
-    if spaced_by_factors(x):
-        ax.set_xscale("log")
-    if spaced_by_factors(y):
-        ax.set_yscale("log")
+    set_spacing(ax, "x", x)
+    set_spacing(ax, "y", y)
     ax.grid(visible=False)
     norm = Normalize(np.nanmin(rate, initial=FASTEST), 1)
-    edges = [
-        np.append(left, right[-1:])
-        for left, right in (cells(a, spaced_by_factors(a)) for a in (x, y))
-    ]
+    edges = [np.append(left, right[-1:]) for left, right in map(cells, (x, y))]
     ax.pcolormesh(*edges, np.minimum(rate, 1), cmap=COLORMAP, norm=norm, rasterized=True)
     unstable = regime == "divergent"
     # Far beyond 1 the rate would draw the line of ρ = 1 away from where it is.

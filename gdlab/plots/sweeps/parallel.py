@@ -12,7 +12,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of, spans_decades, words
+from gdlab.plots.scales import (
+    COLORMAP,
+    DIVERGED,
+    SPACED,
+    USUAL_DECAYS,
+    label,
+    norm_of,
+    spacing,
+    words,
+)
 from gdlab.sweeps.labelled import lane_labels
 from gdlab.sweeps.scoring import best_position, scores
 
@@ -105,16 +114,20 @@ def _coordinate(name: str, values: np.ndarray) -> Coordinate:
     low, high = values.min(), values.max()
     if low == high:
         return Coordinate(name, np.full(values.shape, 0.5), [(0.5, label(low))])
-    logarithmic = spans_decades(values)
-    scale = np.log if logarithmic else np.asarray
+    scale = spacing(np.sort(values))
+    forward = SPACED[scale][0]
 
     def height(value: Any) -> Any:
-        return (scale(value) - scale(low)) / (scale(high) - scale(low))
+        return (forward(value) - forward(low)) / (forward(high) - forward(low))
 
-    locator = LogLocator(numticks=6) if logarithmic else MaxNLocator(4)
+    ticks = {
+        "linear": MaxNLocator(4).tick_values,
+        "log": LogLocator(numticks=6).tick_values,
+        "decay": lambda *_: np.array(USUAL_DECAYS),
+    }
     inner = [
         (float(height(tick)), label(tick))
-        for tick in locator.tick_values(low, high)
+        for tick in ticks[scale](low, high)
         if low < tick < high and LEAST_GAP < height(tick) < 1 - LEAST_GAP
     ]
     return Coordinate(name, height(values), [(0.0, label(low)), *inner, (1.0, label(high))])

@@ -19,8 +19,11 @@ from gdlab.plots.scales import (
     DIVERGED_TEXT,
     DIVERGED_TINT,
     MISSING,
+    SPACED,
     cells,
     norm_of,
+    set_spacing,
+    spacing,
     spans_decades,
     words,
 )
@@ -173,8 +176,7 @@ def _curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: bool)
     best = best_position(scores, maximize)
     if best is not None:
         ax.plot(x[best], median[best], "o", color=CURVE, markersize=7 if scatter else 4.5)
-    if spans_decades(x):
-        ax.set_xscale("log")
+    set_spacing(ax, "x", x)
     if spans_decades(values):
         ax.set_yscale("log")
     _shade(ax, x, diverged)
@@ -191,16 +193,16 @@ def _band(ax: Axes, x: np.ndarray, values: np.ndarray, diverged: np.ndarray) -> 
 
 
 def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
-    left, right = cells(x, spans_decades(x))
+    left, right = cells(x)
     for start, end, share in zip(left, right, diverged, strict=True):
         if share > 0:
             ax.axvspan(start, end, color=DIVERGED, alpha=0.28 * share, linewidth=0, zorder=0)
     if (diverged == 1).any():
-        first = left[np.argmax(diverged == 1)]
+        forward, inverse = SPACED[spacing(x)]
+        ends = np.array([left[np.argmax(diverged == 1)], right[-1]])
         ax.text(
-            np.sqrt(first * right[-1]) if ax.get_xscale() == "log" else (first + right[-1]) / 2,
-            0.5, "diverged", transform=ax.get_xaxis_transform(), rotation=90,
-            ha="center", va="center", color=DIVERGED_TEXT, fontsize="small",
+            inverse(np.mean(forward(ends))), 0.5, "diverged", transform=ax.get_xaxis_transform(),
+            rotation=90, ha="center", va="center", color=DIVERGED_TEXT, fontsize="small",
         )  # fmt: skip
     ax.set_xlim(left[0], right[-1])
 
@@ -216,9 +218,7 @@ def _heat_map(
     y, x = (np.sort(result.coords[name]) for name in axes)
     order = np.ix_(*(np.argsort(result.coords[name]) for name in axes))
     scores, diverged = lanes.scores[order], lanes.diverged[order]
-    edges = [
-        np.append(left, right[-1:]) for left, right in (cells(a, spans_decades(a)) for a in (x, y))
-    ]
+    edges = [np.append(left, right[-1:]) for left, right in map(cells, (x, y))]
     ax.set_facecolor(MISSING)
     lost = np.where(~np.isfinite(scores) & (diverged > 0), 0.0, np.nan)
     ax.pcolormesh(*edges, lost, cmap=ListedColormap([DIVERGED_TINT]))
@@ -226,10 +226,8 @@ def _heat_map(
     best = best_position(scores, maximize)
     if best is not None:
         ax.plot(x[best[1]], y[best[0]], "o", color="white", markeredgecolor="black", markersize=7)
-    if spans_decades(x):
-        ax.set_xscale("log")
-    if spans_decades(y):
-        ax.set_yscale("log")
+    set_spacing(ax, "x", x)
+    set_spacing(ax, "y", y)
 
 
 def _explain_colours(panels: Sequence[Axes], drawn: Lanes, metric: str, norm: Normalize) -> None:
@@ -237,7 +235,11 @@ def _explain_colours(panels: Sequence[Axes], drawn: Lanes, metric: str, norm: No
     figure = panels[0].figure
     finite = np.isfinite(drawn.scores)
     if finite.any():
-        figure.colorbar(ScalarMappable(norm, COLORMAP), ax=list(panels), label=words(metric))
+        below = np.min(drawn.scores[finite]) < norm.vmin
+        figure.colorbar(
+            ScalarMappable(norm, COLORMAP), ax=list(panels), label=words(metric),
+            extend="min" if below else "neither",
+        )  # fmt: skip
     found = {
         "diverged": (DIVERGED_TINT, ~finite & (drawn.diverged > 0)),
         "not run to the end": (MISSING, ~finite & (drawn.diverged == 0)),
