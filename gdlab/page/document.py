@@ -9,6 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from gdlab.page.compact import compact_script, compact_style
+from gdlab.page.program import RUNNER
+
 SCRIPTS = (
     "scales.js",
     "races.js",
@@ -17,6 +20,7 @@ SCRIPTS = (
     "contour.js",
     "linear.js",
     "panels.js",
+    "regimes.js",
     "controls.js",
     "main.js",
 )
@@ -39,17 +43,18 @@ def document(
     script = "\n".join(
         [
             '(() => {\n"use strict";',
-            f"const PAGE = {json.dumps(page)};",
+            f"const PAGE = {json.dumps(page, separators=(',', ':'))};",
             f"const FUNCTION = {function};",
             f"const AT_ORIGIN = {at_origin or 'null'};",
             "const PROGRAMS = [",
             ",\n".join(programs),
             "];",
-            *(_asset(name) for name in SCRIPTS),
+            f"const assemble = {RUNNER};",
+            *(compact_script(_asset(name)) for name in SCRIPTS),
             "})();",
         ]
     )
-    script, style = _inert(script), _asset("page.css")
+    script, style = _inert(script), compact_style(_asset("page.css"))
     parts = {
         "title": markup.escape(title),
         "policy": "; ".join(
@@ -69,10 +74,7 @@ def document(
 
 
 def _asset(name: str) -> str:
-    """An asset without its comments and indentation, which are for those who read it here."""
-    text = (importlib.resources.files("gdlab.page") / "assets" / name).read_text(encoding="utf-8")
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("// "))
+    return (importlib.resources.files("gdlab.page") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _inert(script: str) -> str:

@@ -4,12 +4,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.linear.setting import closed_loops, linear_setting
+from gdlab.analysis.linear.setting import linear_setting
 from gdlab.core.transformation import GradientTransformation
-
-NOISE_TOLERANCE = 1e-9
 
 
 def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, Any]:
@@ -17,9 +14,8 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
 
     Returns:
         ``{"refused": why}``, or ``signals``, the atoms that a linearisation keeps, in order;
-        ``silent``, those that are set to zero beside them; ``scales``; ``clocks``; ``components``,
-        which of the two weights each kept signal belongs to, None if to neither; and ``additive``,
-        whether weights enter a step through the gradient alone, so that noise acts as they do.
+        ``silent``, those that are set to zero beside them; ``scales``; ``clocks``; and
+        ``components``, which of the two weights each kept signal belongs to, None if to neither.
     """
     try:
         # Scales that grow for ever have no limit, but a first step.
@@ -36,15 +32,10 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
 
     signals = anatomy.positions("signal")
     kept = [i for i, own in zip(signals, setting.kept, strict=True) if own]
-    system, weights = closed_loops(setting), ravel_pytree(setting.params)[0].size
-    through_state = system.A[0] - np.eye(len(system.A[0]))
-    columns, through_gradient = through_state[:, -weights:], system.B[0] @ hessian
-    off = np.max(np.abs(columns - through_gradient))
     return {
         "signals": atoms(kept),
         "silent": atoms(i for i in signals if i not in kept),
         "scales": atoms(anatomy.positions("scale")),
         "clocks": atoms(anatomy.positions("clock")),
         "components": [c if sizes[i] == 2 else None for i in kept for c in range(sizes[i])],
-        "additive": bool(off <= NOISE_TOLERANCE * np.max(np.abs(through_gradient))),
     }

@@ -70,9 +70,8 @@ class Module:
         # All of them are read before a place is written that others are read from.
         places = [place for place, _ in writes] + ([] if returns is None else ["return "])
         read = [writer.read(label) for label in results]
-        settled = [_is_settled(label) or len(results) == 1 for label in results]
-        for index, (expression_, done) in enumerate(zip(read, settled, strict=True)):
-            if not done:
+        for index, (label, expression_) in enumerate(zip(results, read, strict=True)):
+            if len(results) > 1 and not (_is_settled(label) or expression_.isidentifier()):
                 body.append(f"const r{index}={expression_};")
                 read[index] = f"r{index}"
         for place, written in zip(places, read, strict=True):

@@ -1,12 +1,16 @@
 """A function and optimizers in, one live page out."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gdlab.analysis.linear.precision import in_float64
+from gdlab.core.schedule import Schedule
+from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
@@ -16,6 +20,9 @@ from gdlab.page.program import translate_function, translate_optimizer
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.sliders import check_ranges, sliders_of
 from gdlab.page.view import paths_of, start_of, view_of
+
+LARGEST = 100_000
+"""The size of a page, in bytes, from which on there is a warning."""
 
 
 @in_float64
@@ -97,7 +104,10 @@ def explore(
             {
                 "name": name,
                 "sliders": [
-                    slider._asdict() for slider in sliders_of(race.hyperparameters, ranges or {})
+                    slider._asdict()
+                    for slider in sliders_of(
+                        race.hyperparameters, ranges or {}, _scheduled(optimizers[name])
+                    )
                 ],
                 "dynamics": dynamics[name],
             }
@@ -106,8 +116,10 @@ def explore(
     }
     functions = [function.javascript, None if quadratic is None else _at_origin(quadratic)]
     programs = [race.javascript for race in races.values()]
+    html = document(heading, page, functions, programs)
+    _warn_of_size(html, function.javascript, programs)
     return Page(
-        document(heading, page, functions, programs),
+        html,
         heading,
         in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
     )
@@ -116,6 +128,24 @@ def explore(
 def _name_of(fun: Callable[..., Any]) -> str:
     name = getattr(fun, "__name__", "<lambda>")
     return "f(w)" if name == "<lambda>" else name.replace("_", " ")
+
+
+def _scheduled(tx: GradientTransformation) -> list[str]:
+    """The paths of the hyperparameters that follow a schedule."""
+    found, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=lambda x: isinstance(x, Schedule))
+    return [dotted(path) for path, value in found if isinstance(value, Schedule)]
+
+
+def _warn_of_size(html: str, function: str, programs: Sequence[str]) -> None:
+    size = len(html.encode())
+    if size > LARGEST:
+        sizes = [round(one / 1000) for one in (size, len(function), sum(map(len, programs)))]
+        warnings.warn(
+            f"the page takes {sizes[0]} kB, of which {sizes[1]} are the function with its data and {sizes[2]} "
+            f"the steps of {len(programs)} optimizers; a function of less data or a page of fewer "
+            "optimizers takes less",
+            stacklevel=4,
+        )
 
 
 def _dynamics(tx: GradientTransformation, quadratic: Quadratic | None) -> dict[str, Any] | None:

@@ -17,19 +17,21 @@ from gdlab.page import primitives as _primitives  # registers the rules  # noqa:
 from gdlab.page.emit import Module
 from gdlab.page.ir import Block, Buffer, Call, Graph, Value
 from gdlab.page.lowering import Lowering
-from gdlab.page.operations import literal
 
-_RUN = """\
-const slope=new Float64Array({dimension});
-function step(h,w,s){{const v=problem.evaluate(w,slope);update(h,w,s,v,slope);return v}}
-function run(h,start,steps){{
-const w=Float64Array.from(start),s=new Float64Array({states});
-const path=new Float64Array({dimension}*(steps+1)),values=new Float64Array(steps+1);
+RUNNER = """\
+(program,problem)=>{
+const{states,init,update}=program(problem),n=problem.dimension,slope=new Float64Array(n);
+function step(h,w,s){const v=problem.evaluate(w,slope);update(h,w,s,v,slope);return v}
+function run(h,start,steps){
+const w=Float64Array.from(start),s=new Float64Array(states);
+const path=new Float64Array(n*(steps+1)),values=new Float64Array(steps+1);
 init(h,w,s);path.set(w);
-for(let t=0;t<steps;t++){{values[t]=step(h,w,s);path.set(w,{dimension}*(t+1))}}
+for(let t=0;t<steps;t++){values[t]=step(h,w,s);path.set(w,n*(t+1))}
 values[steps]=problem.value(w);
-return{{path,values}}}}
-return{{hyperparameters:{hyperparameters},state:{state},init,step,run}};"""
+return{path,values}}
+return{states,init,step,run}}"""
+"""A function of what a :class:`TranslatedOptimizer` and a :class:`TranslatedFunction` evaluate to;
+it returns ``{states, init, step, run}``, as in :class:`Program`, and one serves all."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class TranslatedFunction:
     """A function of a vector and its gradient."""
 
     javascript: str
-    """An expression of an object ``{value(w), gradient(w, out), evaluate(w, out)}``; ``evaluate``
-    writes the gradient and returns the value."""
+    """An expression of an object ``{dimension, value(w), gradient(w, out), evaluate(w, out)}``;
+    ``evaluate`` writes the gradient and returns the value."""
     dimension: int
     """The length of the vector."""
     value: Callable[[Any], Any]
@@ -53,7 +55,8 @@ class TranslatedOptimizer:
 
     javascript: str
     """An expression of a function of what the :class:`TranslatedFunction` evaluates to; it returns
-    ``{hyperparameters, state, init, step, run}``, as in :class:`Program`."""
+    ``{states, init(h, w, s), update(h, w, s, value, gradient)}``, all but what :data:`RUNNER` adds;
+    ``states`` is the length of ``s``."""
     hyperparameters: dict[str, float]
     """Path → value."""
     state: tuple[str, ...]
@@ -82,10 +85,12 @@ class Program:
 
         All arrays are of type ``Float64Array``.
         """
+        listed = [{"path": path, "value": value} for path, value in self.hyperparameters.items()]
         return (
             f"(()=>{{const problem={self.function.javascript};\n"
-            f"return Object.assign({{value:problem.value,gradient:problem.gradient}},"
-            f"({self.optimizer.javascript})(problem))}})()"
+            f"return Object.assign({{hyperparameters:{_escaped(listed)},"
+            f"state:{_escaped(self.optimizer.state)}}},problem,"
+            f"({RUNNER})({self.optimizer.javascript},problem))}})()"
         )
 
     @property
@@ -148,7 +153,7 @@ def translate_function(fun: Callable[[Any], Any], dimension: int = 2) -> Transla
             parameters = ["w"] if name == "value" else ["w", "out"]
             result = int(results[0].labels)
             module.function(name, parameters, block, {}, writes, result)
-    last = "return{value,evaluate,gradient(w,out){evaluate(w,out)}};"
+    last = f"return{{dimension:{dimension},value,evaluate,gradient(w,out){{evaluate(w,out)}}}};"
     code = f"(()=>{{\n{module.javascript(last)}\n}})()"
     return TranslatedFunction(code, dimension, value, gradient)
 
@@ -234,14 +239,9 @@ def translate_optimizer(
         writes += [(f"s[{index}]", int(label)) for index, label in enumerate(flat)]
         module.function("update", ["h", "w", "s", "v", "g"], block, {value: "v"}, writes)
     listed = _names_of(state, parts)
-    last = _RUN.format(
-        dimension=function.dimension,
-        states=len(listed),
-        hyperparameters=_listed(names, numbers),
-        state=_escaped(listed),
-    )
-    code = f"(problem)=>{{\n{module.javascript(last)}\n}}"
-    return TranslatedOptimizer(code, dict(zip(names, numbers, strict=True)), tuple(listed))
+    code = module.javascript(f"return{{states:{len(listed)},init,update}};")
+    hyperparameters = dict(zip(names, numbers, strict=True))
+    return TranslatedOptimizer(f"(problem)=>{{\n{code}\n}}", hyperparameters, tuple(listed))
 
 
 class _Input:
@@ -327,14 +327,6 @@ def _real_scalar(value: Any) -> Any:
             f"the function must return a real scalar, not {value.dtype} of shape {value.shape}"
         )
     return value
-
-
-def _listed(names: list[str], numbers: list[float]) -> str:
-    pairs = (
-        f"{{path:{_escaped(name)},value:{literal(number, np.dtype(np.float64))}}}"
-        for name, number in zip(names, numbers, strict=True)
-    )
-    return f"[{','.join(pairs)}]"
 
 
 def _escaped(data: Any) -> str:

@@ -1,15 +1,19 @@
 """The sliders of a page: which stretch of a hyperparameter each covers, and on what scale."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-Scale = Literal["log", "linear", "decay"]
+Scale = Literal["log", "linear", "decay", "whole"]
 
 DECAYS = ("momentum", "decay", "b1", "b2", "b3", "beta", "rho")
 """How coefficients that weigh the past are called; they are told apart near 1."""
 DECADES_DOWN, DECADES_UP = 2.0, 1.5
 """How far a slider on a logarithmic scale goes to either side of its value."""
+COUNTS = ("steps", "begin", "boundaries")
+"""How numbers of steps are called, at the end; they are whole."""
+FEW = 10
+"""How far a slider of a number of steps goes at least."""
 UNNAMED_DECAY = 0.9
 """From here on a number below 1 is taken for a decay whatever it is called, unless for a bound."""
 SLOWEST_DECAY = 0.999
@@ -23,11 +27,14 @@ class Slider(NamedTuple):
 
     path: str
     """Of the hyperparameter."""
+    position: int
+    """Of the hyperparameter among all of this optimizer."""
     label: str
-    """The shortest end of the path that no other slider of this optimizer has."""
+    """The shortest end of the path that no other slider of this optimizer has; what belongs to a
+    schedule also says of what."""
     value: float
     scale: Scale
-    """Where "decay" is even in −log₁₀(1 − β)."""
+    """Where "decay" is even in −log₁₀(1 − β), and "whole" stops at whole numbers only."""
     low: float
     high: float
     folded: bool
@@ -35,13 +42,16 @@ class Slider(NamedTuple):
 
 
 def sliders_of(
-    hyperparameters: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]
+    hyperparameters: Mapping[str, float],
+    ranges: Mapping[str, tuple[float, float]],
+    scheduled: Collection[str] = (),
 ) -> list[Slider]:
     """A slider for each hyperparameter, learning rates first and each ε folded away.
 
     Args:
         hyperparameters: path → value.
         ranges: path, or the end of one, → the stretch that its slider covers.
+        scheduled: the paths of those that follow a schedule, whose numbers lie below.
     """
     paths = list(hyperparameters)
     own = {
@@ -53,12 +63,15 @@ def sliders_of(
     made = [
         Slider(
             path,
+            position,
             label,
             value,
-            *_stretch(path, value, own.get(path)),
+            *_stretch(path, value, own.get(path), _largest_beside(path, hyperparameters)),
             folded=_last(path).startswith("eps"),
         )
-        for (path, value), label in zip(hyperparameters.items(), shortest_ends(paths), strict=True)
+        for position, ((path, value), label) in enumerate(
+            zip(hyperparameters.items(), shortest_ends(paths, scheduled), strict=True)
+        )
     ]
     return sorted(made, key=lambda slider: (slider.folded, "learning_rate" not in slider.path))
 
@@ -79,48 +92,93 @@ def check_ranges(ranges: Mapping[str, Any], paths: Sequence[str]) -> None:
             raise ValueError(f"ranges: {name!r} needs (low, high) with low < high, not {stretch}")
 
 
-def shortest_ends(paths: Sequence[str]) -> list[str]:
+def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list[str]:
     """For each dotted path the shortest end of it that is no other one's.
+
+    Args:
+        paths: all of them.
+        scheduled: paths above some of them, of which their ends keep the last name.
 
     >>> shortest_ends(["0.max_norm", "1.learning_rate", "1.b1", "2.b1"])
     ['max_norm', 'learning_rate', '1.b1', '2.b1']
+    >>> shortest_ends(["1.b1.init_value", "1.b2"], scheduled=["1.b1"])
+    ['b1.init_value', 'b2']
     """
     split = [path.split(".") for path in paths]
     return [
         ".".join(
             next(
                 parts[-length:]
-                for length in range(1, len(parts) + 1)
+                for length in range(_fewest(path, scheduled), len(parts) + 1)
                 if length == len(parts)
                 or sum(other[-length:] == parts[-length:] for other in split) == 1
             )
         )
-        for parts in split
+        for path, parts in zip(paths, split, strict=True)
     ]
 
 
+def _fewest(path: str, scheduled: Collection[str]) -> int:
+    """How many names an end of a path has at least."""
+    above = [one for one in scheduled if path.startswith(one + ".")]
+    return path.count(".") + 1 - max((one.count(".") for one in above), default=path.count("."))
+
+
 def _stretch(
-    path: str, value: float, chosen: tuple[float, float] | None
+    path: str, value: float, chosen: tuple[float, float] | None, beside: float
 ) -> tuple[Scale, float, float]:
+    count = _is_count(path, value)
     if chosen is not None:
         low, high = map(float, chosen)
+        ends = min(low, value), max(high, value)
+        if count:
+            return "whole", math.floor(ends[0]), math.ceil(ends[1])
         if _is_decay(path, value) and low >= 0 and high < 1:
-            return "decay", min(low, value), max(high, value)
+            return "decay", *ends
         scale: Scale = "log" if low > 0 and high >= 10 * low and value > 0 else "linear"
-        return scale, min(low, value), max(high, value)
+        return scale, *ends
+    if count:
+        return "whole", min(value, 1.0), max(FEW, 3 * value, beside)
     if _is_decay(path, value):
         return "decay", 0.0, max(SLOWEST_DECAY, 1 - (1 - value) / 10)
     if not math.isfinite(value):
         return "linear", 0.0, 1.0
     if value == 0:
-        return "linear", 0.0, SMALL if "weight_decay" in path or "eps" in path else 1.0
+        small = SMALL if "weight_decay" in path or "eps" in path else 1.0
+        return "linear", 0.0, 3 * beside if beside else small
     if value < 0:
         return "linear", 3 * value, 0.0
     return "log", value / 10**DECADES_DOWN, value * 10**DECADES_UP
 
 
+def _largest_beside(path: str, hyperparameters: Mapping[str, float]) -> float:
+    """The largest number of the same kind in the same schedule: of its values, of its steps."""
+    above, kind = path.rpartition(".")[0], _kind(path)
+    return max(
+        (
+            value
+            for other, value in hyperparameters.items()
+            if above and kind and other.rpartition(".")[0] == above and _kind(other) == kind
+        ),
+        default=0.0,
+    )
+
+
+def _kind(path: str) -> str | None:
+    if _last(path).endswith(COUNTS):
+        return "count"
+    return "value" if _last(path).endswith("value") else None
+
+
+def _is_count(path: str, value: float) -> bool:
+    names = [name for name in path.split(".") if not name.isdecimal()]
+    return bool(names) and names[-1].endswith(COUNTS) and value == round(value) and value >= 0
+
+
 def _is_decay(path: str, value: float) -> bool:
-    name = _last(path)
+    # The values of a schedule are of the kind of what follows it.
+    names = [name for name in path.split(".") if not name.isdecimal() and name != "schedules"]
+    name = names[-2] if len(names) > 1 and names[-1].endswith("value") else _last(path)
     named = any(word in name for word in DECAYS) and "weight_decay" not in name
     return 0 <= value < 1 and (named or (value >= UNNAMED_DECAY and "max" not in name))
 

@@ -101,10 +101,11 @@ class Browser:
             event = {"type": kind, "key": key, "code": code, **more}
             self.call("Input.dispatchKeyEvent", **event, **({"text": text} if text else {}))
 
-    def mouse(self, kind: str, x: float, y: float) -> None:
+    def mouse(self, kind: str, x: float, y: float, buttons: int = 1) -> None:
+        button = "left" if buttons else "none"
         self.call(
             "Input.dispatchMouseEvent",
-            type=kind, x=x, y=y, button="left", buttons=1, clickCount=1,
+            type=kind, x=x, y=y, button=button, buttons=buttons, clickCount=1,
         )  # fmt: skip
 
     def screenshot(self, path: pathlib.Path, full: bool = True) -> bytes:

@@ -24,6 +24,18 @@ def test_a_page_is_saved_as_a_whole_and_loads_nothing(tmp_path):
     assert len(written.encode()) < 100_000
 
 
+def test_fifteen_optimizers_fit_on_a_page_of_the_size_that_is_promised():
+    optimizers = {f"Adam {i}": gdlab.adamw(0.1) for i in range(15)}
+    assert len(gdlab.explore(bowl, optimizers).html.encode()) < 100_000
+
+
+def test_a_page_that_is_larger_says_what_it_is_made_of():
+    data = jnp.linspace(0, 1, 12_000)
+    with pytest.warns(UserWarning, match="of which .* are the function with its data") as caught:
+        gdlab.explore(lambda w: jnp.mean((w[0] - data) ** 2) + w[1] ** 2, gdlab.sgd(0.1))
+    assert caught[0].filename == __file__
+
+
 def test_nothing_is_left_where_a_page_cannot_be_written(tmp_path):
     page = gdlab.explore(bowl, gdlab.sgd(0.1))
     (tmp_path / "x.html").mkdir()

@@ -1,6 +1,7 @@
 """Live pages in a real browser: what is dragged, computed, painted, and never loaded."""
 
 import json
+import re
 import time
 
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import gdlab
-from gdlab.analysis import linearize, stable_range
+from gdlab.analysis import expected_loss, linearize, stable_range
 from tests.page.browser import CHROMIUM, browser
 
 pytestmark = [
@@ -294,12 +295,13 @@ def test_poles_and_stability_limit_are_those_of_the_analysis(opened, name):
         np.poly(poles), linearize(OPTIMIZERS[name], HESSIAN).characteristic, rtol=1e-9, atol=1e-12
     )
     _, high = stable_range(OPTIMIZERS[name], HESSIAN)
-    assert found["limit"] == pytest.approx(high, rel=1e-9)
+    assert found["limits"] == {"learning_rate": pytest.approx(high, rel=1e-9)}
 
 
 def test_the_limit_of_heavy_ball_is_its_closed_form(opened):
     # η < 2(1 + β)/λ
-    assert opened.run("gdlab.analysis('momentum').limit") == pytest.approx(2 * 1.8 / 20, rel=1e-9)
+    limit = opened.run("gdlab.analysis('momentum').limits.learning_rate")
+    assert limit == pytest.approx(2 * 1.8 / 20, rel=1e-9)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 80])
@@ -311,7 +313,7 @@ def test_the_poles_of_adam_are_those_with_the_scales_of_the_step_shown(opened, s
     poles = np.array(found["poles"]) @ [1, 1j]
     np.testing.assert_allclose(np.poly(poles), oracle.characteristic, rtol=1e-7, atol=1e-9)
     _, high = stable_range(OPTIMIZERS["adam"], HESSIAN, state=state)
-    assert found["limit"] == pytest.approx(high, rel=1e-6)
+    assert found["limits"]["learning_rate"] == pytest.approx(high, rel=1e-6)
 
 
 def test_the_poles_of_every_kind_of_state_are_those_of_the_analysis(tab, tmp_path):
@@ -330,7 +332,6 @@ def test_the_poles_of_every_kind_of_state_are_those_of_the_analysis(tab, tmp_pat
         found = tab.run(f"gdlab.analysis('{name}')")
         poles = np.array(found["poles"]) @ [1, 1j]
         np.testing.assert_allclose(np.poly(poles), oracle.characteristic, rtol=1e-7, atol=1e-9)
-        assert (found["noise"] is None) == (name == "weights that act by themselves")
     assert tab.complaints == []
 
 
@@ -356,6 +357,172 @@ def test_noise_adds_the_stationary_variance_of_heavy_ball(opened):
     eta, beta = 0.02, 0.8
     variances = eta * (1 + beta) / ((1 - beta) * (2 * (1 + beta) - eta * CURVATURES) * CURVATURES)
     assert noise[-1] == pytest.approx(0.5 * np.sum(CURVATURES * variances), rel=1e-9)
+
+
+def test_noise_adds_what_the_analysis_expects_of_schedules_and_decay(tab, tmp_path):
+    optimizers = {
+        "schedule": gdlab.sgd(0.02, momentum=gdlab.linear_schedule(0.5, 0.9, 30)),
+        "decay": gdlab.chain(gdlab.add_decayed_weights(0.3), gdlab.sgd(0.05)),
+    }
+    path = tmp_path / "noise.html"
+    gdlab.explore(ravine, optimizers, START, steps=40).save(path)
+    tab.open(path)
+    for name, tx in optimizers.items():
+        expected = expected_loss(tx, CURVATURES, w0=0.0, steps=40, noise=1.0).stochastic
+        found = tab.run(f"gdlab.analysis('{name}').noise")
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_noise_in_adamw_is_that_of_its_steps_with_their_scales(tab, tmp_path):
+    eta, b1, b2, decay, steps = 0.1, 0.8, 0.9, 0.3, 30
+    tx = gdlab.adamw(eta, b1=b1, b2=b2, weight_decay=decay)
+    path = tmp_path / "adamw.html"
+    gdlab.explore(ravine, {"adamw": tx}, START, steps=steps).save(path)
+    points = np.asarray(gdlab.minimize(ravine, jnp.asarray(START), tx, steps).path)
+    second, covariance, expected = np.zeros(2), np.zeros((4, 4)), [0.0]
+    for t, w in enumerate(points[:-1], start=1):
+        second = b2 * second + (1 - b2) * (HESSIAN @ (w - CENTER)) ** 2
+        scale = np.diag(eta / (1 - b1**t) / (np.sqrt(second / (1 - b2**t)) + 1e-8))
+        # (m, w) ← with m ← b₁m + (1 − b₁)(Hw + ξ), w ← (1 − ηλ)w − scale·m
+        average = np.hstack([b1 * np.eye(2), (1 - b1) * HESSIAN])
+        kick = (1 - b1) * np.vstack([np.eye(2), -scale])
+        stay = np.hstack([np.zeros((2, 2)), (1 - eta * decay) * np.eye(2)])
+        step = np.vstack([average, stay - scale @ average])
+        covariance = step @ covariance @ step.T + kick @ kick.T
+        expected.append(0.5 * np.trace(HESSIAN @ covariance[2:, 2:]))
+    tab.open(path)
+    np.testing.assert_allclose(tab.run("gdlab.analysis('adamw').noise"), expected, rtol=1e-6)
+
+
+def test_the_limit_of_a_scheduled_rate_is_that_of_the_rate_in_force(tab, tmp_path):
+    tx = gdlab.sgd(gdlab.warmup_cosine_decay_schedule(0.01, 0.05, 10, 40), momentum=0.8)
+    path = tmp_path / "schedule.html"
+    gdlab.explore(ravine, {"schedule": tx}, START, steps=40).save(path)
+    tab.open(path, "shown=6")
+    # The sixth step is at count 5: half the start and half the peak make up the rate.
+    limit = 2 * 1.8 / 20
+    found = tab.run("gdlab.analysis('schedule').limits")
+    assert found == {
+        "learning_rate.init_value": pytest.approx(2 * limit - 0.05, rel=1e-9),
+        "learning_rate.peak_value": pytest.approx(2 * limit - 0.01, rel=1e-9),
+        "learning_rate.end_value": None,
+    }
+    limits = "[...document.querySelectorAll('.limit')].map((one) => one.textContent)"
+    assert tab.run(limits) == [
+        "stable below 0.31 at this step",
+        "stable below 0.35 at this step",
+        "no part in this step",
+    ]
+    slide(tab, SCRUB, 26)  # at count 25, half way down: half the peak and half the end
+    found = tab.run("gdlab.analysis('schedule').limits")
+    assert found["learning_rate.init_value"] is None
+    assert found["learning_rate.peak_value"] == pytest.approx(2 * limit, rel=1e-9)
+    assert tab.complaints == []
+
+
+def test_a_slider_of_steps_stops_at_whole_numbers_only(tab, tmp_path):
+    path = tmp_path / "steps.html"
+    gdlab.explore(ravine, gdlab.accumulate(gdlab.sgd(0.05), 2), START).save(path)
+    tab.open(path)
+    steps = "gdlab.settings().optimizers.optimizer.hyperparameters.steps"
+    tab.run(f"{slider('optimizer', 'steps')}.focus()")
+    tab.key("ArrowRight", "ArrowRight", windowsVirtualKeyCode=39)
+    assert tab.run(steps) == 3
+    slide(tab, slider("optimizer", "steps"), 0.4)
+    assert tab.run(steps) == 5
+    typed = f"{slider('optimizer', 'steps')}.closest('.row').querySelector('[type=text]')"
+    tab.run(f"{typed}.value = '3.4'; {typed}.dispatchEvent(new Event('change'));")
+    assert tab.run(steps) == 3
+    assert "cannot be linearised" in tab.run("document.querySelector('.limit').title")
+
+
+def regimes_point(tab, across, up):
+    """Where a share of the map of regimes is on the screen."""
+    left, top, width, height = position(tab, "document.getElementById('regimes')")
+    # Its axes take what their numbers need at the left, 10 pixels at the right, 25 above, 34 below.
+    pen = "document.getElementById('regimes').getContext('2d')"
+    margin = max(56, 28 + tab.run(f"{pen}.measureText('0.999').width"))
+    x = left + margin + across * (width - margin - 10)
+    return x, top + height - 34 - up * (height - 59)
+
+
+def words(tab, name):
+    return tab.run(f"document.getElementById('{name}').textContent")
+
+
+def picture_of(tab, name):
+    return tab.run(f"document.getElementById('{name}').toDataURL()")
+
+
+def test_pointing_at_the_map_of_regimes_tries_a_setting_and_leaving_it_brings_back_the_present(
+    opened,
+):
+    opened.run("document.getElementById('spring-details').open = true")
+    opened.run("document.getElementById('noise-details').open = true")
+    opened.run("document.getElementById('regimes').scrollIntoView()")
+    opened.frames(30)  # until the contours are fine
+    pictures = ["map", "loss", "modes", "poles", "spring", "phase", "split"]
+    before, usual = {name: picture_of(opened, name) for name in pictures}, settings(opened)
+    opened.mouse("mouseMoved", *regimes_point(opened, 0.9, 0.5), buttons=0)
+    opened.frames(3)
+    said = words(opened, "pointed")
+    pattern = r"With learning_rate (\S+) and momentum (\S+): ρ = (\S+): the error (\w+)"
+    tried = re.match(pattern, said)
+    assert tried, said
+    rate, momentum, radius = map(float, tried.groups()[:3])
+    assert rate > 0.1
+    oracle = linearize(gdlab.sgd(rate, momentum=momentum), HESSIAN)
+    assert radius == pytest.approx(np.abs(np.roots(oracle.characteristic)).max(), rel=2e-2)
+    assert tried[4] == "leaves"
+    for name in pictures:
+        assert picture_of(opened, name) != before[name], name
+    assert settings(opened) == usual, "pointing sets nothing"
+    opened.mouse("mouseMoved", 5, 5, buttons=0)
+    opened.frames(3)
+    assert {name: picture_of(opened, name) for name in pictures} == before
+
+
+def test_a_click_on_the_map_of_regimes_sets_the_sliders_and_so_does_a_drag(opened):
+    opened.run("document.getElementById('regimes').scrollIntoView()")
+    opened.frames(3)
+    ends = [(0.02 / 100, 0.02 * 10**1.5), (0.0, 0.999)]
+
+    def expected_at(across, up):
+        low, high = np.log10(ends[0])
+        return 10 ** (low + across * (high - low)), 1 - 10 ** (-3 * up)
+
+    opened.mouse("mousePressed", *regimes_point(opened, 0.3, 0.4))
+    opened.frames(2)
+    for at in [(0.3, 0.4), (0.6, 0.2)]:
+        opened.mouse("mouseMoved", *regimes_point(opened, *at))
+        opened.frames(2)
+        set_to = settings(opened)["optimizers"]["momentum"]["hyperparameters"]
+        found = set_to["learning_rate"], set_to["momentum"]
+        assert found == pytest.approx(expected_at(*at), rel=2e-2)
+    opened.mouse("mouseReleased", *regimes_point(opened, 0.6, 0.2))
+    others = settings(opened)["optimizers"]
+    assert others["nesterov"]["hyperparameters"] == {"learning_rate": 0.02, "momentum": 0.8}
+
+
+def test_arrows_on_the_map_of_regimes_move_the_setting(opened):
+    opened.run("document.getElementById('regimes').focus()")
+    opened.key("ArrowRight", "ArrowRight", windowsVirtualKeyCode=39)
+    opened.key("ArrowDown", "ArrowDown", windowsVirtualKeyCode=40)
+    opened.frames(2)
+    moved = settings(opened)["optimizers"]["momentum"]["hyperparameters"]
+    # A hundredth of 3.5 decades, and of 3 decades in 1 − β.
+    assert moved["learning_rate"] == pytest.approx(0.02 * 10**0.035, rel=1e-3)
+    assert moved["momentum"] == pytest.approx(1 - 0.2 * 10**0.03, rel=1e-2)
+    assert settings(opened)["start"] == list(START)
+
+
+def test_a_panel_that_is_opened_is_painted(opened):
+    opened.frames(3)
+    opened.run("document.getElementById('spring-details').open = true")
+    opened.wait("document.getElementById('spring').width > 300")
+    opened.frames(2)
+    empty = "(() => { const c = document.getElementById('spring'); return c.getContext('2d')"
+    assert opened.run(f"{empty}.getImageData(0, 0, c.width, c.height).data.some((x) => x); }})()")
 
 
 def test_the_part_of_a_step_that_its_gradient_gives_is_a_step_of_gradient_descent(opened):

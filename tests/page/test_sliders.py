@@ -11,6 +11,16 @@ def test_a_slider_is_named_by_the_shortest_end_of_its_path_that_is_its_own():
     assert shortest_ends(["decay", "0.decay"]) == ["decay", "0.decay"]
 
 
+def test_what_belongs_to_a_schedule_says_of_what():
+    paths = ["0.max_norm", "1.b1.init_value", "1.b1.transition_steps", "1.b2"]
+    assert shortest_ends(paths, ["1.b1"]) == [
+        "max_norm",
+        "b1.init_value",
+        "b1.transition_steps",
+        "b2",
+    ]
+
+
 def test_learning_rates_come_first_and_every_epsilon_is_folded_away():
     made = sliders_of({"eps": 1e-8, "b1": 0.9, "learning_rate": 0.1}, {})
     assert [(slider.label, slider.folded) for slider in made] == [
@@ -32,6 +42,14 @@ def test_learning_rates_come_first_and_every_epsilon_is_folded_away():
         ("max_delta", 0.95, "log"),
         ("nu", 0.95, "decay"),
         ("shift", -2.0, "linear"),
+        ("steps", 2.0, "whole"),
+        ("momentum.decay_steps", 100.0, "whole"),
+        ("learning_rate.boundaries.0", 10.0, "whole"),
+        ("learning_rate.transition_begin", 0.0, "whole"),
+        ("learning_rate.decay_steps", 10.5, "log"),
+        ("learning_rate.boundaries_and_scales.10", 0.5, "log"),
+        ("momentum.init_value", 0.5, "decay"),
+        ("learning_rate.init_value", 0.5, "log"),
     ],
 )
 def test_the_scale_follows_from_the_name_and_the_value_which_lies_within(path, value, scale):
@@ -41,6 +59,18 @@ def test_the_scale_follows_from_the_name_and_the_value_which_lies_within(path, v
     assert slider.low < slider.high
     assert slider.low > 0 or scale != "log"
     assert slider.high < 1 or scale != "decay"
+
+
+def test_a_slider_of_steps_has_whole_ends_with_room_on_both_sides():
+    made = sliders_of({"steps": 2.0, "rate.decay_steps": 100.0, "rate.begin": 0.0}, {})
+    assert [(slider.low, slider.high) for slider in made] == [(1, 10), (1, 300), (0, 100)]
+    (slider,) = sliders_of({"steps": 7.0}, {"steps": (1.5, 8.5)})
+    assert (slider.low, slider.high, slider.scale) == (1, 9, "whole")
+
+
+def test_a_schedule_that_begins_at_zero_goes_as_far_as_its_other_values():
+    made = sliders_of({"rate.init_value": 0.0, "rate.peak_value": 0.1, "other.value": 9.0}, {})
+    assert (made[0].low, made[0].high) == (0, pytest.approx(0.3))
 
 
 def test_a_decay_close_to_one_still_has_room_above():

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import gdlab
-from gdlab.page.program import translate_function, translate_optimizer
+from gdlab.page.program import RUNNER, translate_function, translate_optimizer
 from tests.page import node
 from tests.page.functions import CASES
 
@@ -99,9 +99,10 @@ def translated(name, optimizers, expected):
     script = [f"const problem={problem.javascript},out={{}};"]
     for key, tx in optimizers.items():
         points, states, _ = expected[key]
+        made = translate_optimizer(tx, problem)
         script.append(f"""{{
-const p=({translate_optimizer(tx, problem).javascript})(problem);
-const h=Float64Array.from(p.hyperparameters,one=>one.value),points=[],states=[];
+const p=({RUNNER})({made.javascript},problem);
+const h={node.array([*made.hyperparameters.values()])},points=[],states=[];
 const ws={node.array(points[:-1:EVERY])},ss={node.array(states[:-1:EVERY])};
 ws.forEach((w,i)=>{{p.step(h,w,ss[i]);points.push(w);states.push(ss[i])}});
 out[{key!r}]={{points,states,...p.run(h,{node.array(start)},{STEPS})}};

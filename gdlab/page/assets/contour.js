@@ -167,7 +167,8 @@ function paintPaths(pen, box, place) {
     line(pen, x - 5, y - 5, x + 5, y + 5);
     line(pen, x - 5, y + 5, x + 5, y - 5);
   }
-  racers.forEach((racer, i) => {
+  racers.forEach((present, i) => {
+    const racer = shownFor(present);
     if (!racer.visible) return;
     const { path } = racer;
     const last = Math.min(now.shown, racer.finite - 1);

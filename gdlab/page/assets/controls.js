@@ -5,16 +5,21 @@ function valueAt(control, u) {
   const [low, high] = [to(control.low), to(control.high)];
   if (u <= 0) return control.low;
   if (u >= 1) return control.high;
+  if (control.scale === "whole") return Math.round(low + u * (high - low));
   // Four digits, so that what is read can be typed.
   const x = from(low + u * (high - low));
   if (control.scale === "decay") return 1 - Number((1 - x).toPrecision(3));
   return Number(x.toPrecision(4));
 }
 
-function positionOf(control, value) {
+function unclamped(control, value) {
   const { to } = scales[control.scale];
   const [low, high] = [to(control.low), to(control.high)];
-  return clamp((to(value) - low) / (high - low), 0, 1);
+  return (to(value) - low) / (high - low);
+}
+
+function positionOf(control, value) {
+  return clamp(unclamped(control, value), 0, 1);
 }
 
 function element(tag, attributes = {}, ...children) {
@@ -44,22 +49,30 @@ const syncs = [];
 
 function buildSlider(racer, i, control) {
   const id = `slider-${i}-${control.position}`;
-  const slider = element("input", { type: "range", id, min: 0, max: 1, step: 0.001, title: control.path });
+  const step = control.scale === "whole" ? 1 / (control.high - control.low) : 0.001;
+  const slider = element("input", { type: "range", id, min: 0, max: 1, step, title: control.path });
   const typed = element("input", { type: "text", inputmode: "decimal", "aria-label": `${control.label} of ${racer.name}, as a number` });
-  // A long name breaks after its underscores.
-  const words = control.label.split(/(?<=_)/).flatMap((word, k) => (k ? [element("wbr"), word] : [word]));
+  // A long name breaks after its underscores; what it belongs to stands above.
+  const words = partsOf(control).at(-1).split(/(?<=_)/).flatMap((word, k) => (k ? [element("wbr"), word] : [word]));
   const label = element("label", { for: id, title: control.path }, ...words);
   const track = element("span", { class: "track" }, slider);
-  if (control === learningRateOf(racer) && racer.near) {
-    racer.mark = element("span", { class: "mark", hidden: "" });
-    racer.markText = element("span", { class: "limit quiet" });
-    track.append(racer.mark);
+  let limit = "";
+  if (quadratic && isRate(control)) {
+    limit = element("span", { class: "limit quiet" });
+    if (racer.near) {
+      const mark = element("span", { class: "mark", hidden: "" });
+      track.append(mark);
+      racer.marks.push({ control, mark, limit });
+    } else {
+      limit.textContent = "limit unknown";
+      limit.title = racer.dynamics.refused;
+    }
   }
   syncs.push(
     bindSlider(slider, typed, {
       read: () => racer.h[control.position],
       set: (x) => {
-        racer.h[control.position] = x;
+        racer.h[control.position] = control.scale === "whole" ? Math.round(x) : x;
         racer.stale = true;
         now.focus = i;
         changed();
@@ -69,9 +82,28 @@ function buildSlider(racer, i, control) {
       write: (x) => textOf(control, x),
     }),
   );
-  const row = element("div", { class: "row" }, label, track, typed);
-  if (racer.markText) row.append(control === learningRateOf(racer) ? racer.markText : "");
-  return row;
+  return element("div", { class: "row" }, label, track, typed, limit);
+}
+
+// What belongs to a schedule, and its own name.
+function partsOf({ label }) {
+  const at = label.lastIndexOf(".");
+  const above = label.slice(0, Math.max(at, 0));
+  return /^[\d.]*$/.test(above) ? ["", label] : [above, label.slice(at + 1)];
+}
+
+function buildSliders(racer, i, controls) {
+  const rows = [];
+  let last = "";
+  for (const control of controls) {
+    const [above] = partsOf(control);
+    if (above && above !== last) rows.push(element("p", { class: "above quiet" }, above));
+    last = above;
+    const row = buildSlider(racer, i, control);
+    row.classList.toggle("below", above !== "");
+    rows.push(row);
+  }
+  return rows;
 }
 
 function buildGroup(racer, i) {
@@ -85,10 +117,10 @@ function buildGroup(racer, i) {
   racer.swatch = swatch;
   const group = element("fieldset", {}, element("legend", {}, element("label", {}, box, swatch, racer.name)));
   const folded = racer.controls.filter((control) => control.folded);
-  for (const control of racer.controls) if (!control.folded) group.append(buildSlider(racer, i, control));
+  group.append(...buildSliders(racer, i, racer.controls.filter((control) => !control.folded)));
   if (folded.length) {
     const more = element("details", {}, element("summary", {}, folded.map(({ label }) => label).join(", ")));
-    for (const control of folded) more.append(buildSlider(racer, i, control));
+    more.append(...buildSliders(racer, i, folded));
     group.append(more);
   }
   return group;
@@ -110,9 +142,12 @@ function options(select, names) {
 function chooseAxes() {
   const { controls } = racers[now.focus];
   const open = controls.filter(({ folded }) => !folded);
-  atlas.across = 0;
-  const decay = open.findIndex(({ scale }, i) => i && scale === "decay");
-  atlas.up = decay > 0 ? decay : Math.min(1, open.length - 1);
+  // Of a schedule's rates the one that it peaks at.
+  const rates = controls.filter(isRate).sort((a, b) => b.value - a.value);
+  atlas.across = Math.max(0, controls.indexOf(rates[0]));
+  const decay = open.findIndex(({ scale }, i) => i !== atlas.across && scale === "decay");
+  const other = open.findIndex((_, i) => i !== atlas.across);
+  atlas.up = [decay, other, atlas.across].find((i) => i >= 0);
   for (const [id, axis] of [["across", "across"], ["up", "up"]]) {
     options($(id), controls.map(({ label }) => label));
     $(id).value = atlas[axis];
@@ -186,6 +221,12 @@ function reset() {
   changed();
 }
 
+// Where an arrow key points to.
+function arrowOf({ key, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey) return undefined;
+  return { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
+}
+
 function bindMap() {
   const map = $("map");
   const at = (event) => {
@@ -216,8 +257,8 @@ function bindMap() {
     if (event.touches.length === 1 && near(event.touches[0])) event.preventDefault();
   }, { passive: false });
   map.addEventListener("keydown", (event) => {
-    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
+    const direction = arrowOf(event);
+    if (!direction) return;
     event.preventDefault();
     const factor = event.shiftKey ? 0.05 : 0.01;
     const shown = shownCoordinates(...now.start);
@@ -274,7 +315,7 @@ function bindControls() {
     now.noise = Number($("noise").value);
     schedule();
   });
-  for (const details of document.querySelectorAll("details.more")) details.addEventListener("toggle", schedule);
+  for (const details of document.querySelectorAll(".closer details")) details.addEventListener("toggle", schedule);
   const steps = { scale: "log", low: 5, high: BUDGET };
   syncs.push(
     bindSlider($("steps"), $("steps-value"), {
@@ -292,6 +333,7 @@ function bindControls() {
     }),
   );
   bindMap();
+  if (quadratic) bindRegimes();
   bindKeys();
 }
 

@@ -41,23 +41,28 @@ function stateBefore(racer, h, held) {
   return before;
 }
 
-// (signals, w) → (signals, w) as rows.
-function matrixOf(racer, h, held) {
+// What a step makes of something tiny in one place, for each place: [signals, w] over its size.
+function responses(racer, h, held, places) {
   const { signals } = racer.dynamics;
   const before = stateBefore(racer, h, held);
-  const d = signals.length + 2;
-  const rows = Array.from({ length: d }, () => new Float64Array(d));
-  for (let column = 0; column < d; column += 1) {
-    const state = before.slice();
-    const w = new Float64Array(2);
-    if (column < signals.length) state[signals[column]] = TINY;
-    else w[column - signals.length] = TINY;
+  return places.map(([where, k]) => {
+    const [state, w] = [before.slice(), new Float64Array(2)];
+    const array = { signal: state, weight: w, gradient: KICK }[where];
+    array[k] = TINY;
     racer.near.step(h, w, state);
-    signals.forEach((atom, row) => (rows[row][column] = state[atom] / TINY));
-    rows[d - 2][column] = w[0] / TINY;
-    rows[d - 1][column] = w[1] / TINY;
-  }
-  return rows;
+    KICK.fill(0);
+    return Float64Array.from([...signals.map((atom) => state[atom]), ...w], (x) => x / TINY);
+  });
+}
+
+function flipped(columns) {
+  return Array.from(columns[0], (_, r) => Float64Array.from(columns, (column) => column[r]));
+}
+
+// (signals, w) → (signals, w) as rows.
+function matrixOf(racer, h, held) {
+  const places = racer.dynamics.signals.map((atom) => ["signal", atom]);
+  return flipped(responses(racer, h, held, [...places, ["weight", 0], ["weight", 1]]));
 }
 
 // The blocks of both modes if they do not mix, the whole matrix otherwise.
@@ -107,7 +112,15 @@ function eigenvalues(rows) {
       // The other one from the product, since a difference would cancel.
       found = [[far, 0], [far === 0 ? 0 : product / far, 0]];
     }
-  } else found = rootsOf(characteristic(rows));
+  } else {
+    // About their middle, since roots that lie close together would be lost in rounding.
+    const middle = rows.reduce((sum, row, i) => sum + row[i], 0) / d;
+    const about = rows.map((row, i) => row.map((x, j) => (i === j ? x - middle : x)));
+    found = rootsOf(characteristic(about)).map(([re, im]) => {
+      const moved = re + middle;
+      return [moved, Math.abs(im) < 1e-12 * Math.abs(moved) ? 0 : im];
+    });
+  }
   return found.sort((a, b) => Math.hypot(...b) - Math.hypot(...a));
 }
 
@@ -128,7 +141,7 @@ function characteristic(rows) {
 }
 
 function product(a, b) {
-  return a.map((row) => b[0].map((_, j) => {
+  return Array.from(a, (row) => Array.from(b[0], (_, j) => {
     let sum = 0;
     for (let k = 0; k < row.length; k += 1) sum += row[k] * b[k][j];
     return sum;
@@ -138,13 +151,13 @@ function product(a, b) {
 // All roots at once, by Aberth and Ehrlich.
 function rootsOf(coefficients) {
   const d = coefficients.length - 1;
-  const size = 1 + Math.max(...coefficients.slice(1).map(Math.abs));
+  const size = Math.max(...coefficients.slice(1).map((c, k) => Math.abs(c) ** (1 / (k + 1))));
   const x = [];
   const y = [];
   for (let i = 0; i < d; i += 1) {
     const angle = (2 * Math.PI * i) / d + 0.4;
-    x.push(Math.min(size, 1.1) * Math.cos(angle));
-    y.push(Math.min(size, 1.1) * Math.sin(angle));
+    x.push(size * Math.cos(angle));
+    y.push(size * Math.sin(angle));
   }
   for (let round = 0; round < 80; round += 1) {
     let change = 0;
@@ -157,7 +170,7 @@ function rootsOf(coefficients) {
         error = error * far + Math.abs(coefficients[k]);
       }
       // A value that is nothing but rounding says no more.
-      if (Math.hypot(p, pi) < 1e-16 * error) continue;
+      if (Math.hypot(p, pi) <= 1e-16 * error) continue;
       // slope/value − Σ 1/(rᵢ − rⱼ), of which the inverse is the step
       const value = p * p + pi * pi;
       let [a, b] = [(s * p + si * pi) / value, (si * p - s * pi) / value];
@@ -171,22 +184,18 @@ function rootsOf(coefficients) {
       const norm = a * a + b * b || 1e-300;
       x[i] -= a / norm;
       y[i] += b / norm;
-      change = Math.max(change, 1 / Math.sqrt(norm) / (1e-3 + far));
+      change = Math.max(change, 1 / Math.sqrt(norm) / (1e-3 * size + far));
     }
     if (change < 1e-15) break;
   }
-  return x.map((re, i) => [re, Math.abs(y[i]) < 1e-12 * Math.abs(re) ? 0 : y[i]]);
+  return x.map((re, i) => [re, y[i]]);
 }
 
 const STABLE = 1 + 1e-12; // rounding of a pole that stands at 1 because a step is tiny
 
-function dominantPole(racer, h, held) {
-  const poles = modesOf(racer, matrixOf(racer, h, held)).flatMap(eigenvalues);
+function dominantPole(racer, rows) {
+  const poles = modesOf(racer, rows).flatMap(eigenvalues);
   return poles.reduce((a, b) => (Math.hypot(...b) > Math.hypot(...a) ? b : a));
-}
-
-function radius(racer, h, held) {
-  return Math.hypot(...dominantPole(racer, h, held));
 }
 
 function regimeOf([re, im]) {
@@ -195,21 +204,24 @@ function regimeOf([re, im]) {
   return re > 0 && Math.abs(im) <= 1e-9 * rate ? "monotone" : "oscillating";
 }
 
-function learningRateOf(racer) {
-  return racer.controls.find(({ path }) => path.endsWith("learning_rate"));
+// Those of a schedule's numbers that are rates themselves count as well.
+function isRate({ path }) {
+  return /(^|\.)learning_rate(\..*value)?$/.test(path);
 }
 
-// The largest stable learning rate above the present one, or above the least if that is unstable.
-function stabilityLimit(racer, held) {
-  const control = learningRateOf(racer);
-  if (!control || control.value <= 0 || quadratic.curvatures[0] <= 0) return null;
+// The largest stable value of a learning rate above the present one, or above the least if that is
+// unstable: NaN if none is stable, null if it has no part in this step, undefined without a minimum.
+function stabilityLimit(racer, control, held) {
+  if (quadratic.curvatures[0] <= 0) return undefined;
   const h = racer.h.slice();
-  const stable = (rate) => {
+  const rowsAt = (rate) => {
     h[control.position] = rate;
-    return radius(racer, h, held) < STABLE;
+    return matrixOf(racer, h, held);
   };
+  const stable = (rate) => Math.hypot(...dominantPole(racer, rowsAt(rate))) < STABLE;
   const present = racer.h[control.position];
-  const least = Math.min(control.low, present) / 1e3;
+  const least = Math.min(control.low || control.high / 1e3, present > 0 ? present : Infinity) / 1e3;
+  if (String(rowsAt(least)) === String(rowsAt(control.high))) return null;
   let inside = present > 0 && stable(present) ? present : least;
   if (!stable(inside)) return NaN;
   let outside = inside;
@@ -226,56 +238,61 @@ function stabilityLimit(racer, held) {
   return inside;
 }
 
-let known = { key: "" };
+function limitsOf(racer, held) {
+  return racer.controls.filter(isRate).map((control) => stabilityLimit(racer, control, held));
+}
 
 // What is known of an optimizer at the step shown; null if it cannot be linearised.
-function analysis(i) {
-  const racer = racers[i];
+function analysis(racer) {
   if (!quadratic || !racer.near) return null;
-  const key = [i, racer.version, now.shown].join();
-  if (known.key === key) return known;
+  if (racer.known?.shown === now.shown) return racer.known;
   const held = heldState(racer);
   const rows = matrixOf(racer, racer.h, held);
   const modes = modesOf(racer, rows).map(eigenvalues);
   const poles = modes.flat().sort((a, b) => Math.hypot(...b) - Math.hypot(...a));
-  known = {
-    key,
+  racer.known = {
+    shown: now.shown,
     held,
     rows,
     modes,
     poles,
     radius: Math.hypot(...poles[0]),
     regime: regimeOf(poles[0]),
-    limit: stabilityLimit(racer, held),
+    limits: limitsOf(racer, held),
   };
-  return known;
+  return racer.known;
 }
 
-// Expected excess loss that noise of size s in every gradient adds, step by step.
-function noiseFloor(rows, s) {
-  const d = rows.length;
+// Expected excess loss that noise of size 1 in each direction of every gradient adds, step by step.
+function noiseFloor(racer) {
+  if (racer.floor) return racer.floor;
   const { hessian } = quadratic;
-  const det = hessian[0][0] * hessian[1][1] - hessian[0][1] * hessian[1][0];
-  const inverse = [
-    [hessian[1][1] / det, -hessian[0][1] / det],
-    [-hessian[1][0] / det, hessian[0][0] / det],
-  ];
-  // Weights enter through the gradient alone: noise ξ in it acts as if w were off by H⁻¹ξ.
-  const columns = rows.map((row, r) => [0, 1].map((c) => row[d - 2 + c] - (r === d - 2 + c ? 1 : 0)));
-  const input = product(columns, inverse);
-  const across = rows[0].length;
-  const flipped = Array.from({ length: across }, (_, c) => Array.from(rows, (row) => row[c]));
-  const kick = input.map((a) => input.map((b) => s * s * (a[0] * b[0] + a[1] * b[1])));
-  let spread = kick.map((row) => row.map(() => 0));
-  const found = new Float64Array(now.steps + 1);
+  const w = Float64Array.from(now.start);
+  const state = stateAfter(racer, 0, w);
+  const d = racer.dynamics.signals.length + 2;
+  const zeros = Array.from({ length: d }, () => new Float64Array(d));
+  let [rows, back, kick, spread] = [null, null, null, zeros];
+  racer.floor = new Float64Array(now.steps + 1);
   for (let t = 1; t <= now.steps; t += 1) {
-    spread = product(product(rows.map((row) => Array.from(row)), spread), flipped);
+    if (t === 1 || changes(racer)) {
+      racer.race.step(racer.h, w, state);
+      rows = matrixOf(racer, racer.h, state);
+      back = flipped(rows);
+      const input = responses(racer, racer.h, state, [["gradient", 0], ["gradient", 1]]);
+      kick = product(flipped(input), input);
+    }
+    spread = product(product(rows, spread), back);
     for (let i = 0; i < d; i += 1) for (let j = 0; j < d; j += 1) spread[i][j] += kick[i][j];
     let sum = 0;
     for (const i of [0, 1]) for (const j of [0, 1]) sum += hessian[i][j] * spread[d - 2 + i][d - 2 + j];
-    found[t] = sum / 2;
+    racer.floor[t] = sum / 2;
   }
-  return found;
+  return racer.floor;
+}
+
+// Whether a step depends on which one it is.
+function changes({ dynamics: { scales, clocks } }) {
+  return scales.length + clocks.length > 0;
 }
 
 // The next step in two parts: what this gradient gives alone, and what is remembered.

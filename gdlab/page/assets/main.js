@@ -22,6 +22,7 @@ function paint(time) {
     chooseAxes();
     chosenFor = now.focus;
   }
+  tryPointed();
   syncControls();
   paintMap();
   paintLoss();
@@ -35,44 +36,56 @@ function setHidden(selector, hidden) {
 }
 
 function paintAnalysis() {
-  const racer = racers[now.focus];
-  const found = analysis(now.focus);
+  const present = racers[now.focus];
+  const racer = seen();
+  const [found, foundNow] = [analysis(racer), analysis(present)];
+  const noisy = found !== null && quadratic.lowest !== null;
   setHidden(".linear", found === null);
-  setHidden(".additive", found === null || !racer.dynamics.additive || quadratic.curvatures[0] <= 0);
-  paintModes();
-  if ($("spring-details").open) paintSpring(found);
-  racers.forEach((other, i) => {
-    if (!other.mark) return;
-    const own = i === now.focus ? found : null;
-    if (own) markLimit(other, own.limit);
-    else if (other.marked !== other.version) markLimit(other, stabilityLimit(other, heldState(other)));
-    other.marked = other.version;
-  });
+  setHidden(".noisy", !noisy);
+  $("no-noise").hidden = noisy;
+  for (const place of document.querySelectorAll(".of")) place.textContent = present.name;
+  paintModes(racer, present);
+  if ($("spring-details").open) paintSpring(found, racer);
+  for (const other of racers) if (other.near) markLimits(other);
   $("parts").hidden = !now.arrows || !found;
-  $("parts-of").textContent = racer.name;
-  $("verdict").textContent = found ? verdict(found) : (racer.dynamics.refused ?? "");
+  $("verdict").textContent = found ? verdict(racer, found) : (present.dynamics.refused ?? "");
   if (!found) return;
-  paintPoles(found);
-  paintRegimes(found);
-  if ($("noise-details").open && !$("noise-details").hidden) paintSplit(found);
+  $("pointed").textContent = tried ? verdict(racer, found) : $("pointed").dataset.hint;
+  $("mixed").hidden = found.modes.length === 2;
+  $("held").hidden = !present.dynamics.scales.length;
+  paintPoles(found, foundNow);
+  paintRegimes(foundNow);
+  if (noisy && $("noise-details").open) paintSplit(racer);
 }
 
-function markLimit(racer, limit) {
-  const control = learningRateOf(racer);
-  const at = limit > 0 && Number.isFinite(limit) ? scales[control.scale].to(limit) : NaN;
-  const [low, high] = [control.low, control.high].map(scales[control.scale].to);
-  const u = (at - low) / (high - low);
-  racer.mark.hidden = !(u >= 0 && u <= 1);
-  racer.mark.style.setProperty("--at", clamp(u || 0, 0, 1));
-  racer.markText.textContent =
-    limit === null ? "" : Number.isNaN(limit) ? "stable nowhere" : limit === Infinity ? "always stable" : `stable below ${text(limit)}`;
+function markLimits(racer) {
+  const version = [racer.version, changes(racer) ? now.shown : ""].join();
+  if (racer.marked === version) return;
+  racer.marked = version;
+  const limits = analysis(racer).limits;
+  racer.marks.forEach(({ control, mark, limit }, i) => {
+    const u = unclamped(control, limits[i] > 0 ? limits[i] : NaN);
+    mark.hidden = !(u >= 0 && u <= 1);
+    mark.style.setProperty("--at", clamp(u || 0, 0, 1));
+    limit.textContent = limitText(racer, limits[i]);
+  });
 }
 
-function verdict({ radius: rate, regime, limit }) {
-  const held = racers[now.focus].dynamics.scales.length ? ", scales held as at this step" : "";
+function limitText(racer, limit) {
+  if (limit === undefined) return "";
+  const when = changes(racer) ? " at this step" : "";
+  if (limit === null) return "no part in this step";
+  if (Number.isNaN(limit)) return `stable nowhere${when}`;
+  return limit === Infinity ? `always stable${when}` : `stable below ${text(limit)}${when}`;
+}
+
+function verdict(racer, { radius, regime, limits }) {
+  const where = racer === tried ? `With ${[...new Set(axesOf(racer))].map((c) => `${c.label} ${textOf(c, racer.h[c.position])}`).join(" and ")}: ` : "";
   const how = { monotone: "glides in", oscillating: "oscillates in", divergent: "leaves" }[regime];
-  const stable = limit === null || !Number.isFinite(limit) ? "" : `; stable below a learning rate of ${text(limit)}`;
-  return `ρ = ${text(rate, 4)}: the error ${how}${stable}${held}.`;
+  const [only, ...more] = limits;
+  const stable = only > 0 && only < Infinity && !more.length ? `; stable below a learning rate of ${text(only)}` : "";
+  const held = racer.dynamics.scales.length ? ", scales held as at this step" : "";
+  return `${where}ρ = ${text(radius, 4)}: the error ${how}${stable}${held}.`;
 }
 
 function paintReadout() {
@@ -118,12 +131,12 @@ function describeAnalysis() {
   for (const id of ["modes", "spring", "phase"]) {
     $(id).setAttribute("aria-label", `Error of ${racer.name} at step ${t}. ${errors.join("; ")}.`);
   }
-  const found = analysis(now.focus);
+  const found = analysis(racer);
   if (!found) return;
   const poles = found.poles.map(([re, im]) => text(re) + (im ? `${im < 0 ? " − " : " + "}${text(Math.abs(im))}i` : ""));
   $("poles").setAttribute("aria-label", `Poles of ${racer.name} in the unit circle: ${poles.join(", ")}.`);
-  const axes = [atlas.across, atlas.up].map((k) => racer.controls[k].label).join(" and ");
-  $("regimes").setAttribute("aria-label", `Regimes of ${racer.name} over ${axes}. Here: ${verdict(found)}`);
+  const axes = axesOf(racer).map(({ label }) => label).join(" and ");
+  $("regimes").setAttribute("aria-label", `Regimes of ${racer.name} over ${axes}. Arrows move the setting. Here: ${verdict(racer, found)}`);
   $("split").setAttribute("aria-label", "Expected excess loss, without noise and from noise.");
 }
 
@@ -169,23 +182,25 @@ window.gdlab = {
     );
     return { start: [...now.start], steps: now.steps, shown: now.shown, view: now.view, optimizers };
   },
-  // The linearised step at the step shown: { poles, radius, regime, limit, parts, noise }, null if
-  // there is none; noise is the expected loss that gradients with noise of size 1 add.
+  // The linearised step at the step shown: { poles, radius, regime, limits, parts, noise }, null if
+  // there is none; limits are by path, noise is the expected loss that gradients with noise of size
+  // 1 add.
   analysis(name) {
     rerun();
-    const i = racers.findIndex((own) => own.name === name);
-    const found = analysis(i);
+    const racer = racers.find((own) => own.name === name);
+    const found = analysis(racer);
     if (!found) return null;
-    const { poles, radius: rate, regime, limit, rows } = found;
-    const noise = racers[i].dynamics.additive ? [...noiseFloor(rows, 1)] : null;
-    const parts = Object.entries(partsOfStep(racers[i]) ?? {}).map(([part, w]) => [part, [...w]]);
-    return { poles, radius: rate, regime, limit, parts: Object.fromEntries(parts), noise };
+    const { poles, radius, regime } = found;
+    const limits = Object.fromEntries(racer.controls.filter(isRate).map(({ path }, i) => [path, found.limits[i]]));
+    const noise = quadratic.lowest === null ? null : [...noiseFloor(racer)];
+    const parts = Object.entries(partsOfStep(racer) ?? {}).map(([part, w]) => [part, [...w]]);
+    return { poles, radius, regime, limits, parts: Object.fromEntries(parts), noise };
   },
 };
 
 followAddress();
 bindControls();
-setHidden(".quadratic, .linear, .additive", true);
+setHidden(".quadratic, .linear", true);
 if (quadratic) setHidden(".quadratic", false);
 else document.body.classList.add("alone");
 dress();

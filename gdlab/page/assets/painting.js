@@ -48,8 +48,9 @@ function fresh(canvas) {
 // how to get into the box.
 function frame(canvas, x, y, entries = []) {
   const { pen, width, height } = fresh(canvas);
-  const rows = key(pen, 56, 11, width - 10, entries);
-  const box = { left: 56, top: 8 + 17 * rows, right: width - 10, bottom: height - (x.name ? 34 : 20) };
+  const left = Math.max(56, 28 + Math.max(0, ...y.ticks.map(([, label]) => pen.measureText(label).width)));
+  const rows = key(pen, left, 11, width - 10, entries);
+  const box = { left, top: 8 + 17 * rows, right: width - 10, bottom: height - (x.name ? 34 : 20) };
   const across = box.right - box.left;
   const down = box.bottom - box.top;
   pen.strokeStyle = ink.line;

@@ -58,10 +58,15 @@ function markShown({ pen, box, x }) {
   pen.setLineDash([]);
 }
 
+// What is drawn in the place of an optimizer: another setting of it while that is tried.
+function shownFor(racer) {
+  return tried && racer === racers[now.focus] ? tried : racer;
+}
+
 function paintLoss() {
   const canvas = $("loss");
   const { clientWidth: width, clientHeight: height } = canvas;
-  const shown = racers.map((racer, i) => ({ racer, i })).filter(({ racer }) => racer.visible);
+  const shown = racers.map((racer, i) => ({ racer: shownFor(racer), i })).filter(({ racer }) => racer.visible);
   const base = quadratic?.lowest ?? 0;
   const curves = shown.map(({ racer }) => racer.values.subarray(0, racer.finite).map((f) => f - base));
   const logarithmic = base !== 0 || curves.every((curve) => curve.every((f) => f >= 0));
@@ -106,24 +111,30 @@ function modeKey(canvas) {
   return [0, 1].map((mode) => stroke(canvas, modeName(mode), modeColor(mode), MODE_DASHES[mode]));
 }
 
-function paintModes() {
+// Beside another setting that is tried, the present one is faint.
+const FAINT = 0.3;
+
+function paintModes(racer, present) {
   const canvas = $("modes");
-  const sizes = errorsOf(racers[now.focus]).map((errors) => errors.map(Math.abs));
-  const y = logAxis(sizes, canvas.clientHeight, "|error|");
+  const [sizes, sizesNow] = [racer, present].map((own) => errorsOf(own).map((errors) => errors.map(Math.abs)));
+  const y = logAxis([...sizes, ...sizesNow], canvas.clientHeight, "|error|");
   const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, modeKey(canvas));
   clip(chart, () => {
     markShown(chart);
-    sizes.forEach((curve, mode) => {
-      chart.pen.strokeStyle = modeColor(mode);
-      chart.pen.setLineDash(MODE_DASHES[mode]);
-      chart.pen.lineWidth = 2;
-      trace(chart, curve, 0, curve.length - 1, (e) => (e > 0 ? Math.log10(e) : NaN));
-    });
+    for (const curves of racer === present ? [sizes] : [sizesNow, sizes]) {
+      chart.pen.globalAlpha = curves === sizes ? 1 : FAINT;
+      curves.forEach((curve, mode) => {
+        chart.pen.strokeStyle = modeColor(mode);
+        chart.pen.setLineDash(MODE_DASHES[mode]);
+        chart.pen.lineWidth = 2;
+        trace(chart, curve, 0, curve.length - 1, (e) => (e > 0 ? Math.log10(e) : NaN));
+      });
+    }
     chart.pen.setLineDash([]);
   });
 }
 
-function paintPoles(found) {
+function paintPoles(found, foundNow) {
   const canvas = $("poles");
   const { clientWidth: width, clientHeight: height } = canvas;
   const reach = clamp(Math.max(1, ...found.poles.map(([re, im]) => Math.hypot(re, im))), 1, 3) * 1.15;
@@ -131,7 +142,7 @@ function paintPoles(found) {
   const wide = (reach * (width - 66)) / (height - 42 - (split ? 17 : 0));
   const x = { low: -wide, high: wide, ticks: ticks(-wide, wide, width / 70), name: "real part" };
   const y = { low: -reach, high: reach, ticks: ticks(-reach, reach, height / 50), name: "imaginary part" };
-  const sign = (mode, px, py) => {
+  const sign = (mode, px, py, split) => {
     pen.lineWidth = 2.5;
     pen.strokeStyle = split ? modeColor(mode) : ink.text;
     if (mode === 1) pen.strokeRect(px - 5, py - 5, 10, 10);
@@ -141,7 +152,7 @@ function paintPoles(found) {
     }
   };
   const pen = canvas.getContext("2d");
-  const names = split ? [0, 1].map((mode) => [modeName(mode), (px, py) => sign(mode, px + 12, py)]) : [];
+  const names = split ? [0, 1].map((mode) => [modeName(mode), (px, py) => sign(mode, px + 12, py, split)]) : [];
   const chart = frame(canvas, x, y, names);
   clip(chart, () => {
     pen.beginPath();
@@ -157,127 +168,14 @@ function paintPoles(found) {
     line(pen, chart.x(-wide), chart.y(0), chart.x(wide), chart.y(0));
     line(pen, chart.x(0), chart.y(-reach), chart.x(0), chart.y(reach));
     const { left, right, top, bottom } = chart.box;
-    found.modes.forEach((poles, mode) => {
-      for (const [re, im] of poles) sign(mode, clamp(chart.x(re), left + 6, right - 6), clamp(chart.y(im), top + 6, bottom - 6));
-    });
-  });
-}
-
-// The map of regimes: coarse and now and then while something moves, fine when it rests.
-const atlas = { key: "", tile: null, across: 0, up: 1, timer: 0, painted: 0 };
-const COLUMNS = 28;
-const ROWS = 18;
-const FINER = 5;
-const PAUSE = 100; // milliseconds between coarse maps
-const SLICE = 6; // milliseconds of a frame that a fine one may take
-
-function regimeTint(rate, regime) {
-  const style = regime === "monotone" ? ink.monotone : ink.oscillating;
-  // Even steps for a tenfold number of steps.
-  const depth = 0.1 + 0.2 * -Math.log10(Math.max(1 - rate, 1e-3));
-  return style.map((c, i) => c + (ink.ground[i] - c) * depth);
-}
-
-// Row by row, so that it can be put off in between; the last one yields the tile.
-function* regimeRows(racer, held, columns, rows) {
-  const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
-  const h = racer.h.slice();
-  const image = new ImageData(columns, rows);
-  for (let j = 0; j < rows; j += 1) {
-    yield null;
-    if (b !== a) h[b.position] = valueAt(b, 1 - (j + 0.5) / rows);
-    for (let i = 0; i < columns; i += 1) {
-      h[a.position] = valueAt(a, (i + 0.5) / columns);
-      const at = 4 * (j * columns + i);
-      const pole = dominantPole(racer, h, held);
-      const regime = regimeOf(pole);
-      // What diverges shows the hatching below.
-      image.data[at + 3] = regime === "divergent" ? 0 : 255;
-      if (regime !== "divergent") regimeTint(Math.hypot(...pole), regime).forEach((c, k) => (image.data[at + k] = c));
+    for (const { modes } of found === foundNow ? [found] : [foundNow, found]) {
+      pen.globalAlpha = modes === found.modes ? 1 : FAINT;
+      modes.forEach((poles, mode) => {
+        for (const [re, im] of poles) {
+          sign(mode, clamp(chart.x(re), left + 6, right - 6), clamp(chart.y(im), top + 6, bottom - 6), modes.length === 2);
+        }
+      });
     }
-  }
-  const tile = new OffscreenCanvas(columns, rows);
-  tile.getContext("2d").putImageData(image, 0, 0);
-  yield tile;
-}
-
-function refineRegimes(rows, key) {
-  const begun = performance.now();
-  let tile = null;
-  while (!tile && performance.now() - begun < SLICE) tile = rows.next().value;
-  if (atlas.key !== key) return;
-  if (tile) {
-    atlas.tile = tile;
-    schedule();
-  } else atlas.timer = setTimeout(refineRegimes, 0, rows, key);
-}
-
-function regimeTile(racer, held) {
-  const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
-  const others = racer.controls.filter((c) => c !== a && c !== b).map((c) => racer.h[c.position]);
-  const scalesHeld = racer.dynamics.scales.concat(racer.dynamics.clocks).map((atom) => held[atom]);
-  const wanted = JSON.stringify([now.focus, atlas.across, atlas.up, others, scalesHeld, night.matches]);
-  if (atlas.key !== wanted) {
-    atlas.key = wanted;
-    const shape = JSON.stringify([now.focus, atlas.across, atlas.up]);
-    if (atlas.shape !== shape || performance.now() - atlas.painted > PAUSE) {
-      atlas.tile = [...regimeRows(racer, held, COLUMNS, ROWS)].at(-1);
-      atlas.shape = shape;
-      atlas.painted = performance.now();
-    }
-    clearTimeout(atlas.timer);
-    const rows = regimeRows(racer, held, FINER * COLUMNS, FINER * ROWS);
-    atlas.timer = setTimeout(refineRegimes, 200, rows, wanted);
-  }
-  return atlas.tile;
-}
-
-function axisOf(control, width) {
-  const { to } = scales[control.scale];
-  const [low, high] = [to(control.low), to(control.high)];
-  return { low, high, ticks: ticksOf(control.scale, low, high, width / 70), name: control.label };
-}
-
-function paintRegimes(found) {
-  const canvas = $("regimes");
-  const racer = racers[now.focus];
-  const [a, b] = [racer.controls[atlas.across], racer.controls[atlas.up]];
-  const y = b === a ? { low: 0, high: 1, ticks: [], name: "" } : axisOf(b, canvas.clientHeight);
-  const pen = canvas.getContext("2d");
-  const swatch = (paintIt) => (px, py) => {
-    pen.beginPath();
-    pen.rect(px + 7, py - 6, 18, 12);
-    paintIt(px, py);
-  };
-  const filled = (color) => swatch(() => {
-    pen.fillStyle = `rgb(${color})`;
-    pen.fill();
-  });
-  const hatched = swatch((px, py) => {
-    pen.strokeStyle = ink.quiet;
-    pen.lineWidth = 1;
-    pen.stroke();
-    for (const x of [7, 13]) line(pen, px + x, py + 6, px + x + 12, py - 6);
-  });
-  const chart = frame(canvas, axisOf(a, canvas.clientWidth), y, [
-    ["monotone", filled(ink.monotone)],
-    ["oscillating", filled(ink.oscillating)],
-    ["divergent", hatched],
-  ]);
-  const { box } = chart;
-  const [across, down] = [box.right - box.left, box.bottom - box.top];
-  clip(chart, () => {
-    pen.strokeStyle = ink.line;
-    for (let x = box.left - down; x < box.right; x += 8) line(pen, x, box.bottom, x + down, box.top);
-    pen.imageSmoothingEnabled = false;
-    pen.drawImage(regimeTile(racer, found.held), box.left, box.top, across, down);
-    const px = chart.x(scales[a.scale].to(racer.h[a.position]));
-    const py = b === a ? (box.top + box.bottom) / 2 : chart.y(scales[b.scale].to(racer.h[b.position]));
-    const at = [clamp(px, box.left + 7, box.right - 7), clamp(py, box.top + 7, box.bottom - 7)];
-    pen.lineWidth = 4;
-    dot(pen, ...at, 6, null, ink.paper);
-    pen.lineWidth = 2;
-    dot(pen, ...at, 6, null, ink.text);
   });
 }
 
@@ -295,10 +193,10 @@ function springOf(poles) {
   return s >= 0 || t >= 0 ? "growing" : `overdamped, ζ = ${text(-(s + t) / 2 / Math.sqrt(s * t))}`;
 }
 
-function paintSpring(found) {
+function paintSpring(found, racer) {
   const kinds = found?.modes.length === 2 ? found.modes.map(springOf) : [];
   $("damping").textContent = kinds.map((kind, mode) => `Mode ${mode + 1}: ${kind}`).join("; ") + (kinds.length ? "." : "");
-  const errors = errorsOf(racers[now.focus]);
+  const errors = errorsOf(racer);
   const canvas = $("spring");
   const y = linearAxis(errors, canvas.clientHeight, "error");
   const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, modeKey(canvas));
@@ -339,11 +237,10 @@ function paintPhase(errors) {
   });
 }
 
-function paintSplit(found) {
+function paintSplit(racer) {
   const canvas = $("split");
-  const racer = racers[now.focus];
   const steady = racer.values.subarray(0, racer.finite).map((f) => f - quadratic.lowest);
-  const noisy = noiseFloor(found.rows, 10 ** now.noise).subarray(0, racer.finite);
+  const noisy = noiseFloor(racer).subarray(0, racer.finite).map((f) => f * 10 ** (2 * now.noise));
   const sum = steady.map((f, t) => f + noisy[t]);
   const y = logAxis([sum, steady], canvas.clientHeight, "excess loss");
   const top = y.high;
@@ -368,7 +265,7 @@ function paintSplit(found) {
 }
 
 function paintParts(pen, place) {
-  const parts = partsOfStep(racers[now.focus]);
+  const parts = partsOfStep(seen());
   if (!parts) return;
   const from = place(...parts.from);
   const whole = place(...parts.whole);

@@ -1,23 +1,30 @@
 // The optimizers, their settings, and their runs.
 
 const BUDGET = 2000; // the most steps of a run
-const racers = PAGE.optimizers.map((optimizer, i) => {
-  const race = PROGRAMS[i](FUNCTION);
-  // Steps are linearised at the minimum of the quadratic part, moved to 0.
-  const linear = optimizer.dynamics && !optimizer.dynamics.refused;
-  const near = linear ? PROGRAMS[i](AT_ORIGIN) : null;
-  const paths = race.hyperparameters.map(({ path }) => path);
-  const controls = optimizer.sliders.map((control) => ({
-    ...control,
-    position: paths.indexOf(control.path),
-  }));
+
+// The quadratic part with its minimum moved to 0, where nothing cancels, and what is added to its
+// gradient.
+const KICK = new Float64Array(2);
+const KICKED = AT_ORIGIN && {
+  ...AT_ORIGIN,
+  evaluate(w, out) {
+    const value = AT_ORIGIN.evaluate(w, out);
+    out[0] += KICK[0];
+    out[1] += KICK[1];
+    return value;
+  },
+};
+
+const racers = PAGE.optimizers.map(({ name, sliders, dynamics }, i) => {
+  const linear = dynamics && !dynamics.refused;
   return {
-    name: optimizer.name,
-    race,
-    near,
-    controls,
-    dynamics: optimizer.dynamics,
-    h: Float64Array.from(race.hyperparameters, ({ value }) => value),
+    name,
+    race: assemble(PROGRAMS[i], FUNCTION),
+    near: linear ? assemble(PROGRAMS[i], KICKED) : null,
+    controls: sliders,
+    dynamics,
+    h: new Float64Array(sliders.length),
+    marks: [],
     visible: true,
     stale: true,
   };
@@ -44,7 +51,7 @@ function resetSettings() {
     noise: -1,
   });
   for (const racer of racers) {
-    racer.race.hyperparameters.forEach(({ value }, i) => (racer.h[i] = value));
+    for (const { position, value } of racer.controls) racer.h[position] = value;
     racer.visible = true;
     racer.stale = true;
   }
@@ -53,22 +60,29 @@ function resetSettings() {
 function rerun() {
   for (const racer of racers) {
     if (!racer.stale) continue;
-    const { path, values } = racer.race.run(racer.h, now.start, now.steps);
-    let finite = 0;
-    while (
-      finite <= now.steps &&
-      Number.isFinite(path[2 * finite]) &&
-      Number.isFinite(path[2 * finite + 1]) &&
-      Number.isFinite(values[finite])
-    ) finite += 1;
-    Object.assign(racer, { path, values, finite, stale: false });
-    racer.version = (racer.version ?? 0) + 1;
+    runAnew(racer);
+    racer.stale = false;
   }
+}
+
+let runs = 0;
+
+function runAnew(racer) {
+  const { path, values } = racer.race.run(racer.h, now.start, now.steps);
+  let finite = 0;
+  while (
+    finite <= now.steps &&
+    Number.isFinite(path[2 * finite]) &&
+    Number.isFinite(path[2 * finite + 1]) &&
+    Number.isFinite(values[finite])
+  ) finite += 1;
+  runs += 1;
+  Object.assign(racer, { path, values, finite, version: runs, known: null, floor: null });
 }
 
 // The state after some steps of the run, w in its last argument.
 function stateAfter(racer, steps, w) {
-  const state = new Float64Array(racer.race.state.length);
+  const state = new Float64Array(racer.race.states);
   w.set(now.start);
   racer.race.init(racer.h, w, state);
   for (let t = 0; t < steps; t += 1) racer.race.step(racer.h, w, state);

@@ -4,6 +4,7 @@ const scales = {
   linear: { to: (x) => x, from: (u) => u },
   log: { to: Math.log10, from: (u) => 10 ** u },
   decay: { to: (x) => -Math.log10(1 - x), from: (u) => 1 - 10 ** -u },
+  whole: { to: (x) => x, from: (u) => u },
 };
 
 function clamp(x, low, high) {
@@ -16,12 +17,14 @@ function text(x, digits = 3) {
   if (x === 0) return "0";
   const size = Math.abs(x);
   const plain = size >= 1e-3 && size < 1e5;
-  const written = plain ? String(Number(x.toPrecision(digits))) : x.toExponential(digits - 1);
+  const rounded = Number(x.toPrecision(digits));
+  const written = plain ? String(rounded) : rounded.toExponential();
   return written.replace("e+", "e").replace(/-/g, "−");
 }
 
-// As many digits as tell a decay from 1.
+// As many digits as tell a decay from 1, and all of a whole number.
 function textOf(control, x) {
+  if (control.scale === "whole") return text(x, 9);
   if (control.scale !== "decay") return text(x);
   return text(x, Math.max(3, 2 + Math.ceil(-Math.log10(1 - x))));
 }
@@ -74,5 +77,5 @@ function decayTicks(low, high) {
 }
 
 function ticksOf(scale, low, high, most) {
-  return { linear: ticks, log: logTicks, decay: decayTicks }[scale](low, high, most);
+  return { linear: ticks, log: logTicks, decay: decayTicks, whole: ticks }[scale](low, high, most);
 }
