@@ -15,6 +15,9 @@ from gdlab.plots.analysis.root_locus import root_locus
 from gdlab.plots.analysis.sharpness import sharpness
 from gdlab.plots.analysis.spectral_density import spectral_density
 from gdlab.plots.analysis.three_regimes import three_regimes
+from gdlab.plots.networks.filters import filters
+from gdlab.plots.networks.network import network
+from gdlab.plots.networks.shift_response import shift_response
 from gdlab.plots.signals.averages import averages
 from gdlab.plots.signals.step_sizes import step_sizes
 from gdlab.plots.trajectories.contours import contours
@@ -28,18 +31,21 @@ __all__ = [
     "circuit_response",
     "contours",
     "error_by_mode",
+    "filters",
     "frequency_response",
     "landscape",
     "landscape_surface",
     "landscapes",
     "losses",
     "mode_factors",
+    "network",
     "poles",
     "race",
     "regimes",
     "response",
     "root_locus",
     "sharpness",
+    "shift_response",
     "spectral_density",
     "step_sizes",
     "step_vectors",

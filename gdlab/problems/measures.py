@@ -1,5 +1,6 @@
 """What a trained network is worth: its weights counted, its accuracy, and what a shift does."""
 
+import functools
 import itertools
 from typing import Any, NamedTuple
 
@@ -24,6 +25,15 @@ class NetworkMeasures(NamedTuple):
     """The part of the shifted images that is read as it was before the shift, right or wrong."""
     output_change: float
     """By how much a shift changes the probabilities: the mean total variation, from 0 to 1."""
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def probabilities(
+    problem: Problem, params: Any, images: jax.Array, down: Any = 0, right: Any = 0
+) -> jax.Array:
+    """Those of the classes, for images that are moved; compiled once for a network."""
+    moved = jax.vmap(shifted, (0, None, None))(images, down, right)
+    return jax.nn.softmax(problem.model(params, moved))  # type: ignore[misc]
 
 
 def measure_network(
@@ -55,13 +65,9 @@ def measure_network(
         raise ValueError(f"{problem.name} is no network that reads images")
     images, labels = problem.held_out if data is None else data
     images, labels = jnp.asarray(images), np.asarray(labels)
-    probabilities = jax.jit(lambda images: jax.nn.softmax(problem.model(params, images)))  # type: ignore[misc]
-    move = jax.vmap(shifted, (0, None, None))
-    before = np.asarray(probabilities(images))
+    before = np.asarray(probabilities(problem, params, images, 0, 0))
     directions = [d for d in itertools.product((-shift, 0, shift), repeat=2) if d != (0, 0)]
-    after = np.stack(
-        [probabilities(move(images, *direction)) for direction in directions or [(0, 0)]]
-    )
+    after = np.stack([probabilities(problem, params, images, *by) for by in directions or [(0, 0)]])
     read, read_after = before.argmax(axis=-1), after.argmax(axis=-1)
     return NetworkMeasures(
         weights=sum(leaf.size for leaf in jax.tree.leaves(params)),

@@ -1,0 +1,139 @@
+"""The kernels of a layer."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from gdlab.plots.figures import panels_of
+from gdlab.problems.problem import Problem
+
+SIGNED = colormaps["RdBu_r"].with_extremes(bad=(0, 0, 0, 0))
+"""White at zero, and darker to either side."""
+GAPS = "0.88"
+WIDTH, TALLEST, LOWEST = 6.2, 3.2, 0.7
+"""Of a panel, in inches."""
+PIXEL = 0.22
+"""The most that one has."""
+IN_A_ROW = 16
+"""Kernels that look at one channel."""
+
+
+def filters(params: Any, layer: str | None = None, *, ax: Any = None) -> Any:
+    """The kernels of a layer, red where a weight is positive and blue where it is negative.
+
+    A column of 3×3 squares is the kernel of one channel, a square for each channel it looks at; of
+    a layer that looks at one channel only, the kernels stand side by side. The first layer of a
+    dense network has an image of weights for each unit, and any other dense layer is a matrix. The
+    colours of all are on one scale with zero in its middle.
+
+    Args:
+        params: the parameters of a network; or a network, for those of its start; or name → either,
+            such as before and after training, which are drawn below each other.
+        layer: its name in the parameters; the first one unless given.
+        ax: the matplotlib axes to draw on, as many as there are names; new ones unless given.
+
+    Returns:
+        The matplotlib axes, in an array if there are names.
+
+    Raises:
+        ValueError: if these are no parameters of networks, or have no such layer.
+
+    >>> from gdlab import plots, problems
+    >>> problem = problems.convolutional_network((4, 8))
+    >>> ax = plots.filters(problem, "conv1")
+    >>> ax.get_title(loc="left")
+    'conv1: 8 kernels of 3×3×4'
+    """
+    alone = isinstance(params, Problem) or _has_layers(params)
+    named = {"": params} if alone else params
+    if not isinstance(named, Mapping) or not named:
+        raise ValueError(f"params must be parameters, a network, or name → either, not {params!r}")
+    found = {name: _kernel(name, one, layer) for name, one in named.items()}
+    mosaics = {name: _mosaic(*kernel) for name, kernel in found.items()}
+    heights = [
+        np.clip(min(WIDTH / mosaic.shape[1], PIXEL) * mosaic.shape[0], LOWEST, TALLEST)
+        for mosaic in mosaics.values()
+    ]
+    size = 7.2, float(np.sum(heights)) + 0.4 * len(heights)
+    panels = panels_of(ax, (len(found), 1), size, height_ratios=heights)
+    most = max(float(np.nanmax(np.abs(mosaic))) for mosaic in mosaics.values()) or 1.0
+    norm = Normalize(-most, most)
+    for panel, (name, mosaic) in zip(panels, mosaics.items(), strict=True):
+        own, kernel = found[name]
+        aspect = "equal" if _is_image(own, kernel) else "auto"
+        panel.imshow(mosaic, cmap=SIGNED, norm=norm, interpolation="nearest", aspect=aspect)
+        panel.set(xticks=[], yticks=[], ylabel=_down(own, kernel), anchor="W", facecolor=GAPS)
+        panel.spines[:].set_visible(False)
+        panel.grid(visible=False)
+        panel.set_title(f"{name}, " * bool(name) + _title(own, kernel), loc="left")
+    panels[-1].set_xlabel(_across(*list(found.values())[-1]))
+    beside = list(panels)
+    beside[0].figure.colorbar(ScalarMappable(norm, SIGNED), ax=beside, label="weight", pad=0.02)
+    return panels[0] if alone else panels
+
+
+def _has_layers(params: Any) -> bool:
+    return (
+        isinstance(params, Mapping)
+        and bool(params)
+        and all(isinstance(own, Mapping) and "kernel" in own for own in params.values())
+    )
+
+
+def _kernel(name: str, params: Any, layer: str | None) -> tuple[str, np.ndarray]:
+    """The name of a layer and its kernel."""
+    which = f" of {name!r}" if name else ""
+    params = params.start if isinstance(params, Problem) else params
+    if not _has_layers(params):
+        raise ValueError(f"params{which} are not those of a network: layer → its kernel")
+    layer = min(params) if layer is None else layer
+    if layer not in params:
+        raise ValueError(f"layer must be one{which} of {', '.join(params)}, not {layer!r}")
+    return layer, np.asarray(params[layer]["kernel"], float)
+
+
+def _is_image(layer: str, kernel: np.ndarray) -> bool:
+    """Whether a kernel has places, and is no matrix."""
+    return kernel.ndim == 4 or (layer == "dense0" and math.isqrt(len(kernel)) ** 2 == len(kernel))
+
+
+def _mosaic(layer: str, kernel: np.ndarray) -> np.ndarray:
+    """All kernels in one picture, with gaps that are no numbers; a matrix is laid on its side."""
+    if not _is_image(layer, kernel):
+        return kernel.T
+    if kernel.ndim == 2:
+        side = math.isqrt(len(kernel))
+        kernel = kernel.reshape(side, side, 1, -1)
+    side, _, inputs, outputs = kernel.shape
+    tiles = kernel.transpose(2, 3, 0, 1)
+    if inputs == 1:
+        columns = min(outputs, IN_A_ROW)
+        empty = np.full((-outputs % columns, side, side), np.nan)
+        tiles = np.concatenate([tiles[0], empty]).reshape(-1, columns, side, side)
+    framed = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    rows, columns, *_ = framed.shape
+    return framed.transpose(0, 2, 1, 3).reshape(rows * (side + 1), -1)[:-1, :-1]
+
+
+def _title(layer: str, kernel: np.ndarray) -> str:
+    *shape, outputs = kernel.shape
+    if kernel.ndim == 4:
+        return f"{layer}: {outputs} kernels of {'×'.join(map(str, shape))}"
+    return f"{layer}: {outputs} units of {len(kernel)} weights"
+
+
+def _across(layer: str, kernel: np.ndarray) -> str:
+    if kernel.ndim == 4:
+        return "channel it makes"
+    return "unit" if _is_image(layer, kernel) else "value it is given"
+
+
+def _down(layer: str, kernel: np.ndarray) -> str:
+    if not _is_image(layer, kernel):
+        return "unit"
+    return "channel it is given" if kernel.ndim == 4 and kernel.shape[2] > 1 else ""
