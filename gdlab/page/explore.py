@@ -139,11 +139,11 @@ def _scheduled(tx: GradientTransformation) -> list[str]:
 def _warn_of_size(html: str, function: str, programs: Sequence[str]) -> None:
     size = len(html.encode())
     if size > LARGEST:
-        sizes = [round(one / 1000) for one in (size, len(function), sum(map(len, programs)))]
+        data, steps = len(function), sum(map(len, programs))
         warnings.warn(
-            f"the page takes {sizes[0]} kB, of which {sizes[1]} are the function with its data and {sizes[2]} "
-            f"the steps of {len(programs)} optimizers; a function of less data or a page of fewer "
-            "optimizers takes less",
+            f"the page takes {size / 1000:.0f} kB, of which {data / 1000:.0f} are the function with "
+            f"its data and {steps / 1000:.0f} the steps of {len(programs)} optimizers; a function of "
+            "less data or a page of fewer optimizers takes less",
             stacklevel=4,
         )
 

@@ -21,48 +21,64 @@ function heldState(racer) {
   return stateAfter(racer, Math.max(1, Math.min(now.shown, racer.finite - 1)), new Float64Array(2));
 }
 
+function reachOf(x) {
+  return Math.max(Math.abs(x), 1e-30);
+}
+
 // A state whose step without gradient lands on the scales of another: secants, atom by atom.
 function stateBefore(racer, h, held) {
   const { scales: atoms, clocks } = racer.dynamics;
   const before = atRest(racer, held.slice());
   for (const atom of clocks) before[atom] = Math.max(before[atom] - 1, 0);
   for (let round = 0; round < 3 && atoms.length; round += 1) {
-    const beside = before.slice();
-    const reach = atoms.map((atom) => Math.max(Math.abs(before[atom]), 1e-30));
-    atoms.forEach((atom, k) => (beside[atom] += reach[k]));
     const here = silentStep(racer, h, before);
+    if (atoms.every((atom) => Math.abs(here[atom] - held[atom]) <= 1e-15 * Math.abs(held[atom]))) break;
+    const beside = before.slice();
+    for (const atom of atoms) beside[atom] += reachOf(before[atom]);
     const there = silentStep(racer, h, beside);
-    atoms.forEach((atom, k) => {
-      const slope = (there[atom] - here[atom]) / reach[k];
+    for (const atom of atoms) {
+      const slope = (there[atom] - here[atom]) / reachOf(before[atom]);
       const moved = before[atom] + (held[atom] - here[atom]) / slope;
       if (slope !== 0 && Number.isFinite(moved)) before[atom] = moved;
-    });
+    }
   }
   return before;
 }
 
 // What a step makes of something tiny in one place, for each place: [signals, w] over its size.
-function responses(racer, h, held, places) {
+// The places are all signals, both weights, and both directions of the gradient.
+function responses(racer, h, held, count) {
   const { signals } = racer.dynamics;
+  const d = signals.length + 2;
   const before = stateBefore(racer, h, held);
-  return places.map(([where, k]) => {
-    const [state, w] = [before.slice(), new Float64Array(2)];
-    const array = { signal: state, weight: w, gradient: KICK }[where];
-    array[k] = TINY;
+  const columns = [];
+  for (let k = 0; k < count; k += 1) {
+    const state = before.slice();
+    const w = new Float64Array(2);
+    if (k < d - 2) state[signals[k]] = TINY;
+    else if (k < d) w[k - d + 2] = TINY;
+    else KICK[k - d] = TINY;
     racer.near.step(h, w, state);
-    KICK.fill(0);
-    return Float64Array.from([...signals.map((atom) => state[atom]), ...w], (x) => x / TINY);
-  });
+    KICK[0] = KICK[1] = 0;
+    const column = new Float64Array(d);
+    for (let i = 0; i < d; i += 1) column[i] = (i < d - 2 ? state[signals[i]] : w[i - d + 2]) / TINY;
+    columns.push(column);
+  }
+  return columns;
 }
 
 function flipped(columns) {
-  return Array.from(columns[0], (_, r) => Float64Array.from(columns, (column) => column[r]));
+  const rows = [];
+  for (let r = 0; r < columns[0].length; r += 1) {
+    rows.push(new Float64Array(columns.length));
+    for (let c = 0; c < columns.length; c += 1) rows[r][c] = columns[c][r];
+  }
+  return rows;
 }
 
 // (signals, w) → (signals, w) as rows.
 function matrixOf(racer, h, held) {
-  const places = racer.dynamics.signals.map((atom) => ["signal", atom]);
-  return flipped(responses(racer, h, held, [...places, ["weight", 0], ["weight", 1]]));
+  return flipped(responses(racer, h, held, racer.dynamics.signals.length + 2));
 }
 
 // The blocks of both modes if they do not mix, the whole matrix otherwise.
@@ -141,11 +157,16 @@ function characteristic(rows) {
 }
 
 function product(a, b) {
-  return Array.from(a, (row) => Array.from(b[0], (_, j) => {
-    let sum = 0;
-    for (let k = 0; k < row.length; k += 1) sum += row[k] * b[k][j];
-    return sum;
-  }));
+  const made = [];
+  for (let i = 0; i < a.length; i += 1) {
+    made.push(new Float64Array(b[0].length));
+    for (let j = 0; j < b[0].length; j += 1) {
+      let sum = 0;
+      for (let k = 0; k < b.length; k += 1) sum += a[i][k] * b[k][j];
+      made[i][j] = sum;
+    }
+  }
+  return made;
 }
 
 // All roots at once, by Aberth and Ehrlich.
@@ -276,9 +297,10 @@ function noiseFloor(racer) {
   for (let t = 1; t <= now.steps; t += 1) {
     if (t === 1 || changes(racer)) {
       racer.race.step(racer.h, w, state);
-      rows = matrixOf(racer, racer.h, state);
-      back = flipped(rows);
-      const input = responses(racer, racer.h, state, [["gradient", 0], ["gradient", 1]]);
+      const columns = responses(racer, racer.h, state, d + 2);
+      back = columns.slice(0, d); // Aᵀ, as what it has for rows are the columns of A
+      rows = flipped(back);
+      const input = columns.slice(d);
       kick = product(flipped(input), input);
     }
     spread = product(product(rows, spread), back);

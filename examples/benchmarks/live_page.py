@@ -1,0 +1,121 @@
+"""How long does a frame of a live page take while a slider is dragged?
+
+A browser draws 60 frames a second if a frame takes less than 16.7 ms. This writes a page that drags
+sliders of two live pages, of four optimizers of 400 steps each, and times the script of each frame.
+Any browser can open it; Chromium does so here if it is installed.
+"""
+
+import argparse
+import html
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import gdlab
+
+STEPS = 400
+BUDGET = 1000 / 60
+"""Milliseconds a frame."""
+
+OPTIMIZERS = {
+    "gradient descent": gdlab.sgd(1e-3),
+    "momentum": gdlab.sgd(5e-4, momentum=0.9),
+    "RMSProp": gdlab.rmsprop(0.01),
+    "Adam": gdlab.adam(0.05),
+}
+START = (-1.2, 1.0)
+
+HARNESS = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>Frames of a live page</title>
+<p>Milliseconds of script a frame, of {budget:.1f} that there are:</p>
+<table><tr><th>page, slider<th>median<th>95th percentile</table>
+{frames}
+<script>
+const FRAMES = {count};
+function drag(page, slider) {{
+  const [ask, times] = [page.requestAnimationFrame, []];
+  page.requestAnimationFrame = (paint) => {{
+    const begun = performance.now();
+    paint(begun);
+    times.push(performance.now() - begun);
+  }};
+  for (let i = 0; i < FRAMES; i += 1) {{
+    slider.value = 0.3 + (0.3 * i) / FRAMES;
+    slider.dispatchEvent(new page.Event("input"));
+  }}
+  page.requestAnimationFrame = ask;
+  return times.sort((a, b) => a - b);
+}}
+function measure(frame) {{
+  const page = frame.contentWindow;
+  for (const details of page.document.querySelectorAll("details")) details.open = true;
+  for (const group of page.document.querySelectorAll("#sliders fieldset")) {{
+    const times = drag(page, group.querySelector("input[type=range]"));
+    const row = document.querySelector("table").insertRow();
+    const name = `${{frame.title}}, ${{group.querySelector("legend").textContent}}`;
+    for (const cell of [name, times[times.length >> 1], times[Math.floor(0.95 * times.length)]]) {{
+      row.insertCell().textContent = typeof cell === "number" ? cell.toFixed(1) : cell;
+    }}
+  }}
+}}
+window.addEventListener("load", () => document.querySelectorAll("iframe").forEach(measure));
+</script>
+"""
+FRAME = '<iframe title="{title}" srcdoc="{page}" style="width: 1400px; height: 1800px"></iframe>'
+
+
+def ravine(w):
+    return 0.5 * (w[0] ** 2 + 20 * (w[1] - 0.3 * w[0]) ** 2)
+
+
+def rosenbrock(w):
+    return (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
+
+
+def harness(count: int) -> str:
+    """A page that measures ``count`` frames a slider."""
+    pages = {
+        "quadratic, every panel open": gdlab.explore(ravine, OPTIMIZERS, START, steps=STEPS),
+        "Rosenbrock": gdlab.explore(rosenbrock, OPTIMIZERS, START, steps=STEPS),
+    }
+    frames = (
+        FRAME.format(title=title, page=html.escape(page.html)) for title, page in pages.items()
+    )
+    return HARNESS.format(budget=BUDGET, count=count, frames="\n".join(frames))
+
+
+def measured(path: pathlib.Path) -> list[tuple[str, float, float]]:
+    """What Chromium measures: the rows of the table."""
+    names = "chromium", "chromium-browser", "google-chrome"
+    browser = next(filter(None, map(shutil.which, names)), None)
+    if browser is None:
+        sys.exit(f"Chromium is not installed; open {path} in a browser")
+    options = "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1440,900", "--dump-dom"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        done = subprocess.run(
+            [browser, *options, f"--user-data-dir={profile}", path.resolve().as_uri()],
+            capture_output=True, text=True, check=True, timeout=600,
+        )  # fmt: skip
+    cells = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>", done.stdout)
+    return [(html.unescape(name), float(median), float(slow)) for name, median, slow in cells]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few frames, for a smoke test")
+    parser.add_argument("--path", type=pathlib.Path, default=pathlib.Path("live_page_frames.html"))
+    given = parser.parse_args()
+    given.path.write_text(harness(20 if given.quick else 200), encoding="utf-8")
+    print(f"Script a frame, four optimizers of {STEPS} steps, as a share of {BUDGET:.1f} ms")
+    print(f"{'':<46}{'median':>8}{'95th %':>8}")
+    for name, median, slow in measured(given.path):
+        print(f"{name:<46}{median / BUDGET:>8.2f}{slow / BUDGET:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
