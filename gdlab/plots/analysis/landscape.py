@@ -176,7 +176,9 @@ def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool =
         else:
             _on_plane(panel, seen, norm)
         lines = [name] if surface else [name, *seen.sentences]
-        panel.set_title("\n".join(lines), loc="left", fontsize="small")
+        # Above a surface is room to spare.
+        pad = -12.0 if surface else None
+        panel.set_title("\n".join(lines), loc="left", fontsize="small", pad=pad)
     if not surface:
         for panel, seen in zip(panels[1:], all_seen[1:], strict=True):
             if seen.names[1] == all_seen[0].names[1]:
