@@ -77,7 +77,9 @@ class Race:
         Returns:
             The matplotlib animation.
         """
-        return self._animated(frames_per_second)[1]
+        figure, advance, shown = self._moving()
+        interval = 1000 / frames_per_second
+        return FuncAnimation(figure, advance, shown, interval=interval, blit=False)
 
     def save(
         self, path: str | os.PathLike[str], frames_per_second: int = FRAMES_PER_SECOND
@@ -93,15 +95,20 @@ class Race:
             RuntimeError: if it is to be an MP4, and the program ffmpeg is not installed.
         """
         player.require_kind(path)
-        figure, animation = self._animated(frames_per_second)
+        player.save(self._film(), path, frames_per_second)
+
+    def _film(self) -> FuncAnimation:
+        figure, advance, shown = self._moving()
         try:
-            player.save(animation, path, frames_per_second)
+            return player.film(figure, advance, shown)
         finally:
             plt.close(figure)
 
-    def _animated(self, frames_per_second: int) -> tuple[Figure, FuncAnimation]:
+    def _moving(self) -> tuple[Figure, Callable[[int], list[Line2D]], list[int]]:
+        """The figure, what brings it to a step, and the steps that are shown."""
         panels, moving = self._drawn(None)
         figure = panels[0].figure
+        figure.set_dpi(player.DOTS_PER_INCH)  # a layout fits at the size it was made for
         figure.canvas.draw()
         figure.set_layout_engine("none")  # what it found is kept, and nothing jitters
         heads = {}
@@ -120,9 +127,7 @@ class Race:
                 heads[line].set_data(*whole[: step + 1][-1:].T)
             return list(heads)
 
-        return figure, FuncAnimation(
-            figure, advance, shown.tolist(), interval=1000 / frames_per_second, blit=False
-        )
+        return figure, advance, shown.tolist()
 
     def _drawn(self, ax: Any) -> tuple[np.ndarray, list[tuple[Line2D, np.ndarray]]]:
         """The panels, and each line in them with all its points."""
@@ -137,11 +142,7 @@ class Race:
         return f"{name}, η = {label(rate)}" if np.isfinite(rate) else name
 
     def _repr_html_(self) -> str:
-        figure, animation = self._animated(FRAMES_PER_SECOND)
-        try:
-            return player.player(animation, FRAMES_PER_SECOND)
-        finally:
-            plt.close(figure)
+        return player.player(self._film(), FRAMES_PER_SECOND)
 
     def __repr__(self) -> str:
         return f"<Race {'; '.join(map(self._label, self.paths))}>"
