@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from gdlab import plots as plots
     from gdlab import problems as problems
     from gdlab.page.explore import explore as explore
+    from gdlab.page.page import Page as Page
 
 __version__ = "0.1.0"
 
@@ -81,6 +82,7 @@ __all__ = [
     "Hyperband",
     "Hyperparameter",
     "Join",
+    "Page",
     "PopulationBasedTraining",
     "Schedule",
     "Shared",
@@ -170,6 +172,6 @@ def __getattr__(name: str) -> Any:
     # What training does not need is imported when it is first used.
     if name in ("analysis", "plots", "problems"):
         return importlib.import_module(f"gdlab.{name}")
-    if name == "explore":
-        return importlib.import_module("gdlab.page.explore").explore
+    if name in ("explore", "Page"):
+        return getattr(importlib.import_module(f"gdlab.page.{name.lower()}"), name)
     raise AttributeError(f"module 'gdlab' has no attribute {name!r}")

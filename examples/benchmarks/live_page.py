@@ -106,7 +106,7 @@ def measured(path: pathlib.Path) -> list[tuple[str, float, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few frames, for a smoke test")
     parser.add_argument("--path", type=pathlib.Path, default=pathlib.Path("live_page_frames.html"))
     given = parser.parse_args()

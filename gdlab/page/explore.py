@@ -54,12 +54,15 @@ def explore(
         title: the heading; the name of the function unless given.
 
     Returns:
-        The :class:`Page`: ``page.save("x.html")`` writes it, a notebook shows it.
+        The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
 
     Raises:
         ValueError: if ``start``, ``view`` or ``ranges`` are not as above.
         NotImplementedError: if the function or an optimizer uses what cannot be translated, which
             is named.
+
+    Warns:
+        UserWarning: if the page takes more than 100 kB, saying what does.
 
     >>> import jax.numpy as jnp
     >>> import gdlab
@@ -139,13 +142,17 @@ def _scheduled(tx: GradientTransformation) -> list[str]:
 def _warn_of_size(html: str, function: str, programs: Sequence[str]) -> None:
     size = len(html.encode())
     if size > LARGEST:
-        data, steps = len(function), sum(map(len, programs))
+        steps = sum(map(len, programs))
         warnings.warn(
-            f"the page takes {size / 1000:.0f} kB, of which {data / 1000:.0f} are the function with "
-            f"its data and {steps / 1000:.0f} the steps of {len(programs)} optimizers; a function of "
-            "less data or a page of fewer optimizers takes less",
+            f"the page takes {_kB(size)}, of which {_kB(len(function))} are the function with its "
+            f"data and {_kB(steps)} the steps of {len(programs)} optimizers; a function of less "
+            "data or a page of fewer optimizers takes less",
             stacklevel=4,
         )
+
+
+def _kB(size: int) -> str:  # the unit is written so
+    return f"{size / 1000:.0f} kB"
 
 
 def _dynamics(tx: GradientTransformation, quadratic: Quadratic | None) -> dict[str, Any] | None:

@@ -12,10 +12,18 @@ HEIGHT = 900
 
 
 class Page:
-    """A live page; in a notebook it shows itself.
+    """A live page, as :func:`~gdlab.explore` makes it; in a notebook it shows itself.
+
+    There it runs in a sandboxed frame, with a still picture beside it for viewers that strip
+    scripts.
 
     Attributes:
         html: the whole page, which needs nothing else.
+
+    >>> import gdlab
+    >>> page = gdlab.explore(lambda w: w[0] ** 2 + w[1] ** 2, gdlab.sgd(0.1), title="A bowl")
+    >>> "<title>A bowl</title>" in page.html
+    True
     """
 
     def __init__(self, html: str, title: str, picture: Callable[[], str | None]):
@@ -24,7 +32,11 @@ class Page:
         self._picture = picture
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file, which is there as a whole or not at all."""
+        """Write the page to a file, which is there as a whole or not at all.
+
+        Args:
+            path: of the file, such as ``"ravine.html"``; one that is there is replaced.
+        """
         path = pathlib.Path(path)
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:

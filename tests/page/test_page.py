@@ -348,6 +348,28 @@ def test_the_regime_changes_where_the_closed_form_says(opened):
     assert opened.run("gdlab.analysis('momentum').regime") == "divergent"
 
 
+def test_in_a_valley_the_flat_direction_stays_and_the_limit_is_that_of_the_other(tab, tmp_path):
+    path = tmp_path / "valley.html"
+    tx = gdlab.sgd(0.02, momentum=0.8)
+    gdlab.explore(lambda w: 5 * (w[0] - w[1]) ** 2, {"momentum": tx}, (-2.0, 1.0)).save(path)
+    tab.open(path)
+    found = tab.run("gdlab.analysis('momentum')")
+    assert found["radius"] == pytest.approx(1, abs=1e-12)
+    assert found["limits"]["learning_rate"] == pytest.approx(2 * 1.8 / 20, rel=1e-9)
+    assert "ρ = 1: the error stays along the valley" in words(tab, "verdict")
+
+
+def test_a_saddle_has_no_limit_and_no_noise_and_says_so(tab, tmp_path):
+    path = tmp_path / "saddle.html"
+    gdlab.explore(lambda w: w[0] ** 2 - w[1] ** 2, gdlab.sgd(0.1), (-2.0, 0.1)).save(path)
+    tab.open(path)
+    assert tab.run("document.querySelector('.limit').textContent").startswith("stable nowhere")
+    tab.run("document.getElementById('noise-details').open = true")
+    assert "no minimum" in tab.run("document.getElementById('no-noise').innerText")
+    assert tab.run("document.getElementById('split').offsetParent === null")
+    assert tab.run("gdlab.analysis('optimizer').noise") is None
+
+
 def test_noise_adds_the_stationary_variance_of_heavy_ball(opened):
     opened.run("location.hash = 'steps=2000'")
     opened.frames(2)

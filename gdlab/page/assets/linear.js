@@ -221,7 +221,7 @@ function dominantPole(racer, rows) {
 
 function regimeOf([re, im]) {
   const rate = Math.hypot(re, im);
-  if (!(rate < 1)) return "divergent";
+  if (!(rate < STABLE)) return "divergent";
   return re > 0 && Math.abs(im) <= 1e-9 * rate ? "monotone" : "oscillating";
 }
 
@@ -233,7 +233,7 @@ function isRate({ path }) {
 // The largest stable value of a learning rate above the present one, or above the least if that is
 // unstable: NaN if none is stable, null if it has no part in this step, undefined without a minimum.
 function stabilityLimit(racer, control, held) {
-  if (quadratic.curvatures[0] <= 0) return undefined;
+  if (quadratic.lowest === null) return undefined;
   const h = racer.h.slice();
   const rowsAt = (rate) => {
     h[control.position] = rate;

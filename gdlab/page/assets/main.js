@@ -72,7 +72,7 @@ function markLimits(racer) {
 }
 
 function limitText(racer, limit) {
-  if (limit === undefined) return "";
+  if (limit === undefined) return "stable nowhere: there is no minimum";
   const when = changes(racer) ? " at this step" : "";
   if (limit === null) return "no part in this step";
   if (Number.isNaN(limit)) return `stable nowhere${when}`;
@@ -81,7 +81,8 @@ function limitText(racer, limit) {
 
 function verdict(racer, { radius, regime, limits }) {
   const where = racer === tried ? `With ${[...new Set(axesOf(racer))].map((c) => `${c.label} ${textOf(c, racer.h[c.position])}`).join(" and ")}: ` : "";
-  const how = { monotone: "glides in", oscillating: "oscillates in", divergent: "leaves" }[regime];
+  const stays = Math.abs(radius - 1) < STABLE - 1; // a pole at 1, where the function is flat
+  const how = stays ? "stays along the valley" : { monotone: "glides in", oscillating: "oscillates in", divergent: "leaves" }[regime];
   const [only, ...more] = limits;
   const stable = only > 0 && only < Infinity && !more.length ? `; stable below a learning rate of ${text(only)}` : "";
   const held = racer.dynamics.scales.length ? ", scales held as at this step" : "";

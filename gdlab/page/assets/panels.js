@@ -30,7 +30,7 @@ function logAxis(curves, height, name) {
 
 function linearAxis(curves, height, name) {
   let [low, high] = [Infinity, -Infinity];
-  const size = Math.max(...curves.map((curve) => Math.abs(curve[0])), 1e-12);
+  const size = Math.max(...curves.map((curve) => Math.abs(curve.find((value) => value !== 0) ?? 0)), 1e-12);
   for (const curve of curves) {
     for (const value of curve) {
       if (!Number.isFinite(value) || Math.abs(value) > 20 * size) continue;
@@ -242,7 +242,7 @@ function paintSplit(racer) {
   const steady = racer.values.subarray(0, racer.finite).map((f) => f - quadratic.lowest);
   const noisy = noiseFloor(racer).subarray(0, racer.finite).map((f) => f * 10 ** (2 * now.noise));
   const sum = steady.map((f, t) => f + noisy[t]);
-  const y = logAxis([sum, steady], canvas.clientHeight, "excess loss");
+  const y = logAxis([sum, steady, noisy.subarray(noisy.length >> 1)], canvas.clientHeight, "excess loss");
   const top = y.high;
   const bottom = Math.max(y.low, top - 12);
   const curves = [
