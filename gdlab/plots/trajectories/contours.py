@@ -181,6 +181,7 @@ def _heights(terrain: Terrain) -> tuple[np.ndarray, list[str]]:
 
 def _on_surface(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
     """Draw the surface; returns where a point goes."""
+    terrain = terrain.flattened()
     norm = terrain.norm
     x, y = np.meshgrid(terrain.x, terrain.y)
     ax.plot_surface(

@@ -79,8 +79,9 @@ def film(figure: Figure, advance: Callable[[int], Any], shown: Sequence[int]) ->
         shown: the steps.
     """
     canvas = FigureCanvasAgg(figure)
-    lines = sorted((line for ax in figure.axes for line in ax.lines), key=lambda x: x.get_zorder())
-    for line in lines:
+    lines = [(line, ax) for ax in figure.axes for line in ax.lines]
+    lines.sort(key=lambda line_and_axes: line_and_axes[0].get_zorder())
+    for line, _ in lines:
         line.set_animated(True)
     canvas.draw()
     ground = canvas.copy_from_bbox(figure.bbox)
@@ -88,10 +89,11 @@ def film(figure: Figure, advance: Callable[[int], Any], shown: Sequence[int]) ->
     for step in shown:
         advance(step)
         canvas.restore_region(ground)
-        for line in lines:
-            line.axes.draw_artist(line)
+        for line, ax in lines:
+            ax.draw_artist(line)
         pictures.append(np.array(canvas.buffer_rgba()))
-    screen = Figure(figsize=figure.get_size_inches(), dpi=DOTS_PER_INCH)
+    width, height = figure.get_size_inches()
+    screen = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
     picture = screen.figimage(pictures[0])
     return FuncAnimation(screen, lambda k: picture.set_data(pictures[k]), len(pictures))
 

@@ -16,6 +16,8 @@ ACROSS = 241
 LEVELS = 16
 LOWEST_PART = 0.002
 """The share of the ground that lies below the lowest level, unless that is too high or low."""
+FLAT_PART = 0.05
+"""The same of a surface."""
 LOWEST_HEIGHT = 0.01
 """Of the whole height, below which the lowest level is in any case."""
 DEEPEST = 1e-9
@@ -53,6 +55,16 @@ class Terrain:
     def bottomless(self) -> bool:
         """Whether there is no minimum, so that heights above it mean nothing."""
         return self.minimum == -np.inf
+
+    def flattened(self) -> "Terrain":
+        """With its lowest level higher, so that the floor of a valley is no row of spikes.
+
+        A surface is drawn between points of the grid, and on the levels of a plane each of them
+        that happens to be near the minimum would be a pit.
+        """
+        return dataclasses.replace(
+            self, levels=_levels(self.z, self.floor, self.bottomless, FLAT_PART)
+        )
 
     @property
     def norm(self) -> Normalize:
@@ -112,14 +124,16 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
     )
 
 
-def _levels(z: np.ndarray, floor: float, bottomless: bool) -> np.ndarray:
+def _levels(
+    z: np.ndarray, floor: float, bottomless: bool, lowest_part: float = LOWEST_PART
+) -> np.ndarray:
     top = float(np.nanmax(z))
     if top <= floor:
         return floor + np.array([1.0, 2.0])  # of a plane that is level
     if bottomless:
         return np.linspace(floor, top, LEVELS + 2)[1:]
     height = top - floor
-    low = np.nanquantile(z, LOWEST_PART) - floor
+    low = np.nanquantile(z, lowest_part) - floor
     return floor + np.geomspace(
         np.clip(low, DEEPEST * height, LOWEST_HEIGHT * height), height, LEVELS
     )
