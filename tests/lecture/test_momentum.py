@@ -221,6 +221,47 @@ def test_L24_any_hyperparameter_takes_a_schedule(make):
     assert differ(updates, make(values[0]).update(g, before, params)[0])
 
 
+# L25: ravines, saddles, shallow minima
+
+
+def test_L25_across_a_ravine_gradients_cancel_and_along_it_they_add_up():
+    eta = 1.98 / 100
+    shrink = 1 - eta * np.array([1.0, 100.0])
+    gradients = shrink ** np.arange(200)[:, None]
+    remember = gdlab.trace(BETA)
+    state = remember.init(jnp.zeros(2))
+    for gradient in gradients:
+        velocity, state = remember.update(jnp.asarray(gradient), state)
+    # Σₖ (β/r)ᵏ, of which less than (.9/.98)²⁰⁰ is missing.
+    law = 1 / (1 - BETA / shrink)
+    np.testing.assert_allclose(velocity / gradients[-1], law, rtol=1e-6)
+    assert law[0] > 10
+    assert 0.5 < law[1] < 0.53
+
+
+def test_L25_momentum_leaves_a_saddle_by_the_larger_root_and_sooner():
+    saddle, eta = gdlab.problems.saddle(), 0.02
+    distance = {
+        beta: np.abs(gdlab.minimize(saddle, saddle.start, tx, 200).path[:, 1])
+        for beta, tx in ((0.0, gdlab.sgd(eta)), (BETA, gdlab.sgd(eta, BETA)))
+    }
+    for beta, y in distance.items():
+        # The curvature there is −2: z² − (1 + β + 2η)z + β.
+        root = np.roots([1, -(1 + beta + 2 * eta), beta]).max()
+        np.testing.assert_allclose(y[101:] / y[100:-1], root, rtol=1e-3)
+    steps = {beta: np.argmax(y > 1) for beta, y in distance.items()}
+    assert steps[0.0] == np.ceil(np.log(1000) / np.log(1 + 2 * eta))
+    assert steps[BETA] < steps[0.0] / 3
+
+
+def test_L25_momentum_rolls_through_a_shallow_minimum_in_which_plain_descent_stops():
+    camel, start = gdlab.problems.three_hump_camel(), jnp.array([2.1, 0.5])
+    plain = gdlab.minimize(camel, start, gdlab.sgd(0.02), 400).params
+    heavy = gdlab.minimize(camel, start, gdlab.sgd(0.02, BETA), 400).params
+    np.testing.assert_allclose(plain, camel.local_minimisers[1], atol=1e-3)
+    np.testing.assert_allclose(heavy, camel.minimisers[0], atol=1e-3)
+
+
 # L26: the circuit
 
 
