@@ -8,7 +8,7 @@ ravine of curvatures 1 and 25, turned by a sixth of a right angle. On the page a
 - the paths among the contours, in the parameters or in eigen-coordinates, with a slider for each
   learning rate and each momentum, and a mark where stability ends;
 - the error of each mode, its poles, and where in the plane of η and β the run converges, glides or
-  oscillates;
+  oscillates, for the setting on the sliders or the one that is pointed at;
 - each mode as a damped spring, with its damping ratio and its phase plane;
 - the next step as the sum of what its gradient gives and what is remembered;
 - the loss that noisy gradients add to that of the run.

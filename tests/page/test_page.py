@@ -526,6 +526,20 @@ def test_a_click_on_the_map_of_regimes_sets_the_sliders_and_so_does_a_drag(opene
     assert others["nesterov"]["hyperparameters"] == {"learning_rate": 0.02, "momentum": 0.8}
 
 
+def test_a_finger_that_taps_the_map_of_regimes_sets_the_sliders(opened, ravine_file):
+    opened.open(ravine_file, width=400)
+    opened.run("document.getElementById('regimes').scrollIntoView()")
+    opened.frames(3)
+    x, y = regimes_point(opened, 0.25, 0.3)
+    opened.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+    opened.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    opened.wait("gdlab.settings().optimizers.momentum.hyperparameters.momentum !== 0.8")
+    opened.frames(2)
+    set_to = settings(opened)["optimizers"]["momentum"]["hyperparameters"]
+    assert set_to["learning_rate"] == pytest.approx(0.0002 * 10 ** (0.25 * 3.5), rel=4e-2)
+    assert words(opened, "pointed").startswith("Each point is a setting")
+
+
 def test_arrows_on_the_map_of_regimes_move_the_setting(opened):
     opened.run("document.getElementById('regimes').focus()")
     opened.key("ArrowRight", "ArrowRight", windowsVirtualKeyCode=39)
