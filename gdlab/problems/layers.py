@@ -1,10 +1,12 @@
 """What small networks are made of."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Layer(NamedTuple):
@@ -31,12 +33,37 @@ def activations(
     return found
 
 
-def he_kernel(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Normal numbers with the variance 2/fan-in, which a relu hands on unchanged.
+def started(
+    key: jax.Array, layers: Mapping[str, Layer], shapes: Mapping[str, tuple[int, ...]], bias: bool
+) -> dict[str, dict[str, jax.Array]]:
+    """A network at its start: normal kernels of the variance 2/fan-in, and biases of zero.
 
-    Source: K. He et al., Delving deep into rectifiers, 2015, equation 10.
+    A relu hands on numbers of that variance unchanged. Of n layers with a skip connection each is
+    smaller by 1/n: what a relu adds is positive, so that means add up and not variances, and
+    branches of scale s multiply the features by up to (1 + s)ⁿ, which 1/n bounds and 1/√n does not.
+
+    Args:
+        key: PRNG key.
+        layers: those before the last one.
+        shapes: the shape of each kernel, that of the last one among them.
+        bias: whether layers have one.
+
+    Source: K. He et al., Delving deep into rectifiers, 2015, equation 10; B. Hanin, D. Rolnick, How
+    to start training: the effect of initialization and architecture, 2018.
     """
-    return jax.nn.initializers.he_normal()(key, shape)
+    branches = sum(layer.skip for layer in layers.values())
+    # Drawn at once: a generator for each of many arrays takes seconds to compile.
+    sizes = np.array([math.prod(shape) for shape in shapes.values()])
+    drawn = jnp.split(jax.random.normal(key, (int(sizes.sum()),)), np.cumsum(sizes)[:-1].tolist())
+    params = {}
+    for (name, shape), numbers in zip(shapes.items(), drawn, strict=True):
+        scale = math.sqrt(2 / math.prod(shape[:-1]))
+        if name in layers and layers[name].skip:
+            scale /= branches
+        params[name] = {"kernel": scale * numbers.reshape(shape)}
+        if bias:
+            params[name]["bias"] = jnp.zeros(shape[-1])
+    return params
 
 
 def affine(layer: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:

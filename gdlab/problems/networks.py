@@ -1,6 +1,6 @@
 """Small networks that read digits: dense ones and convolutional ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,8 +14,8 @@ from gdlab.problems.layers import (
     affine,
     cross_entropy,
     dropped_out,
-    he_kernel,
     shifted_at_random,
+    started,
 )
 from gdlab.problems.problem import Problem, tags
 
@@ -71,17 +71,11 @@ def dense_network(
     sizes = (SIDE * SIDE, *widths)
     is_branch = [skip and i > 0 and sizes[i] == width for i, width in enumerate(widths)]
 
-    def init(key: jax.Array) -> Any:
-        keys = jax.random.split(key, len(sizes))
-        layers = {
-            f"dense{i}": _layer(keys[i], (sizes[i], width), bias, sum(is_branch) * is_branch[i])
-            for i, width in enumerate(widths)
-        }
-        return layers | {"out": _layer(keys[-1], (sizes[-1], CLASSES), bias)}
-
     layers = {f"dense{i}": Layer(skip=each) for i, each in enumerate(is_branch)}
+    shapes = {f"dense{i}": (sizes[i], width) for i, width in enumerate(widths)}
+    shapes["out"] = (sizes[-1], CLASSES)
     name = f"dense network, {'-'.join(map(str, widths))}"
-    return _problem(name, init, layers, dropout, shift, skip)
+    return _problem(name, layers, shapes, bias, dropout, shift, skip)
 
 
 def convolutional_network(
@@ -144,31 +138,24 @@ def convolutional_network(
         side = (side - 1) // stride + 1
     before = (1, *channels)
 
-    def init(key: jax.Array) -> Any:
-        branches = blocks * len(channels) * skip
-        layers = {}
-        for i, count in enumerate(channels):
-            layers[f"conv{i}"] = (3, 3, before[i], count)
-            layers |= {f"conv{i}block{j}": (3, 3, count, count) for j in range(blocks)}
-        layers["out"] = ((1 if pool else side * side) * channels[-1], CLASSES)
-        keys = jax.random.split(key, len(layers))
-        return {
-            name: _layer(own, shape, bias, branches * ("block" in name))
-            for own, (name, shape) in zip(keys, layers.items(), strict=True)
-        }
-
-    layers = {}
-    for i, stride in enumerate(strides):
+    layers: dict[str, Layer] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (count, stride) in enumerate(zip(channels, strides, strict=True)):
         layers[f"conv{i}"] = Layer(stride)
-        layers |= {f"conv{i}block{j}": Layer(skip=skip) for j in range(blocks)}
+        shapes[f"conv{i}"] = (3, 3, before[i], count)
+        for j in range(blocks):
+            layers[f"conv{i}block{j}"] = Layer(skip=skip)
+            shapes[f"conv{i}block{j}"] = (3, 3, count, count)
+    shapes["out"] = ((1 if pool else side * side) * channels[-1], CLASSES)
     name = f"convolutional network, {'-'.join(map(str, channels))}"
-    return _problem(name, init, layers, dropout, shift, skip and blocks > 0, pool)
+    return _problem(name, layers, shapes, bias, dropout, shift, skip and blocks > 0, pool)
 
 
 def _problem(
     name: str,
-    init: Callable[[jax.Array], Any],
     layers: Mapping[str, Layer],
+    shapes: Mapping[str, tuple[int, ...]],
+    bias: bool,
     dropout: float,
     shift: int,
     skip: bool,
@@ -180,6 +167,10 @@ def _problem(
     if not 0 <= shift < SIDE:
         raise ValueError(f"shift must be from 0 to {SIDE - 1}, not {shift}")
     is_random = dropout > 0 or shift > 0
+
+    @jax.jit
+    def init(key: jax.Array) -> Any:
+        return started(key, layers, shapes, bias)
 
     def by_layer(params: Any, images: Any) -> dict[str, jax.Array]:
         params = jax.tree.map(jnp.asarray, params)
@@ -222,18 +213,6 @@ def _problem(
         activations=by_layer,
         init=init,
     )
-
-
-def _layer(
-    key: jax.Array, shape: tuple[int, ...], bias: bool, branches: int = 0
-) -> dict[str, jax.Array]:
-    """A layer at the start; ``branches`` are those of the network, if it is one that is added.
-
-    What a relu adds is positive, so that means add up and not variances: branches of scale s
-    multiply the features by up to (1 + s)ⁿ, which 1/n bounds and 1/√n does not.
-    """
-    kernel = {"kernel": he_kernel(key, shape) / max(1, branches)}
-    return kernel | ({"bias": jnp.zeros(shape[-1])} if bias else {})
 
 
 def _require_positive(name: str, sizes: Sequence[int]) -> None:
