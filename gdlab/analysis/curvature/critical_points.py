@@ -8,9 +8,17 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.curvature.eigenpairs import eigenpairs
+from gdlab.analysis.curvature.eigenpairs import eigenpairs, flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.parameter_space import in_one_dtype, machine_precision, require_finite
+from gdlab.analysis.curvature.parameter_space import (
+    in_one_dtype,
+    machine_precision,
+    number_of_parameters,
+    require_finite,
+)
+
+FEW = 40
+"""Parameters whose Hessian is written out: it costs less than to compile a search."""
 
 
 def classify_critical_point(
@@ -47,7 +55,7 @@ def classify_critical_point(
         TypeError: if a parameter is not real, or the loss no real scalar.
         ValueError: if the gradient is not zero, or the Hessian not finite.
         RuntimeError: if the eigenvalues do not converge.
-        ImportError: if matfree is not installed.
+        ImportError: if there are more than forty parameters and matfree is not installed.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import classify_critical_point
@@ -60,11 +68,13 @@ def classify_critical_point(
     params = in_one_dtype(params)
     gradient_norm, norm = _norms(mean_loss, params, data)
     require_finite(gradient_norm, "the gradient")
-    search = functools.partial(eigenpairs, mean_loss, params, data, k=1, key=None)
-    (largest, _, above), found_largest = search(which="largest")
-    (smallest, _, below), found_smallest = search(which="smallest")
+    if number_of_parameters(params) <= FEW:
+        smallest, largest = _ends(mean_loss, params, data)
+        unconverged = ""
+    else:
+        smallest, largest, unconverged = _found_ends(mean_loss, params, data)
     require_finite((largest, smallest), "the Hessian")
-    low, high = float(smallest[0]), float(largest[0])
+    low, high = float(smallest), float(largest)
 
     small = machine_precision(params) ** 0.5 * max(abs(low), abs(high))
     if gradient_tolerance is None:
@@ -79,11 +89,8 @@ def classify_critical_point(
     # Curvatures in between have been seen, so a saddle is one even if these have not converged.
     if low < -zero and high > zero:
         return "saddle"
-    if not (found_largest and found_smallest):
-        raise RuntimeError(
-            f"the eigenvalues of the Hessian have not converged: {low:.3g} has the residual "
-            f"{below[0]:.3g}, and {high:.3g} has {above[0]:.3g}"
-        )
+    if unconverged:
+        raise RuntimeError(f"the eigenvalues of the Hessian have not converged: {unconverged}")
     if low > zero:
         return "minimum"
     if high < -zero:
@@ -96,3 +103,26 @@ def _norms(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.
     """Of the gradient and of the parameters."""
     gradient = mean_loss.gradient(params, data)
     return jnp.linalg.norm(ravel_pytree(gradient)[0]), jnp.linalg.norm(ravel_pytree(params)[0])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _ends(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array]:
+    """The smallest and the largest eigenvalue of a Hessian that is written out."""
+    flat, _ = ravel_pytree(params)
+    product = flat_hessian(mean_loss, params, data)
+    eigenvalues = jnp.linalg.eigvalsh(jax.vmap(product)(jnp.eye(flat.size, dtype=flat.dtype)))
+    return eigenvalues[0], eigenvalues[-1]
+
+
+def _found_ends(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array, str]:
+    """The same of one that is not, and how far they are from it if they have not converged."""
+    search = functools.partial(eigenpairs, mean_loss, params, data, k=1, key=None)
+    (largest, _, above), found_largest = search(which="largest")
+    (smallest, _, below), found_smallest = search(which="smallest")
+    unconverged = ""
+    if not (found_largest and found_smallest):
+        unconverged = (
+            f"{smallest[0]:.3g} has the residual {below[0]:.3g}, and {largest[0]:.3g} has "
+            f"{above[0]:.3g}"
+        )
+    return smallest[0], largest[0], unconverged
