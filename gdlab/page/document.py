@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gdlab.page.compact import compact_script, compact_style
-from gdlab.page.program import RUNNER
+import rcssmin
+import rjsmin
+
+from gdlab.page.translator.program import RUNNER
 
 SCRIPTS = (
     "scales.js",
@@ -50,11 +52,11 @@ def document(
             ",\n".join(programs),
             "];",
             f"const assemble = {RUNNER};",
-            *(compact_script(_asset(name)) for name in SCRIPTS),
+            *(str(rjsmin.jsmin(_asset(name))) for name in SCRIPTS),
             "})();",
         ]
     )
-    script, style = _inert(script), compact_style(_asset("page.css"))
+    script, style = _inert(script), str(rcssmin.cssmin(_asset("page.css")))
     parts = {
         "title": markup.escape(title),
         "policy": "; ".join(

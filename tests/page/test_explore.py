@@ -1,6 +1,8 @@
 """A page as a file and in a notebook; what it does in a browser is in test_page.py."""
 
 import html
+import importlib.resources
+import re
 import sys
 
 import jax.numpy as jnp
@@ -79,3 +81,11 @@ def test_what_does_not_fit_is_refused_by_its_name(arguments, message):
 def test_no_optimizer_is_refused():
     with pytest.raises(ValueError, match="tx holds no optimizer"):
         gdlab.explore(bowl, {})
+
+
+def test_scripts_are_written_so_that_making_them_smaller_changes_no_string():
+    # What makes them smaller takes a template within a template for code.
+    nested = re.compile(r"\$\{[^}\n]*`")
+    for asset in (importlib.resources.files("gdlab.page") / "assets").iterdir():
+        if asset.name.endswith(".js"):
+            assert not nested.search(asset.read_text(encoding="utf-8")), asset.name

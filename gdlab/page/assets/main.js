@@ -80,7 +80,8 @@ function limitText(racer, limit) {
 }
 
 function verdict(racer, { radius, regime, limits }) {
-  const where = racer === tried ? `With ${[...new Set(axesOf(racer))].map((c) => `${c.label} ${textOf(c, racer.h[c.position])}`).join(" and ")}: ` : "";
+  const setting = [...new Set(axesOf(racer))].map((c) => `${c.label} ${textOf(c, racer.h[c.position])}`);
+  const where = racer === tried ? `With ${setting.join(" and ")}: ` : "";
   const stays = Math.abs(radius - 1) < STABLE - 1; // a pole at 1, where the function is flat
   const how = stays ? "stays along the valley" : { monotone: "glides in", oscillating: "oscillates in", divergent: "leaves" }[regime];
   const [only, ...more] = limits;
@@ -112,7 +113,8 @@ function announce() {
     const seen = racers.filter(({ visible }) => visible);
     const ends = seen.map((racer) => {
       const t = Math.min(now.shown, racer.finite - 1);
-      return `${racer.name}: ${fate(racer) || `f = ${text(racer.values[t])}`}`;
+      const fared = fate(racer) || `f = ${text(racer.values[t])}`;
+      return `${racer.name}: ${fared}`;
     });
     $("map").setAttribute(
       "aria-label",
