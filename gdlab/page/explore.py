@@ -16,9 +16,9 @@ from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.page import Page
 from gdlab.page.picture import picture_of
-from gdlab.page.program import translate_function, translate_optimizer
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.sliders import check_ranges, sliders_of
+from gdlab.page.translator.program import translate_function, translate_optimizer
 from gdlab.page.view import paths_of, start_of, view_of
 
 LARGEST = 100_000

@@ -6,10 +6,10 @@ import numpy as np
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from gdlab.page import primitives  # noqa: F401  (registers the rules)
-from gdlab.page.emit import Module
-from gdlab.page.ir import Graph, Value
-from gdlab.page.lowering import RULES, Lowering
+from gdlab.page.translator import primitives  # noqa: F401  (registers the rules)
+from gdlab.page.translator.emit import Module
+from gdlab.page.translator.ir import Graph, Value
+from gdlab.page.translator.lowering import RULES, Lowering
 from tests.page import node
 
 POINTS = np.array([-2.5, -1.0, -0.75, -0.3, 0.0, 0.2, 0.5, 0.6, 1.0, 1.7, 2.5, 30.0])

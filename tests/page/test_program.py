@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import gdlab
-from gdlab.page.program import translate, translate_function
+from gdlab.page.translator.program import translate, translate_function
 from tests.page import node
 from tests.page.functions import CASES, rosenbrock
 

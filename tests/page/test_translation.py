@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import gdlab
-from gdlab.page.program import RUNNER, translate_function, translate_optimizer
+from gdlab.page.translator.program import RUNNER, translate_function, translate_optimizer
 from tests.page import node
 from tests.page.functions import CASES
 

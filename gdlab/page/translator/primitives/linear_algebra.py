@@ -3,9 +3,9 @@
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from gdlab.page.ir import Value
-from gdlab.page.lowering import FOLDED, Lowering, avals, rule
-from gdlab.page.reductions import kernel
+from gdlab.page.translator.ir import Value
+from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.primitives.reductions import kernel
 
 
 @rule("eigh")

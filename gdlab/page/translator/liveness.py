@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gdlab.page.ir import (
+from gdlab.page.translator.ir import (
     Access,
     Block,
     Branch,

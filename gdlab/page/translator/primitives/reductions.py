@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from gdlab.page.ir import UNROLLED, Kernel, Reduce, Value, collapse
-from gdlab.page.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.ir import UNROLLED, Kernel, Reduce, Value, collapse
+from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
 
 _COMBINE = {
     "reduce_sum": "add",

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from gdlab.page.ir import Block, Branch, Buffer, Loop, Value
-from gdlab.page.lowering import Lowering, rule
+from gdlab.page.translator.ir import Block, Branch, Buffer, Loop, Value
+from gdlab.page.translator.lowering import Lowering, rule
 
 _COUNT = np.dtype(np.int64)
 

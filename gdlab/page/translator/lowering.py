@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from gdlab.page.ir import Graph, Value
+from gdlab.page.translator.ir import Graph, Value
 
 Rule = Callable[["Lowering", JaxprEqn, list[Value]], Value | Sequence[Value]]
 
@@ -20,7 +20,11 @@ _DTYPES = frozenset(
     np.dtype(name) for name in ("bool", "int32", "int64", "uint32", "uint64", "float32", "float64")
 )
 
-_PACKAGES = tuple(str(Path(package.__file__).parent) for package in (jax, np) if package.__file__)
+_OTHERS = (
+    *(str(Path(package.__file__).parent) for package in (jax, np) if package.__file__),
+    str(Path(__file__).parents[1]),
+)
+"""Where nothing of the user's is written: in packages, and in that of the page."""
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
@@ -146,6 +150,6 @@ def _written_at(equation: JaxprEqn) -> str:
     traceback = getattr(equation.source_info, "traceback", None)
     for frame in traceback.frames if traceback is not None else ():
         here = str(frame.file_name)
-        if not here.startswith((*_PACKAGES, str(Path(__file__).parent))):
+        if not here.startswith(_OTHERS):
             return f" ({here}:{frame.line_num}, in {frame.function_name})"
     return ""

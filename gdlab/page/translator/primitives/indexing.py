@@ -11,8 +11,8 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
-from gdlab.page.ir import Scatter, Value, collapse
-from gdlab.page.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.ir import Scatter, Value, collapse
+from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
 
 _INDEX = np.dtype(np.int64)
 

@@ -3,8 +3,8 @@
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from gdlab.page.ir import Value
-from gdlab.page.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.ir import Value
+from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
 
 _PLAIN = (
     "abs", "acos", "acosh", "add", "and", "asin", "asinh", "atan", "atan2", "atanh", "cbrt",

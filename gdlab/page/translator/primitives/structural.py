@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from gdlab.page.ir import Value
-from gdlab.page.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.ir import Value
+from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
 
 
 @rule(

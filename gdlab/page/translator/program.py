@@ -13,10 +13,10 @@ from jax.extend.core import ClosedJaxpr
 from gdlab.core.apply import apply_updates
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
-from gdlab.page import primitives as _primitives  # registers the rules  # noqa: F401
-from gdlab.page.emit import Module
-from gdlab.page.ir import Block, Buffer, Call, Graph, Value
-from gdlab.page.lowering import Lowering
+from gdlab.page.translator import primitives as _primitives  # registers the rules  # noqa: F401
+from gdlab.page.translator.emit import Module
+from gdlab.page.translator.ir import Block, Buffer, Call, Graph, Value
+from gdlab.page.translator.lowering import Lowering
 
 RUNNER = """\
 (program,problem)=>{
@@ -116,7 +116,7 @@ def translate(fun: Callable[[Any], Any], tx: GradientTransformation, dimension: 
         TypeError: if ``fun`` does not return a real scalar.
 
     >>> from gdlab import sgd
-    >>> from gdlab.page.program import translate
+    >>> from gdlab.page.translator.program import translate
     >>> program = translate(lambda w: w[0] ** 2 + 3 * w[1] ** 2, sgd(0.1, momentum=0.9))
     >>> program.hyperparameters
     {'learning_rate': 0.1, 'momentum': 0.9}

@@ -1,6 +1,6 @@
 """All rules: importing this registers them."""
 
-from gdlab.page import (
+from gdlab.page.translator.primitives import (
     control,
     elementwise,
     indexing,

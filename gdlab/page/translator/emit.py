@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from gdlab.page.helpers import HELPERS
-from gdlab.page.ir import (
+from gdlab.page.translator.helpers import HELPERS
+from gdlab.page.translator.ir import (
     Access,
     Block,
     Branch,
@@ -26,8 +26,8 @@ from gdlab.page.ir import (
     Statement,
     Strided,
 )
-from gdlab.page.liveness import Liveness
-from gdlab.page.operations import ARRAYS, expression, literal
+from gdlab.page.translator.liveness import Liveness
+from gdlab.page.translator.operations import ARRAYS, expression, literal
 
 _WRITTEN_OUT = 32
 """A constant array of more elements is written in base64."""

@@ -9,8 +9,8 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 from jax.extend.random import threefry_prng_impl as threefry
 
-from gdlab.page.ir import Value
-from gdlab.page.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.ir import Value
+from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
 
 _WORD = np.dtype(np.uint32)
 

@@ -1,0 +1,1 @@
+"""From jaxprs to JavaScript: a function and an optimizer as programs of a page."""
