@@ -9,6 +9,12 @@ made while a file is imported, parameters of ``parametrize`` among them, are flo
 Devices. The CPU shows itself as eight devices, so that a sharding can be tested in place. That
 costs nothing: whatever is not sharded runs on the first of them, as it would with one.
 
+Memory. Each compiled program is a dozen memory maps, of which Linux allows a process 65530, and
+crashes beyond. So JAX forgets its programs between two files once there are many.
+
+Figures. They are closed after each test, those of doctests in gdlab among them: Matplotlib warns of
+more than twenty, and a warning is an error.
+
 Ctrl-C. It raises KeyboardInterrupt, also where the tests were started in the background of a shell,
 which would have it ignored.
 """
@@ -16,19 +22,52 @@ which would have it ignored.
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import jax
 import pytest
 
+MANY_PROGRAMS = 1000
 
-def pytest_configure() -> None:
+programs = 0
+"""How many were compiled since JAX forgot them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A hook of this file would not be asked about what lies outside of its folder.
+    config.pluginmanager.register(Figures())
     os.environ["MPLBACKEND"] = "Agg"
-    # Programs of tests run once and briefly, so that compiling them is most of the time.
-    unoptimised = "--xla_backend_optimization_level=0"
+    # Programs of tests run once and briefly, so that compiling them is most of the time. That of
+    # fused operations is for speed alone, and takes as long as all the rest.
+    unoptimised = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
     os.environ["XLA_FLAGS"] = f"{unoptimised} {os.environ.get('XLA_FLAGS', '')}".strip()
     jax.config.update("jax_num_cpu_devices", 8)
+    jax.monitoring.register_event_duration_secs_listener(count_programs)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Figures:
+    """Closes what a test and its fixtures have left open."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self) -> None:
+        if pyplot := sys.modules.get("matplotlib.pyplot"):
+            pyplot.close("all")
+
+
+def count_programs(event: str, *_: object, **__: object) -> None:
+    global programs
+    programs += event == "/jax/core/compile/backend_compile_duration"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgetting() -> Iterator[None]:
+    yield
+    global programs
+    if programs > MANY_PROGRAMS:
+        jax.clear_caches()
+        programs = 0
 
 
 @pytest.fixture(autouse=True)

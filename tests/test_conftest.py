@@ -4,6 +4,7 @@ import warnings
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import pytest
 
 
@@ -46,6 +47,12 @@ def test_a_marked_test_may_allow_ranks_to_mix_and_stays_in_float64():
 def test_a_warning_is_an_error():
     with pytest.raises(DeprecationWarning):
         warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+
+@pytest.mark.parametrize("before", ["another", "this"])
+def test_figures_of_the_test_before_are_closed(before):
+    assert not plt.get_fignums()
+    plt.figure()
 
 
 def test_eight_devices_share_an_array():
