@@ -16,9 +16,8 @@ LONGEST = 240
 
 @contextlib.contextmanager
 def started(script, *args):
-    """A script of this folder in a process of its own, which compiles fast rather than well."""
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
-    env = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
+    """A script of this folder in a process of its own."""
+    env = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(SCRIPTS / script), *map(str, args)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         alarm = threading.Timer(LONGEST, process.kill)

@@ -14,6 +14,7 @@ from gdlab.sweeps import engine
 from gdlab.sweeps.saving import Saving
 from tests.sweeps.counting import count_compilations
 from tests.sweeps.processes import kill_at, started
+from tests.sweeps.scripts import killed
 
 KILLS = [
     # Which sweep, at which of the things it saves, and how many seconds later.
@@ -27,22 +28,23 @@ KILLS = [
 """In the middle, while a save is under way or shortly after it: it takes about .05 s."""
 
 
-def completed(process):
-    """Read what a process says to its end: sweep → its steps, of groups of lanes."""
-    lines = [line.split() for line in process.stdout]
-    assert process.wait() == 0
-    return {words[1]: int(words[2]) for words in lines if words[0] == "done"}
+def taken(lines):
+    """What was said at the end: sweep → its steps, of groups of lanes."""
+    said = [line.split() for line in lines]
+    return {words[1]: int(words[2]) for words in said if words[0] == "done"}
 
 
-def test_sweeps_that_are_killed_again_and_again_end_as_if_they_had_not_been(tmp_path):
+def test_sweeps_that_are_killed_again_and_again_end_as_if_they_had_not_been(tmp_path, capsys):
     folder = tmp_path / "folder"
     for name, number, delay in KILLS:
         with started("killed.py", tmp_path / "none", folder, name) as process:
             kill_at(process, number, delay)
     with started("killed.py", tmp_path / "resumed.npz", folder) as process:
-        steps = completed(process)
-    with started("killed.py", tmp_path / "uninterrupted.npz", "") as process:
-        all_steps = completed(process)
+        steps = taken(process.stdout)
+        assert process.wait() == 0
+    killed.main(tmp_path / "uninterrupted.npz", "")
+    all_steps = taken(capsys.readouterr().out.splitlines())
+    assert list(all_steps) == list(killed.CASES)
     for name in all_steps:
         assert 0 < steps[name] < all_steps[name]
     expected, found = (np.load(tmp_path / f"{how}.npz") for how in ("uninterrupted", "resumed"))
