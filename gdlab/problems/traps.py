@@ -112,7 +112,8 @@ def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
         rotation: Q, an orthogonal matrix, or in two dimensions the angle.
 
     Raises:
-        ValueError: if the parameters are not a vector, or ``rotation`` is not orthogonal.
+        ValueError: if the parameters are not a vector, there is a box, or ``rotation`` is not
+            orthogonal.
 
     >>> import numpy as np
     >>> from gdlab import problems
@@ -126,6 +127,8 @@ def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
         raise ValueError(
             f"only a vector can be rotated, but the parameters of {problem.name} are no vector"
         )
+    if problem.box is not None:
+        raise ValueError(f"{problem.name} has a box, whose sides would not be along the axes")
     size = len(problem.start)
     matrix = (
         rotation_by(float(rotation))
@@ -210,7 +213,7 @@ def rescaled(problem: Problem, value: float = 1.0, units: float = 1.0) -> Proble
             lambda sides: tuple((low / units, high / units) for low, high in sides),
         ),
         model=_if_known(problem.model, model_of),
-        init=_if_known(problem.init, lambda init: lambda key: _scaled(1 / units, init(key))),
+        activations=_if_known(problem.activations, model_of),
     )
 
 
@@ -226,4 +229,5 @@ def _moved(problem: Problem, move: Any) -> Problem:
     """A problem all of whose points are moved."""
     names = ("minimisers", "local_minimisers", "saddles", "maximisers")
     points = {name: tuple(move(w) for w in getattr(problem, name)) for name in names}
-    return dataclasses.replace(problem, start=move(problem.start), **points)
+    init = _if_known(problem.init, lambda init: lambda key: move(init(key)))
+    return dataclasses.replace(problem, start=move(problem.start), init=init, **points)

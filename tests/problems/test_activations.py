@@ -106,6 +106,15 @@ def test_layers_say_how_they_are_applied():
     assert [layer.skip for layer in dense.layers.values()] == [False, True, False]
 
 
+def test_layers_of_a_network_in_other_units_hand_on_the_same():
+    problem = problems.dense_network([4, 3])
+    other = problems.rescaled(problem, units=2.0)
+    images = problem.held_out[0][:5]
+    here, there = (each.activations(each.start, images) for each in (problem, other))
+    for name in problem.layers:
+        np.testing.assert_allclose(there[name], here[name], rtol=1e-6)
+
+
 def test_a_function_that_is_no_network_has_no_layers():
     assert problems.booth().activations is None
     assert not problems.booth().layers

@@ -1,5 +1,7 @@
 """A problem is a loss: it trains, it is swept, and it is compiled once."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,6 +112,10 @@ def test_quadratic_that_does_not_fit_is_refused(arguments, message):
         (lambda: problems.logistic_regression(0.0), "regularisation must be positive"),
         (lambda: problems.rare_large_gradient(2.0), "slope must be more than 2"),
         (lambda: problems.rotated(problems.heavy_ball_cycle(), 1.0), "only a vector"),
+        (
+            lambda: problems.rotated(dataclasses.replace(problems.booth(), box=(0.0, 1.0)), 1.0),
+            "has a box",
+        ),
         (lambda: problems.rescaled(problems.rare_large_gradient(), 2.0), "has a box"),
         (lambda: problems.rescaled(problems.booth(), -1.0), "must be positive"),
         (lambda: problems.dense_network([]), "widths"),
