@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, MISSING, label, norm_of, tick_within_decades
 
@@ -161,8 +162,7 @@ def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool =
     >>> [ax.get_title(loc="left") for ax in plots.landscapes(bowls)]
     ['round', 'flatter']
     """
-    if not landscapes:
-        raise ValueError("landscapes must be a dict of at least one name and landscape, not empty")
+    require_named("landscapes", landscapes, "landscape")
     count = len(landscapes)
     settings = {"subplot_kw": {"projection": "3d"}} if surface else {}
     panels = panels_of(ax, (1, count), (3.6 * count, 3.6), **settings)

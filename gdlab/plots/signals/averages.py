@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE
 from gdlab.plots.signals.outputs import outputs_of
@@ -40,6 +41,7 @@ def averages(
     >>> [float(line.get_ydata()[-1]) for line in ax.lines[1:]]
     [11.02, 10.97648]
     """
+    require_named("transformations", transformations, "transformation")
     values, averaged = outputs_of("values", values, transformations)
     ax = figure_of((6.4, 3.2)).subplots() if ax is None else ax
     steps = np.arange(1, len(values) + 1)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import LINESTYLES, PALETTE
 from gdlab.plots.signals.outputs import outputs_of
@@ -37,6 +38,7 @@ def step_sizes(
     >>> ax.lines[0].get_ydata()
     array([1.   , 0.707..., 0.577..., 0.5  ])
     """
+    require_named("optimizers", optimizers, "optimizer")
     gradients, steps = outputs_of("gradients", gradients, optimizers)
     ax = figure_of((6.0, 3.2)).subplots() if ax is None else ax
     t = np.arange(1, len(gradients) + 1)

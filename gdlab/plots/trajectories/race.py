@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation
@@ -17,11 +16,13 @@ from matplotlib.lines import Line2D
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.axis import Axis
 from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import label, line_style
 from gdlab.plots.trajectories import player
 from gdlab.plots.trajectories.contours import draw, paths_of
 from gdlab.plots.trajectories.losses import draw_losses
+from gdlab.plots.trajectories.start import start_in_plane
 from gdlab.plots.trajectories.terrain import Terrain, terrain_of
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.sweep import sweep
@@ -198,14 +199,9 @@ def race(
     <Race plain, η = 0.2; momentum, η = 0.2>
     """
     terrain = terrain_of(problem, bounds)
-    start = getattr(problem, "start", None) if start is None else start
-    if start is None or np.shape(start) != (2,):
-        came = "" if start is None else f", not of shape {np.shape(start)}"
-        raise ValueError(f"start must be a point in the plane, of shape (2,){came}")
-    if not isinstance(optimizers, Mapping) or not optimizers:
-        raise ValueError("optimizers must be a dictionary, name → optimizer, of one at least")
+    start = start_in_plane(problem, start)
+    require_named("optimizers", optimizers, "optimizer")
     key = jax.random.key(0) if key is None else key
-    start = jnp.asarray(start, float)
     chosen = dict(optimizers)
     result = None
     if tune is not False:
@@ -267,7 +263,9 @@ def _best_rates(result: SweepResult, terrain: Terrain) -> list[float]:
     """
     order = ("optimizer", *[name for name in result.dims if name not in ("optimizer", "seed")])
     assert result.dims == (*order, "seed")
-    loss = np.maximum(result.loss[:, :, 0], terrain.floor)
+    loss = result.loss[:, :, 0]
+    if terrain.minimum is not None:  # else the floor is only the lowest point that was drawn
+        loss = np.maximum(loss, terrain.floor)
     mean, end = np.mean(loss, axis=-1), loss[..., -1]
     if terrain.bottomless:
         path = np.stack([result.aux[name][:, :, 0] for name in ("w1", "w2")], axis=-1)
@@ -285,6 +283,7 @@ def _best_rates(result: SweepResult, terrain: Terrain) -> list[float]:
                 f"{label(float(rates.max()))}: give tune others"
             )
         ranked = np.lexsort([np.where(finite, second, np.inf), np.where(finite, first, np.inf)])
+        # The shortest number that is this one in float32: 0.2, not 0.20000000298.
         best.append(float(str(rates[ranked[0]])))
     return best
 

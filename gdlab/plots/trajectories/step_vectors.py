@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
 from gdlab.core.transformation import GradientTransformation
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED
+from gdlab.plots.trajectories.start import start_in_plane
 from gdlab.plots.trajectories.terrain import terrain_of
 from gdlab.training.minimize import minimize
 
@@ -75,16 +77,12 @@ def step_vectors(
     Source: I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of initialization and
     momentum in deep learning, 2013, figure 1.
     """
-    start = getattr(problem, "start", None) if start is None else start
-    if start is None or np.shape(start) != (2,):
-        came = "" if start is None else f", not of shape {np.shape(start)}"
-        raise ValueError(f"start must be a point in the plane, of shape (2,){came}")
-    if not isinstance(optimizers, Mapping) or not optimizers:
-        raise ValueError("optimizers must be a dictionary, name → optimizer, of one at least")
+    start = start_in_plane(problem, start)
+    require_named("optimizers", optimizers, "optimizer")
     count = len(optimizers)
     panels = panels_of(ax, (1, count), (3.6 * count, 4.1))
     for panel, (name, tx) in zip(panels, optimizers.items(), strict=True):
-        parts, path = _parts(problem, name, tx, jnp.asarray(start, float), step)
+        parts, path = _parts(problem, name, tx, start, step)
         _draw(panel, problem, parts, path)
         panel.set_title(name)
     named = {}

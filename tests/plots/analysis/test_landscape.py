@@ -134,8 +134,10 @@ def test_several_landscapes_draw_themselves_on_given_axes():
     assert list(plots.landscapes(several(), axes)) == list(axes)
     with pytest.raises(ValueError, match="2 panels need as many axes, not 1"):
         plots.landscapes(several(), axes[0])
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match=r"landscapes must be .* not an empty one"):
         plots.landscapes({})
+    with pytest.raises(ValueError, match=r"landscapes must be .* not a tuple"):
+        plots.landscapes(())
 
 
 def test_losses_of_another_shape_are_refused():

@@ -36,5 +36,5 @@ def test_what_is_no_series_is_refused():
         plots.averages([[1.0, 2.0]], {"mean": ema(0.9)})
     with pytest.raises(ValueError, match=r"values must be a series .* not \[ 1. nan\]"):
         plots.averages([1.0, np.nan], {"mean": ema(0.9)})
-    with pytest.raises(ValueError, match="name → transformation"):
+    with pytest.raises(ValueError, match=r"transformations must be .* name → transformation"):
         plots.averages([1.0], {})

@@ -43,6 +43,17 @@ def test_of_rates_that_all_arrive_the_quickest_is_taken():
     assert race.learning_rates == {"plain": 1.0}
 
 
+def test_a_run_may_end_lower_than_all_that_is_drawn_where_the_minimum_is_not_known():
+    # The minimum is between the points that are drawn. Both rates end below these: the first one
+    # comes there sooner, the other goes on to 0.7²⁰ and 0.05·0.83²⁰ from it, and not 0.05·0.9²⁰.
+    race = plots.race(
+        lambda w: (w[0] - 0.01) ** 2 + 0.1 * (w[1] - 0.01) ** 2, {"plain": sgd(1.0)},
+        start=(1.01, 0.06), bounds=((-6, 6), (-6, 6)), steps=20, tune=[0.5, 0.85], progress=False,
+    )  # fmt: skip
+    assert race.values["plain"][-1] < race.terrain.floor
+    assert race.learning_rates == {"plain": 0.85}
+
+
 def test_on_a_saddle_no_step_is_longer_than_a_tenth_of_the_diagonal_and_the_next_rate_has_one():
     rates = np.geomspace(0.01, 10, 31)
     race = plots.race(problems.saddle(), {"adam": adam(0.1)}, steps=60, tune=rates, progress=False)
@@ -109,7 +120,8 @@ def test_a_schedule_has_no_rate_in_the_legend_and_is_not_tuned():
     [
         (lambda w: w[0], {"a": sgd(0.1)}, {"bounds": ((0, 1), (0, 1))}, "start must be a point"),
         (QUADRATIC, {"a": sgd(0.1)}, {"start": (1, 1, 1)}, r"not of shape \(3,\)"),
-        (QUADRATIC, {}, {}, "a dictionary, name → optimizer"),
+        (QUADRATIC, {"a": sgd(0.1)}, {"start": (1, np.nan)}, "not .*nan"),
+        (QUADRATIC, {}, {}, "optimizers must be .* name → optimizer, .* not an empty one"),
         (QUADRATIC, {"a": sgd(0.1)}, {"tune": [100.0, 1e3]}, "a comes to its end at none"),
     ],
 )
