@@ -1,5 +1,6 @@
 """A function and optimizers in, one live page out."""
 
+import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.sliders import check_ranges, sliders_of
 from gdlab.page.translator.program import translate_function, translate_optimizer
 from gdlab.page.view import paths_of, start_of, view_of
+from gdlab.problems.problem import Problem
 
 LARGEST = 100_000
 """The size of a page, in bytes, from which on there is a warning."""
@@ -44,9 +46,10 @@ def explore(
     learning rate.
 
     Args:
-        fun: ``fun(w)`` of a vector of two, written in ``jax.numpy``, a real scalar.
+        fun: ``fun(w)`` of a vector of two, written in ``jax.numpy``, a real scalar; or a
+            :class:`gdlab.problems.Problem` of two parameters, a random one as it is without a key.
         tx: an optimizer, or several by name, which then race.
-        start: where they start; it can be dragged.
+        start: where they start; it can be dragged. Where the problem does unless given.
         steps: how many steps they take; there is a slider.
         view: ``((low, high), (low, high))`` of the two variables; around the runs unless given.
         ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
@@ -57,7 +60,10 @@ def explore(
         The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
 
     Raises:
-        ValueError: if ``start``, ``view`` or ``ranges`` are not as above.
+        IndexError: if the function reads a third variable.
+        TypeError: if it does not return a real scalar.
+        ValueError: if ``start``, ``steps``, ``view`` or ``ranges`` are not as above, or a problem
+            has not two parameters.
         NotImplementedError: if the function or an optimizer uses what cannot be translated, which
             is named.
 
@@ -77,8 +83,10 @@ def explore(
     <Page 'A ravine', ... kB>
     >>> page.save("ravine.html")  # doctest: +SKIP
     """
-    if steps < 1:
-        raise ValueError(f"steps must be positive, not {steps}")
+    if not isinstance(steps, numbers.Integral) or steps < 1:
+        raise ValueError(f"steps must be a positive whole number, not {steps!r}")
+    if isinstance(fun, Problem) and fun.size != 2:
+        raise ValueError(f"fun must be of two parameters, but {fun.name} has {fun.size}")
     named = tx if isinstance(tx, Mapping) else {"optimizer": tx}
     if not named:
         raise ValueError("tx holds no optimizer")
@@ -89,9 +97,9 @@ def explore(
         for name, own in named.items()
     }
     heading = _name_of(fun) if title is None else title
-    quadratic = quadratic_of(fun)
-    begin = start_of(start, quadratic)
     function = translate_function(fun)
+    quadratic = quadratic_of(fun)
+    begin = start_of(fun.start if start is None and isinstance(fun, Problem) else start, quadratic)
     races = {name: translate_optimizer(own, function) for name, own in optimizers.items()}
     check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
     paths = paths_of(fun, optimizers, begin, steps)
@@ -129,6 +137,8 @@ def explore(
 
 
 def _name_of(fun: Callable[..., Any]) -> str:
+    if isinstance(fun, Problem):
+        return fun.name
     name = getattr(fun, "__name__", "<lambda>")
     return "f(w)" if name == "<lambda>" else name.replace("_", " ")
 

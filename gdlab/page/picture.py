@@ -34,7 +34,8 @@ def picture_of(
     for i, (name, path) in enumerate(paths.items()):
         ax.plot(*path.T, color=COLORS[i % 6], linestyle=LINESTYLES[i % 4], label=name)
     ax.set(xlim=view[0], ylim=view[1])
-    ax.legend()
+    for text in ax.legend().get_texts():
+        text.set_parse_math(False)  # a name is a name, as on the page
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

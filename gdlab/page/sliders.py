@@ -87,9 +87,16 @@ def check_ranges(ranges: Mapping[str, Any], paths: Sequence[str]) -> None:
             raise ValueError(
                 f"ranges: no hyperparameter is called {name!r}; there are {', '.join(paths)}"
             )
-        low, high = stretch
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"ranges: {name!r} needs (low, high) with low < high, not {stretch}")
+        if not _rises(stretch):
+            raise ValueError(f"ranges: {name!r} needs (low, high) with low < high, not {stretch!r}")
+
+
+def _rises(stretch: Any) -> bool:
+    try:
+        low, high = map(float, stretch)
+    except (TypeError, ValueError):
+        return False
+    return math.isfinite(low) and math.isfinite(high) and low < high
 
 
 def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list[str]:

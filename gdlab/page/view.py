@@ -30,8 +30,8 @@ def start_of(start: Any, quadratic: Quadratic | None) -> np.ndarray:
     """
     if start is None:
         return FROM_CENTER if quadratic is None else quadratic.center + FROM_CENTER
-    values = np.asarray(start, np.float64)
-    if values.shape != (2,) or not np.all(np.isfinite(values)):
+    values = _numbers(start)
+    if values is None or values.shape != (2,):
         raise ValueError(f"start must be two finite numbers, such as (-1.5, 1.0), not {start!r}")
     return values
 
@@ -43,12 +43,8 @@ def view_of(view: Any, paths: Sequence[np.ndarray], quadratic: Quadratic | None)
         ValueError: if what is given is no such pair.
     """
     if view is not None:
-        ends = np.asarray(view, np.float64)
-        if (
-            ends.shape != (2, 2)
-            or not np.all(np.isfinite(ends))
-            or np.any(ends[:, 0] >= ends[:, 1])
-        ):
+        ends = _numbers(view)
+        if ends is None or ends.shape != (2, 2) or np.any(ends[:, 0] >= ends[:, 1]):
             raise ValueError(
                 f"view must be ((low, high), (low, high)), such as ((-2, 2), (-1, 3)), not {view!r}"
             )
@@ -56,11 +52,14 @@ def view_of(view: Any, paths: Sequence[np.ndarray], quadratic: Quadratic | None)
     start = paths[0][0]
     inside = [start[None]] if quadratic is None else [start[None], quadratic.center[None]]
     # Runs that leave are no reason to look from so far that the others are dots.
-    lengths = [np.linalg.norm(path[np.isfinite(path).all(1)][-1] - start) for path in paths]
-    reach = FAR * max(np.median(lengths), 1e-3)
-    for path in paths:
-        near = np.linalg.norm(path - start, axis=1) <= min(reach, 1e6)
-        inside.append(path[near])
+    with np.errstate(over="ignore"):
+        distances = [np.linalg.norm(path - start, axis=1) for path in paths]
+        ends = [
+            far[np.isfinite(path).all(1)][-1] for far, path in zip(distances, paths, strict=True)
+        ]
+    reach = FAR * max(np.median(ends), 1e-3)
+    for path, far in zip(paths, distances, strict=True):
+        inside.append(path[far <= min(reach, 1e6)])
     points = np.concatenate(inside)
     low, high = points.min(0), points.max(0)
     extent = np.maximum(high - low, 0.05 * max((high - low).max(), 1e-6))
@@ -78,7 +77,21 @@ def paths_of(
     start: np.ndarray,
     steps: int,
 ) -> list[np.ndarray]:
-    """The run of each optimizer as it is given."""
+    """The run of each optimizer as it is given; without a key, if the function is random."""
+
+    def without_key(w: Any) -> Any:
+        return fun(w)
+
     return [
-        np.asarray(minimize(fun, jnp.asarray(start), tx, steps).path) for tx in optimizers.values()
+        np.asarray(minimize(without_key, jnp.asarray(start), tx, steps).path)
+        for tx in optimizers.values()
     ]
+
+
+def _numbers(given: Any) -> np.ndarray | None:
+    """An array of finite numbers, None if it is none."""
+    try:
+        values = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        return None
+    return values if np.all(np.isfinite(values)) else None

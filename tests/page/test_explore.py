@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 import gdlab
+from gdlab import problems
 
 
 def bowl(w):
@@ -67,15 +68,57 @@ def test_without_matplotlib_the_still_picture_is_left_out(monkeypatch):
     [
         ({"start": (1, 2, 3)}, "start must be two finite numbers"),
         ({"start": (1, float("nan"))}, "start must be two finite numbers"),
+        ({"start": {"x": 1.0, "y": 2.0}}, "start must be two finite numbers"),
         ({"view": ((1, 0), (0, 1))}, "view must be"),
         ({"view": (0, 1)}, "view must be"),
+        ({"view": ((0, 1), (1,))}, "view must be"),
         ({"ranges": {"lr": (0, 1)}}, "no hyperparameter is called 'lr'"),
-        ({"steps": 0}, "steps must be positive"),
+        ({"ranges": {"learning_rate": 0.1}}, r"'learning_rate' needs \(low, high\)"),
+        ({"ranges": {"learning_rate": (0.1, 0.2, 0.3)}}, r"'learning_rate' needs \(low, high\)"),
+        ({"steps": 0}, "steps must be a positive whole number, not 0"),
+        ({"steps": 1.5}, "steps must be a positive whole number, not 1.5"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         gdlab.explore(bowl, gdlab.sgd(0.1), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("fun", "error", "message"),
+    [
+        (
+            lambda w: w[0] ** 2 + w[2] ** 2,
+            IndexError,
+            r"test_explore.*reads index 2 of an axis of 2",
+        ),
+        (lambda w: w[0] ** 2 + w[-3] ** 2, IndexError, "reads index -1 of an axis of 2"),
+        (problems.rosenbrock(3), ValueError, "Rosenbrock in 3 dimensions has 3"),
+        (lambda w: 2 * w, TypeError, "must return a real scalar"),
+    ],
+)
+def test_what_is_no_function_of_two_variables_is_refused(fun, error, message):
+    with pytest.raises(error, match=message):
+        gdlab.explore(fun, gdlab.sgd(0.1))
+
+
+def test_a_problem_brings_its_name_and_its_start():
+    problem = problems.rosenbrock()
+    html = gdlab.explore(problem, gdlab.sgd(0.001), steps=2).html
+    assert "<title>Rosenbrock</title>" in html
+    assert '"start":[-1.2,1.0]' in html
+    chosen = gdlab.explore(problem, gdlab.sgd(0.001), (0.5, 0.25), steps=2).html
+    assert '"start":[0.5,0.25]' in chosen
+
+
+def test_a_random_problem_is_shown_as_it_is_without_a_key():
+    page = gdlab.explore(problems.quadratic([1.0, 9.0], noise=1.0), gdlab.sgd(0.1), steps=2)
+    assert '"curvatures":[1.0,9.0]' in page.html
+
+
+def test_names_that_are_no_formula_and_runs_that_leave_do_not_keep_a_page_from_being_shown():
+    page = gdlab.explore(bowl, {r"$\bad$": gdlab.sgd(0.1), "a$b_c": gdlab.sgd(100.0)}, steps=200)
+    assert "data:image/png;base64," in page._repr_html_()
 
 
 def test_no_optimizer_is_refused():

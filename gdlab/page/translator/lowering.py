@@ -120,6 +120,12 @@ class Lowering:
             f"{why}; write it with arithmetic, elementary functions, indexing, loops or branches"
         )
 
+    def out_of_bounds(self, equation: JaxprEqn, index: int, length: int) -> IndexError:
+        """The error to raise where JAX would read the nearest number instead and say nothing."""
+        return IndexError(
+            f"{self.subject}{self._place(equation)} reads index {index} of an axis of {length}"
+        )
+
     def _place(self, equation: JaxprEqn) -> str:
         # What JAX has traced before for somebody else does not know its caller, but the call does.
         places = map(_written_at, (equation, *reversed(self._around)))

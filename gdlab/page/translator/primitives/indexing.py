@@ -30,6 +30,10 @@ def dynamic_slice(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -
     """A window that starts anywhere, moved inside where it would stick out."""
     operand, *starts = values
     sizes = equation.params["slice_sizes"]
+    for start, length, size in zip(starts, operand.shape, sizes, strict=True):
+        index = lowering.graph.known(start)
+        if index is not None and not 0 <= index <= length - size:
+            raise lowering.out_of_bounds(equation, int(index), length)
     base = _window_address(lowering, operand.shape, sizes, starts)
     offsets = _positions(operand.shape)[tuple(slice(size) for size in sizes)]
     return _loaded(lowering, operand, _plus(lowering, base, offsets))
