@@ -56,7 +56,7 @@ def minimize(
         fun: ``fun(params)``, or ``fun(params, batch)`` if there are data, a real scalar. If it has
             a parameter ``key``, it is given a fresh PRNG key at each step.
         x0: the start, a tree of floating-point or complex arrays.
-        tx: the optimizer.
+        tx: the optimizer; a pair ``(init, update)`` of another library will do.
         steps: the number of steps.
         data: a tree of arrays whose leading axis counts the examples.
         batch_size: examples in a batch, drawn without replacement; ``None`` for all of them.
@@ -72,7 +72,7 @@ def minimize(
 
     Raises:
         ValueError: if a key is needed and missing, or sizes do not fit.
-        TypeError: if ``fun`` does not return a real scalar.
+        TypeError: if ``fun`` does not return a real scalar, or ``tx`` is no optimizer.
 
     >>> from gdlab import minimize, sgd
     >>> run = minimize(lambda w: 0.5 * w**2, 1.0, sgd(0.5), steps=3)
@@ -88,6 +88,7 @@ def minimize(
         what = "the batches are drawn at random" if draws else "the loss takes a key"
         raise ValueError(f"{what}: minimize needs a PRNG key, such as key=jax.random.key(0)")
     x0 = strong(jax.tree.map(jnp.asarray, x0))
+    tx = GradientTransformation.convert(tx)
     return _run(objective, sampler, steps, keep_path, x0, tx, data, model_state, key)
 
 

@@ -40,6 +40,15 @@ def test_gradient_descent_follows_the_powers_of_its_factors():
     np.testing.assert_array_equal(run.params, run.path[-1])
 
 
+def test_an_optimizer_of_another_library_will_do():
+    optax = pytest.importorskip("optax")
+    run = minimize(lambda w: 0.5 * jnp.sum(w**2), jnp.ones(2), optax.sgd(0.5, 0.25), steps=3)
+    own = minimize(lambda w: 0.5 * jnp.sum(w**2), jnp.ones(2), sgd(0.5, 0.25), steps=3)
+    np.testing.assert_allclose(run.path, own.path, rtol=1e-6)
+    with pytest.raises(TypeError, match="expected a transformation"):
+        minimize(jnp.sum, jnp.ones(2), 0.5, steps=3)
+
+
 @pytest.mark.x64
 def test_the_look_ahead_method_gets_the_gradient_function_it_needs():
     run = minimize(quadratic, jnp.array([1.0, 1.0]), nesterov(0.1, 0.9), steps=30)

@@ -23,4 +23,7 @@ def outputs_of(
     if series.ndim != 1 or not series.size or not np.isfinite(series).all():
         came = f"of shape {series.shape}" if series.ndim != 1 or not series.size else f"{series}"
         raise ValueError(f"{name} must be a series of finite numbers, of shape (n,), not {came}")
-    return series, {name: answer(as_float64(tx), series) for name, tx in transformations.items()}
+    return series, {
+        name: answer(as_float64(GradientTransformation.convert(tx)), series)
+        for name, tx in transformations.items()
+    }

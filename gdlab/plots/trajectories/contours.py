@@ -10,6 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.plots.arguments import runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, label, line_style
 from gdlab.plots.trajectories.terrain import Terrain, terrain_of
@@ -89,15 +90,14 @@ def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
     """
     if trajectories is None:
         return {}
-    named = trajectories if isinstance(trajectories, Mapping) else {"": trajectories}
     paths = {}
-    for name, run in named.items():
+    for name, run in runs_by_name("trajectories", trajectories).items():
         whole = getattr(run, "path", run)
         shape = np.shape(whole) if whole is not None else None
         if shape is None or len(shape) != 2 or shape[1] != 2 or not shape[0]:
             came = "was not kept" if shape is None else f"is of shape {shape}"
-            which = f"{name!r} " if name else ""
-            raise ValueError(f"the path of {which}must be of shape (steps + 1, 2), but {came}")
+            which = f" of {name!r}" if name else ""
+            raise ValueError(f"the path{which} must be of shape (steps + 1, 2), but {came}")
         path = np.asarray(whole, float)
         finite = np.isfinite(path).all(axis=1)
         paths[name] = path if finite.all() else path[: np.argmin(finite)]

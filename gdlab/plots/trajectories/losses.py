@@ -1,6 +1,6 @@
 """The loss at each step of some runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.plots.arguments import require_named, runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import line_style, spans_decades
 
@@ -29,7 +30,7 @@ def losses(runs: Any, *, minimum: float | None = None, ax: Any = None) -> Axes:
         The matplotlib axes.
 
     Raises:
-        ValueError: if a run has no losses, one for each step.
+        ValueError: if there are no runs, or one has no losses, one for each step.
 
     >>> from gdlab import minimize, plots, problems, sgd
     >>> bowl = problems.quadratic([1.0, 20.0])
@@ -40,7 +41,8 @@ def losses(runs: Any, *, minimum: float | None = None, ax: Any = None) -> Axes:
     >>> ax.get_ylabel(), ax.get_yscale()
     ('loss above its minimum', 'log')
     """
-    named = runs if isinstance(runs, Mapping) else {"": runs}
+    named = runs_by_name("runs", runs)
+    require_named("runs", named, "run")
     values = {name: _values(name, getattr(run, "values", run)) for name, run in named.items()}
     ax = figure_of((6.0, 3.4)).subplots() if ax is None else ax
     looks = [line_style(number, len(value)) for number, value in enumerate(values.values())]
@@ -81,9 +83,9 @@ def draw_losses(
 def _values(name: str, values: Any) -> np.ndarray:
     values = np.asarray(values, float)
     if values.ndim != 1 or not values.size:
-        which = f"{name!r} " if name else ""
+        which = f" {name!r}" if name else ""
         raise ValueError(
-            f"the run {which}must have a loss for each step, of shape (steps + 1,), not of shape "
+            f"the run{which} must have a loss for each step, of shape (steps + 1,), not of shape "
             f"{values.shape}"
         )
     return values

@@ -18,7 +18,7 @@ from gdlab.core.axis import Axis
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import label, line_style
+from gdlab.plots.scales import label, line_style, words
 from gdlab.plots.trajectories import player
 from gdlab.plots.trajectories.contours import draw, paths_of
 from gdlab.plots.trajectories.losses import draw_losses
@@ -46,7 +46,10 @@ class Race:
     optimizers: dict[str, GradientTransformation]
     """With the learning rates they ran at."""
     learning_rates: dict[str, float]
-    """Of each of them; NaN where it follows a schedule, or has no one rate."""
+    """Of each of them; NaN where it follows a schedule, or has no one rate. If another
+    hyperparameter is tuned, its values."""
+    hyperparameter: str
+    """What they are of: the learning rate, unless another was tuned."""
     paths: dict[str, np.ndarray]
     """Where each went, of shape ``(steps + 1, 2)``."""
     values: dict[str, np.ndarray]
@@ -140,7 +143,8 @@ class Race:
 
     def _label(self, name: str) -> str:
         rate = self.learning_rates[name]
-        return f"{name}, η = {label(rate)}" if np.isfinite(rate) else name
+        sign = "η" if self.hyperparameter.endswith("learning_rate") else words(self.hyperparameter)
+        return f"{name}, {sign} = {label(rate)}" if np.isfinite(rate) else name
 
     def _repr_html_(self) -> str:
         return player.player(self._film(), FRAMES_PER_SECOND)
@@ -228,6 +232,7 @@ def race(
     return Race(
         optimizers=chosen,
         learning_rates={name: _rate(tx, hyperparameter) for name, tx in chosen.items()},
+        hyperparameter=hyperparameter,
         paths=paths,
         values={name: terrain.at(path) for name, path in paths.items()},
         result=result,

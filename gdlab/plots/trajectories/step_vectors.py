@@ -82,6 +82,7 @@ def step_vectors(
     count = len(optimizers)
     panels = panels_of(ax, (1, count), (3.6 * count, 4.1))
     for panel, (name, tx) in zip(panels, optimizers.items(), strict=True):
+        tx = GradientTransformation.convert(tx)
         parts, path = _parts(problem, name, tx, start, step)
         _draw(panel, problem, parts, path)
         panel.set_title(name)

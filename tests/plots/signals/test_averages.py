@@ -38,3 +38,10 @@ def test_what_is_no_series_is_refused():
         plots.averages([1.0, np.nan], {"mean": ema(0.9)})
     with pytest.raises(ValueError, match=r"transformations must be .* name → transformation"):
         plots.averages([1.0], {})
+
+
+def test_an_average_of_another_library_will_do():
+    optax = pytest.importorskip("optax")
+    averages = {"optax's": optax.ema(0.9, debias=False), "own": ema(0.9)}
+    theirs, own = plots.averages(PRICES, averages).lines[1:]
+    np.testing.assert_allclose(theirs.get_ydata(), own.get_ydata(), rtol=1e-6)

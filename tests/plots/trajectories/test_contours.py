@@ -168,12 +168,18 @@ def test_it_draws_on_the_axes_it_is_given_if_they_have_its_dimensions(surface):
         ({"bounds": ((1, -1), (0, 1))}, "rising"),
         ({"bounds": (0, 1)}, "bounds must be"),
         ({"bounds": BOUNDS, "trajectories": {"flat": np.ones(5)}}, r"'flat' .* of shape \(5,\)"),
-        ({"bounds": BOUNDS, "trajectories": np.ones((5, 3))}, r"of shape \(5, 3\)"),
+        ({"bounds": BOUNDS, "trajectories": np.ones((5, 3))}, r"path must .* of shape \(5, 3\)"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         plots.contours(bowl, **settings)
+
+
+def test_runs_without_names_are_refused():
+    run = minimize(bowl, np.ones(2), sgd(0.1), steps=2)
+    with pytest.raises(ValueError, match="trajectories must be one run or a dictionary"):
+        plots.contours(bowl, [run, run], bounds=BOUNDS)
 
 
 def test_a_run_whose_path_was_not_kept_is_refused():

@@ -34,3 +34,12 @@ def test_a_run_that_diverges_leaves_the_others_to_be_seen():
 def test_runs_without_losses_are_refused():
     with pytest.raises(ValueError, match="'a' must have a loss for each step"):
         plots.losses({"a": 3.0})
+
+
+def test_no_runs_and_runs_without_names_are_refused():
+    bowl = problems.quadratic()
+    run = minimize(bowl, bowl.start, sgd(0.01), steps=2)
+    with pytest.raises(ValueError, match="runs must be one run or a dictionary"):
+        plots.losses([run, run])
+    with pytest.raises(ValueError, match=r"runs must be a dictionary.* not an empty one"):
+        plots.losses({})

@@ -78,6 +78,12 @@ def test_without_tuning_each_runs_as_it_is():
     assert repr(race) == "<Race as it is, η = 0.1>"
 
 
+def test_another_hyperparameter_that_is_tuned_is_called_by_its_name():
+    setting = dict(hyperparameter="momentum", steps=3, progress=False)
+    race = plots.race(QUADRATIC, {"ball": sgd(0.1, momentum=0.9)}, tune=[0.25], **setting)
+    assert repr(race) == "<Race ball, momentum = 0.25>"
+
+
 def test_a_function_of_ones_own_runs_from_the_start_it_is_given():
     race = plots.race(
         lambda w: w[0] ** 2 + w[1] ** 4, {"nesterov": nesterov(0.1, 0.5)},
