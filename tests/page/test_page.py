@@ -343,9 +343,21 @@ def test_the_regime_changes_where_the_closed_form_says(opened):
         opened.run(f"location.hash = {link!r}")
         opened.frames(2)
         assert opened.run("gdlab.analysis('momentum').regime") == regime
-    opened.run("location.hash = '1.learning_rate=0.3'")
-    opened.frames(2)
-    assert opened.run("gdlab.analysis('momentum').regime") == "divergent"
+    # And it is stable below η = 2(1 + β)/λ, of the steep mode.
+    for rate, regime in [(0.18 - 1e-6, "oscillating"), (0.18 + 1e-6, "divergent")]:
+        opened.run(f"location.hash = '1.learning_rate={rate}'")
+        opened.frames(2)
+        assert opened.run("gdlab.analysis('momentum').regime") == regime
+
+
+def test_a_mark_stands_on_the_slider_at_the_limit(opened):
+    rate = slider("plain", "learning_rate")
+    mark = f"{rate}.parentElement.querySelector('.mark')"
+    left, _, width, _ = position(opened, rate)
+    at, _, own, _ = position(opened, mark)
+    # Even in logarithms, two decades down and one and a half up; the knob is 16 pixels wide.
+    share = np.log10((2 / 20) / (0.04 / 100)) / 3.5
+    assert at + own / 2 == pytest.approx(left + 8 + share * (width - 16), abs=0.5)
 
 
 def test_in_a_valley_the_flat_direction_stays_and_the_limit_is_that_of_the_other(tab, tmp_path):

@@ -105,6 +105,7 @@ CASES = {
     ],
     "convert_element_type": [
         (lambda w: w.astype(jnp.float32), POINTS),
+        (lambda w: (w.astype(jnp.float32) * 3).astype(float), POINTS),
         (lambda w: (w.astype(jnp.float32) * 3).astype(float), LARGE),
         (lambda w: (w * 1e10).astype(jnp.int32), POINTS),
         (lambda w: (w > 0).astype(float) + jnp.abs(ints(w)).astype(jnp.uint32), POINTS),
