@@ -11,7 +11,6 @@ import numpy as np
 
 FINE = 121
 """Points to a side on which the function is evaluated."""
-COLORS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 
 
 def picture_of(
@@ -22,7 +21,7 @@ def picture_of(
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    from gdlab.plots.scales import LINESTYLES
+    from gdlab.plots.scales import LINESTYLES, PALETTE
 
     x, y = (np.linspace(low, high, FINE) for low, high in view)
     grid = jnp.stack(jnp.meshgrid(jnp.asarray(x), jnp.asarray(y)), axis=-1)
@@ -32,7 +31,8 @@ def picture_of(
     ax = figure.subplots()
     ax.contour(x, y, height if np.all(np.isfinite(height)) else values, 14, colors="0.8")
     for i, (name, path) in enumerate(paths.items()):
-        ax.plot(*path.T, color=COLORS[i % 6], linestyle=LINESTYLES[i % 4], label=name)
+        look = {"color": PALETTE[i % len(PALETTE)], "linestyle": LINESTYLES[i % len(LINESTYLES)]}
+        ax.plot(*path.T, **look, label=name)
     ax.set(xlim=view[0], ylim=view[1])
     for text in ax.legend().get_texts():
         text.set_parse_math(False)  # a name is a name, as on the page

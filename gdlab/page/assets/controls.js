@@ -148,9 +148,9 @@ function chooseAxes() {
   const decay = open.findIndex(({ scale }, i) => i !== atlas.across && scale === "decay");
   const other = open.findIndex((_, i) => i !== atlas.across);
   atlas.up = [decay, other, atlas.across].find((i) => i >= 0);
-  for (const [id, axis] of [["across", "across"], ["up", "up"]]) {
+  for (const id of ["across", "up"]) {
     options($(id), controls.map(({ label }) => label));
-    $(id).value = atlas[axis];
+    $(id).value = atlas[id];
   }
 }
 
