@@ -31,8 +31,10 @@ def picture_of(
     ax = figure.subplots()
     ax.contour(x, y, height if np.all(np.isfinite(height)) else values, 14, colors="0.8")
     for i, (name, path) in enumerate(paths.items()):
-        look = {"color": PALETTE[i % len(PALETTE)], "linestyle": LINESTYLES[i % len(LINESTYLES)]}
-        ax.plot(*path.T, **look, label=name)
+        ax.plot(
+            *path.T, color=PALETTE[i % len(PALETTE)], linestyle=LINESTYLES[i % len(LINESTYLES)],
+            label=name,
+        )  # fmt: skip
     ax.set(xlim=view[0], ylim=view[1])
     for text in ax.legend().get_texts():
         text.set_parse_math(False)  # a name is a name, as on the page

@@ -54,6 +54,9 @@ def dense_network(
         dropout: the probability with which each feature before the last layer is dropped.
         shift: by how many pixels images are shifted at most, in either direction.
 
+    Raises:
+        ValueError: if sizes do not fit, or ``dropout`` is no probability below 1.
+
     >>> import jax
     >>> from gdlab import adam, minimize, problems
     >>> problem = problems.dense_network([16])
@@ -115,7 +118,7 @@ def convolutional_network(
         shift: the same.
 
     Raises:
-        ValueError: if sizes do not fit.
+        ValueError: as for :func:`dense_network`, or if there is not one stride for each stage.
 
     >>> from gdlab import problems
     >>> problem = problems.convolutional_network((4, 8))
