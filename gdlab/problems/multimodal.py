@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.problems.problem import Problem, point, tags
+from gdlab.problems.problem import Problem, point, require_size, tags
 from gdlab.problems.valleys import SURVEY
 
 
@@ -59,6 +59,7 @@ def rastrigin(size: int = 2) -> Problem:
     Source: L. A. Rastrigin, Systems of extremal control, 1974; for n dimensions H. Mühlenbein,
     M. Schomisch, J. Born, The parallel genetic algorithm as function optimizer, 1991.
     """
+    require_size("rastrigin", size)
     bend = 40 * np.pi**2
     return Problem(
         function=lambda w: jnp.sum(10 + w**2 - 10 * jnp.cos(2 * jnp.pi * w)),
@@ -88,6 +89,7 @@ def ackley(size: int = 2) -> Problem:
 
     Source: D. H. Ackley, A Connectionist Machine for Genetic Hillclimbing, 1987.
     """
+    require_size("ackley", size)
 
     def function(w: jax.Array) -> jax.Array:
         square = jnp.mean(w**2)
@@ -124,6 +126,7 @@ def styblinski_tang(size: int = 2) -> Problem:
 
     Source: M. A. Styblinski, T.-S. Tang, Experiments in nonconvex optimization, 1990.
     """
+    require_size("styblinski_tang", size)
     good, bad, hill = -2.903534027771177, 2.746802770990837, 0.1567312567803401
     choices = list(itertools.product((good, bad, hill), repeat=size)) if size <= 3 else []
     minima = [c for c in choices if hill not in c and c != (good,) * size]
@@ -333,6 +336,7 @@ def griewank(size: int = 2) -> Problem:
 
     Source: A. O. Griewank, Generalized descent for global optimization, 1981.
     """
+    require_size("griewank", size)
     scales = 1 / np.sqrt(np.arange(1, size + 1))
 
     def function(w: jax.Array) -> jax.Array:
@@ -364,6 +368,7 @@ def levy(size: int = 2) -> Problem:
     Source: A. V. Levy, A. Montalvo, The tunneling algorithm for the global minimization of
     functions, 1985.
     """
+    require_size("levy", size)
 
     def function(w: jax.Array) -> jax.Array:
         d = (w - 1) / 4

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.problems.problem import Problem, point, tags
+from gdlab.problems.problem import Problem, point, require_size, tags
 
 SURVEY = "M. Jamil, X.-S. Yang, A literature survey of benchmark functions, 2013"
 
@@ -24,7 +24,7 @@ def rosenbrock(size: int = 2) -> Problem:
     function, 1960; for n dimensions Y.-W. Shang, Y.-H. Qiu, A note on the extended Rosenbrock
     function, 2006.
     """
-    _require_size("rosenbrock", size, 2)
+    require_size("rosenbrock", size, 2)
     diagonal = np.full(size, 1002.0)
     diagonal[0], diagonal[-1] = 802.0, 200.0
     beside = np.full(size - 1, -400.0)
@@ -197,7 +197,7 @@ def zakharov(size: int = 2) -> Problem:
 
     Source: M. Jamil, X.-S. Yang, A literature survey of benchmark functions, 2013.
     """
-    _require_size("zakharov", size, 1)
+    require_size("zakharov", size, 1)
     weights = np.arange(1, size + 1) / 2
 
     def function(w: jax.Array) -> jax.Array:
@@ -216,8 +216,3 @@ def zakharov(size: int = 2) -> Problem:
         spectrum=np.append(np.full(size - 1, 2.0), steepest),
         bounds=((-8.0, 8.0), (-8.0, 8.0)) if size == 2 else None,
     )
-
-
-def _require_size(name: str, size: int, least: int) -> None:
-    if size < least:
-        raise ValueError(f"{name}: size must be at least {least}, not {size}")

@@ -128,3 +128,13 @@ def test_quadratic_that_does_not_fit_is_refused(arguments, message):
 def test_what_makes_no_sense_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ackley", "griewank", "levy", "rastrigin", "rosenbrock", "styblinski_tang", "zakharov"],
+)
+@pytest.mark.parametrize("size", [0, 2.5])
+def test_a_function_of_no_number_of_variables_is_refused_by_its_name(name, size):
+    with pytest.raises(ValueError, match=f"{name}: size must be a whole number .* not {size}"):
+        getattr(problems, name)(size)

@@ -143,7 +143,7 @@ def landscape(
     Raises:
         TypeError: if a parameter is not real, the loss no real scalar, or random.
         ValueError: if the path or directions are not like ``params``, or span no plane; if
-            ``"pca"`` has no path.
+            ``"pca"`` has no path; if parameters or path are not finite.
         ImportError: if matfree, which ``"hessian"`` needs, is not installed.
 
     >>> import jax.numpy as jnp
@@ -163,6 +163,8 @@ def landscape(
     mean_loss = MeanLoss.of(loss, data, batch_size)
     params = in_one_dtype(params)
     require_a_plane(params)
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        raise ValueError("params are not finite; give those of a run that did not diverge")
     data = jax.tree.map(jnp.asarray, data)
     if path is not None:
         path = _stacked("path", path, params)

@@ -253,6 +253,11 @@ def test_what_cannot_be_is_refused(settings, message):
         landscape(jnp.sum, jnp.ones(3), **settings)
 
 
+def test_parameters_of_a_run_that_diverged_are_refused():
+    with pytest.raises(ValueError, match="params are not finite"):
+        landscape(jnp.sum, jnp.array([1.0, jnp.inf, 1.0]), directions="random")
+
+
 def test_a_random_loss_is_refused():
     with pytest.raises(TypeError, match="fix the key"):
         landscape(lambda w, key: jnp.sum(w) * jax.random.normal(key), jnp.ones(3))
