@@ -40,6 +40,9 @@ SPACED: dict[Spacing, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 USUAL_DECAYS = 0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999
 NEGLIGIBLE = 1e-16
 """Times the largest, below which all values have one colour."""
+LONGEST_NAME = 40
+INVISIBLE = "\u200c"
+"""A character of no width: matplotlib leaves names that begin with _ out of legends."""
 MARKS = 12
 """Of a line, at equal numbers of steps."""
 
@@ -142,6 +145,12 @@ def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def words(name: str) -> str:
     """A name as one would write it."""
     return name.replace("_", " ")
+
+
+def legend_name(name: str) -> str:
+    """A name as long as a legend has room for, which it shows even if it begins with _."""
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return f"{INVISIBLE}{short}" if short.startswith("_") else short
 
 
 def label(value: Any) -> str:

@@ -129,7 +129,12 @@ class Problem:
         object.__setattr__(self, "__signature__", inspect.signature(self.function))
 
     def __call__(self, params: Any, *args: Any, **kwargs: Any) -> Any:
-        """The value at ``params``."""
+        """The value at ``params``.
+
+        Raises:
+            ValueError: if they are not like the start.
+        """
+        require_like(self.name, self.start, params)
         return self.function(jax.tree.map(jnp.asarray, params), *args, **kwargs)
 
     def __repr__(self) -> str:
@@ -140,6 +145,17 @@ class Problem:
     def size(self) -> int:
         """The number of parameters."""
         return sum(np.size(leaf) for leaf in jax.tree.leaves(self.start))
+
+
+def require_like(name: str, start: Any, params: Any) -> None:
+    """Refuse parameters of another problem, of which an array might still use a part.
+
+    Raises:
+        ValueError: with both shapes.
+    """
+    expected, given = (jax.tree.map(np.shape, tree) for tree in (start, params))
+    if given != expected:
+        raise ValueError(f"{name} has parameters of shape {expected}, not {given}")
 
 
 def tags(*always: Tag, **on_condition: bool) -> frozenset[Tag]:

@@ -35,7 +35,7 @@ def quadratic(
         start: unless given, the point with all eigen-coordinates 1.
 
     Raises:
-        ValueError: if the sizes do not fit, or ``rotation`` is not orthogonal.
+        ValueError: if the sizes do not fit, ``rotation`` is not orthogonal, or noise is negative.
 
     >>> import jax
     >>> from gdlab import problems
@@ -52,6 +52,8 @@ def quadratic(
     axes = _axes(rotation, size)
     center = _vector("minimiser", 0.0 if minimiser is None else minimiser, size)
     deviations = _vector("noise", noise, size)
+    if np.any(deviations < 0):
+        raise ValueError(f"noise is a standard deviation and at least 0, not {noise}")
     if start is None:
         start = center + axes @ np.ones(size)
     start = _vector("start", start, size)

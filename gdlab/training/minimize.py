@@ -1,6 +1,7 @@
 """One run of an optimizer, as a compiled scan."""
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -71,8 +72,9 @@ def minimize(
         The :class:`Trajectory`. A run that diverges returns what it computed, not an exception.
 
     Raises:
-        ValueError: if a key is needed and missing, or sizes do not fit.
-        TypeError: if ``fun`` does not return a real scalar, or ``tx`` is no optimizer.
+        ValueError: if a key is needed and missing, ``steps`` is negative, or sizes do not fit.
+        TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, or ``tx`` is
+            no optimizer.
 
     >>> from gdlab import minimize, sgd
     >>> run = minimize(lambda w: 0.5 * w**2, 1.0, sgd(0.5), steps=3)
@@ -81,6 +83,8 @@ def minimize(
     >>> run.values
     Array([0.5      , 0.125    , 0.03125  , 0.0078125], dtype=float32)
     """
+    if operator.index(steps) < 0:
+        raise ValueError(f"steps must be at least 0, not {steps}")
     objective = Objective(ByIdentity(fun), data is not None, has_aux, model_state is not None)
     sampler = sampler_of(data, batch_size)
     draws = sampler is not None and sampler.batches_per_epoch > 1

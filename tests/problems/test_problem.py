@@ -108,6 +108,7 @@ def test_quadratic_that_does_not_fit_is_refused(arguments, message):
     ("make", "message"),
     [
         (lambda: problems.rosenbrock(1), "at least 2"),
+        (lambda: problems.quadratic([1.0], noise=-1.0), "noise is a standard deviation"),
         (lambda: problems.least_squares(0), "from 1 to 442"),
         (lambda: problems.logistic_regression(0.0), "regularisation must be positive"),
         (lambda: problems.rare_large_gradient(2.0), "slope must be more than 2"),
@@ -138,3 +139,8 @@ def test_what_makes_no_sense_is_refused(make, message):
 def test_a_function_of_no_number_of_variables_is_refused_by_its_name(name, size):
     with pytest.raises(ValueError, match=f"{name}: size must be a whole number .* not {size}"):
         getattr(problems, name)(size)
+
+
+def test_parameters_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"Rosenbrock has parameters of shape \(2,\), not \(3,\)"):
+        problems.rosenbrock()(jnp.ones(3))

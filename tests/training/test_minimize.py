@@ -149,3 +149,10 @@ def test_a_loss_that_is_no_scalar_is_refused():
 def test_an_axis_is_explained():
     with pytest.raises(ValueError, match=r"learning_rate is an Axis.*sweep"):
         minimize(quadratic, jnp.ones(2), sgd(Axis("learning_rate", [0.1])), 3)
+
+
+def test_a_number_of_steps_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="steps must be at least 0, not -1"):
+        minimize(lambda w: w**2, 1.0, sgd(0.1), -1)
+    with pytest.raises(TypeError, match="float"):
+        minimize(lambda w: w**2, 1.0, sgd(0.1), 1.5)

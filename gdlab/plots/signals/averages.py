@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE
+from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE, legend_name
 from gdlab.plots.signals.outputs import outputs_of
 
 FEW = 40
@@ -52,7 +52,7 @@ def averages(
             steps, line, color=PALETTE[number % len(PALETTE)],
             linestyle=LINESTYLES[number % len(LINESTYLES)],
             marker=MARKERS[(number + 1) % len(MARKERS)] if few else None,
-            markersize=4.5, linewidth=1.6, label=name,
+            markersize=4.5, linewidth=1.6, label=legend_name(name),
         )  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.set(xlabel="step t", ylabel="value")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import LINESTYLES, PALETTE
+from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
 from gdlab.plots.signals.outputs import outputs_of
 
 
@@ -46,7 +46,7 @@ def step_sizes(
         size = np.abs(step)
         ax.loglog(
             t, np.where(size > 0, size, np.nan), color=PALETTE[number % len(PALETTE)],
-            linestyle=LINESTYLES[number % len(LINESTYLES)], linewidth=1.8, label=name,
+            linestyle=LINESTYLES[number % len(LINESTYLES)], linewidth=1.8, label=legend_name(name),
         )  # fmt: skip
     ax.set(xlabel="step t", ylabel="size of the step", xlim=(1, max(2, len(gradients))))
     ax.spines[["top", "right"]].set_visible(False)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gdlab.plots.arguments import runs_by_name
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import COLORMAP, label, line_style
+from gdlab.plots.scales import COLORMAP, label, legend_name, line_style
 from gdlab.plots.trajectories.terrain import Terrain, terrain_of
 
 GROUND = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.0, 0.42, 256)))
@@ -122,7 +122,7 @@ def draw(
     for number, (name, path) in enumerate(paths.items()):
         # Marks are for the part of a path that is in the picture.
         look = line_style(number, int(np.count_nonzero(terrain.inside(path))))
-        (lines[name],) = ax.plot(*placed(path), **look, label=name or None, zorder=4)
+        (lines[name],) = ax.plot(*placed(path), **look, label=legend_name(name) or None, zorder=4)
     starts = np.reshape([path[0] for path in paths.values() if len(path)], (-1, 2))
     if starts.size:
         ax.plot(

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gdlab.plots.arguments import require_named, runs_by_name
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import line_style, spans_decades
+from gdlab.plots.scales import legend_name, line_style, spans_decades
 
 SMALLEST, LARGEST = 1e-16, 100.0
 """Times the loss at the start, between which losses are drawn."""
@@ -48,7 +48,7 @@ def losses(runs: Any, *, minimum: float | None = None, ax: Any = None) -> Axes:
     looks = [line_style(number, len(value)) for number, value in enumerate(values.values())]
     lines = draw_losses(ax, list(values.values()), looks, minimum)
     for line, name in zip(lines, values, strict=True):
-        line.set_label(name)
+        line.set_label(legend_name(name))
     if any(values):
         ax.legend(frameon=False, fontsize="small", handlelength=2.6)
     return ax

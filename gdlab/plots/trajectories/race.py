@@ -95,10 +95,12 @@ class Race:
             frames_per_second: how many frames are shown in a second.
 
         Raises:
-            ValueError: if the name ends otherwise.
+            ValueError: if the name ends otherwise, or there is less than one frame in a second.
             RuntimeError: if it is to be an MP4, and the program ffmpeg is not installed.
         """
         player.require_kind(path)
+        if frames_per_second < 1:
+            raise ValueError(f"frames_per_second must be at least 1, not {frames_per_second}")
         player.save(self._film(), path, frames_per_second)
 
     def _film(self) -> FuncAnimation:
@@ -191,7 +193,8 @@ def race(
     Raises:
         ValueError: if there is no start, there are no bounds, a learning rate that is to be tuned
             follows a schedule, or an optimizer reaches the end at none of the rates.
-        KeyError: if an optimizer that is to be tuned has no such hyperparameter, or several.
+        KeyError: naming an optimizer that is to be tuned and has no such hyperparameter, or
+            several.
 
     >>> from gdlab import plots, problems, sgd
     >>> plots.race(
@@ -210,12 +213,8 @@ def race(
     result = None
     if tune is not False:
         rates = RATES if tune is True else np.asarray(tune, float)
-        for name, tx in chosen.items():
-            _require_constant(name, tx, hyperparameter)
         axis = Axis(hyperparameter, rates)
-        swept = {
-            name: set_hyperparameters(tx, {hyperparameter: axis}) for name, tx in chosen.items()
-        }
+        swept = {name: _tuned(name, tx, hyperparameter, axis) for name, tx in chosen.items()}
         result = sweep(
             _telling_where(problem), start, swept,
             steps=steps, key=key, has_aux=True, progress=progress,
@@ -238,6 +237,19 @@ def race(
         result=result,
         terrain=terrain,
     )
+
+
+def _tuned(
+    name: str, tx: GradientTransformation, hyperparameter: str, axis: Axis
+) -> GradientTransformation:
+    _require_constant(name, tx, hyperparameter)
+    try:
+        return set_hyperparameters(tx, {hyperparameter: axis})
+    except KeyError as error:
+        raise KeyError(
+            f"{name}: {error.args[0]}; name another hyperparameter=, or run all as they are with "
+            "tune=False"
+        ) from None
 
 
 def _require_constant(name: str, tx: GradientTransformation, hyperparameter: str) -> None:

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyArrowPatch
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import CURVE, DIVERGED
+from gdlab.plots.scales import CURVE, DIVERGED, legend_name
 from gdlab.plots.trajectories.start import start_in_plane
 from gdlab.plots.trajectories.terrain import terrain_of
 from gdlab.training.minimize import minimize
@@ -85,7 +85,7 @@ def step_vectors(
         tx = GradientTransformation.convert(tx)
         parts, path = _parts(problem, name, tx, start, step)
         _draw(panel, problem, parts, path)
-        panel.set_title(name)
+        panel.set_title(legend_name(name))
     named = {}
     for panel in panels:
         named |= {line.get_label(): line for line in panel.lines}

@@ -91,8 +91,15 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
         bounds: ((left, right), (bottom, top)); those of the problem unless given.
 
     Raises:
-        ValueError: if there are no bounds, or they do not rise, or nowhere is a finite value.
+        ValueError: if it is no function of two variables, there are no bounds, or they do not rise,
+            or nowhere is a finite value.
     """
+    shape = np.shape(getattr(function, "start", np.zeros(2)))
+    if shape != (2,):
+        raise ValueError(
+            f"only a function of two variables can be drawn, but the parameters of "
+            f"{getattr(function, 'name', 'the problem')} have the shape {shape}"
+        )
     bounds = getattr(function, "bounds", None) if bounds is None else bounds
     if bounds is None:
         raise ValueError(
@@ -104,7 +111,12 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
         raise ValueError(f"bounds must be ((left, right), (bottom, top)), rising, not {bounds}")
     x, y = (np.linspace(low, high, ACROSS) for low, high in sides)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    z = np.asarray(jax.vmap(function)(jnp.asarray(points)), float).reshape(ACROSS, ACROSS)
+    z = np.asarray(jax.vmap(function)(jnp.asarray(points)), float)
+    if z.shape != points.shape[:1]:
+        raise ValueError(
+            f"the function must return a number at each point, not an array of shape {z.shape[1:]}"
+        )
+    z = z.reshape(ACROSS, ACROSS)
     z = np.where(np.isfinite(z), z, np.nan)
     if np.isnan(z).all():
         raise ValueError(f"the function is finite nowhere within {bounds}")

@@ -186,3 +186,10 @@ def test_a_run_whose_path_was_not_kept_is_refused():
     run = minimize(bowl, np.ones(2), sgd(0.1), steps=2, keep_path=False)
     with pytest.raises(ValueError, match=r"'short' .* was not kept"):
         plots.contours(bowl, {"short": run}, bounds=BOUNDS)
+
+
+def test_what_is_no_function_of_two_variables_is_refused():
+    with pytest.raises(ValueError, match=r"of Rosenbrock.* have the shape \(3,\)"):
+        plots.contours(problems.rosenbrock(3))
+    with pytest.raises(ValueError, match=r"a number at each point, not an array of shape \(2,\)"):
+        plots.contours(lambda w: 2 * w, bounds=BOUNDS)

@@ -43,3 +43,10 @@ def test_no_runs_and_runs_without_names_are_refused():
         plots.losses([run, run])
     with pytest.raises(ValueError, match=r"runs must be a dictionary.* not an empty one"):
         plots.losses({})
+
+
+def test_a_name_is_in_the_legend_whatever_it_begins_with_and_no_longer_than_there_is_room():
+    ax = plots.losses({"_hidden": [2.0, 1.0], "long " * 20: [3.0, 1.0]})
+    hidden, long = (text.get_text() for text in ax.get_legend().get_texts())
+    assert hidden.endswith("_hidden")
+    assert long == ("long " * 20)[:39] + "…"

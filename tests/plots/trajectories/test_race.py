@@ -138,7 +138,7 @@ def test_what_cannot_be_raced_is_refused(problem, optimizers, settings, said):
 
 def test_a_rate_that_fits_several_is_named():
     two = chain(sgd(0.1), sgd(0.1))
-    with pytest.raises(KeyError, match="fits several"):
+    with pytest.raises(KeyError, match=r"two: .*fits several.*tune=False"):
         plots.race(QUADRATIC, {"two": two}, steps=2, progress=False)
 
 
@@ -194,3 +194,8 @@ def test_an_mp4_is_written_where_ffmpeg_is_present(short, tmp_path):
 def test_a_file_of_another_kind_is_refused(short, tmp_path):
     with pytest.raises(ValueError, match=r"\.gif, \.mp4 or \.html, not 'race\.png'"):
         short.save(tmp_path / "race.png")
+
+
+def test_a_film_without_frames_is_refused(short, tmp_path):
+    with pytest.raises(ValueError, match="frames_per_second must be at least 1, not 0"):
+        short.save(tmp_path / "race.gif", frames_per_second=0)
