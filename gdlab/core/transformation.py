@@ -1,5 +1,7 @@
 """The transformation: a pure pair (init, update) that is also a pytree of its hyperparameters."""
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
@@ -166,8 +168,20 @@ def leafwise(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
 
 @transformation
 def foreign(init: Callable[..., Any], update: Callable[..., Any]) -> Any:
-    """A pair ``(init, update)`` of another library, such as one of optax's."""
-    return init, update
+    """A pair ``(init, update)`` of another library, such as one of optax's.
+
+    An ``update`` that takes any keyword is handed ``grad_fn`` and ``key`` only if it names them:
+    training supplies both, and optax's line searches refuse what they do not know.
+    """
+    named = inspect.signature(update).parameters
+
+    @functools.wraps(update)
+    def update_with_known(updates, state, *params, **extra):
+        unknown = {"grad_fn", "key"}.difference(named)
+        known = {name: value for name, value in extra.items() if name not in unknown}
+        return update(updates, state, *params, **known)
+
+    return init, update_with_known
 
 
 def expand(tx: GradientTransformation) -> GradientTransformation:

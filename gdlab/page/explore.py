@@ -43,7 +43,7 @@ def explore(
     The steps are those of ``tx`` itself, translated to JavaScript, in float64. The page is one
     file that loads nothing. If the function is quadratic, it also shows the error mode by mode, the
     poles, where in the plane of two hyperparameters the run converges, and the largest stable
-    learning rate.
+    learning rate. It needs the extra ``lab``.
 
     Args:
         fun: ``fun(w)`` of a vector of two, written in ``jax.numpy``, a real scalar; or a

@@ -131,6 +131,22 @@ def test_a_line_search_of_optax_evaluates_the_loss_through_gdlabs_chain(jitted):
     assert_same(run(gdlab.chain(optax.sgd(1.0), search)), run(optax.chain(optax.sgd(1.0), search)))
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_lbfgs_of_optax_is_minimized_with_as_in_a_loop_of_its_own(wrapped):
+    valley = gdlab.problems.rosenbrock()
+    theirs = optax.lbfgs()
+    w, state = jnp.asarray(valley.start, jnp.float32), theirs.init(jnp.zeros(2))
+    value_and_grad = optax.value_and_grad_from_state(valley)
+    for _ in range(10):
+        value, grad = value_and_grad(w, state=state)
+        updates, state = theirs.update(grad, state, w, value=value, grad=grad, value_fn=valley)
+        w = optax.apply_updates(w, updates)
+    ours = gdlab.chain(theirs, gdlab.identity()) if wrapped else theirs
+    found = gdlab.minimize(valley, valley.start, ours, 10).params
+    # Float32's rounding times the condition number of the valley, 2500.
+    np.testing.assert_allclose(found, w, rtol=3e-4)
+
+
 def test_a_schedule_of_optax_stands_wherever_a_number_can():
     schedule = optax.warmup_cosine_decay_schedule(0.0, 0.2, 2, 8)
     assert_same(descend(gdlab.adam(schedule), 8)[0], descend(optax.adam(schedule), 8)[0])
