@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gdlab.problems.problem import Problem
+from gdlab.problems.problem import Problem, require_like
 
 
 def network_of(problem: Any) -> Problem:
@@ -27,12 +27,7 @@ def parameters_of(problem: Problem, params: Any) -> dict[str, dict[str, np.ndarr
         ValueError: if they are not those of this network.
     """
     params = problem.start if params is None else params
-    expected, came = (
-        jax.tree.map(np.shape, tree, is_leaf=lambda leaf: hasattr(leaf, "shape"))
-        for tree in (problem.start, params)
-    )
-    if came != expected:
-        raise ValueError(f"params must have the shapes {expected}, not {came}")
+    require_like(problem.name, problem.start, params)
     return jax.tree.map(np.asarray, params)
 
 

@@ -161,7 +161,7 @@ def test_grids_of_maps_are_low_and_full(channels, columns):
     [
         ({"problem": problems.booth()}, "problem: .* is no network"),
         ({"image": np.zeros((8, 8))}, r"image must be of shape \(8, 8, 1\), not \(8, 8\)"),
-        ({"params": {"out": np.zeros(3)}}, "params must have the shapes"),
+        ({"params": {"out": np.zeros(3)}}, "has parameters of shape"),
         ({"channels": 0}, "channels must be at least 1"),
     ],
 )
