@@ -1,11 +1,10 @@
 """A page that is one file, and how a notebook shows it."""
 
-import contextlib
 import html as markup
 import os
-import pathlib
-import uuid
 from collections.abc import Callable
+
+from gdlab.files import written_whole
 
 HEIGHT = 900
 """Of the frame in a notebook, in pixels."""
@@ -37,14 +36,8 @@ class Page:
         Args:
             path: of the file, such as ``"ravine.html"``; one that is there is replaced.
         """
-        path = pathlib.Path(path)
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
+        with written_whole(path) as beside:
             beside.write_text(self.html, encoding="utf-8")
-            beside.replace(path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                beside.unlink()
 
     def _repr_html_(self) -> str:
         title = markup.escape(self._title)

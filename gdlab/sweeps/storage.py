@@ -1,17 +1,15 @@
 """Results in netCDF files, which any tool for labelled arrays reads."""
 
-import contextlib
 import json
 import os
-import pathlib
 import urllib.parse
-import uuid
 from typing import Any
 
 import jax
 import numpy as np
 
 from gdlab.core.structure import dotted
+from gdlab.files import written_whole
 from gdlab.sweeps import labelled
 from gdlab.sweeps.recorded import RecordedOptimizer, form_of
 from gdlab.sweeps.result import SweepResult
@@ -33,14 +31,8 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
         "params_dims": json.dumps(result.params_dims),
     }
     names = {name: _quoted(name) for name in _names(dataset)}
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with written_whole(path) as beside:
         dataset.rename(names).to_netcdf(beside, engine=ENGINE)
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
 
 
 def load(path: str | os.PathLike[str]) -> SweepResult:

@@ -1,12 +1,10 @@
 """An animation as a file, or as a player in a page."""
 
 import base64
-import contextlib
 import io
 import os
 import pathlib
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +14,8 @@ from matplotlib.animation import Animation, FFMpegWriter, FuncAnimation, PillowW
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+
+from gdlab.files import written_whole
 
 SYMBOLS = {
     "minus": "−",
@@ -101,9 +101,7 @@ def film(figure: Figure, advance: Callable[[int], Any], shown: Sequence[int]) ->
 def save(animation: Animation, path: str | os.PathLike[str], frames_per_second: int) -> None:
     """Write a GIF, an MP4 or an HTML file, which is there as a whole or not at all."""
     kind = require_kind(path)
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{uuid.uuid4().hex}{kind}")
-    try:
+    with written_whole(path) as beside:
         if kind == ".html":
             page = HEAD + player(animation, frames_per_second)
             beside.write_text(page, encoding="utf-8")
@@ -111,10 +109,6 @@ def save(animation: Animation, path: str | os.PathLike[str], frames_per_second: 
             writer = (_HoldingWriter if kind == ".gif" else FFMpegWriter)(fps=frames_per_second)
             with mpl.rc_context({"savefig.bbox": None}):
                 animation.save(beside, writer=writer, dpi=DOTS_PER_INCH)
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
 
 
 def player(animation: Animation, frames_per_second: int) -> str:
