@@ -20,7 +20,7 @@ from gdlab.page.picture import picture_of
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.sliders import check_ranges, sliders_of
 from gdlab.page.translator.program import translate_function, translate_optimizer
-from gdlab.page.view import paths_of, start_of, view_of
+from gdlab.page.view import runs_of, start_of, view_of
 from gdlab.problems.problem import Problem
 
 LARGEST = 100_000
@@ -90,19 +90,14 @@ def explore(
     named = tx if isinstance(tx, Mapping) else {"optimizer": tx}
     if not named:
         raise ValueError("tx holds no optimizer")
-    optimizers = {
-        str(name): own
-        if isinstance(own, GradientTransformation)
-        else GradientTransformation.convert(own)
-        for name, own in named.items()
-    }
+    optimizers = {str(name): GradientTransformation.convert(own) for name, own in named.items()}
     heading = _name_of(fun) if title is None else title
     function = translate_function(fun)
     quadratic = quadratic_of(fun)
     begin = start_of(fun.start if start is None and isinstance(fun, Problem) else start, quadratic)
     races = {name: translate_optimizer(own, function) for name, own in optimizers.items()}
     check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
-    paths = paths_of(fun, optimizers, begin, steps)
+    paths = runs_of(fun, optimizers, begin, steps)
     ends = view_of(view, paths, quadratic)
     dynamics = {name: _dynamics(own, quadratic) for name, own in optimizers.items()}
     page = {

@@ -71,13 +71,13 @@ def view_of(view: Any, paths: Sequence[np.ndarray], quadratic: Quadratic | None)
     return np.stack([middle - extent / 2, middle + extent / 2], axis=1)
 
 
-def paths_of(
+def runs_of(
     fun: Callable[..., Any],
     optimizers: Mapping[str, GradientTransformation],
     start: np.ndarray,
     steps: int,
 ) -> list[np.ndarray]:
-    """The run of each optimizer as it is given; without a key, if the function is random."""
+    """The path of each optimizer as it is given; without a key, if the function is random."""
 
     def without_key(w: Any) -> Any:
         return fun(w)
