@@ -1,7 +1,9 @@
 """A function and an optimizer as JavaScript."""
 
+import itertools
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,81 +169,86 @@ def translate_optimizer(
         tx: as for :func:`translate`.
         function: what it minimises; several optimizers can share one.
     """
-    tx = GradientTransformation.convert(tx)
-    graph = Graph()
-    module = Module(graph)
     with jax.enable_x64(True):
-        leaves, structure = jax.tree_util.tree_flatten_with_path(tx)
-        inputs = [_Input(dotted(path), leaf) for path, leaf in leaves]
-        names, numbers = [], []
-        for one in inputs:
-            names += one.names
-            numbers += one.numbers
-        given = graph.buffer(len(numbers), np.float64, "h")
-        point = graph.buffer(function.dimension, np.float64, "w")
-        slope = graph.buffer(function.dimension, np.float64, "g")
+        writer = _OptimizerWriter(GradientTransformation.convert(tx), function)
+        names = writer.write_init()
+        writer.write_update()
+    code = writer.module.javascript(f"return{{states:{len(names)},init,update}};")
+    return TranslatedOptimizer(f"(problem)=>{{\n{code}\n}}", writer.hyperparameters, tuple(names))
 
-        def rebuilt(arguments: list[Any]) -> Any:
-            rest = iter(arguments)
-            return structure.unflatten([next(rest) if one.is_input else one.leaf for one in inputs])
 
-        arguments = [one.leaf for one in inputs if one.is_input]
-        w = jnp.zeros(function.dimension)
+class _OptimizerWriter:
+    """The functions ``init`` and ``update`` of an optimizer, written one after the other."""
 
-        block = graph.block = Block()
-        lowering = Lowering(graph, f"init of {tx!r}")
-        init = lambda arguments, w: rebuilt(arguments).init(w)  # noqa: E731
-        traced, state = jax.make_jaxpr(init, return_shape=True)(arguments, w)
-        parts = lowering.closed(traced, [*_hyperparameters(graph, inputs, given), _vector(point)])
-        flat = np.concatenate([part.labels.ravel() for part in parts] or [[]]).astype(np.int64)
-        states = graph.buffer(flat.size, np.float64, "s")
-        writes = [(f"s[{index}]", int(label)) for index, label in enumerate(flat)]
-        module.function("init", ["h", "w", "s"], block, {}, writes)
+    def __init__(self, tx: GradientTransformation, function: TranslatedFunction):
+        leaves, self.structure = jax.tree_util.tree_flatten_with_path(tx)
+        self.tx, self.function = tx, function
+        self.inputs = [_Input(dotted(path), leaf) for path, leaf in leaves]
+        self.arguments = [one.leaf for one in self.inputs if one.is_input]
+        self.hyperparameters = {
+            name: number
+            for one in self.inputs
+            for name, number in zip(one.names, one.numbers, strict=True)
+        }
+        self.graph = Graph()
+        self.module = Module(self.graph)
+        self.given = self.graph.buffer(len(self.hyperparameters), np.float64, "h")
+        self.point = self.graph.buffer(function.dimension, np.float64, "w")
+        self.slope = self.graph.buffer(function.dimension, np.float64, "g")
+        self.w = jnp.zeros(function.dimension)
+        self.state: Any = None
+        """What JAX knows of the state, once ``init`` is written."""
+        self.parts: list[Value] = []
+        """The leaves of the state as ``init`` makes them."""
 
-        block = graph.block = Block()
-        value = graph.variable()
+    def write_init(self) -> list[str]:
+        """Write ``init``, and tell how the numbers in the state are called."""
+        block = self.graph.block = Block()
+        init = lambda arguments, w: self._rebuilt(arguments).init(w)  # noqa: E731
+        traced, self.state = jax.make_jaxpr(init, return_shape=True)(self.arguments, self.w)
+        lowering = Lowering(self.graph, f"init of {self.tx!r}")
+        self.parts = lowering.closed(traced, [*self._hyperparameters(), _vector(self.point)])
+        self.module.function("init", ["h", "w", "s"], block, {}, _writes("s", *self.parts))
+        return _names_of(self.state, self.parts)
+
+    def write_update(self) -> None:
+        """Write ``update``, which is handed the value and the gradient at w."""
+        block = self.graph.block = Block()
+        value = self.graph.variable()
+        function = self.function
         calls = (
-            (_inner(function.value, w), _call("problem.value", False)),
-            (_inner(function.gradient, w), _call("problem.evaluate", True)),
+            (_inner(function.value, self.w), _call("problem.value", False)),
+            (_inner(function.gradient, self.w), _call("problem.evaluate", True)),
         )
 
         def update(arguments: Any, w: Any, state: Any, value: Any, grad: Any) -> Any:
-            updates, state = rebuilt(arguments).update(
-                grad,
-                state,
-                w,
-                value=value,
-                grad=grad,
-                value_fn=function.value,
-                grad_fn=function.gradient,
-            )
+            known = {"value": value, "grad": grad}
+            known |= {"value_fn": function.value, "grad_fn": function.gradient}
+            updates, state = self._rebuilt(arguments).update(grad, state, w, **known)
             return apply_updates(w, updates), state
 
-        lowering = Lowering(graph, f"update of {tx!r}", calls)
-        traced = jax.make_jaxpr(update)(arguments, w, state, jnp.zeros(()), w)
-        before, start = [], 0
-        for part in parts:
-            labels = states.labels[start : start + part.labels.size].reshape(part.shape)
-            before.append(_as_dtype(graph, Value(labels, np.dtype(np.float64)), part.dtype))
-            start += part.labels.size
-        new, *after = lowering.closed(
-            traced,
-            [
-                *_hyperparameters(graph, inputs, given),
-                _vector(point),
-                *before,
-                Value(np.asarray(value), np.dtype(np.float64)),
-                _vector(slope),
-            ],
-        )
-        flat = np.concatenate([part.labels.ravel() for part in after] or [[]]).astype(np.int64)
-        writes = _writes("w", new)
-        writes += [(f"s[{index}]", int(label)) for index, label in enumerate(flat)]
-        module.function("update", ["h", "w", "s", "v", "g"], block, {value: "v"}, writes)
-    listed = _names_of(state, parts)
-    code = module.javascript(f"return{{states:{len(listed)},init,update}};")
-    hyperparameters = dict(zip(names, numbers, strict=True))
-    return TranslatedOptimizer(f"(problem)=>{{\n{code}\n}}", hyperparameters, tuple(listed))
+        traced = jax.make_jaxpr(update)(self.arguments, self.w, self.state, jnp.zeros(()), self.w)
+        given = [*self._hyperparameters(), _vector(self.point), *self._state_before()]
+        given += [Value(np.asarray(value), np.dtype(np.float64)), _vector(self.slope)]
+        lowering = Lowering(self.graph, f"update of {self.tx!r}", calls)
+        new, *after = lowering.closed(traced, given)
+        writes = _writes("w", new) + _writes("s", *after)
+        self.module.function("update", ["h", "w", "s", "v", "g"], block, {value: "v"}, writes)
+
+    def _rebuilt(self, arguments: list[Any]) -> Any:
+        """The optimizer with other numbers."""
+        rest = iter(arguments)
+        leaves = [next(rest) if one.is_input else one.leaf for one in self.inputs]
+        return self.structure.unflatten(leaves)
+
+    def _hyperparameters(self) -> list[Value]:
+        forms = [(np.shape(leaf), np.dtype(jnp.result_type(leaf))) for leaf in self.arguments]
+        return _read(self.graph, self.given, forms)
+
+    def _state_before(self) -> list[Value]:
+        size = sum(part.labels.size for part in self.parts)
+        states = self.graph.buffer(size, np.float64, "s")
+        return _read(self.graph, states, [(part.shape, part.dtype) for part in self.parts])
 
 
 class _Input:
@@ -273,15 +280,16 @@ def _names_of(state: Any, parts: list[Value]) -> list[str]:
     ]
 
 
-def _hyperparameters(graph: Graph, inputs: list[_Input], given: Buffer) -> list[Value]:
+def _read(
+    graph: Graph, buffer: Buffer, forms: Iterable[tuple[tuple[int, ...], np.dtype]]
+) -> list[Value]:
+    """Arrays of these shapes and dtypes that lie in a buffer of doubles, one after another."""
     made, start = [], 0
-    for one in inputs:
-        if one.is_input:
-            shape, dtype = np.shape(one.leaf), jnp.result_type(one.leaf)
-            labels = given.labels[start : start + len(one.numbers)].reshape(shape)
-            value = Value(labels, np.dtype(np.float64))
-            made.append(_as_dtype(graph, value, np.dtype(dtype)))
-            start += len(one.numbers)
+    for shape, dtype in forms:
+        end = start + math.prod(shape)
+        labels = buffer.labels[start:end].reshape(shape)
+        made.append(_as_dtype(graph, Value(labels, np.dtype(np.float64)), dtype))
+        start = end
     return made
 
 
@@ -298,8 +306,10 @@ def _vector(buffer: Buffer) -> Value:
     return Value(buffer.labels, buffer.dtype)
 
 
-def _writes(name: str, value: Value) -> list[tuple[str, int]]:
-    return [(f"{name}[{i}]", int(label)) for i, label in enumerate(value.labels.ravel())]
+def _writes(name: str, *values: Value) -> list[tuple[str, int]]:
+    """Where the numbers of some arrays are written, one after another."""
+    labels = itertools.chain.from_iterable(value.labels.ravel() for value in values)
+    return [(f"{name}[{i}]", int(label)) for i, label in enumerate(labels)]
 
 
 def _inner(function: Any, w: Any) -> ClosedJaxpr:
