@@ -170,9 +170,10 @@ def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool =
         _Seen.of(**{of: getattr(each, of) for of in _Seen._fields}) for each in landscapes.values()
     ]
     norm = norm_of(np.concatenate([seen.losses.ravel() for seen in all_seen]))
+    heights = _heights(norm, all_seen)
     for panel, name, seen in zip(panels, landscapes, all_seen, strict=True):
         if surface:
-            _on_surface(panel, seen, norm, _heights(norm, all_seen), zoom=0.78)
+            _on_surface(panel, seen, norm, heights, zoom=0.78)
         else:
             _on_plane(panel, seen, norm)
         lines = [name] if surface else [name, *seen.sentences]

@@ -121,7 +121,7 @@ def draw(
     lines = {}
     for number, (name, path) in enumerate(paths.items()):
         # Marks are for the part of a path that is in the picture.
-        look = line_style(number, int(np.count_nonzero(terrain.inside(path))))
+        look = line_style(number, terrain.steps_inside(path))
         (lines[name],) = ax.plot(*placed(path), **look, label=legend_name(name) or None, zorder=4)
     starts = np.reshape([path[0] for path in paths.values() if len(path)], (-1, 2))
     if starts.size:

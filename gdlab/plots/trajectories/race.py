@@ -325,8 +325,7 @@ def _draw_losses(
     """The loss at each step; if it has no minimum, as far down as the ground of the picture."""
     heights = list(values.values())
     looks = [
-        line_style(number, int(np.count_nonzero(terrain.inside(path))))
-        for number, path in enumerate(paths.values())
+        line_style(number, terrain.steps_inside(path)) for number, path in enumerate(paths.values())
     ]
     lines = draw_losses(ax, heights, looks, terrain.minimum)
     if terrain.bottomless:

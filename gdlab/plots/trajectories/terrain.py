@@ -56,6 +56,10 @@ class Terrain:
         """Whether there is no minimum, so that heights above it mean nothing."""
         return self.minimum == -np.inf
 
+    def steps_inside(self, path: np.ndarray) -> int:
+        """How many points of a path are in the picture."""
+        return int(np.count_nonzero(self.inside(path)))
+
     def flattened(self) -> "Terrain":
         """With its lowest level higher, so that the floor of a valley is no row of spikes.
 
