@@ -20,8 +20,13 @@ def test_a_file_takes_the_place_of_the_old_one_only_once_it_is_written(tmp_path)
 def test_a_file_that_is_not_finished_leaves_the_old_one_and_nothing_else(tmp_path):
     path = tmp_path / "x.html"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), written_whole(path) as beside:
-        beside.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with written_whole(path) as beside:
+            beside.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["x.html"]
