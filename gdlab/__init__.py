@@ -5,11 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.apply import apply_updates
-from gdlab.core.authoring import Shared
 from gdlab.core.axis import Axis
+from gdlab.core.by_leaf import Labels, Mask, Structure, by_leaf
 from gdlab.core.hyperparameter import Hyperparameter, array
-from gdlab.core.joins import Join, join
+from gdlab.core.joins import Join, bus, join
+from gdlab.core.opening import Shared
+from gdlab.core.rarely import rarely
 from gdlab.core.schedule import Schedule, schedule
+from gdlab.core.state import (
+    State,
+    evaluation_params,
+    find_slot,
+    flatten_state,
+    restore_state,
+)
 from gdlab.core.transformation import (
     GradientTransformation,
     expand,
@@ -17,7 +26,7 @@ from gdlab.core.transformation import (
     leafwise,
     transformation,
 )
-from gdlab.core.wiring import chain, fork, identity, named_chain
+from gdlab.core.wiring import chain, fork, identity, named_chain, on_wires, wire
 from gdlab.optimizers.adadelta import adadelta, scale_by_adadelta
 from gdlab.optimizers.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
 from gdlab.optimizers.adam import adam, adamw, scale_by_adam
@@ -58,7 +67,7 @@ from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.moving_average import moving_average
-from gdlab.transforms.parameter_average import averaged_params, params_ema
+from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.projection import project_onto_box
 from gdlab.transforms.ratios import quotient, ratio, square
 from gdlab.transforms.rms import scale_by_rms
@@ -82,10 +91,14 @@ __all__ = [
     "Hyperband",
     "Hyperparameter",
     "Join",
+    "Labels",
+    "Mask",
     "Page",
     "PopulationBasedTraining",
     "Schedule",
     "Shared",
+    "State",
+    "Structure",
     "SuccessiveHalving",
     "SweepResult",
     "Trajectory",
@@ -100,8 +113,9 @@ __all__ = [
     "apply_if_finite",
     "apply_updates",
     "array",
-    "averaged_params",
     "bias_correction",
+    "bus",
+    "by_leaf",
     "chain",
     "clip",
     "clip_by_global_norm",
@@ -110,9 +124,12 @@ __all__ = [
     "debias",
     "dozat_momentum",
     "ema",
+    "evaluation_params",
     "expand",
     "explore",
     "exponential_decay",
+    "find_slot",
+    "flatten_state",
     "foreign",
     "fork",
     "full_matrix_adagrad",
@@ -134,6 +151,7 @@ __all__ = [
     "named_chain",
     "nesterov",
     "nesterov_ema",
+    "on_wires",
     "optimize_study",
     "params_ema",
     "partition",
@@ -141,7 +159,9 @@ __all__ = [
     "polynomial_schedule",
     "project_onto_box",
     "quotient",
+    "rarely",
     "ratio",
+    "restore_state",
     "rmsprop",
     "running_maximum",
     "scale",
@@ -165,6 +185,7 @@ __all__ = [
     "variance",
     "warmup_cosine_decay_schedule",
     "warmup_stable_decay_schedule",
+    "wire",
 ]
 
 

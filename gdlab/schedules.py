@@ -5,12 +5,13 @@ warm-up can be swept.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter, constant_schedule
 from gdlab.core.schedule import Schedule, schedule
+from gdlab.core.structure import Function, Number
 
 __all__ = [
     "constant_schedule",
@@ -32,7 +33,7 @@ def polynomial_schedule(
     power: Hyperparameter,
     transition_steps: Hyperparameter,
     transition_begin: Hyperparameter = 0,
-) -> Any:
+) -> Function:
     """From one value to another along a power of the time that is left.
 
     η(t) = end + (init − end)·(1 − s)^power, s = clip((t − begin)/steps, 0, 1)
@@ -50,10 +51,11 @@ def polynomial_schedule(
     """
 
     def value(count):
-        left = 1 - _progress(count - transition_begin, transition_steps)
+        left = 1 - _progress(count, transition_begin, transition_steps)
         # 0 ** power has no derivative by the power.
-        shrunk = jnp.where(left > 0, jnp.where(left > 0, left, 1.0) ** power, 0.0)
-        return end_value + (init_value - end_value) * shrunk
+        return _between(
+            end_value, init_value, jnp.where(left > 0, jnp.where(left > 0, left, 1.0) ** power, 0.0)
+        )
 
     return value
 
@@ -64,7 +66,7 @@ def linear_schedule(
     end_value: Hyperparameter,
     transition_steps: Hyperparameter,
     transition_begin: Hyperparameter = 0,
-) -> Any:
+) -> Function:
     """From one value to another along a straight line.
 
     η(t) = init + (end − init)·clip((t − begin)/steps, 0, 1)
@@ -81,8 +83,7 @@ def linear_schedule(
     """
 
     def value(count):
-        progress = _progress(count - transition_begin, transition_steps)
-        return init_value + (end_value - init_value) * progress
+        return _between(init_value, end_value, _progress(count, transition_begin, transition_steps))
 
     return value
 
@@ -95,7 +96,7 @@ def exponential_decay(
     transition_begin: Hyperparameter = 0,
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
-) -> Any:
+) -> Function:
     """Multiply by a rate every so many steps, smoothly or at once.
 
     η(t) = init·rate^((t − begin)/steps), the exponent rounded down on a staircase
@@ -115,7 +116,7 @@ def exponential_decay(
 
     def value(count):
         length = jnp.asarray(transition_steps, dtype=float)
-        elapsed = jnp.maximum(count - transition_begin, 0)
+        elapsed = jnp.maximum(count.astype(length.dtype) - transition_begin, 0)
         factors = jnp.where(length > 0, elapsed / jnp.where(length > 0, length, 1.0), 0.0)
         factors = jnp.floor(factors) if staircase else factors
         current = init_value * jnp.power(decay_rate, factors)
@@ -133,7 +134,7 @@ def cosine_decay_schedule(
     decay_steps: Hyperparameter,
     alpha: Hyperparameter = 0.0,
     exponent: Hyperparameter = 1.0,
-) -> Any:
+) -> Function:
     """Down along half a cosine.
 
     η(t) = init·((1 − α)·(½(1 + cos πs))^exponent + α), s = clip(t/decay_steps, 0, 1)
@@ -153,7 +154,7 @@ def cosine_decay_schedule(
     """
 
     def value(count):
-        cosine = 0.5 * (1 + jnp.cos(jnp.pi * _progress(count, decay_steps)))
+        cosine = 0.5 * (1 + jnp.cos(jnp.pi * _progress(count, 0.0, decay_steps)))
         safe = jnp.where(cosine > 0, cosine, 1.0)
         return init_value * ((1 - alpha) * jnp.where(cosine > 0, safe**exponent, 0.0) + alpha)
 
@@ -168,7 +169,7 @@ def warmup_cosine_decay_schedule(
     decay_steps: Hyperparameter,
     end_value: Hyperparameter = 0.0,
     exponent: Hyperparameter = 1.0,
-) -> Any:
+) -> Function:
     """Up along a straight line, then down along half a cosine.
 
     Args:
@@ -189,12 +190,12 @@ def warmup_cosine_decay_schedule(
     warmup = linear_schedule(init_value, peak_value, warmup_steps)
 
     def value(count):
-        cosine = 0.5 * (
-            1 + jnp.cos(jnp.pi * _progress(count - warmup_steps, decay_steps - warmup_steps))
-        )
+        progress = _progress(count, warmup_steps, decay_steps - warmup_steps)
+        cosine = 0.5 * (1 + jnp.cos(jnp.pi * progress))
         safe = jnp.where(cosine > 0, cosine, 1.0)
-        decayed = end_value + (peak_value - end_value) * jnp.where(cosine > 0, safe**exponent, 0.0)
-        return jnp.where(count < warmup_steps, warmup(count), decayed)
+        shrunk = jnp.where(cosine > 0, safe**exponent, 0.0)
+        decayed = _between(end_value, peak_value, shrunk)
+        return jnp.where(_has_begun(count, warmup_steps), decayed, warmup(count))
 
     return value
 
@@ -203,7 +204,7 @@ def warmup_cosine_decay_schedule(
 def piecewise_constant_schedule(
     init_value: Hyperparameter,
     boundaries_and_scales: Mapping[int, Hyperparameter] | None = None,
-) -> Any:
+) -> Function:
     """Constant, multiplied by a scale at each boundary.
 
     η(t) = init·∏ {scale : boundary ≤ t}
@@ -220,7 +221,7 @@ def piecewise_constant_schedule(
     def value(count):
         current = jnp.asarray(init_value)
         for boundary, scale in (boundaries_and_scales or {}).items():
-            current = jnp.where(count >= boundary, current * scale, current)
+            current = jnp.where(_has_begun(count, boundary), current * scale, current)
         return current
 
     return value
@@ -234,7 +235,7 @@ def warmup_stable_decay_schedule(
     stable_steps: Hyperparameter,
     decay_steps: Hyperparameter,
     end_value: Hyperparameter = 0.0,
-) -> Any:
+) -> Function:
     """Up, level, and down along straight lines: the trapezoidal schedule.
 
     Args:
@@ -257,14 +258,14 @@ def warmup_stable_decay_schedule(
     down = linear_schedule(peak_value, end_value, decay_steps)
 
     def value(count):
-        decaying = count - warmup_steps - stable_steps
-        return jnp.where(count < warmup_steps, warmup(count), down(decaying))
+        decaying = down(count.astype(float) - warmup_steps - stable_steps)
+        return jnp.where(_has_begun(count, warmup_steps), decaying, warmup(count))
 
     return value
 
 
 @schedule
-def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Hyperparameter]) -> Any:
+def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Hyperparameter]) -> Function:
     """One schedule after another, each counting from its own start.
 
     η(t) = schedulesᵢ(t − boundariesᵢ₋₁) for boundariesᵢ₋₁ ≤ t < boundariesᵢ
@@ -290,14 +291,28 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Hyperpara
     def value(count):
         current = schedules[0](count)
         for boundary, following in zip(boundaries, schedules[1:], strict=True):
-            current = jnp.where(count < boundary, current, following(count - boundary))
+            since = following(count.astype(float) - boundary)
+            current = jnp.where(_has_begun(count, boundary), since, current)
         return current
 
     return value
 
 
-def _progress(count: Any, steps: Any) -> Any:
+def _has_begun(count: jax.Array, begin: Number) -> jax.Array:
+    """Whether a step is at or behind another one, exactly for any integer."""
+    if isinstance(begin, int):
+        return count >= begin
+    return count.astype(float) >= begin
+
+
+def _progress(count: jax.Array, begin: Number, steps: Number) -> jax.Array:
     """How much of a stretch of ``steps`` is done, from 0 to 1; an empty one is done at once."""
     length = jnp.asarray(steps, dtype=float)
-    fraction = jnp.clip(count / jnp.where(length > 0, length, 1.0), 0, 1)
-    return jnp.where(length > 0, fraction, jnp.where(count >= 0, 1.0, 0.0))
+    since = count.astype(length.dtype) - begin
+    fraction = jnp.clip(since / jnp.where(length > 0, length, 1.0), 0, 1)
+    return jnp.where(length > 0, fraction, jnp.where(since >= 0, 1.0, 0.0))
+
+
+def _between(start: Number, end: Number, progress: jax.Array) -> jax.Array:
+    """From one value to another, both of them exactly at the ends."""
+    return jnp.where(progress < 1, start + (end - start) * progress, end)

@@ -191,6 +191,21 @@ EXAMPLES = {
         example_of(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),
     ],
     "trace": [example_of(gdlab.trace(0.9, nesterov=True))],
+    "on_wires": [
+        example_of(
+            gdlab.chain(
+                gdlab.fork(gdlab.bus(), gdlab.identity(), gdlab.ema(0.9)),
+                gdlab.on_wires(gdlab.quotient(0.1)),
+            ),
+            on_complex=None,
+            derivatives=False,
+        )
+    ],
+    "wire": [
+        example_of(
+            gdlab.chain(gdlab.fork(gdlab.bus(), gdlab.scale(2.0), gdlab.ema(0.9)), gdlab.wire(1))
+        )
+    ],
     "variance": [
         example_of(gdlab.variance(0.9), on_complex="size"),
         example_of(gdlab.variance(0.9, 0.1, bias_correction=True), rests=False, on_complex="size"),

@@ -133,7 +133,7 @@ def test_every_public_schedule_is_tested():
         for name in gdlab.__all__
         if getattr(getattr(getattr(gdlab, name), "factory", None), "made", None) is Schedule
     }
-    tested = {row[0]._factory.name for row in SCHEDULES.values()}
+    tested = {row[0].factory.name for row in SCHEDULES.values()}
     # That of Nadam is tested with Nadam.
     assert public - {"dozat_momentum"} == tested
 

@@ -7,14 +7,14 @@ import jax
 
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
-from gdlab.core.parametrized import Parametrized
-from gdlab.core.rules import ScheduledState
-from gdlab.core.schedule import Schedule, at_step, has_schedules
-from gdlab.core.structure import dotted
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.parametrized import Parametrized, at_step, has_schedules
+from gdlab.core.schedule import Schedule
+from gdlab.core.state import State
+from gdlab.core.structure import Leaf, Path, dotted
+from gdlab.core.transformation import COUNT, GradientTransformation, composition_of, is_wiring
 
 
-def hyperparameters(tx: GradientTransformation, state: Any = None) -> dict[str, Any]:
+def hyperparameters(tx: GradientTransformation, state: State | None = None) -> dict[str, Any]:
     """The values in force now, by dotted path.
 
     Args:
@@ -66,7 +66,7 @@ def set_hyperparameters(
             raise KeyError(f"{key!r} sets {path!r}, which another key sets as well")
         chosen[path] = value
 
-    def replaced(path: Any, old: Any) -> Any:
+    def replaced(path: Path, old: Any) -> Any:
         name = dotted(path)
         if name in chosen:
             return _standing_for(old, chosen[name])
@@ -96,12 +96,12 @@ def _only_match(key: str, paths: list[str]) -> str:
     raise KeyError(f"{key!r} fits no hyperparameter; there are {', '.join(paths)}")
 
 
-def _is_one_value(node: Any) -> bool:
+def _is_one_value(node: object) -> bool:
     return isinstance(node, Schedule | Axis)
 
 
 def _in_force(
-    node: Parametrized, path: Any, count: Any, steps: dict[int, Any]
+    node: Parametrized, path: Path, count: Leaf, steps: Mapping[int, Leaf]
 ) -> Iterator[tuple[str, Any]]:
     count = steps.get(id(node), count)
     pairs, _ = jax.tree_util.tree_flatten_with_path(
@@ -119,33 +119,52 @@ def _in_force(
             yield dotted(here), value
 
 
-def _steps_of_schedules(tx: GradientTransformation, state: Any) -> dict[int, Any]:
+def _steps_of_schedules(tx: GradientTransformation, state: State | None) -> dict[int, Leaf]:
     """Which step each scheduled transformation within ``tx`` has reached, by identity."""
-    scheduled = list(_scheduled(tx))
-    counts = list(_counts(state))
-    if len(counts) != len(scheduled):
+    if state is None:
+        return {}
+    sharing, wrapped = _in_one_state(tx)
+    inner = jax.tree.leaves(getattr(state, "values", ()), is_leaf=_is_state)
+    states = [node for node in inner if _is_state(node)]
+    counted = any(map(has_schedules, sharing))
+    if (
+        not _is_state(state)
+        or len(states) != len(wrapped)
+        or (counted and COUNT not in state.names)
+    ):
         raise ValueError(
-            f"the state is not one of {tx!r}: it counts the steps of {len(counts)} scheduled "
-            f"transformations, where there are {len(scheduled)}"
+            f"the state is not one of {tx!r}: it counts the steps of other schedules, or of none"
         )
-    return {id(part): count for part, count in zip(scheduled, counts, strict=True)}
+    steps = {id(part): getattr(state, COUNT) for part in sharing} if COUNT in state.names else {}
+    for part, own in zip(wrapped, states, strict=True):
+        steps |= _steps_of_schedules(part, own)
+    return steps
 
 
-def _scheduled(tx: GradientTransformation) -> Iterator[GradientTransformation]:
-    """The transformations that count steps, in the order of their states."""
-    if has_schedules(tx):
-        yield tx
-    opened = at_step(tx, 0)._open()
-    if isinstance(opened, GradientTransformation):
-        yield from _scheduled(opened)
-        return
-    is_part = lambda node: node is not tx and isinstance(node, GradientTransformation)  # noqa: E731
-    for part in filter(is_part, jax.tree.leaves(tx, is_leaf=is_part)):
-        yield from _scheduled(part)
+def _is_state(node: object) -> bool:
+    return isinstance(node, State)
 
 
-def _counts(state: Any) -> Iterator[Any]:
-    is_scheduled = lambda node: isinstance(node, ScheduledState)  # noqa: E731
-    for node in filter(is_scheduled, jax.tree.leaves(state, is_leaf=is_scheduled)):
-        yield node.count
-        yield from _counts(node.inner)
+def _in_one_state(
+    tx: GradientTransformation,
+) -> tuple[list[GradientTransformation], list[GradientTransformation]]:
+    """The transformations whose entries stand in one state, and those that wrappers wrap.
+
+    What a wrapper wraps has a state of its own, within an entry of this one.
+    """
+    made = composition_of(at_step(tx, 0))
+    if made is not None:
+        sharing, wrapped = _in_one_state(made)
+        return [tx, *sharing], wrapped
+    parts = [part for part in jax.tree.leaves(tx.children, is_leaf=_is_part) if _is_part(part)]
+    if not is_wiring(tx):
+        return [tx], parts
+    every = [_in_one_state(part) for part in parts]
+    return (
+        [tx, *(part for sharing, _ in every for part in sharing)],
+        [part for _, wrapped in every for part in wrapped],
+    )
+
+
+def _is_part(node: object) -> bool:
+    return isinstance(node, GradientTransformation)

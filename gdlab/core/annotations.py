@@ -20,6 +20,14 @@ class Data(NamedTuple):
     """Whether ``convert`` takes all values of a variadic parameter at once."""
 
 
+_converters: dict[type, Converter] = {}
+
+
+def is_data(cls: type, convert: Converter) -> None:
+    """Make parameters annotated with the class ``cls`` data, which ``convert`` makes of values."""
+    _converters[cls] = convert
+
+
 def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
     """The parameters of ``function`` that are data, by name."""
     hints = _resolved(function)
@@ -32,8 +40,11 @@ def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
             )
         data = _data(hints[name])
         if data is not None:
-            variadic = parameter.kind is parameter.VAR_POSITIONAL and not data.together
-            found[name] = data._replace(convert=_each(data.convert)) if variadic else data
+            if parameter.kind is parameter.VAR_POSITIONAL and not data.together:
+                data = data._replace(convert=_each(data.convert))
+            elif parameter.kind is parameter.VAR_KEYWORD and not data.together:
+                data = data._replace(convert=_each_value(data.convert))
+            found[name] = data
         elif _mentions(hints[name], float):
             raise TypeError(
                 f"{function.__name__}: parameter {name!r} is annotated {hints[name]}; a number "
@@ -63,8 +74,7 @@ def _data(annotation: Any) -> Data | None:
         return _wrapped(_data(arguments[1]), _each_value)
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return _wrapped(_data(arguments[0]), _each)
-    # A class that stands for data (a transformation, a schedule, a mask) converts to itself.
-    convert = getattr(annotation, "convert", None) if isinstance(annotation, type) else None
+    convert = _converters.get(annotation) if isinstance(annotation, type) else None
     return Data(convert) if convert else None
 
 

@@ -1,23 +1,22 @@
 """The last step: updates added to the parameters."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.dispatch import MANY_LEAVES, in_batches, runs_in_python
+from gdlab.core.dispatch import MANY_LEAVES, runs_in_python
+from gdlab.core.lifting import in_batches
 from gdlab.core.numerics import cast, is_array, widen
-from gdlab.core.structure import check_shapes, flatten, flatten_like
+from gdlab.core.structure import Leaf, Params, Updates, check_shapes, flatten, flatten_like
 
 
-def apply_updates(params: Any, updates: Any) -> Any:
+def apply_updates(params: Params, updates: Updates) -> Params:
     """Add updates to the parameters.
 
     wₜ₊₁ = wₜ + uₜ, summed in float32 at least and rounded once to the dtype of the parameter.
 
     Args:
         params: a tree of arrays; leaves that are not arrays are kept as they are.
-        updates: a tree like ``params``; where it has ``None``, the parameter is kept.
+        updates: a tree like ``params``; where it has ``None`` or ``float0``, the parameter is kept.
 
     Returns:
         The new parameters, with the structure, shapes and dtypes of ``params``.
@@ -31,7 +30,7 @@ def apply_updates(params: Any, updates: Any) -> Any:
     {'w': Array([1.5, 0. ], dtype=float32)}
     """
     leaves, treedef = flatten(params)
-    changes = flatten_like("updates", updates, "params", treedef)
+    changes = flatten_like("updates", updates, "params", params, treedef)
     check_shapes("updates", updates, changes, "params", leaves)
     moving = [
         index
@@ -51,13 +50,13 @@ def apply_updates(params: Any, updates: Any) -> Any:
     return treedef.unflatten(leaves)
 
 
-def _sum(param: Any, update: Any) -> jax.Array:
+def _sum(param: Leaf, update: Leaf) -> jax.Array:
     wide = widen((param, update))
     dtype = jnp.result_type(*wide)
     return cast(jax.lax.add(*(cast(x, dtype) for x in wide)), jnp.result_type(param))
 
 
-def _sums(pairs: list[tuple[Any, Any]]) -> list[jax.Array]:
+def _sums(pairs: list[tuple[Leaf, Leaf]]) -> list[jax.Array]:
     return [_sum(param, update) for param, update in pairs]
 
 

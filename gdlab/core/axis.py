@@ -9,12 +9,13 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.core.representation import represent
+from gdlab.core.structure import Argument
 
 SAMPLE = "sample"
 """The dimension that all sampled axes share."""
 
 
-class Axis:
+class Axis(Argument):
     """A named list of values, placed where a number would stand, for :func:`gdlab.sweep` to try.
 
     Axes of one name move together. Axes of different names multiply, unless they lie along the same
@@ -35,7 +36,6 @@ class Axis:
     """
 
     __slots__ = ("along", "name", "values")
-    _stands_for_one = True
 
     def __init__(
         self, name: str, values: Sequence[float] | jax.Array | np.ndarray, along: str | None = None
@@ -147,6 +147,6 @@ _register(Axis)
 _register(SampledAxis)
 
 
-def is_axis(value: Any) -> bool:
+def is_axis(value: object) -> bool:
     """Whether a node of a tree is an axis."""
     return isinstance(value, Axis)

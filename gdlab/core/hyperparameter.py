@@ -1,5 +1,6 @@
 """Hyperparameters: what may stand where a transformation wants a number."""
 
+import math
 import numbers
 from typing import Annotated, Any
 
@@ -9,78 +10,75 @@ import numpy as np
 
 from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis
+from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
 from gdlab.core.parametrized import Parametrized
-from gdlab.core.representation import represent
-from gdlab.core.schedule import Schedule, schedule
+from gdlab.core.schedule import Schedule, as_schedule, schedule
+from gdlab.core.structure import Function, is_argument, is_container
 
-
-class PerLeaf:
-    """A tree of numbers: one for each leaf, or for each subtree, of the parameters."""
-
-    __slots__ = ("tree",)
-
-    def __init__(self, tree: Any):
-        self.tree = tree
-
-    def unwrap(self) -> Any:
-        """The tree, as an author's function gets it."""
-        return self.tree
-
-    def __repr__(self) -> str:
-        return represent(self.tree)
-
-
-def _children_with_keys(value: PerLeaf) -> tuple[Any, Any]:
-    # One level of the user's own tree, so that paths read `learning_rate.encoder`.
-    pairs, treedef = jax.tree_util.tree_flatten_with_path(
-        value.tree, is_leaf=lambda node: node is not value.tree
-    )
-    return [(path[0], child) for path, child in pairs], treedef
-
-
-jax.tree_util.register_pytree_with_keys(
-    PerLeaf,
-    _children_with_keys,
-    lambda treedef, children: PerLeaf(treedef.unflatten(children)),
-)
+LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 
 
 def as_hyperparameter(value: Any) -> Any:
     """A user's value in the form in which it is stored, such as a float or a schedule."""
-    if isinstance(value, Schedule | Axis | PerLeaf | jax.Array):
+    if type(value) is float:
+        return _fitting(value)
+    if isinstance(value, Schedule | Axis | ByLeaf | jax.Array):
         return value
     if isinstance(value, bool | np.bool_ | str | bytes | Parametrized) or value is None:
-        raise TypeError(f"expected a number, an array, a schedule or an Axis, not {value!r}")
+        raise _not_a_number(value)
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0):
         # A Python float is weakly typed: it takes the dtype of the parameters, and a strongly
         # typed scalar in its place would be compiled for anew.
-        return float(value)
+        return _fitting(float(value))
     if isinstance(value, np.ndarray):
         return jnp.asarray(value)
+    if pairs := patterns_of(value):
+        patterns, values = zip(*pairs, strict=True)
+        return NumberByLeaf(_alike(tuple(map(as_hyperparameter, values))), patterns)
+    if is_container(value):
+        tree = jax.tree.map(as_hyperparameter, value, is_leaf=is_argument)
+        return NumberByLeaf(_alike(tree))
     if callable(value):
-        return Schedule.convert(value)
-    children, _ = jax.tree.flatten(value, is_leaf=lambda node: node is not value)
-    if any(child is value for child in children):
-        raise TypeError(f"expected a number, an array, a schedule or an Axis, not {value!r}")
-    is_one = lambda node: isinstance(node, Schedule | Axis)  # noqa: E731
-    tree = jax.tree.map(as_hyperparameter, value, is_leaf=is_one)
-    if any(isinstance(node, Schedule) for node in jax.tree.leaves(tree, is_leaf=is_one)):
-        # All of them, so that every leaf of the parameters has the same kind of state.
-        to_schedule = lambda node: node if is_one(node) else constant_schedule(node)  # noqa: E731
-        tree = jax.tree.map(to_schedule, tree, is_leaf=is_one)
-    return PerLeaf(tree)
+        return as_schedule(value)
+    raise _not_a_number(value)
+
+
+def _not_a_number(value: object) -> TypeError:
+    return TypeError(f"expected a number, an array, a schedule or an Axis, not {value!r}")
+
+
+def _fitting(value: float) -> float:
+    if jax.config.jax_enable_x64 or value == 0 or not math.isfinite(value):  # type: ignore[attr-defined]
+        return value
+    if SMALLEST <= abs(value) <= LARGEST:
+        return value
+    raise ValueError(
+        f"{value!r} does not fit into float32, where it would be "
+        f"{'infinite' if abs(value) > 1 else 'zero'}; numbers between {SMALLEST:.1e} and "
+        f"{LARGEST:.1e} do, and jax.config.update('jax_enable_x64', True) computes in float64"
+    )
+
+
+def _alike(tree: Any) -> Any:
+    """All values as schedules if one is, so that every leaf has the same kind of state."""
+    if not any(isinstance(x, Schedule) for x in jax.tree.leaves(tree, is_leaf=is_argument)):
+        return tree
+    to_schedule = lambda x: x if is_argument(x) else constant_schedule(x)  # noqa: E731
+    return jax.tree.map(to_schedule, tree, is_leaf=is_argument)
 
 
 Hyperparameter = Annotated[Any, Data(as_hyperparameter, number=True)]
 """Annotation of a parameter that is a number and therefore a leaf of the optimizer.
 
-Its values are Python numbers, arrays, schedules, axes, or a tree of one for each leaf of the
-parameters.
+Its values are Python numbers, arrays, schedules, axes, or one of these for each leaf of the
+parameters: a tree, a list of pairs ``(pattern of the path, number)``, or :func:`gdlab.by_leaf` of
+a function.
 """
 
 
 @schedule
-def constant_schedule(value: Hyperparameter) -> Any:
+def constant_schedule(value: Hyperparameter) -> Function:
     """The same value at every step.
 
     η(t) = value

@@ -1,11 +1,13 @@
 """Joins: functions of the outputs of a fork's branches, with hyperparameters of their own."""
 
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, ClassVar, ParamSpec
 
 import jax
 
+from gdlab.core.annotations import is_data
 from gdlab.core.parametrized import Parametrized, parametrized
+from gdlab.core.structure import Function
 
 P = ParamSpec("P")
 
@@ -14,20 +16,23 @@ class Join(Parametrized):
     """A function of the outputs of a fork's branches, applied leaf by leaf."""
 
     __slots__ = ()
-    _keeps_time = False
+    has_own_clock: ClassVar[bool] = False
 
-    def __call__(self, *outputs: jax.Array) -> jax.Array:
+    def __call__(self, *outputs: jax.Array) -> Any:
         """The arrays of the branches, joined."""
-        return self._open()(*outputs)
+        return self.called_with(self.arguments())(*outputs)
 
-    @classmethod
-    def convert(cls, value: Any) -> "Join":
-        """A function of the branches' outputs, plain ones included, as a join."""
-        if isinstance(value, cls):
-            return value
-        if isinstance(value, Parametrized) or not callable(value):
-            raise TypeError(f"expected a function of the branches' outputs, not {value!r}")
-        return foreign_join(value)
+
+def as_join(value: object) -> Join:
+    """A function of the branches' outputs, plain ones included, as a join."""
+    if isinstance(value, Join):
+        return value
+    if isinstance(value, Parametrized) or not callable(value):
+        raise TypeError(f"expected a function of the branches' outputs, not {value!r}")
+    return foreign_join(value)
+
+
+is_data(Join, as_join)
 
 
 def join(function: Callable[P, Callable[..., Any]]) -> Callable[P, Join]:
@@ -50,6 +55,24 @@ def join(function: Callable[P, Callable[..., Any]]) -> Callable[P, Join]:
 
 
 @join
-def foreign_join(function: Callable[..., Any]) -> Any:
+def foreign_join(function: Callable[..., Any]) -> Function:
     """Any function of the branches' outputs, as a join without hyperparameters."""
     return function
+
+
+@join
+def bus() -> Function:
+    """Join nothing: carry the outputs of all branches side by side, as the wires of one bus.
+
+    A signal that two later links read is computed once, and put on a bus: :func:`wire` reads it,
+    :func:`on_wires` joins what is on it. A bus lives between rules for one array; it has to be
+    joined before whole trees are treated, and before the updates leave.
+
+    >>> import operator
+    >>> import jax.numpy as jnp
+    >>> from gdlab import bus, chain, ema, fork, identity, on_wires
+    >>> deviation = chain(fork(bus(), identity(), ema(0.5)), on_wires(operator.sub))
+    >>> deviation.update(jnp.array([4.0]), deviation.init(jnp.zeros(1)))[0]
+    Array([2.], dtype=float32)
+    """
+    return lambda *signals: signals

@@ -1,34 +1,63 @@
 """In which dtype things are computed, and arithmetic that survives zeros and NaNs."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.core.structure import DType, Leaf, Number, Tree
+
 _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 
-def is_array(leaf: Any) -> bool:
-    """Whether a leaf takes part in the arithmetic; ``None`` and, say, functions do not."""
-    return isinstance(leaf, _ARRAYS)
+def is_array(leaf: Leaf) -> bool:
+    """Whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
+    return isinstance(leaf, _ARRAYS) and getattr(leaf, "dtype", None) != jax.dtypes.float0
 
 
-def compute_dtype(leaf: Any) -> Any:
-    """The dtype in which arithmetic on ``leaf`` happens: its own, and at least float32."""
-    dtype = jnp.result_type(leaf)
-    if jnp.issubdtype(dtype, jnp.inexact) and dtype.itemsize >= 4:
-        return dtype
-    return np.dtype(jnp.float32)
+def arrays_only(tree: Tree) -> Tree:
+    """The tree with ``None`` for the leaves that are not arrays, such as a module's functions."""
+    if all(map(is_array, jax.tree.leaves(tree))):
+        return tree
+    return jax.tree.map(lambda leaf: leaf if is_array(leaf) else None, tree)
 
 
-def real_dtype(dtype: Any) -> Any:
-    """The dtype of the real part."""
-    return jnp.finfo(dtype).dtype
+def common_dtype(leaves: Iterable[Leaf]) -> np.dtype:
+    """The real dtype in which a tree is computed: the widest of its arrays, at least float32."""
+    widest = np.dtype(np.float32)
+    for dtype in {getattr(leaf, "dtype", widest) for leaf in leaves}:
+        if dtype.itemsize > 4 and jnp.issubdtype(dtype, jnp.inexact):
+            real = jnp.finfo(dtype).dtype
+            widest = real if real.itemsize > widest.itemsize else widest
+    return widest
 
 
-def cast(leaf: Any, dtype: Any) -> jax.Array:
+def dtype_like(leaf: Leaf, real: np.dtype) -> np.dtype:
+    """``real``, or its complex companion where ``leaf`` is complex."""
+    if not jnp.iscomplexobj(leaf):
+        return real
+    return np.dtype(np.complex128 if real.itemsize == 8 else np.complex64)
+
+
+def is_inexact(leaf: Leaf) -> bool:
+    """Whether a leaf is an array of floating-point or complex numbers."""
+    return is_array(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+
+
+def storage_dtype(dtype: DType | None) -> np.dtype | None:
+    """The dtype in which an average is to be stored, checked.
+
+    Raises:
+        TypeError: if it holds no fractions.
+    """
+    if dtype is not None and not jnp.issubdtype(dtype, jnp.inexact):
+        raise TypeError(f"an average cannot be stored as {np.dtype(dtype).name}; bfloat16 can")
+    return dtype
+
+
+def cast(leaf: Leaf, dtype: DType) -> jax.Array:
     """``leaf`` as a strongly typed array of ``dtype``."""
     if isinstance(leaf, jax.Array) and leaf.dtype == dtype and not leaf.aval.weak_type:
         return leaf
@@ -37,29 +66,29 @@ def cast(leaf: Any, dtype: Any) -> jax.Array:
     return jax.lax.convert_element_type(jnp.asarray(leaf), np.dtype(dtype))
 
 
-def widen(tree: Any) -> Any:
+def widen(tree: Tree) -> Tree:
     """Low-precision leaves as float32, in which all arithmetic happens."""
     return jax.tree.map(_widen_leaf, tree)
 
 
-def _widen_leaf(leaf: Any) -> Any:
+def _widen_leaf(leaf: Leaf) -> Leaf:
     dtype = getattr(leaf, "dtype", None)
     low = dtype is not None and dtype.itemsize < 4 and jnp.issubdtype(dtype, jnp.inexact)
     return cast(leaf, jnp.float32) if low else leaf
 
 
-def strong(tree: Any) -> Any:
+def strong(tree: Tree) -> Tree:
     """The arrays of ``tree`` without weak types, so that a state is the same after each step."""
     return jax.tree.map(
         lambda leaf: cast(leaf, jnp.result_type(leaf)) if is_array(leaf) else leaf, tree
     )
 
 
-def distinct(state: Any, params: Any) -> Any:
+def distinct(state: Tree, params: Tree) -> Tree:
     """A state none of whose arrays is a parameter or stands twice: both can then be donated."""
     seen = set(map(id, jax.tree.leaves(params)))
 
-    def own(leaf: Any) -> Any:
+    def own(leaf: Leaf) -> Leaf:
         if not isinstance(leaf, jax.Array) or isinstance(leaf, Tracer):
             return leaf
         if id(leaf) in seen:
@@ -70,41 +99,27 @@ def distinct(state: Any, params: Any) -> Any:
     return jax.tree.map(own, state)
 
 
-def narrow(updates: Any, like: Any) -> Any:
-    """Updates in the dtypes of the gradients ``like``; those of integers stay as they are."""
-
-    def narrow_leaf(leaf: Any, gradient: Any) -> Any:
-        dtype = getattr(gradient, "dtype", None)
-        inexact = dtype is not None and jnp.issubdtype(dtype, jnp.inexact)
-        return cast(leaf, dtype) if inexact and is_array(leaf) else leaf
-
-    return jax.tree.map(narrow_leaf, updates, like)
-
-
-def as_before(new: Any, old: Any) -> Any:
-    """A new state in the dtypes of the old one, so that it can be carried through a scan."""
+def as_before(new: Tree, old: Tree) -> Tree:
+    """New values in the dtypes of the old ones, so that they can be carried through a scan."""
     return jax.tree.map(
         lambda leaf, before: cast(leaf, before.dtype) if is_array(before) else leaf, new, old
     )
 
 
-def numbers_as(tree: Any, dtype: Any) -> Any:
+def numbers_as(tree: Tree, dtype: np.dtype) -> Tree:
     """Every number in ``tree`` in one real dtype, so that ``1 - decay`` is rounded like ``decay``.
 
     A Python float becomes a NumPy scalar and no array: a constant that a rule can look at.
     """
-    constant = np.dtype(dtype).type
+    constant = dtype.type
 
-    def number_as(number: Any) -> Any:
+    def number_as(number: Leaf) -> Leaf:
         if isinstance(number, float):
             return constant(number)
-        return cast(number, dtype) if _is_real(number) else number
+        is_real = jnp.issubdtype(jnp.result_type(number), jnp.floating)
+        return cast(number, dtype) if is_real else number
 
     return jax.tree.map(number_as, tree)
-
-
-def _is_real(number: Any) -> bool:
-    return jnp.issubdtype(jnp.result_type(number), jnp.floating)
 
 
 @jax.custom_jvp
@@ -114,14 +129,14 @@ def safe_sqrt(x: jax.Array) -> jax.Array:
 
 
 @safe_sqrt.defjvp
-def _safe_sqrt_jvp(primals: Any, tangents: Any) -> Any:
+def _safe_sqrt_jvp(primals: Tree, tangents: Tree) -> Tree:
     root = safe_sqrt(*primals)
     positive = root > 0
     slope = jnp.where(positive, 0.5 / jnp.where(positive, root, 1), 0)
     return root, slope * tangents[0]
 
 
-def safe_divide(numerator: jax.Array, denominator: jax.Array, at_least: Any = 0.0) -> jax.Array:
+def safe_divide(numerator: jax.Array, denominator: jax.Array, at_least: Number = 0.0) -> jax.Array:
     """The quotient, or 0 with zero derivatives where the denominator is not positive.
 
     A denominator that is NaN is no zero: there the quotient is NaN as well.
@@ -144,7 +159,7 @@ def _guarded_quotient(numerator: jax.Array, denominator: jax.Array) -> jax.Array
 
 
 @_guarded_quotient.defjvp
-def _guarded_quotient_jvp(primals: Any, tangents: Any) -> Any:
+def _guarded_quotient_jvp(primals: Tree, tangents: Tree) -> Tree:
     numerator, denominator = primals
     quotient = _guarded_quotient(numerator, denominator)
     vanishes = denominator <= 0

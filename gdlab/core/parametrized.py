@@ -8,45 +8,46 @@ of the pytree under the parameter's own name; everything else is structure.
 
 import functools
 import inspect
-import typing
-from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, Self, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import jax
 
 from gdlab.core.annotations import data_parameters
-from gdlab.core.axis import is_axis
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
-from gdlab.core.structure import stands_for_one
+from gdlab.core.structure import Argument, Function, Named, Number, Tree, is_argument
+
+NOTHING = Static({})
 
 
 class Factory:
     """What a decorator knows about an author's function: its signature, and what is data."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        made: type["Parametrized"],
-        adapt: Callable[["Factory", Any], Any],
-    ):
+    def __init__(self, function: Function, made: type["Parametrized"], declared: Any):
         self.function = function
         self.made = made
-        self.adapt = adapt
+        self.declared = declared
         self.name = function.__name__
         self.signature = inspect.signature(function)
         self.parameters = self.signature.parameters
         self.data = data_parameters(function)
         # A variadic parameter goes by the factory's name: `chain.0.max_norm`.
-        self.keys = tuple(
-            jax.tree_util.GetAttrKey(
-                self.name
-                if self.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-                else name
+        self.keys = tuple(self.name if self.is_variadic(name) else name for name in self.data)
+        self.tree_keys = tuple(map(jax.tree_util.GetAttrKey, self.keys))
+        self.structural = tuple(name for name in self.parameters if name not in self.data)
+        self.public: Function = function  # the decorated function, once it exists
+        taken = [name for name in self.data if hasattr(made, name)]
+        if taken:
+            raise TypeError(
+                f"{self.name}: what is data cannot be called {taken[0]!r}: every {made.__name__} "
+                "has an attribute of that name"
             )
-            for name in self.data
-        )
-        self.public: Callable[..., Any] = function  # the decorated function, once it exists
+
+    def is_variadic(self, name: str) -> bool:
+        """Whether a parameter takes any number of arguments."""
+        parameter = self.parameters[name]
+        return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
     def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Parametrized":
         """What a call of the public factory returns."""
@@ -55,126 +56,232 @@ class Factory:
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}") from None
         bound.apply_defaults()
-        children = [self.convert(name, bound.arguments[name]) for name in self.data]
-        structure = {
-            name: value for name, value in bound.arguments.items() if name not in self.data
-        }
-        for name, value in structure.items():
-            if any(is_axis(node) for node in jax.tree.leaves(value, is_leaf=is_axis)):
-                raise TypeError(
-                    f"{self.name}: argument {name!r} is structure, which is compiled in: it cannot "
-                    f"be an Axis, as {value!r}; make an optimizer for each of its values"
-                )
-        made = self.made._build(self, tuple(children), Static(structure))
-        made._check()
+        return self.make_from(bound.arguments)
+
+    def make_from(self, arguments: Mapping[str, Any]) -> "Parametrized":
+        """The same, from the arguments by the names of their parameters."""
+        children = tuple([self.convert(name, arguments[name]) for name in self.data])
+        structure = NOTHING
+        if self.structural:
+            structure = Static({name: arguments[name] for name in self.structural})
+            for name, value in structure.values.items():
+                if value is not None and any(map(is_argument, _nodes(value))):
+                    raise TypeError(
+                        f"{self.name}: argument {name!r} is structure, which is compiled in: it "
+                        f"cannot be {value!r}; make an optimizer for each of its values"
+                    )
+        made = self.made.build(self, children, structure)
+        made.check()
         return made
 
-    def convert(self, name: str, value: Any) -> Any:
+    def convert(self, name: str, value: object) -> Any:
         """A user's value of the parameter ``name``, as it is stored."""
+        if isinstance(value, Named):
+            value = value.by_name
         try:
-            return self.data[name].convert(value)
+            converted = self.data[name].convert(value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{self.name}: argument {name!r}: {error}") from None
+        if self.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            return Named(converted.items())
+        return converted
+
+    @functools.cached_property
+    def defaults(self) -> dict[str, str]:
+        """The default of each parameter that has one, as ``repr`` writes it."""
+        written = {}
+        for name, parameter in self.parameters.items():
+            if parameter.default is not parameter.empty:
+                default = parameter.default
+                default = self.convert(name, default) if name in self.data else default
+                written[name] = represent(default)
+        return written
 
 
-class Parametrized:
-    """Base of everything that a decorated factory makes."""
+def _nodes(value: Tree) -> list[object]:
+    return jax.tree.leaves(value, is_leaf=is_argument)
 
-    __slots__ = ("__weakref__", "_children", "_factory", "_structure")
-    _stands_for_one = True
-    _keeps_time = True
-    _factory: Factory
-    _children: tuple[Any, ...]
-    _structure: Static
+
+class Parametrized(Argument):
+    """Base of everything that a decorated factory makes.
+
+    Its arguments are its attributes: ``adam(0.1).learning_rate``. Two that were made alike, of
+    equal Python numbers, are equal; an array is equal to itself alone.
+    """
+
+    __slots__ = ("__weakref__", "children", "factory", "structure")
+    has_own_clock: ClassVar[bool] = True
+    """Whether its schedules are evaluated at a step of its own, and not at that of its owner."""
+    depends_on_step: ClassVar[bool] = False
+    """Whether it is a function of the step that stands for a number."""
+    factory: Factory
+    children: tuple[Any, ...]
+    structure: Static
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         jax.tree_util.register_pytree_with_keys(
             cls,
             lambda made: (
-                tuple(zip(made._factory.keys, made._children, strict=True)),
-                (made._factory, made._structure),
+                tuple(zip(made.factory.tree_keys, made.children, strict=True)),
+                (made.factory, made.structure),
             ),
-            lambda aux, children: cls._build(aux[0], tuple(children), aux[1]),
-            lambda made: (made._children, (made._factory, made._structure)),
+            lambda aux, children: cls.build(aux[0], tuple(children), aux[1]),
+            lambda made: (made.children, (made.factory, made.structure)),
         )
 
     @classmethod
-    def _build(cls, factory: Factory, children: tuple[Any, ...], structure: Static) -> Self:
-        # Nothing is converted or checked here: JAX unflattens with tracers, None and sentinels.
+    def build(cls, factory: Factory, children: tuple[Any, ...], structure: Static) -> Self:
+        """Put the parts of a value together again.
+
+        Nothing is converted or checked: JAX unflattens with tracers, None and sentinels.
+        """
         made = object.__new__(cls)
-        made._factory, made._children, made._structure = factory, children, structure
+        made.factory, made.children, made.structure = factory, children, structure
         return made
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise what can be seen to be wrong when the value is made."""
 
-    def _arguments(self) -> dict[str, Any]:
-        data = zip(self._factory.data, self._children, strict=True)
-        return self._structure.values | dict(data)
+    def arguments(self) -> dict[str, Any]:
+        """The arguments by the names of their parameters, as they are stored."""
+        return self.structure.values | dict(zip(self.factory.data, self.children, strict=True))
 
-    def _map_numbers(self, function: Callable[[Any], Any]) -> Self:
-        """Apply ``function`` to each number, schedule and axis among this value's own arguments.
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other arguments.
 
-        Those of a join within it are its own as well; those of a transformation or a schedule
-        within it are not: they keep time themselves.
+        >>> from gdlab import adam
+        >>> adam(1e-3).replace(learning_rate=1e-2, nesterov=True)
+        adam(0.01, nesterov=True)
         """
+        for name in changes:
+            if name not in self.factory.parameters:
+                known = ", ".join(self.factory.parameters)
+                raise TypeError(f"{self.factory.name} has no argument {name!r}; it has {known}")
+        return self.factory.make_from(self.arguments() | changes)  # type: ignore[return-value]
 
-        def within(part: Any) -> Any:
-            own = isinstance(part, Parametrized) and not part._keeps_time
-            return part._map_numbers(function) if own else part
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name not in Parametrized.__slots__:
+            for key, child in zip(self.factory.keys, self.children, strict=True):
+                if key == name:
+                    return child
+            if name in self.structure.values:
+                return self.structure.values[name]
+            raise AttributeError(
+                f"{self.factory.name} has no attribute {name!r}; its arguments are "
+                f"{', '.join((*self.factory.keys, *self.structure.values))}"
+            )
+        raise AttributeError(name)
 
-        return self._map(function, within)
-
-    def _map_parts(self, function: Callable[[Any], Any]) -> Self:
-        """Apply ``function`` to each transformation, schedule and join among the arguments."""
-        return self._map(lambda number: number, function)
-
-    def _map(self, to_number: Callable[[Any], Any], to_part: Callable[[Any], Any]) -> Self:
-        children = [
-            jax.tree.map(to_number if data.number else to_part, child, is_leaf=stands_for_one)
-            for data, child in zip(self._factory.data.values(), self._children, strict=True)
-        ]
-        return self._build(self._factory, tuple(children), self._structure)
-
-    def _open(self) -> Any:
-        """Call the author's function with the arguments that this value holds."""
-        arguments = self._arguments()
+    def called_with(self, arguments: Mapping[str, Any]) -> Any:
+        """What the author's function returns for these arguments."""
         positional: list[Any] = []
-        keyword = {}
-        for name, parameter in self._factory.parameters.items():
+        keyword: dict[str, Any] = {}
+        for name, parameter in self.factory.parameters.items():
             value = arguments[name]
-            value = value.unwrap() if hasattr(value, "unwrap") else value
             if parameter.kind is parameter.VAR_POSITIONAL:
                 positional.extend(value)
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                keyword.update(value)
             elif parameter.kind is parameter.KEYWORD_ONLY:
                 keyword[name] = value
             else:
                 positional.append(value)
-        return self._factory.function(*positional, **keyword)
+        return self.factory.function(*positional, **keyword)
+
+    def map_numbers(self, function: Callable[[Any], Any]) -> Self:
+        """Apply ``function`` to each number, schedule and axis among the arguments.
+
+        Those of a join are among them; those of another transformation are not.
+        """
+
+        def within(node: Any) -> Any:
+            own = isinstance(node, Parametrized) and not node.has_own_clock
+            return node.map_numbers(function) if own else node
+
+        mapped = [
+            jax.tree.map(function if data.number else within, child, is_leaf=is_argument)
+            for data, child in zip(self.factory.data.values(), self.children, strict=True)
+        ]
+        return self.build(self.factory, tuple(mapped), self.structure)
+
+    def map_parts(self, function: Callable[[Any], Any]) -> Self:
+        """Apply ``function`` to each transformation, schedule and join among the arguments."""
+        mapped = [
+            child if data.number else jax.tree.map(function, child, is_leaf=is_argument)
+            for data, child in zip(self.factory.data.values(), self.children, strict=True)
+        ]
+        return self.build(self.factory, tuple(mapped), self.structure)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return type(self) is type(other) and self._identity() == other._identity()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> Hashable:
+        leaves, treedef = jax.tree.flatten(self)
+        return treedef, tuple(_equal_when_equal(leaf) for leaf in leaves)
 
     def __repr__(self) -> str:
-        arguments = self._arguments()
+        arguments = self.arguments()
         written = []
-        for name, parameter in self._factory.parameters.items():
+        for name, parameter in self.factory.parameters.items():
             value = arguments[name]
             if parameter.kind is parameter.VAR_POSITIONAL:
                 written.extend(represent(item) for item in value)
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                written.extend(f"{key}={represent(item)}" for key, item in value)
             elif parameter.default is parameter.empty:
                 written.append(represent(value))
-            elif represent(value) != self._represented_default(name):
+            elif represent(value) != self.factory.defaults[name]:
                 written.append(f"{name}={represent(value)}")
-        return f"{self._factory.name}({', '.join(written)})"
-
-    def _represented_default(self, name: str) -> str:
-        default = self._factory.parameters[name].default
-        if name in self._factory.data:
-            default = self._factory.convert(name, default)
-        return represent(default)
+        return f"{self.factory.name}({', '.join(written)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By the public factory's name, so that copies and other processes agree on what it is.
-        return _rebuild, (self._factory.public, self._children, self._structure.values)
+        return _rebuild, (self.factory.public, self.children, self.structure.values)
+
+
+M = TypeVar("M", bound=Parametrized)
+
+
+def at_step(made: M, count: jax.typing.ArrayLike) -> M:
+    """``made`` with each schedule among its own arguments replaced by its value at ``count``."""
+    return made.map_numbers(lambda value: value(count) if is_schedule(value) else value)
+
+
+def has_schedules(made: Parametrized) -> bool:
+    """Whether a schedule stands among the own arguments of ``made``."""
+    found: list[bool] = []
+    made.map_numbers(lambda value: found.append(is_schedule(value)))
+    return any(found)
+
+
+def is_schedule(value: object) -> bool:
+    """Whether a value is a function of the step that stands for a number."""
+    return isinstance(value, Parametrized) and value.depends_on_step
+
+
+class _Same:
+    """Equal to what holds the same object."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: object):
+        self.held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.held is other.held
+
+    def __hash__(self) -> int:
+        return id(self.held)
+
+
+def _equal_when_equal(leaf: Number) -> Hashable:
+    return (type(leaf), leaf) if isinstance(leaf, float | int | str) else _Same(leaf)
 
 
 P = ParamSpec("P")
@@ -182,24 +289,24 @@ T = TypeVar("T", bound=Parametrized)
 
 
 def parametrized(
-    made: type[T],
-    function: Callable[P, Any],
-    adapt: Callable[[Factory, Any], Any] = lambda _, returned: returned,
+    made: type[T], function: Callable[P, Any], declared: object = None
 ) -> Callable[P, T]:
     """Turn an author's function into a factory of ``made``, called with the same arguments.
 
-    ``adapt(factory, returned)`` makes what the author's function returns into what is used.
+    ``declared`` is what the decorator was told about the function.
     """
-    factory = Factory(function, made, adapt)
+    factory = Factory(function, made, declared)
 
     @functools.wraps(function)
     def public(*args: P.args, **kwargs: P.kwargs) -> T:
-        return typing.cast(T, factory.make(args, kwargs))
+        return factory.make(args, kwargs)  # type: ignore[return-value]
 
     public.factory = factory  # type: ignore[attr-defined]
+    public.__annotations__ = function.__annotations__ | {"return": made}
+    public.__signature__ = factory.signature.replace(return_annotation=made)  # type: ignore[attr-defined]
     factory.public = public
     return public
 
 
 def _rebuild(public: Any, children: tuple[Any, ...], structure: dict[str, Any]) -> Parametrized:
-    return public.factory.made._build(public.factory, children, Static(structure))
+    return public.factory.made.build(public.factory, children, Static(structure))

@@ -1,14 +1,13 @@
 """Arguments written as the code that would make them."""
 
 import math
-from typing import Any
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
 
-def represent(value: Any) -> str:
+def represent(value: object) -> str:
     """Python source for an argument of a factory: ``eval`` with gdlab's names gives it back."""
     if isinstance(value, Tracer):
         return f"<traced {value.aval.str_short()}>"
@@ -29,7 +28,7 @@ def represent(value: Any) -> str:
     return repr(value)
 
 
-def represent_array(value: Any) -> str:
+def represent_array(value: object) -> str:
     """An array as a call of :func:`gdlab.array`."""
     values = np.asarray(value)
     return f"array({_nested(values)}, {values.dtype.name!r})"

@@ -1,142 +1,162 @@
-"""What a transformation does, once its schedules are numbers: a rule for one array, or for a tree.
+"""What a transformation does, once it is opened: a rule for one array, or a rule for a tree.
 
-A :class:`LeafRule` treats all arrays alike and apart, so that neighbours can be fused and mapped
+An :class:`ArrayRule` treats all arrays alike and apart, so that neighbours can be fused and mapped
 over the leaves together. A :class:`TreeRule` sees the whole tree.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gdlab.core.numerics import safe_increment
-from gdlab.core.parametrized import Parametrized
-from gdlab.core.schedule import at_step, has_schedules
+from gdlab.core.structure import Leaf, Params, Signal, Tree, Updates
+
+READ_BY_ARRAYS = ("param", "grad", "value", "key", "step", "path")
+"""What a rule for one array can read beside its input."""
+READ_BY_INIT = ("param", "path")
+"""What its ``init`` can read."""
+READ_BY_TREES = ("params", "grad", "value", "value_fn", "grad_fn", "key", "step")
+"""What a rule for a tree can read beside its input."""
+SUPPLIED = {
+    "grad": "gradient",
+    "value": "loss(params)",
+    "value_fn": "loss",
+    "grad_fn": "jax.grad(loss)",
+    "key": "jax.random.key(0)",
+}
+"""How a caller of ``update`` writes what is read."""
+EVERYTHING = "everything"
+"""What a wrapper reads, which hands on whatever it is given."""
+
+Reasons = Mapping[str, str]
+"""What is read → which transformation reads it, and what that one does with it."""
 
 
-class ScheduledState(NamedTuple):
-    """State of a transformation some of whose hyperparameters follow a schedule."""
+class Reading(NamedTuple):
+    """What rules may read at one array, beside their input."""
 
-    count: jax.Array
-    """The number of updates applied."""
-    inner: Any
-    """The state of the transformation itself."""
+    param: Leaf = None
+    grad: Leaf = None
+    value: Leaf = None
+    key: Leaf = None
+    by_leaf: Mapping[int, Leaf] = MappingProxyType({})
+    """The values given by leaf, by the identity of the object that holds them."""
 
 
-class LeafRule(NamedTuple):
+class ArrayRule(NamedTuple):
     """A transformation of one array at a time.
 
-    Its state has two parts: *slots*, kept for each array, and *shared* scalars, which
-    ``advance`` renews once a step and from which it makes the *context* that ``update`` reads.
+    It keeps *slots* for each array, and *shared* scalars, which ``advance`` renews once a step and
+    from which it makes the *context* that ``update`` reads.
     """
 
-    init: Callable[[Any], Any]
-    """``init(param)`` → slots"""
-    update: Callable[[Any, Any, Any, Any], tuple[Any, Any]]
-    """``update(update, slots, param, context)`` → update, slots"""
-    start: Callable[[Any], Any] = lambda _: ()
-    """``start(dtype)`` → shared scalars before the first step"""
-    advance: Callable[[Any], tuple[Any, Any]] = lambda _: ((), ())
+    slots: tuple[str, ...]
+    """The names of what is kept for each array."""
+    init: Callable[[Signal, Reading], tuple[Tree, ...]]
+    """``init(like, reading)`` → a value of each slot, for an input like ``like``"""
+    update: Callable[[Signal, tuple[Tree, ...], Any, Reading], tuple[Signal, tuple[Tree, ...]]]
+    """``update(update, slots, context, reading)`` → update, slots"""
+    shared: tuple[str, ...] = ()
+    """The names of what all arrays share."""
+    start: Callable[[np.dtype], tuple[Tree, ...]] = lambda _: ()
+    """``start(dtype)`` → the shared values before the first step"""
+    advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Any]] = lambda _: ((), ())
     """``advance(shared)`` → shared, context"""
-    pack: Callable[[Any, Any], Any] = lambda slots, _: slots
-    """``pack(slots, shared)`` → the state as users see it"""
-    unpack: Callable[[Any], tuple[Any, Any]] = lambda state: (state, ())
-    """``unpack(state)`` → slots, shared"""
-    needs_params: str | None = None
-    """Which transformation needs ``params`` and why, if one does."""
+    reads: Reasons = MappingProxyType({})
+    """What is read of :data:`READ_BY_ARRAYS`."""
+    by_leaf: tuple[Any, ...] = ()
+    """The values that differ from leaf to leaf."""
+    takes_bus: bool = False
+    """Whether its input is a bus of several signals."""
+    gives_bus: bool = False
+    """Whether its output is one."""
 
 
 class TreeRule(NamedTuple):
     """A transformation of a whole tree."""
 
-    init: Callable[[Any], Any]
-    """``init(params)`` → state"""
-    update: Callable[[Any, Any, Any, dict[str, Any]], tuple[Any, Any]]
-    """``update(updates, state, params, extra)`` → updates, state"""
-    reads: Callable[[str], bool]
-    """Whether the update reads the extra argument of this name."""
-    delegates: bool = False
-    """Whether it only passes updates on between other transformations."""
+    names: tuple[str, ...]
+    """The names of what it keeps."""
+    init: Callable[[Params], tuple[Tree, ...]]
+    """``init(params)`` → a value of each name"""
+    update: Callable[
+        [Updates, tuple[Tree, ...], Params, Mapping[str, Any]], tuple[Updates, tuple[Tree, ...]]
+    ]
+    """``update(updates, values, params, extra)`` → updates, values"""
+    reads: Reasons = MappingProxyType({})
+    """What is read of :data:`READ_BY_TREES`; :data:`EVERYTHING` stands for all of it."""
+    goes_by_array: bool = False
+    """Whether outside of a trace it runs compiled functions on some arrays at a time."""
+
+    def is_reading(self, name: str) -> bool:
+        """Whether the update reads the extra argument of this name."""
+        return name in self.reads or EVERYTHING in self.reads
 
 
-def rule_of(tx: Parametrized) -> LeafRule | TreeRule:
-    """What ``tx`` does."""
-    if not has_schedules(tx):
-        return _opened(tx)
-    at_start = _opened(at_step(tx, 0))
-    if isinstance(at_start, LeafRule):
-        return _scheduled_leaf_rule(tx, at_start)
-    return _scheduled_tree_rule(tx, at_start)
+class Part(NamedTuple):
+    """A transformation as wiring sees it: the value, the rule that it is, and how it was opened."""
+
+    tx: Any
+    rule: "ArrayRule | TreeRule"
+    count: Leaf
+    dtype: np.dtype
+    links: int
 
 
-def leaf_rule_of(tx: Parametrized) -> LeafRule:
-    """What a ``tx`` that is known to be leafwise does."""
-    rule = rule_of(tx)
-    assert isinstance(rule, LeafRule)
-    return rule
+def reasons(rules: Sequence[ArrayRule | TreeRule]) -> Reasons:
+    """What any of the rules reads; the first one that reads it gives the reason."""
+    if len(rules) == 1:
+        return rules[0].reads
+    found: dict[str, str] = {}
+    for rule in rules:
+        for name, reason in rule.reads.items():
+            found.setdefault(name, reason)
+    return found
 
 
-def _opened(tx: Parametrized) -> LeafRule | TreeRule:
-    made = tx._open()
-    if isinstance(made, LeafRule | TreeRule):
-        return made
-    if isinstance(made, Parametrized):
-        return rule_of(made)
-    return tx._factory.adapt(tx._factory, made)
+def require(reads: Reasons, name: str, given: object) -> None:
+    """Refuse a call that lacks what is read.
 
-
-def _scheduled_leaf_rule(tx: Parametrized, at_start: LeafRule) -> LeafRule:
-    def advance(shared):
-        count, inner = shared
-        now = at_step(tx, count)
-        inner, context = leaf_rule_of(now).advance(inner)
-        return (safe_increment(count), inner), (now, context)
-
-    def update(u, slots, param, context):
-        now, inner_context = context
-        return leaf_rule_of(now).update(u, slots, param, inner_context)
-
-    def unpack(state):
-        count, inner = _counted(tx, state)
-        slots, shared = at_start.unpack(inner)
-        return slots, (count, shared)
-
-    return LeafRule(
-        init=at_start.init,
-        update=update,
-        start=lambda dtype: (jnp.zeros((), jnp.int32), at_start.start(dtype)),
-        advance=advance,
-        pack=lambda slots, shared: ScheduledState(shared[0], at_start.pack(slots, shared[1])),
-        unpack=unpack,
-        needs_params=at_start.needs_params,
-    )
-
-
-def _scheduled_tree_rule(tx: Parametrized, at_start: TreeRule) -> TreeRule:
-    def init(params):
-        return ScheduledState(jnp.zeros((), jnp.int32), at_start.init(params))
-
-    def update(updates, state, params, extra):
-        count, inner = _counted(tx, state)
-        updates, inner = _opened(at_step(tx, count)).update(updates, inner, params, extra)
-        return updates, ScheduledState(safe_increment(count), inner)
-
-    return TreeRule(init, update, at_start.reads)
-
-
-def _counted(tx: Parametrized, state: Any) -> ScheduledState:
-    if isinstance(state, ScheduledState):
-        return state
+    Raises:
+        ValueError: with the transformation that reads it, and how it is given.
+    """
+    if given is not None or name not in reads:
+        return
+    if name in ("param", "params"):
+        raise ValueError(
+            f"params are needed by {reads[name]} Call update(updates, state, params) with the "
+            "parameters that the updates are for"
+        )
     raise ValueError(
-        f"{tx!r} follows a schedule, but the state counts no steps: it was made by a "
-        "transformation without one; make it by init, or start from a constant_schedule"
+        f"{reads[name].split(',')[0]} needs the keyword {name}: it is {reads[name]} Call "
+        f"update(updates, state, params, {name}={SUPPLIED[name]}); minimize and sweep supply it"
     )
 
 
-def missing_params(needs: str) -> str:
-    """What to say when they are missing."""
-    return (
-        f"params are needed by {needs} Call update(updates, state, params) with the parameters "
-        "that the updates are for"
-    )
+def output_like(rule: ArrayRule, like: Signal, slots: tuple[Tree, ...], reading: Reading) -> Signal:
+    """The shape and the dtype of what ``rule`` makes of an input like ``like``."""
+
+    def output(like, slots, param):
+        dtype = np.dtype(np.finfo(jax.tree.leaves(like)[0].dtype).dtype)
+        _, context = rule.advance(rule.start(dtype))
+        seen = reading._replace(param=param, grad=like, value=0.0, key=jax.random.key(0))
+        return rule.update(like, slots, context, seen)[0]
+
+    return jax.eval_shape(output, like, slots, reading.param)
+
+
+def like_before(shapes: Signal, before: Signal) -> Signal:
+    """Zeros of these shapes, or what came before where it has that shape already."""
+
+    def array(shape: jax.ShapeDtypeStruct) -> jax.Array:
+        if isinstance(before, jax.Array) and (before.shape, before.dtype) == (
+            shape.shape,
+            shape.dtype,
+        ):
+            return before
+        return jnp.zeros(shape.shape, shape.dtype)
+
+    return jax.tree.map(array, shapes)

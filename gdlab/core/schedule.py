@@ -1,16 +1,18 @@
 """Schedules: a number that depends on the step, made of numbers that are data themselves."""
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from gdlab.core.annotations import is_data
 from gdlab.core.numerics import numbers_as, strong
-from gdlab.core.parametrized import Parametrized, parametrized
+from gdlab.core.parametrized import Parametrized, at_step, parametrized
+from gdlab.core.structure import Function
 
 P = ParamSpec("P")
-T = TypeVar("T", bound=Parametrized)
 
 
 class Schedule(Parametrized):
@@ -21,23 +23,30 @@ class Schedule(Parametrized):
     """
 
     __slots__ = ()
+    depends_on_step: ClassVar[bool] = True
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at step ``count``, a scalar that starts at 0."""
-        # In the widest float, like the numbers of the schedule: an int32 count divided by a Python
-        # int would be rounded to float32 in x64.
-        dtype = jnp.result_type(float)
-        now = numbers_as(at_step(self, count), dtype)
-        return strong(jnp.asarray(now._open()(jnp.asarray(count, dtype))))
+    def __call__(self, count: jax.typing.ArrayLike) -> jax.Array:
+        """The value at step ``count``, an integer scalar that starts at 0."""
+        # In the widest dtype, so that what an author divides by it is as exact as it can be. The
+        # part of a schedule that begins at a number may be at a fraction of a step.
+        count = jnp.asarray(count)
+        is_step = jnp.issubdtype(count.dtype, jnp.integer)
+        count = count.astype(int if is_step else float)
+        # The numbers of a schedule are of the widest float, whatever it is multiplied with later.
+        now = numbers_as(at_step(self, count), np.dtype(jnp.result_type(float)))
+        return strong(jnp.asarray(now.called_with(now.arguments())(count)))
 
-    @classmethod
-    def convert(cls, value: Any) -> "Schedule":
-        """A function of the step, foreign ones included, as a schedule."""
-        if isinstance(value, cls):
-            return value
-        if isinstance(value, Parametrized) or not callable(value):
-            raise TypeError(f"expected a schedule (step ↦ value), not {value!r}")
-        return foreign_schedule(value)
+
+def as_schedule(value: object) -> Schedule:
+    """A function of the step, foreign ones included, as a schedule."""
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, Parametrized) or not callable(value):
+        raise TypeError(f"expected a schedule (step ↦ value), not {value!r}")
+    return foreign_schedule(value)
+
+
+is_data(Schedule, as_schedule)
 
 
 def schedule(function: Callable[P, Callable[[jax.Array], Any]]) -> Callable[P, Schedule]:
@@ -45,7 +54,8 @@ def schedule(function: Callable[P, Callable[[jax.Array], Any]]) -> Callable[P, S
 
     Args:
         function: its parameters annotated :data:`~gdlab.Hyperparameter` become leaves; it returns
-            a pure function ``value(count)`` of the step, a float scalar that starts at 0.
+            a pure function ``value(count)`` of the step, an integer scalar that starts at 0 and
+            is exact.
 
     >>> from gdlab import Hyperparameter, adam, hyperparameters, schedule
     >>> @schedule
@@ -58,19 +68,7 @@ def schedule(function: Callable[P, Callable[[jax.Array], Any]]) -> Callable[P, S
 
 
 @schedule
-def foreign_schedule(function: Callable[..., Any]) -> Callable[[jax.Array], Any]:
+def foreign_schedule(function: Callable[..., Any]) -> Function:
     """Any function of the step, such as one of optax's, as a schedule without leaves."""
     # Such functions may index or compare with integers, so they get the count as one.
-    return lambda count: function(count.astype(jnp.int32))
-
-
-def at_step(made: T, count: Any) -> T:
-    """``made`` with each schedule among its own arguments replaced by its value at ``count``."""
-    return made._map_numbers(lambda value: value(count) if isinstance(value, Schedule) else value)
-
-
-def has_schedules(made: Parametrized) -> bool:
-    """Whether a schedule stands among the own arguments of ``made``."""
-    found: list[bool] = []
-    made._map_numbers(lambda value: found.append(isinstance(value, Schedule)))
-    return any(found)
+    return lambda count: function(count.astype(int))

@@ -1,6 +1,6 @@
 """Structure, as opposed to data: values that JAX must be able to hash and compare."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import jax
@@ -38,16 +38,20 @@ class Static:
 
 
 def _copy(value: Any) -> Any:
+    if _is_plain(value):
+        return value
     if _is_dtype(value):
         return np.dtype(value).name
-    if _hashable(value):
-        return value
     return jax.tree.map(
         lambda leaf: np.array(leaf) if isinstance(leaf, np.ndarray) else leaf, value
     )
 
 
-def _is_dtype(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | str)
+
+
+def _is_dtype(value: object) -> bool:
     if isinstance(value, np.dtype):
         return True
     # NumPy's scalar types, and JAX's, which are types of their own.
@@ -56,7 +60,9 @@ def _is_dtype(value: Any) -> bool:
     )
 
 
-def _key(value: Any) -> Any:
+def _key(value: Any) -> Hashable:
+    if _is_plain(value):
+        return type(value), value
     if isinstance(value, dict):
         return dict, tuple((name, _key(item)) for name, item in value.items())
     if isinstance(value, list | tuple):
@@ -64,17 +70,13 @@ def _key(value: Any) -> Any:
     if isinstance(value, np.ndarray | jax.Array):
         array = np.asarray(value)
         return np.ndarray, array.dtype.str, array.shape, array.tobytes()
-    if _hashable(value):
-        return type(value), value
     leaves, treedef = jax.tree.flatten(value)
-    if leaves and leaves[0] is value:
-        raise TypeError(f"{value!r} is structure, so it must be hashable or a pytree of such")
-    return treedef, tuple(_key(leaf) for leaf in leaves)
-
-
-def _hashable(value: Any) -> bool:
+    if not (leaves and leaves[0] is value):
+        return treedef, tuple(_key(leaf) for leaf in leaves)
     try:
         hash(value)
     except TypeError:
-        return False
-    return True
+        raise TypeError(
+            f"{value!r} is structure, so it must be hashable or a pytree of such"
+        ) from None
+    return type(value), value

@@ -1,31 +1,80 @@
-"""Trees of parameters: their paths, their leaves, and what to say when two do not agree."""
+"""Trees of parameters: their types, their paths, and what to say when two do not agree."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import jax
+import numpy as np
+
+T = TypeVar("T")
+
+Tree: TypeAlias = Any
+"""A pytree; Python's types cannot say of what."""
+Params: TypeAlias = Tree
+"""A pytree of parameters."""
+Updates: TypeAlias = Tree
+"""A pytree like the parameters: gradients, or what has been made of them."""
+Leaf: TypeAlias = Any
+"""A leaf of a pytree: an array, or something that does not take part in the arithmetic."""
+Signal: TypeAlias = Any
+"""What travels between two rules for one array: an array, or a tuple of them on a bus."""
+Path: TypeAlias = tuple[Any, ...]
+"""The keys that lead to a node of a pytree."""
+DType: TypeAlias = Any
+"""A dtype, however it is written: ``jnp.float32``, ``np.dtype("float32")``, ``"float32"``."""
+Number: TypeAlias = float | jax.Array | np.ndarray | np.generic
+"""A number, or an array of them in a sweep."""
+TreeDef: TypeAlias = jax.tree_util.PyTreeDef
+"""The structure of a pytree."""
+Function: TypeAlias = Callable[..., Any]
+"""A function of which no more is known."""
 
 
-def is_none(value: Any) -> bool:
+class Argument:
+    """Base of what is one argument of a factory, though it is a pytree: a schedule, an axis."""
+
+    __slots__ = ()
+
+
+def is_argument(node: object) -> bool:
+    """Whether a node of a tree is one argument, such as a schedule or a transformation."""
+    return isinstance(node, Argument)
+
+
+def is_none(node: object) -> bool:
     """Whether a node is None, which is a leaf here so that every position has one."""
-    return value is None
+    return node is None
 
 
-def stands_for_one(value: Any) -> bool:
-    """Whether a node of a tree stands for one number or one part, such as a schedule."""
-    return hasattr(value, "_stands_for_one")
+def is_container(value: Tree) -> bool:
+    """Whether a value is a pytree with children, and no leaf; it may be callable all the same."""
+    return not jax.tree_util.all_leaves([value])
 
 
-def dotted(path: Any) -> str:
+def dotted(path: Path) -> str:
     """A tree path as text, such as ``encoder.0.kernel``."""
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def leaves_with_paths(tree: Any) -> list[tuple[str, Any]]:
+def leaves_with_paths(tree: Tree) -> list[tuple[str, Leaf]]:
     """Dotted path and leaf, ``None`` leaves included."""
     pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_none)
     return [(dotted(path), leaf) for path, leaf in pairs]
+
+
+def map_arrays(function: Function, tree: Tree, *rest: Tree) -> Tree:
+    """``jax.tree.map`` in which a position with ``None`` in any of the trees gives ``None``."""
+
+    def at(*leaves: Leaf) -> Leaf:
+        return None if any(leaf is None for leaf in leaves) else function(*leaves)
+
+    return jax.tree.map(at, tree, *rest, is_leaf=is_none)
+
+
+def path_of(tree: Tree, index: int) -> str:
+    """The path of a leaf of ``tree`` as a message writes it."""
+    return repr(leaves_with_paths(tree)[index][0] or "the root")
 
 
 def require_matches(name: str, patterns: Iterable[str], paths: list[str]) -> None:
@@ -39,28 +88,61 @@ def require_matches(name: str, patterns: Iterable[str], paths: list[str]) -> Non
             raise ValueError(f"{name}: pattern {pattern!r} matches none of the paths {paths}")
 
 
-def flatten(tree: Any) -> tuple[list[Any], Any]:
+def flatten(tree: Tree) -> tuple[list[Leaf], TreeDef]:
     """Leaves and structure, with ``None`` as a leaf, so that every position has one."""
     return jax.tree.flatten(tree, is_leaf=is_none)
 
 
-def flatten_like(name: str, tree: Any, expected: str, treedef: Any) -> list[Any]:
-    """The leaves of ``tree``, which must have the structure ``treedef`` of ``expected``.
+def flatten_like(
+    name: str, tree: Tree, expected: str, like: Tree, treedef: TreeDef | None = None
+) -> list[Leaf]:
+    """The leaves of ``tree``, which must have the structure of ``like``.
+
+    Args:
+        name: what ``tree`` is called in a message.
+        tree: a pytree.
+        expected: what ``like`` is called.
+        like: a pytree.
+        treedef: its structure, where that is known.
 
     Raises:
         ValueError: naming the first path at which they differ.
     """
     leaves, own = flatten(tree)
-    if own != treedef:
-        other = treedef.unflatten(range(treedef.num_leaves))
+    if own != (flatten(like)[1] if treedef is None else treedef):
         raise ValueError(
             f"{name} and {expected} differ in structure: "
-            f"{_first_difference(name, tree, expected, other)}"
+            f"{_first_difference(name, tree, expected, like)}"
         )
     return leaves
 
 
-def check_shapes(name: str, tree: Any, leaves: list[Any], expected: str, others: list[Any]) -> None:
+def flatten_up_to(name: str, tree: Tree, expected: str, like: Tree, treedef: TreeDef) -> list[Tree]:
+    """What ``tree`` has at each leaf of ``like``, a small tree of any kind.
+
+    Raises:
+        ValueError: naming the first path at which they differ.
+    """
+    try:
+        return treedef.flatten_up_to(tree)
+    except ValueError:
+        ours, theirs = (dict(leaves_with_paths(t)) for t in (tree, like))
+        for path in theirs:
+            if not any(_is_below(own, path) for own in ours):
+                raise ValueError(_has_none(expected, path, name)) from None
+        for path in ours:
+            if not any(_is_below(path, other) for other in theirs):
+                raise ValueError(_has_none(name, path, expected)) from None
+        raise ValueError(_containers_differ(name, tree, expected, like)) from None
+
+
+def _is_below(path: str, ancestor: str) -> bool:
+    return path == ancestor or ancestor == "" or path.startswith(ancestor + ".")
+
+
+def check_shapes(
+    name: str, tree: Tree, leaves: list[Leaf], expected: str, others: list[Leaf]
+) -> None:
     """Refuse arrays that would be broadcast against each other.
 
     Raises:
@@ -69,37 +151,79 @@ def check_shapes(name: str, tree: Any, leaves: list[Any], expected: str, others:
     for index, (leaf, other) in enumerate(zip(leaves, others, strict=True)):
         own, wanted = getattr(leaf, "shape", None), getattr(other, "shape", None)
         if own != wanted and own is not None and wanted is not None:
-            path, _ = leaves_with_paths(tree)[index]
             raise ValueError(
-                f"{name} and {expected} differ in shape at {path or 'the root'!r}: "
+                f"{name} and {expected} differ in shape at {path_of(tree, index)}: "
                 f"{own} and {wanted}"
             )
 
 
-def spread(name: str, prefix: Any, tree: Any) -> list[Any]:
+def spread(name: str, prefix: Tree, tree: Tree) -> list[Leaf]:
     """The leaf of ``prefix`` that stands for each leaf of ``tree``, in order.
 
     Raises:
         ValueError: if ``prefix`` is not a prefix of ``tree``.
     """
     # A schedule given for a leaf is one value, though it is a tree itself.
-    is_leaf = lambda node: node is None or stands_for_one(node)  # noqa: E731
+    values, treedef = jax.tree.flatten(prefix, is_leaf=lambda x: x is None or is_argument(x))
     try:
-        full = jax.tree.broadcast(prefix, tree, is_leaf=is_leaf)
+        below = treedef.flatten_up_to(tree)
     except ValueError as error:
         raise ValueError(f"{name} is not a prefix of the parameters' tree: {error}") from None
-    return jax.tree.leaves(full, is_leaf=is_leaf)
+    return [
+        value
+        for value, part in zip(values, below, strict=True)
+        for _ in range(len(flatten(part)[0]))
+    ]
 
 
-def _first_difference(name: str, tree: Any, expected: str, other: Any) -> str:
+def _first_difference(name: str, tree: Tree, expected: str, other: Tree) -> str:
     ours, theirs = (dict(leaves_with_paths(t)) for t in (tree, other))
     for path in theirs:
         if path not in ours:
-            return f"{expected} have a leaf at {path or 'the root'!r} where {name} have none"
+            return _has_none(expected, path, name)
     for path in ours:
         if path not in theirs:
-            return f"{name} have a leaf at {path or 'the root'!r} where {expected} have none"
+            return _has_none(name, path, expected)
+    return _containers_differ(name, tree, expected, other)
+
+
+def _has_none(one: str, path: str, other: str) -> str:
+    return f"{one} have a leaf at {path or 'the root'!r} where {other} have none"
+
+
+def _containers_differ(name: str, tree: Tree, expected: str, other: Tree) -> str:
     return (
         f"the paths agree but the containers do not: {name} are {jax.tree.structure(tree)}, "
         f"{expected} are {jax.tree.structure(other)}"
     )
+
+
+class Named(Generic[T]):
+    """A pytree of values by name that keeps their order, which a dictionary's leaves do not."""
+
+    __slots__ = ("by_name",)
+
+    def __init__(self, pairs: Iterable[tuple[str, T]]):
+        self.by_name = dict(pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, T]]:
+        return iter(self.by_name.items())
+
+    def __getitem__(self, name: str) -> T:
+        return self.by_name[name]
+
+    def __len__(self) -> int:
+        return len(self.by_name)
+
+    def __repr__(self) -> str:
+        return repr(self.by_name)
+
+
+jax.tree_util.register_pytree_with_keys(
+    Named,
+    lambda named: (
+        [(jax.tree_util.DictKey(name), value) for name, value in named],
+        tuple(named.by_name),
+    ),
+    lambda names, values: Named(zip(names, values, strict=True)),
+)

@@ -3,20 +3,39 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, overload
 
 import jax
+import jax.numpy as jnp
 
-from gdlab.core.authoring import author_leaf_rule, author_tree_rule
+from gdlab.core.annotations import is_data
 from gdlab.core.axis import is_axis
-from gdlab.core.dispatch import update_at_compiled_speed
-from gdlab.core.leafwise import _sample, init_leaves, update_leaves
-from gdlab.core.numerics import distinct, narrow, widen
+from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
+from gdlab.core.numerics import (
+    arrays_only,
+    cast,
+    common_dtype,
+    distinct,
+    is_array,
+    safe_increment,
+    widen,
+)
+from gdlab.core.opening import (
+    Opening,
+    declaration,
+    open_array_rule,
+    open_rule,
+    open_tree_rule,
+    open_wiring,
+)
 from gdlab.core.parametrized import Parametrized, parametrized
-from gdlab.core.rules import LeafRule, rule_of
-from gdlab.core.structure import dotted
+from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
+from gdlab.core.state import State
+from gdlab.core.structure import Leaf, Params, Tree, Updates, dotted, flatten, flatten_like
 
 P = ParamSpec("P")
+COUNT = "count"
+"""The entry of a state that counts the updates applied, where anything depends on them."""
 
 
 class GradientTransformation(Parametrized):
@@ -25,12 +44,15 @@ class GradientTransformation(Parametrized):
     ``init(params)`` makes the state and ``update(updates, state, params)`` turns gradients into
     updates, which :func:`gdlab.apply_updates` *adds* to the parameters. It unpacks as that pair,
     and ``jax.jit``, ``jax.vmap`` and ``jax.grad`` take it as an argument: a new learning rate does
-    not recompile, a batch of them is a sweep, a derivative is a hypergradient.
+    not recompile, a batch of them is a sweep, a derivative is a hypergradient. Its arguments are
+    its attributes, and two that were made alike are equal.
 
     >>> import jax, jax.numpy as jnp, gdlab
     >>> tx = gdlab.adam(1e-3)
     >>> jax.tree.leaves(tx)
     [0.001, 0.9, 0.999, 1e-08]
+    >>> tx.b1, tx.replace(b1=0.95)
+    (0.9, adam(0.001, b1=0.95))
     >>> init, update = tx
     >>> params = {"w": jnp.ones(2)}
     >>> updates, state = update({"w": jnp.array([1.0, -4.0])}, init(params), params)
@@ -40,15 +62,31 @@ class GradientTransformation(Parametrized):
 
     __slots__ = ("_on_device",)
 
-    def init(self, params: Any) -> Any:
-        """The state for ``params``, a pytree of named tuples."""
-        _refuse_axes(self)
-        rule = rule_of(self)
-        if isinstance(rule, LeafRule):
-            return distinct(init_leaves(self, params), params)
-        return distinct(rule.init(widen(params)), params)
+    def init(self, params: Params) -> State:
+        """The state for ``params``.
 
-    def update(self, updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        Args:
+            params: a tree of arrays, or of ``jax.ShapeDtypeStruct``, of which the state is one of
+                such as well.
+
+        Returns:
+            The :class:`~gdlab.State`, whose entries have names.
+        """
+        _refuse_axes(self)
+        leaves = jax.tree.leaves(params)
+        if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
+            is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct) or is_array(leaf)  # noqa: E731
+            shapes = jax.tree.map(lambda leaf: leaf if is_shape(leaf) else None, params)
+            return jax.eval_shape(self.init, shapes)
+        params = arrays_only(params)
+        opening = Opening(0, common_dtype(leaves))
+        rule = tree_rule(self, opening)
+        values = distinct(rule.init(params), params)
+        return _packed(rule, opening, None, values)
+
+    def update(
+        self, updates: Updates, state: State, params: Params = None, **extra: Any
+    ) -> tuple[Updates, State]:
         """Turn gradients into updates.
 
         Args:
@@ -60,12 +98,13 @@ class GradientTransformation(Parametrized):
                 ``key``. The others ignore it.
 
         Returns:
-            The updates, with the structure, shapes and dtypes of ``updates``, and the new state,
-            with those of ``state``.
+            The updates, with the structure and shapes of ``updates`` and the wider of the dtypes
+            of ``updates`` and ``params``, and the new state, with the types of ``state``.
 
         Raises:
-            ValueError: if the trees do not agree, naming the first path at which they differ, or
-                if ``params`` are needed and missing.
+            ValueError: if the trees do not agree, naming the first path at which they differ, if
+                the state is of another transformation or other parameters, or if something that
+                is read is missing.
         """
         return update_at_compiled_speed(_perform, self, updates, state, params, extra)
 
@@ -73,42 +112,76 @@ class GradientTransformation(Parametrized):
         yield self.init
         yield self.update
 
-    @classmethod
-    def convert(cls, value: Any) -> "GradientTransformation":
-        """A pair ``(init, update)``, foreign ones included, as a transformation."""
-        if isinstance(value, cls):
-            return value
-        init, update = getattr(value, "init", None), getattr(value, "update", None)
-        if isinstance(value, Parametrized) or not (callable(init) and callable(update)):
-            raise TypeError(f"expected a transformation (init, update), not {value!r}")
-        return foreign(init, update)
-
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise what can be seen to be wrong when the transformation is made."""
+        # What can be wrong is structure, and a method makes its parts again whenever it is opened.
+        structure = jax.tree.structure(self)
+        if structure in _known_to_be_right:
+            return
         # Shapes that stand for numbers, as `jax.eval_shape` gives them, cannot be opened.
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
-        # What can be wrong is structure, and a method makes its parts again whenever it is opened.
-        structure = jax.tree.structure(self)
-        if structure not in _known_to_be_right:
-            rule_of(_sample(jax.tree.map(_first_on_axis, self, is_leaf=is_axis)))
-            if len(_known_to_be_right) >= 4096:
-                _known_to_be_right.clear()
-            _known_to_be_right.add(structure)
+        rule = open_rule(jax.tree.map(_first_on_axis, self, is_leaf=is_axis), Opening())
+        if isinstance(rule, TreeRule) and not rule.goes_by_array:
+            _refuse_buses_within(self)
+        if len(_known_to_be_right) >= 4096:
+            _known_to_be_right.clear()
+        _known_to_be_right.add(structure)
 
 
 _known_to_be_right: set[Any] = set()
 
 
-def transformation(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
+def _refuse_buses_within(tx: Parametrized) -> None:
+    """Refuse a wrapper of a whole tree around a part whose output is a bus."""
+    for child in tx.children:
+        for node in jax.tree.leaves(child, is_leaf=_is_transformation):
+            if _is_transformation(node):
+                tree_rule(jax.tree.map(_first_on_axis, node, is_leaf=is_axis), Opening())
+
+
+def _is_transformation(node: object) -> bool:
+    return isinstance(node, GradientTransformation)
+
+
+def as_transformation(value: object) -> GradientTransformation:
+    """A pair ``(init, update)``, foreign ones included, as a transformation."""
+    if isinstance(value, GradientTransformation):
+        return value
+    init, update = getattr(value, "init", None), getattr(value, "update", None)
+    if isinstance(value, Parametrized) or not (callable(init) and callable(update)):
+        raise TypeError(f"expected a transformation (init, update), not {value!r}")
+    return foreign(init, update)
+
+
+is_data(GradientTransformation, as_transformation)
+
+Closure = Callable[P, Any]
+
+
+@overload
+def transformation(function: Closure[P], /) -> Callable[P, GradientTransformation]: ...
+@overload
+def transformation(
+    *, reads: str | tuple[str, ...] = (), slots: tuple[str, ...] | None = None
+) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
+def transformation(function=None, /, *, reads=(), slots=None):
     """Make a transformation of an ordinary closure over its hyperparameters.
 
     Args:
         function: its parameters annotated :data:`~gdlab.Hyperparameter`, and those that hold
             transformations, become the pytree's children under their own names; the others are
-            structure. It returns ``init(params)`` and ``update(updates, state, params, …)`` for
-            whole trees, or ``update`` alone if there is no state, or another transformation:
-            then it names a composition. ``update`` may take ``params`` and any of the extra
-            arguments of :meth:`GradientTransformation.update`, by name.
+            structure. It returns ``init(params)`` and ``update(updates, state, …)`` for whole
+            trees, or ``update`` alone if there is no state, or another transformation: then it
+            names a composition.
+        reads: what ``update`` is given by keyword, beside its input: ``params``, ``grad``,
+            ``value``, ``value_fn``, ``grad_fn``, ``key``, ``step``; or ``everything``, for a
+            wrapper that hands on whatever it is given.
+        slots: the names of the entries of its state, if there are several: then the state is a
+            tuple of them. One entry is called as the transformation is, and is the state.
+
+    Raises:
+        ValueError: if ``reads`` names something else.
 
     Within ``init`` and ``update`` a hyperparameter is always a number: schedules have been
     evaluated. Low-precision gradients and parameters arrive as float32.
@@ -128,45 +201,86 @@ def transformation(function: Callable[P, Any]) -> Callable[P, GradientTransforma
     >>> tx.update(jnp.array([3.0, 4.0]), tx.init(None))[0]
     Array([1.2, 1.6], dtype=float32)
     """
-    return parametrized(GradientTransformation, function, author_tree_rule)
+
+    def decorate(function):
+        known = (*READ_BY_TREES, EVERYTHING)
+        declared = declaration(function, open_tree_rule, known, reads, slots)
+        return parametrized(GradientTransformation, function, declared)
+
+    return decorate if function is None else decorate(function)
 
 
-def leafwise(function: Callable[P, Any]) -> Callable[P, GradientTransformation]:
+@overload
+def leafwise(function: Closure[P], /) -> Callable[P, GradientTransformation]: ...
+@overload
+def leafwise(
+    *,
+    reads: str | tuple[str, ...] = (),
+    slots: tuple[str, ...] | None = None,
+    shared: str | None = None,
+    init_reads: str | tuple[str, ...] = (),
+) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
+def leafwise(function=None, /, *, reads=(), slots=None, shared=None, init_reads=()):
     """Make a transformation of a closure that treats **one array**; gdlab lifts it to trees.
 
     Args:
-        function: as for :func:`transformation`, but it returns ``init(param)`` and
+        function: as for :func:`transformation`, but it returns ``init(like)`` and
             ``update(update, state)`` for one array, or ``update(update)`` alone if there is no
-            state. ``update`` may also take ``param``. ``init`` returns a named tuple of arrays.
+            state; with shared scalars it returns a :class:`~gdlab.Shared` as third. ``like`` is an
+            array of the shape that arrives here: after a link that reduces, the reduced one.
+            The state is an array, or any small tree, whose structure may differ from leaf to leaf.
+        reads: what ``update`` is given by keyword, beside its input: ``param``, ``grad``,
+            ``value``, ``key``, ``step``, ``path``.
+        slots: the names of what is kept for each array, if that is several: then the state is a
+            tuple of them. One slot is called as the transformation is, and is the state.
+        shared: the name of the shared scalars, under which ``update`` is given them.
+        init_reads: what ``init`` is given by keyword, beside ``like``: ``param``, ``path``.
+
+    Raises:
+        ValueError: if ``reads`` or ``init_reads`` names something else.
 
     Neighbouring leafwise links of a chain are fused and traced once for each shape.
 
-    >>> from typing import NamedTuple
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import Hyperparameter, leafwise
-    >>> class VelocityState(NamedTuple):
-    ...     velocity: jax.Array
     >>> @leafwise
     ... def velocity(friction: Hyperparameter):
-    ...     def init(param):
-    ...         return VelocityState(jnp.zeros_like(param))
+    ...     def update(u, v):
+    ...         v = (1 - friction) * v + u
+    ...         return v, v
     ...
-    ...     def update(u, state):
-    ...         v = (1 - friction) * state.velocity + u
-    ...         return v, VelocityState(v)
-    ...
-    ...     return init, update
+    ...     return jnp.zeros_like, update
     >>> tx = velocity(0.5)
     >>> state = tx.init({"w": jnp.zeros(2)})
     >>> for _ in range(2):
     ...     updates, state = tx.update({"w": jnp.ones(2)}, state)
     >>> state
-    VelocityState(velocity={'w': Array([1.5, 1.5], dtype=float32)})
+    State(velocity={'w': Array([1.5, 1.5], dtype=float32)})
     """
-    return parametrized(GradientTransformation, function, author_leaf_rule)
+
+    def decorate(function):
+        declared = declaration(
+            function, open_array_rule, READ_BY_ARRAYS, reads, slots, shared, init_reads
+        )
+        return parametrized(GradientTransformation, function, declared)
+
+    return decorate if function is None else decorate(function)
 
 
-@transformation
+def wiring(function: Closure[P]) -> Callable[P, GradientTransformation]:
+    """Make a transformation of a function that puts the rules of other transformations together.
+
+    Args:
+        function: it receives a :class:`~gdlab.core.rules.Part` for each transformation, and
+            returns an :class:`~gdlab.core.rules.ArrayRule` or a
+            :class:`~gdlab.core.rules.TreeRule`.
+    """
+    return parametrized(
+        GradientTransformation, function, declaration(function, open_wiring, (), (), None)
+    )
+
+
+@transformation(reads=EVERYTHING)
 def foreign(init: Callable[..., Any], update: Callable[..., Any]) -> Any:
     """A pair ``(init, update)`` of another library, such as one of optax's.
 
@@ -174,12 +288,17 @@ def foreign(init: Callable[..., Any], update: Callable[..., Any]) -> Any:
     training supplies both, and optax's line searches refuse what they do not know.
     """
     named = inspect.signature(update).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in named.values())
 
     @functools.wraps(update)
-    def update_with_known(updates, state, *params, **extra):
-        unknown = {"grad_fn", "key"}.difference(named)
-        known = {name: value for name, value in extra.items() if name not in unknown}
-        return update(updates, state, *params, **known)
+    def update_with_known(updates, state, *, params, **extra):
+        unknown = {"grad_fn", "key"}
+        known = {
+            name: value
+            for name, value in extra.items()
+            if name in named or (takes_all and name not in unknown)
+        }
+        return update(updates, state, params, **known)
 
     return init, update_with_known
 
@@ -193,24 +312,113 @@ def expand(tx: GradientTransformation) -> GradientTransformation:
     >>> expand(chain(clip(1.0), sgd(0.1, momentum=0.9)))
     chain(clip(1.0), chain(trace(0.9), scale_by_learning_rate(0.1)))
     """
-    made = tx._open()
-    if isinstance(made, GradientTransformation):
+    made = composition_of(tx)
+    if made is not None:
         return made
-    return tx._map_parts(
+    return tx.map_parts(
         lambda part: expand(part) if isinstance(part, GradientTransformation) else part
     )
 
 
-def _perform(tx: Any, updates: Any, state: Any, params: Any, extra: Any) -> tuple[Any, Any]:
+def composition_of(tx: GradientTransformation) -> GradientTransformation | None:
+    """The composition that a named method is, or None if ``tx`` is a part or wiring."""
+    if is_wiring(tx):
+        return None
+    made = tx.called_with(tx.arguments())
+    return made if isinstance(made, GradientTransformation) else None
+
+
+def is_wiring(tx: GradientTransformation) -> bool:
+    """Whether ``tx`` only puts others together, in whose one state the entries of all stand."""
+    return tx.factory.declared.open is open_wiring
+
+
+def _perform(
+    tx: Any, updates: Updates, state: State, params: Params, extra: dict[str, Any]
+) -> tuple[Updates, State]:
     _refuse_axes(tx)
-    rule = rule_of(tx)
-    if isinstance(rule, LeafRule):
-        return update_leaves(tx, updates, state, params)
-    new, state = rule.update(widen(updates), state, widen(params), extra)
-    return narrow(new, updates), state
+    moving = arrays_only(updates)
+    params = arrays_only(params)
+    opening = Opening(
+        getattr(state, COUNT, 0) if isinstance(state, State) else 0,
+        common_dtype(jax.tree.leaves(moving)),
+    )
+    rule = tree_rule(tx, opening)
+    count, values = _unpacked(tx, rule, opening, state)
+    new, values = rule.update(widen(moving), values, widen(params), extra)
+    new = _like_the_arguments(new, updates, params)
+    if not isinstance(state, State):
+        return new, state
+    return new, _packed(rule, opening, count, values)
 
 
-def _refuse_axes(tx: Any) -> None:
+def _packed(
+    rule: TreeRule, opening: Opening, count: Leaf | None, values: tuple[Tree, ...]
+) -> State:
+    if not opening.counted:
+        return State.of(rule.names, values)
+    count = jnp.zeros((), jnp.int32) if count is None else safe_increment(count)
+    return State.of((COUNT, *rule.names), (count, *values))
+
+
+def _unpacked(
+    tx: object, rule: TreeRule, opening: Opening, state: State
+) -> tuple[Leaf, tuple[Tree, ...]]:
+    names = (COUNT, *rule.names) if opening.counted else rule.names
+    if not isinstance(state, State):
+        if isinstance(state, tuple) and not state and not names:
+            return 0, ()
+        raise ValueError(
+            f"the state is not one of {tx!r}, whose init makes a gdlab.State, but "
+            f"{'None' if state is None else 'a ' + type(state).__name__}"
+        )
+    if state.names != names:
+        schedule = ""
+        if (COUNT in names) and COUNT not in state.names:
+            schedule = (
+                ": it follows a schedule, but the state counts no steps; make it by init, or start "
+                "from a constant_schedule"
+            )
+        raise ValueError(
+            f"the state is not one of {tx!r}: it holds {_listed(state.names)}, where this "
+            f"transformation keeps {_listed(names)}{schedule or '; make it by init'}"
+        )
+    return (state.values[0], state.values[1:]) if opening.counted else (0, state.values)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _like_the_arguments(new: Updates, updates: Updates, params: Params) -> Updates:
+    """Updates in the wider dtype of gradient and parameter; what is no array stays as it came."""
+    leaves, treedef = flatten(updates)
+    made = treedef.flatten_up_to(new)
+    own = [None] * len(leaves)
+    if params is not None:
+        own = flatten_like("params", params, "updates", updates, treedef)
+    return treedef.unflatten(map(_narrow, made, leaves, own))
+
+
+def _narrow(made: Leaf, gradient: Leaf, param: Leaf) -> Leaf:
+    if not is_array(gradient):
+        return gradient
+    dtype = jnp.result_type(gradient)
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        return made
+    if param is not None and jnp.issubdtype(jnp.result_type(param), jnp.inexact):
+        dtype = _wider(dtype, jnp.result_type(param))
+    return cast(made, dtype)
+
+
+def _wider(one: Any, other: Any) -> Any:
+    real, other_real = jnp.finfo(one), jnp.finfo(other)
+    return other if other_real.bits > real.bits else one
+
+
+def _refuse_axes(tx: GradientTransformation) -> None:
+    if not any(map(is_axis, jax.tree.leaves(tx, is_leaf=is_axis))):
+        return
     pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_axis)
     for path, value in pairs:
         if is_axis(value):

@@ -1,27 +1,40 @@
 """Series and parallel wiring of transformations, as in a block diagram."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, cast
 
-import jax
-
+from gdlab.core.annotations import Data
+from gdlab.core.composition import (
+    named_apart,
+    parallel,
+    parallel_trees,
+    series,
+    series_of_trees,
+    stateless,
+)
+from gdlab.core.dispatch import as_tree_rule
 from gdlab.core.joins import Join
-from gdlab.core.named_links import NamedLink
-from gdlab.core.rules import LeafRule, TreeRule, rule_of
-from gdlab.core.transformation import GradientTransformation, leafwise, transformation
+from gdlab.core.opening import OpenJoin
+from gdlab.core.parametrized import NOTHING
+from gdlab.core.rules import ArrayRule, Part, Reading, TreeRule
+from gdlab.core.structure import Named
+from gdlab.core.transformation import GradientTransformation, as_transformation, wiring
+
+Rule = ArrayRule | TreeRule
 
 
-@transformation
-def chain(*transforms: GradientTransformation) -> Any:
+@wiring
+def chain(*transforms: GradientTransformation) -> Rule:
     """Transformations in series: each gets what the one before it returned.
 
-    u₀ = g, uᵢ = transformᵢ(uᵢ₋₁), and uₙ are the updates. The state is the tuple of the states.
+    u₀ = g, uᵢ = transformᵢ(uᵢ₋₁), and uₙ are the updates. The state has the entries of all of them;
+    a name that several have is followed by the position: ``trace_0``, ``trace_2``.
 
     Args:
         *transforms: at least one transformation; those of other libraries are taken as well.
 
     Raises:
-        ValueError: without transformations.
+        ValueError: without transformations, or if a bus leads into a rule for a tree.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import chain, clip, scale
@@ -31,12 +44,55 @@ def chain(*transforms: GradientTransformation) -> Any:
     """
     if not transforms:
         raise ValueError("chain needs at least one transformation; identity() changes nothing")
-    return _series(transforms, tuple)
+    return _series(_parts_named_apart(cast(Sequence[Part], transforms), [""] * len(transforms)))
 
 
-@transformation
-def named_chain(*transforms: NamedLink) -> Any:
-    """Transformations in series, each under a name: the state is a dictionary of their states.
+def _parts_named_apart(parts: Sequence[Part], labels: Sequence[str]) -> list[Part]:
+    rules = named_apart([part.rule for part in parts], labels)
+    return [part._replace(rule=rule) for part, rule in zip(parts, rules, strict=True)]
+
+
+def _series(parts: Sequence[Part]) -> Rule:
+    """The rule of parts in series: neighbours for one array are fused, every other one is alone."""
+    runs: list[list[Part]] = []
+    for part in parts:
+        if runs and isinstance(runs[-1][-1].rule, ArrayRule) and isinstance(part.rule, ArrayRule):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    fused = [_fused(run) for run in runs]
+    if len(fused) == 1 and isinstance(fused[0].rule, ArrayRule):
+        return fused[0].rule
+    return series_of_trees([as_tree_rule(part) for part in fused])
+
+
+def _fused(run: list[Part]) -> Part:
+    if len(run) == 1:
+        return run[0]
+    first, factory = run[0], chain.factory  # type: ignore[attr-defined]
+    tx = GradientTransformation.build(factory, (tuple(part.tx for part in run),), NOTHING)
+    return first._replace(tx=tx, rule=series([cast(ArrayRule, part.rule) for part in run]))
+
+
+def _as_named(pairs: Any) -> Named[GradientTransformation]:
+    """Pairs ``(name, transformation)``, checked."""
+    links: dict[str, GradientTransformation] = {}
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise TypeError(f"expected pairs (name, transformation), not {pair!r}")
+        name, tx = pair
+        if name in links:
+            raise ValueError(f"the name {name!r} stands twice")
+        links[name] = as_transformation(tx)
+    return Named(links.items())
+
+
+NamedLink = Annotated[tuple[str, GradientTransformation], Data(_as_named, together=True)]
+
+
+@wiring
+def named_chain(*transforms: NamedLink) -> Rule:
+    """Transformations in series, each under a name, by which the state calls what it keeps.
 
     Args:
         *transforms: pairs ``(name, transformation)`` with different names.
@@ -44,22 +100,62 @@ def named_chain(*transforms: NamedLink) -> Any:
     Raises:
         ValueError: without transformations, or if a name stands twice.
 
+    >>> import jax.numpy as jnp
     >>> from gdlab import clip, hyperparameters, named_chain, sgd
-    >>> hyperparameters(named_chain(("clip", clip(1.0)), ("descend", sgd(0.1))))
-    {'named_chain.clip.max_delta': 1.0, 'named_chain.descend.learning_rate': 0.1}
+    >>> tx = named_chain(("clip", clip(1.0)), ("descend", sgd(0.1, momentum=0.9)))
+    >>> hyperparameters(tx)["named_chain.descend.momentum"]
+    0.9
+    >>> tx.init(jnp.zeros(1))
+    State(descend=Array([0.], dtype=float32))
     """
     if not transforms:
         raise ValueError("named_chain needs at least one pair (name, transformation)")
-    names, links = zip(*transforms, strict=True)
-    return _series(
-        links,
-        lambda states: dict(zip(names, states, strict=True)),
-        lambda state: tuple(state[name] for name in names),
-    )
+    names, parts = zip(*cast(Sequence[tuple[str, Part]], transforms), strict=True)
+    return _series(_parts_named_apart(parts, names))
 
 
-@leafwise
-def identity() -> Any:
+@wiring
+def fork(join: Join, *transforms: GradientTransformation, **named: GradientTransformation) -> Rule:
+    """Transformations in parallel: all get the same input, and ``join`` combines their outputs.
+
+    u = join(branch₁(g), branch₂(g), …), leaf by leaf. The state has the entries of all branches:
+    what a named branch keeps goes by the name of the branch.
+
+    Args:
+        join: a function of one array from each branch; keep it at module level, since a new
+            function compiles anew. With :func:`gdlab.join` it carries hyperparameters.
+        *transforms: the branches without a name, first in the order of ``join``.
+        **named: the others, by name.
+
+    Raises:
+        ValueError: without branches.
+
+    >>> import operator
+    >>> import jax.numpy as jnp
+    >>> from gdlab import ema, fork, identity
+    >>> tx = fork(operator.sub, identity(), mean=ema(0.5))
+    >>> tx.update(jnp.array([4.0]), tx.init(jnp.zeros(1)))
+    (Array([2.], dtype=float32), State(mean=Array([2.], dtype=float32)))
+    """
+    if not transforms and not named:
+        raise ValueError("fork needs at least one branch; identity() is the plain one")
+    labels = [*([""] * len(transforms)), *named]
+    parts = _parts_named_apart(cast(list[Part], [*transforms, *named.values()]), labels)
+    opened = cast(OpenJoin, join)
+    rules = [part.rule for part in parts]
+    if all(isinstance(rule, ArrayRule) for rule in rules):
+        return parallel(cast(list[ArrayRule], rules), opened, opened.by_leaf, opened.is_bus)
+    if opened.is_bus or opened.by_leaf:
+        what = "a bus" if opened.is_bus else "a join with values by leaf"
+        raise ValueError(
+            f"fork: {what} joins rules for one array, but a branch is a rule for trees"
+        )
+    join_arrays = lambda *outputs: opened(Reading(), *outputs)  # noqa: E731
+    return parallel_trees([as_tree_rule(part) for part in parts], join_arrays)
+
+
+@wiring
+def identity() -> Rule:
     """Pass the updates on unchanged: the neutral link of a chain, and a plain branch of a fork.
 
     uₜ = gₜ
@@ -70,148 +166,39 @@ def identity() -> Any:
     >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
     Array([3.], dtype=float32)
     """
-    return lambda u: u
+    return stateless(lambda u, _: u)
 
 
-@transformation
-def fork(join: Join, *branches: GradientTransformation) -> Any:
-    """Transformations in parallel: all get the same input, and ``join`` combines their outputs.
-
-    u = join(branch₁(g), branch₂(g), …), leaf by leaf. The state is the tuple of the states.
+@wiring
+def wire(index: int) -> Rule:
+    """One signal of a bus.
 
     Args:
-        join: a function of one array from each branch; keep it at module level, since a new
-            function compiles anew. With :func:`gdlab.join` it carries hyperparameters.
-        *branches: at least one transformation.
+        index: its position among the branches of the fork that made the bus.
 
-    Raises:
-        ValueError: without branches.
+    >>> import jax.numpy as jnp
+    >>> from gdlab import bus, chain, fork, identity, scale, wire
+    >>> tx = chain(fork(bus(), identity(), scale(2.0)), wire(1))
+    >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
+    Array([6.], dtype=float32)
+    """
+    return stateless(lambda signals, _: signals[index])._replace(takes_bus=True)
+
+
+@wiring
+def on_wires(join: Join) -> Rule:
+    """Join the signals of a bus.
+
+    Args:
+        join: a function of one array from each wire.
 
     >>> import operator
     >>> import jax.numpy as jnp
-    >>> from gdlab import ema, fork, identity
-    >>> tx = fork(operator.sub, identity(), ema(0.5))
-    >>> tx.update(jnp.array([4.0]), tx.init(jnp.zeros(1)))[0]
-    Array([2.], dtype=float32)
+    >>> from gdlab import bus, chain, fork, identity, on_wires, scale
+    >>> tx = chain(fork(bus(), identity(), scale(2.0)), on_wires(operator.add))
+    >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
+    Array([9.], dtype=float32)
     """
-    if not branches:
-        raise ValueError("fork needs at least one branch; identity() is the plain one")
-    rules = [rule_of(branch) for branch in branches]
-    leaf_rules = [rule for rule in rules if isinstance(rule, LeafRule)]
-    if len(leaf_rules) == len(rules):
-
-        def update_leaf(u, slots, param, contexts):
-            outputs, new = zip(
-                *(
-                    rule.update(u, slot, param, context)
-                    for rule, slot, context in zip(leaf_rules, slots, contexts, strict=True)
-                ),
-                strict=True,
-            )
-            return join(*outputs), new
-
-        return _side_by_side(leaf_rules, update_leaf)
-
-    def init(params):
-        return tuple(branch.init(params) for branch in branches)
-
-    def update(updates, states, params, extra):
-        outputs, new = zip(
-            *(
-                branch.update(updates, state, params, **extra)
-                for branch, state in zip(branches, states, strict=True)
-            ),
-            strict=True,
-        )
-        return jax.tree.map(join, *outputs), new
-
-    return TreeRule(init, update, _read_by_any(rules), delegates=True)
-
-
-def _series(
-    transforms: tuple[GradientTransformation, ...],
-    named: Callable[[Any], Any],
-    unnamed: Callable[[Any], Any] = lambda states: states,
-) -> LeafRule | TreeRule:
-    """The rule of links in series, whose states stand as ``named`` arranges them."""
-    rules = [rule_of(tx) for tx in transforms]
-    leaf_rules = [rule for rule in rules if isinstance(rule, LeafRule)]
-    if len(leaf_rules) == len(rules):
-
-        def update_leaf(u, slots, param, contexts):
-            new = []
-            for rule, slot, context in zip(leaf_rules, slots, contexts, strict=True):
-                u, slot = rule.update(u, slot, param, context)
-                new.append(slot)
-            return u, tuple(new)
-
-        rule = _side_by_side(leaf_rules, update_leaf)
-        return rule._replace(
-            pack=lambda slots, shared: named(rule.pack(slots, shared)),
-            unpack=lambda state: rule.unpack(unnamed(state)),
-        )
-
-    runs = _runs(transforms, rules)
-
-    def init(params):
-        return named([tx.init(params) for tx in transforms])
-
-    def update(updates, state, params, extra):
-        states = unnamed(state)
-        new: list[Any] = []
-        for run in runs:
-            old = states[len(new) : len(new) + len(run)]
-            if len(run) == 1:
-                updates, after = run[0].update(updates, old[0], params, **extra)
-                new.append(after)
-            else:
-                updates, after = chain(*run).update(updates, tuple(old), params, **extra)
-                new.extend(after)
-        return updates, named(new)
-
-    return TreeRule(init, update, _read_by_any(rules), delegates=True)
-
-
-def _runs(transforms: Any, rules: Any) -> list[list[GradientTransformation]]:
-    """Neighbouring leafwise links together, to be fused; every other link alone."""
-    runs: list[list[GradientTransformation]] = []
-    fusing = False
-    for tx, rule in zip(transforms, rules, strict=True):
-        leaf = isinstance(rule, LeafRule)
-        if leaf and fusing:
-            runs[-1].append(tx)
-        else:
-            runs.append([tx])
-        fusing = leaf
-    return runs
-
-
-def _side_by_side(rules: list[LeafRule], update: Callable[..., Any]) -> LeafRule:
-    """A leaf rule whose state is the tuple of those of ``rules``."""
-
-    def advance(shared):
-        advanced = [rule.advance(own) for rule, own in zip(rules, shared, strict=True)]
-        return tuple(new for new, _ in advanced), tuple(context for _, context in advanced)
-
-    def pack(slots, shared):
-        return tuple(
-            rule.pack(slot, own) for rule, slot, own in zip(rules, slots, shared, strict=True)
-        )
-
-    def unpack(states):
-        parts = [rule.unpack(state) for rule, state in zip(rules, states, strict=True)]
-        return tuple(slots for slots, _ in parts), tuple(shared for _, shared in parts)
-
-    return LeafRule(
-        init=lambda param: tuple(rule.init(param) for rule in rules),
-        update=update,
-        start=lambda dtype: tuple(rule.start(dtype) for rule in rules),
-        advance=advance,
-        pack=pack,
-        unpack=unpack,
-        needs_params=next(filter(None, (rule.needs_params for rule in rules)), None),
-    )
-
-
-def _read_by_any(rules: list[Any]) -> Callable[[str], bool]:
-    return lambda name: any(isinstance(r, TreeRule) and r.reads(name) for r in rules)
+    opened = cast(OpenJoin, join)
+    rule = stateless(lambda signals, reading: opened(reading, *signals))
+    return rule._replace(by_leaf=tuple(opened.by_leaf), takes_bus=True)

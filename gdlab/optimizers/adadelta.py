@@ -1,29 +1,19 @@
 """Adadelta: steps in the units of the parameters."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 
+from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.mask import Mask
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
-from gdlab.core.transformation import leafwise, transformation
+from gdlab.core.opening import LeafFunctions
+from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.scaling import scale_by_learning_rate
 
 
-class AdadeltaState(NamedTuple):
-    """State of :func:`scale_by_adadelta`."""
-
-    mean_square_gradient: Any
-    """The average of g², shaped like the parameters."""
-    mean_square_step: Any
-    """The average of the squared output, shaped like the parameters."""
-
-
-@leafwise
-def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> Any:
+@leafwise(slots=("mean_square_gradient", "mean_square_step"))
+def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> LeafFunctions:
     """Scale by the ratio of the root mean squares of past steps and past gradients.
 
     E[g²]ₜ = ρ·E[g²]ₜ₋₁ + (1 − ρ)·gₜ², uₜ = gₜ·√(E[u²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε),
@@ -42,16 +32,15 @@ def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> 
     Source: M. D. Zeiler, ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
     """
 
-    def init(param):
-        zeros = jnp.zeros_like(param).real
-        return AdadeltaState(zeros, zeros)
+    def init(like):
+        zeros = jnp.zeros_like(like).real
+        return zeros, zeros
 
     def update(u, state):
-        gradient = rho * state.mean_square_gradient + (1 - rho) * abs_squared(u)
-        unit = safe_sqrt(state.mean_square_step + eps)
-        step = u * safe_divide(unit, safe_sqrt(gradient + eps))
-        past = rho * state.mean_square_step + (1 - rho) * abs_squared(step)
-        return step, AdadeltaState(gradient, past)
+        of_gradients, of_steps = state
+        of_gradients = rho * of_gradients + (1 - rho) * abs_squared(u)
+        step = u * safe_divide(safe_sqrt(of_steps + eps), safe_sqrt(of_gradients + eps))
+        return step, (of_gradients, rho * of_steps + (1 - rho) * abs_squared(step))
 
     return init, update
 
@@ -62,8 +51,8 @@ def adadelta(
     rho: Hyperparameter = 0.9,
     eps: Hyperparameter = 1e-6,
     weight_decay: Hyperparameter | None = None,
-    weight_decay_mask: Mask = None,  # type: ignore[assignment]
-) -> Any:
+    weight_decay_mask: Mask = None,
+) -> GradientTransformation:
     """Adadelta: Adagrad with a fading memory, and no learning rate to set.
 
     Δₜ = gₜ·√(E[Δ²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε), wₜ₊₁ = wₜ − η·Δₜ

@@ -1,12 +1,11 @@
 """Adagrad: each direction is slowed by all the gradients it has seen."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import transformation
+from gdlab.core.opening import TreeFunctions
+from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.rss import scale_by_rss
 from gdlab.transforms.scaling import scale_by_learning_rate
@@ -19,7 +18,7 @@ def adagrad(
     eps: Hyperparameter = 1e-7,
     *,
     eps_in_sqrt: bool = True,
-) -> Any:
+) -> GradientTransformation:
     """Adagrad, diagonal: the learning rate of each parameter falls with the gradients it has had.
 
     Gₜ = Gₜ₋₁ + gₜ², wₜ₊₁ = wₜ − η·gₜ/√(Gₜ + ε)
@@ -45,19 +44,12 @@ def adagrad(
     )
 
 
-class OuterProductsState(NamedTuple):
-    """State of :func:`scale_by_full_rss`."""
-
-    outer_products: Any
-    """Σ g gᵀ over all parameters in one vector, of shape (n, n)."""
-
-
-@transformation
+@transformation(slots=("outer_products",))
 def scale_by_full_rss(
     initial_accumulator_value: Hyperparameter = 0.0,
     eps: Hyperparameter = 1e-7,
     eps_in_sqrt: bool = True,
-) -> Any:
+) -> TreeFunctions:
     """Multiply by the inverse root of the sum of outer products of all gradients so far.
 
     Gₜ = Gₜ₋₁ + gₜ·gₜᵀ, uₜ = (Gₜ + εI)^(−½)·gₜ, with all n parameters in one vector g
@@ -81,11 +73,11 @@ def scale_by_full_rss(
 
     def init(params):
         flat, _ = ravel_pytree(params)
-        return OuterProductsState(initial_accumulator_value * jnp.eye(flat.size, dtype=flat.dtype))
+        return (initial_accumulator_value * jnp.eye(flat.size, dtype=flat.dtype),)
 
     def update(updates, state):
         g, unravel = ravel_pytree(updates)
-        total = state.outer_products + jnp.outer(g, g.conj())
+        total = state[0] + jnp.outer(g, g.conj())
         eigenvalues, basis = jnp.linalg.eigh(total)
         # What is below the rounding of the largest eigenvalue is a direction without gradients.
         floor = jnp.finfo(eigenvalues.dtype).eps * g.size * jnp.max(eigenvalues, initial=0)
@@ -93,7 +85,7 @@ def scale_by_full_rss(
         kept = jnp.where(present, eigenvalues, 0)
         root = jnp.sqrt(kept + eps) if eps_in_sqrt else jnp.sqrt(kept) + eps
         inverse = jnp.where(present & (root > 0), 1 / jnp.where(root > 0, root, 1), 0)
-        return unravel(basis @ (inverse * (basis.conj().T @ g))), OuterProductsState(total)
+        return unravel(basis @ (inverse * (basis.conj().T @ g))), (total,)
 
     return init, update
 
@@ -105,7 +97,7 @@ def full_matrix_adagrad(
     eps: Hyperparameter = 1e-7,
     *,
     eps_in_sqrt: bool = True,
-) -> Any:
+) -> GradientTransformation:
     """Adagrad with the full matrix: it sees the problem's own directions, not the coordinates.
 
     Gₜ = Gₜ₋₁ + gₜ·gₜᵀ, wₜ₊₁ = wₜ − η·(Gₜ + εI)^(−½)·gₜ

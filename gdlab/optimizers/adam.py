@@ -1,10 +1,9 @@
 """Adam: momentum ∘ RMS scaling ∘ bias correction."""
 
-from typing import Any
-
+from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.mask import Mask
-from gdlab.core.transformation import expand, transformation
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.debiasing import debias
@@ -19,10 +18,10 @@ def scale_by_adam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: Any = None,
+    mu_dtype: DType = None,
     *,
     nesterov: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """The direction of Adam: the average gradient over the root of the average square.
 
     m̂ₜ = debias(ema(b1))(gₜ), v̂ₜ = debias(ema(b2))(gₜ²), uₜ = m̂ₜ/(√(v̂ₜ + eps_root) + eps)
@@ -37,7 +36,7 @@ def scale_by_adam(
 
     >>> from gdlab import expand, scale_by_adam
     >>> expand(scale_by_adam())
-    fork(ratio(eps=1e-08), debias(ema(0.9)), chain(square(), debias(ema(0.999))))
+    fork(ratio(eps=1e-08), mu=debias(ema(0.9)), nu=chain(square(), debias(ema(0.999))))
 
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
     """
@@ -46,7 +45,7 @@ def scale_by_adam(
         if nesterov
         else debias(ema(b1, accumulator_dtype=mu_dtype))
     )
-    return fork(ratio(eps, eps_root), momentum, chain(square(), debias(ema(b2))))
+    return fork(ratio(eps, eps_root), mu=momentum, nu=chain(square(), debias(ema(b2))))
 
 
 @transformation
@@ -56,10 +55,10 @@ def adam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: Any = None,
+    mu_dtype: DType = None,
     *,
     nesterov: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """Adam: momentum ∘ RMS scaling ∘ bias correction.
 
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, vₜ = b2·vₜ₋₁ + (1 − b2)·gₜ²,
@@ -96,12 +95,12 @@ def adamw(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: Any = None,
+    mu_dtype: DType = None,
     weight_decay: Hyperparameter = 1e-4,
-    mask: Mask = None,  # type: ignore[assignment]
+    mask: Mask = None,
     *,
     nesterov: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """Adam with decoupled weight decay.
 
     wₜ₊₁ = wₜ − η·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)

@@ -1,9 +1,7 @@
 """AdaMax: Adam with the infinity norm in place of the root mean square."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import transformation
+from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.debiasing import debias
@@ -20,7 +18,7 @@ def adamax(
     eps: Hyperparameter = 1e-8,
     *,
     eps_in_maximum: bool = True,
-) -> Any:
+) -> GradientTransformation:
     """AdaMax: the average gradient over the decayed maximum of its size.
 
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, nₜ = max(b2·nₜ₋₁, |gₜ| + ε), wₜ₊₁ = wₜ − η/(1 − b1ᵗ)·mₜ/nₜ
@@ -34,7 +32,7 @@ def adamax(
 
     >>> from gdlab import adamax, expand
     >>> expand(adamax(0.1))
-    chain(fork(quotient(), debias(ema(0.9)), infinity_norm(0.999, eps=1e-08)), \
+    chain(fork(quotient(), mu=debias(ema(0.9)), nu=infinity_norm(0.999, eps=1e-08)), \
 scale_by_learning_rate(0.1))
 
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 2.
@@ -44,4 +42,4 @@ scale_by_learning_rate(0.1))
         if eps_in_maximum
         else (quotient(eps), infinity_norm(b2))
     )
-    return chain(fork(divide, debias(ema(b1)), size), scale_by_learning_rate(learning_rate))
+    return chain(fork(divide, mu=debias(ema(b1)), nu=size), scale_by_learning_rate(learning_rate))

@@ -1,9 +1,8 @@
 """AMSGrad: Adam whose denominator never shrinks."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import transformation
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.debiasing import debias
@@ -19,12 +18,12 @@ def amsgrad(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: Any = None,
+    mu_dtype: DType = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
     *,
     maximum_of_corrected: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """AMSGrad: Adam with the largest second moment so far.
 
     mₜ, vₜ as in Adam; v̄ₜ = max(v̄ₜ₋₁, vₜ); wₜ₊₁ = wₜ − η·m̂ₜ/(√(v̄ₜ/(1 − b2ᵗ)) + ε)
@@ -48,7 +47,7 @@ def amsgrad(
     >>> print(
     ...     expand(amsgrad(0.1, bias_correction_mu=False, bias_correction_nu=False)).__repr__()[:59]
     ... )
-    chain(fork(ratio(eps=1e-08), ema(0.9), chain(square(), ema(
+    chain(fork(ratio(eps=1e-08), mu=ema(0.9), nu=chain(square()
 
     Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
     """
@@ -61,5 +60,6 @@ def amsgrad(
     else:
         # On a constant the maximum changes nothing, so their weight is that of the average.
         second = chain(square(), debias(chain(mean_square, largest)))
-    direction = fork(ratio(eps, eps_root), debias(first) if bias_correction_mu else first, second)
+    momentum = debias(first) if bias_correction_mu else first
+    direction = fork(ratio(eps, eps_root), mu=momentum, nu=second)
     return chain(direction, scale_by_learning_rate(learning_rate))

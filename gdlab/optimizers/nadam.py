@@ -1,10 +1,9 @@
 """Nadam: Adam with Nesterov's momentum."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.schedule import schedule
-from gdlab.core.transformation import expand, transformation
+from gdlab.core.structure import DType, Function
+from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.adam import scale_by_adam
 from gdlab.transforms.averaging import ema, nesterov_ema
@@ -16,7 +15,7 @@ from gdlab.transforms.scaling import scale_by_learning_rate
 @schedule
 def dozat_momentum(
     b1: Hyperparameter, momentum_decay: Hyperparameter = 0.004, steps_ahead: int = 0
-) -> Any:
+) -> Function:
     """The momentum of Nadam, which rises from half of b1 to b1.
 
     μₜ = b1·(1 − ½·0.96^(t·momentum_decay)), t = 1, 2, …
@@ -27,7 +26,9 @@ def dozat_momentum(
 
     Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, section 2.
     """
-    return lambda count: b1 * (1 - 0.5 * 0.96 ** ((count + 1 + steps_ahead) * momentum_decay))
+    return lambda count: (
+        b1 * (1 - 0.5 * 0.96 ** ((count.astype(float) + 1 + steps_ahead) * momentum_decay))
+    )
 
 
 @transformation
@@ -37,11 +38,11 @@ def nadam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: Any = None,
+    mu_dtype: DType = None,
     *,
     momentum_decay: Hyperparameter | None = None,
     scheduled_average: bool = True,
-) -> Any:
+) -> GradientTransformation:
     """Nadam: Adam whose momentum looks one step ahead.
 
     m̄ₜ = μₜ₊₁·mₜ/(1 − ∏ᵢ₌₁ᵗ⁺¹ μᵢ) + (1 − μₜ)·gₜ/(1 − ∏ᵢ₌₁ᵗ μᵢ), wₜ₊₁ = wₜ − η·m̄ₜ/(√v̂ₜ + ε)
@@ -74,5 +75,6 @@ def nadam(
         momentum = nesterov_ema(
             now, ahead, mu_dtype, average_decay=None if scheduled_average else b1
         )
-        direction = fork(ratio(eps, eps_root), momentum, chain(square(), debias(ema(b2))))
+        mean_square = chain(square(), debias(ema(b2)))
+        direction = fork(ratio(eps, eps_root), mu=momentum, nu=mean_square)
     return chain(direction, scale_by_learning_rate(learning_rate))

@@ -1,9 +1,7 @@
 """RMSProp: Adagrad with a fading memory."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import transformation
+from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.rms import scale_by_rms
@@ -24,7 +22,7 @@ def rmsprop(
     bias_correction: bool = False,
     *,
     learning_rate_in_momentum: bool = True,
-) -> Any:
+) -> GradientTransformation:
     """RMSProp: divide by the root of the mean square of recent gradients.
 
     vₜ = decay·vₜ₋₁ + (1 − decay)·gₜ², wₜ₊₁ = wₜ − η·gₜ/√(vₜ + ε)

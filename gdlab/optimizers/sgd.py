@@ -1,9 +1,8 @@
 """Gradient descent, plain and with momentum."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import transformation
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.lookahead import look_ahead
@@ -16,11 +15,11 @@ def sgd(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter | None = None,
     nesterov: bool = False,
-    accumulator_dtype: Any = None,
+    accumulator_dtype: DType = None,
     *,
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """Gradient descent, stochastic or not, with momentum if asked for.
 
     wₜ₊₁ = wₜ − η·gₜ; with momentum vₜ = β·vₜ₋₁ + gₜ and wₜ₊₁ = wₜ − η·vₜ.
@@ -62,11 +61,11 @@ def sgd(
 def nesterov(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter = 0.9,
-    accumulator_dtype: Any = None,
+    accumulator_dtype: DType = None,
     *,
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """Nesterov's accelerated gradient: the gradient is evaluated where momentum leads.
 
     vₜ = β·vₜ₋₁ + ∇f(wₜ − ηβ·vₜ₋₁), wₜ₊₁ = wₜ − η·vₜ

@@ -1,30 +1,23 @@
 """Exponential averages of what came before, plain and one step ahead."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 
-from gdlab.core.authoring import Shared
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import storage_dtype
+from gdlab.core.opening import LeafFunctions, Shared
+from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.debiasing import Weight
-
-
-class EmaState(NamedTuple):
-    """State of :func:`ema`."""
-
-    ema: Any
-    """The average, shaped like the parameters."""
 
 
 @leafwise
 def ema(
     decay: Hyperparameter,
     nesterov: bool = False,
-    accumulator_dtype: Any = None,
+    accumulator_dtype: DType = None,
     *,
     initial_value: Hyperparameter | None = None,
-) -> Any:
+) -> LeafFunctions:
     """Exponential moving average, plain: it starts at zero and is not corrected for that.
 
     mₜ = decay·mₜ₋₁ + (1 − decay)·gₜ, m₀ = 0; the value k steps back weighs (1 − decay)·decayᵏ,
@@ -51,26 +44,26 @@ def ema(
 
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
     """
+    dtype = storage_dtype(accumulator_dtype)
 
-    def init(param):
-        start = 0 if initial_value is None else initial_value
-        return EmaState(jnp.full_like(param, start, dtype=accumulator_dtype))
+    def init(like):
+        return jnp.full_like(like, 0 if initial_value is None else initial_value, dtype=dtype)
 
-    def update(u, state):
-        m = decay * state.ema + (1 - decay) * u
-        return (decay * m + (1 - decay) * u if nesterov else m), EmaState(m)
+    def update(u, m):
+        m = decay * m + (1 - decay) * u
+        return (decay * m + (1 - decay) * u if nesterov else m), m
 
     return init, update
 
 
-@leafwise
+@leafwise(shared="weight")
 def nesterov_ema(
     decay: Hyperparameter,
     next_decay: Hyperparameter | None = None,
-    accumulator_dtype: Any = None,
+    accumulator_dtype: DType = None,
     *,
     average_decay: Hyperparameter | None = None,
-) -> Any:
+) -> LeafFunctions:
     """The average one step ahead, corrected as Dozat does: the momentum of Nadam.
 
     mₜ = μₜ·mₜ₋₁ + (1 − μₜ)·gₜ; the output is
@@ -93,15 +86,14 @@ def nesterov_ema(
     ahead = decay if next_decay is None else next_decay
     of_average = decay if average_decay is None else average_decay
 
-    def init(param):
-        return EmaState(jnp.zeros_like(param, dtype=accumulator_dtype))
+    dtype = storage_dtype(accumulator_dtype)
 
-    def start():
-        return Weight(0.0, 1.0)
+    def init(like):
+        return jnp.zeros_like(like, dtype=dtype)
 
-    def update(u, state, shared):
-        m = of_average * state.ema + (1 - of_average) * u
-        now, after = shared.value(), shared.after(ahead).value()
-        return ahead * m / after + (1 - decay) * u / now, EmaState(m)
+    def update(u, m, weight):
+        m = of_average * m + (1 - of_average) * u
+        now, after = weight.value(), weight.after(ahead).value()
+        return ahead * m / after + (1 - decay) * u / now, m
 
-    return init, update, Shared(start, lambda weight: weight.after(decay))
+    return init, update, Shared(Weight.at_start, lambda weight: weight.after(decay))

@@ -1,19 +1,19 @@
 """Bounds on the updates: element by element, or on the norm of them all."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import widen
+from gdlab.core.numerics import arrays_only, common_dtype, safe_sqrt, widen
+from gdlab.core.opening import LeafFunctions, TreeFunctions
+from gdlab.core.structure import Tree
 from gdlab.core.transformation import leafwise, transformation
 
 
 @leafwise
-def clip(max_delta: Hyperparameter) -> Any:
+def clip(max_delta: Hyperparameter) -> LeafFunctions:
     """Bound each element of the updates.
 
     uₜ = max(−max_delta, min(gₜ, max_delta))
@@ -28,12 +28,12 @@ def clip(max_delta: Hyperparameter) -> Any:
 
 
 @transformation
-def clip_by_global_norm(max_norm: Hyperparameter) -> Any:
+def clip_by_global_norm(max_norm: Hyperparameter) -> TreeFunctions:
     """Bound the norm of all updates together, keeping their direction.
 
     uₜ = gₜ·min(1, max_norm/‖gₜ‖), with the norm over the whole tree, in float32 at least
 
-    If the norm is not finite, only the leaves that made it so are spoiled.
+    What is not finite spoils itself alone: the other elements keep within the bound.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import clip_by_global_norm
@@ -47,7 +47,8 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> Any:
     """
 
     def update(updates):
-        norm = global_norm(updates)
+        # A NaN spoils its own element, and not the bound on the others.
+        norm = _norm(updates, ignore_nan=True)
         too_long = norm > max_norm
         factor = jnp.where(too_long, max_norm / jnp.where(too_long, norm, 1), 1)
         return jax.tree.map(lambda u: u * factor.astype(u.real.dtype), updates)
@@ -56,30 +57,45 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> Any:
 
 
 @jax.jit
-def global_norm(tree: Any) -> jax.Array:
+def global_norm(tree: Tree) -> jax.Array:
     """The Euclidean norm of all elements of a tree, computed in float32 at least.
 
     ‖g‖ = √Σᵢ|gᵢ|²
+
+    Squares neither overflow nor vanish, and its derivative at zero is zero.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import global_norm
     >>> global_norm({"a": jnp.array([3.0]), "b": jnp.array([4.0])})
     Array(5., dtype=float32)
     """
-    sizes = [jnp.abs(leaf) for leaf in jax.tree.leaves(widen(tree))]
-    dtypes = (size.dtype for size in sizes)
-    widest = max(dtypes, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
+    return _norm(arrays_only(tree), ignore_nan=False)
+
+
+def _norm(tree: Tree, ignore_nan: bool) -> jax.Array:
+    leaves = jax.tree.leaves(widen(tree))
+    widest = common_dtype(leaves)
+
+    def sizes():
+        # Computed where they are needed: what is handed into a branch is stored before.
+        for leaf in leaves:
+            size = jnp.abs(leaf).astype(widest)
+            yield jnp.where(jnp.isnan(size), 0, size) if ignore_nan else size
 
     def norm_in_units_of(unit):
-        squares = (jnp.sum((size / unit.astype(size.dtype)) ** 2) for size in sizes)
-        total = sum((square.astype(widest) for square in squares), jnp.zeros((), widest))
-        return unit * jnp.sqrt(total)
+        total = sum((jnp.sum((size / unit) ** 2) for size in sizes()), jnp.zeros((), widest))
+        return unit * safe_sqrt(total)
 
-    def of_huge_elements():
-        # Their squares overflow, so they are measured by the largest of them.
-        each = (jnp.max(size, initial=0).astype(widest) for size in sizes)
-        largest = functools.reduce(jnp.maximum, each, jnp.zeros((), widest))
-        return jnp.where(jnp.isfinite(largest), norm_in_units_of(largest), largest)
+    def of_extreme_elements():
+        # Their squares overflow or vanish, so they are measured by the largest of them.
+        each = (jnp.max(size, initial=0) for size in sizes())
+        largest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, each, jnp.zeros((), widest)))
+        measurable = (largest > 0) & jnp.isfinite(largest)
+        measured = norm_in_units_of(jnp.where(measurable, largest, 1))
+        return jnp.where(jnp.isinf(largest), largest, measured)
 
     plain = norm_in_units_of(jnp.ones((), widest))
-    return jax.lax.cond(jnp.isinf(plain), of_huge_elements, lambda: plain)
+    smallest = float(jnp.finfo(widest).tiny) ** 0.25
+    return jax.lax.cond(
+        (plain > smallest) & jnp.isfinite(plain), lambda: plain, of_extreme_elements
+    )

@@ -1,27 +1,20 @@
 """Averages corrected for their start at zero."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.authoring import Shared
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.rules import LeafRule, rule_of
-from gdlab.core.transformation import GradientTransformation, leafwise, transformation
+from gdlab.core.numerics import as_before
+from gdlab.core.opening import LeafFunctions, Shared
+from gdlab.core.rules import ArrayRule, Part, Reading
+from gdlab.core.structure import Number
+from gdlab.core.transformation import GradientTransformation, leafwise, wiring
 
 
-class DebiasState(NamedTuple):
-    """State of :func:`debias`."""
-
-    average: Any
-    """The state of the average."""
-    response: Any
-    """The state of the same average of three numbers that tell its weight."""
-
-
-@transformation
-def debias(average: GradientTransformation) -> Any:
+@wiring
+def debias(average: GradientTransformation) -> ArrayRule:
     """Correct a linear average for its start at zero.
 
     m̂ₜ = mₜ / wₜ, where wₜ is what the same average makes of the constant 1: for ``ema(β)`` that
@@ -45,67 +38,72 @@ def debias(average: GradientTransformation) -> Any:
 
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, section 3.
     """
-    rule = rule_of(average)
-    if not isinstance(rule, LeafRule):
-        raise TypeError(f"debias needs a linear average of each array, not {average!r}")
+    tx, rule, *_ = cast(Part, average)
+    if not isinstance(rule, ArrayRule) or rule.takes_bus or rule.gives_bus:
+        raise TypeError(f"debias needs a linear average of each array, not {tx!r}")
+    if rule.by_leaf:
+        raise TypeError(
+            f"debias({tx!r}): what all leaves share, such as the weight of a bias correction, "
+            "needs one value where one for each leaf was given"
+        )
+
+    def alone(response):
+        return response if len(rule.slots) > 1 else response[0]
 
     def start(dtype):
-        slots = rule.init(jnp.zeros(3, dtype))
         from_zero_one_one = jnp.array([0, 1, 1], dtype)
-        return rule.start(dtype), jax.tree.map(lambda _: from_zero_one_one, slots)
+        response = rule.init(jnp.zeros(3, dtype), Reading())
+        spread = lambda slot: jnp.broadcast_to(from_zero_one_one, slot.shape)  # noqa: E731
+        return *rule.start(dtype), alone(jax.tree.map(spread, response))
 
     def advance(shared):
-        own, slots = shared
-        own, context = rule.advance(own)
-        inputs = jnp.array([1, 0, 1], jax.tree.leaves(slots)[0].dtype)
-        output, slots = rule.update(inputs, slots, jnp.zeros_like(inputs), context)
-        response, remaining, sustained = output
+        *own, response = shared
+        response = response if len(rule.slots) > 1 else (response,)
+        own, context = rule.advance(tuple(own))
+        inputs = jnp.array([1, 0, 1], jax.tree.leaves(response)[0].dtype)
+        output, after = rule.update(inputs, response, context, Reading(jnp.zeros_like(inputs)))
+        arrived, remaining, sustained = output
         # Near 1 the response stalls by rounding, so there it is taken from what remains of the
         # start; but only the response of an average whose gain is 1 is one minus that.
         exact = (remaining < 0.5) & (sustained == 1)
-        weight = jnp.where(exact, 1 - remaining, response)
+        weight = jnp.where(exact, 1 - remaining, arrived)
         # A division by 1, which XLA does not know to be 1: it computes divisions once, and anything
         # cheaper anew in the kernel of each array, which takes a fifth longer to compile.
         weight = weight / jnp.where(exact, sustained, 1)
-        return (own, slots), (weight, context)
+        return (*own, alone(as_before(after, response))), (weight, context)
 
-    def update(u, slots, param, context):
+    def update(u, slots, context, reading):
         weight, inner = context
-        averaged, slots = rule.update(u, slots, param, inner)
+        averaged, slots = rule.update(u, slots, inner, reading)
         return averaged / weight, slots
 
-    def unpack(state):
-        slots, own = rule.unpack(state.average)
-        return slots, (own, state.response)
-
-    return LeafRule(
-        init=rule.init,
-        update=update,
-        start=start,
-        advance=advance,
-        pack=lambda slots, shared: DebiasState(rule.pack(slots, shared[0]), shared[1]),
-        unpack=unpack,
-        needs_params=rule.needs_params,
+    return rule._replace(
+        update=update, shared=(*rule.shared, "weight"), start=start, advance=advance
     )
 
 
 class Weight(NamedTuple):
     """How much of an exponential average has arrived, and what remains of its start."""
 
-    arrived: Any
-    remaining: Any
+    arrived: Number
+    remaining: Number
+
+    @classmethod
+    def at_start(cls) -> "Weight":
+        """Nothing has arrived, and all of the start remains."""
+        return cls(0.0, 1.0)
 
     def value(self) -> jax.Array:
         """1 − ∏ decayₜ, without cancellation at the start or stalling at the end."""
         return jnp.where(self.remaining < 0.5, 1 - self.remaining, self.arrived)
 
-    def after(self, decay: Any) -> "Weight":
+    def after(self, decay: Number) -> "Weight":
         """The weight one step later."""
         return Weight(decay * self.arrived + (1 - decay), decay * self.remaining)
 
 
-@leafwise
-def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> Any:
+@leafwise(shared="weights")
+def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> LeafFunctions:
     """One scalar in place of two corrections: Adam in Kingma and Ba's efficient form.
 
     uₜ = gₜ·√(1 − b2ᵗ)/(1 − b1ᵗ)
@@ -125,14 +123,14 @@ def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> Any:
     """
 
     def start():
-        return Weight(0.0, 1.0), Weight(0.0, 1.0)
+        return Weight.at_start(), Weight.at_start()
 
     def advance(weights):
         first, second = weights
         return first.after(b1), second.after(b2)
 
-    def update(u, state, shared):
-        first, second = shared
-        return u * (jnp.sqrt(second.value()) / first.value()), state
+    def update(u, weights):
+        first, second = weights
+        return u * (jnp.sqrt(second.value()) / first.value())
 
-    return lambda _: (), update, Shared(start, advance)
+    return None, update, Shared(start, advance)

@@ -1,14 +1,13 @@
 """Weight decay."""
 
-from typing import Any
-
+from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.mask import Mask
+from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import leafwise
 
 
-@leafwise
-def add_decayed_weights(weight_decay: Hyperparameter = 0.0, mask: Mask = None) -> Any:  # type: ignore[assignment]
+@leafwise(reads="param")
+def add_decayed_weights(weight_decay: Hyperparameter = 0.0, mask: Mask = None) -> LeafFunctions:
     """Add weight_decay·params to the updates.
 
     uₜ = gₜ + weight_decay·wₜ, where the mask holds
@@ -35,4 +34,5 @@ def add_decayed_weights(weight_decay: Hyperparameter = 0.0, mask: Mask = None) -
 
     Source: I. Loshchilov, F. Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
     """
-    return lambda u, param: u + weight_decay * param if mask else u
+    decays = mask is None or mask
+    return lambda u, param: u + weight_decay * param if decays else u

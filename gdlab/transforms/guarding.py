@@ -1,34 +1,27 @@
 """A guard against gradients that are not finite."""
 
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.numerics import safe_increment
+from gdlab.core.numerics import is_inexact, safe_increment
+from gdlab.core.opening import TreeFunctions
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.structure import Tree
 from gdlab.core.transformation import GradientTransformation, transformation
 
 
-class ApplyIfFiniteState(NamedTuple):
-    """State of :func:`apply_if_finite`."""
+@transformation(
+    reads=EVERYTHING,
+    slots=("last_finite", "notfinite_count", "total_notfinite", "inner_state"),
+)
+def apply_if_finite(inner: GradientTransformation) -> TreeFunctions:
+    """Skip the steps that are not finite, count and report them.
 
-    last_finite: Any
-    """Whether the last step was applied."""
-    notfinite_count: Any
-    """How many steps in a row have been skipped up to now."""
-    total_notfinite: Any
-    """How many steps have been skipped in all."""
-    inner_state: Any
-    """The state of the inner transformation, which skipped steps leave as it was."""
-
-
-@transformation
-def apply_if_finite(inner: GradientTransformation) -> Any:
-    """Skip the steps whose gradients, or whose updates, are not finite; count and report them.
-
-    A skipped step changes neither the parameters nor the inner state, so it does not advance
+    They are those whose gradients or updates are not finite, or which would leave something in the
+    state that is not, from which it could never recover: the square of a huge gradient. A skipped
+    step changes neither the parameters nor the inner state, so it does not advance
     schedules either, and it is never applied, however many come in a row: read
-    ``state.notfinite_count`` to decide when to stop.
+    ``state.notfinite_count``, the number of steps skipped in a row, to decide when to stop.
 
     Args:
         inner: the transformation to guard.
@@ -43,40 +36,40 @@ def apply_if_finite(inner: GradientTransformation) -> Any:
 
     def init(params):
         zero = jnp.zeros((), jnp.int32)
-        return ApplyIfFiniteState(jnp.array(True), zero, zero, inner.init(params))
+        return jnp.array(True), zero, zero, inner.init(params)
 
-    def update(updates, state, params=None, **extra):
-        new_updates, new_inner = inner.update(updates, state.inner_state, params, **extra)
-        finite = all_finite(updates) & all_finite(new_updates)
+    def update(updates, state, params, **extra):
+        _, in_a_row, total, old = state
+        new_updates, new = inner.update(updates, old, params, **extra)
+        finite = all_finite((updates, new_updates)) & _stays_finite(old, new)
 
         # Selected and not multiplied, so that a NaN cannot get through.
         def chosen(new, old):
             return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
 
         zeros = jax.tree.map(jnp.zeros_like, new_updates)
-        skipped = safe_increment(state.notfinite_count)
-        return chosen(new_updates, zeros), ApplyIfFiniteState(
-            last_finite=finite,
-            notfinite_count=jnp.where(finite, 0, skipped),
-            total_notfinite=jnp.where(
-                finite, state.total_notfinite, safe_increment(state.total_notfinite)
-            ),
-            inner_state=chosen(new_inner, state.inner_state),
+        return chosen(new_updates, zeros), (
+            finite,
+            jnp.where(finite, 0, safe_increment(in_a_row)),
+            jnp.where(finite, total, safe_increment(total)),
+            chosen(new, old),
         )
 
     return init, update
 
 
-def all_finite(tree: Any) -> jax.Array:
+def all_finite(tree: Tree) -> jax.Array:
     """Whether every element of every leaf is finite."""
-    checks = [_finite(jnp.asarray(leaf)) for leaf in jax.tree.leaves(tree)]
+    # Asked of each element: a maximum over several devices would drop a NaN.
+    checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree) if is_inexact(leaf)]
     return jnp.all(jnp.array(checks)) if checks else jnp.array(True)
 
 
-def _finite(leaf: jax.Array) -> Any:
-    if not jnp.issubdtype(leaf.dtype, jnp.inexact):
-        return True
-    if jnp.iscomplexobj(leaf):
-        return _finite(leaf.real) & _finite(leaf.imag)
-    # A NaN or an infinity is the largest; to find that is several times faster than to ask each.
-    return jnp.max(jnp.abs(leaf), initial=0) < jnp.inf
+def _stays_finite(old: Tree, new: Tree) -> jax.Array:
+    """Whether nothing that was finite has ceased to be; what a part begins with may be infinite."""
+
+    def stays(old, new):
+        return jnp.isfinite(new) | ~jnp.isfinite(old) if is_inexact(new) else jnp.array(True)
+
+    checks = [jnp.all(leaf) for leaf in jax.tree.leaves(jax.tree.map(stays, old, new))]
+    return jnp.all(jnp.array(checks)) if checks else jnp.array(True)

@@ -1,23 +1,16 @@
 """The gradient at the point to which momentum is about to carry the parameters."""
 
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.opening import TreeFunctions
+from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 
 
-class LookAheadState(NamedTuple):
-    """State of :func:`look_ahead`."""
-
-    inner: Any
-    """The state of the inner transformation."""
-
-
-@transformation
-def look_ahead(inner: GradientTransformation) -> Any:
+@transformation(reads=("params", "grad_fn", EVERYTHING), slots=("inner",))
+def look_ahead(inner: GradientTransformation) -> TreeFunctions:
     """Evaluate the gradient where ``inner`` would go by itself, and step with that gradient.
 
     w̃ₜ = wₜ + inner(0), the parameters after a step without a gradient; uₜ = inner(∇f(w̃ₜ))
@@ -44,19 +37,14 @@ def look_ahead(inner: GradientTransformation) -> Any:
     """
 
     def init(params):
-        return LookAheadState(inner.init(params))
+        return (inner.init(params),)
 
-    def update(updates, state, params, *, grad_fn=None, **extra):
-        if grad_fn is None:
-            raise ValueError(
-                "look_ahead needs the keyword grad_fn, the gradient as a function of the "
-                "parameters, since it evaluates it at another point: "
-                "update(updates, state, params, grad_fn=jax.grad(loss))"
-            )
+    def update(updates, state, params, *, grad_fn, **extra):
+        (inner_state,) = state
         zeros = jax.tree.map(jnp.zeros_like, updates)
-        drift, _ = inner.update(zeros, state.inner, params, **extra)
+        drift, _ = inner.update(zeros, inner_state, params, **extra)
         gradient = grad_fn(apply_updates(params, drift))
-        new, inner_state = inner.update(gradient, state.inner, params, grad_fn=grad_fn, **extra)
-        return new, LookAheadState(inner_state)
+        new, inner_state = inner.update(gradient, inner_state, params, grad_fn=grad_fn, **extra)
+        return new, (inner_state,)
 
     return init, update

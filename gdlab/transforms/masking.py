@@ -1,33 +1,20 @@
 """Different treatment of different parameters: masks, groups, and no treatment at all."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.labels import Labels
-from gdlab.core.mask import Mask
-from gdlab.core.structure import flatten, is_none
+from gdlab.core.by_leaf import ByLeaf, Labels, Mask, mask_at_leaves
+from gdlab.core.opening import LeafFunctions, TreeFunctions
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.structure import Params, Tree, Updates, flatten, is_none, leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 
-class MaskedState(NamedTuple):
-    """State of :func:`masked`."""
-
-    inner: Any
-    """The state of the inner transformation, which has nothing for the other leaves."""
-
-
-class PartitionState(NamedTuple):
-    """State of :func:`partition`."""
-
-    groups: dict[str, Any]
-    """The state of each group's transformation, which has nothing for the other groups."""
-
-
-@transformation
-def masked(inner: GradientTransformation, mask: Mask) -> Any:
+@transformation(reads=EVERYTHING, slots=("inner",))
+def masked(inner: GradientTransformation, mask: Mask) -> TreeFunctions:
     """Apply a transformation to the leaves that a mask chooses; the others pass unchanged.
 
     Args:
@@ -48,22 +35,25 @@ def masked(inner: GradientTransformation, mask: Mask) -> Any:
     """
 
     def init(params):
-        return MaskedState(inner.init(_only(params, mask.spread(params))))
+        return (inner.init(_only(params, mask_at_leaves(mask, params))),)
 
-    def update(updates, state, params=None, **extra):
-        chosen = mask.spread(updates if params is None else params)
+    def update(updates, state, params, **extra):
+        chosen = mask_at_leaves(mask, updates if params is None else params)
+        own = _only(updates, chosen)
+        if own is None:
+            return updates, state
         new, inner_state = inner.update(
-            _only(updates, chosen), state.inner, _only(params, chosen), **extra
+            own, *state, _only(params, chosen), **_restricted(extra, chosen)
         )
-        return _merge([(chosen, new), ([not flag for flag in chosen], updates)]), MaskedState(
-            inner_state
-        )
+        return _merge([(chosen, new), ([not flag for flag in chosen], updates)]), (inner_state,)
 
     return init, update
 
 
-@transformation
-def partition(transforms: Mapping[str, GradientTransformation], param_labels: Labels) -> Any:
+@transformation(reads=EVERYTHING, slots=("groups",))
+def partition(
+    transforms: Mapping[str, GradientTransformation], param_labels: Labels
+) -> TreeFunctions:
     """Apply a different transformation to each group of parameters.
 
     A group sees its own leaves alone: a global norm within it is the norm of the group. A frozen
@@ -90,34 +80,49 @@ def partition(transforms: Mapping[str, GradientTransformation], param_labels: La
     {'body': Array([0.], dtype=float32), 'head': Array([-0.1], dtype=float32)}
     """
 
-    def groups(params):
-        labels = param_labels.spread(params, transforms)
+    def members(params):
+        labels = _known_labels(param_labels, transforms, params)
         return {name: [label == name for label in labels] for name in transforms}
 
     def init(params):
-        members = groups(params)
-        return PartitionState(
-            {name: tx.init(_only(params, members[name])) for name, tx in transforms.items()}
-        )
+        groups = members(params)
+        return ({name: tx.init(_only(params, groups[name])) for name, tx in transforms.items()},)
 
-    def update(updates, state, params=None, **extra):
-        members = groups(updates if params is None else params)
-        parts, states = [], {}
+    def update(updates, state, params, **extra):
+        groups, states = members(updates if params is None else params), dict(*state)
+        parts = []
         for name, tx in transforms.items():
-            part, states[name] = tx.update(
-                _only(updates, members[name]),
-                state.groups[name],
-                _only(params, members[name]),
-                **extra,
-            )
-            parts.append((members[name], part))
-        return _merge(parts), PartitionState(states)
+            chosen = groups[name]
+            own = _only(updates, chosen)
+            # Of a tree that is one array a group without it would be no tree at all.
+            if own is not None:
+                part, states[name] = tx.update(
+                    own, states[name], _only(params, chosen), **_restricted(extra, chosen)
+                )
+                parts.append((chosen, part))
+        return _merge(parts) if parts else updates, (states,)
 
     return init, update
 
 
+def _known_labels(
+    labels: ByLeaf, transforms: Mapping[str, GradientTransformation], params: Params
+) -> list[str | None]:
+    """The label of each leaf, None where there is no parameter."""
+    found: list[str | None] = []
+    pairs = leaves_with_paths(params)
+    for (path, leaf), label in zip(pairs, labels.at_leaves(params), strict=True):
+        if leaf is not None and label not in transforms:
+            raise ValueError(
+                f"param_labels: the leaf at {path!r} has the label {label!r}, for which there "
+                f"is no transformation; there are {sorted(transforms)}"
+            )
+        found.append(None if leaf is None else label)
+    return found
+
+
 @leafwise
-def set_to_zero() -> Any:
+def set_to_zero() -> LeafFunctions:
     """Make all updates zero, whatever they were: the transformation of frozen parameters.
 
     uₜ = 0
@@ -131,7 +136,7 @@ def set_to_zero() -> Any:
     return jnp.zeros_like
 
 
-def _only(tree: Any, chosen: list[bool]) -> Any:
+def _only(tree: Tree, chosen: list[bool]) -> Tree:
     """The tree with ``None`` where a leaf is not chosen: everything passes ``None`` on."""
     if tree is None:
         return None
@@ -141,11 +146,19 @@ def _only(tree: Any, chosen: list[bool]) -> Any:
     )
 
 
-def _merge(parts: list[tuple[list[bool], Any]]) -> Any:
+def _restricted(extra: dict[str, Any], chosen: list[bool]) -> dict[str, Any]:
+    """What the step knows, of the chosen leaves: the gradient is a tree like the updates."""
+    return extra | {"grad": _only(extra["grad"], chosen)} if "grad" in extra else extra
+
+
+def _merge(parts: list[tuple[list[bool], Updates]]) -> Updates:
     """One tree of the leaves that each part was given."""
     _, treedef = flatten(parts[0][1])
     columns = [jax.tree.leaves(part, is_leaf=is_none) for _, part in parts]
     owners = zip(*(chosen for chosen, _ in parts), strict=True)
     return treedef.unflatten(
-        [columns[flags.index(True)][index] for index, flags in enumerate(owners)]
+        [
+            columns[flags.index(True)][index] if any(flags) else None
+            for index, flags in enumerate(owners)
+        ]
     )

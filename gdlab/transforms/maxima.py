@@ -1,22 +1,14 @@
 """The largest sizes so far, decayed or not: the denominators of AdaMax and AMSGrad."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import leafwise
 
 
-class InfinityNormState(NamedTuple):
-    """State of :func:`infinity_norm`."""
-
-    norm: Any
-    """The decayed maximum of |g|, shaped like the parameters."""
-
-
 @leafwise
-def infinity_norm(decay: Hyperparameter, eps: Hyperparameter | None = None) -> Any:
+def infinity_norm(decay: Hyperparameter, eps: Hyperparameter | None = None) -> LeafFunctions:
     """The decayed maximum of the updates' sizes: the second moment's limit for p → ∞.
 
     nₜ = max(decay·nₜ₋₁, |gₜ| + eps)
@@ -35,26 +27,19 @@ def infinity_norm(decay: Hyperparameter, eps: Hyperparameter | None = None) -> A
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 2.
     """
 
-    def init(param):
-        return InfinityNormState(jnp.zeros_like(param).real)
+    def init(like):
+        return jnp.zeros_like(like).real
 
-    def update(u, state):
+    def update(u, norm):
         size = jnp.abs(u) if eps is None else jnp.abs(u) + eps
-        norm = jnp.maximum(decay * state.norm, size)
-        return norm, InfinityNormState(norm)
+        norm = jnp.maximum(decay * norm, size)
+        return norm, norm
 
     return init, update
 
 
-class MaximumState(NamedTuple):
-    """State of :func:`running_maximum`."""
-
-    maximum: Any
-    """The largest value so far, shaped like the parameters."""
-
-
 @leafwise
-def running_maximum() -> Any:
+def running_maximum() -> LeafFunctions:
     """The largest value so far, element by element, from zero.
 
     uₜ = max(uₜ₋₁, gₜ), u₀ = 0
@@ -69,11 +54,8 @@ def running_maximum() -> Any:
     Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
     """
 
-    def init(param):
-        return MaximumState(jnp.zeros_like(param))
+    def update(u, maximum):
+        maximum = jnp.maximum(maximum, u)
+        return maximum, maximum
 
-    def update(u, state):
-        maximum = jnp.maximum(state.maximum, u)
-        return maximum, MaximumState(maximum)
-
-    return init, update
+    return jnp.zeros_like, update

@@ -1,22 +1,18 @@
 """Momentum, accumulating: the sum of past gradients, older ones weighing less."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import storage_dtype
+from gdlab.core.opening import LeafFunctions
+from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 
 
-class TraceState(NamedTuple):
-    """State of :func:`trace`."""
-
-    trace: Any
-    """The accumulated momentum, shaped like the parameters."""
-
-
 @leafwise
-def trace(decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: Any = None) -> Any:
+def trace(
+    decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: DType = None
+) -> LeafFunctions:
     """Momentum, accumulating: the sum of past gradients, older ones weighing less.
 
     vₜ = decay·vₜ₋₁ + gₜ, v₀ = 0; the output is vₜ, or gₜ + decay·vₜ with ``nesterov``.
@@ -42,12 +38,13 @@ def trace(decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: Any 
     Source: B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964,
     eq. 9.
     """
+    dtype = storage_dtype(accumulator_dtype)
 
-    def init(param):
-        return TraceState(jnp.zeros_like(param, dtype=accumulator_dtype))
+    def init(like):
+        return jnp.zeros_like(like, dtype=dtype)
 
-    def update(u, state):
-        v = decay * state.trace + u
-        return (u + decay * v if nesterov else v), TraceState(v)
+    def update(u, v):
+        v = decay * v + u
+        return (u + decay * v if nesterov else v), v
 
     return init, update

@@ -1,26 +1,23 @@
 """The mean of the last few values, all of which are kept."""
 
 import operator
-from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from gdlab.core.numerics import storage_dtype
+from gdlab.core.opening import LeafFunctions
+from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 
 
-class MovingAverageState(NamedTuple):
-    """State of :func:`moving_average`."""
-
-    latest: tuple[Any, ...]
-    """The values in the window, the newest first, each shaped like the parameters."""
-
-
 @leafwise
-def moving_average(window: int, accumulator_dtype: Any = None) -> Any:
+def moving_average(window: int, accumulator_dtype: DType = None) -> LeafFunctions:
     """Simple moving average: the mean of the last few values, zeros before the first of them.
 
     mₜ = (gₜ + gₜ₋₁ + … + gₜ₋ₙ₊₁)/n, g₀ = g₋₁ = … = 0; the value k steps back weighs 1/n, or nothing
     from k = n on. ``debias(moving_average(n))`` is the mean of those that there are.
+
+    The state is the window, the newest value first, along a new leading axis.
 
     It forgets at once what :func:`ema` forgets little by little, and keeps n values for that, where
     the other keeps one. Among all averages with the same window it leaves the least noise.
@@ -49,13 +46,14 @@ def moving_average(window: int, accumulator_dtype: Any = None) -> Any:
     if count < 1:
         raise ValueError(f"window must be at least 1 value, not {count}")
 
-    def init(param):
-        nothing = jnp.zeros_like(param, dtype=accumulator_dtype)
-        return MovingAverageState((nothing,) * count)
+    dtype = storage_dtype(accumulator_dtype)
 
-    def update(u, state):
-        latest = (u, *state.latest[:-1])
+    def init(like):
+        return jnp.zeros((count, *like.shape), like.dtype if dtype is None else dtype)
+
+    def update(u, latest):
+        latest = jnp.concatenate([u[None], latest[:-1]])
         # Summed anew every time: what is added and later taken away would leave its rounding.
-        return sum(latest) / count, MovingAverageState(latest)
+        return jnp.sum(latest, 0) / count, latest
 
     return init, update

@@ -1,30 +1,37 @@
 """The average of the parameters themselves, which often generalises better than the last ones."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import as_before
+from gdlab.core.numerics import is_inexact
+from gdlab.core.opening import TreeFunctions
+from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import transformation
 
 
-class ParamsEmaState(NamedTuple):
-    """State of :func:`params_ema`."""
+class AveragedParams(NamedTuple):
+    """An average of the parameters, which says that it is to be evaluated in their place."""
 
-    average: Any
-    """The averaged parameters, shaped like the parameters, in float32 at least."""
+    average: Params
+    """The averaged parameters, in float32 at least; None where there is nothing to average."""
+
+    def evaluation_params(self, params: Params) -> Params:
+        """The averaged parameters."""
+        del params
+        return self.average
 
 
-@transformation
-def params_ema(decay: Hyperparameter) -> Any:
+@transformation(reads="params")
+def params_ema(decay: Hyperparameter) -> TreeFunctions:
     """Keep an exponential average of the parameters; the updates pass unchanged.
 
     w̄ₜ = decay·w̄ₜ₋₁ + (1 − decay)·(wₜ + uₜ), w̄₀ = w₀
 
     It must be the last link of a chain, since it averages the parameters as the updates leave
-    them. :func:`averaged_params` reads the average out of any state.
+    them. :func:`evaluation_params` reads the average out of any state.
 
     Args:
         decay: weight of the old average, in [0, 1).
@@ -33,11 +40,11 @@ def params_ema(decay: Hyperparameter) -> Any:
         ValueError: if ``params`` are missing.
 
     >>> import jax.numpy as jnp
-    >>> from gdlab import averaged_params, chain, params_ema, sgd
+    >>> from gdlab import evaluation_params, chain, params_ema, sgd
     >>> tx = chain(sgd(1.0), params_ema(0.5))
     >>> params = jnp.array([4.0])
     >>> _, state = tx.update(jnp.array([2.0]), tx.init(params), params)
-    >>> averaged_params(state, params)
+    >>> evaluation_params(state, params)
     Array([3.], dtype=float32)
 
     Source: B. T. Polyak, A. B. Juditsky, Acceleration of stochastic approximation by averaging,
@@ -45,28 +52,11 @@ def params_ema(decay: Hyperparameter) -> Any:
     """
 
     def init(params):
-        return ParamsEmaState(params)
+        return AveragedParams(jax.tree.map(lambda w: w if is_inexact(w) else None, params))
 
     def update(updates, state, params):
         new = apply_updates(params, updates)
-        average = jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, new)
-        return updates, ParamsEmaState(average)
+        move = lambda average, w: decay * average + (1 - decay) * w  # noqa: E731
+        return updates, AveragedParams(map_arrays(move, state.average, new))
 
     return init, update
-
-
-def averaged_params(state: Any, params: Any) -> Any:
-    """The averaged parameters in the state of any chain with :func:`params_ema`.
-
-    Args:
-        state: the state of the whole optimizer.
-        params: the parameters, whose dtypes the average takes.
-
-    Raises:
-        ValueError: if the state holds no average, or several.
-    """
-    is_average = lambda node: isinstance(node, ParamsEmaState)  # noqa: E731
-    found = [node for node in jax.tree.leaves(state, is_leaf=is_average) if is_average(node)]
-    if len(found) != 1:
-        raise ValueError(f"expected one params_ema in the state, found {len(found)}")
-    return as_before(found[0].average, params)

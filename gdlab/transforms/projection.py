@@ -1,15 +1,14 @@
 """Updates that keep the parameters where they may be."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import leafwise
 
 
-@leafwise
-def project_onto_box(lower: Hyperparameter, upper: Hyperparameter) -> Any:
+@leafwise(reads="param")
+def project_onto_box(lower: Hyperparameter, upper: Hyperparameter) -> LeafFunctions:
     """Cut the updates off where the parameters would leave a box.
 
     uₜ = max(lower, min(wₜ + gₜ, upper)) − wₜ

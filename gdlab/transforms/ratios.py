@@ -1,15 +1,15 @@
 """What Adagrad, RMSProp and Adam end with: a direction over the size of past gradients."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.joins import join
+from gdlab.core.joins import Join, join
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
+from gdlab.core.opening import LeafFunctions
+from gdlab.core.structure import Function
 from gdlab.core.transformation import leafwise
 
 
 @leafwise
-def square() -> Any:
+def square() -> LeafFunctions:
     """Square the updates, element by element.
 
     uₜ = |gₜ|²
@@ -24,7 +24,7 @@ def square() -> Any:
 
 
 @join
-def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = None) -> Any:
+def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = None) -> Function:
     """Join a direction and a second moment: the direction over the moment's root.
 
     u = m / (√(v + eps_root) + eps), and 0 where that denominator is 0.
@@ -47,7 +47,7 @@ def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = N
 
 
 @join
-def quotient(eps: Hyperparameter | None = None) -> Any:
+def quotient(eps: Hyperparameter | None = None) -> Function:
     """Join a direction and a size: the one over the other.
 
     u = m / (n + eps), and 0 where that denominator is 0.
@@ -64,6 +64,6 @@ def quotient(eps: Hyperparameter | None = None) -> Any:
     return divide
 
 
-def placed(eps: Any, eps_in_sqrt: bool) -> Any:
+def placed(eps: Hyperparameter, eps_in_sqrt: bool) -> Join:
     """The ratio with its ε where a convention wants it."""
     return ratio(eps_root=eps) if eps_in_sqrt else ratio(eps=eps)

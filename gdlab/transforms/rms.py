@@ -1,9 +1,7 @@
 """Scaling by the root of the mean square of recent gradients."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import transformation
+from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.debiasing import debias
@@ -17,7 +15,7 @@ def scale_by_rms(
     initial_scale: Hyperparameter | None = None,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """Divide by the root of the mean square of recent gradients.
 
     vₜ = decay·vₜ₋₁ + (1 − decay)·gₜ², uₜ = gₜ/√(vₜ + eps)
@@ -39,4 +37,4 @@ def scale_by_rms(
     """
     average = ema(decay, initial_value=initial_scale)
     mean_square = chain(square(), debias(average) if bias_correction else average)
-    return fork(placed(eps, eps_in_sqrt), identity(), mean_square)
+    return fork(placed(eps, eps_in_sqrt), identity(), nu=mean_square)

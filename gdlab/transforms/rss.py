@@ -1,25 +1,17 @@
 """Scaling by the root of the sum of squares of all gradients so far."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared
-from gdlab.core.transformation import leafwise, transformation
+from gdlab.core.opening import LeafFunctions
+from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
 from gdlab.transforms.ratios import placed
 
 
-class SumOfSquaresState(NamedTuple):
-    """State of :func:`sum_of_squares`."""
-
-    sum_of_squares: Any
-    """The accumulated squares, shaped like the parameters."""
-
-
 @leafwise
-def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> Any:
+def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> LeafFunctions:
     """Accumulate the squares of all updates so far.
 
     Gₜ = Gₜ₋₁ + |gₜ|², G₀ = initial_accumulator_value
@@ -33,12 +25,12 @@ def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> Any:
     Source: J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods, 2011, figure 1.
     """
 
-    def init(param):
-        return SumOfSquaresState(jnp.full_like(param, initial_accumulator_value).real)
+    def init(like):
+        return jnp.full_like(like, initial_accumulator_value).real
 
-    def update(u, state):
-        total = state.sum_of_squares + abs_squared(u)
-        return total, SumOfSquaresState(total)
+    def update(u, total):
+        total = total + abs_squared(u)
+        return total, total
 
     return init, update
 
@@ -48,7 +40,7 @@ def scale_by_rss(
     initial_accumulator_value: Hyperparameter = 0.1,
     eps: Hyperparameter = 1e-7,
     eps_in_sqrt: bool = True,
-) -> Any:
+) -> GradientTransformation:
     """Divide by the root of the sum of squares of all gradients so far.
 
     Gₜ = Gₜ₋₁ + gₜ², uₜ = gₜ/√(Gₜ + eps)
@@ -66,4 +58,5 @@ def scale_by_rss(
 
     Source: J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods, 2011, figure 1.
     """
-    return fork(placed(eps, eps_in_sqrt), identity(), sum_of_squares(initial_accumulator_value))
+    squares = sum_of_squares(initial_accumulator_value)
+    return fork(placed(eps, eps_in_sqrt), identity(), sum_of_squares=squares)

@@ -1,13 +1,12 @@
 """Scaling by a number: a constant, a schedule, or the learning rate."""
 
-from typing import Any
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import leafwise, transformation
+from gdlab.core.opening import LeafFunctions
+from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 
 @leafwise
-def scale(step_size: Hyperparameter) -> Any:
+def scale(step_size: Hyperparameter) -> LeafFunctions:
     """Multiply the updates by a number.
 
     uₜ = step_size·gₜ
@@ -22,7 +21,9 @@ def scale(step_size: Hyperparameter) -> Any:
 
 
 @leafwise
-def scale_by_learning_rate(learning_rate: Hyperparameter, *, flip_sign: bool = True) -> Any:
+def scale_by_learning_rate(
+    learning_rate: Hyperparameter, *, flip_sign: bool = True
+) -> LeafFunctions:
     """Turn a direction of ascent into the step of descent.
 
     uₜ = −learning_rate·gₜ
@@ -42,7 +43,7 @@ def scale_by_learning_rate(learning_rate: Hyperparameter, *, flip_sign: bool = T
 
 
 @transformation
-def scale_by_schedule(step_size_fn: Hyperparameter) -> Any:
+def scale_by_schedule(step_size_fn: Hyperparameter) -> GradientTransformation:
     """Multiply the updates by the value of a schedule.
 
     uₜ = step_size_fn(t)·gₜ

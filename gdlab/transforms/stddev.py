@@ -1,33 +1,22 @@
 """Scaling by the standard deviation of recent gradients."""
 
-from typing import Any, NamedTuple
-
 import jax.numpy as jnp
 
-from gdlab.core.authoring import Shared
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared
-from gdlab.core.transformation import leafwise, transformation
+from gdlab.core.opening import LeafFunctions, Shared
+from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
 from gdlab.transforms.debiasing import Weight
 from gdlab.transforms.ratios import placed
 
 
-class VarianceState(NamedTuple):
-    """State of :func:`variance`."""
-
-    mean: Any
-    """The average of the gradients (corrected, if asked for), shaped like the parameters."""
-    variance: Any
-    """The average of the squared deviations from it, shaped like the parameters."""
-
-
-@leafwise
+@leafwise(slots=("mean", "variance"), shared="weight")
 def variance(
     decay: Hyperparameter,
     initial_scale: Hyperparameter | None = None,
     bias_correction: bool = False,
-) -> Any:
+) -> LeafFunctions:
     """The exponentially weighted variance of the updates.
 
     With vₜ and mₜ the averages of gₜ² and gₜ it is vₜ − mₜ², computed without that difference:
@@ -47,23 +36,25 @@ def variance(
     Source: A. Graves, Generating sequences with recurrent neural networks, 2013, eq. 38–40.
     """
 
-    def init(param):
+    def init(like):
         start = 0 if initial_scale is None or bias_correction else initial_scale
-        return VarianceState(jnp.zeros_like(param), jnp.full_like(param, start).real)
+        return jnp.zeros_like(like), jnp.full_like(like, start).real
 
-    def update(u, state, shared):
+    def update(u, state, weight):
+        mean, spread = state
         # Corrected averages are averages in which the newest value weighs more: as a difference of
         # theirs the variance would be rounding at first, and negative at times.
-        share = (1 - decay) / shared.value() if bias_correction else 1 - decay
-        deviation = u - state.mean
-        mean = state.mean + share * deviation
-        spread = (1 - share) * (state.variance + share * abs_squared(deviation))
-        new = VarianceState(mean, spread)
+        share = (1 - decay) / weight.value() if bias_correction else 1 - decay
+        deviation = u - mean
+        mean = mean + share * deviation
+        # The first corrected mean is the first value, and a square that overflows changes nothing.
+        past = spread + share * abs_squared(deviation)
+        spread = jnp.where(share < 1, (1 - share) * past, 0)
         if initial_scale is None or not bias_correction:
-            return spread, new
-        return spread + initial_scale * shared.remaining / shared.value(), new
+            return spread, (mean, spread)
+        return spread + initial_scale * weight.remaining / weight.value(), (mean, spread)
 
-    return init, update, Shared(lambda: Weight(0.0, 1.0), lambda weight: weight.after(decay))
+    return init, update, Shared(Weight.at_start, lambda weight: weight.after(decay))
 
 
 @transformation
@@ -73,7 +64,7 @@ def scale_by_stddev(
     initial_scale: Hyperparameter | None = None,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
-) -> Any:
+) -> GradientTransformation:
     """Divide by the standard deviation of recent gradients.
 
     uₜ = gₜ/√(vₜ − mₜ² + eps), with mₜ and vₜ the averages of gₜ and gₜ²

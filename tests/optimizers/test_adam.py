@@ -23,7 +23,7 @@ from tests.paths import (
 )
 
 BY_HAND = chain(
-    fork(ratio(eps=1e-8), debias(ema(0.9)), chain(square(), debias(ema(0.999)))), scaled(1e-3)
+    fork(ratio(eps=1e-8), mu=debias(ema(0.9)), nu=chain(square(), debias(ema(0.999)))), scaled(1e-3)
 )
 
 
@@ -33,8 +33,8 @@ BY_HAND = chain(
 def test_expanded_adam_is_written_like_the_composition_by_hand():
     assert repr(expand(gdlab.adam(1e-3))) == repr(BY_HAND)
     assert repr(BY_HAND) == (
-        "chain(fork(ratio(eps=1e-08), debias(ema(0.9)), chain(square(), debias(ema(0.999)))), "
-        "scale_by_learning_rate(0.001))"
+        "chain(fork(ratio(eps=1e-08), mu=debias(ema(0.9)), "
+        "nu=chain(square(), debias(ema(0.999)))), scale_by_learning_rate(0.001))"
     )
 
 

@@ -169,7 +169,7 @@ def test_after_forty_thousand_steps_the_weight_has_not_stalled(decay):
     t = 40_001
     expected = (beta - beta**t) / (1 - beta**t)
     # The average itself stalls within a few roundings of 1; a stalled weight was off by 1.6e-5.
-    stored = float(state.average.ema)
+    stored = float(state.ema)
     corrected = float(out) / (beta * stored) * (1 - beta**t)
     assert corrected == pytest.approx(1.0, abs=3e-6)
     assert expected == pytest.approx(float(out), rel=1e-3)

@@ -1,17 +1,23 @@
 """The average of the parameters themselves."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from gdlab import (
+    accumulate,
     adam,
+    apply_if_finite,
     apply_updates,
-    averaged_params,
     chain,
+    evaluation_params,
     linear_schedule,
     masked,
+    named_chain,
     params_ema,
+    partition,
     sgd,
 )
 
@@ -30,7 +36,7 @@ def test_it_is_the_recursion_over_the_parameters_as_they_are_after_each_step():
     average = path[0]
     for later in path[1:]:
         average = 0.75 * average + 0.25 * later
-    np.testing.assert_allclose(averaged_params(state, w), average, rtol=1e-6)
+    np.testing.assert_allclose(evaluation_params(state, w), average, rtol=1e-6)
 
 
 def test_the_updates_pass_unchanged():
@@ -48,24 +54,65 @@ def test_a_decay_that_follows_a_schedule_makes_the_plain_mean():
         return lambda count: count / (count + 1)
 
     w, state, path = run(chain(sgd(0.3), params_ema(mean())), jnp.array([2.0]), 5)
-    np.testing.assert_allclose(averaged_params(state, w), path[1:].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(evaluation_params(state, w), path[1:].mean(0), rtol=1e-6)
 
 
 def test_low_precision_parameters_are_averaged_in_float32_and_read_in_their_dtype():
     w = jnp.array([1.0], jnp.bfloat16)
     tx = chain(sgd(linear_schedule(0.0, 0.0, 1)), params_ema(0.999))
     _, state, _ = run(tx, w, 2)
-    found = averaged_params(state, w)
+    found = evaluation_params(state, w)
     assert found.dtype == jnp.bfloat16
     assert found == 1
-    assert state[1].average.dtype == jnp.float32
+    assert state.params_ema.average.dtype == jnp.float32
 
 
-def test_it_is_found_wherever_it_stands_and_must_stand_there_once():
-    w = {"a": jnp.ones(1), "b": jnp.ones(1)}
-    tx = chain(sgd(0.1), chain(params_ema(0.5)))
-    assert averaged_params(tx.init(w), w) == {"a": 1.0, "b": 1.0}
-    for wrong in (sgd(0.1), chain(params_ema(0.5), params_ema(0.9))):
-        with pytest.raises(ValueError, match="expected one params_ema"):
-            averaged_params(wrong.init(w), w)
-    assert masked(params_ema(0.5), "a").init(w) is not None
+WEIGHTS = {"a": jnp.array(1.0), "b": jnp.array(2.0)}
+GRADIENT = {"a": jnp.array(0.5), "b": jnp.array(0.5)}
+NESTED = {
+    "in a chain": lambda tx: chain(chain(sgd(1.0), tx)),
+    "accumulated": lambda tx: accumulate(chain(sgd(1.0), tx), 1),
+    "guarded": lambda tx: apply_if_finite(chain(sgd(1.0), tx)),
+    "in a chain of optax": lambda tx: optax.chain(
+        sgd(1.0), optax.GradientTransformationExtraArgs(*tx)
+    ),
+    "in a dictionary": lambda tx: named_chain(("descend", sgd(1.0)), ("average", tx)),
+}
+
+
+@pytest.mark.parametrize("nest", NESTED.values(), ids=NESTED)
+def test_it_is_found_wherever_it_stands(nest):
+    tx = nest(params_ema(0.5))
+    _, state = tx.update(GRADIENT, tx.init(WEIGHTS), WEIGHTS)
+    found = evaluation_params({"optimizer": [state]}, WEIGHTS)
+    assert jax.tree.map(float, found) == {"a": 0.75, "b": 1.75}
+
+
+def test_what_is_not_averaged_is_evaluated_as_it_is():
+    tx = chain(sgd(1.0), masked(params_ema(0.5), "a"))
+    _, state = tx.update(GRADIENT, tx.init(WEIGHTS), WEIGHTS)
+    assert jax.tree.map(float, evaluation_params(state, WEIGHTS)) == {"a": 0.75, "b": 2.0}
+    assert evaluation_params(sgd(0.1).init(WEIGHTS), WEIGHTS) == WEIGHTS
+    module = {"w": jnp.ones(1), "steps": jnp.array(3), "activation": jnp.tanh}
+    found = evaluation_params(params_ema(0.5).init(module), module)
+    assert (found["steps"], found["activation"]) == (3, jnp.tanh)
+
+
+def test_groups_average_their_own():
+    tx = partition({"a": params_ema(0.5), "b": sgd(1.0)}, [("a", "a"), ("b", "b")])
+    _, state = tx.update(GRADIENT, tx.init(WEIGHTS), WEIGHTS)
+    assert jax.tree.map(float, evaluation_params(state, WEIGHTS)) == {"a": 1.25, "b": 2.0}
+
+
+def test_two_averages_of_one_leaf_are_refused():
+    state = chain(params_ema(0.5), params_ema(0.9)).init(WEIGHTS)
+    with pytest.raises(ValueError, match="2 parts of the state average the parameters"):
+        evaluation_params(state, WEIGHTS)
+
+
+def test_integers_and_modules_under_jit_are_kept():
+    module = {"w": jnp.ones(2), "n": jnp.array(3)}
+    tx = chain(sgd(1.0), params_ema(0.5))
+    gradient = jax.grad(lambda p: jnp.sum(p["w"] ** 2), allow_int=True)(module)
+    _, state = jax.jit(tx.update)(gradient, tx.init(module), module)
+    assert evaluation_params(state, module)["n"] == 3

@@ -4,10 +4,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 
-from gdlab.core.numerics import cast, compute_dtype, is_array
+from gdlab.core.numerics import cast, common_dtype, is_array
 from gdlab.core.structure import check_shapes, flatten, flatten_like, leaves_with_paths
 
 
@@ -18,7 +17,6 @@ def in_one_dtype(params: Any) -> Any:
         TypeError: naming the path of a leaf that is not an array of real numbers.
         ValueError: if there is no number at all.
     """
-    dtypes = []
     for path, leaf in leaves_with_paths(params):
         if leaf is None:
             continue
@@ -28,10 +26,9 @@ def in_one_dtype(params: Any) -> Any:
                 f"params at {path or 'the root'!r}: curvature is with respect to real "
                 f"floating-point arrays, but this is {kind}; keep it out of params, in the loss"
             )
-        dtypes.append(compute_dtype(leaf))
     if not sum(jnp.size(leaf) for leaf in jax.tree.leaves(params)):
         raise ValueError("params hold no numbers: there is no curvature to compute")
-    dtype = np.result_type(*dtypes)
+    dtype = common_dtype(map(jnp.asarray, jax.tree.leaves(params)))
     return jax.tree.map(lambda leaf: cast(leaf, dtype), params)
 
 
@@ -43,7 +40,7 @@ def as_vector(name: str, tree: Any, params: Any) -> Any:
     """
     others, treedef = flatten(params)
     tree = jax.tree.map(jnp.asarray, tree)
-    leaves = flatten_like(name, tree, "params", treedef)
+    leaves = flatten_like(name, tree, "params", params, treedef)
     check_shapes(name, tree, leaves, "params", others)
     return jax.tree.map(lambda leaf, other: cast(leaf, other.dtype), tree, params)
 

@@ -1,0 +1,237 @@
+"""Values that may differ from leaf to leaf of the parameters: numbers, masks, labels, structure.
+
+However it is written, as a tree, a prefix of one, patterns of paths or a function of the
+parameters, a value by leaf is one thing: it is spread over the leaves when the tree is known, and
+a rule for one array sees the value of its own leaf.
+"""
+
+import re
+from collections.abc import Callable, Hashable
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+
+from gdlab.core.annotations import Data
+from gdlab.core.representation import represent
+from gdlab.core.static import Static
+from gdlab.core.structure import (
+    Leaf,
+    Params,
+    Tree,
+    is_argument,
+    is_container,
+    leaves_with_paths,
+    require_matches,
+    spread,
+)
+
+
+class ByLeaf:
+    """A value for each leaf of the parameters.
+
+    ``values`` is a tree of them (or a prefix of one), or a function from the parameters to such a
+    tree; with ``patterns`` it is a tuple, and the first pattern found in the dotted path of a leaf
+    decides. Numbers are children of this pytree; all else is structure.
+    """
+
+    __slots__ = ("default", "name", "patterns", "values")
+
+    def __init__(
+        self,
+        values: Tree,
+        patterns: tuple[str, ...] | None = None,
+        default: object = None,
+        name: str = "a value by leaf",
+    ):
+        self.name = name
+        """What messages call it."""
+        self.values = values
+        self.patterns = patterns
+        self.default = default
+        """The value of a path that no pattern matches; None if there has to be one."""
+
+    def at_leaves(self, params: Params) -> list[Leaf]:
+        """The value at each leaf of ``params``, in order; ``None`` leaves count.
+
+        Raises:
+            ValueError: if the values do not fit the tree, a pattern matches no path, or a leaf
+                that is not None has no value.
+        """
+        if self.patterns is None:
+            tree = self.values(params) if self.is_function else self.values
+            return spread(self.name, tree, params)
+        pairs = leaves_with_paths(params)
+        require_matches(self.name, self.patterns, [path for path, _ in pairs])
+        return [None if leaf is None else self._first_match(path) for path, leaf in pairs]
+
+    def _first_match(self, path: str) -> Leaf:
+        assert self.patterns is not None
+        for pattern, value in zip(self.patterns, self.values, strict=True):
+            if re.search(pattern, path):
+                return value
+        if self.default is not None:
+            return self.default
+        raise ValueError(f"{self.name}: no pattern matches the leaf at {path!r}")
+
+    def sample(self) -> Leaf:
+        """One of the values, or None where they are known only with the parameters."""
+        is_one = lambda node: node is None or is_argument(node)  # noqa: E731
+        values = [] if self.is_function else jax.tree.leaves(self.values, is_leaf=is_one)
+        return values[0] if values else None
+
+    @property
+    def is_function(self) -> bool:
+        """Whether the values are a function of the parameters."""
+        return callable(self.values) and not is_container(self.values)
+
+    def __repr__(self) -> str:
+        if self.patterns is not None and self.default is not None:
+            return represent(self.patterns[0] if len(self.patterns) == 1 else list(self.patterns))
+        if self.patterns is not None:
+            return represent(list(zip(self.patterns, self.values, strict=True)))
+        return represent(self.values)
+
+
+def _static(by_leaf: ByLeaf) -> Static:
+    return Static({name: getattr(by_leaf, name) for name in ByLeaf.__slots__})
+
+
+class NumberByLeaf(ByLeaf):
+    """A number for each leaf of the parameters."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"by_leaf({super().__repr__()})" if self.is_function else super().__repr__()
+
+
+jax.tree_util.register_pytree_node(
+    ByLeaf,
+    lambda by_leaf: ((), _static(by_leaf)),
+    lambda static, _: ByLeaf(**static.values),
+)
+
+
+def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Any, Any]:
+    # One level of the user's own tree, so that paths read `learning_rate.encoder`.
+    is_below = lambda node: node is not by_leaf.values  # noqa: E731
+    pairs, treedef = jax.tree_util.tree_flatten_with_path(by_leaf.values, is_leaf=is_below)
+    if by_leaf.is_function:
+        return [], (Static({"values": by_leaf.values}), None)
+    return [(path[0], child) for path, child in pairs], (treedef, by_leaf.patterns)
+
+
+def _numbers_again(aux: tuple[Any, Any], children: Any) -> NumberByLeaf:
+    structure, patterns = aux
+    if isinstance(structure, Static):
+        return NumberByLeaf(structure.values["values"])
+    return NumberByLeaf(structure.unflatten(children), patterns)
+
+
+jax.tree_util.register_pytree_with_keys(NumberByLeaf, _numbers_with_keys, _numbers_again)
+
+
+def by_leaf(values: Callable[[Params], Tree]) -> NumberByLeaf:
+    """A hyperparameter that is a function of the parameters, one number for each leaf.
+
+    A tree of numbers, or a list of pairs ``(pattern, number)``, needs no such mark; a function
+    does, since it would be taken for a schedule.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import by_leaf, sgd
+    >>> tx = sgd(by_leaf(lambda params: jax.tree.map(lambda w: 1.0 / w.size, params)))
+    >>> params = {"a": jnp.ones(1), "b": jnp.ones(2)}
+    >>> tx.update(params, tx.init(params))[0]
+    {'a': Array([-1.], dtype=float32), 'b': Array([-0.5, -0.5], dtype=float32)}
+    """
+    if not callable(values) or is_container(values):
+        raise TypeError(f"by_leaf takes a function of the parameters, not {values!r}")
+    return NumberByLeaf(values)
+
+
+def patterns_of(value: object) -> tuple[tuple[str, Any], ...] | None:
+    """The pairs ``(pattern, value)`` of a list of such, None if it is none."""
+    if not (isinstance(value, list | tuple) and value):
+        return None
+    if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
+        return None
+    if not all(isinstance(pattern, str) for pattern, _ in value):
+        return None
+    for pattern, _ in value:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    return tuple(value)
+
+
+def as_structure(value: Any, name: str = "a value by leaf") -> ByLeaf:
+    """What a user wrote for each leaf, as structure by leaf."""
+    if isinstance(value, ByLeaf):
+        return value
+    patterns, values = None, value
+    if pairs := patterns_of(value):
+        patterns, values = zip(*pairs, strict=True)
+    # A copy: what the user changes afterwards changes nothing here.
+    return ByLeaf(**_static(ByLeaf(values, patterns, name=name)).values)
+
+
+def as_mask(value: Any) -> ByLeaf | None:
+    """What a user wrote to choose leaves; None chooses all of them."""
+    if value is None:
+        return None
+    patterns = [value] if isinstance(value, str) else value
+    if isinstance(patterns, list | tuple) and patterns and _all_strings(patterns):
+        patterns_of([(pattern, True) for pattern in patterns])
+        return ByLeaf((True,) * len(patterns), tuple(patterns), False, "mask")
+    return as_structure(value, "mask")
+
+
+def _all_strings(values: Any) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def as_labels(value: Any) -> ByLeaf:
+    """What a user wrote to put leaves into groups."""
+    return as_structure(value, "param_labels")
+
+
+Mask = Annotated[Any, Data(as_mask)]
+"""Annotation of an argument that chooses leaves of the parameters.
+
+A boolean, a tree of booleans (or a prefix of one), a regular expression searched for in the dotted
+path of each leaf (or a list of several), or a function from the parameters to a tree of booleans.
+None chooses all leaves.
+"""
+
+Labels = Annotated[Any, Data(as_labels)]
+"""Annotation of an argument that puts leaves of the parameters into groups.
+
+A tree of labels (or a prefix of one), a function from the parameters to such a tree, or a list of
+pairs ``(pattern, label)``: the first pattern found in the dotted path of a leaf decides.
+"""
+
+Structure = Annotated[Any, Data(as_structure)]
+"""Annotation of an argument that is structure and may differ by leaf, such as a choice of axes.
+
+It is written like :data:`Labels`, with any hashable value in place of a label.
+"""
+
+
+def mask_at_leaves(mask: ByLeaf | None, params: Params) -> list[bool]:
+    """Whether each leaf of ``params`` is chosen, in order; a ``None`` leaf is not."""
+    pairs = leaves_with_paths(params)
+    if mask is None:
+        return [leaf is not None for _, leaf in pairs]
+    chosen = mask.at_leaves(params)
+    for (path, leaf), flag in zip(pairs, chosen, strict=True):
+        if leaf is not None and not isinstance(flag, bool | np.bool_):
+            raise TypeError(f"mask: the value at {path!r} must be True or False, not {flag!r}")
+    return [bool(flag) and leaf is not None for (_, leaf), flag in zip(pairs, chosen, strict=True)]
+
+
+def same_value(value: Leaf) -> Hashable:
+    """A key that is equal for equal values of two leaves."""
+    is_array = isinstance(value, jax.Array | np.ndarray)
+    return id(value) if is_array else (type(value), value)

@@ -1,0 +1,276 @@
+"""Rules for one array, lifted to trees.
+
+The rule of a whole run of links is wrapped once in ``jax.jit`` and called for each leaf, so that
+within a trace it is traced once for each shape and dtype and not once for each leaf.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from gdlab.core.by_leaf import ByLeaf, same_value
+from gdlab.core.numerics import cast, dtype_like, is_array, widen
+from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
+from gdlab.core.structure import (
+    Leaf,
+    Params,
+    Tree,
+    Updates,
+    check_shapes,
+    flatten,
+    flatten_like,
+    flatten_up_to,
+    path_of,
+)
+
+BATCH = 8
+"""So many equal arrays are handed to a compiled function at once.
+
+A call costs more than the arithmetic on a small array, and compiling grows with the batch.
+"""
+
+Arrays = tuple[Leaf, list[Tree], Leaf, Leaf, Leaf]
+"""An update, the slots, the parameter, the gradient and the key of one array."""
+
+
+class Compiled(NamedTuple):
+    """The compiled functions of a run of links, for arrays that are not traced."""
+
+    advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Any]]
+    update: Callable[[Any, Leaf, list[Arrays]], list[tuple[Leaf, tuple[Tree, ...]]]]
+
+
+def lifted(rule: ArrayRule, tx: object, dtype: np.dtype, compiled: Compiled) -> TreeRule:
+    """The rule of a tree that treats each array by ``rule``.
+
+    Args:
+        rule: a rule for one array.
+        tx: the transformation, which messages name.
+        dtype: the real dtype in which the tree is computed.
+        compiled: the same rule for arrays that are not traced.
+
+    Raises:
+        ValueError: if the rule puts a bus of several signals into the tree, or expects one.
+    """
+    if rule.takes_bus or rule.gives_bus:
+        raise ValueError(
+            f"{tx}: a bus cannot leave the rules for one array; join its signals with on_wires "
+            "before, in the same chain"
+        )
+    return TreeRule(
+        names=(*rule.slots, *rule.shared),
+        init=lambda params: _init_leaves(rule, tx, dtype, params),
+        update=lambda updates, values, params, extra: _update_leaves(
+            rule, tx, dtype, compiled, updates, values, params, extra
+        ),
+        reads=_reads_of_tree(rule.reads),
+        goes_by_array=not rule.by_leaf,
+    )
+
+
+def _reads_of_tree(reads: Reasons) -> Reasons:
+    return {"params" if name == "param" else name: reason for name, reason in reads.items()}
+
+
+def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -> tuple[Tree, ...]:
+    leaves, treedef = flatten(params)
+    columns: list[list[Tree]] = [[] for _ in rule.slots]
+    if rule.slots:
+        for leaf, by_leaf in zip(leaves, _at_leaves(rule.by_leaf, params, leaves), strict=True):
+            slots: Sequence[Tree] = [None] * len(columns)
+            if is_array(leaf):
+                array = cast(leaf, dtype_like(leaf, dtype))
+                slots = rule.init(array, Reading(param=array, by_leaf=by_leaf))
+                if any(slot is None for slot in slots):
+                    raise TypeError(f"{tx}: init made None for a slot; where there is nothing, ()")
+            for column, slot in zip(columns, slots, strict=True):
+                column.append(slot)
+    trees = [treedef.unflatten(column) for column in columns]
+    return (*trees, *rule.start(dtype))
+
+
+def _update_leaves(
+    rule: ArrayRule,
+    tx: object,
+    dtype: np.dtype,
+    compiled: Compiled,
+    updates: Updates,
+    values: tuple[Tree, ...],
+    params: Params,
+    extra: Mapping[str, Any],
+) -> tuple[Updates, tuple[Tree, ...]]:
+    leaves, treedef = flatten(updates)
+    count = len(leaves)
+    moving = [index for index, leaf in enumerate(leaves) if is_array(leaf)]
+    require(rule.reads, "param", params)
+    for read in ("grad", "value", "key"):
+        require(rule.reads, read, extra.get(read))
+    param_leaves = [None] * count
+    if params is not None:
+        param_leaves = flatten_like("params", params, "updates", updates, treedef)
+        check_shapes("updates", updates, leaves, "params", param_leaves)
+        # A rule that does not read them is not handed them: fewer arrays to pass.
+        param_leaves = param_leaves if "param" in rule.reads else [None] * count
+    grads = [None] * count
+    if "grad" in rule.reads:
+        grads = flatten_like("grad", extra["grad"], "updates", updates, treedef)
+    keys = _keys(rule, extra.get("key"), count)
+    slots, shared = values[: len(rule.slots)], values[len(rule.slots) :]
+    columns = [
+        flatten_up_to("the state's slots", slot, "updates", updates, treedef) for slot in slots
+    ]
+    eager = bool(moving) and not isinstance(leaves[moving[0]], Tracer) and not _is_disabled()
+    eager = eager and not rule.by_leaf
+    shared, context = (compiled.advance if eager else rule.advance)(shared)
+    value = extra["value"] if "value" in rule.reads else None
+    rows = [[column[index] for column in columns] for index in range(count)]
+    for index in moving:
+        if any(slot is None for slot in rows[index]):
+            raise ValueError(
+                f"updates have an array at {path_of(updates, index)}, where the parameters that "
+                "the state was made for had none"
+            )
+    known = _at_leaves(rule.by_leaf, updates if params is None else params, leaves)
+    for by_leaf, members in _alike(rule.by_leaf, known, moving):
+        items = [(leaves[i], rows[i], param_leaves[i], grads[i], keys[i]) for i in members]
+        if eager:
+            run = lambda batch: compiled.update(context, value, batch)  # noqa: E731
+        else:
+            run = for_each(jax.jit(array_update(rule, tx, dtype, context, value, by_leaf)))
+        for i, (leaf, row) in zip(members, in_batches(run, items), strict=True):
+            _check_slots(tx, rule, updates, i, rows[i], row)
+            leaves[i], rows[i] = leaf, row
+    trees = [
+        treedef.unflatten([row[slot] for row in rows]) if moving else values[slot]
+        for slot in range(len(rule.slots))
+    ]
+    return treedef.unflatten(leaves), (*trees, *shared)
+
+
+def array_update(
+    rule: ArrayRule,
+    tx: object,
+    dtype: np.dtype,
+    context: Any,
+    value: Leaf,
+    by_leaf: Mapping[int, Leaf],
+) -> Callable[..., tuple[Leaf, list[Tree]]]:
+    """``one(leaf, slots, param, grad, key)``: what ``rule`` makes of one array."""
+
+    def one(leaf, slots, param, grad, key):
+        reading = Reading(widen(param), widen(grad), value, key, by_leaf)
+        array = cast(leaf, dtype_like(leaf, dtype))
+        try:
+            new, after = rule.update(array, tuple(map(widen, slots)), context, reading)
+        except (TypeError, ValueError) as error:
+            _explain(error, rule, tx, array, slots, reading)
+            raise
+        if new.shape != leaf.shape:
+            raise ValueError(f"{tx} made an update of shape {new.shape} out of {leaf.shape}")
+        return new, [_as_stored(*pair) for pair in zip(after, slots, strict=True)]
+
+    return one
+
+
+def _as_stored(after: Tree, before: Tree) -> Tree:
+    """A new slot in the dtypes of the old one; one of another structure stays, to be refused."""
+    if jax.tree.structure(after) != jax.tree.structure(before):
+        return after
+    return jax.tree.map(lambda new, old: cast(new, old.dtype), after, before)
+
+
+def _explain(
+    error: Exception, rule: ArrayRule, tx: object, array: Leaf, slots: list[Tree], reading: Reading
+) -> None:
+    """Raise that the state does not fit, if that is why a rule failed."""
+    expected = jax.eval_shape(lambda like: rule.init(like, reading._replace(param=like)), array)
+    for slot, wanted, found in zip(rule.slots, expected, slots, strict=True):
+        if _shapes(wanted) != _shapes(found):
+            raise ValueError(
+                f"{tx}: the state does not fit the updates: its slot {slot!r} holds "
+                f"{_shapes(found)} for an array of {array.shape}, where it should hold "
+                f"{_shapes(wanted)}; make the state by init for these parameters"
+            ) from error
+
+
+def _shapes(slot: Tree) -> Tree:
+    return jax.tree.map(lambda leaf: leaf.shape, slot)
+
+
+def _check_slots(
+    tx: object, rule: ArrayRule, updates: Updates, index: int, before: list[Tree], after: list[Tree]
+) -> None:
+    """Refuse a slot that has changed its structure or its shape."""
+    for slot, old, new in zip(rule.slots, before, after, strict=True):
+        old_leaves, new_leaves = jax.tree.leaves(old), jax.tree.leaves(new)
+        if len(old_leaves) != len(new_leaves) or any(
+            one.shape != other.shape for one, other in zip(old_leaves, new_leaves, strict=True)
+        ):
+            raise ValueError(
+                f"{tx}: the state does not fit the updates at {path_of(updates, index)}: its slot "
+                f"{slot!r} holds {_shapes(old)}, where these updates make {_shapes(new)}; make the "
+                "state by init for these parameters"
+            )
+
+
+def _at_leaves(
+    values: tuple[ByLeaf, ...], params: Params, leaves: list[Leaf]
+) -> list[Mapping[int, Leaf]]:
+    """The values by leaf at each leaf, by the identity of the object that holds them."""
+    if not values or not leaves:
+        return [{}] * len(leaves)
+    columns = [value.at_leaves(params) for value in values]
+    ids = [id(value) for value in values]
+    return [dict(zip(ids, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _alike(
+    values: tuple[ByLeaf, ...], known: list[Mapping[int, Leaf]], moving: list[int]
+) -> list[tuple[Mapping[int, Leaf], list[int]]]:
+    """The positions of the arrays that share all values by leaf; mostly all do."""
+    if not values:
+        return [({}, moving)] if moving else []
+    groups: dict[Any, tuple[Mapping[int, Leaf], list[int]]] = {}
+    for index in moving:
+        key = tuple(same_value(known[index][id(value)]) for value in values)
+        groups.setdefault(key, (known[index], []))[1].append(index)
+    return list(groups.values())
+
+
+def _keys(rule: ArrayRule, key: Leaf, count: int) -> Sequence[Leaf]:
+    """A key for each array, so that no two of them get the same random numbers."""
+    return jax.random.split(key, count) if "key" in rule.reads else [None] * count
+
+
+def _is_disabled() -> bool:
+    return jax.config.jax_disable_jit  # type: ignore[attr-defined]
+
+
+def for_each(one: Callable[..., Any]) -> Callable[[list[Any]], list[Any]]:
+    """``one(*item)`` of several items, in one call."""
+    return jax.jit(lambda items: [one(*item) for item in items])
+
+
+def in_batches(function: Callable[[list[Any]], list[Any]], items: list[Any]) -> list[Any]:
+    """``function(items)``, called on batches of items whose first arrays are alike.
+
+    Within a trace a batch is one call to trace and to lower. A batch is full or has one item, so
+    that ``function`` is compiled for two lengths at most.
+    """
+    alike: dict[Any, list[int]] = {}
+    for index, (leaf, *_) in enumerate(items):
+        concrete = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
+        sharding = leaf.sharding if concrete else None
+        kind = getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), sharding
+        alike.setdefault(kind, []).append(index)
+    results: list[Any] = [None] * len(items)
+    for members in alike.values():
+        full = len(members) - len(members) % BATCH
+        batches = [members[start : start + BATCH] for start in range(0, full, BATCH)]
+        for batch in [*batches, *([index] for index in members[full:])]:
+            for index, result in zip(batch, function([items[i] for i in batch]), strict=True):
+                results[index] = result
+    return results

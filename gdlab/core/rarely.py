@@ -1,0 +1,98 @@
+"""Work that is due at some steps only, and is done at those only, under ``vmap`` as well.
+
+A ``lax.cond`` whose predicate has an axis of lanes becomes a selection: both sides are computed at
+every step, and work that is due every k steps costs as much as work at each.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+
+from gdlab.core.structure import Tree
+
+T = TypeVar("T")
+
+
+def rarely(
+    due: jax.Array, work: Callable[..., T], otherwise: Callable[..., T], *operands: Tree
+) -> T:
+    """``work(*operands)`` where it is due, ``otherwise(*operands)`` elsewhere.
+
+    It is ``jax.lax.cond`` but for ``jax.vmap``: while no lane is due ``work`` is not run, and where
+    some are, the others keep what ``otherwise`` gives them. It can be differentiated.
+
+    Args:
+        due: a boolean scalar.
+        work: what is expensive.
+        otherwise: what is cheap, with results of the same structure, shapes and dtypes.
+        *operands: what both take, pytrees of arrays. They may close over arrays as well.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import rarely
+    >>> step = lambda count: rarely(count % 10 == 0, jnp.cos, jnp.sin, 1.0 * count)
+    >>> jax.vmap(step)(jnp.array([0, 3])).round(2)
+    Array([1.  , 0.14], dtype=float32)
+    """
+    # What the two close over may have an axis of lanes, so it is handed over like the operands.
+    (work_, from_work), (otherwise_, from_otherwise) = (
+        _closed(function, operands) for function in (work, otherwise)
+    )
+    shape = jax.eval_shape(work, *operands)
+    flat = _cond(work_, otherwise_)(due, from_work, from_otherwise, operands)
+    return jax.tree.unflatten(jax.tree.structure(shape), flat)
+
+
+def _closed(function: Callable[..., Any], operands: Any) -> tuple[Callable[..., Any], list[Any]]:
+    """``function`` with all that it closes over as its first argument, and that."""
+    closed = jax.make_jaxpr(function)(*operands)
+
+    def flat(constants, operands):
+        return tuple(jax.core.eval_jaxpr(closed.jaxpr, constants, *jax.tree.leaves(operands)))
+
+    return flat, closed.consts
+
+
+def _cond(work: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    def plain(due, of_work, of_otherwise, operands):
+        return jax.lax.cond(
+            due,
+            lambda: work(of_work, operands),
+            lambda: otherwise(of_otherwise, operands),
+        )
+
+    @custom_vmap
+    def cond(*arguments):
+        return plain(*arguments)
+
+    @cond.def_vmap
+    def of_lanes(size, batched, due, of_work, of_otherwise, operands):
+        due_varies, *varies = batched
+        axes = jax.tree.map(lambda varies: 0 if varies else None, varies)
+        work_lanes = jax.vmap(work, (axes[0], axes[2]), axis_size=size)
+        otherwise_lanes = jax.vmap(otherwise, (axes[1], axes[2]), axis_size=size)
+
+        def where_due(constants, operands):
+            due, of_work = constants
+            done, kept = work_lanes(of_work, operands[1]), otherwise_lanes(*operands)
+            if not due_varies:
+                return done
+            return tuple(map(jax.vmap(jnp.where, (0, 0, 0)), [due] * len(done), done, kept))
+
+        # This may itself be under another axis of lanes, so it is made of the same cond.
+        somewhere = jnp.any(due) if due_varies else due
+        lanes = _cond(where_due, lambda _, operands: otherwise_lanes(*operands))
+        out = lanes(somewhere, (due, of_work), (), (of_otherwise, operands))
+        return out, (True,) * len(out)
+
+    @jax.custom_jvp
+    def differentiable(*arguments):
+        return cond(*arguments)
+
+    @differentiable.defjvp
+    def derivative(primals, tangents):
+        return jax.jvp(plain, primals, tangents)
+
+    return differentiable

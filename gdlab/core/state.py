@@ -1,0 +1,242 @@
+"""The state of a transformation: its entries by name, for reading, storing and restoring."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, Self, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.core.numerics import is_array
+from gdlab.core.representation import represent
+from gdlab.core.structure import Leaf, Params, Tree, dotted
+
+
+class State:
+    """What a transformation remembers between two updates, as entries with names.
+
+    The entries are its attributes. What is kept for each array of the parameters, such as ``mu``
+    and ``nu`` of Adam, is a tree like the parameters; what all of them share, such as ``count``,
+    is a scalar or a few.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sgd
+    >>> state = sgd(0.1, momentum=0.9).init({"w": jnp.zeros(2)})
+    >>> state
+    State(trace={'w': Array([0., 0.], dtype=float32)})
+    >>> state.trace["w"].shape
+    (2,)
+    """
+
+    __slots__ = ("names", "values")
+    names: tuple[str, ...]
+    values: tuple[Tree, ...]
+
+    def __init__(self, **entries: Tree):
+        self.names, self.values = tuple(entries), tuple(entries.values())
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], values: tuple[Tree, ...]) -> Self:
+        """The state of these entries, in this order."""
+        state = object.__new__(cls)
+        state.names, state.values = names, tuple(values)
+        return state
+
+    def __getattr__(self, name: str) -> Tree:
+        if not name.startswith("_") and name not in State.__slots__:
+            if name in self.names:
+                return self.values[self.names.index(name)]
+            raise AttributeError(f"the state has no entry {name!r}; it has {self.names}")
+        raise AttributeError(name)
+
+    def __iter__(self) -> Iterator[tuple[str, Tree]]:
+        return zip(self.names, self.values, strict=True)
+
+    def replace(self, **entries: Tree) -> Self:
+        """A copy with other values of some entries."""
+        for name in entries:
+            getattr(self, name)
+        return self.of(self.names, tuple(entries.get(name, value) for name, value in self))
+
+    def __repr__(self) -> str:
+        return f"State({', '.join(f'{name}={_shown(value)}' for name, value in self)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return State.of, (self.names, self.values)
+
+
+jax.tree_util.register_pytree_with_keys(
+    State,
+    lambda state: (
+        [(jax.tree_util.GetAttrKey(name), value) for name, value in state],
+        state.names,
+    ),
+    lambda names, values: State.of(names, tuple(values)),
+    lambda state: (state.values, state.names),
+)
+
+
+def _shown(value: Tree) -> str:
+    return repr(value) if not isinstance(value, np.ndarray) else represent(value)
+
+
+@runtime_checkable
+class EvaluatesElsewhere(Protocol):
+    """A part of a state that knows better parameters to evaluate than those that are trained."""
+
+    def evaluation_params(self, params: Params) -> Params:
+        """The parameters to evaluate, a tree like ``params`` that may have None for some leaves."""
+        ...
+
+
+@runtime_checkable
+class KnowsNextGradient(Protocol):
+    """A part of a state that knows value and gradient at the parameters after its update.
+
+    A line search does: it has evaluated the point at which it stopped.
+    """
+
+    def next_value_and_grad(self) -> tuple[jax.Array, Tree]:
+        """The value and the gradient."""
+        ...
+
+
+def evaluation_params(state: Tree, params: Params) -> Params:
+    """The parameters that are to be evaluated: the averaged ones, where a state keeps an average.
+
+    It finds the part of the state that says so through any nesting: masked, accumulated, within
+    the state of another library.
+
+    Args:
+        state: the state of the whole optimizer.
+        params: the parameters, whose structure and dtypes the result has. Leaves of which nothing
+            is said are returned as they are.
+
+    Raises:
+        ValueError: if two parts of the state say something different of one leaf.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, evaluation_params, params_ema, sgd
+    >>> tx = chain(sgd(1.0), params_ema(0.5))
+    >>> params = jnp.array([4.0])
+    >>> _, state = tx.update(jnp.array([2.0]), tx.init(params), params)
+    >>> evaluation_params(state, params)
+    Array([3.], dtype=float32)
+    """
+    says = lambda node: isinstance(node, EvaluatesElsewhere)  # noqa: E731
+    found = [node for node in jax.tree.leaves(state, is_leaf=says) if says(node)]
+    leaves, treedef = jax.tree.flatten(params)
+    said = [False] * len(leaves)
+    for node in found:
+        better = treedef.flatten_up_to(node.evaluation_params(params))
+        for index, value in enumerate(better):
+            if value is None or not is_array(leaves[index]):
+                continue
+            if said[index]:
+                raise ValueError(
+                    f"{len(found)} parts of the state average the parameters; evaluate the one "
+                    "that is meant by its own evaluation_params(params)"
+                )
+            said[index] = True
+            leaves[index] = jnp.asarray(value, jnp.result_type(leaves[index]))
+    return treedef.unflatten(leaves)
+
+
+def find_slot(state: Tree, name: str) -> Tree:
+    """The entry of this name in a state, however deep it lies in wrappers and groups.
+
+    Args:
+        state: the state of any transformation.
+        name: the name of an entry, such as ``trace`` or ``nu``.
+
+    Raises:
+        KeyError: if there is none of this name or several, with the paths that there are.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import accumulate, adam, find_slot
+    >>> find_slot(accumulate(adam(0.1), 4).init(jnp.zeros(2)), "nu")
+    Array([0., 0.], dtype=float32)
+    """
+    entries = dict(_entries(state, ""))
+    found = [path for path in entries if path == name or path.endswith("." + name)]
+    if len(found) == 1:
+        return entries[found[0]]
+    if found:
+        raise KeyError(f"several entries of the state are called {name!r}: {', '.join(found)}")
+    raise KeyError(f"no entry of the state is called {name!r}; there are {', '.join(entries)}")
+
+
+def _entries(node: Tree, path: str) -> Iterator[tuple[str, Tree]]:
+    if isinstance(node, State):
+        for name, value in node:
+            yield path + name, value
+            yield from _entries(value, f"{path}{name}.")
+        return
+    is_state = lambda inner: isinstance(inner, State)  # noqa: E731
+    pairs, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=is_state)
+    for below, inner in pairs:
+        if is_state(inner):
+            yield from _entries(inner, f"{path}{dotted(below)}." if below else path)
+
+
+def flatten_state(state: Tree) -> dict[str, Leaf]:
+    """A state as a flat dictionary of arrays, which any format of files can hold.
+
+    Returns:
+        Dotted path → array, such as ``mu.encoder.kernel``.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import flatten_state, sgd
+    >>> flatten_state(sgd(0.1, momentum=0.9).init({"w": jnp.zeros(2)}))
+    {'trace.w': Array([0., 0.], dtype=float32)}
+    """
+    pairs, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {dotted(path): leaf for path, leaf in pairs}
+
+
+def restore_state(
+    like: Tree, arrays: Mapping[str, Leaf], *, partial: bool = False
+) -> tuple[Tree, dict[str, str]]:
+    """A state from the flat dictionary that :func:`flatten_state` made of one.
+
+    Args:
+        like: a state of the optimizer that goes on, as its ``init`` makes it.
+        arrays: dotted path → array.
+        partial: whether what does not fit is left as it is in ``like``, and reported.
+
+    Returns:
+        The state, and of each path that did not fit the reason; nothing unless ``partial``.
+
+    Raises:
+        ValueError: if something does not fit and ``partial`` is False, with all the reasons.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import adam, flatten_state, restore_state, sgd
+    >>> old = flatten_state(adam(0.1).init(jnp.zeros(2)))
+    >>> state, misfits = restore_state(sgd(0.1, 0.9).init(jnp.zeros(2)), old, partial=True)
+    >>> sorted(misfits)
+    ['mu', 'mu_weight', 'nu', 'nu_weight', 'trace']
+    """
+    pairs, treedef = jax.tree_util.tree_flatten_with_path(like)
+    own = {dotted(path): leaf for path, leaf in pairs}
+    misfits = {path: "the optimizer keeps no such entry" for path in arrays if path not in own}
+    restored = []
+    for path, leaf in own.items():
+        reason = _misfit(arrays.get(path), leaf)
+        if reason:
+            misfits[path] = reason
+        restored.append(leaf if reason else jnp.asarray(arrays[path]))
+    if misfits and not partial:
+        lines = "\n".join(f"  {path}: {reason}" for path, reason in misfits.items())
+        raise ValueError(f"the arrays are not a state of this optimizer:\n{lines}")
+    return treedef.unflatten(restored), misfits
+
+
+def _misfit(array: Leaf | None, leaf: Leaf) -> str | None:
+    if array is None:
+        return "the arrays have no such entry"
+    for what in ("shape", "dtype"):
+        found, wanted = getattr(array, what, None), getattr(leaf, what)
+        if found != wanted:
+            return f"its {what} is {found}, not {wanted}"
+    return None
