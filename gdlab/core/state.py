@@ -11,6 +11,9 @@ from gdlab.core.numerics import is_array
 from gdlab.core.representation import represent
 from gdlab.core.structure import Leaf, Params, Tree, dotted
 
+LAYOUT = "2"
+"""The version of how states are laid out; 1 was nested named tuples, one for each part."""
+
 
 class State:
     """What a transformation remembers between two updates, as entries with names.
@@ -51,6 +54,13 @@ class State:
 
     def __iter__(self) -> Iterator[tuple[str, Tree]]:
         return zip(self.names, self.values, strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, State):
+            return NotImplemented
+        return self.names == other.names and self.values == other.values
+
+    __hash__ = None  # type: ignore[assignment]
 
     def replace(self, **entries: Tree) -> Self:
         """A copy with other values of some entries."""
@@ -123,8 +133,7 @@ def evaluation_params(state: Tree, params: Params) -> Params:
     >>> evaluation_params(state, params)
     Array([3.], dtype=float32)
     """
-    says = lambda node: isinstance(node, EvaluatesElsewhere)  # noqa: E731
-    found = [node for node in jax.tree.leaves(state, is_leaf=says) if says(node)]
+    found = _evaluators(state)
     leaves, treedef = jax.tree.flatten(params)
     said = [False] * len(leaves)
     for node in found:
@@ -140,6 +149,16 @@ def evaluation_params(state: Tree, params: Params) -> Params:
             said[index] = True
             leaves[index] = jnp.asarray(value, jnp.result_type(leaves[index]))
     return treedef.unflatten(leaves)
+
+
+def evaluates_elsewhere(state: Tree) -> bool:
+    """Whether a state has other parameters to evaluate than those that are trained."""
+    return bool(_evaluators(state))
+
+
+def _evaluators(state: Tree) -> list[EvaluatesElsewhere]:
+    says = lambda node: isinstance(node, EvaluatesElsewhere)  # noqa: E731
+    return [node for node in jax.tree.leaves(state, is_leaf=says) if says(node)]
 
 
 def find_slot(state: Tree, name: str) -> Tree:

@@ -79,7 +79,7 @@ def adam(
     >>> import jax.numpy as jnp
     >>> from gdlab import adam, expand
     >>> tx = adam(0.1)
-    >>> tx.update(jnp.array([3.0, -4.0]), tx.init(jnp.zeros(2)))[0]
+    >>> tx.update(jnp.array([3.0, -4.0]), tx.init(jnp.zeros(2)))[0].round(4)
     Array([-0.1,  0.1], dtype=float32)
 
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.

@@ -12,7 +12,7 @@ import numpy as np
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.core.schedule import Schedule
 from gdlab.core.structure import dotted
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.page import Page
@@ -90,7 +90,7 @@ def explore(
     named = tx if isinstance(tx, Mapping) else {"optimizer": tx}
     if not named:
         raise ValueError("tx holds no optimizer")
-    optimizers = {str(name): GradientTransformation.convert(own) for name, own in named.items()}
+    optimizers = {str(name): as_transformation(own) for name, own in named.items()}
     heading = _name_of(fun) if title is None else title
     function = translate_function(fun)
     quadratic = quadratic_of(fun)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.engine import Plan, Swept
 from gdlab.sweeps.grid import Grid, drawn, grid_of, slots
 from gdlab.sweeps.lanes import NUMBER, Setup
@@ -54,7 +54,7 @@ def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
     optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
-    return {name: GradientTransformation.convert(one) for name, one in optimizers.items()}
+    return {name: as_transformation(one) for name, one in optimizers.items()}
 
 
 def require_readable(problems: Mapping[str, Problem], optimizers: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from gdlab.sweeps.fingerprint import bits_of, impl_of, of_arrays
 
-VERSIONS = ("gdlab", "jax")
+VERSIONS = ("gdlab", "jax", "state layout")
 """The entries of an identity that say by which versions a checkpoint was written."""
 
 ADVICE = "choose another folder, or delete this one to start over"

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.core.numerics import strong
+from gdlab.core.state import evaluates_elsewhere, evaluation_params
 from gdlab.sweeps.grid import at_point
 from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
@@ -69,8 +70,8 @@ class Lane(NamedTuple):
     """What one run carries."""
 
     progress: Progress
-    last_good: tuple[Any, Any]
-    """Parameters and model state when they and the loss were last finite and small enough."""
+    last_good: "LastGood"
+    """What was there when it and the loss were last finite and small enough."""
     first_loss: jax.Array
     loss: jax.Array
     """The loss that was seen last, or with which the lane stopped; NaN if it diverged."""
@@ -79,6 +80,27 @@ class Lane(NamedTuple):
     """The step at which the lane stopped, −1 if it has not."""
     evaluations: jax.Array
     """How often the loss or its gradient was computed; what stands in a loop counts once a step."""
+
+
+class LastGood(NamedTuple):
+    """The parameters of a run, and what belongs to them."""
+
+    params: Any
+    model_state: Any
+    averaged: Any
+    """The parameters to evaluate, where the optimizer averages; else None."""
+
+    @classmethod
+    def of(cls, progress: Progress) -> "LastGood":
+        """What a run has come to."""
+        params, state, model_state = progress
+        averages = evaluates_elsewhere(state)
+        return cls(params, model_state, evaluation_params(state, params) if averages else None)
+
+    @property
+    def to_evaluate(self) -> Any:
+        """The parameters by which the run is judged."""
+        return self.params if self.averaged is None else self.averaged
 
 
 class Carry(NamedTuple):
@@ -134,7 +156,7 @@ def start(
         progress = Progress(params, at_point(template.tx, point).init(params), model_state)
         lane = Lane(
             progress=progress,
-            last_good=(params, model_state),
+            last_good=LastGood.of(progress),
             first_loss=jnp.full((), jnp.nan),
             loss=jnp.full((), jnp.nan),
             status=jnp.full((), RUNNING, jnp.int8),
@@ -263,10 +285,13 @@ def _take_steps(
 def _step_of_lane(
     plan: Plan, swept: Swept, lane: Lane, on_batch: OnBatch, key: jax.Array, step: jax.Array
 ) -> tuple[Lane, Any]:
-    params, _, model_state = lane.progress
+    params = lane.progress.params
     objective = functools.partial(plan.objective, hyperparameters=swept.hyperparameters)
     counted, calls = _counted(on_batch)
-    new, seen = take_step(objective, swept.tx, lane.progress, counted, key)
+    draws = plan.sampler is not None and plan.sampler.batches_per_epoch > 1
+    same = plan.objective.has_no_side_results and not plan.objective.takes_key
+    is_first = step == 0 if same and not (draws or plan.streamed) else None
+    new, seen = take_step(objective, swept.tx, lane.progress, counted, key, is_first)
 
     value = seen.value
     first = jnp.where(step == 0, value, lane.first_loss).astype(lane.first_loss.dtype)
@@ -275,8 +300,9 @@ def _step_of_lane(
     was_running = lane.status == RUNNING
     alive = was_running & good
     running = alive & ~_reached(plan, seen)
-    last_good = _select(alive, (params, model_state), lane.last_good)
-    params, model_state = _select(running, (new.params, new.model_state), last_good)
+    last_good = _select(alive, LastGood.of(lane.progress), lane.last_good)
+    kept = last_good.params, last_good.model_state
+    params, model_state = _select(running, (new.params, new.model_state), kept)
     status = jnp.where(good, jnp.where(running, RUNNING, CONVERGED), DIVERGED)
     nan = jax.tree.map(
         lambda leaf: jnp.full(jnp.shape(leaf), jnp.nan, _inexact(leaf)), (value, seen.aux)

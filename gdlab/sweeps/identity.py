@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 import gdlab
+from gdlab.core.state import LAYOUT
 from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.collect import Entry
 from gdlab.sweeps.fingerprint import of_arrays, of_program
@@ -23,7 +24,7 @@ def checkpoint_of(
         ValueError: if it is that of another sweep, or damaged.
         OSError: if it cannot be written.
     """
-    identity = {"gdlab": gdlab.__version__, "jax": jax.__version__}
+    identity = {"gdlab": gdlab.__version__, "jax": jax.__version__, "state layout": LAYOUT}
     identity |= {name: str(value) for name, value in manner.items()}
     for entry in entries:
         identity |= _identity_of(entry)

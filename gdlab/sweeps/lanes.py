@@ -216,7 +216,7 @@ class Lanes:
             stopped_at=lanes.stopped_at,
             evaluations=lanes.evaluations,
             metrics=self._evaluated(carry, points) if evaluate else {},
-            params=lanes.last_good[0] if keep else None,
+            params=lanes.last_good.to_evaluate if keep else None,
             lanes=lanes if more else None,
         )
 
@@ -277,8 +277,13 @@ class Lanes:
         setup = self.setup
         if setup.evaluate is None:
             return {}
+        good = carry.lanes.last_good
         values = engine.evaluated(
-            setup.evaluate, setup.evaluate_hyperparameters, points, *carry.lanes.last_good
+            setup.evaluate,
+            setup.evaluate_hyperparameters,
+            points,
+            good.to_evaluate,
+            good.model_state,
         )
         name = getattr(setup.evaluate.function, "__name__", "evaluation")
         return named(values, name.replace("<lambda>", "evaluation"))

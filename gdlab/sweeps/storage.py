@@ -16,7 +16,7 @@ from gdlab.sweeps.result import SweepResult
 
 MARK = "gdlab_sweep_result"
 """The attribute that tells a file of ours; it holds the version of the format."""
-VERSION = 1
+VERSION = 2
 ENGINE = "h5netcdf"
 
 
@@ -79,10 +79,11 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     version = dataset.attrs.get(MARK)
     if version is None:
         raise ValueError(f"{os.fspath(path)} holds no result that SweepResult.save wrote")
-    if version > VERSION:
+    if version != VERSION:
+        advice = "it takes a newer gdlab" if version > VERSION else "run the sweep again"
         raise ValueError(
             f"{os.fspath(path)} has version {version} of the format and this gdlab reads "
-            f"{VERSION}: it takes a newer gdlab"
+            f"{VERSION}: {advice}"
         )
     return dataset.rename({name: urllib.parse.unquote(str(name)) for name in _names(dataset)})
 

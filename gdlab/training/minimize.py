@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.numerics import strong
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.numerics import is_inexact, strong
+from gdlab.core.state import evaluates_elsewhere, evaluation_params
+from gdlab.core.structure import leaves_with_paths
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, on_batch_of, sampler_of, step_of
@@ -30,6 +32,12 @@ class Trajectory(NamedTuple):
     """The state of the optimizer after the last step."""
     model_state: Any
     """The model state after the last step; None if there is none."""
+    steps: jax.Array
+    """How many steps have been taken, those before ``state`` was handed back among them."""
+    evaluation_params: Any
+    """The parameters to evaluate after the last step: the averaged ones, if ``tx`` averages."""
+    evaluation_values: jax.Array | None
+    """The losses at the parameters to evaluate, like ``values``; None unless ``tx`` averages."""
 
 
 def minimize(
@@ -44,6 +52,8 @@ def minimize(
     has_aux: bool = False,
     model_state: Any = None,
     keep_path: bool = True,
+    state: Any = None,
+    first_step: int | jax.Array | None = None,
 ) -> Trajectory:
     """Run an optimizer on a function, or on a loss over data, in one compiled scan.
 
@@ -67,14 +77,18 @@ def minimize(
             statistics. If given, ``fun`` takes it by the keyword ``model_state`` and returns
             ``(loss, model_state)``, or ``(loss, (model_state, aux))`` with ``has_aux``.
         keep_path: whether to return the parameters of all steps.
+        state: the state that an earlier call returned, to go on from there with its ``params``.
+        first_step: how many steps were taken before, ``steps`` of the earlier :class:`Trajectory`;
+            needed with a ``state`` where batches or keys are drawn, so that they go on as well.
 
     Returns:
         The :class:`Trajectory`. A run that diverges returns what it computed, not an exception.
 
     Raises:
-        ValueError: if a key is needed and missing, ``steps`` is negative, or sizes do not fit.
-        TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, or ``tx`` is
-            no optimizer.
+        ValueError: if a key or ``first_step`` is needed and missing, ``steps`` is negative, the
+            ``state`` is not one of ``tx``, or sizes do not fit.
+        TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
+            leaf that cannot be differentiated, or ``tx`` is no optimizer.
 
     >>> from gdlab import minimize, sgd
     >>> run = minimize(lambda w: 0.5 * w**2, 1.0, sgd(0.5), steps=3)
@@ -91,9 +105,28 @@ def minimize(
     if key is None and (draws or objective.takes_key):
         what = "the batches are drawn at random" if draws else "the loss takes a key"
         raise ValueError(f"{what}: minimize needs a PRNG key, such as key=jax.random.key(0)")
+    if state is not None and first_step is None and (draws or objective.takes_key):
+        raise ValueError(
+            "the run goes on from a state, and batches or keys are drawn: minimize needs "
+            "first_step, the number of steps taken before, such as first_step=earlier.steps"
+        )
+    x0 = _differentiable(x0)
+    tx = as_transformation(tx)
+    first_step = jnp.asarray(0 if first_step is None else first_step)
+    start = Progress(x0, state, model_state)
+    return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step)
+
+
+def _differentiable(x0: Any) -> Any:
+    """The start as arrays, each of which has a gradient."""
     x0 = strong(jax.tree.map(jnp.asarray, x0))
-    tx = GradientTransformation.convert(tx)
-    return _run(objective, sampler, steps, keep_path, x0, tx, data, model_state, key)
+    for path, leaf in leaves_with_paths(x0):
+        if leaf is not None and not is_inexact(leaf):
+            raise TypeError(
+                f"x0 at {path or 'the root'!r} is {leaf.dtype}, which has no gradient: make it a "
+                "floating-point number, or keep it out of x0, in the loss"
+            )
+    return x0
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -102,29 +135,44 @@ def _run(
     sampler: EpochSampler | None,
     steps: int,
     keep_path: bool,
-    params: Any,
+    start: Progress,
     tx: GradientTransformation,
     data: Any,
-    model_state: Any,
     key: jax.Array | None,
+    first_step: jax.Array,
 ) -> Trajectory:
-    take = step_of(objective, sampler, tx, data, key)
+    take = step_of(objective, sampler, tx, data, key, first_step)
+
+    def value_at(params, progress, order, step):
+        step_key = None if key is None else jax.random.fold_in(key, step)
+        return on_batch_of(sampler, data, order, step)(
+            lambda batch: objective(params, batch, step_key, progress.model_state)
+        )
+
+    def to_evaluate(progress, order, step):
+        if not evaluates_elsewhere(progress.state):
+            return None
+        return value_at(evaluation_params(progress.state, progress.params), progress, order, step)[
+            0
+        ]
 
     def body(carry, step):
         new, seen = take(carry, step)
-        return new, (carry[0].params if keep_path else None, seen.value, seen.aux)
+        # The batch of the step is that of the order that it leaves.
+        judged = to_evaluate(carry[0], new[1], step)
+        return new, (carry[0].params if keep_path else None, seen.value, seen.aux, judged)
 
-    order = None if sampler is None else sampler.order(key, 0)
-    start = Progress(params, tx.init(params), model_state)
-    (progress, order), (path, values, aux) = jax.lax.scan(body, (start, order), jnp.arange(steps))
+    order = None if sampler is None else sampler.order(key, first_step)
+    if start.state is None:
+        start = start._replace(state=tx.init(start.params))
+    every = first_step + jnp.arange(steps)
+    (progress, order), (path, values, aux, judged) = jax.lax.scan(body, (start, order), every)
 
     # The last point is evaluated on the batch that the next step would see.
+    end = first_step + steps
     if sampler is not None and order is not None:
-        order = sampler.reshuffle(order, key, jnp.asarray(steps))
-    last_key = None if key is None else jax.random.fold_in(key, steps)
-    value, (_, last_aux) = on_batch_of(sampler, data, order, jnp.asarray(steps))(
-        lambda batch: objective(progress.params, batch, last_key, progress.model_state)
-    )
+        order = sampler.reshuffle(order, key, end)
+    value, (_, last_aux) = value_at(progress.params, progress, order, end)
     append = lambda old, new: jnp.concatenate([old, jnp.asarray(new)[None]])  # noqa: E731
     return Trajectory(
         params=progress.params,
@@ -133,4 +181,7 @@ def _run(
         aux=jax.tree.map(append, aux, last_aux),
         state=progress.state,
         model_state=progress.model_state,
+        steps=end,
+        evaluation_params=evaluation_params(progress.state, progress.params),
+        evaluation_values=jax.tree.map(append, judged, to_evaluate(progress, order, end)),
     )

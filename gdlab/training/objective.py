@@ -76,6 +76,11 @@ class Objective:
         return value, (model_state, aux)
 
     @property
+    def has_no_side_results(self) -> bool:
+        """Whether it returns the loss alone."""
+        return not (self.has_aux or self.has_state)
+
+    @property
     def takes_key(self) -> bool:
         """Whether the loss is random."""
         return "key" in inspect.signature(self.fun.function).parameters

@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.numerics import cast
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
+from gdlab.training.known_gradient import next_value_and_grad
+from gdlab.training.objective import Objective
 
 
 class Progress(NamedTuple):
@@ -57,11 +60,21 @@ def take_step(
     progress: Progress,
     on_batch: Callable[[Callable[[Any], Any]], Any],
     key: jax.Array | None,
+    is_first: jax.Array | None = None,
 ) -> tuple[Progress, Seen]:
     """One step of an :class:`~gdlab.training.objective.Objective`.
 
     Only the loss sees the batch: a batch of another size is a branch of the program, and the
     smaller the branch, the less is compiled twice and copied.
+
+    Args:
+        objective: the loss.
+        tx: the optimizer.
+        progress: where the run stands.
+        on_batch: what a function makes of the batch.
+        key: the PRNG key of the step.
+        is_first: whether it is the first step, given where the loss is the same function at all
+            steps: then the value and the gradient that the state knows are not computed again.
     """
     params, state, model_state = progress
 
@@ -73,9 +86,22 @@ def take_step(
         return _conjugate(on_batch(lambda batch: grad(params, batch)))
 
     evaluate = jax.value_and_grad(objective, has_aux=True)
-    (value, (new_model_state, aux)), grad = on_batch(
-        lambda batch: evaluate(params, batch, key, model_state)
-    )
+
+    def compute():
+        return on_batch(lambda batch: evaluate(params, batch, key, model_state))
+
+    def value_and_grad():
+        (value, _), grad = compute()
+        return value, grad
+
+    known = None if is_first is None else next_value_and_grad(state)
+    if known is None:
+        (value, (new_model_state, aux)), grad = compute()
+    else:
+        shapes = jax.eval_shape(value_and_grad)
+        recalled = jax.tree.map(lambda x, shape: cast(x, shape.dtype), known, shapes)
+        value, grad = jax.lax.cond(is_first, value_and_grad, lambda: recalled)
+        new_model_state, aux = model_state, None
     grad = _conjugate(grad)
     updates, state = tx.update(
         grad,
@@ -91,13 +117,16 @@ def take_step(
 
 
 def step_of(
-    objective: Callable[..., Any],
+    objective: Objective,
     sampler: EpochSampler | None,
     tx: GradientTransformation,
     data: Any,
     key: jax.Array | None,
+    first_step: jax.Array | int = 0,
 ) -> Callable[..., Any]:
     """``take((progress, order), step)``: the same after that step of a run, and what it saw."""
+    same = objective.has_no_side_results and not objective.takes_key
+    same = same and (sampler is None or sampler.batches_per_epoch == 1)
 
     def take(carry: tuple[Progress, Any], step: jax.Array) -> tuple[tuple[Progress, Any], Seen]:
         progress, order = carry
@@ -105,7 +134,8 @@ def step_of(
             order = sampler.reshuffle(order, key, step)
         step_key = None if key is None else jax.random.fold_in(key, step)
         on_batch = on_batch_of(sampler, data, order, step)
-        new, seen = take_step(objective, tx, progress, on_batch, step_key)
+        is_first = step == first_step if same else None
+        new, seen = take_step(objective, tx, progress, on_batch, step_key, is_first)
         return (new, order), seen
 
     return take

@@ -35,8 +35,8 @@ def convert(tx: GradientTransformation, convention: Convention) -> GradientTrans
     if convention not in get_args(Convention):
         raise ValueError(f"convention is one of {get_args(Convention)}, not {convention!r}")
     factories = {made.factory: made for made in (sgd, nesterov)}  # type: ignore[attr-defined]
-    make = factories.get(getattr(tx, "_factory", None))
-    arguments = tx._arguments() if make else {}
+    make = factories.get(getattr(tx, "factory", None))
+    arguments = tx.arguments() if make else {}
     if make is None or arguments["momentum"] is None:
         raise TypeError(f"convert takes sgd or nesterov with momentum, not {tx!r}")
     eta, beta = arguments["learning_rate"], arguments["momentum"]

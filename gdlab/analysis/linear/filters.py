@@ -18,7 +18,7 @@ from gdlab.analysis.linear.frozen import frozen
 from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachable
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
 class FrequencyResponse(NamedTuple):
@@ -242,7 +242,7 @@ def averaging_window(tx: GradientTransformation) -> float:
 def _linear(tx: GradientTransformation) -> GradientTransformation:
     """The transformation in float64, once it is seen to be linear."""
     name = repr(tx)
-    tx = as_float64(GradientTransformation.convert(tx))
+    tx = as_float64(as_transformation(tx))
     require_superposition(
         name,
         tx,

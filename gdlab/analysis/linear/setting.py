@@ -14,7 +14,7 @@ from gdlab.analysis.linear.frozen import FAR, frozen
 from gdlab.analysis.linear.linear_system import LinearSystem, closed_loop, reachable
 from gdlab.analysis.linear.precision import as_float64
 from gdlab.core.access import set_hyperparameters
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 
 Form = Literal["mode", "spectrum", "hessian"]
 
@@ -85,7 +85,7 @@ def prepare(
 ) -> Setting:
     """Check the arguments of an analysis, and find out what the state of ``tx`` is made of."""
     if not isinstance(tx, GradientTransformation):
-        tx = GradientTransformation.convert(tx)
+        tx = as_transformation(tx)
     if step is not None and state is not None:
         raise ValueError("step and state both say where scales are held: give one of them")
     if step is not None and not (isinstance(step, (int, np.integer)) and step >= 1):

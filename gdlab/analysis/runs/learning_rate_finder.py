@@ -12,7 +12,7 @@ from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.schedule import Schedule
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.arguments import Problem, require_positive
 from gdlab.sweeps.ranges import Edge
 from gdlab.sweeps.result import SweepResult
@@ -162,7 +162,7 @@ def find_learning_rate(
     if not 0 < low < high < np.inf:
         raise ValueError(f"low and high must be positive, finite and rise, not {low}, {high}")
     rates = Axis(hyperparameter, np.geomspace(low, high, number))
-    tx = GradientTransformation.convert(tx)
+    tx = as_transformation(tx)
     swept = _with_axis(tx, hyperparameter, rates)
     key = jax.random.key(0) if key is None else key
     result = sweep(

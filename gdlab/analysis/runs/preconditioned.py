@@ -12,7 +12,7 @@ from gdlab.analysis.linear.anatomy import Anatomy
 from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.stability import is_scheduled, reference
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
 def preconditioned_sharpness(
@@ -61,7 +61,7 @@ def preconditioned_sharpness(
 
     Source: J. Cohen et al., Adaptive gradient methods at the edge of stability, 2022, section 3.
     """
-    tx = GradientTransformation.convert(tx)
+    tx = as_transformation(tx)
     anatomy = anatomy_on(tx, params)
     if not anatomy.adaptive:
         return sharpness(loss, params, data, key=key, batch_size=batch_size)

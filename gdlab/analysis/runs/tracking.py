@@ -18,7 +18,8 @@ from gdlab.analysis.linear.stability import is_scheduled, reference, sharpness_l
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.core.numerics import strong
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.state import evaluation_params
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.bar import Bar
 from gdlab.sweeps.interrupts import Interrupts
 from gdlab.training.objective import ByIdentity, Objective
@@ -141,7 +142,7 @@ def track(
         raise ValueError("batches are drawn at random: track needs a PRNG key")
     mean_loss = MeanLoss.of(loss, data, curvature_batch_size)
     params = strong(jax.tree.map(jnp.asarray, params))
-    tx = GradientTransformation.convert(tx)
+    tx = as_transformation(tx)
     measured_at = np.arange(0, steps + 1, every)
     threshold, unit, anatomy = _limits(tx, params, measured_at)
     if anatomy is not None:
@@ -228,7 +229,7 @@ def _measured(
         unseen = jnp.where(step > 0, preconditioned.value, jnp.nan)
         preconditioned = preconditioned._replace(value=unseen)
     row = {
-        "loss": task.mean_loss.value(params, data),
+        "loss": task.mean_loss.value(evaluation_params(state, params), data),
         "sharpness": plain.value,
         "residual": plain.residual,
         "preconditioned_sharpness": preconditioned.value,

@@ -14,7 +14,7 @@ from jax.extend.core import ClosedJaxpr
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.structure import dotted
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.translator import primitives as _primitives  # registers the rules  # noqa: F401
 from gdlab.page.translator.emit import Module
 from gdlab.page.translator.ir import Block, Buffer, Call, Graph, Value
@@ -170,7 +170,7 @@ def translate_optimizer(
         function: what it minimises; several optimizers can share one.
     """
     with jax.enable_x64(True):
-        writer = _OptimizerWriter(GradientTransformation.convert(tx), function)
+        writer = _OptimizerWriter(as_transformation(tx), function)
         names = writer.write_init()
         writer.write_update()
     code = writer.module.javascript(f"return{{states:{len(names)},init,update}};")

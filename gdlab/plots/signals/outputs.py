@@ -7,7 +7,7 @@ import numpy as np
 
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
 @in_float64
@@ -24,6 +24,6 @@ def outputs_of(
         came = f"of shape {series.shape}" if series.ndim != 1 or not series.size else f"{series}"
         raise ValueError(f"{name} must be a series of finite numbers, of shape (n,), not {came}")
     return series, {
-        name: answer(as_float64(GradientTransformation.convert(tx)), series)
+        name: answer(as_float64(as_transformation(tx)), series)
         for name, tx in transformations.items()
     }

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED, legend_name
@@ -82,7 +82,7 @@ def step_vectors(
     count = len(optimizers)
     panels = panels_of(ax, (1, count), (3.6 * count, 4.1))
     for panel, (name, tx) in zip(panels, optimizers.items(), strict=True):
-        tx = GradientTransformation.convert(tx)
+        tx = as_transformation(tx)
         parts, path = _parts(problem, name, tx, start, step)
         _draw(panel, problem, parts, path)
         panel.set_title(legend_name(name))
