@@ -12,6 +12,7 @@ from gdlab.core.joins import Join, bus, join
 from gdlab.core.opening import Shared
 from gdlab.core.rarely import rarely
 from gdlab.core.schedule import Schedule, schedule
+from gdlab.core.sharding import state_sharding
 from gdlab.core.state import (
     State,
     evaluation_params,
@@ -23,6 +24,7 @@ from gdlab.core.transformation import (
     GradientTransformation,
     expand,
     foreign,
+    leaf_wrapper,
     leafwise,
     transformation,
 )
@@ -139,6 +141,7 @@ __all__ = [
     "infinity_norm",
     "join",
     "join_schedules",
+    "leaf_wrapper",
     "leafwise",
     "linear_schedule",
     "look_ahead",
@@ -178,6 +181,7 @@ __all__ = [
     "set_to_zero",
     "sgd",
     "square",
+    "state_sharding",
     "sum_of_squares",
     "sweep",
     "trace",

@@ -124,7 +124,7 @@ def _steps_of_schedules(tx: GradientTransformation, state: State | None) -> dict
     if state is None:
         return {}
     sharing, wrapped = _in_one_state(tx)
-    inner = jax.tree.leaves(getattr(state, "values", ()), is_leaf=_is_state)
+    inner = jax.tree.leaves(list(state.values()) if _is_state(state) else [], is_leaf=_is_state)
     states = [node for node in inner if _is_state(node)]
     counted = any(map(has_schedules, sharing))
     if (

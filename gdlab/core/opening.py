@@ -5,6 +5,7 @@ opened in turn, and the closures of its parts are called with numbers of one dty
 """
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -127,7 +128,19 @@ def open_rule(tx: Parametrized, opening: Opening) -> Rule:
         opening.counted = True
         tx = at_step(tx, opening.count)
     declared: Declaration = tx.factory.declared
-    return declared.open(tx, declared, opening)
+    outer, _thread.is_opening = is_opening(), True
+    try:
+        return declared.open(tx, declared, opening)
+    finally:
+        _thread.is_opening = outer
+
+
+_thread = threading.local()
+
+
+def is_opening() -> bool:
+    """Whether a transformation is being opened: what is made then is opened, and so checked."""
+    return getattr(_thread, "is_opening", False)
 
 
 # --- A composition is opened in turn; wiring puts the rules of its parts together
@@ -347,6 +360,57 @@ def _as_slots(factory: Factory, names: tuple[str, ...], value: Tree) -> tuple[Tr
 def _reads_of_arrays(factory: Factory, declared: Declaration) -> Reasons:
     # The keys and counts of a rule are made by the core; the paths are those of the tree.
     return {name: reason_of(factory) for name in declared.reads if name not in ("step", "path")}
+
+
+def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening) -> Rule:
+    """The rule of a ``@leaf_wrapper`` closure around the rule of the transformation it takes."""
+    factory, own = tx.factory, by_leaf_values_in(tx)
+    inner = [node for node in jax.tree.leaves(tx.children, is_leaf=is_argument) if _opens(node)]
+    if len(inner) != 1:
+        raise TypeError(f"{factory.name} wraps one transformation, not {len(inner)}")
+    rule = open_rule(inner[0], opening)
+    if not isinstance(rule, ArrayRule):
+        raise TypeError(f"{factory.name} wraps a rule for one array, which {inner[0]!r} is not")
+    at = _AtLeaf(tx, own, opening)
+    given = _given(declared, opening)
+    count, slots = len(rule.slots), declared.slots or ()
+
+    def flat(state):
+        wrapped, *more = state if slots else (state,)
+        if not isinstance(wrapped, tuple) or (len(wrapped), len(more)) != (count, len(slots)):
+            raise TypeError(
+                f"{factory.name}: the state must be {_form_of_wrapped(rule, slots)}, not {state!r}"
+            )
+        return (*wrapped, *more)
+
+    def init_leaf(like, reading):
+        init, _, _ = author_functions(factory, at(reading))
+        return strong(flat(init(like, lambda like: rule.init(like, reading))))
+
+    def update_leaf(u, values, context, reading):
+        _, update, _ = author_functions(factory, at(reading))
+        state = (values[:count], *values[count:]) if slots else values
+        inner_update = lambda u, state: rule.update(u, state, context, reading)  # noqa: E731
+        known = given(declared.reads, reading, None)
+        u, state = _pair(factory, update(u, state, inner_update, **known))
+        return u, flat(state)
+
+    return rule._replace(
+        slots=(*rule.slots, *slots),
+        init=init_leaf,
+        update=update_leaf,
+        reads=dict(rule.reads) | dict(_reads_of_arrays(factory, declared)),
+        by_leaf=(*rule.by_leaf, *own),
+    )
+
+
+def _opens(node: object) -> bool:
+    return isinstance(node, Parametrized) and isinstance(node.factory.declared, Declaration)
+
+
+def _form_of_wrapped(rule: ArrayRule, slots: tuple[str, ...]) -> str:
+    wrapped = f"the tuple of the {len(rule.slots)} slots of the inner rule"
+    return f"the pair of {wrapped} and {', '.join(slots)}" if slots else wrapped
 
 
 # --- Rules for a tree

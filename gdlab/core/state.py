@@ -1,26 +1,24 @@
 """The state of a transformation: its entries by name, for reading, storing and restoring."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, Self, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gdlab.core.numerics import is_array
-from gdlab.core.representation import represent
 from gdlab.core.structure import Leaf, Params, Tree, dotted
 
 LAYOUT = "2"
 """The version of how states are laid out; 1 was nested named tuples, one for each part."""
 
 
-class State:
+class State(dict[str, Tree]):
     """What a transformation remembers between two updates, as entries with names.
 
-    The entries are its attributes. What is kept for each array of the parameters, such as ``mu``
-    and ``nu`` of Adam, is a tree like the parameters; what all of them share, such as ``count``,
-    is a scalar or a few.
+    It is a dictionary whose entries are its attributes as well. What is kept for each array of the
+    parameters, such as ``mu`` and ``nu`` of Adam, is a tree like the parameters; what all of them
+    share, such as ``count``, is a scalar or a few.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sgd
@@ -31,63 +29,46 @@ class State:
     (2,)
     """
 
-    __slots__ = ("names", "values")
-    names: tuple[str, ...]
-    values: tuple[Tree, ...]
-
-    def __init__(self, **entries: Tree):
-        self.names, self.values = tuple(entries), tuple(entries.values())
+    __slots__ = ()
 
     @classmethod
-    def of(cls, names: tuple[str, ...], values: tuple[Tree, ...]) -> Self:
+    def of(cls, names: Iterable[str], values: Iterable[Tree]) -> Self:
         """The state of these entries, in this order."""
-        state = object.__new__(cls)
-        state.names, state.values = names, tuple(values)
-        return state
+        return cls(zip(names, values, strict=True))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the entries."""
+        return tuple(self)
 
     def __getattr__(self, name: str) -> Tree:
-        if not name.startswith("_") and name not in State.__slots__:
-            if name in self.names:
-                return self.values[self.names.index(name)]
-            raise AttributeError(f"the state has no entry {name!r}; it has {self.names}")
-        raise AttributeError(name)
-
-    def __iter__(self) -> Iterator[tuple[str, Tree]]:
-        return zip(self.names, self.values, strict=True)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, State):
-            return NotImplemented
-        return self.names == other.names and self.values == other.values
-
-    __hash__ = None  # type: ignore[assignment]
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the state has no entry {name!r}; it has {self.names}") from None
 
     def replace(self, **entries: Tree) -> Self:
         """A copy with other values of some entries."""
         for name in entries:
             getattr(self, name)
-        return self.of(self.names, tuple(entries.get(name, value) for name, value in self))
+        return type(self)(self | entries)
 
     def __repr__(self) -> str:
-        return f"State({', '.join(f'{name}={_shown(value)}' for name, value in self)})"
+        return f"State({', '.join(f'{name}={value!r}' for name, value in self.items())})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return State.of, (self.names, self.values)
+        return State, (dict(self),)
 
 
 jax.tree_util.register_pytree_with_keys(
     State,
     lambda state: (
-        [(jax.tree_util.GetAttrKey(name), value) for name, value in state],
+        [(jax.tree_util.GetAttrKey(name), value) for name, value in state.items()],
         state.names,
     ),
-    lambda names, values: State.of(names, tuple(values)),
-    lambda state: (state.values, state.names),
+    State.of,
+    lambda state: (tuple(state.values()), state.names),
 )
-
-
-def _shown(value: Tree) -> str:
-    return repr(value) if not isinstance(value, np.ndarray) else represent(value)
 
 
 @runtime_checkable
@@ -187,7 +168,7 @@ def find_slot(state: Tree, name: str) -> Tree:
 
 def _entries(node: Tree, path: str) -> Iterator[tuple[str, Tree]]:
     if isinstance(node, State):
-        for name, value in node:
+        for name, value in node.items():
             yield path + name, value
             yield from _entries(value, f"{path}{name}.")
         return

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ParamSpec, overload
 
 import jax
@@ -23,7 +23,9 @@ from gdlab.core.numerics import (
 from gdlab.core.opening import (
     Opening,
     declaration,
+    is_opening,
     open_array_rule,
+    open_leaf_wrapper,
     open_rule,
     open_tree_rule,
     open_wiring,
@@ -82,7 +84,7 @@ class GradientTransformation(Parametrized):
         opening = Opening(0, common_dtype(leaves))
         rule = tree_rule(self, opening)
         values = distinct(rule.init(params), params)
-        return _packed(rule, opening, None, values)
+        return _packed(rule, opening, jnp.zeros((), jnp.int32), values)
 
     def update(
         self, updates: Updates, state: State, params: Params = None, **extra: Any
@@ -114,7 +116,9 @@ class GradientTransformation(Parametrized):
 
     def check(self) -> None:
         """Raise what can be seen to be wrong when the transformation is made."""
-        # What can be wrong is structure, and a method makes its parts again whenever it is opened.
+        if is_opening():
+            return
+        # What can be wrong is structure, and many are made alike.
         structure = jax.tree.structure(self)
         if structure in _known_to_be_right:
             return
@@ -267,6 +271,52 @@ def leafwise(function=None, /, *, reads=(), slots=None, shared=None, init_reads=
     return decorate if function is None else decorate(function)
 
 
+@overload
+def leaf_wrapper(function: Closure[P], /) -> Callable[P, GradientTransformation]: ...
+@overload
+def leaf_wrapper(
+    *, reads: str | tuple[str, ...] = (), slots: tuple[str, ...] | None = None
+) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
+def leaf_wrapper(function=None, /, *, reads=(), slots=None):
+    """Make a transformation of a closure that wraps the rule for **one array** of another.
+
+    It sees what that rule is given, what it returns, and what it keeps: a storage format, a rotated
+    basis, a guard for each array.
+
+    Args:
+        function: it takes one transformation among its parameters, and returns
+            ``init(like, init_inner)`` and ``update(update, state, update_inner)``. There
+            ``init_inner(like)`` is the tuple of the inner rule's slots, and
+            ``update_inner(update, state)`` its update and the new tuple. The state is that tuple;
+            with ``slots`` it is ``(that tuple, *values of the slots)``.
+        reads: what ``update`` is given by keyword, as for :func:`leafwise`.
+        slots: the names of what the wrapper keeps for each array itself.
+
+    Raises:
+        TypeError: if it takes no transformation, or one of whole trees.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import GradientTransformation, leaf_wrapper, trace
+    >>> @leaf_wrapper
+    ... def in_half(inner: GradientTransformation):
+    ...     def init(like, init_inner):
+    ...         return jax.tree.map(lambda slot: slot.astype("float16"), init_inner(like))
+    ...
+    ...     def update(u, state, update_inner):
+    ...         return update_inner(u, state)
+    ...
+    ...     return init, update
+    >>> in_half(trace(0.9)).init(jnp.zeros(2))
+    State(trace=Array([0., 0.], dtype=float16))
+    """
+
+    def decorate(function):
+        declared = declaration(function, open_leaf_wrapper, READ_BY_ARRAYS, reads, slots)
+        return parametrized(GradientTransformation, function, declared)
+
+    return decorate if function is None else decorate(function)
+
+
 def wiring(function: Closure[P]) -> Callable[P, GradientTransformation]:
     """Make a transformation of a function that puts the rules of other transformations together.
 
@@ -330,63 +380,58 @@ def composition_of(tx: GradientTransformation) -> GradientTransformation | None:
 
 def is_wiring(tx: GradientTransformation) -> bool:
     """Whether ``tx`` only puts others together, in whose one state the entries of all stand."""
-    return tx.factory.declared.open is open_wiring
+    return tx.factory.declared.open in (open_wiring, open_leaf_wrapper)
 
 
 def _perform(
-    tx: Any, updates: Updates, state: State, params: Params, extra: dict[str, Any]
-) -> tuple[Updates, State]:
+    tx: Any, updates: Updates, state: Tree, params: Params, extra: dict[str, Any]
+) -> tuple[Updates, Tree]:
     _refuse_axes(tx)
-    moving = arrays_only(updates)
-    params = arrays_only(params)
-    opening = Opening(
-        getattr(state, COUNT, 0) if isinstance(state, State) else 0,
-        common_dtype(jax.tree.leaves(moving)),
-    )
+    moving, params = arrays_only(updates), arrays_only(params)
+    count = state.get(COUNT, 0) if isinstance(state, dict) else 0
+    opening = Opening(count, common_dtype(jax.tree.leaves(moving)))
     rule = tree_rule(tx, opening)
-    count, values = _unpacked(tx, rule, opening, state)
+    values = _unpacked(tx, rule, opening, state)
     new, values = rule.update(widen(moving), values, widen(params), extra)
     new = _like_the_arguments(new, updates, params)
-    if not isinstance(state, State):
+    if not isinstance(state, dict):
         return new, state
-    return new, _packed(rule, opening, count, values)
+    return new, _packed(rule, opening, safe_increment(count) if opening.counted else None, values)
 
 
 def _packed(
     rule: TreeRule, opening: Opening, count: Leaf | None, values: tuple[Tree, ...]
 ) -> State:
-    if not opening.counted:
-        return State.of(rule.names, values)
-    count = jnp.zeros((), jnp.int32) if count is None else safe_increment(count)
-    return State.of((COUNT, *rule.names), (count, *values))
+    if opening.counted:
+        return State.of((COUNT, *rule.names), (count, *values))
+    return State.of(rule.names, values)
 
 
-def _unpacked(
-    tx: object, rule: TreeRule, opening: Opening, state: State
-) -> tuple[Leaf, tuple[Tree, ...]]:
+def _unpacked(tx: object, rule: TreeRule, opening: Opening, state: Tree) -> tuple[Tree, ...]:
+    """The values of the rule's entries, which are all that the state must have."""
     names = (COUNT, *rule.names) if opening.counted else rule.names
-    if not isinstance(state, State):
+    if not isinstance(state, dict):
         if isinstance(state, tuple) and not state and not names:
-            return 0, ()
+            return ()
         raise ValueError(
             f"the state is not one of {tx!r}, whose init makes a gdlab.State, but "
             f"{'None' if state is None else 'a ' + type(state).__name__}"
         )
-    if state.names != names:
+    if set(state) != set(names):
         schedule = ""
-        if (COUNT in names) and COUNT not in state.names:
+        if COUNT in names and COUNT not in state:
             schedule = (
                 ": it follows a schedule, but the state counts no steps; make it by init, or start "
                 "from a constant_schedule"
             )
         raise ValueError(
-            f"the state is not one of {tx!r}: it holds {_listed(state.names)}, where this "
+            f"the state is not one of {tx!r}: it holds {_listed(state)}, where this "
             f"transformation keeps {_listed(names)}{schedule or '; make it by init'}"
         )
-    return (state.values[0], state.values[1:]) if opening.counted else (0, state.values)
+    return tuple(state[name] for name in rule.names)
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "nothing"
 
 

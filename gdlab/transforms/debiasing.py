@@ -5,6 +5,7 @@ from typing import NamedTuple, cast
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import as_before
 from gdlab.core.opening import LeafFunctions, Shared
@@ -82,6 +83,7 @@ def debias(average: GradientTransformation) -> ArrayRule:
     )
 
 
+@is_exported
 class Weight(NamedTuple):
     """How much of an exponential average has arrived, and what remains of its start."""
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import is_inexact
 from gdlab.core.opening import TreeFunctions
@@ -12,6 +13,7 @@ from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import transformation
 
 
+@is_exported
 class AveragedParams(NamedTuple):
     """An average of the parameters, which says that it is to be evaluated in their place."""
 

@@ -253,7 +253,7 @@ def test_a_run_interrupted_by_a_rule_for_the_whole_tree_is_fused_around_it():
     assert calls == as_many
     assert_equal(updates, jax.tree.map(lambda u: 3 * u, PARAMS))
     assert state.names == ("counted_0", "counted_1", "counted_3")
-    assert [jax.tree.leaves(slot)[0].flatten()[0] for slot in state.values] == [1, 1, 1]
+    assert [jax.tree.leaves(slot)[0].flatten()[0] for slot in state.values()] == [1, 1, 1]
 
 
 def test_adam_is_the_chain_of_its_parts():

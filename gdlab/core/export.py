@@ -1,0 +1,83 @@
+"""Serialization of programs that take an optimizer: ``jax.export`` stores its structure as text.
+
+Its numbers are arguments of the program, so one artefact serves every learning rate. A factory is
+stored by the name under which it can be imported; nothing is pickled.
+"""
+
+import importlib
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax.export
+
+from gdlab.core.joins import Join
+from gdlab.core.parametrized import Factory
+from gdlab.core.schedule import Schedule
+from gdlab.core.state import State
+from gdlab.core.static import Static
+from gdlab.core.transformation import GradientTransformation
+
+Named = TypeVar("Named", bound=type)
+
+
+def _written(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: list(map(_written, value))}
+    if isinstance(value, dict):
+        return {"dict": [[_written(key), _written(item)] for key, item in value.items()]}
+    if callable(value) and hasattr(value, "__qualname__"):
+        return {"function": [value.__module__, value.__qualname__]}
+    raise ValueError(f"{value!r} is structure that cannot be serialized")
+
+
+def _read(written: Any) -> Any:
+    if not isinstance(written, dict):
+        return written
+    ((kind, content),) = written.items()
+    if kind == "function":
+        return _imported(*content)
+    if kind == "dict":
+        return {_read(key): _read(item) for key, item in content}
+    return (tuple if kind == "tuple" else list)(map(_read, content))
+
+
+def _imported(module: str, name: str) -> Any:
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _write_call(aux: tuple[Factory, Static]) -> bytes:
+    factory, structure = aux
+    return json.dumps([_written(factory.public), _written(structure.values)]).encode()
+
+
+def _read_call(text: bytes | bytearray) -> tuple[Factory, Static]:
+    public, values = map(_read, json.loads(bytes(text)))
+    return public.factory, Static(values)
+
+
+def _register(cls: type, write: Callable[[Any], bytes], read: Callable[[Any], Any]) -> None:
+    jax.export.register_pytree_node_serialization(
+        cls,
+        serialized_name=f"gdlab.{cls.__name__}",
+        serialize_auxdata=write,
+        deserialize_auxdata=read,
+    )
+
+
+def is_exported(cls: Named) -> Named:
+    """Let a named tuple in the states of a part be a part of exported programs."""
+    jax.export.register_namedtuple_serialization(cls, serialized_name=f"gdlab.{cls.__name__}")
+    return cls
+
+
+for _cls in (GradientTransformation, Schedule, Join):
+    _register(_cls, _write_call, _read_call)
+_register(
+    State, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(bytes(text)))
+)
