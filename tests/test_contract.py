@@ -195,10 +195,13 @@ EXAMPLES = {
         example_of(
             gdlab.chain(
                 gdlab.fork(gdlab.bus(), gdlab.identity(), gdlab.ema(0.9)),
-                gdlab.on_wires(gdlab.quotient(0.1)),
+                gdlab.fork(
+                    gdlab.ratio(0.1),
+                    gdlab.wire(1),
+                    gdlab.chain(gdlab.on_wires(jnp.subtract), gdlab.square()),
+                ),
             ),
-            on_complex=None,
-            derivatives=False,
+            source=False,  # its join has no name among gdlab's
         )
     ],
     "wire": [

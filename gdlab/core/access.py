@@ -123,6 +123,8 @@ def _steps_of_schedules(tx: GradientTransformation, state: State | None) -> dict
     """Which step each scheduled transformation within ``tx`` has reached, by identity."""
     if state is None:
         return {}
+    # As optax's functions leave it, a state may be a plain dictionary.
+    state = State(state) if isinstance(state, dict) else state
     sharing, wrapped = _in_one_state(tx)
     inner = jax.tree.leaves(list(state.values()) if _is_state(state) else [], is_leaf=_is_state)
     states = [node for node in inner if _is_state(node)]

@@ -16,8 +16,8 @@ Join = Callable[..., Signal]
 def named_apart(rules: Sequence[ArrayRule | TreeRule], labels: Sequence[str]) -> list[Any]:
     """The rules with names that no two of them share.
 
-    What a rule with a label keeps goes by that label: its one slot is called so, the rest begins
-    with it. A name that several others have is followed by the position.
+    What a rule with a label keeps goes by that label: its one slot is called so, and all other
+    names begin with it. A name that several others have is followed by the position.
     """
     renamed = [_labelled(rule, label) for rule, label in zip(rules, labels, strict=True)]
     every = [name for rule in renamed for name in _names(rule)]
@@ -34,7 +34,14 @@ def _labelled(rule: ArrayRule | TreeRule, label: str) -> ArrayRule | TreeRule:
         return rule
     kept = rule.slots if isinstance(rule, ArrayRule) else rule.names
     only = kept[0] if len(kept) == 1 else None
-    return _with_names(rule, [label if n == only else f"{label}_{n}" for n in _names(rule)])
+    is_so = lambda name: name == label or name.startswith(f"{label}_")  # noqa: E731
+    return _with_names(
+        rule,
+        [
+            label if name == only else name if is_so(name) else f"{label}_{name}"
+            for name in _names(rule)
+        ],
+    )
 
 
 def _names(rule: ArrayRule | TreeRule) -> tuple[str, ...]:

@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 
 import jax.export
 
+from gdlab.core.by_leaf import ByLeaf
 from gdlab.core.joins import Join
 from gdlab.core.parametrized import Factory
 from gdlab.core.schedule import Schedule
 from gdlab.core.state import State
 from gdlab.core.static import Static
+from gdlab.core.structure import Named
 from gdlab.core.transformation import GradientTransformation
 
-Named = TypeVar("Named", bound=type)
+Part = TypeVar("Part", bound=type)
 
 
 def _written(value: Any) -> Any:
@@ -29,6 +31,8 @@ def _written(value: Any) -> Any:
     if isinstance(value, dict):
         return {"dict": [[_written(key), _written(item)] for key, item in value.items()]}
     if callable(value) and hasattr(value, "__qualname__"):
+        if "<" in value.__qualname__:
+            raise ValueError(f"{value!r} has no name under which it can be imported")
         return {"function": [value.__module__, value.__qualname__]}
     raise ValueError(f"{value!r} is structure that cannot be serialized")
 
@@ -57,8 +61,16 @@ def _write_call(aux: tuple[Factory, Static]) -> bytes:
 
 
 def _read_call(text: bytes | bytearray) -> tuple[Factory, Static]:
-    public, values = map(_read, json.loads(bytes(text)))
+    public, values = map(_read, json.loads(text))
     return public.factory, Static(values)
+
+
+def _write_static(structure: Static) -> bytes:
+    return json.dumps(_written(structure.values)).encode()
+
+
+def _read_static(text: bytes | bytearray) -> Static:
+    return Static(_read(json.loads(text)))
 
 
 def _register(cls: type, write: Callable[[Any], bytes], read: Callable[[Any], Any]) -> None:
@@ -70,7 +82,7 @@ def _register(cls: type, write: Callable[[Any], bytes], read: Callable[[Any], An
     )
 
 
-def is_exported(cls: Named) -> Named:
+def is_exported(cls: Part) -> Part:
     """Let a named tuple in the states of a part be a part of exported programs."""
     jax.export.register_namedtuple_serialization(cls, serialized_name=f"gdlab.{cls.__name__}")
     return cls
@@ -78,6 +90,6 @@ def is_exported(cls: Named) -> Named:
 
 for _cls in (GradientTransformation, Schedule, Join):
     _register(_cls, _write_call, _read_call)
-_register(
-    State, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(bytes(text)))
-)
+_register(Named, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))
+_register(ByLeaf, _write_static, _read_static)
+_register(State, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))

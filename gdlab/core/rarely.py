@@ -55,6 +55,47 @@ def _closed(function: Callable[..., Any], operands: Any) -> tuple[Callable[..., 
     return flat, closed.consts
 
 
+def _has_lanes(flag: jax.Array) -> bool:
+    """Whether ``vmap`` has given a value an axis of its own."""
+    found = []
+
+    @custom_vmap
+    def look(flag):
+        return flag
+
+    @look.def_vmap
+    def in_lanes(_, batched, flag):
+        found.append(True)
+        return flag, batched[0]
+
+    look(flag)
+    return bool(found)
+
+
+def _derivative_of_lanes(
+    work: Callable[..., Any], otherwise: Callable[..., Any], primals: Tree, tangents: Tree
+) -> tuple[Tree, Tree]:
+    """Both sides, as ``vmap`` makes them of a ``cond``: that one cannot be differentiated again."""
+    due, of_work, of_otherwise, operands = primals
+    _, *others = tangents
+
+    def where(flag, tangents):
+        # Chosen before as well as after, so that a NaN of the side not taken leads nowhere.
+        zeros = lambda t: t if t.dtype == jax.dtypes.float0 else jnp.where(flag, t, 0)  # noqa: E731
+        return jax.tree.map(zeros, tangents)
+
+    done, d_done = jax.jvp(work, (of_work, operands), tuple(where(due, (others[0], others[2]))))
+    kept, d_kept = jax.jvp(
+        otherwise, (of_otherwise, operands), tuple(where(~due, (others[1], others[2])))
+    )
+    choose = lambda one, other: jnp.where(due, one, other)  # noqa: E731
+    integer = lambda t: t.dtype == jax.dtypes.float0  # noqa: E731
+    return tuple(map(choose, done, kept)), tuple(
+        one if integer(one) else choose(one, other)
+        for one, other in zip(d_done, d_kept, strict=True)
+    )
+
+
 def _cond(work: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
     def plain(due, of_work, of_otherwise, operands):
         return jax.lax.cond(
@@ -93,6 +134,8 @@ def _cond(work: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[.
 
     @differentiable.defjvp
     def derivative(primals, tangents):
-        return jax.jvp(plain, primals, tangents)
+        if not _has_lanes(primals[0]):
+            return jax.jvp(plain, primals, tangents)
+        return _derivative_of_lanes(work, otherwise, primals, tangents)
 
     return differentiable

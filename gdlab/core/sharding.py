@@ -42,7 +42,7 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
     >>> by_rows = NamedSharding(jax.make_mesh((1,), ("rows",)), PartitionSpec("rows"))
     >>> sharding = state_sharding(adam(0.1), {"w": by_rows})
     >>> sharding.mu["w"].spec, sharding.mu_weight.spec
-    (PartitionSpec('rows',), PartitionSpec())
+    (P('rows',), P())
     """
     is_leaf = lambda node: isinstance(node, Sharding)  # noqa: E731
     leaves, treedef = jax.tree.flatten(params_sharding, is_leaf=is_leaf)

@@ -3,7 +3,7 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
-from gdlab.core.wiring import chain, fork
+from gdlab.core.wiring import chain, fork, named_chain
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.debiasing import debias
 from gdlab.transforms.maxima import running_maximum
@@ -52,14 +52,14 @@ def amsgrad(
     Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
     """
     first = ema(b1, accumulator_dtype=mu_dtype)
-    mean_square, largest = ema(b2), running_maximum()
+    mean_square, largest = ("nu", ema(b2)), ("nu_max", running_maximum())
     if not bias_correction_nu:
-        second = chain(square(), mean_square, largest)
+        second = chain(square(), named_chain(mean_square, largest))
     elif maximum_of_corrected:
-        second = chain(square(), debias(mean_square), largest)
+        second = chain(square(), named_chain(("nu", debias(ema(b2))), largest))
     else:
         # On a constant the maximum changes nothing, so their weight is that of the average.
-        second = chain(square(), debias(chain(mean_square, largest)))
+        second = chain(square(), debias(named_chain(mean_square, largest)))
     momentum = debias(first) if bias_correction_mu else first
     direction = fork(ratio(eps, eps_root), mu=momentum, nu=second)
     return chain(direction, scale_by_learning_rate(learning_rate))

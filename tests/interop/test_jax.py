@@ -183,7 +183,7 @@ def test_many_leaves_on_different_devices_step_outside_jit():
     for index, leaf in enumerate(after):
         assert leaf.devices() == {devices[index % 2]}
         np.testing.assert_allclose(leaf, 0.9, rtol=1e-6)
-    assert state[0].trace[1].devices() == {devices[1]}
+    assert state.trace[1].devices() == {devices[1]}
 
 
 def test_many_leaves_outside_jit_step_as_the_compiled_tree_does():

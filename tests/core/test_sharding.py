@@ -1,0 +1,135 @@
+"""How a state lies on several devices, told before it is made."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+import gdlab
+from gdlab import (
+    accumulate,
+    adam,
+    adamw,
+    chain,
+    clip_by_global_norm,
+    ema,
+    fork,
+    identity,
+    linear_schedule,
+    masked,
+    moving_average,
+    params_ema,
+    partition,
+    ratio,
+    sgd,
+    square,
+    state_sharding,
+)
+
+AUTO = (jax.sharding.AxisType.Auto,) * 2
+MESH = jax.make_mesh((4, 2), ("x", "y"), axis_types=AUTO)
+
+
+def on(*axes):
+    return NamedSharding(MESH, PartitionSpec(*axes))
+
+
+SHARDINGS = {"kernel": on("x", "y"), "bias": on("x"), "scale": on()}
+PARAMS = {
+    "kernel": jax.device_put(jnp.ones((8, 6)), SHARDINGS["kernel"]),
+    "bias": jax.device_put(jnp.ones(8), SHARDINGS["bias"]),
+    "scale": jax.device_put(jnp.ones(()), SHARDINGS["scale"]),
+}
+
+
+@gdlab.leafwise
+def mean_of_rows():
+    return lambda u: jnp.mean(u, -1, keepdims=True) if u.ndim > 1 else u
+
+
+OPTIMIZERS = [
+    sgd(0.1),
+    sgd(0.1, 0.9),
+    adam(0.1),
+    chain(clip_by_global_norm(1.0), adamw(linear_schedule(0.1, 0.0, 3)), params_ema(0.9)),
+    accumulate(gdlab.nadam(0.1, momentum_decay=0.004), 2),
+    gdlab.rmsprop(0.1, centered=True, momentum=0.9),
+    masked(sgd(0.1, 0.9), "kernel"),
+    partition({"a": adam(0.1), "b": sgd(0.1, 0.9)}, [("kernel", "a"), ("", "b")]),
+    gdlab.apply_if_finite(gdlab.adadelta()),
+]
+
+
+@pytest.mark.parametrize("tx", OPTIMIZERS, ids=repr)
+def test_the_told_sharding_is_that_of_a_state_made_outside_jit(tx):
+    told = state_sharding(tx, SHARDINGS)
+    made = jax.jit(tx.init, out_shardings=told)(PARAMS)
+    eager = tx.init(PARAMS)
+    assert jax.tree.structure(made) == jax.tree.structure(eager)
+    for one, other in zip(jax.tree.leaves(made), jax.tree.leaves(eager), strict=True):
+        if one.ndim and one.shape in ((8, 6), (8,)):
+            assert one.sharding.is_equivalent_to(other.sharding, one.ndim)
+        else:
+            assert one.sharding.is_fully_replicated
+        np.testing.assert_array_equal(one, other)
+
+
+def test_jit_alone_would_lose_it():
+    plain = jax.jit(adam(0.1).init)(PARAMS)
+    assert not plain.mu["kernel"].sharding.is_equivalent_to(SHARDINGS["kernel"], 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        PARAMS,
+        jax.tree.map(lambda w: jax.ShapeDtypeStruct(w.shape, w.dtype, sharding=w.sharding), PARAMS),
+    ],
+    ids=["arrays", "shapes"],
+)
+def test_smaller_and_larger_slots_keep_the_axes_that_they_have(given):
+    tx = fork(ratio(1e-8), identity(), nu=chain(square(), mean_of_rows(), ema(0.9)))
+    told = state_sharding(tx, given)
+    assert told.nu["kernel"].spec == PartitionSpec("x", None)
+    assert told.nu["bias"].spec == PartitionSpec("x")
+    assert state_sharding(moving_average(3), given).moving_average["kernel"].spec == (
+        PartitionSpec(None, "x", "y")
+    )
+
+
+def test_a_bare_array_has_a_state_as_well():
+    told = state_sharding(adam(0.1), on("x", "y"))
+    assert told.mu.spec == PartitionSpec("x", "y")
+    assert told.mu_weight.is_fully_replicated
+
+
+def test_what_has_no_sharding_is_refused():
+    with pytest.raises(TypeError, match="expected a sharding, or an array or a shape that has one"):
+        state_sharding(adam(0.1), {"w": 3})
+
+
+def test_a_nan_on_one_device_is_seen_by_the_guard():
+    tx = gdlab.apply_if_finite(sgd(0.1))
+    gradient = np.ones((8, 6), np.float32)
+    for place in range(8):
+        bad = gradient.copy()
+        bad[place, 3] = np.nan
+        sharded = {"kernel": jax.device_put(bad, SHARDINGS["kernel"])}
+        for update in (tx.update, jax.jit(tx.update)):
+            updates, state = update(sharded, tx.init(sharded))
+            assert not state.last_finite
+            assert not np.any(np.asarray(updates["kernel"]))
+
+
+@pytest.mark.parametrize("axis_types", ["Auto", "Explicit"])
+def test_numbers_kept_for_one_mesh_do_not_break_on_the_next(axis_types):
+    tx = adam(0.1)
+    for shape, names in (((4, 2), ("x", "y")), ((8,), ("z",))):
+        kind = getattr(jax.sharding.AxisType, axis_types)
+        mesh = jax.make_mesh(shape, names, axis_types=(kind,) * len(names))
+        with jax.set_mesh(mesh):
+            spec = NamedSharding(mesh, PartitionSpec(names[0]))
+            params = {"w": jax.device_put(jnp.ones(8), spec)}
+            updates, _ = tx.update(params, tx.init(params), params)
+            np.testing.assert_allclose(updates["w"], -0.1, rtol=1e-4)
