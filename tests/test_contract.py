@@ -267,6 +267,7 @@ def every_kind_of_leaf():
         "matrix": jnp.array([[0.5, -1.0], [2.0, 0.25]]),
         "scalar": jnp.array(-0.5, jnp.bfloat16),
         "half": jnp.array([-1.0, 0.75], jnp.float16),
+        "cube": jnp.linspace(-1.0, 2.0, 12).reshape(2, 3, 2),
         "no_elements": jnp.zeros((0, 3), jnp.bfloat16),
         "absent": None,
         "no_leaves": ({}, []),
@@ -403,11 +404,14 @@ def test_leaves_of_every_kind_pass_through_and_jit_and_scan_change_nothing(examp
 
 @each_example
 def test_a_tree_without_leaves_passes_through(example):
-    tx = gdlab.masked(example.tx, mask={}) if "matrix" in repr(example.tx) else example.tx
     for empty in ({}, ()):
-        if "matrix" in repr(tx):
+        if "matrix" in repr(example.tx):
+            # A pattern of paths has to match something.
+            with pytest.raises(ValueError, match="matches none of the paths"):
+                example.tx.update(empty, example.tx.init(empty), empty)
             continue
-        updates, _ = tx.update(empty, tx.init(empty), empty, **extra_of(example.tx))
+        tx = example.tx
+        updates, _ = tx.update(empty, tx.init(empty), empty, **extra_of(tx))
         assert updates == empty
 
 
@@ -562,6 +566,54 @@ def test_calls_outside_jit_are_compiled_right_and_have_no_nan_in_between(example
         expected, _ = uncompiled(example.tx, grads, params)
     updates, _ = step_by_step(example.tx, grads, params)
     assert_close(updates, expected)
+
+
+@each(at_most=1)
+def test_inside_a_method_that_hides_it_and_on_a_bare_array_it_makes_the_same_updates(example):
+    @gdlab.transformation
+    def hiding():
+        return example.tx
+
+    params = every_kind_of_leaf()
+    grads = gradients(params)
+    expected, _ = uncompiled(example.tx, grads, params)
+    assert_close(uncompiled(hiding(), grads, params)[0], expected)
+    bare, of_bare = vector()["matrix"], gradients(vector())["matrix"]
+    if "matrix" in repr(example.tx):
+        with pytest.raises(ValueError, match=r"matches none of the paths \[''\]"):
+            example.tx.update(bare, example.tx.init(bare), bare)
+        return
+    updates, _ = uncompiled(example.tx, of_bare, bare)
+    in_a_tree, _ = uncompiled(example.tx, gradients(vector()), vector())
+    assert_close(updates, in_a_tree["matrix"])
+
+
+@each(at_most=1)
+def test_beside_itself_with_a_key_it_makes_twice_the_same_updates(example):
+    params = vector()
+    gradient = jax.tree.map(lambda g: g[0], gradients(params))
+    twice = gdlab.fork(jnp.subtract, example.tx, example.tx)
+    state = twice.init(params)
+    assert len(jax.tree.leaves(state)) >= len(jax.tree.leaves(example.tx.init(params)))
+    extra = {**extra_of(example.tx), "key": jax.random.key(0), "value": jnp.float32(1.0)}
+    updates, _ = jax.jit(lambda g, s: twice.update(g, s, params, **extra))(gradient, state)
+    assert_close(updates, jax.tree.map(jnp.zeros_like, params))
+
+
+@each(at_most=1)
+def test_in_lanes_that_carry_their_states_it_is_a_loop_over_them(example):
+    params = vector()
+    steps = [jax.tree.map(lambda g: g[k], gradients(params)) for k in range(2)]  # noqa: B023
+    states = [example.tx.init(params)]
+    update = lambda g, s: example.tx.update(g, s, params, **extra_of(example.tx))  # noqa: E731
+    compiled = jax.jit(update)
+    states.append(compiled(steps[0], states[0])[1])
+    stack = lambda *trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)  # noqa: E731
+    # Two lanes that are at different steps.
+    lanes = jax.jit(jax.vmap(update))(stack(*steps), stack(*states))
+    for lane, (gradient, state) in enumerate(zip(steps, states, strict=True)):
+        alone = compiled(gradient, state)
+        assert_close(jax.tree.map(lambda leaf: leaf[lane], lanes), alone)  # noqa: B023
 
 
 @each(where=lambda example: example.on_complex)
