@@ -398,9 +398,9 @@ REFUSED = {
     "lion": (optax.lion(0.1), "cannot be linearised|not linear"),
     "adagrad": (gdlab.adagrad(0.1), r"no limit.*sum_of_squares.*step=.*state="),
     "adadelta": (gdlab.adadelta(), r"no limit.*mean_square_step.*step=.*state="),
-    "accumulation": (
-        gdlab.accumulate(gdlab.sgd(0.1), 3),
-        "micro_step starts over.*within it",
+    "accumulation over a long period": (
+        gdlab.accumulate(gdlab.sgd(0.1), 100),
+        "counter micro_step, and does not repeat within 64 steps; shorten.*within it",
     ),
     "coarse momentum": (
         gdlab.sgd(0.1, 0.9, accumulator_dtype=jnp.bfloat16),
