@@ -57,9 +57,7 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
     Raises:
         ValueError: if the step is not odd, or the state has leaves that are none of these.
     """
-    small = reduced(tx, params)
-    if small is not params:
-        params, gradient_rms = small, np.ravel(gradient_rms)[0]
+    params, gradient_rms = on_few_weights(tx, params, gradient_rms)
     runs = [
         _watched(tx, params, factor * jnp.asarray(gradient_rms), seed)
         for factor, seed in ((1.0, 0), (-1.0, 0), (2.0, 0), (1.0, 1))
@@ -87,6 +85,12 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
         if kinds[-1] == "scale" and not _agree(leaf, loud):
             adaptive.append(path)
     return Anatomy(tuple(kinds), paths, tuple(adaptive))
+
+
+def on_few_weights(tx: GradientTransformation, params: Any, gradient_rms: Any) -> tuple[Any, Any]:
+    """Parameters and the size of their gradients, on as few weights as :func:`reduced` leaves."""
+    small = reduced(tx, params)
+    return (params, gradient_rms) if small is params else (small, np.ravel(gradient_rms)[0])
 
 
 def reduced(tx: GradientTransformation, params: Any) -> Any:

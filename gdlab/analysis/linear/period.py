@@ -6,7 +6,8 @@ optimizers, refreshed preconditioners. Such a method is linear, but with other m
 step; what counts is their product over a period.
 
 The period is found by observation. With scales held as they are, the response to the same small
-signals and to the same gradient is recorded step by step, far out where schedules have ended.
+signals and to the same gradient is recorded step by step, far out where schedules have ended. A
+difference between steps that is multiplied by a schedule which ends at zero is not seen there.
 """
 
 import functools
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.linear.anatomy import FAR, Anatomy, one_step, reduced
+from gdlab.analysis.linear.anatomy import FAR, Anatomy, on_few_weights, one_step
 from gdlab.core.access import set_hyperparameters
 
 LONGEST_PERIOD = 64
@@ -50,27 +51,33 @@ EVERY_STEP = Period()
 
 
 def period_of(anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any) -> Period:
-    """Find the period of ``tx``, whose anatomy on ``params`` is known."""
-    moving = (*anatomy.positions("clock"), *anatomy.positions("counter"))
+    """The period of ``tx``, whose anatomy is known.
+
+    Args:
+        anatomy: of ``tx``.
+        tx: the transformation, in float64.
+        params: a tree of zeros.
+        gradient_rms: the size of the gradients, a number or one for each weight.
+    """
+    moving = moving_integers(anatomy)
     if not moving:
         return EVERY_STEP
-    small = reduced(tx, params)
-    rms = jnp.ravel(jnp.asarray(gradient_rms))[0] if small is not params else gradient_rms
+    on = on_few_weights(tx, params, gradient_rms)
 
-    def observed(held: tuple[int, ...]) -> _Responses:
-        stopped = np.isin(np.arange(len(anatomy.kinds)), held)
-        return jax.device_get(_responses(anatomy, tx, small, rms, stopped))
+    def observed(stopped: tuple[int, ...]) -> _Responses:
+        stands = np.isin(np.arange(len(anatomy.kinds)), stopped)
+        return jax.device_get(_responses(anatomy, tx, *on, stands))
 
     responses = observed(())
     length = _repetition(responses)
     if length is None:
-        # Those that make the steps repeat when they are stopped are what keeps them from it.
+        # The steps repeat once those that keep them from it are stopped.
         guilty = [i for i in moving if _repetition(observed((i,))) is not None]
         return Period(endless=tuple(anatomy.paths[i] for i in guilty or moving))
-    return Period(length, _restarting(anatomy, responses) if length > 1 else ())
+    return Period(length, _restarting(anatomy, responses))
 
 
-def periods_at(
+def lengths_at(
     anatomy: Anatomy,
     tx: Any,
     params: Any,
@@ -78,23 +85,25 @@ def periods_at(
     names: tuple[str, ...],
     values: np.ndarray,
 ) -> set[int | None]:
-    """The lengths of the periods at some settings of hyperparameters, ``None`` where there is none.
+    """The lengths of the periods at some values of hyperparameters, ``None`` if there is none.
 
     Args:
-        anatomy: of ``tx``.
+        anatomy: of ``tx``, and so are ``tx``, ``params`` and ``gradient_rms`` as for
+            :func:`period_of`.
         tx: the transformation.
         params: a tree of zeros.
         gradient_rms: the size of the gradients.
         names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
         values: of shape (N, len(names)).
     """
-    small = reduced(tx, params)
-    rms = jnp.ravel(jnp.asarray(gradient_rms))[0] if small is not params else gradient_rms
-    responses = jax.device_get(_responses_at(anatomy, names, tx, small, rms, values))
-    return {
-        _repetition(jax.tree.map(lambda x: x[row], responses))  # noqa: B023
-        for row in range(len(values))
-    }
+    on = on_few_weights(tx, params, gradient_rms)
+    found = jax.device_get(_responses_at(anatomy, names, tx, *on, values))
+    return {_repetition(_Responses(*row)) for row in zip(*found, strict=True)}
+
+
+def moving_integers(anatomy: Anatomy) -> tuple[int, ...]:
+    """The leaves of the state that can make a step differ from the one before: integers."""
+    return *anatomy.positions("clock"), *anatomy.positions("counter")
 
 
 def require_period(name: str, period: Period) -> None:
@@ -119,7 +128,7 @@ def require_every_step(name: str, period: Period, what: str) -> None:
     Args:
         name: of the method.
         period: of the method.
-        what: cannot be had of it, with an article.
+        what: what it does not have.
 
     Raises:
         ValueError: with the period.
@@ -134,24 +143,18 @@ def require_every_step(name: str, period: Period, what: str) -> None:
 
 
 class _Responses(NamedTuple):
-    """What a method does at each of some steps, leaf by leaf."""
+    """What a method does at each of some steps."""
 
-    signals: list[Any]
-    """The signals after the step and the update, to small signals and parameters."""
-    scales: list[Any]
-    """The scales after a gradient from rest."""
-    counts: list[Any]
-    """What counters show, and by how much clocks grow."""
+    table: Any
+    """A number for each leaf of the state and one for the update, of shape (steps, numbers)."""
+    starts_over: Any
+    """Whether the step left each signal at zero, whatever it was before."""
 
 
 def _repetition(responses: _Responses) -> int | None:
     """The smallest number of steps after which all responses are the same, if there is one."""
-    rows = []
-    for leaf in jax.tree.leaves(responses):
-        values = np.nan_to_num(np.reshape(leaf, (len(leaf), -1)).astype(np.float64))
-        largest = np.max(np.abs(values), initial=0)
-        rows.append(values / (largest or 1.0))
-    table = np.concatenate(rows, axis=1)
+    table = np.nan_to_num(responses.table)
+    table = table / np.maximum(np.max(np.abs(table), axis=0), np.finfo(float).tiny)
     for length in range(1, LONGEST_PERIOD + 1):
         if np.all(np.abs(table[length:] - table[:-length]) <= REPETITION_TOLERANCE):
             return length
@@ -159,61 +162,52 @@ def _repetition(responses: _Responses) -> int | None:
 
 
 def _restarting(anatomy: Anatomy, responses: _Responses) -> tuple[int, ...]:
-    """The signals that are zero after some steps, whatever they were, and not after others."""
-    found = []
-    for position, leaf in zip(anatomy.positions("signal"), responses.signals, strict=False):
-        is_zero = ~np.any(np.reshape(leaf, (len(leaf), -1)), axis=1)
-        if is_zero.any() and not is_zero.all():
-            found.append(position)
-    return tuple(found)
+    """The signals that start over after some steps, and not after others."""
+    once, always = np.any(responses.starts_over, 0), np.all(responses.starts_over, 0)
+    return tuple(np.array(anatomy.positions("signal"), int)[once & ~always].tolist())
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _responses(anatomy: Any, tx: Any, params: Any, gradient_rms: Any, stopped: Any) -> _Responses:
-    """Responses from generic scales on, clocks far out; the leaves ``stopped`` do not move."""
+    """Responses while clocks and counters go on, except those that are ``stopped``."""
     first, treedef = jax.tree.flatten(tx.init(params))
     flat, unravel = ravel_pytree(params)
-    of_kind = {kind: anatomy.positions(kind) for kind in ("signal", "scale", "clock", "counter")}
+    signals, scales, clocks = map(anatomy.positions, ("signal", "scale", "clock"))
 
     def generic(leaf):
-        return jnp.cos(1.0 + jnp.arange(jnp.size(leaf))).reshape(jnp.shape(leaf)) + 0 * leaf
+        return jnp.cos(1.0 + jnp.arange(leaf.size)).reshape(leaf.shape)
 
     def respond(leaves, size, gradient):
-        """One step from signals and parameters of a size, with this gradient at the minimum."""
-        leaves = [
-            size * generic(leaf) if i in of_kind["signal"] else leaf
-            for i, leaf in enumerate(leaves)
-        ]
+        """The state and the update, from signals and parameters of a size."""
+        own = [size * generic(leaf) if i in signals else leaf for i, leaf in enumerate(leaves)]
+        weights = unravel(size * generic(flat))
         updates, state = one_step(
-            tx, treedef.unflatten(leaves), unravel(size * generic(flat)),
-            lambda at: at + gradient, unravel,
-        )  # fmt: skip
+            tx, treedef.unflatten(own), weights, lambda at: at + gradient, unravel
+        )
         return jax.tree.leaves(state), ravel_pytree(updates)[0]
 
     def body(leaves, step):
         sizes = jnp.array([0.0, SMALL])
         gradients = jnp.stack([gradient_rms + 0 * flat, SMALL * generic(flat)])
         both, updates = jax.vmap(respond, (None, 0, 0))(leaves, sizes, gradients)
-        after = [leaf[0] for leaf in both]
-        counts = [after[i] - leaves[i] for i in of_kind["clock"]]
-        responses = _Responses(
-            [both[i][1] / SMALL for i in of_kind["signal"]] + [updates[1] / SMALL],
-            [after[i] for i in of_kind["scale"]],
-            counts + [after[i] for i in of_kind["counter"]],
-        )
-        # Scales are taken after some steps, and held from there on.
-        held = [
-            jnp.where((i in of_kind["scale"]) & (step >= LONGEST_PERIOD), old, new)
-            for i, (old, new) in enumerate(zip(leaves, after, strict=True))
-        ]
-        far = [
-            new + jnp.where(step == LONGEST_PERIOD - 1, FAR, 0) if i in of_kind["clock"] else new
-            for i, new in enumerate(held)
-        ]
-        return [
-            jnp.where(stopped[i], old, new).astype(old.dtype)
-            for i, (old, new) in enumerate(zip(leaves, far, strict=True))
-        ], responses
+        # A gradient changes scales, clocks and counters; signals are linear in small ones.
+        after = [pair[0] for pair in both]
+        linear = [both[i][1] / SMALL for i in signals]
+        seen = [*linear, updates[1] / SMALL]
+        for i, (old, new) in enumerate(zip(leaves, after, strict=True)):
+            if i not in signals:
+                seen.append((new - old if i in clocks else new).astype(float))
+        table = jnp.stack([jnp.vdot(generic(leaf), leaf) for leaf in seen])
+        starts_over = jnp.array([jnp.all(leaf == 0) for leaf in linear], bool)
+        # Scales are held after some steps, when clocks are put far out.
+        settling, last = step < LONGEST_PERIOD, step == LONGEST_PERIOD - 1
+        for i in range(len(after)):
+            if i in scales:
+                after[i] = jnp.where(settling, after[i], leaves[i])
+            if i in clocks:
+                after[i] = after[i] + jnp.where(last, FAR, 0).astype(after[i].dtype)
+            after[i] = jnp.where(stopped[i], leaves[i], after[i])
+        return after, _Responses(table, starts_over)
 
     steps = jnp.arange(LONGEST_PERIOD + OBSERVED_STEPS)
     responses = jax.lax.scan(body, first, steps)[1]

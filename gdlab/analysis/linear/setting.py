@@ -20,8 +20,9 @@ from gdlab.analysis.linear.linear_system import (
 from gdlab.analysis.linear.period import (
     EVERY_STEP,
     Period,
+    lengths_at,
+    moving_integers,
     period_of,
-    periods_at,
     require_every_step,
     require_period,
 )
@@ -244,12 +245,13 @@ def require_same_period(setting: Setting, names: tuple[str, ...], values: np.nda
     Raises:
         ValueError: if the period is not that of the setting at all values.
     """
-    anatomy, tx = setting.anatomy, setting.tx
-    if not (anatomy.positions("clock") or anatomy.positions("counter")):
+    anatomy, rms = setting.anatomy, setting.gradient_rms[0]
+    if not moving_integers(anatomy):
         return
-    rms = setting.gradient_rms[0]
-    others = periods_at(anatomy, tx, setting.params, rms, names, values) - {setting.period.length}
-    if others:
+    # A hyperparameter that sets the period does so between its smallest and its largest value.
+    ends = values[[*np.argmin(values, 0), *np.argmax(values, 0)]]
+    lengths = lengths_at(anatomy, setting.tx, setting.params, rms, names, ends)
+    if lengths != {setting.period.length}:
         raise ValueError(
             f"the period of {setting.name} changes with {' or '.join(names)}, so that its "
             f"matrices at several values cannot be compared; linearize it at one value at a time"

@@ -357,6 +357,10 @@ def test_a_schedule_that_repeats_has_a_period_and_one_with_a_long_period_needs_a
     assert found.spectral_radius == pytest.approx(np.prod(factors) ** 0.1, rel=1e-6)
     with pytest.raises(ValueError, match=r"the counter .*count, .* name a step="):
         linearize(sgd(wave(100)), 1.0)
+    loss = expected_loss(sgd(wave(100)), 1.0, 2.0, 60, noise=0.0).total
+    np.testing.assert_allclose(
+        loss[-1], 2 * np.prod(1 - wave(100)(np.arange(60.0))) ** 2, rtol=1e-4
+    )
     at_a_step = linearize(sgd(wave(100)), 1.0, step=26)
     assert at_a_step.period == 1
     assert at_a_step.poles[0] == pytest.approx(0.6, abs=1e-6)
