@@ -29,7 +29,7 @@ REPETITION_TOLERANCE = 1e-6
 """By how much a response may differ from that of a period before, relative to its largest value:
 less than a power of the number of steps changes within a period, far out."""
 PRECONDITIONER = "preconditioner that is the same at every step"
-"""What a method with a period does not have."""
+"""What adaptive methods with a period lack, as :func:`require_every_step` says it."""
 SMALL = 1e-130
 """The size of the signals whose linear response is recorded."""
 
@@ -69,12 +69,12 @@ def period_of(anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any) -> Peri
         return jax.device_get(_responses(anatomy, tx, *on, stands))
 
     responses = observed(())
-    length = _repetition(responses)
+    length, restarting = _repetition(responses), _restarting(anatomy, responses)
     if length is None:
         # The steps repeat once those that keep them from it are stopped.
         guilty = [i for i in moving if _repetition(observed((i,))) is not None]
-        return Period(endless=tuple(anatomy.paths[i] for i in guilty or moving))
-    return Period(length, _restarting(anatomy, responses))
+        return Period(1, restarting, tuple(anatomy.paths[i] for i in guilty or moving))
+    return Period(length, restarting)
 
 
 def lengths_at(

@@ -18,7 +18,6 @@ from gdlab.analysis.linear.linear_system import (
     reachable,
 )
 from gdlab.analysis.linear.period import (
-    EVERY_STEP,
     Period,
     lengths_at,
     moving_integers,
@@ -132,8 +131,9 @@ def prepare(
     anatomy = anatomy_of(name, tx, params, rms[0])
     period = period_of(anatomy, tx, params, rms[0])
     at_a_moment = step is not None or state is not None or clock != FAR
-    if period.endless and at_a_moment and is_scheduled(tx):
-        period = EVERY_STEP  # a schedule stands still at a moment
+    if period.endless and at_a_moment:
+        apart = _period_apart_from_schedules(name, tx, params, rms[0])
+        period = period._replace(length=apart.length, endless=apart.endless)
     if state is not None:
         state = _fitting(name, tx, as_float64(state), params)
     # As arrays, so that another step is no other program.
@@ -250,8 +250,9 @@ def require_same_period(setting: Setting, names: tuple[str, ...], values: np.nda
         return
     # A hyperparameter that sets the period does so between its smallest and its largest value.
     ends = values[[*np.argmin(values, 0), *np.argmax(values, 0)]]
+    present = period_of(anatomy, setting.tx, setting.params, rms)
     lengths = lengths_at(anatomy, setting.tx, setting.params, rms, names, ends)
-    if lengths != {setting.period.length}:
+    if lengths != {None if present.endless else present.length}:
         raise ValueError(
             f"the period of {setting.name} changes with {' or '.join(names)}, so that its "
             f"matrices at several values cannot be compared; linearize it at one value at a time"
@@ -260,8 +261,21 @@ def require_same_period(setting: Setting, names: tuple[str, ...], values: np.nda
 
 def is_scheduled(tx: GradientTransformation) -> bool:
     """Whether a schedule stands anywhere in ``tx``, or in what it is composed of."""
-    nodes = jax.tree.leaves(expand(tx), is_leaf=lambda node: isinstance(node, Schedule))
-    return any(isinstance(node, Schedule) for node in nodes)
+    return any(map(_is_schedule, jax.tree.leaves(expand(tx), is_leaf=_is_schedule)))
+
+
+def _is_schedule(node: Any) -> bool:
+    return isinstance(node, Schedule)
+
+
+def _period_apart_from_schedules(name: str, tx: Any, params: Any, rms: Any) -> Period:
+    """The period of ``tx`` with numbers in place of its schedules, such as hold at a moment."""
+
+    def standing(node):
+        return np.asarray(node(1), np.float64) if _is_schedule(node) else node
+
+    constant = jax.tree.map(standing, tx, is_leaf=_is_schedule)
+    return period_of(anatomy_of(name, constant, params, rms), constant, params, rms)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -71,6 +71,22 @@ def hold(inner: GradientTransformation, every: int):
 
 
 @gdlab.transformation
+def refreshed_rms(decay: Hyperparameter, every: int):
+    """Divide by the root of an average of squares that is refreshed at every k-th step."""
+
+    def init(params):
+        return Counted(jnp.zeros((), jnp.int32), jax.tree.map(jnp.zeros_like, params))
+
+    def update(updates, state, params=None, **extra):
+        fresh = jax.tree.map(lambda v, u: decay * v + (1 - decay) * u**2, state.kept, updates)
+        kept = where(state.count % every == 0, fresh, state.kept)
+        updates = jax.tree.map(lambda u, v: u / jnp.sqrt(v), updates, kept)
+        return updates, Counted(state.count + 1, kept)
+
+    return init, update
+
+
+@gdlab.transformation
 def noisy(scale: Hyperparameter):
     """Multiply each gradient by 1 + s·ξ, ξ drawn with the key of the step."""
 

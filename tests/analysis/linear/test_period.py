@@ -28,7 +28,14 @@ from gdlab.analysis import (
     stationary_variance,
     track,
 )
-from tests.analysis.linear.periodic import hold, lookahead, noisy, own_key, probed_curvature
+from tests.analysis.linear.periodic import (
+    hold,
+    lookahead,
+    noisy,
+    own_key,
+    probed_curvature,
+    refreshed_rms,
+)
 from tests.paths import path_down
 from tests.sweeps.counting import count_compilations
 
@@ -42,6 +49,17 @@ def accumulated_run(eta, k, curvature, w, steps, beta=0.0):
         if t % k == 0:
             velocity = beta * velocity + summed / k
             w, summed = w - eta * velocity, 0.0
+        path.append(w)
+    return np.array(path)
+
+
+def accumulated_before_momentum_run(eta, beta, k, curvature, w, steps):
+    path, summed, velocity = [w], 0.0, 0.0
+    for t in range(1, steps + 1):
+        summed = summed + curvature * w
+        velocity = beta * velocity + (summed / k if t % k == 0 else 0.0)
+        summed = 0.0 if t % k == 0 else summed
+        w = w - eta * velocity
         path.append(w)
     return np.array(path)
 
@@ -80,6 +98,12 @@ SIMULATED = {
     "accumulation within a chain": (
         chain(accumulate(scale(1.0), 3), scale(-0.3)),
         lambda curvature, w, steps: accumulated_run(0.3, 3, curvature, w, steps),
+    ),
+    "accumulation before momentum": (
+        chain(accumulate(scale(1.0), 3), sgd(0.2, 0.6)),
+        lambda curvature, w, steps: accumulated_before_momentum_run(
+            0.2, 0.6, 3, curvature, w, steps
+        ),
     ),
     "lookahead": (
         lookahead(sgd(0.3), 0.5, 5),
@@ -260,6 +284,16 @@ def test_slow_weights_of_an_adaptive_method_converge_as_they_do_in_numpy():
     np.testing.assert_allclose(found.simulate(1.0, 80), path, rtol=1e-9, atol=1e-12)
 
 
+def test_scales_that_are_refreshed_now_and_then_are_held_in_between():
+    tx = chain(refreshed_rms(0.9, 4), scale(-0.2))
+    found = linearize(tx, 3.0, gradient_rms=2.5)
+    assert found.period == 4
+    assert found.spectral_radius == pytest.approx(1 - 0.2 * 3 / 2.5, rel=1e-9)
+    # After the first update v = .1·2.5², and it stays until the fifth.
+    early = linearize(tx, 3.0, gradient_rms=2.5, step=1)
+    assert early.spectral_radius == pytest.approx(1 - 0.2 * 3 / 2.5 / np.sqrt(0.1), rel=1e-9)
+
+
 # Noise
 
 
@@ -361,9 +395,19 @@ def test_a_schedule_that_repeats_has_a_period_and_one_with_a_long_period_needs_a
     np.testing.assert_allclose(
         loss[-1], 2 * np.prod(1 - wave(100)(np.arange(60.0))) ** 2, rtol=1e-4
     )
+    assert stable_range(sgd(wave(100), 0.5), 1.0, "momentum", step=26) == (0, pytest.approx(1.0))
     at_a_step = linearize(sgd(wave(100)), 1.0, step=26)
     assert at_a_step.period == 1
     assert at_a_step.poles[0] == pytest.approx(0.6, abs=1e-6)
+
+
+def test_at_a_step_of_an_endless_schedule_the_period_of_the_rest_is_followed():
+    found = linearize(lookahead(sgd(wave(100)), 0.5, 5), 1.0, step=11)
+    assert found.period == 5
+    fast = np.prod(1 - np.asarray(wave(100)(np.arange(10.0, 15.0)), np.float64))
+    np.testing.assert_allclose(found.poles[0], 0.5 + 0.5 * fast, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"does not repeat within 64 steps"):
+        linearize(lookahead(sgd(wave(100)), 0.5, 70), 1.0, step=11)
 
 
 def test_schedules_that_end_or_decay_have_no_period():
