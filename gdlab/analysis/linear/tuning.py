@@ -30,8 +30,8 @@ ROUNDS = 24
 def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float = 1.0) -> float:
     """The factor by which the error shrinks in one step, in the end, on curvatures from μ to L.
 
-    ρ = max over λ ∈ [μ, L] of the spectral radius of :func:`linearize`, which is per step even where
-    steps differ over a period.
+    ρ = max over λ ∈ [μ, L] of the spectral radius of :func:`linearize`, which is per step even
+    where steps differ over a period.
 
     Args:
         tx: the transformation.
