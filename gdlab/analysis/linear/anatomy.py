@@ -1,10 +1,11 @@
-"""What the leaves of an optimizer's state are: signals, scales or clocks.
+"""What the leaves of an optimizer's state are: signals, scales, clocks or counters.
 
 An optimizer's step is odd: the opposite gradients, from the opposite parameters, give the opposite
 updates. State leaves that then change sign are *signals* (momentum, averages of parameters); those
-that do not are *scales* (second moments, maxima, the weights of a correction); integers that grow
-are *clocks*. Around signals of zero a step is linear in the signals, and the scales stay as they
-are to first order, by symmetry: to linearise there *is* to freeze the preconditioner.
+that do not are *scales* (second moments, maxima, the weights of a correction); integers that only
+grow are *clocks*, and those that start over, such as the number of a micro-batch, are *counters*.
+Around signals of zero a step is linear in the signals, and the scales stay as they are to first
+order, by symmetry: to linearise there *is* to freeze the preconditioner.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -17,10 +18,12 @@ from jax.flatten_util import ravel_pytree
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 
-Kind = Literal["signal", "scale", "clock", "constant"]
+Kind = Literal["signal", "scale", "clock", "counter", "constant"]
 
+FAR = 2**30
+"""What a clock shows in the limit t → ∞."""
 PROBED_STEPS = 256
-"""How long a state is watched, so that counters which start over are told from clocks."""
+"""How many steps a state is watched for, so that counters which start over are told from clocks."""
 
 
 class Anatomy(NamedTuple):
@@ -54,17 +57,19 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
     Raises:
         ValueError: if the step is not odd, or the state has leaves that are none of these.
     """
-    small = reduced(tx, params)
-    if small is not params:
-        params, gradient_rms = small, np.ravel(gradient_rms)[0]
-    ahead, opposite, louder = (
-        jax.device_get(_watched(tx, params, sign * jnp.asarray(gradient_rms)))
-        for sign in (1.0, -1.0, 2.0)
-    )
+    params, gradient_rms = on_few_weights(tx, params, gradient_rms)
+    runs = [
+        _watched(tx, params, factor * jnp.asarray(gradient_rms), seed)
+        for factor, seed in ((1.0, 0), (-1.0, 0), (2.0, 0), (1.0, 1))
+    ]
+    _refuse_keys(name, runs[0].states)
+    ahead, opposite, louder, with_another_key = jax.device_get(runs)
     if not np.all(np.isfinite(ahead.update)):
         raise ValueError(
             f"{name} cannot be analysed: with these hyperparameters its updates are not finite"
         )
+    if not _agree(ahead.update, with_another_key.update):
+        raise random_error(name)
     if not _agree(ahead.update, -opposite.update):
         raise ValueError(
             f"{name} cannot be linearised: the opposite gradients do not give the opposite update"
@@ -76,10 +81,16 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
     for path, leaf, other, loud in zip(
         paths, *map(jax.tree.leaves, (ahead.states, opposite.states, louder.states)), strict=True
     ):
-        kinds.append(_kind_of(name, path, leaf, other))
+        kinds.append(_kind_of(name, path, leaf, other, loud))
         if kinds[-1] == "scale" and not _agree(leaf, loud):
             adaptive.append(path)
     return Anatomy(tuple(kinds), paths, tuple(adaptive))
+
+
+def on_few_weights(tx: GradientTransformation, params: Any, gradient_rms: Any) -> tuple[Any, Any]:
+    """Parameters and the size of their gradients, on as few weights as :func:`reduced` leaves."""
+    small = reduced(tx, params)
+    return (params, gradient_rms) if small is params else (small, np.ravel(gradient_rms)[0])
 
 
 def reduced(tx: GradientTransformation, params: Any) -> Any:
@@ -90,7 +101,28 @@ def reduced(tx: GradientTransformation, params: Any) -> Any:
     return jax.tree.map(lambda leaf: np.zeros(np.minimum(2, np.shape(leaf))), params)
 
 
-def _kind_of(name: str, path: str, states: np.ndarray, opposite: np.ndarray) -> Kind:
+def random_error(name: str) -> ValueError:
+    """What to raise for a transformation whose updates depend on the key of the step."""
+    return ValueError(
+        f"{name} cannot be linearised: its updates are random, since they depend on the key of the "
+        "step; linearise it without its random part"
+    )
+
+
+def _refuse_keys(name: str, states: Any) -> None:
+    """Refuse a state that holds a typed PRNG key."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(states):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            where = dotted(path) or "itself"
+            raise ValueError(
+                f"{name} cannot be linearised: it is random, since its state {where} is a PRNG "
+                "key; linearise it without its random part"
+            )
+
+
+def _kind_of(
+    name: str, path: str, states: np.ndarray, opposite: np.ndarray, louder: np.ndarray
+) -> Kind:
     """What a leaf is, by its values after each step."""
     if not jnp.issubdtype(states.dtype, jnp.floating):
         changes = np.any(states[1:] != states[:-1])
@@ -98,9 +130,11 @@ def _kind_of(name: str, path: str, states: np.ndarray, opposite: np.ndarray) -> 
             return "constant"
         if states.dtype != bool and np.all(states[1:] >= states[:-1]):
             return "clock"
+        if np.array_equal(states, opposite) and np.array_equal(states, louder):
+            return "counter"
         raise ValueError(
-            f"{name} cannot be linearised: its state {path} starts over or is random; "
-            "linearise the transformation within it"
+            f"{name} cannot be linearised: its state {path} holds integers that depend on the "
+            "gradients; linearise the transformation within it"
         )
     if states.dtype != np.float64:
         raise ValueError(
@@ -129,7 +163,7 @@ class _Watched(NamedTuple):
 
 
 @jax.jit
-def _watched(tx: Any, params: Any, gradient_rms: Any) -> _Watched:
+def _watched(tx: Any, params: Any, gradient_rms: Any, seed: Any) -> _Watched:
     """The states after each of some steps from generic parameters, along generic gradients."""
     flat, unravel = ravel_pytree(params)
     generic = jnp.cos(1.0 + jnp.arange(flat.size))
@@ -138,15 +172,21 @@ def _watched(tx: Any, params: Any, gradient_rms: Any) -> _Watched:
     def body(carry, step):
         params, state = carry
         gradient = gradient_rms * jnp.cos(2.0 * step + jnp.arange(flat.size)) + 0 * flat
-        updates, state = one_step(tx, state, params, lambda _: gradient, unravel)
+        key = jax.random.key(seed * PROBED_STEPS + step)
+        updates, state = one_step(tx, state, params, lambda _: gradient, unravel, key)
         return (params, state), (state, ravel_pytree(updates)[0])
 
     states, updates = jax.lax.scan(body, (start, tx.init(start)), jnp.arange(PROBED_STEPS))[1]
     return _Watched(states, updates)
 
 
-def one_step(tx: Any, state: Any, params: Any, gradient_at: Any, unravel: Any) -> tuple[Any, Any]:
-    """One update of ``tx``, given all that a step knows of a gradient field of flat vectors."""
+def one_step(
+    tx: Any, state: Any, params: Any, gradient_at: Any, unravel: Any, key: Any = None
+) -> tuple[Any, Any]:
+    """One update of ``tx``, given all that a step knows of a gradient field of flat vectors.
+
+    The key is a fixed one unless given: a transformation that depends on it is refused.
+    """
 
     def grad_fn(params):
         return unravel(gradient_at(ravel_pytree(params)[0]))
@@ -156,6 +196,7 @@ def one_step(tx: Any, state: Any, params: Any, gradient_at: Any, unravel: Any) -
         return 0.5 * jnp.vdot(flat, gradient_at(flat))
 
     grad, value = grad_fn(params), value_fn(params)
+    key = jax.random.key(0) if key is None else key
     return tx.update(
-        grad, state, params, value=value, grad=grad, value_fn=value_fn, grad_fn=grad_fn
+        grad, state, params, value=value, grad=grad, value_fn=value_fn, grad_fn=grad_fn, key=key
     )

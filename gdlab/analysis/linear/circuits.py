@@ -105,7 +105,7 @@ def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1
 
     Raises:
         ValueError: if a mode has more than two poles, or no circuit of positive parts (r₁r₂ < 0, as
-            for Nesterov's method beyond η = 1/λ); if ``tx`` cannot be linearised.
+            for Nesterov's method beyond η = 1/λ); if ``tx`` has a period, or cannot be linearised.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import circuit
@@ -116,6 +116,11 @@ def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1
     1.118
     """
     linear = linearize(tx, curvature, gradient_rms=gradient_rms)
+    if linear.period > 1:
+        raise ValueError(
+            f"no circuit is like {tx!r}: its parts would have to change over a period of "
+            f"{linear.period} steps; take the circuit of the transformation within it"
+        )
     polynomial = linear.characteristic
     order = polynomial.shape[-1] - 1
     if np.ndim(linear.curvature) == 2 or order > 2:

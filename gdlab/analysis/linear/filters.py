@@ -1,7 +1,8 @@
 """The linear parts of optimizers as filters of a signal: what comes out for what goes in.
 
 A filter function takes the part as it is, from gradients to updates, and refuses one that is not
-linear: its answer would depend on the size of the input.
+linear: its answer would depend on the size of the input. What holds in the limit is refused to
+parts with a period too: they answer a wave with waves of other frequencies.
 """
 
 import functools
@@ -16,6 +17,7 @@ from scipy.optimize import root_scalar
 from gdlab.analysis.linear.anatomy import anatomy_of
 from gdlab.analysis.linear.frozen import frozen
 from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachable
+from gdlab.analysis.linear.period import EVERY_STEP, period_of, require_every_step
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
 from gdlab.core.transformation import GradientTransformation, as_transformation
@@ -89,7 +91,7 @@ def frequency_response(tx: GradientTransformation, frequency: Any = None) -> Fre
         frequency: in cycles per step, of shape (n,); 0 and 400 values up to ½ unless given.
 
     Raises:
-        ValueError: if ``tx`` is not linear.
+        ValueError: if ``tx`` is not linear, or has a period.
 
     >>> from gdlab import ema
     >>> from gdlab.analysis import frequency_response
@@ -116,7 +118,7 @@ def cutoff_frequency(tx: GradientTransformation) -> float:
         A frequency in cycles per step, NaN if there is none up to ½.
 
     Raises:
-        ValueError: if ``tx`` is not linear.
+        ValueError: if ``tx`` is not linear, or has a period.
 
     >>> from gdlab import ema
     >>> from gdlab.analysis import cutoff_frequency
@@ -154,7 +156,7 @@ def dc_gain(tx: GradientTransformation) -> float:
         The gain, ∞ if the response to a constant grows for ever.
 
     Raises:
-        ValueError: if ``tx`` is not linear.
+        ValueError: if ``tx`` is not linear, or has a period.
 
     >>> from gdlab import trace
     >>> from gdlab.analysis import dc_gain
@@ -176,7 +178,7 @@ def half_life(tx: GradientTransformation) -> float:
         A number of steps, 0 for a transformation without memory, ∞ if it never forgets.
 
     Raises:
-        ValueError: if ``tx`` is not linear.
+        ValueError: if ``tx`` is not linear, or has a period.
 
     >>> from gdlab import ema
     >>> from gdlab.analysis import half_life
@@ -203,7 +205,7 @@ def noise_gain(tx: GradientTransformation) -> float:
         The gain, ∞ if noise piles up for ever.
 
     Raises:
-        ValueError: if ``tx`` is not linear.
+        ValueError: if ``tx`` is not linear, or has a period.
 
     >>> from gdlab import ema
     >>> from gdlab.analysis import noise_gain
@@ -229,7 +231,7 @@ def averaging_window(tx: GradientTransformation) -> float:
         tx: a linear transformation.
 
     Raises:
-        ValueError: if ``tx`` is not linear.
+        ValueError: if ``tx`` is not linear, or has a period.
 
     >>> from gdlab import ema
     >>> from gdlab.analysis import averaging_window
@@ -253,8 +255,10 @@ def _linear(tx: GradientTransformation) -> GradientTransformation:
 
 def _state_space(tx: GradientTransformation) -> LinearSystem:
     """A, B, C, D in the limit, without what the input does not reach or the output not show."""
-    tx = _linear(tx)
-    anatomy = anatomy_of(repr(tx), tx, np.zeros(1), np.ones(1))
+    name, tx = repr(tx), _linear(tx)
+    anatomy = anatomy_of(name, tx, np.zeros(1), np.ones(1))
+    period = period_of(anatomy, tx, np.zeros(1), np.ones(1))
+    require_every_step(name, period, "frequency response, nor what follows from one")
     system = jax.tree.map(np.asarray, _opened(anatomy, tx))
     leads = reachable((system.A != 0) | np.eye(len(system.A), dtype=bool))
     kept = (leads @ (system.B[:, 0] != 0)) & ((system.C[0] != 0) @ leads)
@@ -264,7 +268,8 @@ def _state_space(tx: GradientTransformation) -> LinearSystem:
 @functools.partial(jax.jit, static_argnums=0)
 def _opened(anatomy: Any, tx: Any) -> LinearSystem:
     param = jnp.zeros(1)
-    return open_loop(anatomy, tx, param, frozen(anatomy, tx, param, jnp.ones(1)).state)
+    states = frozen(anatomy, EVERY_STEP, tx, param, jnp.ones(1)).states
+    return open_loop(anatomy, tx, param, jax.tree.map(lambda leaf: leaf[0], states))
 
 
 def _transfer(system: LinearSystem, z: np.ndarray) -> np.ndarray:

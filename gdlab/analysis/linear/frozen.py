@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.linear.anatomy import Anatomy, Kind, one_step
+from gdlab.analysis.linear.anatomy import FAR, Anatomy, Kind, one_step
+from gdlab.analysis.linear.period import Period
 
-FAR = 2**30
-"""What a clock shows in the limit t → ∞."""
 ROUNDS = 8
 """How often scales are extrapolated to their limit; a linear recursion is there after one."""
 SLOW = 1 - 3e-7
@@ -22,10 +21,10 @@ SLOW = 1 - 3e-7
 
 
 class Frozen(NamedTuple):
-    """A state to linearise at, and how well it is what was asked for."""
+    """The states to linearise at, and how well they are what was asked for."""
 
-    state: Any
-    """The state before the step, its signals zero."""
+    states: Any
+    """The state before each step of a period, its signals zero; of shape (period, …)."""
     endless: jax.Array
     """Whether each scale has no limit within millions of steps."""
     miss: jax.Array
@@ -34,6 +33,7 @@ class Frozen(NamedTuple):
 
 def frozen(
     anatomy: Anatomy,
+    period: Period,
     tx: Any,
     params: Any,
     gradient_rms: Any,
@@ -41,39 +41,51 @@ def frozen(
     state: Any = None,
     clock: Any = FAR,
 ) -> Frozen:
-    """The state whose next step is step ``step``, or leaves ``state``, or is in the limit.
+    """The states of a period: from step ``step`` on, or up to ``state``, or in the limit.
 
     Args:
         anatomy: of ``tx``.
+        period: of ``tx``.
         tx: the transformation.
         params: a tree of zeros.
         gradient_rms: the size of the gradients, a number or a flat vector.
         step: t ≥ 1, for the scales after t such gradients; the limit t → ∞ unless given.
-        state: instead of those, a state whose scales are wanted.
-        clock: what clocks show in the limit of the scales.
+        state: instead of those, a state whose scales are wanted at every step of the period.
+        clock: what clocks show in the limit of the scales, rounded down to whole periods.
     """
-    advance = _advance(anatomy, tx, params, gradient_rms)
+    advance = _advance(anatomy, tx, params, gradient_rms, period.restarting)
+    silent = _advance(anatomy, tx, params, 0.0)
     scales = anatomy.positions("scale")
     no = jnp.zeros(len(scales), bool)
     first, treedef = jax.tree.flatten(tx.init(params))
+    length = period.length
     if state is not None:
         leaves = jax.tree.leaves(state)
-        before = _with(leaves, anatomy, "clock", lambda leaf: jnp.maximum(leaf - 1, 0))
-        wanted, endless = leaves, no
+        before = _orbit(silent, _a_period_ago(silent, anatomy, length, leaves), length - 1)
+        wanted = [jnp.broadcast_to(leaf, (length, *jnp.shape(leaf))) for leaf in leaves]
+        endless = no
     elif step is not None:
-        before = jax.lax.fori_loop(0, step - 1, lambda t, leaves: advance(leaves, t), first)
-        wanted, endless = advance(before, step - 1), no
+        start = jax.lax.fori_loop(0, step - 1, lambda _, leaves: advance(leaves), first)
+        orbit = _orbit(advance, start, length)
+        before, wanted = [leaf[:-1] for leaf in orbit], [leaf[1:] for leaf in orbit]
+        endless = no
     else:
-        start = _with(first, anatomy, "clock", lambda leaf: jnp.full_like(leaf, clock))
-        wanted, endless = _extrapolated(advance, scales, start)
-        before = wanted
-    silent = _advance(anatomy, tx, params, 0.0)
-    if scales:
-        before = _pre_image(silent, scales, before, wanted)
+        whole = clock - clock % length
+        start = _with(first, anatomy, "clock", lambda leaf: jnp.full_like(leaf, whole))
+        limit, endless = _extrapolated(advance, scales, period, start)
+        before = _orbit(advance, limit, length - 1)
+        # In the limit the last step of a period leaves what the first one finds.
+        wanted = [jnp.roll(leaf, -1, 0) for leaf in before]
     before = _with(before, anatomy, "signal", jnp.zeros_like)
-    return Frozen(
-        treedef.unflatten(before), endless, _miss(scales, silent(before, 0), wanted, first)
-    )
+
+    def held(position):
+        now, left = ([leaf[position] for leaf in leaves] for leaves in (before, wanted))
+        if scales:
+            now = _pre_image(silent, scales, now, left)
+        return now, _miss(scales, silent(now), left, first)
+
+    before, miss = jax.vmap(held)(jnp.arange(length))
+    return Frozen(treedef.unflatten(before), endless, jnp.max(miss, 0))
 
 
 def at_rest(anatomy: Anatomy, state: Any) -> Any:
@@ -85,20 +97,47 @@ def at_rest(anatomy: Anatomy, state: Any) -> Any:
 def after_silence(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
     """The state after a step without gradient: clocks and corrections go on."""
     leaves, treedef = jax.tree.flatten(state)
-    return treedef.unflatten(_advance(anatomy, tx, params, 0.0)(leaves, 0))
+    return treedef.unflatten(_advance(anatomy, tx, params, 0.0)(leaves))
 
 
-def _advance(anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any) -> Callable[..., list[Any]]:
-    """The leaves of the state after a gradient of this size, signals at rest before and after."""
+def _advance(
+    anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any, restarting: tuple[int, ...] = ()
+) -> Callable[[list[Any]], list[Any]]:
+    """The leaves of the state after a gradient of this size, signals at rest before and after.
+
+    Only the signals ``restarting`` go on, so that what a period sums up arrives as a whole.
+    """
     flat, unravel = ravel_pytree(params)
     treedef = jax.tree.structure(jax.eval_shape(tx.init, params))
 
-    def advance(leaves, step):
-        gradient = jnp.where(step % 2 == 0, 1.0, -1.0) * (gradient_rms + 0 * flat)
+    def advance(leaves):
+        gradient = gradient_rms + 0 * flat
         _, state = one_step(tx, treedef.unflatten(leaves), params, lambda _: gradient, unravel)
-        return _with(jax.tree.leaves(state), anatomy, "signal", jnp.zeros_like)
+        new = jax.tree.leaves(state)
+        rested = _with(new, anatomy, "signal", jnp.zeros_like)
+        return [new[i] if i in restarting else leaf for i, leaf in enumerate(rested)]
 
     return advance
+
+
+def _orbit(advance: Callable[[list[Any]], list[Any]], leaves: list[Any], steps: int) -> list[Any]:
+    """The leaves before and after each of some steps, of shape (steps + 1, …)."""
+    if steps == 0:
+        return [jnp.asarray(leaf)[None] for leaf in leaves]
+    last, before = jax.lax.scan(lambda now, _: (advance(now), now), leaves, length=steps)
+    return [jnp.concatenate([some, end[None]]) for some, end in zip(before, last, strict=True)]
+
+
+def _a_period_ago(
+    silent: Callable[[list[Any]], list[Any]], anatomy: Anatomy, length: int, leaves: list[Any]
+) -> list[Any]:
+    """A state with its clocks as they were a period earlier, where counters showed the same."""
+    later = jax.lax.fori_loop(0, length, lambda _, leaves: silent(leaves), leaves)
+    clocks = anatomy.positions("clock")
+    return [
+        jnp.maximum(2 * leaf - later[i], 0) if i in clocks else leaf
+        for i, leaf in enumerate(leaves)
+    ]
 
 
 def _with(
@@ -109,16 +148,26 @@ def _with(
 
 
 def _extrapolated(
-    advance: Callable[..., Any], scales: tuple[int, ...], leaves: list[Any]
+    advance: Callable[[list[Any]], list[Any]],
+    scales: tuple[int, ...],
+    period: Period,
+    leaves: list[Any],
 ) -> tuple[list[Any], jax.Array]:
     """The limit of the scales, each element by Aitken's formula, and which have none."""
+
+    def over_period(leaves):
+        if period.length == 1:
+            return advance(leaves)
+        return jax.lax.fori_loop(0, period.length, lambda _, leaves: advance(leaves), leaves)
 
     def round_(count, carry):
         leaves, endless = carry
         twice, on_the_way = jax.lax.scan(
-            lambda leaves, t: (advance(leaves, t), leaves), leaves, jnp.arange(2)
+            lambda leaves, _: (over_period(leaves), leaves), leaves, length=2
         )
         new, slow = list(leaves), []
+        for i in period.restarting:
+            new[i] = twice[i]
         for i in scales:
             once, again = on_the_way[i]
             new[i], slowly = _aitken(once, again, twice[i])
@@ -150,7 +199,7 @@ def _pre_image(
             for i, leaf in enumerate(leaves)
         ]
         pair = [jnp.stack([leaf, leaf + by]) for leaf, by in zip(leaves, reach, strict=True)]
-        landed = jax.vmap(silent, (0, None))(pair, 0)
+        landed = jax.vmap(silent)(pair)
         new = list(leaves)
         for i in scales:
             here, there = landed[i]

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from gdlab.analysis.linear.precision import float64_on_cpu
-from gdlab.analysis.linear.setting import linear_setting, matrices_at
+from gdlab.analysis.linear.setting import matrices_at, periodic_setting, require_same_period
 from gdlab.core.axis import SampledAxis, is_axis
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.grid import axes_with_paths, grid_of
@@ -20,7 +20,9 @@ class HyperparameterGrid(NamedTuple):
     coords: dict[str, np.ndarray]
     """The values along each dimension, and those of axes along one of another name."""
     matrices: np.ndarray
-    """That of each mode at each point, of shape (points, modes, d, d)."""
+    """That of each mode at each point, over a period, of shape (points, modes, d, d)."""
+    period: int
+    """How many steps a period has."""
 
 
 def hyperparameter_grid(
@@ -40,7 +42,9 @@ def hyperparameter_grid(
     values = np.stack([np.asarray(points[axis.name], np.float64) for _, axis in found], axis=1)
     first = jax.tree.map(lambda x: float(x.values[0]) if is_axis(x) else x, tx, is_leaf=is_axis)
     with float64_on_cpu():
-        setting = linear_setting(first, curvature, gradient_rms=gradient_rms)
-        matrices = matrices_at(setting, tuple(path for path, _ in found), values)
+        setting = periodic_setting(first, curvature, gradient_rms=gradient_rms)
+        names = tuple(path for path, _ in found)
+        require_same_period(setting, names, values)
+        matrices = matrices_at(setting, names, values)
     coords = {name: np.asarray(along, np.float64) for name, along in grid.coords.items()}
-    return HyperparameterGrid(grid.sizes, coords, matrices)
+    return HyperparameterGrid(grid.sizes, coords, matrices, setting.period.length)

@@ -33,23 +33,36 @@ class LinearSystem(NamedTuple):
     """Initial parameters to initial state, (d, n)."""
     nonlinearity: Any
     """By how much doubling and adding fail, relative to the largest entry."""
+    randomness: Any
+    """By how much another key changes the step, relative to the largest entry."""
 
 
-def closed_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any, hessian: Any) -> LinearSystem:
-    """(signals, w) → (signals, w) with gradient Hw + ξ: ξ is the input, the next w the output."""
+def closed_loop(
+    anatomy: Anatomy, tx: Any, params: Any, state: Any, hessian: Any, keys: int = 0
+) -> LinearSystem:
+    """(signals, w) → (signals, w) with gradient Hw + ξ: ξ is the input, the next w the output.
+
+    Args:
+        anatomy: of ``tx``.
+        tx: the transformation.
+        params: a tree of zeros.
+        state: where to linearise.
+        hessian: H.
+        keys: how many other keys the step is compared for.
+    """
     signals = _signals(anatomy, params, state)
     n = ravel_pytree(params)[0].size
 
-    def step(vector, noise):
+    def step(vector, noise, key):
         flat, w = vector[:-n], vector[-n:]
-        updates, new = signals.step(tx, flat, w, lambda at: hessian @ at + noise)
+        updates, new = signals.step(tx, flat, w, lambda at: hessian @ at + noise, key)
         w = w + updates
         return jnp.concatenate([new, w]), w
 
     def start(w):
         return jnp.concatenate([signals.flat(tx.init(signals.unravel(w))), w])
 
-    return _differentiated(step, start, signals.size + n, n)
+    return _differentiated(step, start, signals.size + n, n, keys)
 
 
 def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSystem:
@@ -57,11 +70,25 @@ def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSyste
     signals = _signals(anatomy, params, state)
     n = ravel_pytree(params)[0].size
 
-    def step(flat, gradient):
-        updates, new = signals.step(tx, flat, jnp.zeros(n), lambda _: gradient)
+    def step(flat, gradient, key):
+        updates, new = signals.step(tx, flat, jnp.zeros(n), lambda _: gradient, key)
         return new, updates
 
-    return _differentiated(step, lambda _: jnp.zeros(signals.size), signals.size, n)
+    return _differentiated(step, lambda _: jnp.zeros(signals.size), signals.size, n, 0)
+
+
+def in_succession(steps: LinearSystem) -> LinearSystem:
+    """Some steps, one after another along the leading axis, as one: the input stays the same."""
+    whole = jax.tree.map(lambda x: x[0], steps)
+    for index in range(1, len(steps.A)):
+        step = jax.tree.map(lambda x: x[index], steps)  # noqa: B023
+        whole = whole._replace(
+            A=step.A @ whole.A,
+            B=step.A @ whole.B + step.B,
+            C=step.C @ whole.A,
+            D=step.C @ whole.B + step.D,
+        )
+    return whole
 
 
 def reachable(leads: np.ndarray) -> np.ndarray:
@@ -91,34 +118,38 @@ def _signals(anatomy: Anatomy, params: Any, state: Any) -> _Signals:
         own = jax.tree.leaves(state)
         return ravel_pytree([own[i] for i in chosen])[0] + 0 * zeros
 
-    def step(tx, vector, w, gradient_at):
+    def step(tx, vector, w, gradient_at, key):
         own = list(leaves)
         for i, signal in zip(chosen, unravel_signals(vector), strict=True):
             own[i] = signal
-        updates, new = one_step(tx, treedef.unflatten(own), unravel(w), gradient_at, unravel)
+        updates, new = one_step(tx, treedef.unflatten(own), unravel(w), gradient_at, unravel, key)
         return ravel_pytree(updates)[0], flat(new)
 
     return _Signals(zeros.size, flat, step, unravel)
 
 
-def _differentiated(step: Any, start: Any, d: int, n: int) -> LinearSystem:
-    def along(direction, size):
-        new, output = step(size * direction[:d], size * direction[d:])
+def _differentiated(step: Any, start: Any, d: int, n: int, other_keys: int) -> LinearSystem:
+    def along(direction, size, key):
+        new, output = step(size * direction[:d], size * direction[d:], key)
         return jnp.concatenate([new, output]) / size
 
     basis, mixed = jnp.eye(d + n), jnp.cos(1.0 + jnp.arange(d + n))
-    directions = jnp.concatenate([basis, basis, mixed[None]])
-    sizes = jnp.array([SMALL] * (d + n) + [-SMALLER] * (d + n) + [SMALL])
-    found = jax.vmap(along, 0, 1)(directions, sizes)
-    matrix, again = found[:, : d + n], found[:, d + n : -1]
-    differences = [matrix - again, found[:, -1] - matrix @ mixed]
+    directions = jnp.concatenate([basis, basis, jnp.tile(mixed, (1 + other_keys, 1))])
+    sizes = jnp.array([SMALL] * (d + n) + [-SMALLER] * (d + n) + [SMALL] * (1 + other_keys))
+    seeds = jnp.array([0] * (2 * (d + n) + 1) + list(range(1, 1 + other_keys)))
+    found = jax.vmap(along, 0, 1)(directions, sizes, jax.vmap(jax.random.key)(seeds))
+    matrix, again, combined = jnp.split(found, [d + n, 2 * (d + n)], axis=1)
     largest = jnp.maximum(jnp.max(jnp.abs(matrix), initial=0), 1e-300)
-    off = jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in differences])
+
+    def relative(*differences):
+        return jnp.max(jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in differences])) / largest
+
     return LinearSystem(
         matrix[:d, :d],
         matrix[:d, d:],
         matrix[d:, :d],
         matrix[d:, d:],
         jax.vmap(lambda w: start(SMALL * w) / SMALL, 0, 1)(jnp.eye(n)),
-        jnp.max(off) / largest,
+        relative(matrix - again, combined[:, 0] - matrix @ mixed),
+        relative(combined - combined[:, :1]),
     )

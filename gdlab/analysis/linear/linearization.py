@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gdlab.analysis.linear.arguments import one_each
+from gdlab.analysis.linear.linear_system import in_succession
 from gdlab.analysis.linear.precision import in_float64
-from gdlab.analysis.linear.setting import Setting, closed_loops, linear_setting, signal_sizes
+from gdlab.analysis.linear.setting import Setting, periodic_setting, signal_sizes, step_loops
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -16,14 +17,20 @@ from gdlab.core.transformation import GradientTransformation
 class Linearization:
     """x ← Ax + Bξ: one step of an optimizer at the fixed point, ξ being noise of the gradient.
 
+    Where the steps differ and repeat after a period of k, as with gradient accumulation, A and B
+    are those of k steps, and so are the poles; rates are per step all the same.
+
     For one curvature ``matrix`` has the shape (d, d), for a spectrum of m modes (m, d, d), for a
     Hessian of n weights (dn, dn).
     """
 
     matrix: np.ndarray
-    """A, the Jacobian of (state, w) → (state, w), where w comes last."""
+    """A, the Jacobian of (state, w) → (state, w), where w comes last; over a period, the product of
+    ``step_matrices``, which is called the monodromy matrix."""
+    step_matrices: np.ndarray
+    """The Jacobian of each step of a period, in order; of shape ``(period, …)``."""
     input: np.ndarray
-    """B, its derivative with respect to the gradient."""
+    """B, the derivative with respect to the gradient, the same one in all steps of a period."""
     start: np.ndarray
     """The initial (state, w) that a w of 1 has, in the shape of ``input``."""
     coordinates: tuple[str, ...]
@@ -31,15 +38,26 @@ class Linearization:
     curvature: np.ndarray
     """λ, the spectrum, or the Hessian."""
 
+    @property
+    def period(self) -> int:
+        """After how many steps the optimizer does the same again; 1 for most."""
+        return len(self.step_matrices)
+
     @functools.cached_property
     def poles(self) -> np.ndarray:
-        """The eigenvalues of the matrix, largest first; of each mode if there is a spectrum."""
+        """The eigenvalues of the matrix, largest first; of each mode if there is a spectrum.
+
+        A pole r contributes a multiple of rᵏ to the error after k periods.
+        """
         return sorted_poles(self.matrix)
 
     @property
     def spectral_radius(self) -> Any:
-        """ρ, the size of the largest pole: by what the error shrinks in one step, in the end."""
-        radius = np.abs(self.poles[..., 0])
+        """ρ, by what the error shrinks in one step, in the end: the size of the largest pole.
+
+        Over a period of k steps that pole is ρᵏ.
+        """
+        radius = np.abs(self.poles[..., 0]) ** (1 / self.period)
         return radius if radius.ndim else float(radius)
 
     @property
@@ -60,7 +78,7 @@ class Linearization:
         path = np.empty((steps + 1, *x[..., -n:, 0].shape))
         for step in range(steps + 1):
             path[step] = x[..., -n:, 0]
-            x = self.matrix @ x
+            x = self.step_matrices[step % self.period] @ x
         return path.reshape(steps + 1, *self.curvature.shape[:1])
 
     def plot(self, ax: Any = None) -> Any:
@@ -97,15 +115,17 @@ def linearize(
 
     xₜ₊₁ = A·xₜ with x = (state, w), from the code of ``tx`` itself. Scales, such as Adam's second
     moment, are held; parts of the state that w does not come back from, such as averages of the
-    parameters, are left out.
+    parameters, are left out. Where the steps differ, as with gradient accumulation or in look-ahead
+    optimizers, they are followed over their period.
 
     Args:
         tx: any transformation that is odd in the gradients, and linear once its scales are held.
         curvature: λ of one mode; a spectrum of shape (n,), whose modes are taken apart; or a
             Hessian of shape (n, n).
-        step: t ≥ 1, to take clocks and scales at the t-th update; the limit t → ∞ unless given.
-        state: a state of ``tx`` whose scales are held instead; a spectrum is then the diagonal of
-            a Hessian.
+        step: t ≥ 1, to take clocks and scales at the t-th update, or the period that begins with
+            it; the limit t → ∞ unless given.
+        state: a state of ``tx`` whose scales are held instead, at the step or the period that led
+            to it; a spectrum is then the diagonal of a Hessian.
         params: the tree of parameters that the state belongs to; unless given, an array of shape
             (n,), or a number if the curvature is one.
         gradient_rms: the root mean square of the gradients that the scales have seen, a number or
@@ -116,9 +136,9 @@ def linearize(
         A :class:`Linearization`, computed in float64.
 
     Raises:
-        ValueError: if ``tx`` is not odd or not linear; if its scales have no limit (Adagrad's grow
-            for ever) and neither ``step`` nor ``state`` is given; if the curvature is not finite
-            or not symmetric.
+        ValueError: if ``tx`` is not odd, not linear or random; if its scales have no limit
+            (Adagrad's grow for ever) and neither ``step`` nor ``state`` is given; if its steps
+            differ, and do not repeat within 64; if the curvature is not finite or not symmetric.
 
     >>> from gdlab import adam, sgd
     >>> from gdlab.analysis import linearize
@@ -137,12 +157,14 @@ def linearize(
     integral quadratic constraints, 2016, section 2; for held scales J. Cohen et al., Adaptive
     gradient methods at the edge of stability, 2022, section 2.
     """
-    setting = linear_setting(
+    setting = periodic_setting(
         tx, curvature, step=step, state=state, params=params, gradient_rms=gradient_rms
     )
-    system = closed_loops(setting)
+    steps = step_loops(setting)
+    system = in_succession(steps)
     return Linearization(
         matrix=setting.shaped(system.A),
+        step_matrices=np.stack([setting.shaped(matrix) for matrix in steps.A]),
         input=setting.shaped(system.B),
         start=setting.shaped(system.start),
         coordinates=_labels(setting),

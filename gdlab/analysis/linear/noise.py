@@ -11,6 +11,7 @@ from scipy.linalg import solve_discrete_lyapunov
 from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.frozen import after_silence, at_rest
 from gdlab.analysis.linear.linear_system import closed_loop
+from gdlab.analysis.linear.period import require_every_step
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, closed_loops, prepare, require_linear
 from gdlab.analysis.linear.superposition import require_superposition
@@ -38,7 +39,8 @@ def expected_loss(
     """The expected loss of ``tx`` on a quadratic whose gradients carry white noise.
 
     The mean iterate follows x ← Aₜx, the covariance P ← AₜPAₜᵀ + s²BₜBₜᵀ, with Aₜ and Bₜ those of
-    the t-th step, so that bias corrections and schedules are right from the start.
+    the t-th step, so that bias corrections, schedules and the steps of a period are right from the
+    start.
 
     Args:
         tx: a linear transformation: momentum, averages, weight decay; not an adaptive one.
@@ -64,8 +66,9 @@ def expected_loss(
     setting = _linear_on_modes(tx, curvature)
     modes = len(setting.hessians)
     start, deviation = one_each("w0", w0, modes), one_each("noise", noise, modes)
-    anatomy, own, params, *_ = setting.held
-    mean, variance = _moments(anatomy, steps, own, params, setting.hessians, start, deviation)
+    mean, variance = _moments(
+        setting.anatomy, steps, setting.tx, setting.params, setting.hessians, start, deviation
+    )
     half = setting.hessians[:, 0, 0] / 2
     return ExpectedLoss(np.asarray(mean**2 @ half), np.asarray(variance @ half))
 
@@ -85,7 +88,8 @@ def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: An
         The variance, or one for each mode; ∞ where ``tx`` is unstable.
 
     Raises:
-        ValueError: as for :func:`expected_loss`.
+        ValueError: as for :func:`expected_loss`; if ``tx`` has a period, over which the variance
+            changes.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import stationary_variance
@@ -93,6 +97,7 @@ def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: An
     0.333333333
     """
     setting = _linear_on_modes(tx, curvature)
+    require_every_step(setting.name, setting.period, "variance that stays")
     system = closed_loops(setting)
     deviation = one_each("noise", noise, len(setting.hessians))
     variances = []

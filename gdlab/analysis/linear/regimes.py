@@ -19,10 +19,11 @@ class RegimeMap(NamedTuple):
     coords: dict[str, np.ndarray]
     """The values along each of them, and those of axes along one of another name."""
     rate: np.ndarray
-    """ρ, the largest pole of the slowest mode, of shape ``dims``."""
+    """ρ, the spectral radius of the slowest mode, per step, of shape ``dims``."""
     regime: np.ndarray
     """"monotone" where that pole is real and positive, "oscillating" where it is negative or
-    complex, "divergent" from ρ = 1 on; of shape ``dims``."""
+    complex, "divergent" from ρ = 1 on; of shape ``dims``. Of a method with a period these are the
+    poles of a period."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the map; needs the extra ``lab``."""
@@ -61,9 +62,10 @@ def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any 
     poles = dominant_poles(grid.matrices)
     sizes = np.abs(poles)
     slowest = np.argmax(sizes, axis=1)[:, None]
-    rate = np.take_along_axis(sizes, slowest, 1)[:, 0]
+    size = np.take_along_axis(sizes, slowest, 1)[:, 0]
+    rate = size ** (1 / grid.period)
     pole = np.take_along_axis(poles, slowest, 1)[:, 0]
-    glides = (np.real(pole) > 0) & (np.abs(np.imag(pole)) <= 1e-9 * rate)
+    glides = (np.real(pole) > 0) & (np.abs(np.imag(pole)) <= 1e-9 * size)
     regime = np.where(rate >= 1, "divergent", np.where(glides, "monotone", "oscillating"))
     shape = tuple(grid.sizes.values())
     return RegimeMap(dims, grid.coords, rate.reshape(shape), regime.reshape(shape))

@@ -19,7 +19,8 @@ class RootLocus(NamedTuple):
     values: np.ndarray
     """Of shape ``(n,)``."""
     poles: np.ndarray
-    """Largest first, of shape ``(n, d)``, or ``(n, modes, d)`` of a spectrum."""
+    """Largest first, of shape ``(n, d)``, or ``(n, modes, d)`` of a spectrum; those of a period
+    where ``tx`` has one."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the poles' paths in the complex plane; needs the extra ``lab``."""

@@ -8,13 +8,27 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gdlab.analysis.linear.anatomy import Anatomy, anatomy_of
+from gdlab.analysis.linear.anatomy import FAR, Anatomy, anatomy_of, random_error
 from gdlab.analysis.linear.arguments import checked_curvature, one_each
-from gdlab.analysis.linear.frozen import FAR, frozen
-from gdlab.analysis.linear.linear_system import LinearSystem, closed_loop, reachable
+from gdlab.analysis.linear.frozen import frozen
+from gdlab.analysis.linear.linear_system import (
+    LinearSystem,
+    closed_loop,
+    in_succession,
+    reachable,
+)
+from gdlab.analysis.linear.period import (
+    Period,
+    lengths_at,
+    moving_integers,
+    period_of,
+    require_every_step,
+    require_period,
+)
 from gdlab.analysis.linear.precision import as_float64
 from gdlab.core.access import set_hyperparameters
-from gdlab.core.transformation import GradientTransformation, as_transformation
+from gdlab.core.schedule import Schedule
+from gdlab.core.transformation import GradientTransformation, as_transformation, expand
 
 Form = Literal["mode", "spectrum", "hessian"]
 
@@ -22,6 +36,8 @@ LINEAR = 1e-9
 """What doubling and adding may fail by in a step that counts as linear."""
 HELD = 1e-6
 """What scales may be off by, relative to themselves."""
+KEYS = 16
+"""How many PRNG keys a step is compared for: of random signs some differ."""
 
 
 class NoLimitError(ValueError):
@@ -34,6 +50,7 @@ class Setting(NamedTuple):
     name: str
     """How it was written."""
     anatomy: Anatomy
+    period: Period
     tx: GradientTransformation
     params: Any
     """A tree of zeros."""
@@ -54,7 +71,8 @@ class Setting(NamedTuple):
     @property
     def held(self) -> tuple[Any, ...]:
         """What is linearised, without its curvature."""
-        return self.anatomy, self.tx, self.params, self.step, self.state, self.clock
+        own = self.tx, self.params, self.step, self.state, self.clock
+        return self.anatomy, self.period, *own
 
     @property
     def kept_coordinates(self) -> np.ndarray:
@@ -111,20 +129,33 @@ def prepare(
     rms = one_each("gradient_rms", rms, per).reshape((-1, 1) if form == "spectrum" else (1, -1))
     name, tx = repr(tx), as_float64(tx)
     anatomy = anatomy_of(name, tx, params, rms[0])
+    period = period_of(anatomy, tx, params, rms[0])
+    at_a_moment = step is not None or state is not None or clock != FAR
+    if period.endless and at_a_moment:
+        apart = _period_apart_from_schedules(name, tx, params, rms[0])
+        period = period._replace(length=apart.length, endless=apart.endless)
     if state is not None:
         state = _fitting(name, tx, as_float64(state), params)
     # As arrays, so that another step is no other program.
     at = None if step is None else np.asarray(step), np.asarray(clock)
-    kept = _kept((anatomy, tx, params, at[0], state, at[1]), rms, hessians)
+    kept = _kept((anatomy, period, tx, params, at[0], state, at[1]), rms, hessians)
     return Setting(
-        name, anatomy, tx, params, form, curvature, hessians, rms,
+        name, anatomy, period, tx, params, form, curvature, hessians, rms,
         at[0], state, at[1], kept,
     )  # fmt: skip
 
 
 def linear_setting(tx: GradientTransformation, curvature: Any, **held: Any) -> Setting:
-    """What :func:`prepare` returns, once it is seen to be linear with its scales held."""
+    """What :func:`prepare` returns, once it is seen to be linear and the same at every step."""
+    setting = periodic_setting(tx, curvature, **held)
+    require_every_step(setting.name, setting.period, "matrix that is the same at every step")
+    return setting
+
+
+def periodic_setting(tx: GradientTransformation, curvature: Any, **held: Any) -> Setting:
+    """What :func:`prepare` returns, once it is seen to be linear and to have a period."""
     setting = prepare(tx, curvature, **held)
+    require_period(setting.name, setting.period)
     require_linear(setting)
     return setting
 
@@ -151,7 +182,9 @@ def require_linear(setting: Setting) -> None:
             f"{name} cannot be linearised: its scales {', '.join(lost)} do not outlast a step, so "
             "they follow the gradient at hand"
         )
-    off = np.max(systems.system.nonlinearity)
+    if not np.max(systems.steps.randomness) <= LINEAR:
+        raise random_error(name)
+    off = np.max(systems.steps.nonlinearity)
     if not off <= LINEAR:
         raise ValueError(
             f"{name} is not linear in the gradient, even with its scales held: twice the gradient "
@@ -160,27 +193,33 @@ def require_linear(setting: Setting) -> None:
 
 
 class Frozen(NamedTuple):
-    """The linear system of each mode, and how well the scales are held."""
+    """The linear system of each step of a period, and how well the scales are held."""
 
-    system: LinearSystem
+    steps: LinearSystem
     endless: jax.Array
     miss: jax.Array
 
 
-def closed_loops(setting: Setting) -> LinearSystem:
-    """The closed loop of every mode, in arrays with the leading axis of modes, of what is kept."""
-    found = _systems(*setting.held, setting.gradient_rms, setting.hessians).system
+def step_loops(setting: Setting) -> LinearSystem:
+    """The closed loop at each step of a period, in arrays (period, modes, …), of what is kept."""
+    found = _systems(*setting.held, setting.gradient_rms, setting.hessians).steps
     system, kept = jax.tree.map(np.asarray, found), setting.kept_coordinates
-    return system._replace(
-        A=system.A[:, kept][:, :, kept],
-        B=system.B[:, kept],
-        C=system.C[:, :, kept],
-        start=system.start[:, kept],
+    system = system._replace(
+        A=system.A[..., kept, :][..., kept],
+        B=system.B[..., kept, :],
+        C=system.C[..., kept],
+        start=system.start[..., kept, :],
     )
+    return jax.tree.map(lambda x: np.moveaxis(x, 1, 0), system)
+
+
+def closed_loops(setting: Setting) -> LinearSystem:
+    """The closed loop over a period, in arrays with the leading axis of modes, of what is kept."""
+    return in_succession(step_loops(setting))
 
 
 def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
-    """The matrices (N, modes, d, d) at N settings of some hyperparameters, in one program.
+    """The matrices (N, modes, d, d) of a period at N settings of some hyperparameters.
 
     Args:
         setting: what is linearised.
@@ -188,25 +227,86 @@ def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) ->
         values: of shape (N, len(names)).
     """
     on = setting.gradient_rms, setting.hessians
-    found = _matrices_at(setting.anatomy, names, *setting.held[1:], *on, values)
+    anatomy, period, *own = setting.held
+    found = _matrices_at(anatomy, period, names, *own, *on, values)
     kept = setting.kept_coordinates
-    return np.asarray(found)[:, :, kept][:, :, :, kept]
+    steps = np.asarray(found)[..., kept, :][..., kept]
+    return functools.reduce(lambda product, A: A @ product, np.moveaxis(steps, 2, 0))
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _systems(anatomy, tx, params, step, state, clock, gradient_rms, hessians) -> Frozen:
+def require_same_period(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> None:
+    """Refuse hyperparameters on which the period depends, as one that counts steps.
+
+    Args:
+        setting: what is linearised.
+        names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
+        values: of shape (N, len(names)).
+
+    Raises:
+        ValueError: if the period is not that of the setting at all values.
+    """
+    anatomy, rms = setting.anatomy, setting.gradient_rms[0]
+    if not moving_integers(anatomy):
+        return
+    # A hyperparameter that sets the period does so between its smallest and its largest value.
+    ends = values[[*np.argmin(values, 0), *np.argmax(values, 0)]]
+    present = period_of(anatomy, setting.tx, setting.params, rms)
+    lengths = lengths_at(anatomy, setting.tx, setting.params, rms, names, ends)
+    if lengths != {None if present.endless else present.length}:
+        raise ValueError(
+            f"the period of {setting.name} changes with {' or '.join(names)}, so that its "
+            f"matrices at several values cannot be compared; linearize it at one value at a time"
+        )
+
+
+def is_scheduled(tx: GradientTransformation) -> bool:
+    """Whether a schedule stands anywhere in ``tx``, or in what it is composed of."""
+    return any(map(_is_schedule, jax.tree.leaves(expand(tx), is_leaf=_is_schedule)))
+
+
+def _is_schedule(node: Any) -> bool:
+    return isinstance(node, Schedule)
+
+
+def _period_apart_from_schedules(name: str, tx: Any, params: Any, rms: Any) -> Period:
+    """The period of ``tx`` with numbers in place of its schedules, such as hold at a moment."""
+
+    def standing(node):
+        return np.asarray(node(1), np.float64) if _is_schedule(node) else node
+
+    constant = jax.tree.map(standing, tx, is_leaf=_is_schedule)
+    return period_of(anatomy_of(name, constant, params, rms), constant, params, rms)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _systems(anatomy, period, *on) -> Frozen:
+    return _systems_with(anatomy, period, KEYS, *on)
+
+
+def _systems_with(
+    anatomy, period, keys, tx, params, step, state, clock, gradient_rms, hessians
+) -> Frozen:
     def of_mode(rms, hessian):
-        at = frozen(anatomy, tx, params, rms, step, state, clock)
-        return Frozen(closed_loop(anatomy, tx, params, at.state, hessian), at.endless, at.miss)
+        at = frozen(anatomy, period, tx, params, rms, step, state, clock)
+
+        def loop(position):
+            state = jax.tree.map(lambda leaf: leaf[position], at.states)
+            return closed_loop(anatomy, tx, params, state, hessian, keys)
+
+        steps = jax.lax.map(loop, jnp.arange(period.length))
+        return Frozen(steps, at.endless, at.miss)
 
     return jax.vmap(of_mode)(gradient_rms, hessians)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _matrices_at(anatomy, names, tx, params, step, state, clock, gradient_rms, hessians, values):
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _matrices_at(anatomy, period, names, tx, params, *rest):
+    *moment, values = rest
+
     def at(row):
         own = set_hyperparameters(tx, dict(zip(names, row, strict=True)))
-        return _systems(anatomy, own, params, step, state, clock, gradient_rms, hessians).system.A
+        # That the step is not random is known by now.
+        return _systems_with(anatomy, period, 0, own, params, *moment).steps.A
 
     return jax.vmap(at)(values)
 
@@ -214,19 +314,25 @@ def _matrices_at(anatomy, names, tx, params, step, state, clock, gradient_rms, h
 def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple[bool, ...]:
     """Which signals lie on a cycle with w: not those that only watch it, nor those it cannot reach.
 
-    Hyperparameters are moved a little, so that a momentum of 0 counts as momentum.
+    Hyperparameters are moved a little, so that a momentum of 0 counts as momentum; but whole
+    numbers from 2 on may count steps.
     """
-    anatomy, tx, params, *moment = held
-    generic = jax.tree.map(
-        lambda x: 0.999 * x + 0.0005 if np.issubdtype(x.dtype, np.floating) else x, tx
-    )
+    anatomy, period, tx, params, *moment = held
+
+    def moved(x):
+        if not np.issubdtype(x.dtype, np.floating):
+            return x
+        return np.where((x >= 2) & (x == np.round(x)), x, 0.999 * x + 0.0005)
+
+    generic = jax.tree.map(moved, tx)
     n = hessians.shape[-1]
     flat = ~np.any(hessians, (1, 2), keepdims=True)
     # All modes, since the program for so many is needed anyway.
-    found = _systems(anatomy, generic, params, *moment, rms, np.where(flat, np.eye(n), hessians))
+    hessians = np.where(flat, np.eye(n), hessians)
+    found = _systems(anatomy, period, generic, params, *moment, rms, hessians)
     sizes = [*signal_sizes(anatomy, tx, params), n]
     blocks = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
-    matrix = np.any(np.asarray(found.system.A), 0)
+    matrix = np.any(np.asarray(found.steps.A), (0, 1))
     leads = np.array([[np.any(matrix[to, of]) for of in blocks] for to in blocks])
     leads = reachable(leads)
     return tuple(bool(leads[-1, i] and leads[i, -1]) for i in range(len(blocks) - 1))

@@ -3,23 +3,23 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
+from gdlab.analysis.linear.anatomy import FAR
 from gdlab.analysis.linear.arguments import positive_curvature
-from gdlab.analysis.linear.frozen import FAR
+from gdlab.analysis.linear.period import PRECONDITIONER, require_every_step
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.radius import spectral_radii
 from gdlab.analysis.linear.setting import (
     NoLimitError,
     Setting,
     closed_loops,
-    linear_setting,
     matrices_at,
+    periodic_setting,
+    require_same_period,
 )
 from gdlab.core.access import hyperparameters
-from gdlab.core.schedule import Schedule
-from gdlab.core.transformation import GradientTransformation, expand
+from gdlab.core.transformation import GradientTransformation
 
 DECADES = 15
 """How far the scan goes to either side of 1."""
@@ -70,7 +70,7 @@ def stable_range(
     38.0
     """
     curvature = positive_curvature(curvature)
-    setting = linear_setting(
+    setting = periodic_setting(
         tx, curvature, step=step, state=state, params=params, gradient_rms=gradient_rms
     )
     names = (hyperparameter,)
@@ -85,6 +85,7 @@ def stable_range(
     decades = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600 if small else 60)
     below_one = 1 - np.geomspace(1e-9, 0.9, 60 if small else 6)
     grid = np.union1d(decades, below_one)
+    require_same_period(setting, names, grid[:, None])
     # As many at once as the scan takes need no program of their own.
     return _stretch(radius, grid, present, grid.size if small else 3)
 
@@ -110,7 +111,7 @@ def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> f
     >>> round(sharpness_limit(sgd(0.1, momentum=0.9)), 9)
     38.0
     """
-    setting, _ = reference(tx, step)
+    setting = _in_one_dimension(tx, step)
 
     def radius(curvatures: np.ndarray) -> np.ndarray:
         return spectral_radii(closed_loops(setting.on_spectrum(curvatures)).A)
@@ -122,24 +123,30 @@ def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> f
     return high if low == 0 else 0.0
 
 
-def reference(tx: GradientTransformation, step: int | None) -> tuple[Setting, float]:
-    """``tx`` in one dimension after gradients of size 1, and −(its update)/gradient there.
+def unit_response(tx: GradientTransformation, step: int | None) -> float:
+    """−(the update of ``tx``)/gradient in one dimension, after gradients of size 1.
 
-    Curvatures of a preconditioned Hessian are measured in these units. Where scales have no limit
-    it is taken after a single gradient.
+    Curvatures of a preconditioned Hessian are measured in this unit.
+
+    Args:
+        tx: the transformation.
+        step: as for :func:`sharpness_limit`.
+
+    Raises:
+        ValueError: if ``tx`` has a period, or cannot be linearised.
     """
+    setting = _in_one_dimension(tx, step)
+    require_every_step(setting.name, setting.period, PRECONDITIONER)
+    return -float(closed_loops(setting).B[0, -1, 0])
+
+
+def _in_one_dimension(tx: GradientTransformation, step: int | None) -> Setting:
+    """``tx`` after gradients of size 1; after a single one where scales have no limit."""
     clock = FAR if step is None else step
     try:
-        setting = linear_setting(tx, 1.0, clock=clock)
+        return periodic_setting(tx, 1.0, clock=clock)
     except NoLimitError:
-        setting = linear_setting(tx, 1.0, step=1)
-    return setting, -float(closed_loops(setting).B[0, -1, 0])
-
-
-def is_scheduled(tx: GradientTransformation) -> bool:
-    """Whether a schedule stands anywhere in ``tx``, or in what it is composed of."""
-    nodes = jax.tree.leaves(expand(tx), is_leaf=lambda node: isinstance(node, Schedule))
-    return any(isinstance(node, Schedule) for node in nodes)
+        return periodic_setting(tx, 1.0, step=1)
 
 
 def only_number(tx: Any, name: str) -> float:

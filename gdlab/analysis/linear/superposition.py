@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.analysis.linear.anatomy import one_step
+from gdlab.analysis.linear.anatomy import one_step, random_error
 from gdlab.core.transformation import GradientTransformation
 
 LINEAR = 1e-9
@@ -15,13 +15,19 @@ SIZES = (1.0, 1e12)
 """How large the gradients are that are added: a bound on them is met by large ones alone."""
 
 
-def answer(tx: GradientTransformation, inputs: np.ndarray) -> np.ndarray:
-    """The updates that ``tx`` makes of a sequence of gradients, in one dimension."""
-    return np.asarray(_answer(tx, inputs))
+def answer(tx: GradientTransformation, inputs: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The updates that ``tx`` makes of a sequence of gradients, in one dimension.
+
+    Args:
+        tx: the transformation.
+        inputs: the gradients, of shape (steps,).
+        seed: of the keys of the steps.
+    """
+    return np.asarray(_answer(tx, inputs, seed))
 
 
 def require_superposition(name: str, tx: GradientTransformation, advice: str) -> None:
-    """Refuse what does not add.
+    """Refuse what does not add, or is random.
 
     Args:
         name: of ``tx``, for the message.
@@ -33,6 +39,8 @@ def require_superposition(name: str, tx: GradientTransformation, advice: str) ->
     """
     steps = np.arange(64)
     one, other = np.cos(1.0 + 2.0 * steps), 3 * np.sin(0.3 * steps**2)
+    if not np.array_equal(answer(tx, one), answer(tx, one, seed=1), equal_nan=True):
+        raise random_error(name)
     for size in SIZES:
         answers = [answer(tx, size * inputs) for inputs in (one, other, one - 2 * other)]
         if not np.all(np.isfinite(answers)):
@@ -47,11 +55,15 @@ def require_superposition(name: str, tx: GradientTransformation, advice: str) ->
 
 
 @jax.jit
-def _answer(tx: Any, inputs: jax.Array) -> jax.Array:
+def _answer(tx: Any, inputs: jax.Array, seed: Any) -> jax.Array:
     param = jnp.zeros(1)
 
-    def body(state, gradient):
-        updates, state = one_step(tx, state, param, lambda _: gradient[None], lambda flat: flat)
+    def body(state, at):
+        step, gradient = at
+        key = jax.random.key(seed * len(inputs) + step)
+        updates, state = one_step(
+            tx, state, param, lambda _: gradient[None], lambda flat: flat, key
+        )
         return state, updates[0]
 
-    return jax.lax.scan(body, tx.init(param), inputs)[1]
+    return jax.lax.scan(body, tx.init(param), (jnp.arange(len(inputs)), inputs))[1]

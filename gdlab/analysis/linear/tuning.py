@@ -9,7 +9,13 @@ import numpy as np
 from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.radius import spectral_radii
-from gdlab.analysis.linear.setting import Setting, closed_loops, linear_setting, matrices_at
+from gdlab.analysis.linear.setting import (
+    Setting,
+    closed_loops,
+    matrices_at,
+    periodic_setting,
+    require_same_period,
+)
 from gdlab.analysis.linear.stability import only_number
 from gdlab.core.transformation import GradientTransformation
 
@@ -24,7 +30,8 @@ ROUNDS = 24
 def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float = 1.0) -> float:
     """The factor by which the error shrinks in one step, in the end, on curvatures from μ to L.
 
-    ρ = max over λ ∈ [μ, L] of the largest pole of :func:`linearize`.
+    ρ = max over λ ∈ [μ, L] of the spectral radius of :func:`linearize`, which is per step even
+    where steps differ over a period.
 
     Args:
         tx: the transformation.
@@ -41,7 +48,8 @@ def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float
     0.980198
     """
     setting = _between(tx, mu, L, gradient_rms)
-    return float(np.max(spectral_radii(closed_loops(setting).A)))
+    radius = np.max(spectral_radii(closed_loops(setting).A))
+    return float(radius ** (1 / setting.period.length))
 
 
 @in_float64
@@ -93,12 +101,13 @@ def best_hyperparameters(
     count = POINTS[len(names)]
     windows = [(-14.0, 7.0)] * len(names)  # logarithms: of 10⁻⁶ to 10³ in units of 1/L
     scales = [_Scale(setting, name, names, 1 / L) for name in names]
+    ends = np.array(list(itertools.product(*windows)))
+    require_same_period(setting, names, _values(scales, ends))
     best: tuple[float, np.ndarray] = (np.inf, np.zeros(len(names)))
     for _ in range(ROUNDS):
         axes = [np.linspace(*window, count) for window in windows]
         points = np.array(list(itertools.product(*axes)))
-        values = np.stack([s.value(points[:, i]) for i, s in enumerate(scales)], 1)
-        radii = _rates(setting, names, values)
+        radii = _rates(setting, names, _values(scales, points))
         first = int(np.argmin(radii))
         if radii[first] < best[0]:
             best = radii[first], points[first]
@@ -130,8 +139,13 @@ class _Scale:
         return 1 / (1 + np.exp(-at)) if self.decays else self.unit * np.exp(at)
 
 
+def _values(scales: list[_Scale], points: np.ndarray) -> np.ndarray:
+    """The hyperparameters at points of the search, of shape (N, len(scales))."""
+    return np.stack([scale.value(points[:, i]) for i, scale in enumerate(scales)], 1)
+
+
 def _rates(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
-    """The rate at each of some settings, ∞ where it is not finite."""
+    """The spectral radius over a period at each of some settings, ∞ where it is not finite."""
     return np.max(spectral_radii(matrices_at(setting, names, values)), axis=1)
 
 
@@ -140,4 +154,4 @@ def _between(tx: Any, mu: float, L: float, gradient_rms: float) -> Setting:
         raise ValueError(f"curvatures must rise, 0 < mu ≤ L, not {mu:g}, {L:g}")
     curvatures = positive_curvature(np.unique(np.geomspace(mu, L, CURVATURES)))
     curvatures[[0, -1]] = mu, L  # to the last digit
-    return linear_setting(tx, curvatures, gradient_rms=gradient_rms)
+    return periodic_setting(tx, curvatures, gradient_rms=gradient_rms)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from gdlab.analysis.curvature.sharpness import sharpness
 from gdlab.analysis.linear.anatomy import Anatomy
 from gdlab.analysis.linear.precision import float64_on_cpu
-from gdlab.analysis.linear.stability import is_scheduled, reference
+from gdlab.analysis.linear.setting import is_scheduled
+from gdlab.analysis.linear.stability import unit_response
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
@@ -71,7 +72,7 @@ def preconditioned_sharpness(
     # The clocks of a state count the steps that led to it.
     taken = max(map(int, anatomy.clocks(state)), default=0)
     with float64_on_cpu():
-        _, unit = reference(tx, taken - 1 if is_scheduled(tx) else None)
+        unit = unit_response(tx, taken - 1 if is_scheduled(tx) else None)
     inverse = _inverse(anatomy, tx, params, state, unit)
     if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(inverse)):
         raise ValueError(

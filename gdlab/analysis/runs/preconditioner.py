@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.curvature.parameter_space import in_one_dtype
 from gdlab.analysis.linear.anatomy import Anatomy, anatomy_of, one_step, reduced
 from gdlab.analysis.linear.frozen import frozen
+from gdlab.analysis.linear.period import EVERY_STEP, PRECONDITIONER, period_of, require_every_step
 from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.core.transformation import GradientTransformation
 
@@ -43,11 +44,14 @@ def require_diagonal(anatomy: Anatomy, tx: GradientTransformation, params: Any) 
     """Refuse a method whose update of a weight depends on the gradients of others.
 
     Raises:
-        ValueError: if it is not diagonal.
+        ValueError: if it is not diagonal, or does not do the same at every step.
     """
     with float64_on_cpu():
         held = as_float64(tx)
-        diagonal = _is_diagonal(anatomy, held, reduced(held, as_float64(params)))
+        small = reduced(held, as_float64(params))
+        period = period_of(anatomy, held, small, 1.0)
+        diagonal = _is_diagonal(anatomy, held, small)
+    require_every_step(repr(tx), period, PRECONDITIONER)
     if not diagonal:
         raise ValueError(
             f"{tx!r} does not scale each gradient by a number of its own: there is no diagonal "
@@ -79,7 +83,8 @@ def _small(params: Any) -> float:
 def _response(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
     zeros = jax.tree.map(jnp.zeros_like, in_one_dtype(params))
     unravel = ravel_pytree(zeros)[1]
-    held = frozen(anatomy, tx, zeros, 0.0, state=state).state
+    states = frozen(anatomy, EVERY_STEP, tx, zeros, 0.0, state=state).states
+    held = jax.tree.map(lambda leaf: leaf[0], states)
 
     def response(gradient):
         updates, _ = one_step(tx, held, zeros, lambda _: gradient, unravel)

@@ -14,7 +14,8 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.sharpness import follow_sharpness
 from gdlab.analysis.linear.precision import float64_on_cpu
-from gdlab.analysis.linear.stability import is_scheduled, reference, sharpness_limit
+from gdlab.analysis.linear.setting import is_scheduled
+from gdlab.analysis.linear.stability import sharpness_limit, unit_response
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.core.numerics import strong
@@ -193,7 +194,8 @@ def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple
         # The limit is that of the next step, while P was left by the last one.
         last = None if step is None else max(step - 1, 0)
         with float64_on_cpu():
-            return sharpness_limit(tx, step=step), reference(tx, last)[1]
+            unit = unit_response(tx, last) if anatomy.adaptive else np.nan
+            return sharpness_limit(tx, step=step), unit
 
     try:
         anatomy = anatomy_on(tx, params)

@@ -350,7 +350,10 @@ def test_simulation_of_a_spectrum_is_that_of_its_modes():
     assert path.shape == (26, 3)
     for mode, curvature in enumerate(spectrum):
         alone = linearize(tx, curvature)
-        np.testing.assert_array_equal(alone.simulate(start[mode], 25), path[:, mode])
+        # Products of one matrix and of several are rounded differently by some BLAS.
+        np.testing.assert_allclose(
+            alone.simulate(start[mode], 25), path[:, mode], rtol=1e-12, atol=1e-14
+        )
     on_diagonal = linearize(tx, np.diag(spectrum)).simulate(start, 25)
     np.testing.assert_allclose(on_diagonal, path, rtol=1e-12, atol=1e-14)
     with jax.enable_x64(True):
@@ -398,9 +401,9 @@ REFUSED = {
     "lion": (optax.lion(0.1), "cannot be linearised|not linear"),
     "adagrad": (gdlab.adagrad(0.1), r"no limit.*sum_of_squares.*step=.*state="),
     "adadelta": (gdlab.adadelta(), r"no limit.*mean_square_step.*step=.*state="),
-    "accumulation": (
-        gdlab.accumulate(gdlab.sgd(0.1), 3),
-        "micro_step starts over.*within it",
+    "accumulation over a long period": (
+        gdlab.accumulate(gdlab.sgd(0.1), 100),
+        "counter micro_step, and does not repeat within 64 steps; shorten.*within it",
     ),
     "coarse momentum": (
         gdlab.sgd(0.1, 0.9, accumulator_dtype=jnp.bfloat16),
