@@ -10,11 +10,11 @@ from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules
 from gdlab.core.schedule import Schedule
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Path, dotted
+from gdlab.core.structure import Arguments, Leaf, Path, Value, dotted
 from gdlab.core.transformation import COUNT, GradientTransformation, composition_of, is_wiring
 
 
-def hyperparameters(tx: GradientTransformation, state: State | None = None) -> dict[str, Any]:
+def hyperparameters(tx: GradientTransformation, state: State | None = None) -> dict[str, Value]:
     """The values in force now, by dotted path.
 
     Args:
@@ -39,9 +39,7 @@ def hyperparameters(tx: GradientTransformation, state: State | None = None) -> d
     return dict(_in_force(tx, (), 0, steps))
 
 
-def set_hyperparameters(
-    tx: GradientTransformation, values: Mapping[str, Any]
-) -> GradientTransformation:
+def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> GradientTransformation:
     """A copy of ``tx`` with other values for some hyperparameters.
 
     Args:
@@ -59,14 +57,14 @@ def set_hyperparameters(
     chain(clip_by_global_norm(0.5), adam(0.0003))
     """
     paths = list(hyperparameters(tx))
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, Value] = {}
     for key, value in values.items():
         path = _only_match(key, paths)
         if path in chosen:
             raise KeyError(f"{key!r} sets {path!r}, which another key sets as well")
         chosen[path] = value
 
-    def replaced(path: Path, old: Any) -> Any:
+    def replaced(path: Path, old: Value) -> Value:
         name = dotted(path)
         if name in chosen:
             return _standing_for(old, chosen[name])
@@ -81,7 +79,7 @@ def set_hyperparameters(
     return jax.tree_util.tree_map_with_path(replaced, tx, is_leaf=_is_one_value)
 
 
-def _standing_for(old: Any, value: Any) -> Any:
+def _standing_for(old: Value, value: Value) -> Value:
     value = as_hyperparameter(value)
     was_scheduled = isinstance(old, Schedule) and not isinstance(value, Schedule)
     return constant_schedule(value) if was_scheduled else value

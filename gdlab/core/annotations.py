@@ -6,6 +6,8 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jax.typing import DTypeLike
+
 Converter = Callable[[Any], Any]
 
 
@@ -18,6 +20,8 @@ class Data(NamedTuple):
     """Whether the value is used as a number, so that a schedule stands for its value in force."""
     together: bool = False
     """Whether ``convert`` takes all values of a variadic parameter at once."""
+    name: str = ""
+    """What a signature calls the annotation."""
 
 
 _converters: dict[type, Converter] = {}
@@ -98,3 +102,41 @@ def _mentions(annotation: Any, number: type) -> bool:
     return annotation is number or any(
         _mentions(argument, number) for argument in typing.get_args(annotation)
     )
+
+
+class _Written:
+    """An annotation that a signature shows as it is written in the source."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def readable(signature: inspect.Signature, returned: type) -> inspect.Signature:
+    """A signature for people: ``learning_rate: Hyperparameter`` and not what that is made of."""
+    parameters = [
+        parameter.replace(annotation=_Written(_text(parameter.annotation)))
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters, return_annotation=_Written(returned.__name__))
+
+
+def _text(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        names = [mark.name for mark in annotation.__metadata__ if isinstance(mark, Data)]
+        return next(filter(None, names), _text(arguments[0]))
+    if annotation == DTypeLike:
+        return "DTypeLike"
+    if origin in (types.UnionType, typing.Union):
+        # A union that says DTypeLike is flattened into what that is.
+        of_dtypes = set(typing.get_args(DTypeLike))
+        texts = [_text(one) for one in arguments if one not in of_dtypes]
+        return " | ".join((["DTypeLike"] if of_dtypes <= set(arguments) else []) + texts)
+    if origin is not None and arguments and isinstance(origin, type):
+        return f"{origin.__name__}[{', '.join(map(_text, arguments))}]"
+    if annotation is type(None):
+        return "None"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

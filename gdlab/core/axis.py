@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.core.representation import represent
-from gdlab.core.structure import Argument
+from gdlab.core.structure import Argument, Value
 
 SAMPLE = "sample"
 """The dimension that all sampled axes share."""
@@ -126,17 +126,17 @@ def _register(cls: type[Axis]) -> None:
     names = [name for kind in cls.__mro__ for name in getattr(kind, "__slots__", ())]
     static = [name for name in names if name != "values"]
 
-    def flatten(axis: Axis) -> tuple[tuple[Any, ...], Any]:
+    def flatten(axis: Axis) -> tuple[tuple[Value, ...], Any]:
         return (axis.values,), tuple(getattr(axis, name) for name in static)
 
-    def unflatten(aux: Any, children: Iterable[Any]) -> Axis:
+    def unflatten(aux: Value, children: Iterable[Any]) -> Axis:
         axis = object.__new__(cls)
         (axis.values,) = children
         for name, value in zip(static, aux, strict=True):
             setattr(axis, name, value)
         return axis
 
-    def flatten_with_keys(axis: Axis) -> tuple[Any, Any]:
+    def flatten_with_keys(axis: Axis) -> tuple[Value, Value]:
         (values,), aux = flatten(axis)
         return ((jax.tree_util.GetAttrKey("values"), values),), aux
 

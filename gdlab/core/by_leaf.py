@@ -7,7 +7,7 @@ a rule for one array sees the value of its own leaf.
 
 import re
 from collections.abc import Callable, Hashable
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import jax
 import numpy as np
@@ -19,6 +19,7 @@ from gdlab.core.structure import (
     Leaf,
     Params,
     Tree,
+    Value,
     is_argument,
     is_container,
     leaves_with_paths,
@@ -113,7 +114,7 @@ jax.tree_util.register_pytree_node(
 )
 
 
-def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Any, Any]:
+def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Value, Value]:
     # One level of the user's own tree, so that paths read `learning_rate.encoder`.
     is_below = lambda node: node is not by_leaf.values  # noqa: E731
     pairs, treedef = jax.tree_util.tree_flatten_with_path(by_leaf.values, is_leaf=is_below)
@@ -122,7 +123,7 @@ def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Any, Any]:
     return [(path[0], child) for path, child in pairs], (treedef, by_leaf.patterns)
 
 
-def _numbers_again(aux: tuple[Any, Any], children: Any) -> NumberByLeaf:
+def _numbers_again(aux: tuple[Value, Value], children: Value) -> NumberByLeaf:
     structure, patterns = aux
     if isinstance(structure, Static):
         return NumberByLeaf(structure.values["values"])
@@ -150,7 +151,7 @@ def by_leaf(values: Callable[[Params], Tree]) -> NumberByLeaf:
     return NumberByLeaf(values)
 
 
-def patterns_of(value: object) -> tuple[tuple[str, Any], ...] | None:
+def patterns_of(value: object) -> tuple[tuple[str, Value], ...] | None:
     """The pairs ``(pattern, value)`` of a list of such, None if it is none."""
     if not (isinstance(value, list | tuple) and value):
         return None
@@ -166,7 +167,7 @@ def patterns_of(value: object) -> tuple[tuple[str, Any], ...] | None:
     return tuple(value)
 
 
-def as_structure(value: Any, name: str = "a value by leaf") -> ByLeaf:
+def as_structure(value: Value, name: str = "a value by leaf") -> ByLeaf:
     """What a user wrote for each leaf, as structure by leaf."""
     if isinstance(value, ByLeaf):
         return value
@@ -177,7 +178,7 @@ def as_structure(value: Any, name: str = "a value by leaf") -> ByLeaf:
     return ByLeaf(**_static(ByLeaf(values, patterns, name=name)).values)
 
 
-def as_mask(value: Any) -> ByLeaf | None:
+def as_mask(value: Value) -> ByLeaf | None:
     """What a user wrote to choose leaves; None chooses all of them."""
     if value is None:
         return None
@@ -188,16 +189,16 @@ def as_mask(value: Any) -> ByLeaf | None:
     return as_structure(value, "mask")
 
 
-def _all_strings(values: Any) -> bool:
+def _all_strings(values: Value) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def as_labels(value: Any) -> ByLeaf:
+def as_labels(value: Value) -> ByLeaf:
     """What a user wrote to put leaves into groups."""
     return as_structure(value, "param_labels")
 
 
-Mask = Annotated[Any, Data(as_mask)]
+Mask: TypeAlias = Annotated[Tree, Data(as_mask, name="Mask")]
 """Annotation of an argument that chooses leaves of the parameters.
 
 A boolean, a tree of booleans (or a prefix of one), a regular expression searched for in the dotted
@@ -205,14 +206,14 @@ path of each leaf (or a list of several), or a function from the parameters to a
 None chooses all leaves.
 """
 
-Labels = Annotated[Any, Data(as_labels)]
+Labels: TypeAlias = Annotated[Tree, Data(as_labels, name="Labels")]
 """Annotation of an argument that puts leaves of the parameters into groups.
 
 A tree of labels (or a prefix of one), a function from the parameters to such a tree, or a list of
 pairs ``(pattern, label)``: the first pattern found in the dotted path of a leaf decides.
 """
 
-Structure = Annotated[Any, Data(as_structure)]
+Structure: TypeAlias = Annotated[Tree, Data(as_structure, name="Structure")]
 """Annotation of an argument that is structure and may differ by leaf, such as a choice of axes.
 
 It is written like :data:`Labels`, with any hashable value in place of a label.

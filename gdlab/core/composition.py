@@ -1,19 +1,19 @@
 """Rules put together in series and in parallel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 
 from gdlab.core.rules import ArrayRule, Reading, TreeRule, like_before, output_like, reasons
-from gdlab.core.structure import Signal, Tree
+from gdlab.core.structure import Function, Signal, Tree, Value
 
 R = TypeVar("R", ArrayRule, TreeRule)
 Join = Callable[..., Signal]
 
 
-def named_apart(rules: Sequence[ArrayRule | TreeRule], labels: Sequence[str]) -> list[Any]:
+def named_apart(rules: Sequence[ArrayRule | TreeRule], labels: Sequence[str]) -> list[Value]:
     """The rules with names that no two of them share.
 
     What a rule with a label keeps goes by that label: its one slot is called so, and all other
@@ -82,7 +82,7 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
             raise ValueError("wire and on_wires follow a bus, as fork(bus(), …) makes one")
     counts = [len(rule.slots) for rule in rules]
     last_with_slots = max((i for i, count in enumerate(counts) if count), default=0)
-    known: dict[Any, Signal] = {}
+    known: dict[Hashable, Signal] = {}
 
     def init(like, reading):
         slots: list[Tree] = []
@@ -109,12 +109,12 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
     )
 
 
-def _kind(signal: Signal) -> Any:
+def _kind(signal: Signal) -> Value:
     return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(signal))
 
 
 def parallel(
-    rules: Sequence[ArrayRule], join: Callable[..., Signal], by_leaf: Sequence[Any], is_bus: bool
+    rules: Sequence[ArrayRule], join: Callable[..., Signal], by_leaf: Sequence[Value], is_bus: bool
 ) -> ArrayRule:
     """Rules for one array in parallel; ``join(reading, *outputs)`` combines their outputs."""
     if any(rule.gives_bus for rule in rules):
@@ -147,9 +147,7 @@ def stateless(function: Callable[[Signal, Reading], Signal]) -> ArrayRule:
     return ArrayRule((), lambda _, __: (), lambda u, _, __, reading: (function(u, reading), ()))
 
 
-def _together(
-    rules: Sequence[ArrayRule], init: Callable[..., Any], update: Callable[..., Any]
-) -> ArrayRule:
+def _together(rules: Sequence[ArrayRule], init: Function, update: Function) -> ArrayRule:
     """A rule that keeps what all of ``rules`` keep."""
     counts = [len(rule.shared) for rule in rules]
 
@@ -201,7 +199,7 @@ def parallel_trees(rules: Sequence[TreeRule], join: Callable[..., Signal]) -> Tr
     return _trees_together(rules, update)
 
 
-def _trees_together(rules: Sequence[TreeRule], update: Callable[..., Any]) -> TreeRule:
+def _trees_together(rules: Sequence[TreeRule], update: Function) -> TreeRule:
     return TreeRule(
         names=tuple(name for rule in rules for name in rule.names),
         init=lambda params: tuple(value for rule in rules for value in rule.init(params)),

@@ -6,8 +6,6 @@ shape, whose first call is many times faster and whose later calls hardly slower
 """
 
 import functools
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +17,17 @@ from gdlab.core.numerics import arrays_only, is_array
 from gdlab.core.opening import Opening, open_rule
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.rules import ArrayRule, Part, TreeRule
-from gdlab.core.structure import Function, Leaf, Params, Tree, TreeDef, Updates
+from gdlab.core.structure import (
+    Context,
+    Extra,
+    Function,
+    Leaf,
+    Params,
+    Tree,
+    TreeDef,
+    Updates,
+    Value,
+)
 
 MANY_LEAVES = 32
 """Above this many leaves the first call of a whole-tree compilation costs too much."""
@@ -64,7 +72,7 @@ def as_tree_rule(part: Part) -> TreeRule:
 
 
 @functools.partial(jax.jit, static_argnames=("dtype", "links"))
-def _advance(tx: Any, count: Leaf, shared: Tree, dtype: np.dtype, links: int) -> Any:
+def _advance(tx: Parametrized, count: Leaf, shared: Tree, dtype: np.dtype, links: int) -> Value:
     rule = open_rule(tx, Opening(count, dtype, links))
     assert isinstance(rule, ArrayRule)
     return rule.advance(shared)
@@ -72,22 +80,28 @@ def _advance(tx: Any, count: Leaf, shared: Tree, dtype: np.dtype, links: int) ->
 
 @functools.partial(jax.jit, static_argnames=("dtype", "links"))
 def _update_arrays(
-    tx: Any,
+    tx: Parametrized,
     count: Leaf,
-    context: Any,
+    context: Context,
     value: Leaf,
     items: list[Arrays],
     dtype: np.dtype,
     links: int,
-) -> Any:
+) -> Value:
     one = lambda item: _update_array(tx, count, context, value, item, dtype, links)  # noqa: E731
     return list(map(one, items))
 
 
 @functools.partial(jax.jit, static_argnames=("dtype", "links"))
 def _update_array(
-    tx: Any, count: Leaf, context: Any, value: Leaf, item: Arrays, dtype: np.dtype, links: int
-) -> Any:
+    tx: Parametrized,
+    count: Leaf,
+    context: Context,
+    value: Leaf,
+    item: Arrays,
+    dtype: np.dtype,
+    links: int,
+) -> Value:
     rule = open_rule(tx, Opening(count, dtype, links))
     assert isinstance(rule, ArrayRule)
     return array_update(rule, tx, dtype, context, value, {})(*item)
@@ -95,22 +109,27 @@ def _update_array(
 
 @functools.partial(jax.jit, static_argnames=("dtype", "links"))
 def _update_tree(
-    tx: Any,
+    tx: Parametrized,
     count: Leaf,
     updates: Updates,
     values: Tree,
     params: Params,
-    extra: Mapping[str, Any],
+    extra: Extra,
     dtype: np.dtype,
     links: int,
-) -> Any:
+) -> Value:
     rule = open_rule(tx, Opening(count, dtype, links))
     assert isinstance(rule, TreeRule)
     return rule.update(updates, values, params, extra)
 
 
 def update_at_compiled_speed(
-    perform: Function, tx: Any, updates: Updates, state: Tree, params: Params, extra: dict[str, Any]
+    perform: Function,
+    tx: Parametrized,
+    updates: Updates,
+    state: Tree,
+    params: Params,
+    extra: dict[str, Value],
 ) -> tuple[Updates, Tree]:
     """``perform(tx, updates, state, params, extra)``, compiled where that is possible."""
     leaves = jax.tree.leaves(updates)
@@ -128,7 +147,7 @@ def update_at_compiled_speed(
     return _compiled(perform)(numbers_on_device(tx), updates, state, arrays_only(params), extra)
 
 
-def numbers_on_device(tx: Any) -> Any:
+def numbers_on_device(tx: Value) -> Value:
     """``tx`` with arrays for its Python numbers, which would be handed over anew at each call."""
     # What lies on one mesh cannot be used on another one.
     setting = jax.config.jax_enable_x64, jax.sharding.get_abstract_mesh()  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ stored by the name under which it can be imported; nothing is pickled.
 import importlib
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax.export
 
@@ -17,13 +17,13 @@ from gdlab.core.parametrized import Factory
 from gdlab.core.schedule import Schedule
 from gdlab.core.state import State
 from gdlab.core.static import Static
-from gdlab.core.structure import Named
+from gdlab.core.structure import Named, Value
 from gdlab.core.transformation import GradientTransformation
 
 Part = TypeVar("Part", bound=type)
 
 
-def _written(value: Any) -> Any:
+def _written(value: Value) -> Value:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
@@ -37,7 +37,7 @@ def _written(value: Any) -> Any:
     raise ValueError(f"{value!r} is structure that cannot be serialized")
 
 
-def _read(written: Any) -> Any:
+def _read(written: Value) -> Value:
     if not isinstance(written, dict):
         return written
     ((kind, content),) = written.items()
@@ -48,7 +48,7 @@ def _read(written: Any) -> Any:
     return (tuple if kind == "tuple" else list)(map(_read, content))
 
 
-def _imported(module: str, name: str) -> Any:
+def _imported(module: str, name: str) -> Value:
     found = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
@@ -73,7 +73,7 @@ def _read_static(text: bytes | bytearray) -> Static:
     return Static(_read(json.loads(text)))
 
 
-def _register(cls: type, write: Callable[[Any], bytes], read: Callable[[Any], Any]) -> None:
+def _register(cls: type, write: Callable[[Value], bytes], read: Callable[[bytes], Value]) -> None:
     jax.export.register_pytree_node_serialization(
         cls,
         serialized_name=f"gdlab.{cls.__name__}",

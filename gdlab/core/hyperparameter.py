@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +13,13 @@ from gdlab.core.axis import Axis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.schedule import Schedule, as_schedule, schedule
-from gdlab.core.structure import Function, is_argument, is_container
+from gdlab.core.structure import Function, Tree, Value, is_argument, is_container
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 
 
-def as_hyperparameter(value: Any) -> Any:
+def as_hyperparameter(value: Value) -> Value:
     """A user's value in the form in which it is stored, such as a float or a schedule."""
     if type(value) is float:
         return _fitting(value)
@@ -60,7 +60,7 @@ def _fitting(value: float) -> float:
     )
 
 
-def _alike(tree: Any) -> Any:
+def _alike(tree: Tree) -> Value:
     """All values as schedules if one is, so that every leaf has the same kind of state."""
     if not any(isinstance(x, Schedule) for x in jax.tree.leaves(tree, is_leaf=is_argument)):
         return tree
@@ -68,7 +68,10 @@ def _alike(tree: Any) -> Any:
     return jax.tree.map(to_schedule, tree, is_leaf=is_argument)
 
 
-Hyperparameter = Annotated[Any, Data(as_hyperparameter, number=True)]
+Hyperparameter: TypeAlias = Annotated[
+    float | jax.Array | Value,
+    Data(as_hyperparameter, number=True, name="Hyperparameter"),
+]
 """Annotation of a parameter that is a number and therefore a leaf of the optimizer.
 
 Its values are Python numbers, arrays, schedules, axes, or one of these for each leaf of the
@@ -90,7 +93,7 @@ def constant_schedule(value: Hyperparameter) -> Function:
     return lambda _: value
 
 
-def array(values: Any, dtype: str) -> jax.Array:
+def array(values: Value, dtype: str) -> jax.Array:
     """An array as ``repr`` writes it, so that ``eval(repr(tx))`` rebuilds an optimizer.
 
     >>> from gdlab import array

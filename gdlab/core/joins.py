@@ -1,13 +1,13 @@
 """Joins: functions of the outputs of a fork's branches, with hyperparameters of their own."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, ParamSpec
+from typing import ClassVar, ParamSpec
 
 import jax
 
 from gdlab.core.annotations import is_data
 from gdlab.core.parametrized import Parametrized, parametrized
-from gdlab.core.structure import Function
+from gdlab.core.structure import Function, Value
 
 P = ParamSpec("P")
 
@@ -18,7 +18,7 @@ class Join(Parametrized):
     __slots__ = ()
     has_own_clock: ClassVar[bool] = False
 
-    def __call__(self, *outputs: jax.Array) -> Any:
+    def __call__(self, *outputs: jax.Array) -> Value:
         """The arrays of the branches, joined."""
         return self.called_with(self.arguments())(*outputs)
 
@@ -35,7 +35,7 @@ def as_join(value: object) -> Join:
 is_data(Join, as_join)
 
 
-def join(function: Callable[P, Callable[..., Any]]) -> Callable[P, Join]:
+def join(function: Callable[P, Function]) -> Callable[P, Join]:
     """Make a join that carries hyperparameters, such as the ε of a ratio.
 
     Args:
@@ -55,7 +55,7 @@ def join(function: Callable[P, Callable[..., Any]]) -> Callable[P, Join]:
 
 
 @join
-def foreign_join(function: Callable[..., Any]) -> Function:
+def foreign_join(function: Function) -> Function:
     """Any function of the branches' outputs, as a join without hyperparameters."""
     return function
 

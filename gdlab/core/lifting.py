@@ -4,8 +4,8 @@ The rule of a whole run of links is wrapped once in ``jax.jit`` and called for e
 within a trace it is traced once for each shape and dtype and not once for each leaf.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -15,10 +15,14 @@ from gdlab.core.by_leaf import ByLeaf, same_value
 from gdlab.core.numerics import cast, dtype_like, is_array, widen
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
 from gdlab.core.structure import (
+    Context,
+    Extra,
+    Function,
     Leaf,
     Params,
     Tree,
     Updates,
+    Value,
     check_shapes,
     flatten,
     flatten_like,
@@ -39,8 +43,8 @@ Arrays = tuple[Leaf, list[Tree], Leaf, Leaf, Leaf]
 class Compiled(NamedTuple):
     """The compiled functions of a run of links, for arrays that are not traced."""
 
-    advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Any]]
-    update: Callable[[Any, Leaf, list[Arrays]], list[tuple[Leaf, tuple[Tree, ...]]]]
+    advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Context]]
+    update: Callable[[Context, Leaf, list[Arrays]], list[tuple[Leaf, tuple[Tree, ...]]]]
 
 
 def lifted(rule: ArrayRule, tx: object, dtype: np.dtype, compiled: Compiled) -> TreeRule:
@@ -100,7 +104,7 @@ def _update_leaves(
     updates: Updates,
     values: tuple[Tree, ...],
     params: Params,
-    extra: Mapping[str, Any],
+    extra: Extra,
 ) -> tuple[Updates, tuple[Tree, ...]]:
     leaves, treedef = flatten(updates)
     count = len(leaves)
@@ -154,7 +158,7 @@ def array_update(
     rule: ArrayRule,
     tx: object,
     dtype: np.dtype,
-    context: Any,
+    context: Context,
     value: Leaf,
     by_leaf: Mapping[int, Leaf],
 ) -> Callable[..., tuple[Leaf, list[Tree]]]:
@@ -233,7 +237,7 @@ def _alike(
     """The positions of the arrays that share all values by leaf; mostly all do."""
     if not values:
         return [({}, moving)] if moving else []
-    groups: dict[Any, tuple[Mapping[int, Leaf], list[int]]] = {}
+    groups: dict[Hashable, tuple[Mapping[int, Leaf], list[int]]] = {}
     for index in moving:
         key = tuple(same_value(known[index][id(value)]) for value in values)
         groups.setdefault(key, (known[index], []))[1].append(index)
@@ -242,31 +246,31 @@ def _alike(
 
 def _keys(rule: ArrayRule, key: Leaf, count: int) -> Sequence[Leaf]:
     """A key for each array, so that no two of them get the same random numbers."""
-    return jax.random.split(key, count) if "key" in rule.reads else [None] * count
+    return list(jax.random.split(key, count)) if "key" in rule.reads else [None] * count
 
 
 def _is_disabled() -> bool:
     return jax.config.jax_disable_jit  # type: ignore[attr-defined]
 
 
-def for_each(one: Callable[..., Any]) -> Callable[[list[Any]], list[Any]]:
+def for_each(one: Function) -> Callable[[list[Value]], list[Value]]:
     """``one(*item)`` of several items, in one call."""
     return jax.jit(lambda items: [one(*item) for item in items])
 
 
-def in_batches(function: Callable[[list[Any]], list[Any]], items: list[Any]) -> list[Any]:
+def in_batches(function: Callable[[list[Value]], list[Value]], items: list[Value]) -> list[Value]:
     """``function(items)``, called on batches of items whose first arrays are alike.
 
     Within a trace a batch is one call to trace and to lower. A batch is full or has one item, so
     that ``function`` is compiled for two lengths at most.
     """
-    alike: dict[Any, list[int]] = {}
+    alike: dict[Hashable, list[int]] = {}
     for index, (leaf, *_) in enumerate(items):
         concrete = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
         sharding = leaf.sharding if concrete else None
         kind = getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), sharding
         alike.setdefault(kind, []).append(index)
-    results: list[Any] = [None] * len(items)
+    results: list[Value] = [None] * len(items)
     for members in alike.values():
         full = len(members) - len(members) % BATCH
         batches = [members[start : start + BATCH] for start in range(0, full, BATCH)]

@@ -46,7 +46,7 @@ def is_inexact(leaf: Leaf) -> bool:
     return is_array(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
 
 
-def storage_dtype(dtype: DType | None) -> np.dtype | None:
+def storage_dtype(dtype: DType | None) -> DType | None:
     """The dtype in which an average is to be stored, checked.
 
     Raises:

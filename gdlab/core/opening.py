@@ -32,6 +32,7 @@ from gdlab.core.structure import (
     Params,
     Signal,
     Tree,
+    Value,
     is_argument,
     leaves_with_paths,
 )
@@ -149,7 +150,7 @@ def is_opening() -> bool:
 def open_wiring(tx: Parametrized, _: Declaration, opening: Opening) -> Rule:
     """The rule that a ``@wiring`` function makes of the rules of its parts."""
 
-    def opened(node: Any) -> Any:
+    def opened(node: Value) -> Value:
         if isinstance(node, Parametrized) and not node.has_own_clock:
             return OpenJoin(node, opening)
         if isinstance(node, Parametrized):
@@ -196,7 +197,7 @@ def _within(made: Parametrized) -> Iterator[ByLeaf]:
 def at_leaf(made: Parametrized, values: Mapping[int, Leaf]) -> Parametrized:
     """``made`` with each value by leaf replaced by that of one leaf, which is known by its id."""
 
-    def here(node: Any) -> Any:
+    def here(node: Value) -> Value:
         if isinstance(node, ByLeaf):
             return values[id(node)]
         if isinstance(node, Parametrized) and not node.has_own_clock:
@@ -216,17 +217,17 @@ class _AtLeaf:
         self.dtype = opening.dtype
         self.plain = None if own else self.called(made)
 
-    def called(self, made: Parametrized) -> Any:
+    def called(self, made: Parametrized) -> Value:
         """What the function returns for the numbers of ``made``."""
         made = numbers_as(made, self.dtype)
         return made.called_with(made.arguments())
 
-    def __call__(self, reading: Reading) -> Any:
+    def __call__(self, reading: Reading) -> Value:
         if not self.own:
             return self.plain
         return self.called(at_leaf(self.made, reading.by_leaf))
 
-    def sampled(self) -> Any:
+    def sampled(self) -> Value:
         """What it returns for the values of some leaf."""
         return self(Reading(by_leaf={id(value): value.sample() for value in self.own}))
 
@@ -282,7 +283,7 @@ class _Paths(ByLeaf):
 PATHS = _Paths(None)
 
 
-def _given(declared: Declaration, opening: Opening) -> Callable[..., dict[str, Any]]:
+def _given(declared: Declaration, opening: Opening) -> Callable[..., dict[str, Value]]:
     """``given(names, reading, context)``: what an author's function is given by keyword."""
     link = opening.next_link() if "key" in declared.reads else 0
     if "step" in declared.reads:
@@ -308,13 +309,15 @@ def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: _At
             f'{name} returns Shared scalars: name them, as in @leafwise(shared="weight")'
         )
 
-    def functions():
+    def functions() -> Shared:
         if not at.own:
             return shared
         try:
-            return author_functions(at.made.factory, at.called(at.made))[2]
+            own = author_functions(at.made.factory, at.called(at.made))[2]
         except TypeError as error:
             raise _needs_one_value(at.made, error) from None
+        assert own is not None
+        return own
 
     def start(dtype):
         def as_scalar(x):
@@ -480,7 +483,7 @@ def reason_of(factory: Factory) -> str:
     return f"{factory.name}, which is: {sentence}" if sentence else f"{factory.name}."
 
 
-def author_functions(factory: Factory, made: Any) -> tuple[Any, Any, Shared | None]:
+def author_functions(factory: Factory, made: Value) -> tuple[Any, Any, Shared | None]:
     """``init``, ``update`` and ``shared`` of what an author's function returned."""
     if callable(made):
         return None, made, None
@@ -494,7 +497,7 @@ def author_functions(factory: Factory, made: Any) -> tuple[Any, Any, Shared | No
     )
 
 
-def _pair(factory: Factory, out: Any) -> tuple[Any, Any]:
+def _pair(factory: Factory, out: Value) -> tuple[Value, Value]:
     if isinstance(out, tuple) and len(out) == 2:
         return out
     raise TypeError(f"{factory.name}: update must return the pair (update, state), not {out!r}")

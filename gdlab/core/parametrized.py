@@ -8,15 +8,24 @@ of the pytree under the parameter's own name; everything else is structure.
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, ClassVar, ParamSpec, Self, TypeVar
+from collections.abc import Callable, Hashable
+from typing import ClassVar, ParamSpec, Self, TypeVar
 
 import jax
 
-from gdlab.core.annotations import data_parameters
+from gdlab.core.annotations import data_parameters, readable
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
-from gdlab.core.structure import Argument, Function, Named, Number, Tree, is_argument
+from gdlab.core.structure import (
+    Argument,
+    Arguments,
+    Function,
+    Named,
+    Number,
+    Tree,
+    Value,
+    is_argument,
+)
 
 NOTHING = Static({})
 
@@ -24,7 +33,7 @@ NOTHING = Static({})
 class Factory:
     """What a decorator knows about an author's function: its signature, and what is data."""
 
-    def __init__(self, function: Function, made: type["Parametrized"], declared: Any):
+    def __init__(self, function: Function, made: type["Parametrized"], declared: Value):
         self.function = function
         self.made = made
         self.declared = declared
@@ -49,7 +58,7 @@ class Factory:
         parameter = self.parameters[name]
         return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
-    def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Parametrized":
+    def make(self, args: tuple[Value, ...], kwargs: Arguments) -> "Parametrized":
         """What a call of the public factory returns."""
         try:
             bound = self.signature.bind(*args, **kwargs)
@@ -58,7 +67,7 @@ class Factory:
         bound.apply_defaults()
         return self.make_from(bound.arguments)
 
-    def make_from(self, arguments: Mapping[str, Any]) -> "Parametrized":
+    def make_from(self, arguments: Arguments) -> "Parametrized":
         """The same, from the arguments by the names of their parameters."""
         children = tuple([self.convert(name, arguments[name]) for name in self.data])
         structure = NOTHING
@@ -74,7 +83,7 @@ class Factory:
         made.check()
         return made
 
-    def convert(self, name: str, value: object) -> Any:
+    def convert(self, name: str, value: object) -> Value:
         """A user's value of the parameter ``name``, as it is stored."""
         if isinstance(value, Named):
             value = value.by_name
@@ -115,7 +124,7 @@ class Parametrized(Argument):
     depends_on_step: ClassVar[bool] = False
     """Whether it is a function of the step that stands for a number."""
     factory: Factory
-    children: tuple[Any, ...]
+    children: tuple[Value, ...]
     structure: Static
 
     def __init_subclass__(cls) -> None:
@@ -131,7 +140,7 @@ class Parametrized(Argument):
         )
 
     @classmethod
-    def build(cls, factory: Factory, children: tuple[Any, ...], structure: Static) -> Self:
+    def build(cls, factory: Factory, children: tuple[Value, ...], structure: Static) -> Self:
         """Put the parts of a value together again.
 
         Nothing is converted or checked: JAX unflattens with tracers, None and sentinels.
@@ -143,11 +152,11 @@ class Parametrized(Argument):
     def check(self) -> None:
         """Raise what can be seen to be wrong when the value is made."""
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Value]:
         """The arguments by the names of their parameters, as they are stored."""
         return self.structure.values | dict(zip(self.factory.data, self.children, strict=True))
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Value) -> Self:
         """A copy with other arguments.
 
         >>> from gdlab import adam
@@ -160,7 +169,7 @@ class Parametrized(Argument):
                 raise TypeError(f"{self.factory.name} has no argument {name!r}; it has {known}")
         return self.factory.make_from(self.arguments() | changes)  # type: ignore[return-value]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         if not name.startswith("_") and name not in Parametrized.__slots__:
             for key, child in zip(self.factory.keys, self.children, strict=True):
                 if key == name:
@@ -173,10 +182,10 @@ class Parametrized(Argument):
             )
         raise AttributeError(name)
 
-    def called_with(self, arguments: Mapping[str, Any]) -> Any:
+    def called_with(self, arguments: Arguments) -> Value:
         """What the author's function returns for these arguments."""
-        positional: list[Any] = []
-        keyword: dict[str, Any] = {}
+        positional: list[Value] = []
+        keyword: dict[str, Value] = {}
         for name, parameter in self.factory.parameters.items():
             value = arguments[name]
             if parameter.kind is parameter.VAR_POSITIONAL:
@@ -189,13 +198,13 @@ class Parametrized(Argument):
                 positional.append(value)
         return self.factory.function(*positional, **keyword)
 
-    def map_numbers(self, function: Callable[[Any], Any]) -> Self:
+    def map_numbers(self, function: Callable[[Value], Value]) -> Self:
         """Apply ``function`` to each number, schedule and axis among the arguments.
 
         Those of a join are among them; those of another transformation are not.
         """
 
-        def within(node: Any) -> Any:
+        def within(node: Value) -> Value:
             own = isinstance(node, Parametrized) and not node.has_own_clock
             return node.map_numbers(function) if own else node
 
@@ -205,7 +214,7 @@ class Parametrized(Argument):
         ]
         return self.build(self.factory, tuple(mapped), self.structure)
 
-    def map_parts(self, function: Callable[[Any], Any]) -> Self:
+    def map_parts(self, function: Callable[[Value], Value]) -> Self:
         """Apply ``function`` to each transformation, schedule and join among the arguments."""
         mapped = [
             child if data.number else jax.tree.map(function, child, is_leaf=is_argument)
@@ -240,7 +249,7 @@ class Parametrized(Argument):
                 written.append(f"{name}={represent(value)}")
         return f"{self.factory.name}({', '.join(written)})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Value, ...]:
         # By the public factory's name, so that copies and other processes agree on what it is.
         return _rebuild, (self.factory.public, self.children, self.structure.values)
 
@@ -289,7 +298,7 @@ T = TypeVar("T", bound=Parametrized)
 
 
 def parametrized(
-    made: type[T], function: Callable[P, Any], declared: object = None
+    made: type[T], function: Callable[P, Value], declared: object = None
 ) -> Callable[P, T]:
     """Turn an author's function into a factory of ``made``, called with the same arguments.
 
@@ -303,10 +312,12 @@ def parametrized(
 
     public.factory = factory  # type: ignore[attr-defined]
     public.__annotations__ = function.__annotations__ | {"return": made}
-    public.__signature__ = factory.signature.replace(return_annotation=made)  # type: ignore[attr-defined]
+    public.__signature__ = readable(factory.signature, made)  # type: ignore[attr-defined]
     factory.public = public
     return public
 
 
-def _rebuild(public: Any, children: tuple[Any, ...], structure: dict[str, Any]) -> Parametrized:
+def _rebuild(
+    public: Value, children: tuple[Value, ...], structure: dict[str, Value]
+) -> Parametrized:
     return public.factory.made.build(public.factory, children, Static(structure))

@@ -5,13 +5,14 @@ every step, and work that is due every k steps costs as much as work at each.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.core import eval_jaxpr
 from jax.custom_batching import custom_vmap
 
-from gdlab.core.structure import Tree
+from gdlab.core.structure import Function, Tree, Value
 
 T = TypeVar("T")
 
@@ -45,12 +46,12 @@ def rarely(
     return jax.tree.unflatten(jax.tree.structure(shape), flat)
 
 
-def _closed(function: Callable[..., Any], operands: Any) -> tuple[Callable[..., Any], list[Any]]:
+def _closed(function: Function, operands: Tree) -> tuple[Function, list[Value]]:
     """``function`` with all that it closes over as its first argument, and that."""
     closed = jax.make_jaxpr(function)(*operands)
 
     def flat(constants, operands):
-        return tuple(jax.core.eval_jaxpr(closed.jaxpr, constants, *jax.tree.leaves(operands)))
+        return tuple(eval_jaxpr(closed.jaxpr, constants, *jax.tree.leaves(operands)))
 
     return flat, closed.consts
 
@@ -73,7 +74,7 @@ def _has_lanes(flag: jax.Array) -> bool:
 
 
 def _derivative_of_lanes(
-    work: Callable[..., Any], otherwise: Callable[..., Any], primals: Tree, tangents: Tree
+    work: Function, otherwise: Function, primals: Tree, tangents: Tree
 ) -> tuple[Tree, Tree]:
     """Both sides, as ``vmap`` makes them of a ``cond``: that one cannot be differentiated again."""
     due, of_work, of_otherwise, operands = primals
@@ -96,7 +97,7 @@ def _derivative_of_lanes(
     )
 
 
-def _cond(work: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+def _cond(work: Function, otherwise: Function) -> Function:
     def plain(due, of_work, of_otherwise, operands):
         return jax.lax.cond(
             due,

@@ -1,13 +1,14 @@
 """Arguments written as the code that would make them."""
 
 import math
+from typing import Any
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
 
-def represent(value: object) -> str:
+def represent(value: Any) -> str:
     """Python source for an argument of a factory: ``eval`` with gdlab's names gives it back."""
     if isinstance(value, Tracer):
         return f"<traced {value.aval.str_short()}>"

@@ -6,13 +6,13 @@ over the leaves together. A :class:`TreeRule` sees the whole tree.
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.structure import Leaf, Params, Signal, Tree, Updates
+from gdlab.core.structure import Context, Extra, Leaf, Params, Signal, Tree, Updates, Value
 
 READ_BY_ARRAYS = ("param", "grad", "value", "key", "step", "path")
 """What a rule for one array can read beside its input."""
@@ -57,17 +57,17 @@ class ArrayRule(NamedTuple):
     """The names of what is kept for each array."""
     init: Callable[[Signal, Reading], tuple[Tree, ...]]
     """``init(like, reading)`` → a value of each slot, for an input like ``like``"""
-    update: Callable[[Signal, tuple[Tree, ...], Any, Reading], tuple[Signal, tuple[Tree, ...]]]
+    update: Callable[[Signal, tuple[Tree, ...], Context, Reading], tuple[Signal, tuple[Tree, ...]]]
     """``update(update, slots, context, reading)`` → update, slots"""
     shared: tuple[str, ...] = ()
     """The names of what all arrays share."""
     start: Callable[[np.dtype], tuple[Tree, ...]] = lambda _: ()
     """``start(dtype)`` → the shared values before the first step"""
-    advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Any]] = lambda _: ((), ())
+    advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Context]] = lambda _: ((), ())
     """``advance(shared)`` → shared, context"""
     reads: Reasons = MappingProxyType({})
     """What is read of :data:`READ_BY_ARRAYS`."""
-    by_leaf: tuple[Any, ...] = ()
+    by_leaf: tuple[Value, ...] = ()
     """The values that differ from leaf to leaf."""
     takes_bus: bool = False
     """Whether its input is a bus of several signals."""
@@ -82,9 +82,7 @@ class TreeRule(NamedTuple):
     """The names of what it keeps."""
     init: Callable[[Params], tuple[Tree, ...]]
     """``init(params)`` → a value of each name"""
-    update: Callable[
-        [Updates, tuple[Tree, ...], Params, Mapping[str, Any]], tuple[Updates, tuple[Tree, ...]]
-    ]
+    update: Callable[[Updates, tuple[Tree, ...], Params, Extra], tuple[Updates, tuple[Tree, ...]]]
     """``update(updates, values, params, extra)`` → updates, values"""
     reads: Reasons = MappingProxyType({})
     """What is read of :data:`READ_BY_TREES`; :data:`EVERYTHING` stands for all of it."""
@@ -99,7 +97,7 @@ class TreeRule(NamedTuple):
 class Part(NamedTuple):
     """A transformation as wiring sees it: the value, the rule that it is, and how it was opened."""
 
-    tx: Any
+    tx: Value
     rule: "ArrayRule | TreeRule"
     count: Leaf
     dtype: np.dtype

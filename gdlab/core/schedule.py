@@ -1,7 +1,7 @@
 """Schedules: a number that depends on the step, made of numbers that are data themselves."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, ParamSpec
+from typing import ClassVar, ParamSpec
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 from gdlab.core.annotations import is_data
 from gdlab.core.numerics import numbers_as, strong
 from gdlab.core.parametrized import Parametrized, at_step, parametrized
-from gdlab.core.structure import Function
+from gdlab.core.structure import Function, Value
 
 P = ParamSpec("P")
 
@@ -49,7 +49,7 @@ def as_schedule(value: object) -> Schedule:
 is_data(Schedule, as_schedule)
 
 
-def schedule(function: Callable[P, Callable[[jax.Array], Any]]) -> Callable[P, Schedule]:
+def schedule(function: Callable[P, Callable[[jax.Array], Value]]) -> Callable[P, Schedule]:
     """Make a schedule factory of a function that returns a function of the step.
 
     Args:
@@ -68,7 +68,7 @@ def schedule(function: Callable[P, Callable[[jax.Array], Any]]) -> Callable[P, S
 
 
 @schedule
-def foreign_schedule(function: Callable[..., Any]) -> Function:
+def foreign_schedule(function: Function) -> Function:
     """Any function of the step, such as one of optax's, as a schedule without leaves."""
     # Such functions may index or compare with integers, so they get the count as one.
     return lambda count: function(count.astype(int))

@@ -1,13 +1,13 @@
 """How the state of an optimizer lies on the devices, given how the parameters do."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Tree, TreeDef
+from gdlab.core.structure import Leaf, Tree, TreeDef, Value
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -62,7 +62,7 @@ def _placed(leaf: Leaf) -> _Placed:
     return _Placed(leaf.shape, sharding)
 
 
-def _of_node(node: Tree, params: TreeDef, placed: list[_Placed]) -> Any:
+def _of_node(node: Tree, params: TreeDef, placed: list[_Placed]) -> Value:
     """The shardings of a part of a state: a tree like the parameters, or something around them."""
     if not isinstance(node, State) and params != jax.tree.structure(0):
         try:

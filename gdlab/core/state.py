@@ -1,13 +1,13 @@
 """The state of a transformation: its entries by name, for reading, storing and restoring."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import is_array
-from gdlab.core.structure import Leaf, Params, Tree, dotted
+from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
 
 LAYOUT = "2"
 """The version of how states are laid out; 1 was nested named tuples, one for each part."""
@@ -56,7 +56,7 @@ class State(dict[str, Tree]):
     def __repr__(self) -> str:
         return f"State({', '.join(f'{name}={value!r}' for name, value in self.items())})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Value, ...]:
         return State, (dict(self),)
 
 

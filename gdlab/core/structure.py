@@ -1,11 +1,11 @@
 """Trees of parameters: their types, their paths, and what to say when two do not agree."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import jax
-import numpy as np
+from jax.typing import DTypeLike
 
 T = TypeVar("T")
 
@@ -21,14 +21,22 @@ Signal: TypeAlias = Any
 """What travels between two rules for one array: an array, or a tuple of them on a bus."""
 Path: TypeAlias = tuple[Any, ...]
 """The keys that lead to a node of a pytree."""
-DType: TypeAlias = Any
+DType: TypeAlias = DTypeLike
 """A dtype, however it is written: ``jnp.float32``, ``np.dtype("float32")``, ``"float32"``."""
-Number: TypeAlias = float | jax.Array | np.ndarray | np.generic
+Number: TypeAlias = float | jax.Array
 """A number, or an array of them in a sweep."""
-TreeDef: TypeAlias = jax.tree_util.PyTreeDef
+Value: TypeAlias = Any
+"""An argument of a factory, as a user writes it or as it is stored."""
+Arguments: TypeAlias = Mapping[str, Value]
+"""Arguments by the names of their parameters."""
+Context: TypeAlias = Any
+"""What a rule for one array makes of its shared scalars, once a step."""
+TreeDef: TypeAlias = "jax.tree_util.PyTreeDef"
 """The structure of a pytree."""
 Function: TypeAlias = Callable[..., Any]
 """A function of which no more is known."""
+Extra: TypeAlias = Mapping[str, Leaf | Tree | Function]
+"""What a step knows, by name: the value, the gradient, a key, functions of the parameters."""
 
 
 class Argument:

@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ParamSpec, overload
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import ParamSpec, overload
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,18 @@ from gdlab.core.opening import (
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Params, Tree, Updates, dotted, flatten, flatten_like
+from gdlab.core.structure import (
+    DType,
+    Function,
+    Leaf,
+    Params,
+    Tree,
+    Updates,
+    Value,
+    dotted,
+    flatten,
+    flatten_like,
+)
 
 P = ParamSpec("P")
 COUNT = "count"
@@ -87,7 +98,7 @@ class GradientTransformation(Parametrized):
         return _packed(rule, opening, jnp.zeros((), jnp.int32), values)
 
     def update(
-        self, updates: Updates, state: State, params: Params = None, **extra: Any
+        self, updates: Updates, state: State, params: Params = None, **extra: Leaf | Function
     ) -> tuple[Updates, State]:
         """Turn gradients into updates.
 
@@ -110,7 +121,7 @@ class GradientTransformation(Parametrized):
         """
         return update_at_compiled_speed(_perform, self, updates, state, params, extra)
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
+    def __iter__(self) -> Iterator[Function]:
         yield self.init
         yield self.update
 
@@ -133,7 +144,7 @@ class GradientTransformation(Parametrized):
         _known_to_be_right.add(structure)
 
 
-_known_to_be_right: set[Any] = set()
+_known_to_be_right: set[Hashable] = set()
 
 
 def _refuse_buses_within(tx: Parametrized) -> None:
@@ -160,7 +171,7 @@ def as_transformation(value: object) -> GradientTransformation:
 
 is_data(GradientTransformation, as_transformation)
 
-Closure = Callable[P, Any]
+Closure = Callable[P, Value]
 
 
 @overload
@@ -169,7 +180,13 @@ def transformation(function: Closure[P], /) -> Callable[P, GradientTransformatio
 def transformation(
     *, reads: str | tuple[str, ...] = (), slots: tuple[str, ...] | None = None
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
-def transformation(function=None, /, *, reads=(), slots=None):
+def transformation(
+    function: Function | None = None,
+    /,
+    *,
+    reads: str | tuple[str, ...] = (),
+    slots: tuple[str, ...] | None = None,
+) -> Function:
     """Make a transformation of an ordinary closure over its hyperparameters.
 
     Args:
@@ -224,7 +241,15 @@ def leafwise(
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
-def leafwise(function=None, /, *, reads=(), slots=None, shared=None, init_reads=()):
+def leafwise(
+    function: Function | None = None,
+    /,
+    *,
+    reads: str | tuple[str, ...] = (),
+    slots: tuple[str, ...] | None = None,
+    shared: str | None = None,
+    init_reads: str | tuple[str, ...] = (),
+) -> Function:
     """Make a transformation of a closure that treats **one array**; gdlab lifts it to trees.
 
     Args:
@@ -277,7 +302,13 @@ def leaf_wrapper(function: Closure[P], /) -> Callable[P, GradientTransformation]
 def leaf_wrapper(
     *, reads: str | tuple[str, ...] = (), slots: tuple[str, ...] | None = None
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
-def leaf_wrapper(function=None, /, *, reads=(), slots=None):
+def leaf_wrapper(
+    function: Function | None = None,
+    /,
+    *,
+    reads: str | tuple[str, ...] = (),
+    slots: tuple[str, ...] | None = None,
+) -> Function:
     """Make a transformation of a closure that wraps the rule for **one array** of another.
 
     It sees what that rule is given, what it returns, and what it keeps: a storage format, a rotated
@@ -331,7 +362,7 @@ def wiring(function: Closure[P]) -> Callable[P, GradientTransformation]:
 
 
 @transformation(reads=EVERYTHING)
-def foreign(init: Callable[..., Any], update: Callable[..., Any]) -> Any:
+def foreign(init: Function, update: Function) -> Value:
     """A pair ``(init, update)`` of another library, such as one of optax's.
 
     An ``update`` that takes any keyword is handed ``grad_fn`` and ``key`` only if it names them:
@@ -384,7 +415,7 @@ def is_wiring(tx: GradientTransformation) -> bool:
 
 
 def _perform(
-    tx: Any, updates: Updates, state: Tree, params: Params, extra: dict[str, Any]
+    tx: Parametrized, updates: Updates, state: Tree, params: Params, extra: dict[str, Value]
 ) -> tuple[Updates, Tree]:
     _refuse_axes(tx)
     moving, params = arrays_only(updates), arrays_only(params)
@@ -396,7 +427,9 @@ def _perform(
     new = _like_the_arguments(new, updates, params)
     if not isinstance(state, dict):
         return new, state
-    return new, _packed(rule, opening, safe_increment(count) if opening.counted else None, values)
+    return new, _packed(
+        rule, opening, safe_increment(jnp.asarray(count)) if opening.counted else None, values
+    )
 
 
 def _packed(
@@ -456,12 +489,12 @@ def _narrow(made: Leaf, gradient: Leaf, param: Leaf) -> Leaf:
     return cast(made, dtype)
 
 
-def _wider(one: Any, other: Any) -> Any:
+def _wider(one: DType, other: DType) -> Value:
     real, other_real = jnp.finfo(one), jnp.finfo(other)
     return other if other_real.bits > real.bits else one
 
 
-def _refuse_axes(tx: GradientTransformation) -> None:
+def _refuse_axes(tx: Parametrized) -> None:
     if not any(map(is_axis, jax.tree.leaves(tx, is_leaf=is_axis))):
         return
     pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_axis)
@@ -473,5 +506,5 @@ def _refuse_axes(tx: GradientTransformation) -> None:
             )
 
 
-def _first_on_axis(value: Any) -> Any:
+def _first_on_axis(value: Value) -> Value:
     return value.values[0] if is_axis(value) else value

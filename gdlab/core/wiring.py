@@ -1,7 +1,7 @@
 """Series and parallel wiring of transformations, as in a block diagram."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from gdlab.core.annotations import Data
 from gdlab.core.composition import (
@@ -17,7 +17,7 @@ from gdlab.core.joins import Join
 from gdlab.core.opening import OpenJoin
 from gdlab.core.parametrized import NOTHING
 from gdlab.core.rules import ArrayRule, Part, Reading, TreeRule
-from gdlab.core.structure import Named
+from gdlab.core.structure import Named, Value
 from gdlab.core.transformation import GradientTransformation, as_transformation, wiring
 
 Rule = ArrayRule | TreeRule
@@ -74,7 +74,7 @@ def _fused(run: list[Part]) -> Part:
     return first._replace(tx=tx, rule=series([cast(ArrayRule, part.rule) for part in run]))
 
 
-def _as_named(pairs: Any) -> Named[GradientTransformation]:
+def _as_named(pairs: Value) -> Named[GradientTransformation]:
     """Pairs ``(name, transformation)``, checked."""
     links: dict[str, GradientTransformation] = {}
     for pair in pairs:
@@ -87,7 +87,10 @@ def _as_named(pairs: Any) -> Named[GradientTransformation]:
     return Named(links.items())
 
 
-NamedLink = Annotated[tuple[str, GradientTransformation], Data(_as_named, together=True)]
+NamedLink = Annotated[
+    tuple[str, GradientTransformation],
+    Data(_as_named, together=True, name="tuple[str, GradientTransformation]"),
+]
 
 
 @wiring

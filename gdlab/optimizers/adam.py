@@ -18,7 +18,7 @@ def scale_by_adam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: DType = None,
+    mu_dtype: DType | None = None,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -55,7 +55,7 @@ def adam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: DType = None,
+    mu_dtype: DType | None = None,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -95,7 +95,7 @@ def adamw(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: DType = None,
+    mu_dtype: DType | None = None,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,
     *,

@@ -18,7 +18,7 @@ def amsgrad(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: DType = None,
+    mu_dtype: DType | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
     *,

@@ -38,7 +38,7 @@ def nadam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
     eps_root: Hyperparameter | None = None,
-    mu_dtype: DType = None,
+    mu_dtype: DType | None = None,
     *,
     momentum_decay: Hyperparameter | None = None,
     scheduled_average: bool = True,

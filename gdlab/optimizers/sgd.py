@@ -15,7 +15,7 @@ def sgd(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter | None = None,
     nesterov: bool = False,
-    accumulator_dtype: DType = None,
+    accumulator_dtype: DType | None = None,
     *,
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,
@@ -61,7 +61,7 @@ def sgd(
 def nesterov(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter = 0.9,
-    accumulator_dtype: DType = None,
+    accumulator_dtype: DType | None = None,
     *,
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,

@@ -21,7 +21,7 @@ def next_value_and_grad(state: Tree) -> tuple[jax.Array, Tree] | None:
     last = nodes[-1] if nodes else None
     if isinstance(last, KnowsNextGradient):
         return last.next_value_and_grad()
-    return (last.value, last.grad) if _is_of_optax(last) else None
+    return (last.value, last.grad) if last is not None and _is_of_optax(last) else None
 
 
 def _knows(node: Any) -> bool:

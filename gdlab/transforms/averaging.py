@@ -14,7 +14,7 @@ from gdlab.transforms.debiasing import Weight
 def ema(
     decay: Hyperparameter,
     nesterov: bool = False,
-    accumulator_dtype: DType = None,
+    accumulator_dtype: DType | None = None,
     *,
     initial_value: Hyperparameter | None = None,
 ) -> LeafFunctions:
@@ -60,7 +60,7 @@ def ema(
 def nesterov_ema(
     decay: Hyperparameter,
     next_decay: Hyperparameter | None = None,
-    accumulator_dtype: DType = None,
+    accumulator_dtype: DType | None = None,
     *,
     average_decay: Hyperparameter | None = None,
 ) -> LeafFunctions:

@@ -1,7 +1,6 @@
 """Different treatment of different parameters: masks, groups, and no treatment at all."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.by_leaf import ByLeaf, Labels, Mask, mask_at_leaves
 from gdlab.core.opening import LeafFunctions, TreeFunctions
 from gdlab.core.rules import EVERYTHING
-from gdlab.core.structure import Params, Tree, Updates, flatten, is_none, leaves_with_paths
+from gdlab.core.structure import Params, Tree, Updates, Value, flatten, is_none, leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 
@@ -43,7 +42,7 @@ def masked(inner: GradientTransformation, mask: Mask) -> TreeFunctions:
         if own is None:
             return updates, state
         new, inner_state = inner.update(
-            own, *state, _only(params, chosen), **_restricted(extra, chosen)
+            own, state[0], _only(params, chosen), **_restricted(extra, chosen)
         )
         return _merge([(chosen, new), ([not flag for flag in chosen], updates)]), (inner_state,)
 
@@ -146,7 +145,7 @@ def _only(tree: Tree, chosen: list[bool]) -> Tree:
     )
 
 
-def _restricted(extra: dict[str, Any], chosen: list[bool]) -> dict[str, Any]:
+def _restricted(extra: dict[str, Value], chosen: list[bool]) -> dict[str, Value]:
     """What the step knows, of the chosen leaves: the gradient is a tree like the updates."""
     return extra | {"grad": _only(extra["grad"], chosen)} if "grad" in extra else extra
 

@@ -11,7 +11,7 @@ from gdlab.core.transformation import leafwise
 
 @leafwise
 def trace(
-    decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: DType = None
+    decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: DType | None = None
 ) -> LeafFunctions:
     """Momentum, accumulating: the sum of past gradients, older ones weighing less.
 
