@@ -68,8 +68,11 @@ def test_a_batch_of_optimizers_is_the_loop_over_them(name):
     mapped = jax.jit(jax.vmap(final_params, in_axes=(0, None)))(batch, points())
     one = jax.jit(final_params)
     looped = jax.tree.map(lambda *lanes: jnp.stack(lanes), *(one(tx, points()) for tx in singles))
-    # A batched kernel may be vectorised otherwise, which moves the last bit of a step.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=3e-6), mapped, looped)
+    # A batched kernel may be vectorised otherwise, which moves the last bit of each of a dozen
+    # operations in five steps, on numbers of order one.
+    rounding = 5 * 12 * np.finfo(np.float32).eps
+    close = functools.partial(np.testing.assert_allclose, rtol=rounding, atol=rounding)
+    jax.tree.map(close, mapped, looped)
 
 
 @pytest.mark.x64

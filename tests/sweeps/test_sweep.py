@@ -197,7 +197,8 @@ def test_every_kth_loss_and_the_last_one_are_recorded():
     all_steps = sweep(quadratic, jnp.ones(1), tx, steps=10)
     some = sweep(quadratic, jnp.ones(1), tx, steps=10, record_every=4)
     np.testing.assert_array_equal(some.coords["step"], [0, 4, 8, 10])
-    np.testing.assert_allclose(some.loss, all_steps.loss[..., [0, 4, 8, 10]], rtol=1e-6)
+    # Ten steps of a few roundings each, in another program.
+    np.testing.assert_allclose(some.loss, all_steps.loss[..., [0, 4, 8, 10]], rtol=1e-5)
 
 
 def test_random_losses_aux_and_model_state_are_carried_in_every_lane(regression):
