@@ -31,8 +31,8 @@ Arguments: TypeAlias = Mapping[str, Value]
 """Arguments by the names of their parameters."""
 Context: TypeAlias = Any
 """What a rule for one array makes of its shared scalars, once a step."""
-TreeDef: TypeAlias = "jax.tree_util.PyTreeDef"
-"""The structure of a pytree."""
+TreeDef: TypeAlias = Any
+"""The structure of a pytree, a ``jax.tree_util.PyTreeDef``."""
 Function: TypeAlias = Callable[..., Any]
 """A function of which no more is known."""
 Extra: TypeAlias = Mapping[str, Leaf | Tree | Function]

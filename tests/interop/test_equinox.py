@@ -1,5 +1,7 @@
 """Equinox: modules as parameters, filtered or not."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,8 @@ import gdlab
 
 INPUTS = jnp.linspace(-1, 1, 24).reshape(8, 3)
 TARGETS = INPUTS @ jnp.array([1.0, -2.0, 0.5])
+DOZEN = 12 * np.finfo(np.float32).eps
+"""What a dozen roundings come to."""
 
 
 def network():
@@ -46,7 +50,10 @@ def test_an_equinox_loop_trains_with_gdlab_as_with_optax(method):
 
 
 def test_gdlab_applies_updates_to_a_module_with_functions_among_its_leaves():
-    assert losses(gdlab.adam(0.03), gdlab.apply_updates) == losses(gdlab.adam(0.03))
+    # Another function is another program, which may round a dozen times a step in another way.
+    np.testing.assert_allclose(
+        losses(gdlab.adam(0.03), gdlab.apply_updates), losses(gdlab.adam(0.03)), rtol=5 * DOZEN
+    )
 
 
 @pytest.mark.parametrize("jitted", [False, True])
@@ -60,11 +67,12 @@ def test_a_whole_module_can_be_the_parameters(jitted):
         return wrap(tx.update)(grads, tx.init(params), params)
 
     (whole, whole_state), (updates, state) = one_step(model), one_step(filtered)
-    jax.tree.map(np.testing.assert_array_equal, whole, updates)
+    # The same operations on the same leaves, but in programs that are compiled each by itself.
+    close = functools.partial(np.testing.assert_allclose, rtol=DOZEN)
+    jax.tree.map(close, whole, updates)
     ours, theirs = (eqx.filter(s, eqx.is_array) for s in (whole_state, state))
-    assert [np.asarray(x).tolist() for x in jax.tree.leaves(ours)] == [
-        np.asarray(x).tolist() for x in jax.tree.leaves(theirs)
-    ]
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        close(one, other)
 
 
 def test_frozen_layers_are_none_and_stay_as_they_are():

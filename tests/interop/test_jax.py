@@ -1,5 +1,7 @@
 """JAX's own transformations, with the optimizer as data."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,8 +68,11 @@ def test_a_batch_of_optimizers_is_the_loop_over_them(name):
     mapped = jax.jit(jax.vmap(final_params, in_axes=(0, None)))(batch, points())
     one = jax.jit(final_params)
     looped = jax.tree.map(lambda *lanes: jnp.stack(lanes), *(one(tx, points()) for tx in singles))
-    # A batched kernel may be vectorised otherwise, which moves the last bit of a step.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=3e-6), mapped, looped)
+    # A batched kernel may be vectorised otherwise, which moves the last bit of each of a dozen
+    # operations in five steps, on numbers of order one.
+    rounding = 5 * 12 * np.finfo(np.float32).eps
+    close = functools.partial(np.testing.assert_allclose, rtol=rounding, atol=rounding)
+    jax.tree.map(close, mapped, looped)
 
 
 @pytest.mark.x64
@@ -164,10 +169,11 @@ def test_sharded_parameters_step_as_whole_ones_and_stay_sharded(name, jitted, me
         whole, first = step(whole, states[0])
         sharded, second = step(sharded, states[1])
         states = first, second
-    # A norm summed over eight devices is rounded otherwise.
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6), (whole, first), (sharded, second)
-    )
+    # Both steps round numbers of order one a dozen times, by programs of other shapes, and the norm
+    # is the root of 67 squares that eight devices add in another order.
+    eps = np.finfo(np.float32).eps
+    close = functools.partial(np.testing.assert_allclose, rtol=2 * 67 / 2 * eps, atol=2 * 12 * eps)
+    jax.tree.map(close, (whole, first), (sharded, second))
     assert sharded["w"].sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec("data")), 2)
     for leaf in jax.tree.leaves(second):
         if leaf.shape == sharded["w"].shape:

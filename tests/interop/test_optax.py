@@ -171,7 +171,7 @@ def test_optaxs_chain_drops_keywords_unless_the_link_is_of_its_extra_args_class(
         descend(optax.chain(tx), extra=extra)
     wrapped = optax.chain(optax.GradientTransformationExtraArgs(*tx))
     in_optax, _ = descend(wrapped, extra=extra)
-    jax.tree.map(np.testing.assert_array_equal, in_optax, descend(tx, extra=extra)[0])
+    assert_same(in_optax, descend(tx, extra=extra)[0])
 
 
 def test_optaxs_tree_functions_read_and_change_gdlabs_state():

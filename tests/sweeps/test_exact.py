@@ -10,6 +10,8 @@ from tests.sweeps.counting import executed
 
 STEPS = 25
 EPS = np.finfo(np.float32).eps
+TERMS = 24
+"""How many the longest sum in a step has: the squared errors, of three outputs for eight inputs."""
 RATES = [0.003, 0.01, 0.03, 0.1, 0.2]
 
 
@@ -107,14 +109,17 @@ def test_exact_survivors_of_halving_are_those_alone_bit_for_bit(alone, data):
 
 
 def test_lanes_together_differ_from_each_alone_by_rounding_only(alone, data):
-    """A few units in the last place of a step: in these runs they neither die out nor grow much."""
+    """Sums in another order part by a unit in the last place for each term, at most.
+
+    What a step adds neither dies out nor grows much in these runs.
+    """
     make, lanes = alone
     together = run(make, data)
     assert set(together.status.ravel()) == {"ok"}
     apart = np.array([[lanes[i, seed].loss[0, 0] for seed in range(3)] for i in range(5)])
     difference = np.abs(together.loss - apart) / apart
-    assert (difference <= 4 * EPS * np.arange(1, STEPS + 2)).all()
+    assert (difference <= TERMS * EPS * np.arange(1, STEPS + 2)).all()
     for name, leaf in together.params.items():
         for i, seed in np.ndindex(5, 3):
             one, other = leaf[i, seed], np.asarray(lanes[i, seed].params[name])[0, 0]
-            assert np.abs(one - other).max() <= 4 * STEPS * EPS * np.abs(other).max()
+            assert np.abs(one - other).max() <= TERMS * STEPS * EPS * np.abs(other).max()

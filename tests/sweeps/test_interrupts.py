@@ -110,11 +110,16 @@ def test_after_ctrl_c_the_same_call_goes_on_where_it_was(at, tmp_path):
 
 
 def test_a_second_ctrl_c_does_not_wait(at):
-    at(second, twice)
-    began = time.perf_counter()
+    waited = []
+
+    def wait_after_both():
+        twice()
+        waited.append(True)
+
+    at(second, wait_after_both)
     with pytest.raises(KeyboardInterrupt) as raised:
         swept()
-    assert time.perf_counter() - began < 30
+    assert waited == []
     assert np.isfinite(raised.value.result.loss[..., 0]).all()
 
 
@@ -157,10 +162,9 @@ def test_a_sweep_in_another_thread_leaves_the_signals_alone(at):
 def test_ctrl_c_ends_a_long_sweep_in_a_process_of_its_own(tmp_path):
     folder = tmp_path / "folder"
     with started("interrupted.py", folder) as process:
-        until = time.perf_counter() + 60
+        # One that never saves is killed in the end, and is no longer there.
         while not list(folder.glob("units/*halfway.*")):
             assert process.poll() is None
-            assert time.perf_counter() < until
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         said = json.loads(process.stdout.read())

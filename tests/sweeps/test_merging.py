@@ -15,7 +15,10 @@ NAN = np.nan
 def test_two_halves_of_a_grid_are_the_sweep_of_all():
     def run(rates, seeds):
         tx = adam(Axis("learning_rate", rates))
-        return sweep(lambda w: (w - 3) ** 2, 0.0, tx, steps=5, seeds=seeds, keep_params="all")
+        # Only lanes that are computed one at a time are promised to have the same bits elsewhere.
+        return sweep(
+            lambda w: (w - 3) ** 2, 0.0, tx, steps=5, seeds=seeds, keep_params="all", exact=True
+        )
 
     whole = run([0.1, 0.2, 0.4], [0, 1])
     merged = run([0.1, 0.4], [0, 1]).merge(run([0.2], [1]), run([0.2], [0]))
@@ -23,7 +26,7 @@ def test_two_halves_of_a_grid_are_the_sweep_of_all():
         dataclasses.replace(merged, optimizers=(), provenance={}),
         dataclasses.replace(whole, optimizers=(), provenance={}),
     )
-    np.testing.assert_allclose(merged.params, whole.params, rtol=1e-6)
+    np.testing.assert_array_equal(merged.params, whole.params)
 
 
 def test_what_neither_ran_is_a_hole():

@@ -47,9 +47,14 @@ def test_seeds_are_paired_and_follow_the_closed_loop_of_one_lane(regression):
     for i, rate in enumerate(rates):
         alone = sweep(squared_error, init, adam(Axis("rate", [rate])), regression, **arguments)
         np.testing.assert_allclose(together.loss[i], alone.loss[0], rtol=1e-4)
-    # The same start for all lanes of a seed, another one for each seed.
-    np.testing.assert_array_equal(together.loss[0, :, 0], together.loss[1, :, 0])
-    assert len(np.unique(together.loss[0, :, 0])) == 3
+    # The same start for all lanes of a seed, another one for each seed. At the rate zero it stays
+    # as it is, to the bit, while losses of equal lanes may be summed in different orders.
+    still = sweep(
+        squared_error, init, adam(Axis("rate", [0.0, 0.0])), regression, keep_params="all",
+        **arguments,
+    )  # fmt: skip
+    np.testing.assert_array_equal(still.params[0], still.params[1])
+    assert len(np.unique(still.params[0], axis=0)) == 3
 
 
 def test_the_stable_range_ends_at_two_over_the_curvature():
@@ -192,7 +197,8 @@ def test_every_kth_loss_and_the_last_one_are_recorded():
     all_steps = sweep(quadratic, jnp.ones(1), tx, steps=10)
     some = sweep(quadratic, jnp.ones(1), tx, steps=10, record_every=4)
     np.testing.assert_array_equal(some.coords["step"], [0, 4, 8, 10])
-    np.testing.assert_allclose(some.loss, all_steps.loss[..., [0, 4, 8, 10]], rtol=1e-6)
+    # Ten steps of a few roundings each, in another program.
+    np.testing.assert_allclose(some.loss, all_steps.loss[..., [0, 4, 8, 10]], rtol=1e-5)
 
 
 def test_random_losses_aux_and_model_state_are_carried_in_every_lane(regression):

@@ -1,5 +1,7 @@
 """Steps that are not finite are skipped, counted and reported, and never applied."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,8 +43,11 @@ def test_a_bad_step_is_as_if_it_had_not_been(kind, inner):
     expected, plain = stepped(inner, [GOOD, GOOD])
     for skipped in every[1:3]:
         assert all(not leaf.any() for leaf in jax.tree.leaves(skipped))
-    jax.tree.map(np.testing.assert_array_equal, [every[0], every[3]], expected)
-    jax.tree.map(np.testing.assert_array_equal, state.inner_state, plain)
+    # The program that guards is another one than that of the inner method, so that each of the two
+    # steps may round a dozen times in another way. One step more would be seen in the first digit.
+    close = functools.partial(np.testing.assert_allclose, rtol=2 * 12 * np.finfo(np.float32).eps)
+    jax.tree.map(close, [every[0], every[3]], expected)
+    jax.tree.map(close, state.inner_state, plain)
 
 
 def test_skipped_steps_are_counted_in_a_row_and_in_all():
