@@ -47,6 +47,8 @@ from gdlab.core.structure import (
 )
 
 P = ParamSpec("P")
+FOREIGN = "foreign"
+"""The name of a pair ``(init, update)`` of another library, and of its state."""
 COUNT = "count"
 """The entry of a state that counts the updates applied, where anything depends on them."""
 
@@ -170,6 +172,13 @@ def as_transformation(value: object) -> GradientTransformation:
 
 
 is_data(GradientTransformation, as_transformation)
+
+
+def as_state(tx: GradientTransformation, state: Tree) -> Tree:
+    """The state of a pair of another library as gdlab keeps it; other states as they are."""
+    is_theirs = tx.factory.name == FOREIGN and not isinstance(state, State)
+    return State.of((FOREIGN,), (state,)) if is_theirs else state
+
 
 Closure = Callable[P, Value]
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from gdlab.core.numerics import is_inexact, strong
 from gdlab.core.state import evaluates_elsewhere, evaluation_params
 from gdlab.core.structure import leaves_with_paths
-from gdlab.core.transformation import GradientTransformation, as_transformation
+from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, on_batch_of, sampler_of, step_of
@@ -113,7 +113,7 @@ def minimize(
     x0 = _differentiable(x0)
     tx = as_transformation(tx)
     first_step = jnp.asarray(0 if first_step is None else first_step)
-    start = Progress(x0, state, model_state)
+    start = Progress(x0, None if state is None else as_state(tx, state), model_state)
     return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step)
 
 

@@ -144,7 +144,7 @@ def linearize(
     >>> from gdlab.analysis import linearize
     >>> heavy_ball = linearize(sgd(0.1, momentum=0.5), curvature=1.0)
     >>> heavy_ball.coordinates
-    ('0.trace', 'w')
+    ('trace', 'w')
     >>> heavy_ball.matrix
     array([[ 0.5 ,  1.  ],
            [-0.05,  0.9 ]])

@@ -28,7 +28,7 @@ from gdlab.analysis.linear.period import (
 from gdlab.analysis.linear.precision import as_float64
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.schedule import Schedule
-from gdlab.core.transformation import GradientTransformation, as_transformation, expand
+from gdlab.core.transformation import GradientTransformation, as_state, as_transformation, expand
 
 Form = Literal["mode", "spectrum", "hessian"]
 
@@ -135,7 +135,7 @@ def prepare(
         apart = _period_apart_from_schedules(name, tx, params, rms[0])
         period = period._replace(length=apart.length, endless=apart.endless)
     if state is not None:
-        state = _fitting(name, tx, as_float64(state), params)
+        state = _fitting(name, tx, as_float64(as_state(tx, state)), params)
     # As arrays, so that another step is no other program.
     at = None if step is None else np.asarray(step), np.asarray(clock)
     kept = _kept((anatomy, period, tx, params, at[0], state, at[1]), rms, hessians)

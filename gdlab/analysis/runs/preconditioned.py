@@ -13,7 +13,7 @@ from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import unit_response
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
-from gdlab.core.transformation import GradientTransformation, as_transformation
+from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 
 
 def preconditioned_sharpness(
@@ -63,6 +63,7 @@ def preconditioned_sharpness(
     Source: J. Cohen et al., Adaptive gradient methods at the edge of stability, 2022, section 3.
     """
     tx = as_transformation(tx)
+    state = as_state(tx, state)
     anatomy = anatomy_on(tx, params)
     if not anatomy.adaptive:
         return sharpness(loss, params, data, key=key, batch_size=batch_size)

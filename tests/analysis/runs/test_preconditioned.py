@@ -129,7 +129,7 @@ def test_optax_has_the_same_adam():
     with jax.numpy_dtype_promotion("standard"):
         params, state, gradients = after_steps(chain(optax.adam(1e-2)), batch)
         tx = optax.adam(1e-2)
-        found = preconditioned_sharpness(loss, params, tx, state[0], batch)
+        found = preconditioned_sharpness(loss, params, tx, state.foreign, batch)
     expected = seen_through(params, batch, scales_of_adam(gradients))
     assert found == pytest.approx(expected, rel=1e-9)
 
