@@ -24,6 +24,8 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
         return {"refused": str(error)}
     anatomy = setting.anatomy
     leaves = jax.tree.leaves(jax.eval_shape(setting.tx.init, setting.params))
+    # A window of past gradients has its own axis before that of the weights.
+    by_weight = [leaf.shape[-1:] == setting.params.shape for leaf in leaves]
     sizes = [int(np.prod(leaf.shape)) for leaf in leaves]
     starts = np.concatenate([[0], np.cumsum(sizes)])
 
@@ -37,5 +39,5 @@ def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, An
         "silent": atoms(i for i in signals if i not in kept),
         "scales": atoms(anatomy.positions("scale")),
         "clocks": atoms(anatomy.positions("clock")),
-        "components": [c if sizes[i] == 2 else None for i in kept for c in range(sizes[i])],
+        "components": [a % 2 if by_weight[i] else None for i in kept for a in range(sizes[i])],
     }

@@ -100,7 +100,7 @@ def _rises(stretch: Any) -> bool:
 
 
 def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list[str]:
-    """For each dotted path the shortest end of it that is no other one's.
+    """For each dotted path the shortest end of it that is no other one's, and no mere number.
 
     Args:
         paths: all of them.
@@ -110,6 +110,8 @@ def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list
     ['max_norm', 'learning_rate', '1.b1', '2.b1']
     >>> shortest_ends(["1.b1.init_value", "1.b2"], scheduled=["1.b1"])
     ['b1.init_value', 'b2']
+    >>> shortest_ends(["1.learning_rate.0", "1.learning_rate.1"])
+    ['learning_rate.0', 'learning_rate.1']
     """
     split = [path.split(".") for path in paths]
     return [
@@ -127,8 +129,10 @@ def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list
 
 def _fewest(path: str, scheduled: Collection[str]) -> int:
     """How many names an end of a path has at least."""
-    above = [one for one in scheduled if path.startswith(one + ".")]
-    return path.count(".") + 1 - max((one.count(".") for one in above), default=path.count("."))
+    names = path.split(".")
+    above = [one.count(".") for one in scheduled if path.startswith(one + ".")]
+    named = [at for at, name in enumerate(names) if not name.isdecimal()]
+    return len(names) - max(above, default=named[-1] if named else 0)
 
 
 def _stretch(
@@ -178,17 +182,21 @@ def _kind(path: str) -> str | None:
 
 
 def _is_count(path: str, value: float) -> bool:
-    names = [name for name in path.split(".") if not name.isdecimal()]
-    return bool(names) and names[-1].endswith(COUNTS) and value == round(value) and value >= 0
+    return _last(path).endswith(COUNTS) and value == round(value) and value >= 0
 
 
 def _is_decay(path: str, value: float) -> bool:
     # The values of a schedule are of the kind of what follows it.
-    names = [name for name in path.split(".") if not name.isdecimal() and name != "schedules"]
+    names = [name for name in _names(path) if name != "schedules"]
     name = names[-2] if len(names) > 1 and names[-1].endswith("value") else _last(path)
     named = any(word in name for word in DECAYS) and "weight_decay" not in name
     return 0 <= value < 1 and (named or (value >= UNNAMED_DECAY and "max" not in name))
 
 
 def _last(path: str) -> str:
-    return path.rsplit(".", 1)[-1]
+    """What a number is called; one of several of a name is called by that."""
+    return next(reversed(_names(path)), path)
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split(".") if not name.isdecimal()]

@@ -2,6 +2,7 @@
 
 import html
 import importlib.resources
+import json
 import re
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 import gdlab
 from gdlab import problems
+from tests.page.parts import parts
 
 
 def bowl(w):
@@ -119,6 +121,19 @@ def test_a_random_problem_is_shown_as_it_is_without_a_key():
 def test_names_that_are_no_formula_and_runs_that_leave_do_not_keep_a_page_from_being_shown():
     page = gdlab.explore(bowl, {r"$\bad$": gdlab.sgd(0.1), "a$b_c": gdlab.sgd(100.0)}, steps=200)
     assert "data:image/png;base64," in page._repr_html_()
+
+
+def test_optimizers_of_parts_of_ones_own_have_their_numbers_as_sliders():
+    page = gdlab.explore(problems.rosenbrock(), parts(1e-3), steps=2)
+    shown = json.JSONDecoder().raw_decode(page.html.partition('"optimizers":')[2])[0]
+    assert {one["name"]: [slider["label"] for slider in one["sliders"]] for one in shown} == {
+        "rarely": ["decay", "every", "step_size"],
+        "rarely within accumulate": ["learning_rate", "momentum", "steps"],
+        "a wrapper": ["learning_rate", "momentum", "decay"],
+        "a bus": ["mu.decay", "2.decay", "step_size", "eps"],
+        "a window": ["step_size"],
+        "by leaf": ["learning_rate.0", "weight_decay"],
+    }
 
 
 def test_no_optimizer_is_refused():

@@ -12,6 +12,7 @@ import pytest
 import gdlab
 from gdlab.analysis import expected_loss, linearize, stable_range
 from tests.page.browser import CHROMIUM, browser
+from tests.page.parts import parts
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
@@ -322,6 +323,8 @@ def test_the_poles_of_every_kind_of_state_are_those_of_the_analysis(tab, tmp_pat
         "a clock": gdlab.sgd(0.01, momentum=gdlab.linear_schedule(0.5, 0.9, 60)),
         "what only watches": gdlab.chain(gdlab.sgd(0.05), gdlab.params_ema(0.9)),
         "weights that act by themselves": gdlab.adamw(0.1, weight_decay=0.1),
+        "a window": gdlab.chain(gdlab.moving_average(3), gdlab.scale(-0.03)),
+        "a wrapper": parts(0.02)["a wrapper"],
     }
     path = tmp_path / "kinds.html"
     gdlab.explore(ravine, optimizers, START, steps=20).save(path)

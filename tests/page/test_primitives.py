@@ -6,6 +6,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
+from gdlab import rarely
 from gdlab.page.translator import primitives  # noqa: F401  (registers the rules)
 from gdlab.page.translator.emit import Module
 from gdlab.page.translator.ir import Graph, Value
@@ -40,6 +41,14 @@ def _swapping_scan(w):
 
 def _halving_while(w):
     return lax.while_loop(lambda c: c[0] < 7, lambda c: (c[0] + 1, c[1] / 2, w), (0, w, w))[1]
+
+
+@jax.custom_vjp
+def _scaled_backwards(w):
+    return 2 * w
+
+
+_scaled_backwards.defvjp(lambda w: (2 * w, None), lambda _, slope: (slope,))
 
 
 def _scattered(operation):
@@ -179,6 +188,11 @@ CASES = {
     "scan": [(_swapping_scan, POINTS), (_swapping_scan, LARGE)],
     "jit": [(jax.jit(lambda w: w + 1), POINTS)],
     "custom_jvp_call": [(jax.nn.relu, POINTS)],
+    "custom_vjp_call": [(_scaled_backwards, POINTS)],
+    "custom_vmap_call": [
+        (lambda w: rarely(w[0] < 0, lambda w: 2 * w, lambda w: w + w[1], w), POINTS),
+        (lambda w: rarely(w[0] > 0, lambda w: 2 * w, lambda w: w + w[1], w), LARGE),
+    ],
     "remat2": [(jax.grad(jax.checkpoint(lambda w: jnp.sum(jnp.sin(w) ** 2))), POINTS)],
     "stop_gradient": [(jax.grad(lambda w: jnp.sum(lax.stop_gradient(w) * w)), POINTS)],
     "eigh": [(_symmetric_function, POSITIVE)],

@@ -51,7 +51,7 @@ return {{first,w,s,g,names:p.state,paths:p.hyperparameters.map(one=>one.path),at
     np.testing.assert_allclose(made["s"], slope)
     np.testing.assert_allclose(made["w"], START - 1e-3 * slope)
     assert made["at"] == pytest.approx(float(rosenbrock(START - 1e-3 * slope)))
-    assert made["names"] == list(program.optimizer.state) == ["0.trace.0", "0.trace.1"]
+    assert made["names"] == list(program.optimizer.state) == ["trace.0", "trace.1"]
     assert made["paths"] == ["learning_rate", "momentum"]
 
 

@@ -21,6 +21,15 @@ def test_what_belongs_to_a_schedule_says_of_what():
     ]
 
 
+def test_numbers_by_leaf_say_of_what_they_are():
+    made = sliders_of({"1.learning_rate.0": 0.1, "1.learning_rate.1": 0.2, "1.eps.0": 1e-8}, {})
+    assert [(slider.label, slider.folded) for slider in made] == [
+        ("learning_rate.0", False),
+        ("learning_rate.1", False),
+        ("eps.0", True),
+    ]
+
+
 def test_learning_rates_come_first_and_every_epsilon_is_folded_away():
     made = sliders_of({"eps": 1e-8, "b1": 0.9, "learning_rate": 0.1}, {})
     assert [(slider.label, slider.folded) for slider in made] == [
@@ -50,6 +59,7 @@ def test_learning_rates_come_first_and_every_epsilon_is_folded_away():
         ("learning_rate.boundaries_and_scales.10", 0.5, "log"),
         ("momentum.init_value", 0.5, "decay"),
         ("learning_rate.init_value", 0.5, "log"),
+        ("momentum.1", 0.5, "decay"),
     ],
 )
 def test_the_scale_follows_from_the_name_and_the_value_which_lies_within(path, value, scale):

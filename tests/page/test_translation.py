@@ -11,9 +11,11 @@ import optax
 import pytest
 
 import gdlab
+from gdlab.core.transformation import as_transformation
 from gdlab.page.translator.program import RUNNER, translate_function, translate_optimizer
 from tests.page import node
 from tests.page.functions import CASES
+from tests.page.parts import parts
 
 pytestmark = node.needs_node
 
@@ -26,7 +28,8 @@ def first_order_optimizers(learning_rate):
     made = {}
     for name in gdlab.__all__:
         factory = getattr(getattr(gdlab, name), "factory", None)
-        if factory and "learning_rate" in factory.data and not name.startswith("scale_by"):
+        data = getattr(factory, "data", ())
+        if "learning_rate" in data and not name.startswith("scale_by"):
             made[name] = getattr(gdlab, name)(learning_rate)
     return made
 
@@ -53,7 +56,7 @@ def variants(learning_rate):
 def reference(name, make):
     """What JAX does: points, states and values of each optimizer, and points under noise."""
     function, start, rate = CASES[name]
-    optimizers = {key: gdlab.GradientTransformation.convert(tx) for key, tx in make(rate).items()}
+    optimizers = {key: as_transformation(tx) for key, tx in make(rate).items()}
     noise = np.random.default_rng(0).uniform(-1, 1, (STEPS, 2))
     value_and_grad, grad_fn = jax.value_and_grad(function), jax.grad(function)
 
@@ -131,7 +134,8 @@ def deviation(actual, expected):
 @pytest.mark.parametrize(
     ("name", "make"),
     [(name, first_order_optimizers) for name in CASES]
-    + [(name, variants) for name in ("rosenbrock", "piecewise", "least_squares", "iterated")],
+    + [(name, variants) for name in ("rosenbrock", "piecewise", "least_squares", "iterated")]
+    + [("rosenbrock", parts)],
 )
 def test_steps_from_states_of_jax_and_free_runs_agree_with_it(name, make):
     optimizers, expected = reference(name, make)

@@ -123,7 +123,7 @@ def translate(fun: Callable[[Any], Any], tx: GradientTransformation, dimension: 
     >>> program.hyperparameters
     {'learning_rate': 0.1, 'momentum': 0.9}
     >>> program.optimizer.state
-    ('0.trace.0', '0.trace.1')
+    ('trace.0', 'trace.1')
     """
     function = translate_function(fun, dimension)
     return Program(function, translate_optimizer(tx, function))

@@ -21,16 +21,26 @@ def jit(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Val
     return lowering.closed(jaxpr, values)
 
 
-@rule("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call")
+INLINED = {
+    "checkpoint": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vmap_call": "call",
+    "remat": "jaxpr",
+    "remat2": "jaxpr",
+}
+"""The primitives that compute what a program within them does, and where they hold it.
+
+What sets them apart, such as a derivative or a batching rule of their own, has been used by now.
+"""
+
+
+@rule(*INLINED)
 def call(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
-    """A function with a derivative of its own: what it computes."""
-    return lowering.closed(equation.params["call_jaxpr"], values)
-
-
-@rule("remat2", "remat", "checkpoint")
-def remat(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
-    """A function whose intermediate values are computed twice under differentiation."""
-    return lowering.closed(equation.params["jaxpr"], values)
+    """A function within the program: what it computes."""
+    return lowering.closed(equation.params[INLINED[equation.primitive.name]], values)
 
 
 @rule("cond")
