@@ -11,6 +11,7 @@ import pytest
 
 import gdlab
 from gdlab.analysis import linearize
+from gdlab.core.transformation import as_transformation
 from tests.paths import path_down
 from tests.references.characteristic import averaging, gradient_descent, heavy_ball, nesterov
 from tests.sweeps.counting import count_compilations
@@ -385,9 +386,7 @@ def test_negative_curvature_leaves_by_one_plus_eta_lambda_and_none_stays():
 
 
 def _sign():
-    return gdlab.GradientTransformation.convert(
-        optax.chain(optax.scale_by_sign(), optax.scale(-0.1))
-    )
+    return as_transformation(optax.chain(optax.scale_by_sign(), optax.scale(-0.1)))
 
 
 REFUSED = {
@@ -404,13 +403,13 @@ REFUSED = {
         "bfloat16, too coarse",
     ),
     "no oddness": (
-        gdlab.GradientTransformation.convert(
+        as_transformation(
             optax.stateless(lambda g, _: jax.tree.map(lambda u: -0.1 * (u + u**2), g))
         ),
         "opposite gradients do not give the opposite update",
     ),
     "root": (
-        gdlab.GradientTransformation.convert(
+        as_transformation(
             optax.stateless(
                 lambda g, _: jax.tree.map(lambda u: -jnp.sign(u) * jnp.sqrt(jnp.abs(u)), g)
             )
