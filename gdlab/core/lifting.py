@@ -144,8 +144,15 @@ def _update_leaves(
             run = lambda batch: compiled.update(context, value, batch)  # noqa: E731
         else:
             run = for_each(jax.jit(array_update(rule, tx, dtype, context, value, by_leaf)))
-        for i, (leaf, row) in zip(members, in_batches(run, items), strict=True):
-            _check_slots(tx, rule, updates, i, rows[i], row)
+        try:
+            results = in_batches(run, items)
+        except _UnfitState as error:
+            first = next(i for i in members if leaves[i].shape == error.shape)
+            raise ValueError(
+                f"{tx}: the state does not fit the updates at {path_of(updates, first)}: {error}; "
+                "make the state by init for these parameters"
+            ) from error.__cause__
+        for i, (leaf, row) in zip(members, results, strict=True):
             leaves[i], rows[i] = leaf, row
     trees = [
         treedef.unflatten([row[slot] for row in rows]) if moving else values[slot]
@@ -169,55 +176,44 @@ def array_update(
         array = cast(leaf, dtype_like(leaf, dtype))
         try:
             new, after = rule.update(array, tuple(map(widen, slots)), context, reading)
-        except (TypeError, ValueError) as error:
-            _explain(error, rule, tx, array, slots, reading)
+        except (TypeError, ValueError):
+            _check_state(rule, array, slots, reading)
             raise
         if new.shape != leaf.shape:
             raise ValueError(f"{tx} made an update of shape {new.shape} out of {leaf.shape}")
-        return new, [_as_stored(*pair) for pair in zip(after, slots, strict=True)]
+        kept = zip(rule.slots, slots, after, strict=True)
+        return new, [_as_stored(*one, leaf.shape) for one in kept]
 
     return one
 
 
-def _as_stored(after: Tree, before: Tree) -> Tree:
-    """A new slot in the dtypes of the old one; one of another structure stays, to be refused."""
-    if jax.tree.structure(after) != jax.tree.structure(before):
-        return after
-    return jax.tree.map(lambda new, old: cast(new, old.dtype), after, before)
+class _UnfitState(Exception):
+    """Slots that were made for an array of another shape."""
+
+    def __init__(self, slot: str, found: Tree, wanted: Tree, shape: tuple[int, ...]):
+        shapes = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree)  # noqa: E731
+        super().__init__(
+            f"its slot {slot!r} holds {shapes(found)}, where it needs {shapes(wanted)}"
+        )
+        self.shape = shape
 
 
-def _explain(
-    error: Exception, rule: ArrayRule, tx: object, array: Leaf, slots: list[Tree], reading: Reading
-) -> None:
-    """Raise that the state does not fit, if that is why a rule failed."""
+def _as_stored(slot: str, before: Tree, after: Tree, shape: tuple[int, ...]) -> Tree:
+    """A new slot in the dtypes of the old one, whose structure and shapes it must have."""
+    olds, structure = jax.tree.flatten(before)
+    news, own = jax.tree.flatten(after)
+    if own != structure or any(new.shape != old.shape for new, old in zip(news, olds, strict=True)):
+        raise _UnfitState(slot, before, after, shape)
+    return own.unflatten([cast(new, old.dtype) for new, old in zip(news, olds, strict=True)])
+
+
+def _check_state(rule: ArrayRule, array: Leaf, slots: list[Tree], reading: Reading) -> None:
+    """Tell that the state does not fit, if that is why a rule failed."""
     expected = jax.eval_shape(lambda like: rule.init(like, reading._replace(param=like)), array)
+    kind = lambda tree: (jax.tree.structure(tree), [x.shape for x in jax.tree.leaves(tree)])  # noqa: E731
     for slot, wanted, found in zip(rule.slots, expected, slots, strict=True):
-        if _shapes(wanted) != _shapes(found):
-            raise ValueError(
-                f"{tx}: the state does not fit the updates: its slot {slot!r} holds "
-                f"{_shapes(found)} for an array of {array.shape}, where it should hold "
-                f"{_shapes(wanted)}; make the state by init for these parameters"
-            ) from error
-
-
-def _shapes(slot: Tree) -> Tree:
-    return jax.tree.map(lambda leaf: leaf.shape, slot)
-
-
-def _check_slots(
-    tx: object, rule: ArrayRule, updates: Updates, index: int, before: list[Tree], after: list[Tree]
-) -> None:
-    """Refuse a slot that has changed its structure or its shape."""
-    for slot, old, new in zip(rule.slots, before, after, strict=True):
-        old_leaves, new_leaves = jax.tree.leaves(old), jax.tree.leaves(new)
-        if len(old_leaves) != len(new_leaves) or any(
-            one.shape != other.shape for one, other in zip(old_leaves, new_leaves, strict=True)
-        ):
-            raise ValueError(
-                f"{tx}: the state does not fit the updates at {path_of(updates, index)}: its slot "
-                f"{slot!r} holds {_shapes(old)}, where these updates make {_shapes(new)}; make the "
-                "state by init for these parameters"
-            )
+        if kind(wanted) != kind(found):
+            raise _UnfitState(slot, found, wanted, array.shape)
 
 
 def _at_leaves(

@@ -490,6 +490,9 @@ def _like_the_arguments(new: Updates, updates: Updates, params: Params) -> Updat
 def _narrow(made: Leaf, gradient: Leaf, param: Leaf) -> Leaf:
     if not is_array(gradient):
         return gradient
+    wanted = getattr(gradient, "dtype", None)
+    if isinstance(made, jax.Array) and made.dtype == wanted == getattr(param, "dtype", wanted):
+        return made
     dtype = jnp.result_type(gradient)
     if not jnp.issubdtype(dtype, jnp.inexact):
         return made
