@@ -13,6 +13,7 @@ from jax.core import Tracer
 
 from gdlab.core.by_leaf import ByLeaf, same_value
 from gdlab.core.numerics import cast, dtype_like, is_array, widen
+from gdlab.core.representation import described
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
 from gdlab.core.structure import (
     Context,
@@ -61,8 +62,8 @@ def lifted(rule: ArrayRule, tx: object, dtype: np.dtype, compiled: Compiled) -> 
     """
     if rule.takes_bus or rule.gives_bus:
         raise ValueError(
-            f"{tx}: a bus cannot leave the rules for one array; join its signals with on_wires "
-            "before, in the same chain"
+            f"{described(tx)}: a bus cannot leave the rules for one array; join its signals with "
+            "on_wires before, in the same chain"
         )
     return TreeRule(
         names=(*rule.slots, *rule.shared),
@@ -89,7 +90,9 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
                 array = cast(leaf, dtype_like(leaf, dtype))
                 slots = rule.init(array, Reading(param=array, by_leaf=by_leaf))
                 if any(slot is None for slot in slots):
-                    raise TypeError(f"{tx}: init made None for a slot; where there is nothing, ()")
+                    raise TypeError(
+                        f"{described(tx)}: init made None for a slot; where there is nothing, ()"
+                    )
             for column, slot in zip(columns, slots, strict=True):
                 column.append(slot)
     trees = [treedef.unflatten(column) for column in columns]
@@ -149,8 +152,8 @@ def _update_leaves(
         except _UnfitState as error:
             first = next(i for i in members if leaves[i].shape == error.shape)
             raise ValueError(
-                f"{tx}: the state does not fit the updates at {path_of(updates, first)}: {error}; "
-                "make the state by init for these parameters"
+                f"{described(tx)}: the state does not fit the updates at "
+                f"{path_of(updates, first)}: {error}; make the state by init for these parameters"
             ) from error.__cause__
         for i, (leaf, row) in zip(members, results, strict=True):
             leaves[i], rows[i] = leaf, row
@@ -180,7 +183,9 @@ def array_update(
             _check_state(rule, array, slots, reading)
             raise
         if new.shape != leaf.shape:
-            raise ValueError(f"{tx} made an update of shape {new.shape} out of {leaf.shape}")
+            raise ValueError(
+                f"{described(tx)} made an update of shape {new.shape} out of {leaf.shape}"
+            )
         kept = zip(rule.slots, slots, after, strict=True)
         return new, [_as_stored(*one, leaf.shape) for one in kept]
 

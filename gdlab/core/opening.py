@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.by_leaf import ByLeaf
+from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
 from gdlab.core.numerics import as_before, cast, numbers_as, strong, widen
 from gdlab.core.parametrized import Factory, Parametrized, at_step, has_schedules
 from gdlab.core.rules import (
@@ -333,6 +333,9 @@ def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: _At
             raise (_needs_one_value(at.made, error) if at.own else error) from None
         return (scalars,), scalars
 
+    if at.own:
+        # That it needs no value by leaf is seen now, and not at the first update.
+        jax.eval_shape(lambda: advance(start(FLOAT32)))
     return rule._replace(shared=(declared.shared,), start=start, advance=advance)
 
 
@@ -425,6 +428,12 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
     made = tx.called_with(tx.arguments())
     if isinstance(made, Parametrized):
         return open_rule(made, opening)
+    for name, child in zip(factory.data, tx.children, strict=True):
+        if isinstance(child, NumberByLeaf):
+            raise TypeError(
+                f"{factory.name}: {name!r} is one number for all leaves, since the rule is about "
+                f"the whole tree; one for each leaf was given, {child!r}"
+            )
     init, update, _ = author_functions(factory, made)
     names = _slot_names(factory, declared, init)
     reads_all = EVERYTHING in declared.reads
@@ -451,10 +460,35 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
         if init is None:
             return update(updates, **known), ()
         state = values[0] if declared.slots is None else values
-        updates, after = _pair(factory, update(updates, state, **known))
+        try:
+            updates, after = _pair(factory, update(updates, state, **known))
+        except (TypeError, ValueError) as error:
+            expected = jax.eval_shape(init_tree, updates if params is None else params)
+            by_name = (dict(zip(names, tree, strict=True)) for tree in (expected, values))
+            _check_state(factory, *by_name, error)
+            raise
         return updates, _checked(factory, _as_slots(factory, names, after), values)
 
     return TreeRule(names, init_tree, update_tree, reads)
+
+
+def _check_state(
+    factory: Factory, expected: dict[str, Tree], state: dict[str, Tree], error: Exception
+) -> None:
+    """Tell that the state is of other parameters, if that is why an update failed."""
+    if "the state" in str(error) or "updates" in str(error):
+        return  # an inner transformation has told it already
+    wanted, found = (
+        dict(leaves_with_paths(jax.tree.map(lambda leaf: str(jnp.shape(leaf)), tree)))
+        for tree in (expected, state)
+    )
+    for path in {**found, **wanted}:
+        if found.get(path) != wanted.get(path):
+            raise ValueError(
+                f"{factory.name}: the state does not fit the updates: at {path!r} it holds "
+                f"{found.get(path, 'nothing')}, where these parameters need "
+                f"{wanted.get(path, 'nothing')}; make the state by init for them"
+            ) from error
 
 
 def _checked(factory: Factory, new: tuple[Tree, ...], old: tuple[Tree, ...]) -> tuple[Tree, ...]:

@@ -80,7 +80,7 @@ class Factory:
                         f"cannot be {value!r}; make an optimizer for each of its values"
                     )
         made = self.made.build(self, children, structure)
-        made.check()
+        made._check()
         return made
 
     def convert(self, name: str, value: object) -> Value:
@@ -149,7 +149,7 @@ class Parametrized(Argument):
         made.factory, made.children, made.structure = factory, children, structure
         return made
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Raise what can be seen to be wrong when the value is made."""
 
     def arguments(self) -> dict[str, Value]:

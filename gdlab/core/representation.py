@@ -1,6 +1,7 @@
 """Arguments written as the code that would make them."""
 
 import math
+import re
 from typing import Any
 
 import jax
@@ -27,6 +28,12 @@ def represent(value: Any) -> str:
     if callable(value) and hasattr(value, "__qualname__"):
         return value.__qualname__
     return repr(value)
+
+
+def described(value: Any) -> str:
+    """An optimizer as messages name it: as it is written, without numbers that are traced."""
+    without_traced_options = re.sub(r", \w+=<traced [^>]*>", "", repr(value))
+    return re.sub(r"<traced [^>]*>", "…", without_traced_options)
 
 
 def represent_array(value: object) -> str:

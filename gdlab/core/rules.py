@@ -129,8 +129,8 @@ def require(reads: Reasons, name: str, given: object) -> None:
             "parameters that the updates are for"
         )
     raise ValueError(
-        f"{reads[name].split(',')[0]} needs the keyword {name}: it is {reads[name]} Call "
-        f"update(updates, state, params, {name}={SUPPLIED[name]}); minimize and sweep supply it"
+        f"the keyword {name} is needed by {reads[name]} Call update(updates, state, params, "
+        f"{name}={SUPPLIED[name]}); minimize and sweep supply it"
     )
 
 

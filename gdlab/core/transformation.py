@@ -31,6 +31,7 @@ from gdlab.core.opening import (
     open_wiring,
 )
 from gdlab.core.parametrized import Parametrized, parametrized
+from gdlab.core.representation import described
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
 from gdlab.core.state import State
 from gdlab.core.structure import (
@@ -127,7 +128,7 @@ class GradientTransformation(Parametrized):
         yield self.init
         yield self.update
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Raise what can be seen to be wrong when the transformation is made."""
         if is_opening():
             return
@@ -456,7 +457,7 @@ def _unpacked(tx: object, rule: TreeRule, opening: Opening, state: Tree) -> tupl
         if isinstance(state, tuple) and not state and not names:
             return ()
         raise ValueError(
-            f"the state is not one of {tx!r}, whose init makes a gdlab.State, but "
+            f"the state is not one of {described(tx)}, whose init makes a gdlab.State, but "
             f"{'None' if state is None else 'a ' + type(state).__name__}"
         )
     if set(state) != set(names):
@@ -467,7 +468,7 @@ def _unpacked(tx: object, rule: TreeRule, opening: Opening, state: Tree) -> tupl
                 "from a constant_schedule"
             )
         raise ValueError(
-            f"the state is not one of {tx!r}: it holds {_listed(state)}, where this "
+            f"the state is not one of {described(tx)}: it holds {_listed(state)}, where this "
             f"transformation keeps {_listed(names)}{schedule or '; make it by init'}"
         )
     return tuple(state[name] for name in rule.names)

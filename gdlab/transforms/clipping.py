@@ -76,26 +76,25 @@ def _norm(tree: Tree, ignore_nan: bool) -> jax.Array:
     leaves = jax.tree.leaves(widen(tree))
     widest = common_dtype(leaves)
 
-    def sizes():
-        # Computed where they are needed: what is handed into a branch is stored before.
-        for leaf in leaves:
-            size = jnp.abs(leaf).astype(widest)
-            yield jnp.where(jnp.isnan(size), 0, size) if ignore_nan else size
-
-    def norm_in_units_of(unit):
-        total = sum((jnp.sum((size / unit) ** 2) for size in sizes()), jnp.zeros((), widest))
+    def norm_in_units_of(unit, sizes):
+        total = sum((jnp.sum((size / unit) ** 2) for size in sizes), jnp.zeros((), widest))
         return unit * safe_sqrt(total)
 
     def of_extreme_elements():
-        # Their squares overflow or vanish, so they are measured by the largest of them.
-        each = (jnp.max(size, initial=0) for size in sizes())
+        # Their squares overflow or vanish, so they are measured by the largest of them. All this is
+        # computed here and not before: what is handed into a branch has to be stored.
+        sizes = [jnp.abs(leaf).astype(widest) for leaf in leaves]
+        if ignore_nan:
+            sizes = [jnp.where(jnp.isnan(size), 0, size) for size in sizes]
+        each = (jnp.max(size, initial=0) for size in sizes)
         largest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, each, jnp.zeros((), widest)))
         measurable = (largest > 0) & jnp.isfinite(largest)
-        measured = norm_in_units_of(jnp.where(measurable, largest, 1))
+        measured = norm_in_units_of(jnp.where(measurable, largest, 1), sizes)
         return jnp.where(jnp.isinf(largest), largest, measured)
 
-    plain = norm_in_units_of(jnp.ones((), widest))
-    smallest = float(jnp.finfo(widest).tiny) ** 0.25
-    return jax.lax.cond(
-        (plain > smallest) & jnp.isfinite(plain), lambda: plain, of_extreme_elements
+    plain = norm_in_units_of(
+        jnp.ones((), widest), (jnp.abs(leaf).astype(widest) for leaf in leaves)
     )
+    smallest = float(jnp.finfo(widest).tiny) ** 0.25
+    measured = (plain > smallest) & jnp.isfinite(plain)
+    return jax.lax.cond(measured, lambda: plain, of_extreme_elements)

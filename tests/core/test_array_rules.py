@@ -330,7 +330,7 @@ def test_what_is_missing_is_asked_for_with_the_way_to_give_it():
     tx = chain(clip(1.0), reader())
     with pytest.raises(ValueError, match=r"params are needed by reader\. Call update"):
         tx.update(RANKS, tx.init(RANKS))
-    with pytest.raises(ValueError, match=r"reader\. needs the keyword grad: .*grad=gradient"):
+    with pytest.raises(ValueError, match=r"the keyword grad is needed by reader\. .*grad=gradient"):
         tx.update(RANKS, tx.init(RANKS), RANKS)
 
 

@@ -191,6 +191,27 @@ def test_a_transformation_without_a_state_takes_an_empty_tuple():
     jax.tree.map(lambda u, g: np.testing.assert_array_equal(u, -g), updates, PARAMS)
 
 
+KEEPERS = {
+    "arrays": adam(0.1),
+    "accumulation": accumulate(adam(0.1), 2),
+    "an average of parameters": params_ema(0.9),
+    "a guard": gdlab.apply_if_finite(sgd(0.1, 0.9)),
+}
+OTHER_PARAMETERS = {
+    "another shape": PARAMS | {"kernel": jnp.ones((3, 2))},
+    "another rank": PARAMS | {"kernel": jnp.ones(2)},
+    "fewer": {"bias": jnp.ones(2)},
+    "more": PARAMS | {"kernels": jnp.ones(2)},
+}
+
+
+@pytest.mark.parametrize("tx", KEEPERS.values(), ids=KEEPERS)
+@pytest.mark.parametrize("other", OTHER_PARAMETERS.values(), ids=OTHER_PARAMETERS)
+def test_the_state_of_other_parameters_is_refused_with_the_path(tx, other):
+    with pytest.raises(ValueError, match="kernel"):
+        tx.update(PARAMS, tx.init(other), PARAMS)
+
+
 # --- Flat dictionaries
 
 

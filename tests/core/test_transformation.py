@@ -241,7 +241,7 @@ def test_missing_params_are_asked_for_by_the_one_that_needs_them_with_its_reason
 
 def test_looking_ahead_without_a_gradient_function_says_what_to_pass():
     tx = nesterov(0.1)
-    with pytest.raises(ValueError, match=r"needs the keyword grad_fn.*grad_fn=jax\.grad\(loss\)"):
+    with pytest.raises(ValueError, match=r"grad_fn is needed by look_ahead.*=jax\.grad\(loss\)"):
         tx.update(PARAMS, tx.init(PARAMS), PARAMS)
 
 
@@ -264,9 +264,10 @@ def test_a_rule_that_changes_a_shape_is_refused():
 def test_one_value_for_each_leaf_where_all_leaves_share_a_number_is_explained():
     with pytest.raises(TypeError, match=r"what all leaves share.*needs one value"):
         adam(0.1, b1={"a": 0.9, "b": 0.8})
-    tx = gdlab.nesterov_ema({"a": 0.9, "b": 0.8})
     with pytest.raises(TypeError, match=r"what all leaves share.*needs one value"):
-        tx.update(PARAMS, tx.init(PARAMS))
+        gdlab.nadam(0.1, b1={"a": 0.9, "b": 0.8})
+    with pytest.raises(TypeError, match="'max_norm' is one number for all leaves"):
+        clip_by_global_norm({"a": 0.9, "b": 0.8})
 
 
 # --- Per-leaf values
