@@ -36,6 +36,9 @@ class Axis(Argument):
     """
 
     __slots__ = ("along", "name", "values")
+    along: str
+    name: str
+    values: jax.Array
 
     def __init__(
         self, name: str, values: Sequence[float] | jax.Array | np.ndarray, along: str | None = None

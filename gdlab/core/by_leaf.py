@@ -45,11 +45,11 @@ class ByLeaf:
         default: object = None,
         name: str = "a value by leaf",
     ):
-        self.name = name
+        self.name: str = name
         """What messages call it."""
-        self.values = values
-        self.patterns = patterns
-        self.default = default
+        self.values: Tree = values
+        self.patterns: tuple[str, ...] | None = patterns
+        self.default: object = default
         """The value of a path that no pattern matches; None if there has to be one."""
 
     def at_leaves(self, params: Params) -> list[Leaf]:

@@ -47,13 +47,13 @@ class Opening:
     __slots__ = ("count", "counted", "dtype", "links")
 
     def __init__(self, count: Leaf = 0, dtype: np.dtype = FLOAT32, links: int = 0):
-        self.count = count
+        self.count: Leaf = count
         """The number of updates applied so far."""
-        self.dtype = dtype
+        self.dtype: np.dtype = dtype
         """The real dtype of all numbers."""
-        self.links = links
+        self.links: int = links
         """How many parts that read a key there are before."""
-        self.counted = False
+        self.counted: bool = False
         """Whether anything depends on the count."""
 
     def next_link(self) -> int:
@@ -464,8 +464,8 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
             updates, after = _pair(factory, update(updates, state, **known))
         except (TypeError, ValueError) as error:
             expected = jax.eval_shape(init_tree, updates if params is None else params)
-            by_name = (dict(zip(names, tree, strict=True)) for tree in (expected, values))
-            _check_state(factory, *by_name, error)
+            wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, values))
+            _check_state(factory, wanted, found, error)
             raise
         return updates, _checked(factory, _as_slots(factory, names, after), values)
 

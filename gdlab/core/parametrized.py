@@ -8,12 +8,12 @@ of the pytree under the parameter's own name; everything else is structure.
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import ClassVar, ParamSpec, Self, TypeVar
 
 import jax
 
-from gdlab.core.annotations import data_parameters, readable
+from gdlab.core.annotations import Data, data_parameters, readable
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
 from gdlab.core.structure import (
@@ -37,14 +37,18 @@ class Factory:
         self.function = function
         self.made = made
         self.declared = declared
-        self.name = function.__name__
-        self.signature = inspect.signature(function)
-        self.parameters = self.signature.parameters
-        self.data = data_parameters(function)
+        self.name: str = function.__name__
+        self.signature: inspect.Signature = inspect.signature(function)
+        self.parameters: Mapping[str, inspect.Parameter] = self.signature.parameters
+        self.data: dict[str, Data] = data_parameters(function)
         # A variadic parameter goes by the factory's name: `chain.0.max_norm`.
-        self.keys = tuple(self.name if self.is_variadic(name) else name for name in self.data)
-        self.tree_keys = tuple(map(jax.tree_util.GetAttrKey, self.keys))
-        self.structural = tuple(name for name in self.parameters if name not in self.data)
+        self.keys: tuple[str, ...] = tuple(
+            self.name if self.is_variadic(name) else name for name in self.data
+        )
+        self.tree_keys: tuple[Value, ...] = tuple(map(jax.tree_util.GetAttrKey, self.keys))
+        self.structural: tuple[str, ...] = tuple(
+            name for name in self.parameters if name not in self.data
+        )
         self.public: Function = function  # the decorated function, once it exists
         taken = [name for name in self.data if hasattr(made, name)]
         if taken:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
 
-LAYOUT = "2"
+LAYOUT: str = "2"
 """The version of how states are laid out; 1 was nested named tuples, one for each part."""
 
 

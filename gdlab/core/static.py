@@ -19,7 +19,7 @@ class Static:
     __slots__ = ("_hash", "_key", "values")
 
     def __init__(self, values: Mapping[str, Any]):
-        self.values = {name: _copy(value) for name, value in values.items()}
+        self.values: dict[str, Any] = {name: _copy(value) for name, value in values.items()}
         self._key = _key(self.values)
         self._hash = hash(self._key)
 

@@ -112,7 +112,7 @@ def minimize(
         )
     x0 = _differentiable(x0)
     tx = as_transformation(tx)
-    first_step = jnp.asarray(0 if first_step is None else first_step, jnp.int32)
+    first_step = jnp.asarray(0 if first_step is None else first_step).astype(int)
     start = Progress(x0, None if state is None else as_state(tx, state), model_state)
     return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step)
 

@@ -164,6 +164,14 @@ def test_the_checkpoint_of_another_version_is_refused(copy):
     refused(copy, ValueError, r"another version: gdlab \(stored 0.0.1, given")
 
 
+def test_the_checkpoint_of_the_old_layout_of_states_is_refused(copy):
+    manifest = copy / "manifest.json"
+    identity = json.loads(manifest.read_text())["identity"]
+    assert identity.pop("state layout") == "2"
+    manifest.write_text(json.dumps({"identity": identity}))
+    refused(copy, ValueError, r"another version: state layout \(stored none, given")
+
+
 @pytest.mark.parametrize("unit", ["layout", "*.group0.whole", "*.group0.lanes", "*.halfway"])
 def test_a_checkpoint_with_a_damaged_unit_is_refused(copy, unit):
     (file,) = copy.glob(f"units/{unit}.*/manifest.ocdbt")

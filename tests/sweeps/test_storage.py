@@ -119,5 +119,9 @@ def test_other_files_are_refused(tmp_path):
     xarray.Dataset(attrs={"gdlab_sweep_result": 99}).to_netcdf(newer, engine="h5netcdf")
     with pytest.raises(ValueError, match=r"version 99 .* takes a newer gdlab"):
         SweepResult.load(newer)
+    older = tmp_path / "d.nc"
+    xarray.Dataset(attrs={"gdlab_sweep_result": 1}).to_netcdf(older, engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"version 1 of the format .* run the sweep again"):
+        SweepResult.load(older)
     with pytest.raises(FileNotFoundError):
         SweepResult.load(tmp_path / "missing.nc")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import gdlab
 from gdlab import Axis, adam, linear_schedule, minimize, set_hyperparameters, sgd, sweep
 from tests.sweeps.counting import count_compilations
 
@@ -252,3 +253,29 @@ def _tqdm_to_nowhere(monkeypatch):
 
     original = tqdm.__init__
     return lambda self, *args, **kwargs: original(self, *args, **kwargs | {"file": io.StringIO()})
+
+
+def distance(w):
+    return jnp.abs(w[0])
+
+
+def test_an_averaging_method_is_evaluated_and_kept_at_its_average():
+    rates = [0.1, 0.3]
+    tx = gdlab.chain(gdlab.sgd(Axis("rate", rates)), gdlab.params_ema(0.5))
+    found = sweep(
+        lambda w: jnp.sum(w**2),
+        jnp.array([2.0]),
+        tx,
+        steps=3,
+        evaluate=distance,
+        keep_params="all",
+        key=jax.random.key(0),
+    )
+    for lane, rate in enumerate(rates):
+        w = average = 2.0
+        for _ in range(3):
+            w -= rate * 2 * w
+            average = 0.5 * average + 0.5 * w
+        assert found.metrics["distance"].ravel()[lane] == pytest.approx(average, rel=1e-5)
+        assert np.ravel(found.params)[lane] == pytest.approx(average, rel=1e-5)
+        assert found.final_loss.ravel()[lane] == pytest.approx(w**2, rel=1e-4)

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 import pytest
 
-from gdlab import adam, full_matrix_adagrad, minimize, sgd
+from gdlab import adam, chain, full_matrix_adagrad, minimize, params_ema, sgd
 from gdlab.analysis import track
 from gdlab.analysis.runs import tracking
 from gdlab.schedules import linear_schedule
@@ -184,6 +184,19 @@ def test_divergence_is_a_result(tx):
     assert np.isfinite([found.loss[0], found.sharpness[0]]).all()
     for column in (found.loss, found.sharpness, found.preconditioned_sharpness):
         assert not np.isfinite(column[-1])
+
+
+def test_an_averaging_method_is_judged_at_its_average():
+    found = track(
+        lambda w: jnp.sum(w**2), jnp.array([2.0]), chain(sgd(0.25), params_ema(0.5)), 3, every=1
+    )
+    w = average = 2.0
+    losses = [average**2]
+    for _ in range(3):
+        w -= 0.25 * 2 * w
+        average = 0.5 * average + 0.5 * w
+        losses.append(average**2)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-5)
 
 
 def test_weights_that_no_gradient_reaches_do_no_harm():
