@@ -6,7 +6,7 @@ opened in turn, and the closures of its parts are called with numbers of one dty
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -15,7 +15,7 @@ import numpy as np
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
 from gdlab.core.numerics import as_before, cast, numbers_as, strong, widen
-from gdlab.core.parametrized import Factory, Parametrized, at_step, has_schedules
+from gdlab.core.parametrized import Factory, Parametrized, at_step, has_schedules, own_arguments
 from gdlab.core.rules import (
     EVERYTHING,
     READ_BY_INIT,
@@ -182,16 +182,7 @@ def _is_one(node: object) -> bool:
 
 def by_leaf_values_in(made: Parametrized) -> list[ByLeaf]:
     """The values by leaf among the own arguments of ``made`` and of its joins."""
-    return list(_within(made))
-
-
-def _within(made: Parametrized) -> Iterator[ByLeaf]:
-    for child in made.children:
-        for node in jax.tree.leaves(child, is_leaf=_is_one):
-            if isinstance(node, ByLeaf):
-                yield node
-            elif isinstance(node, Parametrized) and not node.has_own_clock:
-                yield from _within(node)
+    return [value for value in own_arguments(made, _is_one) if isinstance(value, ByLeaf)]
 
 
 def at_leaf(made: Parametrized, values: Mapping[int, Leaf]) -> Parametrized:

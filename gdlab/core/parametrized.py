@@ -268,9 +268,22 @@ def at_step(made: M, count: jax.typing.ArrayLike) -> M:
 
 def has_schedules(made: Parametrized) -> bool:
     """Whether a schedule stands among the own arguments of ``made``."""
-    found: list[bool] = []
-    made.map_numbers(lambda value: found.append(is_schedule(value)))
-    return any(found)
+    return any(map(is_schedule, own_arguments(made)))
+
+
+def own_arguments(
+    made: Parametrized, is_one: Callable[[object], bool] = is_argument
+) -> list[Value]:
+    """The arguments of ``made`` and of its joins: numbers, schedules, and other values."""
+    found = []
+    for child in made.children:
+        if isinstance(child, float):
+            found.append(child)  # as most of them are
+            continue
+        for node in jax.tree.leaves(child, is_leaf=is_one):
+            own = isinstance(node, Parametrized) and not node.has_own_clock
+            found.extend(own_arguments(node, is_one) if own else [node])
+    return found
 
 
 def is_schedule(value: object) -> bool:
