@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import Shared
 from gdlab.core.axis import Axis
 from gdlab.core.by_leaf import Labels, Mask, Structure, by_leaf
 from gdlab.core.hyperparameter import Hyperparameter, array
 from gdlab.core.joins import Join, bus, join
-from gdlab.core.opening import Shared
 from gdlab.core.rarely import rarely
 from gdlab.core.schedule import Schedule, schedule
 from gdlab.core.sharding import state_sharding
@@ -29,14 +29,14 @@ from gdlab.core.transformation import (
     transformation,
 )
 from gdlab.core.wiring import chain, fork, identity, named_chain, on_wires, wire
-from gdlab.optimizers.adadelta import adadelta, scale_by_adadelta
-from gdlab.optimizers.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
-from gdlab.optimizers.adam import adam, adamw, scale_by_adam
-from gdlab.optimizers.adamax import adamax
-from gdlab.optimizers.amsgrad import amsgrad
-from gdlab.optimizers.nadam import dozat_momentum, nadam
-from gdlab.optimizers.rmsprop import rmsprop
-from gdlab.optimizers.sgd import nesterov, sgd
+from gdlab.optimizers.adaptive.adadelta import adadelta, scale_by_adadelta
+from gdlab.optimizers.adaptive.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
+from gdlab.optimizers.adaptive.adam import adam, adamw, scale_by_adam
+from gdlab.optimizers.adaptive.adamax import adamax
+from gdlab.optimizers.adaptive.amsgrad import amsgrad
+from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam
+from gdlab.optimizers.adaptive.rmsprop import rmsprop
+from gdlab.optimizers.momentum.sgd import nesterov, sgd
 from gdlab.schedules import (
     constant_schedule,
     cosine_decay_schedule,

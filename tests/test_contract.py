@@ -303,7 +303,7 @@ def half_square_gradient(params):
 
 
 def extra_of(tx):
-    look_ahead = "look_ahead" in repr(expand(tx))
+    look_ahead = any(name in repr(expand(tx)) for name in ("look_ahead", "nesterov("))
     return {"grad_fn": half_square_gradient} if look_ahead else {}
 
 
@@ -404,13 +404,13 @@ def test_leaves_of_every_kind_pass_through_and_jit_and_scan_change_nothing(examp
 
 @each_example
 def test_a_tree_without_leaves_passes_through(example):
+    tx = example.tx
     for empty in ({}, ()):
-        if "matrix" in repr(example.tx):
+        if tx.factory.name in ("masked", "partition"):
             # A pattern of paths has to match something.
             with pytest.raises(ValueError, match="matches none of the paths"):
-                example.tx.update(empty, example.tx.init(empty), empty)
+                tx.update(empty, tx.init(empty), empty)
             continue
-        tx = example.tx
         updates, _ = tx.update(empty, tx.init(empty), empty, **extra_of(tx))
         assert updates == empty
 
@@ -579,7 +579,7 @@ def test_inside_a_method_that_hides_it_and_on_a_bare_array_it_makes_the_same_upd
     expected, _ = uncompiled(example.tx, grads, params)
     assert_close(uncompiled(hiding(), grads, params)[0], expected)
     bare, of_bare = vector()["matrix"], gradients(vector())["matrix"]
-    if "matrix" in repr(example.tx):
+    if re.search(r"['^]matrix", repr(example.tx)):
         with pytest.raises(ValueError, match=r"matches none of the paths \[''\]"):
             example.tx.update(bare, example.tx.init(bare), bare)
         return

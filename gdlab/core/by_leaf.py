@@ -103,6 +103,10 @@ class NumberByLeaf(ByLeaf):
 
     __slots__ = ()
 
+    def sample(self) -> Leaf:
+        """One of the numbers, or some number where they are known only with the parameters."""
+        return 0.5 if self.is_function else super().sample()
+
     def __repr__(self) -> str:
         return f"by_leaf({super().__repr__()})" if self.is_function else super().__repr__()
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.annotations import is_data
+from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
 from gdlab.core.axis import is_axis
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
 from gdlab.core.numerics import (
@@ -20,16 +21,7 @@ from gdlab.core.numerics import (
     safe_increment,
     widen,
 )
-from gdlab.core.opening import (
-    Opening,
-    declaration,
-    is_opening,
-    open_array_rule,
-    open_leaf_wrapper,
-    open_rule,
-    open_tree_rule,
-    open_wiring,
-)
+from gdlab.core.opening import Opening, declaration, is_opening, open_rule, open_wiring
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.representation import described
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule

@@ -1,1 +1,1 @@
-"""Methods: one method or close family a file, each a composition of parts."""
+"""Methods by family, one method or close family a file, each a composition of parts."""

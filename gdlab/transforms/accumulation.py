@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import is_inexact
-from gdlab.core.opening import TreeFunctions
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import is_none, map_arrays

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import storage_dtype
-from gdlab.core.opening import LeafFunctions, Shared
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.debiasing import Weight

@@ -5,9 +5,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions, TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import arrays_only, common_dtype, safe_sqrt, widen
-from gdlab.core.opening import LeafFunctions, TreeFunctions
 from gdlab.core.structure import Tree
 from gdlab.core.transformation import leafwise, transformation
 

@@ -5,10 +5,10 @@ from typing import NamedTuple, cast
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import as_before
-from gdlab.core.opening import LeafFunctions, Shared
 from gdlab.core.rules import ArrayRule, Part, Reading
 from gdlab.core.structure import Number
 from gdlab.core.transformation import GradientTransformation, leafwise, wiring

@@ -1,8 +1,8 @@
 """Weight decay."""
 
+from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import leafwise
 
 

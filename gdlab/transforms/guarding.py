@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import is_inexact, safe_increment
-from gdlab.core.opening import TreeFunctions
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Tree
 from gdlab.core.transformation import GradientTransformation, transformation

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
-from gdlab.core.opening import TreeFunctions
+from gdlab.core.authoring import TreeFunctions
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions, TreeFunctions
 from gdlab.core.by_leaf import ByLeaf, Labels, Mask, mask_at_leaves
-from gdlab.core.opening import LeafFunctions, TreeFunctions
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, Tree, Updates, Value, flatten, is_none, leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation

@@ -4,8 +4,8 @@ import operator
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions
 from gdlab.core.numerics import storage_dtype
-from gdlab.core.opening import LeafFunctions
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 

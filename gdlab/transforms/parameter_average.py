@@ -5,10 +5,10 @@ from typing import NamedTuple
 import jax
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import is_inexact
-from gdlab.core.opening import TreeFunctions
 from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import transformation
 

@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import leafwise
 
 

@@ -1,9 +1,9 @@
 """What Adagrad, RMSProp and Adam end with: a direction over the size of past gradients."""
 
+from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import Join, join
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
-from gdlab.core.opening import LeafFunctions
 from gdlab.core.structure import Function
 from gdlab.core.transformation import leafwise
 

@@ -1,7 +1,7 @@
 """Scaling by a number: a constant, a schedule, or the learning rate."""
 
+from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared
-from gdlab.core.opening import LeafFunctions, Shared
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
 from gdlab.transforms.debiasing import Weight

@@ -654,7 +654,7 @@ def test_an_optimizer_that_cannot_be_linearised_says_why_and_runs_all_the_same(t
     np.testing.assert_allclose(np.reshape(found, (-1, 2)), run.path, rtol=1e-9)
     assert tab.run("gdlab.analysis('accumulated')") is None
     said = tab.run("document.getElementById('verdict').textContent")
-    assert "cannot be linearised: its state micro_step starts over" in said
+    assert "repeat only after a period of 2" in said
     assert tab.run("document.getElementById('poles').offsetParent === null")
     assert tab.run("document.getElementById('modes').offsetParent !== null")
     assert tab.complaints == []

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 from gdlab.core.axis import is_axis
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation
-from gdlab.optimizers.sgd import nesterov, sgd
+from gdlab.optimizers.momentum.sgd import nesterov, sgd
 
 Convention = Literal["accumulating", "averaging", "learning_rate_in_momentum"]
 

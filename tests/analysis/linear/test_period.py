@@ -368,9 +368,9 @@ def test_a_hyperparameter_that_sets_the_period_is_not_moved():
     ("make", "counter"),
     [
         (lambda k: accumulate(sgd(0.1), k), "micro_step"),
-        (lambda k: lookahead(sgd(0.1), 0.5, k), "count"),
-        (lambda k: lookahead(sgd(0.1), 0.5, k, starts_over=True), "count"),
-        (lambda k: chain(sgd(0.1, 0.9), lookahead(gdlab.adam(0.1), 0.5, k)), "1.count"),
+        (lambda k: lookahead(sgd(0.1), 0.5, k), "lookahead.count"),
+        (lambda k: lookahead(sgd(0.1), 0.5, k, starts_over=True), "lookahead.count"),
+        (lambda k: chain(sgd(0.1, 0.9), lookahead(gdlab.adam(0.1), 0.5, k)), "lookahead.count"),
     ],
 )
 def test_a_long_period_is_refused_by_its_counter(make, counter, k):
@@ -445,7 +445,7 @@ def test_a_key_that_changes_nothing_does_no_harm():
 
 
 def test_a_key_in_the_state_is_refused_as_random():
-    with pytest.raises(ValueError, match=r"is random, since its state 0 is a PRNG key"):
+    with pytest.raises(ValueError, match=r"is random, since its state own_key is a PRNG key"):
         linearize(chain(own_key(), sgd(0.1)), 1.0)
 
 

@@ -5,7 +5,7 @@ from gdlab.core.schedule import schedule
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.optimizers.adam import scale_by_adam
+from gdlab.optimizers.adaptive.adam import scale_by_adam
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.debiasing import debias
 from gdlab.transforms.ratios import ratio, square

@@ -2,10 +2,10 @@
 
 import jax.numpy as jnp
 
+from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
-from gdlab.core.opening import LeafFunctions
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.decay import add_decayed_weights

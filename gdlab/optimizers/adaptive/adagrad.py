@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.opening import TreeFunctions
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.rss import scale_by_rss

@@ -1,0 +1,364 @@
+"""From the closures that authors write to rules: their functions are fitted in."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
+from gdlab.core.numerics import as_before, cast, strong, widen
+from gdlab.core.opening import (
+    FLOAT32,
+    AtLeaf,
+    Declaration,
+    Opening,
+    Rule,
+    by_leaf_values_in,
+    open_rule,
+)
+from gdlab.core.parametrized import Factory, Parametrized
+from gdlab.core.rules import (
+    EVERYTHING,
+    ArrayRule,
+    Reasons,
+    TreeRule,
+    require,
+)
+from gdlab.core.structure import (
+    Function,
+    Leaf,
+    Params,
+    Tree,
+    Value,
+    is_argument,
+    leaves_with_paths,
+)
+
+
+class Shared(NamedTuple):
+    """Scalars that all arrays share; they are computed once a step.
+
+    An author returns it as the third of ``init, update, shared``, declares its name, as in
+    ``@leafwise(shared="weight")``, and receives the new scalars under that name in ``update``.
+    Integers stay integers; floating-point numbers get the dtype in which the tree is computed.
+    """
+
+    init: Callable[[], Tree]
+    """``init()`` → the scalars before the first step."""
+    update: Callable[[Tree], Tree]
+    """``update(scalars)`` → the scalars of this step."""
+
+
+LeafFunctions: TypeAlias = (
+    Function | tuple[Function, Function] | tuple[Function | None, Function, Shared]
+)
+"""What the closure of a rule for one array returns: ``update``, or ``init, update[, shared]``."""
+TreeFunctions: TypeAlias = Function | tuple[Function, Function]
+"""What the closure of a rule for a tree returns: ``update``, or ``init, update``."""
+
+
+# --- Rules for one array
+
+
+def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -> Rule:
+    """The rule of a ``@leafwise`` closure: ``update``, or ``init, update[, shared]``."""
+    factory, own = tx.factory, by_leaf_values_in(tx)
+    at = AtLeaf(tx, own, opening)
+    made = at.sampled()
+    if isinstance(made, Parametrized):
+        return open_rule(made if not own else tx.called_with(tx.arguments()), opening)
+    init, _, shared = author_functions(factory, made)
+    names = _slot_names(factory, declared, init)
+    given = _given(declared, opening)
+
+    for_update = (*declared.reads, *([declared.shared] if declared.shared else []))
+
+    def init_leaf(like, reading):
+        if init is None:
+            return ()
+        known = given(declared.init_reads, reading, None)
+        made = author_functions(factory, at(reading))[0](like, **known)
+        return _as_slots(factory, names, strong(made))
+
+    def update_leaf(u, slots, context, reading):
+        update = author_functions(factory, at(reading))[1]
+        known = given(for_update, reading, context)
+        if init is None:
+            return update(u, **known), ()
+        u, after = _pair(factory, update(u, slots[0] if declared.slots is None else slots, **known))
+        return u, _as_slots(factory, names, after)
+
+    rule = ArrayRule(
+        slots=names,
+        init=init_leaf,
+        update=update_leaf,
+        reads=_reads_of_arrays(factory, declared),
+        by_leaf=(*own, PATHS) if "path" in declared.reads + declared.init_reads else tuple(own),
+    )
+    return rule if shared is None else _with_shared(rule, declared, shared, at)
+
+
+class _Paths(ByLeaf):
+    """The dotted path of each leaf, as a value by leaf."""
+
+    def at_leaves(self, params: Params) -> list[Leaf]:
+        return [path for path, _ in leaves_with_paths(params)]
+
+
+PATHS = _Paths(None)
+
+
+def _given(declared: Declaration, opening: Opening) -> Callable[..., dict[str, Value]]:
+    """``given(names, reading, context)``: what an author's function is given by keyword."""
+    link = opening.next_link() if "key" in declared.reads else 0
+    if "step" in declared.reads:
+        opening.counted = True
+    count = opening.count
+
+    def one(name, reading, context):
+        if name == "key":
+            return jax.random.fold_in(reading.key, link)
+        if name == "path":
+            return reading.by_leaf[id(PATHS)]
+        if name == "step":
+            return count
+        return context if name == declared.shared else getattr(reading, name)
+
+    return lambda names, reading, context: {n: one(n, reading, context) for n in names}
+
+
+def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: AtLeaf) -> ArrayRule:
+    if declared.shared is None:
+        name = at.made.factory.name
+        raise TypeError(
+            f'{name} returns Shared scalars: name them, as in @leafwise(shared="weight")'
+        )
+
+    def functions() -> Shared:
+        if not at.own:
+            return shared
+        try:
+            own = author_functions(at.made.factory, at.called(at.made))[2]
+        except TypeError as error:
+            raise _needs_one_value(at.made, error) from None
+        assert own is not None
+        return own
+
+    def start(dtype):
+        def as_scalar(x):
+            x = jnp.asarray(x)
+            return cast(x, dtype if jnp.issubdtype(x.dtype, jnp.floating) else x.dtype)
+
+        return (jax.tree.map(as_scalar, functions().init()),)
+
+    def advance(values):
+        try:
+            scalars = as_before(functions().update(values[0]), values[0])
+        except TypeError as error:
+            raise (_needs_one_value(at.made, error) if at.own else error) from None
+        return (scalars,), scalars
+
+    if at.own:
+        # That it needs no value by leaf is seen now, and not at the first update.
+        jax.eval_shape(lambda: advance(start(FLOAT32)))
+    return rule._replace(shared=(declared.shared,), start=start, advance=advance)
+
+
+def _needs_one_value(made: Parametrized, error: TypeError) -> TypeError:
+    return TypeError(
+        f"{made!r}: what all leaves share, such as the weight of a bias correction, needs one "
+        f"value where one for each leaf was given ({error})"
+    )
+
+
+def _slot_names(factory: Factory, declared: Declaration, init: object) -> tuple[str, ...]:
+    if init is None:
+        return ()
+    return (factory.name,) if declared.slots is None else declared.slots
+
+
+def _as_slots(factory: Factory, names: tuple[str, ...], value: Tree) -> tuple[Tree, ...]:
+    if factory.declared.slots is None:
+        return (value,)
+    if not isinstance(value, tuple) or len(value) != len(names):
+        raise TypeError(
+            f"{factory.name} declares the slots {', '.join(names)}, so init and update must give a "
+            f"tuple of {len(names)}, not {value!r}"
+        )
+    return tuple(value)
+
+
+def _reads_of_arrays(factory: Factory, declared: Declaration) -> Reasons:
+    # The keys and counts of a rule are made by the core; the paths are those of the tree.
+    return {name: reason_of(factory) for name in declared.reads if name not in ("step", "path")}
+
+
+def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening) -> Rule:
+    """The rule of a ``@leaf_wrapper`` closure around the rule of the transformation it takes."""
+    factory, own = tx.factory, by_leaf_values_in(tx)
+    inner = [node for node in jax.tree.leaves(tx.children, is_leaf=is_argument) if _opens(node)]
+    if len(inner) != 1:
+        raise TypeError(f"{factory.name} wraps one transformation, not {len(inner)}")
+    rule = open_rule(inner[0], opening)
+    if not isinstance(rule, ArrayRule):
+        raise TypeError(f"{factory.name} wraps a rule for one array, which {inner[0]!r} is not")
+    at = AtLeaf(tx, own, opening)
+    given = _given(declared, opening)
+    count, slots = len(rule.slots), declared.slots or ()
+
+    def flat(state):
+        wrapped, *more = state if slots else (state,)
+        if not isinstance(wrapped, tuple) or (len(wrapped), len(more)) != (count, len(slots)):
+            raise TypeError(
+                f"{factory.name}: the state must be {_form_of_wrapped(rule, slots)}, not {state!r}"
+            )
+        return (*wrapped, *more)
+
+    def init_leaf(like, reading):
+        init, _, _ = author_functions(factory, at(reading))
+        return strong(flat(init(like, lambda like: rule.init(like, reading))))
+
+    def update_leaf(u, values, context, reading):
+        _, update, _ = author_functions(factory, at(reading))
+        state = (values[:count], *values[count:]) if slots else values
+        inner_update = lambda u, state: rule.update(u, state, context, reading)  # noqa: E731
+        known = given(declared.reads, reading, None)
+        u, state = _pair(factory, update(u, state, inner_update, **known))
+        return u, flat(state)
+
+    return rule._replace(
+        slots=(*rule.slots, *slots),
+        init=init_leaf,
+        update=update_leaf,
+        reads=dict(rule.reads) | dict(_reads_of_arrays(factory, declared)),
+        by_leaf=(*rule.by_leaf, *own),
+    )
+
+
+def _opens(node: object) -> bool:
+    return isinstance(node, Parametrized) and isinstance(node.factory.declared, Declaration)
+
+
+def _form_of_wrapped(rule: ArrayRule, slots: tuple[str, ...]) -> str:
+    wrapped = f"the tuple of the {len(rule.slots)} slots of the inner rule"
+    return f"the pair of {wrapped} and {', '.join(slots)}" if slots else wrapped
+
+
+# --- Rules for a tree
+
+
+def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) -> Rule:
+    """The rule of a ``@transformation`` closure: ``update``, or ``init, update``."""
+    factory = tx.factory
+    made = tx.called_with(tx.arguments())
+    if isinstance(made, Parametrized):
+        return open_rule(made, opening)
+    for name, child in zip(factory.data, tx.children, strict=True):
+        if isinstance(child, NumberByLeaf):
+            raise TypeError(
+                f"{factory.name}: {name!r} is one number for all leaves, since the rule is about "
+                f"the whole tree; one for each leaf was given, {child!r}"
+            )
+    init, update, _ = author_functions(factory, made)
+    names = _slot_names(factory, declared, init)
+    reads_all = EVERYTHING in declared.reads
+    link = opening.next_link()
+    count = opening.count
+    opening.counted |= "step" in declared.reads
+    reads = {name: reason_of(factory) for name in declared.reads if name != "step"}
+
+    def init_tree(params):
+        return () if init is None else _as_slots(factory, names, strong(init(widen(params))))
+
+    def update_tree(updates, values, params, extra):
+        known = extra if reads_all else {n: extra[n] for n in declared.reads if n in extra}
+        known = dict(known)
+        for name in reads:
+            if name != EVERYTHING:
+                require(reads, name, params if name == "params" else known.get(name))
+        if known.get("key") is not None:
+            known["key"] = jax.random.fold_in(known["key"], link)
+        if reads_all or "params" in reads:
+            known["params"] = params
+        if "step" in declared.reads:
+            known["step"] = count
+        if init is None:
+            return update(updates, **known), ()
+        state = values[0] if declared.slots is None else values
+        try:
+            updates, after = _pair(factory, update(updates, state, **known))
+        except (TypeError, ValueError) as error:
+            expected = jax.eval_shape(init_tree, updates if params is None else params)
+            wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, values))
+            _check_state(factory, wanted, found, error)
+            raise
+        return updates, _checked(factory, _as_slots(factory, names, after), values)
+
+    return TreeRule(names, init_tree, update_tree, reads)
+
+
+def _check_state(
+    factory: Factory, expected: dict[str, Tree], state: dict[str, Tree], error: Exception
+) -> None:
+    """Tell that the state is of other parameters, if that is why an update failed."""
+    if "the state" in str(error) or "updates" in str(error):
+        return  # an inner transformation has told it already
+    wanted, found = (
+        dict(leaves_with_paths(jax.tree.map(lambda leaf: str(jnp.shape(leaf)), tree)))
+        for tree in (expected, state)
+    )
+    for path in {**found, **wanted}:
+        if found.get(path) != wanted.get(path):
+            raise ValueError(
+                f"{factory.name}: the state does not fit the updates: at {path!r} it holds "
+                f"{found.get(path, 'nothing')}, where these parameters need "
+                f"{wanted.get(path, 'nothing')}; make the state by init for them"
+            ) from error
+
+
+def _checked(factory: Factory, new: tuple[Tree, ...], old: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    if jax.tree.structure(new) != jax.tree.structure(old):
+        raise TypeError(
+            f"{factory.name}: update changed the state's structure from "
+            f"{jax.tree.structure(old)} to {jax.tree.structure(new)}"
+        )
+    for (path, after), (_, before) in zip(
+        leaves_with_paths(new), leaves_with_paths(old), strict=True
+    ):
+        if after is not None and jnp.shape(after) != jnp.shape(before):
+            raise ValueError(
+                f"{factory.name}: the state's entry {path!r} has the shape {jnp.shape(before)}, "
+                f"but these updates make one of {jnp.shape(after)}: it is of other parameters"
+            )
+    return as_before(new, old)
+
+
+# --- What all authors share
+
+
+def reason_of(factory: Factory) -> str:
+    """Which transformation reads something, and what it does, in a sentence."""
+    sentence = (inspect.getdoc(factory.function) or "").split("\n")[0]
+    return f"{factory.name}, which is: {sentence}" if sentence else f"{factory.name}."
+
+
+def author_functions(factory: Factory, made: Value) -> tuple[Any, Any, Shared | None]:
+    """``init``, ``update`` and ``shared`` of what an author's function returned."""
+    if callable(made):
+        return None, made, None
+    if isinstance(made, tuple) and len(made) in (2, 3) and callable(made[1]):
+        init, update, shared = made if len(made) == 3 else (*made, None)
+        if callable(init) or (init is None and shared is not None):
+            return init, update, shared
+    raise TypeError(
+        f"{factory.name} must return init and update (or update alone if there is no state), "
+        f"not {made!r}"
+    )
+
+
+def _pair(factory: Factory, out: Value) -> tuple[Value, Value]:
+    if isinstance(out, tuple) and len(out) == 2:
+        return out
+    raise TypeError(f"{factory.name}: update must return the pair (update, state), not {out!r}")

@@ -1,0 +1,1 @@
+"""Methods that divide by the size of past gradients."""

@@ -1,0 +1,1 @@
+"""Gradient descent, plain and with momentum."""
