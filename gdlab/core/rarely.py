@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.core import eval_jaxpr
 from jax.custom_batching import custom_vmap
 
-from gdlab.core.structure import Function, Tree, Value
+from gdlab.core.structure import Function, Leaf, Tree, TreeDef
 
 T = TypeVar("T")
 
@@ -31,6 +31,9 @@ def rarely(
         otherwise: what is cheap, with results of the same structure, shapes and dtypes.
         *operands: what both take, pytrees of arrays. They may close over arrays as well.
 
+    Raises:
+        TypeError: if the two return different structures, shapes or dtypes.
+
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import rarely
     >>> step = lambda count: rarely(count % 10 == 0, jnp.cos, jnp.sin, 1.0 * count)
@@ -38,22 +41,25 @@ def rarely(
     Array([1.  , 0.14], dtype=float32)
     """
     # What the two close over may have an axis of lanes, so it is handed over like the operands.
-    (work_, from_work), (otherwise_, from_otherwise) = (
-        _closed(function, operands) for function in (work, otherwise)
-    )
-    shape = jax.eval_shape(work, *operands)
+    work_, from_work, structure = _closed(work, operands)
+    otherwise_, from_otherwise, other_structure = _closed(otherwise, operands)
+    if structure != other_structure:
+        raise TypeError(
+            "rarely: work and otherwise must return the same structure, not "
+            f"{structure} and {other_structure}"
+        )
     flat = _cond(work_, otherwise_)(due, from_work, from_otherwise, operands)
-    return jax.tree.unflatten(jax.tree.structure(shape), flat)
+    return jax.tree.unflatten(structure, flat)
 
 
-def _closed(function: Function, operands: Tree) -> tuple[Function, list[Value]]:
-    """``function`` with all that it closes over as its first argument, and that."""
-    closed = jax.make_jaxpr(function)(*operands)
+def _closed(function: Function, operands: Tree) -> tuple[Function, list[Leaf], TreeDef]:
+    """``function`` with all that it closes over as its first argument, that, and its structure."""
+    closed, shape = jax.make_jaxpr(function, return_shape=True)(*operands)
 
     def flat(constants, operands):
         return tuple(eval_jaxpr(closed.jaxpr, constants, *jax.tree.leaves(operands)))
 
-    return flat, closed.consts
+    return flat, closed.consts, jax.tree.structure(shape)
 
 
 def _has_lanes(flag: jax.Array) -> bool:

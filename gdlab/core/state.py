@@ -1,5 +1,6 @@
 """The state of a transformation: its entries by name, for reading, storing and restoring."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, Self, runtime_checkable
 
@@ -69,6 +70,23 @@ jax.tree_util.register_pytree_with_keys(
     State.of,
     lambda state: (tuple(state.values()), state.names),
 )
+
+
+@functools.cache
+def make_known_to_flax() -> None:
+    """Tell Flax how its serialization takes a state apart, which it does by exact type."""
+    from flax import serialization
+
+    def to_state_dict(state: State) -> dict[str, Tree]:
+        return {name: serialization.to_state_dict(value) for name, value in state.items()}
+
+    def from_state_dict(state: State, stored: dict[str, Tree]) -> State:
+        if set(stored) != set(state):
+            raise ValueError(f"the stored state holds {sorted(stored)}, not {sorted(state)}")
+        values = (serialization.from_state_dict(state[name], stored[name]) for name in state)
+        return State.of(state, values)
+
+    serialization.register_serialization_state(State, to_state_dict, from_state_dict)
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import ParamSpec, overload
 
@@ -25,7 +26,7 @@ from gdlab.core.opening import Opening, declaration, is_opening, open_rule, open
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.representation import described
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
-from gdlab.core.state import State
+from gdlab.core.state import State, make_known_to_flax
 from gdlab.core.structure import (
     DType,
     Function,
@@ -81,6 +82,8 @@ class GradientTransformation(Parametrized):
             The :class:`~gdlab.State`, whose entries have names.
         """
         _refuse_axes(self)
+        if "flax.serialization" in sys.modules:
+            make_known_to_flax()
         leaves = jax.tree.leaves(params)
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
             is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct) or is_array(leaf)  # noqa: E731

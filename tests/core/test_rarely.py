@@ -97,6 +97,12 @@ def test_derivatives_are_those_of_a_branch_in_any_order_of_vmap_and_grad(due):
     np.testing.assert_allclose(jax.jacfwd(lambda x: f(x, flag))(0.7), slope, rtol=1e-6)
 
 
+@pytest.mark.parametrize("other", [lambda x: (x,), lambda x: {"a": x}, lambda x: x.astype(int)])
+def test_results_of_different_types_are_refused(other):
+    with pytest.raises(TypeError, match=r"same structure|equal output types"):
+        rarely(True, lambda x: x, other, jnp.ones(2))
+
+
 def test_accumulation_in_a_sweep_runs_the_inner_method_at_every_kth_step(executions):
     @gdlab.transformation
     def watched(rate: gdlab.Hyperparameter):

@@ -109,3 +109,11 @@ def test_filter_jit_takes_numbers_as_structure_and_arrays_as_data():
             tx = gdlab.sgd(rate)
             one_step(model, tx.init(eqx.filter(model, eqx.is_inexact_array)), tx)
         assert len(traces) == traced
+
+
+def test_leaves_are_changed_by_tree_at():
+    tx = gdlab.chain(gdlab.clip(1.0), gdlab.adam(1e-3, b1=0.8))
+    changed = eqx.tree_at(lambda tx: tx.chain[1].learning_rate, tx, 0.5)
+    assert changed == gdlab.chain(gdlab.clip(1.0), gdlab.adam(0.5, b1=0.8))
+    both = eqx.tree_at(lambda tx: (tx.learning_rate, tx.b1), gdlab.adam(1e-3), (0.5, 0.8))
+    assert both == gdlab.adam(0.5, b1=0.8)

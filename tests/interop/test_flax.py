@@ -2,6 +2,7 @@
 
 import functools
 
+import flax.serialization
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -183,3 +184,19 @@ def test_an_nnx_optimizer_hands_keywords_on_to_gdlab():
         np.testing.assert_allclose, rtol=0, atol=2 * 12 * np.finfo(np.float32).eps
     )
     jax.tree.map(close, nnx.as_pure(nnx.state(model)), params)
+
+
+def test_flaxs_serialization_stores_and_restores_a_state():
+    tx = gdlab.chain(gdlab.accumulate(gdlab.adam(gdlab.linear_schedule(0.1, 0.0, 5)), 2))
+    params = {"w": jnp.array([1.0, -2.0])}
+    state = tx.init(params)
+    for _ in range(3):
+        _, state = tx.update(params, state, params)
+    stored = flax.serialization.to_bytes({"opt_state": state})
+    back = flax.serialization.from_bytes({"opt_state": tx.init(params)}, stored)["opt_state"]
+    assert jax.tree.structure(back) == jax.tree.structure(state)
+    for one, other in zip(jax.tree.leaves(back), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(one, other)
+    other = gdlab.sgd(0.1, 0.9).init(params)
+    with pytest.raises(ValueError, match=r"the stored state holds .*, not \['trace'\]"):
+        flax.serialization.from_bytes({"opt_state": other}, stored)
