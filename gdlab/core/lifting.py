@@ -22,6 +22,7 @@ from gdlab.core.structure import (
     Leaf,
     Params,
     Tree,
+    TreeDef,
     Updates,
     Value,
     check_shapes,
@@ -110,58 +111,82 @@ def _update_leaves(
     extra: Extra,
 ) -> tuple[Updates, tuple[Tree, ...]]:
     leaves, treedef = flatten(updates)
-    count = len(leaves)
-    moving = [index for index, leaf in enumerate(leaves) if is_array(leaf)]
-    require(rule.reads, "param", params)
-    for read in ("grad", "value", "key"):
-        require(rule.reads, read, extra.get(read))
-    param_leaves = [None] * count
-    if params is not None:
-        param_leaves = flatten_like("params", params, "updates", updates, treedef)
-        check_shapes("updates", updates, leaves, "params", param_leaves)
-        # A rule that does not read them is not handed them: fewer arrays to pass.
-        param_leaves = param_leaves if "param" in rule.reads else [None] * count
-    grads = [None] * count
-    if "grad" in rule.reads:
-        grads = flatten_like("grad", extra["grad"], "updates", updates, treedef)
-    keys = _keys(rule, extra.get("key"), count)
     slots, shared = values[: len(rule.slots)], values[len(rule.slots) :]
-    columns = [
-        flatten_up_to("the state's slots", slot, "updates", updates, treedef) for slot in slots
-    ]
+    items = _items(rule, updates, leaves, treedef, slots, params, extra)
+    moving = [index for index, leaf in enumerate(leaves) if is_array(leaf)]
+    _check_presence(updates, items, moving)
     eager = bool(moving) and not isinstance(leaves[moving[0]], Tracer) and not _is_disabled()
     eager = eager and not rule.by_leaf
     shared, context = (compiled.advance if eager else rule.advance)(shared)
     value = extra["value"] if "value" in rule.reads else None
-    rows = [[column[index] for column in columns] for index in range(count)]
-    for index in moving:
-        if any(slot is None for slot in rows[index]):
-            raise ValueError(
-                f"updates have an array at {path_of(updates, index)}, where the parameters that "
-                "the state was made for had none"
-            )
+    rows = [row for _, row, *_ in items]
     known = _at_leaves(rule.by_leaf, updates if params is None else params, leaves)
     for by_leaf, members in _alike(rule.by_leaf, known, moving):
-        items = [(leaves[i], rows[i], param_leaves[i], grads[i], keys[i]) for i in members]
         if eager:
             run = lambda batch: compiled.update(context, value, batch)  # noqa: E731
         else:
             run = for_each(jax.jit(array_update(rule, tx, dtype, context, value, by_leaf)))
         try:
-            results = in_batches(run, items)
+            results = in_batches(run, [items[index] for index in members])
         except _UnfitState as error:
-            first = next(i for i in members if leaves[i].shape == error.shape)
+            first = next(index for index in members if leaves[index].shape == error.shape)
             raise ValueError(
                 f"{described(tx)}: the state does not fit the updates at "
                 f"{path_of(updates, first)}: {error}; make the state by init for these parameters"
             ) from error.__cause__
-        for i, (leaf, row) in zip(members, results, strict=True):
-            leaves[i], rows[i] = leaf, row
+        for index, (leaf, row) in zip(members, results, strict=True):
+            leaves[index], rows[index] = leaf, row
     trees = [
         treedef.unflatten([row[slot] for row in rows]) if moving else values[slot]
         for slot in range(len(rule.slots))
     ]
     return treedef.unflatten(leaves), (*trees, *shared)
+
+
+def _items(
+    rule: ArrayRule,
+    updates: Updates,
+    leaves: list[Leaf],
+    treedef: TreeDef,
+    slots: tuple[Tree, ...],
+    params: Params,
+    extra: Extra,
+) -> list[Arrays]:
+    """What the rule is given at each leaf.
+
+    Raises:
+        ValueError: if something that is read is missing, or if two trees do not agree.
+    """
+    require(rule.reads, "param", params)
+    for read in ("grad", "value", "key"):
+        require(rule.reads, read, extra.get(read))
+    nothing = [None] * len(leaves)
+    own_params: Sequence[Leaf] = nothing
+    if params is not None:
+        own_params = flatten_like("params", params, "updates", updates, treedef)
+        check_shapes("updates", updates, leaves, "params", own_params)
+    if "param" not in rule.reads:
+        own_params = nothing  # fewer arrays to hand over
+    own_grads: Sequence[Leaf] = nothing
+    if "grad" in rule.reads:
+        own_grads = flatten_like("grad", extra["grad"], "updates", updates, treedef)
+    # A key for each array, so that no two of them get the same random numbers.
+    keys = list(jax.random.split(extra["key"], len(leaves))) if "key" in rule.reads else nothing
+    columns = [
+        flatten_up_to("the state's slots", slot, "updates", updates, treedef) for slot in slots
+    ]
+    rows = [[column[index] for column in columns] for index in range(len(leaves))]
+    return list(zip(leaves, rows, own_params, own_grads, keys, strict=True))
+
+
+def _check_presence(updates: Updates, items: list[Arrays], moving: list[int]) -> None:
+    """Refuse an update where the parameters that the state was made for had none."""
+    for index in moving:
+        if any(slot is None for slot in items[index][1]):
+            raise ValueError(
+                f"updates have an array at {path_of(updates, index)}, where the parameters that "
+                "the state was made for had none"
+            )
 
 
 def array_update(
@@ -243,11 +268,6 @@ def _alike(
         key = tuple(same_value(known[index][id(value)]) for value in values)
         groups.setdefault(key, (known[index], []))[1].append(index)
     return list(groups.values())
-
-
-def _keys(rule: ArrayRule, key: Leaf, count: int) -> Sequence[Leaf]:
-    """A key for each array, so that no two of them get the same random numbers."""
-    return list(jax.random.split(key, count)) if "key" in rule.reads else [None] * count
 
 
 def _is_disabled() -> bool:

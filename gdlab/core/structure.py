@@ -35,7 +35,7 @@ TreeDef: TypeAlias = Any
 """The structure of a pytree, a ``jax.tree_util.PyTreeDef``."""
 Function: TypeAlias = Callable[..., Any]
 """A function of which no more is known."""
-Extra: TypeAlias = Mapping[str, Leaf | Tree | Function]
+Extra: TypeAlias = Mapping[str, Value]
 """What a step knows, by name: the value, the gradient, a key, functions of the parameters."""
 
 
