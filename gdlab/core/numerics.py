@@ -14,7 +14,8 @@ _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 def is_array(leaf: Leaf) -> bool:
     """Whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
-    return isinstance(leaf, _ARRAYS) and getattr(leaf, "dtype", None) != jax.dtypes.float0
+    # No array but one of float0 has elements of no size.
+    return isinstance(leaf, _ARRAYS) and getattr(getattr(leaf, "dtype", None), "itemsize", 1) > 0
 
 
 def arrays_only(tree: Tree) -> Tree:
