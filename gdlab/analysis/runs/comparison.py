@@ -10,11 +10,12 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.linearization import linearize
 from gdlab.analysis.linear.noise import expected_loss, stationary_variance
+from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.analysis.linear.stability import stable_range
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.ranges import Edge
 from gdlab.sweeps.result import SweepResult
-from gdlab.training.minimize import Trajectory
+from gdlab.training.minimize import Trajectory, minimize
 
 FLOOR = 100.0
 """How far above its rounding errors, or the loss that noise leaves, a loss tells a rate."""
@@ -26,7 +27,7 @@ class RunComparison(NamedTuple):
     step: np.ndarray
     """0, 1, …, of shape (steps + 1,)."""
     measured: np.ndarray
-    """The loss above its minimum at each of them."""
+    """The loss above its minimum at each of them, at the average where ``tx`` averages."""
     predicted: np.ndarray
     """Its expected value."""
     stochastic: np.ndarray
@@ -35,7 +36,7 @@ class RunComparison(NamedTuple):
     """The factor by which the error shrank in one step, fitted over the last stretch that falls;
     NaN if there is none."""
     predicted_rate: float
-    """ρ, the largest pole."""
+    """ρ, the largest pole; at an average, the rate fitted to ``predicted``."""
     stable_range: tuple[float, float]
     """The predicted range of the learning rate."""
 
@@ -82,7 +83,8 @@ def compare(
     """Predict a run, or a sweep over one hyperparameter, on a quadratic, and lay it over.
 
     The loss is that of :func:`expected_loss`, the rate ρ of :func:`linearize`, the range that of
-    :func:`stable_range`, all from ``tx`` itself.
+    :func:`stable_range`, all from ``tx`` itself. The run of a method that averages its parameters
+    is judged at the average, and predicted by following ``tx`` on the modes in float64.
 
     Args:
         measured: what :func:`gdlab.minimize` returned, or :func:`gdlab.sweep` with a single axis.
@@ -98,7 +100,8 @@ def compare(
         A :class:`RunComparison` or a :class:`SweepComparison`; ``.plot()`` draws it.
 
     Raises:
-        ValueError: if ``tx`` is not linear, a curvature not positive, or the sweep has other axes.
+        ValueError: if ``tx`` is not linear, a curvature not positive, the sweep has other axes, or
+            there is ``noise`` in the run of a method that averages.
         TypeError: if ``measured`` is neither.
 
     >>> import jax.numpy as jnp
@@ -121,20 +124,42 @@ def compare(
 
 
 def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
-    measured = np.asarray(run.values, np.float64) - minimum
+    values = run.values if run.evaluation_values is None else run.evaluation_values
+    measured = np.asarray(values, np.float64) - minimum
     steps = len(measured) - 1
     expected = expected_loss(tx, modes, distance, steps, noise=noise)
     left = modes @ stationary_variance(tx, modes, noise=noise) / 2
-    rounding = np.finfo(np.asarray(run.values).dtype).eps * max(abs(minimum), 1e-3 * measured[0])
+    rounding = np.finfo(np.asarray(values).dtype).eps * max(abs(minimum), 1e-3 * measured[0])
+    floor = FLOOR * max(left, rounding)
+    predicted, rate = expected.total, float(np.max(linearize(tx, modes).spectral_radius))
+    if run.evaluation_values is not None:
+        if noise:
+            raise ValueError(
+                f"what noise adds at the average is not predicted, but noise is {noise} and "
+                f"{tx!r} averages; compare a run without noise"
+            )
+        predicted = _loss_at_average(tx, modes, distance, steps)
+        # The average forgets at a rate of its own, which may be the slower one.
+        rate = _fitted_rate(predicted, floor)
     return RunComparison(
         step=np.arange(steps + 1),
         measured=measured,
-        predicted=expected.total,
+        predicted=predicted,
         stochastic=expected.stochastic,
-        measured_rate=_fitted_rate(measured, FLOOR * max(left, rounding)),
-        predicted_rate=float(np.max(linearize(tx, modes).spectral_radius)),
+        measured_rate=_fitted_rate(measured, floor),
+        predicted_rate=rate,
         stable_range=stable_range(tx, modes),
     )
+
+
+def _loss_at_average(tx, modes, distance, steps) -> np.ndarray:
+    """The loss at the average after each step, of a run without noise."""
+    with float64_on_cpu():
+        curvature = jnp.asarray(modes)
+        run = minimize(
+            lambda w: 0.5 * jnp.sum(curvature * w**2), jnp.asarray(distance), as_float64(tx), steps
+        )
+        return np.asarray(run.evaluation_values)
 
 
 def _of_sweep(result, tx, modes, distance, minimum, noise) -> SweepComparison:

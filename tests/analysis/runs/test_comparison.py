@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, adam, minimize, sgd, sweep
+from gdlab import Axis, adam, chain, minimize, params_ema, sgd, sweep
 from gdlab.analysis import compare
 
 HESSIAN = [[3.0, 1.0], [1.0, 2.0]]
@@ -52,6 +52,29 @@ def test_the_measured_rate_is_the_largest_factor_of_gradient_descent():
     assert found.predicted_rate == pytest.approx(largest, rel=1e-12)
     # Modes that die sooner are still there in the first part of the stretch.
     assert found.measured_rate == pytest.approx(largest, rel=1e-3)
+
+
+@pytest.mark.x64
+def test_the_run_of_an_averaging_method_is_judged_and_predicted_at_the_average():
+    decay, steps = 0.8, 25
+    tx = chain(sgd(0.2), params_ema(decay))
+    H, w = np.array(HESSIAN), np.array(START) - MINIMISER
+    # The average starts at the start itself, w̄₀ = w₀.
+    average, by_hand = w, [0.5 * w @ H @ w]
+    for _ in range(steps):
+        w = w - 0.2 * H @ w
+        average = decay * average + (1 - decay) * w
+        by_hand.append(0.5 * average @ H @ average)
+    run = minimize(quadratic, jnp.array(START), tx, steps=steps)
+    at = {"minimiser": jnp.array(MINIMISER), "minimum": 7.0}
+    found = compare(run, tx, HESSIAN, jnp.array(START), **at)
+    np.testing.assert_allclose(found.predicted, by_hand, rtol=1e-12)
+    np.testing.assert_allclose(found.measured, by_hand, atol=30 * 7 * np.finfo(float).eps)
+    # The average forgets its past more slowly than gradient descent converges.
+    assert found.predicted_rate == pytest.approx(found.measured_rate, rel=1e-3)
+    assert found.predicted_rate == pytest.approx(decay, rel=0.01)
+    with pytest.raises(ValueError, match="compare a run without noise"):
+        compare(run, tx, HESSIAN, jnp.array(START), noise=0.1, **at)
 
 
 @pytest.mark.x64
