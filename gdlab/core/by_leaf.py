@@ -46,7 +46,7 @@ class ByLeaf:
         name: str = "a value by leaf",
     ):
         self.name: str = name
-        """What messages call it."""
+        """The name by which messages call it."""
         self.values: Tree = values
         self.patterns: tuple[str, ...] | None = patterns
         self.default: object = default

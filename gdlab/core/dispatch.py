@@ -40,7 +40,7 @@ def runs_in_python(leaves: list[Leaf]) -> bool:
 
 
 def tree_rule(tx: Parametrized, opening: Opening) -> TreeRule:
-    """What ``tx`` does to a tree."""
+    """The rule of ``tx`` for trees."""
     links = opening.links
     rule = open_rule(tx, opening)
     return as_tree_rule(Part(tx, rule, opening.count, opening.dtype, links))

@@ -152,7 +152,7 @@ def _items(
     params: Params,
     extra: Extra,
 ) -> list[Arrays]:
-    """What the rule is given at each leaf.
+    """The arguments of the rule at each leaf.
 
     Raises:
         ValueError: if something that is read is missing, or if two trees do not agree.

@@ -1,4 +1,4 @@
-"""In which dtype things are computed, and arithmetic that survives zeros and NaNs."""
+"""The dtypes of computations, and arithmetic that survives zeros and NaNs."""
 
 from collections.abc import Iterable
 

@@ -34,7 +34,7 @@ FLOAT32 = np.dtype(np.float32)
 
 
 class Opening:
-    """What is known while a transformation is opened, and what has been found out."""
+    """The facts that are known while a transformation is opened, or found out by opening it."""
 
     __slots__ = ("count", "counted", "dtype", "links")
 
@@ -44,7 +44,7 @@ class Opening:
         self.dtype: np.dtype = dtype
         """The real dtype of all numbers."""
         self.links: int = links
-        """How many parts that read a key there are before."""
+        """The number of parts before this one that read a key."""
         self.counted: bool = False
         """Whether anything depends on the count."""
 
@@ -55,7 +55,7 @@ class Opening:
 
 
 class Declaration(NamedTuple):
-    """What a decorator was told of an author's function."""
+    """The declarations that an author handed to the decorator of a function."""
 
     open: Callable[[Parametrized, "Declaration", Opening], Rule]
     reads: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def declaration(
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
 ) -> Declaration:
-    """What is declared of ``function``, checked.
+    """The declarations of ``function``, checked.
 
     Raises:
         ValueError: if it reads what there is not.
@@ -94,7 +94,7 @@ def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def open_rule(tx: Parametrized, opening: Opening) -> Rule:
-    """What ``tx`` does."""
+    """The rule by which ``tx`` computes its updates."""
     if has_schedules(tx):
         opening.counted = True
         tx = at_step(tx, opening.count)

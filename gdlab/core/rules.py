@@ -1,4 +1,4 @@
-"""What a transformation does, once it is opened: a rule for one array, or a rule for a tree.
+"""The rules into which a transformation is opened: a rule for one array, or one for a tree.
 
 An :class:`ArrayRule` treats all arrays alike and apart, so that neighbours can be fused and mapped
 over the leaves together. A :class:`TreeRule` sees the whole tree.
@@ -15,11 +15,11 @@ import numpy as np
 from gdlab.core.structure import Context, Extra, Leaf, Params, Signal, Tree, Updates, Value
 
 READ_BY_ARRAYS = ("param", "grad", "value", "key", "step", "path")
-"""What a rule for one array can read beside its input."""
+"""The names of all that a rule for one array can read beside its input."""
 READ_BY_INIT = ("param", "path")
-"""What its ``init`` can read."""
+"""The names of all that the ``init`` of a rule for one array can read."""
 READ_BY_TREES = ("params", "grad", "value", "value_fn", "grad_fn", "key", "step")
-"""What a rule for a tree can read beside its input."""
+"""The names of all that a rule for a tree can read beside its input."""
 SUPPLIED = {
     "grad": "gradient",
     "value": "loss(params)",
@@ -27,16 +27,16 @@ SUPPLIED = {
     "grad_fn": "jax.grad(loss)",
     "key": "jax.random.key(0)",
 }
-"""How a caller of ``update`` writes what is read."""
+"""An example of the argument of ``update`` for each reading, as messages show it."""
 EVERYTHING = "everything"
-"""What a wrapper reads, which hands on whatever it is given."""
+"""The declaration of a wrapper, which hands on all that it is given."""
 
 Reasons = Mapping[str, str]
-"""What is read → which transformation reads it, and what that one does with it."""
+"""From each name that is read to the transformation that reads it, and the use it makes of it."""
 
 
 class Reading(NamedTuple):
-    """What rules may read at one array, beside their input."""
+    """The readings of rules at one array, beside their input."""
 
     param: Leaf = None
     grad: Leaf = None
@@ -66,13 +66,13 @@ class ArrayRule(NamedTuple):
     advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Context]] = lambda _: ((), ())
     """``advance(shared)`` → shared, context"""
     reads: Reasons = MappingProxyType({})
-    """What is read of :data:`READ_BY_ARRAYS`."""
+    """The names from :data:`READ_BY_ARRAYS` that the rule reads."""
     by_leaf: tuple[Value, ...] = ()
     """The values that differ from leaf to leaf."""
     takes_bus: bool = False
     """Whether its input is a bus of several signals."""
     gives_bus: bool = False
-    """Whether its output is one."""
+    """Whether its output is a bus of several signals."""
 
 
 class TreeRule(NamedTuple):
@@ -105,7 +105,7 @@ class Part(NamedTuple):
 
 
 def reasons(rules: Sequence[ArrayRule | TreeRule]) -> Reasons:
-    """What any of the rules reads; the first one that reads it gives the reason."""
+    """All that any of the rules reads; the first one that reads a name gives the reason."""
     if len(rules) == 1:
         return rules[0].reads
     found: dict[str, str] = {}

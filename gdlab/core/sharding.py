@@ -1,4 +1,4 @@
-"""How the state of an optimizer lies on the devices, given how the parameters do."""
+"""The sharding of an optimizer's state over devices, given that of the parameters."""
 
 from typing import NamedTuple
 

@@ -15,7 +15,7 @@ LAYOUT: str = "2"
 
 
 class State(dict[str, Tree]):
-    """What a transformation remembers between two updates, as entries with names.
+    """The memory of a transformation between two updates, as entries with names.
 
     It is a dictionary whose entries are its attributes as well. What is kept for each array of the
     parameters, such as ``mu`` and ``nu`` of Adam, is a tree like the parameters; what all of them

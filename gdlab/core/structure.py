@@ -18,7 +18,7 @@ Updates: TypeAlias = Tree
 Leaf: TypeAlias = Any
 """A leaf of a pytree: an array, or something that does not take part in the arithmetic."""
 Signal: TypeAlias = Any
-"""What travels between two rules for one array: an array, or a tuple of them on a bus."""
+"""The signal between two rules for one array: an array, or a tuple of arrays on a bus."""
 Path: TypeAlias = tuple[Any, ...]
 """The keys that lead to a node of a pytree."""
 DType: TypeAlias = DTypeLike
@@ -30,13 +30,13 @@ Value: TypeAlias = Any
 Arguments: TypeAlias = Mapping[str, Value]
 """Arguments by the names of their parameters."""
 Context: TypeAlias = Any
-"""What a rule for one array makes of its shared scalars, once a step."""
+"""The values that a rule for one array computes from its shared scalars, once a step."""
 TreeDef: TypeAlias = Any
 """The structure of a pytree, a ``jax.tree_util.PyTreeDef``."""
 Function: TypeAlias = Callable[..., Any]
 """A function of which no more is known."""
 Extra: TypeAlias = Mapping[str, Value]
-"""What a step knows, by name: the value, the gradient, a key, functions of the parameters."""
+"""The extra arguments of a step by name: the value, the gradient, a key, functions."""
 
 
 class Argument:

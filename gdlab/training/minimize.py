@@ -18,7 +18,7 @@ from gdlab.training.step import Progress, on_batch_of, sampler_of, step_of
 
 
 class Trajectory(NamedTuple):
-    """Where a run went."""
+    """The path of a run and its losses."""
 
     params: Any
     """The parameters after the last step."""
@@ -33,7 +33,7 @@ class Trajectory(NamedTuple):
     model_state: Any
     """The model state after the last step; None if there is none."""
     steps: jax.Array
-    """How many steps have been taken, those before ``state`` was handed back among them."""
+    """The number of steps taken, those before ``state`` was handed back among them."""
     evaluation_params: Any
     """The parameters to evaluate after the last step: the averaged ones, if ``tx`` averages."""
     evaluation_values: jax.Array | None

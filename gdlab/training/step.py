@@ -15,14 +15,14 @@ from gdlab.training.objective import Objective
 
 
 class Progress(NamedTuple):
-    """What is carried from step to step."""
+    """The values that are carried from step to step."""
 
     params: Any
     """The parameters."""
     state: Any
     """The state of the optimizer."""
     model_state: Any
-    """What the loss carries beside the parameters, such as batch statistics."""
+    """The state of the model beside the parameters, such as batch statistics."""
 
 
 class Seen(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the leaves of an optimizer's state are: signals, scales, clocks or counters.
+"""The kinds of leaves in an optimizer's state: signals, scales, clocks and counters.
 
 An optimizer's step is odd: the opposite gradients, from the opposite parameters, give the opposite
 updates. State leaves that then change sign are *signals* (momentum, averages of parameters); those
@@ -21,18 +21,18 @@ from gdlab.core.transformation import GradientTransformation
 Kind = Literal["signal", "scale", "clock", "counter", "constant"]
 
 FAR = 2**30
-"""What a clock shows in the limit t → ∞."""
+"""The value of a clock that stands for the limit t → ∞."""
 PROBED_STEPS = 256
-"""How many steps a state is watched for, so that counters which start over are told from clocks."""
+"""The number of steps that are run to tell counters, which start over, from clocks."""
 
 
 class Anatomy(NamedTuple):
-    """What the leaves of a state are, in the order of its tree."""
+    """The kind and the path of each leaf of a state, in the order of its tree."""
 
     kinds: tuple[Kind, ...]
-    """What each leaf is."""
+    """The kind of each leaf."""
     paths: tuple[str, ...]
-    """Where it stands."""
+    """The path of each leaf."""
     adaptive: tuple[str, ...]
     """The paths of the scales that gradients change: denominators, not weights of a correction."""
 
@@ -102,7 +102,7 @@ def reduced(tx: GradientTransformation, params: Any) -> Any:
 
 
 def random_error(name: str) -> ValueError:
-    """What to raise for a transformation whose updates depend on the key of the step."""
+    """The error for a transformation whose updates depend on the key of the step."""
     return ValueError(
         f"{name} cannot be linearised: its updates are random, since they depend on the key of the "
         "step; linearise it without its random part"
@@ -123,7 +123,7 @@ def _refuse_keys(name: str, states: Any) -> None:
 def _kind_of(
     name: str, path: str, states: np.ndarray, opposite: np.ndarray, louder: np.ndarray
 ) -> Kind:
-    """What a leaf is, by its values after each step."""
+    """The kind of a leaf, told from its values after each step."""
     if not jnp.issubdtype(states.dtype, jnp.floating):
         changes = np.any(states[1:] != states[:-1])
         if not changes:

@@ -1,4 +1,4 @@
-"""The linear parts of optimizers as filters of a signal: what comes out for what goes in.
+"""The linear parts of optimizers as filters: their output for an input signal.
 
 A filter function takes the part as it is, from gradients to updates, and refuses one that is not
 linear: its answer would depend on the size of the input. What holds in the limit is refused to
@@ -24,12 +24,12 @@ from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
 class FrequencyResponse(NamedTuple):
-    """What a filter makes of waves."""
+    """The response of a filter to sine waves."""
 
     frequency: np.ndarray
-    """In cycles per step, from 0 to ½."""
+    """The frequencies of the waves, in cycles per step, from 0 to ½."""
     response: np.ndarray
-    """H, complex: its modulus is the gain, its angle the phase."""
+    """H, the complex gain at each frequency: its modulus is the gain, its angle the phase."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw gain and phase; needs the extra ``lab``."""
@@ -40,7 +40,7 @@ class FrequencyResponse(NamedTuple):
 
 @in_float64
 def impulse_response(tx: GradientTransformation, steps: int) -> np.ndarray:
-    """What ``tx`` makes of the gradients 1, 0, 0, …, from its initial state; of shape (steps,).
+    """The updates of ``tx`` on gradients 1, 0, 0, …, from its initial state; of shape (steps,).
 
     For the average with decay β it is (1 − β)βᵏ.
 
@@ -61,7 +61,7 @@ def impulse_response(tx: GradientTransformation, steps: int) -> np.ndarray:
 
 @in_float64
 def step_response(tx: GradientTransformation, steps: int) -> np.ndarray:
-    """What ``tx`` makes of the gradients 1, 1, 1, …, from its initial state; of shape (steps,).
+    """The updates of ``tx`` on gradients 1, 1, 1, …, from its initial state; of shape (steps,).
 
     For the average with decay β it is 1 − βᵗ.
 
@@ -147,7 +147,7 @@ def cutoff_frequency(tx: GradientTransformation) -> float:
 
 @in_float64
 def dc_gain(tx: GradientTransformation) -> float:
-    """What ``tx`` makes of a constant gradient of 1 in the end: the gain at frequency 0.
+    """The update of ``tx`` on a constant gradient of 1 in the end: the gain at frequency 0.
 
     Args:
         tx: a linear transformation.
@@ -169,7 +169,7 @@ def dc_gain(tx: GradientTransformation) -> float:
 
 @in_float64
 def half_life(tx: GradientTransformation) -> float:
-    """After how many steps the memory of a gradient has halved: ln ½ / ln ρ, ρ the slowest pole.
+    """The steps after which the memory of a gradient has halved: ln ½ / ln ρ, ρ the slowest pole.
 
     Args:
         tx: a linear transformation.
@@ -194,7 +194,7 @@ def half_life(tx: GradientTransformation) -> float:
 
 @in_float64
 def noise_gain(tx: GradientTransformation) -> float:
-    """By how much ``tx`` multiplies the variance of white noise: the sum of squared responses.
+    """The factor by which ``tx`` multiplies the variance of white noise: the sum of its response².
 
     Σₖ hₖ², h the impulse response; (1 − β)/(1 + β) for the average with decay β.
 
@@ -223,7 +223,7 @@ def noise_gain(tx: GradientTransformation) -> float:
 
 @in_float64
 def averaging_window(tx: GradientTransformation) -> float:
-    """How many equally weighed gradients would average noise as well: (Σh)²/Σh².
+    """The number of equally weighted gradients that average noise as well: (Σh)²/Σh².
 
     (1 + β)/(1 − β) for the average with decay β: 19 for .9.
 

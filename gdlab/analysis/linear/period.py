@@ -24,18 +24,18 @@ from gdlab.core.access import set_hyperparameters
 LONGEST_PERIOD = 64
 """The longest period over which a method is linearised."""
 OBSERVED_STEPS = 1024
-"""How many steps are compared: an action that is rarer than this is not seen."""
+"""The number of steps that are compared; an action that is rarer than this is not seen."""
 REPETITION_TOLERANCE = 1e-6
 """By how much a response may differ from that of a period before, relative to its largest value:
 less than a power of the number of steps changes within a period, far out."""
 PRECONDITIONER = "preconditioner that is the same at every step"
-"""What adaptive methods with a period lack, as :func:`require_every_step` says it."""
+"""The part that :func:`require_every_step` says is missing in adaptive methods with a period."""
 SMALL = 1e-130
 """The size of the signals whose linear response is recorded."""
 
 
 class Period(NamedTuple):
-    """How the steps of a method repeat."""
+    """The pattern in which the steps of a method repeat."""
 
     length: int = 1
     """After how many steps: 1 for a method that does the same at every step."""
@@ -126,9 +126,9 @@ def require_every_step(name: str, period: Period, what: str) -> None:
     """Refuse a method that does not do the same at every step.
 
     Args:
-        name: of the method.
-        period: of the method.
-        what: what it does not have.
+        name: the name of the method.
+        period: the period of the method.
+        what: the part that a method whose steps differ does not have, as the message says it.
 
     Raises:
         ValueError: with the period.
@@ -143,7 +143,7 @@ def require_every_step(name: str, period: Period, what: str) -> None:
 
 
 class _Responses(NamedTuple):
-    """What a method does at each of some steps."""
+    """The actions of a method at each of some steps."""
 
     table: Any
     """A number for each leaf of the state and one for the update, of shape (steps, numbers)."""

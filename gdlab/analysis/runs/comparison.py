@@ -124,23 +124,26 @@ def compare(
 
 
 def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
-    values = run.values if run.evaluation_values is None else run.evaluation_values
+    averages = run.evaluation_values is not None
+    if averages and noise:
+        raise ValueError(
+            f"what noise adds at the average is not predicted, but noise is {noise} and "
+            f"{tx!r} averages; compare a run without noise"
+        )
+    values = run.evaluation_values if averages else run.values
     measured = np.asarray(values, np.float64) - minimum
     steps = len(measured) - 1
     expected = expected_loss(tx, modes, distance, steps, noise=noise)
     left = modes @ stationary_variance(tx, modes, noise=noise) / 2
     rounding = np.finfo(np.asarray(values).dtype).eps * max(abs(minimum), 1e-3 * measured[0])
     floor = FLOOR * max(left, rounding)
-    predicted, rate = expected.total, float(np.max(linearize(tx, modes).spectral_radius))
-    if run.evaluation_values is not None:
-        if noise:
-            raise ValueError(
-                f"what noise adds at the average is not predicted, but noise is {noise} and "
-                f"{tx!r} averages; compare a run without noise"
-            )
+    if averages:
         predicted = _loss_at_average(tx, modes, distance, steps)
         # The average forgets at a rate of its own, which may be the slower one.
         rate = _fitted_rate(predicted, floor)
+    else:
+        predicted = expected.total
+        rate = float(np.max(linearize(tx, modes).spectral_radius))
     return RunComparison(
         step=np.arange(steps + 1),
         measured=measured,
