@@ -29,6 +29,7 @@ import jax
 import pytest
 
 MANY_PROGRAMS = 1000
+WITNESSES = "tests/optimizers/test_against_libraries.py"
 
 programs = 0
 """How many were compiled since JAX forgot them."""
@@ -45,6 +46,18 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_num_cpu_devices", 8)
     jax.monitoring.register_event_duration_secs_listener(count_programs)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say beside which paper and which libraries each method was put, unless asked to be quiet."""
+    asked = {report.nodeid.split("::")[0] for report in terminalreporter.getreports("passed")}
+    if terminalreporter.verbosity < 0 or WITNESSES not in asked:
+        return
+    from tests.oracles import witnesses
+
+    terminalreporter.section("witnesses")
+    for name, paper, others in witnesses():
+        terminalreporter.write_line(f"{name:58} {paper:36} {others}")
 
 
 class Figures:

@@ -21,17 +21,23 @@ STEPS = 30
 LEARNING_RATE = np.geomspace(0.3, 0.01, STEPS) * (1 + 0.5 * np.sin(np.arange(STEPS)))
 PARAMS = np.array([1.0, -2.0, 0.5, 3.0, -0.25])
 
-NOISE = np.random.default_rng(2).normal(size=(3, STEPS))
-GRADS = np.stack(
-    [
-        NOISE[0],  # varying
-        NOISE[1] * np.geomspace(10.0, 1e-3, STEPS),  # decaying over four decades
-        NOISE[2] * (np.arange(STEPS) % 3 == 0),  # now and then zero
-        np.full(STEPS, -3.0),  # constant
-        np.zeros(STEPS),
-    ],
-    axis=1,
-)
+
+def varied(steps):
+    """Gradients of five elements that tell conventions apart, one row a step."""
+    noise = np.random.default_rng(2).normal(size=(3, steps))
+    return np.stack(
+        [
+            noise[0],  # varying
+            noise[1] * np.geomspace(10.0, 1e-3, steps),  # decaying over four decades
+            noise[2] * (np.arange(steps) % 3 == 0),  # now and then zero
+            np.full(steps, -3.0),  # constant
+            np.zeros(steps),
+        ],
+        axis=1,
+    )
+
+
+GRADS = varied(STEPS)
 
 # Thirty float64 steps of a dozen roundings each stay within 1e-13 of another order of evaluation.
 agree = functools.partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-13)
@@ -87,7 +93,8 @@ def path_down(tx, grad_fn, params, steps):
 
 def gdlab_path(make, learning_rate=LEARNING_RATE, grads=GRADS, params=PARAMS):
     tx = make(per_step(learning_rate))
-    return np.asarray(path_along(tx, jnp.asarray(grads), jnp.asarray(params)))
+    as_jax = functools.partial(jax.tree.map, jnp.asarray)
+    return jax.tree.map(np.asarray, path_along(tx, as_jax(grads), as_jax(params)))
 
 
 def optax_path(make, learning_rate=LEARNING_RATE, grads=GRADS, params=PARAMS):
@@ -99,47 +106,54 @@ def optax_path(make, learning_rate=LEARNING_RATE, grads=GRADS, params=PARAMS):
         def step(carry, g):
             params, state = carry
             updates, state = tx.update(g, state, params)
-            params = params + updates
+            params = jax.tree.map(jnp.add, params, updates)
             return (params, state), params
 
-        params = jnp.asarray(params)
+        params, grads = jax.tree.map(jnp.asarray, (params, grads))
         start = (params, tx.init(params))
-        return np.asarray(jax.jit(lax.scan, static_argnums=0)(step, start, jnp.asarray(grads))[1])
+        path = jax.jit(lax.scan, static_argnums=0)(step, start, grads)[1]
+        return jax.tree.map(np.asarray, path)
 
 
-def torch_path(make, learning_rate=LEARNING_RATE, grads=GRADS, params=PARAMS):
+def torch_path(make, learning_rate=LEARNING_RATE, grads=GRADS, params=PARAMS, module="torch.optim"):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    theta = torch.tensor(params, requires_grad=True)
-    optimizer = make(torch.optim, [theta])
-    path = []
+    library = pytest.importorskip(module, reason=f"{module} is not installed")
+    leaves, structure = jax.tree.flatten(params)
     default = torch.get_default_dtype()
     # NAdam keeps its product of momenta in the default dtype, whatever the parameters have.
     torch.set_default_dtype(torch.float64)
     try:
-        for g, eta in zip(grads, learning_rate, strict=True):
-            optimizer.param_groups[0]["lr"] = float(eta)
-            theta.grad = torch.tensor(g)
+        thetas = [torch.tensor(leaf, requires_grad=True) for leaf in leaves]
+        optimizer = make(library, thetas)
+        path = []
+        for step, eta in enumerate(learning_rate):
+            for group in optimizer.param_groups:
+                group["lr"] = float(eta)
+            for theta, g in zip(thetas, jax.tree.leaves(grads), strict=True):
+                theta.grad = torch.tensor(g[step])
             optimizer.step()
-            path.append(theta.detach().numpy().copy())
+            path.append([theta.detach().numpy().copy() for theta in thetas])
     finally:
         torch.set_default_dtype(default)
-    return np.stack(path)
+    return jax.tree.unflatten(structure, [np.stack(leaf) for leaf in zip(*path, strict=True)])
 
 
 def keras_path(make, learning_rate=LEARNING_RATE, grads=GRADS, params=PARAMS):
     os.environ.setdefault("KERAS_BACKEND", "jax")
+    leaves, structure = jax.tree.flatten(params)
     with warnings.catch_warnings(action="ignore"):  # its own, about NumPy
         keras = pytest.importorskip("keras", reason="keras is not installed")
         default = keras.config.floatx()
         keras.config.set_floatx("float64")
         with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-            theta = keras.Variable(params, dtype="float64")
+            thetas = [keras.Variable(leaf, dtype="float64") for leaf in leaves]
             optimizer = make(keras.optimizers)
-            optimizer.build([theta])
+            optimizer.build(thetas)
             path = []
-            for g, eta in zip(grads, learning_rate, strict=True):
+            for step, eta in enumerate(learning_rate):
                 optimizer.learning_rate = float(eta)
-                optimizer.apply([keras.ops.convert_to_tensor(g, dtype="float64")])
-                path.append(np.array(keras.ops.convert_to_numpy(theta)))
+                now = [g[step] for g in jax.tree.leaves(grads)]
+                optimizer.apply([keras.ops.convert_to_tensor(g, dtype="float64") for g in now])
+                path.append([np.array(keras.ops.convert_to_numpy(theta)) for theta in thetas])
         keras.config.set_floatx(default)
-    return np.stack(path)
+    return jax.tree.unflatten(structure, [np.stack(leaf) for leaf in zip(*path, strict=True)])

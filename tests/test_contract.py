@@ -1,19 +1,18 @@
 """The contract that every public transformation keeps.
 
 A transformation is public if its factory stands in ``gdlab.__all__``. Each needs an example in
-``EXAMPLES``; a new one without is a failure that says so.
+``tests/contract``; a new one without is a failure that says so.
 """
 
 import copy
 import functools
 import pickle
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 import gdlab
@@ -26,194 +25,7 @@ from gdlab import (
     linear_schedule,
     set_hyperparameters,
 )
-
-
-class Example(NamedTuple):
-    tx: GradientTransformation
-    rests: bool = True
-    """Whether zero gradients leave the parameters alone; weight decay, say, does not."""
-    on_complex: str | None = "direction"
-    """Whether a phase of the gradients is a phase of the updates, which then are a "direction", or
-    is lost in them, so that they are a "size". None: it is not for complex numbers."""
-    source: bool = True
-    """Whether its repr is its source and it can be pickled."""
-    counts_calls: bool = True
-    """Whether its schedules advance at every call."""
-    keeps_nan: bool = True
-    """Whether a NaN stays where it was in the gradient, and shows there and nowhere else."""
-    derivatives: bool = True
-    """Whether derivatives by its numbers exist where the directions of equal gradients do not."""
-
-
-def example_of(tx, **exceptions):
-    return Example(tx, **exceptions)
-
-
-EXAMPLES = {
-    "accumulate": [example_of(gdlab.accumulate(gdlab.sgd(0.1, 0.9), 2), counts_calls=False)],
-    "adadelta": [
-        example_of(gdlab.adadelta(0.5)),
-        example_of(gdlab.adadelta(weight_decay=0.1, weight_decay_mask="matrix"), rests=False),
-    ],
-    "adagrad": [example_of(gdlab.adagrad(0.1, 0.0, 1e-10, eps_in_sqrt=False))],
-    "adam": [
-        example_of(gdlab.adam(0.1)),
-        example_of(
-            gdlab.adam(0.1, 0.8, 0.99, 1e-3, 1e-2, "bfloat16", nesterov=True), on_complex=None
-        ),
-    ],
-    "adamax": [
-        example_of(gdlab.adamax(0.1, eps_in_maximum=False)),
-    ],
-    "adamw": [
-        example_of(gdlab.adamw(0.1, weight_decay=0.1, mask=["matrix"]), rests=False),
-    ],
-    "add_decayed_weights": [
-        example_of(gdlab.add_decayed_weights(0.1, mask=r"^matrix"), rests=False),
-    ],
-    "amsgrad": [
-        example_of(gdlab.amsgrad(0.1), on_complex=None),
-        example_of(gdlab.amsgrad(0.1, eps_root=1e-3, maximum_of_corrected=True), on_complex=None),
-    ],
-    "apply_if_finite": [example_of(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)), keeps_nan=False)],
-    "bias_correction": [example_of(gdlab.bias_correction(0.9, 0.99))],
-    "chain": [
-        example_of(gdlab.chain(gdlab.trace(0.9), gdlab.clip_by_global_norm(1.0), gdlab.adam(0.1))),
-    ],
-    "clip": [example_of(gdlab.clip(0.5), on_complex=None)],
-    "clip_by_global_norm": [example_of(gdlab.clip_by_global_norm(1.0))],
-    "debias": [
-        example_of(gdlab.debias(gdlab.ema(0.9))),
-        example_of(gdlab.debias(gdlab.chain(gdlab.ema(0.9), gdlab.trace(0.5)))),
-    ],
-    "ema": [
-        example_of(gdlab.ema(0.9)),
-        example_of(
-            gdlab.ema(0.9, True, "bfloat16", initial_value=0.5), rests=False, on_complex=None
-        ),
-    ],
-    "foreign": [
-        # The averages of optax's Adam change the dtype of complex squares.
-        example_of(gdlab.foreign(*optax.scale_by_adam()), source=False, on_complex=None),
-    ],
-    "fork": [
-        example_of(gdlab.fork(gdlab.ratio(0.1), gdlab.identity(), gdlab.square())),
-        example_of(
-            gdlab.fork(jnp.add, gdlab.ema(0.9), gdlab.clip_by_global_norm(1.0)),
-            source=False,  # its join has no name among gdlab's
-        ),
-    ],
-    "full_matrix_adagrad": [
-        example_of(gdlab.full_matrix_adagrad(0.1), derivatives=False, keeps_nan=False)
-    ],
-    "identity": [example_of(gdlab.identity())],
-    "infinity_norm": [
-        example_of(gdlab.infinity_norm(0.9), on_complex="size"),
-        example_of(gdlab.infinity_norm(0.9, 0.1), rests=False, on_complex="size"),
-    ],
-    "look_ahead": [
-        example_of(gdlab.look_ahead(gdlab.sgd(0.1, 0.9)), on_complex=None, keeps_nan=False)
-    ],
-    "masked": [
-        example_of(gdlab.masked(gdlab.clip_by_global_norm(0.1), "matrix")),
-    ],
-    "moving_average": [example_of(gdlab.moving_average(3))],
-    "nadam": [
-        example_of(gdlab.nadam(0.1, momentum_decay=0.004)),
-        example_of(gdlab.nadam(0.1, momentum_decay=1.0, scheduled_average=False)),
-    ],
-    "named_chain": [
-        example_of(
-            gdlab.named_chain(
-                ("second", gdlab.clip_by_global_norm(1.0)), ("first", gdlab.adam(0.1))
-            )
-        ),
-    ],
-    "nesterov": [
-        example_of(gdlab.nesterov(0.1), on_complex=None, keeps_nan=False),
-    ],
-    "nesterov_ema": [
-        example_of(gdlab.nesterov_ema(0.9)),
-        example_of(gdlab.nesterov_ema(0.8, 0.9, average_decay=0.7)),
-    ],
-    "params_ema": [example_of(gdlab.params_ema(0.9))],
-    "partition": [
-        example_of(
-            gdlab.partition(
-                {"train": gdlab.adam(0.1), "slowly": gdlab.clip_by_global_norm(1.0)},
-                [("matrix", "train"), ("", "slowly")],
-            )
-        ),
-    ],
-    "project_onto_box": [
-        # The box holds none of the parameters, so that every element is cut off.
-        example_of(gdlab.project_onto_box(-0.4, 0.3), rests=False, on_complex=None),
-    ],
-    "rmsprop": [
-        example_of(gdlab.rmsprop(0.1)),
-        example_of(gdlab.rmsprop(0.1, momentum=0.9, nesterov=True, bias_correction=True)),
-        example_of(
-            gdlab.rmsprop(
-                0.1,
-                initial_scale=1.0,
-                eps_in_sqrt=False,
-                centered=True,
-                momentum=0.5,
-                learning_rate_in_momentum=False,
-            )
-        ),
-    ],
-    "running_maximum": [example_of(gdlab.running_maximum(), on_complex=None)],
-    "scale": [example_of(gdlab.scale(-0.5))],
-    "scale_by_adadelta": [example_of(gdlab.scale_by_adadelta())],
-    "scale_by_adam": [example_of(gdlab.scale_by_adam())],
-    "scale_by_full_rss": [
-        example_of(gdlab.scale_by_full_rss(0.1, 1e-3, eps_in_sqrt=False), keeps_nan=False),
-    ],
-    "scale_by_learning_rate": [
-        example_of(gdlab.scale_by_learning_rate(0.1, flip_sign=False)),
-    ],
-    "scale_by_rms": [example_of(gdlab.scale_by_rms(0.9, 0.0))],
-    "scale_by_rss": [example_of(gdlab.scale_by_rss())],
-    "scale_by_schedule": [example_of(gdlab.scale_by_schedule(0.5))],
-    "scale_by_stddev": [
-        example_of(gdlab.scale_by_stddev()),
-        example_of(gdlab.scale_by_stddev(initial_scale=0.1, bias_correction=True)),
-    ],
-    "set_to_zero": [example_of(gdlab.set_to_zero(), keeps_nan=False)],
-    "sgd": [
-        example_of(gdlab.sgd(0.1, 0.9, True, "bfloat16"), on_complex=None),
-        example_of(gdlab.sgd(0.1)),
-    ],
-    "square": [example_of(gdlab.square(), on_complex="size")],
-    "sum_of_squares": [
-        example_of(gdlab.sum_of_squares(), on_complex="size"),
-        example_of(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),
-    ],
-    "trace": [example_of(gdlab.trace(0.9, nesterov=True))],
-    "on_wires": [
-        example_of(
-            gdlab.chain(
-                gdlab.fork(gdlab.bus(), gdlab.identity(), gdlab.ema(0.9)),
-                gdlab.fork(
-                    gdlab.ratio(0.1),
-                    gdlab.wire(1),
-                    gdlab.chain(gdlab.on_wires(jnp.subtract), gdlab.square()),
-                ),
-            ),
-            source=False,  # its join has no name among gdlab's
-        )
-    ],
-    "wire": [
-        example_of(
-            gdlab.chain(gdlab.fork(gdlab.bus(), gdlab.scale(2.0), gdlab.ema(0.9)), gdlab.wire(1))
-        )
-    ],
-    "variance": [
-        example_of(gdlab.variance(0.9), on_complex="size"),
-        example_of(gdlab.variance(0.9, 0.1, bias_correction=True), rests=False, on_complex="size"),
-    ],
-}
+from tests.contract import EXAMPLES
 
 PUBLIC = [
     name
@@ -302,9 +114,20 @@ def half_square_gradient(params):
     return jax.tree.map(lambda param: 0.5 * param, params)
 
 
-def extra_of(tx):
-    look_ahead = any(name in repr(expand(tx)) for name in ("look_ahead", "nesterov("))
-    return {"grad_fn": half_square_gradient} if look_ahead else {}
+def half_square(params):
+    leaves = jax.tree.leaves(params)
+    return 0.25 * sum((jnp.sum(jnp.abs(w).astype(float) ** 2) for w in leaves), jnp.zeros(()))
+
+
+def extra_at(params, gradient):
+    """All that a step knows."""
+    return {
+        "value": half_square(params),
+        "grad": gradient,
+        "value_fn": half_square,
+        "grad_fn": half_square_gradient,
+        "key": jax.random.key(0),
+    }
 
 
 def step_by_step(tx, grads, params):
@@ -312,7 +135,7 @@ def step_by_step(tx, grads, params):
     state, every = tx.init(params), []
     for step in range(STEPS):
         gradient = jax.tree.map(lambda g: np.asarray(g)[step], grads)  # noqa: B023
-        updates, state = tx.update(gradient, state, params, **extra_of(tx))
+        updates, state = tx.update(gradient, state, params, **extra_at(params, gradient))
         every.append(updates)
     return jax.tree.map(lambda *updates: np.stack(updates), *every), state
 
@@ -331,7 +154,7 @@ def scan(tx, grads, params):
     TRACES.append(jax.tree.structure(tx))
 
     def step(state, gradient):
-        updates, state = tx.update(gradient, state, params, **extra_of(tx))
+        updates, state = tx.update(gradient, state, params, **extra_at(params, gradient))
         return state, updates
 
     state, updates = jax.lax.scan(step, tx.init(params), grads)
@@ -370,7 +193,7 @@ def test_every_public_transformation_has_an_example():
     missing = sorted(set(PUBLIC) - set(EXAMPLES))
     assert not missing, (
         f"{missing} are public transformations without an example of their arguments: add "
-        "one to EXAMPLES in tests/test_contract.py, and they are held to the contract"
+        "one to its family in tests/contract, and they are held to the contract"
     )
     assert not set(EXAMPLES) - set(PUBLIC)
 
@@ -384,7 +207,7 @@ def test_updates_have_the_types_of_gradients_and_states_keep_their_own(example, 
     assert not any(weak for _, _, weak in first[1])
     for _ in range(3):
         updates, state = jax.eval_shape(
-            functools.partial(example.tx.update, **extra_of(example.tx)), params, state, params
+            functools.partial(example.tx.update, **extra_at(params, params)), params, state, params
         )
         assert types(updates) == types(params)
         assert types(state) == first
@@ -411,7 +234,7 @@ def test_a_tree_without_leaves_passes_through(example):
             with pytest.raises(ValueError, match="matches none of the paths"):
                 tx.update(empty, tx.init(empty), empty)
             continue
-        updates, _ = tx.update(empty, tx.init(empty), empty, **extra_of(tx))
+        updates, _ = tx.update(empty, tx.init(empty), empty, **extra_at(empty, empty))
         assert updates == empty
 
 
@@ -482,9 +305,10 @@ def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
         now = set_hyperparameters(example.tx, values)
         by_hand = now.init(params) if by_hand is None else by_hand
         gradient = jax.tree.map(lambda g: g[step], grads)  # noqa: B023
-        updates, state = scheduled.update(gradient, state, params, **extra_of(example.tx))
+        extra = extra_at(params, gradient)
+        updates, state = scheduled.update(gradient, state, params, **extra)
         with jax.disable_jit():
-            expected, by_hand = now.update(gradient, by_hand, params, **extra_of(example.tx))
+            expected, by_hand = now.update(gradient, by_hand, params, **extra)
         assert_close(updates, expected)
 
 
@@ -548,7 +372,7 @@ def test_its_expansion_makes_the_same_updates(example):
     assert_close(updates, uncompiled(example.tx, grads, params)[0])
 
 
-@each(at_most=1)
+@each(where=lambda example: example.by_element, at_most=1)
 def test_many_leaves_handed_over_one_by_one_move_as_one_array_does(example):
     whole = {"matrix": np.linspace(-2.0, 2.0, 33, dtype=np.float32)}
     grads = jax.tree.map(np.asarray, gradients(whole))
@@ -588,14 +412,14 @@ def test_inside_a_method_that_hides_it_and_on_a_bare_array_it_makes_the_same_upd
     assert_close(updates, in_a_tree["matrix"])
 
 
-@each(at_most=1)
+@each(where=lambda example: not example.random, at_most=1)
 def test_beside_itself_with_a_key_it_makes_twice_the_same_updates(example):
     params = vector()
     gradient = jax.tree.map(lambda g: g[0], gradients(params))
     twice = gdlab.fork(jnp.subtract, example.tx, example.tx)
     state = twice.init(params)
     assert len(jax.tree.leaves(state)) >= len(jax.tree.leaves(example.tx.init(params)))
-    extra = {**extra_of(example.tx), "key": jax.random.key(0), "value": jnp.float32(1.0)}
+    extra = extra_at(params, gradient)
     updates, _ = jax.jit(lambda g, s: twice.update(g, s, params, **extra))(gradient, state)
     assert_close(updates, jax.tree.map(jnp.zeros_like, params))
 
@@ -605,7 +429,7 @@ def test_in_lanes_that_carry_their_states_it_is_a_loop_over_them(example):
     params = vector()
     steps = [jax.tree.map(lambda g: g[k], gradients(params)) for k in range(2)]  # noqa: B023
     states = [example.tx.init(params)]
-    update = lambda g, s: example.tx.update(g, s, params, **extra_of(example.tx))  # noqa: E731
+    update = lambda g, s: example.tx.update(g, s, params, **extra_at(params, g))  # noqa: E731
     compiled = jax.jit(update)
     states.append(compiled(steps[0], states[0])[1])
     stack = lambda *trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)  # noqa: E731

@@ -1,0 +1,74 @@
+"""Examples of parts and wrappers."""
+
+import gdlab
+from tests.contract.example import Example
+
+EXAMPLES = {
+    "accumulate": [Example(gdlab.accumulate(gdlab.sgd(0.1, 0.9), 2), counts_calls=False)],
+    "add_decayed_weights": [
+        Example(gdlab.add_decayed_weights(0.1, mask=r"^matrix"), rests=False),
+    ],
+    "apply_if_finite": [Example(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)), keeps_nan=False)],
+    "bias_correction": [Example(gdlab.bias_correction(0.9, 0.99))],
+    "clip": [Example(gdlab.clip(0.5), on_complex=None)],
+    "clip_by_global_norm": [Example(gdlab.clip_by_global_norm(1.0))],
+    "debias": [
+        Example(gdlab.debias(gdlab.ema(0.9))),
+        Example(gdlab.debias(gdlab.chain(gdlab.ema(0.9), gdlab.trace(0.5)))),
+    ],
+    "ema": [
+        Example(gdlab.ema(0.9)),
+        Example(gdlab.ema(0.9, True, "bfloat16", initial_value=0.5), rests=False, on_complex=None),
+    ],
+    "infinity_norm": [
+        Example(gdlab.infinity_norm(0.9), on_complex="size"),
+        Example(gdlab.infinity_norm(0.9, 0.1), rests=False, on_complex="size"),
+    ],
+    "look_ahead": [
+        Example(gdlab.look_ahead(gdlab.sgd(0.1, 0.9)), on_complex=None, keeps_nan=False)
+    ],
+    "masked": [
+        Example(gdlab.masked(gdlab.clip_by_global_norm(0.1), "matrix")),
+    ],
+    "moving_average": [Example(gdlab.moving_average(3))],
+    "nesterov_ema": [
+        Example(gdlab.nesterov_ema(0.9)),
+        Example(gdlab.nesterov_ema(0.8, 0.9, average_decay=0.7)),
+    ],
+    "params_ema": [Example(gdlab.params_ema(0.9))],
+    "partition": [
+        Example(
+            gdlab.partition(
+                {"train": gdlab.adam(0.1), "slowly": gdlab.clip_by_global_norm(1.0)},
+                [("matrix", "train"), ("", "slowly")],
+            )
+        ),
+    ],
+    "project_onto_box": [
+        # The box holds none of the parameters, so that every element is cut off.
+        Example(gdlab.project_onto_box(-0.4, 0.3), rests=False, on_complex=None),
+    ],
+    "running_maximum": [Example(gdlab.running_maximum(), on_complex=None)],
+    "scale": [Example(gdlab.scale(-0.5))],
+    "scale_by_learning_rate": [
+        Example(gdlab.scale_by_learning_rate(0.1, flip_sign=False)),
+    ],
+    "scale_by_rms": [Example(gdlab.scale_by_rms(0.9, 0.0))],
+    "scale_by_rss": [Example(gdlab.scale_by_rss())],
+    "scale_by_schedule": [Example(gdlab.scale_by_schedule(0.5))],
+    "scale_by_stddev": [
+        Example(gdlab.scale_by_stddev()),
+        Example(gdlab.scale_by_stddev(initial_scale=0.1, bias_correction=True)),
+    ],
+    "set_to_zero": [Example(gdlab.set_to_zero(), keeps_nan=False)],
+    "square": [Example(gdlab.square(), on_complex="size")],
+    "sum_of_squares": [
+        Example(gdlab.sum_of_squares(), on_complex="size"),
+        Example(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),
+    ],
+    "trace": [Example(gdlab.trace(0.9, nesterov=True))],
+    "variance": [
+        Example(gdlab.variance(0.9), on_complex="size"),
+        Example(gdlab.variance(0.9, 0.1, bias_correction=True), rests=False, on_complex="size"),
+    ],
+}
