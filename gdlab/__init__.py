@@ -60,18 +60,31 @@ from gdlab.sweeps import (
 from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate
 from gdlab.transforms.averaging import ema, nesterov_ema
+from gdlab.transforms.cautious import cautious
 from gdlab.transforms.clipping import clip, clip_by_global_norm, global_norm
 from gdlab.transforms.debiasing import bias_correction, debias
 from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.delays import delay, difference
 from gdlab.transforms.guarding import apply_if_finite
+from gdlab.transforms.holding import hold
+from gdlab.transforms.joins import (
+    agreeing,
+    interpolate,
+    over_maximum,
+    power_ratio,
+    signed_like,
+    weighted_sum,
+)
 from gdlab.transforms.lookahead import look_ahead
 from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.moving_average import moving_average
 from gdlab.transforms.parameter_average import params_ema
+from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.projection import project_onto_box
 from gdlab.transforms.ratios import quotient, ratio, square
+from gdlab.transforms.reductions import mean_over, outer_over_mean, sum_over
 from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
@@ -111,6 +124,7 @@ __all__ = [
     "adamax",
     "adamw",
     "add_decayed_weights",
+    "agreeing",
     "amsgrad",
     "apply_if_finite",
     "apply_updates",
@@ -118,12 +132,15 @@ __all__ = [
     "bias_correction",
     "bus",
     "by_leaf",
+    "cautious",
     "chain",
     "clip",
     "clip_by_global_norm",
     "constant_schedule",
     "cosine_decay_schedule",
     "debias",
+    "delay",
+    "difference",
     "dozat_momentum",
     "ema",
     "evaluation_params",
@@ -136,9 +153,11 @@ __all__ = [
     "fork",
     "full_matrix_adagrad",
     "global_norm",
+    "hold",
     "hyperparameters",
     "identity",
     "infinity_norm",
+    "interpolate",
     "join",
     "join_schedules",
     "leaf_wrapper",
@@ -147,6 +166,7 @@ __all__ = [
     "look_ahead",
     "map_axes",
     "masked",
+    "mean_over",
     "minibatches",
     "minimize",
     "moving_average",
@@ -156,10 +176,13 @@ __all__ = [
     "nesterov_ema",
     "on_wires",
     "optimize_study",
+    "outer_over_mean",
+    "over_maximum",
     "params_ema",
     "partition",
     "piecewise_constant_schedule",
     "polynomial_schedule",
+    "power_ratio",
     "project_onto_box",
     "quotient",
     "rarely",
@@ -175,20 +198,25 @@ __all__ = [
     "scale_by_rms",
     "scale_by_rss",
     "scale_by_schedule",
+    "scale_by_sign",
     "scale_by_stddev",
     "schedule",
     "set_hyperparameters",
     "set_to_zero",
     "sgd",
+    "shift",
+    "signed_like",
     "square",
     "state_sharding",
     "sum_of_squares",
+    "sum_over",
     "sweep",
     "trace",
     "transformation",
     "variance",
     "warmup_cosine_decay_schedule",
     "warmup_stable_decay_schedule",
+    "weighted_sum",
     "wire",
 ]
 

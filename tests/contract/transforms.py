@@ -71,4 +71,32 @@ EXAMPLES = {
         Example(gdlab.variance(0.9), on_complex="size"),
         Example(gdlab.variance(0.9, 0.1, bias_correction=True), rests=False, on_complex="size"),
     ],
+    "cautious": [Example(gdlab.cautious(gdlab.sgd(0.1, 0.9)), by_element=False)],
+    "delay": [Example(gdlab.delay()), Example(gdlab.delay(starts_at_first=True))],
+    "difference": [Example(gdlab.difference())],
+    "hold": [Example(gdlab.hold(gdlab.scale(0.5), 2), counts_calls=False, keeps_nan=False)],
+    "mean_over": [
+        Example(
+            gdlab.fork(
+                gdlab.ratio(0.1),
+                gdlab.identity(),
+                gdlab.chain(gdlab.square(), gdlab.mean_over(-1, 0)),
+            ),
+            by_element=False,
+            keeps_nan=False,
+        )
+    ],
+    "sum_over": [
+        Example(
+            gdlab.fork(
+                gdlab.weighted_sum(0.5, 2.0),
+                gdlab.sum_over(),
+                gdlab.fork(gdlab.interpolate(0.25), gdlab.identity(), gdlab.scale(3.0)),
+            ),
+            by_element=False,
+            keeps_nan=False,
+        )
+    ],
+    "scale_by_sign": [Example(gdlab.scale_by_sign(), on_complex=None)],
+    "shift": [Example(gdlab.shift(0.1), rests=False, on_complex=None)],
 }

@@ -1,0 +1,55 @@
+"""Sample and hold: work that is done at some steps only, and its result kept in between."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.rarely import rarely
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.transformation import GradientTransformation, transformation
+
+
+@transformation(reads=EVERYTHING, slots=("phase", "held", "inner"))
+def hold(inner: GradientTransformation, every: Hyperparameter) -> TreeFunctions:
+    """Run a transformation at one step of several, and hand on its last output at the others.
+
+    uₜ = inner(gₜ) at the steps t = 1, 1 + every, 1 + 2·every, …, and uₜ₋₁ at the others, where
+    ``inner`` is not run at all, in no lane of a sweep either.
+
+    Args:
+        inner: what is sampled: a costly estimate, such as one of curvature.
+        every: steps from one sample to the next, at least 1.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import hold, scale
+    >>> tx = hold(scale(10.0), 2)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (1.0, 2.0, 3.0):
+    ...     u, state = tx.update(jnp.array([g]), state)
+    ...     print(u)
+    [10.]
+    [10.]
+    [30.]
+    """
+
+    def init(params):
+        held = jax.tree.map(jnp.zeros_like, params)
+        return jnp.zeros((), jnp.int32), held, inner.init(params)
+
+    def update(updates, state, params, **extra):
+        phase, held, inner_state = state
+
+        def sample(updates, _, inner_state):
+            return inner.update(updates, inner_state, params, **extra)
+
+        def keep(_, held, inner_state):
+            return held, inner_state
+
+        # The phase starts over, so that a period is one for the analysis as well.
+        held, inner_state = rarely(phase == 0, sample, keep, updates, held, inner_state)
+        phase = phase + 1
+        over = phase.astype(jnp.asarray(every).dtype) >= every
+        return held, (jnp.where(over, 0, phase), held, inner_state)
+
+    return init, update

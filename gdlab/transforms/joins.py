@@ -1,0 +1,140 @@
+"""Joins of two signals or more: mixtures, quotients and agreements."""
+
+import jax.numpy as jnp
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import join
+from gdlab.core.numerics import safe_divide, safe_sqrt
+from gdlab.core.structure import Function
+
+
+@join
+def interpolate(weight: Hyperparameter) -> Function:
+    """Join two signals by their weighted mean.
+
+    u = weight·a + (1 − weight)·b
+
+    Args:
+        weight: the weight of the first signal, in [0, 1].
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import interpolate
+    >>> interpolate(0.75)(jnp.array([4.0]), jnp.array([8.0]))
+    Array([5.], dtype=float32)
+    """
+    return lambda a, b: weight * a + (1 - weight) * b
+
+
+@join
+def weighted_sum(*weights: Hyperparameter) -> Function:
+    """Join signals by the sum of their multiples.
+
+    u = Σᵢ weightᵢ·aᵢ
+
+    Args:
+        *weights: one weight for each signal.
+
+    Raises:
+        ValueError: if there are more or fewer signals than weights.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import weighted_sum
+    >>> weighted_sum(2.0, -1.0)(jnp.array([4.0]), jnp.array([3.0]))
+    Array([5.], dtype=float32)
+    """
+
+    def add(*signals):
+        if len(signals) != len(weights):
+            raise ValueError(
+                f"weighted_sum has {len(weights)} weights, but joins {len(signals)} signals"
+            )
+        total = weights[0] * signals[0]
+        for weight, signal in zip(weights[1:], signals[1:], strict=True):
+            total = total + weight * signal
+        return total
+
+    return add
+
+
+@join
+def power_ratio(power: Hyperparameter, eps: Hyperparameter) -> Function:
+    """Join a direction and a second moment: the direction over a power of the moment.
+
+    u = m / (v + eps)^power, and 0 where that denominator is 0; power ½ is :func:`ratio`, power 0
+    leaves the direction as it is.
+
+    Args:
+        power: p, in [0, ½] for the methods between momentum and Adam.
+        eps: ε added to the moment, in its units.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import power_ratio
+    >>> power_ratio(0.25, 0.0)(jnp.array([6.0, 0.0]), jnp.array([16.0, 0.0]))
+    Array([3., 0.], dtype=float32)
+    """
+
+    def divide(m, v):
+        base = v + eps
+        positive = base > 0
+        return jnp.where(positive, m / jnp.where(positive, base, 1) ** power, 0 * m.real)
+
+    return divide
+
+
+@join
+def over_maximum(eps: Hyperparameter) -> Function:
+    """Join a direction and a second moment: the direction over the moment's root, or over ε.
+
+    u = m / max(√v, eps), and 0 where that denominator is 0
+
+    Args:
+        eps: the least denominator, in the units of the gradient.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import over_maximum
+    >>> over_maximum(3.0)(jnp.array([6.0, 6.0]), jnp.array([4.0, 36.0]))
+    Array([2., 1.], dtype=float32)
+    """
+    return lambda m, v: safe_divide(m, jnp.maximum(safe_sqrt(v), eps), at_least=eps)
+
+
+@join
+def agreeing(eps: Hyperparameter = 1.0) -> Function:
+    """Join a direction and the gradient: the direction where the signs of both agree.
+
+    uᵢ = mᵢ·φᵢ·n/(Σⱼφⱼ + eps), with φᵢ = 1 where mᵢ·gᵢ > 0 and 0 elsewhere, and n the number of
+    elements of the array: what is left grows by as much as is dropped.
+
+    Args:
+        eps: ξ, added to the number of elements that agree, so that one element at least is taken
+            to.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import agreeing
+    >>> agreeing()(jnp.array([1.0, 1.0, 1.0]), jnp.array([2.0, 3.0, -1.0]))
+    Array([1., 1., 0.], dtype=float32)
+
+    Source: K. Liang, L. Chen, B. Liu, Q. Liu, Cautious optimizers: improving training with one line
+    of code, 2024, algorithm 1.
+    """
+
+    def mask(m, g):
+        agrees = (m * jnp.conj(g)).real > 0
+        share = (jnp.sum(agrees, dtype=m.real.dtype) + eps) / max(m.size, 1)
+        return jnp.where(agrees, safe_divide(m, share), 0 * m.real)
+
+    return mask
+
+
+@join
+def signed_like() -> Function:
+    """Join a size and a direction: the size of the first signal with the sign of the second.
+
+    u = |a|·sign(b)
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import signed_like
+    >>> signed_like()(jnp.array([3.0]), jnp.array([-0.1]))
+    Array([-3.], dtype=float32)
+    """
+    return lambda a, b: jnp.abs(a) * jnp.sign(b)
