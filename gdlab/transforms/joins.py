@@ -75,8 +75,8 @@ def power_ratio(power: Hyperparameter, eps: Hyperparameter) -> Function:
 
     def divide(m, v):
         base = v + eps
-        positive = base > 0
-        return jnp.where(positive, m / jnp.where(positive, base, 1) ** power, 0 * m.real)
+        vanishes = base <= 0
+        return jnp.where(vanishes, 0, m / jnp.where(vanishes, 1, base) ** power)
 
     return divide
 
@@ -119,9 +119,10 @@ def agreeing(eps: Hyperparameter = 1.0) -> Function:
     """
 
     def mask(m, g):
-        agrees = (m * jnp.conj(g)).real > 0
-        share = (jnp.sum(agrees, dtype=m.real.dtype) + eps) / max(m.size, 1)
-        return jnp.where(agrees, safe_divide(m, share), 0 * m.real)
+        # Asked so, a NaN is not dropped: it shows in the updates.
+        opposes = (m * jnp.conj(g)).real <= 0
+        share = (jnp.sum(~opposes, dtype=m.real.dtype) + eps) / max(m.size, 1)
+        return jnp.where(opposes, 0, safe_divide(m, share))
 
     return mask
 
