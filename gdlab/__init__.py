@@ -59,9 +59,11 @@ from gdlab.sweeps import (
 )
 from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate
+from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.cautious import cautious
-from gdlab.transforms.clipping import clip, clip_by_global_norm, global_norm
+from gdlab.transforms.centering import centralize
+from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
 from gdlab.transforms.debiasing import bias_correction, debias
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.delays import delay, difference
@@ -80,6 +82,9 @@ from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.moving_average import moving_average
+from gdlab.transforms.nans import zero_nans
+from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
+from gdlab.transforms.norms import global_norm, unitwise_norm
 from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.projection import project_onto_box
@@ -89,6 +94,11 @@ from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
 from gdlab.transforms.stddev import scale_by_stddev, variance
+from gdlab.transforms.trust_ratio import (
+    scale_by_param_block_norm,
+    scale_by_param_block_rms,
+    scale_by_trust_ratio,
+)
 
 if TYPE_CHECKING:
     from gdlab import analysis as analysis
@@ -123,6 +133,7 @@ __all__ = [
     "adam",
     "adamax",
     "adamw",
+    "adaptive_grad_clip",
     "add_decayed_weights",
     "agreeing",
     "amsgrad",
@@ -133,9 +144,12 @@ __all__ = [
     "bus",
     "by_leaf",
     "cautious",
+    "centralize",
     "chain",
     "clip",
+    "clip_by_block_rms",
     "clip_by_global_norm",
+    "clip_by_norm",
     "constant_schedule",
     "cosine_decay_schedule",
     "debias",
@@ -174,6 +188,8 @@ __all__ = [
     "named_chain",
     "nesterov",
     "nesterov_ema",
+    "normalize",
+    "normalize_by_update_norm",
     "on_wires",
     "optimize_study",
     "outer_over_mean",
@@ -195,11 +211,14 @@ __all__ = [
     "scale_by_adam",
     "scale_by_full_rss",
     "scale_by_learning_rate",
+    "scale_by_param_block_norm",
+    "scale_by_param_block_rms",
     "scale_by_rms",
     "scale_by_rss",
     "scale_by_schedule",
     "scale_by_sign",
     "scale_by_stddev",
+    "scale_by_trust_ratio",
     "schedule",
     "set_hyperparameters",
     "set_to_zero",
@@ -213,11 +232,14 @@ __all__ = [
     "sweep",
     "trace",
     "transformation",
+    "unitwise_clip",
+    "unitwise_norm",
     "variance",
     "warmup_cosine_decay_schedule",
     "warmup_stable_decay_schedule",
     "weighted_sum",
     "wire",
+    "zero_nans",
 ]
 
 

@@ -20,7 +20,7 @@ from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, Seen, on_batch_of, take_step
-from gdlab.transforms.clipping import global_norm
+from gdlab.transforms.norms import global_norm
 from gdlab.transforms.guarding import all_finite
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]

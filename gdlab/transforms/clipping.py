@@ -1,15 +1,13 @@
-"""Bounds on the updates: element by element, or on the norm of them all."""
-
-import functools
+"""Bounds on the updates: on each element, on the norm of each array, or on the norm of them all."""
 
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import arrays_only, common_dtype, safe_sqrt, widen
-from gdlab.core.structure import Tree
+from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise, transformation
+from gdlab.transforms.norms import norm, rms, tree_norm
 
 
 @leafwise
@@ -48,53 +46,53 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> TreeFunctions:
 
     def update(updates):
         # A NaN spoils its own element, and not the bound on the others.
-        norm = _norm(updates, ignore_nan=True)
-        too_long = norm > max_norm
-        factor = jnp.where(too_long, max_norm / jnp.where(too_long, norm, 1), 1)
+        factor = shortening(tree_norm(updates, ignore_nan=True), max_norm)
         return jax.tree.map(lambda u: u * factor.astype(u.real.dtype), updates)
 
     return update
 
 
-@jax.jit
-def global_norm(tree: Tree) -> jax.Array:
-    """The Euclidean norm of all elements of a tree, computed in float32 at least.
+@leafwise
+def clip_by_norm(max_norm: Hyperparameter) -> LeafFunctions:
+    """Bound the norm of each array of the updates, keeping its direction.
 
-    ‖g‖ = √Σᵢ|gᵢ|²
-
-    Squares neither overflow nor vanish, and its derivative at zero is zero.
+    uₜ = gₜ·min(1, max_norm/‖gₜ‖), with the norm of each array by itself: ``clipnorm`` of Keras
 
     >>> import jax.numpy as jnp
-    >>> from gdlab import global_norm
-    >>> global_norm({"a": jnp.array([3.0]), "b": jnp.array([4.0])})
-    Array(5., dtype=float32)
+    >>> from gdlab import clip_by_norm
+    >>> tx = clip_by_norm(1.0)
+    >>> gradient = {"a": jnp.array([3.0, 4.0]), "b": jnp.array([0.5])}
+    >>> tx.update(gradient, tx.init(gradient))[0]
+    {'a': Array([0.6, 0.8], dtype=float32), 'b': Array([0.5], dtype=float32)}
     """
-    return _norm(arrays_only(tree), ignore_nan=False)
+    return lambda u: u * shortening(norm(u, ignore_nan=True), max_norm)
 
 
-def _norm(tree: Tree, ignore_nan: bool) -> jax.Array:
-    leaves = jax.tree.leaves(widen(tree))
-    widest = common_dtype(leaves)
+@leafwise
+def clip_by_block_rms(threshold: Hyperparameter) -> LeafFunctions:
+    """Bound the root mean square of each array of the updates, keeping its direction.
 
-    def norm_in_units_of(unit, sizes):
-        total = sum((jnp.sum((size / unit) ** 2) for size in sizes), jnp.zeros((), widest))
-        return unit * safe_sqrt(total)
+    uₜ = gₜ·min(1, threshold/rms(gₜ)), with rms(g) = ‖g‖/√n for an array of n elements
 
-    def of_extreme_elements():
-        # Their squares overflow or vanish, so they are measured by the largest of them. All this is
-        # computed here and not before: what is handed into a branch has to be stored.
-        sizes = [jnp.abs(leaf).astype(widest) for leaf in leaves]
-        if ignore_nan:
-            sizes = [jnp.where(jnp.isnan(size), 0, size) for size in sizes]
-        each = (jnp.max(size, initial=0) for size in sizes)
-        largest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, each, jnp.zeros((), widest)))
-        measurable = (largest > 0) & jnp.isfinite(largest)
-        measured = norm_in_units_of(jnp.where(measurable, largest, 1), sizes)
-        return jnp.where(jnp.isinf(largest), largest, measured)
+    >>> import jax.numpy as jnp
+    >>> from gdlab import clip_by_block_rms
+    >>> tx = clip_by_block_rms(1.0)
+    >>> tx.update(jnp.array([2.0, -2.0]), tx.init(jnp.zeros(2)))[0]
+    Array([ 1., -1.], dtype=float32)
 
-    plain = norm_in_units_of(
-        jnp.ones((), widest), (jnp.abs(leaf).astype(widest) for leaf in leaves)
-    )
-    smallest = float(jnp.finfo(widest).tiny) ** 0.25
-    measured = (plain > smallest) & jnp.isfinite(plain)
-    return jax.lax.cond(measured, lambda: plain, of_extreme_elements)
+    Source: N. Shazeer, M. Stern, Adafactor: adaptive learning rates with sublinear memory cost,
+    2018, section 6.
+    """
+    return lambda u: u * shortening(rms(u, ignore_nan=True), threshold)
+
+
+def shortening(length: jax.Array, longest: Number) -> jax.Array:
+    """The factor, at most 1, that brings a length down to the longest that is allowed.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.transforms.clipping import shortening
+    >>> shortening(jnp.array([0.0, 1.0, 4.0]), 2.0)
+    Array([1. , 1. , 0.5], dtype=float32)
+    """
+    too_long = length > longest
+    return jnp.where(too_long, longest / jnp.where(too_long, length, 1), 1)

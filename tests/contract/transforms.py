@@ -5,13 +5,27 @@ from tests.contract.example import Example
 
 EXAMPLES = {
     "accumulate": [Example(gdlab.accumulate(gdlab.sgd(0.1, 0.9), 2), counts_calls=False)],
+    "adaptive_grad_clip": [
+        Example(gdlab.adaptive_grad_clip(0.1), by_element=False),
+        Example(gdlab.adaptive_grad_clip(0.1, axis=())),
+    ],
     "add_decayed_weights": [
         Example(gdlab.add_decayed_weights(0.1, mask=r"^matrix"), rests=False),
     ],
     "apply_if_finite": [Example(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)), keeps_nan=False)],
     "bias_correction": [Example(gdlab.bias_correction(0.9, 0.99))],
+    "centralize": [
+        Example(gdlab.centralize()),
+        Example(gdlab.centralize(axis=1)),
+    ],
     "clip": [Example(gdlab.clip(0.5), on_complex=None)],
+    "clip_by_block_rms": [
+        Example(gdlab.clip_by_block_rms(0.5), by_element=False),
+    ],
     "clip_by_global_norm": [Example(gdlab.clip_by_global_norm(1.0))],
+    "clip_by_norm": [
+        Example(gdlab.clip_by_norm(0.5), by_element=False),
+    ],
     "debias": [
         Example(gdlab.debias(gdlab.ema(0.9))),
         Example(gdlab.debias(gdlab.chain(gdlab.ema(0.9), gdlab.trace(0.5)))),
@@ -35,6 +49,12 @@ EXAMPLES = {
         Example(gdlab.nesterov_ema(0.9)),
         Example(gdlab.nesterov_ema(0.8, 0.9, average_decay=0.7)),
     ],
+    "normalize": [
+        Example(gdlab.normalize()),
+    ],
+    "normalize_by_update_norm": [
+        Example(gdlab.normalize_by_update_norm(2.0)),
+    ],
     "params_ema": [Example(gdlab.params_ema(0.9))],
     "partition": [
         Example(
@@ -53,12 +73,21 @@ EXAMPLES = {
     "scale_by_learning_rate": [
         Example(gdlab.scale_by_learning_rate(0.1, flip_sign=False)),
     ],
+    "scale_by_param_block_norm": [
+        Example(gdlab.scale_by_param_block_norm(), by_element=False),
+    ],
+    "scale_by_param_block_rms": [
+        Example(gdlab.scale_by_param_block_rms(), by_element=False),
+    ],
     "scale_by_rms": [Example(gdlab.scale_by_rms(0.9, 0.0))],
     "scale_by_rss": [Example(gdlab.scale_by_rss())],
     "scale_by_schedule": [Example(gdlab.scale_by_schedule(0.5))],
     "scale_by_stddev": [
         Example(gdlab.scale_by_stddev()),
         Example(gdlab.scale_by_stddev(initial_scale=0.1, bias_correction=True)),
+    ],
+    "scale_by_trust_ratio": [
+        Example(gdlab.scale_by_trust_ratio(eps=1e-3), by_element=False),
     ],
     "set_to_zero": [Example(gdlab.set_to_zero(), keeps_nan=False)],
     "square": [Example(gdlab.square(), on_complex="size")],
@@ -99,4 +128,7 @@ EXAMPLES = {
     ],
     "scale_by_sign": [Example(gdlab.scale_by_sign(), on_complex=None)],
     "shift": [Example(gdlab.shift(0.1), rests=False, on_complex=None)],
+    "zero_nans": [
+        Example(gdlab.zero_nans(), keeps_nan=False),
+    ],
 }
