@@ -17,6 +17,7 @@ def ema(
     accumulator_dtype: DType | None = None,
     *,
     initial_value: Hyperparameter | None = None,
+    lagged: bool = False,
 ) -> LeafFunctions:
     """Exponential moving average, plain: it starts at zero and is not corrected for that.
 
@@ -31,6 +32,8 @@ def ema(
         nesterov: look one step ahead along the average.
         accumulator_dtype: dtype in which m is stored; the parameter's, at least float32.
         initial_value: m₀, where it is not 0.
+        lagged: whether the output is mₜ₋₁, the average before this gradient, which costs no further
+            array; with ``nesterov`` it is then mₜ itself.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import ema
@@ -50,8 +53,9 @@ def ema(
         return jnp.full_like(like, 0 if initial_value is None else initial_value, dtype=dtype)
 
     def update(u, m):
-        m = decay * m + (1 - decay) * u
-        return (decay * m + (1 - decay) * u if nesterov else m), m
+        after = decay * m + (1 - decay) * u
+        average = m if lagged else after
+        return (decay * average + (1 - decay) * u if nesterov else average), after
 
     return init, update
 

@@ -14,6 +14,7 @@ from gdlab import (
     chain,
     clip_by_global_norm,
     debias,
+    delay,
     ema,
     fork,
     hyperparameters,
@@ -68,6 +69,15 @@ def test_an_average_weighs_the_past_as_its_impulse_response_says(average, weight
     np.testing.assert_allclose(run(average), weighted(weights), **CLOSE)
     total = np.cumsum([weights(k) for k in range(len(SIGNAL))])[:, None]
     np.testing.assert_allclose(run(debias(average)), weighted(weights) / total, **CLOSE)
+
+
+@pytest.mark.x64
+def test_a_lagged_average_is_the_average_one_step_late_with_no_array_more():
+    late = run(ema(BETA, lagged=True))
+    np.testing.assert_allclose(late, run(chain(ema(BETA), delay())), **CLOSE)
+    np.testing.assert_allclose(run(ema(BETA, True, lagged=True)), run(ema(BETA)), **CLOSE)
+    start = ema(BETA, lagged=True).init(jnp.asarray(SIGNAL[0]))
+    assert len(jax.tree.leaves(start)) == 1
 
 
 @pytest.mark.x64

@@ -1,0 +1,79 @@
+"""Gradient descent along signs, of the gradient itself or of its average."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.pointwise import scale_by_sign
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def sign_sgd(learning_rate: Hyperparameter) -> GradientTransformation:
+    """Descent along the sign of the gradient: steepest descent in the maximum norm.
+
+    wₜ₊₁ = wₜ − η·sign(gₜ)
+
+    Scaling any element of the gradient by a positive number changes nothing. :func:`adam` with
+    b1 = b2 = ε = 0 takes the same steps.
+
+    When to use:
+        Where gradients are sent between machines and one bit for each element is all there is room
+        for, or as the simplest model of Adam. It needs large batches.
+
+    Args:
+        learning_rate: η, the size of each element's step.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sign_sgd
+    >>> tx = sign_sgd(0.1)
+    >>> tx.update(jnp.array([3.0, 0.0, -4e-9]), tx.init(jnp.zeros(3)))[0]
+    Array([-0.1, -0. ,  0.1], dtype=float32)
+
+    Source: J. Bernstein, Y.-X. Wang, K. Azizzadenesheli, A. Anandkumar, signSGD: compressed
+    optimisation for non-convex problems, 2018, algorithm 1.
+    """
+    return chain(scale_by_sign(), scale_by_learning_rate(learning_rate))
+
+
+@transformation
+def signum(
+    learning_rate: Hyperparameter,
+    beta: Hyperparameter = 0.9,
+    accumulator_dtype: DType | None = None,
+) -> GradientTransformation:
+    """Descent along the sign of the average gradient.
+
+    mₜ = beta·mₜ₋₁ + (1 − beta)·gₜ, wₜ₊₁ = wₜ − η·sign(mₜ)
+
+    A correction of the average for its start would not change its sign. Scaling the gradients by a
+    positive number changes nothing. It is :func:`lion` with b1 = b2 and without decay, and
+    :func:`sign_sgd` at beta = 0.
+
+    When to use:
+        As :func:`sign_sgd`, with batches that are smaller: the average takes some of the noise out
+        of the signs. :func:`lion` is usually the better one.
+
+    Args:
+        learning_rate: η, the size of each element's step.
+        beta: decay of the average.
+        accumulator_dtype: dtype in which the average is stored.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import signum
+    >>> tx = signum(0.1)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (5.0, -1.0):
+    ...     u, state = tx.update(jnp.array([g]), state)
+    >>> u
+    Array([-0.1], dtype=float32)
+
+    Source: J. Bernstein, Y.-X. Wang, K. Azizzadenesheli, A. Anandkumar, signSGD: compressed
+    optimisation for non-convex problems, 2018, algorithm 2.
+    """
+    return chain(
+        ema(beta, accumulator_dtype=accumulator_dtype),
+        scale_by_sign(),
+        scale_by_learning_rate(learning_rate),
+    )
