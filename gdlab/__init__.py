@@ -40,6 +40,12 @@ from gdlab.optimizers.momentum.sgd import nesterov, sgd
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
+from gdlab.optimizers.tuning_free.schedule_free import (
+    schedule_free,
+    schedule_free_adamw,
+    schedule_free_sgd,
+    warmed_up,
+)
 from gdlab.schedules import (
     chebyshev_schedule,
     constant_schedule,
@@ -259,6 +265,9 @@ __all__ = [
     "scale_by_stddev",
     "scale_by_trust_ratio",
     "schedule",
+    "schedule_free",
+    "schedule_free_adamw",
+    "schedule_free_sgd",
     "set_hyperparameters",
     "set_to_zero",
     "sgd",
@@ -278,6 +287,7 @@ __all__ = [
     "unitwise_clip",
     "unitwise_norm",
     "variance",
+    "warmed_up",
     "warmup_constant_schedule",
     "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule",

@@ -1,0 +1,45 @@
+"""Multiply by a rate every so many steps."""
+
+import jax.numpy as jnp
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import Function
+from gdlab.schedules.progress import transitions
+
+
+@schedule
+def exponential_decay(
+    init_value: Hyperparameter,
+    transition_steps: Hyperparameter,
+    decay_rate: Hyperparameter,
+    transition_begin: Hyperparameter = 0,
+    staircase: bool = False,
+    end_value: Hyperparameter | None = None,
+) -> Function:
+    """Multiply by a rate every so many steps, smoothly or at once.
+
+    η(t) = init·rate^((t − begin)/steps), the exponent rounded down on a staircase
+
+    Args:
+        init_value: the value up to step ``transition_begin``.
+        transition_steps: steps for one factor of ``decay_rate``; 0 never decays.
+        decay_rate: the factor, positive.
+        transition_begin: the step at which it begins.
+        staircase: whether the value falls once every ``transition_steps`` only.
+        end_value: a bound that is not passed: below if ``decay_rate < 1``, above otherwise.
+
+    >>> from gdlab import exponential_decay
+    >>> [float(exponential_decay(8.0, 2, 0.5)(t)) for t in (0, 2, 4)]
+    [8.0, 4.0, 2.0]
+    """
+
+    def value(count):
+        factors = transitions(count, transition_begin, transition_steps, staircase)
+        current = init_value * jnp.power(decay_rate, factors)
+        if end_value is None:
+            return current
+        falling = jnp.maximum(current, end_value)
+        return jnp.where(jnp.asarray(decay_rate) < 1, falling, jnp.minimum(current, end_value))
+
+    return value

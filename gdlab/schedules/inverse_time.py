@@ -1,0 +1,40 @@
+"""Divide by a number that grows with the steps."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import Function
+from gdlab.schedules.progress import transitions
+
+
+@schedule
+def inverse_time_decay(
+    init_value: Hyperparameter,
+    transition_steps: Hyperparameter,
+    decay_rate: Hyperparameter,
+    transition_begin: Hyperparameter = 0,
+    staircase: bool = False,
+) -> Function:
+    """Divide by a number that grows with the steps, smoothly or at once.
+
+    η(t) = init/(1 + rate·(t − begin)/steps), the quotient rounded down on a staircase
+
+    Its sum grows without end and that of its squares does not: these are the conditions under which
+    stochastic gradient descent converges on convex losses.
+
+    Args:
+        init_value: the value up to step ``transition_begin``.
+        transition_steps: steps for which the divisor grows by ``decay_rate``; 0 never decays.
+        decay_rate: growth of the divisor.
+        transition_begin: the step at which it begins.
+        staircase: whether the value falls once every ``transition_steps`` only.
+
+    >>> from gdlab import inverse_time_decay
+    >>> [float(inverse_time_decay(1.0, 2, 1.0)(t)) for t in (0, 2, 6)]
+    [1.0, 0.5, 0.25]
+
+    Source: H. Robbins, S. Monro, A stochastic approximation method, 1951, eq. 6.
+    """
+    return lambda count: (
+        init_value
+        / (1 + decay_rate * transitions(count, transition_begin, transition_steps, staircase))
+    )

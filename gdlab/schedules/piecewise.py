@@ -1,0 +1,93 @@
+"""Values at given steps: constant between them, or interpolated."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import Function, Number
+from gdlab.schedules.progress import has_begun, progress
+from gdlab.schedules.shapes import Shape, shape_of
+
+
+@schedule
+def piecewise_constant_schedule(
+    init_value: Hyperparameter,
+    boundaries_and_scales: Mapping[int, Hyperparameter] | None = None,
+) -> Function:
+    """Constant, multiplied by a scale at each boundary.
+
+    η(t) = init·∏ {scale : boundary ≤ t}
+
+    Args:
+        init_value: the value at step 0.
+        boundaries_and_scales: step from which a scale is in force → that scale.
+
+    >>> from gdlab import piecewise_constant_schedule
+    >>> [float(piecewise_constant_schedule(1.0, {1: 0.5, 3: 0.5})(t)) for t in range(5)]
+    [1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+
+    def value(count):
+        current = jnp.asarray(init_value)
+        for boundary, scale in (boundaries_and_scales or {}).items():
+            current = jnp.where(has_begun(count, boundary), current * scale, current)
+        return current
+
+    return value
+
+
+@schedule
+def piecewise_interpolate_schedule(
+    interpolate_type: str,
+    init_value: Hyperparameter,
+    boundaries_and_scales: Mapping[int, Hyperparameter] | None = None,
+) -> Function:
+    """From value to value along lines or half cosines, each value a multiple of the one before.
+
+    At the boundary bᵢ the value is init·scale₁ ⋯ scaleᵢ, and between two of them it goes from one
+    to the other.
+
+    Args:
+        interpolate_type: ``"linear"``, ``"cosine"``, or another shape that
+            :func:`warmup_stable_decay_schedule` knows.
+        init_value: the value at step 0.
+        boundaries_and_scales: step at which a value is reached → that value over the one before.
+
+    Raises:
+        ValueError: if there is no shape of that name.
+
+    >>> from gdlab import piecewise_interpolate_schedule
+    >>> eta = piecewise_interpolate_schedule("linear", 1.0, {2: 3.0, 4: 0.5})
+    >>> [float(eta(t)) for t in range(6)]
+    [1.0, 2.0, 3.0, 2.25, 1.5, 1.5]
+    """
+    shape = shape_of("interpolate_type", interpolate_type)
+    steps, values = [0], [init_value]
+    for boundary, scale in sorted((boundaries_and_scales or {}).items()):
+        steps.append(boundary)
+        values.append(values[-1] * scale)
+    return lambda count: interpolated(count, steps, values, shape)
+
+
+def interpolated(
+    count: jax.Array, steps: Sequence[Number], values: Sequence[Number], shape: Shape
+) -> jax.Array:
+    """Through values at steps that rise, constant before the first and after the last.
+
+    Args:
+        count: the step.
+        steps: those at which values are given.
+        values: one for each.
+        shape: from one value to the next.
+    """
+    current = jnp.asarray(values[0])
+    for number, (begin, end) in enumerate(pairwise(steps)):
+        done = progress(count, begin, end - begin)
+        current = jnp.where(
+            has_begun(count, begin), shape(values[number], values[number + 1], done), current
+        )
+    return current

@@ -1,0 +1,155 @@
+"""Up along a straight line, and then constant or down."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import Function, Number
+from gdlab.schedules.exponential import exponential_decay
+from gdlab.schedules.progress import between, has_begun, progress, raised, since
+from gdlab.schedules.shapes import half_cosine
+
+
+@schedule
+def warmup_constant_schedule(
+    init_value: Hyperparameter, peak_value: Hyperparameter, warmup_steps: Hyperparameter
+) -> Function:
+    """Up along a straight line, then constant.
+
+    η(t) = init + (peak − init)·min(t/warmup, 1)
+
+    Args:
+        init_value: the value at step 0.
+        peak_value: the value from step ``warmup_steps`` on.
+        warmup_steps: length of the warm-up, in steps.
+
+    >>> from gdlab import warmup_constant_schedule
+    >>> [float(warmup_constant_schedule(0.0, 1.0, 2)(t)) for t in range(4)]
+    [0.0, 0.5, 1.0, 1.0]
+    """
+    return lambda count: between(init_value, peak_value, progress(count, 0.0, warmup_steps))
+
+
+@schedule
+def warmup_cosine_decay_schedule(
+    init_value: Hyperparameter,
+    peak_value: Hyperparameter,
+    warmup_steps: Hyperparameter,
+    decay_steps: Hyperparameter,
+    end_value: Hyperparameter = 0.0,
+    exponent: Hyperparameter = 1.0,
+) -> Function:
+    """Up along a straight line, then down along half a cosine, then constant.
+
+    With ``decay_steps`` shorter than the training it is the infinite cosine, which can be gone on
+    with from any step after its end.
+
+    Args:
+        init_value: the value at step 0.
+        peak_value: the value at step ``warmup_steps``.
+        warmup_steps: length of the warm-up, in steps.
+        decay_steps: length of the whole, **warm-up included**.
+        end_value: the value from ``decay_steps`` on.
+        exponent: power of the cosine.
+
+    >>> from gdlab import warmup_cosine_decay_schedule
+    >>> [round(float(warmup_cosine_decay_schedule(0.0, 1.0, 2, 6)(t)), 4) for t in range(7)]
+    [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0]
+
+    Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017,
+    eq. 5, for the decay.
+    """
+
+    def value(count):
+        done = progress(count, warmup_steps, decay_steps - warmup_steps)
+        decayed = between(end_value, peak_value, raised(half_cosine(done), exponent))
+        return _warmed_up(count, init_value, peak_value, warmup_steps, decayed)
+
+    return value
+
+
+@schedule
+def warmup_exponential_decay_schedule(
+    init_value: Hyperparameter,
+    peak_value: Hyperparameter,
+    warmup_steps: Hyperparameter,
+    transition_steps: Hyperparameter,
+    decay_rate: Hyperparameter,
+    transition_begin: Hyperparameter = 0,
+    staircase: bool = False,
+    end_value: Hyperparameter | None = None,
+) -> Function:
+    """Up along a straight line, then :func:`exponential_decay` from the peak.
+
+    Args:
+        init_value: the value at step 0.
+        peak_value: the value at step ``warmup_steps``.
+        warmup_steps: length of the warm-up, in steps.
+        transition_steps: steps for one factor of ``decay_rate``; 0 never decays.
+        decay_rate: the factor, positive.
+        transition_begin: the step at which the decay begins, counted from the end of the warm-up.
+        staircase: whether the value falls once every ``transition_steps`` only.
+        end_value: a bound that is not passed: below if ``decay_rate < 1``, above otherwise.
+
+    >>> from gdlab import warmup_exponential_decay_schedule
+    >>> eta = warmup_exponential_decay_schedule(0.0, 8.0, 2, 1, 0.5)
+    >>> [float(eta(t)) for t in range(5)]
+    [0.0, 4.0, 8.0, 4.0, 2.0]
+    """
+    decay = exponential_decay(
+        peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value
+    )
+
+    def value(count):
+        decayed = decay(since(count, warmup_steps))
+        return _warmed_up(count, init_value, peak_value, warmup_steps, decayed)
+
+    return value
+
+
+@schedule
+def warmup_inverse_sqrt_decay_schedule(
+    init_value: Hyperparameter,
+    peak_value: Hyperparameter,
+    warmup_steps: Hyperparameter,
+    timescale: Hyperparameter | None = None,
+) -> Function:
+    """Up along a straight line, then down with the square root of the steps, without an end.
+
+    η(t) = peak/√(1 + (t − warmup)/timescale) for t ≥ warmup
+
+    Noam's schedule of the Transformer, which counts s = t + 1 from 1 and is
+    width^−½·min(s^−½, s·w^−1.5), has the peak p = 1/√(width·w); it is this one with
+    ``init_value=p / w, peak_value=p, warmup_steps=w - 1, timescale=w``.
+
+    Args:
+        init_value: the value at step 0.
+        peak_value: the value at step ``warmup_steps``.
+        warmup_steps: length of the warm-up, in steps.
+        timescale: steps after the warm-up at which the value is the peak over √2; as many as the
+            warm-up has, and at least 1, unless given.
+
+    >>> from gdlab import warmup_inverse_sqrt_decay_schedule
+    >>> eta = warmup_inverse_sqrt_decay_schedule(0.0, 1.0, 4)
+    >>> [float(eta(t)) for t in (0, 2, 4, 16, 64)]
+    [0.0, 0.5, 1.0, 0.5, 0.25]
+
+    Source: A. Vaswani et al., Attention is all you need, 2017, eq. 3.
+    """
+    scale = jnp.maximum(warmup_steps, 1.0) if timescale is None else timescale
+
+    def value(count):
+        later = jnp.maximum(since(count, warmup_steps), 0)
+        decayed = peak_value / jnp.sqrt(1 + later / scale)
+        return _warmed_up(count, init_value, peak_value, warmup_steps, decayed)
+
+    return value
+
+
+def _warmed_up(
+    count: jax.Array, init_value: Number, peak_value: Number, steps: Number, then: jax.Array
+) -> jax.Array:
+    """Up along a straight line, and from its end on what comes ``then``."""
+    rising = between(init_value, peak_value, progress(count, 0.0, steps))
+    return jnp.where(has_begun(count, steps), then, rising)
