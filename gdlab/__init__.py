@@ -93,6 +93,7 @@ from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_no
 from gdlab.transforms.debiasing import bias_correction, debias
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.delays import delay, difference
+from gdlab.transforms.first_value import from_first
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.holding import hold
 from gdlab.transforms.joins import (
@@ -103,6 +104,7 @@ from gdlab.transforms.joins import (
     signed_like,
     weighted_sum,
 )
+from gdlab.transforms.lagging import lagged
 from gdlab.transforms.lookahead import look_ahead
 from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
@@ -126,6 +128,7 @@ from gdlab.transforms.trust_ratio import (
     scale_by_param_block_rms,
     scale_by_trust_ratio,
 )
+from gdlab.transforms.waiting import wait
 
 if TYPE_CHECKING:
     from gdlab import analysis as analysis
@@ -196,6 +199,7 @@ __all__ = [
     "flatten_state",
     "foreign",
     "fork",
+    "from_first",
     "full_matrix_adagrad",
     "global_norm",
     "hold",
@@ -206,6 +210,7 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
+    "lagged",
     "leaf_wrapper",
     "leafwise",
     "linear_onecycle_schedule",
@@ -287,6 +292,7 @@ __all__ = [
     "unitwise_clip",
     "unitwise_norm",
     "variance",
+    "wait",
     "warmed_up",
     "warmup_constant_schedule",
     "warmup_cosine_decay_schedule",

@@ -41,6 +41,9 @@ EXAMPLES = {
     "look_ahead": [
         Example(gdlab.look_ahead(gdlab.sgd(0.1, 0.9)), on_complex=None, keeps_nan=False)
     ],
+    "lookahead": [
+        Example(gdlab.lookahead(gdlab.sgd(0.1, 0.9), 2, 0.5), counts_calls=False, keeps_nan=False),
+    ],
     "masked": [
         Example(gdlab.masked(gdlab.clip_by_global_norm(0.1), "matrix")),
     ],
@@ -90,6 +93,21 @@ EXAMPLES = {
         Example(gdlab.scale_by_trust_ratio(eps=1e-3), by_element=False),
     ],
     "set_to_zero": [Example(gdlab.set_to_zero(), keeps_nan=False)],
+    "slow_weights": [
+        Example(
+            gdlab.slow_weights(gdlab.sgd(0.1, 0.9), gdlab.sgd(0.7), 2),
+            counts_calls=False,
+            keeps_nan=False,
+        ),
+        Example(
+            gdlab.slow_weights(
+                gdlab.adam(0.1), gdlab.sgd(0.7, 0.9, nesterov=True), 2, reset_state=True
+            ),
+            counts_calls=False,
+            keeps_nan=False,
+            rests=False,
+        ),
+    ],
     "square": [Example(gdlab.square(), on_complex="size")],
     "sum_of_squares": [
         Example(gdlab.sum_of_squares(), on_complex="size"),
