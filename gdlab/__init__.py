@@ -33,9 +33,15 @@ from gdlab.optimizers.adaptive.adadelta import adadelta, scale_by_adadelta
 from gdlab.optimizers.adaptive.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
 from gdlab.optimizers.adaptive.adam import adam, adamw, scale_by_adam
 from gdlab.optimizers.adaptive.adamax import adamax
+from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
+from gdlab.optimizers.adaptive.adopt import adopt, power_of_count, scale_by_adopt
 from gdlab.optimizers.adaptive.amsgrad import amsgrad
 from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam
 from gdlab.optimizers.adaptive.rmsprop import rmsprop
+from gdlab.optimizers.adaptive.simplified_ademamix import (
+    scale_by_simplified_ademamix,
+    simplified_ademamix,
+)
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
@@ -165,6 +171,8 @@ __all__ = [
     "adamw",
     "adaptive_grad_clip",
     "add_decayed_weights",
+    "ademamix",
+    "adopt",
     "agreeing",
     "amsgrad",
     "apply_if_finite",
@@ -202,6 +210,7 @@ __all__ = [
     "from_first",
     "full_matrix_adagrad",
     "global_norm",
+    "half_life_warmup",
     "hold",
     "hyperparameters",
     "identity",
@@ -241,6 +250,7 @@ __all__ = [
     "piecewise_constant_schedule",
     "piecewise_interpolate_schedule",
     "polynomial_schedule",
+    "power_of_count",
     "power_ratio",
     "power_schedule",
     "project_onto_box",
@@ -257,6 +267,8 @@ __all__ = [
     "scale",
     "scale_by_adadelta",
     "scale_by_adam",
+    "scale_by_ademamix",
+    "scale_by_adopt",
     "scale_by_full_rss",
     "scale_by_learning_rate",
     "scale_by_lion",
@@ -267,6 +279,7 @@ __all__ = [
     "scale_by_rss",
     "scale_by_schedule",
     "scale_by_sign",
+    "scale_by_simplified_ademamix",
     "scale_by_stddev",
     "scale_by_trust_ratio",
     "schedule",
@@ -281,6 +294,7 @@ __all__ = [
     "sign_sgd",
     "signed_like",
     "signum",
+    "simplified_ademamix",
     "slow_weights",
     "square",
     "state_sharding",

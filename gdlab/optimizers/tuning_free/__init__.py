@@ -1,0 +1,1 @@
+"""Methods that need no learning-rate schedule, or find the learning rate themselves."""

@@ -1,0 +1,214 @@
+"""Schedule-Free learning: an average of the iterates in place of a schedule that decays."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import cast, common_dtype, is_inexact, safe_divide, storage_dtype, widen
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import DType, Function, is_none, map_arrays
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.parameter_average import AveragedParams
+from gdlab.transforms.rms import scale_by_rms
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation(
+    reads=("params", "step", EVERYTHING),
+    slots=("weight_sum", "max_lr", "z", "average", "base_optimizer_state"),
+)
+def schedule_free(
+    base_optimizer: GradientTransformation,
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    weight_lr_power: Hyperparameter = 2.0,
+    state_dtype: DType | None = None,
+    *,
+    r: Hyperparameter = 0.0,
+    decay_at_z: bool = False,
+) -> TreeFunctions:
+    """Step with any optimizer, and take gradients between its iterate and an average of iterates.
+
+    zₜ₊₁ = zₜ + base(∇f(yₜ)), xₜ₊₁ = (1 − cₜ)·xₜ + cₜ·zₜ₊₁, yₜ₊₁ = b1·xₜ₊₁ + (1 − b1)·zₜ₊₁ with
+    cₜ = γₜ/(γ₁ + … + γₜ), γₜ = tʳ·(largest learning rate so far)^weight_lr_power
+
+    The parameters that are trained are y; :func:`evaluation_params` gives x, which are those to
+    use. With b1 = 0 the parameters go the way of the base optimizer, with b1 = 1 gradients are
+    taken at the average (primal averaging).
+
+    When to use:
+        In place of a learning rate that decays to zero, when it is not known beforehand how long
+        training goes on: x is good at every step. It wants a constant learning rate after the
+        warm-up, a base without momentum of its own, and a larger b1 (.95, .98) for longer runs.
+
+    Args:
+        base_optimizer: an optimizer, down to its learning rate.
+        learning_rate: the learning rate of ``base_optimizer``, from which the weights are made.
+        b1: β, the weight of the average in the point at which gradients are taken, in [0, 1].
+        weight_lr_power: p, the power of the learning rate in the weights.
+        state_dtype: dtype in which z is stored; the parameter's, at least float32.
+        r: the power of the step in the weights; larger ones forget the start.
+        decay_at_z: whether ``base_optimizer`` reads z, and not y, as the parameters, so that its
+            weight decay acts there.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import apply_updates, evaluation_params, schedule_free, sgd
+    >>> tx = schedule_free(sgd(1.0), 1.0, b1=0.5)
+    >>> y = jnp.array([8.0])
+    >>> state = tx.init(y)
+    >>> for _ in range(2):
+    ...     updates, state = tx.update(jnp.array([2.0]), state, y)
+    ...     y = apply_updates(y, updates)
+    >>> state.z, evaluation_params(state, y), y
+    (Array([4.], dtype=float32), Array([5.], dtype=float32), Array([4.5], dtype=float32))
+
+    Source: A. Defazio, X. Yang, H. Mehta, K. Mishchenko, A. Khaled, A. Cutkosky, The road less
+    scheduled, 2024, eq. 3–5 and 19; the largest learning rate is the authors' code's.
+    """
+    dtype = storage_dtype(state_dtype)
+
+    def init(params):
+        trained = jax.tree.map(lambda w: w if is_inexact(w) else None, params)
+        zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
+        z = jax.tree.map(lambda w: w if dtype is None else cast(w, dtype), trained)
+        return zero, zero, z, AveragedParams(trained), base_optimizer.init(params)
+
+    def update(updates, state, params, *, step, **extra):
+        weight_sum, max_lr, z, (x,), inner = state
+        z = widen(z)
+        max_lr = jnp.maximum(max_lr, learning_rate)
+        weight = (jnp.asarray(step, max_lr.dtype) + 1) ** r * max_lr**weight_lr_power
+        weight_sum = weight_sum + weight
+        share = safe_divide(weight, weight_sum)
+
+        at_z = jax.tree.map(lambda z, w: w if z is None else z, z, params, is_leaf=is_none)
+        moved, inner = base_optimizer.update(
+            updates, inner, at_z if decay_at_z else params, **extra
+        )
+        # Both means are written so that those of equal numbers are exactly these.
+        z = apply_updates(z, moved)
+        x = map_arrays(lambda x, z: x + share.astype(x.real.dtype) * (z - x), x, z)
+        to_y = lambda _, w, x, z: z + b1 * (x - z) - w  # noqa: E731
+        updates = map_arrays(to_y, updates, params, x, z)
+        return updates, (weight_sum, max_lr, z, AveragedParams(x), inner)
+
+    return init, update
+
+
+@schedule
+def warmed_up(value: Hyperparameter, warmup_steps: Hyperparameter) -> Function:
+    """A value, or a schedule, that is reached linearly from the first step on.
+
+    η(t) = value·min((t + 1)/warmup_steps, 1), t = 0, 1, …
+
+    >>> from gdlab import warmed_up
+    >>> [float(warmed_up(1.0, 4)(step)) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    return lambda count: (
+        value * jnp.minimum((count.astype(float) + 1) / jnp.maximum(warmup_steps, 1), 1)
+    )
+
+
+@transformation
+def schedule_free_sgd(
+    learning_rate: Hyperparameter = 1.0,
+    warmup_steps: Hyperparameter | None = None,
+    b1: Hyperparameter = 0.9,
+    weight_decay: Hyperparameter | None = None,
+    weight_lr_power: Hyperparameter = 2.0,
+    state_dtype: DType | None = None,
+    *,
+    r: Hyperparameter = 0.0,
+    decay_at_z: bool = False,
+) -> GradientTransformation:
+    """Schedule-Free gradient descent.
+
+    zₜ₊₁ = zₜ − η·(∇f(yₜ) + λ·yₜ), with averages x and y as in :func:`schedule_free`
+
+    On a constant gradient g at a constant η, zₜ = w₀ − ηt·g and xₜ = w₀ − η(t + 1)/2·g.
+
+    When to use:
+        In place of momentum with a learning rate that decays, with a learning rate of about that
+        of plain gradient descent, 10 to 50 times that which is best with momentum .9.
+
+    Args:
+        learning_rate: η, after the warm-up.
+        warmup_steps: T; the learning rate of step t is η·min(t/T, 1), t = 1, 2, …
+        b1: weight of the average in the point at which gradients are taken, in [0, 1].
+        weight_decay: λ, coupled; none unless given.
+        weight_lr_power: power of the learning rate in the weights of the average.
+        state_dtype: dtype in which z is stored; the parameter's, at least float32.
+        r: power of the step in these weights.
+        decay_at_z: whether the decay is that of z, and not of y.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import schedule_free_sgd
+    >>> tx = schedule_free_sgd(1.0, warmup_steps=4)
+    >>> tx.update(jnp.array([2.0]), tx.init(jnp.zeros(1)), jnp.zeros(1))[0]
+    Array([-0.5], dtype=float32)
+
+    Source: A. Defazio et al., The road less scheduled, 2024, eq. 3–5.
+    """
+    rate = learning_rate if warmup_steps is None else warmed_up(learning_rate, warmup_steps)
+    descent = scale_by_learning_rate(rate)
+    base = descent if weight_decay is None else chain(add_decayed_weights(weight_decay), descent)
+    return schedule_free(base, rate, b1, weight_lr_power, state_dtype, r=r, decay_at_z=decay_at_z)
+
+
+@transformation
+def schedule_free_adamw(
+    learning_rate: Hyperparameter = 0.0025,
+    warmup_steps: Hyperparameter | None = None,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 0.0,
+    weight_lr_power: Hyperparameter = 2.0,
+    state_dtype: DType | None = None,
+    *,
+    r: Hyperparameter = 0.0,
+    decay_at_z: bool = False,
+) -> GradientTransformation:
+    """Schedule-Free AdamW: RMS scaling whose momentum is the average of the iterates.
+
+    zₜ₊₁ = zₜ − η·(gₜ/(√v̂ₜ + ε) + λ·yₜ), gₜ = ∇f(yₜ), v̂ₜ = debias(ema(b2))(gₜ²), with averages x
+    and y as in :func:`schedule_free`
+
+    When to use:
+        In place of AdamW with a learning rate that decays, when it is not known beforehand how
+        long training goes on. Start from 1 to 10 times the learning rate of AdamW, and warm up.
+
+    Args:
+        learning_rate: η, after the warm-up; it scales the decay too.
+        warmup_steps: T; the learning rate of step t is η·min(t/T, 1), t = 1, 2, …
+        b1: weight of the average in the point at which gradients are taken, in [0, 1].
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        weight_decay: λ, decoupled.
+        weight_lr_power: power of the learning rate in the weights of the average.
+        state_dtype: dtype in which z is stored; the parameter's, at least float32.
+        r: power of the step in these weights.
+        decay_at_z: whether the decay is that of z, and not of y.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import schedule_free_adamw
+    >>> tx = schedule_free_adamw(0.1)
+    >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)), jnp.zeros(1))[0]
+    Array([-0.1], dtype=float32)
+
+    Source: A. Defazio et al., The road less scheduled, 2024, algorithm 1; bias is corrected where
+    the authors' code corrects it.
+    """
+    rate = learning_rate if warmup_steps is None else warmed_up(learning_rate, warmup_steps)
+    base = chain(
+        scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True),
+        add_decayed_weights(weight_decay),
+        scale_by_learning_rate(rate),
+    )
+    return schedule_free(base, rate, b1, weight_lr_power, state_dtype, r=r, decay_at_z=decay_at_z)

@@ -1,0 +1,126 @@
+"""Methods that are free of tuning, beside their papers and libraries."""
+
+from functools import partial
+
+import optax
+
+import gdlab
+from tests.oracles.method import Method
+from tests.references.schedule_free import schedule_free_adamw, schedule_free_sgd
+
+contrib = optax.contrib
+
+
+def one_ahead(learning_rate):
+    """A schedule for optax's Schedule-Free, which reads it a step too early for the weights."""
+    return lambda count: learning_rate(count - 1)
+
+
+def training(optimizer):
+    """An optimizer of ``schedulefree``, told that it is to train."""
+    optimizer.train()
+    return optimizer
+
+
+def optax_schedule_free_adamw(lr, **options):
+    base = optax.chain(
+        optax.scale_by_rms(0.99, 1e-3, eps_in_sqrt=False, bias_correction=True),
+        optax.add_decayed_weights(0.1),
+        optax.scale_by_learning_rate(lr),
+    )
+    return contrib.schedule_free(base, one_ahead(lr), **options)
+
+
+# The authors and optax recompute x from y and z, with roundings of their own at each of 200 steps.
+RECOMPUTED = 1e-11
+
+METHODS = {
+    # Schedule-Free
+    "schedule_free around sgd": Method(
+        lambda lr: gdlab.schedule_free(gdlab.sgd(lr), lr, 0.8),
+        partial(schedule_free_sgd, beta=0.8),
+        lambda lr: contrib.schedule_free(optax.sgd(lr), one_ahead(lr), 0.8),
+        others={
+            "schedulefree": lambda o, p: training(o.SGDScheduleFree(p, momentum=0.8)),
+            "pytorch_optimizer": lambda o, p: training(o.ScheduleFreeSGD(p, momentum=0.8)),
+        },
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free whose base reads z": Method(
+        lambda lr: gdlab.schedule_free(
+            gdlab.chain(gdlab.add_decayed_weights(0.1), gdlab.sgd(lr)),
+            lr,
+            weight_lr_power=1.0,
+            r=0.5,
+            decay_at_z=True,
+        ),
+        partial(schedule_free_sgd, weight_decay=0.1, decay_at_z=True, power=1.0, r=0.5),
+        others={
+            "schedulefree": lambda o, p: training(
+                o.ScheduleFreeWrapperReference(
+                    torch_sgd(p, weight_decay=0.1), weight_lr_power=1.0, r=0.5
+                )
+            )
+        },
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free_sgd": Method(
+        partial(gdlab.schedule_free_sgd, warmup_steps=20, b1=0.95, weight_decay=0.1, r=1.0),
+        partial(schedule_free_sgd, warmup=20, beta=0.95, weight_decay=0.1, r=1.0),
+        others={
+            "schedulefree": lambda o, p: training(
+                o.SGDScheduleFree(p, momentum=0.95, warmup_steps=20, weight_decay=0.1, r=1.0)
+            )
+        },
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free_adamw": Method(
+        partial(gdlab.schedule_free_adamw, b2=0.99, eps=1e-3, weight_decay=0.1),
+        partial(schedule_free_adamw, b2=0.99, eps=1e-3, weight_decay=0.1),
+        optax_schedule_free_adamw,
+        others={
+            "schedulefree": lambda o, p: training(
+                o.AdamWScheduleFree(p, betas=(0.9, 0.99), eps=1e-3, weight_decay=0.1)
+            ),
+        },
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free_adamw, Keras's": Method(
+        partial(gdlab.schedule_free_adamw, warmup_steps=20, eps=1e-3, weight_lr_power=0.0),
+        partial(schedule_free_adamw, warmup=20, eps=1e-3, power=0.0),
+        keras=lambda o: o.ScheduleFreeAdamW(epsilon=1e-3, warmup_steps=20),
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free_adamw with a warm-up and decay at z": Method(
+        partial(
+            gdlab.schedule_free_adamw,
+            warmup_steps=20,
+            b2=0.99,
+            eps=1e-3,
+            weight_decay=0.1,
+            decay_at_z=True,
+        ),
+        partial(
+            schedule_free_adamw, warmup=20, b2=0.99, eps=1e-3, weight_decay=0.1, decay_at_z=True
+        ),
+        others={
+            "schedulefree": lambda o, p: training(
+                o.AdamWScheduleFreeReference(
+                    p,
+                    betas=(0.9, 0.99),
+                    eps=1e-3,
+                    weight_decay=0.1,
+                    warmup_steps=20,
+                    decay_at_z=True,
+                )
+            )
+        },
+        rtol=RECOMPUTED,
+    ),
+}
+
+
+def torch_sgd(params, **options):
+    import torch
+
+    return torch.optim.SGD(params, **options)
