@@ -34,4 +34,9 @@ METHODS = {
         partial(ref.rprop, eta_minus=0.6, eta_plus=1.5, min_step_size=0.05, max_step_size=2.0),
         torch=lambda o, p: o.Rprop(p, etas=(0.6, 1.5), step_sizes=(0.05, 2.0)),
     ),
+    "scale_by_rprop with its defaults": Method(
+        lambda lr: gdlab.chain(gdlab.scale_by_rprop(lr), gdlab.scale(-1.0)),
+        ref.rprop,
+        torch=lambda o, p: o.Rprop(p),
+    ),
 }
