@@ -90,10 +90,11 @@ class GradientTransformation(Parametrized):
             shapes = jax.tree.map(lambda leaf: leaf if is_shape(leaf) else None, params)
             return jax.eval_shape(self.init, shapes)
         params = arrays_only(params)
-        opening = Opening(0, common_dtype(leaves))
+        count = jnp.zeros((), jnp.int32)
+        opening = Opening(count, common_dtype(leaves))
         rule = tree_rule(self, opening)
         values = distinct(rule.init(params), params)
-        return _packed(rule, opening, jnp.zeros((), jnp.int32), values)
+        return _packed(rule, opening, count, values)
 
     def update(
         self, updates: Updates, state: State, params: Params = None, **extra: Leaf | Function

@@ -409,6 +409,15 @@ def test_a_step_that_is_read_is_exact_beyond_what_float32_counts():
     assert float(tx.update(jnp.ones(1), state)[0][0]) == 1.0
 
 
+def test_a_step_is_an_array_where_shapes_are_found_out_as_well():
+    @leafwise(reads="step")
+    def shrinking():
+        return lambda u, step: u / (1 + step.astype(u.dtype))
+
+    tx = chain(shrinking(), ema(0.5))
+    assert tx.init(jnp.ones(2)).ema.shape == (2,)
+
+
 # --- A signal that is used twice
 
 
