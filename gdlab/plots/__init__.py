@@ -15,6 +15,7 @@ from gdlab.plots.analysis.root_locus import root_locus
 from gdlab.plots.analysis.sharpness import sharpness
 from gdlab.plots.analysis.spectral_density import spectral_density
 from gdlab.plots.analysis.three_regimes import three_regimes
+from gdlab.plots.diagrams.block_diagram import block_diagram
 from gdlab.plots.networks.filters import filters
 from gdlab.plots.networks.network import network
 from gdlab.plots.networks.shift_response import shift_response
@@ -28,6 +29,7 @@ from gdlab.plots.trajectories.step_vectors import step_vectors
 __all__ = [
     "Race",
     "averages",
+    "block_diagram",
     "circuit_response",
     "contours",
     "error_by_mode",
