@@ -42,6 +42,10 @@ from gdlab.optimizers.adaptive.simplified_ademamix import (
     scale_by_simplified_ademamix,
     simplified_ademamix,
 )
+from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
+from gdlab.optimizers.kronecker.caspr import caspr
+from gdlab.optimizers.kronecker.shampoo import shampoo
+from gdlab.optimizers.matrix.muon import muon, scale_by_muon
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
@@ -89,7 +93,7 @@ from gdlab.sweeps import (
     optimize_study,
     sweep,
 )
-from gdlab.training import EpochSampler, Trajectory, minibatches, minimize
+from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate
 from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
 from gdlab.transforms.averaging import ema, nesterov_ema
@@ -97,7 +101,12 @@ from gdlab.transforms.cautious import cautious
 from gdlab.transforms.centering import centralize
 from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
 from gdlab.transforms.debiasing import bias_correction, debias
-from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.decay import (
+    add_decayed_weights,
+    decay_weights,
+    descend_with_corrected_decay,
+    matrices,
+)
 from gdlab.transforms.delays import delay, difference
 from gdlab.transforms.first_value import from_first
 from gdlab.transforms.guarding import apply_if_finite
@@ -110,7 +119,9 @@ from gdlab.transforms.joins import (
     signed_like,
     weighted_sum,
 )
-from gdlab.transforms.lagging import lagged
+from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
+from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
+from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
 from gdlab.transforms.lookahead import look_ahead
 from gdlab.transforms.masking import masked, partition, set_to_zero
 from gdlab.transforms.maxima import infinity_norm, running_maximum
@@ -119,6 +130,7 @@ from gdlab.transforms.moving_average import moving_average
 from gdlab.transforms.nans import zero_nans
 from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
 from gdlab.transforms.norms import global_norm, unitwise_norm
+from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
 from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.projection import project_onto_box
@@ -129,6 +141,7 @@ from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
 from gdlab.transforms.slow_weights import lookahead, slow_weights
 from gdlab.transforms.stddev import scale_by_stddev, variance
+from gdlab.transforms.switching import from_step, switch
 from gdlab.transforms.trust_ratio import (
     scale_by_param_block_norm,
     scale_by_param_block_rms,
@@ -154,6 +167,7 @@ __all__ = [
     "Join",
     "Labels",
     "Mask",
+    "Outcome",
     "Page",
     "PopulationBasedTraining",
     "Schedule",
@@ -181,6 +195,7 @@ __all__ = [
     "bias_correction",
     "bus",
     "by_leaf",
+    "caspr",
     "cautious",
     "centralize",
     "chain",
@@ -195,7 +210,9 @@ __all__ = [
     "cosine_onecycle_schedule",
     "cyclic_schedule",
     "debias",
+    "decay_weights",
     "delay",
+    "descend_with_corrected_decay",
     "difference",
     "dozat_momentum",
     "ema",
@@ -208,6 +225,7 @@ __all__ = [
     "foreign",
     "fork",
     "from_first",
+    "from_step",
     "full_matrix_adagrad",
     "global_norm",
     "half_life_warmup",
@@ -219,7 +237,7 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
-    "lagged",
+    "lbfgs",
     "leaf_wrapper",
     "leafwise",
     "linear_onecycle_schedule",
@@ -229,11 +247,13 @@ __all__ = [
     "lookahead",
     "map_axes",
     "masked",
+    "matrices",
     "mean_over",
     "minibatches",
     "minimize",
     "moving_average",
     "multiply_schedules",
+    "muon",
     "nadam",
     "named_chain",
     "nesterov",
@@ -242,6 +262,7 @@ __all__ = [
     "normalize_by_update_norm",
     "on_wires",
     "optimize_study",
+    "orthogonalize",
     "outer_over_mean",
     "over_maximum",
     "params_ema",
@@ -269,19 +290,25 @@ __all__ = [
     "scale_by_adam",
     "scale_by_ademamix",
     "scale_by_adopt",
+    "scale_by_backtracking_linesearch",
     "scale_by_full_rss",
+    "scale_by_kronecker_roots",
+    "scale_by_lbfgs",
     "scale_by_learning_rate",
     "scale_by_lion",
+    "scale_by_muon",
     "scale_by_param_block_norm",
     "scale_by_param_block_rms",
     "scale_by_rms",
     "scale_by_rprop",
     "scale_by_rss",
     "scale_by_schedule",
+    "scale_by_shape",
     "scale_by_sign",
     "scale_by_simplified_ademamix",
     "scale_by_stddev",
     "scale_by_trust_ratio",
+    "scale_by_zoom_linesearch",
     "schedule",
     "schedule_free",
     "schedule_free_adamw",
@@ -290,6 +317,7 @@ __all__ = [
     "set_to_zero",
     "sgd",
     "sgdr_schedule",
+    "shampoo",
     "shift",
     "sign_sgd",
     "signed_like",
@@ -301,6 +329,7 @@ __all__ = [
     "sum_of_squares",
     "sum_over",
     "sweep",
+    "switch",
     "trace",
     "transformation",
     "unitwise_clip",

@@ -1,0 +1,129 @@
+"""ADOPT: Adam that divides each gradient by what was known before it."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import DType, Function
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain, fork, identity, named_chain
+from gdlab.schedules.progress import raised
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.clipping import clip
+from gdlab.transforms.first_value import from_first
+from gdlab.transforms.joins import over_maximum
+from gdlab.transforms.ratios import square
+from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.waiting import wait
+
+
+@schedule
+def power_of_count(power: Hyperparameter = 0.25) -> Function:
+    """A power of the number of steps before this one: the growing bound of ADOPT.
+
+    cₜ = (t − 1)^power, t = 1, 2, …
+
+    >>> from gdlab import power_of_count
+    >>> [float(power_of_count()(count)) for count in (0, 1, 16)]
+    [0.0, 1.0, 2.0]
+    """
+    return lambda count: raised(count.astype(float), power)
+
+
+@transformation
+def scale_by_adopt(
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.9999,
+    eps: Hyperparameter = 1e-6,
+    mu_dtype: DType | None = None,
+    *,
+    nesterov: bool = False,
+    use_clipping: bool = True,
+    clip_value_fn: Hyperparameter | None = None,
+) -> GradientTransformation:
+    """The direction of ADOPT: an average of gradients, each over the root of the moment before it.
+
+    zₜ = clip(gₜ/max(√vₜ₋₁, eps), ±cₜ), uₜ = b1·uₜ₋₁ + (1 − b1)·zₜ, u₁ = 0,
+    vₜ = b2·vₜ₋₁ + (1 − b2)·gₜ², v₁ = g₁²
+
+    Args:
+        b1: decay of the average of scaled gradients.
+        b2: decay of the average of squares.
+        eps: ε, the least denominator.
+        mu_dtype: dtype in which the average of scaled gradients is stored.
+        nesterov: whether that average looks one step ahead.
+        use_clipping: whether scaled gradients are clipped.
+        clip_value_fn: c, the bound on them, (t − 1)^¼ unless given.
+
+    >>> from gdlab import expand, scale_by_adopt
+    >>> expand(scale_by_adopt(use_clipping=False))
+    chain(fork(over_maximum(1e-06), identity(), nu=chain(square(), \
+from_first(ema(0.9999, lagged=True)))), wait(), named_chain(('mu', ema(0.9))))
+
+    Source: S. Taniguchi et al., ADOPT: modified Adam can converge with any β₂ with the optimal
+    rate, 2024, algorithm 2.
+    """
+    second = chain(square(), from_first(ema(b2, lagged=True)))
+    links = [fork(over_maximum(eps), identity(), nu=second), wait(1)]
+    if use_clipping:
+        links.append(clip(power_of_count(0.25) if clip_value_fn is None else clip_value_fn))
+    return chain(*links, named_chain(("mu", ema(b1, nesterov, mu_dtype))))
+
+
+@transformation
+def adopt(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.9999,
+    eps: Hyperparameter = 1e-6,
+    mu_dtype: DType | None = None,
+    *,
+    nesterov: bool = False,
+    use_clipping: bool = True,
+    clip_value_fn: Hyperparameter | None = None,
+) -> GradientTransformation:
+    """ADOPT: Adam that scales a gradient by the moment before it, and averages afterwards.
+
+    zₜ = clip(gₜ/max(√vₜ₋₁, ε), ±cₜ), mₜ = b1·mₜ₋₁ + (1 − b1)·zₜ, wₜ₊₁ = wₜ − η·mₜ,
+    vₜ = b2·vₜ₋₁ + (1 − b2)·gₜ², cₜ = (t − 1)^¼
+
+    The first step only sets v₁ = g₁² and moves nothing. The scale of a gradient is independent of
+    the gradient, for which reason it converges for any b2. On a constant gradient step t is
+    η·(1 − b1^(t − 1)) (ε → 0). Scaling the loss changes nothing (ε → 0).
+
+    When to use:
+        Where Adam is unstable, with small batches, heavy noise or a b2 that cannot be tuned. Its
+        default b2 forgets so slowly that gradients which shrink over a run make for short steps.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the average of scaled gradients.
+        b2: decay of the average of squares.
+        eps: ε, the least denominator.
+        mu_dtype: dtype in which the average of scaled gradients is stored.
+        nesterov: whether that average looks one step ahead.
+        use_clipping: whether scaled gradients are clipped.
+        clip_value_fn: c, the bound on them: a schedule that counts from 0, or a number; the
+            paper's unless given.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import adopt
+    >>> tx = adopt(0.1)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (2.0, 2.0):
+    ...     u, state = tx.update(jnp.array([g]), state)
+    ...     print(u.round(4))
+    [-0.]
+    [-0.01]
+
+    Source: S. Taniguchi et al., ADOPT: modified Adam can converge with any β₂ with the optimal
+    rate, 2024, algorithm 2.
+    """
+    direction = scale_by_adopt(
+        b1,
+        b2,
+        eps,
+        mu_dtype,
+        nesterov=nesterov,
+        use_clipping=use_clipping,
+        clip_value_fn=clip_value_fn,
+    )
+    return chain(expand(direction), scale_by_learning_rate(learning_rate))

@@ -1,0 +1,29 @@
+"""Steps without updates at the start of a run."""
+
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import leafwise
+
+
+@leafwise(reads="step")
+def wait(steps: Hyperparameter = 1) -> LeafFunctions:
+    """Make the updates of the first steps zero, while the parts before it gather what they keep.
+
+    uₜ = 0 for t ≤ steps, gₜ after that
+
+    Args:
+        steps: how many steps there are without updates.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import wait
+    >>> tx = wait(1)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (4.0, 8.0):
+    ...     u, state = tx.update(jnp.array([g]), state)
+    ...     print(u)
+    [0.]
+    [8.]
+    """
+    return lambda u, step: jnp.where(jnp.asarray(step, jnp.asarray(steps).dtype) < steps, 0, u)
