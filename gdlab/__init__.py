@@ -46,10 +46,25 @@ from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.kronecker.caspr import caspr
 from gdlab.optimizers.kronecker.shampoo import shampoo
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
+from gdlab.optimizers.momentum.accsgd import accsgd, pull_of_long_steps
+from gdlab.optimizers.momentum.aggmo import aggmo
+from gdlab.optimizers.momentum.alig import alig
+from gdlab.optimizers.momentum.fromage import fromage, shrink_as_steps_lengthen
+from gdlab.optimizers.momentum.lars import lars, scale_by_lars
+from gdlab.optimizers.momentum.optimistic import (
+    optimistic_gradient_descent,
+    scale_by_optimistic_gradient,
+)
+from gdlab.optimizers.momentum.pnm import pnm, scale_by_pnm
+from gdlab.optimizers.momentum.polyak_sgd import polyak_sgd, scale_by_polyak
+from gdlab.optimizers.momentum.qhm import qhm
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
+from gdlab.optimizers.tuning_free.dadapt_adagrad import dadapt_adagrad, scale_by_dadapt_adagrad
+from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, dual_averaging_by_distance
+from gdlab.optimizers.tuning_free.prodigy import prodigy
 from gdlab.optimizers.tuning_free.schedule_free import (
     schedule_free,
     schedule_free_adamw,
@@ -109,6 +124,7 @@ from gdlab.transforms.decay import (
 )
 from gdlab.transforms.delays import delay, difference
 from gdlab.transforms.first_value import from_first
+from gdlab.transforms.from_start import from_start
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.holding import hold
 from gdlab.transforms.joins import (
@@ -177,6 +193,7 @@ __all__ = [
     "SuccessiveHalving",
     "SweepResult",
     "Trajectory",
+    "accsgd",
     "accumulate",
     "adadelta",
     "adagrad",
@@ -187,7 +204,9 @@ __all__ = [
     "add_decayed_weights",
     "ademamix",
     "adopt",
+    "aggmo",
     "agreeing",
+    "alig",
     "amsgrad",
     "apply_if_finite",
     "apply_updates",
@@ -209,12 +228,15 @@ __all__ = [
     "cosine_decay_schedule",
     "cosine_onecycle_schedule",
     "cyclic_schedule",
+    "dadapt_adagrad",
+    "dadapt_sgd",
     "debias",
     "decay_weights",
     "delay",
     "descend_with_corrected_decay",
     "difference",
     "dozat_momentum",
+    "dual_averaging_by_distance",
     "ema",
     "evaluation_params",
     "expand",
@@ -225,7 +247,9 @@ __all__ = [
     "foreign",
     "fork",
     "from_first",
+    "from_start",
     "from_step",
+    "fromage",
     "full_matrix_adagrad",
     "global_norm",
     "half_life_warmup",
@@ -237,6 +261,7 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
+    "lars",
     "lbfgs",
     "leaf_wrapper",
     "leafwise",
@@ -261,6 +286,7 @@ __all__ = [
     "normalize",
     "normalize_by_update_norm",
     "on_wires",
+    "optimistic_gradient_descent",
     "optimize_study",
     "orthogonalize",
     "outer_over_mean",
@@ -270,12 +296,17 @@ __all__ = [
     "periodic_cosine_schedule",
     "piecewise_constant_schedule",
     "piecewise_interpolate_schedule",
+    "pnm",
+    "polyak_sgd",
     "polynomial_schedule",
     "power_of_count",
     "power_ratio",
     "power_schedule",
+    "prodigy",
     "project_onto_box",
     "proportional_schedule",
+    "pull_of_long_steps",
+    "qhm",
     "quotient",
     "rarely",
     "ratio",
@@ -291,14 +322,19 @@ __all__ = [
     "scale_by_ademamix",
     "scale_by_adopt",
     "scale_by_backtracking_linesearch",
+    "scale_by_dadapt_adagrad",
     "scale_by_full_rss",
     "scale_by_kronecker_roots",
+    "scale_by_lars",
     "scale_by_lbfgs",
     "scale_by_learning_rate",
     "scale_by_lion",
     "scale_by_muon",
+    "scale_by_optimistic_gradient",
     "scale_by_param_block_norm",
     "scale_by_param_block_rms",
+    "scale_by_pnm",
+    "scale_by_polyak",
     "scale_by_rms",
     "scale_by_rprop",
     "scale_by_rss",
@@ -319,6 +355,7 @@ __all__ = [
     "sgdr_schedule",
     "shampoo",
     "shift",
+    "shrink_as_steps_lengthen",
     "sign_sgd",
     "signed_like",
     "signum",

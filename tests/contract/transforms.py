@@ -11,6 +11,7 @@ EXAMPLES = {
     ],
     "add_decayed_weights": [
         Example(gdlab.add_decayed_weights(0.1, mask=r"^matrix"), rests=False),
+        Example(gdlab.add_decayed_weights(0.1, gdlab.matrices, cautious=True), rests=False),
     ],
     "apply_if_finite": [Example(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)), keeps_nan=False)],
     "bias_correction": [Example(gdlab.bias_correction(0.9, 0.99))],
@@ -29,6 +30,17 @@ EXAMPLES = {
     "debias": [
         Example(gdlab.debias(gdlab.ema(0.9))),
         Example(gdlab.debias(gdlab.chain(gdlab.ema(0.9), gdlab.trace(0.5)))),
+    ],
+    "decay_weights": [
+        Example(gdlab.decay_weights(0.1, mask=r"^matrix"), rests=False),
+        Example(gdlab.decay_weights(0.1, cautious=True), rests=False),
+    ],
+    "descend_with_corrected_decay": [
+        Example(gdlab.descend_with_corrected_decay(0.1, 0.2, 0.3), rests=False),
+        Example(
+            gdlab.descend_with_corrected_decay(0.1, 0.2, 0.3, gdlab.matrices, cautious=True),
+            rests=False,
+        ),
     ],
     "ema": [
         Example(gdlab.ema(0.9)),
