@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "public_names",
+    "method_pages",
 ]
 exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 
@@ -51,4 +52,5 @@ autodoc_typehints_format = "short"
 autosummary_generate = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_custom_sections = ["When to use"]
 toc_object_entries_show_parents = "hide"

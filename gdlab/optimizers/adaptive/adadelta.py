@@ -59,6 +59,10 @@ def adadelta(
 
     The steps have the units of the parameters: c·w, c·g and c²·ε make c times the path.
 
+    When to use:
+        Where no learning rate is to be chosen and a slow start does no harm. Tuned methods are
+        ahead of it nearly everywhere.
+
     Args:
         learning_rate: η; 1 is the paper's method.
         rho: ρ, the weight of the old value in both averages.

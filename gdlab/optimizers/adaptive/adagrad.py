@@ -25,6 +25,9 @@ def adagrad(
 
     On a constant gradient the steps fall as η/√t (with G₀ = ε = 0).
 
+    When to use:
+        On sparse features and on convex problems. On networks its steps become too short too soon.
+
     Args:
         learning_rate: η.
         initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras .1.
@@ -104,6 +107,10 @@ def full_matrix_adagrad(
 
     Rotating the problem rotates the trajectory, which diagonal methods do not have. For problems
     of up to some thousand parameters: n² memory and n³ time a step.
+
+    When to use:
+        On small problems whose directions are no coordinates, and to see what a rotation costs the
+        diagonal form.
 
     Args:
         learning_rate: η.

@@ -67,6 +67,10 @@ def adam(
     On a constant gradient every step has the size η (ε → 0). With v frozen it is stable on
     curvature λ, measured in the metric √v̂ + ε, iff η < 2(1 + b1)/((1 − b1)λ): 38/λ at b1 = .9.
 
+    When to use:
+        As the first thing to try on a network. Its steps have about the size η whatever the scale
+        of the loss, so that learning rates carry over from problem to problem.
+
     Args:
         learning_rate: η.
         b1: decay of the average of gradients.
@@ -104,6 +108,10 @@ def adamw(
     """Adam with decoupled weight decay.
 
     wₜ₊₁ = wₜ − η·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)
+
+    When to use:
+        For transformers, and wherever weights should decay: weights with large gradients decay as
+        fast as the others, which they would not do by an L² term in the loss.
 
     Args:
         learning_rate: η, which also scales the decay.

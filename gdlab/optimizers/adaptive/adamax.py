@@ -23,6 +23,9 @@ def adamax(
 
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, nₜ = max(b2·nₜ₋₁, |gₜ| + ε), wₜ₊₁ = wₜ − η/(1 − b1ᵗ)·mₜ/nₜ
 
+    When to use:
+        Where gradients have outliers, or are sparse, as those of embeddings.
+
     Args:
         learning_rate: η.
         b1: decay of the average of gradients.

@@ -30,6 +30,9 @@ def amsgrad(
 
     It converges on the online problem of Reddi et al. on which Adam does not.
 
+    When to use:
+        Where rare, large gradients decide, which Adam forgets too soon.
+
     Args:
         learning_rate: η.
         b1: decay of the average of gradients.

@@ -50,6 +50,10 @@ def nadam(
     With v frozen it is stable on curvature λ, measured in the metric √v̂ + ε, iff
     η < 2(1 + b1)/((1 − b1)(1 + 2b1)λ) in the limit: 13.57/λ at b1 = .9.
 
+    When to use:
+        As Adam, where it should react sooner to a change of direction. The baseline of the AlgoPerf
+        benchmark is of this kind.
+
     Args:
         learning_rate: η.
         b1: decay of the average of gradients.

@@ -29,6 +29,9 @@ def rmsprop(
 
     The first step has the size η/√(1 − decay); with ``bias_correction`` it is η.
 
+    When to use:
+        On gradients whose scale drifts, as in recurrent networks and reinforcement learning.
+
     Args:
         learning_rate: η.
         decay: weight of the old value in the average of squares.

@@ -27,6 +27,10 @@ def sgd(
     On a quadratic of curvature λ it is stable iff η < 2/λ; with momentum iff η < 2(1 + β)/λ; with
     averaged momentum iff η < 2(1 + β)/((1 − β)λ); with Nesterov's iff η < 2(1 + β)/((1 + 2β)λ).
 
+    When to use:
+        As the baseline of every comparison, with momentum .9. On vision networks with a tuned rate
+        and decay it is hard to beat.
+
     Args:
         learning_rate: η.
         momentum: β, the weight of the old velocity; none unless given.
@@ -72,6 +76,10 @@ def nesterov(
 
     On a quadratic of curvature λ it is stable iff η < 2(1 + β)/((1 + 2β)λ). With
     yₜ = wₜ − ηβ·vₜ₋₁ for w it becomes ``sgd(η, β, nesterov=True)``, which needs no second gradient.
+
+    When to use:
+        On smooth, convex, badly conditioned problems, on which its rate is the best of any method
+        of first order.
 
     Args:
         learning_rate: η.
