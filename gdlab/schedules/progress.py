@@ -15,8 +15,11 @@ LATEST = 2**30
 
 def since(count: jax.Array, begin: Number) -> jax.Array:
     """The steps from ``begin`` to ``count``, negative before it."""
+    is_step = jnp.issubdtype(count.dtype, jnp.integer)
+    if is_step and isinstance(begin, int):
+        return (count - begin).astype(float)
     begin = jnp.asarray(begin, dtype=float)
-    if not jnp.issubdtype(count.dtype, jnp.integer):
+    if not is_step:
         return count.astype(begin.dtype) - begin
     whole = jnp.clip(jnp.floor(begin), 0, LATEST)
     steps = count - whole.astype(count.dtype)
@@ -25,8 +28,6 @@ def since(count: jax.Array, begin: Number) -> jax.Array:
 
 def has_begun(count: jax.Array, begin: Number) -> jax.Array:
     """Whether a step is at or behind another one."""
-    if isinstance(begin, int):
-        return count >= begin
     return since(count, begin) >= 0
 
 

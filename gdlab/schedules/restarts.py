@@ -85,18 +85,19 @@ def _growing_cycle(count: jax.Array, first: Number, growth: Number) -> tuple[jax
     Cycle i begins at first·(growthⁱ − 1)/(growth − 1), or at first·i if they do not grow.
     """
     steps = since(count, 0.0)
-    grows = jnp.abs(growth - 1) > 1e-6
+    more = jnp.asarray(growth - 1)
+    grows = jnp.abs(more) > 1e-4
     base = jnp.where(grows, growth, 2.0)
     begin = lambda cycle: first * (base**cycle - 1) / (base - 1)  # noqa: E731
     # The logarithm only says about where: it and the powers are rounded.
     counted = jax.lax.stop_gradient(jnp.maximum(1 + steps / first * (base - 1), 1e-30))
     cycle = jnp.maximum(jnp.floor(jnp.log(counted) / jnp.log(jax.lax.stop_gradient(base))), 0)
-    late = steps * (1 + 16 * jnp.finfo(steps.dtype).eps)
+    late = steps * (1 + 4 * jnp.finfo(steps.dtype).eps)
     cycle += jnp.where(begin(cycle + 1) <= late, 1.0, 0.0)
     cycle -= jnp.where(begin(cycle) > late, 1.0, 0.0)
     done = progress(steps - begin(cycle), 0.0, first * base**cycle)
-    level_cycle, level_steps = period_of(count, first)
-    return (
-        jnp.where(grows, cycle, level_cycle),
-        jnp.where(grows, done, progress(level_steps, 0.0, first)),
-    )
+    # Near growth 1 the quotient above is its expansion, of which the first term is exact there.
+    level, within = period_of(count, first)
+    within -= first * 0.5 * level * (level - 1) * more
+    level_done = progress(within, 0.0, first * growth**level)
+    return jnp.where(grows, cycle, level), jnp.where(grows, done, level_done)
