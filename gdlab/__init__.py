@@ -36,6 +36,7 @@ from gdlab.optimizers.adaptive.adamax import adamax
 from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
 from gdlab.optimizers.adaptive.adopt import adopt, power_of_count, scale_by_adopt
 from gdlab.optimizers.adaptive.amsgrad import amsgrad
+from gdlab.optimizers.adaptive.mars import mars
 from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam
 from gdlab.optimizers.adaptive.rmsprop import rmsprop
 from gdlab.optimizers.adaptive.simplified_ademamix import (
@@ -46,10 +47,10 @@ from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.kronecker.caspr import caspr
 from gdlab.optimizers.kronecker.shampoo import shampoo
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
-from gdlab.optimizers.momentum.accsgd import accsgd, pull_of_long_steps
+from gdlab.optimizers.momentum.accsgd import accsgd, pull_towards_long_steps
 from gdlab.optimizers.momentum.aggmo import aggmo
 from gdlab.optimizers.momentum.alig import alig
-from gdlab.optimizers.momentum.fromage import fromage, shrink_as_steps_lengthen
+from gdlab.optimizers.momentum.fromage import compensate_growth, fromage
 from gdlab.optimizers.momentum.lars import lars, scale_by_lars
 from gdlab.optimizers.momentum.optimistic import (
     optimistic_gradient_descent,
@@ -63,6 +64,9 @@ from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
 from gdlab.optimizers.tuning_free.dadapt_adagrad import dadapt_adagrad, scale_by_dadapt_adagrad
+from gdlab.optimizers.tuning_free.dadapt_adam import dadapt_adam, dadapt_adamw
+from gdlab.optimizers.tuning_free.dadapt_adan import dadapt_adan
+from gdlab.optimizers.tuning_free.dadapt_lion import dadapt_lion
 from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, dual_averaging_by_distance
 from gdlab.optimizers.tuning_free.prodigy import prodigy
 from gdlab.optimizers.tuning_free.schedule_free import (
@@ -109,7 +113,7 @@ from gdlab.sweeps import (
     sweep,
 )
 from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches, minimize
-from gdlab.transforms.accumulation import accumulate
+from gdlab.transforms.accumulation import accumulate, apply_every
 from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.cautious import cautious
@@ -147,6 +151,7 @@ from gdlab.transforms.nans import zero_nans
 from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
 from gdlab.transforms.norms import global_norm, unitwise_norm
 from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
+from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_outliers
 from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.projection import project_onto_box
@@ -163,6 +168,7 @@ from gdlab.transforms.trust_ratio import (
     scale_by_param_block_rms,
     scale_by_trust_ratio,
 )
+from gdlab.transforms.variance_reduction import extrapolated, previous_gradient, reduce_variance
 from gdlab.transforms.waiting import wait
 
 if TYPE_CHECKING:
@@ -193,6 +199,7 @@ __all__ = [
     "SuccessiveHalving",
     "SweepResult",
     "Trajectory",
+    "above",
     "accsgd",
     "accumulate",
     "adadelta",
@@ -208,9 +215,12 @@ __all__ = [
     "agreeing",
     "alig",
     "amsgrad",
+    "apply_every",
     "apply_if_finite",
     "apply_updates",
     "array",
+    "beyond_median",
+    "beyond_sigmas",
     "bias_correction",
     "bus",
     "by_leaf",
@@ -223,12 +233,17 @@ __all__ = [
     "clip_by_block_rms",
     "clip_by_global_norm",
     "clip_by_norm",
+    "compensate_growth",
     "constant_schedule",
     "cosine_decay_restarts_schedule",
     "cosine_decay_schedule",
     "cosine_onecycle_schedule",
     "cyclic_schedule",
     "dadapt_adagrad",
+    "dadapt_adam",
+    "dadapt_adamw",
+    "dadapt_adan",
+    "dadapt_lion",
     "dadapt_sgd",
     "debias",
     "decay_weights",
@@ -242,6 +257,7 @@ __all__ = [
     "expand",
     "explore",
     "exponential_decay",
+    "extrapolated",
     "find_slot",
     "flatten_state",
     "foreign",
@@ -271,6 +287,7 @@ __all__ = [
     "look_ahead",
     "lookahead",
     "map_axes",
+    "mars",
     "masked",
     "matrices",
     "mean_over",
@@ -302,14 +319,16 @@ __all__ = [
     "power_of_count",
     "power_ratio",
     "power_schedule",
+    "previous_gradient",
     "prodigy",
     "project_onto_box",
     "proportional_schedule",
-    "pull_of_long_steps",
+    "pull_towards_long_steps",
     "qhm",
     "quotient",
     "rarely",
     "ratio",
+    "reduce_variance",
     "repeat_schedule",
     "restore_state",
     "rex_schedule",
@@ -355,11 +374,11 @@ __all__ = [
     "sgdr_schedule",
     "shampoo",
     "shift",
-    "shrink_as_steps_lengthen",
     "sign_sgd",
     "signed_like",
     "signum",
     "simplified_ademamix",
+    "skip_outliers",
     "slow_weights",
     "square",
     "state_sharding",

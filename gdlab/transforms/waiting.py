@@ -1,14 +1,14 @@
 """Steps without updates at the start of a run."""
 
-import jax.numpy as jnp
-
-from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import leafwise
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import fork, identity
+from gdlab.transforms.masking import set_to_zero
+from gdlab.transforms.switching import from_step, switch
 
 
-@leafwise(reads="step")
-def wait(steps: Hyperparameter = 1) -> LeafFunctions:
+@transformation
+def wait(steps: Hyperparameter = 1) -> GradientTransformation:
     """Make the updates of the first steps zero, while the parts before it gather what they keep.
 
     uₜ = 0 for t ≤ steps, gₜ after that
@@ -26,4 +26,4 @@ def wait(steps: Hyperparameter = 1) -> LeafFunctions:
     [0.]
     [8.]
     """
-    return lambda u, step: jnp.where(jnp.asarray(step, jnp.asarray(steps).dtype) < steps, 0, u)
+    return fork(switch(from_step(steps)), set_to_zero(), identity())

@@ -48,7 +48,7 @@ def alpha_warmup(steps: int, alpha: float, warmup: int) -> np.ndarray:
 
 
 def beta3_warmup(steps: int, beta_start: float, beta3: float, warmup: int) -> np.ndarray:
-    """min(exp(ln β₀ ln β₃/((1 − t/T) ln β₃ + (t/T) ln β₀)), β₃): section 3; β₀ is ``beta_start``."""
+    """min(exp(ln β₀ ln β₃/((1 − t/T) ln β₃ + (t/T) ln β₀)), β₃): § 3; β₀ is ``beta_start``."""
     p = np.arange(1, steps + 1) / warmup
     start, end = np.log(beta_start), np.log(beta3)
     # Beyond T the fraction grows past β₃ or has a pole; the minimum means that β₃ stays.

@@ -11,7 +11,6 @@ import gdlab
 from tests.paths import (
     GRADS,
     LEARNING_RATE,
-    PARAMS,
     agree,
     differ,
     gdlab_path,
