@@ -1,7 +1,7 @@
 """Schedules: a number that depends on the step, made of numbers that are data themselves."""
 
 from collections.abc import Callable
-from typing import ClassVar, ParamSpec
+from typing import Any, ClassVar, ParamSpec
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,25 @@ class Schedule(Parametrized):
         # The numbers of a schedule are of the widest float, whatever it is multiplied with later.
         now = numbers_as(at_step(self, count), np.dtype(jnp.result_type(float)))
         return strong(jnp.asarray(now.called_with(now.arguments())(count)))
+
+    def plot(self, steps: int = 100, ax: Any = None) -> Any:
+        """Draw its values from step 0 to step ``steps``; needs the extra ``lab``.
+
+        Args:
+            steps: the last step.
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
+
+        >>> from gdlab import cosine_decay_schedule
+        >>> ax = cosine_decay_schedule(0.1, 50).plot(60)
+        >>> ax.get_xlabel()
+        'step t'
+        """
+        from gdlab import plots
+
+        return plots.schedules(self, steps, ax)
 
 
 def as_schedule(value: object) -> Schedule:

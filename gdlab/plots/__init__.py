@@ -20,6 +20,7 @@ from gdlab.plots.networks.filters import filters
 from gdlab.plots.networks.network import network
 from gdlab.plots.networks.shift_response import shift_response
 from gdlab.plots.signals.averages import averages
+from gdlab.plots.signals.schedules import schedules
 from gdlab.plots.signals.step_sizes import step_sizes
 from gdlab.plots.trajectories.contours import contours
 from gdlab.plots.trajectories.losses import losses
@@ -46,6 +47,7 @@ __all__ = [
     "regimes",
     "response",
     "root_locus",
+    "schedules",
     "sharpness",
     "shift_response",
     "spectral_density",

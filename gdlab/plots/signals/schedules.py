@@ -1,0 +1,63 @@
+"""Schedules over the steps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from gdlab.core.schedule import Schedule, as_schedule
+from gdlab.plots.figures import figure_of
+from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
+
+FEW = 40
+"""Steps of which each is marked."""
+MANY = 2000
+"""Steps that are drawn at most, evenly spaced."""
+
+
+def schedules(
+    schedules: Schedule | Mapping[str, Schedule], steps: int = 100, ax: Any = None
+) -> Axes:
+    """The values of schedules from step 0 to step ``steps``, both included.
+
+    Args:
+        schedules: one schedule, or name → schedule.
+        steps: the last step.
+        ax: the matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        ValueError: if ``steps`` is not positive.
+
+    >>> from gdlab import cosine_decay_schedule, linear_schedule, plots
+    >>> ax = plots.schedules(
+    ...     {"line": linear_schedule(1.0, 0.0, 20), "cosine": cosine_decay_schedule(1.0, 20)}, 20
+    ... )
+    >>> [round(float(line.get_ydata()[5]), 4) for line in ax.lines]
+    [0.75, 0.8536]
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be positive, not {steps}")
+    named = schedules if isinstance(schedules, Mapping) else {"": schedules}
+    counts = np.unique(np.linspace(0, steps, min(steps + 1, MANY)).round().astype(int))
+    ax = figure_of((6.0, 3.2)).subplots() if ax is None else ax
+    for number, (name, eta) in enumerate(named.items()):
+        values = np.asarray(jax.jit(jax.vmap(as_schedule(eta)))(counts))
+        ax.plot(
+            counts, values, color=PALETTE[number % len(PALETTE)],
+            linestyle=LINESTYLES[number % len(LINESTYLES)],
+            marker="o" if steps <= FEW else None, markersize=3.5, linewidth=1.8,
+            label=legend_name(name),
+        )  # fmt: skip
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
+    ax.set(xlabel="step t", ylabel="value")
+    ax.margins(x=0.02)
+    ax.spines[["top", "right"]].set_visible(False)
+    if any(named):
+        ax.legend(frameon=False, fontsize="small")
+    return ax
