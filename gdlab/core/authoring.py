@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
 from gdlab.core.numerics import as_before, cast, strong, widen
 from gdlab.core.opening import (
-    FLOAT32,
     AtLeaf,
     Declaration,
     Opening,
@@ -162,7 +161,7 @@ def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: AtL
 
     if at.own:
         # That it needs no value by leaf is seen now, and not at the first update.
-        jax.eval_shape(lambda: advance(start(FLOAT32)))
+        jax.eval_shape(lambda: advance(start(at.dtype)))
     return rule._replace(shared=(declared.shared,), start=start, advance=advance)
 
 

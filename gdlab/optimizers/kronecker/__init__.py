@@ -1,0 +1,1 @@
+"""Methods that precondition each axis of an array by a matrix."""

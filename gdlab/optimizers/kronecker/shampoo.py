@@ -1,0 +1,110 @@
+"""Shampoo: a preconditioner for each axis of an array."""
+
+from gdlab.core.by_leaf import Mask, Structure
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import bus
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain, fork, on_wires, wire
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.grafting import grafted
+from gdlab.transforms.kronecker_roots import Statistics, scale_by_kronecker_roots
+from gdlab.transforms.momentum import trace
+from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.switching import from_step, switch
+
+
+@transformation
+def shampoo(
+    learning_rate: Hyperparameter,
+    decay: Hyperparameter | None = None,
+    eps: Hyperparameter = 1e-6,
+    momentum: Hyperparameter | None = None,
+    weight_decay: Hyperparameter | None = None,
+    mask: Mask = None,
+    *,
+    graft: GradientTransformation | None = None,
+    start: Hyperparameter | None = None,
+    exponent: Hyperparameter | None = None,
+    every: Hyperparameter = 1,
+    relative_eps: bool = False,
+    block_size: int | None = 1024,
+    axes: Structure | None = None,
+    statistics: Statistics = "gram",
+    nesterov: bool = False,
+) -> GradientTransformation:
+    """Shampoo: Adagrad with a matrix for each axis of an array, in place of one for all elements.
+
+    Lₜ = Lₜ₋₁ + gₜ·gₜᵀ, Rₜ = Rₜ₋₁ + gₜᵀ·gₜ, wₜ₊₁ = wₜ − η·(Lₜ + ε)^(−1/4)·gₜ·(Rₜ + ε)^(−1/4)
+
+    (L ⊗ R)^(1/2) bounds the full matrix of Adagrad from above, at m² + n² numbers for m·n weights.
+    Turning the coordinates of an axis of the weights turns the path with them. Without
+    accumulation (``decay=0``, ε → 0) a matrix of full rank moves by its polar factor UVᵀ, as in
+    Muon. Vectors and numbers have the diagonal form, which is :func:`adagrad`.
+
+    When to use:
+        Large matrices and well-tuned training, where it won AlgoPerf; with factors that are
+        averages, the step length of Adam, and roots now and then: ``shampoo(1e-3, 0.999,
+        graft=scale_by_adam(), start=25, every=10, momentum=0.9)``. :func:`soap` has fewer numbers
+        to tune.
+
+    Args:
+        learning_rate: η.
+        decay: weight of the old value, where factors are averages; without it they are sums.
+        eps: ε, added to the eigenvalues of the factors.
+        momentum: weight of the old value in the momentum of the steps; none without it.
+        weight_decay: λ, decoupled, which the learning rate scales; none without it.
+        mask: which leaves decay, as in :func:`add_decayed_weights`.
+        graft: the direction whose length the step is given, array by array, such as
+            :func:`scale_by_adam` or :func:`scale_by_rss`; its own without it.
+        start: the number of steps that ``graft`` takes alone at first.
+        exponent: p of the roots F^(−p), where it is not 1/(2k) for k factors.
+        every: steps from one computation of the roots to the next.
+        relative_eps: whether ε is in units of the largest eigenvalue of a factor.
+        block_size: the largest side of the blocks that an array is cut into.
+        axes: the axes that have a factor, as in :func:`scale_by_kronecker_roots`.
+        statistics: "kl" for KL-Shampoo, as in :func:`scale_by_kronecker_roots`.
+        nesterov: whether the momentum looks one step ahead.
+
+    Raises:
+        ValueError: if ``start`` is given without ``graft``.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import expand, shampoo
+    >>> expand(shampoo(0.1, momentum=0.9))
+    chain(scale_by_kronecker_roots(), trace(0.9), scale_by_learning_rate(0.1))
+
+    Source: V. Gupta, T. Koren, Y. Singer, Shampoo: preconditioned stochastic tensor optimization,
+    2018, algorithms 1 and 2; R. Anil, V. Gupta, T. Koren, K. Regan, Y. Singer, Scalable second
+    order optimization for deep learning, 2020; H.-J. M. Shi and others, A distributed data-parallel
+    PyTorch implementation of the distributed Shampoo optimizer, 2023, section 3.
+    """
+    if start is not None and graft is None:
+        raise ValueError("start is the number of steps that graft takes alone: give graft as well")
+    roots = scale_by_kronecker_roots(
+        decay,
+        eps,
+        exponent=exponent,
+        every=every,
+        relative_eps=relative_eps,
+        block_size=block_size,
+        axes=axes,
+        statistics=statistics,
+    )
+    links = [roots if graft is None else grafted_onto(graft, roots, start)]
+    if momentum is not None:
+        links.append(trace(momentum, nesterov))
+    if weight_decay is not None:
+        links.append(add_decayed_weights(weight_decay, mask))
+    return chain(*links, scale_by_learning_rate(learning_rate))
+
+
+def grafted_onto(
+    graft: GradientTransformation,
+    direction: GradientTransformation,
+    start: Hyperparameter | None,
+) -> GradientTransformation:
+    """A direction with the length of ``graft``, which goes alone before the step ``start``."""
+    if start is None:
+        return fork(grafted(), graft, direction)
+    both = fork(bus(), graft, direction)
+    return chain(both, fork(switch(from_step(start)), wire(0), on_wires(grafted())))

@@ -1,0 +1,135 @@
+"""Methods with a preconditioner for each axis of an array.
+
+Gupta, Koren and Singer 2018, "Shampoo", arXiv:1802.09568; Vyas et al. 2024, "SOAP",
+arXiv:2409.11321; and the papers named below. Products are written with unfoldings, and powers of a
+symmetric matrix by its singular values.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from tests.references.stepping import Gradients, Numbers, each_step, quotient, recorded
+
+
+def unfolded(G: np.ndarray, axis: int) -> np.ndarray:
+    """mat_i(G): one row for each position along an axis."""
+    return np.moveaxis(G, axis, 0).reshape(G.shape[axis], -1)
+
+
+def times(M: np.ndarray, G: np.ndarray, axis: int) -> np.ndarray:
+    """G ×_i M."""
+    shape = np.moveaxis(G, axis, 0).shape
+    return np.moveaxis((M @ unfolded(G, axis)).reshape(M.shape[0], *shape[1:]), 0, axis)
+
+
+def power(M: np.ndarray, exponent: float) -> np.ndarray:
+    """M^exponent of a symmetric matrix that is positive definite."""
+    U, s, _ = np.linalg.svd(M)
+    return (U * s**exponent) @ U.T
+
+
+def regions(shape: tuple[int, ...], block_size: int | None) -> list[tuple[slice, ...]]:
+    """The blocks of an array whose sides are equal, but for the last, and at most block_size."""
+    sides = []
+    for n in shape:
+        side = n if block_size is None else -(-n // -(-n // block_size))
+        sides.append([slice(start, min(start + side, n)) for start in range(0, n, side)])
+    return list(itertools.product(*sides))
+
+
+class Preconditioner:
+    """The factors of one block, and the direction that they make of a gradient."""
+
+    def __init__(self, shape, beta2, eps, exponent, axes, relative, kl, summed):
+        self.axes = range(len(shape)) if axes is None else axes
+        self.H = {i: np.zeros((shape[i], shape[i])) for i in self.axes}
+        self.roots = {i: np.eye(shape[i]) for i in self.axes}
+        default = 0.5 if kl else 1 / (2 * len(self.axes))
+        self.exponent = default if exponent is None else exponent
+        self.beta2, self.eps, self.relative = beta2, eps, relative
+        self.kl, self.summed = kl, summed
+
+    def direction(self, G, t, every):
+        for i in self.axes:
+            A = G
+            for j in self.axes:
+                if self.kl and j != i:
+                    A = times(self.roots[j], A, j)
+            new = unfolded(A, i) @ unfolded(A, i).T
+            if self.kl:
+                new = new / (G.size / G.shape[i])
+            if self.beta2 is None:
+                self.H[i] = self.H[i] + new
+            else:
+                self.H[i] = self.beta2 * self.H[i] + (1 - self.beta2) * new
+        if (t - 1) % every == 0:
+            for i, H in self.H.items():
+                corrected = H if self.beta2 is None else H / (1 - self.beta2**t)
+                eps = self.eps * (np.linalg.norm(corrected, 2) if self.relative else 1)
+                self.roots[i] = power(corrected + eps * np.eye(len(H)), -self.exponent)
+        if self.summed:
+            J = sum(times(self.roots[i], G, i) for i in self.axes)
+            return sum(times(self.roots[i], J, i) for i in self.axes) / len(self.axes) ** 2
+        for i in self.axes:
+            G = times(self.roots[i], G, i)
+        return G
+
+
+@recorded
+def shampoo(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    decay: float | None = None,
+    eps: float = 1e-6,
+    momentum: Numbers = 0.0,
+    weight_decay: float = 0.0,
+    exponent: float | None = None,
+    every: int = 1,
+    relative_eps: bool = False,
+    block_size: int | None = None,
+    axes: tuple[int, ...] | None = None,
+    kl: bool = False,
+    summed: bool = False,
+    graft: str | None = None,
+    start: int = 0,
+) -> Iterator[np.ndarray]:
+    """W ← W − η L^(−1/4) G R^(−1/4), L ← L + GGᵀ, R ← R + GᵀG: Algorithm 1, and 2 for tensors.
+
+    ε is added at the root, which is the εI that the sums start from. ``decay`` makes averages of
+    the sums, corrected for their start. ``kl``: S_a averages G S_b⁻¹ Gᵀ/d_b, and the roots are
+    S^(−1/2) (Lin et al. 2025, arXiv:2509.03378, eq. 8 and figure 2). ``summed``: CASPR (Duvvuri et
+    al. 2024, Algorithm 1), J = L̃G + GR̃, W ← W − η/4 (L̃J + JR̃). Vectors have the diagonal form.
+    ``graft``: the length of Adagrad's or of the gradient's own step (Agarwal et al. 2020).
+    """
+    theta, v = params0, np.zeros_like(params0)
+    squares, adagrad = np.zeros_like(params0), np.zeros_like(params0)
+    blocks = regions(params0.shape, block_size) if params0.ndim >= 2 else []
+    of_blocks = [
+        Preconditioner(params0[b].shape, decay, eps, exponent, axes, relative_eps, kl, summed)
+        for b in blocks
+    ]
+    for t, (eta, mu) in each_step(learning_rate, momentum):
+        G = grads(t, theta)
+        if params0.ndim < 2:
+            squares = squares + G**2 if decay is None else decay * squares + (1 - decay) * G**2
+            corrected = squares if decay is None else squares / (1 - decay**t)
+            direction = quotient(
+                G, np.sqrt(corrected + eps * (corrected.max() if relative_eps else 1))
+            )
+        else:
+            direction = np.zeros_like(G)
+            for b, P in zip(blocks, of_blocks, strict=True):
+                direction[b] = P.direction(G[b], t, every)
+        if graft is not None:
+            adagrad = adagrad + G**2
+            other = G if graft == "sgd" else quotient(G, np.sqrt(adagrad))
+            norm = np.linalg.norm(direction)
+            onto = direction * (np.linalg.norm(other) / norm if norm else 0)
+            direction = onto if t > start else other
+        v = mu * v + direction
+        theta = theta - eta * (v + weight_decay * theta)
+        yield theta
