@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import is_inexact, safe_increment
 from gdlab.core.rules import EVERYTHING
-from gdlab.core.structure import Tree
+from gdlab.core.state import State
+from gdlab.core.structure import Extra, Params, Tree, Updates
 from gdlab.core.transformation import GradientTransformation, transformation
 
 
@@ -40,22 +41,38 @@ def apply_if_finite(inner: GradientTransformation) -> TreeFunctions:
 
     def update(updates, state, params, **extra):
         _, in_a_row, total, old = state
-        new_updates, new = inner.update(updates, old, params, **extra)
-        finite = all_finite((updates, new_updates)) & _stays_finite(old, new)
-
-        # Selected and not multiplied, so that a NaN cannot get through.
-        def chosen(new, old):
-            return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
-
-        zeros = jax.tree.map(jnp.zeros_like, new_updates)
-        return chosen(new_updates, zeros), (
+        finite, new_updates, new = step_if(True, inner, updates, old, params, extra)
+        return new_updates, (
             finite,
             jnp.where(finite, 0, safe_increment(in_a_row)),
             jnp.where(finite, total, safe_increment(total)),
-            chosen(new, old),
+            new,
         )
 
     return init, update
+
+
+def step_if(
+    accepted: jax.Array | bool,
+    inner: GradientTransformation,
+    updates: Updates,
+    state: State,
+    params: Params,
+    extra: Extra,
+) -> tuple[jax.Array, Updates, State]:
+    """A step of ``inner`` if it is accepted and leaves all finite, and otherwise none at all.
+
+    Returns:
+        Whether the step is taken, the updates or zeros, and the new state or the old one.
+    """
+    new_updates, new = inner.update(updates, state, params, **extra)
+    taken = accepted & all_finite((updates, new_updates)) & _stays_finite(state, new)
+
+    # Selected and not multiplied, so that a NaN cannot get through.
+    def chosen(new, old):
+        return jax.tree.map(lambda a, b: jnp.where(taken, a, b), new, old)
+
+    return taken, chosen(new_updates, jax.tree.map(jnp.zeros_like, new_updates)), chosen(new, state)
 
 
 def all_finite(tree: Tree) -> jax.Array:

@@ -13,6 +13,9 @@ EXAMPLES = {
         Example(gdlab.add_decayed_weights(0.1, mask=r"^matrix"), rests=False),
         Example(gdlab.add_decayed_weights(0.1, gdlab.matrices, cautious=True), rests=False),
     ],
+    "apply_every": [
+        Example(gdlab.apply_every(2.0), counts_calls=False),
+    ],
     "apply_if_finite": [Example(gdlab.apply_if_finite(gdlab.sgd(0.1, 0.9)), keeps_nan=False)],
     "bias_correction": [Example(gdlab.bias_correction(0.9, 0.99))],
     "centralize": [
@@ -105,6 +108,11 @@ EXAMPLES = {
         Example(gdlab.scale_by_trust_ratio(eps=1e-3), by_element=False),
     ],
     "set_to_zero": [Example(gdlab.set_to_zero(), keeps_nan=False)],
+    "skip_outliers": [
+        Example(
+            gdlab.skip_outliers(gdlab.sgd(0.1, 0.9), window=2), counts_calls=False, keeps_nan=False
+        ),
+    ],
     "slow_weights": [
         Example(
             gdlab.slow_weights(gdlab.sgd(0.1, 0.9), gdlab.sgd(0.7), 2),

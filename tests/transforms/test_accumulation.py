@@ -1,5 +1,7 @@
 """Several micro-batches make one update, and the inner transformation runs once."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,14 +9,17 @@ import optax
 import pytest
 
 from gdlab import (
+    above,
     accumulate,
     adam,
+    apply_every,
     apply_if_finite,
     chain,
     clip_by_global_norm,
     leafwise,
     linear_schedule,
     sgd,
+    skip_outliers,
 )
 
 RNG = np.random.default_rng(0)
@@ -112,3 +117,77 @@ def test_the_number_of_micro_batches_can_be_swept():
         [0, -1, 0, -1],
         [0, 0, 0, -1],
     ]
+
+
+@pytest.mark.x64
+def test_micro_batches_weighed_by_their_tokens_are_the_batch_of_all_tokens():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+
+    def gradient(w, rows):
+        return jnp.asarray(2 * x[rows].T @ (x[rows] @ w - y[rows]) / len(x[rows]))
+
+    pieces = [slice(0, 2), slice(2, 9), slice(9, 12)]
+    w, tx = np.ones(3), accumulate(adam(0.1), 3)
+    state = tx.init(jnp.asarray(w))
+    for _ in range(2):
+        for rows in pieces:
+            tokens = rows.stop - rows.start
+            updates, state = tx.update(gradient(w, rows), state, weight=tokens)
+    whole = adam(0.1)
+    expected, inner = whole.update(gradient(w, slice(None)), whole.init(jnp.asarray(w)))
+    expected, inner = whole.update(gradient(w, slice(None)), inner)
+    np.testing.assert_allclose(updates, expected, rtol=1e-12)
+    assert state.weight == 0
+
+
+def test_micro_batches_without_weight_change_nothing():
+    tx = accumulate(sgd(1.0), 2)
+    state = tx.init(PARAMS)
+    for g, weight in ((1e30 * PARAMS, 0.0), (MICRO[0], 5.0)):
+        updates, state = tx.update(g, state, weight=weight)
+    np.testing.assert_array_equal(updates, -MICRO[0])
+    for _ in range(2):
+        updates, state = tx.update(MICRO[0], state, weight=0.0)
+    assert not updates.any()
+
+
+def test_with_one_micro_batch_it_is_the_inner_transformation_to_the_bit():
+    for inner in (sgd(1.0), clip_by_global_norm(0.5)):
+        with jax.disable_jit():
+            np.testing.assert_array_equal(
+                stepped(accumulate(inner, 1), MICRO)[0], stepped(inner, MICRO)[0]
+            )
+
+
+@pytest.mark.parametrize("bad", [0, 1, 3])
+def test_a_guard_around_it_skips_a_bad_micro_batch_as_that_of_optax_does(bad):
+    gradients = [*MICRO[:bad], jnp.full(3, jnp.nan), *MICRO[bad:]]
+    ours, state = stepped(apply_if_finite(accumulate(adam(0.1), 2)), gradients)
+    multi = optax.MultiSteps(
+        optax.adam(0.1), 2, should_skip_update_fn=optax.transforms.skip_not_finite
+    )
+    theirs, _ = stepped(multi.gradient_transformation(), gradients)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    assert state.total_notfinite == 1
+
+
+def test_a_guard_around_it_skips_a_huge_micro_batch_as_that_of_optax_does():
+    gradients = [MICRO[0], 1e6 * MICRO[1], *MICRO[1:]]
+    skips = skip_outliers(accumulate(adam(0.1), 2), above(100.0))
+    multi = optax.MultiSteps(
+        optax.adam(0.1),
+        2,
+        should_skip_update_fn=functools.partial(
+            optax.transforms.skip_large_updates, max_squared_norm=1e4
+        ),
+    )
+    ours, theirs = (stepped(tx, gradients)[0] for tx in (skips, multi.gradient_transformation()))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_updates_are_added_up_and_applied_as_by_optax(k):
+    ours, _ = stepped(chain(adam(0.1), apply_every(k)), MICRO)
+    theirs, _ = stepped(optax.chain(optax.adam(0.1), optax.apply_every(k)), MICRO)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
