@@ -29,20 +29,25 @@ from gdlab.core.transformation import (
     transformation,
 )
 from gdlab.core.wiring import chain, fork, identity, named_chain, on_wires, wire
+from gdlab.optimizers.adaptive.acprop import acprop, scale_by_acprop
+from gdlab.optimizers.adaptive.adabelief import adabelief, scale_by_belief
 from gdlab.optimizers.adaptive.adadelta import adadelta, scale_by_adadelta
 from gdlab.optimizers.adaptive.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
 from gdlab.optimizers.adaptive.adam import adam, adamw, scale_by_adam
 from gdlab.optimizers.adaptive.adamax import adamax
+from gdlab.optimizers.adaptive.adan import adan, scale_by_adan
 from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
 from gdlab.optimizers.adaptive.adopt import adopt, power_of_count, scale_by_adopt
 from gdlab.optimizers.adaptive.amsgrad import amsgrad
 from gdlab.optimizers.adaptive.mars import mars
 from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam
+from gdlab.optimizers.adaptive.radam import radam, rectification, rectified, scale_by_radam
 from gdlab.optimizers.adaptive.rmsprop import rmsprop
 from gdlab.optimizers.adaptive.simplified_ademamix import (
     scale_by_simplified_ademamix,
     simplified_ademamix,
 )
+from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
 from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.kronecker.caspr import caspr
 from gdlab.optimizers.kronecker.shampoo import shampoo
@@ -116,10 +121,11 @@ from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches, minim
 from gdlab.transforms.accumulation import accumulate, apply_every
 from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
 from gdlab.transforms.averaging import ema, nesterov_ema
+from gdlab.transforms.belief import belief
 from gdlab.transforms.cautious import cautious
 from gdlab.transforms.centering import centralize
 from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
-from gdlab.transforms.debiasing import bias_correction, debias
+from gdlab.transforms.debiasing import bias_correction, debias, divide_by_weight
 from gdlab.transforms.decay import (
     add_decayed_weights,
     decay_weights,
@@ -155,6 +161,7 @@ from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_
 from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.projection import project_onto_box
+from gdlab.transforms.proximal_decay import descend_with_proximal_decay
 from gdlab.transforms.ratios import quotient, ratio, square
 from gdlab.transforms.reductions import mean_over, outer_over_mean, sum_over
 from gdlab.transforms.rms import scale_by_rms
@@ -203,13 +210,17 @@ __all__ = [
     "above",
     "accsgd",
     "accumulate",
+    "acprop",
+    "adabelief",
     "adadelta",
     "adagrad",
     "adam",
     "adamax",
     "adamw",
+    "adan",
     "adaptive_grad_clip",
     "add_decayed_weights",
+    "additive_moment",
     "ademamix",
     "adopt",
     "aggmo",
@@ -220,6 +231,7 @@ __all__ = [
     "apply_if_finite",
     "apply_updates",
     "array",
+    "belief",
     "beyond_median",
     "beyond_sigmas",
     "bias_correction",
@@ -250,7 +262,9 @@ __all__ = [
     "decay_weights",
     "delay",
     "descend_with_corrected_decay",
+    "descend_with_proximal_decay",
     "difference",
+    "divide_by_weight",
     "dozat_momentum",
     "dual_averaging_by_distance",
     "ema",
@@ -327,8 +341,11 @@ __all__ = [
     "pull_towards_long_steps",
     "qhm",
     "quotient",
+    "radam",
     "rarely",
     "ratio",
+    "rectification",
+    "rectified",
     "reduce_variance",
     "repeat_schedule",
     "restore_state",
@@ -337,11 +354,14 @@ __all__ = [
     "rprop",
     "running_maximum",
     "scale",
+    "scale_by_acprop",
     "scale_by_adadelta",
     "scale_by_adam",
+    "scale_by_adan",
     "scale_by_ademamix",
     "scale_by_adopt",
     "scale_by_backtracking_linesearch",
+    "scale_by_belief",
     "scale_by_dadapt_adagrad",
     "scale_by_full_rss",
     "scale_by_kronecker_roots",
@@ -355,6 +375,7 @@ __all__ = [
     "scale_by_param_block_rms",
     "scale_by_pnm",
     "scale_by_polyak",
+    "scale_by_radam",
     "scale_by_rms",
     "scale_by_rprop",
     "scale_by_rss",
@@ -364,6 +385,7 @@ __all__ = [
     "scale_by_simplified_ademamix",
     "scale_by_stddev",
     "scale_by_trust_ratio",
+    "scale_by_yogi",
     "scale_by_zoom_linesearch",
     "schedule",
     "schedule_free",
@@ -401,6 +423,7 @@ __all__ = [
     "warmup_stable_decay_schedule",
     "weighted_sum",
     "wire",
+    "yogi",
     "zero_nans",
 ]
 

@@ -87,7 +87,7 @@ class ByLeaf:
         return callable(self.values) and not is_container(self.values)
 
     def __repr__(self) -> str:
-        if self.patterns is not None and self.default is not None:
+        if self.patterns is not None and self.default is False:
             return represent(self.patterns[0] if len(self.patterns) == 1 else list(self.patterns))
         if self.patterns is not None:
             return represent(list(zip(self.patterns, self.values, strict=True)))

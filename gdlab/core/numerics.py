@@ -117,6 +117,8 @@ def numbers_as(tree: Tree, dtype: np.dtype) -> Tree:
     def number_as(number: Leaf) -> Leaf:
         if isinstance(number, float):
             return constant(number)
+        if not is_array(number):
+            return number  # structure of a leaf, such as the letters of its axes
         is_real = jnp.issubdtype(jnp.result_type(number), jnp.floating)
         return cast(number, dtype) if is_real else number
 

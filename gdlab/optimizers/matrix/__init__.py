@@ -1,0 +1,1 @@
+"""Methods for matrices, whose steps have singular values or norms of a given size."""

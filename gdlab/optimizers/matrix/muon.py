@@ -1,0 +1,180 @@
+"""Muon: momentum, orthogonalised."""
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain, named_chain
+from gdlab.optimizers.adaptive.adam import adamw
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.masking import partition
+from gdlab.transforms.matrix_axes import MatrixAxes, MatrixLabels
+from gdlab.transforms.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def scale_by_muon(
+    ns_coeffs: Polynomials = STANDARD,
+    ns_steps: int = 5,
+    beta: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-8,
+    mu_dtype: DType | None = None,
+    *,
+    nesterov: bool = True,
+    adaptive: bool = False,
+    preconditioning: str = "frobenius",
+    weight_dimension_numbers: MatrixAxes = None,
+    iteration: str = "auto",
+    dtype: DType | None = None,
+) -> GradientTransformation:
+    """The direction of Muon: the average gradient, orthogonalised.
+
+    mₜ = β·mₜ₋₁ + (1 − β)·gₜ, uₜ = orthogonalize(β·mₜ + (1 − β)·gₜ)
+
+    Args:
+        ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
+        ns_steps: the number of their steps.
+        beta: β, the weight of the old average.
+        eps: ε, added to the norm of the average.
+        mu_dtype: dtype in which the average is stored.
+        nesterov: whether the average looks one step ahead; the orthogonal factor of mₜ otherwise.
+        adaptive: as for :func:`orthogonalize`.
+        preconditioning: as for :func:`orthogonalize`.
+        weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
+        iteration: as for :func:`orthogonalize`.
+        dtype: of the matrix products; float32 at least unless given.
+
+    >>> from gdlab import expand, scale_by_muon
+    >>> expand(scale_by_muon())
+    named_chain(('mu', ema(0.95, nesterov=True)), ('orthogonalize', orthogonalize()))
+
+    Source: K. Jordan, Muon: an optimizer for hidden layers in neural networks, 2024.
+    """
+    return named_chain(
+        ("mu", ema(beta, nesterov, mu_dtype)),
+        (
+            "orthogonalize",
+            orthogonalize(
+                ns_coeffs,
+                ns_steps,
+                eps,
+                weight_dimension_numbers=weight_dimension_numbers,
+                preconditioning=preconditioning,
+                adaptive=adaptive,
+                iteration=iteration,
+                dtype=dtype,
+            ),
+        ),
+    )
+
+
+@transformation
+def muon(
+    learning_rate: Hyperparameter,
+    ns_coeffs: Polynomials = STANDARD,
+    ns_steps: int = 5,
+    beta: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 0.0,
+    weight_decay_mask: Mask = None,
+    mu_dtype: DType | None = None,
+    *,
+    nesterov: bool = True,
+    adaptive: bool = False,
+    preconditioning: str = "frobenius",
+    adam_b1: Hyperparameter = 0.9,
+    adam_b2: Hyperparameter = 0.999,
+    adam_eps_root: Hyperparameter | None = None,
+    adam_weight_decay: Hyperparameter = 0.0,
+    adam_learning_rate: Hyperparameter | None = None,
+    muon_weight_dimension_numbers: MatrixAxes = None,
+    consistent_rms: Hyperparameter | None = None,
+    iteration: str = "auto",
+    dtype: DType | None = None,
+) -> GradientTransformation:
+    """Muon: momentum, orthogonalised, for matrices, and AdamW for what is no matrix.
+
+    mₜ = β·mₜ₋₁ + (1 − β)·gₜ, wₜ₊₁ = wₜ − η·(s·orthogonalize(β·mₜ + (1 − β)·gₜ) + λ·wₜ),
+    s = √max(1, out/in)
+
+    Each step changes every direction of a weight matrix by the same amount, the rare ones too. It
+    depends on the gradients' direction alone: scaling the loss changes nothing (ε → 0).
+
+    When to use:
+        For hidden weight matrices of transformers and convolutional networks, where it needs fewer
+        steps than AdamW. Give embeddings and the output layer to AdamW:
+        ``muon_weight_dimension_numbers=[("embed|head", None)]``. Its learning rate is not AdamW's:
+        .02 is usual, or AdamW's own with ``consistent_rms=0.2``.
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
+        ns_steps: the number of their steps.
+        beta: β, the weight of the old average.
+        eps: ε, added to the norm of the average, and that of AdamW.
+        weight_decay: λ of the matrices.
+        weight_decay_mask: which of them decay, as in :func:`add_decayed_weights`.
+        mu_dtype: dtype in which averages of gradients are stored.
+        nesterov: whether the average of a matrix looks one step ahead.
+        adaptive: as for :func:`orthogonalize`.
+        preconditioning: as for :func:`orthogonalize`.
+        adam_b1: decay of AdamW's average of gradients.
+        adam_b2: decay of its average of squares.
+        adam_eps_root: its ε inside the root; none unless given.
+        adam_weight_decay: λ of what is no matrix.
+        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
+        muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
+            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        consistent_rms: the root mean square of a direction, with s = consistent_rms·√max(in, out)
+            instead; .2 goes with what was found for AdamW.
+        iteration: as for :func:`orthogonalize`.
+        dtype: of the matrix products; float32 at least unless given.
+
+    Raises:
+        ValueError: if the letters of the axes do not fit a leaf, or a pattern matches none.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import muon
+    >>> tx = muon(0.1, "polar_express", 8, adam_learning_rate=0.001)
+    >>> params = {"kernel": jnp.zeros((2, 2)), "bias": jnp.zeros(2)}
+    >>> gradient = {"kernel": jnp.array([[4.0, 1.0], [1.0, 4.0]]), "bias": jnp.ones(2)}
+    >>> updates, _ = tx.update(gradient, tx.init(params), params)
+    >>> jnp.linalg.svd(updates["kernel"])[1].round(3), updates["bias"].round(3)
+    (Array([0.1, 0.1], dtype=float32), Array([-0.001, -0.001], dtype=float32))
+
+    Source: K. Jordan, Muon: an optimizer for hidden layers in neural networks, 2024; J. Liu et al.,
+    Muon is scalable for LLM training, 2025, eq. 4 (consistent_rms).
+    """
+    direction = scale_by_muon(
+        ns_coeffs,
+        ns_steps,
+        beta,
+        eps,
+        mu_dtype,
+        nesterov=nesterov,
+        adaptive=adaptive,
+        preconditioning=preconditioning,
+        weight_dimension_numbers=muon_weight_dimension_numbers,
+        iteration=iteration,
+        dtype=dtype,
+    )
+    matrices = chain(
+        expand(direction),
+        scale_by_shape(muon_weight_dimension_numbers, consistent_rms),
+        add_decayed_weights(weight_decay, weight_decay_mask),
+        scale_by_learning_rate(learning_rate),
+    )
+    others = adamw(
+        learning_rate if adam_learning_rate is None else adam_learning_rate,
+        adam_b1,
+        adam_b2,
+        eps,
+        adam_eps_root,
+        mu_dtype,
+        adam_weight_decay,
+    )
+    labels = MatrixLabels(muon_weight_dimension_numbers, "muon", "adam")
+    return partition({"muon": matrices, "adam": others}, labels)

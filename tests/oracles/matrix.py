@@ -1,0 +1,116 @@
+"""Methods for matrices, beside the singular value decomposition and libraries.
+
+The libraries run Newton–Schulz in bfloat16, which is three digits. Here they are made to run it in
+float64, by giving their conversion another dtype, so that all else of them is compared to rounding.
+"""
+
+from functools import partial
+from unittest import mock
+
+import optax
+
+import gdlab
+from tests.oracles.method import Method
+from tests.references import matrix as ref
+
+MATRICES = ("matrix", "wide")
+WITH_GRADIENTS = ("scalar", "matrix", "wide", "cube")
+"""Without the vector, elements of which have no gradient: at ε = 0 libraries make a NaN of them."""
+
+
+def _while_stepping(optimizer, patched):
+    step = optimizer.step
+
+    def stepping():
+        with patched():
+            step()
+
+    optimizer.step = stepping
+    return optimizer
+
+
+def torch_muon(o, p, **options):
+    import torch
+
+    in_float64 = partial(mock.patch.object, torch.Tensor, "bfloat16", torch.Tensor.double)
+    return _while_stepping(o.Muon(p, **options), in_float64)
+
+
+def in_float64(optimizer):
+    """An optimizer of pytorch_optimizer whose Newton–Schulz iteration is in float64."""
+    import torch
+    from pytorch_optimizer.optimizer.utils.matrix import zero_power_via_newton_schulz_5 as function
+
+    defaults = (*function.__defaults__[:-1], torch.float64)
+    return _while_stepping(
+        optimizer, partial(mock.patch.object, function, "__defaults__", defaults)
+    )
+
+
+def as_matrices(p, **options):
+    return [{"params": p, "use_muon": True, **options}]
+
+
+METHODS = {
+    "muon": Method(
+        partial(gdlab.muon, eps=0.0, weight_decay=0.1, muon_weight_dimension_numbers="oi"),
+        partial(ref.muon, axes="oi", weight_decay=0.1),
+        torch=lambda o, p: torch_muon(o, p, weight_decay=0.1),
+        others={
+            "pytorch_optimizer": lambda o, p: in_float64(
+                o.Muon(as_matrices(p, weight_decay=0.1, nesterov=True))
+            )
+        },
+        leaves=MATRICES,
+    ),
+    "muon with a consistent root mean square": Method(
+        partial(gdlab.muon, eps=5e-9, beta=0.95, consistent_rms=0.2, weight_decay=0.1),
+        partial(ref.muon, eps=5e-9, rms=0.2, weight_decay=0.1),
+        torch=lambda o, p: torch_muon(o, p, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        # Its buffer is the accumulating one, 1/(1 − β) times ours, and its ε is 1e-7.
+        keras=lambda o: o.Muon(momentum=0.95, weight_decay=0.1, rms_rate=0.2),
+        leaves=MATRICES,
+        rtol=1e-7,  # torch's ε is a lower bound, and no summand
+    ),
+    "muon without Nesterov's look-ahead": Method(
+        partial(gdlab.muon, eps=0.0, nesterov=False, weight_decay=0.1, adam_weight_decay=0.2),
+        partial(ref.muon, nesterov=False, weight_decay=0.1, adam={"eps": 0.0, "weight_decay": 0.2}),
+        partial(
+            optax.contrib.muon, eps=0.0, nesterov=False, weight_decay=0.1, adam_weight_decay=0.2
+        ),
+        leaves=WITH_GRADIENTS,
+    ),
+    "muon on batches and on several axes": Method(
+        partial(
+            gdlab.muon,
+            eps=0.0,
+            nesterov=False,
+            consistent_rms=0.2,
+            muon_weight_dimension_numbers=[("cube", "bio")],
+        ),
+        partial(ref.muon, nesterov=False, rms=0.2, axes={3: "bio", 2: "io"}),
+        partial(
+            optax.contrib.muon,
+            eps=0.0,
+            nesterov=False,
+            consistent_rms=0.2,
+            muon_weight_dimension_numbers={
+                "cube": optax.contrib.MuonDimensionNumbers(1, 2),
+                "matrix": optax.contrib.MuonDimensionNumbers(),
+            },
+        ),
+        leaves=("matrix", "cube"),
+    ),
+    "muon by the dual norm, with coefficients of each step": Method(
+        partial(gdlab.muon, ns_coeffs="dion", eps=0.0, beta=0.0, adaptive=True),
+        partial(
+            ref.muon,
+            beta=0.0,
+            coefficients=gdlab.muon(0.1, "dion").ns_coeffs,
+            adaptive=True,
+        ),
+        # optax corrects the average's start at zero, which the size of these steps shows.
+        partial(optax.contrib.muon, ns_coeffs="dion", eps=0.0, beta=0.0, adaptive=True),
+        leaves=MATRICES,
+    ),
+}
