@@ -19,8 +19,8 @@ def accumulate(inner: GradientTransformation, steps: Hyperparameter) -> TreeFunc
 
     ḡ = Σᵢnᵢgᵢ/Σᵢnᵢ over the last ``steps`` calls goes into ``inner`` on every last of them; on the
     others the updates are zero and ``inner`` is not run at all, in no lane of a sweep either. The
-    weight nᵢ is the keyword ``weight`` of ``update``, and 1 unless given: hand over the number of
-    tokens where micro-batches differ in it, and each token counts alike.
+    weight nᵢ is the keyword ``weight`` of ``update``, and all weigh the same if it is never given:
+    hand over the number of tokens where micro-batches differ in it, and each token counts alike.
 
     The state has the ``mean`` of the gradients so far, in float32 at least, and the state of
     ``inner``. Where a micro-batch may be bad, put the guard around it:
@@ -46,12 +46,15 @@ def accumulate(inner: GradientTransformation, steps: Hyperparameter) -> TreeFunc
         total = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
         return jnp.zeros((), jnp.int32), total, mean, inner.init(params)
 
-    def update(updates, state, params, *, weight=1, **extra):
+    def update(updates, state, params, *, weight=None, **extra):
         micro_step, total, mean, inner_state = state
         count = micro_step + 1
-        weight = jnp.asarray(weight).astype(total.dtype)
-        total = total + weight
-        share = safe_divide(weight, total)
+        if weight is None:
+            share = 1 / count.astype(total.dtype)
+        else:
+            weight = jnp.asarray(weight).astype(total.dtype)
+            total = total + weight
+            share = safe_divide(weight, total)
 
         def with_update(mean, u):
             return mean if u is None else mean + (u - mean) * share.astype(mean.real.dtype)

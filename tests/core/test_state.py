@@ -114,7 +114,7 @@ def test_a_state_set_by_optax_is_taken():
         (gdlab.rmsprop(0.1, momentum=0.9), ("nu", "trace")),
         (gdlab.adagrad(0.1), ("sum_of_squares",)),
         (gdlab.scale_by_stddev(), ("mean", "variance", "weight")),
-        (accumulate(sgd(0.1), 2), ("micro_step", "mean", "inner")),
+        (accumulate(sgd(0.1), 2), ("micro_step", "weight", "mean", "inner")),
         (chain(params_ema(0.9), masked(trace(0.5), "kernel")), ("params_ema", "inner")),
     ],
     ids=repr,
