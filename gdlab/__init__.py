@@ -51,6 +51,8 @@ from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
 from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.kronecker.caspr import caspr
 from gdlab.optimizers.kronecker.shampoo import shampoo
+from gdlab.optimizers.kronecker.soap import scale_by_soap, soap
+from gdlab.optimizers.kronecker.splus import scale_by_mean_dimension, splus
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
 from gdlab.optimizers.momentum.accsgd import accsgd, pull_towards_long_steps
 from gdlab.optimizers.momentum.aggmo import aggmo
@@ -65,6 +67,12 @@ from gdlab.optimizers.momentum.pnm import pnm, scale_by_pnm
 from gdlab.optimizers.momentum.polyak_sgd import polyak_sgd, scale_by_polyak
 from gdlab.optimizers.momentum.qhm import qhm
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
+from gdlab.optimizers.sharpness.asam import asam
+from gdlab.optimizers.sharpness.friendly_sam import friendly_sam
+from gdlab.optimizers.sharpness.gsam import close_surrogate_gap, gsam
+from gdlab.optimizers.sharpness.looksam import looksam, reuse_vertical
+from gdlab.optimizers.sharpness.sam import sam
+from gdlab.optimizers.sharpness.wsam import weighted_sharpness, wsam
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
@@ -120,6 +128,7 @@ from gdlab.sweeps import (
 from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches, minimize
 from gdlab.transforms.accumulation import accumulate, apply_every
 from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
+from gdlab.transforms.ascent import adaptive_ascent, ascent, scale_by_magnitude
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.belief import belief
 from gdlab.transforms.cautious import cautious
@@ -133,8 +142,10 @@ from gdlab.transforms.decay import (
     matrices,
 )
 from gdlab.transforms.delays import delay, difference
+from gdlab.transforms.eigenbasis import in_eigenbasis
 from gdlab.transforms.first_value import from_first
 from gdlab.transforms.from_start import from_start
+from gdlab.transforms.gradient_at import gradient_at
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.holding import hold
 from gdlab.transforms.joins import (
@@ -218,6 +229,7 @@ __all__ = [
     "adamax",
     "adamw",
     "adan",
+    "adaptive_ascent",
     "adaptive_grad_clip",
     "add_decayed_weights",
     "additive_moment",
@@ -231,6 +243,8 @@ __all__ = [
     "apply_if_finite",
     "apply_updates",
     "array",
+    "asam",
+    "ascent",
     "belief",
     "beyond_median",
     "beyond_sigmas",
@@ -246,6 +260,7 @@ __all__ = [
     "clip_by_block_rms",
     "clip_by_global_norm",
     "clip_by_norm",
+    "close_surrogate_gap",
     "compensate_growth",
     "constant_schedule",
     "cosine_decay_restarts_schedule",
@@ -277,16 +292,20 @@ __all__ = [
     "flatten_state",
     "foreign",
     "fork",
+    "friendly_sam",
     "from_first",
     "from_start",
     "from_step",
     "fromage",
     "full_matrix_adagrad",
     "global_norm",
+    "gradient_at",
+    "gsam",
     "half_life_warmup",
     "hold",
     "hyperparameters",
     "identity",
+    "in_eigenbasis",
     "infinity_norm",
     "interpolate",
     "inverse_time_decay",
@@ -301,6 +320,7 @@ __all__ = [
     "lion",
     "look_ahead",
     "lookahead",
+    "looksam",
     "map_axes",
     "mars",
     "masked",
@@ -349,10 +369,12 @@ __all__ = [
     "reduce_variance",
     "repeat_schedule",
     "restore_state",
+    "reuse_vertical",
     "rex_schedule",
     "rmsprop",
     "rprop",
     "running_maximum",
+    "sam",
     "scale",
     "scale_by_acprop",
     "scale_by_adadelta",
@@ -369,6 +391,8 @@ __all__ = [
     "scale_by_lbfgs",
     "scale_by_learning_rate",
     "scale_by_lion",
+    "scale_by_magnitude",
+    "scale_by_mean_dimension",
     "scale_by_muon",
     "scale_by_optimistic_gradient",
     "scale_by_param_block_norm",
@@ -383,6 +407,7 @@ __all__ = [
     "scale_by_shape",
     "scale_by_sign",
     "scale_by_simplified_ademamix",
+    "scale_by_soap",
     "scale_by_stddev",
     "scale_by_trust_ratio",
     "scale_by_yogi",
@@ -403,6 +428,8 @@ __all__ = [
     "simplified_ademamix",
     "skip_outliers",
     "slow_weights",
+    "soap",
+    "splus",
     "square",
     "state_sharding",
     "sum_of_squares",
@@ -421,8 +448,10 @@ __all__ = [
     "warmup_exponential_decay_schedule",
     "warmup_inverse_sqrt_decay_schedule",
     "warmup_stable_decay_schedule",
+    "weighted_sharpness",
     "weighted_sum",
     "wire",
+    "wsam",
     "yogi",
     "zero_nans",
 ]

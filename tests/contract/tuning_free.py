@@ -4,6 +4,55 @@ import gdlab
 from tests.contract.example import Example
 
 EXAMPLES = {
+    "dadapt_adagrad": [
+        Example(gdlab.dadapt_adagrad(0.5, 0.5, estim_lr0=0.1, growth_rate=1.5), keeps_nan=False)
+    ],
+    "dadapt_adam": [
+        Example(
+            gdlab.dadapt_adam(0.5, estim_lr0=0.1, weight_decay=0.1), rests=False, keeps_nan=False
+        )
+    ],
+    "dadapt_adamw": [
+        Example(
+            gdlab.dadapt_adamw(0.5, estim_lr0=0.1, growth_rate=1.5, bias_correction=True),
+            keeps_nan=False,
+        )
+    ],
+    "dadapt_adan": [
+        Example(gdlab.dadapt_adan(0.5, estim_lr0=0.1), rests=False, keeps_nan=False),
+    ],
+    "dadapt_lion": [
+        Example(gdlab.dadapt_lion(0.5, estim_lr0=0.1), on_complex=None, keeps_nan=False)
+    ],
+    "dadapt_sgd": [
+        Example(gdlab.dadapt_sgd(0.5, 0.5, 0.1, growth_rate=1.5), keeps_nan=False),
+    ],
+    "dual_averaging_by_distance": [
+        Example(gdlab.dual_averaging_by_distance(0.5, 0.1), keeps_nan=False)
+    ],
+    "from_start": [Example(gdlab.from_start(0.5))],
+    "prodigy": [
+        Example(gdlab.prodigy(0.5, estim_lr0=0.1), keeps_nan=False),
+        Example(
+            gdlab.prodigy(
+                0.5,
+                (0.8, 0.9),
+                0.9,
+                1e-3,
+                0.1,
+                2.0,
+                0.1,
+                True,
+                growth_rate=1.5,
+                bias_correction=True,
+            ),
+            rests=False,
+            keeps_nan=False,
+        ),
+    ],
+    "scale_by_dadapt_adagrad": [
+        Example(gdlab.scale_by_dadapt_adagrad(0.5, estim_lr0=0.1), keeps_nan=False)
+    ],
     "schedule_free": [
         Example(gdlab.schedule_free(gdlab.sgd(0.1), 0.1)),
         Example(

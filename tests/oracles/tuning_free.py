@@ -6,6 +6,7 @@ import optax
 
 import gdlab
 from tests.oracles.method import Method
+from tests.references import distance_adaptation as distance
 from tests.references.schedule_free import schedule_free_adamw, schedule_free_sgd
 
 contrib = optax.contrib
@@ -116,6 +117,109 @@ METHODS = {
             )
         },
         rtol=RECOMPUTED,
+    ),
+    # Distances that stand for learning rates; those that do not grow on noise, do in
+    # test_distances.py.
+    "prodigy": Method(
+        partial(gdlab.prodigy, estim_lr0=0.01, weight_decay=0.1),
+        partial(distance.prodigy, d0=0.01, weight_decay=0.1),
+        others={
+            "prodigyopt": lambda o, p: o.Prodigy(p, d0=0.01, weight_decay=0.1),
+            "pytorch_optimizer": lambda o, p: o.Prodigy(p, d0=0.01, weight_decay=0.1),
+        },
+        whole=True,
+    ),
+    "prodigy with bias correction": Method(
+        partial(
+            gdlab.prodigy,
+            betas=(0.8, 0.99),
+            beta3=0.999,
+            eps=1e-3,
+            estim_lr0=0.01,
+            estim_lr_coef=2.0,
+            weight_decay=0.1,
+            safeguard_warmup=True,
+            bias_correction=True,
+        ),
+        partial(
+            distance.prodigy,
+            b1=0.8,
+            b2=0.99,
+            b3=0.999,
+            eps=1e-3,
+            d0=0.01,
+            d_coef=2.0,
+            weight_decay=0.1,
+            safeguard=True,
+            bias_correction=True,
+        ),
+        partial(
+            contrib.prodigy,
+            betas=(0.8, 0.99),
+            beta3=0.999,
+            eps=1e-3,
+            estim_lr0=0.01,
+            estim_lr_coef=2.0,
+            weight_decay=0.1,
+            safeguard_warmup=True,
+        ),
+        whole=True,
+    ),
+    "prodigy that grows by a factor at most": Method(
+        partial(gdlab.prodigy, estim_lr0=0.001, growth_rate=1.02),
+        partial(distance.prodigy, d0=0.001, growth=1.02),
+        others={"prodigyopt": lambda o, p: o.Prodigy(p, d0=0.001, growth_rate=1.02)},
+        whole=True,
+    ),
+    "dadapt_sgd": Method(
+        partial(gdlab.dadapt_sgd, momentum=0.9, estim_lr0=0.01, growth_rate=1.1),
+        partial(distance.dadapt_sgd, momentum=0.9, d0=0.01, growth=1.1),
+        others={
+            "dadaptation": lambda o, p: o.DAdaptSGD(p, momentum=0.9, d0=0.01, growth_rate=1.1),
+        },
+        whole=True,
+    ),
+    "dadapt_adagrad": Method(
+        partial(gdlab.dadapt_adagrad, momentum=0.9, estim_lr0=0.01, growth_rate=1.3),
+        partial(distance.dadapt_adagrad, momentum=0.9, d0=0.01, growth=1.3),
+        others={
+            "dadaptation": lambda o, p: o.DAdaptAdaGrad(p, momentum=0.9, d0=0.01, growth_rate=1.3),
+        },
+        whole=True,
+    ),
+    "dadapt_adamw": Method(
+        partial(gdlab.dadapt_adamw, estim_lr0=0.01, weight_decay=0.1, growth_rate=1.1),
+        partial(distance.dadapt_adam, d0=0.01, weight_decay=0.1, growth=1.1),
+        others={
+            "dadaptation": lambda o, p: o.DAdaptAdam(
+                p, d0=0.01, weight_decay=0.1, decouple=True, growth_rate=1.1
+            ),
+        },
+        whole=True,
+    ),
+    "dadapt_adamw with bias correction": Method(
+        partial(gdlab.dadapt_adamw, estim_lr0=0.01, weight_decay=0.1, bias_correction=True),
+        partial(distance.dadapt_adam, d0=0.01, weight_decay=0.1, bias_correction=True),
+        partial(contrib.dadapt_adamw, estim_lr0=0.01, weight_decay=0.1),
+        whole=True,
+    ),
+    "dadapt_adam": Method(
+        partial(gdlab.dadapt_adam, estim_lr0=0.01, weight_decay=0.1),
+        partial(distance.dadapt_adam, d0=0.01, weight_decay=0.1, decoupled=False),
+        others={"dadaptation": lambda o, p: o.DAdaptAdam(p, d0=0.01, weight_decay=0.1)},
+        whole=True,
+    ),
+    "dadapt_adan": Method(
+        partial(gdlab.dadapt_adan, estim_lr0=0.01),
+        partial(distance.dadapt_adan, d0=0.01),
+        others={"dadaptation": lambda o, p: o.DAdaptAdan(p, d0=0.01)},
+        whole=True,
+    ),
+    "dadapt_lion": Method(
+        partial(gdlab.dadapt_lion, estim_lr0=0.01, weight_decay=0.1),
+        partial(distance.dadapt_lion, d0=0.01, weight_decay=0.1),
+        others={"dadaptation": lambda o, p: o.DAdaptLion(p, d0=0.01, weight_decay=0.1)},
+        whole=True,
     ),
 }
 
