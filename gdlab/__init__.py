@@ -169,7 +169,7 @@ from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
 from gdlab.transforms.norms import global_norm, unitwise_norm
 from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
 from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_outliers
-from gdlab.transforms.parameter_average import params_ema
+from gdlab.transforms.parameter_average import params_ema, params_mean, params_window_mean
 from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.projection import project_onto_box
 from gdlab.transforms.proximal_decay import descend_with_proximal_decay
@@ -344,6 +344,8 @@ __all__ = [
     "outer_over_mean",
     "over_maximum",
     "params_ema",
+    "params_mean",
+    "params_window_mean",
     "partition",
     "periodic_cosine_schedule",
     "piecewise_constant_schedule",

@@ -1,8 +1,8 @@
 """``.. public-names:: gdlab.optimizers``: the API pages, read off the one list of public names.
 
 The directive documents every name in the ``__all__`` of ``gdlab``, ``gdlab.analysis``,
-``gdlab.plots`` and ``gdlab.problems`` that a package defines, and the build warns of a public name
-that no page documents. A new function needs no edit here.
+``gdlab.losses``, ``gdlab.plots`` and ``gdlab.problems`` that a package defines, and the build warns
+of a public name that no page documents. A new function needs no edit here.
 """
 
 import inspect
@@ -19,12 +19,14 @@ from sphinx.util.typing import stringify_annotation
 
 import gdlab
 import gdlab.analysis
+import gdlab.losses
 import gdlab.plots
 import gdlab.problems
 
 NAMESPACES = {
     "": gdlab,
     "analysis.": gdlab.analysis,
+    "losses.": gdlab.losses,
     "plots.": gdlab.plots,
     "problems.": gdlab.problems,
 }

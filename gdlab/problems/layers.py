@@ -116,9 +116,3 @@ def dropped_out(key: jax.Array, x: jax.Array, probability: float) -> jax.Array:
     """
     kept = jax.random.bernoulli(key, 1 - probability, x.shape)
     return jnp.where(kept, x / (1 - probability), 0)
-
-
-def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """The mean of −log of the probability that the softmax gives to the label."""
-    log_probabilities = jax.nn.log_softmax(logits)
-    return -jnp.mean(jnp.take_along_axis(log_probabilities, jnp.asarray(labels)[:, None], axis=1))

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.losses.classification import sigmoid_binary_cross_entropy
+from gdlab.losses.regression import squared_error
 from gdlab.problems.bundled_data import breast_cancer, diabetes
 from gdlab.problems.problem import Problem, tags
 
@@ -50,7 +52,7 @@ def least_squares(examples: int | None = None) -> Problem:
     underdetermined = count < len(best)
     residual = np.mean((inputs @ best - targets) ** 2)
     return Problem(
-        function=_squared_error,
+        function=_mean_squared_error,
         name="least squares" if examples is None else f"least squares, {examples} examples",
         start=np.zeros_like(best),
         source="B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, 2004",
@@ -101,7 +103,8 @@ def logistic_regression(regularisation: float = 0.01) -> Problem:
 
     def function(w: jax.Array, batch: Any) -> jax.Array:
         x, y = (jnp.asarray(part, w.dtype) for part in batch)
-        return jnp.mean(jax.nn.softplus(-y * (x @ w))) + 0.5 * regularisation * jnp.sum(w**2)
+        fit = jnp.mean(sigmoid_binary_cross_entropy(x @ w, 0.5 * (1 + y)))
+        return fit + 0.5 * regularisation * jnp.sum(w**2)
 
     best, hessian = _newton(inputs, signs, regularisation)
     spectrum = np.linalg.eigvalsh(hessian)
@@ -133,9 +136,9 @@ def _linear(w: jax.Array, inputs: Any) -> jax.Array:
     return jnp.asarray(inputs, w.dtype) @ w
 
 
-def _squared_error(w: jax.Array, batch: Any) -> jax.Array:
+def _mean_squared_error(w: jax.Array, batch: Any) -> jax.Array:
     inputs, targets = batch
-    return jnp.mean((_linear(w, inputs) - jnp.asarray(targets, w.dtype)) ** 2)
+    return jnp.mean(squared_error(_linear(w, inputs), targets))
 
 
 def _newton(

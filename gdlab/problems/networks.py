@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.losses.classification import softmax_cross_entropy_with_integer_labels
 from gdlab.problems.bundled_data import digits
 from gdlab.problems.layers import (
     Layer,
     activations,
     affine,
-    cross_entropy,
     dropped_out,
     shifted_at_random,
     started,
@@ -196,11 +196,12 @@ def _problem(
 
     def loss(params: Any, batch: Any) -> jax.Array:
         images, labels = batch
-        return cross_entropy(model(params, images), labels)
+        return jnp.mean(softmax_cross_entropy_with_integer_labels(model(params, images), labels))
 
     def random_loss(params: Any, batch: Any, key: jax.Array | None = None) -> jax.Array:
         images, labels = batch
-        return cross_entropy(model(params, images, key), labels)
+        logits = model(params, images, key)
+        return jnp.mean(softmax_cross_entropy_with_integer_labels(logits, labels))
 
     train, held_out = digits()
     return Problem(

@@ -1,0 +1,26 @@
+"""Losses: one number for each example, of which the user takes the mean.
+
+They compute in at least float32, stay finite where their limits are, and have exact gradients and
+Hessian-vector products.
+"""
+
+from gdlab.losses.classification import (
+    sigmoid_binary_cross_entropy,
+    smooth_labels,
+    softmax_cross_entropy,
+    softmax_cross_entropy_with_integer_labels,
+)
+from gdlab.losses.divergence import kl_divergence, kl_divergence_with_log_targets
+from gdlab.losses.regression import huber_loss, l2_loss, squared_error
+
+__all__ = [
+    "huber_loss",
+    "kl_divergence",
+    "kl_divergence_with_log_targets",
+    "l2_loss",
+    "sigmoid_binary_cross_entropy",
+    "smooth_labels",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_with_integer_labels",
+    "squared_error",
+]

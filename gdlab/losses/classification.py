@@ -1,0 +1,169 @@
+"""Losses of logits: what a softmax or a sigmoid makes probabilities of."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.numerics import widen
+from gdlab.losses.arguments import Axis, beside, floating, mask_like, weighed
+
+
+def softmax_cross_entropy(
+    logits: jax.typing.ArrayLike,
+    labels: jax.typing.ArrayLike,
+    axis: Axis | None = -1,
+    where: jax.typing.ArrayLike | None = None,
+) -> jax.Array:
+    """The cross-entropy of given probabilities and those that the softmax of logits gives.
+
+    L = −∑ᵢ yᵢ log pᵢ, p = softmax(z); where ∑y = 1, ∇L = p − y and ∇²L = diag(p) − ppᵀ
+
+    It does not change when a number is added to all logits. A class of the probability 0, whose
+    logit is −∞, adds nothing if its label is 0.
+
+    Args:
+        logits: z, with a class for each entry along ``axis``.
+        labels: y, of the same shape.
+        axis: the axis or axes of the classes; all of them if None.
+        where: which classes take part, of the shape of the logits, or of theirs without ``axis``.
+
+    Returns:
+        The loss of each example, in at least float32.
+
+    Raises:
+        TypeError: if the logits are no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> from gdlab import losses
+    >>> losses.softmax_cross_entropy([[2.0, 1.0]], [[1.0, 0.0]]).round(4)
+    Array([0.3133], dtype=float32)
+    """
+    logits = floating("logits", logits)
+    labels = beside("labels", labels, logits)
+    mask = mask_like(where, logits, axis)
+    losses = -weighed(labels, _log_softmax(logits, axis, mask))
+    return jnp.sum(losses, axis, where=mask)
+
+
+def softmax_cross_entropy_with_integer_labels(
+    logits: jax.typing.ArrayLike,
+    labels: jax.typing.ArrayLike,
+    axis: int = -1,
+    where: jax.typing.ArrayLike | None = None,
+) -> jax.Array:
+    """The negative logarithm of the probability that the softmax of logits gives to a class.
+
+    L = log ∑ⱼ exp zⱼ − z_y,    ∇L = p − e_y and ∇²L = diag(p) − ppᵀ with p = softmax(z)
+
+    Args:
+        logits: z, with a class for each entry along ``axis``.
+        labels: y, integers from 0 on, of the shape of the logits without ``axis``.
+        axis: the axis of the classes.
+        where: which classes take part, of the shape of the logits, or of theirs without ``axis``;
+            the loss is 0 where none does.
+
+    Returns:
+        The loss of each example, in at least float32.
+
+    Raises:
+        TypeError: if the logits are no real floating-point numbers, or the labels no integers.
+        ValueError: if the shapes do not fit.
+
+    >>> from gdlab import losses
+    >>> logits = [[2.0, 1.0], [0.0, 0.0]]
+    >>> found = losses.softmax_cross_entropy_with_integer_labels(logits, [0, 1])
+    >>> [round(float(loss), 4) for loss in found]
+    [0.3133, 0.6931]
+    """
+    logits, labels = floating("logits", logits), jnp.asarray(labels)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(f"labels must be integers, not {labels.dtype}")
+    expected = tuple(size for at, size in enumerate(logits.shape) if at != axis % logits.ndim)
+    if labels.shape != expected:
+        raise ValueError(
+            f"labels must be of shape {expected} beside logits of shape {logits.shape}, not "
+            f"{labels.shape}"
+        )
+    mask = mask_like(where, logits, axis)
+    log_probabilities = _log_softmax(logits, axis, mask)
+    losses = -jnp.take_along_axis(log_probabilities, jnp.expand_dims(labels, axis), axis)
+    return jnp.squeeze(losses if mask is None else jnp.where(_any(mask, axis), losses, 0), axis)
+
+
+def _log_softmax(logits: jax.Array, axis: Axis | None, mask: jax.Array | None) -> jax.Array:
+    """The logarithms of the probabilities, also where no class takes part."""
+    return jax.nn.log_softmax(logits, axis, None if mask is None else mask | ~_any(mask, axis))
+
+
+def _any(mask: jax.Array, axis: Axis | None) -> jax.Array:
+    return jnp.any(mask, axis, keepdims=True)
+
+
+def sigmoid_binary_cross_entropy(
+    logits: jax.typing.ArrayLike, labels: jax.typing.ArrayLike
+) -> jax.Array:
+    """The cross-entropy of a yes or no and the probability that the sigmoid of a logit gives.
+
+    L = −y log σ(z) − (1 − y) log σ(−z),    ∂L/∂z = σ(z) − y,    ∂²L/∂z² = σ(z)σ(−z)
+
+    Args:
+        logits: z, of any shape.
+        labels: y, from 0 to 1, of the same shape.
+
+    Returns:
+        The loss of each entry, in at least float32.
+
+    Raises:
+        TypeError: if the logits are no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> from gdlab import losses
+    >>> losses.sigmoid_binary_cross_entropy([1.0, -100.0], [1, 1]).round(4)
+    Array([  0.3133, 100.    ], dtype=float32)
+    """
+    logits = floating("logits", logits)
+    labels = beside("labels", labels, logits)
+    # Both are positive, so that nothing cancels in their sum.
+    doubts = weighed(labels, jax.nn.softplus(-logits))
+    return doubts + weighed(1 - labels, jax.nn.softplus(logits))
+
+
+def smooth_labels(
+    labels: jax.typing.ArrayLike,
+    alpha: jax.typing.ArrayLike,
+    *,
+    axis: Axis | None = -1,
+    where: jax.typing.ArrayLike | None = None,
+) -> jax.Array:
+    """Labels mixed with equal probabilities for all classes.
+
+    y' = (1 − α)y + α/K for K classes
+
+    The cross-entropy of smoothed labels is that of the labels, weighed by 1 − α, and α times that
+    of equal probabilities.
+
+    Args:
+        labels: y, the probability of each class along ``axis``.
+        alpha: α, from 0 to 1.
+        axis: the axis or axes of the classes; all of them if None.
+        where: which classes take part, and are counted, of the shape of the labels, or of theirs
+            without ``axis``.
+
+    Returns:
+        The smoothed labels, in at least float32.
+
+    Raises:
+        TypeError: if the labels are no real floating-point numbers.
+
+    >>> from gdlab import losses
+    >>> losses.smooth_labels([0.0, 1.0], 0.5)
+    Array([0.25, 0.75], dtype=float32)
+
+    Source: C. Szegedy et al., Rethinking the inception architecture for computer vision, 2016,
+    section 7.
+    """
+    labels = floating("labels", labels)
+    weight = widen(jnp.asarray(alpha, labels.dtype))
+    mask = mask_like(where, labels, axis)
+    takes_part = jnp.ones_like(labels) if mask is None else jnp.broadcast_to(mask, labels.shape)
+    classes = jnp.sum(takes_part, axis, keepdims=True, dtype=labels.dtype)
+    return (1 - weight) * labels + weight / classes

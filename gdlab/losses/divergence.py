@@ -1,0 +1,86 @@
+"""How far one distribution is from another."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.losses.arguments import Axis, beside, floating, mask_like, weighed
+
+
+def kl_divergence(
+    log_predictions: jax.typing.ArrayLike,
+    targets: jax.typing.ArrayLike,
+    axis: Axis | None = -1,
+    where: jax.typing.ArrayLike | None = None,
+) -> jax.Array:
+    """The Kullback–Leibler divergence of predicted probabilities from given ones.
+
+    D = ∑ᵢ qᵢ (log qᵢ − log pᵢ), which is not negative, and 0 only for p = q
+
+    An entry with qᵢ = 0 adds nothing, even where pᵢ is 0 as well; with qᵢ > 0 = pᵢ it is infinite.
+
+    Args:
+        log_predictions: log p, such as ``jax.nn.log_softmax`` gives.
+        targets: q, of the same shape.
+        axis: the axis or axes of the classes; all of them if None.
+        where: which classes take part, of the shape of the predictions, or of theirs without
+            ``axis``.
+
+    Returns:
+        The divergence for each example, in at least float32.
+
+    Raises:
+        TypeError: if the predictions are no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import losses
+    >>> losses.kl_divergence(jnp.log(jnp.array([0.5, 0.5])), [1.0, 0.0])
+    Array(0.6931472, dtype=float32)
+
+    Source: S. Kullback, R. A. Leibler, On information and sufficiency, 1951.
+    """
+    log_predictions = floating("log_predictions", log_predictions)
+    targets = beside("targets", targets, log_predictions)
+    log_targets = jnp.where(targets == 0, 0, jnp.log(jnp.where(targets == 0, 1, targets)))
+    divergences = weighed(targets, log_targets - log_predictions)
+    return jnp.sum(divergences, axis, where=mask_like(where, divergences, axis))
+
+
+def kl_divergence_with_log_targets(
+    log_predictions: jax.typing.ArrayLike,
+    log_targets: jax.typing.ArrayLike,
+    axis: Axis | None = -1,
+    where: jax.typing.ArrayLike | None = None,
+) -> jax.Array:
+    """The same divergence, :func:`kl_divergence`, of given probabilities by their logarithms.
+
+    D = ∑ᵢ exp(log qᵢ)(log qᵢ − log pᵢ)
+
+    Args:
+        log_predictions: log p, such as ``jax.nn.log_softmax`` gives.
+        log_targets: log q, of the same shape.
+        axis: the axis or axes of the classes; all of them if None.
+        where: which classes take part, of the shape of the predictions, or of theirs without
+            ``axis``.
+
+    Returns:
+        The divergence for each example, in at least float32.
+
+    Raises:
+        TypeError: if one of them holds no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> import jax
+    >>> from gdlab import losses
+    >>> same = jax.nn.log_softmax(jax.numpy.array([1.0, 2.0, 4.0]))
+    >>> losses.kl_divergence_with_log_targets(same, same)
+    Array(0., dtype=float32)
+
+    Source: S. Kullback, R. A. Leibler, On information and sufficiency, 1951.
+    """
+    log_predictions = floating("log_predictions", log_predictions)
+    log_targets = beside("log_targets", floating("log_targets", log_targets), log_predictions)
+    # The logarithm of 0 would make the difference NaN where both are 0.
+    possible = jnp.where(jnp.isneginf(log_targets), 0, log_targets)
+    divergences = weighed(jnp.exp(log_targets), possible - log_predictions)
+    return jnp.sum(divergences, axis, where=mask_like(where, divergences, axis))

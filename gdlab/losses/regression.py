@@ -1,0 +1,99 @@
+"""Losses of real predictions."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.losses.arguments import beside, floating
+
+
+def squared_error(
+    predictions: jax.typing.ArrayLike, targets: jax.typing.ArrayLike | None = None
+) -> jax.Array:
+    """The square of each error.
+
+    L = (x − y)²,    ∂L/∂x = 2(x − y),    ∂²L/∂x² = 2
+
+    Args:
+        predictions: x, of any shape.
+        targets: y, of the same shape; zero unless given.
+
+    Returns:
+        The loss of each entry, in at least float32.
+
+    Raises:
+        TypeError: if the predictions are no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> from gdlab import losses
+    >>> losses.squared_error([1.0, 3.0], [0.5, 5.0])
+    Array([0.25, 4.  ], dtype=float32)
+    """
+    return jnp.square(_errors(predictions, targets))
+
+
+def l2_loss(
+    predictions: jax.typing.ArrayLike, targets: jax.typing.ArrayLike | None = None
+) -> jax.Array:
+    """Half the square of each error, whose derivative is the error itself.
+
+    L = ½(x − y)²,    ∂L/∂x = x − y,    ∂²L/∂x² = 1
+
+    Args:
+        predictions: x, of any shape.
+        targets: y, of the same shape; zero unless given.
+
+    Returns:
+        The loss of each entry, in at least float32.
+
+    Raises:
+        TypeError: if the predictions are no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> from gdlab import losses
+    >>> losses.l2_loss([1.0, 3.0], [0.5, 5.0])
+    Array([0.125, 2.   ], dtype=float32)
+    """
+    return 0.5 * jnp.square(_errors(predictions, targets))
+
+
+def huber_loss(
+    predictions: jax.typing.ArrayLike,
+    targets: jax.typing.ArrayLike | None = None,
+    *,
+    delta: jax.typing.ArrayLike = 1.0,
+) -> jax.Array:
+    """Half the square of small errors, and a line in large ones.
+
+    L = ½e² for |e| ≤ δ, δ(|e| − ½δ) beyond, with e = x − y
+
+    Its derivative is the error, clipped to ±δ: the gradient of the squared loss, clipped for each
+    entry. Its second derivative is 1 within and 0 beyond.
+
+    Args:
+        predictions: x, of any shape.
+        targets: y, of the same shape; zero unless given.
+        delta: δ, positive.
+
+    Returns:
+        The loss of each entry, in at least float32.
+
+    Raises:
+        TypeError: if the predictions are no real floating-point numbers.
+        ValueError: if the shapes are not the same.
+
+    >>> from gdlab import losses
+    >>> losses.huber_loss([0.5, -3.0])
+    Array([0.125, 2.5  ], dtype=float32)
+
+    Source: P. J. Huber, Robust estimation of a location parameter, 1964.
+    """
+    errors = _errors(predictions, targets)
+    bound = jnp.asarray(delta, errors.dtype)
+    # A product, so that it has both derivatives at zero, where a modulus has none.
+    clipped = jnp.clip(errors, -bound, bound)
+    return clipped * (errors - 0.5 * clipped)
+
+
+def _errors(predictions: jax.typing.ArrayLike, targets: jax.typing.ArrayLike | None) -> jax.Array:
+    values = floating("predictions", predictions)
+    return values if targets is None else values - beside("targets", targets, values)
