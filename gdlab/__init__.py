@@ -53,7 +53,11 @@ from gdlab.optimizers.kronecker.caspr import caspr
 from gdlab.optimizers.kronecker.shampoo import shampoo
 from gdlab.optimizers.kronecker.soap import scale_by_soap, soap
 from gdlab.optimizers.kronecker.splus import scale_by_mean_dimension, splus
+from gdlab.optimizers.matrix.adago import adago
+from gdlab.optimizers.matrix.adamuon import adamuon
+from gdlab.optimizers.matrix.hyperball import hyperball
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
+from gdlab.optimizers.matrix.normuon import normuon
 from gdlab.optimizers.momentum.accsgd import accsgd, pull_towards_long_steps
 from gdlab.optimizers.momentum.aggmo import aggmo
 from gdlab.optimizers.momentum.alig import alig
@@ -81,6 +85,9 @@ from gdlab.optimizers.tuning_free.dadapt_adam import dadapt_adam, dadapt_adamw
 from gdlab.optimizers.tuning_free.dadapt_adan import dadapt_adan
 from gdlab.optimizers.tuning_free.dadapt_lion import dadapt_lion
 from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, dual_averaging_by_distance
+from gdlab.optimizers.tuning_free.dog import dog, polynomial_averaging, scale_by_dog
+from gdlab.optimizers.tuning_free.dowg import dowg, scale_by_dowg
+from gdlab.optimizers.tuning_free.ldog import ldog, scale_by_distance_over_gradients
 from gdlab.optimizers.tuning_free.prodigy import prodigy
 from gdlab.optimizers.tuning_free.schedule_free import (
     schedule_free,
@@ -144,6 +151,7 @@ from gdlab.transforms.decay import (
 from gdlab.transforms.delays import delay, difference
 from gdlab.transforms.eigenbasis import in_eigenbasis
 from gdlab.transforms.first_value import from_first
+from gdlab.transforms.freezing import freeze, selective_transform, set_to_zero
 from gdlab.transforms.from_start import from_start
 from gdlab.transforms.gradient_at import gradient_at
 from gdlab.transforms.guarding import apply_if_finite
@@ -160,7 +168,13 @@ from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
 from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
 from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
 from gdlab.transforms.lookahead import look_ahead
-from gdlab.transforms.masking import masked, partition, set_to_zero
+from gdlab.transforms.masking import masked, partition
+from gdlab.transforms.matrix_norms import (
+    grafted_matrices,
+    matrix_norm,
+    mean_over_inputs,
+    scale_to_rms,
+)
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.moving_average import moving_average
@@ -179,6 +193,7 @@ from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
 from gdlab.transforms.slow_weights import lookahead, slow_weights
+from gdlab.transforms.spheres import descend_on_sphere, radial_brake
 from gdlab.transforms.stddev import scale_by_stddev, variance
 from gdlab.transforms.switching import from_step, switch
 from gdlab.transforms.trust_ratio import (
@@ -224,9 +239,11 @@ __all__ = [
     "acprop",
     "adabelief",
     "adadelta",
+    "adago",
     "adagrad",
     "adam",
     "adamax",
+    "adamuon",
     "adamw",
     "adan",
     "adaptive_ascent",
@@ -276,10 +293,13 @@ __all__ = [
     "debias",
     "decay_weights",
     "delay",
+    "descend_on_sphere",
     "descend_with_corrected_decay",
     "descend_with_proximal_decay",
     "difference",
     "divide_by_weight",
+    "dog",
+    "dowg",
     "dozat_momentum",
     "dual_averaging_by_distance",
     "ema",
@@ -292,6 +312,7 @@ __all__ = [
     "flatten_state",
     "foreign",
     "fork",
+    "freeze",
     "friendly_sam",
     "from_first",
     "from_start",
@@ -300,9 +321,11 @@ __all__ = [
     "full_matrix_adagrad",
     "global_norm",
     "gradient_at",
+    "grafted_matrices",
     "gsam",
     "half_life_warmup",
     "hold",
+    "hyperball",
     "hyperparameters",
     "identity",
     "in_eigenbasis",
@@ -313,6 +336,7 @@ __all__ = [
     "join_schedules",
     "lars",
     "lbfgs",
+    "ldog",
     "leaf_wrapper",
     "leafwise",
     "linear_onecycle_schedule",
@@ -325,7 +349,9 @@ __all__ = [
     "mars",
     "masked",
     "matrices",
+    "matrix_norm",
     "mean_over",
+    "mean_over_inputs",
     "minibatches",
     "minimize",
     "moving_average",
@@ -337,6 +363,7 @@ __all__ = [
     "nesterov_ema",
     "normalize",
     "normalize_by_update_norm",
+    "normuon",
     "on_wires",
     "optimistic_gradient_descent",
     "optimize_study",
@@ -352,6 +379,7 @@ __all__ = [
     "piecewise_interpolate_schedule",
     "pnm",
     "polyak_sgd",
+    "polynomial_averaging",
     "polynomial_schedule",
     "power_of_count",
     "power_ratio",
@@ -364,6 +392,7 @@ __all__ = [
     "qhm",
     "quotient",
     "radam",
+    "radial_brake",
     "rarely",
     "ratio",
     "rectification",
@@ -387,6 +416,9 @@ __all__ = [
     "scale_by_backtracking_linesearch",
     "scale_by_belief",
     "scale_by_dadapt_adagrad",
+    "scale_by_distance_over_gradients",
+    "scale_by_dog",
+    "scale_by_dowg",
     "scale_by_full_rss",
     "scale_by_kronecker_roots",
     "scale_by_lars",
@@ -414,10 +446,12 @@ __all__ = [
     "scale_by_trust_ratio",
     "scale_by_yogi",
     "scale_by_zoom_linesearch",
+    "scale_to_rms",
     "schedule",
     "schedule_free",
     "schedule_free_adamw",
     "schedule_free_sgd",
+    "selective_transform",
     "set_hyperparameters",
     "set_to_zero",
     "sgd",

@@ -1,5 +1,6 @@
 """Scaling by inverse roots of a matrix for each axis: the preconditioner of Shampoo."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import jax
@@ -116,7 +117,7 @@ def scale_by_kronecker_roots(
         def fresh(blocks, roots):
             """What one step adds to the factors."""
             whitened = roots if statistics == "kl" else ()
-            return tuple(_gram(blocks, axis, own, whitened) for axis in own)
+            return tuple(statistics_of_axis(blocks, axis, own, whitened) for axis in own)
 
         def root(factor):
             return inverse_root(factor / arrived, power, eps, relative_eps)
@@ -138,8 +139,18 @@ def scale_by_kronecker_roots(
     return init, update, Shared(Weight.at_start, lambda weight: weight.after(decay))
 
 
-def _gram(u, axis, own, whitening):
-    """The statistics of an axis; the mean over all other elements, where they are whitened."""
+def statistics_of_axis(
+    u: jax.Array, axis: int, own: Sequence[int], whitening: Sequence[jax.Array]
+) -> jax.Array:
+    """What one gradient adds to the factor of an axis.
+
+    Args:
+        u: the gradient.
+        axis: the axis.
+        own: the axes that have factors.
+        whitening: a matrix for each of them, by which the others are multiplied before; then the
+            mean over all other elements is taken, and otherwise the sum.
+    """
     if not whitening:
         return gram(u, axis)
     for other, root in zip(own, whitening, strict=True):

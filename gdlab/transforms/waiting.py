@@ -1,29 +1,62 @@
-"""Steps without updates at the start of a run."""
+"""A transformation that is left out at the first steps, as if they had not been."""
+
+from typing import cast
+
+import jax
+import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import GradientTransformation, transformation
-from gdlab.core.wiring import fork, identity
-from gdlab.transforms.masking import set_to_zero
-from gdlab.transforms.switching import from_step, switch
+from gdlab.core.rules import ArrayRule, Part
+from gdlab.core.transformation import GradientTransformation, wiring
 
 
-@transformation
-def wait(steps: Hyperparameter = 1) -> GradientTransformation:
-    """Make the updates of the first steps zero, while the parts before it gather what they keep.
+@wiring
+def wait(inner: GradientTransformation, steps: Hyperparameter = 1) -> ArrayRule:
+    """Put out zeros at the first steps, which the transformation does not see.
 
-    uₜ = 0 for t ≤ steps, gₜ after that
+    uₜ = 0 for t ≤ steps, and then what ``inner`` makes of gₜ; a bias correction inside counts from
+    there as well.
 
     Args:
-        steps: how many steps there are without updates.
+        inner: a leafwise transformation.
+        steps: the number of steps.
+
+    Raises:
+        TypeError: if ``inner`` is not leafwise.
 
     >>> import jax.numpy as jnp
-    >>> from gdlab import wait
-    >>> tx = wait(1)
+    >>> from gdlab import debias, ema, wait
+    >>> tx = wait(debias(ema(0.9)), 1)
     >>> state = tx.init(jnp.zeros(1))
-    >>> for g in (4.0, 8.0):
+    >>> for g in (8.0, 2.0):
     ...     u, state = tx.update(jnp.array([g]), state)
     ...     print(u)
     [0.]
-    [8.]
+    [2.]
     """
-    return fork(switch(from_step(steps)), set_to_zero(), identity())
+    tx, rule, *_ = cast(Part, inner)
+    if not isinstance(rule, ArrayRule) or rule.gives_bus:
+        raise TypeError(f"wait takes a transformation of each array, not {tx!r}")
+
+    def start(dtype):
+        return *rule.start(dtype), jnp.zeros((), jnp.int32)
+
+    def advance(shared):
+        *own, waited = shared
+        after, context = rule.advance(tuple(own))
+        waits = waited < jnp.ceil(jnp.asarray(steps)).astype(waited.dtype)
+        chosen = _chosen(waits, tuple(own), after)
+        return (*chosen, jnp.where(waits, waited + 1, waited)), (waits, context)
+
+    def update(u, slots, context, reading):
+        waits, inner_context = context
+        new, after = rule.update(u, slots, inner_context, reading)
+        return jnp.where(waits, jnp.zeros_like(new), new), _chosen(waits, tuple(slots), after)
+
+    return rule._replace(
+        update=update, shared=(*rule.shared, "waited"), start=start, advance=advance
+    )
+
+
+def _chosen(waits, before, after):
+    return jax.tree.map(lambda old, new: jnp.where(waits, old, new), before, after)

@@ -16,4 +16,10 @@ EXAMPLES = {
         ),
     ],
     "caspr": [Example(gdlab.caspr(0.1, eps=0.1))],
+    "in_eigenbasis": [Example(gdlab.in_eigenbasis(gdlab.ema(0.9), every=2))],
+    "scale_by_mean_dimension": [Example(gdlab.scale_by_mean_dimension())],
+    "scale_by_soap": [Example(gdlab.scale_by_soap(eps=0.1, every=2, statistics="kl"))],
+    "soap": [Example(gdlab.soap(0.1, eps=0.1, mask="matrix", every=2), rests=False)],
+    "splus": [Example(gdlab.splus(0.1, weight_decay=0.0, every=2))],
+    "wait": [Example(gdlab.wait(gdlab.debias(gdlab.ema(0.9)), 2))],
 }

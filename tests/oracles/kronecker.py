@@ -9,6 +9,10 @@ from tests.references import kronecker as ref
 MATRICES = ("matrix", "wide", "cube")
 """The leaves that have factors: libraries treat vectors in other ways."""
 
+FULL = ("scalar", "vector", "matrix", "cube")
+"""The leaves whose first gradient has one basis of eigenvectors: 3 by 5 numbers leave a plane of R
+without a gradient, where any two directions will do."""
+
 METHODS = {
     "shampoo": Method(
         partial(gdlab.shampoo, eps=1e-2),
@@ -63,5 +67,48 @@ METHODS = {
         partial(gdlab.caspr, eps=1e-2, momentum=0.9),
         partial(ref.shampoo, eps=1e-2, momentum=0.9, summed=True),
         also="bounds Shampoo's preconditioner from above: test_caspr.py",
+    ),
+    "soap": Method(
+        partial(gdlab.soap, weight_decay=0.1, every=3),
+        partial(ref.soap, weight_decay=0.1, every=3),
+        also="adamw where nothing is turned, and invariant to rotations: test_soap.py",
+        leaves=FULL,
+    ),
+    "soap beside another library": Method(
+        partial(gdlab.soap, eps=1e-30, weight_decay=0.0, every=3),
+        partial(ref.soap, eps=1e-30, weight_decay=0.0, every=3),
+        # Its ε is added to what is not corrected, and its decay sees the step.
+        others={
+            "pytorch_optimizer": lambda o, p: o.SOAP(
+                p, eps=1e-30, weight_decay=0.0, precondition_frequency=3
+            )
+        },
+        leaves=("matrix", "cube"),
+        # It rounds the matrices that it orthogonalises to float32.
+        rtol=1e-5,
+    ),
+    "soap with statistics of least divergence": Method(
+        partial(gdlab.soap, statistics="kl", factor_decay=0.9, every=2),
+        partial(ref.soap, kl=True, factor_decay=0.9, every=2),
+        also="means over the other axis where one is turned, and rotations: test_soap.py",
+        leaves=FULL,
+    ),
+    "splus": Method(
+        partial(gdlab.splus, every=3, weight_decay=0.1, b2=0.9),
+        partial(ref.splus, every=3, weight_decay=0.1, b2=0.9),
+        also="signum where nothing is turned: test_splus.py",
+        leaves=FULL,
+    ),
+    "splus beside another library": Method(
+        partial(gdlab.splus, every=1, weight_decay=0.0, b2=0.9),
+        partial(ref.splus, every=1, weight_decay=0.0, b2=0.9),
+        others={
+            "pytorch_optimizer": lambda o, p: o.SPlus(
+                p, betas=(0.9, 0.9), inverse_steps=1, weight_decay=0.0
+            )
+        },
+        # Bases that are found in float32 turn every step by some 1e-6 of the learning rate.
+        leaves=("scalar", "vector", "matrix"),
+        rtol=1e-4,
     ),
 }

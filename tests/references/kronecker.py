@@ -133,3 +133,105 @@ def shampoo(
         v = mu * v + direction
         theta = theta - eta * (v + weight_decay * theta)
         yield theta
+
+
+def eigenvectors(M: np.ndarray) -> np.ndarray:
+    """The eigenvectors of a symmetric matrix, that of the largest eigenvalue first."""
+    return np.linalg.eigh(M)[1][:, ::-1]
+
+
+def rotated(G: np.ndarray, Q: list[np.ndarray], *, back: bool = False) -> np.ndarray:
+    """Qᵀ along each axis, or Q."""
+    for i, q in enumerate(Q):
+        G = times(q if back else q.T, G, i)
+    return G
+
+
+@recorded
+def soap(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    b1: float = 0.95,
+    b2: float = 0.95,
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    factor_decay: float = 0.95,
+    every: int = 10,
+    kl: bool = False,
+    kl_eps: float = 1e-6,
+) -> Iterator[np.ndarray]:
+    """Vyas et al. 2024, Algorithms 3 and 4, with what the authors' code adds to them.
+
+    N = Q_L (M'/√V) Q_Rᵀ, L ← βL + (1 − β)GGᵀ; every so many steps Q ← QR(LQ), its columns sorted by
+    QᵀLQ before, and V with them. The first gradient only makes the first Q, by eigenvectors, and
+    is not counted. ε is added to the corrected root. ``kl``: Lin et al. 2025, G S⁻¹ Gᵀ/d with the
+    eigenvalues that Q sees, and the first factors from the first gradient as a whole.
+    """
+    theta, M, V = params0, np.zeros_like(params0), np.zeros_like(params0)
+    own = range(params0.ndim) if params0.ndim >= 2 else ()
+    L = [np.zeros((params0.shape[i],) * 2) for i in own]
+    Q = [np.eye(params0.shape[i]) for i in own]
+    for step, (eta,) in each_step(learning_rate):
+        G, t = grads(step, theta), step - 1
+        if t > 0:
+            M = b1 * M + (1 - b1) * G
+            V = b2 * V + (1 - b2) * rotated(G, Q) ** 2
+            M_hat, V_hat = M / (1 - b1**t), V / (1 - b2**t)
+            N = rotated(quotient(rotated(M_hat, Q), np.sqrt(V_hat) + eps), Q, back=True)
+            theta = theta - eta * (N + weight_decay * theta)
+        else:
+            theta = theta - eta * weight_decay * theta
+        new = []
+        for i in own:
+            A = G
+            for j in own:
+                if kl and t > 0 and j != i:
+                    values = np.maximum(np.diag(Q[j].T @ L[j] @ Q[j]), 0)
+                    A = times(Q[j] / np.sqrt(values + kl_eps * values.max()) @ Q[j].T, A, j)
+            gram = unfolded(A, i) @ unfolded(A, i).T
+            beta = 0.0 if kl and t == 0 else factor_decay
+            new.append(beta * L[i] + (1 - beta) * (gram * G.shape[i] / G.size if kl else gram))
+        L = new
+        if t % every == 0:
+            for i in own:
+                if t == 0:
+                    Q[i] = eigenvectors(L[i])
+                    continue
+                order = np.argsort(-np.diag(Q[i].T @ L[i] @ Q[i]))
+                V = np.take(V, order, i)
+                Q[i] = np.linalg.qr(L[i] @ Q[i][:, order])[0]
+        yield theta
+
+
+@recorded
+def splus(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    weight_decay: float = 0.01,
+    every: int = 100,
+    other_scale: float = 1e-3,
+) -> Iterator[np.ndarray]:
+    """W ← W − η·2/(m+n) Q_L sign(Q_Lᵀ M Q_R) Q_Rᵀ: Frans et al. 2025, arXiv:2506.07254, Alg. 1.
+
+    Q are the eigenvectors of L and R after the steps 1, 1 + every, …; I before the first.
+    """
+    theta, M = params0, np.zeros_like(params0)
+    own = range(params0.ndim) if params0.ndim >= 2 else ()
+    L = [np.zeros((params0.shape[i],) * 2) for i in own]
+    Q = [np.eye(params0.shape[i]) for i in own]
+    scale = 2 / sum(params0.shape) if params0.ndim == 2 else other_scale
+    for t, (eta,) in each_step(learning_rate):
+        G = grads(t, theta)
+        M = b1 * M + (1 - b1) * G
+        step = rotated(np.sign(rotated(M, Q)), Q, back=True)
+        theta = theta - eta * scale * (step + weight_decay * theta)
+        L = [b2 * L[i] + (1 - b2) * unfolded(G, i) @ unfolded(G, i).T for i in own]
+        if (t - 1) % every == 0:
+            Q = [eigenvectors(L[i]) for i in own]
+        yield theta

@@ -1,0 +1,126 @@
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import bus
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain, fork, identity, wire
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.debiasing import debias
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.eigenbasis import in_eigenbasis
+from gdlab.transforms.kronecker_roots import Statistics
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.waiting import wait
+
+
+@transformation
+def scale_by_soap(
+    b1: Hyperparameter = 0.95,
+    b2: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-8,
+    *,
+    factor_decay: Hyperparameter = 0.95,
+    every: Hyperparameter = 10,
+    max_dim: int = 10000,
+    statistics: Statistics = "gram",
+) -> GradientTransformation:
+    """The direction of SOAP: that of Adam in the eigenbases of Shampoo's factors.
+
+    uₜ = Q·(Qᵀ·m̂ₜ·P/(√v̂ₜ + eps))·Pᵀ, with m̂ the average of gₜ and v̂ that of (Qᵀ·gₜ·P)²
+
+    The first gradient makes the first bases, and nothing else.
+
+    Args:
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε outside the root.
+        factor_decay: decay of the factors L and R.
+        every: steps from one refresh of the bases to the next.
+        max_dim: the longest axis that has a basis.
+        statistics: "kl" for KL-SOAP, as in :func:`in_eigenbasis`.
+
+    >>> from gdlab import hyperparameters, scale_by_soap
+    >>> hyperparameters(scale_by_soap())["every"]
+    10.0
+
+    Source: N. Vyas and others, SOAP: improving and stabilizing Shampoo using Adam, 2024,
+    algorithm 3.
+    """
+    scaled = fork(ratio(eps), wire(1), nu=chain(wire(0), square(), wait(debias(ema(b2)))))
+    turned = in_eigenbasis(
+        scaled, factor_decay, every=every, max_dim=max_dim, statistics=statistics
+    )
+    return chain(fork(bus(), identity(), mu=wait(debias(ema(b1)))), turned)
+
+
+@transformation
+def soap(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.95,
+    b2: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 0.01,
+    mask: Mask = None,
+    *,
+    factor_decay: Hyperparameter = 0.95,
+    every: Hyperparameter = 10,
+    max_dim: int = 10000,
+    statistics: Statistics = "gram",
+) -> GradientTransformation:
+    """SOAP: Adam in the eigenbasis of Shampoo's preconditioner, in which it does not see rotations.
+
+    Lₜ = β·Lₜ₋₁ + (1 − β)·gₜ·gₜᵀ, Rₜ = β·Rₜ₋₁ + (1 − β)·gₜᵀ·gₜ with eigenvectors Q and P,
+    vₜ = b2·vₜ₋₁ + (1 − b2)·(Qᵀ·gₜ·P)², wₜ₊₁ = wₜ − η·(Q·(Qᵀ·m̂ₜ·P/(√v̂ₜ + ε))·Pᵀ + λ·wₜ)
+
+    Turning the coordinates of an axis of the weights turns the path with them (λ = 0 or isotropic
+    weights aside, exactly). Vectors, numbers, and axes longer than ``max_dim`` are not turned: with
+    none turned it is :func:`adamw`, whose first step is left out.
+
+    When to use:
+        Matrices of all sizes where the cost of a step is not mostly the optimizer's, above all with
+        large batches: it leads comparisons in steps, and is tuned like AdamW, at about its learning
+        rate. ``statistics="kl"`` is KL-SOAP, which needs no more tuning and did better there.
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        weight_decay: λ.
+        mask: which leaves decay, as in :func:`add_decayed_weights`.
+        factor_decay: β, the decay of the factors.
+        every: steps from one refresh of the bases to the next.
+        max_dim: the longest axis that has a basis.
+        statistics: "kl" for KL-SOAP, as in :func:`in_eigenbasis`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import soap
+    >>> tx, w = soap(0.1), jnp.zeros((2, 2))
+    >>> state = tx.init(w)
+    >>> for _ in range(2):
+    ...     u, state = tx.update(jnp.array([[3.0, 0.0], [0.0, 2.0]]), state, w)
+    >>> u.round(3)
+    Array([[-0.1, -0. ],
+           [-0. , -0.1]], dtype=float32)
+
+    Source: N. Vyas, D. Morwani, R. Zhao, M. Kwun, I. Shapira, D. Brandfonbrener, L. Janson,
+    S. Kakade, SOAP: improving and stabilizing Shampoo using Adam, 2024, algorithm 3; W. Lin,
+    S. C. Lowe, F. Dangel and others, Understanding and improving Shampoo and SOAP via
+    Kullback–Leibler minimization, 2025.
+    """
+    direction = scale_by_soap(
+        b1,
+        b2,
+        eps,
+        factor_decay=factor_decay,
+        every=every,
+        max_dim=max_dim,
+        statistics=statistics,
+    )
+    return chain(
+        expand(direction),
+        add_decayed_weights(weight_decay, mask),
+        scale_by_learning_rate(learning_rate),
+    )
