@@ -136,3 +136,31 @@ def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> LeafFunctions:
         return u * (jnp.sqrt(second.value()) / first.value())
 
     return None, update, Shared(start, advance)
+
+
+@leafwise(shared="weight")
+def divide_by_weight(decay: Hyperparameter, *, ahead: bool = False) -> LeafFunctions:
+    """Divide by the weight that an average from zero has gathered.
+
+    uₜ = gₜ/(1 − decayᵗ), or gₜ/(1 − decayᵗ⁺¹) with ``ahead``
+
+    It is :func:`debias` for what is no average of its own: a signal that is read corrected in one
+    place and uncorrected in another, or a moment that is not linear.
+
+    Args:
+        decay: weight of the old value in the average.
+        ahead: whether the weight is that of the next step, as in Nesterov's look-ahead.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, divide_by_weight, ema
+    >>> tx = chain(ema(0.9), divide_by_weight(0.9))
+    >>> tx.update(jnp.array([7.5]), tx.init(jnp.zeros(1)))[0].round(4)
+    Array([7.5], dtype=float32)
+
+    Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, section 3.
+    """
+
+    def update(u, weight):
+        return u / (weight.after(decay) if ahead else weight).value()
+
+    return None, update, Shared(Weight.at_start, lambda weight: weight.after(decay))

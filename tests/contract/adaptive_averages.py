@@ -23,7 +23,6 @@ EXAMPLES = {
     ],
     "scale_by_adopt": [Example(gdlab.scale_by_adopt(clip_value_fn=0.5), on_complex=None)],
     "from_first": [Example(gdlab.from_first(gdlab.ema(0.5)))],
-    "wait": [Example(gdlab.wait(2))],
     "mars": [
         Example(gdlab.mars(0.1, adam_weight_decay=0.0), by_element=False, on_complex=None),
         Example(
@@ -37,4 +36,41 @@ EXAMPLES = {
         Example(gdlab.reduce_variance(exact=True), rests=False),
     ],
     "previous_gradient": [Example(gdlab.previous_gradient(), rests=False, keeps_nan=False)],
+    "divide_by_weight": [
+        Example(gdlab.divide_by_weight(0.9)),
+        Example(gdlab.divide_by_weight(0.9, ahead=True)),
+    ],
+    "descend_with_proximal_decay": [
+        Example(gdlab.descend_with_proximal_decay(0.1, 0.5, "matrix"), rests=False)
+    ],
+    "belief": [
+        Example(gdlab.belief(0.9, 1e-3), rests=False, on_complex=None),
+        Example(gdlab.belief(0.9, 1e-3, lagged=True), rests=False, on_complex=None),
+    ],
+    "radam": [
+        Example(gdlab.radam(0.1, b2=0.7)),
+        Example(gdlab.radam(0.1, b2=0.8, threshold=4.5, eps_root=1e-3, nesterov=True)),
+    ],
+    "scale_by_radam": [Example(gdlab.scale_by_radam())],
+    "adabelief": [
+        Example(gdlab.adabelief(0.1, eps_root=1e-4)),
+        Example(gdlab.adabelief(0.1, eps=1e-8, nesterov=True)),
+    ],
+    "scale_by_belief": [Example(gdlab.scale_by_belief())],
+    "acprop": [
+        Example(gdlab.acprop(0.1, eps_root=1e-3)),
+        Example(gdlab.acprop(0.1, eps_root=1e-3, weight_decay=0.1, mask="matrix"), rests=False),
+    ],
+    "scale_by_acprop": [Example(gdlab.scale_by_acprop(eps=1e-2))],
+    "yogi": [
+        Example(gdlab.yogi(0.1)),
+        Example(gdlab.yogi(0.1, initial_accumulator_value=0.1, bias_correction=False)),
+    ],
+    "scale_by_yogi": [Example(gdlab.scale_by_yogi(eps_root=1e-3))],
+    "additive_moment": [Example(gdlab.additive_moment(0.9), on_complex=None)],
+    "adan": [
+        Example(gdlab.adan(0.1)),
+        Example(gdlab.adan(0.1, eps_root=1e-3, weight_decay=0.1, mask="matrix"), rests=False),
+    ],
+    "scale_by_adan": [Example(gdlab.scale_by_adan())],
 }

@@ -56,16 +56,17 @@ def scale_by_adopt(
     >>> from gdlab import expand, scale_by_adopt
     >>> expand(scale_by_adopt(use_clipping=False))
     chain(fork(over_maximum(1e-06), identity(), nu=chain(square(), \
-from_first(ema(0.9999, lagged=True)))), wait(), named_chain(('mu', ema(0.9))))
+from_first(ema(0.9999, lagged=True)))), wait(named_chain(('mu', ema(0.9)))))
 
     Source: S. Taniguchi et al., ADOPT: modified Adam can converge with any β₂ with the optimal
     rate, 2024, algorithm 2.
     """
     second = chain(square(), from_first(ema(b2, lagged=True)))
-    links = [fork(over_maximum(eps), identity(), nu=second), wait(1)]
+    average = named_chain(("mu", ema(b1, nesterov, mu_dtype)))
     if use_clipping:
-        links.append(clip(power_of_count(0.25) if clip_value_fn is None else clip_value_fn))
-    return chain(*links, named_chain(("mu", ema(b1, nesterov, mu_dtype))))
+        bound = power_of_count(0.25) if clip_value_fn is None else clip_value_fn
+        average = chain(clip(bound), average)
+    return chain(fork(over_maximum(eps), identity(), nu=second), wait(average))
 
 
 @transformation

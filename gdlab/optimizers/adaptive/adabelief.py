@@ -1,0 +1,93 @@
+"""AdaBelief: Adam that divides by how far gradients are from what was expected."""
+
+import operator
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import bus
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain, fork, identity, on_wires, wire
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.belief import belief
+from gdlab.transforms.debiasing import divide_by_weight
+from gdlab.transforms.joins import interpolate
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def scale_by_belief(
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-16,
+    eps_root: Hyperparameter = 1e-16,
+    *,
+    nesterov: bool = False,
+) -> GradientTransformation:
+    """The direction of AdaBelief: the average gradient over the deviation of gradients from it.
+
+    mₜ = ema(b1)(gₜ), uₜ = m̂ₜ/(√ŝₜ + eps), sₜ = b2·sₜ₋₁ + (1 − b2)·(gₜ − mₜ)² + eps_root
+
+    Args:
+        b1: decay of the average of gradients.
+        b2: decay of the average of squared deviations.
+        eps: ε outside the root.
+        eps_root: ε added to s at each step, so that s gathers eps_root/(1 − b2).
+        nesterov: whether the average of gradients looks one step ahead.
+
+    >>> from gdlab import expand, scale_by_belief
+    >>> expand(scale_by_belief())
+    chain(fork(bus(), identity(), mu=ema(0.9)), fork(ratio(eps=1e-16), chain(wire(1), \
+divide_by_weight(0.9)), nu=chain(on_wires(foreign_join(sub)), square(), belief(0.999, 1e-16))))
+
+    Source: J. Zhuang et al., AdaBelief optimizer: adapting stepsizes by the belief in observed
+    gradients, 2020, algorithm 2.
+    """
+    momentum = chain(wire(1), divide_by_weight(b1, ahead=nesterov))
+    if nesterov:
+        momentum = fork(interpolate(b1), momentum, chain(wire(0), divide_by_weight(b1)))
+    surprise = chain(on_wires(operator.sub), square(), belief(b2, eps_root))
+    return chain(fork(bus(), identity(), mu=ema(b1)), fork(ratio(eps), momentum, nu=surprise))
+
+
+@transformation
+def adabelief(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-16,
+    eps_root: Hyperparameter = 1e-16,
+    *,
+    nesterov: bool = False,
+) -> GradientTransformation:
+    """AdaBelief: long steps where gradients are as expected, short ones where they surprise.
+
+    mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, sₜ = b2·sₜ₋₁ + (1 − b2)·(gₜ − mₜ)² + ε,
+    wₜ₊₁ = wₜ − η·m̂ₜ/(√ŝₜ + ε)
+
+    Scaling the loss changes nothing (ε → 0). On a constant gradient nothing surprises in the end,
+    and the steps grow like 1/√s until ε bounds them.
+
+    When to use:
+        Where Adam trains fast and generalises badly, such as image classification, with the weight
+        decay of :func:`add_decayed_weights` before the learning rate. It is sensitive to ε: 1e-8
+        is usual for convolutional networks, 1e-16 for transformers and generative networks.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squared deviations.
+        eps: ε outside the root.
+        eps_root: ε added to s at each step; the paper has one ε for both.
+        nesterov: whether the average of gradients looks one step ahead, as in :func:`nadam`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import adabelief
+    >>> tx = adabelief(0.1, b1=0.5)
+    >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
+    Array([-0.2], dtype=float32)
+
+    Source: J. Zhuang et al., AdaBelief optimizer: adapting stepsizes by the belief in observed
+    gradients, 2020, algorithm 2.
+    """
+    direction = scale_by_belief(b1, b2, eps, eps_root, nesterov=nesterov)
+    return chain(expand(direction), scale_by_learning_rate(learning_rate))
