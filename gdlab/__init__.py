@@ -50,6 +50,7 @@ from gdlab.optimizers.adaptive.simplified_ademamix import (
 from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
 from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.kronecker.caspr import caspr
+from gdlab.optimizers.kronecker.kron import kron, kron_update_probability
 from gdlab.optimizers.kronecker.shampoo import shampoo
 from gdlab.optimizers.kronecker.soap import scale_by_soap, soap
 from gdlab.optimizers.kronecker.splus import scale_by_mean_dimension, splus
@@ -203,6 +204,7 @@ from gdlab.transforms.trust_ratio import (
 )
 from gdlab.transforms.variance_reduction import extrapolated, previous_gradient, reduce_variance
 from gdlab.transforms.waiting import wait
+from gdlab.transforms.whitening import scale_by_kron
 
 if TYPE_CHECKING:
     from gdlab import analysis as analysis
@@ -334,6 +336,8 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
+    "kron",
+    "kron_update_probability",
     "lars",
     "lbfgs",
     "ldog",
@@ -420,6 +424,7 @@ __all__ = [
     "scale_by_dog",
     "scale_by_dowg",
     "scale_by_full_rss",
+    "scale_by_kron",
     "scale_by_kronecker_roots",
     "scale_by_lars",
     "scale_by_lbfgs",

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
 
+Part = TypeVar("Part")
 LAYOUT: str = "2"
 """The version of how states are laid out; 1 was nested named tuples, one for each part."""
 
@@ -110,6 +111,36 @@ class KnowsNextGradient(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsEvaluations(Protocol):
+    """A part of a state whose rule evaluates the loss itself, and counts how often."""
+
+    def evaluations_made(self) -> jax.Array:
+        """The number of evaluations since the state was made."""
+        ...
+
+
+@runtime_checkable
+class Stalls(Protocol):
+    """A part of a state that knows when its rule has ceased to find any step."""
+
+    def has_stalled(self) -> jax.Array:
+        """Whether it has."""
+        ...
+
+
+def evaluations_made(state: Tree) -> jax.Array:
+    """How often the parts of a state have evaluated the loss by themselves, all together."""
+    found = _parts(state, CountsEvaluations)
+    return sum((part.evaluations_made() for part in found), jnp.zeros((), jnp.int32))
+
+
+def has_stalled(state: Tree) -> jax.Array:
+    """Whether any part of a state finds no step any more."""
+    found = _parts(state, Stalls)
+    return jnp.any(jnp.array([part.has_stalled() for part in found], bool))
+
+
 def evaluation_params(state: Tree, params: Params) -> Params:
     """The parameters that are to be evaluated: the averaged ones, where a state keeps an average.
 
@@ -156,7 +187,12 @@ def evaluates_elsewhere(state: Tree) -> bool:
 
 
 def _evaluators(state: Tree) -> list[EvaluatesElsewhere]:
-    says = lambda node: isinstance(node, EvaluatesElsewhere)  # noqa: E731
+    return _parts(state, EvaluatesElsewhere)
+
+
+def _parts(state: Tree, protocol: type[Part]) -> list[Part]:
+    """The parts of a state that keep to a protocol."""
+    says = lambda node: isinstance(node, protocol)  # noqa: E731
     return [node for node in jax.tree.leaves(state, is_leaf=says) if says(node)]
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated, cast
 
+import jax
+
 from gdlab.core.annotations import Data
 from gdlab.core.composition import (
     named_apart,
@@ -18,7 +20,12 @@ from gdlab.core.opening import OpenJoin
 from gdlab.core.parametrized import NOTHING
 from gdlab.core.rules import ArrayRule, Part, Reading, TreeRule
 from gdlab.core.structure import Named, Value
-from gdlab.core.transformation import GradientTransformation, as_transformation, wiring
+from gdlab.core.transformation import (
+    GradientTransformation,
+    as_transformation,
+    composition_of,
+    wiring,
+)
 
 Rule = ArrayRule | TreeRule
 
@@ -115,6 +122,26 @@ def named_chain(*transforms: NamedLink) -> Rule:
         raise ValueError("named_chain needs at least one pair (name, transformation)")
     names, parts = zip(*cast(Sequence[tuple[str, Part]], transforms), strict=True)
     return _series(_parts_named_apart(parts, names))
+
+
+def last_link(tx: GradientTransformation) -> GradientTransformation:
+    """The part of a chain of chains, however deep in named methods, that acts last.
+
+    >>> from gdlab import adam
+    >>> from gdlab.core.wiring import last_link
+    >>> last_link(adam(0.1))
+    scale_by_learning_rate(0.1)
+    """
+    series_of = {chain.factory, named_chain.factory}  # type: ignore[attr-defined]
+    while True:
+        tx = composition_of(tx) or tx
+        if tx.factory not in series_of:
+            return tx
+        *_, tx = jax.tree.leaves(tx.children, is_leaf=_is_transformation)
+
+
+def _is_transformation(node: object) -> bool:
+    return isinstance(node, GradientTransformation)
 
 
 @wiring

@@ -2,5 +2,6 @@
 
 from gdlab.training.batches import EpochSampler, minibatches
 from gdlab.training.minimize import Trajectory, minimize
+from gdlab.training.outcome import Outcome
 
-__all__ = ["EpochSampler", "Trajectory", "minibatches", "minimize"]
+__all__ = ["EpochSampler", "Outcome", "Trajectory", "minibatches", "minimize"]

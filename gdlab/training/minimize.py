@@ -1,4 +1,4 @@
-"""One run of an optimizer, as a compiled scan."""
+"""One run of an optimizer, as one compiled program."""
 
 import functools
 import operator
@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.numerics import is_inexact, strong
+from gdlab.core.numerics import common_dtype, is_inexact, strong
 from gdlab.core.state import evaluates_elsewhere, evaluation_params
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
+from gdlab.training.bounds import Box
 from gdlab.training.objective import ByIdentity, Objective
-from gdlab.training.step import Progress, on_batch_of, sampler_of, step_of
+from gdlab.training.step import Progress, is_one_function, on_batch_of, sampler_of, step_of
+from gdlab.training.until_converged import run_until_converged
 
 
 class Trajectory(NamedTuple):
@@ -38,6 +40,11 @@ class Trajectory(NamedTuple):
     """The parameters to evaluate after the last step: the averaged ones, if ``tx`` averages."""
     evaluation_values: jax.Array | None
     """The losses at the parameters to evaluate, like ``values``; None unless ``tx`` averages."""
+    outcome: jax.Array | None = None
+    """The reason for which the run ended, an :class:`Outcome`; None without a ``tol``."""
+    evaluations: jax.Array | None = None
+    """The number of evaluations of the loss, with or without its gradient: of the run itself and
+    of the parts of ``tx`` that count theirs, as line searches do; None without a ``tol``."""
 
 
 def minimize(
@@ -54,14 +61,21 @@ def minimize(
     keep_path: bool = True,
     state: Any = None,
     first_step: int | jax.Array | None = None,
+    tol: float | jax.Array | None = None,
+    bounds: tuple[Any, Any] | None = None,
 ) -> Trajectory:
-    """Run an optimizer on a function, or on a loss over data, in one compiled scan.
+    """Run an optimizer on a function, or on a loss over data, in one compiled program.
 
     wₜ₊₁ = wₜ + uₜ, with uₜ the update of ``tx`` at step t
 
     It compiles once for a function, whatever the hyperparameters of ``tx``, and runs under
     ``jax.vmap`` and ``jax.jit``. ``tx`` is given ``value``, ``grad``, ``value_fn``, ``grad_fn`` and
     ``key``, so look-ahead methods work as they are.
+
+    With a ``tol`` it ends where the gradient is small, where the optimizer finds no better point,
+    where the loss is not finite, or after ``steps`` steps, and ``outcome`` says which. All arrays
+    keep their shapes: what lies behind the end in ``path`` and ``values`` repeats it. Under
+    ``jax.vmap`` each lane ends by itself and stays as it is, and the program ends with the last.
 
     Args:
         fun: ``fun(params)``, or ``fun(params, batch)`` if there are data, a real scalar. If it has
@@ -80,13 +94,19 @@ def minimize(
         state: the state that an earlier call returned, to go on from there with its ``params``.
         first_step: how many steps were taken before, ``steps`` of the earlier :class:`Trajectory`;
             needed with a ``state`` where batches or keys are drawn, so that they go on as well.
+        tol: the largest modulus that an element of the gradient may have when the run has
+            converged. Within bounds it is the projected gradient w − P(w − ∇f(w)).
+        bounds: the pair ``(lower, upper)``, each a number, a tree of arrays like the parameters (or
+            a prefix of one), or None where there is no bound. The start is projected, and so is
+            every step; ``tx`` sees the loss of the projected parameters.
 
     Returns:
         The :class:`Trajectory`. A run that diverges returns what it computed, not an exception.
 
     Raises:
         ValueError: if a key or ``first_step`` is needed and missing, ``steps`` is negative, the
-            ``state`` is not one of ``tx``, or sizes do not fit.
+            ``state`` is not one of ``tx``, sizes do not fit, or there is a ``tol`` and the loss is
+            another function at each step.
         TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
             leaf that cannot be differentiated, or ``tx`` is no optimizer.
 
@@ -110,11 +130,25 @@ def minimize(
             "the run goes on from a state, and batches or keys are drawn: minimize needs "
             "first_step, the number of steps taken before, such as first_step=earlier.steps"
         )
+    if tol is not None and (objective.has_state or not is_one_function(objective, sampler)):
+        raise ValueError(
+            "tol asks whether the gradient of one function is small, but the loss changes from "
+            "step to step: leave tol out, or batch_size, the key and the model state"
+        )
     x0 = _differentiable(x0)
+    box = None
+    if bounds is not None:
+        box = Box.of(bounds, x0)
+        x0 = box.project(x0)
     tx = as_transformation(tx)
     first_step = jnp.asarray(0 if first_step is None else first_step).astype(int)
     start = Progress(x0, None if state is None else as_state(tx, state), model_state)
-    return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step)
+    if tol is None:
+        return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step, box)
+    tol = jnp.asarray(tol, common_dtype(jax.tree.leaves(x0)))
+    return _run_until_converged(
+        objective, sampler, steps, keep_path, start, tx, data, key, first_step, box, tol
+    )
 
 
 def _differentiable(x0: Any) -> Any:
@@ -140,8 +174,9 @@ def _run(
     data: Any,
     key: jax.Array | None,
     first_step: jax.Array,
+    box: Box | None,
 ) -> Trajectory:
-    take = step_of(objective, sampler, tx, data, key, first_step)
+    take = step_of(objective, sampler, tx, data, key, first_step, box)
 
     def value_at(params, progress, order, step):
         step_key = None if key is None else jax.random.fold_in(key, step)
@@ -184,4 +219,40 @@ def _run(
         steps=end,
         evaluation_params=evaluation_params(progress.state, progress.params),
         evaluation_values=jax.tree.map(append, judged, to_evaluate(progress, order, end)),
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _run_until_converged(
+    objective: Objective,
+    sampler: EpochSampler | None,
+    steps: int,
+    keep_path: bool,
+    start: Progress,
+    tx: GradientTransformation,
+    data: Any,
+    key: jax.Array | None,
+    first_step: jax.Array,
+    box: Box | None,
+    tol: jax.Array,
+) -> Trajectory:
+    on_batch = on_batch_of(sampler, data, None, 0)
+    if start.state is None:
+        start = start._replace(state=tx.init(start.params))
+    ended = run_until_converged(
+        objective, tx, start, on_batch, key, steps, first_step, tol, keep_path, box
+    )
+    progress, (path, values, aux, judged) = ended.progress, ended.records
+    return Trajectory(
+        params=progress.params,
+        path=path,
+        values=values,
+        aux=aux,
+        state=progress.state,
+        model_state=None,
+        steps=first_step + ended.taken,
+        evaluation_params=evaluation_params(progress.state, progress.params),
+        evaluation_values=judged,
+        outcome=ended.outcome,
+        evaluations=ended.evaluations,
     )

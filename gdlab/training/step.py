@@ -7,11 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
-from gdlab.core.numerics import cast
+from gdlab.core.numerics import cast, widen
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
+from gdlab.training.bounds import Box
 from gdlab.training.known_gradient import next_value_and_grad
 from gdlab.training.objective import Objective
+
+OnBatch = Callable[[Callable[[Any], Any]], Any]
+"""``on_batch(fun)``: what a function makes of the batch of a step."""
 
 
 class Progress(NamedTuple):
@@ -45,9 +49,12 @@ def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
     return None
 
 
-def on_batch_of(
-    sampler: EpochSampler | None, data: Any, order: Any, step: Any
-) -> Callable[[Callable[[Any], Any]], Any]:
+def is_one_function(objective: Objective, sampler: EpochSampler | None) -> bool:
+    """Whether the loss is the same function at all steps, but for a model state."""
+    return not objective.takes_key and (sampler is None or sampler.batches_per_epoch == 1)
+
+
+def on_batch_of(sampler: EpochSampler | None, data: Any, order: Any, step: Any) -> OnBatch:
     """``on_batch(fun)``: what ``fun`` makes of the batch of a step."""
     if sampler is None:
         return lambda fun: fun(None)
@@ -58,9 +65,10 @@ def take_step(
     objective: Callable[..., Any],
     tx: GradientTransformation,
     progress: Progress,
-    on_batch: Callable[[Callable[[Any], Any]], Any],
+    on_batch: OnBatch,
     key: jax.Array | None,
     is_first: jax.Array | None = None,
+    box: Box | None = None,
 ) -> tuple[Progress, Seen]:
     """One step of an :class:`~gdlab.training.objective.Objective`.
 
@@ -75,45 +83,96 @@ def take_step(
         key: the PRNG key of the step.
         is_first: whether it is the first step, given where the loss is the same function at all
             steps: then the value and the gradient that the state knows are not computed again.
+        box: the bounds of the parameters.
     """
+    recalled = None if is_first is None else recall(objective, tx, progress, on_batch, key, box)
+    compute = lambda: evaluate(objective, progress, on_batch, key)  # noqa: E731
+    if recalled is None:
+        seen, model_state = compute()
+    else:
+        seen = jax.lax.cond(is_first, lambda: compute()[0], lambda: recalled)
+        model_state = progress.model_state
+    new = advance(objective, tx, progress, seen, on_batch, key, box)
+    return new._replace(model_state=model_state), seen
+
+
+def evaluate(
+    objective: Callable[..., Any], progress: Progress, on_batch: OnBatch, key: jax.Array | None
+) -> tuple[Seen, Any]:
+    """What is seen at the parameters of ``progress``, and the model state after it."""
+    compute = jax.value_and_grad(objective, has_aux=True)
+    (value, (model_state, aux)), grad = on_batch(
+        lambda batch: compute(progress.params, batch, key, progress.model_state)
+    )
+    return Seen(value, aux, _conjugate(grad)), model_state
+
+
+def recall(
+    objective: Callable[..., Any],
+    tx: GradientTransformation,
+    progress: Progress,
+    on_batch: OnBatch,
+    key: jax.Array | None,
+    box: Box | None,
+) -> Seen | None:
+    """What is to be seen at the parameters of ``progress``, where the state knows it already."""
+    # Within bounds a search sees the gradient of those parameters only that are free, and where the
+    # parameters are rounded to a low precision it has evaluated them before that.
+    if box is not None or not _is_kept(progress.params):
+        return None
+    known = next_value_and_grad(tx, progress.state, progress.params)
+    if known is None:
+        return None
+    shapes = jax.eval_shape(lambda: evaluate(objective, progress, on_batch, key)[0])
+    if shapes.aux is not None:
+        return None
+    return jax.tree.map(
+        lambda x, shape: cast(x, shape.dtype), Seen(known[0], None, known[1]), shapes
+    )
+
+
+def _is_kept(params: Any) -> bool:
+    """Whether parameters are stored as they are computed."""
+    return all(
+        leaf is wide
+        for leaf, wide in zip(*map(jax.tree.leaves, (params, widen(params))), strict=True)
+    )
+
+
+def advance(
+    objective: Callable[..., Any],
+    tx: GradientTransformation,
+    progress: Progress,
+    seen: Seen,
+    on_batch: OnBatch,
+    key: jax.Array | None,
+    box: Box | None = None,
+) -> Progress:
+    """The step from ``progress``, where ``seen`` was seen."""
     params, state, model_state = progress
+    grad, within = seen.grad, lambda params: params
+    if box is not None:
+        face = box.face_at(params, grad)
+        grad, within = face.free(grad), face.project
 
     def value_fn(params):
-        return on_batch(lambda batch: objective(params, batch, key, model_state)[0])
+        return on_batch(lambda batch: objective(within(params), batch, key, model_state)[0])
 
     def grad_fn(params):
-        grad = jax.grad(lambda p, batch: objective(p, batch, key, model_state)[0])
+        grad = jax.grad(lambda p, batch: objective(within(p), batch, key, model_state)[0])
         return _conjugate(on_batch(lambda batch: grad(params, batch)))
 
-    evaluate = jax.value_and_grad(objective, has_aux=True)
-
-    def compute():
-        return on_batch(lambda batch: evaluate(params, batch, key, model_state))
-
-    def value_and_grad():
-        (value, _), grad = compute()
-        return value, grad
-
-    known = None if is_first is None else next_value_and_grad(state)
-    if known is None:
-        (value, (new_model_state, aux)), grad = compute()
-    else:
-        shapes = jax.eval_shape(value_and_grad)
-        recalled = jax.tree.map(lambda x, shape: cast(x, shape.dtype), known, shapes)
-        value, grad = jax.lax.cond(is_first, value_and_grad, lambda: recalled)
-        new_model_state, aux = model_state, None
-    grad = _conjugate(grad)
     updates, state = tx.update(
         grad,
         state,
         params,
-        value=value,
+        value=seen.value,
         grad=grad,
         value_fn=value_fn,
         grad_fn=grad_fn,
         key=None if key is None else jax.random.fold_in(key, 1),
     )
-    return Progress(apply_updates(params, updates), state, new_model_state), Seen(value, aux, grad)
+    return Progress(within(apply_updates(params, updates)), state, model_state)
 
 
 def step_of(
@@ -123,10 +182,10 @@ def step_of(
     data: Any,
     key: jax.Array | None,
     first_step: jax.Array | int = 0,
+    box: Box | None = None,
 ) -> Callable[..., Any]:
     """``take((progress, order), step)``: the same after that step of a run, and what it saw."""
-    same = objective.has_no_side_results and not objective.takes_key
-    same = same and (sampler is None or sampler.batches_per_epoch == 1)
+    same = objective.has_no_side_results and is_one_function(objective, sampler)
 
     def take(carry: tuple[Progress, Any], step: jax.Array) -> tuple[tuple[Progress, Any], Seen]:
         progress, order = carry
@@ -135,7 +194,7 @@ def step_of(
         step_key = None if key is None else jax.random.fold_in(key, step)
         on_batch = on_batch_of(sampler, data, order, step)
         is_first = step == first_step if same else None
-        new, seen = take_step(objective, tx, progress, on_batch, step_key, is_first)
+        new, seen = take_step(objective, tx, progress, on_batch, step_key, is_first, box)
         return (new, order), seen
 
     return take

@@ -1,0 +1,93 @@
+"""The line search that shortens a step until the loss has decreased enough."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import common_dtype, widen
+from gdlab.core.transformation import transformation
+from gdlab.transforms.inner_products import chosen, filled
+from gdlab.transforms.line_search.ray import Searched, along, start_of, step_along
+
+
+@transformation(reads=("params", "value", "grad", "value_fn"), slots=("learning_rate", "searched"))
+def scale_by_backtracking_linesearch(
+    max_backtracking_steps: Hyperparameter,
+    slope_rtol: Hyperparameter = 1e-4,
+    decrease_factor: Hyperparameter = 0.8,
+    increase_factor: Hyperparameter = 1.5,
+    max_learning_rate: Hyperparameter = 1.0,
+    atol: Hyperparameter = 0.0,
+    rtol: Hyperparameter = 0.0,
+) -> TreeFunctions:
+    """Scale the updates down until the loss decreases enough (Armijo's condition).
+
+    uₜ = η·dₜ with the first η of η₀, c·η₀, c²·η₀, … for which
+    f(wₜ + η·dₜ) ≤ f(wₜ) + slope_rtol·η·⟨∇f(wₜ), dₜ⟩ + rtol·|f(wₜ)| + atol,
+    where c is ``decrease_factor`` and η₀ is the last η times ``increase_factor``, at most
+    ``max_learning_rate``. A point where the loss is not finite is passed over.
+
+    The state keeps value and gradient of the point that it accepts, so that :func:`minimize`
+    computes neither again. Where no step is accepted the updates are zero, and two such searches in
+    a row end a run that has a ``tol``. It is the last link of a chain, after the sign.
+
+    Args:
+        max_backtracking_steps: the most evaluations of a step.
+        slope_rtol: the part of the decrease promised by the slope that is asked for, in (0, 1).
+        decrease_factor: c, in (0, 1).
+        increase_factor: how much longer than the last step the first trial is.
+        max_learning_rate: the longest step; it is also the first.
+        atol: an absolute tolerance of the condition.
+        rtol: a tolerance relative to the loss.
+
+    Raises:
+        ValueError: if ``params``, ``value``, ``grad`` or ``value_fn`` are missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, minimize, scale_by_backtracking_linesearch, sgd
+    >>> tx = chain(sgd(1.0), scale_by_backtracking_linesearch(20, decrease_factor=0.5))
+    >>> minimize(lambda w: 2 * w**2, 1.0, tx, steps=2).path
+    Array([1., 0., 0.], dtype=float32)
+
+    Source: L. Armijo, Minimization of functions having Lipschitz continuous first partial
+    derivatives, 1966; J. Nocedal, S. Wright, Numerical Optimization, 2006, algorithm 3.1.
+    """
+
+    def init(params):
+        dtype = common_dtype(jax.tree.leaves(params))
+        return jnp.asarray(max_learning_rate, dtype), Searched.nothing(params)
+
+    def update(updates, state, params, *, value, grad, value_fn):
+        learning_rate, searched = state
+        direction, grad = filled(updates, params), filled(widen(grad), params)
+        start = start_of(value, grad, direction)
+        at = along(value_fn, params, direction)
+        bound = start.value + rtol * jnp.abs(start.value) + atol
+
+        def goes_on(search):
+            _, _, accepted, _, trials = search
+            return ~accepted & (trials.astype(start.value.dtype) < max_backtracking_steps)
+
+        def shorten(search):
+            size, *_, trials = search
+            trial, gradient = at(size)
+            accepted = trial.value <= bound + slope_rtol * size * start.slope
+            accepted = accepted & trial.is_finite()
+            return (
+                jnp.where(accepted, size, decrease_factor * size),
+                trial,
+                accepted,
+                gradient,
+                trials + 1,
+            )
+
+        # Where the direction does not lead down no step is tried.
+        longest = jnp.minimum(increase_factor * learning_rate, max_learning_rate)
+        first = longest, start, ~(start.is_finite() & (start.slope < 0)), grad, jnp.int32(0)
+        size, found, _, gradient, trials = jax.lax.while_loop(goes_on, shorten, first)
+        found = chosen(found.size == size, found, start)
+        step = step_along(direction, found.size)
+        return step, (size, searched.after(grad, found, gradient, trials))
+
+    return init, update

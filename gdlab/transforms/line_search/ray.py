@@ -1,0 +1,104 @@
+"""The loss along a ray from the parameters, and what a search along it leaves in the state."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.apply import apply_updates
+from gdlab.core.export import is_exported
+from gdlab.core.numerics import common_dtype
+from gdlab.core.structure import Function, Leaf, Params, Tree, Updates
+from gdlab.transforms.inner_products import chosen, inner_product, scaled
+
+_GIVES_UP_AFTER = 2
+
+
+class Point(NamedTuple):
+    """A point of a ray."""
+
+    size: jax.Array
+    """The step size that leads to it."""
+    value: jax.Array
+    """The loss there."""
+    slope: jax.Array
+    """The derivative of the loss by the step size."""
+
+    def is_finite(self) -> jax.Array:
+        """Whether value and slope are finite."""
+        return jnp.isfinite(self.value) & jnp.isfinite(self.slope)
+
+
+@is_exported
+class Searched(NamedTuple):
+    """The end of a line search, from which the next step starts."""
+
+    value: jax.Array
+    """The loss at the parameters after the step."""
+    grad: Tree
+    """The gradient there."""
+    evaluations: jax.Array
+    """How often the loss and its gradient have been evaluated, in all steps together."""
+    failures: jax.Array
+    """The number of searches in a row that found no step."""
+
+    def next_value_and_grad(self) -> tuple[jax.Array, Tree]:
+        """Value and gradient at the parameters after the step."""
+        return self.value, self.grad
+
+    def evaluations_made(self) -> jax.Array:
+        """The evaluations of all steps."""
+        return self.evaluations
+
+    def has_stalled(self) -> jax.Array:
+        """Whether two searches in a row failed, the second one along a direction chosen anew."""
+        return self.failures >= _GIVES_UP_AFTER
+
+    @classmethod
+    def nothing(cls, params: Params) -> "Searched":
+        """Before the first step."""
+        dtype = common_dtype(jax.tree.leaves(params))
+        zero = jnp.zeros((), jnp.int32)
+        return cls(jnp.zeros((), dtype), jax.tree.map(jnp.zeros_like, params), zero, zero)
+
+    def after(self, start: Tree, found: Point, grad: Tree, evaluations: jax.Array) -> "Searched":
+        """After a search that ended at ``found``; where it has the size 0, at ``start``."""
+        failed = found.size == 0
+        return Searched(
+            value=found.value,
+            grad=chosen(failed, start, grad),
+            evaluations=self.evaluations + evaluations,
+            failures=jnp.where(failed, self.failures + 1, 0),
+        )
+
+
+def along(
+    value_fn: Function, params: Params, direction: Updates
+) -> Callable[[jax.Array], tuple[Point, Tree]]:
+    """``at(size)``: the point of the ray params + size·direction, and the gradient there."""
+
+    def at(size: jax.Array) -> tuple[Point, Tree]:
+        loss = lambda step: value_fn(apply_updates(params, step))  # noqa: E731
+        value, grad = jax.value_and_grad(loss)(scaled(size, direction))
+        grad = jax.tree.map(_steepest, grad)
+        return Point(size, value.astype(size.dtype), inner_product(grad, direction)), grad
+
+    return at
+
+
+def start_of(value: Leaf, grad: Tree, direction: Updates) -> Point:
+    """The start of a ray."""
+    slope = inner_product(grad, direction)
+    return Point(jnp.zeros_like(slope), jnp.asarray(value).astype(slope.dtype), slope)
+
+
+def step_along(direction: Updates, size: jax.Array) -> Updates:
+    """The step of this size; zeros, whatever the direction, where the size is 0."""
+    zeros = jax.tree.map(jnp.zeros_like, direction)
+    return chosen(size > 0, scaled(size, direction), zeros)
+
+
+def _steepest(grad: jax.Array) -> jax.Array:
+    # JAX's gradient of a complex parameter is the conjugate of the direction of steepest ascent.
+    return jnp.conj(grad) if jnp.iscomplexobj(grad) else grad

@@ -1,0 +1,161 @@
+"""The line search that brackets a step and zooms in until both conditions of Wolfe hold."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import common_dtype, widen
+from gdlab.core.structure import Tree
+from gdlab.core.transformation import transformation
+from gdlab.transforms.inner_products import chosen, filled
+from gdlab.transforms.line_search.bracket import Bracket
+from gdlab.transforms.line_search.first_size import FIRST_SIZES
+from gdlab.transforms.line_search.ray import Point, Searched, along, start_of, step_along
+
+
+class _Search(NamedTuple):
+    """A search under way."""
+
+    size: jax.Array
+    """The step size to try next."""
+    bracket: Bracket
+    grad: Tree
+    """The gradient at the lower end of the bracket, the best point so far."""
+    met: jax.Array
+    """Whether the lower end meets both conditions."""
+    ended: jax.Array
+    trials: jax.Array
+
+
+@transformation(
+    reads=("params", "value", "grad", "value_fn"),
+    slots=("learning_rate", "decrease", "searched"),
+)
+def scale_by_zoom_linesearch(
+    max_linesearch_steps: Hyperparameter,
+    max_learning_rate: Hyperparameter | None = None,
+    tol: Hyperparameter = 0.0,
+    increase_factor: Hyperparameter = 2.0,
+    slope_rtol: Hyperparameter = 1e-4,
+    curv_rtol: Hyperparameter = 0.9,
+    approx_dec_rtol: Hyperparameter | None = 1e-6,
+    stepsize_precision: Hyperparameter = 1e-5,
+    initial_guess_strategy: Literal["keep", "one", "interpolate"] = "keep",
+) -> TreeFunctions:
+    """Scale the updates so that the loss decreases enough and its slope flattens enough.
+
+    uₜ = η·dₜ with an η that meets the strong conditions of Wolfe, φ(η) = f(wₜ + η·dₜ):
+    φ(η) ≤ φ(0) + slope_rtol·η·φ′(0) and |φ′(η)| ≤ curv_rtol·|φ′(0)|.
+    Steps grow until they bracket such an η, and the minimum of the cubic through both ends of the
+    bracket is tried next. Each trial evaluates value and gradient once. A point where the loss is
+    not finite counts as too high.
+
+    On a quadratic with ``curv_rtol`` near 0 it finds the minimum along the ray. The state keeps
+    value and gradient of the point that it accepts, so that :func:`minimize` computes neither
+    again. Where no trial decreases the loss the updates are zero, and two such searches in a row
+    end a run that has a ``tol``. It is the last link of a chain, after the sign.
+
+    Args:
+        max_linesearch_steps: the most evaluations of a step. The best point found until then is
+            taken, even if the slope has not flattened.
+        max_learning_rate: the longest step; unbounded unless given.
+        tol: an absolute tolerance of both conditions.
+        increase_factor: how much longer each trial is before there is a bracket.
+        slope_rtol: the part of the decrease promised by the slope that is asked for.
+        curv_rtol: the part of the slope that may be left; infinity asks for a decrease alone.
+        approx_dec_rtol: where the loss has risen by less than this part of itself, rounding decides
+            about the first condition, and φ′(η) ≤ (2·slope_rtol − 1)·φ′(0) is asked for in its
+            place (Hager and Zhang 2005); never if None.
+        stepsize_precision: the search ends with the best point once the bracket is narrower than
+            this part of its farther end.
+        initial_guess_strategy: the first trial: ``one``; ``keep``, the last step size; or
+            ``interpolate``, which expects the decrease of the last step again, at most 1.
+
+    Raises:
+        ValueError: if ``params``, ``value``, ``grad`` or ``value_fn`` are missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, minimize, scale_by_zoom_linesearch, sgd
+    >>> tx = chain(sgd(1.0), scale_by_zoom_linesearch(15))
+    >>> minimize(lambda w: 3 * w**2, 1.0, tx, steps=1).values.round(4)
+    Array([3., 0.], dtype=float32)
+
+    Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, algorithms 3.5 and 3.6.
+    """
+    if initial_guess_strategy not in FIRST_SIZES:
+        raise ValueError(
+            f"initial_guess_strategy is one of {', '.join(FIRST_SIZES)}, "
+            f"not {initial_guess_strategy!r}"
+        )
+    first_size = FIRST_SIZES[initial_guess_strategy]
+    longest = jnp.inf if max_learning_rate is None else max_learning_rate
+
+    def init(params):
+        dtype = common_dtype(jax.tree.leaves(params))
+        return jnp.ones((), dtype), jnp.zeros((), dtype), Searched.nothing(params)
+
+    def is_too_high(start: Point, trial: Point) -> jax.Array:
+        """Whether the loss decreases too little."""
+        bound = start.value + slope_rtol * trial.size * start.slope + tol
+        high = trial.value > bound
+        if approx_dec_rtol is None:
+            return high
+        near = trial.value <= start.value + approx_dec_rtol * jnp.abs(start.value)
+        return high & ~(near & (trial.slope <= (2 * slope_rtol - 1) * start.slope + tol))
+
+    def update(updates, state, params, *, value, grad, value_fn):
+        learning_rate, decrease, searched = state
+        direction, grad = filled(updates, params), filled(widen(grad), params)
+        start = start_of(value, grad, direction)
+        at = along(value_fn, params, direction)
+
+        def goes_on(search):
+            return ~search.ended & (search.trials.astype(start.value.dtype) < max_linesearch_steps)
+
+        def attempt(search):
+            bracket = search.bracket
+            trial, gradient = at(search.size)
+            is_bad = ~trial.is_finite()
+            # A cubic goes through finite ends alone.
+            trial = trial._replace(
+                value=jnp.where(is_bad, jnp.inf, trial.value),
+                slope=jnp.where(is_bad, jnp.inf, trial.slope),
+            )
+            rises = is_bad | is_too_high(start, trial)
+            flat = jnp.abs(trial.slope) <= curv_rtol * jnp.abs(start.slope) + tol
+            met = ~rises & flat
+            higher = rises | ((trial.value >= bracket.low.value) & (bracket.low.size > 0) & ~met)
+            at_end = ~higher & (trial.size >= longest)
+            bracket = bracket.with_trial(trial, higher)
+            onward = jnp.minimum(increase_factor * search.size, longest)
+            return _Search(
+                size=jnp.where(bracket.is_closed, bracket.next_size(), onward),
+                bracket=bracket,
+                grad=chosen(higher, search.grad, gradient),
+                met=met,
+                ended=met
+                | (at_end & ~bracket.is_closed)
+                | (bracket.is_narrower_than(stepsize_precision) & (bracket.low.size > 0)),
+                trials=search.trials + 1,
+            )
+
+        size = jnp.minimum(first_size(learning_rate, decrease, start, direction), longest)
+        # Where the direction does not lead down no step is tried.
+        useless = ~(start.is_finite() & (start.slope < 0))
+        first = _Search(
+            size, Bracket.unbounded(start), grad, jnp.array(False), useless, jnp.int32(0)
+        )
+        search = jax.lax.while_loop(goes_on, attempt, first)
+        # A loss that rounding left the same is no decrease.
+        failed = ~(search.met | (search.bracket.low.value < start.value))
+        found = chosen(failed, start, search.bracket.low)
+        return step_along(direction, found.size), (
+            jnp.where(failed, learning_rate, found.size),
+            start.value - found.value,
+            searched.after(grad, found, search.grad, search.trials),
+        )
+
+    return init, update
