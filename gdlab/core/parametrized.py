@@ -247,9 +247,12 @@ class Parametrized(Argument):
                 written.extend(represent(item) for item in value)
             elif parameter.kind is parameter.VAR_KEYWORD:
                 written.extend(f"{key}={represent(item)}" for key, item in value)
-            elif parameter.default is parameter.empty:
+            elif (
+                parameter.default is parameter.empty
+                and parameter.kind is not parameter.KEYWORD_ONLY
+            ):
                 written.append(represent(value))
-            elif represent(value) != self.factory.defaults[name]:
+            elif represent(value) != self.factory.defaults.get(name):
                 written.append(f"{name}={represent(value)}")
         return f"{self.factory.name}({', '.join(written)})"
 

@@ -49,6 +49,9 @@ EXAMPLES = {
         Example(gdlab.ema(0.9)),
         Example(gdlab.ema(0.9, True, "bfloat16", initial_value=0.5), rests=False, on_complex=None),
     ],
+    "freeze": [
+        Example(gdlab.freeze(False)),
+    ],
     "infinity_norm": [
         Example(gdlab.infinity_norm(0.9), on_complex="size"),
         Example(gdlab.infinity_norm(0.9, 0.1), rests=False, on_complex="size"),
@@ -74,6 +77,12 @@ EXAMPLES = {
         Example(gdlab.normalize_by_update_norm(2.0)),
     ],
     "params_ema": [Example(gdlab.params_ema(0.9))],
+    "params_mean": [
+        Example(gdlab.params_mean(1.0, 2.0)),
+    ],
+    "params_window_mean": [
+        Example(gdlab.params_window_mean(2, every=2.0)),
+    ],
     "partition": [
         Example(
             gdlab.partition(
@@ -106,6 +115,9 @@ EXAMPLES = {
     ],
     "scale_by_trust_ratio": [
         Example(gdlab.scale_by_trust_ratio(eps=1e-3), by_element=False),
+    ],
+    "selective_transform": [
+        Example(gdlab.selective_transform(gdlab.sgd(0.1, 0.9), freeze_mask=gdlab.matrices)),
     ],
     "set_to_zero": [Example(gdlab.set_to_zero(), keeps_nan=False)],
     "skip_outliers": [

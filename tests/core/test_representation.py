@@ -79,3 +79,11 @@ def test_a_schedule_is_written_as_its_source_too():
         "warmup_cosine_decay_schedule(0.0, 1.0, 2.0, 9.0)",
     ):
         assert repr(eval(source, vars(gdlab))) == source
+
+
+def test_an_argument_that_has_to_be_named_is_named_without_a_default_too():
+    @gdlab.leafwise
+    def scaled(first: gdlab.Hyperparameter, *, second: gdlab.Hyperparameter):
+        return lambda u: first * second * u
+
+    assert repr(scaled(1.0, second=2.0)) == "scaled(1.0, second=2.0)"

@@ -9,14 +9,19 @@ import pytest
 from gdlab import (
     adam,
     adamw,
+    apply_updates,
     chain,
     clip_by_global_norm,
+    freeze,
     linear_schedule,
+    look_ahead,
     masked,
     partition,
     scale,
+    selective_transform,
     set_to_zero,
     sgd,
+    transformation,
 )
 
 PARAMS = {"body": {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}, "head": jnp.full(3, 2.0)}
@@ -156,3 +161,137 @@ def test_what_is_set_to_zero_is_zero_even_if_it_was_not_a_number(dtype):
         updates, _ = tx.update(g, tx.init(g))
         assert updates.tolist() == [0, 0, 0]
         assert updates.dtype == dtype
+
+
+def cubes(params):
+    return sum(jnp.sum(leaf**3) for leaf in jax.tree.leaves(params)) * params["head"][0]
+
+
+def functions_seen(wrap):
+    """What a transformation within ``wrap`` finds by the functions that it is given."""
+    seen = {}
+
+    @transformation(reads=("params", "grad", "value_fn", "grad_fn"))
+    def spy():
+        def update(updates, *, params, grad, value_fn, grad_fn):
+            doubled = jax.tree.map(lambda w: 2 * w, params)
+            seen.update(value=value_fn(doubled), gradient=grad_fn(doubled), grad=grad)
+            return updates
+
+        return update
+
+    tx, gradient = wrap(spy()), jax.grad(cubes)(PARAMS)
+    tx.update(
+        gradient, tx.init(PARAMS), PARAMS, grad=gradient, value_fn=cubes, grad_fn=jax.grad(cubes)
+    )
+    return seen
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda tx: masked(tx, "body"),
+        lambda tx: partition({"a": tx, "b": set_to_zero()}, [("body", "a")], default="b"),
+        lambda tx: selective_transform(tx, freeze_mask="head"),
+    ],
+    ids=["masked", "partition", "selective_transform"],
+)
+def test_a_group_is_given_functions_of_its_own_parameters_alone(wrap):
+    seen = functions_seen(wrap)
+    there = {"body": jax.tree.map(lambda w: 2 * w, PARAMS["body"]), "head": PARAMS["head"]}
+    np.testing.assert_allclose(seen["value"], cubes(there), rtol=1e-6)
+    assert_equal(seen["gradient"]["body"], jax.grad(cubes)(there)["body"])
+    assert_equal(seen["grad"]["body"], jax.grad(cubes)(PARAMS)["body"])
+    assert seen["gradient"]["head"] is None
+    assert seen["grad"]["head"] is None
+
+
+def test_momentum_that_looks_ahead_in_one_group_leaves_the_other_where_it_is():
+    inner = look_ahead(sgd(0.1, 0.9))
+    tx = partition({"ahead": inner, "plain": sgd(0.1)}, [("head", "ahead")], default="plain")
+    params, state = PARAMS, tx.init(PARAMS)
+    for _ in range(3):
+        gradient = jax.grad(cubes)(params)
+        updates, state = tx.update(gradient, state, params, grad_fn=jax.grad(cubes))
+        params = apply_updates(params, updates)
+    # By hand: v ← 0.9v + g(w − 0.1·0.9·v), with the body at the point before the step.
+    by_hand, velocity = PARAMS, jnp.zeros(3)
+    for _ in range(3):
+        there = by_hand | {"head": by_hand["head"] - 0.1 * 0.9 * velocity}
+        velocity = 0.9 * velocity + jax.grad(cubes)(there)["head"]
+        steps = jax.grad(cubes)(by_hand) | {"head": velocity}
+        by_hand = jax.tree.map(lambda w, d: w - 0.1 * d, by_hand, steps)
+    assert_equal(params, by_hand, rtol=1e-5)
+
+
+def test_a_function_of_one_group_without_the_parameters_is_refused_when_it_is_called():
+    tx = masked(look_ahead_without_params(), "head")
+    with pytest.raises(ValueError, match=r"some parameters needs the others: call update"):
+        tx.update(PARAMS, tx.init(PARAMS), grad_fn=jax.grad(cubes))
+
+
+@transformation(reads="grad_fn")
+def look_ahead_without_params():
+    return lambda updates, grad_fn: grad_fn(updates)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[("head", "fast")], {"body": None, "head": "fast"}, lambda _: {"body": None, "head": "fast"}],
+    ids=["patterns", "tree", "function"],
+)
+def test_what_has_no_label_is_in_the_default_group(labels):
+    groups = {"fast": sgd(1.0), "slow": sgd(0.1)}
+    expected = partition(groups, [("head", "fast"), ("", "slow")])
+    tx = partition(groups, labels, default="slow")
+    assert_equal(stepped(tx)[0], stepped(expected)[0])
+    with pytest.raises(ValueError, match=r"no pattern matches|label None"):
+        partition(groups, labels).init(PARAMS)
+
+
+def test_a_default_group_does_not_excuse_a_pattern_that_matches_nothing_or_an_unknown_label():
+    groups = {"fast": sgd(1.0), "slow": sgd(0.1)}
+    with pytest.raises(ValueError, match="'tail' matches none"):
+        partition(groups, [("tail", "fast")], default="slow").init(PARAMS)
+    with pytest.raises(ValueError, match=r"default has the label 'none'.*\['fast', 'slow'\]"):
+        partition(groups, [("head", "fast")], default="none").init(PARAMS)
+    with pytest.raises(ValueError, match=r"'head'.* has the label 'quick'"):
+        partition(groups, [("head", "quick")], default="slow").init(PARAMS)
+
+
+def test_a_norm_between_partitions_is_that_of_all_groups():
+    scaled = partition({"a": scale(2.0), "b": scale(3.0)}, [("head", "a")], default="b")
+    tx = chain(scaled, clip_by_global_norm(1.0), partition({"a": sgd(0.1)}, "a"))
+    updates, _ = stepped(tx)
+    expected = {"body": {"w": 3 * np.ones((2, 2)), "b": 3 * np.ones(2)}, "head": np.full(3, 4.0)}
+    length = np.sqrt(6 * 9 + 3 * 16)
+    assert_equal(updates, jax.tree.map(lambda leaf: -0.1 * leaf / length, expected))
+
+
+def test_frozen_leaves_stay_to_the_bit_and_the_others_move_as_ever():
+    params = jax.tree.map(lambda w: w / 3, PARAMS)
+    for tx in (
+        selective_transform(adamw(0.1), freeze_mask="body"),
+        chain(adamw(0.1), freeze("body")),
+    ):
+        updates, _ = tx.update(PARAMS, tx.init(params), params)
+        after = apply_updates(params, updates)
+        jax.tree.map(np.testing.assert_array_equal, after["body"], params["body"])
+        alone, _ = adamw(0.1).update(
+            PARAMS["head"], adamw(0.1).init(params["head"]), params["head"]
+        )
+        assert_equal(updates["head"], alone)
+
+
+def test_freezing_agrees_with_optax():
+    mask = {"body": {"w": True, "b": False}, "head": False}
+    for ours, theirs in (
+        (freeze(mask), optax.transforms.freeze(mask)),
+        (
+            selective_transform(sgd(0.1, 0.9), freeze_mask=mask),
+            optax.transforms.selective_transform(optax.sgd(0.1, 0.9), freeze_mask=mask),
+        ),
+    ):
+        assert_equal(stepped(ours)[0], stepped(theirs)[0])
+    state = selective_transform(sgd(0.1, 0.9), freeze_mask=mask).init(PARAMS)
+    assert state.inner.trace["body"]["w"] is None

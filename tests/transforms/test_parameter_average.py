@@ -17,6 +17,8 @@ from gdlab import (
     masked,
     named_chain,
     params_ema,
+    params_mean,
+    params_window_mean,
     partition,
     sgd,
 )
@@ -120,3 +122,98 @@ def test_integers_and_modules_under_jit_are_kept():
     gradient = jax.grad(lambda p: jnp.sum(p["w"] ** 2), allow_int=True)(module)
     _, state = jax.jit(tx.update)(gradient, tx.init(module), module)
     assert evaluation_params(state, module)["n"] == 3
+
+
+def snapshots(path, start, every):
+    """The points of a path that are averaged, of which the first is the start of the run."""
+    return [w for step, w in enumerate(path) if step > start and (step - start) % every == 0]
+
+
+SNAPSHOTS = [(0, 1), (0, 3), (4, 1), (3, 2), (20, 1)]
+
+
+@pytest.mark.x64
+@pytest.mark.parametrize(("start", "every"), SNAPSHOTS)
+def test_the_mean_and_the_last_ones_are_those_of_the_points_that_were_asked_for(start, every):
+    for tx, last in (
+        (params_mean(start, every), None),
+        (params_window_mean(3, start, every), 3),
+    ):
+        w, state, path = run(chain(adam(0.3), tx), jnp.array([1.0, -4.0]), 11)
+        points = snapshots(path, start, every)[-last if last else None :]
+        expected = np.mean(points, axis=0) if points else path[-1]
+        np.testing.assert_allclose(evaluation_params(state, w), expected, rtol=1e-13)
+
+
+@pytest.mark.x64
+def test_the_mean_is_that_of_torch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    w, state, path = run(chain(sgd(0.3), params_mean()), jnp.array([1.0, -4.0]), 8)
+    model = torch.nn.Linear(2, 1, bias=False, dtype=torch.float64)
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    for point in path[1:]:
+        model.weight.data = torch.tensor(point[None])
+        averaged.update_parameters(model)
+    found = averaged.module.weight.detach().numpy()[0]
+    np.testing.assert_allclose(evaluation_params(state, w), found, rtol=1e-13)
+
+
+@pytest.mark.x64
+def test_the_exponential_average_is_that_of_torch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    w, state, path = run(chain(sgd(0.3), params_ema(0.9)), jnp.array([1.0, -4.0]), 8)
+    model = torch.nn.Linear(2, 1, bias=False, dtype=torch.float64)
+    averaged = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    )
+    # torch begins with the first point that it is given.
+    for point in path:
+        model.weight.data = torch.tensor(point[None])
+        averaged.update_parameters(model)
+    found = averaged.module.weight.detach().numpy()[0]
+    np.testing.assert_allclose(evaluation_params(state, w), found, rtol=1e-13)
+
+
+def test_a_window_of_one_is_the_last_snapshot_and_a_window_of_none_is_refused():
+    w, state, path = run(chain(sgd(0.3), params_window_mean(1, every=2)), jnp.array([2.0]), 5)
+    np.testing.assert_allclose(evaluation_params(state, w), path[4], rtol=EPS)
+    with pytest.raises(ValueError, match="window must be at least 1"):
+        params_window_mean(0).init(w)
+
+
+def test_means_are_swept_over_their_start():
+    found = jax.vmap(lambda start: run_mean(params_mean(start), 6))(jnp.array([0.0, 3.0]))
+    for lane, start in zip(found, (0, 3), strict=True):
+        np.testing.assert_allclose(lane, run_mean(params_mean(start), 6), rtol=2 * EPS)
+
+
+def run_mean(tx, steps):
+    w = jnp.array([1.0, -4.0])
+    tx = chain(sgd(0.3), tx)
+    state = tx.init(w)
+    for step in range(steps):
+        updates, state = tx.update(jnp.sin(1.0 + step) * jnp.ones_like(w), state, w)
+        w = apply_updates(w, updates)
+    return evaluation_params(state, w)
+
+
+def test_the_mean_of_scattered_points_has_one_nth_of_their_variance():
+    curvature, rate, steps = 0.5, 1.0, 400
+    # w ← (1 − ηλ)w − η·noise: the mean of n points has the variance σ²/(λ²n), nearly.
+
+    def one(key):
+        tx = chain(sgd(rate), params_mean(start=100))
+
+        def step(carry, noise):
+            w, state = carry
+            updates, state = tx.update(curvature * w + noise, state, w)
+            return (apply_updates(w, updates), state), None
+
+        w = jnp.zeros(())
+        noise = jax.random.normal(key, (steps + 100,))
+        (w, state), _ = jax.lax.scan(step, (w, tx.init(w)), noise)
+        return evaluation_params(state, w)
+
+    means = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), 2000))
+    # 2000 draws tell a variance to 3 per cent; what the ends of the tail add is 1 in 100.
+    assert float(jnp.var(means)) == pytest.approx(1 / (curvature**2 * steps), rel=0.1)

@@ -1,0 +1,49 @@
+"""What a step knows, restricted to some leaves of the parameters."""
+
+import jax
+
+from gdlab.core.structure import Extra, Params, Tree, Updates, Value, flatten, is_none
+
+
+def only(tree: Tree, chosen: list[bool]) -> Tree:
+    """The tree with ``None`` where a leaf is not chosen: everything passes ``None`` on."""
+    if tree is None:
+        return None
+    leaves, treedef = flatten(tree)
+    return treedef.unflatten(
+        [leaf if flag else None for leaf, flag in zip(leaves, chosen, strict=True)]
+    )
+
+
+def restricted(extra: Extra, chosen: list[bool], params: Params) -> dict[str, Value]:
+    """What the step knows, of the chosen leaves: the others stay at ``params``."""
+
+    def at(own: Params) -> Params:
+        if params is None:
+            raise ValueError(
+                "a function of some parameters needs the others: call update(updates, state, "
+                "params) with the parameters that the updates are for"
+            )
+        return merge([(chosen, own), ([not flag for flag in chosen], params)])
+
+    known = dict(extra)
+    if "grad" in extra:
+        known["grad"] = only(extra["grad"], chosen)
+    if "value_fn" in extra:
+        known["value_fn"] = lambda own: extra["value_fn"](at(own))
+    if "grad_fn" in extra:
+        known["grad_fn"] = lambda own: only(extra["grad_fn"](at(own)), chosen)
+    return known
+
+
+def merge(parts: list[tuple[list[bool], Updates]]) -> Updates:
+    """One tree of the leaves that each part was given."""
+    _, treedef = flatten(parts[0][1])
+    columns = [jax.tree.leaves(part, is_leaf=is_none) for _, part in parts]
+    owners = zip(*(chosen for chosen, _ in parts), strict=True)
+    return treedef.unflatten(
+        [
+            columns[flags.index(True)][index] if any(flags) else None
+            for index, flags in enumerate(owners)
+        ]
+    )
