@@ -59,5 +59,8 @@ def schedules(
     ax.margins(x=0.02)
     ax.spines[["top", "right"]].set_visible(False)
     if any(named):
-        ax.legend(frameon=False, fontsize="small")
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.3,
+            fontsize="small", columnspacing=1.2,
+        )  # fmt: skip
     return ax
