@@ -34,19 +34,28 @@ from gdlab.optimizers.adaptive.adabelief import adabelief, scale_by_belief
 from gdlab.optimizers.adaptive.adadelta import adadelta, scale_by_adadelta
 from gdlab.optimizers.adaptive.adagrad import adagrad, full_matrix_adagrad, scale_by_full_rss
 from gdlab.optimizers.adaptive.adam import adam, adamw, scale_by_adam
-from gdlab.optimizers.adaptive.adamax import adamax
+from gdlab.optimizers.adaptive.adam_atan2 import adam_atan2, arctangent
+from gdlab.optimizers.adaptive.adamax import adamax, adamaxw, scale_by_adamax
+from gdlab.optimizers.adaptive.adamc import adamc
 from gdlab.optimizers.adaptive.adan import adan, scale_by_adan
 from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
 from gdlab.optimizers.adaptive.adopt import adopt, power_of_count, scale_by_adopt
-from gdlab.optimizers.adaptive.amsgrad import amsgrad
+from gdlab.optimizers.adaptive.amsgrad import amsgrad, scale_by_amsgrad
+from gdlab.optimizers.adaptive.grams import grams
+from gdlab.optimizers.adaptive.lamb import lamb
+from gdlab.optimizers.adaptive.laprop import laprop
 from gdlab.optimizers.adaptive.mars import mars
-from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam
+from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam, nadamw
+from gdlab.optimizers.adaptive.novograd import novograd, scale_by_novograd
+from gdlab.optimizers.adaptive.padam import padam
+from gdlab.optimizers.adaptive.qhadam import qhadam
 from gdlab.optimizers.adaptive.radam import radam, rectification, rectified, scale_by_radam
 from gdlab.optimizers.adaptive.rmsprop import rmsprop
 from gdlab.optimizers.adaptive.simplified_ademamix import (
     scale_by_simplified_ademamix,
     simplified_ademamix,
 )
+from gdlab.optimizers.adaptive.stable_adamw import shortened, stable_adamw
 from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
 from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.kronecker.caspr import caspr
@@ -244,7 +253,10 @@ __all__ = [
     "adago",
     "adagrad",
     "adam",
+    "adam_atan2",
     "adamax",
+    "adamaxw",
+    "adamc",
     "adamuon",
     "adamw",
     "adan",
@@ -261,6 +273,7 @@ __all__ = [
     "apply_every",
     "apply_if_finite",
     "apply_updates",
+    "arctangent",
     "array",
     "asam",
     "ascent",
@@ -324,6 +337,7 @@ __all__ = [
     "global_norm",
     "gradient_at",
     "grafted_matrices",
+    "grams",
     "gsam",
     "half_life_warmup",
     "hold",
@@ -338,6 +352,8 @@ __all__ = [
     "join_schedules",
     "kron",
     "kron_update_probability",
+    "lamb",
+    "laprop",
     "lars",
     "lbfgs",
     "ldog",
@@ -362,18 +378,21 @@ __all__ = [
     "multiply_schedules",
     "muon",
     "nadam",
+    "nadamw",
     "named_chain",
     "nesterov",
     "nesterov_ema",
     "normalize",
     "normalize_by_update_norm",
     "normuon",
+    "novograd",
     "on_wires",
     "optimistic_gradient_descent",
     "optimize_study",
     "orthogonalize",
     "outer_over_mean",
     "over_maximum",
+    "padam",
     "params_ema",
     "params_mean",
     "params_window_mean",
@@ -393,6 +412,7 @@ __all__ = [
     "project_onto_box",
     "proportional_schedule",
     "pull_towards_long_steps",
+    "qhadam",
     "qhm",
     "quotient",
     "radam",
@@ -414,9 +434,11 @@ __all__ = [
     "scale_by_acprop",
     "scale_by_adadelta",
     "scale_by_adam",
+    "scale_by_adamax",
     "scale_by_adan",
     "scale_by_ademamix",
     "scale_by_adopt",
+    "scale_by_amsgrad",
     "scale_by_backtracking_linesearch",
     "scale_by_belief",
     "scale_by_dadapt_adagrad",
@@ -433,6 +455,7 @@ __all__ = [
     "scale_by_magnitude",
     "scale_by_mean_dimension",
     "scale_by_muon",
+    "scale_by_novograd",
     "scale_by_optimistic_gradient",
     "scale_by_param_block_norm",
     "scale_by_param_block_rms",
@@ -463,6 +486,7 @@ __all__ = [
     "sgdr_schedule",
     "shampoo",
     "shift",
+    "shortened",
     "sign_sgd",
     "signed_like",
     "signum",
@@ -472,6 +496,7 @@ __all__ = [
     "soap",
     "splus",
     "square",
+    "stable_adamw",
     "state_sharding",
     "sum_of_squares",
     "sum_over",

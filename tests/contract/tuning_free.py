@@ -27,10 +27,20 @@ EXAMPLES = {
     "dadapt_sgd": [
         Example(gdlab.dadapt_sgd(0.5, 0.5, 0.1, growth_rate=1.5), keeps_nan=False),
     ],
+    "dog": [
+        Example(gdlab.dog(0.5, init_value=0.1, averaging=8.0), keeps_nan=False),
+        Example(
+            gdlab.dog(0.5, "learning_rate", 1e-3, 0.1, "matrix", init_value=0.1),
+            rests=False,
+            keeps_nan=False,
+        ),
+    ],
+    "dowg": [Example(gdlab.dowg(0.5, 0.1), keeps_nan=False)],
     "dual_averaging_by_distance": [
         Example(gdlab.dual_averaging_by_distance(0.5, 0.1), keeps_nan=False)
     ],
     "from_start": [Example(gdlab.from_start(0.5))],
+    "ldog": [Example(gdlab.ldog(0.5, 0.1), by_element=False, keeps_nan=False)],
     "prodigy": [
         Example(gdlab.prodigy(0.5, estim_lr0=0.1), keeps_nan=False),
         Example(
@@ -68,4 +78,14 @@ EXAMPLES = {
         Example(gdlab.schedule_free_sgd(0.1)),
         Example(gdlab.schedule_free_sgd(0.1, 3.0, weight_decay=0.1), rests=False),
     ],
+    "scale_by_distance_over_gradients": [
+        Example(
+            gdlab.scale_by_distance_over_gradients(0.1, 1e-3, "bfloat16", -0.5),
+            on_complex=None,
+            by_element=False,
+            keeps_nan=False,
+        )
+    ],
+    "scale_by_dog": [Example(gdlab.scale_by_dog("distance", init_value=0.1), keeps_nan=False)],
+    "scale_by_dowg": [Example(gdlab.scale_by_dowg(), keeps_nan=False)],
 }

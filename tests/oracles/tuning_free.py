@@ -5,8 +5,9 @@ from functools import partial
 import optax
 
 import gdlab
-from tests.oracles.method import Method
+from tests.oracles.method import PARAMS, Method
 from tests.references import distance_adaptation as distance
+from tests.references import distance_over_gradients as over_gradients
 from tests.references.schedule_free import schedule_free_adamw, schedule_free_sgd
 
 contrib = optax.contrib
@@ -221,6 +222,41 @@ METHODS = {
         others={"dadaptation": lambda o, p: o.DAdaptLion(p, d0=0.01, weight_decay=0.1)},
         whole=True,
     ),
+    # Distance over gradients
+    "dog": Method(
+        partial(gdlab.dog, init_value=1e-3, weight_decay=0.1),
+        partial(over_gradients.dog, init_value=1e-3, weight_decay=0.1),
+        partial(contrib.dog, init_step=("heuristic", 1e-3), weight_decay=0.1),
+        whole=True,
+    ),
+    "dog from a first distance": Method(
+        partial(gdlab.dog, init_step="distance", eps=1e-3, init_value=0.1),
+        partial(over_gradients.dog, init_step="distance", eps=1e-3, init_value=0.1),
+        partial(contrib.dog, init_step=("distance", 0.1), eps=1e-3),
+        whole=True,
+    ),
+    "dog from a first step": Method(
+        partial(gdlab.dog, init_step="learning_rate", init_value=0.1),
+        partial(over_gradients.dog, init_step="learning_rate", init_value=0.1),
+        partial(contrib.dog, init_step=("learning_rate", 0.1)),
+        whole=True,
+    ),
+    "ldog": Method(
+        partial(gdlab.ldog, reps_rel=1e-3),
+        partial(over_gradients.dog, init_value=1e-3),
+        # Array by array: optax's own layer-wise form broadcasts ranks (test_dog.py).
+        lambda lr: optax.partition(
+            {name: contrib.dog(lr, ("heuristic", 1e-3)) for name in PARAMS},
+            {name: name for name in PARAMS},
+        ),
+    ),
+    "dowg": Method(
+        partial(gdlab.dowg, init_estim_sq_dist=0.01, weight_decay=0.1),
+        partial(over_gradients.dowg, initial=0.01, weight_decay=0.1),
+        partial(contrib.dowg, init_estim_sq_dist=0.01, weight_decay=0.1),
+        whole=True,
+    ),
+    "dowg with its defaults": Method(gdlab.dowg, over_gradients.dowg, contrib.dowg, whole=True),
 }
 
 

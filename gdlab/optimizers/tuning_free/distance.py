@@ -8,6 +8,7 @@ from gdlab.core.numerics import is_inexact
 from gdlab.core.structure import Params, Tree
 from gdlab.transforms.debiasing import Weight
 from gdlab.transforms.inner_products import add_scaled, scaled
+from gdlab.transforms.norms import norm
 
 
 def trained(params: Params) -> Params:
@@ -45,3 +46,8 @@ def correction(
 def weights_at_start(bias_correction: bool) -> tuple[Weight, ...]:
     """The weights that :func:`correction` starts from."""
     return (Weight.at_start(), Weight.at_start()) if bias_correction else ()
+
+
+def hypotenuse(one: jax.Array, other: jax.Array) -> jax.Array:
+    """√(one² + other²), where the squares may neither overflow nor vanish."""
+    return norm(jnp.stack([one, jnp.asarray(other, one.dtype)]))
