@@ -22,4 +22,19 @@ EXAMPLES = {
     "soap": [Example(gdlab.soap(0.1, eps=0.1, mask="matrix", every=2), rests=False)],
     "splus": [Example(gdlab.splus(0.1, weight_decay=0.0, every=2))],
     "wait": [Example(gdlab.wait(gdlab.debias(gdlab.ema(0.9)), 2))],
+    # Probes and factors are of real numbers.
+    "kron": [
+        Example(
+            gdlab.kron(0.1, preconditioner_update_probability=0.5),
+            on_complex=None,
+            keeps_nan=False,
+            by_element=False,
+            random=True,
+        )
+    ],
+    "scale_by_kron": [
+        Example(
+            gdlab.scale_by_kron(), on_complex=None, keeps_nan=False, by_element=False, random=True
+        )
+    ],
 }

@@ -2,12 +2,54 @@
 
 from functools import partial
 
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
 import gdlab
-from tests.oracles.method import Method
+from tests.oracles.method import STEPS, Method
 from tests.references import kronecker as ref
 
 MATRICES = ("matrix", "wide", "cube")
 """The leaves that have factors: libraries treat vectors in other ways."""
+
+SHARE = np.clip(np.exp(-0.001 * (np.arange(STEPS) - 500)), 0.03, 1.0)
+"""The share of steps at which PSGD learns, by default: all of the first five hundred."""
+
+
+def probe(key, shape, dtype):
+    """Probes that are not random, as those of the transcription."""
+    del key
+    return jnp.asarray(ref.wave(shape), dtype)
+
+
+class WithProbes:
+    """An optimizer of torch's kind for which normal numbers are those of the transcription."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+
+    def step(self):
+        import torch
+
+        fixed = lambda x, dtype=None: torch.tensor(ref.wave(tuple(x.shape)), dtype=dtype)  # noqa: E731
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(torch, "randn_like", fixed)
+            self.optimizer.step()
+
+
+def kron_with_probes(library, params):
+    import torch
+
+    return WithProbes(
+        library.Kron(
+            params,
+            pre_conditioner_update_probability=0.4,
+            precondition_dtype=torch.float64,
+            balance_prob=0.0,
+        )
+    )
+
 
 FULL = ("scalar", "vector", "matrix", "cube")
 """The leaves whose first gradient has one basis of eigenvectors: 3 by 5 numbers leave a plane of R
@@ -109,6 +151,21 @@ METHODS = {
         },
         # Bases that are found in float32 turn every step by some 1e-6 of the learning rate.
         leaves=("scalar", "vector", "matrix"),
+        rtol=1e-4,
+    ),
+    "kron": Method(
+        partial(gdlab.kron, weight_decay=0.1, probe=probe),
+        partial(ref.kron, weight_decay=0.1, probability=SHARE),
+        also="whitens Gaussian gradients: test_kron.py",
+        # Factors that the random gradients drive for 200 steps multiply roundings.
+        rtol=1e-10,
+    ),
+    "kron beside another library": Method(
+        partial(gdlab.kron, preconditioner_update_probability=0.4, probe=probe),
+        partial(ref.kron, probability=0.4),
+        others={"pytorch_optimizer": kron_with_probes},
+        leaves=("matrix",),
+        # It solves with its factors in float32, and adds 1e-6 to what it clips.
         rtol=1e-4,
     ),
 }

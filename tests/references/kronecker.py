@@ -235,3 +235,65 @@ def splus(
         if (t - 1) % every == 0:
             Q = [eigenvectors(L[i]) for i in own]
         yield theta
+
+
+def wave(shape: tuple[int, ...]) -> np.ndarray:
+    """Probes that are not random, for comparisons."""
+    return np.cos(1.0 + 2.7 * np.arange(np.prod(shape, dtype=int))).reshape(shape)
+
+
+@recorded
+def kron(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    b1: float = 0.9,
+    weight_decay: float = 0.0,
+    probability: Numbers = 1.0,
+    precond_lr: float = 0.1,
+    max_rms: float = 1.1,
+) -> Iterator[np.ndarray]:
+    """θ ← θ − η clip(QᵀQ m̂): PSGD with a factor for each axis.
+
+    Li 2024, arXiv:2402.11858, table 2 and section 4: Q_i ← Q_i − μ triu(A_iA_iᵀ − B_iB_iᵀ) Q_i/‖·‖
+    with A = Q(g) and B = Q⁻ᵀ(v), here by Kronecker products of whole matrices; ‖·‖ is bounded by
+    ‖M (M m/‖M m‖)‖ with the longest row m. Vectors have a diagonal Q and the largest entry as norm.
+    Probes v are the same at each step: `wave`. ``probability``: an update once 1/p steps are over.
+    """
+    theta, m = params0, np.zeros_like(params0)
+    shape = params0.shape or (1,)
+    diagonal = params0.ndim < 2
+    Q = [np.eye(n) for n in shape]
+    v = wave(shape)
+    beta_to_t, counter = 1.0, 0
+    for t, (eta, p) in each_step(learning_rate, probability):
+        m = b1 * m + (1 - b1) * grads(t, theta)
+        beta_to_t *= b1
+        m_hat = (m / (1 - beta_to_t)).reshape(shape)
+        counter += 1
+        if counter >= 1 / p:
+            counter = 0
+            whole = Q[0]
+            for q in Q[1:]:
+                whole = np.kron(whole, q)
+            A = (whole @ m_hat.ravel()).reshape(shape)
+            B = np.linalg.solve(whole.T, v.ravel()).reshape(shape)
+            new = []
+            for i, q in enumerate(Q):
+                AA, BB = (unfolded(x, i) @ unfolded(x, i).T for x in (A, B))
+                if diagonal:
+                    AA, BB = np.diag(np.diag(AA)), np.diag(np.diag(BB))
+                    norm = (AA + BB).max()
+                else:
+                    M = AA + BB
+                    x = M @ M[np.argmax((M**2).sum(axis=1))]
+                    norm = np.linalg.norm(M @ (x / np.linalg.norm(x)))
+                new.append(q - precond_lr * np.triu(AA - BB) @ q / norm)
+            Q = new
+        u = m_hat
+        for i, q in enumerate(Q):
+            u = times(q.T @ q, u, i)
+        u = u / max(1.0, np.sqrt(np.mean(u**2)) / max_rms)
+        theta = theta - eta * (u.reshape(params0.shape) + weight_decay * theta)
+        yield theta

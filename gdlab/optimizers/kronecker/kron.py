@@ -1,0 +1,109 @@
+"""PSGD Kron: whitening by triangular factors that are learned."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import DType, Function
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.clipping import clip_by_block_rms
+from gdlab.transforms.debiasing import debias
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.whitening import scale_by_kron
+
+
+@schedule
+def kron_update_probability(
+    max_prob: Hyperparameter = 1.0,
+    min_prob: Hyperparameter = 0.03,
+    decay: Hyperparameter = 0.001,
+    flat_start: Hyperparameter = 500,
+) -> Function:
+    """The share of the steps at which the factors of :func:`kron` are updated.
+
+    pₜ = max_prob·e^(−decay·(t − flat_start)), between min_prob and max_prob
+
+    >>> from gdlab import kron_update_probability
+    >>> [round(float(kron_update_probability()(t)), 3) for t in (0, 1000, 9000)]
+    [1.0, 0.607, 0.03]
+    """
+    return lambda count: jnp.clip(
+        max_prob * jnp.exp(-decay * (count.astype(float) - flat_start)), min_prob, max_prob
+    )
+
+
+@transformation
+def kron(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    weight_decay: Hyperparameter = 0.0,
+    weight_decay_mask: Mask = None,
+    preconditioner_update_probability: Hyperparameter | None = None,
+    max_size_triangular: int = 8192,
+    min_ndim_triangular: int = 2,
+    preconditioner_lr: Hyperparameter = 0.1,
+    preconditioner_init_scale: Hyperparameter = 1.0,
+    mu_dtype: DType | None = None,
+    *,
+    max_rms: Hyperparameter = 1.1,
+    probe: Function = jax.random.normal,
+) -> GradientTransformation:
+    """PSGD Kron: momentum, whitened by a triangular factor for each axis that is learned.
+
+    wₜ₊₁ = wₜ − η·(clip(P·m̂ₜ) + λ·wₜ), with P = QᵀQ, Q = Q₁ ⊗ Q₂ ⊗ … as in
+    :func:`scale_by_kron`, and the root mean square of an array clipped to ``max_rms``
+
+    In the long run every direction of an array is scaled to the same mean square, so that scaling
+    the loss changes nothing but the start. Vectors have a diagonal factor.
+
+    When to use:
+        Where curvature differs much between directions that are no coordinates, and for recurrent
+        or oddly shaped networks; about as good as :func:`soap` at fewer matrix functions. Start at
+        a third of the learning rate of AdamW.
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        b1: decay of the average of gradients, which is corrected.
+        weight_decay: λ.
+        weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
+        preconditioner_update_probability: the share of the steps at which factors are updated;
+            :func:`kron_update_probability` unless given.
+        max_size_triangular: the longest axis that has a triangular factor.
+        min_ndim_triangular: the least number of axes of an array that has triangular factors.
+        preconditioner_lr: the relative step of the factors.
+        preconditioner_init_scale: Q at the start, as a multiple of the identity.
+        mu_dtype: dtype in which the average of gradients is stored.
+        max_rms: the largest root mean square of the direction of an array.
+        probe: the random probes, as in :func:`scale_by_kron`.
+
+    Raises:
+        ValueError: if the step has no ``key``.
+
+    >>> from gdlab import hyperparameters, kron
+    >>> hyperparameters(kron(1e-3))["preconditioner_lr"]
+    0.1
+
+    Source: X.-L. Li, Preconditioned stochastic gradient descent, 2015; O. Pooladzandi, X.-L. Li,
+    Curvature-informed SGD via general purpose Lie-group preconditioners, 2024.
+    """
+    share = preconditioner_update_probability
+    whitened = scale_by_kron(
+        preconditioner_lr,
+        kron_update_probability() if share is None else share,
+        max_size_triangular,
+        min_ndim_triangular,
+        preconditioner_init_scale,
+        probe=probe,
+    )
+    return chain(
+        debias(ema(b1, accumulator_dtype=mu_dtype)),
+        whitened,
+        clip_by_block_rms(max_rms),
+        add_decayed_weights(weight_decay, weight_decay_mask),
+        scale_by_learning_rate(learning_rate),
+    )

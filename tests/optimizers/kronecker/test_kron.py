@@ -1,0 +1,88 @@
+"""PSGD: factors that are learned until what they whiten is white."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+
+import gdlab
+from gdlab.transforms.whitening import spectral_norm_bound
+from tests.paths import agree
+
+pytestmark = pytest.mark.x64
+
+RANDOM = np.random.default_rng(11)
+
+
+def learned(tx, grads):
+    """The state after all gradients, each with a key of its own."""
+    keys = jax.random.split(jax.random.key(1), len(grads))
+    step = lambda state, at: (tx.update(at[0], state, key=at[1])[1], None)  # noqa: E731
+    run = jax.jit(lambda grads: jax.lax.scan(step, tx.init(grads[0]), (grads, keys))[0])
+    return run(jnp.asarray(grads))
+
+
+def test_factors_whiten_gaussian_gradients():
+    left, right = (np.tril(RANDOM.normal(size=(n, n))) + 2 * np.eye(n) for n in (3, 2))
+    grads = left @ RANDOM.normal(size=(6000, 3, 2)) @ right.T
+    tx = gdlab.scale_by_kron(gdlab.exponential_decay(0.3, 6000, 0.003))
+    whole = np.kron(*(np.asarray(q) for q in learned(tx, grads).factors))
+    covariance = np.kron(left @ left.T, right @ right.T)
+    expected = np.real(scipy.linalg.fractional_matrix_power(covariance, -0.5))
+    # The steps end at a thousandth, so that the last thousand gradients are averaged over.
+    assert np.linalg.norm(whole.T @ whole - expected) < 0.1 * np.linalg.norm(expected)
+
+
+def test_with_probes_of_one_size_a_constant_gradient_is_scaled_to_its_sign():
+    ones = lambda key, shape, dtype: jnp.ones(shape, dtype)  # noqa: E731
+    gradient = np.array([3.0, -1.0, 0.2])
+    tx = gdlab.scale_by_kron(0.5, probe=ones)
+    state = learned(tx, np.tile(gradient, (600, 1)))
+    agree(tx.update(jnp.asarray(gradient), state, key=jax.random.key(0))[0], np.sign(gradient))
+
+
+def test_factors_are_triangular_and_have_one_largest_entry():
+    state = learned(gdlab.scale_by_kron(), RANDOM.normal(size=(20, 4, 3)) * 100)
+    left, right = map(np.asarray, state.factors)
+    assert not np.tril(left, -1).any()
+    assert not np.tril(right, -1).any()
+    agree(np.abs(left).max(), np.abs(right).max())
+
+
+def test_long_axes_and_arrays_of_few_axes_have_diagonal_factors():
+    tx = gdlab.scale_by_kron(max_size_triangular=3)
+    shapes = {"matrix": (4, 3), "vector": (3,), "number": (), "row": (1, 2)}
+    state = tx.init({name: jnp.zeros(shape) for name, shape in shapes.items()})
+    assert jax.tree.map(jnp.shape, state.factors) == {
+        "matrix": ((4,), (3, 3)),
+        "vector": ((3,),),
+        "number": ((1,),),
+        "row": ((1,), (2, 2)),
+    }
+
+
+def test_factors_learn_once_the_share_asks_for_it():
+    tx = gdlab.scale_by_kron(preconditioner_update_probability=0.4)
+    state, seen = tx.init(jnp.zeros((2, 2))), []
+    for gradient in RANDOM.normal(size=(7, 2, 2)):
+        before = state.factors[0]
+        _, state = tx.update(jnp.asarray(gradient), state, key=jax.random.key(0))
+        seen.append(bool((state.factors[0] != before).any()))
+    # 1/0.4 = 2.5 steps are over at every third one.
+    assert seen == [False, False, True, False, False, True, False]
+
+
+def test_factors_stay_finite_where_there_never_is_a_gradient():
+    grads = RANDOM.normal(size=(3000, 3, 2)) * np.array([[1.0], [1.0], [0.0]])
+    state = learned(gdlab.scale_by_kron(0.5), grads)
+    assert all(np.isfinite(q).all() for q in jax.tree.leaves(state.factors))
+    assert max(float(jnp.abs(q).max()) for q in state.factors) < 1e12
+
+
+def test_norm_is_bounded_from_below_and_nearly_met():
+    for _ in range(20):
+        matrix = RANDOM.normal(size=(6, 6))
+        matrix = matrix @ matrix.T
+        norm, bound = np.linalg.norm(matrix, 2), float(spectral_norm_bound(jnp.asarray(matrix)))
+        assert 0.8 * norm < bound <= norm * (1 + 1e-12)
