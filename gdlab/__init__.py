@@ -81,6 +81,7 @@ from gdlab.optimizers.momentum.pnm import pnm, scale_by_pnm
 from gdlab.optimizers.momentum.polyak_sgd import polyak_sgd, scale_by_polyak
 from gdlab.optimizers.momentum.qhm import qhm
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
+from gdlab.optimizers.privacy.dpsgd import dpsgd
 from gdlab.optimizers.sharpness.asam import asam
 from gdlab.optimizers.sharpness.friendly_sam import friendly_sam
 from gdlab.optimizers.sharpness.gsam import close_surrogate_gap, gsam
@@ -151,6 +152,7 @@ from gdlab.transforms.belief import belief
 from gdlab.transforms.cautious import cautious
 from gdlab.transforms.centering import centralize
 from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
+from gdlab.transforms.conditional import conditionally_mask, conditionally_transform
 from gdlab.transforms.debiasing import bias_correction, debias, divide_by_weight
 from gdlab.transforms.decay import (
     add_decayed_weights,
@@ -163,6 +165,7 @@ from gdlab.transforms.eigenbasis import in_eigenbasis
 from gdlab.transforms.first_value import from_first
 from gdlab.transforms.freezing import freeze, selective_transform, set_to_zero
 from gdlab.transforms.from_start import from_start
+from gdlab.transforms.functions import stateless, stateless_with_tree_map
 from gdlab.transforms.gradient_at import gradient_at
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.holding import hold
@@ -175,6 +178,7 @@ from gdlab.transforms.joins import (
     weighted_sum,
 )
 from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
+from gdlab.transforms.layouts import flatten, split_real_and_imaginary
 from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
 from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
 from gdlab.transforms.lookahead import look_ahead
@@ -187,15 +191,23 @@ from gdlab.transforms.matrix_norms import (
 )
 from gdlab.transforms.maxima import infinity_norm, running_maximum
 from gdlab.transforms.momentum import trace
+from gdlab.transforms.monitoring import measure_with_ema, monitor, snapshot
 from gdlab.transforms.moving_average import moving_average
 from gdlab.transforms.nans import zero_nans
+from gdlab.transforms.noise import add_noise
 from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
 from gdlab.transforms.norms import global_norm, unitwise_norm
 from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
 from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_outliers
 from gdlab.transforms.parameter_average import params_ema, params_mean, params_window_mean
+from gdlab.transforms.plateau import reduce_on_plateau
 from gdlab.transforms.pointwise import scale_by_sign, shift
-from gdlab.transforms.projection import project_onto_box
+from gdlab.transforms.privacy import (
+    differentially_private_aggregate,
+    per_example_global_norm_clip,
+    per_example_layer_norm_clip,
+)
+from gdlab.transforms.projection import keep_params_nonnegative, project_onto_box, project_params
 from gdlab.transforms.proximal_decay import descend_with_proximal_decay
 from gdlab.transforms.ratios import quotient, ratio, square
 from gdlab.transforms.reductions import mean_over, outer_over_mean, sum_over
@@ -263,6 +275,7 @@ __all__ = [
     "adaptive_ascent",
     "adaptive_grad_clip",
     "add_decayed_weights",
+    "add_noise",
     "additive_moment",
     "ademamix",
     "adopt",
@@ -294,6 +307,8 @@ __all__ = [
     "clip_by_norm",
     "close_surrogate_gap",
     "compensate_growth",
+    "conditionally_mask",
+    "conditionally_transform",
     "constant_schedule",
     "cosine_decay_restarts_schedule",
     "cosine_decay_schedule",
@@ -312,10 +327,12 @@ __all__ = [
     "descend_with_corrected_decay",
     "descend_with_proximal_decay",
     "difference",
+    "differentially_private_aggregate",
     "divide_by_weight",
     "dog",
     "dowg",
     "dozat_momentum",
+    "dpsgd",
     "dual_averaging_by_distance",
     "ema",
     "evaluation_params",
@@ -324,6 +341,7 @@ __all__ = [
     "exponential_decay",
     "extrapolated",
     "find_slot",
+    "flatten",
     "flatten_state",
     "foreign",
     "fork",
@@ -350,6 +368,7 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
+    "keep_params_nonnegative",
     "kron",
     "kron_update_probability",
     "lamb",
@@ -372,8 +391,10 @@ __all__ = [
     "matrix_norm",
     "mean_over",
     "mean_over_inputs",
+    "measure_with_ema",
     "minibatches",
     "minimize",
+    "monitor",
     "moving_average",
     "multiply_schedules",
     "muon",
@@ -397,6 +418,8 @@ __all__ = [
     "params_mean",
     "params_window_mean",
     "partition",
+    "per_example_global_norm_clip",
+    "per_example_layer_norm_clip",
     "periodic_cosine_schedule",
     "piecewise_constant_schedule",
     "piecewise_interpolate_schedule",
@@ -410,6 +433,7 @@ __all__ = [
     "previous_gradient",
     "prodigy",
     "project_onto_box",
+    "project_params",
     "proportional_schedule",
     "pull_towards_long_steps",
     "qhadam",
@@ -421,6 +445,7 @@ __all__ = [
     "ratio",
     "rectification",
     "rectified",
+    "reduce_on_plateau",
     "reduce_variance",
     "repeat_schedule",
     "restore_state",
@@ -493,11 +518,15 @@ __all__ = [
     "simplified_ademamix",
     "skip_outliers",
     "slow_weights",
+    "snapshot",
     "soap",
+    "split_real_and_imaginary",
     "splus",
     "square",
     "stable_adamw",
     "state_sharding",
+    "stateless",
+    "stateless_with_tree_map",
     "sum_of_squares",
     "sum_over",
     "sweep",

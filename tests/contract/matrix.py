@@ -41,4 +41,43 @@ EXAMPLES = {
         Example(gdlab.scale_by_shape()),
         Example(gdlab.scale_by_shape([("scalar|matrix", None)], 0.2)),
     ],
+    "adago": [Example(gdlab.adago(0.1), by_element=False)],
+    "adamuon": [
+        Example(gdlab.adamuon(0.1), by_element=False),
+        Example(gdlab.adamuon(0.1, weight_decay=0.1, sign=False), rests=False),
+    ],
+    "descend_on_sphere": [
+        Example(gdlab.descend_on_sphere(0.1), on_complex=None, by_element=False, keeps_nan=False),
+    ],
+    "hyperball": [
+        Example(
+            gdlab.hyperball(gdlab.scale_by_adam(), 0.1, adam_learning_rate=0.01), by_element=False
+        ),
+    ],
+    "matrix_norm": [
+        Example(
+            gdlab.fork(gdlab.quotient(0.1), gdlab.identity(), gdlab.matrix_norm()),
+            by_element=False,
+            keeps_nan=False,
+        ),
+    ],
+    "mean_over_inputs": [
+        Example(
+            gdlab.fork(
+                gdlab.ratio(0.1),
+                gdlab.identity(),
+                gdlab.chain(gdlab.square(), gdlab.mean_over_inputs()),
+            ),
+        ),
+    ],
+    "normuon": [
+        Example(gdlab.normuon(0.1), by_element=False),
+        Example(
+            gdlab.normuon(0.1, nesterov=True, weight_decay=0.1, consistent_rms=None), rests=False
+        ),
+    ],
+    "radial_brake": [
+        Example(gdlab.radial_brake(), on_complex=None, by_element=False, keeps_nan=False)
+    ],
+    "scale_to_rms": [Example(gdlab.scale_to_rms(0.2), by_element=False, keeps_nan=False)],
 }

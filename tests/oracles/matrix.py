@@ -4,6 +4,7 @@ The libraries run Newton–Schulz in bfloat16, which is three digits. Here they 
 float64, by giving their conversion another dtype, so that all else of them is compared to rounding.
 """
 
+import warnings
 from functools import partial
 from unittest import mock
 
@@ -45,6 +46,14 @@ def in_float64(optimizer):
     return _while_stepping(
         optimizer, partial(mock.patch.object, function, "__defaults__", defaults)
     )
+
+
+def heavyball_sphere(o, p, **options):
+    """Hyperball of HeavyBall, whose direction is the gradient over the root of its square."""
+    o.utils.compile_mode = None
+    # It warns of a learning rate that changes.
+    quietly = partial(warnings.catch_warnings, action="ignore")
+    return _while_stepping(o.HyperBallAdamW(p, storage_dtype="float64", **options), quietly)
 
 
 def as_matrices(p, **options):
@@ -112,5 +121,110 @@ METHODS = {
         # optax corrects the average's start at zero, which the size of these steps shows.
         partial(optax.contrib.muon, ns_coeffs="dion", eps=0.0, beta=0.0, adaptive=True),
         leaves=MATRICES,
+    ),
+    "normuon": Method(
+        partial(gdlab.normuon, eps=0.0, weight_decay=0.1, muon_weight_dimension_numbers="oi"),
+        partial(ref.normuon, axes="oi", weight_decay=0.1),
+        others={
+            "pytorch_optimizer": lambda o, p: in_float64(
+                o.NorMuon(
+                    as_matrices(p, weight_decay=0.1, eps=0.0, update_scale="match_rms"),
+                    nesterov=False,
+                )
+            )
+        },
+        leaves=MATRICES,
+    ),
+    "normuon as its authors' code has it": Method(
+        partial(
+            gdlab.normuon,
+            eps=0.0,
+            nesterov=True,
+            consistent_rms=None,
+            beta2=0.9,
+            muon_weight_dimension_numbers="oi",
+        ),
+        partial(ref.normuon, axes="oi", nesterov=True, rms=None, beta2=0.9),
+        others={
+            "pytorch_optimizer": lambda o, p: in_float64(
+                o.NorMuon(as_matrices(p, beta2=0.9, eps=0.0))
+            )
+        },
+        leaves=MATRICES,
+    ),
+    "normuon on batches": Method(
+        partial(
+            gdlab.normuon,
+            eps=0.0,
+            adam_weight_decay=0.1,
+            consistent_rms=None,
+            muon_weight_dimension_numbers=[("cube", "boi")],
+        ),
+        partial(
+            ref.normuon, axes={2: "io", 3: "boi"}, rms=None, adam={"eps": 0.0, "weight_decay": 0.1}
+        ),
+        also="the entries above, and matrices one by one: test_normuon.py",
+    ),
+    "adamuon": Method(
+        partial(gdlab.adamuon, eps=0.0, weight_decay=0.1, muon_weight_dimension_numbers="oi"),
+        partial(ref.adamuon, axes="oi", weight_decay=0.1),
+        also="without the sign it is pytorch_optimizer's, next; blind to scale: test_adamuon.py",
+        leaves=MATRICES,
+    ),
+    "adamuon without the sign": Method(
+        partial(
+            gdlab.adamuon,
+            eps=0.0,
+            sign=False,
+            weight_decay=0.1,
+            beta2=0.99,
+            muon_weight_dimension_numbers="oi",
+        ),
+        partial(ref.adamuon, axes="oi", sign=False, weight_decay=0.1, beta2=0.99),
+        others={
+            "pytorch_optimizer": lambda o, p: in_float64(
+                o.AdaMuon(
+                    as_matrices(
+                        p, weight_decay=0.1, betas=(0.95, 0.99), use_adjusted_lr=True, eps=0.0
+                    )
+                )
+            )
+        },
+        leaves=MATRICES,
+    ),
+    "adago": Method(
+        partial(
+            gdlab.adago,
+            gamma=3.0,
+            eps=0.02,
+            initial_accumulator_value=1e-4,
+            muon_weight_dimension_numbers=[("cube", "bio")],
+        ),
+        partial(
+            ref.adago, axes={2: "io", 3: "bio"}, gamma=3.0, eps=0.02, v0=1e-2, eps_of_norm=1e-8
+        ),
+        # pytorch_optimizer divides by v² and not by v.
+        also="with one direction it is Adagrad on the norm: test_adago.py",
+    ),
+    "hyperball, AdamH": Method(
+        lambda lr: gdlab.hyperball(gdlab.scale_by_adam(), lr),
+        ref.hyperball,
+        also="the norm is held and the angle is that of the learning rate: test_hyperball.py",
+    ),
+    "hyperball, MuonH": Method(
+        lambda lr: gdlab.hyperball(
+            gdlab.scale_by_muon(eps=0.0, weight_dimension_numbers=[("cube", "bio")]),
+            lr,
+            weight_dimension_numbers=[("cube", "bio")],
+        ),
+        partial(ref.hyperball, axes={2: "io", 3: "bio"}, beta=0.95),
+        also="the norm is held and the angle is that of the learning rate: test_hyperball.py",
+    ),
+    "hyperball along the gradient over the root of its square": Method(
+        lambda lr: gdlab.hyperball(gdlab.scale_by_adam(0.0, 0.95), lr),
+        partial(ref.hyperball, b1=0.0, b2=0.95),
+        others={"heavyball": lambda o, p: heavyball_sphere(o, p, betas=(0.9, 0.95))},
+        leaves=MATRICES,
+        rtol=1e-5,  # its learning rates are float32
     ),
 }

@@ -64,9 +64,10 @@ def matrix_method(rule: Callable[..., Iterator[np.ndarray]]) -> Callable[..., np
     of_matrices = recorded(rule)
 
     def method(grads, params0, *, learning_rate, axes="io", adam=None, **hyperparameters):
-        letters = axes if isinstance(axes, str) else axes.get(np.ndim(params0), "")
-        if len(letters) != np.ndim(params0):
-            return adamw(grads, params0, learning_rate=learning_rate, **(adam or {}))
+        letters = axes if isinstance(axes, str) else axes.get(np.ndim(params0))
+        if letters is None or len(letters) != np.ndim(params0):
+            options = {"weight_decay": 0.0} | (adam or {})
+            return adamw(grads, params0, learning_rate=learning_rate, **options)
         return of_matrices(
             grads, params0, learning_rate=learning_rate, axes=letters, **hyperparameters
         )
@@ -105,4 +106,151 @@ def muon(
         m = b * m + (1 - b) * g
         o = by_matrix(axes, b * m + (1 - b) * g if nesterov else m, direction)
         w = w - eta * (o + decay * w)
+        yield w
+
+
+def by_two(letters: str, one: np.ndarray, two: np.ndarray, function: Callable) -> np.ndarray:
+    """Apply a function of two matrices to each pair of them."""
+    others = []
+    by_matrix(letters, two, lambda matrix: others.append(matrix) or matrix)
+    remaining = iter(others)
+    return by_matrix(letters, one, lambda matrix: function(matrix, next(remaining)))
+
+
+def neurons(matrix: np.ndarray) -> np.ndarray:
+    """The mean of the squares over the inputs of each output, for one matrix (inputs, outputs)."""
+    return np.broadcast_to(np.mean(matrix**2, axis=0), matrix.shape)
+
+
+def to_rms(matrix: np.ndarray, size: float) -> np.ndarray:
+    """size·√(mn)·O/‖O‖."""
+    return size * quotient(matrix, np.full_like(matrix, np.sqrt(np.mean(matrix**2))))
+
+
+@matrix_method
+def normuon(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    axes: str,
+    beta: Numbers = 0.95,
+    beta2: Numbers = 0.95,
+    eps: float = 0.0,
+    weight_decay: Numbers = 0.0,
+    nesterov: bool = False,
+    rms: float | None = 0.2,
+) -> Iterator[np.ndarray]:
+    """O = NS(M); v ← β₂v + (1 − β₂)mean(O²); Ô = O/(√v + ε); W ← W − η(.2√(mn)Ô/‖Ô‖ + λW).
+
+    Li et al. 2025, arXiv:2510.05491, Algorithm 1. The authors' code looks ahead (``nesterov``) and
+    gives Ô the norm of O times √max(1, out/in) (``rms=None``).
+    """
+
+    def scaled(o, o_hat):
+        if rms is not None:
+            return to_rms(o_hat, rms)
+        norms = np.linalg.norm(o), np.linalg.norm(o_hat)
+        return shape_factor(o, None) * o_hat * quotient(*map(np.array, norms))
+
+    w, m, v = params0, np.zeros_like(params0), np.zeros_like(params0)
+    for t, (eta, b1, b2, decay) in each_step(learning_rate, beta, beta2, weight_decay):
+        g = grads(t, w)
+        m = b1 * m + (1 - b1) * g
+        o = by_matrix(axes, b1 * m + (1 - b1) * g if nesterov else m, newton_schulz)
+        v = b2 * v + (1 - b2) * by_matrix(axes, o, neurons)
+        o_hat = quotient(o, np.sqrt(v) + eps)
+        w = w - eta * (by_two(axes, o, o_hat, scaled) + decay * w)
+        yield w
+
+
+@matrix_method
+def adamuon(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    axes: str,
+    beta: Numbers = 0.95,
+    beta2: Numbers = 0.95,
+    eps: float = 0.0,
+    weight_decay: Numbers = 0.0,
+    sign: bool = True,
+) -> Iterator[np.ndarray]:
+    """O = NS(sign(M)); V ← βV + (1 − β)O²; Ô = O/(√V + ε); W ← W − η(.2√(mn)Ô/‖Ô‖ + λW).
+
+    Si, Zhang and Shen 2025, arXiv:2507.11005, Algorithm 1. The first version had no sign and
+    corrected V for its start at zero, which the last scaling undoes.
+    """
+    w, m, v = params0, np.zeros_like(params0), np.zeros_like(params0)
+    for t, (eta, b1, b2, decay) in each_step(learning_rate, beta, beta2, weight_decay):
+        m = b1 * m + (1 - b1) * grads(t, w)
+        o = by_matrix(axes, np.sign(m) if sign else m, newton_schulz)
+        v = b2 * v + (1 - b2) * o**2
+        o_hat = quotient(o, np.sqrt(v) + eps)
+        w = w - eta * (by_matrix(axes, o_hat, lambda matrix: to_rms(matrix, 0.2)) + decay * w)
+        yield w
+
+
+@matrix_method
+def adago(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    axes: str,
+    beta: Numbers = 0.95,
+    gamma: Numbers = 10.0,
+    eps: Numbers = 5e-4,
+    v0: float = 1e-3,
+    eps_of_norm: float = 0.0,
+) -> Iterator[np.ndarray]:
+    """v² ← v² + min(‖G‖, γ)²; W ← W − max(ε, η·min(‖G‖, γ)/v)·Orth(M).
+
+    Zhang, Liu and Schaeffer 2025, arXiv:2509.02981, Algorithm 1, Orth by Newton–Schulz.
+    """
+    w, m, v_squared = params0, np.zeros_like(params0), v0**2
+    for t, (eta, b, bound, least) in each_step(learning_rate, beta, gamma, eps):
+        g = grads(t, w)
+        m = b * m + (1 - b) * g
+        n = by_matrix(axes, g, lambda x: np.full_like(x, np.linalg.norm(x)))
+        n = np.minimum(n, bound)
+        v_squared = v_squared + n**2
+        o = by_matrix(axes, m, lambda x: newton_schulz(x, eps=eps_of_norm))
+        w = w - np.maximum(least, eta * n / np.sqrt(v_squared)) * o
+        yield w
+
+
+@matrix_method
+def hyperball(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    axes: str,
+    beta: Numbers | None = None,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+) -> Iterator[np.ndarray]:
+    """W ← R·Norm(W − ηR·Norm(d)), R = ‖W₀‖, with Muon's direction, or Adam's without ``beta``.
+
+    Wen et al. 2025, "Fantastic pretraining optimizers and where to find them 2.1: hyperball
+    optimization", arXiv:2606.16899.
+    """
+
+    def unit(x):
+        return by_matrix(axes, x, lambda x: quotient(x, np.full_like(x, np.linalg.norm(x))))
+
+    radius = by_matrix(axes, params0, lambda x: np.full_like(x, np.linalg.norm(x)))
+    w, m, v = params0, np.zeros_like(params0), np.zeros_like(params0)
+    for t, (eta,) in each_step(learning_rate):
+        g = grads(t, w)
+        b = b1 if beta is None else beta
+        m, v = b * m + (1 - b) * g, b2 * v + (1 - b2) * g**2
+        if beta is None:
+            d = m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
+        else:
+            d = by_matrix(axes, b * m + (1 - b) * g, newton_schulz)
+        w = radius * unit(w - eta * radius * unit(d))
         yield w

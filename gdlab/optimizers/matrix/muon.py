@@ -5,14 +5,11 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, named_chain
-from gdlab.optimizers.adaptive.adam import adamw
+from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
 from gdlab.transforms.averaging import ema
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.masking import partition
-from gdlab.transforms.matrix_axes import MatrixAxes, MatrixLabels
+from gdlab.transforms.matrix_axes import MatrixAxes
 from gdlab.transforms.newton_schulz import STANDARD, Polynomials
 from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
-from gdlab.transforms.scaling import scale_by_learning_rate
 
 
 @transformation
@@ -161,13 +158,11 @@ def muon(
         iteration=iteration,
         dtype=dtype,
     )
-    matrices = chain(
-        expand(direction),
-        scale_by_shape(muon_weight_dimension_numbers, consistent_rms),
-        add_decayed_weights(weight_decay, weight_decay_mask),
-        scale_by_learning_rate(learning_rate),
-    )
-    others = adamw(
+    shaped = chain(expand(direction), scale_by_shape(muon_weight_dimension_numbers, consistent_rms))
+    return beside_adamw(
+        "muon",
+        descended(shaped, learning_rate, weight_decay, weight_decay_mask),
+        muon_weight_dimension_numbers,
         learning_rate if adam_learning_rate is None else adam_learning_rate,
         adam_b1,
         adam_b2,
@@ -176,5 +171,3 @@ def muon(
         mu_dtype,
         adam_weight_decay,
     )
-    labels = MatrixLabels(muon_weight_dimension_numbers, "muon", "adam")
-    return partition({"muon": matrices, "adam": others}, labels)

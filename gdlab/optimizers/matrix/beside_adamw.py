@@ -1,0 +1,43 @@
+"""A method for matrices, and AdamW for what is none."""
+
+from gdlab.core.by_leaf import ByLeaf, Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation
+from gdlab.core.wiring import chain
+from gdlab.optimizers.adaptive.adam import adamw
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.masking import partition
+from gdlab.transforms.matrix_axes import MatrixLabels
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+def descended(
+    direction: GradientTransformation,
+    learning_rate: Hyperparameter,
+    weight_decay: Hyperparameter,
+    mask: Mask,
+) -> GradientTransformation:
+    """A direction of ascent, decayed weights beside it, and the learning rate."""
+    decay = add_decayed_weights(weight_decay, mask)
+    return chain(direction, decay, scale_by_learning_rate(learning_rate))
+
+
+def beside_adamw(
+    name: str,
+    matrices: GradientTransformation,
+    axes: ByLeaf,
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    mu_dtype: DType | None = None,
+    weight_decay: Hyperparameter = 0.0,
+) -> GradientTransformation:
+    """``matrices`` for what ``axes`` say is a matrix, AdamW with these arguments for the rest.
+
+    The groups are called ``name`` and "adam".
+    """
+    others = adamw(learning_rate, b1, b2, eps, eps_root, mu_dtype, weight_decay)
+    return partition({name: matrices, "adam": others}, MatrixLabels(axes, name, "adam"))

@@ -1,0 +1,109 @@
+"""NorMuon: Muon whose neurons all move by the same amount."""
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain, fork, identity
+from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
+from gdlab.optimizers.matrix.muon import scale_by_muon
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.matrix_axes import MatrixAxes
+from gdlab.transforms.matrix_norms import grafted_matrices, mean_over_inputs, scale_to_rms
+from gdlab.transforms.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.orthogonalization import scale_by_shape
+from gdlab.transforms.ratios import ratio, square
+
+
+@transformation
+def normuon(
+    learning_rate: Hyperparameter,
+    ns_coeffs: Polynomials = STANDARD,
+    ns_steps: int = 5,
+    beta: Hyperparameter = 0.95,
+    beta2: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 0.0,
+    weight_decay_mask: Mask = None,
+    mu_dtype: DType | None = None,
+    *,
+    nesterov: bool = False,
+    adam_b1: Hyperparameter = 0.9,
+    adam_b2: Hyperparameter = 0.999,
+    adam_weight_decay: Hyperparameter = 0.0,
+    adam_learning_rate: Hyperparameter | None = None,
+    muon_weight_dimension_numbers: MatrixAxes = None,
+    consistent_rms: Hyperparameter | None = 0.2,
+    dtype: DType | None = None,
+) -> GradientTransformation:
+    """NorMuon: Muon with a second moment for each neuron, and AdamW for what is no matrix.
+
+    oₜ = orthogonalize(mₜ), mₜ = β·mₜ₋₁ + (1 − β)·gₜ,
+    vₜ = β₂·vₜ₋₁ + (1 − β₂)·mean over inputs of oₜ², ôₜ = oₜ/(√vₜ + ε),
+    wₜ₊₁ = wₜ − η·(.2·ôₜ/rms(ôₜ) + λ·wₜ)
+
+    An orthogonal factor of a matrix with more outputs than inputs moves some neurons far more than
+    others; v evens that out over time. Scaling the loss changes nothing (ε → 0).
+
+    When to use:
+        Where Muon is used, at nearly its cost and memory. With the default scaling the learning
+        rate and the decay are those of AdamW.
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
+        ns_steps: the number of their steps.
+        beta: β, the weight of the old average.
+        beta2: β₂, the weight of the old second moment.
+        eps: ε, in the orthogonalisation, beside √v, and that of AdamW.
+        weight_decay: λ of the matrices.
+        weight_decay_mask: which of them decay, as in :func:`add_decayed_weights`.
+        mu_dtype: dtype in which averages of gradients are stored.
+        nesterov: whether the average looks one step ahead, as in the authors' code.
+        adam_b1: decay of AdamW's average of gradients.
+        adam_b2: decay of its average of squares.
+        adam_weight_decay: λ of what is no matrix.
+        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
+        muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
+            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        consistent_rms: the root mean square of a direction; with None ô has the norm of o times
+            √max(1, out/in), as in the authors' code.
+        dtype: of the matrix products; float32 at least unless given.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import normuon
+    >>> tx = normuon(0.1)
+    >>> tx.update(jnp.eye(2), tx.init(jnp.eye(2)), jnp.eye(2))[0].round(4)
+    Array([[-0.0283, -0.    ],
+           [-0.    , -0.0283]], dtype=float32)
+
+    Source: Z. Li et al., NorMuon: making Muon more efficient and scalable, 2025, algorithm 1.
+    """
+    axes = muon_weight_dimension_numbers
+    direction = scale_by_muon(
+        ns_coeffs,
+        ns_steps,
+        beta,
+        eps,
+        mu_dtype,
+        nesterov=nesterov,
+        weight_dimension_numbers=axes,
+        dtype=dtype,
+    )
+    second_moment = chain(square(), mean_over_inputs(axes), ema(beta2))
+    even = fork(ratio(eps), identity(), nu=second_moment)
+    if consistent_rms is None:
+        scaled = chain(fork(grafted_matrices(axes), identity(), even), scale_by_shape(axes))
+    else:
+        scaled = chain(even, scale_to_rms(consistent_rms, axes))
+    return beside_adamw(
+        "muon",
+        descended(chain(expand(direction), scaled), learning_rate, weight_decay, weight_decay_mask),
+        axes,
+        learning_rate if adam_learning_rate is None else adam_learning_rate,
+        adam_b1,
+        adam_b2,
+        eps,
+        mu_dtype=mu_dtype,
+        weight_decay=adam_weight_decay,
+    )
