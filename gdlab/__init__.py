@@ -68,6 +68,11 @@ from gdlab.optimizers.matrix.adamuon import adamuon
 from gdlab.optimizers.matrix.hyperball import hyperball
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
 from gdlab.optimizers.matrix.normuon import normuon
+from gdlab.optimizers.matrix.scion import scion
+from gdlab.optimizers.memory_light.adafactor import adafactor, relative_step_size
+from gdlab.optimizers.memory_light.adam_mini import adam_mini
+from gdlab.optimizers.memory_light.came import came
+from gdlab.optimizers.memory_light.sm3 import sm3
 from gdlab.optimizers.momentum.accsgd import accsgd, pull_towards_long_steps
 from gdlab.optimizers.momentum.aggmo import aggmo
 from gdlab.optimizers.momentum.alig import alig
@@ -91,6 +96,7 @@ from gdlab.optimizers.sharpness.wsam import weighted_sharpness, wsam
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
+from gdlab.optimizers.tuning_free.cocob import cocob, coin_betting, scale_by_cocob
 from gdlab.optimizers.tuning_free.dadapt_adagrad import dadapt_adagrad, scale_by_dadapt_adagrad
 from gdlab.optimizers.tuning_free.dadapt_adam import dadapt_adam, dadapt_adamw
 from gdlab.optimizers.tuning_free.dadapt_adan import dadapt_adan
@@ -99,6 +105,9 @@ from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, dual_averaging_b
 from gdlab.optimizers.tuning_free.dog import dog, polynomial_averaging, scale_by_dog
 from gdlab.optimizers.tuning_free.dowg import dowg, scale_by_dowg
 from gdlab.optimizers.tuning_free.ldog import ldog, scale_by_distance_over_gradients
+from gdlab.optimizers.tuning_free.mechanize import mechanize
+from gdlab.optimizers.tuning_free.momo import momo
+from gdlab.optimizers.tuning_free.momo_adam import momo_adam
 from gdlab.optimizers.tuning_free.prodigy import prodigy
 from gdlab.optimizers.tuning_free.schedule_free import (
     schedule_free,
@@ -149,10 +158,12 @@ from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
 from gdlab.transforms.ascent import adaptive_ascent, ascent, scale_by_magnitude
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.belief import belief
+from gdlab.transforms.blocks import mean_over_block
 from gdlab.transforms.cautious import cautious
 from gdlab.transforms.centering import centralize
 from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
 from gdlab.transforms.conditional import conditionally_mask, conditionally_transform
+from gdlab.transforms.covers import scale_by_sm3, sum_by_covers
 from gdlab.transforms.debiasing import bias_correction, debias, divide_by_weight
 from gdlab.transforms.decay import (
     add_decayed_weights,
@@ -162,6 +173,7 @@ from gdlab.transforms.decay import (
 )
 from gdlab.transforms.delays import delay, difference
 from gdlab.transforms.eigenbasis import in_eigenbasis
+from gdlab.transforms.factored import factored_decay, factored_ema, scale_by_factored_rms
 from gdlab.transforms.first_value import from_first
 from gdlab.transforms.freezing import freeze, selective_transform, set_to_zero
 from gdlab.transforms.from_start import from_start
@@ -217,6 +229,7 @@ from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_sch
 from gdlab.transforms.slow_weights import lookahead, slow_weights
 from gdlab.transforms.spheres import descend_on_sphere, radial_brake
 from gdlab.transforms.stddev import scale_by_stddev, variance
+from gdlab.transforms.steepest import steepest
 from gdlab.transforms.switching import from_step, switch
 from gdlab.transforms.trust_ratio import (
     scale_by_param_block_norm,
@@ -262,10 +275,12 @@ __all__ = [
     "acprop",
     "adabelief",
     "adadelta",
+    "adafactor",
     "adago",
     "adagrad",
     "adam",
     "adam_atan2",
+    "adam_mini",
     "adamax",
     "adamaxw",
     "adamc",
@@ -296,6 +311,7 @@ __all__ = [
     "bias_correction",
     "bus",
     "by_leaf",
+    "came",
     "caspr",
     "cautious",
     "centralize",
@@ -306,6 +322,8 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_norm",
     "close_surrogate_gap",
+    "cocob",
+    "coin_betting",
     "compensate_growth",
     "conditionally_mask",
     "conditionally_transform",
@@ -340,6 +358,8 @@ __all__ = [
     "explore",
     "exponential_decay",
     "extrapolated",
+    "factored_decay",
+    "factored_ema",
     "find_slot",
     "flatten",
     "flatten_state",
@@ -390,10 +410,14 @@ __all__ = [
     "matrices",
     "matrix_norm",
     "mean_over",
+    "mean_over_block",
     "mean_over_inputs",
     "measure_with_ema",
+    "mechanize",
     "minibatches",
     "minimize",
+    "momo",
+    "momo_adam",
     "monitor",
     "moving_average",
     "multiply_schedules",
@@ -447,6 +471,7 @@ __all__ = [
     "rectified",
     "reduce_on_plateau",
     "reduce_variance",
+    "relative_step_size",
     "repeat_schedule",
     "restore_state",
     "reuse_vertical",
@@ -466,10 +491,12 @@ __all__ = [
     "scale_by_amsgrad",
     "scale_by_backtracking_linesearch",
     "scale_by_belief",
+    "scale_by_cocob",
     "scale_by_dadapt_adagrad",
     "scale_by_distance_over_gradients",
     "scale_by_dog",
     "scale_by_dowg",
+    "scale_by_factored_rms",
     "scale_by_full_rss",
     "scale_by_kron",
     "scale_by_kronecker_roots",
@@ -494,6 +521,7 @@ __all__ = [
     "scale_by_shape",
     "scale_by_sign",
     "scale_by_simplified_ademamix",
+    "scale_by_sm3",
     "scale_by_soap",
     "scale_by_stddev",
     "scale_by_trust_ratio",
@@ -504,6 +532,7 @@ __all__ = [
     "schedule_free",
     "schedule_free_adamw",
     "schedule_free_sgd",
+    "scion",
     "selective_transform",
     "set_hyperparameters",
     "set_to_zero",
@@ -518,6 +547,7 @@ __all__ = [
     "simplified_ademamix",
     "skip_outliers",
     "slow_weights",
+    "sm3",
     "snapshot",
     "soap",
     "split_real_and_imaginary",
@@ -527,6 +557,8 @@ __all__ = [
     "state_sharding",
     "stateless",
     "stateless_with_tree_map",
+    "steepest",
+    "sum_by_covers",
     "sum_of_squares",
     "sum_over",
     "sweep",

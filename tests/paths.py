@@ -72,8 +72,11 @@ def half_square(params):
 
 def known_near(params, g):
     """What a step at ``params`` knows: a given gradient ``g``, and how it changes nearby."""
-    bent = lambda w: jax.tree.map(lambda g, w, at: g + 0.5 * (w - at), g, w, params)  # noqa: E731
-    return {"value": half_square(params), "grad": g, "grad_fn": bent, "key": jax.random.key(0)}
+
+    def grad_fn(w):
+        return jax.tree.map(lambda g, w, at: g + jnp.sin(w) - jnp.sin(at), g, w, params)
+
+    return {"value": half_square(params), "grad": g, "grad_fn": grad_fn, "key": jax.random.key(0)}
 
 
 @jax.jit

@@ -1,0 +1,1 @@
+"""Methods that seek flat minima: they evaluate the gradient where the loss is higher."""

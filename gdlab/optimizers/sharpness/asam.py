@@ -1,0 +1,50 @@
+"""Adaptive sharpness-aware minimisation: the worst point among those that are relatively near."""
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.ascent import adaptive_ascent
+from gdlab.transforms.gradient_at import gradient_at
+
+
+@transformation
+def asam(
+    inner: GradientTransformation,
+    rho: Hyperparameter = 0.5,
+    eta: Hyperparameter = 0.01,
+    mask: Mask = None,
+) -> GradientTransformation:
+    """Adaptive sharpness-aware minimisation: nearness is relative to each weight.
+
+    ĝₜ = ∇f(wₜ + rho·T²gₜ/‖T·gₜ‖) with T = |wₜ| + eta, element by element; uₜ = inner(ĝₜ)
+
+    Rescaling weights in a way that leaves the network the same, such as c for one layer and 1/c for
+    the next, rescales the displacement likewise (eta → 0); that of :func:`sam` is not invariant.
+
+    When to use:
+        As :func:`sam`, with networks without normalisation or with layers of different scales. Its
+        rho is about ten times that of SAM.
+
+    Args:
+        inner: the method, down to its learning rate.
+        rho: ρ, the radius, relative to the weights.
+        eta: η, added to their sizes.
+        mask: which leaves are measured by their size; the paper leaves out biases.
+
+    Raises:
+        ValueError: if ``params`` or the keyword ``grad_fn`` are missing; ``minimize`` and ``sweep``
+            supply them.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import asam, sgd
+    >>> tx = asam(sgd(0.1), rho=0.5, eta=0.0)
+    >>> grad_fn = jax.grad(lambda w: 0.5 * w**2)
+    >>> w = jnp.array(2.0)
+    >>> tx.update(grad_fn(w), tx.init(w), w, grad_fn=grad_fn)[0].round(4)
+    Array(-0.3, dtype=float32)
+
+    Source: J. Kwon, J. Kim, H. Park, I. K. Choi, ASAM: adaptive sharpness-aware minimization for
+    scale-invariant learning of deep neural networks, 2021, algorithm 1.
+    """
+    return chain(gradient_at(adaptive_ascent(rho, eta, mask)), inner)

@@ -1,0 +1,113 @@
+"""What the sharpness-aware methods are at special numbers, and what they are invariant to."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import gdlab
+from tests.paths import agree, differ, path_down
+
+START = np.array([1.0, -2.0, 0.5])
+TILT = np.array([0.3, -0.1, 0.2])
+inner = gdlab.sgd(0.05, 0.8)
+
+
+def gradient(w):
+    return w + w**3 + jnp.sum(w) + TILT
+
+
+def path(tx, grad_fn=gradient):
+    return np.asarray(path_down(tx, grad_fn, jnp.asarray(START), 20))
+
+
+@pytest.mark.x64
+@pytest.mark.parametrize(
+    ("tx", "simpler"),
+    [
+        (gdlab.sam(inner, 0.0), inner),
+        (gdlab.asam(inner, 0.0), inner),
+        (gdlab.gsam(inner, 0.3, 0.0), gdlab.sam(inner, 0.3)),
+        (gdlab.wsam(inner, 0.3, 0.5), gdlab.sam(inner, 0.3)),
+        (gdlab.wsam(inner, 0.3, 0.0), inner),
+        (gdlab.wsam(inner, 0.3, 0.0, sharpness_learning_rate=0.05), inner),
+        (gdlab.looksam(inner, 0.3, every=1), gdlab.sam(inner, 0.3)),
+        (gdlab.friendly_sam(inner, 0.3, sigma=0.0), gdlab.sam(inner, 0.3)),
+    ],
+)
+def test_it_is_a_simpler_method_at_special_numbers(tx, simpler):
+    agree(path(tx), path(simpler))
+
+
+@pytest.mark.x64
+def test_gradient_is_that_at_the_worst_point_of_the_ball():
+    tx, w = gdlab.sam(gdlab.sgd(1.0), 0.3), jnp.asarray(START)
+    updates, _ = tx.update(gradient(w), tx.init(w), w, grad_fn=gradient)
+    g = gradient(w)
+    agree(updates, -gradient(w + 0.3 * g / jnp.linalg.norm(g)))
+
+
+@pytest.mark.x64
+def test_on_a_valley_of_scales_the_adaptive_displacement_is_scaled_as_the_weights_are():
+    scales = np.array([10.0, 0.1, 3.0])
+    rescaled = lambda w: gradient(w * scales) * scales  # noqa: E731
+    probes = {
+        name: (
+            probe.update(gradient(jnp.asarray(START)), probe.init(START), jnp.asarray(START))[0],
+            probe.update(
+                rescaled(jnp.asarray(START / scales)),
+                probe.init(START),
+                jnp.asarray(START / scales),
+            )[0],
+        )
+        for name, probe in {
+            "adaptive": gdlab.adaptive_ascent(0.5, 0.0),
+            "plain": gdlab.ascent(0.5),
+        }.items()
+    }
+    plain, adaptive = probes["plain"], probes["adaptive"]
+    agree(adaptive[1] * scales, adaptive[0])
+    assert differ(plain[1] * scales, plain[0])
+
+
+@pytest.mark.x64
+def test_parts_that_gsam_and_looksam_add_are_orthogonal_to_what_they_are_added_to():
+    g, sharp = jnp.asarray(START), jnp.asarray([2.0, 1.0, -1.0])
+    adversary = gdlab.chain(gdlab.scale(0.0), gdlab.shift(1.0))  # it makes (1, 1, 1)
+    tx = gdlab.close_surrogate_gap(adversary, 0.4)
+    updates, _ = tx.update(g, tx.init(g), g)
+    agree(jnp.sum(updates - 1), 0.0)
+    looking = gdlab.reuse_vertical(adversary, every=2, alpha=0.7)
+    first, state = looking.update(g, looking.init(g), g)
+    agree(first, 1.0)
+    second, _ = looking.update(sharp, state, g)
+    vertical = second - sharp
+    agree(jnp.sum(vertical * g), 0.0)
+    agree(jnp.linalg.norm(vertical), 0.7 * jnp.linalg.norm(sharp))
+
+
+def test_adversarial_gradient_is_computed_at_the_due_steps_alone_in_lanes_as_well():
+    calls = []
+
+    def counted(w):
+        jax.debug.callback(lambda: calls.append(1))
+        return w
+
+    tx, w = gdlab.looksam(gdlab.sgd(0.1), 0.3, every=3), jnp.ones(2)
+
+    def step(state, g):
+        updates, state = tx.update(g, state, w, grad_fn=counted)
+        return state, updates
+
+    run = lambda g: jax.lax.scan(step, tx.init(w), jnp.stack([g] * 6))  # noqa: E731
+    jax.block_until_ready(jax.jit(run)(w))
+    jax.effects_barrier()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("missing", ["params", "grad_fn"])
+def test_it_says_what_it_needs(missing):
+    tx = gdlab.sam(gdlab.sgd(0.1))
+    given = {"params": jnp.ones(2), "grad_fn": lambda w: w} | {missing: None}
+    with pytest.raises(ValueError, match=missing):
+        tx.update(jnp.ones(2), tx.init(jnp.ones(2)), **given)
