@@ -40,7 +40,7 @@ def softmax_cross_entropy(
     logits = floating("logits", logits)
     labels = beside("labels", labels, logits)
     mask = mask_like(where, logits, axis)
-    losses = -weighed(labels, _log_softmax(logits, axis, mask))
+    losses = -weighed(labels, jax.nn.log_softmax(logits, axis, mask))
     return jnp.sum(losses, axis, where=mask)
 
 
@@ -84,18 +84,11 @@ def softmax_cross_entropy_with_integer_labels(
             f"{labels.shape}"
         )
     mask = mask_like(where, logits, axis)
-    log_probabilities = _log_softmax(logits, axis, mask)
+    log_probabilities = jax.nn.log_softmax(logits, axis, mask)
     losses = -jnp.take_along_axis(log_probabilities, jnp.expand_dims(labels, axis), axis)
-    return jnp.squeeze(losses if mask is None else jnp.where(_any(mask, axis), losses, 0), axis)
-
-
-def _log_softmax(logits: jax.Array, axis: Axis | None, mask: jax.Array | None) -> jax.Array:
-    """The logarithms of the probabilities, also where no class takes part."""
-    return jax.nn.log_softmax(logits, axis, None if mask is None else mask | ~_any(mask, axis))
-
-
-def _any(mask: jax.Array, axis: Axis | None) -> jax.Array:
-    return jnp.any(mask, axis, keepdims=True)
+    if mask is not None:
+        losses = jnp.where(jnp.any(mask, axis, keepdims=True), losses, 0)
+    return jnp.squeeze(losses, axis)
 
 
 def sigmoid_binary_cross_entropy(

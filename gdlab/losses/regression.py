@@ -89,7 +89,7 @@ def huber_loss(
     """
     errors = _errors(predictions, targets)
     bound = jnp.asarray(delta, errors.dtype)
-    # A product, so that it has both derivatives at zero, where a modulus has none.
+    # A product and no modulus, which has no derivative at zero.
     clipped = jnp.clip(errors, -bound, bound)
     return clipped * (errors - 0.5 * clipped)
 

@@ -20,7 +20,7 @@ PEAK = 0.5
 
 
 def values(eta, steps=STEPS):
-    return np.asarray(jax.vmap(eta)(np.arange(steps)))
+    return np.asarray(jax.jit(jax.vmap(eta))(np.arange(steps)))
 
 
 def stepped(make, steps=STEPS, read=lambda group: group["lr"], **settings):

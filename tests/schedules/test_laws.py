@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import gdlab as gd
-from tests.schedules.cases import CASES
+from tests.schedules.cases import CASES, restarts
 
 STEPS = np.arange(40)
+SLOPES = jax.jit(jax.vmap(jax.grad(lambda eta, t: eta(t)), (None, 0)))
+"""The derivatives by all numbers of a schedule at each step."""
 
 
 def values(eta, steps=STEPS):
-    return np.asarray(jax.vmap(eta)(steps))
+    return np.asarray(jax.jit(jax.vmap(eta))(steps))
 
 
 # --- Ends and steps
@@ -90,7 +92,7 @@ def test_stretches_and_periods_of_no_length_are_finite():
         gd.warmup_inverse_sqrt_decay_schedule(0.0, 1.0, 0),
         gd.warmup_stable_decay_schedule(0.0, 1.0, 0, 0, 0, decay_type="1-sqrt"),
     ):
-        slopes = jax.vmap(jax.grad(lambda eta, t: eta(t)), (None, 0))(eta, np.arange(6))
+        slopes = SLOPES(eta, np.arange(6))
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes)), eta
         assert np.isfinite(values(eta, np.arange(6))).all(), eta
 
@@ -99,7 +101,7 @@ def test_a_geometric_decay_to_zero_or_below_falls_at_once_and_has_finite_slopes(
     for end in (0.0, -1.0):
         eta = gd.warmup_stable_decay_schedule(0.0, 1.0, 0, 0, 4, end, decay_type="exponential")
         np.testing.assert_array_equal(values(eta, np.arange(6)), [1, 0, 0, 0, end, end])
-        slopes = jax.vmap(jax.grad(lambda eta, t: eta(t)), (None, 0))(eta, np.arange(6))
+        slopes = SLOPES(eta, np.arange(6))
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
 
 
@@ -122,11 +124,25 @@ def test_derivatives_by_all_its_numbers_are_those_of_differences(eta):
 
 
 @pytest.mark.x64
+def test_the_derivative_by_the_growth_of_cycles_is_right_where_they_do_not_grow():
+    times = np.arange(0.37, 40, 1.7)
+    eta = jax.jit(
+        lambda growth: jax.vmap(gd.cosine_decay_restarts_schedule(0.5, 7, growth, 0.9))(times)
+    )
+    slope = jax.jit(jax.jacfwd(eta))(1.0)
+    # Cycle by cycle, in NumPy, which knows nothing of growth 1.
+    more, less = (restarts(times, 7, 1 + step, 0.9, 0.0) for step in (1e-6, -1e-6))
+    np.testing.assert_allclose(slope, (more - less) / 2e-6, rtol=1e-5, atol=1e-8)
+    # It is continuous where one form of the begins of cycles follows on the other.
+    np.testing.assert_allclose(eta(1 + 0.99e-4), eta(1 + 1.01e-4), atol=1e-4)
+
+
+@pytest.mark.x64
 @pytest.mark.parametrize("name", ["cyclic", "repeated", "restarts of equal length"])
 def test_the_derivative_by_a_period_is_the_same_at_a_step_and_at_its_number(name):
     steps = np.array([1, 2, 9, 12, 18, 29, 39])
-    slope = jax.vmap(jax.grad(lambda eta, t: eta(t)), (None, 0))
-    at_steps, at_numbers = slope(CASES[name].ours, steps), slope(CASES[name].ours, 1.0 * steps)
+    at_steps = SLOPES(CASES[name].ours, steps)
+    at_numbers = SLOPES(CASES[name].ours, 1.0 * steps)
     for one, other in zip(jax.tree.leaves(at_steps), jax.tree.leaves(at_numbers), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
