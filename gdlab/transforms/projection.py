@@ -2,9 +2,11 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.authoring import LeafFunctions
+from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import LeafFunctions, TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import leafwise
+from gdlab.core.structure import Function, map_arrays
+from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 
 @leafwise(reads="param")
@@ -28,4 +30,65 @@ def project_onto_box(lower: Hyperparameter, upper: Hyperparameter) -> LeafFuncti
     >>> minimize(lambda w: 0.25 * w, 0.0, tx, steps=5).path
     Array([ 0.  , -0.25, -0.5 , -0.75, -1.  , -1.  ], dtype=float32)
     """
-    return lambda u, param: jnp.clip(param + u, lower, upper) - param
+
+    def update(u, param):
+        there = param + u
+        inside = jnp.clip(there, lower, upper)
+        # A step that stays in the box is left as it is, to the bit.
+        return jnp.where(inside == there, u, inside - param)
+
+    return update
+
+
+@transformation
+def keep_params_nonnegative() -> GradientTransformation:
+    """Cut the updates off where the parameters would become negative.
+
+    uₜ = max(0, wₜ + gₜ) − wₜ
+
+    It is the last link of a chain.
+
+    Raises:
+        ValueError: if ``params`` are missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import keep_params_nonnegative
+    >>> tx = keep_params_nonnegative()
+    >>> params = jnp.array([2.0, 0.5])
+    >>> tx.update(jnp.array([-1.0, -1.0]), tx.init(params), params)[0]
+    Array([-1. , -0.5], dtype=float32)
+    """
+    return project_onto_box(0.0, jnp.inf)
+
+
+@transformation(reads="params")
+def project_params(projection: Function) -> TreeFunctions:
+    """Bring the parameters back, after each step, to the set on which a function projects.
+
+    uₜ = projection(wₜ + gₜ) − wₜ
+
+    It is the last link of a chain: projected gradient descent, after the learning rate. The
+    functions of ``optax.projections`` are such projections; :func:`project_onto_box` has its bounds
+    as hyperparameters.
+
+    Args:
+        projection: from a tree of parameters to one like it in the set.
+
+    Raises:
+        ValueError: if ``params`` are missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, project_params, sgd
+    >>> def onto_unit_ball(w):
+    ...     return w / jnp.maximum(1, jnp.linalg.norm(w))
+    >>> tx = chain(sgd(1.0), project_params(onto_unit_ball))
+    >>> params = jnp.zeros(2)
+    >>> tx.update(jnp.array([-3.0, -4.0]), tx.init(params), params)[0]
+    Array([0.6, 0.8], dtype=float32)
+    """
+
+    def update(updates, *, params):
+        there = projection(apply_updates(params, updates))
+        return map_arrays(lambda _, to, w: to - w, updates, there, params)
+
+    return update

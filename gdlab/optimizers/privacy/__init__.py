@@ -1,0 +1,1 @@
+"""Methods that keep what they learn from single examples private."""

@@ -1,0 +1,94 @@
+"""Transformations that act at some steps only."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.numerics import safe_increment
+from gdlab.core.rarely import rarely
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.structure import Function
+from gdlab.core.transformation import GradientTransformation, transformation
+
+
+@transformation(reads=EVERYTHING, slots=("step", "inner_state"))
+def conditionally_transform(
+    inner: GradientTransformation, should_transform_fn: Function, forward_extra_args: bool = False
+) -> TreeFunctions:
+    """Apply a transformation at the steps of which a function says so; else change nothing.
+
+    uₜ = inner(gₜ) where should_transform_fn(t) holds, and gₜ elsewhere, t = 0, 1, …
+
+    At the other steps ``inner`` is not run at all, in no lane of a sweep either, and its state and
+    its schedules stand still.
+
+    Args:
+        inner: what is applied.
+        should_transform_fn: from the number of earlier calls, an int32, to a boolean.
+        forward_extra_args: whether it is given by keyword what else is known of the step as well,
+            such as ``value``.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import conditionally_transform, scale
+    >>> tx = conditionally_transform(scale(10.0), lambda step: step >= 1)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for _ in range(2):
+    ...     updates, state = tx.update(jnp.array([1.0]), state)
+    ...     print(updates)
+    [1.]
+    [10.]
+    """
+    return _conditionally(inner, should_transform_fn, forward_extra_args, lambda u: u)
+
+
+@transformation(reads=EVERYTHING, slots=("step", "inner_state"))
+def conditionally_mask(
+    inner: GradientTransformation, should_transform_fn: Function, forward_extra_args: bool = False
+) -> TreeFunctions:
+    """Apply a transformation at the steps of which a function says so; else make no step at all.
+
+    uₜ = inner(gₜ) where should_transform_fn(t) holds, and 0 elsewhere, t = 0, 1, …
+
+    At the other steps ``inner`` is not run at all, in no lane of a sweep either, and its state and
+    its schedules stand still. For steps that are bad there are :func:`apply_if_finite` and
+    :func:`skip_outliers`.
+
+    Args:
+        inner: what is applied.
+        should_transform_fn: from the number of earlier calls, an int32, to a boolean.
+        forward_extra_args: whether it is given by keyword what else is known of the step as well,
+            such as ``value``.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import conditionally_mask, sgd
+    >>> tx = conditionally_mask(sgd(0.5), lambda step: step % 2 == 0)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for _ in range(2):
+    ...     updates, state = tx.update(jnp.array([1.0]), state)
+    ...     print(updates)
+    [-0.5]
+    [0.]
+    """
+    return _conditionally(inner, should_transform_fn, forward_extra_args, jnp.zeros_like)
+
+
+def _conditionally(
+    inner: GradientTransformation, condition: Function, forwards: bool, otherwise: Function
+) -> TreeFunctions:
+    def init(params):
+        return jnp.zeros((), jnp.int32), inner.init(params)
+
+    def update(updates, state, params, **extra):
+        step, inner_state = state
+
+        def act(updates, inner_state):
+            return inner.update(updates, inner_state, params, **extra)
+
+        def rest(updates, inner_state):
+            return jax.tree.map(otherwise, updates), inner_state
+
+        due = jnp.asarray(condition(step, **(extra if forwards else {})))
+        updates, inner_state = rarely(due, act, rest, updates, inner_state)
+        return updates, (safe_increment(step), inner_state)
+
+    return init, update

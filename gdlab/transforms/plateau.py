@@ -1,0 +1,89 @@
+"""A learning rate that falls when the loss no longer does."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import common_dtype
+from gdlab.core.transformation import transformation
+
+
+@transformation(
+    reads="value",
+    slots=("scale", "best_value", "plateau_count", "cooldown_count", "seen", "avg_value"),
+)
+def reduce_on_plateau(
+    factor: Hyperparameter = 0.1,
+    patience: Hyperparameter = 10,
+    rtol: Hyperparameter = 1e-4,
+    atol: Hyperparameter = 0.0,
+    cooldown: Hyperparameter = 0,
+    accumulation_size: Hyperparameter = 1,
+    min_scale: Hyperparameter = 0.0,
+) -> TreeFunctions:
+    """Scale the updates down whenever the loss has stopped improving.
+
+    uₜ = s·gₜ. The loss improves if it is below b − rtol·|b| − atol, with b the best one so far.
+    After ``patience`` losses in a row that do not improve, s ← max(factor·s, min_scale); s₀ = 1.
+
+    It follows a method in a chain, and is given the loss as the keyword ``value`` of ``update``;
+    hand over that of held-out data for the classical use. optax asks for less than (1 − rtol)·b,
+    which where losses are negative every loss is that is not much worse.
+
+    Args:
+        factor: what s is multiplied by, in (0, 1).
+        patience: how many losses in a row have to be no better, at least 1.
+        rtol: relative improvement that counts.
+        atol: absolute improvement that counts.
+        cooldown: how many losses are passed over after each reduction.
+        accumulation_size: how many losses are averaged to one.
+        min_scale: what s does not fall below.
+
+    Raises:
+        ValueError: if ``value`` is missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import reduce_on_plateau
+    >>> tx = reduce_on_plateau(factor=0.5, patience=2)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for loss in (3.0, 2.0, 2.0, 2.0, 1.0):
+    ...     u, state = tx.update(jnp.ones(1), state, value=loss)
+    ...     print(u)
+    [1.]
+    [1.]
+    [1.]
+    [0.5]
+    [0.5]
+    """
+
+    def init(params):
+        dtype = common_dtype(jax.tree.leaves(params))
+        zero = jnp.zeros((), jnp.int32)
+        real = lambda number: jnp.asarray(number, dtype)  # noqa: E731
+        return real(1), real(jnp.inf), zero, zero, zero, real(0)
+
+    def update(updates, state, *, value):
+        scale, best, count, cooling, seen, mean = state
+        seen = seen + 1
+        mean = mean + (jnp.asarray(value).astype(mean.dtype) - mean) / seen.astype(mean.dtype)
+        complete = seen.astype(mean.dtype) >= accumulation_size
+
+        improves = mean < best * (1 - rtol * jnp.sign(best)) - atol
+        rests = cooling > 0
+        waited = jnp.where(improves | rests, 0, count + 1)
+        pause = jnp.ceil(jnp.asarray(cooldown)).astype(jnp.int32)
+        reduces = ~improves & ~rests & (waited.astype(mean.dtype) >= patience)
+        after = (
+            jnp.where(reduces, jnp.maximum(factor * scale, min_scale), scale),
+            jnp.where(improves, mean, best),
+            jnp.where(reduces, 0, waited),
+            jnp.where(reduces, pause, cooling - rests.astype(jnp.int32)),
+            jnp.zeros_like(seen),
+            jnp.zeros_like(mean),
+        )
+        unchanged = (scale, best, count, cooling, seen, mean)
+        state = jax.tree.map(lambda a, b: jnp.where(complete, a, b), after, unchanged)
+        return jax.tree.map(lambda u: state[0].astype(u.real.dtype) * u, updates), state
+
+    return init, update
