@@ -80,4 +80,13 @@ EXAMPLES = {
         Example(gdlab.radial_brake(), on_complex=None, by_element=False, keeps_nan=False)
     ],
     "scale_to_rms": [Example(gdlab.scale_to_rms(0.2), by_element=False, keeps_nan=False)],
+    "scion": [
+        Example(gdlab.scion(0.1, constrained=False), by_element=False, keeps_nan=False),
+        Example(
+            gdlab.scion(0.1, [("matrix", 2.0), ("", 1.0)], norms=[("no_elements|matrix", "auto")]),
+            rests=False,
+            keeps_nan=False,
+        ),
+    ],
+    "steepest": [Example(gdlab.steepest(), by_element=False, keeps_nan=False)],
 }

@@ -227,4 +227,45 @@ METHODS = {
         leaves=MATRICES,
         rtol=1e-5,  # its learning rates are float32
     ),
+    "scion": Method(
+        partial(
+            gdlab.scion, eps=1e-8, radius=3.0, weight_dimension_numbers=[("matrix|wide", "oi")]
+        ),
+        partial(ref.scion, axes="oi", eps=1e-8, radius=3.0),
+        others={
+            "pytorch_optimizer": lambda o, p: in_float64(o.SCION(p, constraint=True, scale=3.0))
+        },
+        leaves=("scalar", "vector", "matrix", "wide"),
+        rtol=1e-6,  # its ε is a lower bound of the spectral norm, and no summand
+    ),
+    "scion, unconstrained": Method(
+        partial(gdlab.scion, eps=0.0, constrained=False, weight_dimension_numbers="oi"),
+        partial(ref.scion, axes="oi", constrained=False),
+        others={"pytorch_optimizer": lambda o, p: in_float64(o.SCION(p))},
+        leaves=MATRICES,
+    ),
+    "scion by signs": Method(
+        partial(gdlab.scion, norms="sign", beta=0.8, weight_dimension_numbers="oi"),
+        partial(ref.scion, norm="sign", axes="oi", beta=0.8, eps=1e-8),
+        others={
+            "pytorch_optimizer": lambda o, p: o.SCION(p, momentum=0.2, constraint=True, norm_type=4)
+        },
+        leaves=MATRICES,
+    ),
+    "scion by columns": Method(
+        partial(gdlab.scion, norms="column", beta=0.8, weight_dimension_numbers="oi"),
+        partial(ref.scion, norm="column", axes="oi", beta=0.8, eps=1e-8),
+        others={
+            "pytorch_optimizer": lambda o, p: o.SCION(p, momentum=0.2, constraint=True, norm_type=6)
+        },
+        leaves=MATRICES,
+    ),
+    "scion by rows": Method(
+        partial(gdlab.scion, norms="row", beta=0.8, weight_dimension_numbers="oi"),
+        partial(ref.scion, norm="row", axes="oi", beta=0.8, eps=1e-8),
+        others={
+            "pytorch_optimizer": lambda o, p: o.SCION(p, momentum=0.2, constraint=True, norm_type=7)
+        },
+        leaves=MATRICES,
+    ),
 }

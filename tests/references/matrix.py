@@ -254,3 +254,48 @@ def hyperball(
             d = by_matrix(axes, b * m + (1 - b) * g, newton_schulz)
         w = radius * unit(w - eta * radius * unit(d))
         yield w
+
+
+def lmo(g: np.ndarray, norm: str, eps: float, exact: bool = False) -> np.ndarray:
+    """The maximiser of ⟨G, U⟩ over the unit ball of a norm, for a matrix (inputs, outputs).
+
+    Pethick et al. 2025, arXiv:2502.07529, Tables 2 to 4, and the authors' code, with its ε.
+    """
+    if norm == "rms":
+        return g / (np.sqrt(np.mean(g**2)) + eps)
+    fan_in, fan_out = g.shape
+    if norm == "sign":
+        return np.sign(g) / fan_in
+    if norm == "column":
+        return g / (np.sqrt(np.mean(g**2, axis=1, keepdims=True)) + eps)
+    if norm == "row":
+        return g / (np.sqrt(fan_in) * np.linalg.norm(g, axis=0, keepdims=True) + eps)
+    return np.sqrt(fan_out / fan_in) * (polar(g) if exact else newton_schulz(g, eps=eps))
+
+
+@recorded
+def scion(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    norm: str = "spectral",
+    axes: str = "io",
+    radius: float = 1.0,
+    beta: Numbers = 0.9,
+    eps: float = 0.0,
+    constrained: bool = True,
+) -> Iterator[np.ndarray]:
+    """D ← βD + (1 − β)G; W ← (1 − γ)W − γρ·lmo(D): Algorithm 2; Algorithm 1 has no (1 − γ).
+
+    Arrays that are no matrices have the norm of root mean squares.
+    """
+    w, d = params0, np.zeros_like(params0)
+    is_matrix = params0.ndim == len(axes)
+    for t, (gamma, b) in each_step(learning_rate, beta):
+        d = b * d + (1 - b) * grads(t, w)
+        direction = (
+            by_matrix(axes, d, lambda x: lmo(x, norm, eps)) if is_matrix else lmo(d, "rms", eps)
+        )
+        w = (1 - gamma if constrained else 1) * w - gamma * radius * direction
+        yield w

@@ -1,0 +1,82 @@
+"""Scion: steps of a given norm, layer by layer, inside a ball of that norm."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain, identity, named_chain
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.matrix_axes import MatrixAxes
+from gdlab.transforms.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.scaling import scale, scale_by_learning_rate
+from gdlab.transforms.steepest import BY_SHAPE, Norms, steepest
+
+
+@transformation
+def scion(
+    learning_rate: Hyperparameter,
+    radius: Hyperparameter = 1.0,
+    beta: Hyperparameter = 0.9,
+    norms: Norms = BY_SHAPE,
+    ns_coeffs: Polynomials = STANDARD,
+    ns_steps: int = 5,
+    eps: Hyperparameter = 1e-8,
+    mu_dtype: DType | None = None,
+    *,
+    constrained: bool = True,
+    weight_dimension_numbers: MatrixAxes = None,
+    dtype: DType | None = None,
+) -> GradientTransformation:
+    """Scion: descent by the steepest direction of each layer's own norm, in a ball of that norm.
+
+    mₜ = β·mₜ₋₁ + (1 − β)·gₜ, wₜ₊₁ = (1 − η)·wₜ − η·ρ·steepest(mₜ); unconstrained without (1 − η)
+
+    Constrained, it is the conditional gradient method: every step goes towards a point of the ball
+    ‖w‖ ≤ ρ, and weights that begin in it stay in it (0 ≤ η ≤ 1, exact directions). Scaling the loss
+    changes nothing (ε → 0), and learning rates carry over from width to width.
+
+    When to use:
+        For whole networks, where Muon leaves embeddings, output layers and biases to AdamW and to a
+        learning rate of their own: here each has a norm, and one learning rate is left. Give the
+        output layer "sign" and a radius 10 to 100 times that of hidden layers.
+
+    Args:
+        learning_rate: η.
+        radius: ρ, one for all leaves, or a list of pairs ``(pattern, radius)``:
+            ``[("head", 3000.0), ("", 50.0)]``.
+        beta: β, the weight of the old average; the paper's α is 1 − β.
+        norms: the norm of each leaf, as for :func:`steepest`:
+            ``[("embedding", "column"), ("head", "sign")]``.
+        ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
+        ns_steps: the number of their steps.
+        eps: ε, added to each norm that divides.
+        mu_dtype: dtype in which the average is stored.
+        constrained: whether the weights are drawn back, as by weight decay 1.
+        weight_dimension_numbers: what is a matrix and which axes it has, as for
+            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        dtype: of the matrix products; float32 at least unless given.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import scion
+    >>> tx = scion(0.1, norms="sign", constrained=False)
+    >>> tx.update(jnp.array([[3.0, -1.0]]), tx.init(jnp.ones((1, 2))), jnp.ones((1, 2)))[0]
+    Array([[-0.1,  0.1]], dtype=float32)
+
+    Source: T. Pethick, W. Xie, K. Antonakopoulos, Z. Zhu, A. Silveti-Falls, V. Cevher, Training
+    deep learning models with norm-constrained LMOs, 2025, algorithms 1 and 2.
+    """
+    direction = steepest(
+        norms,
+        ns_coeffs,
+        ns_steps,
+        eps,
+        weight_dimension_numbers=weight_dimension_numbers,
+        dtype=dtype,
+    )
+    return chain(
+        named_chain(("mu", ema(beta, accumulator_dtype=mu_dtype))),
+        direction,
+        scale(radius),
+        add_decayed_weights(1.0) if constrained else identity(),
+        scale_by_learning_rate(learning_rate),
+    )
