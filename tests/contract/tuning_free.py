@@ -4,6 +4,15 @@ import gdlab
 from tests.contract.example import Example
 
 EXAMPLES = {
+    "cocob": [
+        Example(gdlab.cocob(0.5, 4.0, 0.1), on_complex=None),
+        Example(
+            gdlab.cocob(0.5, 4.0, 0.1, weight_decay=0.1, mask="matrix"),
+            rests=False,
+            on_complex=None,
+        ),
+    ],
+    "coin_betting": [Example(gdlab.coin_betting(4.0, 0.1), on_complex=None)],
     "dadapt_adagrad": [
         Example(gdlab.dadapt_adagrad(0.5, 0.5, estim_lr0=0.1, growth_rate=1.5), keeps_nan=False)
     ],
@@ -41,6 +50,23 @@ EXAMPLES = {
     ],
     "from_start": [Example(gdlab.from_start(0.5))],
     "ldog": [Example(gdlab.ldog(0.5, 0.1), by_element=False, keeps_nan=False)],
+    "mechanize": [
+        Example(gdlab.mechanize(gdlab.sgd(0.5, 0.9), s_init=0.1, num_betas=3), keeps_nan=False)
+    ],
+    "momo": [
+        Example(gdlab.momo(0.5), keeps_nan=False),
+        Example(
+            gdlab.momo(0.5, 0.8, 0.1, 0.1, adapt_lower_bound=True), rests=False, keeps_nan=False
+        ),
+    ],
+    "momo_adam": [
+        Example(gdlab.momo_adam(0.5, eps=1e-3), keeps_nan=False),
+        Example(
+            gdlab.momo_adam(0.5, 0.8, 0.9, 1e-3, 0.1, 0.1, adapt_lower_bound=True),
+            rests=False,
+            keeps_nan=False,
+        ),
+    ],
     "prodigy": [
         Example(gdlab.prodigy(0.5, estim_lr0=0.1), keeps_nan=False),
         Example(
@@ -88,4 +114,5 @@ EXAMPLES = {
     ],
     "scale_by_dog": [Example(gdlab.scale_by_dog("distance", init_value=0.1), keeps_nan=False)],
     "scale_by_dowg": [Example(gdlab.scale_by_dowg(), keeps_nan=False)],
+    "scale_by_cocob": [Example(gdlab.scale_by_cocob(4.0, 0.1), on_complex=None)],
 }

@@ -6,8 +6,11 @@ import optax
 
 import gdlab
 from tests.oracles.method import PARAMS, Method
+from tests.paths import half_square
 from tests.references import distance_adaptation as distance
 from tests.references import distance_over_gradients as over_gradients
+from tests.references import momo
+from tests.references.betting import cocob, mechanic_of_sgd
 from tests.references.schedule_free import schedule_free_adamw, schedule_free_sgd
 
 contrib = optax.contrib
@@ -31,6 +34,15 @@ def optax_schedule_free_adamw(lr, **options):
         optax.scale_by_learning_rate(lr),
     )
     return contrib.schedule_free(base, one_ahead(lr), **options)
+
+
+def told_the_loss(tx):
+    """A transformation of optax that is given the loss that gdlab's is given."""
+
+    def update(updates, state, params):
+        return tx.update(updates, state, params, value=half_square(params))
+
+    return optax.GradientTransformation(tx.init, update)
 
 
 # The authors and optax recompute x from y and z, with roundings of their own at each of 200 steps.
@@ -257,6 +269,51 @@ METHODS = {
         whole=True,
     ),
     "dowg with its defaults": Method(gdlab.dowg, over_gradients.dowg, contrib.dowg, whole=True),
+    # Bets
+    "cocob": Method(
+        lambda lr: gdlab.cocob(alpha=10.0, weight_decay=0.1),
+        partial(cocob, alpha=10.0, weight_decay=0.1, has_rate=False),
+        lambda lr: contrib.cocob(alpha=10.0, weight_decay=0.1),
+    ),
+    "cocob with a factor of the displacement": Method(
+        gdlab.cocob, cocob, also="at the factor 1 it is optax's: the one before"
+    ),
+    "mechanize": Method(
+        lambda lr: gdlab.mechanize(gdlab.sgd(lr), 0.1, 1e-20, s_init=0.1),
+        partial(mechanic_of_sgd, weight_decay=0.1, eps=1e-20, s_init=0.1),
+        lambda lr: contrib.mechanize(optax.sgd(lr), 0.1, 1e-20, s_init=0.1),
+        whole=True,
+        rtol=1e-10,  # optax divides displacements by the scale again
+    ),
+    # Models of the loss. The bounds are high, so that they cut off a part of the steps.
+    "momo": Method(
+        partial(gdlab.momo, weight_decay=0.1, lower_bound=32.0),
+        partial(momo.momo, decay=0.1, bound=32.0),
+        lambda lr: told_the_loss(contrib.momo(lr, weight_decay=0.1, lower_bound=32.0)),
+        whole=True,
+    ),
+    "momo with an adapted bound": Method(
+        partial(gdlab.momo, beta=0.8, lower_bound=25.0, adapt_lower_bound=True),
+        partial(momo.momo, beta=0.8, bound=25.0, adapt=True),
+        lambda lr: told_the_loss(
+            contrib.momo(lr, beta=0.8, lower_bound=25.0, adapt_lower_bound=True)
+        ),
+        whole=True,
+    ),
+    "momo_adam": Method(
+        partial(gdlab.momo_adam, b2=0.99, eps=1e-3, weight_decay=0.1, lower_bound=32.0),
+        partial(momo.momo_adam, b2=0.99, eps=1e-3, decay=0.1, bound=32.0),
+        lambda lr: told_the_loss(
+            contrib.momo_adam(lr, b2=0.99, eps=1e-3, weight_decay=0.1, lower_bound=32.0)
+        ),
+        whole=True,
+    ),
+    "momo_adam with an adapted bound": Method(
+        partial(gdlab.momo_adam, lower_bound=25.0, adapt_lower_bound=True),
+        partial(momo.momo_adam, bound=25.0, adapt=True),
+        lambda lr: told_the_loss(contrib.momo_adam(lr, lower_bound=25.0, adapt_lower_bound=True)),
+        whole=True,
+    ),
 }
 
 

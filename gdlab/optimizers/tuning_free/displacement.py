@@ -1,0 +1,52 @@
+"""Wrappers that scale the displacement of another optimizer by a number that they learn."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.numerics import common_dtype
+from gdlab.core.structure import Params, Tree, map_arrays
+from gdlab.core.transformation import GradientTransformation
+from gdlab.optimizers.tuning_free.distance import trained
+from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled, subtracted
+
+
+def scaled_displacement(
+    base_optimizer: GradientTransformation,
+    start: Callable[[jax.Array], Tree],
+    learn: Callable[[Tree, jax.Array], Tree],
+    scale: Callable[[Tree], jax.Array],
+    regularised: Callable[[Tree, Params, jax.Array], Tree],
+) -> TreeFunctions:
+    """``init`` and ``update`` of a wrapper around ``base_optimizer``, with three slots.
+
+    wₜ₊₁ = w₀ + Sₜ₊₁·Δₜ₊₁, Δₜ₊₁ = Δₜ + base(gₜ): of the base's updates the sum Δ is scaled. S is
+    learned from hₜ = −⟨Δₜ, gₜ⟩, the decrease of the loss that a larger scale would have brought.
+    The slots are the base's state, Δ, and what the scale is learned with.
+
+    Args:
+        base_optimizer: an optimizer, down to its learning rate.
+        start: ``start(zero)`` → what the scale is learned with, in the dtype of ``zero``.
+        learn: ``learn(learned, h)`` → the same after a step.
+        scale: ``scale(learned)`` → S.
+        regularised: ``regularised(g, params, scale)`` → the gradient in h.
+    """
+
+    def init(params):
+        zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
+        way = jax.tree.map(jnp.zeros_like, trained(params))
+        return base_optimizer.init(params), way, start(zero)
+
+    def update(updates, state, params, **extra):
+        inner, way, learned = state
+        moved, inner = base_optimizer.update(updates, inner, params, **extra)
+        w, old_scale = trained(params), scale(learned)
+        gradient = regularised(filled(updates, w), w, old_scale)
+        learned = learn(learned, -inner_product(way, gradient))
+        new_way = add_scaled(way, 1.0, filled(moved, w))
+        steps = subtracted(scaled(scale(learned), new_way), scaled(old_scale, way))
+        return map_arrays(lambda _, step: step, moved, steps), (inner, new_way, learned)
+
+    return init, update
