@@ -57,7 +57,12 @@ from gdlab.optimizers.adaptive.simplified_ademamix import (
 )
 from gdlab.optimizers.adaptive.stable_adamw import shortened, stable_adamw
 from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
+from gdlab.optimizers.curvature.gauss_newton import gauss_newton, scale_by_gauss_newton
 from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
+from gdlab.optimizers.curvature.levenberg_marquardt import levenberg_marquardt
+from gdlab.optimizers.curvature.newton_cg import newton_cg, scale_by_truncated_newton
+from gdlab.optimizers.curvature.nonlinear_cg import nonlinear_cg
+from gdlab.optimizers.curvature.trust_region import trust_region
 from gdlab.optimizers.kronecker.caspr import caspr
 from gdlab.optimizers.kronecker.kron import kron, kron_update_probability
 from gdlab.optimizers.kronecker.shampoo import shampoo
@@ -163,6 +168,7 @@ from gdlab.transforms.cautious import cautious
 from gdlab.transforms.centering import centralize
 from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
 from gdlab.transforms.conditional import conditionally_mask, conditionally_transform
+from gdlab.transforms.conjugate_direction import conjugate_direction
 from gdlab.transforms.covers import scale_by_sm3, sum_by_covers
 from gdlab.transforms.debiasing import bias_correction, debias, divide_by_weight
 from gdlab.transforms.decay import (
@@ -223,6 +229,7 @@ from gdlab.transforms.projection import keep_params_nonnegative, project_onto_bo
 from gdlab.transforms.proximal_decay import descend_with_proximal_decay
 from gdlab.transforms.ratios import quotient, ratio, square
 from gdlab.transforms.reductions import mean_over, outer_over_mean, sum_over
+from gdlab.transforms.residuals import half_squares
 from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
@@ -327,6 +334,7 @@ __all__ = [
     "compensate_growth",
     "conditionally_mask",
     "conditionally_transform",
+    "conjugate_direction",
     "constant_schedule",
     "cosine_decay_restarts_schedule",
     "cosine_decay_schedule",
@@ -372,12 +380,14 @@ __all__ = [
     "from_step",
     "fromage",
     "full_matrix_adagrad",
+    "gauss_newton",
     "global_norm",
     "gradient_at",
     "grafted_matrices",
     "grams",
     "gsam",
     "half_life_warmup",
+    "half_squares",
     "hold",
     "hyperball",
     "hyperparameters",
@@ -398,6 +408,7 @@ __all__ = [
     "ldog",
     "leaf_wrapper",
     "leafwise",
+    "levenberg_marquardt",
     "linear_onecycle_schedule",
     "linear_schedule",
     "lion",
@@ -427,6 +438,8 @@ __all__ = [
     "named_chain",
     "nesterov",
     "nesterov_ema",
+    "newton_cg",
+    "nonlinear_cg",
     "normalize",
     "normalize_by_update_norm",
     "normuon",
@@ -498,6 +511,7 @@ __all__ = [
     "scale_by_dowg",
     "scale_by_factored_rms",
     "scale_by_full_rss",
+    "scale_by_gauss_newton",
     "scale_by_kron",
     "scale_by_kronecker_roots",
     "scale_by_lars",
@@ -524,6 +538,7 @@ __all__ = [
     "scale_by_sm3",
     "scale_by_soap",
     "scale_by_stddev",
+    "scale_by_truncated_newton",
     "scale_by_trust_ratio",
     "scale_by_yogi",
     "scale_by_zoom_linesearch",
@@ -565,6 +580,7 @@ __all__ = [
     "switch",
     "trace",
     "transformation",
+    "trust_region",
     "unitwise_clip",
     "unitwise_norm",
     "variance",

@@ -1,7 +1,5 @@
 """ACProp: AdaBelief that divides each gradient by what was known before it."""
 
-import operator
-
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -9,6 +7,7 @@ from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.belief import belief
 from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.joins import weighted_sum
 from gdlab.transforms.ratios import ratio, square
 from gdlab.transforms.scaling import scale_by_learning_rate
 
@@ -33,13 +32,13 @@ def scale_by_acprop(
 
     >>> from gdlab import expand, scale_by_acprop
     >>> expand(scale_by_acprop())
-    fork(ratio(eps=1e-16), identity(), nu=chain(fork(foreign_join(sub), identity(), mu=ema(0.9)), \
-square(), belief(0.999, 1e-16, lagged=True)))
+    fork(ratio(eps=1e-16), identity(), nu=chain(fork(weighted_sum(1.0, -1.0), \
+identity(), mu=ema(0.9)), square(), belief(0.999, 1e-16, lagged=True)))
 
     Source: J. Zhuang et al., Momentum centering and asynchronous update for adaptive gradient
     methods, 2021, algorithm 2.
     """
-    deviation = fork(operator.sub, identity(), mu=ema(b1))
+    deviation = fork(weighted_sum(1.0, -1.0), identity(), mu=ema(b1))
     surprise = chain(deviation, square(), belief(b2, eps_root, lagged=True))
     return fork(ratio(eps), identity(), nu=surprise)
 

@@ -1,7 +1,5 @@
 """AdaBelief: Adam that divides by how far gradients are from what was expected."""
 
-import operator
-
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -9,7 +7,7 @@ from gdlab.core.wiring import chain, fork, identity, on_wires, wire
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.belief import belief
 from gdlab.transforms.debiasing import divide_by_weight
-from gdlab.transforms.joins import interpolate
+from gdlab.transforms.joins import interpolate, weighted_sum
 from gdlab.transforms.ratios import ratio, square
 from gdlab.transforms.scaling import scale_by_learning_rate
 
@@ -37,7 +35,8 @@ def scale_by_belief(
     >>> from gdlab import expand, scale_by_belief
     >>> expand(scale_by_belief())
     chain(fork(bus(), identity(), mu=ema(0.9)), fork(ratio(eps=1e-16), chain(wire(1), \
-divide_by_weight(0.9)), nu=chain(on_wires(foreign_join(sub)), square(), belief(0.999, 1e-16))))
+divide_by_weight(0.9)), nu=chain(on_wires(weighted_sum(1.0, -1.0)), square(), \
+belief(0.999, 1e-16))))
 
     Source: J. Zhuang et al., AdaBelief optimizer: adapting stepsizes by the belief in observed
     gradients, 2020, algorithm 2.
@@ -45,7 +44,7 @@ divide_by_weight(0.9)), nu=chain(on_wires(foreign_join(sub)), square(), belief(0
     momentum = chain(wire(1), divide_by_weight(b1, ahead=nesterov))
     if nesterov:
         momentum = fork(interpolate(b1), momentum, chain(wire(0), divide_by_weight(b1)))
-    surprise = chain(on_wires(operator.sub), square(), belief(b2, eps_root))
+    surprise = chain(on_wires(weighted_sum(1.0, -1.0)), square(), belief(b2, eps_root))
     return chain(fork(bus(), identity(), mu=ema(b1)), fork(ratio(eps), momentum, nu=surprise))
 
 

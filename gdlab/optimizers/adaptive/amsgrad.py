@@ -2,13 +2,66 @@
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
-from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, named_chain
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.debiasing import debias
 from gdlab.transforms.maxima import running_maximum
 from gdlab.transforms.ratios import ratio, square
 from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def scale_by_amsgrad(
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    mu_dtype: DType | None = None,
+    bias_correction_mu: bool = True,
+    bias_correction_nu: bool = True,
+    *,
+    maximum_of_corrected: bool = False,
+) -> GradientTransformation:
+    """The direction of AMSGrad: Adam's with the largest second moment so far.
+
+    v̄ₜ = max(v̄ₜ₋₁, vₜ), uₜ = m̂ₜ/(√(v̄ₜ/(1 − b2ᵗ) + eps_root) + eps)
+
+    Args:
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε outside the root.
+        eps_root: ε inside the root; none unless given.
+        mu_dtype: dtype in which the average of gradients is stored.
+        bias_correction_mu: whether m is divided by 1 − b1ᵗ.
+        bias_correction_nu: whether v̄ is divided by 1 − b2ᵗ.
+        maximum_of_corrected: whether the maximum is taken after that correction.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import scale_by_amsgrad
+    >>> tx = scale_by_amsgrad()
+    >>> tx.update(jnp.array([-2.0]), tx.init(jnp.zeros(1)))[0].round(4)
+    Array([-1.], dtype=float32)
+
+    Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
+    """
+    first = ema(b1, accumulator_dtype=mu_dtype)
+    momentum = debias(first) if bias_correction_mu else first
+    second = largest_moment(b2, bias_correction_nu, maximum_of_corrected)
+    return fork(ratio(eps, eps_root), mu=momentum, nu=second)
+
+
+def largest_moment(
+    b2: Hyperparameter, bias_correction: bool, maximum_of_corrected: bool
+) -> GradientTransformation:
+    """The largest average of squares so far, corrected before, after or not at all."""
+    mean_square, largest = ("nu", ema(b2)), ("nu_max", running_maximum())
+    if not bias_correction:
+        return chain(square(), named_chain(mean_square, largest))
+    if maximum_of_corrected:
+        return chain(square(), named_chain(("nu", debias(ema(b2))), largest))
+    # On a constant the maximum changes nothing, so their weight is that of the average.
+    return chain(square(), debias(named_chain(mean_square, largest)))
 
 
 @transformation
@@ -29,6 +82,10 @@ def amsgrad(
     mₜ, vₜ as in Adam; v̄ₜ = max(v̄ₜ₋₁, vₜ); wₜ₊₁ = wₜ − η·m̂ₜ/(√(v̄ₜ/(1 − b2ᵗ)) + ε)
 
     It converges on the online problem of Reddi et al. on which Adam does not.
+
+    When to use:
+        Where Adam does not settle because rare large gradients are forgotten. In training it is
+        seldom better than Adam with a larger b2, and one large gradient slows it down for good.
 
     When to use:
         Where rare, large gradients decide, which Adam forgets too soon.
@@ -54,15 +111,14 @@ def amsgrad(
 
     Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
     """
-    first = ema(b1, accumulator_dtype=mu_dtype)
-    mean_square, largest = ("nu", ema(b2)), ("nu_max", running_maximum())
-    if not bias_correction_nu:
-        second = chain(square(), named_chain(mean_square, largest))
-    elif maximum_of_corrected:
-        second = chain(square(), named_chain(("nu", debias(ema(b2))), largest))
-    else:
-        # On a constant the maximum changes nothing, so their weight is that of the average.
-        second = chain(square(), debias(named_chain(mean_square, largest)))
-    momentum = debias(first) if bias_correction_mu else first
-    direction = fork(ratio(eps, eps_root), mu=momentum, nu=second)
-    return chain(direction, scale_by_learning_rate(learning_rate))
+    direction = scale_by_amsgrad(
+        b1,
+        b2,
+        eps,
+        eps_root,
+        mu_dtype,
+        bias_correction_mu,
+        bias_correction_nu,
+        maximum_of_corrected=maximum_of_corrected,
+    )
+    return chain(expand(direction), scale_by_learning_rate(learning_rate))

@@ -1,5 +1,6 @@
 """Nadam: Adam with Nesterov's momentum."""
 
+from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import DType, Function
@@ -8,6 +9,7 @@ from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.adaptive.adam import scale_by_adam
 from gdlab.transforms.averaging import ema, nesterov_ema
 from gdlab.transforms.debiasing import debias
+from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.ratios import ratio, square
 from gdlab.transforms.scaling import scale_by_learning_rate
 
@@ -29,6 +31,14 @@ def dozat_momentum(
     return lambda count: (
         b1 * (1 - 0.5 * 0.96 ** ((count.astype(float) + 1 + steps_ahead) * momentum_decay))
     )
+
+
+def _direction(b1, b2, eps, eps_root, mu_dtype, momentum_decay, scheduled_average):
+    if momentum_decay is None:
+        return expand(scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True))
+    now, ahead = (dozat_momentum(b1, momentum_decay, steps) for steps in (0, 1))
+    momentum = nesterov_ema(now, ahead, mu_dtype, average_decay=None if scheduled_average else b1)
+    return fork(ratio(eps, eps_root), mu=momentum, nu=chain(square(), debias(ema(b2))))
 
 
 @transformation
@@ -54,6 +64,11 @@ def nadam(
         As Adam, where it should react sooner to a change of direction. The baseline of the AlgoPerf
         benchmark is of this kind.
 
+    Without a schedule of the momentum it is ``adam(…, nesterov=True)``.
+
+    When to use:
+        In place of Adam, at the same cost; the look-ahead damps the momentum's overshooting.
+
     Args:
         learning_rate: η.
         b1: decay of the average of gradients.
@@ -72,13 +87,56 @@ def nadam(
 
     Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, algorithm 2.
     """
-    if momentum_decay is None:
-        direction = expand(scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True))
-    else:
-        now, ahead = (dozat_momentum(b1, momentum_decay, steps) for steps in (0, 1))
-        momentum = nesterov_ema(
-            now, ahead, mu_dtype, average_decay=None if scheduled_average else b1
-        )
-        mean_square = chain(square(), debias(ema(b2)))
-        direction = fork(ratio(eps, eps_root), mu=momentum, nu=mean_square)
+    direction = _direction(b1, b2, eps, eps_root, mu_dtype, momentum_decay, scheduled_average)
     return chain(direction, scale_by_learning_rate(learning_rate))
+
+
+@transformation
+def nadamw(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    mu_dtype: DType | None = None,
+    weight_decay: Hyperparameter = 1e-4,
+    mask: Mask = None,
+    *,
+    momentum_decay: Hyperparameter | None = None,
+    scheduled_average: bool = True,
+) -> GradientTransformation:
+    """Nadam with decoupled weight decay.
+
+    wₜ₊₁ = wₜ − η·(m̄ₜ/(√v̂ₜ + ε) + λ·wₜ), with m̄ as in :func:`nadam`
+
+    When to use:
+        In place of AdamW, at the same cost: in the AlgoPerf benchmark, tuned alike, it needed
+        fewer steps. Its b1 is often set higher than Adam's.
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        eps_root: ε inside the root; none unless given.
+        mu_dtype: dtype in which the average of gradients is stored.
+        weight_decay: λ.
+        mask: which leaves decay, as in :func:`add_decayed_weights`.
+        momentum_decay: as for :func:`nadam`.
+        scheduled_average: as for :func:`nadam`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import nadamw
+    >>> tx = nadamw(0.1, weight_decay=0.5)
+    >>> params = jnp.ones(1)
+    >>> tx.update(params, tx.init(params), params)[0].round(4)
+    Array([-0.1974], dtype=float32)
+
+    Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, algorithm 2; I. Loshchilov,
+    F. Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
+    """
+    return chain(
+        _direction(b1, b2, eps, eps_root, mu_dtype, momentum_decay, scheduled_average),
+        add_decayed_weights(weight_decay, mask),
+        scale_by_learning_rate(learning_rate),
+    )

@@ -1,0 +1,60 @@
+"""AdamC: AdamW whose decay follows the learning rate twice."""
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain
+from gdlab.optimizers.adaptive.adam import scale_by_adam
+from gdlab.transforms.decay import descend_with_corrected_decay
+
+
+@transformation
+def adamc(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    mu_dtype: DType | None = None,
+    weight_decay: Hyperparameter = 1e-4,
+    mask: Mask = None,
+    *,
+    max_learning_rate: Hyperparameter,
+) -> GradientTransformation:
+    """AdamC: AdamW with the decay corrected for the schedule of the learning rate.
+
+    wₜ₊₁ = wₜ − ηₜ·(m̂ₜ/(√v̂ₜ + ε) + λ·ηₜ/η_max·wₜ), with m̂ and v̂ as in Adam
+
+    While the learning rate is at its largest it is AdamW. Of weights before a normalisation the
+    ratio of gradient to weight then tends to √(2λ/η_max) at every learning rate, where AdamW's
+    gradients grow as the learning rate falls.
+
+    When to use:
+        Networks with normalised layers under a learning rate that falls to zero, for the weights
+        before a normalisation; give the others to AdamW by :func:`partition`.
+
+    Args:
+        learning_rate: η, usually a schedule.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        eps_root: ε inside the root; none unless given.
+        mu_dtype: dtype in which the average of gradients is stored.
+        weight_decay: λ.
+        mask: which leaves decay, as in :func:`add_decayed_weights`.
+        max_learning_rate: η_max, the largest value of the schedule.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import adamc
+    >>> tx = adamc(0.1, weight_decay=0.5, max_learning_rate=0.2)
+    >>> params = jnp.ones(1)
+    >>> tx.update(params, tx.init(params), params)[0].round(4)
+    Array([-0.125], dtype=float32)
+
+    Source: A. Defazio, Why gradients rapidly increase near the end of training, 2025, algorithm 1.
+    """
+    return chain(
+        expand(scale_by_adam(b1, b2, eps, eps_root, mu_dtype)),
+        descend_with_corrected_decay(learning_rate, max_learning_rate, weight_decay, mask),
+    )

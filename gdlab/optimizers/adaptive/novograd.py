@@ -1,0 +1,97 @@
+"""NovoGrad: momentum over gradients of normalised layers."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain, fork, identity, named_chain
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.first_value import from_first
+from gdlab.transforms.momentum import trace
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.reductions import sum_over
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def scale_by_novograd(
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.25,
+    eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter | None = None,
+    weight_decay: Hyperparameter = 0.0,
+    mu_dtype: DType | None = None,
+) -> GradientTransformation:
+    """The direction of NovoGrad: a sum of gradients, each over the norm of those of its array.
+
+    vₜ = b2·vₜ₋₁ + (1 − b2)·‖gₜ‖², v₁ = ‖g₁‖², one number for each array;
+    mₜ = b1·mₜ₋₁ + gₜ/(√(vₜ + eps_root) + eps) + weight_decay·wₜ
+
+    Args:
+        b1: decay of the sum.
+        b2: decay of the average of squared norms.
+        eps: ε outside the root.
+        eps_root: ε inside the root; none unless given.
+        weight_decay: λ, inside the sum.
+        mu_dtype: dtype in which the sum is stored.
+
+    >>> from gdlab import expand, scale_by_novograd
+    >>> expand(scale_by_novograd())
+    chain(fork(ratio(eps=1e-08), identity(), nu=chain(square(), sum_over(), \
+from_first(ema(0.25)))), add_decayed_weights(), named_chain(('mu', trace(0.9))))
+
+    Source: B. Ginsburg et al., Stochastic gradient methods with layer-wise adaptive moments for
+    training of deep networks, 2019, algorithm 1.
+    """
+    squared_norm = chain(square(), sum_over(), from_first(ema(b2)))
+    return chain(
+        fork(ratio(eps, eps_root), identity(), nu=squared_norm),
+        add_decayed_weights(weight_decay),
+        named_chain(("mu", trace(b1, accumulator_dtype=mu_dtype))),
+    )
+
+
+@transformation
+def novograd(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.25,
+    eps: Hyperparameter = 1e-6,
+    eps_root: Hyperparameter | None = None,
+    weight_decay: Hyperparameter = 0.0,
+) -> GradientTransformation:
+    """NovoGrad: one second moment for each layer, and momentum after the division.
+
+    vₜ = b2·vₜ₋₁ + (1 − b2)·‖gₜ‖², v₁ = ‖g₁‖², array by array;
+    mₜ = b1·mₜ₋₁ + gₜ/(√vₜ + ε) + λ·wₜ, wₜ₊₁ = wₜ − η·mₜ
+
+    It keeps one array where Adam keeps two. Scaling the loss of all or the gradients of one array
+    changes nothing (ε → 0), and rotating an array rotates its path. On a constant gradient step t
+    has the norm η·(1 − b1ᵗ)/(1 − b1) for each array (ε → 0).
+
+    When to use:
+        Large batches where memory is short, such as in speech recognition, for which it was made.
+        Its learning rate is that of momentum on gradients of norm 1, far from Adam's.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the sum of gradients.
+        b2: decay of the average of squared norms; the paper has .25 and, for long runs, .95 to .99.
+        eps: ε, outside the root.
+        eps_root: ε inside the root; none unless given.
+        weight_decay: λ, inside the momentum, but not divided by the norm.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import novograd
+    >>> tx = novograd(0.1)
+    >>> params = jnp.zeros(2)
+    >>> tx.update(jnp.array([3.0, 4.0]), tx.init(params), params)[0].round(4)
+    Array([-0.06, -0.08], dtype=float32)
+
+    Source: B. Ginsburg et al., Stochastic gradient methods with layer-wise adaptive moments for
+    training of deep networks, 2019, algorithm 1.
+    """
+    return chain(
+        expand(scale_by_novograd(b1, b2, eps, eps_root, weight_decay)),
+        scale_by_learning_rate(learning_rate),
+    )

@@ -1,0 +1,80 @@
+"""StableAdamW: AdamW that shortens its step where the second moment lags behind."""
+
+import jax.numpy as jnp
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import bus, join
+from gdlab.core.structure import Function
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain, fork, identity, wire
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.debiasing import debias
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.joins import over_maximum
+from gdlab.transforms.norms import rms
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@join
+def shortened() -> Function:
+    """Join an update and a measure of surprise: the update over the measure's size, if above 1.
+
+    u = a/max(1, rms(b)), with the root mean square over the whole array
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import shortened
+    >>> shortened()(jnp.array([6.0]), jnp.array([-3.0]))
+    Array([2.], dtype=float32)
+    """
+    # A NaN spoils its own element alone.
+    return lambda a, b: a / jnp.maximum(rms(b, ignore_nan=True), 1)
+
+
+@transformation
+def stable_adamw(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.99,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 1e-2,
+    mask: Mask = None,
+) -> GradientTransformation:
+    """StableAdamW: AdamW with Adafactor's update clipping.
+
+    rₜ = √(mean of gₜ²/max(v̂ₜ, ε²)), array by array;
+    wₜ₊₁ = wₜ − η/max(1, rₜ)·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)
+
+    A gradient c times as large as all before it makes r about min(c, 1/√(1 − b2)), and its step
+    that much shorter. While gradients keep their size it is AdamW. Scaling the loss changes nothing
+    (ε → 0).
+
+    When to use:
+        Where AdamW has spikes in the loss, as in large vision and language models; it takes the
+        place of gradient clipping, and has no threshold to tune.
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        weight_decay: λ.
+        mask: which leaves decay, as in :func:`add_decayed_weights`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import stable_adamw
+    >>> tx = stable_adamw(0.1)
+    >>> params = jnp.zeros(1)
+    >>> tx.update(jnp.array([-3.0]), tx.init(params), params)[0].round(4)
+    Array([0.1], dtype=float32)
+
+    Source: M. Wortsman et al., Stable and low-precision training for large-scale vision-language
+    models, 2023, algorithm 2.
+    """
+    moments = fork(bus(), identity(), mu=debias(ema(b1)), nu=chain(square(), debias(ema(b2))))
+    direction = chain(fork(ratio(eps), wire(1), wire(2)), add_decayed_weights(weight_decay, mask))
+    surprise = fork(over_maximum(eps), wire(0), wire(2))
+    return chain(
+        moments, fork(shortened(), direction, surprise), scale_by_learning_rate(learning_rate)
+    )
