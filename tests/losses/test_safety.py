@@ -115,12 +115,3 @@ def test_empty_arrays_and_scalars_pass():
     assert losses.softmax_cross_entropy(jnp.ones((0, 3)), jnp.ones((0, 3))).shape == (0,)
     empty = losses.softmax_cross_entropy_with_integer_labels(jnp.ones((0, 3)), jnp.ones(0, int))
     assert empty.shape == (0,)
-
-
-def test_importing_gdlab_leaves_the_losses_until_they_are_used():
-    import subprocess
-    import sys
-
-    code = "import gdlab, sys; print('gdlab.losses' in sys.modules); print(gdlab.losses.l2_loss)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("False\n<function l2_loss")
