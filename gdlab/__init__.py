@@ -70,6 +70,7 @@ from gdlab.optimizers.kronecker.soap import scale_by_soap, soap
 from gdlab.optimizers.kronecker.splus import scale_by_mean_dimension, splus
 from gdlab.optimizers.matrix.adago import adago
 from gdlab.optimizers.matrix.adamuon import adamuon
+from gdlab.optimizers.matrix.dion import dion
 from gdlab.optimizers.matrix.hyperball import hyperball
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
 from gdlab.optimizers.matrix.normuon import normuon
@@ -81,8 +82,10 @@ from gdlab.optimizers.memory_light.sm3 import sm3
 from gdlab.optimizers.momentum.accsgd import accsgd, pull_towards_long_steps
 from gdlab.optimizers.momentum.aggmo import aggmo
 from gdlab.optimizers.momentum.alig import alig
+from gdlab.optimizers.momentum.asgd import asgd, bottou_decay
 from gdlab.optimizers.momentum.fromage import compensate_growth, fromage
 from gdlab.optimizers.momentum.lars import lars, scale_by_lars
+from gdlab.optimizers.momentum.noisy_sgd import noisy_sgd
 from gdlab.optimizers.momentum.optimistic import (
     optimistic_gradient_descent,
     scale_by_optimistic_gradient,
@@ -101,6 +104,8 @@ from gdlab.optimizers.sharpness.wsam import weighted_sharpness, wsam
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
+from gdlab.optimizers.tuning_free.adamg import adamg, at_most_inverse_root, scale_by_adamg
+from gdlab.optimizers.tuning_free.bcos import bcos, conditional_ratio
 from gdlab.optimizers.tuning_free.cocob import cocob, coin_betting, scale_by_cocob
 from gdlab.optimizers.tuning_free.dadapt_adagrad import dadapt_adagrad, scale_by_dadapt_adagrad
 from gdlab.optimizers.tuning_free.dadapt_adam import dadapt_adam, dadapt_adamw
@@ -109,6 +114,7 @@ from gdlab.optimizers.tuning_free.dadapt_lion import dadapt_lion
 from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, dual_averaging_by_distance
 from gdlab.optimizers.tuning_free.dog import dog, polynomial_averaging, scale_by_dog
 from gdlab.optimizers.tuning_free.dowg import dowg, scale_by_dowg
+from gdlab.optimizers.tuning_free.kate import kate, scale_by_kate
 from gdlab.optimizers.tuning_free.ldog import ldog, scale_by_distance_over_gradients
 from gdlab.optimizers.tuning_free.mechanize import mechanize
 from gdlab.optimizers.tuning_free.momo import momo
@@ -120,6 +126,7 @@ from gdlab.optimizers.tuning_free.schedule_free import (
     schedule_free_sgd,
     warmed_up,
 )
+from gdlab.optimizers.tuning_free.trac import trac
 from gdlab.schedules import (
     chebyshev_schedule,
     constant_schedule,
@@ -200,6 +207,7 @@ from gdlab.transforms.layouts import flatten, split_real_and_imaginary
 from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
 from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
 from gdlab.transforms.lookahead import look_ahead
+from gdlab.transforms.low_rank import orthogonalize_low_rank
 from gdlab.transforms.masking import masked, partition
 from gdlab.transforms.matrix_norms import (
     grafted_matrices,
@@ -291,6 +299,7 @@ __all__ = [
     "adamax",
     "adamaxw",
     "adamc",
+    "adamg",
     "adamuon",
     "adamw",
     "adan",
@@ -312,10 +321,14 @@ __all__ = [
     "array",
     "asam",
     "ascent",
+    "asgd",
+    "at_most_inverse_root",
+    "bcos",
     "belief",
     "beyond_median",
     "beyond_sigmas",
     "bias_correction",
+    "bottou_decay",
     "bus",
     "by_leaf",
     "came",
@@ -332,6 +345,7 @@ __all__ = [
     "cocob",
     "coin_betting",
     "compensate_growth",
+    "conditional_ratio",
     "conditionally_mask",
     "conditionally_transform",
     "conjugate_direction",
@@ -354,6 +368,7 @@ __all__ = [
     "descend_with_proximal_decay",
     "difference",
     "differentially_private_aggregate",
+    "dion",
     "divide_by_weight",
     "dog",
     "dowg",
@@ -398,6 +413,7 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
+    "kate",
     "keep_params_nonnegative",
     "kron",
     "kron_update_probability",
@@ -439,6 +455,7 @@ __all__ = [
     "nesterov",
     "nesterov_ema",
     "newton_cg",
+    "noisy_sgd",
     "nonlinear_cg",
     "normalize",
     "normalize_by_update_norm",
@@ -448,6 +465,7 @@ __all__ = [
     "optimistic_gradient_descent",
     "optimize_study",
     "orthogonalize",
+    "orthogonalize_low_rank",
     "outer_over_mean",
     "over_maximum",
     "padam",
@@ -498,6 +516,7 @@ __all__ = [
     "scale_by_adadelta",
     "scale_by_adam",
     "scale_by_adamax",
+    "scale_by_adamg",
     "scale_by_adan",
     "scale_by_ademamix",
     "scale_by_adopt",
@@ -512,6 +531,7 @@ __all__ = [
     "scale_by_factored_rms",
     "scale_by_full_rss",
     "scale_by_gauss_newton",
+    "scale_by_kate",
     "scale_by_kron",
     "scale_by_kronecker_roots",
     "scale_by_lars",
@@ -578,6 +598,7 @@ __all__ = [
     "sum_over",
     "sweep",
     "switch",
+    "trac",
     "trace",
     "transformation",
     "trust_region",

@@ -7,6 +7,7 @@ EXAMPLES = {
     "accsgd": [Example(gdlab.accsgd(0.1))],
     "aggmo": [Example(gdlab.aggmo(0.1))],
     "alig": [Example(gdlab.alig(0.1), keeps_nan=False)],
+    "asgd": [Example(gdlab.asgd(0.1, 0.1, t0=1), rests=False)],
     "compensate_growth": [Example(gdlab.compensate_growth(0.1), rests=False)],
     "fromage": [Example(gdlab.fromage(0.1), rests=False, by_element=False)],
     "lars": [
@@ -18,6 +19,9 @@ EXAMPLES = {
     ],
     "nesterov": [
         Example(gdlab.nesterov(0.1), on_complex=None, keeps_nan=False),
+    ],
+    "noisy_sgd": [
+        Example(gdlab.noisy_sgd(0.1), rests=False, on_complex=None, by_element=False, random=True)
     ],
     "optimistic_gradient_descent": [Example(gdlab.optimistic_gradient_descent(0.1))],
     "pnm": [Example(gdlab.pnm(0.1))],

@@ -8,6 +8,7 @@ import optax
 import gdlab
 from tests import references as ref
 from tests.oracles.method import Method
+from tests.references import averaged_descent as averaged
 from tests.references import mixed_momentum as mixed
 from tests.references import norm_scaled as scaled
 
@@ -134,5 +135,16 @@ METHODS = {
         scaled.fromage,
         optax.fromage,
         others={"pytorch_optimizer": lambda o, p: o.Fromage(p)},
+    ),
+    # Averaged and noisy descent
+    "asgd": Method(
+        partial(gdlab.asgd, lambd=0.1, alpha=0.6),
+        partial(averaged.asgd, lambd=0.1, alpha=0.6),
+        also="torch's, which takes each learning rate a step late: test_asgd.py",
+    ),
+    "noisy_sgd without noise": Method(
+        partial(gdlab.noisy_sgd, eta=0.0),
+        partial(averaged.noisy_sgd, eta=0.0, noise=0.0),
+        lambda lr: optax.noisy_sgd(lr, eta=0.0, key=0),
     ),
 }

@@ -1,0 +1,39 @@
+"""Gradient descent with noise that falls with time."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.noise import add_noise
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def noisy_sgd(
+    learning_rate: Hyperparameter, eta: Hyperparameter = 0.01, gamma: Hyperparameter = 0.55
+) -> GradientTransformation:
+    """Gradient descent with Gaussian noise in the gradients, whose variance falls with time.
+
+    wₜ₊₁ = wₜ − α·(gₜ + σₜ·ξₜ), σₜ² = eta/(1 + t)^gamma, with ξₜ standard normal, t = 0, 1, …
+
+    When to use:
+        Very deep or badly initialised networks that training leaves where it began, and full
+        batches, which have no noise of their own. It rarely helps elsewhere.
+
+    Args:
+        learning_rate: α, which scales the noise as well.
+        eta: η, the variance of the noise at the first step.
+        gamma: γ, how fast the variance falls.
+
+    Raises:
+        ValueError: if the keyword ``key`` is missing; ``minimize`` and ``sweep`` supply it.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import noisy_sgd
+    >>> tx = noisy_sgd(0.1, eta=0.0)
+    >>> tx.update(jnp.array([2.0]), tx.init(jnp.zeros(1)), key=jax.random.key(0))[0]
+    Array([-0.2], dtype=float32)
+
+    Source: A. Neelakantan et al., Adding gradient noise improves learning for very deep networks,
+    2015, eq. 1.
+    """
+    return chain(add_noise(eta, gamma), scale_by_learning_rate(learning_rate))
