@@ -66,7 +66,9 @@ def measure_with_ema(measure: Function, decay: Hyperparameter) -> Function:
     """
 
     def to_average(updates):
-        wide = lambda x: jnp.asarray(x).astype(jnp.promote_types(jnp.float32, x.dtype))  # noqa: E731
+        def wide(x):
+            return jnp.asarray(x).astype(jnp.promote_types(jnp.float32, jnp.result_type(x)))
+
         return _ToAverage(jax.tree.map(wide, measure(updates)), decay)
 
     return to_average
