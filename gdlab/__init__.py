@@ -39,15 +39,19 @@ from gdlab.optimizers.adaptive.adamax import adamax, adamaxw, scale_by_adamax
 from gdlab.optimizers.adaptive.adamc import adamc
 from gdlab.optimizers.adaptive.adan import adan, scale_by_adan
 from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
-from gdlab.optimizers.adaptive.adopt import adopt, power_of_count, scale_by_adopt
+from gdlab.optimizers.adaptive.adopt import adopt, scale_by_adopt
 from gdlab.optimizers.adaptive.amsgrad import amsgrad, scale_by_amsgrad
+from gdlab.optimizers.adaptive.ftrl import ftrl
 from gdlab.optimizers.adaptive.grams import grams
 from gdlab.optimizers.adaptive.lamb import lamb
 from gdlab.optimizers.adaptive.laprop import laprop
+from gdlab.optimizers.adaptive.madgrad import cube_ratio, madgrad, scale_by_madgrad
 from gdlab.optimizers.adaptive.mars import mars
 from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam, nadamw
 from gdlab.optimizers.adaptive.novograd import novograd, scale_by_novograd
+from gdlab.optimizers.adaptive.optimistic_adam import optimistic_adam, optimistic_adam_v2
 from gdlab.optimizers.adaptive.padam import padam
+from gdlab.optimizers.adaptive.power_of_count import power_of_count
 from gdlab.optimizers.adaptive.qhadam import qhadam
 from gdlab.optimizers.adaptive.radam import radam, rectification, rectified, scale_by_radam
 from gdlab.optimizers.adaptive.rmsprop import rmsprop
@@ -55,6 +59,7 @@ from gdlab.optimizers.adaptive.simplified_ademamix import (
     scale_by_simplified_ademamix,
     simplified_ademamix,
 )
+from gdlab.optimizers.adaptive.sparse_adam import sparse_adam
 from gdlab.optimizers.adaptive.stable_adamw import shortened, stable_adamw
 from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
 from gdlab.optimizers.curvature.gauss_newton import gauss_newton, scale_by_gauss_newton
@@ -94,6 +99,8 @@ from gdlab.optimizers.momentum.pnm import pnm, scale_by_pnm
 from gdlab.optimizers.momentum.polyak_sgd import polyak_sgd, scale_by_polyak
 from gdlab.optimizers.momentum.qhm import qhm
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
+from gdlab.optimizers.outer.diloco import diloco
+from gdlab.optimizers.outer.ema_nesterov import ema_nesterov
 from gdlab.optimizers.privacy.dpsgd import dpsgd
 from gdlab.optimizers.sharpness.asam import asam
 from gdlab.optimizers.sharpness.friendly_sam import friendly_sam
@@ -246,6 +253,7 @@ from gdlab.transforms.spheres import descend_on_sphere, radial_brake
 from gdlab.transforms.stddev import scale_by_stddev, variance
 from gdlab.transforms.steepest import steepest
 from gdlab.transforms.switching import from_step, switch
+from gdlab.transforms.touched_rows import where_touched
 from gdlab.transforms.trust_ratio import (
     scale_by_param_block_norm,
     scale_by_param_block_rms,
@@ -353,6 +361,7 @@ __all__ = [
     "cosine_decay_restarts_schedule",
     "cosine_decay_schedule",
     "cosine_onecycle_schedule",
+    "cube_ratio",
     "cyclic_schedule",
     "dadapt_adagrad",
     "dadapt_adam",
@@ -368,6 +377,7 @@ __all__ = [
     "descend_with_proximal_decay",
     "difference",
     "differentially_private_aggregate",
+    "diloco",
     "dion",
     "divide_by_weight",
     "dog",
@@ -376,6 +386,7 @@ __all__ = [
     "dpsgd",
     "dual_averaging_by_distance",
     "ema",
+    "ema_nesterov",
     "evaluation_params",
     "expand",
     "explore",
@@ -394,6 +405,7 @@ __all__ = [
     "from_start",
     "from_step",
     "fromage",
+    "ftrl",
     "full_matrix_adagrad",
     "gauss_newton",
     "global_norm",
@@ -431,6 +443,7 @@ __all__ = [
     "look_ahead",
     "lookahead",
     "looksam",
+    "madgrad",
     "map_axes",
     "mars",
     "masked",
@@ -462,6 +475,8 @@ __all__ = [
     "normuon",
     "novograd",
     "on_wires",
+    "optimistic_adam",
+    "optimistic_adam_v2",
     "optimistic_gradient_descent",
     "optimize_study",
     "orthogonalize",
@@ -538,6 +553,7 @@ __all__ = [
     "scale_by_lbfgs",
     "scale_by_learning_rate",
     "scale_by_lion",
+    "scale_by_madgrad",
     "scale_by_magnitude",
     "scale_by_mean_dimension",
     "scale_by_muon",
@@ -585,6 +601,7 @@ __all__ = [
     "sm3",
     "snapshot",
     "soap",
+    "sparse_adam",
     "split_real_and_imaginary",
     "splus",
     "square",
@@ -614,6 +631,7 @@ __all__ = [
     "warmup_stable_decay_schedule",
     "weighted_sharpness",
     "weighted_sum",
+    "where_touched",
     "wire",
     "wsam",
     "yogi",

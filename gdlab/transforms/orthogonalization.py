@@ -101,11 +101,14 @@ def _known(argument, name, names):
 
 @leafwise
 def scale_by_shape(
-    weight_dimension_numbers: MatrixAxes = None, consistent_rms: Hyperparameter | None = None
+    weight_dimension_numbers: MatrixAxes = None,
+    consistent_rms: Hyperparameter | None = None,
+    *,
+    at_least: Hyperparameter = 1.0,
 ) -> LeafFunctions:
     """Scale each orthogonal matrix by its shape, so that one learning rate suits all of them.
 
-    uₜ = √max(1, out/in)·gₜ, or consistent_rms·√max(in, out)·gₜ where that is given
+    uₜ = √max(at_least, out/in)·gₜ, or consistent_rms·√max(in, out)·gₜ where that is given
 
     With the first, a step of η changes the outputs of a layer by about η in root mean square,
     whatever its width. With the second, the root mean square of a step is η·consistent_rms, as that
@@ -115,6 +118,7 @@ def scale_by_shape(
         weight_dimension_numbers: as for :func:`orthogonalize`. By default the axes are (in, out),
             as in JAX; the kernels of torch are "oi".
         consistent_rms: .2 for learning rates and decays that were found for AdamW.
+        at_least: the least ratio of sides that counts: 1 for Muon, 0 for Dion and Scion.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_shape
@@ -131,7 +135,7 @@ def scale_by_shape(
         if view is None or u.size == 0:
             return u
         if consistent_rms is None:
-            return max(1, view.fan_out / view.fan_in) ** 0.5 * u
+            return jnp.sqrt(jnp.maximum(view.fan_out / view.fan_in, at_least)) * u
         return consistent_rms * max(view.fan_in, view.fan_out) ** 0.5 * u
 
     return update

@@ -89,4 +89,11 @@ EXAMPLES = {
         ),
     ],
     "steepest": [Example(gdlab.steepest(), by_element=False, keeps_nan=False)],
+    "dion": [
+        Example(gdlab.dion(0.1), by_element=False),
+        Example(
+            gdlab.dion(0.1, 1, weight_decay=0.1, mu_dtype="bfloat16"), rests=False, on_complex=None
+        ),
+    ],
+    "orthogonalize_low_rank": [Example(gdlab.orthogonalize_low_rank(1), by_element=False)],
 }

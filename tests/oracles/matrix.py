@@ -8,6 +8,8 @@ import warnings
 from functools import partial
 from unittest import mock
 
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 import gdlab
@@ -58,6 +60,16 @@ def heavyball_sphere(o, p, **options):
 
 def as_matrices(p, **options):
     return [{"params": p, "use_muon": True, **options}]
+
+
+def first_basis(rank, letters):
+    """The basis with which gdlab's Dion begins, which is random, for an array of parameters."""
+
+    def of(params0):
+        tx = gdlab.orthogonalize_low_rank(rank, weight_dimension_numbers=letters)
+        return np.asarray(tx.init(jnp.asarray(params0)).basis)
+
+    return of
 
 
 METHODS = {
@@ -266,6 +278,18 @@ METHODS = {
         others={
             "pytorch_optimizer": lambda o, p: o.SCION(p, momentum=0.2, constraint=True, norm_type=7)
         },
+        leaves=MATRICES,
+    ),
+    "dion": Method(
+        partial(gdlab.dion, rank=2, mu=0.9, weight_decay=0.1),
+        partial(ref.dion, basis=first_basis(2, "io"), mu=0.9, weight_decay=0.1, eps=1e-8),
+        also="converges to U·Vᵀ, and loses nothing: test_dion.py",
+        leaves=MATRICES,
+    ),
+    "dion at full rank": Method(
+        partial(gdlab.dion, rank=9, eps=0.0),
+        partial(ref.dion, basis=first_basis(9, "io")),
+        also="converges to U·Vᵀ, and loses nothing: test_dion.py",
         leaves=MATRICES,
     ),
 }

@@ -299,3 +299,30 @@ def scion(
         )
         w = (1 - gamma if constrained else 1) * w - gamma * radius * direction
         yield w
+
+
+@recorded
+def dion(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    basis: Callable[[np.ndarray], np.ndarray],
+    mu: Numbers = 0.95,
+    weight_decay: Numbers = 0.0,
+    eps: float = 0.0,
+) -> Iterator[np.ndarray]:
+    """P = qr(BQ), R = BᵀP, M ← B − (1 − μ)PRᵀ, Q ← R/|R|, X ← X − η(√(m/n)PQᵀ + λX), B = M + G.
+
+    Ahn et al. 2025, arXiv:2504.05295, Algorithm 1, for X of the shape (inputs, outputs), of which
+    the paper's is the transpose. ``basis`` is the first Q. Orth is by QR, whose signs cancel.
+    """
+    x, m, q = params0.T, np.zeros_like(params0.T), basis(params0)
+    for t, (eta, b, decay) in each_step(learning_rate, mu, weight_decay):
+        momentum = m + grads(t, x.T).T
+        p, _ = np.linalg.qr(momentum @ q)
+        r = momentum.T @ p
+        m = momentum - (1 - b) * p @ r.T
+        q = r / (np.linalg.norm(r, axis=0) + eps)
+        x = x - eta * (np.sqrt(x.shape[0] / x.shape[1]) * p @ q.T + decay * x)
+        yield x.T

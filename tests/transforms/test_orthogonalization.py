@@ -213,6 +213,7 @@ def test_steps_are_scaled_by_the_shape_of_the_matrix_in_its_own_layout():
     ones = jnp.ones((2, 8))
     assert after(scale_by_shape(), ones)[0, 0] == 2.0  # (in, out), as in JAX
     assert after(scale_by_shape("oi"), ones)[0, 0] == 1.0  # as in torch
+    assert after(scale_by_shape("oi", at_least=0.0), ones)[0, 0] == 0.5
     np.testing.assert_allclose(after(scale_by_shape(consistent_rms=0.2), ones)[0, 0], 0.2 * 8**0.5)
     steps = after(scale_by_shape(consistent_rms=0.2), polar(gaussian((16, 5))))
     np.testing.assert_allclose(jnp.sqrt(jnp.mean(steps**2)), 0.2)
