@@ -91,9 +91,6 @@ EXAMPLES = {
             gdlab.chain(one_example, gdlab.differentially_private_aggregate(1.0, 0.0)), source=False
         ),
     ],
-    "dpsgd": [
-        Example(gdlab.chain(one_example, gdlab.dpsgd(0.1, 1.0, 0.0, 0.9)), source=False),
-    ],
     "ema": [
         Example(gdlab.ema(0.9)),
         Example(gdlab.ema(0.9, True, "bfloat16", initial_value=0.5), rests=False, on_complex=None),
