@@ -281,6 +281,12 @@ TRANSFORMERS = {
         "cosine_with_min_lr_schedule_with_warmup",
         {"num_warmup_steps": 6, "num_training_steps": 36, "min_lr": 0.05},
     ),
+    # It counts a step more: the warm-up begins at its first step and not before it.
+    "cosine that counts from 1": (
+        gd.warmup_cosine_decay_schedule(PEAK / 6, PEAK, 5, 35, 0.05),
+        "cosine_with_min_lr_schedule_with_warmup_lr_rate",
+        {"num_warmup_steps": 6, "num_training_steps": 36, "min_lr": 0.05},
+    ),
     "hard restarts": (
         gd.join_schedules(
             [gd.linear_schedule(0.0, PEAK, 6), gd.cosine_decay_restarts_schedule(PEAK, 10, 1.0)],
@@ -351,6 +357,26 @@ def test_rex_proportion_and_squares_are_those_of_pytorch_optimizer():
         lambda optimizer: library.get_wsd_schedule(optimizer, 6, 10, 12, cooldown_type="1-square")
     )
     np.testing.assert_allclose(values(square), theirs, rtol=1e-13)
+
+
+def test_restarts_with_warm_ups_of_pytorch_optimizer_are_cycles_of_sgdr():
+    library = pytest.importorskip(
+        "pytorch_optimizer.lr_scheduler", reason="pytorch_optimizer is not installed"
+    )
+    theirs = stepped(
+        lambda optimizer: library.CosineAnnealingWarmupRestarts(
+            optimizer, 9, 2.0, max_lr=PEAK, min_lr=0.05, warmup_steps=3, gamma=0.8
+        )
+    )
+    # Without their warm-ups the cycles last 6, 12 and 24 steps.
+    cycles = [
+        {
+            "init_value": 0.05, "peak_value": 0.8**i * PEAK, "warmup_steps": 3,
+            "decay_steps": length, "end_value": 0.05,
+        }
+        for i, length in enumerate((9, 15, 27))
+    ]  # fmt: skip
+    np.testing.assert_allclose(values(gd.sgdr_schedule(cycles)), theirs, rtol=1e-13)
 
 
 def test_fractal_chebyshev_steps_are_those_of_pytorch_optimizer():

@@ -248,6 +248,25 @@ def test_where_one_cycle_peaks_can_be_swept_in_one_program():
     assert list(np.argmax(lanes, axis=1)) == [4, 10, 20]
 
 
+# --- As data
+
+
+def test_every_schedule_reads_as_the_call_that_made_it():
+    for case in CASES.values():
+        assert eval(repr(case.ours), vars(gd)) == case.ours
+
+
+@pytest.mark.x64
+def test_all_numbers_of_all_schedules_can_be_swept_in_one_program():
+    etas = {name: case.ours for name, case in CASES.items()}
+    lanes = jax.tree.map(lambda number: number * jnp.array([1.0, 1.01, 0.99]), etas)
+    run = lambda etas: {name: jax.vmap(eta)(STEPS) for name, eta in etas.items()}  # noqa: E731
+    for name, found in jax.jit(jax.vmap(run))(lanes).items():
+        assert np.isfinite(found).all(), name
+        np.testing.assert_allclose(found[0], CASES[name].closed(STEPS), rtol=1e-12, atol=1e-14)
+        assert not np.allclose(found[1], found[0], rtol=1e-9, atol=0), name
+
+
 # --- Refusals
 
 
