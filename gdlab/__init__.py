@@ -40,6 +40,7 @@ from gdlab.optimizers.adaptive.adamc import adamc
 from gdlab.optimizers.adaptive.adan import adan, scale_by_adan
 from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
 from gdlab.optimizers.adaptive.adopt import adopt, scale_by_adopt
+from gdlab.optimizers.adaptive.amos import amos, descend_by_amos, expected_scales
 from gdlab.optimizers.adaptive.amsgrad import amsgrad, scale_by_amsgrad
 from gdlab.optimizers.adaptive.ftrl import ftrl
 from gdlab.optimizers.adaptive.grams import grams
@@ -321,6 +322,7 @@ __all__ = [
     "aggmo",
     "agreeing",
     "alig",
+    "amos",
     "amsgrad",
     "apply_every",
     "apply_if_finite",
@@ -372,6 +374,7 @@ __all__ = [
     "debias",
     "decay_weights",
     "delay",
+    "descend_by_amos",
     "descend_on_sphere",
     "descend_with_corrected_decay",
     "descend_with_proximal_decay",
@@ -389,6 +392,7 @@ __all__ = [
     "ema_nesterov",
     "evaluation_params",
     "expand",
+    "expected_scales",
     "explore",
     "exponential_decay",
     "extrapolated",
