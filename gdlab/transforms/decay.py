@@ -84,7 +84,11 @@ def add_decayed_weights(
 
 @leafwise(reads="param")
 def decay_weights(
-    rate: Hyperparameter, mask: Mask = None, *, cautious: bool = False
+    rate: Hyperparameter,
+    mask: Mask = None,
+    *,
+    cautious: bool = False,
+    learning_rate: Hyperparameter | None = None,
 ) -> LeafFunctions:
     """Take a share off the parameters at each step, whatever the learning rate.
 
@@ -98,6 +102,8 @@ def decay_weights(
         mask: which leaves decay, as for :func:`add_decayed_weights`.
         cautious: whether only those elements decay that the step itself makes smaller, those with
             gₜ·wₜ ≤ 0.
+        learning_rate: η, by which the share is multiplied where it is given: the decay of AdamW,
+            after a learning rate that stands inside a momentum.
 
     Raises:
         ValueError: if ``params`` are missing, or if a pattern matches no leaf.
@@ -112,7 +118,8 @@ def decay_weights(
     Source: I. Loshchilov, F. Hutter, Decoupled weight decay regularization, 2019, section 2;
     cautious: L. Chen, J. Li, Q. Liu, Cautious weight decay, 2025, algorithm 1.
     """
-    return lambda u, param: u - rate * _decaying(-u, param, mask, cautious)
+    share = rate if learning_rate is None else learning_rate * rate
+    return lambda u, param: u - share * _decaying(-u, param, mask, cautious)
 
 
 @leafwise(reads="param")

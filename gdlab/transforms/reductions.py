@@ -80,4 +80,5 @@ def outer_over_mean(axis: int = -2) -> Function:
     Source: N. Shazeer, M. Stern, Adafactor: adaptive learning rates with sublinear memory cost,
     2018, section 3.
     """
-    return lambda rows, columns: safe_divide(rows * columns, jnp.mean(rows, axis, keepdims=True))
+    # In this order nothing vanishes on the way: the product of two squares may.
+    return lambda rows, columns: safe_divide(rows, jnp.mean(rows, axis, keepdims=True)) * columns

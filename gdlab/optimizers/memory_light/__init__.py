@@ -1,0 +1,1 @@
+"""Methods that keep less than one number for each parameter."""

@@ -1,0 +1,105 @@
+"""Adafactor: second moments as matrices of rank one, and steps relative to the weights."""
+
+import jax.numpy as jnp
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import DType, Function
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.clipping import clip_by_block_rms
+from gdlab.transforms.decay import decay_weights
+from gdlab.transforms.factored import FactoredAxes, scale_by_factored_rms
+from gdlab.transforms.scaling import scale, scale_by_learning_rate
+from gdlab.transforms.trust_ratio import scale_by_param_block_rms
+
+
+@schedule
+def relative_step_size(largest: Hyperparameter = 0.01) -> Function:
+    """The step of Adafactor, relative to the weights, where no learning rate is given.
+
+    ρₜ = min(largest, 1/√t), t = 1, 2, …
+
+    >>> from gdlab import relative_step_size
+    >>> relative_step_size()(39999)
+    Array(0.005, dtype=float32)
+    """
+    return lambda count: jnp.minimum(
+        largest, 1 / jnp.sqrt(count.astype(jnp.asarray(0.0).dtype) + 1)
+    )
+
+
+@transformation
+def adafactor(
+    learning_rate: Hyperparameter | None = None,
+    min_dim_size_to_factor: int = 128,
+    decay_rate: Hyperparameter = 0.8,
+    decay_offset: Hyperparameter = 0,
+    multiply_by_parameter_scale: bool = True,
+    clipping_threshold: Hyperparameter | None = 1.0,
+    momentum: Hyperparameter | None = None,
+    dtype_momentum: DType | None = None,
+    weight_decay_rate: Hyperparameter | None = None,
+    eps: Hyperparameter = 1e-30,
+    factored: bool = True,
+    weight_decay_mask: Mask = None,
+    *,
+    axes: FactoredAxes = "largest",
+) -> GradientTransformation:
+    """Adafactor: Adam without momentum, whose second moments cost next to no memory.
+
+    rₜ, cₜ = averages of the row and column means of gₜ² + ε with the decay βₜ = 1 − t^(−0.8),
+    Uₜ = gₜ/√(rₜ·cₜᵀ/mean(rₜ)), wₜ₊₁ = wₜ − ηₜ·max(10⁻³, rms(wₜ))·Uₜ/max(1, rms(Uₜ)/d)
+
+    The first step is one of signs where the squares of the gradient have rank one. Scaling the loss
+    changes nothing (ε → 0), and scaling all weights scales the steps. Vectors and small matrices
+    keep a square for each element.
+
+    When to use:
+        Where Adam's two moments do not fit beside the weights. With the defaults it needs no
+        learning rate; with one, small and constant, turn ``multiply_by_parameter_scale`` off and
+        tune as for :func:`adam`.
+
+    Args:
+        learning_rate: η, relative to the weights; min(0.01, 1/√t) unless given.
+        min_dim_size_to_factor: the length that two axes must have to be factored.
+        decay_rate: the exponent in βₜ.
+        decay_offset: the number of steps after which t starts at 1, for fine-tuning.
+        multiply_by_parameter_scale: whether steps are relative to the weights.
+        clipping_threshold: d, the largest root mean square of Uₜ; None clips nothing.
+        momentum: decay of an average of the steps, the learning rate included; none without it.
+        dtype_momentum: dtype in which that average is stored.
+        weight_decay_rate: λ, decoupled, which the learning rate scales; none without it.
+        eps: ε, added to the squares.
+        factored: False to keep a square for each element.
+        weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
+        axes: "largest" to factor the two longest axes of an array, "last" the last two.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import adafactor
+    >>> tx, w = adafactor(0.1), jnp.array([2.0, -2.0])
+    >>> tx.update(jnp.array([3.0, 4.0]), tx.init(w), w)[0]
+    Array([-0.2, -0.2], dtype=float32)
+
+    Source: N. Shazeer, M. Stern, Adafactor: adaptive learning rates with sublinear memory cost,
+    2018, algorithms 4 and 5.
+    """
+    rate = relative_step_size() if learning_rate is None else learning_rate
+    links = [
+        scale_by_factored_rms(
+            factored, decay_rate, decay_offset, min_dim_size_to_factor, eps, axes=axes
+        )
+    ]
+    if clipping_threshold is not None:
+        links.append(clip_by_block_rms(clipping_threshold))
+    links.append(scale_by_learning_rate(rate, flip_sign=False))
+    if multiply_by_parameter_scale:
+        links.append(scale_by_param_block_rms())
+    if momentum is not None:
+        links.append(ema(momentum, accumulator_dtype=dtype_momentum))
+    links.append(scale(-1.0))
+    if weight_decay_rate is not None:
+        links.append(decay_weights(weight_decay_rate, weight_decay_mask, learning_rate=rate))
+    return chain(*links)

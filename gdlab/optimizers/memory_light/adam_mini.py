@@ -1,0 +1,67 @@
+"""Adam-mini: Adam with one second moment for each block of weights."""
+
+from gdlab.core.by_leaf import Mask, Structure
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.structure import DType
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain, fork
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.blocks import mean_over_block
+from gdlab.transforms.debiasing import debias
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def adam_mini(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 0.1,
+    mask: Mask = None,
+    *,
+    block: Structure = "unit",
+    mu_dtype: DType | None = None,
+) -> GradientTransformation:
+    """Adam-mini: AdamW whose second moment is one number for each block of weights.
+
+    v(b)ₜ = b2·v(b)ₜ₋₁ + (1 − b2)·(mean of gₜ² over the block b),
+    wₜ₊₁ = wₜ − η·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)
+
+    Within a block it is momentum, and turning a block turns its path; with blocks of one element it
+    is :func:`adamw`. Half of Adam's memory, next to the parameters, is left.
+
+    When to use:
+        Transformers that AdamW trains well, at its hyperparameters, where memory is short. Blocks
+        are to follow the Hessian: heads for queries and keys, ``("query|key", (0, 2))`` for kernels
+        (in, heads, size), and tokens for embeddings, ``("embed", (1,))`` for (tokens, size).
+
+    Args:
+        learning_rate: η, which also scales the decay.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction.
+        weight_decay: λ.
+        mask: which leaves decay, as in :func:`add_decayed_weights`.
+        block: the axes that a block spans, as in :func:`mean_over_block`: by default a block is
+            what feeds one output.
+        mu_dtype: dtype in which the average of gradients is stored.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import adam_mini
+    >>> tx, w = adam_mini(0.1, block="array"), jnp.zeros(2)
+    >>> tx.update(jnp.array([1.0, -7.0]), tx.init(w), w)[0].round(3)
+    Array([-0.02,  0.14], dtype=float32)
+
+    Source: Y. Zhang, C. Chen, Z. Li, T. Ding, C. Wu, D. P. Kingma, Y. Ye, Z.-Q. Luo, R. Sun,
+    Adam-mini: use fewer learning rates to gain more, 2024, algorithm 1.
+    """
+    squares = chain(square(), mean_over_block(block), debias(ema(b2)))
+    momentum = debias(ema(b1, accumulator_dtype=mu_dtype))
+    return chain(
+        fork(ratio(eps), mu=momentum, nu=squares),
+        add_decayed_weights(weight_decay, mask),
+        scale_by_learning_rate(learning_rate),
+    )

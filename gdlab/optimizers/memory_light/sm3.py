@@ -1,0 +1,37 @@
+"""SM3: Adagrad that keeps one number for each row and column."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import GradientTransformation, expand, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.covers import scale_by_sm3
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@transformation
+def sm3(learning_rate: Hyperparameter, momentum: Hyperparameter = 0.9) -> GradientTransformation:
+    """SM3: Adagrad with bounds of its sums of squares, one for each row and each column.
+
+    νₜ(i, j) = min(maxⱼ νₜ₋₁(i, j), maxᵢ νₜ₋₁(i, j)) + gₜ(i, j)²,
+    mₜ = β·mₜ₋₁ + (1 − β)·gₜ/√(νₜ + 10⁻⁸), wₜ₊₁ = wₜ − η·mₜ
+
+    It steps no farther than Adagrad, whose regret bound it shares up to how well rows and columns
+    cover the squares; on vectors it is Adagrad. Scaling the loss changes nothing (up to the 10⁻⁸).
+
+    When to use:
+        Embeddings and other matrices in which rows or columns are alike in size, where
+        :func:`adagrad` works and its sums do not fit into memory.
+
+    Args:
+        learning_rate: η.
+        momentum: β, the decay of the average of steps.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sm3
+    >>> tx = sm3(0.1, momentum=0.0)
+    >>> tx.update(jnp.array([3.0, -4.0]), tx.init(jnp.zeros(2)))[0]
+    Array([-0.1,  0.1], dtype=float32)
+
+    Source: R. Anil, V. Gupta, T. Koren, Y. Singer, Memory-efficient adaptive optimization, 2019,
+    algorithm SM3-II.
+    """
+    return chain(expand(scale_by_sm3(momentum)), scale_by_learning_rate(learning_rate))
