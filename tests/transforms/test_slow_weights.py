@@ -17,6 +17,7 @@ from gdlab import (
     sgd,
     slow_weights,
 )
+from gdlab.analysis import stable_range
 
 pytestmark = pytest.mark.x64
 
@@ -120,6 +121,15 @@ def test_the_distance_is_the_gradient_of_the_outer_method_and_the_value_is_not_i
     w = jnp.array([2.0])
     tx.update(jnp.array([0.5]), tx.init(w), w, value=jnp.array(3.0), grad=w, value_fn=jnp.sum)
     assert set(seen) == {"updates", "params", "grad", "value_fn"}
+
+
+@pytest.mark.parametrize(
+    ("period", "largest"), [(5, 1 + 3 ** (1 / 5)), (3, 1 + 3 ** (1 / 3)), (4, 2)]
+)
+def test_around_gradient_descent_lookahead_is_stable_up_to_its_law(period, largest):
+    low, high = stable_range(lookahead(sgd(1.0), period, 0.5), 1.0)
+    assert low == 0
+    np.testing.assert_allclose(high, largest, rtol=1e-9)
 
 
 @pytest.mark.x64(rank_promotion="allow")
