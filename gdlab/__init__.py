@@ -83,7 +83,9 @@ from gdlab.optimizers.matrix.normuon import normuon
 from gdlab.optimizers.matrix.scion import scion
 from gdlab.optimizers.memory_light.adafactor import adafactor, relative_step_size
 from gdlab.optimizers.memory_light.adam_mini import adam_mini
+from gdlab.optimizers.memory_light.apollo import apollo
 from gdlab.optimizers.memory_light.came import came
+from gdlab.optimizers.memory_light.galore import galore
 from gdlab.optimizers.memory_light.sm3 import sm3
 from gdlab.optimizers.momentum.accsgd import accsgd, pull_towards_long_steps
 from gdlab.optimizers.momentum.aggmo import aggmo
@@ -107,6 +109,7 @@ from gdlab.optimizers.sharpness.asam import asam
 from gdlab.optimizers.sharpness.friendly_sam import friendly_sam
 from gdlab.optimizers.sharpness.gsam import close_surrogate_gap, gsam
 from gdlab.optimizers.sharpness.looksam import looksam, reuse_vertical
+from gdlab.optimizers.sharpness.msam import msam
 from gdlab.optimizers.sharpness.sam import sam
 from gdlab.optimizers.sharpness.wsam import weighted_sharpness, wsam
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
@@ -253,8 +256,16 @@ from gdlab.transforms.slow_weights import lookahead, slow_weights
 from gdlab.transforms.spheres import descend_on_sphere, radial_brake
 from gdlab.transforms.stddev import scale_by_stddev, variance
 from gdlab.transforms.steepest import steepest
+from gdlab.transforms.subspace import (
+    gaussian_rows,
+    in_subspace,
+    limit_norm_growth,
+    scale_from_subspace,
+    singular_vectors,
+)
 from gdlab.transforms.switching import from_step, switch
 from gdlab.transforms.touched_rows import where_touched
+from gdlab.transforms.training_ahead import train_ahead
 from gdlab.transforms.trust_ratio import (
     scale_by_param_block_norm,
     scale_by_param_block_rms,
@@ -324,6 +335,7 @@ __all__ = [
     "alig",
     "amos",
     "amsgrad",
+    "apollo",
     "apply_every",
     "apply_if_finite",
     "apply_updates",
@@ -411,7 +423,9 @@ __all__ = [
     "fromage",
     "ftrl",
     "full_matrix_adagrad",
+    "galore",
     "gauss_newton",
+    "gaussian_rows",
     "global_norm",
     "gradient_at",
     "grafted_matrices",
@@ -424,6 +438,7 @@ __all__ = [
     "hyperparameters",
     "identity",
     "in_eigenbasis",
+    "in_subspace",
     "infinity_norm",
     "interpolate",
     "inverse_time_decay",
@@ -441,6 +456,7 @@ __all__ = [
     "leaf_wrapper",
     "leafwise",
     "levenberg_marquardt",
+    "limit_norm_growth",
     "linear_onecycle_schedule",
     "linear_schedule",
     "lion",
@@ -464,6 +480,7 @@ __all__ = [
     "momo_adam",
     "monitor",
     "moving_average",
+    "msam",
     "multiply_schedules",
     "muon",
     "nadam",
@@ -582,6 +599,7 @@ __all__ = [
     "scale_by_trust_ratio",
     "scale_by_yogi",
     "scale_by_zoom_linesearch",
+    "scale_from_subspace",
     "scale_to_rms",
     "schedule",
     "schedule_free",
@@ -600,6 +618,7 @@ __all__ = [
     "signed_like",
     "signum",
     "simplified_ademamix",
+    "singular_vectors",
     "skip_outliers",
     "slow_weights",
     "sm3",
@@ -621,6 +640,7 @@ __all__ = [
     "switch",
     "trac",
     "trace",
+    "train_ahead",
     "transformation",
     "trust_region",
     "unitwise_clip",

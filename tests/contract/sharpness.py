@@ -20,11 +20,13 @@ EXAMPLES = {
     "gradient_at": [evaluates(gdlab.gradient_at(probe))],
     "gsam": [evaluates(gdlab.gsam(inner))],
     "looksam": [evaluates(gdlab.looksam(inner, every=2), counts_calls=False)],
+    "msam": [Example(gdlab.msam(inner), keeps_nan=False)],
     "reuse_vertical": [
         Example(gdlab.reuse_vertical(gdlab.ema(0.5), 2, 0.5), keeps_nan=False, counts_calls=False)
     ],
     "sam": [evaluates(gdlab.sam(inner))],
     "scale_by_magnitude": [Example(gdlab.scale_by_magnitude())],
+    "train_ahead": [Example(gdlab.train_ahead(inner, gdlab.trace(0.5)))],
     "wsam": [
         evaluates(gdlab.wsam(inner)),
         evaluates(gdlab.wsam(inner, sharpness_learning_rate=0.1)),

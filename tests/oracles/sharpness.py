@@ -40,4 +40,10 @@ METHODS = {
     ),
     "looksam": beside(gdlab.looksam, ref.looksam, rho=0.5, every=3, alpha=0.7),
     "friendly_sam": beside(gdlab.friendly_sam, ref.friendly_sam, rho=0.5, sigma=0.8, decay=0.7),
+    "msam": Method(
+        lambda lr: gdlab.msam(gdlab.sgd(lr, 0.8), 0.5),
+        partial(ref.msam, momentum=0.8, rho=0.5),
+        also="torch's momentum, displaced by hand: test_msam.py",
+        whole=True,
+    ),
 }

@@ -133,3 +133,24 @@ def friendly_sam(
         d = g - sigma * m
         w = w - eta * gradient_near(g, w, rho * d / np.linalg.norm(d))
         yield w
+
+
+@recorded
+def msam(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    momentum: float = 0.9,
+    rho: float = 0.3,
+) -> Iterator[np.ndarray]:
+    """v ← μv + ∇f(w̃); w ← w − ηv; w̃ = w − ρv/‖v‖ (Becker et al. 2024, algorithm 1).
+
+    It yields w̃, the points at which the gradients are.
+    """
+    w, near, v = params0, params0, np.zeros_like(params0)
+    for t, (eta,) in each_step(learning_rate):
+        v = momentum * v + grads(t, near)
+        w = w - eta * v
+        near = w - rho * v / np.linalg.norm(v)
+        yield near

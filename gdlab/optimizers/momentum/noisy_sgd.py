@@ -25,7 +25,7 @@ def noisy_sgd(
         gamma: γ, how fast the variance falls.
 
     Raises:
-        ValueError: if the keyword ``key`` is missing; ``minimize`` and ``sweep`` supply it.
+        ValueError: if the keyword ``key`` is missing; ``minimize(…, key=…)`` hands it on.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import noisy_sgd
