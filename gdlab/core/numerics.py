@@ -117,9 +117,9 @@ def numbers_as(tree: Tree, dtype: np.dtype) -> Tree:
     def number_as(number: Leaf) -> Leaf:
         if isinstance(number, float):
             return constant(number)
-        if not is_array(number):
-            return number  # structure of a leaf, such as the letters of its axes
-        is_real = jnp.issubdtype(jnp.result_type(number), jnp.floating)
+        # What has no dtype is structure of a leaf, such as the letters of its axes.
+        own = getattr(number, "dtype", None)
+        is_real = own is not None and jnp.issubdtype(own, jnp.floating)
         return cast(number, dtype) if is_real else number
 
     return jax.tree.map(number_as, tree)
