@@ -93,14 +93,15 @@ def test_adversarial_gradient_is_computed_at_the_due_steps_alone_in_lanes_as_wel
         jax.debug.callback(lambda: calls.append(1))
         return w
 
-    tx, w = gdlab.looksam(gdlab.sgd(0.1), 0.3, every=3), jnp.ones(2)
+    tx, w, lanes = gdlab.looksam(gdlab.sgd(0.1), 0.3, every=3), jnp.ones(2), 2
 
-    def step(state, g):
-        updates, state = tx.update(g, state, w, grad_fn=counted)
-        return state, updates
+    def step(states, _):
+        lane = lambda state: tx.update(w, state, w, grad_fn=counted)  # noqa: E731
+        updates, states = jax.vmap(lane)(states)
+        return states, updates
 
-    run = lambda g: jax.lax.scan(step, tx.init(w), jnp.stack([g] * 6))  # noqa: E731
-    jax.block_until_ready(jax.jit(run)(w))
+    states = jax.tree.map(lambda leaf: jnp.stack([leaf] * lanes), tx.init(w))
+    jax.block_until_ready(jax.jit(lambda s: jax.lax.scan(step, s, length=6))(states))
     jax.effects_barrier()
     assert len(calls) == 2
 
