@@ -54,7 +54,7 @@ def _is_triple(value: Value) -> bool:
 
 
 Polynomials: TypeAlias = Annotated[
-    Tree | str, Data(as_polynomials, number=True, name="Sequence[Hyperparameter]")
+    Tree | str, Data(as_polynomials, number=True, name="Sequence[Hyperparameter] | str")
 ]
 """Annotation of the coefficients (a, b, c) of the polynomials aσ + bσ³ + cσ⁵.
 

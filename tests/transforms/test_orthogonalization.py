@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from gdlab import muon, orthogonalize, scale_by_shape
+from gdlab import chain, muon, orthogonalize, scale_by_adam, scale_by_shape
 from gdlab.transforms.polar_express import polar_express
 from tests.references.matrix import newton_schulz, polar
 
@@ -149,6 +149,19 @@ def test_it_is_shampoo_without_accumulation():
     expected = root(g @ g.T) @ g @ root(g.T @ g)
     actual = after(orthogonalize("polar_express", 12), jnp.asarray(g))
     np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+
+def test_after_adams_scaling_it_is_muon_squared():
+    # Liu et al. 2026, arXiv:2604.09967: O = NS(M/√V) with averages of G and G²; their corrections
+    # are one factor, which the orthogonalisation is blind to.
+    tx = chain(scale_by_adam(0.9, 0.99, 0.0), orthogonalize(ns_steps=3, eps=0.0))
+    grads = [gaussian((3, 5), seed) for seed in range(4)]
+    state, m, v = tx.init(grads[0]), 0.0, 0.0
+    for g in grads:
+        direction, state = tx.update(g, state)
+        m, v = 0.9 * m + 0.1 * np.asarray(g), 0.99 * v + 0.01 * np.asarray(g) ** 2
+        expected = newton_schulz(m / np.sqrt(v), steps=3)
+        np.testing.assert_allclose(direction, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("letters", ["bio", "iob"])
