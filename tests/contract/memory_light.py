@@ -35,4 +35,12 @@ EXAMPLES = {
     "scale_by_sm3": [Example(gdlab.scale_by_sm3(b2=0.9))],
     "sm3": [Example(gdlab.sm3(0.1))],
     "sum_by_covers": [Example(gdlab.sum_by_covers(), on_complex=None)],
+    # The limit of growth is on the norm of a whole array of two axes and more.
+    "apollo": [Example(gdlab.apollo(0.1, 1), random=True)],
+    "galore": [Example(gdlab.galore(0.1, 1, 2))],
+    "in_subspace": [Example(gdlab.in_subspace(gdlab.ema(0.9), 1, 2))],
+    "limit_norm_growth": [Example(gdlab.limit_norm_growth(), keeps_nan=False, by_element=False)],
+    "scale_from_subspace": [
+        Example(gdlab.scale_from_subspace(gdlab.ema(0.9), 1, share="tensor"), random=True)
+    ],
 }

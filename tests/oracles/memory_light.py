@@ -32,6 +32,31 @@ def optax_sm3(lr):
     return optax.chain(optax.scale_by_sm3(0.9), optax.scale_by_learning_rate(lr))
 
 
+WITHOUT_EPS = gdlab.scale_by_adam(eps=1e-30)
+
+
+def galore_of_torch(library, params):
+    projected = {"rank": 2, "update_proj_gap": 1000, "scale": 0.25, "projection_type": "std"}
+    return library.GaLore([{"params": params, **projected}], eps=1e-30)
+
+
+def longer_side(grads, params0, *, learning_rate):
+    """The paper's method with P on the other side, as optax has it."""
+    axis = 0 if params0.shape[0] >= params0.shape[1] else 1
+    settings = {"rank": 2, "gap": 1000, "alpha": 1.0, "axis": axis}
+    return ref.galore(grads, params0, learning_rate=learning_rate, **settings)
+
+
+PROJECTION = np.cos(1.0 + 2.7 * np.arange(20)).reshape(2, 10)
+"""A projection that is not random, for comparisons."""
+
+
+def first_columns(key, shape, dtype):
+    """That of APOLLO, for a matrix whose shorter side is shape[1]."""
+    del key
+    return jnp.asarray(PROJECTION[: shape[0], : shape[1]], dtype)
+
+
 METHODS = {
     "adafactor": Method(
         partial(gdlab.adafactor, min_dim_size_to_factor=3, momentum=0.9, weight_decay_rate=0.1),
@@ -94,5 +119,38 @@ METHODS = {
         partial(gdlab.adam_mini, b2=0.9, block="array"),
         partial(ref.adam_mini, b2=0.9, blocks="whole"),
         also="adamw where blocks are elements: test_adam_mini.py",
+    ),
+    "galore": Method(
+        partial(gdlab.galore, rank=2, update_proj_gap=20, weight_decay=0.1),
+        partial(ref.galore, rank=2, gap=20, weight_decay=0.1),
+        also="adamw where nothing is projected: test_galore.py",
+    ),
+    "galore beside another library": Method(
+        partial(gdlab.galore, rank=2, update_proj_gap=1000, base_optimizer=WITHOUT_EPS),
+        partial(ref.galore, rank=2, gap=1000),
+        others={"pytorch_optimizer": galore_of_torch},
+        # It finds singular vectors in float32, and adds ε to what is not corrected.
+        leaves=("matrix", "wide"),
+        rtol=1e-5,
+    ),
+    "galore on the longer side, optax's": Method(
+        partial(
+            gdlab.galore, rank=2, update_proj_gap=1000, scale=1.0, axis=[("matrix", 0), ("", 1)]
+        ),
+        longer_side,
+        partial(optax.contrib.galore, rank=2, update_proj_gap=1000),
+        # optax finds singular vectors in float32.
+        leaves=("matrix", "wide"),
+        rtol=1e-5,
+    ),
+    "apollo": Method(
+        partial(gdlab.apollo, rank=2, scale=0.5, weight_decay=0.1, projector=first_columns),
+        partial(ref.apollo, projection=PROJECTION, alpha=0.5, weight_decay=0.1),
+        also="the length of Adam's projected columns: test_apollo.py",
+    ),
+    "apollo mini": Method(
+        partial(gdlab.apollo, rank=1, share="tensor", projector=first_columns),
+        partial(ref.apollo, projection=PROJECTION[:1], tensor=True),
+        also="the length of Adam's projected columns: test_apollo.py",
     ),
 }

@@ -163,3 +163,101 @@ def adam_mini(
         m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
         theta = theta - eta * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * theta)
         yield theta
+
+
+def projected_axis(shape: tuple[int, ...], rank: int, axis: int | None) -> int | None:
+    """The shorter side of a matrix that is longer than the rank."""
+    if len(shape) != 2:
+        return None
+    axis = (0 if shape[0] < shape[1] else 1) if axis is None else axis
+    return axis if shape[axis] > rank else None
+
+
+class Adam:
+    """m̂/(√v̂ + ε) of gradients in order: Kingma and Ba 2015, Algorithm 1."""
+
+    def __init__(self, b1=0.9, b2=0.999, eps=1e-8):
+        self.b1, self.b2, self.eps = b1, b2, eps
+        self.m = self.v = 0.0
+        self.t = 0
+
+    def __call__(self, g):
+        self.t += 1
+        self.m = self.b1 * self.m + (1 - self.b1) * g
+        self.v = self.b2 * self.v + (1 - self.b2) * g**2
+        m_hat, v_hat = self.m / (1 - self.b1**self.t), self.v / (1 - self.b2**self.t)
+        return quotient(m_hat, np.sqrt(v_hat) + self.eps)
+
+
+@recorded
+def galore(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    rank: int,
+    gap: int = 200,
+    alpha: float = 0.25,
+    weight_decay: float = 0.0,
+    axis: int | None = None,
+) -> Iterator[np.ndarray]:
+    """W ← W − η α P Adam(Pᵀ G): Zhao et al. 2024, arXiv:2403.03507, Algorithm 2.
+
+    P are leading singular vectors of G, found anew after ``gap`` steps, the largest element of each
+    positive; the moments stay. The side is the shorter one, as in the authors' code.
+    """
+    theta, adam = params0, Adam()
+    side = projected_axis(params0.shape, rank, axis)
+    for t, (eta,) in each_step(learning_rate):
+        G = grads(t, theta)
+        if side is None:
+            N = adam(G)
+        else:
+            G = G if side == 0 else G.T
+            if (t - 1) % gap == 0:
+                P = np.linalg.svd(G)[0][:, :rank]
+                P = P * np.sign(P[np.argmax(np.abs(P), axis=0), range(rank)])
+            N = alpha * P @ adam(P.T @ G)
+            N = N if side == 0 else N.T
+        theta = theta - eta * (N + weight_decay * theta)
+        yield theta
+
+
+@recorded
+def apollo(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    projection: np.ndarray,
+    alpha: float = 1.0,
+    gamma: float = 1.01,
+    weight_decay: float = 0.0,
+    tensor: bool = False,
+) -> Iterator[np.ndarray]:
+    """W ← W − η α G diag(s), s_j = ‖Adam(PG)_j‖/‖(PG)_j‖: Zhu et al. 2024, Algorithm 1.
+
+    arXiv:2412.05270. P is the r by n ``projection`` on the shorter side n, or its first n columns;
+    ‖G diag(s)‖ grows by the factor ``gamma`` at most for arrays of two axes and more.
+    """
+    theta, adam, before = params0, Adam(), 0.0
+    rank = len(projection)
+    side = projected_axis(params0.shape, rank, None)
+    for t, (eta,) in each_step(learning_rate):
+        G = grads(t, theta)
+        if side is None:
+            U = adam(G)
+        else:
+            G = G if side == 0 else G.T
+            R = projection[:, : len(G)] @ G
+            N = adam(R)
+            axis = None if tensor else 0
+            U = alpha * G * (np.linalg.norm(N, axis=axis) / np.linalg.norm(R, axis=axis))
+            U = U if side == 0 else U.T
+        if params0.ndim > 1:
+            length = np.linalg.norm(U)
+            if before > 0 and length > gamma * before:
+                U = U * (gamma * before / length)
+            before = np.linalg.norm(U)
+        theta = theta - eta * (U + weight_decay * theta)
+        yield theta
