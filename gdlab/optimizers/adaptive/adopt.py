@@ -1,11 +1,10 @@
 """ADOPT: Adam that divides each gradient by what was known before it."""
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
-from gdlab.schedules.progress import raised
+from gdlab.optimizers.adaptive.power_of_count import power_of_count
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.clipping import clip
 from gdlab.transforms.first_value import from_first
@@ -13,19 +12,6 @@ from gdlab.transforms.joins import over_maximum
 from gdlab.transforms.ratios import square
 from gdlab.transforms.scaling import scale_by_learning_rate
 from gdlab.transforms.waiting import wait
-
-
-@schedule
-def power_of_count(power: Hyperparameter = 0.25) -> Function:
-    """A power of the number of steps before this one: the growing bound of ADOPT.
-
-    cₜ = (t − 1)^power, t = 1, 2, …
-
-    >>> from gdlab import power_of_count
-    >>> [float(power_of_count()(count)) for count in (0, 1, 16)]
-    [0.0, 1.0, 2.0]
-    """
-    return lambda count: raised(count.astype(float), power)
 
 
 @transformation

@@ -1,0 +1,23 @@
+"""Numbers that grow as a power of the steps: a bound of ADOPT, weights of MADGRAD."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.schedule import schedule
+from gdlab.core.structure import Function
+from gdlab.schedules.progress import raised
+
+
+@schedule
+def power_of_count(power: Hyperparameter = 0.25, steps_ahead: int = 0) -> Function:
+    """A power of the number of steps before this one.
+
+    η(t) = (t + steps_ahead)^power, and 0 at 0; t counts from 0
+
+    Args:
+        power: positive.
+        steps_ahead: with 1 this step counts as well.
+
+    >>> from gdlab import power_of_count
+    >>> [float(power_of_count()(count)) for count in (0, 1, 16)]
+    [0.0, 1.0, 2.0]
+    """
+    return lambda count: raised(count.astype(float) + steps_ahead, power)

@@ -1,0 +1,48 @@
+"""Sparse Adam: Adam for embeddings, of which few rows have a gradient at a time."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.optimizers.adaptive.adam import scale_by_adam
+from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.touched_rows import where_touched
+
+
+@transformation
+def sparse_adam(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+) -> GradientTransformation:
+    """Sparse Adam: Adam whose moments age only in the rows that have a gradient.
+
+    Adam in the rows of gₜ that are not all zero; elsewhere wₜ₊₁ = wₜ, mₜ = mₜ₋₁, vₜ = vₜ₋₁
+
+    The correction of the bias counts all steps, so that a row that is touched for the first time
+    late takes short steps at first. Where every row has a gradient at each step it is Adam.
+
+    When to use:
+        Embeddings of large vocabularies. Adam goes on moving the rows of absent words by old
+        momentum, and forgets the squares of rare words between their appearances; this does
+        neither. Gradients are dense arrays here: it spares no time.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the average of gradients.
+        b2: decay of the average of squares.
+        eps: ε, outside the root and after the correction; torch adds it before the correction.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sparse_adam
+    >>> tx = sparse_adam(0.1)
+    >>> _, state = tx.update(jnp.array([[1.0], [1.0]]), tx.init(jnp.zeros((2, 1))))
+    >>> tx.update(jnp.array([[1.0], [0.0]]), state)[0].round(4)
+    Array([[-0.1],
+           [-0. ]], dtype=float32)
+
+    Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 1, lazy
+    as ``torch.optim.SparseAdam``.
+    """
+    direction = where_touched(scale_by_adam(b1, b2, eps))
+    return chain(direction, scale_by_learning_rate(learning_rate))
