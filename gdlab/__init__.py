@@ -203,6 +203,7 @@ from gdlab.transforms.freezing import freeze, selective_transform, set_to_zero
 from gdlab.transforms.from_start import from_start
 from gdlab.transforms.functions import stateless, stateless_with_tree_map
 from gdlab.transforms.gradient_at import gradient_at
+from gdlab.transforms.grafting import grafted
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.holding import hold
 from gdlab.transforms.joins import (
@@ -428,6 +429,7 @@ __all__ = [
     "gaussian_rows",
     "global_norm",
     "gradient_at",
+    "grafted",
     "grafted_matrices",
     "grams",
     "gsam",

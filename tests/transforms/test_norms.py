@@ -15,7 +15,7 @@ EPS = np.finfo(np.float32).eps
 
 @pytest.mark.x64
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("axis", [None, 0, -1, (0, 1), (0, 2)])
+@pytest.mark.parametrize("axis", [None, -1, (0, 2)])
 def test_it_is_the_norm_of_numpy_along_any_axes(order, axis):
     x = np.random.default_rng(0).normal(size=(3, 4, 2)) + 0.5j
     expected = np.sum(np.abs(x) ** order, axis) ** (1 / order)
