@@ -135,7 +135,7 @@ METHODS = {
         leaves=MATRICES,
     ),
     "normuon": Method(
-        partial(gdlab.normuon, eps=0.0, weight_decay=0.1, muon_weight_dimension_numbers="oi"),
+        partial(gdlab.normuon, eps=0.0, weight_decay=0.1, weight_dimension_numbers="oi"),
         partial(ref.normuon, axes="oi", weight_decay=0.1),
         others={
             "pytorch_optimizer": lambda o, p: in_float64(
@@ -154,7 +154,7 @@ METHODS = {
             nesterov=True,
             consistent_rms=None,
             beta2=0.9,
-            muon_weight_dimension_numbers="oi",
+            weight_dimension_numbers="oi",
         ),
         partial(ref.normuon, axes="oi", nesterov=True, rms=None, beta2=0.9),
         others={
@@ -170,7 +170,7 @@ METHODS = {
             eps=0.0,
             adam_weight_decay=0.1,
             consistent_rms=None,
-            muon_weight_dimension_numbers=[("cube", "boi")],
+            weight_dimension_numbers=[("cube", "boi")],
         ),
         partial(
             ref.normuon, axes={2: "io", 3: "boi"}, rms=None, adam={"eps": 0.0, "weight_decay": 0.1}
@@ -178,7 +178,7 @@ METHODS = {
         also="the entries above, and matrices one by one: test_normuon.py",
     ),
     "adamuon": Method(
-        partial(gdlab.adamuon, eps=0.0, weight_decay=0.1, muon_weight_dimension_numbers="oi"),
+        partial(gdlab.adamuon, eps=0.0, weight_decay=0.1, weight_dimension_numbers="oi"),
         partial(ref.adamuon, axes="oi", weight_decay=0.1),
         also="without the sign it is pytorch_optimizer's, next; blind to scale: test_adamuon.py",
         leaves=MATRICES,
@@ -190,7 +190,7 @@ METHODS = {
             sign=False,
             weight_decay=0.1,
             beta2=0.99,
-            muon_weight_dimension_numbers="oi",
+            weight_dimension_numbers="oi",
         ),
         partial(ref.adamuon, axes="oi", sign=False, weight_decay=0.1, beta2=0.99),
         others={
@@ -210,7 +210,7 @@ METHODS = {
             gamma=3.0,
             eps=0.02,
             initial_accumulator_value=1e-4,
-            muon_weight_dimension_numbers=[("cube", "bio")],
+            weight_dimension_numbers=[("cube", "bio")],
         ),
         partial(
             ref.adago, axes={2: "io", 3: "bio"}, gamma=3.0, eps=0.02, v0=1e-2, eps_of_norm=1e-8

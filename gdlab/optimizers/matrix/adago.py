@@ -38,7 +38,7 @@ def adago(
     adam_eps: Hyperparameter = 1e-8,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
-    muon_weight_dimension_numbers: MatrixAxes = None,
+    weight_dimension_numbers: MatrixAxes = None,
     dtype: DType | None = None,
 ) -> GradientTransformation:
     """AdaGO: Muon whose steps shrink as Adagrad's do, and AdamW for what is no matrix.
@@ -67,7 +67,7 @@ def adago(
         adam_eps: its ε.
         adam_weight_decay: λ of what is no matrix.
         adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
+        weight_dimension_numbers: what is a matrix and which axes it has, as for
             :func:`orthogonalize`: one that has two axes unless told otherwise.
         dtype: of the matrix products; float32 at least unless given.
 
@@ -81,7 +81,7 @@ def adago(
     Source: M. Zhang, Y. Liu, H. Schaeffer, AdaGrad meets Muon: adaptive stepsizes for orthogonal
     updates, 2025, algorithm 1.
     """
-    axes = muon_weight_dimension_numbers
+    axes = weight_dimension_numbers
     direction = scale_by_muon(
         ns_coeffs,
         ns_steps,

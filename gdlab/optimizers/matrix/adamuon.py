@@ -32,7 +32,7 @@ def adamuon(
     adam_b2: Hyperparameter = 0.999,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
-    muon_weight_dimension_numbers: MatrixAxes = None,
+    weight_dimension_numbers: MatrixAxes = None,
     consistent_rms: Hyperparameter = 0.2,
     dtype: DType | None = None,
 ) -> GradientTransformation:
@@ -63,7 +63,7 @@ def adamuon(
         adam_b2: decay of its average of squares.
         adam_weight_decay: λ of what is no matrix.
         adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
+        weight_dimension_numbers: what is a matrix and which axes it has, as for
             :func:`orthogonalize`: one that has two axes unless told otherwise.
         consistent_rms: the root mean square of a direction.
         dtype: of the matrix products; float32 at least unless given.
@@ -78,7 +78,7 @@ def adamuon(
 
     Source: C. Si, D. Zhang, W. Shen, AdaMuon: adaptive Muon optimizer, 2025, algorithm 1.
     """
-    axes = muon_weight_dimension_numbers
+    axes = weight_dimension_numbers
     orthogonal = orthogonalize(ns_coeffs, ns_steps, eps, weight_dimension_numbers=axes, dtype=dtype)
     direction = chain(
         named_chain(("mu", ema(beta, accumulator_dtype=mu_dtype))),

@@ -32,7 +32,7 @@ def normuon(
     adam_b2: Hyperparameter = 0.999,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
-    muon_weight_dimension_numbers: MatrixAxes = None,
+    weight_dimension_numbers: MatrixAxes = None,
     consistent_rms: Hyperparameter | None = 0.2,
     dtype: DType | None = None,
 ) -> GradientTransformation:
@@ -64,7 +64,7 @@ def normuon(
         adam_b2: decay of its average of squares.
         adam_weight_decay: λ of what is no matrix.
         adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
+        weight_dimension_numbers: what is a matrix and which axes it has, as for
             :func:`orthogonalize`: one that has two axes unless told otherwise.
         consistent_rms: the root mean square of a direction; with None ô has the norm of o times
             √max(1, out/in), as in the authors' code.
@@ -79,7 +79,7 @@ def normuon(
 
     Source: Z. Li et al., NorMuon: making Muon more efficient and scalable, 2025, algorithm 1.
     """
-    axes = muon_weight_dimension_numbers
+    axes = weight_dimension_numbers
     direction = scale_by_muon(
         ns_coeffs,
         ns_steps,

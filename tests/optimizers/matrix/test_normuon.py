@@ -19,7 +19,7 @@ def test_matrices_of_a_batch_are_treated_one_by_one():
         make = lambda lr, axes: normuon(  # noqa: E731
             lr,
             eps=0.0,
-            muon_weight_dimension_numbers=axes,
+            weight_dimension_numbers=axes,
             consistent_rms=rms,  # noqa: B023
         )
         whole = gdlab_path(lambda lr: make(lr, "bio"), RATE, grads, np.ones((2, 3, 4)))  # noqa: B023
@@ -32,7 +32,7 @@ def test_all_neurons_move_by_the_same_amount_at_the_first_step():
     # Neurons are the outputs, the last axis unless told otherwise.
     g = jnp.asarray(GRADS["matrix"][0]) * jnp.array([[1.0, 10.0, 0.01]])
     for axes, of_a_neuron in (("io", 0), ("oi", 1)):
-        tx = normuon(0.1, muon_weight_dimension_numbers=axes)
+        tx = normuon(0.1, weight_dimension_numbers=axes)
         updates, _ = tx.update(g, tx.init(g), g)
         sizes = np.sqrt(np.mean(updates**2, axis=of_a_neuron))
         np.testing.assert_allclose(sizes, 0.1 * 0.2, rtol=1e-5)
