@@ -237,7 +237,7 @@ from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
 from gdlab.transforms.norms import global_norm, unitwise_norm
 from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
 from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_outliers
-from gdlab.transforms.parameter_average import params_ema, params_mean, params_window_mean
+from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.plateau import reduce_on_plateau
 from gdlab.transforms.pointwise import scale_by_sign, shift
 from gdlab.transforms.privacy import (

@@ -1,0 +1,168 @@
+"""Means of snapshots of the parameters: of all from a start on, or of the last few."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.export import is_exported
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import is_inexact, safe_increment
+from gdlab.core.rarely import rarely
+from gdlab.core.structure import Number, Params, map_arrays
+from gdlab.core.transformation import transformation
+
+
+@is_exported
+class MeanOfSnapshots(NamedTuple):
+    """The mean of some snapshots of the parameters, to be evaluated once there is one."""
+
+    average: Params
+    """The mean, in float32 at least; None where there is nothing to average."""
+    taken: jax.Array
+    """The number of snapshots."""
+
+    def evaluation_params(self, params: Params) -> Params:
+        """The mean, or the parameters before the first snapshot."""
+        return map_arrays(lambda mean, w: jnp.where(self.taken > 0, mean, w), self.average, params)
+
+
+@is_exported
+class LastSnapshots(NamedTuple):
+    """The last snapshots of the parameters, of which the mean is to be evaluated."""
+
+    snapshots: Params
+    """The snapshots along a leading axis, in float32 at least."""
+    taken: jax.Array
+    """The number of snapshots so far."""
+
+    def evaluation_params(self, params: Params) -> Params:
+        """The mean of the snapshots, or the parameters before the first."""
+
+        def mean(snapshots, w):
+            # What is not taken yet is zero.
+            count = jnp.minimum(self.taken, len(snapshots)).astype(snapshots.real.dtype)
+            return jnp.where(count > 0, jnp.sum(snapshots, 0) / jnp.maximum(count, 1), w)
+
+        return map_arrays(mean, self.snapshots, params)
+
+
+@transformation(reads=("params", "step"))
+def params_mean(start: Hyperparameter = 0, every: Hyperparameter = 1) -> TreeFunctions:
+    """Keep the plain mean of snapshots of the parameters; the updates pass unchanged.
+
+    w̄ = (1/n)·Σₖ w at the steps start + k·every, k = 1 … n, as the updates leave them
+
+    From the start it is Polyak's average; late in a run, and once an epoch, stochastic weight
+    averaging (SWA); from the middle on, the tail average, which forgets the start. The mean of n
+    points that scatter around a minimum has 1/n of their variance.
+
+    It must be the last link of a chain. :func:`evaluation_params` reads the mean out of any state,
+    and the parameters as long as there is no snapshot.
+
+    Args:
+        start: the steps before the averaging begins.
+        every: the steps from one snapshot to the next.
+
+    Raises:
+        ValueError: if ``params`` are missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import apply_updates, chain, evaluation_params, params_mean, sgd
+    >>> tx = chain(sgd(1.0), params_mean(start=1))
+    >>> w = jnp.array(8.0)
+    >>> state = tx.init(w)
+    >>> for _ in range(3):
+    ...     updates, state = tx.update(jnp.array(1.0), state, w)
+    ...     w = apply_updates(w, updates)
+    ...     print(w, evaluation_params(state, w))
+    7.0 7.0
+    6.0 6.0
+    5.0 5.5
+
+    Source: B. T. Polyak, A. B. Juditsky, Acceleration of stochastic approximation by averaging,
+    1992; P. Izmailov et al., Averaging weights leads to wider optima and better generalization,
+    2018, algorithm 1.
+    """
+
+    def init(params):
+        zeros = jax.tree.map(lambda w: jnp.zeros_like(w) if is_inexact(w) else None, params)
+        return MeanOfSnapshots(zeros, jnp.zeros((), jnp.int32))
+
+    def update(updates, state, params, *, step):
+        def take(state):
+            taken = safe_increment(state.taken)
+            move = lambda mean, w: mean + (w - mean) / taken.astype(mean.real.dtype)  # noqa: E731
+            new = apply_updates(params, updates)
+            return MeanOfSnapshots(map_arrays(move, state.average, new), taken)
+
+        return updates, rarely(_is_snapshot(step, start, every), take, lambda state: state, state)
+
+    return init, update
+
+
+@transformation(reads=("params", "step"))
+def params_window_mean(
+    window: int, start: Hyperparameter = 0, every: Hyperparameter = 1
+) -> TreeFunctions:
+    """Keep the last snapshots of the parameters and evaluate their mean (LAWA).
+
+    w̄ = mean of w at the last ``window`` of the steps start + k·every, k = 1, 2, …, as the updates
+    leave them; the updates pass unchanged
+
+    It follows a run while it still moves, as :func:`params_ema` does, but forgets at once what is
+    older than window·every steps. It keeps ``window`` copies of the parameters.
+
+    It must be the last link of a chain. :func:`evaluation_params` reads the mean out of any state,
+    and the parameters as long as there is no snapshot.
+
+    Args:
+        window: the number of snapshots.
+        start: the steps before the first interval between snapshots.
+        every: the steps from one snapshot to the next.
+
+    Raises:
+        ValueError: if ``params`` are missing, or ``window`` is less than 1.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import apply_updates, chain, evaluation_params, params_window_mean, sgd
+    >>> tx = chain(sgd(1.0), params_window_mean(2))
+    >>> w = jnp.array(8.0)
+    >>> state = tx.init(w)
+    >>> for _ in range(3):
+    ...     updates, state = tx.update(jnp.array(1.0), state, w)
+    ...     w = apply_updates(w, updates)
+    ...     print(w, evaluation_params(state, w))
+    7.0 7.0
+    6.0 6.5
+    5.0 5.5
+
+    Source: J. Kaddour, Stop wasting my time! Saving days of ImageNet and BERT training with latest
+    weight averaging, 2022, section 2.
+    """
+    if window < 1:
+        raise ValueError(f"params_window_mean: window must be at least 1, not {window}")
+
+    def init(params):
+        def no_snapshots(w):
+            return jnp.zeros((window, *w.shape), w.dtype) if is_inexact(w) else None
+
+        return LastSnapshots(jax.tree.map(no_snapshots, params), jnp.zeros((), jnp.int32))
+
+    def update(updates, state, params, *, step):
+        def take(state):
+            put = lambda kept, w: kept.at[state.taken % window].set(w)  # noqa: E731
+            new = apply_updates(params, updates)
+            return LastSnapshots(map_arrays(put, state.snapshots, new), safe_increment(state.taken))
+
+        return updates, rarely(_is_snapshot(step, start, every), take, lambda state: state, state)
+
+    return init, update
+
+
+def _is_snapshot(step: jax.Array, start: Number, every: Number) -> jax.Array:
+    """Whether the parameters after this step, the first of which is step 0, are averaged."""
+    since = (step + 1).astype(jnp.result_type(float)) - start
+    return (since > 0) & (since % every == 0)
