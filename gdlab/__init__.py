@@ -254,6 +254,7 @@ from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.rss import scale_by_rss, sum_of_squares
 from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
 from gdlab.transforms.slow_weights import lookahead, slow_weights
+from gdlab.transforms.snapshots import params_mean, params_window_mean
 from gdlab.transforms.spheres import descend_on_sphere, radial_brake
 from gdlab.transforms.stddev import scale_by_stddev, variance
 from gdlab.transforms.steepest import steepest

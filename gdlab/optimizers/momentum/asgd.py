@@ -6,8 +6,8 @@ from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.parameter_average import params_mean
 from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.snapshots import params_mean
 
 
 @schedule
