@@ -4,6 +4,12 @@ import gdlab
 from tests.contract.example import Example
 
 EXAMPLES = {
+    "adamg": [Example(gdlab.adamg(0.5, eps=1e-3))],
+    "bcos": [
+        Example(gdlab.bcos(0.5, weight_decay=0.0, eps=1e-3)),
+        Example(gdlab.bcos(0.5, beta2=0.99, mode="m", mask="matrix"), rests=False),
+        Example(gdlab.bcos(0.5, mode="g"), rests=False),
+    ],
     "cocob": [
         Example(gdlab.cocob(0.5, 4.0, 0.1), on_complex=None),
         Example(
@@ -49,6 +55,7 @@ EXAMPLES = {
         Example(gdlab.dual_averaging_by_distance(0.5, 0.1), keeps_nan=False)
     ],
     "from_start": [Example(gdlab.from_start(0.5))],
+    "kate": [Example(gdlab.kate(0.5, 0.1, 0.1), on_complex="direction")],
     "ldog": [Example(gdlab.ldog(0.5, 0.1), by_element=False, keeps_nan=False)],
     "mechanize": [
         Example(gdlab.mechanize(gdlab.sgd(0.5, 0.9), s_init=0.1, num_betas=3), keeps_nan=False)
@@ -115,4 +122,7 @@ EXAMPLES = {
     "scale_by_dog": [Example(gdlab.scale_by_dog("distance", init_value=0.1), keeps_nan=False)],
     "scale_by_dowg": [Example(gdlab.scale_by_dowg(), keeps_nan=False)],
     "scale_by_cocob": [Example(gdlab.scale_by_cocob(4.0, 0.1), on_complex=None)],
+    "scale_by_adamg": [Example(gdlab.scale_by_adamg(eps=1e-3))],
+    "scale_by_kate": [Example(gdlab.scale_by_kate())],
+    "trac": [Example(gdlab.trac(gdlab.sgd(0.5), (0.9, 0.99), s_init=0.1), keeps_nan=False)],
 }

@@ -10,6 +10,7 @@ from tests.paths import half_square
 from tests.references import distance_adaptation as distance
 from tests.references import distance_over_gradients as over_gradients
 from tests.references import momo
+from tests.references import tuning_free as papers
 from tests.references.betting import cocob, mechanic_of_sgd
 from tests.references.schedule_free import schedule_free_adamw, schedule_free_sgd
 
@@ -313,6 +314,49 @@ METHODS = {
         partial(momo.momo_adam, bound=25.0, adapt=True),
         lambda lr: told_the_loss(contrib.momo_adam(lr, lower_bound=25.0, adapt_lower_bound=True)),
         whole=True,
+    ),
+    # Others
+    "adamg": Method(
+        gdlab.adamg,
+        papers.adamg,
+        others={"pytorch_optimizer": lambda o, p: o.AdamG(p)},
+    ),
+    "adamg of other constants": Method(
+        partial(gdlab.adamg, b1=0.8, b2=0.9, b3=0.7, p=0.5, q=0.4, eps=1e-3),
+        partial(papers.adamg, b1=0.8, b2=0.9, b3=0.7, p=0.5, q=0.4, eps=1e-3),
+        others={
+            "pytorch_optimizer": lambda o, p: o.AdamG(
+                p, betas=(0.8, 0.9, 0.7), p=0.5, q=0.4, eps=1e-3
+            )
+        },
+    ),
+    "bcos": Method(
+        gdlab.bcos,
+        papers.bcos,
+        also="v is the second moment that its definition gives: test_bcos.py",
+    ),
+    "bcos on gradients": Method(
+        partial(gdlab.bcos, mode="g", beta=0.8),
+        partial(papers.bcos, mode="g", beta=0.8),
+        others={"pytorch_optimizer": lambda o, p: o.BCOS(p, mode="g", beta=0.8)},
+    ),
+    "bcos on momentum": Method(
+        partial(gdlab.bcos, mode="m", beta2=0.95),
+        partial(papers.bcos, mode="m", beta2=0.95),
+        others={"pytorch_optimizer": lambda o, p: o.BCOS(p, mode="m", beta2=0.95)},
+    ),
+    "kate": Method(
+        partial(gdlab.kate, eta=0.1),
+        partial(papers.kate, eta=0.1),
+        # It adds ε to the sum at each step.
+        others={"pytorch_optimizer": lambda o, p: o.Kate(p, delta=0.1, eps=1e-40)},
+    ),
+    "trac": Method(
+        lambda lr: gdlab.trac(gdlab.sgd(lr), s_init=0.1),
+        partial(papers.trac_of_sgd, s_init=0.1),
+        whole=True,
+        also="the scale of agreeing gradients in closed form: test_trac.py",
+        rtol=1e-9,  # erfi by a sum of 64 terms, and sums with signs
     ),
 }
 
