@@ -2,13 +2,13 @@
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import safe_divide
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.ascent import ascent
+from gdlab.transforms.components import beside, unit_and_length
 from gdlab.transforms.gradient_at import gradient_at
-from gdlab.transforms.inner_products import add_scaled, inner_product, scaled
+from gdlab.transforms.inner_products import add_scaled
 
 
 @transformation(reads=EVERYTHING, slots=("adversary",))
@@ -38,10 +38,8 @@ def close_surrogate_gap(
 
     def update(updates, state, params, **extra):
         adversarial, after = adversary.update(updates, state[0], params, **extra)
-        share = safe_divide(
-            inner_product(updates, adversarial), inner_product(adversarial, adversarial)
-        )
-        combined = add_scaled(scaled(1 + alpha * share, adversarial), -alpha, updates)
+        unit, _ = unit_and_length(adversarial)
+        combined = add_scaled(adversarial, -alpha, beside(unit, updates))
         return combined, (after,)
 
     return lambda params: (adversary.init(params),), update

@@ -5,15 +5,14 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import safe_divide
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.ascent import ascent
+from gdlab.transforms.components import beside, unit_and_length
 from gdlab.transforms.gradient_at import gradient_at
 from gdlab.transforms.inner_products import add_scaled, chosen, inner_product
-from gdlab.transforms.norms import tree_norm
 
 
 @transformation(reads=EVERYTHING, slots=("phase", "vertical", "adversary"))
@@ -24,6 +23,7 @@ def reuse_vertical(
 
     At the steps 1, 1 + every, …: u = ĝ = adversary(g), v = ĝ − (⟨g, ĝ⟩/‖g‖²)·g.
     At the others: u = g + alpha·(‖g‖/‖v‖)·v, and ``adversary`` is not run, in no lane of a sweep.
+    The state has the direction v/‖v‖.
 
     Args:
         adversary: what makes the adversarial gradient of the gradient, such as :func:`gradient_at`.
@@ -50,24 +50,20 @@ def reuse_vertical(
 
     def update(updates, state, params, **extra):
         phase, vertical, inner_state = state
+        unit, length = unit_and_length(updates)
 
-        def renew(updates, _, inner_state):
+        def renew(_, inner_state):
             sharp, inner_state = adversary.update(updates, inner_state, params, **extra)
-            along = safe_divide(inner_product(updates, sharp), inner_product(updates, updates))
-            vertical = add_scaled(sharp, -along, updates)
+            direction, size = unit_and_length(beside(unit, sharp))
             # Of parallel gradients rounding alone is left, which must not be scaled up.
-            length = tree_norm(sharp)
-            is_there = tree_norm(vertical) > 100 * jnp.finfo(length.dtype).eps * length
-            nothing = jax.tree.map(jnp.zeros_like, vertical)
-            return sharp, chosen(is_there, vertical, nothing), inner_state
+            rounding = 100 * jnp.finfo(size.dtype).eps * jnp.abs(inner_product(unit, sharp))
+            nothing = jax.tree.map(jnp.zeros_like, direction)
+            return sharp, chosen(size > rounding, direction, nothing), inner_state
 
-        def reuse(updates, vertical, inner_state):
-            size = safe_divide(tree_norm(updates), tree_norm(vertical))
-            return add_scaled(updates, alpha * size, vertical), vertical, inner_state
+        def reuse(vertical, inner_state):
+            return add_scaled(updates, alpha * length, vertical), vertical, inner_state
 
-        new, vertical, inner_state = rarely(
-            phase == 0, renew, reuse, updates, vertical, inner_state
-        )
+        new, vertical, inner_state = rarely(phase == 0, renew, reuse, vertical, inner_state)
         phase = phase + 1
         over = phase.astype(jnp.asarray(every).dtype) >= every
         return new, (jnp.where(over, 0, phase), vertical, inner_state)
