@@ -19,10 +19,16 @@ EXAMPLES = {
     "friendly_sam": [evaluates(gdlab.friendly_sam(inner))],
     "gradient_at": [evaluates(gdlab.gradient_at(probe))],
     "gsam": [evaluates(gdlab.gsam(inner))],
-    "looksam": [evaluates(gdlab.looksam(inner, every=2), counts_calls=False)],
+    # Uncompiled, each step traces both kinds of steps anew, which takes long with many leaves.
+    "looksam": [evaluates(gdlab.looksam(inner, every=2), counts_calls=False, by_element=False)],
     "msam": [Example(gdlab.msam(inner), keeps_nan=False)],
     "reuse_vertical": [
-        Example(gdlab.reuse_vertical(gdlab.ema(0.5), 2, 0.5), keeps_nan=False, counts_calls=False)
+        Example(
+            gdlab.reuse_vertical(gdlab.ema(0.5), 2, 0.5),
+            keeps_nan=False,
+            counts_calls=False,
+            by_element=False,
+        )
     ],
     "sam": [evaluates(gdlab.sam(inner))],
     "scale_by_magnitude": [Example(gdlab.scale_by_magnitude())],
