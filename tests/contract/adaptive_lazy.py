@@ -4,32 +4,20 @@ import gdlab
 from tests.contract.example import Example
 
 EXAMPLES = {
-    "madgrad": [Example(gdlab.madgrad(0.1)), Example(gdlab.madgrad(0.1, 0.0, 0.1), rests=False)],
-    "scale_by_madgrad": [Example(gdlab.scale_by_madgrad(0.1, eps=0.1))],
+    # One NaN is in the mean square of its whole array.
+    "amos": [Example(gdlab.amos(0.1, momentum=0.9), by_element=False, keeps_nan=False)],
+    "descend_by_amos": [
+        Example(gdlab.descend_by_amos(0.1, 0.5), by_element=False, keeps_nan=False)
+    ],
+    # Its weights are a function of the gradients alone, zero as long as there are none.
     "ftrl": [
-        Example(gdlab.ftrl(0.1), rests=False),
         Example(gdlab.ftrl(0.1, -0.6, 0.0, 0.1, 0.1, 0.1, 1.0), rests=False),
     ],
-    "where_touched": [Example(gdlab.where_touched(gdlab.trace(0.9)), by_element=False)],
+    "madgrad": [Example(gdlab.madgrad(0.1))],
+    "optimistic_adam": [Example(gdlab.optimistic_adam(0.1, 0.3, eps_root=1e-3))],
+    "optimistic_adam_v2": [Example(gdlab.optimistic_adam_v2(0.1, alpha=0.5, nesterov=True))],
+    "scale_by_madgrad": [Example(gdlab.scale_by_madgrad(0.1, eps=0.1))],
+    # A row is touched as a whole.
     "sparse_adam": [Example(gdlab.sparse_adam(0.1), by_element=False)],
-    "optimistic_adam": [
-        Example(gdlab.optimistic_adam(0.1)),
-        Example(gdlab.optimistic_adam(0.1, 0.3, eps_root=1e-3, nesterov=True)),
-    ],
-    "optimistic_adam_v2": [
-        Example(gdlab.optimistic_adam_v2(0.1)),
-        Example(
-            gdlab.optimistic_adam_v2(0.1, alpha=0.5, mu_dtype="bfloat16", nesterov=True),
-            on_complex=None,
-        ),
-    ],
-    "amos": [
-        Example(gdlab.amos(0.1), rests=False, by_element=False, keeps_nan=False),
-        Example(
-            gdlab.amos(0.1, eta=0.5, momentum=0.9), rests=False, by_element=False, keeps_nan=False
-        ),
-    ],
-    "descend_by_amos": [
-        Example(gdlab.descend_by_amos(0.1, 0.5), rests=False, by_element=False, keeps_nan=False)
-    ],
+    "where_touched": [Example(gdlab.where_touched(gdlab.trace(0.9)), by_element=False)],
 }

@@ -296,3 +296,37 @@ def test_steps_of_qhadam_without_momentum_are_bounded_by_its_second_weight():
         partial(gdlab.qhadam, nu1=0.0, nu2=0.75, eps=0.0), learning_rate=np.ones(STEPS)
     )
     assert np.abs(steps_of(path)).max() <= 1 / np.sqrt(1 - 0.75)
+
+
+# Without a gradient
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(gdlab.ademamix, eps=0.0),
+        partial(gdlab.simplified_ademamix, eps=0.0),
+        partial(gdlab.adopt, eps=0.0),
+        partial(gdlab.mars, eps=0.0, adam_weight_decay=0.0),
+        partial(gdlab.radam, eps=0.0),
+        partial(gdlab.adabelief, eps=0.0, eps_root=0.0),
+        partial(gdlab.acprop, eps=0.0, eps_root=0.0),
+        partial(gdlab.yogi, eps=0.0),
+        partial(gdlab.adan, eps=0.0),
+        partial(gdlab.adamaxw, eps=0.0, weight_decay=0.0),
+        partial(gdlab.lamb, eps=0.0),
+        partial(gdlab.novograd, eps=0.0),
+        partial(gdlab.laprop, eps=0.0),
+        partial(gdlab.stable_adamw, eps=0.0, weight_decay=0.0),
+        gdlab.adam_atan2,
+        partial(gdlab.padam, eps=0.0),
+        partial(gdlab.grams, eps=0.0),
+        partial(gdlab.qhadam, eps=0.0),
+        partial(gdlab.madgrad, eps=0.0),
+        partial(gdlab.sparse_adam, eps=0.0),
+        partial(gdlab.amos, eps=0.0),
+    ],
+)
+def test_zero_gradients_move_nothing_even_without_an_epsilon(make):
+    path = gdlab_path(make, LEARNING_RATE[:4], 0 * GRADS[:4])
+    np.testing.assert_array_equal(path, np.tile(PARAMS, (4, 1)))
