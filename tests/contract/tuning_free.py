@@ -8,15 +8,9 @@ EXAMPLES = {
     "bcos": [
         Example(gdlab.bcos(0.5, weight_decay=0.0, eps=1e-3)),
         Example(gdlab.bcos(0.5, beta2=0.99, mode="m", mask="matrix"), rests=False),
-        Example(gdlab.bcos(0.5, mode="g"), rests=False),
     ],
     "cocob": [
         Example(gdlab.cocob(0.5, 4.0, 0.1), on_complex=None),
-        Example(
-            gdlab.cocob(0.5, 4.0, 0.1, weight_decay=0.1, mask="matrix"),
-            rests=False,
-            on_complex=None,
-        ),
     ],
     "coin_betting": [Example(gdlab.coin_betting(4.0, 0.1), on_complex=None)],
     "dadapt_adagrad": [
@@ -105,7 +99,10 @@ EXAMPLES = {
     ],
     "schedule_free_adamw": [
         Example(gdlab.schedule_free_adamw(0.1)),
-        Example(gdlab.schedule_free_adamw(0.1, 3.0, weight_decay=0.1), rests=False),
+        Example(
+            gdlab.schedule_free_adamw(0.1, 3.0, weight_decay=0.1, keeps_average=False),
+            rests=False,
+        ),
     ],
     "schedule_free_sgd": [
         Example(gdlab.schedule_free_sgd(0.1)),

@@ -46,6 +46,15 @@ def told_the_loss(tx):
     return optax.GradientTransformation(tx.init, update)
 
 
+def schedule_free_radam(learning_rate, b2, eps):
+    rate = gdlab.multiply_schedules(learning_rate, gdlab.rectification(b2, 4.0))
+    base = gdlab.chain(
+        gdlab.scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True),
+        gdlab.scale_by_learning_rate(rate),
+    )
+    return gdlab.schedule_free(base, rate)
+
+
 # The authors and optax recompute x from y and z, with roundings of their own at each of 200 steps.
 RECOMPUTED = 1e-11
 
@@ -59,6 +68,12 @@ METHODS = {
             "schedulefree": lambda o, p: training(o.SGDScheduleFree(p, momentum=0.8)),
             "pytorch_optimizer": lambda o, p: training(o.ScheduleFreeSGD(p, momentum=0.8)),
         },
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free without a stored average": Method(
+        lambda lr: gdlab.schedule_free(gdlab.sgd(lr), lr, 0.8, keeps_average=False),
+        partial(schedule_free_sgd, beta=0.8),
+        lambda lr: contrib.schedule_free(optax.sgd(lr), one_ahead(lr), 0.8),
         rtol=RECOMPUTED,
     ),
     "schedule_free whose base reads z": Method(
@@ -75,6 +90,16 @@ METHODS = {
                 o.ScheduleFreeWrapperReference(
                     torch_sgd(p, weight_decay=0.1), weight_lr_power=1.0, r=0.5
                 )
+            )
+        },
+        rtol=RECOMPUTED,
+    ),
+    "schedule_free around rectified steps": Method(
+        partial(schedule_free_radam, b2=0.99, eps=1e-3),
+        partial(schedule_free_adamw, b2=0.99, eps=1e-3, rectified=True),
+        others={
+            "schedulefree": lambda o, p: training(
+                o.RAdamScheduleFree(p, betas=(0.9, 0.99), eps=1e-3)
             )
         },
         rtol=RECOMPUTED,
@@ -193,6 +218,18 @@ METHODS = {
         },
         whole=True,
     ),
+    "dual_averaging_by_distance": Method(
+        lambda lr: gdlab.chain(gdlab.dual_averaging_by_distance(lr, 0.01), gdlab.from_start()),
+        partial(distance.dadapt_sgd, d0=0.01),
+        others={"dadaptation": lambda o, p: o.DAdaptSGD(p, d0=0.01)},
+        whole=True,
+    ),
+    "scale_by_dadapt_adagrad": Method(
+        lambda lr: gdlab.chain(gdlab.scale_by_dadapt_adagrad(lr, 1e-3, 0.01), gdlab.from_start()),
+        partial(distance.dadapt_adagrad, d0=0.01, eps=1e-3),
+        others={"dadaptation": lambda o, p: o.DAdaptAdaGrad(p, d0=0.01, eps=1e-3)},
+        whole=True,
+    ),
     "dadapt_adagrad": Method(
         partial(gdlab.dadapt_adagrad, momentum=0.9, estim_lr0=0.01, growth_rate=1.3),
         partial(distance.dadapt_adagrad, momentum=0.9, d0=0.01, growth=1.3),
@@ -288,9 +325,16 @@ METHODS = {
     ),
     # Models of the loss. The bounds are high, so that they cut off a part of the steps.
     "momo": Method(
+        partial(gdlab.momo, lower_bound=32.0),
+        partial(momo.momo, bound=32.0),
+        lambda lr: told_the_loss(contrib.momo(lr, lower_bound=32.0)),
+        whole=True,
+    ),
+    "momo with decay": Method(
         partial(gdlab.momo, weight_decay=0.1, lower_bound=32.0),
         partial(momo.momo, decay=0.1, bound=32.0),
-        lambda lr: told_the_loss(contrib.momo(lr, weight_decay=0.1, lower_bound=32.0)),
+        # optax divides the parameters alone by 1 + ηλ, and not the step.
+        also="it goes to the minimum of its model with decay: test_momo.py",
         whole=True,
     ),
     "momo with an adapted bound": Method(
@@ -302,11 +346,15 @@ METHODS = {
         whole=True,
     ),
     "momo_adam": Method(
+        partial(gdlab.momo_adam, b2=0.99, eps=1e-3, lower_bound=32.0),
+        partial(momo.momo_adam, b2=0.99, eps=1e-3, bound=32.0),
+        lambda lr: told_the_loss(contrib.momo_adam(lr, b2=0.99, eps=1e-3, lower_bound=32.0)),
+        whole=True,
+    ),
+    "momo_adam with decay": Method(
         partial(gdlab.momo_adam, b2=0.99, eps=1e-3, weight_decay=0.1, lower_bound=32.0),
         partial(momo.momo_adam, b2=0.99, eps=1e-3, decay=0.1, bound=32.0),
-        lambda lr: told_the_loss(
-            contrib.momo_adam(lr, b2=0.99, eps=1e-3, weight_decay=0.1, lower_bound=32.0)
-        ),
+        also="it goes to the minimum of its model with decay: test_momo.py",
         whole=True,
     ),
     "momo_adam with an adapted bound": Method(

@@ -40,7 +40,7 @@ def momo(
         tau = min(alpha, max(h - shrink * f_star, 0) / squared)
         if adapt:
             f_star = max(f_bar + np.vdot(d, x) - gamma - tau * squared / 2, bound)
-        x = x / shrink - tau * d
+        x = (x - tau * d) / shrink
         yield x
 
 
@@ -75,5 +75,5 @@ def momo_adam(
         tau = min(alpha / arrived, max(h - shrink * arrived * f_star, 0) / squared)
         if adapt:
             f_star = max((f_bar + np.vdot(d, x) - gamma - tau * squared / 2) / arrived, bound)
-        x = x / shrink - tau * step
+        x = (x - tau * step) / shrink
         yield x

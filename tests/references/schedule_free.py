@@ -53,17 +53,21 @@ def schedule_free_adamw(
     power: float = 2.0,
     r: float = 0.0,
     of_average: bool = False,
+    rectified: bool = False,
 ) -> Iterator[np.ndarray]:
     """z ← z − γ(g/(√v̂ + ε) + λy), x and y as above: Algorithm 1; ``of_average`` records x.
 
     The paper corrects no v, but multiplies γ, and so the decay and the weights, by √(1 − β₂ᵗ).
-    The authors' code, and this, divides v.
+    The authors' code, and this, divides v. It also has a form whose γ is ``rectified`` by RAdam's
+    factor (Liu et al. 2020, Algorithm 2), and 0 where that is not defined.
     """
     x = y = z = params0
     v = np.zeros_like(params0)
     average = Average(power, r)
     for t, (gamma, b) in each_step(learning_rate, beta):
         gamma_t = gamma * min(t / warmup, 1) if warmup else gamma
+        if rectified:
+            gamma_t = gamma * rectification(t, b2)
         g = grads(t, y)
         v = b2 * v + (1 - b2) * g**2
         decayed = weight_decay * (z if decay_at_z else y)
@@ -72,6 +76,15 @@ def schedule_free_adamw(
         x = (1 - c) * x + c * z
         y = (1 - b) * z + b * x
         yield x if of_average else y
+
+
+def rectification(t: int, b2: float) -> float:
+    rho_end = 2 / (1 - b2) - 1
+    rho = rho_end - 2 * t * b2**t / (1 - b2**t)
+    if rho <= 4:
+        return 0.0
+    above = (rho - 4) * (rho - 2) * rho_end
+    return np.sqrt(above / ((rho_end - 4) * (rho_end - 2) * rho))
 
 
 class Average:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.export import is_exported
 from gdlab.core.numerics import common_dtype, safe_divide
 from gdlab.core.structure import Number, Tree
-from gdlab.transforms.inner_products import add_scaled
+from gdlab.transforms.inner_products import add_scaled, scaled
 
 
 @is_exported
@@ -67,5 +67,5 @@ class LossModel(NamedTuple):
 
 
 def shrunk(params: Tree, shrinkage: Number, step: Tree) -> Tree:
-    """The update that divides the parameters by ``shrinkage`` and adds a step."""
-    return add_scaled(step, 1 / shrinkage - 1, params)
+    """The update that adds a step to the parameters and divides the sum by ``shrinkage``."""
+    return add_scaled(scaled(1 / shrinkage, step), 1 / shrinkage - 1, params)

@@ -23,7 +23,7 @@ def momo(
 
     dₜ = β·dₜ₋₁ + (1 − β)·gₜ, and likewise f̄ₜ of the losses and γₜ of ⟨gₜ, wₜ⟩, from their first
     values on; τₜ = min(η, max((1 + ηλ)·(f̄ₜ − f* − γₜ) + ⟨dₜ, wₜ⟩, 0)/‖dₜ‖²),
-    wₜ₊₁ = wₜ/(1 + ηλ) − τₜ·dₜ
+    wₜ₊₁ = (wₜ − τₜ·dₜ)/(1 + ηλ)
 
     The model is the average of the losses' linearizations, cut off at the lower bound f*. With
     β = 0 and λ = 0 it is Polyak's step size with η as the largest one.

@@ -28,7 +28,7 @@ def momo_adam(
     dₜ = ema(b1)(gₜ), f̄ₜ and γₜ likewise of the losses and of ⟨gₜ, wₜ⟩, Dₜ = √v̂ₜ + ε with
     v̂ₜ = debias(ema(b2))(gₜ²), bₜ = 1 − b1ᵗ;
     τₜ = min(η/bₜ, max((1 + ηλ)·(f̄ₜ − bₜ·f* − γₜ) + ⟨dₜ, wₜ⟩, 0)/⟨dₜ, dₜ/Dₜ⟩),
-    wₜ₊₁ = wₜ/(1 + ηλ) − τₜ·dₜ/Dₜ
+    wₜ₊₁ = (wₜ − τₜ·dₜ/Dₜ)/(1 + ηλ)
 
     Where the model allows the largest step size, and at λ = 0, it is :func:`adam`.
 

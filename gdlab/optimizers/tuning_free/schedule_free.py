@@ -1,21 +1,39 @@
 """Schedule-Free learning: an average of the iterates in place of a schedule that decays."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import cast, common_dtype, is_inexact, safe_divide, storage_dtype, widen
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function, is_none, map_arrays
+from gdlab.core.structure import DType, Function, Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.parameter_average import AveragedParams
 from gdlab.transforms.rms import scale_by_rms
 from gdlab.transforms.scaling import scale_by_learning_rate
+
+
+@is_exported
+class ImpliedAverage(NamedTuple):
+    """The average x that follows from the parameters y = b1·x + (1 − b1)·z."""
+
+    z: Params
+    """The iterates."""
+    b1: jax.Array
+    """The weight of the average in the present parameters."""
+
+    def evaluation_params(self, params: Params) -> Params:
+        """x = z + (y − z)/b1, and z where b1 is 0."""
+        of_leaf = lambda y, z: z + safe_divide(y - z, self.b1.astype(z.real.dtype))  # noqa: E731
+        return map_arrays(of_leaf, widen(params), widen(self.z))
 
 
 @transformation(
@@ -31,6 +49,7 @@ def schedule_free(
     *,
     r: Hyperparameter = 0.0,
     decay_at_z: bool = False,
+    keeps_average: bool = True,
 ) -> TreeFunctions:
     """Step with any optimizer, and take gradients between its iterate and an average of iterates.
 
@@ -55,6 +74,9 @@ def schedule_free(
         r: the power of the step in the weights; larger ones forget the start.
         decay_at_z: whether ``base_optimizer`` reads z, and not y, as the parameters, so that its
             weight decay acts there.
+        keeps_average: False computes x from y and z anew at each step, which saves a word a
+            parameter. It takes a b1 that is not 0, and parameters in float32 at least: in less, y
+            does not tell how x moves.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import apply_updates, evaluation_params, schedule_free, sgd
@@ -76,11 +98,12 @@ def schedule_free(
         trained = jax.tree.map(lambda w: w if is_inexact(w) else None, params)
         zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
         z = jax.tree.map(lambda w: w if dtype is None else cast(w, dtype), trained)
-        return zero, zero, z, AveragedParams(trained), base_optimizer.init(params)
+        average = AveragedParams(trained) if keeps_average else ImpliedAverage(z, b1 + zero)
+        return zero, zero, z if keeps_average else (), average, base_optimizer.init(params)
 
     def update(updates, state, params, *, step, **extra):
-        weight_sum, max_lr, z, (x,), inner = state
-        z = widen(z)
+        weight_sum, max_lr, z, average, inner = state
+        z, x = widen(z if keeps_average else average.z), average.evaluation_params(params)
         max_lr = jnp.maximum(max_lr, learning_rate)
         weight = (jnp.asarray(step, max_lr.dtype) + 1) ** r * max_lr**weight_lr_power
         weight_sum = weight_sum + weight
@@ -95,7 +118,8 @@ def schedule_free(
         x = map_arrays(lambda x, z: x + share.astype(x.real.dtype) * (z - x), x, z)
         to_y = lambda _, w, x, z: z + b1 * (x - z) - w  # noqa: E731
         updates = map_arrays(to_y, updates, params, x, z)
-        return updates, (weight_sum, max_lr, z, AveragedParams(x), inner)
+        average = AveragedParams(x) if keeps_average else ImpliedAverage(z, b1 + 0 * max_lr)
+        return updates, (weight_sum, max_lr, z if keeps_average else (), average, inner)
 
     return init, update
 
@@ -126,6 +150,7 @@ def schedule_free_sgd(
     *,
     r: Hyperparameter = 0.0,
     decay_at_z: bool = False,
+    keeps_average: bool = True,
 ) -> GradientTransformation:
     """Schedule-Free gradient descent.
 
@@ -146,6 +171,7 @@ def schedule_free_sgd(
         state_dtype: dtype in which z is stored; the parameter's, at least float32.
         r: power of the step in these weights.
         decay_at_z: whether the decay is that of z, and not of y.
+        keeps_average: False saves a word a parameter, as in :func:`schedule_free`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import schedule_free_sgd
@@ -158,7 +184,16 @@ def schedule_free_sgd(
     rate = learning_rate if warmup_steps is None else warmed_up(learning_rate, warmup_steps)
     descent = scale_by_learning_rate(rate)
     base = descent if weight_decay is None else chain(add_decayed_weights(weight_decay), descent)
-    return schedule_free(base, rate, b1, weight_lr_power, state_dtype, r=r, decay_at_z=decay_at_z)
+    return schedule_free(
+        base,
+        rate,
+        b1,
+        weight_lr_power,
+        state_dtype,
+        r=r,
+        decay_at_z=decay_at_z,
+        keeps_average=keeps_average,
+    )
 
 
 @transformation
@@ -174,6 +209,7 @@ def schedule_free_adamw(
     *,
     r: Hyperparameter = 0.0,
     decay_at_z: bool = False,
+    keeps_average: bool = True,
 ) -> GradientTransformation:
     """Schedule-Free AdamW: RMS scaling whose momentum is the average of the iterates.
 
@@ -195,6 +231,7 @@ def schedule_free_adamw(
         state_dtype: dtype in which z is stored; the parameter's, at least float32.
         r: power of the step in these weights.
         decay_at_z: whether the decay is that of z, and not of y.
+        keeps_average: False saves a word a parameter, as in :func:`schedule_free`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import schedule_free_adamw
@@ -211,4 +248,13 @@ def schedule_free_adamw(
         add_decayed_weights(weight_decay),
         scale_by_learning_rate(rate),
     )
-    return schedule_free(base, rate, b1, weight_lr_power, state_dtype, r=r, decay_at_z=decay_at_z)
+    return schedule_free(
+        base,
+        rate,
+        b1,
+        weight_lr_power,
+        state_dtype,
+        r=r,
+        decay_at_z=decay_at_z,
+        keeps_average=keeps_average,
+    )

@@ -39,6 +39,26 @@ def test_below_all_losses_momo_adam_is_adam():
     agree(gdlab_path(lambda lr: gdlab.momo_adam(lr, lower_bound=NEVER)), gdlab_path(gdlab.adam))
 
 
+@pytest.mark.parametrize("bound", [NEVER, 2.0, 2.4])
+@pytest.mark.parametrize("make", [gdlab.momo, gdlab.momo_adam])
+def test_with_decay_a_step_goes_to_the_minimum_of_the_model(make, bound):
+    rate, decay, f = 0.5, 0.8, 2.5
+    w, g = jnp.array([1.0, -2.0]), jnp.array([3.0, 0.5])
+    # The metric of the first step of Adam is the size of the gradient.
+    metric = jnp.abs(g) if make is gdlab.momo_adam else jnp.ones(2)
+
+    def model(y):
+        loss = jnp.maximum(f + jnp.sum(g * (y - w)), bound)
+        return loss + jnp.sum(metric * ((y - w) ** 2 / rate + decay * y**2)) / 2
+
+    tx = make(rate, weight_decay=decay, lower_bound=bound)
+    updates, _ = tx.update(g, tx.init(w), w, value=jnp.array(f))
+    angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    reached = np.asarray(w + updates)
+    around = reached + 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert all(model(y) > model(reached) for y in around)
+
+
 @pytest.mark.parametrize("make", [gdlab.momo, gdlab.momo_adam])
 def test_at_the_lower_bound_nothing_moves(make):
     # The loss that is told is ½‖w‖², and the gradient is not its own.

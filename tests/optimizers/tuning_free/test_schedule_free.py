@@ -56,6 +56,24 @@ def test_the_parameters_are_the_weighted_mean_of_average_and_iterate_while_beta_
 
 
 @pytest.mark.x64
+def test_an_average_that_is_not_stored_follows_from_the_parameters_while_beta_varies():
+    beta = per_step(np.linspace(0.2, 0.98, len(GRADS)))
+    both = []
+    for keeps in (True, False):
+        tx = gdlab.schedule_free_adamw(per_step(LEARNING_RATE), b1=beta, keeps_average=keeps)
+        both.append(run(tx, jnp.asarray(GRADS), jnp.asarray(PARAMS))[:2])
+    # Thirty steps, whose rounding is divided by a β of .2 at first.
+    for stored, implied in zip(*both, strict=True):
+        np.testing.assert_allclose(implied, stored, rtol=1e-11, atol=1e-12)
+
+
+def test_without_a_stored_average_it_keeps_a_word_a_parameter_beside_its_base():
+    for keeps, words in ((True, 2), (False, 1)):
+        state = gdlab.schedule_free_sgd(keeps_average=keeps).init(jnp.zeros(1000))
+        assert sum(leaf.size for leaf in jax.tree.leaves(state)) // 1000 == words
+
+
+@pytest.mark.x64
 def test_on_a_constant_gradient_the_average_lags_by_half_of_the_way():
     eta, steps, g, beta = 0.1, 12, np.array([3.0, -0.5]), 0.9
     tx = gdlab.schedule_free_sgd(eta, b1=beta)
