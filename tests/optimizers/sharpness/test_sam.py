@@ -10,6 +10,7 @@ from tests.paths import agree, differ, path_down
 
 START = np.array([1.0, -2.0, 0.5])
 TILT = np.array([0.3, -0.1, 0.2])
+CURVATURES = np.array([0.5, 1.0, 4.0])
 inner = gdlab.sgd(0.05, 0.8)
 
 
@@ -45,6 +46,29 @@ def test_gradient_is_that_at_the_worst_point_of_the_ball():
     updates, _ = tx.update(gradient(w), tx.init(w), w, grad_fn=gradient)
     g = gradient(w)
     agree(updates, -gradient(w + 0.3 * g / jnp.linalg.norm(g)))
+
+
+@pytest.mark.x64
+def test_to_first_order_the_gradient_is_that_of_the_loss_plus_the_radius_times_its_slope():
+    def loss(w):
+        return jnp.sum(CURVATURES * w**2) / 2 + jnp.sum(w**4) / 4
+
+    grad_fn, w = jax.grad(loss), jnp.asarray(START)
+
+    def sharp(rho):
+        tx = gdlab.gradient_at(gdlab.ascent(rho))
+        return tx.update(grad_fn(w), tx.init(w), w, grad_fn=grad_fn)[0]
+
+    slope = jax.grad(lambda w: jnp.linalg.norm(grad_fn(w)))(w)
+    agree(jax.jacfwd(sharp)(0.0), slope)
+
+
+@pytest.mark.x64
+def test_scale_of_the_loss_does_not_change_the_displacement():
+    g = jnp.asarray(START)
+    for probe in (gdlab.ascent(0.3), gdlab.adaptive_ascent(0.3)):
+        move = lambda g: probe.update(g, probe.init(g), jnp.asarray(TILT))[0]  # noqa: B023, E731
+        agree(move(1e-9 * g), move(g))
 
 
 @pytest.mark.x64
