@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import safe_increment
 from gdlab.core.rules import ArrayRule, Part
 from gdlab.core.transformation import GradientTransformation, wiring
 
@@ -46,7 +47,8 @@ def wait(inner: GradientTransformation, steps: Hyperparameter = 1) -> ArrayRule:
         after, context = rule.advance(tuple(own))
         waits = waited < jnp.ceil(jnp.asarray(steps)).astype(waited.dtype)
         chosen = _chosen(waits, tuple(own), after)
-        return (*chosen, jnp.where(waits, waited + 1, waited)), (waits, context)
+        # It goes on counting, so that an analysis knows it for a clock.
+        return (*chosen, safe_increment(waited)), (waits, context)
 
     def update(u, slots, context, reading):
         waits, inner_context = context

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gdlab
+from gdlab.analysis import stable_range
 from tests.paths import (
     GRADS,
     STEPS,
@@ -64,3 +65,13 @@ def test_clipping_counts_from_the_first_step_that_moves():
     assert differ(ours, ahead)
     bounds = per_step(np.arange(1, STEPS + 1) ** 0.25)
     agree(gdlab_path(lambda lr: gdlab.adopt(lr, b2=0.9, clip_value_fn=bounds)), ahead)
+
+
+def test_stable_range_of_adopt_is_that_of_its_average():
+    """38/λ at b1 = .9, where v is 1.
+
+    The analysis holds the v that a step without gradient leaves, and what divides here is the v
+    before that, which is 1/b2.
+    """
+    low, high = stable_range(gdlab.adopt(0.1), curvature=1.0)
+    np.testing.assert_allclose([low, high], [0, 2 * (1 + 0.9) / (1 - 0.9) / 0.9999**0.5], rtol=1e-8)
