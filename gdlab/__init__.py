@@ -63,13 +63,16 @@ from gdlab.optimizers.adaptive.simplified_ademamix import (
 from gdlab.optimizers.adaptive.sparse_adam import sparse_adam
 from gdlab.optimizers.adaptive.stable_adamw import shortened, stable_adamw
 from gdlab.optimizers.adaptive.yogi import additive_moment, scale_by_yogi, yogi
+from gdlab.optimizers.curvature.adahessian import adahessian, spatial_mean
 from gdlab.optimizers.curvature.gauss_newton import gauss_newton, scale_by_gauss_newton
 from gdlab.optimizers.curvature.lbfgs import lbfgs, scale_by_lbfgs
 from gdlab.optimizers.curvature.levenberg_marquardt import levenberg_marquardt
 from gdlab.optimizers.curvature.newton_cg import newton_cg, scale_by_truncated_newton
 from gdlab.optimizers.curvature.nonlinear_cg import nonlinear_cg
+from gdlab.optimizers.curvature.sophia import sophia
 from gdlab.optimizers.curvature.trust_region import trust_region
 from gdlab.optimizers.kronecker.caspr import caspr
+from gdlab.optimizers.kronecker.kl_shampoo import kl_shampoo
 from gdlab.optimizers.kronecker.kron import kron, kron_update_probability
 from gdlab.optimizers.kronecker.shampoo import shampoo
 from gdlab.optimizers.kronecker.soap import scale_by_soap, soap
@@ -206,6 +209,7 @@ from gdlab.transforms.gradient_at import gradient_at
 from gdlab.transforms.grafting import grafted
 from gdlab.transforms.guarding import apply_if_finite
 from gdlab.transforms.holding import hold
+from gdlab.transforms.hutchinson import hutchinson
 from gdlab.transforms.joins import (
     agreeing,
     interpolate,
@@ -214,6 +218,7 @@ from gdlab.transforms.joins import (
     signed_like,
     weighted_sum,
 )
+from gdlab.transforms.kl_factors import scale_by_kl_factors
 from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
 from gdlab.transforms.layouts import flatten, split_real_and_imaginary
 from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
@@ -315,6 +320,7 @@ __all__ = [
     "adafactor",
     "adago",
     "adagrad",
+    "adahessian",
     "adam",
     "adam_atan2",
     "adam_mini",
@@ -437,6 +443,7 @@ __all__ = [
     "half_life_warmup",
     "half_squares",
     "hold",
+    "hutchinson",
     "hyperball",
     "hyperparameters",
     "identity",
@@ -449,6 +456,7 @@ __all__ = [
     "join_schedules",
     "kate",
     "keep_params_nonnegative",
+    "kl_shampoo",
     "kron",
     "kron_update_probability",
     "lamb",
@@ -571,6 +579,7 @@ __all__ = [
     "scale_by_full_rss",
     "scale_by_gauss_newton",
     "scale_by_kate",
+    "scale_by_kl_factors",
     "scale_by_kron",
     "scale_by_kronecker_roots",
     "scale_by_lars",
@@ -627,7 +636,9 @@ __all__ = [
     "sm3",
     "snapshot",
     "soap",
+    "sophia",
     "sparse_adam",
+    "spatial_mean",
     "split_real_and_imaginary",
     "splus",
     "square",

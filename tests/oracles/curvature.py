@@ -6,6 +6,9 @@ SciPy's methods on the classic problems, in ``tests/optimizers/curvature``.
 
 from functools import partial
 
+import jax.numpy as jnp
+import numpy as np
+
 import gdlab
 from tests.oracles.method import Method
 from tests.references import curvature as ref
@@ -14,7 +17,37 @@ from tests.references import curvature as ref
 # which a rounding may grow or all steps vanish; along those of these leaves they do neither.
 TAME = ("scalar", "matrix", "cube")
 
+
+def diagonal(shape):
+    """Curvatures of either sign, 0 among them."""
+    return np.sin(np.arange(np.prod(shape, dtype=int)).reshape(shape))
+
+
+@gdlab.leafwise
+def known_diagonal():
+    """The curvatures, in place of an estimate."""
+    return lambda u: jnp.asarray(diagonal(u.shape), u.dtype)
+
+
 METHODS = {
+    "adahessian": Method(
+        partial(gdlab.adahessian, weight_decay=0.1, hessian_diagonal_fn=known_diagonal()),
+        partial(ref.adahessian, weight_decay=0.1, curvature=diagonal),
+        also="adam where the curvature is the gradient: test_hessian_diagonal.py",
+    ),
+    "adahessian with a power": Method(
+        partial(
+            gdlab.adahessian,
+            b1=0.8,
+            b2=0.9,
+            eps=1e-2,
+            hessian_power=0.5,
+            update_interval=1,
+            hessian_diagonal_fn=known_diagonal(),
+        ),
+        partial(ref.adahessian, b1=0.8, b2=0.9, eps=1e-2, hessian_power=0.5, curvature=diagonal),
+        also="adam where the curvature is the gradient: test_hessian_diagonal.py",
+    ),
     "lbfgs with steps of given sizes": Method(
         partial(gdlab.lbfgs, memory_size=4, linesearch=None),
         partial(ref.lbfgs, memory_size=4),
@@ -29,5 +62,16 @@ METHODS = {
         whole=True,
         leaves=TAME,
         rtol=1e-10,  # some curvatures are next to none, and their inverses large
+    ),
+    "sophia": Method(
+        partial(
+            gdlab.sophia,
+            gamma=0.5,
+            weight_decay=0.1,
+            update_interval=3,
+            hessian_diagonal_fn=known_diagonal(),
+        ),
+        partial(ref.sophia, gamma=0.5, weight_decay=0.1, update_interval=3, curvature=diagonal),
+        also="optax but for its two departures: test_hessian_diagonal.py",
     ),
 }

@@ -1,6 +1,6 @@
 """Second-order methods with steps of given sizes, in dense matrices."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def sophia(
     params0: np.ndarray,
     *,
     learning_rate: np.ndarray,
-    curvature: np.ndarray,
+    curvature: Callable[[tuple[int, ...]], np.ndarray],
     b1: Numbers = 0.965,
     b2: Numbers = 0.99,
     eps: Numbers = 1e-8,
@@ -88,16 +88,17 @@ def sophia(
     clip_threshold: Numbers = 1.0,
     update_interval: int = 10,
     weight_decay: Numbers = 0.0,
-    bias_correction: bool = True,
+    bias_correction: bool = False,
     hessian_first: bool = True,
 ) -> Iterator[np.ndarray]:
     """θ ← θ − α(λθ + clip(m/max(γh, ε), ±ρ)): Liu et al. 2023, arXiv:2305.14342, Algorithm 3.
 
-    ``curvature`` is the diagonal of the Hessian. h is renewed at t = 1, 1 + k, …, before the step
-    (``hessian_first``) as in the algorithm box; optax renews it after the step, so that the step
-    uses the old h, and corrects m for its start, which the paper does not.
+    ``curvature(shape)`` is the diagonal of the Hessian. h is renewed at t = 1, 1 + k, …, before the
+    step (``hessian_first``) as in the algorithm box; optax renews it after the step, so that the
+    step uses the old h, and corrects m for its start, which the paper does not.
     """
     theta, m, h = params0, np.zeros_like(params0), np.zeros_like(params0)
+    diagonal = curvature(params0.shape)
     beta1_to_t = 1.0
     numbers = each_step(learning_rate, b1, b2, eps, gamma, clip_threshold, weight_decay)
     for t, (alpha, beta1, beta2, epsilon, scale, rho, decay) in numbers:
@@ -105,7 +106,7 @@ def sophia(
         m = beta1 * m + (1 - beta1) * g
         beta1_to_t *= beta1
         m_hat = m / (1 - beta1_to_t) if bias_correction else m
-        renewed = beta2 * h + (1 - beta2) * curvature if (t - 1) % update_interval == 0 else h
+        renewed = beta2 * h + (1 - beta2) * diagonal if (t - 1) % update_interval == 0 else h
         used = renewed if hessian_first else h
         direction = np.clip(m_hat / np.maximum(scale * used, epsilon), -rho, rho)
         h = renewed
@@ -119,7 +120,7 @@ def adahessian(
     params0: np.ndarray,
     *,
     learning_rate: np.ndarray,
-    curvature: np.ndarray,
+    curvature: Callable[[tuple[int, ...]], np.ndarray],
     b1: Numbers = 0.9,
     b2: Numbers = 0.999,
     eps: Numbers = 1e-4,
@@ -128,8 +129,12 @@ def adahessian(
 ) -> Iterator[np.ndarray]:
     """θ ← θ − α(m̂/(v̂^(k/2) + ε) + λθ): Yao et al. 2021, arXiv:2006.00719, Algorithm 1, eq. 10.
 
-    v averages D², D = ``curvature`` the diagonal of the Hessian after the spatial average.
+    v averages D², D the diagonal ``curvature(shape)`` of the Hessian, averaged over all axes but
+    the last two, the window of a convolution whose kernel has the shape (…, in, out).
     """
+    window = tuple(range(params0.ndim - 2))
+    diagonal = curvature(params0.shape)
+    diagonal = np.broadcast_to(diagonal.mean(window, keepdims=True), diagonal.shape)
     theta, m, v = params0, np.zeros_like(params0), np.zeros_like(params0)
     beta1_to_t = beta2_to_t = 1.0
     for t, (alpha, beta1, beta2, epsilon, decay) in each_step(
@@ -137,7 +142,7 @@ def adahessian(
     ):
         g = grads(t, theta)
         m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * curvature**2
+        v = beta2 * v + (1 - beta2) * diagonal**2
         beta1_to_t, beta2_to_t = beta1_to_t * beta1, beta2_to_t * beta2
         denominator = np.sqrt(v / (1 - beta2_to_t)) ** hessian_power + epsilon
         theta = theta - alpha * (m / (1 - beta1_to_t) / denominator + decay * theta)

@@ -84,10 +84,13 @@ def scale_by_backtracking_linesearch(
 
         # Where the direction does not lead down no step is tried.
         longest = jnp.minimum(increase_factor * learning_rate, max_learning_rate)
-        first = longest, start, ~(start.is_finite() & (start.slope < 0)), grad, jnp.int32(0)
-        size, found, _, gradient, trials = jax.lax.while_loop(goes_on, shorten, first)
-        found = chosen(found.size == size, found, start)
-        step = step_along(direction, found.size)
-        return step, (size, searched.after(grad, found, gradient, trials))
+        nowhere = start._replace(size=-jnp.ones_like(longest))
+        first = longest, nowhere, ~(start.is_finite() & (start.slope < 0)), grad, jnp.int32(0)
+        size, trial, _, gradient, trials = jax.lax.while_loop(goes_on, shorten, first)
+        failed = trial.size != size
+        step = step_along(direction, jnp.where(failed, 0, size))
+        value = jnp.where(failed, start.value, trial.value)
+        gradient = chosen(failed, grad, gradient)
+        return step, (size, searched.after(value, gradient, trials, failed))
 
     return init, update

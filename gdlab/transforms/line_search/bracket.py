@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.structure import Number
 from gdlab.transforms.line_search.ray import Point
 
 
@@ -55,6 +56,17 @@ class Bracket(NamedTuple):
         )
         shrinks = ~self.is_closed | (jnp.abs(new.width) <= jnp.abs(self.width) * 2 / 3)
         return new._replace(shrinks=shrinks)
+
+    def beyond(self, trial: Point, increase_factor: Number) -> jax.Array:
+        """A size beyond a trial from which the loss still falls.
+
+        It is the minimum of the cubic through ``low`` and the trial, if that is longer than the
+        trial by the factor at least, and by 2.5 times the factor at most.
+        """
+        cubic = minimum_of_cubic(self.low, trial)
+        cubic = jnp.where(jnp.isfinite(cubic) & (cubic > trial.size), cubic, jnp.inf)
+        shortest = increase_factor * trial.size
+        return jnp.clip(cubic, shortest, 2.5 * shortest)
 
     def next_size(self) -> jax.Array:
         """The minimum of the cubic through both ends, or the middle where that is no good.

@@ -27,18 +27,25 @@ def _keep(last: jax.Array, decrease: jax.Array, start: Point, direction: Updates
 def _interpolate(
     last: jax.Array, decrease: jax.Array, start: Point, direction: Updates
 ) -> jax.Array:
-    """min(1, 1.01·2·decrease/|slope|); a step of the length 1, or less, where none went before.
+    """min(1, 1.01·2·decrease/|slope|), or 1 where no step went before.
 
     It is the minimiser of the parabola with the slope at the start that decreases as much as the
     last step did (Nocedal and Wright 2006, eq. 3.60).
     """
-    del last
+    del last, direction
     expected = 2.02 * decrease / jnp.where(start.slope < 0, -start.slope, 1)
+    return jnp.where(decrease > 0, jnp.minimum(expected, 1), 1)
+
+
+def _length_one(
+    last: jax.Array, decrease: jax.Array, start: Point, direction: Updates
+) -> jax.Array:
+    """The same, but at first a step of the length 1, or of the size 1 if that is shorter."""
     length = tree_norm(direction)
     first = 1 / jnp.where(length > 1, length, 1)
-    return jnp.where(decrease > 0, jnp.minimum(expected, 1), first)
+    return jnp.where(decrease > 0, _interpolate(last, decrease, start, direction), first)
 
 
 FIRST_SIZES: Mapping[str, FirstSize] = MappingProxyType(
-    {"keep": _keep, "one": _one, "interpolate": _interpolate}
+    {"keep": _keep, "one": _one, "interpolate": _interpolate, "length_one": _length_one}
 )

@@ -41,7 +41,7 @@ class Searched(NamedTuple):
     evaluations: jax.Array
     """How often the loss and its gradient have been evaluated, in all steps together."""
     failures: jax.Array
-    """The number of searches in a row that found no step."""
+    """The number of steps in a row for which nothing was found."""
 
     def next_value_and_grad(self) -> tuple[jax.Array, Tree]:
         """Value and gradient at the parameters after the step."""
@@ -52,7 +52,7 @@ class Searched(NamedTuple):
         return self.evaluations
 
     def has_stalled(self) -> jax.Array:
-        """Whether two searches in a row failed, the second one along a direction chosen anew."""
+        """Whether two steps in a row failed, the second one along a direction chosen anew."""
         return self.failures >= _GIVES_UP_AFTER
 
     @classmethod
@@ -62,12 +62,13 @@ class Searched(NamedTuple):
         zero = jnp.zeros((), jnp.int32)
         return cls(jnp.zeros((), dtype), jax.tree.map(jnp.zeros_like, params), zero, zero)
 
-    def after(self, start: Tree, found: Point, grad: Tree, evaluations: jax.Array) -> "Searched":
-        """After a search that ended at ``found``; where it has the size 0, at ``start``."""
-        failed = found.size == 0
+    def after(
+        self, value: jax.Array, grad: Tree, evaluations: jax.Array | int, failed: jax.Array
+    ) -> "Searched":
+        """After a step that led to this value and gradient, or failed."""
         return Searched(
-            value=found.value,
-            grad=chosen(failed, start, grad),
+            value=value,
+            grad=grad,
             evaluations=self.evaluations + evaluations,
             failures=jnp.where(failed, self.failures + 1, 0),
         )

@@ -43,7 +43,7 @@ def scale_by_zoom_linesearch(
     curv_rtol: Hyperparameter = 0.9,
     approx_dec_rtol: Hyperparameter | None = 1e-6,
     stepsize_precision: Hyperparameter = 1e-5,
-    initial_guess_strategy: Literal["keep", "one", "interpolate"] = "keep",
+    initial_guess_strategy: Literal["keep", "one", "interpolate", "length_one"] = "keep",
 ) -> TreeFunctions:
     """Scale the updates so that the loss decreases enough and its slope flattens enough.
 
@@ -63,7 +63,8 @@ def scale_by_zoom_linesearch(
             taken, even if the slope has not flattened.
         max_learning_rate: the longest step; unbounded unless given.
         tol: an absolute tolerance of both conditions.
-        increase_factor: how much longer each trial is before there is a bracket.
+        increase_factor: how much longer each trial is at least before there is a bracket; the cubic
+            through the last two may lead up to 2.5 times as far.
         slope_rtol: the part of the decrease promised by the slope that is asked for.
         curv_rtol: the part of the slope that may be left; infinity asks for a decrease alone.
         approx_dec_rtol: where the loss has risen by less than this part of itself, rounding decides
@@ -71,8 +72,9 @@ def scale_by_zoom_linesearch(
             place (Hager and Zhang 2005); never if None.
         stepsize_precision: the search ends with the best point once the bracket is narrower than
             this part of its farther end.
-        initial_guess_strategy: the first trial: ``one``; ``keep``, the last step size; or
-            ``interpolate``, which expects the decrease of the last step again, at most 1.
+        initial_guess_strategy: the first trial: ``one``; ``keep``, the last step size;
+            ``interpolate``, which expects the decrease of the last step again, at most 1; or
+            ``length_one``, which does the same after a first step of the length 1.
 
     Raises:
         ValueError: if ``params``, ``value``, ``grad`` or ``value_fn`` are missing.
@@ -129,8 +131,8 @@ def scale_by_zoom_linesearch(
             met = ~rises & flat
             higher = rises | ((trial.value >= bracket.low.value) & (bracket.low.size > 0) & ~met)
             at_end = ~higher & (trial.size >= longest)
+            onward = jnp.minimum(bracket.beyond(trial, increase_factor), longest)
             bracket = bracket.with_trial(trial, higher)
-            onward = jnp.minimum(increase_factor * search.size, longest)
             return _Search(
                 size=jnp.where(bracket.is_closed, bracket.next_size(), onward),
                 bracket=bracket,
@@ -155,7 +157,7 @@ def scale_by_zoom_linesearch(
         return step_along(direction, found.size), (
             jnp.where(failed, learning_rate, found.size),
             start.value - found.value,
-            searched.after(grad, found, search.grad, search.trials),
+            searched.after(found.value, chosen(failed, grad, search.grad), search.trials, failed),
         )
 
     return init, update

@@ -116,6 +116,6 @@ def test_a_memory_of_nothing_is_refused():
 def test_it_evaluates_the_loss_at_most_a_fifth_more_often_than_scipy(name):
     loss, start = losses()[name]
     run = minimize(loss, jnp.asarray(start), gdlab.lbfgs(), 500, tol=1e-6, keep_path=False)
-    theirs = of_scipy(loss, start, "L-BFGS-B", gtol=1e-6, ftol=0, maxcor=10)
+    theirs = of_scipy(loss, start, "L-BFGS-B", 1e-6, ftol=0, maxcor=10)
     assert run.outcome == Outcome.CONVERGED
-    assert int(run.evaluations) <= 1.2 * theirs.nfev
+    assert int(run.evaluations) <= 1.2 * theirs

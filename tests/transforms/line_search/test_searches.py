@@ -125,14 +125,14 @@ def test_guesses_of_the_first_step():
     run = minimize(lambda w: 2 * loss(w), jnp.array([3.0]), half, 1)
     np.testing.assert_allclose(run.state.learning_rate, 0.5, rtol=1e-12)  # found from 1
     # The step of the length 1 is the first one without a step before, and is accepted here.
-    interpolated = gdlab.scale_by_zoom_linesearch(20, initial_guess_strategy="interpolate")
+    interpolated = gdlab.scale_by_zoom_linesearch(20, initial_guess_strategy="length_one")
     run = minimize(loss, jnp.array([3.0, 4.0]), chain(sgd(1.0), interpolated), 2)
     first, second = run.path[0] - run.path[1], run.path[1] - run.path[2]
     np.testing.assert_allclose(np.linalg.norm(first), 1, rtol=1e-12)
     decrease = loss(run.path[0]) - loss(run.path[1])
     expected = min(1, 2.02 * decrease / jnp.sum(run.path[1] ** 2))
     np.testing.assert_allclose(second, expected * run.path[1], rtol=1e-10)
-    with pytest.raises(ValueError, match="one of keep, one, interpolate"):
+    with pytest.raises(ValueError, match="one of keep, one, interpolate, length_one"):
         gdlab.scale_by_zoom_linesearch(20, initial_guess_strategy="two")
 
 

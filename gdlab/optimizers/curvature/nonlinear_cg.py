@@ -1,0 +1,43 @@
+"""Nonlinear conjugate gradients."""
+
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain
+from gdlab.transforms.conjugate_direction import Beta, conjugate_direction
+from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
+from gdlab.transforms.scaling import scale
+
+WOLFE_WITH_SMALL_SLOPE: GradientTransformation = scale_by_zoom_linesearch(
+    30, curv_rtol=0.25, initial_guess_strategy="length_one"
+)
+"""A search whose end leaves so little slope that conjugate directions lead down."""
+
+
+@transformation
+def nonlinear_cg(
+    beta: Beta = "PR+", *, linesearch: GradientTransformation = WOLFE_WITH_SMALL_SLOPE
+) -> GradientTransformation:
+    """Nonlinear conjugate gradients: directions that do not undo each other, at two vectors.
+
+    wₜ₊₁ = wₜ − ηₜ·dₜ, dₜ = gₜ + βₜ·dₜ₋₁ as in :func:`conjugate_direction`
+
+    On a quadratic with exact line searches it ends in as many steps as there are different
+    curvatures. A rotation of the parameters rotates its path.
+
+    When to use:
+        Smooth deterministic losses of so many parameters that the memory of :func:`lbfgs` is too
+        much, which else needs fewer evaluations. Not with minibatches.
+
+    Args:
+        beta: the formula of β.
+        linesearch: what chooses η; the slope left has to be small, ``curv_rtol`` < 1/2, or the
+            directions of FR need not lead down.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import minimize, nonlinear_cg
+    >>> loss = lambda w: (1 - w[0]) ** 2 + 10 * (w[1] - w[0] ** 2) ** 2
+    >>> minimize(loss, jnp.array([-1.2, 1.0]), nonlinear_cg(), 200, tol=1e-3).params.round(2)
+    Array([1., 1.], dtype=float32)
+
+    Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, algorithm 5.4.
+    """
+    return chain(conjugate_direction(beta), scale(-1.0), linesearch)

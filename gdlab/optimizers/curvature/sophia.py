@@ -1,0 +1,87 @@
+"""Sophia: momentum over an estimate of the diagonal of the Hessian, clipped."""
+
+import jax.numpy as jnp
+
+from gdlab.core.by_leaf import Mask
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import join
+from gdlab.core.structure import DType, Function
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain, fork
+from gdlab.transforms.averaging import ema
+from gdlab.transforms.clipping import clip
+from gdlab.transforms.decay import add_decayed_weights
+from gdlab.transforms.holding import hold
+from gdlab.transforms.hutchinson import hutchinson
+from gdlab.transforms.scaling import scale_by_learning_rate
+
+HUTCHINSON: GradientTransformation = hutchinson()
+"""The estimate of the diagonal of the Hessian from one probe."""
+
+
+@join
+def over_curvature(gamma: Hyperparameter, eps: Hyperparameter) -> Function:
+    """Join a direction and a curvature: m/max(gamma·h, eps), so that no curvature is negative."""
+    return lambda m, h: m / jnp.maximum(gamma * h, eps)
+
+
+@transformation
+def sophia(
+    learning_rate: Hyperparameter,
+    b1: Hyperparameter = 0.965,
+    b2: Hyperparameter = 0.99,
+    eps: Hyperparameter = 1e-8,
+    weight_decay: Hyperparameter = 1e-4,
+    weight_decay_mask: Mask = None,
+    gamma: Hyperparameter = 0.01,
+    clip_threshold: Hyperparameter = 1.0,
+    update_interval: Hyperparameter = 10.0,
+    hessian_diagonal_fn: GradientTransformation = HUTCHINSON,
+    mu_dtype: DType | None = None,
+) -> GradientTransformation:
+    """Sophia-H: momentum over an estimate of the diagonal of the Hessian, clipped.
+
+    mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ; hₜ = b2·hₜ₋₁ + (1 − b2)·ĥₜ at the steps t = 1, 1 + k, …, else hₜ₋₁;
+    wₜ₊₁ = wₜ − η·(clip(mₜ/max(gamma·hₜ, eps), ±clip_threshold) + λ·wₜ)
+
+    Where curvature is large the step is Newton's, where it is small or negative that of the sign:
+    no element moves by more than η·clip_threshold, but for the decay. Until h has grown, after
+    1/(1 − b2) estimates, it is too small by 1 − b2ᵗ, which it is not corrected for.
+
+    When to use:
+        Language models, by its authors' account; in later comparisons it was no better than a
+        well-tuned AdamW.
+
+    Args:
+        learning_rate: η.
+        b1: decay of the average of gradients.
+        b2: decay of the average of curvatures.
+        eps: ε, the least curvature.
+        weight_decay: λ, decoupled.
+        weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
+        gamma: the part of the curvature that is divided by; 0.01 lets most elements be clipped at
+            first.
+        clip_threshold: the largest modulus of an element before η.
+        update_interval: k, the steps between two estimates.
+        hessian_diagonal_fn: what makes ĥₜ in place of the gradient.
+        mu_dtype: dtype in which the average of gradients is stored.
+
+    ``update`` needs ``params`` and the keywords ``grad_fn(params)`` and ``key``.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import minimize, sophia
+    >>> loss = lambda w: jnp.sum(jnp.array([1.0, 100.0]) * w**2)
+    >>> run = minimize(loss, jnp.ones(2), sophia(0.1), 4, key=jax.random.key(0))
+    >>> print(run.params.round(2))
+    [0.6 0.6]
+
+    Source: H. Liu, Z. Li, D. Hall, P. Liang, T. Ma, Sophia: a scalable stochastic second-order
+    optimizer for language model pre-training, 2023, algorithm 3 with estimator 1.
+    """
+    curvature = hold(chain(hessian_diagonal_fn, ema(b2)), update_interval)
+    return chain(
+        fork(over_curvature(gamma, eps), mu=ema(b1, accumulator_dtype=mu_dtype), nu=curvature),
+        clip(clip_threshold),
+        add_decayed_weights(weight_decay, weight_decay_mask),
+        scale_by_learning_rate(learning_rate),
+    )
