@@ -87,3 +87,11 @@ def test_an_adapted_bound_rises_from_far_below_to_the_least_loss(make):
     tx = make(1.0, lower_bound=-100.0, adapt_lower_bound=True)
     run = gdlab.minimize(lambda w: jnp.sum((w - 1) ** 2) + 5, jnp.zeros(2), tx, steps=300)
     assert 3 < run.state.loss_model.bound < 5.01
+
+
+@pytest.mark.parametrize("make", [gdlab.momo, gdlab.momo_adam])
+def test_an_adapted_bound_does_not_follow_losses_below_its_own_lower_bound(make):
+    w = jnp.array([1.0, -2.0])
+    tx = make(1.0, lower_bound=5.0, adapt_lower_bound=True)
+    _, state = tx.update(jnp.ones(2), tx.init(w), w, value=jnp.array(1.0))
+    agree(state.loss_model.bound, 5)
