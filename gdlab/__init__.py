@@ -40,19 +40,18 @@ from gdlab.optimizers.adaptive.adamc import adamc
 from gdlab.optimizers.adaptive.adan import adan, scale_by_adan
 from gdlab.optimizers.adaptive.ademamix import ademamix, half_life_warmup, scale_by_ademamix
 from gdlab.optimizers.adaptive.adopt import adopt, scale_by_adopt
-from gdlab.optimizers.adaptive.amos import amos, descend_by_amos, expected_scales
+from gdlab.optimizers.adaptive.amos import amos
 from gdlab.optimizers.adaptive.amsgrad import amsgrad, scale_by_amsgrad
 from gdlab.optimizers.adaptive.ftrl import ftrl
 from gdlab.optimizers.adaptive.grams import grams
 from gdlab.optimizers.adaptive.lamb import lamb
 from gdlab.optimizers.adaptive.laprop import laprop
-from gdlab.optimizers.adaptive.madgrad import cube_ratio, madgrad, scale_by_madgrad
+from gdlab.optimizers.adaptive.madgrad import madgrad
 from gdlab.optimizers.adaptive.mars import mars
 from gdlab.optimizers.adaptive.nadam import dozat_momentum, nadam, nadamw
 from gdlab.optimizers.adaptive.novograd import novograd, scale_by_novograd
 from gdlab.optimizers.adaptive.optimistic_adam import optimistic_adam, optimistic_adam_v2
 from gdlab.optimizers.adaptive.padam import padam
-from gdlab.optimizers.adaptive.power_of_count import power_of_count
 from gdlab.optimizers.adaptive.qhadam import qhadam
 from gdlab.optimizers.adaptive.radam import radam, rectification, rectified, scale_by_radam
 from gdlab.optimizers.adaptive.rmsprop import rmsprop
@@ -125,7 +124,7 @@ from gdlab.optimizers.tuning_free.dadapt_adagrad import dadapt_adagrad, scale_by
 from gdlab.optimizers.tuning_free.dadapt_adam import dadapt_adam, dadapt_adamw
 from gdlab.optimizers.tuning_free.dadapt_adan import dadapt_adan
 from gdlab.optimizers.tuning_free.dadapt_lion import dadapt_lion
-from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, dual_averaging_by_distance
+from gdlab.optimizers.tuning_free.dadapt_sgd import dadapt_sgd, scale_by_dadapt_sgd
 from gdlab.optimizers.tuning_free.dog import dog, polynomial_averaging, scale_by_dog
 from gdlab.optimizers.tuning_free.dowg import dowg, scale_by_dowg
 from gdlab.optimizers.tuning_free.kate import kate, scale_by_kate
@@ -199,6 +198,7 @@ from gdlab.transforms.decay import (
     matrices,
 )
 from gdlab.transforms.delays import delay, difference
+from gdlab.transforms.dual_averaging import cube_ratio, scale_by_madgrad
 from gdlab.transforms.eigenbasis import in_eigenbasis
 from gdlab.transforms.factored import factored_decay, factored_ema, scale_by_factored_rms
 from gdlab.transforms.first_value import from_first
@@ -233,6 +233,7 @@ from gdlab.transforms.matrix_norms import (
     scale_to_rms,
 )
 from gdlab.transforms.maxima import infinity_norm, running_maximum
+from gdlab.transforms.model_scale import descend_by_amos, expected_scales
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.monitoring import measure_with_ema, monitor, snapshot
 from gdlab.transforms.moving_average import moving_average
@@ -245,6 +246,7 @@ from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_
 from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.plateau import reduce_on_plateau
 from gdlab.transforms.pointwise import scale_by_sign, shift
+from gdlab.transforms.power_of_count import power_of_count
 from gdlab.transforms.privacy import (
     differentially_private_aggregate,
     per_example_global_norm_clip,
@@ -407,7 +409,6 @@ __all__ = [
     "dowg",
     "dozat_momentum",
     "dpsgd",
-    "dual_averaging_by_distance",
     "ema",
     "ema_nesterov",
     "evaluation_params",

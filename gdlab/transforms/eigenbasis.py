@@ -9,8 +9,9 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.rarely import rarely
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
-from gdlab.transforms.axis_products import along
-from gdlab.transforms.kronecker_roots import Statistics, inverse_power, statistics_of_axis
+from gdlab.transforms.axis_products import EXACT, gram
+from gdlab.transforms.kl_factors import Statistics, eigenvalues_in, kl_statistics, root_in
+from gdlab.transforms.kronecker_roots import multiplied
 from gdlab.transforms.periods import is_due
 
 Refresh = Literal["qr", "eigh"]
@@ -26,7 +27,7 @@ def in_eigenbasis(
     max_dim: int = 10000,
     refresh: Refresh = "qr",
     statistics: Statistics = "gram",
-    eps: Hyperparameter = 1e-6,
+    eps: Hyperparameter = 1e-4,
 ) -> LeafFunctions:
     """Carry out a transformation in the eigenbases of Shampoo's factors, which turn slowly.
 
@@ -48,7 +49,7 @@ def in_eigenbasis(
         refresh: "qr" for one step of orthogonal iteration after eigenvectors at the first step,
             "eigh" for eigenvectors each time.
         statistics: "kl" for the factors of least Kullback–Leibler divergence, as in
-            :func:`scale_by_kronecker_roots`, with eigenvalues as the bases see them.
+            :func:`scale_by_kl_factors`.
         eps: ε, added to the eigenvalues that "kl" divides by, in units of the largest.
 
     Raises:
@@ -87,19 +88,22 @@ def in_eigenbasis(
         g = jax.tree.leaves(signal)[0]
         axes = turned_axes(g)
         there = tuple(q.conj().T for q in basis)
-        turn = lambda x, matrices: _multiplied(x, axes, matrices)  # noqa: E731
+        turn = lambda x, matrices: multiplied(axes, matrices, x)  # noqa: E731
         new, kept = update_inner(jax.tree.map(lambda x: turn(x, there), signal), kept)
         new = turn(new, basis)
         if not axes:
             return new, (kept, factors, basis)
 
-        weight, whitening = decay, ()
+        weight = decay
         if statistics == "kl":
-            # Its factors depend on each other's size, so they start at the first ones.
-            weight = jnp.where(step == 0, 0, decay)
-            whiten = lambda factor, q: jnp.where(step == 0, q, _whitening(factor, q, eps))  # noqa: E731
-            whitening = tuple(map(whiten, factors, basis))
-        grams = [statistics_of_axis(g, axis, axes, whitening) for axis in axes]
+            whitening = tuple(
+                root_in(*pair, eps, True) for pair in zip(basis, factors, strict=True)
+            )
+            grams = kl_statistics(g, whitening, factors, axes)
+            # Factors depend on each other's size, so the first one is taken as a whole.
+            weight = jnp.where(jnp.any(factors[0] != 0), decay, 0)
+        else:
+            grams = [gram(g, axis) for axis in axes]
         factors = tuple(
             weight * old + (1 - weight) * new for old, new in zip(factors, grams, strict=True)
         )
@@ -125,26 +129,15 @@ def in_eigenbasis(
     return init, update
 
 
-def _multiplied(x, axes, matrices):
-    for axis, matrix in zip(axes, matrices, strict=True):
-        x = along(matrix, x, axis)
-    return x
-
-
 def _eigenvectors(factor):
     """The eigenvectors, that of the largest eigenvalue first."""
     return jnp.linalg.eigh(factor)[1][:, ::-1]
 
 
-def _eigenvalues(factor, basis):
-    """The eigenvalues as the basis sees them: the diagonal of QᴴMQ."""
-    return jnp.sum(basis.conj() * (factor @ basis), axis=0).real
-
-
 def _orthogonal_iteration(factor, basis):
     """The next basis, and the order in which it has the columns of the last one."""
-    order = jnp.argsort(_eigenvalues(factor, basis), descending=True)
-    product = jnp.matmul(factor, basis, precision=jax.lax.Precision.HIGHEST)
+    order = jnp.argsort(eigenvalues_in(basis, factor), descending=True)
+    product = jnp.matmul(factor, basis, precision=EXACT)
     return jnp.linalg.qr(product[:, order])[0], order
 
 
@@ -155,9 +148,3 @@ def _reordered(slot, shape, axes, orders):
     for axis, order in zip(axes, orders, strict=True):
         slot = jnp.take(slot, order, axis)
     return slot
-
-
-def _whitening(factor, basis, eps):
-    """S^(−½), but for a rotation that a Gram matrix does not see."""
-    values = jnp.maximum(_eigenvalues(factor, basis), 0)
-    return inverse_power(values, 0.5, eps, True)[:, None] * basis.conj().T

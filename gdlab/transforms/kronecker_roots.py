@@ -1,7 +1,7 @@
 """Scaling by inverse roots of a matrix for each axis: the preconditioner of Shampoo."""
 
 from collections.abc import Sequence
-from typing import Literal
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,6 @@ from gdlab.transforms.axis_products import along, block_shape, cut, gram, joined
 from gdlab.transforms.debiasing import Weight
 from gdlab.transforms.periods import is_due
 
-Statistics = Literal["gram", "kl"]
-"""What the factor of an axis averages; :func:`scale_by_kronecker_roots` says more."""
-
 
 @leafwise(reads="step", slots=("factors", "roots"), shared="weight")
 def scale_by_kronecker_roots(
@@ -31,7 +28,6 @@ def scale_by_kronecker_roots(
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,
-    statistics: Statistics = "gram",
     kronecker_sum: bool = False,
 ) -> LeafFunctions:
     """Multiply each array along its axes by inverse roots of what its gradients were there.
@@ -55,14 +51,8 @@ def scale_by_kronecker_roots(
             factors of its own; None cuts nothing.
         axes: the axis that has a factor, where it is not all that have; or a list of pairs
             ``(pattern, axes)`` with an axis or a tuple of them.
-        statistics: "gram" for the sums above; "kl" to whiten the gradient along all other axes
-            before, by which the factors are those of the Gaussian of least Kullback–Leibler
-            divergence from the gradients, L = mean of g·R⁻¹·gᵀ/n and so on. Its exponent is 1/2.
         kronecker_sum: whether the factors are combined by the sum of their roots, applied twice,
             and not by their product: for a matrix uₜ = ¼(L̃(L̃g + gR̃) + (L̃g + gR̃)R̃).
-
-    Raises:
-        ValueError: if ``statistics`` is neither, or if "kl" is given an exponent or a sum.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_kronecker_roots
@@ -74,31 +64,16 @@ def scale_by_kronecker_roots(
 
     Source: V. Gupta, T. Koren, Y. Singer, Shampoo: preconditioned stochastic tensor optimization,
     2018, algorithms 1 and 2; R. Anil, V. Gupta, T. Koren, K. Regan, Y. Singer, Scalable second
-    order optimization for deep learning, 2020, section 4; W. Lin, S. C. Lowe, F. Dangel and others,
-    Understanding and improving Shampoo and SOAP via Kullback–Leibler minimization, 2025.
+    order optimization for deep learning, 2020, section 4.
     """
-    if statistics not in ("gram", "kl"):
-        raise ValueError(f'statistics must be "gram" or "kl", not {statistics!r}')
-    if statistics == "kl" and (exponent is not None or kronecker_sum):
-        raise ValueError('statistics="kl" fit the exponent 1/2 of a product: give no other')
-
-    def chosen(ndim):
-        given = (axes,) if isinstance(axes, int) else axes
-        return range(ndim) if given is None else sorted({axis % ndim for axis in given})
 
     def is_diagonal(like):
-        return like.ndim < 2 or like.size == 0 or not chosen(like.ndim)
+        return like.ndim < 2 or like.size == 0 or not chosen_axes(like.ndim, axes)
 
     def init(like):
         if is_diagonal(like):
             return jnp.zeros_like(like).real, ()
-        block = block_shape(like.shape, block_size)
-        number = cut(like, block_size).shape[0]
-        eyes = tuple(
-            jnp.broadcast_to(jnp.eye(block[axis], dtype=like.dtype), (number, *[block[axis]] * 2))
-            for axis in chosen(like.ndim)
-        )
-        return jax.tree.map(jnp.zeros_like, eyes), eyes
+        return first_factors(like, chosen_axes(like.ndim, axes), block_size)
 
     def accumulated(old, new):
         return old + new if decay is None else decay * old + (1 - decay) * new
@@ -109,65 +84,55 @@ def scale_by_kronecker_roots(
         if is_diagonal(u):
             factors = accumulated(factors, abs_squared(u))
             return u * inverse_power(factors / arrived, 0.5, eps, relative_eps), (factors, ())
-        own = chosen(u.ndim)
-        power = exponent
-        if power is None:
-            power = 0.5 if statistics == "kl" else 0.5 / len(own)
-
-        def fresh(blocks, roots):
-            """What one step adds to the factors."""
-            whitened = roots if statistics == "kl" else ()
-            return tuple(statistics_of_axis(blocks, axis, own, whitened) for axis in own)
+        own = chosen_axes(u.ndim, axes)
+        power = 0.5 / len(own) if exponent is None else exponent
 
         def root(factor):
             return inverse_root(factor / arrived, power, eps, relative_eps)
 
         blocks = cut(u, block_size)
-        new = jax.vmap(fresh)(blocks, roots)
+        new = [jax.vmap(partial(gram, axis=axis))(blocks) for axis in own]
         factors = tuple(map(accumulated, factors, new))
         compute = lambda factors, _: tuple(map(jax.vmap(root), factors))  # noqa: E731
-        keep = lambda _, roots: roots  # noqa: E731
-        roots = rarely(is_due(step, every), compute, keep, factors, roots)
-        combine = _summed if kronecker_sum else _multiplied
-        blocks = jax.vmap(lambda u, roots: combine(u, dict(zip(own, roots, strict=True))))(
-            blocks, roots
-        )
-        return joined(blocks, u.shape), (factors, roots)
+        roots = rarely(is_due(step, every), compute, lambda _, roots: roots, factors, roots)
+        combine = partial(_summed if kronecker_sum else multiplied, own)
+        return joined(jax.vmap(combine)(roots, blocks), u.shape), (factors, roots)
 
     if decay is None:
         return init, update
     return init, update, Shared(Weight.at_start, lambda weight: weight.after(decay))
 
 
-def statistics_of_axis(
-    u: jax.Array, axis: int, own: Sequence[int], whitening: Sequence[jax.Array]
-) -> jax.Array:
-    """What one gradient adds to the factor of an axis.
-
-    Args:
-        u: the gradient.
-        axis: the axis.
-        own: the axes that have factors.
-        whitening: a matrix for each of them, by which the others are multiplied before; then the
-            mean over all other elements is taken, and otherwise the sum.
-    """
-    if not whitening:
-        return gram(u, axis)
-    for other, root in zip(own, whitening, strict=True):
-        u = u if other == axis else along(root, u, other)
-    return gram(u, axis) * (u.shape[axis] / u.size)
+def chosen_axes(ndim: int, axes: int | tuple[int, ...] | None) -> list[int]:
+    """The axes that have factors: all, or those that were chosen."""
+    given = (axes,) if isinstance(axes, int) else axes
+    return list(range(ndim)) if given is None else sorted({axis % ndim for axis in given})
 
 
-def _multiplied(u, roots):
-    for axis, root in roots.items():
-        u = along(root, u, axis)
+def first_factors(
+    like: jax.Array, axes: Sequence[int], block_size: int | None
+) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+    """Zeros and identities, one for each axis, and for each block one below the other."""
+    block = block_shape(like.shape, block_size)
+    number = len(cut(like, block_size))
+    eyes = tuple(
+        jnp.broadcast_to(jnp.eye(block[axis], dtype=like.dtype), (number, *[block[axis]] * 2))
+        for axis in axes
+    )
+    return jax.tree.map(jnp.zeros_like, eyes), eyes
+
+
+def multiplied(axes: Sequence[int], matrices: Sequence[jax.Array], u: jax.Array) -> jax.Array:
+    """An array with a matrix applied along each of some axes."""
+    for axis, matrix in zip(axes, matrices, strict=True):
+        u = along(matrix, u, axis)
     return u
 
 
-def _summed(u, roots):
+def _summed(axes, matrices, u):
     for _ in range(2):
-        products = [along(root, u, axis) for axis, root in roots.items()]
-        u = jax.tree.reduce(jnp.add, products) / len(roots)
+        products = [along(matrix, u, axis) for axis, matrix in zip(axes, matrices, strict=True)]
+        u = jax.tree.reduce(jnp.add, products) / len(products)
     return u
 
 

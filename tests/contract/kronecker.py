@@ -5,7 +5,7 @@ from tests.contract.example import Example
 
 EXAMPLES = {
     "scale_by_kronecker_roots": [
-        Example(gdlab.scale_by_kronecker_roots(0.9, 0.1, statistics="kl", block_size=2, every=2)),
+        Example(gdlab.scale_by_kronecker_roots(0.9, 0.1, block_size=2, every=2)),
     ],
     "shampoo": [
         # The length of a grafted step is that of a whole array.
@@ -23,6 +23,15 @@ EXAMPLES = {
     "splus": [Example(gdlab.splus(0.1, weight_decay=0.0, every=2))],
     "wait": [Example(gdlab.wait(gdlab.debias(gdlab.ema(0.9)), 2))],
     # Probes and factors are of real numbers.
+    "kl_shampoo": [
+        Example(
+            gdlab.kl_shampoo(0.1, eps=0.1, every=2, block_size=2), by_element=False, keeps_nan=False
+        )
+    ],
+    # Whether there has been a gradient is told of a whole array.
+    "scale_by_kl_factors": [
+        Example(gdlab.scale_by_kl_factors(eps=0.1), by_element=False, keeps_nan=False)
+    ],
     "kron": [
         Example(
             gdlab.kron(0.1, preconditioner_update_probability=0.5),

@@ -100,10 +100,16 @@ METHODS = {
         partial(ref.shampoo, eps=1e-2, graft="adagrad", start=5, momentum=0.5),
         also="the length is that of the graft: test_shampoo.py",
     ),
-    "shampoo with statistics of least divergence": Method(
-        partial(gdlab.shampoo, decay=0.9, eps=1e-1, statistics="kl"),
-        partial(ref.shampoo, decay=0.9, eps=1e-1, kl=True),
-        also="factors of Gaussian gradients are found: test_shampoo.py",
+    "kl_shampoo": Method(
+        partial(gdlab.kl_shampoo, eps=1e-2, weight_decay=0.1, every=3, relative_eps=False),
+        partial(ref.kl_shampoo, eps=1e-2, weight_decay=0.1, every=3),
+        also="factors of Gaussian gradients are found: test_kl_shampoo.py",
+        leaves=FULL,
+    ),
+    "kl_shampoo with eigenvectors at each step": Method(
+        partial(gdlab.kl_shampoo, eps=1e-2, every=1, relative_eps=True),
+        partial(ref.kl_shampoo, eps=1e-2, every=1, relative_eps=True),
+        also="factors of Gaussian gradients are found: test_kl_shampoo.py",
     ),
     "caspr": Method(
         partial(gdlab.caspr, eps=1e-2, momentum=0.9),

@@ -42,24 +42,16 @@ def regions(shape: tuple[int, ...], block_size: int | None) -> list[tuple[slice,
 class Preconditioner:
     """The factors of one block, and the direction that they make of a gradient."""
 
-    def __init__(self, shape, beta2, eps, exponent, axes, relative, kl, summed):
+    def __init__(self, shape, beta2, eps, exponent, axes, relative, summed):
         self.axes = range(len(shape)) if axes is None else axes
         self.H = {i: np.zeros((shape[i], shape[i])) for i in self.axes}
-        self.roots = {i: np.eye(shape[i]) for i in self.axes}
-        default = 0.5 if kl else 1 / (2 * len(self.axes))
-        self.exponent = default if exponent is None else exponent
-        self.beta2, self.eps, self.relative = beta2, eps, relative
-        self.kl, self.summed = kl, summed
+        self.roots = {}
+        self.exponent = 1 / (2 * len(self.axes)) if exponent is None else exponent
+        self.beta2, self.eps, self.relative, self.summed = beta2, eps, relative, summed
 
     def direction(self, G, t, every):
         for i in self.axes:
-            A = G
-            for j in self.axes:
-                if self.kl and j != i:
-                    A = times(self.roots[j], A, j)
-            new = unfolded(A, i) @ unfolded(A, i).T
-            if self.kl:
-                new = new / (G.size / G.shape[i])
+            new = unfolded(G, i) @ unfolded(G, i).T
             if self.beta2 is None:
                 self.H[i] = self.H[i] + new
             else:
@@ -77,6 +69,32 @@ class Preconditioner:
         return G
 
 
+class KLFactors:
+    """Lin et al. 2025, section 3: S_a averages G S_b⁻¹ Gᵀ/d_b, with eigenvalues diag(QᵀSQ)."""
+
+    def __init__(self, shape, axes, eps, relative):
+        self.axes, self.eps, self.relative = axes, eps, relative
+        self.S = {i: np.zeros((shape[i], shape[i])) for i in axes}
+        self.Q = {i: np.eye(shape[i]) for i in axes}
+
+    def root(self, i):
+        values = np.maximum(np.diag(self.Q[i].T @ self.S[i] @ self.Q[i]), 0)
+        values = values + self.eps * (values.max() if self.relative else 1)
+        return self.Q[i] / np.sqrt(values) @ self.Q[i].T
+
+    def add(self, G, beta, *, first):
+        # At first there is nothing to whiten by, and only the size of G is divided out: the product
+        # of the factors is to have the size of the squares.
+        size = np.mean(G**2) ** (-0.5 / len(self.axes))
+        roots = {i: size * np.eye(G.shape[i]) if first else self.root(i) for i in self.axes}
+        for i in self.axes:
+            A = G
+            for j in self.axes:
+                A = A if j == i else times(roots[j], A, j)
+            new = unfolded(A, i) @ unfolded(A, i).T / (G.size / G.shape[i])
+            self.S[i] = new if first else beta * self.S[i] + (1 - beta) * new
+
+
 @recorded
 def shampoo(
     grads: Gradients,
@@ -92,7 +110,6 @@ def shampoo(
     relative_eps: bool = False,
     block_size: int | None = None,
     axes: tuple[int, ...] | None = None,
-    kl: bool = False,
     summed: bool = False,
     graft: str | None = None,
     start: int = 0,
@@ -100,8 +117,7 @@ def shampoo(
     """W ← W − η L^(−1/4) G R^(−1/4), L ← L + GGᵀ, R ← R + GᵀG: Algorithm 1, and 2 for tensors.
 
     ε is added at the root, which is the εI that the sums start from. ``decay`` makes averages of
-    the sums, corrected for their start. ``kl``: S_a averages G S_b⁻¹ Gᵀ/d_b, and the roots are
-    S^(−1/2) (Lin et al. 2025, arXiv:2509.03378, eq. 8 and figure 2). ``summed``: CASPR (Duvvuri et
+    the sums, corrected for their start. ``summed``: CASPR (Duvvuri et
     al. 2024, Algorithm 1), J = L̃G + GR̃, W ← W − η/4 (L̃J + JR̃). Vectors have the diagonal form.
     ``graft``: the length of Adagrad's or of the gradient's own step (Agarwal et al. 2020).
     """
@@ -109,7 +125,7 @@ def shampoo(
     squares, adagrad = np.zeros_like(params0), np.zeros_like(params0)
     blocks = regions(params0.shape, block_size) if params0.ndim >= 2 else []
     of_blocks = [
-        Preconditioner(params0[b].shape, decay, eps, exponent, axes, relative_eps, kl, summed)
+        Preconditioner(params0[b].shape, decay, eps, exponent, axes, relative_eps, summed)
         for b in blocks
     ]
     for t, (eta, mu) in each_step(learning_rate, momentum):
@@ -160,48 +176,84 @@ def soap(
     factor_decay: float = 0.95,
     every: int = 10,
     kl: bool = False,
-    kl_eps: float = 1e-6,
+    kl_eps: float = 1e-4,
 ) -> Iterator[np.ndarray]:
     """Vyas et al. 2024, Algorithms 3 and 4, with what the authors' code adds to them.
 
     N = Q_L (M'/√V) Q_Rᵀ, L ← βL + (1 − β)GGᵀ; every so many steps Q ← QR(LQ), its columns sorted by
     QᵀLQ before, and V with them. The first gradient only makes the first Q, by eigenvectors, and
     is not counted. ε is added to the corrected root. ``kl``: Lin et al. 2025, G S⁻¹ Gᵀ/d with the
-    eigenvalues that Q sees, and the first factors from the first gradient as a whole.
+    eigenvalues that Q sees, and the first factors from the first gradient as a whole,
+    divided by a power of its size.
     """
     theta, M, V = params0, np.zeros_like(params0), np.zeros_like(params0)
     own = range(params0.ndim) if params0.ndim >= 2 else ()
-    L = [np.zeros((params0.shape[i],) * 2) for i in own]
-    Q = [np.eye(params0.shape[i]) for i in own]
+    factors = KLFactors(params0.shape, own, kl_eps, relative=True)
+    L, Q = factors.S, factors.Q
     for step, (eta,) in each_step(learning_rate):
         G, t = grads(step, theta), step - 1
         if t > 0:
+            turn = [Q[i] for i in own]
             M = b1 * M + (1 - b1) * G
-            V = b2 * V + (1 - b2) * rotated(G, Q) ** 2
+            V = b2 * V + (1 - b2) * rotated(G, turn) ** 2
             M_hat, V_hat = M / (1 - b1**t), V / (1 - b2**t)
-            N = rotated(quotient(rotated(M_hat, Q), np.sqrt(V_hat) + eps), Q, back=True)
+            N = rotated(quotient(rotated(M_hat, turn), np.sqrt(V_hat) + eps), turn, back=True)
             theta = theta - eta * (N + weight_decay * theta)
         else:
             theta = theta - eta * weight_decay * theta
-        new = []
+        if kl and own:
+            factors.add(G, factor_decay, first=t == 0)
         for i in own:
-            A = G
-            for j in own:
-                if kl and t > 0 and j != i:
-                    values = np.maximum(np.diag(Q[j].T @ L[j] @ Q[j]), 0)
-                    A = times(Q[j] / np.sqrt(values + kl_eps * values.max()) @ Q[j].T, A, j)
-            gram = unfolded(A, i) @ unfolded(A, i).T
-            beta = 0.0 if kl and t == 0 else factor_decay
-            new.append(beta * L[i] + (1 - beta) * (gram * G.shape[i] / G.size if kl else gram))
-        L = new
-        if t % every == 0:
-            for i in own:
-                if t == 0:
-                    Q[i] = eigenvectors(L[i])
-                    continue
+            if not kl:
+                gram = unfolded(G, i) @ unfolded(G, i).T
+                L[i] = factor_decay * L[i] + (1 - factor_decay) * gram
+            if t == 0:
+                Q[i] = eigenvectors(L[i])
+            elif t % every == 0:
                 order = np.argsort(-np.diag(Q[i].T @ L[i] @ Q[i]))
                 V = np.take(V, order, i)
                 Q[i] = np.linalg.qr(L[i] @ Q[i][:, order])[0]
+        yield theta
+
+
+@recorded
+def kl_shampoo(
+    grads: Gradients,
+    params0: np.ndarray,
+    *,
+    learning_rate: np.ndarray,
+    b1: float = 0.95,
+    decay: float = 0.95,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+    every: int = 10,
+    relative_eps: bool = False,
+) -> Iterator[np.ndarray]:
+    """W ← W − η S_a^(−1/2) G S_b^(−1/2): Lin et al. 2025, arXiv:2509.03378, section 3.
+
+    Eigenvectors are found anew after ``every`` steps, eigenvalues at each. What is whitened is then
+    averaged, and the average corrected. Vectors have the diagonal form.
+    """
+    theta, m, v = params0, np.zeros_like(params0), np.zeros_like(params0)
+    own = range(params0.ndim) if params0.ndim >= 2 else ()
+    factors = KLFactors(params0.shape, own, eps, relative_eps)
+    seen = False
+    for t, (eta,) in each_step(learning_rate):
+        G = grads(t, theta)
+        if own:
+            factors.add(G, decay, first=t == 1)
+            if (t - 1) % every == 0:
+                factors.Q = {i: eigenvectors(S) for i, S in factors.S.items()}
+            W = G
+            for i in own:
+                W = times(factors.root(i), W, i)
+        else:
+            # A zero is not a first gradient.
+            v = decay * v + (1 - decay) * G**2 if seen else G**2
+            seen = seen or bool(np.any(G))
+            W = quotient(G, np.sqrt(v + eps * (v.max() if relative_eps else 1)))
+        m = b1 * m + (1 - b1) * W
+        theta = theta - eta * (m / (1 - b1**t) + weight_decay * theta)
         yield theta
 
 

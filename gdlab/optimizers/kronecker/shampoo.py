@@ -7,7 +7,7 @@ from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, on_wires, wire
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.grafting import grafted
-from gdlab.transforms.kronecker_roots import Statistics, scale_by_kronecker_roots
+from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
 from gdlab.transforms.momentum import trace
 from gdlab.transforms.scaling import scale_by_learning_rate
 from gdlab.transforms.switching import from_step, switch
@@ -29,7 +29,6 @@ def shampoo(
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,
-    statistics: Statistics = "gram",
     nesterov: bool = False,
 ) -> GradientTransformation:
     """Shampoo: Adagrad with a matrix for each axis of an array, in place of one for all elements.
@@ -62,7 +61,6 @@ def shampoo(
         relative_eps: whether ε is in units of the largest eigenvalue of a factor.
         block_size: the largest side of the blocks that an array is cut into.
         axes: the axes that have a factor, as in :func:`scale_by_kronecker_roots`.
-        statistics: "kl" for KL-Shampoo, as in :func:`scale_by_kronecker_roots`.
         nesterov: whether the momentum looks one step ahead.
 
     Raises:
@@ -88,7 +86,6 @@ def shampoo(
         relative_eps=relative_eps,
         block_size=block_size,
         axes=axes,
-        statistics=statistics,
     )
     links = [roots if graft is None else grafted_onto(graft, roots, start)]
     if momentum is not None:

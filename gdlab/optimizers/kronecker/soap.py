@@ -9,7 +9,7 @@ from gdlab.transforms.averaging import ema
 from gdlab.transforms.debiasing import debias
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.eigenbasis import in_eigenbasis
-from gdlab.transforms.kronecker_roots import Statistics
+from gdlab.transforms.kl_factors import Statistics
 from gdlab.transforms.ratios import ratio, square
 from gdlab.transforms.scaling import scale_by_learning_rate
 from gdlab.transforms.waiting import wait

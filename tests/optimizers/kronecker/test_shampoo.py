@@ -1,4 +1,4 @@
-"""Shampoo: polar factors, rotations, blocks, grafting, and the statistics of least divergence."""
+"""Shampoo: polar factors, rotations, blocks and grafting."""
 
 import itertools
 
@@ -63,9 +63,7 @@ def test_first_direction_does_not_depend_on_the_scale_of_the_loss_at_any_rank(sh
     agree(direction(1e3 * gradient, eps=0.0), direction(gradient, eps=0.0), rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"decay": 0.9}, {"decay": 0.9, "statistics": "kl"}, {"axes": 0, "decay": 0.9}]
-)
+@pytest.mark.parametrize("settings", [{}, {"decay": 0.9}, {"axes": 0, "decay": 0.9}])
 def test_turning_the_coordinates_of_the_axes_turns_the_path(settings):
     left, right = turn(4), turn(3)
     settings = {"eps": 1e-2, "momentum": 0.5} | settings
@@ -125,27 +123,3 @@ def test_roots_are_kept_between_the_steps_at_which_they_are_due():
         seen.append(np.asarray(state.roots[0]))
     changes = [differ(after, before) for before, after in itertools.pairwise(seen)]
     assert changes == [False, False, True, False, False, True]
-
-
-def test_statistics_of_least_divergence_find_the_covariance_of_gaussian_gradients():
-    left, right = (np.tril(RANDOM.normal(size=(n, n))) + 2 * np.eye(n) for n in (3, 4))
-    grads = jnp.asarray(left @ RANDOM.normal(size=(6000, 3, 4)) @ right.T)
-    covariance = np.kron(left @ left.T, right @ right.T)
-
-    def estimated(statistics):
-        tx = gdlab.scale_by_kronecker_roots(0.999, 1e-6, statistics=statistics)
-        step = lambda state, g: (tx.update(g, state)[1], None)  # noqa: E731
-        state, _ = jax.jit(lambda g: jax.lax.scan(step, tx.init(g[0]), g))(grads)
-        found = np.kron(*(np.asarray(factor[0]) for factor in state.factors))
-        return np.linalg.norm(found - covariance) / np.linalg.norm(covariance)
-
-    # An average over two thousand steps of twelve numbers each knows a factor to a few percent.
-    assert estimated("kl") < 0.1
-    assert estimated("gram") > 1
-
-
-def test_statistics_that_there_are_not_and_roots_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match='must be "gram" or "kl", not \'fisher\''):
-        gdlab.shampoo(0.1, statistics="fisher")
-    with pytest.raises(ValueError, match="fit the exponent 1/2"):
-        gdlab.shampoo(0.1, statistics="kl", exponent=0.25)
