@@ -573,6 +573,7 @@ __all__ = [
     "scale_by_belief",
     "scale_by_cocob",
     "scale_by_dadapt_adagrad",
+    "scale_by_dadapt_sgd",
     "scale_by_distance_over_gradients",
     "scale_by_dog",
     "scale_by_dowg",
