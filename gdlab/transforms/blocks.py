@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
 from gdlab.core.transformation import leafwise
+from gdlab.transforms.reductions import over_axes
 
 
 @leafwise
@@ -16,7 +17,9 @@ def mean_over_block(block: Structure = "unit") -> LeafFunctions:
     Args:
         block: "unit" for all axes but the last, by which a block is what feeds one output of a
             kernel as JAX has it, and a vector is one block; "array" for all axes; "element" for
-            none; or a tuple of axes. One of these, or a list of pairs ``(pattern, block)``.
+            none; or an axis. One of these, or a list of pairs ``(pattern, block)``, in which a
+            block may be a tuple of axes as well. An axis that an array does not have is passed
+            over.
 
     Raises:
         ValueError: if it is none of these.
@@ -44,11 +47,6 @@ def mean_over_block(block: Structure = "unit") -> LeafFunctions:
             raise ValueError(
                 f'a block is "unit", "array", "element", or a tuple of axes, not {block!r}'
             )
-        return tuple(sorted({axis % ndim for axis in axes}))
+        return axes
 
-    def update(u):
-        axes = spanned(u.ndim)
-        # The mean of nothing would be a NaN.
-        return jnp.mean(u, axes, keepdims=True) if axes and u.size else u
-
-    return update
+    return lambda u: over_axes(jnp.mean, u, spanned(u.ndim))

@@ -31,7 +31,7 @@ def factored_decay(decay_rate: Hyperparameter = 0.8, step_offset: Hyperparameter
     """
 
     def value(count):
-        t = count.astype(jnp.asarray(0.0).dtype) + 1 - step_offset
+        t = count.astype(float) + 1 - step_offset
         return 1 - jnp.maximum(t, 1) ** -decay_rate
 
     return value

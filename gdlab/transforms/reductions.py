@@ -5,6 +5,9 @@ that size. The axes that are summed over stay, with the length 1, so that the re
 Such a signal is joined with one of the whole shape before it can be an update.
 """
 
+from collections.abc import Iterable
+
+import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
@@ -31,7 +34,7 @@ def mean_over(*axes: int) -> LeafFunctions:
     Array([[-1.,  1.],
            [ 0.,  0.]], dtype=float32)
     """
-    return lambda u: _over(jnp.mean, u, axes)
+    return lambda u: over_axes(jnp.mean, u, axes or range(u.ndim))
 
 
 @leafwise
@@ -49,12 +52,18 @@ def sum_over(*axes: int) -> LeafFunctions:
     >>> tx.update(jnp.array([1.0, 3.0]), tx.init(jnp.zeros(2)))[0]
     Array([0.25, 0.75], dtype=float32)
     """
-    return lambda u: _over(jnp.sum, u, axes)
+    return lambda u: over_axes(jnp.sum, u, axes or range(u.ndim))
 
 
-def _over(reduce, u, axes):
-    chosen = axes or range(u.ndim)
-    own = tuple(sorted({axis % u.ndim for axis in chosen if -u.ndim <= axis < u.ndim}))
+def over_axes(reduce: Function, u: jax.Array, axes: Iterable[int]) -> jax.Array:
+    """An array reduced over those of the axes that it has, which stay with the length 1.
+
+    Args:
+        reduce: such as ``jnp.mean``.
+        u: the array.
+        axes: the axes; none of them leave the array as it is.
+    """
+    own = tuple(sorted({axis % u.ndim for axis in axes if -u.ndim <= axis < u.ndim}))
     # The mean of nothing would be a NaN.
     return reduce(u, axis=own, keepdims=True) if own and u.size else u
 

@@ -99,7 +99,7 @@ def slow_weights(
             there = map_arrays(jnp.subtract, weights, params)
             updates = jax.tree.map(lambda u, to: to.astype(u.dtype), updates, there)
             if reset_state:
-                inner_state = inner.init(params)
+                inner_state = inner.init(apply_updates(params, updates))
             return updates, SlowWeights(weights), inner_state, outer_state
 
         def wait(*unchanged):

@@ -16,7 +16,7 @@ def qhm(
     beta: Numbers = 0.999,
     nu: Numbers = 0.7,
 ) -> Iterator[np.ndarray]:
-    """m ← βm + (1 − β)g; θ ← θ − α[(1 − ν)g + νm] (Ma and Yarats 2018, eq. 3–4)."""
+    """m ← βm + (1 − β)g; θ ← θ − α[(1 − ν)g + νm] (Ma and Yarats 2019, eq. 3–4)."""
     theta, m = params0, np.zeros_like(params0)
     for t, (eta, b, n) in each_step(learning_rate, beta, nu):
         g = grads(t, theta)

@@ -9,6 +9,7 @@ import pytest
 from gdlab import (
     adam,
     apply_updates,
+    dog,
     evaluation_params,
     lookahead,
     minimize,
@@ -92,6 +93,18 @@ def test_the_state_of_the_inner_method_begins_anew_where_that_is_asked():
         _, state = tx.update(jnp.ones(2), state, jnp.ones(2))
         traces.append(float(state.inner.trace[0]))
     assert traces == [1, 0, 1, 0]
+
+
+def test_a_state_that_begins_anew_begins_at_the_slow_weights():
+    # The base keeps the parameters that it begins at.
+    tx = slow_weights(dog(init_value=0.1), sgd(0.5), 2, reset_state=True)
+    w = jnp.ones(2)
+    state = tx.init(w)
+    for _ in range(2):
+        updates, state = tx.update(jnp.ones(2), state, w)
+        w = apply_updates(w, updates)
+    np.testing.assert_allclose(state.inner.params0, w, rtol=1e-12)
+    np.testing.assert_allclose(evaluation_params(state, w), w, rtol=1e-12)
 
 
 def test_the_outer_method_is_asked_for_its_step_when_it_is_due_and_not_before():

@@ -84,11 +84,9 @@ def amsgrad(
     It converges on the online problem of Reddi et al. on which Adam does not.
 
     When to use:
-        Where Adam does not settle because rare large gradients are forgotten. In training it is
-        seldom better than Adam with a larger b2, and one large gradient slows it down for good.
-
-    When to use:
-        Where rare, large gradients decide, which Adam forgets too soon.
+        Where Adam does not settle because it forgets rare large gradients that decide. In training
+        it is seldom better than Adam with a larger b2, and one large gradient slows it down for
+        good.
 
     Args:
         learning_rate: η.
@@ -103,11 +101,15 @@ def amsgrad(
             noise of the first few corrected values stays for good, or before it (paper, torch,
             Keras).
 
-    >>> from gdlab import amsgrad, expand
-    >>> print(
-    ...     expand(amsgrad(0.1, bias_correction_mu=False, bias_correction_nu=False)).__repr__()[:59]
-    ... )
-    chain(fork(ratio(eps=1e-08), mu=ema(0.9), nu=chain(square()
+    >>> import jax.numpy as jnp
+    >>> from gdlab import amsgrad
+    >>> tx = amsgrad(0.1, b1=0.0, b2=0.0)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (4.0, 1.0):
+    ...     u, state = tx.update(jnp.array([g]), state)
+    ...     print(u)
+    [-0.1]
+    [-0.025]
 
     Source: S. Reddi, S. Kale, S. Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
     """

@@ -60,14 +60,11 @@ def nadam(
     With v frozen it is stable on curvature λ, measured in the metric √v̂ + ε, iff
     η < 2(1 + b1)/((1 − b1)(1 + 2b1)λ) in the limit: 13.57/λ at b1 = .9.
 
-    When to use:
-        As Adam, where it should react sooner to a change of direction. The baseline of the AlgoPerf
-        benchmark is of this kind.
-
     Without a schedule of the momentum it is ``adam(…, nesterov=True)``.
 
     When to use:
-        In place of Adam, at the same cost; the look-ahead damps the momentum's overshooting.
+        In place of Adam, at the same cost: it reacts sooner to a change of direction, and the
+        look-ahead damps the momentum's overshooting.
 
     Args:
         learning_rate: η.

@@ -96,8 +96,8 @@ def yogi(
     mₜ as in Adam, vₜ = vₜ₋₁ − (1 − b2)·sign(vₜ₋₁ − gₜ²)·gₜ², wₜ₊₁ = wₜ − η·m̂ₜ/(√v̂ₜ + ε)
 
     After one large gradient Adam's v falls as b2ᵗ, and Yogi's by (1 − b2)·g² a step, whatever v is.
-    While gradients grow both are Adagrad with the weight 1 − b2. Scaling the loss changes nothing
-    if ε is scaled with it.
+    While squares exceed v, it adds them up as Adagrad does, with the weight 1 − b2. Scaling the
+    loss changes nothing if ε is scaled with it.
 
     When to use:
         Sparse or bursty gradients, where Adam's step grows too much between the bursts. ε is part

@@ -26,9 +26,7 @@ def relative_step_size(largest: Hyperparameter = 0.01) -> Function:
     >>> relative_step_size()(39999)
     Array(0.005, dtype=float32)
     """
-    return lambda count: jnp.minimum(
-        largest, 1 / jnp.sqrt(count.astype(jnp.asarray(0.0).dtype) + 1)
-    )
+    return lambda count: jnp.minimum(largest, 1 / jnp.sqrt(count.astype(float) + 1))
 
 
 @transformation

@@ -22,7 +22,7 @@ def qhm(
 
     At ν = 0 it is gradient descent, at ν = 1 descent along the average, and at ν = β Nesterov's
     momentum on the average, ``sgd(η, β, nesterov=True, averaging=True)``. On a quadratic of
-    curvature λ it is stable iff η < 2(1 + β)/((1 + β − 2νβ)λ): 6.67/λ with the defaults.
+    curvature λ it is stable iff η < 2(1 + β)/((1 + β − 2νβ)λ): 6.66/λ with the defaults.
 
     When to use:
         Instead of momentum wherever that is used, since it has it as a special case. A long memory
@@ -40,7 +40,7 @@ def qhm(
     >>> tx.update(jnp.array([4.0]), tx.init(jnp.zeros(1)))[0]
     Array([-3.], dtype=float32)
 
-    Source: J. Ma, D. Yarats, Quasi-hyperbolic momentum and Adam for deep learning, 2018, eq. 3–4.
+    Source: J. Ma, D. Yarats, Quasi-hyperbolic momentum and Adam for deep learning, 2019, eq. 3–4.
     """
     average = ema(beta, accumulator_dtype=accumulator_dtype)
     mixture = fork(interpolate(nu), mu=average, gradient=identity())

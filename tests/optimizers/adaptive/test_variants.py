@@ -155,6 +155,14 @@ def test_laprop_keeps_learning_rates_in_its_momentum_or_does_not_alike_where_the
     assert differ(gdlab_path(inside), gdlab_path(gdlab.laprop))
 
 
+def test_laprop_waits_while_the_learning_rates_in_its_momentum_are_zero():
+    rates = np.where(np.arange(STEPS) < 2, 0.0, 0.1)
+    path = gdlab_path(partial(gdlab.laprop, learning_rate_in_momentum=True), rates)
+    agree(path[:2], np.stack([PARAMS] * 2))
+    assert np.isfinite(path).all()
+    assert differ(path[2], path[1])
+
+
 def test_steps_of_laprop_are_bounded_where_those_of_adam_are_not():
     """Reddi-like bursts: b1 above the root of b2 lets Adam divide old gradients by nothing."""
     burst = np.zeros((STEPS, 1))

@@ -56,3 +56,11 @@ def test_a_block_that_there_is_not_is_refused():
     tx = gdlab.mean_over_block("head")
     with pytest.raises(ValueError, match='a block is "unit", "array", "element", or a tuple'):
         tx.update(jnp.asarray(CUBE), tx.init(jnp.asarray(CUBE)))
+
+
+def test_an_axis_that_an_array_does_not_have_is_passed_over():
+    tx = gdlab.fork(jnp.subtract, gdlab.identity(), gdlab.mean_over_block([("", (0, 2))]))
+    tree = {"matrix": jnp.asarray(CUBE[0]), "scalar": jnp.array(3.0)}
+    found = tx.update(tree, tx.init(tree))[0]
+    np.testing.assert_allclose(found["matrix"], CUBE[0] - np.mean(CUBE[0], 0), atol=1e-15)
+    assert found["scalar"] == 0
