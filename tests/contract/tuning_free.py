@@ -45,9 +45,7 @@ EXAMPLES = {
         ),
     ],
     "dowg": [Example(gdlab.dowg(0.5, 0.1), keeps_nan=False)],
-    "dual_averaging_by_distance": [
-        Example(gdlab.dual_averaging_by_distance(0.5, 0.1), keeps_nan=False)
-    ],
+    "scale_by_dadapt_sgd": [Example(gdlab.scale_by_dadapt_sgd(0.5, 0.1), keeps_nan=False)],
     "from_start": [Example(gdlab.from_start(0.5))],
     "kate": [Example(gdlab.kate(0.5, 0.1, 0.1), on_complex="direction")],
     "ldog": [Example(gdlab.ldog(0.5, 0.1), by_element=False, keeps_nan=False)],

@@ -218,8 +218,8 @@ METHODS = {
         },
         whole=True,
     ),
-    "dual_averaging_by_distance": Method(
-        lambda lr: gdlab.chain(gdlab.dual_averaging_by_distance(lr, 0.01), gdlab.from_start()),
+    "scale_by_dadapt_sgd": Method(
+        lambda lr: gdlab.chain(gdlab.scale_by_dadapt_sgd(lr, 0.01), gdlab.from_start()),
         partial(distance.dadapt_sgd, d0=0.01),
         others={"dadaptation": lambda o, p: o.DAdaptSGD(p, d0=0.01)},
         whole=True,

@@ -15,7 +15,7 @@ from gdlab.transforms.norms import tree_norm
 
 
 @transformation(slots=("grad_sum", "estim_lr", "numerator", "first_norm"))
-def dual_averaging_by_distance(
+def scale_by_dadapt_sgd(
     learning_rate: Hyperparameter = 1.0,
     estim_lr0: Hyperparameter = 1e-6,
     *,
@@ -32,8 +32,8 @@ def dual_averaging_by_distance(
         growth_rate: how many times larger than before d may be; any number unless given.
 
     >>> import jax.numpy as jnp
-    >>> from gdlab import dual_averaging_by_distance
-    >>> tx = dual_averaging_by_distance(estim_lr0=0.5)
+    >>> from gdlab import scale_by_dadapt_sgd
+    >>> tx = scale_by_dadapt_sgd(estim_lr0=0.5)
     >>> tx.update(jnp.array([8.0]), tx.init(jnp.zeros(1)))[0]
     Array([-0.5], dtype=float32)
 
@@ -71,7 +71,7 @@ def dadapt_sgd(
     """Gradient descent that estimates its learning rate, D-Adaptation of SGD.
 
     wₜ₊₁ = momentum·wₜ + (1 − momentum)·(w₀ − sₜ₊₁), s and d as in
-    :func:`dual_averaging_by_distance`
+    :func:`scale_by_dadapt_sgd`
 
     The scale of the loss changes nothing, and d is in the units of the parameters. At constant d
     and momentum 0 it is gradient descent with the learning rate η·d/‖g₁‖.
@@ -100,6 +100,6 @@ def dadapt_sgd(
     algorithm 4 and the authors' code.
     """
     return chain(
-        dual_averaging_by_distance(learning_rate, estim_lr0, growth_rate=growth_rate),
+        scale_by_dadapt_sgd(learning_rate, estim_lr0, growth_rate=growth_rate),
         from_start(momentum),
     )
