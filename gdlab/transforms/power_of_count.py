@@ -1,9 +1,10 @@
 """Numbers that grow as a power of the steps: a bound of ADOPT, weights of MADGRAD."""
 
+import jax.numpy as jnp
+
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
-from gdlab.schedules.progress import raised
 
 
 @schedule
@@ -20,4 +21,11 @@ def power_of_count(power: Hyperparameter = 0.25, steps_ahead: int = 0) -> Functi
     >>> [float(power_of_count()(count)) for count in (0, 1, 16)]
     [0.0, 1.0, 2.0]
     """
-    return lambda count: raised(count.astype(float) + steps_ahead, power)
+
+    def value(count):
+        steps = count.astype(float) + steps_ahead
+        # The power has no derivative at zero.
+        begun = steps > 0
+        return jnp.where(begun, jnp.where(begun, steps, 1.0) ** power, 0.0)
+
+    return value
