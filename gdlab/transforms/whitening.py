@@ -126,7 +126,7 @@ def _updated(factors, g, v, rate):
             seen, probed = gram(a, axis), gram(b, axis)
             change = jnp.matmul(jnp.triu(seen - probed), q, precision=EXACT)
             change = change / _positive(spectral_norm_bound(seen + probed))
-        # Where there never is a gradient a factor would grow for ever.
+        # The factors of an array that never has a gradient would grow for ever.
         grown = q - rate * change
         new.append(jnp.where(jnp.abs(grown) > LARGEST_ENTRY, q, grown))
     return tuple(new)

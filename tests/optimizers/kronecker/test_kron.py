@@ -73,11 +73,12 @@ def test_factors_learn_once_the_share_asks_for_it():
     assert seen == [False, False, True, False, False, True, False]
 
 
-def test_factors_stay_finite_where_there_never_is_a_gradient():
-    grads = RANDOM.normal(size=(3000, 3, 2)) * np.array([[1.0], [1.0], [0.0]])
-    state = learned(gdlab.scale_by_kron(0.5), grads)
-    assert all(np.isfinite(q).all() for q in jax.tree.leaves(state.factors))
-    assert max(float(jnp.abs(q).max()) for q in state.factors) < 1e12
+@pytest.mark.parametrize("shape", [(), (3,), (3, 2)])
+def test_factors_of_an_array_that_never_has_a_gradient_stay_finite(shape):
+    # Each update multiplies them by up to 1.5, and 1.5²⁰⁰⁰ is no number of float64.
+    state = learned(gdlab.scale_by_kron(0.5), np.zeros((2000, *shape)))
+    largest = [float(jnp.abs(q).max()) for q in state.factors]
+    assert 1e6 < max(largest) <= 1e9
 
 
 def test_norm_is_bounded_from_below_and_nearly_met():
