@@ -72,8 +72,8 @@ def orthogonalize_low_rank(
         r = _product(jnp.conj(b.mT), p)
         lengths = norm(r, axis=-2, keepdims=True)
         columns = safe_divide(r, lengths + eps, at_least=eps)
-        of_low_rank = view.restored(_product(p, jnp.conj(r.mT)).mT)
-        direction = view.restored(_product(p, jnp.conj(columns.mT)).mT)
+        of_low_rank = view.restored(_product(p, jnp.conj(r.mT)).mT, u)
+        direction = view.restored(_product(p, jnp.conj(columns.mT)).mT, u)
         # Without a gradient so far there is nothing that the basis could turn to.
         basis = jnp.where(lengths == 0, basis, columns)
         return direction, (momentum + u - (1 - mu) * of_low_rank, basis)

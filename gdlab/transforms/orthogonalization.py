@@ -86,7 +86,7 @@ def orthogonalize(
         if dtype is not None:
             x = x.astype(dtype)
         factor = polar_factor(x, polynomials, eps, preconditioning, iteration)
-        result = view.restored(factor.astype(u.dtype))
+        result = view.restored(factor.astype(u.dtype), u)
         if not adaptive:
             return result
         return jnp.sum(jnp.conj(u) * result, view.axes, keepdims=True) * result

@@ -111,7 +111,7 @@ def steepest(
         if norms in BY_ELEMENTS:
             return BY_ELEMENTS[norms](u, view, eps)
         x = view.matrices(u) if dtype is None else view.matrices(u).astype(dtype)
-        factor = view.restored(polar_factor(x, polynomials, eps).astype(u.dtype))
+        factor = view.restored(polar_factor(x, polynomials, eps).astype(u.dtype), u)
         return (view.fan_out / view.fan_in) ** 0.5 * factor
 
     return update

@@ -28,7 +28,7 @@ def test_matrices_come_back_where_they_were(letters, shape, fans):
         matrices.reshape(-1, *matrices.shape[-2:]).shape[1:] == fans == (view.fan_in, view.fan_out)
     )
     assert matrices.size == np.prod(shape)
-    np.testing.assert_array_equal(view.restored(matrices), CUBE)
+    np.testing.assert_array_equal(view.restored(matrices, CUBE), CUBE)
 
 
 def test_the_rows_of_a_matrix_are_its_inputs():
