@@ -133,12 +133,9 @@ from gdlab.optimizers.tuning_free.mechanize import mechanize
 from gdlab.optimizers.tuning_free.momo import momo
 from gdlab.optimizers.tuning_free.momo_adam import momo_adam
 from gdlab.optimizers.tuning_free.prodigy import prodigy
-from gdlab.optimizers.tuning_free.schedule_free import (
-    schedule_free,
-    schedule_free_adamw,
-    schedule_free_sgd,
-    warmed_up,
-)
+from gdlab.optimizers.tuning_free.schedule_free import schedule_free
+from gdlab.optimizers.tuning_free.schedule_free_adamw import schedule_free_adamw
+from gdlab.optimizers.tuning_free.schedule_free_sgd import schedule_free_sgd, warmed_up
 from gdlab.optimizers.tuning_free.trac import trac
 from gdlab.schedules import (
     chebyshev_schedule,
