@@ -45,6 +45,12 @@ LARGE, LONG = (256, 256), (65536,)
 """A matrix and a vector on which memory is measured."""
 MOST_BOXES = 24
 """In a diagram that opens methods within a method."""
+INTRODUCTION = (
+    "Each has a page of its own, which the code itself draws and measures. {doc}`differences` "
+    "lists where libraries do not agree.\n"
+)
+BAR = "\\|"
+"""The bar of a modulus, within a table."""
 logger = logging.getLogger(__name__)
 
 
@@ -66,6 +72,7 @@ def write_pages(app: Sphinx) -> None:
     for name, factory in methods.items():
         _write(folder / f"{name}.md", _page(name, factory, tables.get(name, {}), folder))
     _write(folder / "index.md", _list(methods))
+    _write(folder / "differences.md", _differences(tables))
 
 
 def _is_method(name: str, tables: dict[str, object]) -> bool:
@@ -191,10 +198,7 @@ def _boxes(block: object) -> int:
 
 
 def _list(methods: dict[str, object]) -> str:
-    text = [
-        "# All methods\n",
-        "Each has a page of its own, which the code itself draws and measures.\n",
-    ]
+    text = ["# All methods\n", INTRODUCTION]
     by_family: dict[str, list[str]] = {family: [] for family in FAMILIES}
     for name, factory in sorted(methods.items()):
         family = factory.__module__.split(".")[2] if "optimizers" in factory.__module__ else "outer"
@@ -205,9 +209,23 @@ def _list(methods: dict[str, object]) -> str:
         text.append(f"## {FAMILIES.get(family, family.capitalize())}\n\n| Method | |\n|---|---|")
         text.extend(f"| [`{name}`]({name}.md) | {_first_sentence(name)} |" for name in names)
         text.append("")
-    listed = "\n".join(sorted(methods))
+    listed = "\n".join(["differences", *sorted(methods)])
     text.append(f"```{{toctree}}\n:hidden:\n\n{listed}\n```")
     return "\n".join(text) + "\n"
+
+
+def _differences(tables: dict[str, dict[str, str]]) -> str:
+    rows = [
+        f"| [`{name}`]({name}.md) | {entry['differs'].strip().replace('|', BAR)} |"
+        for name, entry in sorted(tables.items())
+        if entry.get("differs")
+    ]
+    text = (
+        "# Where methods differ from library to library\n\nWhere optax or another library departs "
+        "from the paper, gdlab follows the paper. What was a choice is an argument; questions that "
+        "several methods share are answered under {doc}`../../conventions`.\n\n"
+    )
+    return text + "\n".join(["| Method | Difference |", "|---|---|", *rows]) + "\n"
 
 
 def _first_sentence(name: str) -> str:
@@ -215,7 +233,7 @@ def _first_sentence(name: str) -> str:
         (inspect.getdoc(getattr(gdlab, name)) or "")
         .split("\n\n")[0]
         .replace("\n", " ")
-        .replace("|", "\\|")
+        .replace("|", BAR)
     )
 
 
