@@ -37,7 +37,7 @@ class Bracket(NamedTuple):
         """The distance of its ends, with their sign."""
         return self.high.size - self.low.size
 
-    def is_narrower_than(self, precision: jax.Array) -> jax.Array:
+    def is_narrower_than(self, precision: Number) -> jax.Array:
         """Whether its width is so small a part of its farther end."""
         farther = jnp.maximum(self.low.size, self.high.size)
         return self.is_closed & (jnp.abs(self.width) <= precision * farther)

@@ -29,6 +29,16 @@ class Point(NamedTuple):
         """Whether value and slope are finite."""
         return jnp.isfinite(self.value) & jnp.isfinite(self.slope)
 
+    def or_infinite(self) -> "Point":
+        """The point, with an infinite loss and slope where either of them is not finite."""
+        infinity = jnp.full_like(self.size, jnp.inf)
+        finite = self.is_finite()
+        return Point(
+            self.size,
+            jnp.where(finite, self.value, infinity),
+            jnp.where(finite, self.slope, infinity),
+        )
+
 
 @is_exported
 class Searched(NamedTuple):

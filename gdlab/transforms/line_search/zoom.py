@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, widen
-from gdlab.core.structure import Tree
+from gdlab.core.structure import Number, Tree
 from gdlab.core.transformation import transformation
 from gdlab.transforms.inner_products import chosen, filled
 from gdlab.transforms.line_search.bracket import Bracket
 from gdlab.transforms.line_search.first_size import FIRST_SIZES
 from gdlab.transforms.line_search.ray import Point, Searched, along, start_of, step_along
+from gdlab.transforms.line_search.wolfe import Wolfe
 
 
 class _Search(NamedTuple):
@@ -28,6 +29,38 @@ class _Search(NamedTuple):
     """Whether the lower end meets both conditions."""
     ended: jax.Array
     trials: jax.Array
+
+    @classmethod
+    def at(cls, start: Point, grad: Tree, size: jax.Array) -> "_Search":
+        """Before the first trial; no step is tried where the direction does not lead down."""
+        useless = ~(start.is_finite() & (start.slope < 0))
+        return cls(size, Bracket.unbounded(start), grad, jnp.array(False), useless, jnp.int32(0))
+
+    def after(
+        self,
+        trial: Point,
+        grad: Tree,
+        wolfe: Wolfe,
+        increase_factor: Number,
+        longest: Number,
+        precision: Number,
+    ) -> "_Search":
+        """After a trial at :attr:`size`."""
+        low = self.bracket.low
+        rises = wolfe.is_too_high(trial)
+        met = ~rises & wolfe.is_flat(trial)
+        higher = rises | ((trial.value >= low.value) & (low.size > 0) & ~met)
+        bracket = self.bracket.with_trial(trial, higher)
+        onward = jnp.minimum(self.bracket.beyond(trial, increase_factor), longest)
+        narrow = bracket.is_narrower_than(precision) & (bracket.low.size > 0)
+        return _Search(
+            size=jnp.where(bracket.is_closed, bracket.next_size(), onward),
+            bracket=bracket,
+            grad=chosen(higher, self.grad, grad),
+            met=met,
+            ended=met | narrow | (~bracket.is_closed & (trial.size >= longest)),
+            trials=self.trials + 1,
+        )
 
 
 @transformation(
@@ -99,58 +132,23 @@ def scale_by_zoom_linesearch(
         dtype = common_dtype(jax.tree.leaves(params))
         return jnp.ones((), dtype), jnp.zeros((), dtype), Searched.nothing(params)
 
-    def is_too_high(start: Point, trial: Point) -> jax.Array:
-        """Whether the loss decreases too little."""
-        bound = start.value + slope_rtol * trial.size * start.slope + tol
-        high = trial.value > bound
-        if approx_dec_rtol is None:
-            return high
-        near = trial.value <= start.value + approx_dec_rtol * jnp.abs(start.value)
-        return high & ~(near & (trial.slope <= (2 * slope_rtol - 1) * start.slope + tol))
-
     def update(updates, state, params, *, value, grad, value_fn):
         learning_rate, decrease, searched = state
         direction, grad = filled(updates, params), filled(widen(grad), params)
         start = start_of(value, grad, direction)
         at = along(value_fn, params, direction)
+        wolfe = Wolfe(start, slope_rtol, curv_rtol, tol, approx_dec_rtol)
 
         def goes_on(search):
             return ~search.ended & (search.trials.astype(start.value.dtype) < max_linesearch_steps)
 
         def attempt(search):
-            bracket = search.bracket
             trial, gradient = at(search.size)
-            is_bad = ~trial.is_finite()
-            # A cubic goes through finite ends alone.
-            trial = trial._replace(
-                value=jnp.where(is_bad, jnp.inf, trial.value),
-                slope=jnp.where(is_bad, jnp.inf, trial.slope),
-            )
-            rises = is_bad | is_too_high(start, trial)
-            flat = jnp.abs(trial.slope) <= curv_rtol * jnp.abs(start.slope) + tol
-            met = ~rises & flat
-            higher = rises | ((trial.value >= bracket.low.value) & (bracket.low.size > 0) & ~met)
-            at_end = ~higher & (trial.size >= longest)
-            onward = jnp.minimum(bracket.beyond(trial, increase_factor), longest)
-            bracket = bracket.with_trial(trial, higher)
-            return _Search(
-                size=jnp.where(bracket.is_closed, bracket.next_size(), onward),
-                bracket=bracket,
-                grad=chosen(higher, search.grad, gradient),
-                met=met,
-                ended=met
-                | (at_end & ~bracket.is_closed)
-                | (bracket.is_narrower_than(stepsize_precision) & (bracket.low.size > 0)),
-                trials=search.trials + 1,
-            )
+            rest = wolfe, increase_factor, longest, stepsize_precision
+            return search.after(trial.or_infinite(), gradient, *rest)
 
         size = jnp.minimum(first_size(learning_rate, decrease, start, direction), longest)
-        # Where the direction does not lead down no step is tried.
-        useless = ~(start.is_finite() & (start.slope < 0))
-        first = _Search(
-            size, Bracket.unbounded(start), grad, jnp.array(False), useless, jnp.int32(0)
-        )
-        search = jax.lax.while_loop(goes_on, attempt, first)
+        search = jax.lax.while_loop(goes_on, attempt, _Search.at(start, grad, size))
         # A loss that rounding left the same is no decrease.
         failed = ~(search.met | (search.bracket.low.value < start.value))
         found = chosen(failed, start, search.bracket.low)
