@@ -3,12 +3,8 @@
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
-from gdlab.core.wiring import chain
-from gdlab.optimizers.kronecker.shampoo import grafted_onto
-from gdlab.transforms.decay import add_decayed_weights
+from gdlab.optimizers.kronecker.shampoo import descent_along
 from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.scaling import scale_by_learning_rate
 
 
 @transformation
@@ -32,10 +28,10 @@ def caspr(
     Jₜ = L̃ₜ·gₜ + gₜ·R̃ₜ, wₜ₊₁ = wₜ − η·¼(L̃ₜ·Jₜ + Jₜ·R̃ₜ), with L̃ = (L + ε)^(−1/4),
     R̃ = (R + ε)^(−1/4), L and R as in :func:`shampoo`
 
-    The preconditioner (½(L̃ ⊗ I + I ⊗ R̃))² is at least that of Shampoo, L̃ ⊗ R̃, and so bounds the
-    inverse root of Adagrad's full matrix more closely. Without accumulation (``decay=0``, ε → 0)
-    a square matrix of full rank moves by its polar factor UVᵀ, as in :func:`shampoo`. Vectors and
-    numbers have the diagonal form.
+    The preconditioner (½(L̃ ⊗ I + I ⊗ R̃))² is at least that of Shampoo, L̃ ⊗ R̃, and at most √r times
+    the inverse root of Adagrad's full matrix, for gradients of rank r at most. Without accumulation
+    (``decay=0``, ε → 0) a square matrix of full rank moves by its polar factor UVᵀ, as in
+    :func:`shampoo`. Vectors and numbers have the diagonal form.
 
     When to use:
         As :func:`shampoo`, at twice its products of matrices. In AlgoPerf's comparison at equal
@@ -65,8 +61,6 @@ def caspr(
     Source: S. S. Duvvuri, F. Devvrit, R. Anil, C.-J. Hsieh, I. S. Dhillon, Combining axes
     preconditioners through Kronecker approximation for deep learning, 2024, algorithm 1.
     """
-    if start is not None and graft is None:
-        raise ValueError("start is the number of steps that graft takes alone: give graft as well")
     roots = scale_by_kronecker_roots(
         decay,
         eps,
@@ -75,9 +69,6 @@ def caspr(
         block_size=block_size,
         kronecker_sum=True,
     )
-    links = [roots if graft is None else grafted_onto(graft, roots, start)]
-    if momentum is not None:
-        links.append(trace(momentum, nesterov))
-    if weight_decay is not None:
-        links.append(add_decayed_weights(weight_decay, mask))
-    return chain(*links, scale_by_learning_rate(learning_rate))
+    return descent_along(
+        roots, learning_rate, momentum, nesterov, weight_decay, mask, graft=graft, start=start
+    )

@@ -35,10 +35,11 @@ def shampoo(
 
     Lₜ = Lₜ₋₁ + gₜ·gₜᵀ, Rₜ = Rₜ₋₁ + gₜᵀ·gₜ, wₜ₊₁ = wₜ − η·(Lₜ + ε)^(−1/4)·gₜ·(Rₜ + ε)^(−1/4)
 
-    (L ⊗ R)^(1/2) bounds the full matrix of Adagrad from above, at m² + n² numbers for m·n weights.
-    Turning the coordinates of an axis of the weights turns the path with them. Without
-    accumulation (``decay=0``, ε → 0) a matrix of full rank moves by its polar factor UVᵀ, as in
-    Muon. Vectors and numbers have the diagonal form, which is :func:`adagrad`.
+    r·(L ⊗ R)^(1/2) bounds the full matrix of Adagrad from above, for gradients of rank r at most,
+    at m² + n² numbers for m·n weights. Turning the coordinates of an axis of the weights turns the
+    path with them. Without accumulation (``decay=0``, ε → 0) a matrix of full rank moves by its
+    polar factor UVᵀ, as in Muon. Vectors and numbers have the diagonal form, which is
+    :func:`adagrad`.
 
     When to use:
         Large matrices and well-tuned training, where it won AlgoPerf; with factors that are
@@ -76,8 +77,6 @@ def shampoo(
     order optimization for deep learning, 2020; H.-J. M. Shi and others, A distributed data-parallel
     PyTorch implementation of the distributed Shampoo optimizer, 2023, section 3.
     """
-    if start is not None and graft is None:
-        raise ValueError("start is the number of steps that graft takes alone: give graft as well")
     roots = scale_by_kronecker_roots(
         decay,
         eps,
@@ -87,7 +86,26 @@ def shampoo(
         block_size=block_size,
         axes=axes,
     )
-    links = [roots if graft is None else grafted_onto(graft, roots, start)]
+    return descent_along(
+        roots, learning_rate, momentum, nesterov, weight_decay, mask, graft=graft, start=start
+    )
+
+
+def descent_along(
+    direction: GradientTransformation,
+    learning_rate: Hyperparameter,
+    momentum: Hyperparameter | None,
+    nesterov: bool,
+    weight_decay: Hyperparameter | None,
+    mask: Mask,
+    *,
+    graft: GradientTransformation | None,
+    start: Hyperparameter | None,
+) -> GradientTransformation:
+    """A direction, grafted if asked for, with momentum, decoupled decay and a learning rate."""
+    if start is not None and graft is None:
+        raise ValueError("start is the number of steps that graft takes alone: give graft as well")
+    links = [direction if graft is None else grafted_onto(graft, direction, start)]
     if momentum is not None:
         links.append(trace(momentum, nesterov))
     if weight_decay is not None:

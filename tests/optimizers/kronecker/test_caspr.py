@@ -25,6 +25,19 @@ def test_preconditioner_bounds_that_of_shampoo_from_above():
         states = [state for _, state in made]
 
 
+def test_preconditioner_is_bounded_by_the_inverse_root_of_the_full_matrix_times_that_of_the_rank():
+    grads = RANDOM.normal(size=(20, 4, 2)) @ RANDOM.normal(size=(20, 2, 3))
+    tx = gdlab.scale_by_kronecker_roots(eps=0.0, kronecker_sum=True)
+    state = tx.init(jnp.zeros((4, 3)))
+    for gradient in grads:
+        _, state = tx.update(jnp.asarray(gradient), state)
+    left, right = (np.asarray(root[0]) for root in state.roots)
+    ours = np.linalg.matrix_power((np.kron(left, np.eye(3)) + np.kron(np.eye(4), right)) / 2, 2)
+    values, basis = np.linalg.eigh(sum(np.outer(g, g) for g in grads.reshape(20, -1)))
+    full = (basis / np.sqrt(values)) @ basis.T
+    assert np.linalg.eigvalsh(np.sqrt(2) * full - ours).min() > 0
+
+
 def test_it_is_shampoo_where_both_factors_are_alike():
     # Both roots of a multiple of an orthogonal matrix are the same multiple of the identity.
     gradient = 3 * jnp.asarray(np.linalg.qr(RANDOM.normal(size=(4, 4)))[0])

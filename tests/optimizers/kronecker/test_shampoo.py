@@ -71,6 +71,21 @@ def test_turning_the_coordinates_of_the_axes_turns_the_path(settings):
     agree(turned, left @ path(**settings) @ right, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_root_of_both_factors_bounds_the_full_matrix_times_the_rank(rank):
+    grads = np.stack(
+        [RANDOM.normal(size=(4, rank)) @ RANDOM.normal(size=(rank, 3)) for _ in range(20)]
+    )
+    tx = gdlab.scale_by_kronecker_roots()
+    state = tx.init(jnp.zeros((4, 3)))
+    for gradient in grads:
+        _, state = tx.update(jnp.asarray(gradient), state)
+    left, right = (scipy.linalg.sqrtm(np.asarray(factor[0])) for factor in state.factors)
+    full = sum(np.outer(g, g) for g in grads.reshape(20, -1))
+    bound = rank * np.kron(left, right)
+    assert np.linalg.eigvalsh(bound - full).min() > -1e-10 * np.linalg.norm(full)
+
+
 def test_a_vector_has_the_diagonal_form_and_does_not_turn():
     adagrad = gdlab_path(lambda lr: gdlab.adagrad(lr, 0.0, 1e-3), RATES, GRADS[:, 0], MATRIX[0])
     agree(path(GRADS[:, 0], MATRIX[0], eps=1e-3), adagrad)
