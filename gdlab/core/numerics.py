@@ -47,6 +47,11 @@ def is_inexact(leaf: Leaf) -> bool:
     return is_array(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
 
 
+def trained(params: Tree) -> Tree:
+    """The parameters, with None for what is no array of fractions."""
+    return jax.tree.map(lambda w: w if is_inexact(w) else None, params)
+
+
 def storage_dtype(dtype: DType | None) -> DType | None:
     """The dtype in which an average is to be stored, checked.
 

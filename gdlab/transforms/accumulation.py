@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import common_dtype, is_inexact, safe_divide
+from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import is_none, map_arrays
@@ -42,7 +42,7 @@ def accumulate(inner: GradientTransformation, steps: Hyperparameter) -> TreeFunc
     """
 
     def init(params):
-        mean = jax.tree.map(lambda w: jnp.zeros_like(w) if is_inexact(w) else None, params)
+        mean = jax.tree.map(jnp.zeros_like, trained(params))
         total = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
         return jnp.zeros((), jnp.int32), total, mean, inner.init(params)
 

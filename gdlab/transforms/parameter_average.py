@@ -2,13 +2,11 @@
 
 from typing import NamedTuple
 
-import jax
-
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import is_inexact
+from gdlab.core.numerics import trained
 from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import transformation
 
@@ -54,7 +52,7 @@ def params_ema(decay: Hyperparameter) -> TreeFunctions:
     """
 
     def init(params):
-        return AveragedParams(jax.tree.map(lambda w: w if is_inexact(w) else None, params))
+        return AveragedParams(trained(params))
 
     def update(updates, state, params):
         new = apply_updates(params, updates)

@@ -9,7 +9,7 @@ from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import is_inexact
+from gdlab.core.numerics import trained
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, map_arrays
@@ -75,12 +75,11 @@ def slow_weights(
     """
 
     def init(params):
-        trained = jax.tree.map(lambda w: w if is_inexact(w) else None, params)
         return (
             jnp.zeros((), jnp.int32),
-            SlowWeights(trained),
+            SlowWeights(trained(params)),
             inner.init(params),
-            outer.init(trained),
+            outer.init(trained(params)),
         )
 
     def update(updates, state, params, **extra):

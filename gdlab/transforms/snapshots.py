@@ -9,7 +9,7 @@ from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import is_inexact, safe_increment
+from gdlab.core.numerics import is_inexact, safe_increment, trained
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Number, Params, map_arrays
 from gdlab.core.transformation import transformation
@@ -88,7 +88,7 @@ def params_mean(start: Hyperparameter = 0, every: Hyperparameter = 1) -> TreeFun
     """
 
     def init(params):
-        zeros = jax.tree.map(lambda w: jnp.zeros_like(w) if is_inexact(w) else None, params)
+        zeros = jax.tree.map(jnp.zeros_like, trained(params))
         return MeanOfSnapshots(zeros, jnp.zeros((), jnp.int32))
 
     def update(updates, state, params, *, step):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.numerics import is_inexact
+from gdlab.core.numerics import trained
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -54,7 +54,7 @@ def train_ahead(inner: GradientTransformation, probe: GradientTransformation) ->
     """
 
     def init(params):
-        displacement = jax.tree.map(lambda w: jnp.zeros_like(w) if is_inexact(w) else None, params)
+        displacement = jax.tree.map(jnp.zeros_like, trained(params))
         return Displaced(displacement), inner.init(params), probe.init(params)
 
     def update(updates, state, params, **extra):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import is_inexact
+from gdlab.core.numerics import trained
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -65,7 +65,7 @@ def ema_nesterov(
     """
 
     def init(params):
-        motion = jax.tree.map(lambda w: jnp.zeros_like(w) if is_inexact(w) else None, params)
+        motion = jax.tree.map(jnp.zeros_like, trained(params))
         return AheadOfWeights(motion, jnp.zeros(())), inner.init(params)
 
     def update(updates, state, params, **extra):

@@ -7,16 +7,10 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt
+from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.optimizers.tuning_free.distance import (
-    averaged,
-    correction,
-    grown,
-    trained,
-    weights_at_start,
-)
+from gdlab.optimizers.tuning_free.distance import averaged, correction, grown, weights_at_start
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled
 from gdlab.transforms.norms import tree_norm

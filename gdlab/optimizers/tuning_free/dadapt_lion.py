@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import common_dtype, safe_divide
+from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.transformation import transformation
-from gdlab.optimizers.tuning_free.distance import averaged, grown, trained
+from gdlab.optimizers.tuning_free.distance import averaged, grown
 from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled
 from gdlab.transforms.norms import tree_norm
 

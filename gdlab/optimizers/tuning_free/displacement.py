@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.numerics import common_dtype
+from gdlab.core.numerics import common_dtype, trained
 from gdlab.core.structure import Params, Tree, map_arrays
 from gdlab.core.transformation import GradientTransformation
-from gdlab.optimizers.tuning_free.distance import trained
 from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled, subtracted
 
 

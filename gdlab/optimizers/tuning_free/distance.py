@@ -4,16 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import is_inexact
-from gdlab.core.structure import Params, Tree
+from gdlab.core.structure import Tree
 from gdlab.transforms.debiasing import Weight
 from gdlab.transforms.inner_products import add_scaled, scaled
 from gdlab.transforms.norms import norm
-
-
-def trained(params: Params) -> Params:
-    """The parameters, with None for what is no array of fractions."""
-    return jax.tree.map(lambda w: w if is_inexact(w) else None, params)
 
 
 def averaged(decay: Hyperparameter, old: Tree, new: Tree) -> Tree:

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import common_dtype, safe_divide, safe_sqrt
+from gdlab.core.numerics import common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function, flatten
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.optimizers.tuning_free.distance import hypotenuse, trained
+from gdlab.optimizers.tuning_free.distance import hypotenuse
 from gdlab.transforms.decay import add_decayed_weights
 from gdlab.transforms.inner_products import filled, scaled, subtracted
 from gdlab.transforms.norms import tree_norm

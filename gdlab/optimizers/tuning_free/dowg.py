@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import common_dtype, safe_divide
+from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.structure import flatten
 from gdlab.core.transformation import GradientTransformation, transformation
-from gdlab.optimizers.tuning_free.distance import hypotenuse, trained
+from gdlab.optimizers.tuning_free.distance import hypotenuse
 from gdlab.optimizers.tuning_free.dog import decayed_and_averaged
 from gdlab.transforms.inner_products import filled, scaled, subtracted
 from gdlab.transforms.norms import tree_norm

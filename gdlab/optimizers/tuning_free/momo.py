@@ -5,8 +5,9 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import trained
 from gdlab.core.transformation import transformation
-from gdlab.optimizers.tuning_free.distance import averaged, trained
+from gdlab.optimizers.tuning_free.distance import averaged
 from gdlab.optimizers.tuning_free.loss_model import LossModel, shrunk
 from gdlab.transforms.inner_products import filled, inner_product, scaled
 

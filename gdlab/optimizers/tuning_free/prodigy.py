@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt
+from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
-from gdlab.optimizers.tuning_free.distance import averaged, correction, trained, weights_at_start
+from gdlab.optimizers.tuning_free.distance import averaged, correction, weights_at_start
 from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled, subtracted
 from gdlab.transforms.norms import tree_norm
 

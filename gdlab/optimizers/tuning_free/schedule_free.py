@@ -9,7 +9,7 @@ from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import cast, common_dtype, is_inexact, safe_divide, storage_dtype, widen
+from gdlab.core.numerics import cast, common_dtype, safe_divide, storage_dtype, trained, widen
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import DType, Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -90,10 +90,10 @@ def schedule_free(
     dtype = storage_dtype(state_dtype)
 
     def init(params):
-        trained = jax.tree.map(lambda w: w if is_inexact(w) else None, params)
+        x = trained(params)
         zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
-        z = jax.tree.map(lambda w: w if dtype is None else cast(w, dtype), trained)
-        average = AveragedParams(trained) if keeps_average else ImpliedAverage(z, b1 + zero)
+        z = jax.tree.map(lambda w: w if dtype is None else cast(w, dtype), x)
+        average = AveragedParams(x) if keeps_average else ImpliedAverage(z, b1 + zero)
         return zero, zero, z if keeps_average else (), average, base_optimizer.init(params)
 
     def update(updates, state, params, *, step, **extra):
