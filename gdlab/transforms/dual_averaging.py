@@ -47,7 +47,7 @@ def scale_by_madgrad(
 ) -> GradientTransformation:
     """The step of MADGRAD, down to its sign: part of the way to where dual averaging is.
 
-    λₜ = η·√t, sₜ = Σλ·g, νₜ = Σλ·g², zₜ = w₀ − sₜ/(∛νₜ + eps),
+    γₜ = η·√t, sₜ = Σγ·g, νₜ = Σγ·g², zₜ = w₀ − sₜ/(∛νₜ + eps),
     uₜ = (1 − momentum)·(zₜ − wₜ)
 
     Args:

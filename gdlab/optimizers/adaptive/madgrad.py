@@ -16,7 +16,7 @@ def madgrad(
 ) -> GradientTransformation:
     """MADGRAD: all gradients count from the start, later ones more, over a cube root.
 
-    λₜ = η·√t, sₜ = Σλ·g, νₜ = Σλ·g², zₜ = w₀ − sₜ/(∛νₜ + ε), wₜ₊₁ = c·wₜ + (1 − c)·zₜ
+    γₜ = η·√t, sₜ = Σγ·g, νₜ = Σγ·g², zₜ = w₀ − sₜ/(∛νₜ + ε), wₜ₊₁ = c·wₜ + (1 − c)·zₜ
 
     Scaling the loss by a scales the displacement from the start by a^⅓, and the learning rate by
     a^⅔ (ε → 0). On a constant gradient g, without momentum, the displacement at step t is
@@ -33,9 +33,11 @@ def madgrad(
         weight_decay: λ, coupled: λw is added to the gradient.
         eps: ε, outside the cube root.
 
-    >>> from gdlab import expand, madgrad
-    >>> expand(madgrad(0.01)).__repr__()[:60]
-    'chain(add_decayed_weights(), chain(chain(fork(cube_ratio(1e-'
+    >>> import jax.numpy as jnp
+    >>> from gdlab import madgrad
+    >>> tx, params = madgrad(1.0, momentum=0.5), jnp.zeros(1)
+    >>> tx.update(jnp.array([8.0]), tx.init(params), params)[0].round(4)
+    Array([-1.], dtype=float32)
 
     Source: A. Defazio, S. Jelassi, Adaptivity without compromise: a momentumized, adaptive, dual
     averaged gradient method for stochastic optimization, 2021, algorithm 1.

@@ -110,6 +110,17 @@ def test_parts_that_gsam_and_looksam_add_are_orthogonal_to_what_they_are_added_t
     agree(jnp.linalg.norm(vertical), 0.7 * jnp.linalg.norm(sharp))
 
 
+@pytest.mark.parametrize("radius", [1e-3, 0.3])
+def test_looksam_adds_nothing_where_the_adversarial_gradient_is_parallel_to_the_gradient(radius):
+    # In float32: of parallel gradients rounding is left.
+    w = jnp.asarray(np.random.default_rng(0).normal(size=50), jnp.float32)
+    tx = gdlab.looksam(gdlab.sgd(1.0), radius, every=2)
+    bowl = lambda w: 3.0 * w  # noqa: E731
+    _, state = tx.update(bowl(w), tx.init(w), w, grad_fn=bowl)
+    updates, _ = tx.update(bowl(w), state, w, grad_fn=bowl)
+    np.testing.assert_allclose(updates, -bowl(w), rtol=1e-6)
+
+
 def test_adversarial_gradient_is_computed_at_the_due_steps_alone_in_lanes_as_well():
     calls = []
 
