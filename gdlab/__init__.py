@@ -83,7 +83,7 @@ from gdlab.optimizers.matrix.hyperball import hyperball
 from gdlab.optimizers.matrix.muon import muon, scale_by_muon
 from gdlab.optimizers.matrix.normuon import normuon
 from gdlab.optimizers.matrix.scion import scion
-from gdlab.optimizers.memory_light.adafactor import adafactor, relative_step_size
+from gdlab.optimizers.memory_light.adafactor import adafactor
 from gdlab.optimizers.memory_light.adam_mini import adam_mini
 from gdlab.optimizers.memory_light.apollo import apollo
 from gdlab.optimizers.memory_light.came import came
@@ -117,7 +117,7 @@ from gdlab.optimizers.sharpness.wsam import weighted_sharpness, wsam
 from gdlab.optimizers.sign.lion import lion, scale_by_lion
 from gdlab.optimizers.sign.rprop import rprop, scale_by_rprop
 from gdlab.optimizers.sign.sign_sgd import sign_sgd, signum
-from gdlab.optimizers.tuning_free.adamg import adamg, at_most_inverse_root, scale_by_adamg
+from gdlab.optimizers.tuning_free.adamg import adamg, scale_by_adamg
 from gdlab.optimizers.tuning_free.bcos import bcos, conditional_ratio
 from gdlab.optimizers.tuning_free.cocob import cocob, coin_betting, scale_by_cocob
 from gdlab.optimizers.tuning_free.dadapt_adagrad import dadapt_adagrad, scale_by_dadapt_adagrad
@@ -243,7 +243,7 @@ from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_
 from gdlab.transforms.parameter_average import params_ema
 from gdlab.transforms.plateau import reduce_on_plateau
 from gdlab.transforms.pointwise import scale_by_sign, shift
-from gdlab.transforms.power_of_count import power_of_count
+from gdlab.transforms.power_of_count import at_most_inverse_root, power_of_count
 from gdlab.transforms.privacy import (
     differentially_private_aggregate,
     per_example_global_norm_clip,
@@ -547,7 +547,6 @@ __all__ = [
     "rectified",
     "reduce_on_plateau",
     "reduce_variance",
-    "relative_step_size",
     "repeat_schedule",
     "restore_state",
     "reuse_vertical",

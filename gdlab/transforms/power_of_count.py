@@ -1,4 +1,4 @@
-"""Numbers that grow as a power of the steps: a bound of ADOPT, weights of MADGRAD."""
+"""Powers of the number of steps: a bound of ADOPT, weights of MADGRAD, steps of Adafactor."""
 
 import jax.numpy as jnp
 
@@ -29,3 +29,16 @@ def power_of_count(power: Hyperparameter = 0.25, steps_ahead: int = 0) -> Functi
         return jnp.where(begun, jnp.where(begun, steps, 1.0) ** power, 0.0)
 
     return value
+
+
+@schedule
+def at_most_inverse_root(value: Hyperparameter) -> Function:
+    """A value, or a schedule, but not more than one over the root of the step.
+
+    η(t) = min(value, 1/√t), t = 1, 2, …
+
+    >>> from gdlab import at_most_inverse_root
+    >>> [float(at_most_inverse_root(0.5)(step)) for step in (0, 15)]
+    [0.5, 0.25]
+    """
+    return lambda count: jnp.minimum(value, 1 / jnp.sqrt(count.astype(float) + 1))

@@ -1,32 +1,17 @@
 """Adafactor: second moments as matrices of rank one, and steps relative to the weights."""
 
-import jax.numpy as jnp
-
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averaging import ema
 from gdlab.transforms.clipping import clip_by_block_rms
 from gdlab.transforms.decay import decay_weights
 from gdlab.transforms.factored import FactoredAxes, scale_by_factored_rms
+from gdlab.transforms.power_of_count import at_most_inverse_root
 from gdlab.transforms.scaling import scale, scale_by_learning_rate
 from gdlab.transforms.trust_ratio import scale_by_param_block_rms
-
-
-@schedule
-def relative_step_size(largest: Hyperparameter = 0.01) -> Function:
-    """The step of Adafactor, relative to the weights, where no learning rate is given.
-
-    ρₜ = min(largest, 1/√t), t = 1, 2, …
-
-    >>> from gdlab import relative_step_size
-    >>> relative_step_size()(39999)
-    Array(0.005, dtype=float32)
-    """
-    return lambda count: jnp.minimum(largest, 1 / jnp.sqrt(count.astype(float) + 1))
 
 
 @transformation
@@ -84,7 +69,7 @@ def adafactor(
     Source: N. Shazeer, M. Stern, Adafactor: adaptive learning rates with sublinear memory cost,
     2018, algorithms 4 and 5.
     """
-    rate = relative_step_size() if learning_rate is None else learning_rate
+    rate = at_most_inverse_root(0.01) if learning_rate is None else learning_rate
     links = [
         scale_by_factored_rms(
             factored, decay_rate, decay_offset, min_dim_size_to_factor, eps, axes=axes

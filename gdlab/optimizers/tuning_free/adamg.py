@@ -5,25 +5,11 @@ import jax.numpy as jnp
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
-from gdlab.core.schedule import schedule
-from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.debiasing import Weight
+from gdlab.transforms.power_of_count import at_most_inverse_root
 from gdlab.transforms.scaling import scale_by_learning_rate
-
-
-@schedule
-def at_most_inverse_root(value: Hyperparameter) -> Function:
-    """A value, or a schedule, but not more than one over the root of the step.
-
-    η(t) = min(value, 1/√t), t = 1, 2, …
-
-    >>> from gdlab import at_most_inverse_root
-    >>> [float(at_most_inverse_root(0.5)(step)) for step in (0, 15)]
-    [0.5, 0.25]
-    """
-    return lambda count: jnp.minimum(value, 1 / jnp.sqrt(count.astype(float) + 1))
 
 
 @leafwise(slots=("mu", "nu", "golden_step"), shared="weights")
