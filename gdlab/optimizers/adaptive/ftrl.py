@@ -33,7 +33,7 @@ def ftrl(
         term leaves few weights that are not zero. It is no method for networks.
 
     Args:
-        learning_rate: η.
+        learning_rate: η; while it is 0 nothing moves, and no gradient counts.
         learning_rate_power: p, the negative power of the sum of squares.
         initial_accumulator_value: n₀; the paper has 0 and β = 1.
         l1_regularization_strength: l1: weights whose |z| is below it are zero.
@@ -55,6 +55,8 @@ def ftrl(
     Source: H. B. McMahan et al., Ad click prediction: a view from the trenches, 2013, algorithm 1.
     """
     l1, l2 = l1_regularization_strength, l2_regularization_strength
+    moves = learning_rate > 0
+    rate = jnp.where(moves, learning_rate, 1)
 
     def power(n):
         # A NaN is no zero.
@@ -67,11 +69,12 @@ def ftrl(
     def update(u, state, param):
         n, z = state
         after = n + abs_squared(u)
-        pull = (power(after) - power(n)) / learning_rate
-        z = z + u + 2 * l2_shrinkage_regularization_strength * param - pull * param
-        size = jnp.abs(z)
-        beyond = jnp.sign(z) * jnp.where(size <= l1, 0, size - l1)
-        scale = (beta + power(after)) / learning_rate + 2 * l2
-        return -safe_divide(beyond, scale) - param, (after, z)
+        pull = (power(after) - power(n)) / rate
+        linear = z + u + 2 * l2_shrinkage_regularization_strength * param - pull * param
+        size = jnp.abs(linear)
+        beyond = jnp.sign(linear) * jnp.where(size <= l1, 0, size - l1)
+        scale = (beta + power(after)) / rate + 2 * l2
+        step = -safe_divide(beyond, scale) - param
+        return jnp.where(moves, step, 0), (jnp.where(moves, after, n), jnp.where(moves, linear, z))
 
     return init, update

@@ -84,6 +84,13 @@ def test_weights_of_ftrl_whose_gradients_add_up_to_less_than_l1_are_zero():
     assert (path[:, 1] < 0).all()
 
 
+def test_ftrl_starts_when_the_learning_rate_does():
+    rates = np.where(np.arange(STEPS) < 2, 0.0, 0.1)
+    path = gdlab_path(gdlab.ftrl, rates)
+    agree(path[:2], np.stack([PARAMS] * 2))
+    agree(path[2:], gdlab_path(gdlab.ftrl, rates[2:], GRADS[2:]))
+
+
 def test_ftrl_forgets_where_it_starts_in_its_first_step():
     zeros = gdlab_path(gdlab.ftrl, grads=0 * GRADS)
     np.testing.assert_array_equal(zeros, 0 * zeros)
