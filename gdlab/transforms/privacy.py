@@ -79,7 +79,7 @@ def per_example_layer_norm_clip(
     )
 
 
-@transformation(reads="key")
+@transformation(reads=("key", "step"))
 def differentially_private_aggregate(
     l2_norm_clip: Hyperparameter, noise_multiplier: Hyperparameter
 ) -> TreeFunctions:
@@ -89,7 +89,8 @@ def differentially_private_aggregate(
 
     It is the first link of a chain, and its input has a leading axis of examples:
     ``jax.vmap(jax.grad(loss), (None, 0))(params, batch)``. The noise is drawn from the keyword
-    ``key`` of ``update``, which has to be another one at each step; optax keeps a key in the state.
+    ``key`` of ``update`` and the number of the step, so that one key serves for a whole run: noise
+    that came twice could be taken off. optax keeps a key in the state.
 
     Args:
         l2_norm_clip: C, to which the gradient of each example is shortened.
@@ -108,11 +109,11 @@ def differentially_private_aggregate(
     Source: M. Abadi et al., Deep learning with differential privacy, 2016, algorithm 1.
     """
 
-    def update(updates, *, key):
+    def update(updates, *, key, step):
         examples = _examples(updates)
         total, _ = per_example_global_norm_clip(updates, l2_norm_clip)
         leaves, treedef = jax.tree.flatten(total)
-        keys = jax.random.split(key, len(leaves))
+        keys = jax.random.split(jax.random.fold_in(key, step), len(leaves))
         sigma = noise_multiplier * l2_norm_clip
         noisy = [
             (leaf + sigma * jax.random.normal(key, leaf.shape, leaf.dtype)) / examples

@@ -90,6 +90,15 @@ def test_the_noise_has_the_variance_of_the_paper_and_hits_each_element_by_itself
     assert abs(np.corrcoef(noise["a"], noise["b"])[0, 1]) < 5 / n**0.5
 
 
+def test_one_key_serves_for_a_whole_run():
+    tx, n = differentially_private_aggregate(1.0, 1.0), 10_000
+    grads, state, noise = jnp.zeros((1, n)), tx.init(jnp.zeros(n)), []
+    for _ in range(2):
+        drawn, state = tx.update(grads, state, key=jax.random.key(0))
+        noise.append(drawn)
+    assert abs(np.corrcoef(*noise)[0, 1]) < 5 / n**0.5
+
+
 def test_gradients_without_an_axis_of_examples_are_refused():
     tx = differentially_private_aggregate(1.0, 1.0)
     for grads in ({"a": jnp.ones(3), "b": jnp.ones(2)}, {"a": jnp.ones(())}):
