@@ -87,7 +87,7 @@ def debias(average: GradientTransformation) -> ArrayRule:
 
 @is_exported
 class Weight(NamedTuple):
-    """How much of an exponential average has arrived, and what remains of its start."""
+    """The weight of an exponential average that has arrived, and that which its start still has."""
 
     arrived: Number
     remaining: Number

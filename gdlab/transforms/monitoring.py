@@ -24,7 +24,7 @@ class MeanMeasurement(NamedTuple):
     value: Tree
     """The average, corrected for its start."""
     weight: Weight
-    """How much of it has arrived."""
+    """The weight of the average that has arrived."""
 
 
 class _ToAverage(NamedTuple):

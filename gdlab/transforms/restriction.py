@@ -1,4 +1,4 @@
-"""What a step knows, restricted to some leaves of the parameters."""
+"""The knowledge of a step, restricted to some leaves of the parameters."""
 
 import jax
 

@@ -45,7 +45,7 @@ def descend_on_sphere(
     Array([3.536, 3.536], dtype=float32)
 
     Source: K. Wen, X. Dang, K. Lyu, T. Ma, P. Liang, Fantastic pretraining optimizers and where to
-    find them 2.1: hyperball optimization, 2025 (arXiv:2606.16899).
+    find them 2.1: hyperball optimization, 2026 (arXiv:2606.16899).
     """
 
     def init(_, param):

@@ -235,7 +235,7 @@ def hyperball(
 ) -> Iterator[np.ndarray]:
     """W ← R·Norm(W − ηR·Norm(d)), R = ‖W₀‖, with Muon's direction, or Adam's without ``beta``.
 
-    Wen et al. 2025, "Fantastic pretraining optimizers and where to find them 2.1: hyperball
+    Wen et al. 2026, "Fantastic pretraining optimizers and where to find them 2.1: hyperball
     optimization", arXiv:2606.16899.
     """
 

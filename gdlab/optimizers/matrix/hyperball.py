@@ -26,8 +26,8 @@ def hyperball(
 
     ``hyperball(scale_by_adam(), 0.01)`` is AdamH, ``hyperball(scale_by_muon(), 0.01)`` MuonH.
     Weight decay holds the norm of weights near an equilibrium, and with it the relative change of a
-    step; this does so at once and has no decay to tune. It changes nothing that weights are scaled
-    if the network is blind to their scale, as before a normalisation.
+    step; this does so at once and has no decay to tune. Scaling the weights scales the path, so that
+    a network that does not see their scale, as before a normalisation, learns alike at each.
 
     When to use:
         For the matrices of networks with normalisation layers, in place of a tuned weight decay.
@@ -56,7 +56,7 @@ def hyperball(
     Array([1.4142, 1.4142, 1.4142], dtype=float32)
 
     Source: K. Wen, X. Dang, K. Lyu, T. Ma, P. Liang, Fantastic pretraining optimizers and where to
-    find them 2.1: hyperball optimization, 2025 (arXiv:2606.16899).
+    find them 2.1: hyperball optimization, 2026 (arXiv:2606.16899).
     """
     return beside_adamw(
         "hyperball",

@@ -16,12 +16,12 @@ from gdlab.core.transformation import GradientTransformation, transformation
 
 @is_exported
 class AheadOfWeights(NamedTuple):
-    """How far the parameters are ahead of the weights, which are to be evaluated."""
+    """The lead of the parameters over the weights, which are to be evaluated."""
 
     motion: Params
     """The average motion of the weights in a step; None where there is nothing to train."""
     beta: jax.Array
-    """How many of such steps the parameters are ahead."""
+    """The number of such steps by which the parameters are ahead."""
 
     def evaluation_params(self, params: Params) -> Params:
         """The weights."""
