@@ -26,8 +26,8 @@ def hyperball(
 
     ``hyperball(scale_by_adam(), 0.01)`` is AdamH, ``hyperball(scale_by_muon(), 0.01)`` MuonH.
     Weight decay holds the norm of weights near an equilibrium, and with it the relative change of a
-    step; this does so at once and has no decay to tune. Scaling the weights scales the path, so that
-    a network that does not see their scale, as before a normalisation, learns alike at each.
+    step; this does so at once and has no decay to tune. Scaling the weights scales the path, so
+    that a network that does not see their scale, as before a normalisation, learns alike at each.
 
     When to use:
         For the matrices of networks with normalisation layers, in place of a tuned weight decay.
