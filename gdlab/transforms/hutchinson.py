@@ -9,7 +9,7 @@ from gdlab.core.transformation import transformation
 from gdlab.transforms.inner_products import filled
 
 
-@transformation(reads=("params", "grad_fn", "key"))
+@transformation(reads=("params", "grad_fn", "key", "step"))
 def hutchinson() -> TreeFunctions:
     """An estimate of the diagonal of the Hessian, in place of the gradient.
 
@@ -32,8 +32,9 @@ def hutchinson() -> TreeFunctions:
     diagonal of a matrix, 2007.
     """
 
-    def update(updates, *, params, grad_fn, key):
-        probe = rademacher_like(key, filled(updates, params))
+    def update(updates, *, params, grad_fn, key, step):
+        # So one key serves for a whole run.
+        probe = rademacher_like(jax.random.fold_in(key, step), filled(updates, params))
         product = jax.jvp(grad_fn, (params,), (probe,))[1]
         return jax.tree.map(lambda z, h: z * h, probe, product)
 

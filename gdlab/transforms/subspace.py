@@ -183,7 +183,11 @@ def scale_from_subspace(
         if along_axis is None:
             new, kept = update_inner(g, kept)
             return new, (kept, seed)
-        seed = jnp.where(is_due(step, every), jax.random.bits(key, (), jnp.uint32), seed)
+        seed = jnp.where(
+            is_due(step, every),
+            jax.random.bits(jax.random.fold_in(key, step), (), jnp.uint32),
+            seed,
+        )
         rows = projector(jax.random.key(seed), (rank, g.shape[along_axis]), g.dtype)
         low = along(rows, g, along_axis)
         new, kept = update_inner(low, kept)

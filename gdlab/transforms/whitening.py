@@ -15,7 +15,7 @@ LARGEST_ENTRY = 1e9
 """An entry of a factor that is larger is not let grow: it whitens gradients of 1e-18."""
 
 
-@leafwise(reads="key", slots=("factors",), shared="since_update")
+@leafwise(reads=("key", "step"), slots=("factors",), shared="since_update")
 def scale_by_kron(
     preconditioner_lr: Hyperparameter = 0.1,
     preconditioner_update_probability: Hyperparameter = 1.0,
@@ -73,14 +73,15 @@ def scale_by_kron(
 
         return (tuple(map(factor, shape)) if like.size else (),)
 
-    def update(u, state, key, since_update):
+    def update(u, state, key, step, since_update):
         (factors,) = state
         if not factors:
             return u, state
         g = u.reshape(u.shape or (1,))
 
         def learn(factors):
-            v = probe(key, g.shape, g.dtype)
+            # So one key serves for a whole run.
+            v = probe(jax.random.fold_in(key, step), g.shape, g.dtype)
             return _balanced(_updated(factors, g, v, preconditioner_lr))
 
         factors = rarely(since_update == 0, learn, lambda factors: factors, factors)

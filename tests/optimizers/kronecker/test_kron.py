@@ -16,10 +16,10 @@ RANDOM = np.random.default_rng(11)
 
 
 def learned(tx, grads):
-    """The state after all gradients, each with a key of its own."""
-    keys = jax.random.split(jax.random.key(1), len(grads))
-    step = lambda state, at: (tx.update(at[0], state, key=at[1])[1], None)  # noqa: E731
-    run = jax.jit(lambda grads: jax.lax.scan(step, tx.init(grads[0]), (grads, keys))[0])
+    """The state after all gradients, with one key for the whole run."""
+    key = jax.random.key(1)
+    step = lambda state, gradient: (tx.update(gradient, state, key=key)[1], None)  # noqa: E731
+    run = jax.jit(lambda grads: jax.lax.scan(step, tx.init(grads[0]), grads)[0])
     return run(jnp.asarray(grads))
 
 
