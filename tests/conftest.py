@@ -10,7 +10,7 @@ Devices. The CPU shows itself as eight devices, so that a sharding can be tested
 costs nothing: whatever is not sharded runs on the first of them, as it would with one.
 
 Memory. Each compiled program is a dozen memory maps, of which Linux allows a process 65530, and
-crashes beyond. So JAX forgets its programs between two files once there are many.
+crashes beyond. So JAX forgets its programs between two tests once there are many.
 
 Figures. They are closed after each test, those of doctests in gdlab among them: Matplotlib warns of
 more than twenty, and a warning is an error.
@@ -28,7 +28,7 @@ from collections.abc import Iterator
 import jax
 import pytest
 
-MANY_PROGRAMS = 1000
+MANY_PROGRAMS = 2500
 WITNESSES = "tests/optimizers/test_against_libraries.py"
 
 programs = 0
@@ -74,7 +74,7 @@ def count_programs(event: str, *_: object, **__: object) -> None:
     programs += event == "/jax/core/compile/backend_compile_duration"
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def forgetting() -> Iterator[None]:
     yield
     global programs
