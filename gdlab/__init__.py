@@ -135,9 +135,10 @@ from gdlab.optimizers.tuning_free.momo_adam import momo_adam
 from gdlab.optimizers.tuning_free.prodigy import prodigy
 from gdlab.optimizers.tuning_free.schedule_free import schedule_free
 from gdlab.optimizers.tuning_free.schedule_free_adamw import schedule_free_adamw
-from gdlab.optimizers.tuning_free.schedule_free_sgd import schedule_free_sgd, warmed_up
+from gdlab.optimizers.tuning_free.schedule_free_sgd import schedule_free_sgd
 from gdlab.optimizers.tuning_free.trac import trac
 from gdlab.schedules import (
+    at_most_inverse_root,
     chebyshev_schedule,
     constant_schedule,
     cosine_decay_restarts_schedule,
@@ -154,11 +155,13 @@ from gdlab.schedules import (
     piecewise_constant_schedule,
     piecewise_interpolate_schedule,
     polynomial_schedule,
+    power_of_count,
     power_schedule,
     proportional_schedule,
     repeat_schedule,
     rex_schedule,
     sgdr_schedule,
+    warmed_up,
     warmup_constant_schedule,
     warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule,
@@ -175,39 +178,91 @@ from gdlab.sweeps import (
     sweep,
 )
 from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches, minimize
-from gdlab.transforms.accumulation import accumulate, apply_every
-from gdlab.transforms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
-from gdlab.transforms.ascent import adaptive_ascent, ascent, scale_by_magnitude
-from gdlab.transforms.averaging import ema, nesterov_ema
-from gdlab.transforms.belief import belief
-from gdlab.transforms.blocks import mean_over_block
-from gdlab.transforms.cautious import cautious
-from gdlab.transforms.centering import centralize
-from gdlab.transforms.clipping import clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm
-from gdlab.transforms.conditional import conditionally_mask, conditionally_transform
-from gdlab.transforms.conjugate_direction import conjugate_direction
-from gdlab.transforms.covers import scale_by_sm3, sum_by_covers
-from gdlab.transforms.debiasing import bias_correction, debias, divide_by_weight
-from gdlab.transforms.decay import (
+from gdlab.transforms.averages.averaging import ema, nesterov_ema
+from gdlab.transforms.averages.belief import belief
+from gdlab.transforms.averages.covers import scale_by_sm3, sum_by_covers
+from gdlab.transforms.averages.debiasing import bias_correction, debias, divide_by_weight
+from gdlab.transforms.averages.factored import factored_decay, factored_ema, scale_by_factored_rms
+from gdlab.transforms.averages.first_value import from_first
+from gdlab.transforms.averages.maxima import infinity_norm, running_maximum
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.averages.moving_average import moving_average
+from gdlab.transforms.averages.rms import scale_by_rms
+from gdlab.transforms.averages.rss import scale_by_rss, sum_of_squares
+from gdlab.transforms.averages.stddev import scale_by_stddev, variance
+from gdlab.transforms.averages.touched_rows import where_touched
+from gdlab.transforms.groups.freezing import freeze, selective_transform, set_to_zero
+from gdlab.transforms.groups.layouts import flatten, split_real_and_imaginary
+from gdlab.transforms.groups.masking import masked, partition
+from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
+from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
+from gdlab.transforms.matrices.eigenbasis import in_eigenbasis
+from gdlab.transforms.matrices.kl_factors import scale_by_kl_factors
+from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
+from gdlab.transforms.matrices.low_rank import orthogonalize_low_rank
+from gdlab.transforms.matrices.orthogonalization import orthogonalize, scale_by_shape
+from gdlab.transforms.matrices.subspace import (
+    gaussian_rows,
+    in_subspace,
+    limit_norm_growth,
+    scale_from_subspace,
+    singular_vectors,
+)
+from gdlab.transforms.matrices.whitening import scale_by_kron
+from gdlab.transforms.norms.adaptive_clipping import adaptive_grad_clip, unitwise_clip
+from gdlab.transforms.norms.clipping import (
+    clip,
+    clip_by_block_rms,
+    clip_by_global_norm,
+    clip_by_norm,
+)
+from gdlab.transforms.norms.matrix_norms import (
+    grafted_matrices,
+    matrix_norm,
+    mean_over_inputs,
+    scale_to_rms,
+)
+from gdlab.transforms.norms.normalizing import normalize, normalize_by_update_norm
+from gdlab.transforms.norms.norms import global_norm, unitwise_norm
+from gdlab.transforms.norms.spheres import descend_on_sphere, radial_brake
+from gdlab.transforms.norms.steepest import steepest
+from gdlab.transforms.norms.trust_ratio import (
+    scale_by_param_block_norm,
+    scale_by_param_block_rms,
+    scale_by_trust_ratio,
+)
+from gdlab.transforms.parameters.decay import (
     add_decayed_weights,
     decay_weights,
     descend_with_corrected_decay,
     matrices,
 )
-from gdlab.transforms.delays import delay, difference
-from gdlab.transforms.dual_averaging import cube_ratio, scale_by_madgrad
-from gdlab.transforms.eigenbasis import in_eigenbasis
-from gdlab.transforms.factored import factored_decay, factored_ema, scale_by_factored_rms
-from gdlab.transforms.first_value import from_first
-from gdlab.transforms.freezing import freeze, selective_transform, set_to_zero
-from gdlab.transforms.from_start import from_start
-from gdlab.transforms.functions import stateless, stateless_with_tree_map
-from gdlab.transforms.gradient_at import gradient_at
-from gdlab.transforms.grafting import grafted
-from gdlab.transforms.guarding import apply_if_finite
-from gdlab.transforms.holding import hold
-from gdlab.transforms.hutchinson import hutchinson
-from gdlab.transforms.joins import (
+from gdlab.transforms.parameters.dual_averaging import cube_ratio, scale_by_madgrad
+from gdlab.transforms.parameters.from_start import from_start
+from gdlab.transforms.parameters.model_scale import descend_by_amos, expected_scales
+from gdlab.transforms.parameters.parameter_average import params_ema
+from gdlab.transforms.parameters.projection import (
+    keep_params_nonnegative,
+    project_onto_box,
+    project_params,
+)
+from gdlab.transforms.parameters.proximal_decay import descend_with_proximal_decay
+from gdlab.transforms.parameters.slow_weights import lookahead, slow_weights
+from gdlab.transforms.parameters.snapshots import params_mean, params_window_mean
+from gdlab.transforms.parameters.training_ahead import train_ahead
+from gdlab.transforms.probes.ascent import adaptive_ascent, ascent, scale_by_magnitude
+from gdlab.transforms.probes.conjugate_direction import conjugate_direction
+from gdlab.transforms.probes.gradient_at import gradient_at
+from gdlab.transforms.probes.hutchinson import hutchinson
+from gdlab.transforms.probes.lookahead import look_ahead
+from gdlab.transforms.probes.residuals import half_squares
+from gdlab.transforms.signals.blocks import mean_over_block
+from gdlab.transforms.signals.cautious import cautious
+from gdlab.transforms.signals.centering import centralize
+from gdlab.transforms.signals.delays import delay, difference
+from gdlab.transforms.signals.functions import stateless, stateless_with_tree_map
+from gdlab.transforms.signals.grafting import grafted
+from gdlab.transforms.signals.joins import (
     agreeing,
     interpolate,
     over_maximum,
@@ -215,71 +270,31 @@ from gdlab.transforms.joins import (
     signed_like,
     weighted_sum,
 )
-from gdlab.transforms.kl_factors import scale_by_kl_factors
-from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
-from gdlab.transforms.layouts import flatten, split_real_and_imaginary
-from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
-from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
-from gdlab.transforms.lookahead import look_ahead
-from gdlab.transforms.low_rank import orthogonalize_low_rank
-from gdlab.transforms.masking import masked, partition
-from gdlab.transforms.matrix_norms import (
-    grafted_matrices,
-    matrix_norm,
-    mean_over_inputs,
-    scale_to_rms,
-)
-from gdlab.transforms.maxima import infinity_norm, running_maximum
-from gdlab.transforms.model_scale import descend_by_amos, expected_scales
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.monitoring import measure_with_ema, monitor, snapshot
-from gdlab.transforms.moving_average import moving_average
-from gdlab.transforms.nans import zero_nans
-from gdlab.transforms.noise import add_noise
-from gdlab.transforms.normalizing import normalize, normalize_by_update_norm
-from gdlab.transforms.norms import global_norm, unitwise_norm
-from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
-from gdlab.transforms.outliers import above, beyond_median, beyond_sigmas, skip_outliers
-from gdlab.transforms.parameter_average import params_ema
-from gdlab.transforms.plateau import reduce_on_plateau
-from gdlab.transforms.pointwise import scale_by_sign, shift
-from gdlab.transforms.power_of_count import at_most_inverse_root, power_of_count
-from gdlab.transforms.privacy import (
+from gdlab.transforms.signals.nans import zero_nans
+from gdlab.transforms.signals.noise import add_noise
+from gdlab.transforms.signals.pointwise import scale_by_sign, shift
+from gdlab.transforms.signals.privacy import (
     differentially_private_aggregate,
     per_example_global_norm_clip,
     per_example_layer_norm_clip,
 )
-from gdlab.transforms.projection import keep_params_nonnegative, project_onto_box, project_params
-from gdlab.transforms.proximal_decay import descend_with_proximal_decay
-from gdlab.transforms.ratios import quotient, ratio, square
-from gdlab.transforms.reductions import mean_over, outer_over_mean, sum_over
-from gdlab.transforms.residuals import half_squares
-from gdlab.transforms.rms import scale_by_rms
-from gdlab.transforms.rss import scale_by_rss, sum_of_squares
-from gdlab.transforms.scaling import scale, scale_by_learning_rate, scale_by_schedule
-from gdlab.transforms.slow_weights import lookahead, slow_weights
-from gdlab.transforms.snapshots import params_mean, params_window_mean
-from gdlab.transforms.spheres import descend_on_sphere, radial_brake
-from gdlab.transforms.stddev import scale_by_stddev, variance
-from gdlab.transforms.steepest import steepest
-from gdlab.transforms.subspace import (
-    gaussian_rows,
-    in_subspace,
-    limit_norm_growth,
-    scale_from_subspace,
-    singular_vectors,
+from gdlab.transforms.signals.ratios import quotient, ratio, square
+from gdlab.transforms.signals.reductions import mean_over, outer_over_mean, sum_over
+from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate, scale_by_schedule
+from gdlab.transforms.signals.switching import from_step, switch
+from gdlab.transforms.signals.variance_reduction import (
+    extrapolated,
+    previous_gradient,
+    reduce_variance,
 )
-from gdlab.transforms.switching import from_step, switch
-from gdlab.transforms.touched_rows import where_touched
-from gdlab.transforms.training_ahead import train_ahead
-from gdlab.transforms.trust_ratio import (
-    scale_by_param_block_norm,
-    scale_by_param_block_rms,
-    scale_by_trust_ratio,
-)
-from gdlab.transforms.variance_reduction import extrapolated, previous_gradient, reduce_variance
-from gdlab.transforms.waiting import wait
-from gdlab.transforms.whitening import scale_by_kron
+from gdlab.transforms.steps.accumulation import accumulate, apply_every
+from gdlab.transforms.steps.conditional import conditionally_mask, conditionally_transform
+from gdlab.transforms.steps.guarding import apply_if_finite
+from gdlab.transforms.steps.holding import hold
+from gdlab.transforms.steps.monitoring import measure_with_ema, monitor, snapshot
+from gdlab.transforms.steps.outliers import above, beyond_median, beyond_sigmas, skip_outliers
+from gdlab.transforms.steps.plateau import reduce_on_plateau
+from gdlab.transforms.steps.waiting import wait
 
 if TYPE_CHECKING:
     from gdlab import analysis as analysis

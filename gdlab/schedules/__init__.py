@@ -20,10 +20,12 @@ from gdlab.schedules.onecycle import cosine_onecycle_schedule, linear_onecycle_s
 from gdlab.schedules.piecewise import piecewise_constant_schedule, piecewise_interpolate_schedule
 from gdlab.schedules.polynomial import linear_schedule, polynomial_schedule
 from gdlab.schedules.power import power_schedule
+from gdlab.schedules.power_of_count import at_most_inverse_root, power_of_count
 from gdlab.schedules.restarts import cosine_decay_restarts_schedule, sgdr_schedule
 from gdlab.schedules.rex import rex_schedule
 from gdlab.schedules.stable import warmup_stable_decay_schedule
 from gdlab.schedules.warmup import (
+    warmed_up,
     warmup_constant_schedule,
     warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule,
@@ -31,6 +33,7 @@ from gdlab.schedules.warmup import (
 )
 
 __all__ = [
+    "at_most_inverse_root",
     "chebyshev_schedule",
     "constant_schedule",
     "cosine_decay_restarts_schedule",
@@ -47,11 +50,13 @@ __all__ = [
     "piecewise_constant_schedule",
     "piecewise_interpolate_schedule",
     "polynomial_schedule",
+    "power_of_count",
     "power_schedule",
     "proportional_schedule",
     "repeat_schedule",
     "rex_schedule",
     "sgdr_schedule",
+    "warmed_up",
     "warmup_constant_schedule",
     "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule",

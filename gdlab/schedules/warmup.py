@@ -153,3 +153,18 @@ def _warmed_up(
     """Up along a straight line, and from its end on what comes ``then``."""
     rising = between(init_value, peak_value, progress(count, 0.0, steps))
     return jnp.where(has_begun(count, steps), then, rising)
+
+
+@schedule
+def warmed_up(value: Hyperparameter, warmup_steps: Hyperparameter) -> Function:
+    """A value, or a schedule, that is reached linearly from the first step on.
+
+    η(t) = value·min((t + 1)/warmup_steps, 1), t = 0, 1, …
+
+    >>> from gdlab import warmed_up
+    >>> [float(warmed_up(1.0, 4)(step)) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    return lambda count: (
+        value * jnp.minimum((count.astype(float) + 1) / jnp.maximum(warmup_steps, 1), 1)
+    )

@@ -20,8 +20,8 @@ from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, Seen, on_batch_of, take_step
-from gdlab.transforms.norms import global_norm
-from gdlab.transforms.guarding import all_finite
+from gdlab.transforms.norms.norms import global_norm
+from gdlab.transforms.steps.guarding import all_finite
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]
 """What a function makes of the batch of a step."""

@@ -9,7 +9,7 @@ from tests.references import weight_decay
 LARGEST = float(LEARNING_RATE.max())
 ROUNDED_ROOT = 1e-10
 """pytorch_optimizer adds 1e-15 to the average square, which falls to 1e-6 with the gradients."""
-LAW = "decays where the step shrinks and nowhere else: tests/transforms/test_decay.py"
+LAW = "decays where the step shrinks and nowhere else: tests/transforms/parameters/test_decay.py"
 
 
 def with_adam(*links):

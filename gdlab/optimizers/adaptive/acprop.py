@@ -4,12 +4,12 @@ from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.belief import belief
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.joins import weighted_sum
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.belief import belief
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.joins import weighted_sum
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

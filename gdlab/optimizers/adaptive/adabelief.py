@@ -4,12 +4,12 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, on_wires, wire
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.belief import belief
-from gdlab.transforms.debiasing import divide_by_weight
-from gdlab.transforms.joins import interpolate, weighted_sum
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.belief import belief
+from gdlab.transforms.averages.debiasing import divide_by_weight
+from gdlab.transforms.signals.joins import interpolate, weighted_sum
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -8,8 +8,8 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise(slots=("mean_square_gradient", "mean_square_step"))

@@ -7,8 +7,8 @@ from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.rss import scale_by_rss
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.rss import scale_by_rss
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -5,11 +5,11 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import ema, nesterov_ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema, nesterov_ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -11,11 +11,11 @@ from gdlab.core.numerics import safe_sqrt
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.ratios import square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.ratios import square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @join

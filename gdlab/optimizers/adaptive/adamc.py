@@ -6,7 +6,7 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
-from gdlab.transforms.decay import descend_with_corrected_decay
+from gdlab.transforms.parameters.decay import descend_with_corrected_decay
 
 
 @transformation

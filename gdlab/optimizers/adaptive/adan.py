@@ -5,12 +5,12 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, on_wires, wire
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.delays import difference
-from gdlab.transforms.joins import weighted_sum
-from gdlab.transforms.proximal_decay import descend_with_proximal_decay
-from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.parameters.proximal_decay import descend_with_proximal_decay
+from gdlab.transforms.signals.delays import difference
+from gdlab.transforms.signals.joins import weighted_sum
+from gdlab.transforms.signals.ratios import ratio, square
 
 
 @transformation

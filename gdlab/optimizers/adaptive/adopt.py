@@ -4,14 +4,14 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.clipping import clip
-from gdlab.transforms.first_value import from_first
-from gdlab.transforms.joins import over_maximum
-from gdlab.transforms.power_of_count import power_of_count
-from gdlab.transforms.ratios import square
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.waiting import wait
+from gdlab.schedules.power_of_count import power_of_count
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.first_value import from_first
+from gdlab.transforms.norms.clipping import clip
+from gdlab.transforms.signals.joins import over_maximum
+from gdlab.transforms.signals.ratios import square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
+from gdlab.transforms.steps.waiting import wait
 
 
 @transformation

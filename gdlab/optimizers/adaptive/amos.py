@@ -4,8 +4,8 @@ from gdlab.core.by_leaf import by_leaf
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.model_scale import descend_by_amos, expected_scales
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.parameters.model_scale import descend_by_amos, expected_scales
 
 
 @transformation

@@ -5,9 +5,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.optimizers.adaptive.adam import scale_by_adam
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.joins import signed_like
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.joins import signed_like
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

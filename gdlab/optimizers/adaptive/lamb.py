@@ -5,9 +5,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.trust_ratio import scale_by_trust_ratio
+from gdlab.transforms.norms.trust_ratio import scale_by_trust_ratio
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -4,11 +4,11 @@ from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale, scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 
 
 @transformation

@@ -3,8 +3,8 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.dual_averaging import scale_by_madgrad
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.parameters.dual_averaging import scale_by_madgrad
 
 
 @transformation

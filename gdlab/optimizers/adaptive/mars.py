@@ -8,10 +8,10 @@ from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import adamw
-from gdlab.transforms.clipping import clip_by_norm
-from gdlab.transforms.decay import matrices
-from gdlab.transforms.masking import partition
-from gdlab.transforms.variance_reduction import reduce_variance
+from gdlab.transforms.groups.masking import partition
+from gdlab.transforms.norms.clipping import clip_by_norm
+from gdlab.transforms.parameters.decay import matrices
+from gdlab.transforms.signals.variance_reduction import reduce_variance
 
 
 def matrix_or_vector(params: Params) -> Tree:

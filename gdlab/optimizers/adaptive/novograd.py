@@ -4,13 +4,13 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.first_value import from_first
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.reductions import sum_over
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.first_value import from_first
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.reductions import sum_over
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -6,7 +6,7 @@ from gdlab.core.transformation import GradientTransformation, expand, transforma
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
 from gdlab.optimizers.momentum.optimistic import scale_by_optimistic_gradient
-from gdlab.transforms.scaling import scale, scale_by_learning_rate
+from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 
 
 @transformation

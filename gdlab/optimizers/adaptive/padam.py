@@ -4,11 +4,11 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.adaptive.amsgrad import largest_moment
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.joins import power_ratio
-from gdlab.transforms.ratios import square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.signals.joins import power_ratio
+from gdlab.transforms.signals.ratios import square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -8,10 +8,10 @@ from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import ema, nesterov_ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema, nesterov_ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @schedule

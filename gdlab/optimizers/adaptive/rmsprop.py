@@ -3,10 +3,10 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.rms import scale_by_rms
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.stddev import scale_by_stddev
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.averages.rms import scale_by_rms
+from gdlab.transforms.averages.stddev import scale_by_stddev
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

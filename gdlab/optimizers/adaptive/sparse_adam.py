@@ -4,8 +4,8 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.touched_rows import where_touched
+from gdlab.transforms.averages.touched_rows import where_touched
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

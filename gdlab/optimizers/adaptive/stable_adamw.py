@@ -8,13 +8,13 @@ from gdlab.core.joins import bus, join
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.joins import over_maximum
-from gdlab.transforms.norms import rms
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.norms.norms import rms
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.joins import over_maximum
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @join

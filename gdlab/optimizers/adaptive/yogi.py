@@ -6,10 +6,10 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, leafwise, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias, divide_by_weight
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias, divide_by_weight
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise

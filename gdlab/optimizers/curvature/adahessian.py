@@ -11,12 +11,12 @@ from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.curvature.sophia import HUTCHINSON
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.holding import hold
-from gdlab.transforms.ratios import square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.ratios import square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
+from gdlab.transforms.steps.holding import hold
 
 
 @leafwise

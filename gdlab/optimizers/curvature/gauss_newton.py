@@ -5,9 +5,9 @@ from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.curvature.lbfgs import WOLFE_FROM_ONE
-from gdlab.transforms.inner_products import scaled
-from gdlab.transforms.residuals import Linearized
-from gdlab.transforms.scaling import scale
+from gdlab.transforms.norms.inner_products import scaled
+from gdlab.transforms.probes.residuals import Linearized
+from gdlab.transforms.signals.scaling import scale
 
 
 @transformation(reads="params")

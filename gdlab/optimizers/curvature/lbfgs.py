@@ -9,7 +9,8 @@ from gdlab.core.numerics import common_dtype, safe_divide
 from gdlab.core.structure import Tree
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, identity
-from gdlab.transforms.inner_products import (
+from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
+from gdlab.transforms.norms.inner_products import (
     add_scaled,
     chosen,
     filled,
@@ -17,9 +18,8 @@ from gdlab.transforms.inner_products import (
     scaled,
     subtracted,
 )
-from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
-from gdlab.transforms.norms import tree_norm
-from gdlab.transforms.scaling import scale, scale_by_learning_rate
+from gdlab.transforms.norms.norms import tree_norm
+from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 
 WOLFE_FROM_ONE: GradientTransformation = scale_by_zoom_linesearch(20, initial_guess_strategy="one")
 """The line search of a method whose own step is the right one near the minimum."""

@@ -10,9 +10,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Function, Tree, Updates
 from gdlab.core.transformation import transformation
-from gdlab.transforms.inner_products import chosen, filled
 from gdlab.transforms.line_search.ray import Searched, along
-from gdlab.transforms.residuals import Linearized, number_of
+from gdlab.transforms.norms.inner_products import chosen, filled
+from gdlab.transforms.probes.residuals import Linearized, number_of
 
 
 class _Trials(NamedTuple):

@@ -7,10 +7,10 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.inner_products import chosen, filled, inner_product, scaled
 from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
-from gdlab.transforms.scaling import scale
-from gdlab.transforms.truncated_cg import forcing_tolerance, hessian_times, truncated_cg
+from gdlab.transforms.norms.inner_products import chosen, filled, inner_product, scaled
+from gdlab.transforms.probes.truncated_cg import forcing_tolerance, hessian_times, truncated_cg
+from gdlab.transforms.signals.scaling import scale
 
 WOLFE_FROM_LAST_DECREASE: GradientTransformation = scale_by_zoom_linesearch(
     20, initial_guess_strategy="interpolate"

@@ -2,9 +2,9 @@
 
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.conjugate_direction import Beta, conjugate_direction
 from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
-from gdlab.transforms.scaling import scale
+from gdlab.transforms.probes.conjugate_direction import Beta, conjugate_direction
+from gdlab.transforms.signals.scaling import scale
 
 WOLFE_WITH_SMALL_SLOPE: GradientTransformation = scale_by_zoom_linesearch(
     30, curv_rtol=0.25, initial_guess_strategy="length_one"

@@ -8,12 +8,12 @@ from gdlab.core.joins import join
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.clipping import clip
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.holding import hold
-from gdlab.transforms.hutchinson import hutchinson
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.norms.clipping import clip
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.probes.hutchinson import hutchinson
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
+from gdlab.transforms.steps.holding import hold
 
 HUTCHINSON: GradientTransformation = hutchinson()
 """The estimate of the diagonal of the Hessian from one probe."""

@@ -8,10 +8,10 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Number, Tree, Updates
 from gdlab.core.transformation import transformation
-from gdlab.transforms.inner_products import chosen, filled, inner_product
 from gdlab.transforms.line_search.ray import Searched, along
-from gdlab.transforms.norms import tree_norm
-from gdlab.transforms.truncated_cg import (
+from gdlab.transforms.norms.inner_products import chosen, filled, inner_product
+from gdlab.transforms.norms.norms import tree_norm
+from gdlab.transforms.probes.truncated_cg import (
     forcing_tolerance,
     hessian_times,
     to_the_edge,

@@ -4,7 +4,7 @@ from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.kronecker.shampoo import descent_along
-from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
+from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
 
 
 @transformation

@@ -4,11 +4,11 @@ from gdlab.core.by_leaf import Mask, Structure
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.kl_factors import scale_by_kl_factors
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.matrices.kl_factors import scale_by_kl_factors
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

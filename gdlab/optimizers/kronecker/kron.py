@@ -9,12 +9,12 @@ from gdlab.core.schedule import schedule
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.clipping import clip_by_block_rms
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.whitening import scale_by_kron
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.matrices.whitening import scale_by_kron
+from gdlab.transforms.norms.clipping import clip_by_block_rms
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @schedule

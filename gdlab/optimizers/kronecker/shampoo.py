@@ -5,12 +5,12 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, on_wires, wire
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.grafting import grafted
-from gdlab.transforms.kronecker_roots import scale_by_kronecker_roots
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.switching import from_step, switch
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.grafting import grafted
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
+from gdlab.transforms.signals.switching import from_step, switch
 
 
 @transformation

@@ -5,14 +5,14 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.debiasing import debias
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.eigenbasis import in_eigenbasis
-from gdlab.transforms.kl_factors import Statistics
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.waiting import wait
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.matrices.eigenbasis import in_eigenbasis
+from gdlab.transforms.matrices.kl_factors import Statistics
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
+from gdlab.transforms.steps.waiting import wait
 
 
 @transformation

@@ -6,12 +6,12 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.eigenbasis import in_eigenbasis
-from gdlab.transforms.parameter_average import params_ema
-from gdlab.transforms.pointwise import scale_by_sign
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.matrices.eigenbasis import in_eigenbasis
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.parameters.parameter_average import params_ema
+from gdlab.transforms.signals.pointwise import scale_by_sign
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise

@@ -9,11 +9,11 @@ from gdlab.core.transformation import GradientTransformation, expand, transforma
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw
 from gdlab.optimizers.matrix.muon import scale_by_muon
-from gdlab.transforms.clipping import clip
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.matrix_norms import matrix_norm
-from gdlab.transforms.newton_schulz import STANDARD, Polynomials
-from gdlab.transforms.rss import scale_by_rss
+from gdlab.transforms.averages.rss import scale_by_rss
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.norms.clipping import clip
+from gdlab.transforms.norms.matrix_norms import matrix_norm
 
 
 @join

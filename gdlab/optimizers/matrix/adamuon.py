@@ -6,13 +6,13 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.matrix_norms import scale_to_rms
-from gdlab.transforms.newton_schulz import STANDARD, Polynomials
-from gdlab.transforms.orthogonalization import orthogonalize
-from gdlab.transforms.pointwise import scale_by_sign
-from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.orthogonalization import orthogonalize
+from gdlab.transforms.norms.matrix_norms import scale_to_rms
+from gdlab.transforms.signals.pointwise import scale_by_sign
+from gdlab.transforms.signals.ratios import ratio, square
 
 
 @transformation

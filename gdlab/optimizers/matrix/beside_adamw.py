@@ -6,10 +6,10 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import adamw
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.masking import partition
-from gdlab.transforms.matrix_axes import MatrixLabels
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.groups.masking import partition
+from gdlab.transforms.matrices.matrix_axes import MatrixLabels
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 def descended(

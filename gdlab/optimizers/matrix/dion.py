@@ -6,9 +6,9 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
-from gdlab.transforms.low_rank import orthogonalize_low_rank
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.orthogonalization import scale_by_shape
+from gdlab.transforms.matrices.low_rank import orthogonalize_low_rank
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.matrices.orthogonalization import scale_by_shape
 
 
 @transformation

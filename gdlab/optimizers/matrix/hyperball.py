@@ -4,8 +4,8 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.spheres import descend_on_sphere
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.norms.spheres import descend_on_sphere
 
 
 @transformation

@@ -6,10 +6,10 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, named_chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.newton_schulz import STANDARD, Polynomials
-from gdlab.transforms.orthogonalization import orthogonalize, scale_by_shape
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.orthogonalization import orthogonalize, scale_by_shape
 
 
 @transformation

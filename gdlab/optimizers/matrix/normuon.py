@@ -7,12 +7,12 @@ from gdlab.core.transformation import GradientTransformation, expand, transforma
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
 from gdlab.optimizers.matrix.muon import scale_by_muon
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.matrix_norms import grafted_matrices, mean_over_inputs, scale_to_rms
-from gdlab.transforms.newton_schulz import STANDARD, Polynomials
-from gdlab.transforms.orthogonalization import scale_by_shape
-from gdlab.transforms.ratios import ratio, square
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.orthogonalization import scale_by_shape
+from gdlab.transforms.norms.matrix_norms import grafted_matrices, mean_over_inputs, scale_to_rms
+from gdlab.transforms.signals.ratios import ratio, square
 
 
 @transformation

@@ -4,12 +4,12 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, identity, named_chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.matrix_axes import MatrixAxes
-from gdlab.transforms.newton_schulz import STANDARD, Polynomials
-from gdlab.transforms.scaling import scale, scale_by_learning_rate
-from gdlab.transforms.steepest import BY_SHAPE, Norms, steepest
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes
+from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.norms.steepest import BY_SHAPE, Norms, steepest
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 
 
 @transformation

@@ -5,13 +5,13 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.clipping import clip_by_block_rms
-from gdlab.transforms.decay import decay_weights
-from gdlab.transforms.factored import FactoredAxes, scale_by_factored_rms
-from gdlab.transforms.power_of_count import at_most_inverse_root
-from gdlab.transforms.scaling import scale, scale_by_learning_rate
-from gdlab.transforms.trust_ratio import scale_by_param_block_rms
+from gdlab.schedules.power_of_count import at_most_inverse_root
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.factored import FactoredAxes, scale_by_factored_rms
+from gdlab.transforms.norms.clipping import clip_by_block_rms
+from gdlab.transforms.norms.trust_ratio import scale_by_param_block_rms
+from gdlab.transforms.parameters.decay import decay_weights
+from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 
 
 @transformation

@@ -6,14 +6,14 @@ from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
-from gdlab.transforms.decay import add_decayed_weights, matrices
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.subspace import (
+from gdlab.transforms.matrices.subspace import (
     Share,
     gaussian_rows,
     limit_norm_growth,
     scale_from_subspace,
 )
+from gdlab.transforms.parameters.decay import add_decayed_weights, matrices
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

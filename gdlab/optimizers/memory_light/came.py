@@ -7,13 +7,13 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import as_join, bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, on_wires, wire
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.clipping import clip_by_block_rms
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.factored import FactoredAxes, factored_ema, scale_by_factored_rms
-from gdlab.transforms.pointwise import shift
-from gdlab.transforms.ratios import ratio, square
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.factored import FactoredAxes, factored_ema, scale_by_factored_rms
+from gdlab.transforms.norms.clipping import clip_by_block_rms
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.pointwise import shift
+from gdlab.transforms.signals.ratios import ratio, square
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

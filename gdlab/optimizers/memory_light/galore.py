@@ -6,9 +6,9 @@ from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.subspace import in_subspace, singular_vectors
+from gdlab.transforms.matrices.subspace import in_subspace, singular_vectors
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

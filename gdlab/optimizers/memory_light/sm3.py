@@ -3,8 +3,8 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.covers import scale_by_sm3
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.covers import scale_by_sm3
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -6,7 +6,7 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise(slots=("offset",))

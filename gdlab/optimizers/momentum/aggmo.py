@@ -6,9 +6,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
-from gdlab.transforms.joins import weighted_sum
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.signals.joins import weighted_sum
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

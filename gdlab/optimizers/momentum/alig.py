@@ -4,8 +4,8 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.momentum.polyak_sgd import scale_by_polyak
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.scaling import scale
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.signals.scaling import scale
 
 
 @transformation

@@ -5,9 +5,9 @@ from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.snapshots import params_mean
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.parameters.snapshots import params_mean
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @schedule

@@ -6,8 +6,8 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.scaling import scale_by_learning_rate
-from gdlab.transforms.trust_ratio import scale_by_trust_ratio
+from gdlab.transforms.norms.trust_ratio import scale_by_trust_ratio
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise(reads="param")

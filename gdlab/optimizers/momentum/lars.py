@@ -8,9 +8,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.norms import norm
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.norms.norms import norm
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise(reads="param")

@@ -3,8 +3,8 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.noise import add_noise
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.signals.noise import add_noise
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -3,9 +3,9 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
-from gdlab.transforms.delays import difference
-from gdlab.transforms.joins import weighted_sum
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.signals.delays import difference
+from gdlab.transforms.signals.joins import weighted_sum
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -10,8 +10,8 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.norms import tree_norm
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.norms.norms import tree_norm
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 Variant = Literal["sps", "sps+"]
 

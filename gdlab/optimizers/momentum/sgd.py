@@ -4,10 +4,10 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.lookahead import look_ahead
-from gdlab.transforms.momentum import trace
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.momentum import trace
+from gdlab.transforms.probes.lookahead import look_ahead
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

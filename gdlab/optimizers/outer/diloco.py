@@ -3,7 +3,7 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.momentum.sgd import sgd
-from gdlab.transforms.slow_weights import slow_weights
+from gdlab.transforms.parameters.slow_weights import slow_weights
 
 
 @transformation

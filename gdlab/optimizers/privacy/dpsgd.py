@@ -4,7 +4,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.momentum.sgd import sgd
-from gdlab.transforms.privacy import differentially_private_aggregate
+from gdlab.transforms.signals.privacy import differentially_private_aggregate
 
 
 @transformation

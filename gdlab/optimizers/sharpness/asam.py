@@ -4,8 +4,8 @@ from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.ascent import adaptive_ascent
-from gdlab.transforms.gradient_at import gradient_at
+from gdlab.transforms.probes.ascent import adaptive_ascent
+from gdlab.transforms.probes.gradient_at import gradient_at
 
 
 @transformation

@@ -3,11 +3,11 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
-from gdlab.transforms.ascent import ascent
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.gradient_at import gradient_at
-from gdlab.transforms.joins import weighted_sum
-from gdlab.transforms.scaling import scale
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.probes.ascent import ascent
+from gdlab.transforms.probes.gradient_at import gradient_at
+from gdlab.transforms.signals.joins import weighted_sum
+from gdlab.transforms.signals.scaling import scale
 
 
 @transformation

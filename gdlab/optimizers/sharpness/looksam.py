@@ -9,10 +9,10 @@ from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.ascent import ascent
-from gdlab.transforms.components import beside, unit_and_length
-from gdlab.transforms.gradient_at import gradient_at
-from gdlab.transforms.inner_products import add_scaled, chosen, inner_product
+from gdlab.transforms.norms.components import beside, unit_and_length
+from gdlab.transforms.norms.inner_products import add_scaled, chosen, inner_product
+from gdlab.transforms.probes.ascent import ascent
+from gdlab.transforms.probes.gradient_at import gradient_at
 
 
 @transformation(reads=EVERYTHING, slots=("phase", "vertical", "adversary"))

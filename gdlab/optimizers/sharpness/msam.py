@@ -2,8 +2,8 @@
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
-from gdlab.transforms.ascent import ascent
-from gdlab.transforms.training_ahead import train_ahead
+from gdlab.transforms.parameters.training_ahead import train_ahead
+from gdlab.transforms.probes.ascent import ascent
 
 
 @transformation

@@ -3,8 +3,8 @@
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.ascent import ascent
-from gdlab.transforms.gradient_at import gradient_at
+from gdlab.transforms.probes.ascent import ascent
+from gdlab.transforms.probes.gradient_at import gradient_at
 
 
 @transformation

@@ -5,10 +5,10 @@ from gdlab.core.joins import join
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
-from gdlab.transforms.ascent import ascent
-from gdlab.transforms.gradient_at import gradient_at
-from gdlab.transforms.joins import weighted_sum
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.probes.ascent import ascent
+from gdlab.transforms.probes.gradient_at import gradient_at
+from gdlab.transforms.signals.joins import weighted_sum
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @join

@@ -5,11 +5,11 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.joins import interpolate
-from gdlab.transforms.pointwise import scale_by_sign
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.joins import interpolate
+from gdlab.transforms.signals.pointwise import scale_by_sign
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

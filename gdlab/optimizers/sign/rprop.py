@@ -6,7 +6,7 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.scaling import scale
+from gdlab.transforms.signals.scaling import scale
 
 
 @leafwise(slots=("step_sizes", "previous_sign"))

@@ -4,9 +4,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.averaging import ema
-from gdlab.transforms.pointwise import scale_by_sign
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.signals.pointwise import scale_by_sign
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

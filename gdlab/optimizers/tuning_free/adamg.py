@@ -7,9 +7,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.debiasing import Weight
-from gdlab.transforms.power_of_count import at_most_inverse_root
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.schedules.power_of_count import at_most_inverse_root
+from gdlab.transforms.averages.debiasing import Weight
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise(slots=("mu", "nu", "golden_step"), shared="weights")

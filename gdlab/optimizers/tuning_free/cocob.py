@@ -8,9 +8,9 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.from_start import from_start
-from gdlab.transforms.scaling import scale
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.parameters.from_start import from_start
+from gdlab.transforms.signals.scaling import scale
 
 
 @leafwise(slots=("cumulative_gradients", "scale", "subgradients", "reward"))

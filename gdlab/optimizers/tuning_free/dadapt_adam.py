@@ -11,9 +11,9 @@ from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqr
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.tuning_free.distance import averaged, correction, grown, weights_at_start
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.inner_products import add_scaled, filled, inner_product, scaled
+from gdlab.transforms.norms.norms import tree_norm
+from gdlab.transforms.parameters.decay import add_decayed_weights
 
 
 @transformation(reads="params", slots=("mu", "nu", "grad_sum", "estim_lr", "numerator", "weights"))

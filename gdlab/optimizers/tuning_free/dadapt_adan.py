@@ -10,7 +10,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, grown
-from gdlab.transforms.inner_products import (
+from gdlab.transforms.norms.inner_products import (
     add_scaled,
     chosen,
     filled,
@@ -18,7 +18,7 @@ from gdlab.transforms.inner_products import (
     scaled,
     subtracted,
 )
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.norms import tree_norm
 
 
 @transformation(

@@ -10,8 +10,8 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, grown
-from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.inner_products import add_scaled, filled, inner_product, scaled
+from gdlab.transforms.norms.norms import tree_norm
 
 
 @transformation(reads="params", slots=("mu", "grad_sum", "estim_lr", "numerator"))

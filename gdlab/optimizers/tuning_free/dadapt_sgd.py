@@ -9,9 +9,9 @@ from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.tuning_free.distance import grown
-from gdlab.transforms.from_start import from_start
-from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.inner_products import add_scaled, filled, inner_product, scaled
+from gdlab.transforms.norms.norms import tree_norm
+from gdlab.transforms.parameters.from_start import from_start
 
 
 @transformation(slots=("grad_sum", "estim_lr", "numerator", "first_norm"))

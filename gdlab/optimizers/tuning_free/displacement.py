@@ -9,7 +9,13 @@ from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import common_dtype, trained
 from gdlab.core.structure import Params, Tree, map_arrays
 from gdlab.core.transformation import GradientTransformation
-from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled, subtracted
+from gdlab.transforms.norms.inner_products import (
+    add_scaled,
+    filled,
+    inner_product,
+    scaled,
+    subtracted,
+)
 
 
 def scaled_displacement(

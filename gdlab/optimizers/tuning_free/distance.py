@@ -5,9 +5,9 @@ import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.structure import Tree
-from gdlab.transforms.debiasing import Weight
-from gdlab.transforms.inner_products import add_scaled, scaled
-from gdlab.transforms.norms import norm
+from gdlab.transforms.averages.debiasing import Weight
+from gdlab.transforms.norms.inner_products import add_scaled, scaled
+from gdlab.transforms.norms.norms import norm
 
 
 def averaged(decay: Hyperparameter, old: Tree, new: Tree) -> Tree:

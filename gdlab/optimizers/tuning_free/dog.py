@@ -13,11 +13,11 @@ from gdlab.core.structure import Function, flatten
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.tuning_free.distance import hypotenuse
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.inner_products import filled, scaled, subtracted
-from gdlab.transforms.norms import tree_norm
-from gdlab.transforms.parameter_average import params_ema
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.transforms.norms.inner_products import filled, scaled, subtracted
+from gdlab.transforms.norms.norms import tree_norm
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.parameters.parameter_average import params_ema
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 InitStep = Literal["heuristic", "distance", "learning_rate"]
 

@@ -10,8 +10,8 @@ from gdlab.core.structure import flatten
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.tuning_free.distance import hypotenuse
 from gdlab.optimizers.tuning_free.dog import decayed_and_averaged
-from gdlab.transforms.inner_products import filled, scaled, subtracted
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.inner_products import filled, scaled, subtracted
+from gdlab.transforms.norms.norms import tree_norm
 
 
 @transformation(reads="params", slots=("params0", "estim_sq_dist", "weighted_norm"))

@@ -10,7 +10,7 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.optimizers.tuning_free.distance import hypotenuse
 from gdlab.optimizers.tuning_free.dog import decayed_and_averaged
-from gdlab.transforms.norms import norm
+from gdlab.transforms.norms.norms import norm
 
 
 @leafwise(reads="param", init_reads="param", slots=("params0", "max_dist", "grad_norm"))

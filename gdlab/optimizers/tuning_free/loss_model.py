@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.export import is_exported
 from gdlab.core.numerics import common_dtype, safe_divide
 from gdlab.core.structure import Number, Tree
-from gdlab.transforms.inner_products import add_scaled, scaled
+from gdlab.transforms.norms.inner_products import add_scaled, scaled
 
 
 @is_exported

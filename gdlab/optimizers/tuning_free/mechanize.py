@@ -12,8 +12,8 @@ from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.tuning_free.displacement import scaled_displacement
-from gdlab.transforms.inner_products import add_scaled
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.inner_products import add_scaled
+from gdlab.transforms.norms.norms import tree_norm
 
 
 @is_exported

@@ -9,7 +9,7 @@ from gdlab.core.numerics import trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged
 from gdlab.optimizers.tuning_free.loss_model import LossModel, shrunk
-from gdlab.transforms.inner_products import filled, inner_product, scaled
+from gdlab.transforms.norms.inner_products import filled, inner_product, scaled
 
 
 @transformation(reads=("params", "value", "step"), slots=("mu", "loss_model"))

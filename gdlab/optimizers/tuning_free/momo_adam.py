@@ -9,8 +9,8 @@ from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged
 from gdlab.optimizers.tuning_free.loss_model import LossModel, shrunk
-from gdlab.transforms.debiasing import Weight
-from gdlab.transforms.inner_products import filled, inner_product, scaled
+from gdlab.transforms.averages.debiasing import Weight
+from gdlab.transforms.norms.inner_products import filled, inner_product, scaled
 
 
 @transformation(reads=("params", "value"), slots=("mu", "nu", "loss_model", "weights"))

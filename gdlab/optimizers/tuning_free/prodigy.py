@@ -10,8 +10,14 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, correction, weights_at_start
-from gdlab.transforms.inner_products import add_scaled, filled, inner_product, scaled, subtracted
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.inner_products import (
+    add_scaled,
+    filled,
+    inner_product,
+    scaled,
+    subtracted,
+)
+from gdlab.transforms.norms.norms import tree_norm
 
 
 @transformation(

@@ -13,7 +13,7 @@ from gdlab.core.numerics import cast, common_dtype, safe_divide, storage_dtype, 
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import DType, Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
-from gdlab.transforms.parameter_average import AveragedParams
+from gdlab.transforms.parameters.parameter_average import AveragedParams
 
 
 @is_exported

@@ -5,10 +5,10 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.tuning_free.schedule_free import schedule_free
-from gdlab.optimizers.tuning_free.schedule_free_sgd import warmed_up
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.rms import scale_by_rms
-from gdlab.transforms.scaling import scale_by_learning_rate
+from gdlab.schedules.warmup import warmed_up
+from gdlab.transforms.averages.rms import scale_by_rms
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -1,30 +1,13 @@
 """Schedule-Free gradient descent."""
 
-import jax.numpy as jnp
-
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.tuning_free.schedule_free import schedule_free
-from gdlab.transforms.decay import add_decayed_weights
-from gdlab.transforms.scaling import scale_by_learning_rate
-
-
-@schedule
-def warmed_up(value: Hyperparameter, warmup_steps: Hyperparameter) -> Function:
-    """A value, or a schedule, that is reached linearly from the first step on.
-
-    η(t) = value·min((t + 1)/warmup_steps, 1), t = 0, 1, …
-
-    >>> from gdlab import warmed_up
-    >>> [float(warmed_up(1.0, 4)(step)) for step in range(5)]
-    [0.25, 0.5, 0.75, 1.0, 1.0]
-    """
-    return lambda count: (
-        value * jnp.minimum((count.astype(float) + 1) / jnp.maximum(warmup_steps, 1), 1)
-    )
+from gdlab.schedules.warmup import warmed_up
+from gdlab.transforms.parameters.decay import add_decayed_weights
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @transformation

@@ -7,8 +7,8 @@ from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.transformation import transformation
-from gdlab.transforms.inner_products import chosen, filled
 from gdlab.transforms.line_search.ray import Searched, along, start_of, step_along
+from gdlab.transforms.norms.inner_products import chosen, filled
 
 
 @transformation(reads=("params", "value", "grad", "value_fn"), slots=("learning_rate", "searched"))

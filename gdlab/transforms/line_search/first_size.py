@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from gdlab.core.structure import Updates
 from gdlab.transforms.line_search.ray import Point
-from gdlab.transforms.norms import tree_norm
+from gdlab.transforms.norms.norms import tree_norm
 
 FirstSize = Callable[[jax.Array, jax.Array, Point, Updates], jax.Array]
 """``first(last size, last decrease of the loss, start, direction)`` → size"""

@@ -10,7 +10,7 @@ from gdlab.core.apply import apply_updates
 from gdlab.core.export import is_exported
 from gdlab.core.numerics import common_dtype
 from gdlab.core.structure import Function, Leaf, Params, Tree, Updates
-from gdlab.transforms.inner_products import chosen, inner_product, scaled
+from gdlab.transforms.norms.inner_products import chosen, inner_product, scaled
 
 _GIVES_UP_AFTER = 2
 

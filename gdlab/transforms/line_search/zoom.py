@@ -10,11 +10,11 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Number, Tree
 from gdlab.core.transformation import transformation
-from gdlab.transforms.inner_products import chosen, filled
 from gdlab.transforms.line_search.bracket import Bracket
 from gdlab.transforms.line_search.first_size import FIRST_SIZES
 from gdlab.transforms.line_search.ray import Point, Searched, along, start_of, step_along
 from gdlab.transforms.line_search.wolfe import Wolfe
+from gdlab.transforms.norms.inner_products import chosen, filled
 
 
 class _Search(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 
 import gdlab
 from gdlab import minimize
-from gdlab.transforms.hutchinson import rademacher_like
+from gdlab.transforms.probes.hutchinson import rademacher_like
 from tests.references import curvature as ref
 
 pytestmark = pytest.mark.x64

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 import gdlab
-from gdlab.transforms.whitening import spectral_norm_bound
+from gdlab.transforms.matrices.whitening import spectral_norm_bound
 from tests.paths import agree
 
 pytestmark = pytest.mark.x64

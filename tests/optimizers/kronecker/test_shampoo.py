@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 import gdlab
-from gdlab.transforms.kronecker_roots import inverse_root
+from gdlab.transforms.matrices.kronecker_roots import inverse_root
 from tests.paths import agree, differ, gdlab_path, steps_of
 
 pytestmark = pytest.mark.x64

@@ -1,0 +1,1 @@
+"""Averages, sums and maxima of what came before, and scaling by them."""

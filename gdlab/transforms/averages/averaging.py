@@ -1,0 +1,103 @@
+"""Exponential averages of what came before, plain and one step ahead."""
+
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions, Shared
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import storage_dtype
+from gdlab.core.structure import DType
+from gdlab.core.transformation import leafwise
+from gdlab.transforms.averages.debiasing import Weight
+
+
+@leafwise
+def ema(
+    decay: Hyperparameter,
+    nesterov: bool = False,
+    accumulator_dtype: DType | None = None,
+    *,
+    initial_value: Hyperparameter | None = None,
+    lagged: bool = False,
+) -> LeafFunctions:
+    """Exponential moving average, plain: it starts at zero and is not corrected for that.
+
+    mₜ = decay·mₜ₋₁ + (1 − decay)·gₜ, m₀ = 0; the value k steps back weighs (1 − decay)·decayᵏ,
+    and the weights sum to 1 − decayᵗ (:func:`debias` divides by it). The output is mₜ, or
+    decay·mₜ + (1 − decay)·gₜ with ``nesterov``.
+
+    A first-order low-pass filter: gain 1 at frequency 0, decay = e^(−Δt/RC).
+
+    Args:
+        decay: weight β of the old value, in [0, 1).
+        nesterov: look one step ahead along the average.
+        accumulator_dtype: dtype in which m is stored; the parameter's, at least float32.
+        initial_value: m₀, where it is not 0.
+        lagged: whether the output is mₜ₋₁, the average before this gradient, which costs no further
+            array; with ``nesterov`` it is then mₜ itself.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import ema
+    >>> tx = ema(0.9)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (7.5, 4.0):
+    ...     m, state = tx.update(jnp.array([g]), state)
+    ...     print(m)
+    [0.75]
+    [1.075]
+
+    Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
+    """
+    dtype = storage_dtype(accumulator_dtype)
+
+    def init(like):
+        return jnp.full_like(like, 0 if initial_value is None else initial_value, dtype=dtype)
+
+    def update(u, m):
+        after = decay * m + (1 - decay) * u
+        average = m if lagged else after
+        return (decay * average + (1 - decay) * u if nesterov else average), after
+
+    return init, update
+
+
+@leafwise(shared="weight")
+def nesterov_ema(
+    decay: Hyperparameter,
+    next_decay: Hyperparameter | None = None,
+    accumulator_dtype: DType | None = None,
+    *,
+    average_decay: Hyperparameter | None = None,
+) -> LeafFunctions:
+    """The average one step ahead, corrected as Dozat does: the momentum of Nadam.
+
+    mₜ = μₜ·mₜ₋₁ + (1 − μₜ)·gₜ; the output is
+    μₜ₊₁·mₜ/(1 − ∏ᵢ₌₁ᵗ⁺¹ μᵢ) + (1 − μₜ)·gₜ/(1 − ∏ᵢ₌₁ᵗ μᵢ).
+
+    Args:
+        decay: μₜ, the weight of the old value at this step.
+        next_decay: μₜ₊₁; ``decay`` unless given.
+        accumulator_dtype: dtype in which m is stored; the parameter's, at least float32.
+        average_decay: the decay of m itself, where it is not μₜ.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import nesterov_ema
+    >>> tx = nesterov_ema(0.5)
+    >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
+    Array([4.], dtype=float32)
+
+    Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, algorithm 2.
+    """
+    ahead = decay if next_decay is None else next_decay
+    of_average = decay if average_decay is None else average_decay
+
+    dtype = storage_dtype(accumulator_dtype)
+
+    def init(like):
+        return jnp.zeros_like(like, dtype=dtype)
+
+    def update(u, m, weight):
+        m = of_average * m + (1 - of_average) * u
+        now, after = weight.value(), weight.after(ahead).value()
+        return ahead * m / after + (1 - decay) * u / now, m
+
+    return init, update, Shared(Weight.at_start, lambda weight: weight.after(decay))

@@ -1,0 +1,86 @@
+"""The largest squares of rows and columns, from which those of the elements are bounded."""
+
+import functools
+
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import GradientTransformation, leafwise, transformation
+from gdlab.core.wiring import chain, fork, identity
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.signals.ratios import ratio, square
+
+
+@leafwise(slots=("covers",))
+def sum_by_covers(b2: Hyperparameter = 1.0) -> LeafFunctions:
+    """A bound of the sum of numbers that are not negative, from one maximum for each slice.
+
+    νₜ(i) = b·νₜ₋₁(i) + a·gₜ(i), with νₜ₋₁(i) the least of the maxima of νₜ₋₁ over the slices that i
+    lies in, a row and a column of a matrix; b = b2, and a = 1 − b2, or 1 where b2 = 1
+
+    m + n numbers are kept for m×n, and as many as there are for a vector, whose sum is exact. At
+    b2 = 1 it is no less than the sum of all gᵢ so far.
+
+    Args:
+        b2: 1 for a sum, and less for an average.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sum_by_covers
+    >>> tx = sum_by_covers()
+    >>> state = tx.init(jnp.zeros((2, 2)))
+    >>> for g in ([[4.0, 1.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]):
+    ...     bound, state = tx.update(jnp.array(g), state)
+    >>> bound
+    Array([[4., 1.],
+           [2., 1.]], dtype=float32)
+
+    Source: R. Anil, V. Gupta, T. Koren, Y. Singer, Memory-efficient adaptive optimization, 2019,
+    algorithm SM3-II.
+    """
+
+    def others(ndim, axis):
+        return tuple(other for other in range(ndim) if other != axis)
+
+    def init(like):
+        shapes = [
+            [n if other == axis else 1 for other in range(like.ndim)]
+            for axis, n in enumerate(like.shape)
+        ]
+        # An array without axes is covered by itself.
+        return (tuple(jnp.zeros(shape, like.dtype) for shape in shapes or [()]),)
+
+    def update(u, state):
+        (covers,) = state
+        if not u.size:
+            return u, state
+        share = jnp.where(b2 == 1, 1, 1 - b2)
+        total = b2 * functools.reduce(jnp.minimum, covers) + share * u
+        axes = range(max(u.ndim, 1))
+        return total, (tuple(jnp.max(total, others(u.ndim, axis), keepdims=True) for axis in axes),)
+
+    return init, update
+
+
+@transformation
+def scale_by_sm3(
+    b1: Hyperparameter = 0.9, b2: Hyperparameter = 1.0, eps: Hyperparameter = 1e-8
+) -> GradientTransformation:
+    """The direction of SM3: an average of gradients over the roots of bounded sums of squares.
+
+    uₜ = ema(b1)(gₜ/√(νₜ + eps)), with ν as in :func:`sum_by_covers`
+
+    Args:
+        b1: decay of the average of the scaled gradients.
+        b2: decay of the squares, 1 for a sum.
+        eps: ε inside the root; the paper has none.
+
+    >>> from gdlab import expand, scale_by_sm3
+    >>> expand(scale_by_sm3())
+    chain(fork(ratio(eps_root=1e-08), identity(), nu=chain(square(), sum_by_covers())), ema(0.9))
+
+    Source: R. Anil, V. Gupta, T. Koren, Y. Singer, Memory-efficient adaptive optimization, 2019,
+    algorithm SM3-II.
+    """
+    squares = chain(square(), sum_by_covers(b2))
+    return chain(fork(ratio(eps_root=eps), identity(), nu=squares), ema(b1))

@@ -1,0 +1,40 @@
+"""Scaling by the root of the mean square of recent gradients."""
+
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.wiring import chain, fork, identity
+from gdlab.transforms.averages.averaging import ema
+from gdlab.transforms.averages.debiasing import debias
+from gdlab.transforms.signals.ratios import placed, square
+
+
+@transformation
+def scale_by_rms(
+    decay: Hyperparameter = 0.9,
+    eps: Hyperparameter = 1e-8,
+    initial_scale: Hyperparameter | None = None,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
+) -> GradientTransformation:
+    """Divide by the root of the mean square of recent gradients.
+
+    vₜ = decay·vₜ₋₁ + (1 − decay)·gₜ², uₜ = gₜ/√(vₜ + eps)
+
+    Args:
+        decay: weight of the old value in the average of squares.
+        eps: ε, which bounds the step where gradients vanish.
+        initial_scale: v₀, where it is not 0.
+        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+        bias_correction: whether vₜ is divided by 1 − decayᵗ.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import scale_by_rms
+    >>> tx = scale_by_rms(0.75)
+    >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
+    Array([2.], dtype=float32)
+
+    Source: T. Tieleman, G. Hinton, Lecture 6.5: RMSProp, 2012.
+    """
+    average = ema(decay, initial_value=initial_scale)
+    mean_square = chain(square(), debias(average) if bias_correction else average)
+    return fork(placed(eps, eps_in_sqrt), identity(), nu=mean_square)

@@ -1,0 +1,1 @@
+"""Different treatment of different parameters, and other layouts of them."""

@@ -1,0 +1,1 @@
+"""Arrays as matrices: orthogonal factors, inverse roots, eigenbases, subspaces."""

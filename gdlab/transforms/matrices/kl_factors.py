@@ -1,0 +1,161 @@
+"""Scaling by the Kronecker factors of least Kullback–Leibler divergence: KL-Shampoo."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.by_leaf import Structure
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import abs_squared
+from gdlab.core.rarely import rarely
+from gdlab.core.structure import Number
+from gdlab.core.transformation import leafwise
+from gdlab.transforms.matrices.axis_products import EXACT, along, cut, gram, joined
+from gdlab.transforms.matrices.kronecker_roots import (
+    chosen_axes,
+    first_factors,
+    inverse_power,
+    multiplied,
+)
+from gdlab.transforms.norms.norms import rms
+from gdlab.transforms.steps.periods import is_due
+
+Statistics = Literal["gram", "kl"]
+"""What the factor of an axis averages: plain Gram matrices of the gradients, as in Shampoo, or
+those that :func:`scale_by_kl_factors` describes."""
+
+
+@leafwise(reads="step", slots=("factors", "bases"))
+def scale_by_kl_factors(
+    decay: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-4,
+    *,
+    every: Hyperparameter = 1,
+    relative_eps: bool = True,
+    block_size: int | None = 1024,
+    axes: Structure | None = None,
+) -> LeafFunctions:
+    """Whiten each array by the Kronecker product that is nearest to its gradients' covariance.
+
+    Lₜ = decay·Lₜ₋₁ + (1 − decay)·gₜ·Rₜ₋₁⁻¹·gₜᵀ/n, Rₜ = decay·Rₜ₋₁ + (1 − decay)·gₜᵀ·Lₜ₋₁⁻¹·gₜ/m,
+    uₜ = (Lₜ + ε)^(−1/2)·gₜ·(Rₜ + ε)^(−1/2) for an m×n matrix, and so on for more axes
+
+    L ⊗ R is the covariance of the Gaussian of least Kullback–Leibler divergence from the gradients;
+    where their covariance is such a product it is found, and not the one whose factors Shampoo
+    averages. Bases of eigenvectors are held between refreshes, in which the eigenvalues are those
+    of each step. Factors start at the first gradient, at sizes whose product is that of its
+    squares. A vector or a number is divided by the root of its average of squares.
+
+    Turning the coordinates of an axis turns the updates with them.
+
+    Args:
+        decay: weight of the old value.
+        eps: ε, added to the eigenvalues of a factor. The first gradients leave most directions
+            empty, which a much smaller ε lets grow for a long time.
+        every: steps from one computation of eigenvectors to the next.
+        relative_eps: whether ε is in units of the largest eigenvalue of a factor.
+        block_size: the largest side of the blocks that an array is cut into, each of which has
+            factors of its own; None cuts nothing.
+        axes: the axes that have a factor, as in :func:`scale_by_kronecker_roots`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import scale_by_kl_factors
+    >>> tx = scale_by_kl_factors(eps=0.0)
+    >>> gradient = jnp.array([[0.0, -3.0], [2.0, 0.0]])
+    >>> state = tx.init(gradient)
+    >>> for _ in range(200):
+    ...     u, state = tx.update(gradient, state)
+    >>> (u / u[1, 0]).round(2) + 0.0
+    Array([[ 0., -1.],
+           [ 1.,  0.]], dtype=float32)
+
+    Source: W. Lin, S. C. Lowe, F. Dangel, R. Eschenhagen, Z. Xu, R. B. Grosse, Understanding and
+    improving Shampoo and SOAP via Kullback–Leibler minimization, 2025, section 3.
+    """
+
+    def is_diagonal(like):
+        return like.ndim < 2 or like.size == 0 or not chosen_axes(like.ndim, axes)
+
+    def init(like):
+        if is_diagonal(like):
+            return jnp.zeros_like(like).real, ()
+        return first_factors(like, chosen_axes(like.ndim, axes), block_size)
+
+    def averaged(old, new, empty):
+        weight = jnp.where(empty, 0, decay)
+        return weight * old + (1 - weight) * new
+
+    def roots_of(bases, factors):
+        return tuple(
+            map(jax.vmap(partial(root_in, eps=eps, relative=relative_eps)), bases, factors)
+        )
+
+    def update(u, state, step):
+        factors, bases = state
+        empty = _are_zero(factors)
+        if is_diagonal(u):
+            factors = averaged(factors, abs_squared(u), empty)
+            return u * inverse_power(factors, 0.5, eps, relative_eps), (factors, ())
+        own = chosen_axes(u.ndim, axes)
+        blocks = cut(u, block_size)
+        added = partial(kl_statistics, axes=own)
+        new = jax.vmap(added)(blocks, roots_of(bases, factors), factors)
+        factors = tuple(averaged(*pair, empty) for pair in zip(factors, new, strict=True))
+        find = lambda factors, _: tuple(jnp.linalg.eigh(f)[1] for f in factors)  # noqa: E731
+        bases = rarely(is_due(step, every), find, lambda _, bases: bases, factors, bases)
+        new = jax.vmap(partial(multiplied, own))(roots_of(bases, factors), blocks)
+        return joined(new, u.shape), (factors, bases)
+
+    return init, update
+
+
+def kl_statistics(
+    u: jax.Array,
+    whitening: Sequence[jax.Array],
+    factors: Sequence[jax.Array],
+    axes: Sequence[int],
+) -> tuple[jax.Array, ...]:
+    """What one gradient adds to the factor of each axis.
+
+    It is the Gram matrix, over the number of all other elements, of the gradient whitened along all
+    other axes that have factors. While the factors are zero multiples of the identity take the
+    place of the whitening, which give all factors one size, and their product that of the squares.
+
+    Args:
+        u: the gradient.
+        whitening: F^(−½) of each factor F, or such a matrix turned.
+        factors: the factors.
+        axes: their axes.
+    """
+    size = rms(u)
+    first = jnp.where(size > 0, size, 1) ** (-1 / len(axes))
+    empty = _are_zero(factors)
+    new = []
+    for axis in axes:
+        v = u
+        for other, root in zip(axes, whitening, strict=True):
+            root = jnp.where(empty, first * jnp.eye(len(root), dtype=root.dtype), root)
+            v = v if other == axis else along(root, v, other)
+        new.append(gram(v, axis) * (u.shape[axis] / u.size))
+    return tuple(new)
+
+
+def _are_zero(factors):
+    leaves = jax.tree.leaves(factors)
+    return jax.tree.reduce(jnp.logical_and, [~jnp.any(leaf != 0) for leaf in leaves])
+
+
+def eigenvalues_in(basis: jax.Array, factor: jax.Array) -> jax.Array:
+    """The eigenvalues of a factor as a basis sees them: the diagonal of QᴴFQ, at least 0."""
+    product = jnp.matmul(factor, basis, precision=EXACT)
+    return jnp.maximum(jnp.sum(basis.conj() * product, axis=0).real, 0)
+
+
+def root_in(basis: jax.Array, factor: jax.Array, eps: Number, relative: bool) -> jax.Array:
+    """(F + εI)^(−½) of a factor whose eigenvectors are those of a basis."""
+    scales = inverse_power(eigenvalues_in(basis, factor), 0.5, eps, relative)
+    return jnp.matmul(basis * scales[None], basis.conj().T, precision=EXACT)

@@ -1,0 +1,85 @@
+"""Orthogonal directions of low rank, of a momentum that keeps what they leave out."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import safe_divide, storage_dtype
+from gdlab.core.structure import DType
+from gdlab.core.transformation import leafwise
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
+from gdlab.transforms.norms.norms import norm
+
+
+@leafwise(slots=("mu", "basis"))
+def orthogonalize_low_rank(
+    rank: int = 64,
+    mu: Hyperparameter = 0.95,
+    eps: Hyperparameter = 1e-8,
+    *,
+    mu_dtype: DType | None = None,
+    weight_dimension_numbers: MatrixAxes = None,
+    seed: int = 0,
+) -> LeafFunctions:
+    """Take an orthogonal factor of low rank of an average; other arrays pass unchanged.
+
+    Bₜ = Mₜ₋₁ + gₜ, Pₜ = qr(Bₜ·Qₜ₋₁), Rₜ = Bₜᵀ·Pₜ, Mₜ = Bₜ − (1 − μ)·Pₜ·Rₜᵀ,
+    Qₜ = Rₜ with columns of norm one, uₜ = Pₜ·Qₜᵀ
+
+    One step of a power iteration, from the basis of the step before, finds the leading singular
+    vectors. Only what is stepped along decays in M, so that what is left out now comes later. Where
+    the gradient has rank ``rank`` at most and stays, u converges to its U·Vᵀ.
+
+    Args:
+        rank: that of the directions, at most; the smaller side is another bound.
+        mu: μ, the weight of the old momentum along the directions taken.
+        eps: ε, added to the norms of columns.
+        mu_dtype: dtype in which M is stored; the parameter's, at least float32.
+        weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
+        seed: of the random basis at the start.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import orthogonalize_low_rank
+    >>> tx = orthogonalize_low_rank(rank=1)
+    >>> g = jnp.outer(jnp.array([3.0, 4.0]), jnp.array([0.0, 1.0]))
+    >>> abs(tx.update(g, tx.init(g))[0].round(4))
+    Array([[0. , 0.6],
+           [0. , 0.8]], dtype=float32)
+
+    Source: K. Ahn, B. Xu, N. Abreu, J. Langford, Dion: distributed orthonormalized updates, 2025,
+    algorithm 1.
+    """
+    dtype = storage_dtype(mu_dtype)
+
+    def init(like):
+        view = matrix_view(weight_dimension_numbers, like.shape)
+        if view is None:
+            return (), ()
+        batch = tuple(like.shape[axis] for axis in view.batch)
+        shape = (*batch, view.fan_in, min(rank, view.fan_in, view.fan_out))
+        basis = jax.random.normal(jax.random.key(seed), shape, like.real.dtype)
+        return jnp.zeros_like(like, dtype=dtype), basis.astype(like.dtype)
+
+    def update(u, state):
+        view = matrix_view(weight_dimension_numbers, u.shape)
+        if view is None or u.size == 0:
+            return u, state
+        momentum, basis = state
+        # As in the paper a matrix is (outputs, inputs).
+        b = view.matrices(momentum + u).mT
+        p, _ = jnp.linalg.qr(_product(b, basis))
+        r = _product(jnp.conj(b.mT), p)
+        lengths = norm(r, axis=-2, keepdims=True)
+        columns = safe_divide(r, lengths + eps, at_least=eps)
+        of_low_rank = view.restored(_product(p, jnp.conj(r.mT)).mT, u)
+        direction = view.restored(_product(p, jnp.conj(columns.mT)).mT, u)
+        # Without a gradient so far there is nothing that the basis could turn to.
+        basis = jnp.where(lengths == 0, basis, columns)
+        return direction, (momentum + u - (1 - mu) * of_low_rank, basis)
+
+    return init, update
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b, precision="highest")

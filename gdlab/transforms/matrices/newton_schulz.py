@@ -1,0 +1,157 @@
+"""Matrices made orthogonal by odd polynomials: products alone, and no decomposition."""
+
+import functools
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.annotations import Data
+from gdlab.core.by_leaf import patterns_of
+from gdlab.core.hyperparameter import as_hyperparameter
+from gdlab.core.numerics import safe_divide
+from gdlab.core.structure import Function, Number, Tree, Value
+from gdlab.transforms.matrices.polar_express import polar_express
+from gdlab.transforms.norms.norms import norm
+
+Triple: TypeAlias = tuple[Number, Number, Number]
+"""The coefficients (a, b, c) of the polynomial aσ + bσ³ + cσ⁵."""
+
+STANDARD = (3.4445, -4.7750, 2.0315)
+"""Jordan's: steep at zero, at the price of values that end anywhere in [.68, 1.21]."""
+
+PRESETS = {
+    "standard": lambda: STANDARD,
+    # Of the reference implementation of Dion: one for each of five steps.
+    "dion": lambda: (
+        (4.0848, -6.8946, 2.9270),
+        (3.9505, -6.3029, 2.6377),
+        (3.7418, -5.5913, 2.3037),
+        (2.8769, -3.1427, 1.2046),
+        (2.8366, -3.0525, 1.2012),
+    ),
+    "polar_express": polar_express,
+}
+
+
+def as_polynomials(value: Value) -> tuple[Value, ...]:
+    """Coefficients as they are stored: three numbers, or three for each step."""
+    if isinstance(value, str):
+        if value not in PRESETS:
+            raise ValueError(f"there are the coefficients {', '.join(PRESETS)}, not {value!r}")
+        value = PRESETS[value]()
+    if isinstance(value, list | tuple) and value:
+        if all(map(_is_triple, value)):
+            return tuple(tuple(map(as_hyperparameter, triple)) for triple in value)
+        if _is_triple(value):
+            return tuple(map(as_hyperparameter, value))
+    raise ValueError(f"expected three numbers, three for each step, or a name, not {value!r}")
+
+
+def _is_triple(value: Value) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 3 and not patterns_of(value)
+
+
+Polynomials: TypeAlias = Annotated[
+    Tree | str, Data(as_polynomials, number=True, name="Sequence[Hyperparameter] | str")
+]
+"""Annotation of the coefficients (a, b, c) of the polynomials aσ + bσ³ + cσ⁵.
+
+Three numbers for all steps, or three for each, of which the last are repeated; or the name of such:
+"standard", "dion" or "polar_express".
+"""
+
+
+def of_each_step(polynomials: Value, steps: int) -> list[Triple]:
+    """The coefficients of each step: given for all, or for each, and then the last are repeated."""
+    own = polynomials if isinstance(polynomials[0], tuple) else (polynomials,)
+    return [own[min(step, len(own) - 1)] for step in range(steps)]
+
+
+_product = functools.partial(jnp.matmul, precision="highest")
+
+
+def _squared(x: jax.Array) -> jax.Array:
+    """X·Xᴴ."""
+    return _product(x, jnp.conj(x.mT))
+
+
+def polar_factor(
+    x: jax.Array,
+    coefficients: Sequence[Triple],
+    eps: Number,
+    preconditioning: str = "frobenius",
+    iteration: str = "auto",
+) -> jax.Array:
+    """The matrices U·p(…p(σ))·Vᴴ of matrices U·σ·Vᴴ in the last two axes, σ scaled to 1 at most.
+
+    The products have the smaller of the two sides. A matrix of zeros is left as it is.
+    """
+    if x.size == 0:
+        return x
+    if x.shape[-2] > x.shape[-1]:
+        return polar_factor(x.mT, coefficients, eps, preconditioning, iteration).mT
+    x = safe_divide(x, norm(x, axis=(-2, -1), keepdims=True) + eps, at_least=eps)
+    x, start = PRECONDITIONINGS[preconditioning](x), 0
+    for length in ITERATIONS[iteration](len(coefficients), x.shape[-1] / x.shape[-2]):
+        x = _after(x, coefficients[start : start + length])
+        start += length
+    return x
+
+
+def _plain(steps: int, _: float) -> list[int]:
+    return [1] * steps
+
+
+def _gram(steps: int, _: float) -> list[int]:
+    # After more than three steps without the matrix itself rounding would show.
+    first = (steps - 1) % 3 + 1
+    return [first] + [3] * ((steps - first) // 3)
+
+
+def _cheaper(steps: int, ratio: float) -> list[int]:
+    # In products of the smaller side: k steps of an m×rm matrix cost 2r + 4k − 3 of them.
+    cost = lambda lengths: sum(2 * ratio + 4 * length - 3 for length in lengths)  # noqa: E731
+    return min(_plain(steps, ratio), _gram(steps, ratio), key=cost)
+
+
+ITERATIONS: dict[str, Function] = {"auto": _cheaper, "standard": _plain, "gram": _gram}
+"""For how many steps each time only the Gram matrix is iterated; 1 is the plain iteration."""
+
+
+def _after(x: jax.Array, coefficients: Sequence[Triple]) -> jax.Array:
+    """A few steps, in which only the factor Q of the result Q·X and its Gram matrix R are kept."""
+    gram, factor = _squared(x), None
+    for step, (a, b, c) in enumerate(coefficients):
+        # p(X) = Z·X with Z = a + b·R + c·R², R = X·Xᴴ; all of these commute.
+        z = b * gram + c * _product(gram, gram)
+        times = lambda y, z=z, a=a: a * y + _product(z, y)  # noqa: E731
+        if step + 1 < len(coefficients):
+            gram = times(jnp.conj(times(gram).mT))
+            factor = _shifted(z, a) if factor is None else times(factor)
+        else:
+            return times(x) if factor is None else _product(times(factor), x)
+    return x
+
+
+def _shifted(z: jax.Array, a: Number) -> jax.Array:
+    """Z + a·1."""
+    return z + a * jnp.broadcast_to(jnp.eye(z.shape[-1], dtype=z.dtype), z.shape)
+
+
+def _aol(x: jax.Array) -> jax.Array:
+    """Rows divided by the root of the sum of the moduli of their products with all rows."""
+    total = jnp.sum(jnp.abs(_squared(x)), axis=-1, keepdims=True)
+    return safe_divide(x, jnp.sqrt(total))
+
+
+PRECONDITIONINGS: dict[str, Function] = {
+    "frobenius": lambda x: x,
+    "spectral": lambda x: safe_divide(
+        x, jnp.linalg.svd(x, compute_uv=False)[..., :1, None].astype(x.real.dtype)
+    ),
+    "aol": _aol,
+    "schatten": lambda x: safe_divide(x, jnp.sqrt(norm(_squared(x), axis=(-2, -1), keepdims=True))),
+}
+"""Scalings after which all singular values are at most 1, most of them closer to it than before."""

@@ -1,0 +1,241 @@
+"""Transformations of matrices that see a projection to fewer rows or columns alone."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.by_leaf import Mask, Structure
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import safe_divide
+from gdlab.core.rarely import rarely
+from gdlab.core.structure import Function
+from gdlab.core.transformation import GradientTransformation, leaf_wrapper, leafwise
+from gdlab.transforms.matrices.axis_products import along
+from gdlab.transforms.norms.norms import norm
+from gdlab.transforms.steps.periods import is_due
+
+Share = Literal["channel", "tensor"]
+"""What shares one factor: a row or column along the longer axis, or the whole matrix."""
+
+
+def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
+    """The leading left singular vectors of a matrix, each as a row.
+
+    A singular vector has two signs; here its largest element is positive.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import singular_vectors
+    >>> singular_vectors(jnp.diag(jnp.array([1.0, -3.0])), 1) + 0.0
+    Array([[0., 1.]], dtype=float32)
+    """
+    vectors = jnp.linalg.svd(gradient, full_matrices=False)[0][:, :rank].T
+    largest = jnp.argmax(jnp.abs(vectors), axis=1)[:, None]
+    pivot = jnp.take_along_axis(vectors, largest, axis=1)
+    return (vectors * pivot.conj() / jnp.abs(pivot)).conj()
+
+
+def gaussian_rows(key: jax.Array, shape: tuple[int, int], dtype: jnp.dtype) -> jax.Array:
+    """A random projection: independent normal numbers of variance 1/rows.
+
+    It keeps squared lengths in the mean.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import gaussian_rows
+    >>> gaussian_rows(jax.random.key(0), (2, 3), jnp.float32).shape
+    (2, 3)
+    """
+    return jax.random.normal(key, shape, dtype) / shape[0] ** 0.5
+
+
+def _projected_axis(like, rank, axis):
+    """The axis that is projected, or None where that would save nothing."""
+    if like.ndim != 2 or not like.size:
+        return None
+    chosen = (0 if like.shape[0] < like.shape[1] else 1) if axis is None else axis % 2
+    return chosen if like.shape[chosen] > rank else None
+
+
+def _as_matrix(g, axis):
+    return g if axis == 0 else g.T
+
+
+@leaf_wrapper(reads="step", slots=("basis",))
+def in_subspace(
+    inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
+    rank: int = 128,
+    every: Hyperparameter = 200,
+    scale: Hyperparameter = 1.0,
+    *,
+    axis: Structure | None = None,
+    projector: Function = singular_vectors,
+) -> LeafFunctions:
+    """Carry out a transformation of matrices in the span of their leading singular vectors.
+
+    uₜ = scale·P·inner(Pᵀ·gₜ) for an m×n matrix with m < n, and scale·inner(gₜ·P)·Pᵀ otherwise; the
+    columns of P are the first ``rank`` singular vectors of the gradient at the last refresh. What
+    ``inner`` keeps has ``rank`` in place of the shorter side, and stays as it is at a refresh.
+
+    Other arrays, and matrices whose shorter side is no longer than ``rank``, are not projected.
+
+    Args:
+        inner: a leafwise transformation that does not read the parameters.
+        rank: the number of singular vectors.
+        every: steps from one refresh of P to the next, the first at the first step.
+        scale: the factor of what was projected.
+        axis: 0 or 1 for the axis that is projected, where it is not the shorter one; or a list of
+            pairs ``(pattern, axis)``.
+        projector: P, a function of a gradient with the projected axis first and the rank, that
+            returns one vector in each row.
+
+    Raises:
+        TypeError: if ``inner`` is not leafwise.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import identity, in_subspace
+    >>> tx = in_subspace(identity(), rank=1)
+    >>> tx.update(jnp.diag(jnp.array([1.0, -3.0])), tx.init(jnp.zeros((2, 2))))[0] + 0.0
+    Array([[ 0.,  0.],
+           [ 0., -3.]], dtype=float32)
+
+    Source: J. Zhao and others, GaLore: memory-efficient LLM training by gradient low-rank
+    projection, 2024, algorithm 2.
+    """
+
+    def init(like, init_inner):
+        along_axis = _projected_axis(like, rank, axis)
+        if along_axis is None:
+            return init_inner(like), ()
+        basis = jnp.zeros((rank, like.shape[along_axis]), like.dtype)
+        return init_inner(along(basis, like, along_axis)), basis
+
+    def update(g, state, update_inner, step):
+        kept, basis = state
+        along_axis = _projected_axis(g, rank, axis)
+        if along_axis is None:
+            new, kept = update_inner(g, kept)
+            return new, (kept, basis)
+        find = lambda g, _: projector(_as_matrix(g, along_axis), rank)  # noqa: E731
+        basis = rarely(is_due(step, every), find, lambda _, basis: basis, g, basis)
+        new, kept = update_inner(along(basis, g, along_axis), kept)
+        return scale * along(basis.conj().T, new, along_axis), (kept, basis)
+
+    return init, update
+
+
+@leaf_wrapper(reads=("key", "step"), slots=("seed",))
+def scale_from_subspace(
+    inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
+    rank: int = 128,
+    every: Hyperparameter = 200,
+    scale: Hyperparameter = 1.0,
+    *,
+    share: Share = "channel",
+    axis: Structure | None = None,
+    projector: Function = gaussian_rows,
+) -> LeafFunctions:
+    """Scale the gradients of matrices as a transformation scales a random projection of them.
+
+    Rₜ = P·gₜ with ``rank`` rows, uₜ = scale·gₜ·diag(s), sⱼ = ‖inner(Rₜ)ⱼ‖/‖(Rₜ)ⱼ‖ for each column j
+    of an m×n matrix with m ≤ n, or for each row otherwise; or s = ‖inner(Rₜ)‖/‖Rₜ‖ for all.
+
+    P is not kept, but made anew from a seed at each step. Other arrays, and matrices whose shorter
+    side is no longer than ``rank``, are transformed by ``inner`` as they are.
+
+    Args:
+        inner: a leafwise transformation that does not read the parameters.
+        rank: the number of rows of P.
+        every: steps from one seed to the next.
+        scale: the factor of what was projected.
+        share: "channel" for a factor for each column or row, "tensor" for one.
+        axis: 0 or 1 for the axis that is projected, as in :func:`in_subspace`.
+        projector: P, a function of a key, a shape and a dtype.
+
+    Raises:
+        ValueError: if ``share`` is neither, or if the step has no ``key``.
+        TypeError: if ``inner`` is not leafwise.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import scale, scale_from_subspace
+    >>> tx = scale_from_subspace(scale(3.0), rank=1)
+    >>> gradient = jnp.array([[1.0, 2.0], [0.5, -1.0]])
+    >>> (tx.update(gradient, tx.init(gradient), key=jax.random.key(0))[0] / gradient).round(2)
+    Array([[3., 3.],
+           [3., 3.]], dtype=float32)
+
+    Source: H. Zhu and others, APOLLO: SGD-like memory, AdamW-level performance, 2024, algorithm 1.
+    """
+    if share not in ("channel", "tensor"):
+        raise ValueError(f'share must be "channel" or "tensor", not {share!r}')
+
+    def init(like, init_inner):
+        along_axis = _projected_axis(like, rank, axis)
+        if along_axis is None:
+            return init_inner(like), ()
+        shape = list(like.shape)
+        shape[along_axis] = rank
+        return init_inner(jnp.zeros(shape, like.dtype)), jnp.zeros((), jnp.uint32)
+
+    def update(g, state, update_inner, key, step):
+        kept, seed = state
+        along_axis = _projected_axis(g, rank, axis)
+        if along_axis is None:
+            new, kept = update_inner(g, kept)
+            return new, (kept, seed)
+        seed = jnp.where(
+            is_due(step, every),
+            jax.random.bits(jax.random.fold_in(key, step), (), jnp.uint32),
+            seed,
+        )
+        rows = projector(jax.random.key(seed), (rank, g.shape[along_axis]), g.dtype)
+        low = along(rows, g, along_axis)
+        new, kept = update_inner(low, kept)
+        axes = along_axis if share == "channel" else None
+        sizes = safe_divide(
+            norm(new, axis=axes, keepdims=True), norm(low, axis=axes, keepdims=True)
+        )
+        return scale * sizes * g, (kept, seed)
+
+    return init, update
+
+
+@leafwise(slots=("length",))
+def limit_norm_growth(max_ratio: Hyperparameter = 1.01, mask: Mask = None) -> LeafFunctions:
+    """Keep the norm of each array from growing faster than by a factor a step.
+
+    uₜ = gₜ·min(1, max_ratio·‖uₜ₋₁‖/‖gₜ‖), and gₜ at the first step and after a step of zero
+
+    Args:
+        max_ratio: γ, the largest ratio of a norm and the one before.
+        mask: which leaves are limited, as in :func:`add_decayed_weights`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import limit_norm_growth
+    >>> tx = limit_norm_growth(2.0)
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (1.0, 9.0, 9.0):
+    ...     u, state = tx.update(jnp.array([g]), state)
+    ...     print(u)
+    [1.]
+    [2.]
+    [4.]
+
+    Source: X. Chen and others, Fira: can we achieve full-rank training of LLMs under low-rank
+    constraint?, 2024, section 4.2.
+    """
+    limits = mask is None or mask
+
+    def init(like):
+        return (norm(jnp.zeros_like(like)) if limits else (),)
+
+    def update(u, state):
+        if not limits:
+            return u, state
+        (before,) = state
+        length = norm(u)
+        longest = jnp.where(before > 0, max_ratio * before, length)
+        factor = jnp.where(length > longest, safe_divide(longest, length), 1)
+        return u * factor, (length * factor,)
+
+    return init, update

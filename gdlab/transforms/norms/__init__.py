@@ -1,0 +1,1 @@
+"""Norms and inner products, and updates that are bounded or scaled by them."""

@@ -1,0 +1,122 @@
+"""The direction of steepest ascent under a norm that is chosen for each array."""
+
+from typing import Annotated, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.annotations import Data
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.by_leaf import ByLeaf, as_structure
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import safe_divide
+from gdlab.core.structure import DType, Function, Number, Tree, Value
+from gdlab.core.transformation import leafwise
+from gdlab.transforms.matrices.matrix_axes import MatrixAxes, MatrixView, matrix_view
+from gdlab.transforms.matrices.newton_schulz import (
+    STANDARD,
+    Polynomials,
+    of_each_step,
+    polar_factor,
+)
+from gdlab.transforms.norms.norms import rms
+
+BY_SHAPE = "auto"
+
+
+def as_norms(value: Value) -> ByLeaf:
+    """What a user wrote to choose a norm for each leaf; no pattern, no choice."""
+    own = as_structure(value, "norms")
+    patterns = own.patterns
+    return own if patterns is None else ByLeaf(own.values, patterns, BY_SHAPE, "norms")
+
+
+Norms: TypeAlias = Annotated[Tree, Data(as_norms, name="Structure")]
+"""Annotation of a choice of norms by leaf: a name, a tree of them, or pairs of pattern and name."""
+
+
+def _sign(x: jax.Array, view: MatrixView, _: Number) -> jax.Array:
+    return jnp.sign(x) / view.fan_in
+
+
+def _columns(x: jax.Array, view: MatrixView, eps: Number) -> jax.Array:
+    return safe_divide(x, rms(x, view.outputs, keepdims=True) + eps, at_least=eps)
+
+
+def _rows(x: jax.Array, view: MatrixView, eps: Number) -> jax.Array:
+    # ‖g‖·√in = rms(g)·in
+    return safe_divide(x, view.fan_in * rms(x, view.inputs, keepdims=True) + eps, at_least=eps)
+
+
+BY_ELEMENTS: dict[str, Function] = {"sign": _sign, "column": _columns, "row": _rows}
+NAMES = (BY_SHAPE, "spectral", *BY_ELEMENTS, "rms")
+
+
+@leafwise
+def steepest(
+    norms: Norms = BY_SHAPE,
+    ns_coeffs: Polynomials = STANDARD,
+    ns_steps: int = 5,
+    eps: Hyperparameter = 1e-8,
+    *,
+    weight_dimension_numbers: MatrixAxes = None,
+    dtype: DType | None = None,
+) -> LeafFunctions:
+    """Go in the direction of steepest ascent under a norm, by a step of norm one.
+
+    uₜ = argmax ⟨gₜ, u⟩ over ‖u‖ ≤ 1, for W with in inputs and out outputs by
+
+    - "spectral": √(out/in)·orthogonalize(g), for the norm of root mean squares in and out;
+    - "sign": sign(g)/in, for the largest element;
+    - "column": each input's weights over their root mean square, for one-hot inputs;
+    - "row": each output's weights over √in times their norm;
+    - "rms": g over its root mean square, for arrays that are no matrices;
+    - "auto": "spectral" for matrices, "rms" for the others.
+
+    The step depends on the gradient's direction alone (ε → 0).
+
+    Args:
+        norms: a name for all leaves, a tree of them, or a list of pairs ``(pattern, name)``, where
+            leaves that no pattern matches are "auto":
+            ``[("embedding", "column"), ("head", "sign")]``.
+        ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
+        ns_steps: the number of their steps.
+        eps: ε, added to each denominator.
+        weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
+        dtype: of the matrix products; float32 at least unless given.
+
+    Raises:
+        ValueError: if a name is unknown, or a norm of matrices is asked of an array that is none.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import steepest
+    >>> tx = steepest("sign")
+    >>> tx.update(jnp.array([[3.0, -1.0], [2.0, 0.0]]), tx.init(jnp.eye(2)))[0]
+    Array([[ 0.5, -0.5],
+           [ 0.5,  0. ]], dtype=float32)
+
+    Source: T. Pethick et al., Training deep learning models with norm-constrained LMOs, 2025,
+    tables 2 to 4.
+    """
+    polynomials = of_each_step(ns_coeffs, ns_steps)
+
+    def update(u):
+        if norms not in NAMES:
+            raise ValueError(f"norms: there are {', '.join(map(repr, NAMES))}, not {norms!r}")
+        view = matrix_view(weight_dimension_numbers, u.shape)
+        if norms == "rms" or (norms == BY_SHAPE and view is None):
+            return safe_divide(u, rms(u) + eps, at_least=eps)
+        if view is None:
+            raise ValueError(
+                f"norms: {norms!r} is for matrices, but an array of the shape {u.shape} is none; "
+                "weight_dimension_numbers may say which axes are one"
+            )
+        if u.size == 0:
+            return u
+        if norms in BY_ELEMENTS:
+            return BY_ELEMENTS[norms](u, view, eps)
+        x = view.matrices(u) if dtype is None else view.matrices(u).astype(dtype)
+        factor = view.restored(polar_factor(x, polynomials, eps).astype(u.dtype), u)
+        return (view.fan_out / view.fan_in) ** 0.5 * factor
+
+    return update

@@ -1,0 +1,1 @@
+"""Rules about the parameters themselves: decay, averages, bounds, displacements."""

@@ -1,0 +1,149 @@
+"""Slow weights: an outer method steps, every so often, by as far as an inner method has come."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.apply import apply_updates
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.export import is_exported
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import trained
+from gdlab.core.rarely import rarely
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.structure import Params, map_arrays
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.transforms.signals.scaling import scale_by_learning_rate
+
+
+@is_exported
+class SlowWeights(NamedTuple):
+    """The slow weights, which are to be evaluated in place of the fast ones."""
+
+    weights: Params
+    """The weights, in float32 at least; None where there is nothing to train."""
+
+    def evaluation_params(self, params: Params) -> Params:
+        """The slow weights."""
+        del params
+        return self.weights
+
+
+@transformation(reads=("params", EVERYTHING), slots=("steps_since_sync", "slow", "inner", "outer"))
+def slow_weights(
+    inner: GradientTransformation,
+    outer: GradientTransformation,
+    every: Hyperparameter,
+    *,
+    reset_state: bool = False,
+) -> TreeFunctions:
+    """Let an inner method run, and an outer method step by as far as it has come.
+
+    w takes steps of ``inner``. After every ``every`` of them the outer method is given the
+    distance covered as its gradient, Δ = φ − w; φ ← φ + outer(Δ), and w ← φ.
+
+    φ are the slow weights, and :func:`gdlab.evaluation_params` reads them out of any state. With
+    ``outer = sgd(1.0)`` it is the inner method, and with ``sgd(α)`` Lookahead (:func:`lookahead`);
+    an outer Nesterov step makes DiLoCo on one worker.
+
+    Args:
+        inner: the method of the fast weights, down to its learning rate.
+        outer: the method of the slow weights, down to its learning rate. It is given Δ as the
+            gradient, and of what else is known the functions and the key.
+        every: inner steps for each outer one, at least 1.
+        reset_state: whether the inner state begins anew after each outer step.
+
+    Raises:
+        ValueError: if ``params`` are missing.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import apply_updates, evaluation_params, sgd, slow_weights
+    >>> tx = slow_weights(sgd(1.0), sgd(0.5), every=2)
+    >>> w = jnp.array(4.0)
+    >>> state = tx.init(w)
+    >>> for g in (1.0, 1.0):
+    ...     updates, state = tx.update(jnp.array(g), state, w)
+    ...     w = apply_updates(w, updates)
+    ...     print(w, evaluation_params(state, w))
+    3.0 4.0
+    3.0 3.0
+
+    Source: M. R. Zhang, J. Lucas, G. Hinton, J. Ba, Lookahead optimizer: k steps forward, 1 step
+    back, 2019, algorithm 1; A. Douillard et al., DiLoCo: distributed low-communication training of
+    language models, 2023, algorithm 1.
+    """
+
+    def init(params):
+        return (
+            jnp.zeros((), jnp.int32),
+            SlowWeights(trained(params)),
+            inner.init(params),
+            outer.init(trained(params)),
+        )
+
+    def update(updates, state, params, **extra):
+        count, slow, inner_state, outer_state = state
+        updates, inner_state = inner.update(updates, inner_state, params, **extra)
+        elsewhere = {name: known for name, known in extra.items() if name not in ("value", "grad")}
+        count = count + 1
+
+        def step(updates, slow, inner_state, outer_state):
+            fast = apply_updates(params, updates)
+            covered = map_arrays(jnp.subtract, slow.weights, fast)
+            move, outer_state = outer.update(
+                covered, outer_state, slow.weights, grad=covered, **elsewhere
+            )
+            weights = apply_updates(slow.weights, move)
+            there = map_arrays(jnp.subtract, weights, params)
+            updates = jax.tree.map(lambda u, to: to.astype(u.dtype), updates, there)
+            if reset_state:
+                inner_state = inner.init(apply_updates(params, updates))
+            return updates, SlowWeights(weights), inner_state, outer_state
+
+        def wait(*unchanged):
+            return unchanged
+
+        due = count.astype(jnp.asarray(every).dtype) >= every
+        updates, *after = rarely(due, step, wait, updates, slow, inner_state, outer_state)
+        return updates, (jnp.where(due, 0, count), *after)
+
+    return init, update
+
+
+@transformation
+def lookahead(
+    fast_optimizer: GradientTransformation,
+    sync_period: Hyperparameter,
+    slow_step_size: Hyperparameter,
+    reset_state: bool = False,
+) -> GradientTransformation:
+    """Lookahead: k steps forward, 1 step back.
+
+    w takes ``sync_period`` steps of ``fast_optimizer``; then φ ← φ + slow_step_size·(w − φ), w ← φ
+
+    Around gradient descent with the rate η it multiplies the distance to a minimum of curvature λ
+    by 1 − α + α·(1 − ηλ)ᵏ in each period. So it is stable iff ηλ < 2 for even k, and iff
+    ηλ < 1 + (2/α − 1)^(1/k) for odd k: 2.25 at α = ½ and k = 5.
+
+    optax trains a pair of fast and slow parameters. Here the parameters are the fast ones, and the
+    slow ones stand in the state: evaluate ``evaluation_params(state, params)``.
+
+    Args:
+        fast_optimizer: the method of the fast weights, down to its learning rate.
+        sync_period: k, the steps from one synchronisation to the next.
+        slow_step_size: α, in (0, 1].
+        reset_state: whether the state of ``fast_optimizer`` begins anew after each synchronisation.
+
+    Raises:
+        ValueError: if ``params`` are missing.
+
+    >>> from gdlab import expand, lookahead, sgd
+    >>> expand(lookahead(sgd(0.1), 5, 0.5))
+    slow_weights(sgd(0.1), scale_by_learning_rate(0.5), 5.0)
+
+    Source: M. R. Zhang, J. Lucas, G. Hinton, J. Ba, Lookahead optimizer: k steps forward, 1 step
+    back, 2019, algorithm 1.
+    """
+    outer = scale_by_learning_rate(slow_step_size)
+    return slow_weights(fast_optimizer, outer, sync_period, reset_state=reset_state)

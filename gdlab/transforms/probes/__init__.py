@@ -1,0 +1,1 @@
+"""Gradients and curvature elsewhere than at the parameters."""

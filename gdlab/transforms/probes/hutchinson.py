@@ -1,0 +1,51 @@
+"""Hutchinson's estimate of the diagonal of the Hessian."""
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.structure import Params
+from gdlab.core.transformation import transformation
+from gdlab.transforms.norms.inner_products import filled
+
+
+@transformation(reads=("params", "grad_fn", "key", "step"))
+def hutchinson() -> TreeFunctions:
+    """An estimate of the diagonal of the Hessian, in place of the gradient.
+
+    z ⊙ (H·z) with a probe z whose elements are −1 or 1, each with probability ½; the product is
+    one derivative of the gradient function, about two gradients of work. Its mean over probes is
+    the diagonal, and where the Hessian is diagonal it is that at once.
+
+    Raises:
+        ValueError: if ``params``, ``grad_fn`` or ``key`` are missing.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gdlab import hutchinson
+    >>> tx, w = hutchinson(), jnp.ones(2)
+    >>> grad_fn = jax.grad(lambda w: 3 * w[0] ** 2 + 4 * w[1] ** 2)
+    >>> tx.update(grad_fn(w), tx.init(w), w, grad_fn=grad_fn, key=jax.random.key(0))[0]
+    Array([6., 8.], dtype=float32)
+
+    Source: M. F. Hutchinson, A stochastic estimator of the trace of the influence matrix for
+    Laplacian smoothing splines, 1989; C. Bekas, E. Kokiopoulou, Y. Saad, An estimator for the
+    diagonal of a matrix, 2007.
+    """
+
+    def update(updates, *, params, grad_fn, key, step):
+        # So one key serves for a whole run.
+        probe = rademacher_like(jax.random.fold_in(key, step), filled(updates, params))
+        product = jax.jvp(grad_fn, (params,), (probe,))[1]
+        return jax.tree.map(lambda z, h: z * h, probe, product)
+
+    return update
+
+
+def rademacher_like(key: jax.Array, like: Params) -> Params:
+    """A tree of −1 and 1, each with probability ½."""
+    leaves, treedef = jax.tree.flatten(like)
+    signs = [
+        jax.random.rademacher(jax.random.fold_in(key, index), jnp.shape(leaf), leaf.dtype)
+        for index, leaf in enumerate(leaves)
+    ]
+    return treedef.unflatten(signs)

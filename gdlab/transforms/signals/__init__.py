@@ -1,0 +1,1 @@
+"""Signals and their joins: functions of the updates alone."""

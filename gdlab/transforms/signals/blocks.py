@@ -1,0 +1,52 @@
+"""Means over the blocks of an array that share a step size."""
+
+import jax.numpy as jnp
+
+from gdlab.core.authoring import LeafFunctions
+from gdlab.core.by_leaf import Structure
+from gdlab.core.transformation import leafwise
+from gdlab.transforms.signals.reductions import over_axes
+
+
+@leafwise
+def mean_over_block(block: Structure = "unit") -> LeafFunctions:
+    """Average each array over the axes that one of its blocks spans.
+
+    uₜ = mean of gₜ over these axes, with the shape of gₜ but 1 there
+
+    Args:
+        block: "unit" for all axes but the last, by which a block is what feeds one output of a
+            kernel as JAX has it, and a vector is one block; "array" for all axes; "element" for
+            none; or an axis. One of these, or a list of pairs ``(pattern, block)``, in which a
+            block may be a tuple of axes as well. An axis that an array does not have is passed
+            over.
+
+    Raises:
+        ValueError: if it is none of these.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import fork, identity, mean_over_block
+    >>> tx = fork(jnp.subtract, identity(), mean_over_block())
+    >>> tx.update(jnp.array([[1.0, 5.0], [3.0, 5.0]]), tx.init(jnp.zeros((2, 2))))[0]
+    Array([[-1.,  0.],
+           [ 1.,  0.]], dtype=float32)
+
+    Source: Y. Zhang and others, Adam-mini: use fewer learning rates to gain more, 2024,
+    algorithm 3.
+    """
+
+    def spanned(ndim):
+        if block == "unit":
+            return tuple(range(max(ndim - 1, min(ndim, 1))))
+        if block == "array":
+            return tuple(range(ndim))
+        if block == "element":
+            return ()
+        axes = (block,) if isinstance(block, int) else block
+        if not isinstance(axes, tuple) or not all(isinstance(axis, int) for axis in axes):
+            raise ValueError(
+                f'a block is "unit", "array", "element", or a tuple of axes, not {block!r}'
+            )
+        return axes
+
+    return lambda u: over_axes(jnp.mean, u, spanned(u.ndim))

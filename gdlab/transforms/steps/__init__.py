@@ -1,0 +1,1 @@
+"""What is done at some steps only, and what is done about bad ones."""

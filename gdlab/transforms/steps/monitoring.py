@@ -1,0 +1,135 @@
+"""Measurements of what passes a place in a chain, kept in the state beside the rest."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.export import is_exported
+from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.joins import Join, as_join, join
+from gdlab.core.numerics import as_before, strong
+from gdlab.core.opening import OpenJoin
+from gdlab.core.rules import Reading, TreeRule
+from gdlab.core.structure import Function, Number, Tree
+from gdlab.core.transformation import GradientTransformation, transformation, wiring
+from gdlab.transforms.averages.debiasing import Weight
+
+
+@is_exported
+class MeanMeasurement(NamedTuple):
+    """A measurement averaged over the steps."""
+
+    value: Tree
+    """The average, corrected for its start."""
+    weight: Weight
+    """The weight of the average that has arrived."""
+
+
+class _ToAverage(NamedTuple):
+    """A measurement of this step that is to be averaged."""
+
+    value: Tree
+    decay: Number
+
+    def start(self) -> MeanMeasurement:
+        return MeanMeasurement(self.value, jax.tree.map(jnp.float32, Weight.at_start()))
+
+    def after(self, mean: MeanMeasurement) -> MeanMeasurement:
+        weight = mean.weight.after(self.decay)
+        share = (1 - self.decay) / weight.value()
+        move = lambda old, new: old + share.astype(old.dtype) * (new - old)  # noqa: E731
+        return MeanMeasurement(jax.tree.map(move, mean.value, self.value), weight)
+
+
+@join
+def measure_with_ema(measure: Function, decay: Hyperparameter) -> Function:
+    """Measure by a function, and average over the steps.
+
+    mₜ = debias(ema(decay))(measure(gₜ)): a constant is averaged to itself from the first step on
+
+    It stands in the place of a function in :func:`monitor`.
+
+    Args:
+        measure: from a tree of updates to numbers.
+        decay: weight of the old value.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, global_norm, measure_with_ema, monitor, sgd
+    >>> tx = chain(monitor({"mean_norm": measure_with_ema(global_norm, 0.5)}), sgd(0.1))
+    >>> state = tx.init(jnp.zeros(1))
+    >>> for g in (1.0, 4.0):
+    ...     _, state = tx.update(jnp.array([g]), state)
+    >>> state.mean_norm.value
+    Array(3., dtype=float32)
+    """
+
+    def to_average(updates):
+        def wide(x):
+            return jnp.asarray(x).astype(jnp.promote_types(jnp.float32, jnp.result_type(x)))
+
+        return _ToAverage(jax.tree.map(wide, measure(updates)), decay)
+
+    return to_average
+
+
+@wiring
+def monitor(measures: Mapping[str, Join]) -> TreeRule:
+    """Measure what passes here, and keep the last measurements in the state; the updates pass.
+
+    Each measurement is an entry of the state by its own name, and no other entry is moved or
+    changed: what was stored without the monitor is restored beside it. Where links of a chain have
+    entries of one name, which their positions tell apart, put the monitor into a chain with the
+    link before it: ``chain(chain(link, monitor(…)), …)``.
+
+    Args:
+        measures: from the names of the measurements to functions of a tree of updates, plain or
+            averaged over the steps by :func:`measure_with_ema`.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, clip_by_global_norm, global_norm, monitor, sgd
+    >>> tx = chain(monitor({"norm": global_norm}), clip_by_global_norm(1.0), sgd(0.1))
+    >>> _, state = tx.update(jnp.array([3.0, 4.0]), tx.init(jnp.zeros(2)))
+    >>> state
+    State(norm=Array(5., dtype=float32))
+    """
+    opened = cast(Mapping[str, OpenJoin], dict(measures))
+
+    def measured(updates):
+        return [of(Reading(), updates) for of in opened.values()]
+
+    def init(params):
+        # All are taken of zeros, of which only the shapes are used.
+        found = measured(jax.tree.map(jnp.zeros_like, params))
+        zeros = jax.tree.map(jnp.zeros_like, found)
+        start = [one.start() if isinstance(one, _ToAverage) else one for one in zeros]
+        return tuple(strong(start))
+
+    def update(updates, values, params, extra):
+        del params, extra
+        after = [
+            one.after(before) if isinstance(one, _ToAverage) else one
+            for one, before in zip(measured(updates), values, strict=True)
+        ]
+        return updates, tuple(as_before(after, list(values)))
+
+    return TreeRule(tuple(opened), init, update)
+
+
+@transformation
+def snapshot(measure_name: str, measure: Function) -> GradientTransformation:
+    """Measure what passes here by one function, and keep the last measurement in the state.
+
+    Args:
+        measure_name: the name of its entry in the state.
+        measure: from a tree of updates to numbers.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import chain, global_norm, sgd, snapshot
+    >>> tx = chain(snapshot("norm", global_norm), sgd(0.1))
+    >>> _, state = tx.update(jnp.array([3.0, 4.0]), tx.init(jnp.zeros(2)))
+    >>> state.norm
+    Array(5., dtype=float32)
+    """
+    return monitor({measure_name: as_join(measure)})
