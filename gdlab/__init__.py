@@ -204,7 +204,6 @@ from gdlab.transforms.matrices.orthogonalization import orthogonalize, scale_by_
 from gdlab.transforms.matrices.subspace import (
     gaussian_rows,
     in_subspace,
-    limit_norm_growth,
     scale_from_subspace,
     singular_vectors,
 )
@@ -222,6 +221,7 @@ from gdlab.transforms.norms.matrix_norms import (
     mean_over_inputs,
     scale_to_rms,
 )
+from gdlab.transforms.norms.norm_growth import limit_norm_growth
 from gdlab.transforms.norms.normalizing import normalize, normalize_by_update_norm
 from gdlab.transforms.norms.norms import global_norm, unitwise_norm
 from gdlab.transforms.norms.spheres import descend_on_sphere, radial_brake

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 import jax
 import pytest
 
-MANY_PROGRAMS = 2500
+MANY_PROGRAMS = 1500
 WITNESSES = "tests/optimizers/test_against_libraries.py"
 
 programs = 0

@@ -35,6 +35,9 @@ PUBLIC = [
 ]
 
 
+EACH_TIME = ("gdlab.core", "gdlab.transforms.averages", "gdlab.transforms.steps")
+"""The parts, and with them the classic methods, that are held to the contract at each run; the
+others are at a run of what is slow."""
 CLASSIC = ("adam", "adadelta", "amsgrad", "nadam", "rmsprop", "sgd")
 """The methods that are held to all of the contract, as every part is.
 
@@ -51,14 +54,22 @@ def each(*, where=lambda example: True, at_most=None, thorough=False):
     """Every example; at most so many of one transformation, where compiling takes its time."""
     names = [name for name in PUBLIC if is_thorough(name) or not thorough]
     examples = [
-        example
+        (example, () if is_quick(name) else pytest.mark.slow)
         for name in names
         for example in EXAMPLES.get(name, [])[: at_most if is_thorough(name) else 1]
     ]
     return pytest.mark.parametrize(
         "example",
-        [pytest.param(example, id=repr(example.tx)) for example in examples if where(example)],
+        [
+            pytest.param(example, id=repr(example.tx), marks=marks)
+            for example, marks in examples
+            if where(example)
+        ],
     )
+
+
+def is_quick(name):
+    return name in CLASSIC or getattr(gdlab, name).__module__.startswith(EACH_TIME)
 
 
 def with_numbers(example):

@@ -1,4 +1,4 @@
-"""What losses are given, and the products in them that stay finite."""
+"""The arguments of losses, checked, and products in them that stay finite."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""How far one distribution is from another."""
+"""Divergences of one distribution from another."""
 
 import jax
 import jax.numpy as jnp

@@ -32,14 +32,14 @@ def has_begun(count: jax.Array, begin: Number) -> jax.Array:
 
 
 def progress(count: jax.Array, begin: Number, steps: Number) -> jax.Array:
-    """How much of a stretch of ``steps`` is done, from 0 to 1; an empty one is done at once."""
+    """The done share of a stretch of ``steps``, from 0 to 1; an empty one is done at once."""
     length, gone = jnp.asarray(steps, dtype=float), since(count, begin)
     fraction = jnp.clip(gone / jnp.where(length > 0, length, 1.0), 0, 1)
     return jnp.where(length > 0, fraction, jnp.where(gone >= 0, 1.0, 0.0))
 
 
 def transitions(count: jax.Array, begin: Number, steps: Number, staircase: bool) -> jax.Array:
-    """How often ``steps`` have gone by since ``begin``; never if there are none of them.
+    """The number of times that ``steps`` have gone by since ``begin``; 0 if there are none of them.
 
     Args:
         count: the step.

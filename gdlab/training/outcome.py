@@ -1,4 +1,4 @@
-"""How a run ended, and the test of convergence."""
+"""The reasons for which a run ends, and the test of convergence."""
 
 import enum
 

@@ -99,7 +99,7 @@ def take_step(
 def evaluate(
     objective: Callable[..., Any], progress: Progress, on_batch: OnBatch, key: jax.Array | None
 ) -> tuple[Seen, Any]:
-    """What is seen at the parameters of ``progress``, and the model state after it."""
+    """The loss and its gradient at the parameters of ``progress``, and the model state after it."""
     compute = jax.value_and_grad(objective, has_aux=True)
     (value, (model_state, aux)), grad = on_batch(
         lambda batch: compute(progress.params, batch, key, progress.model_state)
@@ -115,7 +115,7 @@ def recall(
     key: jax.Array | None,
     box: Box | None,
 ) -> Seen | None:
-    """What is to be seen at the parameters of ``progress``, where the state knows it already."""
+    """The loss and its gradient at the parameters of ``progress``, where the state knows them."""
     # Within bounds a search sees the gradient of those parameters only that are free, and where the
     # parameters are rounded to a low precision it has evaluated them before that.
     if box is not None or not _is_kept(progress.params):

@@ -31,7 +31,10 @@ pytestmark = pytest.mark.x64
 
 
 WITH_A_LIBRARY = [
-    (name, library) for name, method in METHODS.items() for library in method.libraries()
+    # optax is always there; the others are asked where they are, which takes its time.
+    pytest.param(name, library, marks=() if library == "optax" else pytest.mark.slow)
+    for name, method in METHODS.items()
+    for library in method.libraries()
 ]
 
 

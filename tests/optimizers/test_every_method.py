@@ -18,6 +18,7 @@ METHODS = [
     and not name.startswith("scale_by")
     and name in EXAMPLES
 ]
+pytestmark = pytest.mark.slow
 every = pytest.mark.parametrize("tx", METHODS)
 
 PARAMS = {

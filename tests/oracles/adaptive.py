@@ -155,6 +155,7 @@ METHODS = {
         partial(gdlab.rmsprop, centered=True, decay=0.95, eps=1e-4, momentum=0.9),
         ref.rmsprop_graves,
         partial(optax.rmsprop, centered=True, decay=0.95, eps=1e-4, momentum=0.9),
+        leaves=VARYING,
     ),
     # Adam and its family
     "adam": Method(

@@ -192,6 +192,7 @@ def trained_on_shifted_images(problem):
     return problems.measure_network(problem, run.params)
 
 
+@pytest.mark.slow
 def test_on_shifted_images_convolutions_are_worth_a_dense_layer_of_half_as_many_weights_more():
     convolutional = trained_on_shifted_images(problems.convolutional_network((6, 12, 16), shift=1))
     dense = trained_on_shifted_images(problems.dense_network([64], shift=1))

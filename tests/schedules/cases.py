@@ -262,6 +262,11 @@ CASES = {
         gd.power_schedule(0.5, 2.0, -0.51),
         lambda t: np.minimum(0.5, 2 * np.maximum(t, 1e-9) ** -0.51),
     ),
+    "power of the count": Case(gd.power_of_count(0.25, 1), lambda t: (t + 1.0) ** 0.25),
+    "inverse root, bounded": Case(
+        gd.at_most_inverse_root(0.3), lambda t: np.minimum(0.3, 1 / np.sqrt(t + 1.0))
+    ),
+    "warmed up": Case(gd.warmed_up(0.5, 8), lambda t: 0.5 * np.minimum((t + 1.0) / 8, 1)),
     "chebyshev": Case(gd.chebyshev_schedule(0.1, 1.0, 8), chebyshev),
     "joined": Case(
         gd.join_schedules([gd.linear_schedule(0, 1, 5), gd.cosine_decay_schedule(1.0, 20)], [7]),

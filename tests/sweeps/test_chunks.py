@@ -146,6 +146,7 @@ def peak_memory(lanes, chunk):
     return int(ended.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="units of ru_maxrss")
 def test_a_hundred_thousand_lanes_are_never_there_all_at_once():
     few, many = (peak_memory(lanes, 4096) for lanes in (10_000, 100_000))

@@ -34,6 +34,7 @@ def taken(lines):
     return {words[1]: int(words[2]) for words in said if words[0] == "done"}
 
 
+@pytest.mark.slow
 def test_sweeps_that_are_killed_again_and_again_end_as_if_they_had_not_been(tmp_path, capsys):
     folder = tmp_path / "folder"
     for name, number, delay in KILLS:

@@ -9,9 +9,9 @@ from gdlab.optimizers.adaptive.adam import scale_by_adam
 from gdlab.transforms.matrices.subspace import (
     Share,
     gaussian_rows,
-    limit_norm_growth,
     scale_from_subspace,
 )
+from gdlab.transforms.norms.norm_growth import limit_norm_growth
 from gdlab.transforms.parameters.decay import add_decayed_weights, matrices
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 

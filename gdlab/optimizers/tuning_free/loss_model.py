@@ -42,7 +42,7 @@ class LossModel(NamedTuple):
         shrinkage: Number,
         lower_bound: Number | None,
     ) -> tuple[jax.Array, "LossModel"]:
-        """How far to go along the average gradient, and the model with the lower bound from then.
+        """The step size along the average gradient, and the model with the lower bound from then.
 
         Args:
             weight: how much of the averages has arrived, in [0, 1].

@@ -25,7 +25,7 @@ from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND
 
 WIDEST = 9.0
-"""Of a row, in inches; a longer series goes on in the next one."""
+"""The largest width of a row, in inches; a longer series goes on in the next row."""
 MARGIN = 0.45
 WIRE, QUIET, JOIN = "0.27", "0.4", "#F4F4F4"
 BRANCHES = CURVE, DIVERGED, SECOND

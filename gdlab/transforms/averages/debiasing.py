@@ -68,11 +68,11 @@ def debias(average: GradientTransformation) -> ArrayRule:
         # start; but only the response of an average whose gain is 1 is one minus that.
         exact = (remaining < 0.5) & (sustained == 1)
         weight = jnp.where(exact, 1 - remaining, arrived)
+        # Where nothing has arrived the average is 0, and stays it.
+        weight = jnp.where(weight == 0, 1, weight)
         # A division by 1, which XLA does not know to be 1: it computes divisions once, and anything
         # cheaper anew in the kernel of each array, which takes a fifth longer to compile.
         weight = weight / jnp.where(exact, sustained, 1)
-        # Nothing has arrived, so the average is 0, and stays it.
-        weight = jnp.where(weight == 0, 1, weight)
         return (*own, alone(as_before(after, response))), (weight, context)
 
     def update(u, slots, context, reading):

@@ -16,7 +16,7 @@ def only(tree: Tree, chosen: list[bool]) -> Tree:
 
 
 def restricted(extra: Extra, chosen: list[bool], params: Params) -> dict[str, Value]:
-    """What the step knows, of the chosen leaves: the others stay at ``params``."""
+    """The keywords of a step for the chosen leaves alone: the others stay at ``params``."""
 
     def at(own: Params) -> Params:
         if params is None:

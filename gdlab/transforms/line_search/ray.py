@@ -49,7 +49,7 @@ class Searched(NamedTuple):
     grad: Tree
     """The gradient there."""
     evaluations: jax.Array
-    """How often the loss and its gradient have been evaluated, in all steps together."""
+    """The number of evaluations of the loss and its gradient, in all steps together."""
     failures: jax.Array
     """The number of steps in a row for which nothing was found."""
 

@@ -142,7 +142,7 @@ def _orthogonal_iteration(factor, basis):
 
 
 def _reordered(slot, shape, axes, orders):
-    """What the inner rule keeps for each element, after the eigenvectors have changed places."""
+    """The slots of the inner rule, in the order of eigenvectors that have changed places."""
     if jnp.shape(slot) != shape:
         return slot
     for axis, order in zip(axes, orders, strict=True):

@@ -25,8 +25,8 @@ from gdlab.transforms.norms.norms import rms
 from gdlab.transforms.steps.periods import is_due
 
 Statistics = Literal["gram", "kl"]
-"""What the factor of an axis averages: plain Gram matrices of the gradients, as in Shampoo, or
-those that :func:`scale_by_kl_factors` describes."""
+"""The statistics that the factor of an axis averages: plain Gram matrices of the gradients, as in
+Shampoo, or those that :func:`scale_by_kl_factors` describes."""
 
 
 @leafwise(reads="step", slots=("factors", "bases"))
@@ -119,7 +119,7 @@ def kl_statistics(
     factors: Sequence[jax.Array],
     axes: Sequence[int],
 ) -> tuple[jax.Array, ...]:
-    """What one gradient adds to the factor of each axis.
+    """The statistics of one gradient for the factor of each axis.
 
     It is the Gram matrix, over the number of all other elements, of the gradient whitened along all
     other axes that have factors. While the factors are zero multiples of the identity take the

@@ -16,7 +16,7 @@ BY_RANK = "by rank"
 
 
 def as_matrix_axes(value: Value) -> ByLeaf:
-    """What a user wrote to say which axes are those of a matrix; None goes by the rank."""
+    """The axes of the matrices of each leaf, as a user wrote them; None goes by the rank."""
     name = "weight_dimension_numbers"
     if isinstance(value, ByLeaf):
         return value
@@ -95,7 +95,7 @@ def _placed(x: jax.Array, parts: list[Value]) -> jax.Array:
 
 
 def matrix_view(letters: str | None, shape: tuple[int, ...]) -> MatrixView | None:
-    """How letters make matrices of an array, None if it is none.
+    """The arrangement of an array as matrices by its letters, None if it is none.
 
     Raises:
         ValueError: if the letters do not fit the array.

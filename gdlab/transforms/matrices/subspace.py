@@ -6,18 +6,18 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.by_leaf import Mask, Structure
+from gdlab.core.by_leaf import Structure
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function
-from gdlab.core.transformation import GradientTransformation, leaf_wrapper, leafwise
+from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 from gdlab.transforms.matrices.axis_products import along
 from gdlab.transforms.norms.norms import norm
 from gdlab.transforms.steps.periods import is_due
 
 Share = Literal["channel", "tensor"]
-"""What shares one factor: a row or column along the longer axis, or the whole matrix."""
+"""The share of a matrix with one factor: a row or column along the longer axis, or all of it."""
 
 
 def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
@@ -196,46 +196,5 @@ def scale_from_subspace(
             norm(new, axis=axes, keepdims=True), norm(low, axis=axes, keepdims=True)
         )
         return scale * sizes * g, (kept, seed)
-
-    return init, update
-
-
-@leafwise(slots=("length",))
-def limit_norm_growth(max_ratio: Hyperparameter = 1.01, mask: Mask = None) -> LeafFunctions:
-    """Keep the norm of each array from growing faster than by a factor a step.
-
-    uₜ = gₜ·min(1, max_ratio·‖uₜ₋₁‖/‖gₜ‖), and gₜ at the first step and after a step of zero
-
-    Args:
-        max_ratio: γ, the largest ratio of a norm and the one before.
-        mask: which leaves are limited, as in :func:`add_decayed_weights`.
-
-    >>> import jax.numpy as jnp
-    >>> from gdlab import limit_norm_growth
-    >>> tx = limit_norm_growth(2.0)
-    >>> state = tx.init(jnp.zeros(1))
-    >>> for g in (1.0, 9.0, 9.0):
-    ...     u, state = tx.update(jnp.array([g]), state)
-    ...     print(u)
-    [1.]
-    [2.]
-    [4.]
-
-    Source: X. Chen and others, Fira: can we achieve full-rank training of LLMs under low-rank
-    constraint?, 2024, section 4.2.
-    """
-    limits = mask is None or mask
-
-    def init(like):
-        return (norm(jnp.zeros_like(like)) if limits else (),)
-
-    def update(u, state):
-        if not limits:
-            return u, state
-        (before,) = state
-        length = norm(u)
-        longest = jnp.where(before > 0, max_ratio * before, length)
-        factor = jnp.where(length > longest, safe_divide(longest, length), 1)
-        return u * factor, (length * factor,)
 
     return init, update

@@ -25,7 +25,7 @@ BY_SHAPE = "auto"
 
 
 def as_norms(value: Value) -> ByLeaf:
-    """What a user wrote to choose a norm for each leaf; no pattern, no choice."""
+    """The norm of each leaf, as a user wrote it; a leaf that no pattern matches has the default."""
     own = as_structure(value, "norms")
     patterns = own.patterns
     return own if patterns is None else ByLeaf(own.values, patterns, BY_SHAPE, "norms")

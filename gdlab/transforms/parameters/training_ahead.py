@@ -15,7 +15,7 @@ from gdlab.core.transformation import GradientTransformation, transformation
 
 @is_exported
 class Displaced(NamedTuple):
-    """How far the parameters are from the weights, which are to be evaluated."""
+    """The way from the weights, which are to be evaluated, to the parameters."""
 
     displacement: Params
     """The parameters less the weights; None where there is nothing to train."""

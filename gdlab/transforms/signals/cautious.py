@@ -31,7 +31,7 @@ def cautious(
     >>> for g in ([4.0, 1.0], [-1.0, 1.0]):
     ...     updates, state = tx.update(jnp.array(g), state)
     >>> updates
-    Array([-0. , -3.8], dtype=float32)
+    Array([ 0. , -3.8], dtype=float32)
 
     Source: K. Liang, L. Chen, B. Liu, Q. Liu, Cautious optimizers: improving training with one line
     of code, 2024, algorithm 1.

@@ -1,4 +1,4 @@
-"""What Adagrad, RMSProp and Adam end with: a direction over the size of past gradients."""
+"""Quotients of a direction and the size of past gradients, with which adaptive methods end."""
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter

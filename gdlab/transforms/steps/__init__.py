@@ -1,1 +1,1 @@
-"""What is done at some steps only, and what is done about bad ones."""
+"""Work of some steps only, guards against bad steps, and measurements of all."""

@@ -109,6 +109,7 @@ def loss_on_all_images(params):
     return {"on_all": cross_entropy(params, jax.tree.map(jnp.asarray, TRAIN))}
 
 
+@pytest.mark.slow
 def test_a_long_training_with_the_suggestion_comes_near_the_best_of_a_long_sweep():
     found = find(adam(0.1), cross_entropy, **SETTING)
     rates = np.append(np.logspace(-3.5, 0.5, 9), found.suggestion)

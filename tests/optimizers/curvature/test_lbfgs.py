@@ -112,6 +112,7 @@ def test_a_memory_of_nothing_is_refused():
         gdlab.lbfgs(memory_size=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", losses())
 def test_it_evaluates_the_loss_at_most_a_fifth_more_often_than_scipy(name):
     loss, start = losses()[name]

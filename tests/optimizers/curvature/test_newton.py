@@ -75,6 +75,7 @@ def test_it_converges_superlinearly():
     [(gdlab.newton_cg(), "Newton-CG"), (gdlab.trust_region(), "trust-ncg")],
     ids=["newton_cg", "trust_region"],
 )
+@pytest.mark.slow
 def test_it_evaluates_the_loss_at_most_a_fifth_more_often_than_scipy(tx, method, name):
     loss, start = losses()[name]
     run = minimize(loss, jnp.asarray(start), tx, 3000, tol=1e-6, keep_path=False)

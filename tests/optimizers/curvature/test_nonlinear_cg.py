@@ -55,6 +55,7 @@ def test_an_unknown_formula_is_refused():
         nonlinear_cg("PR")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", losses())
 def test_it_evaluates_the_loss_at_most_a_fifth_more_often_than_scipy(name):
     # A rounding decides about many trials of so long a run, so several starts are added up.
