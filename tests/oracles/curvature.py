@@ -29,7 +29,22 @@ def known_diagonal():
     return lambda u: jnp.asarray(diagonal(u.shape), u.dtype)
 
 
+def conjugate_descent(learning_rate, beta):
+    return gdlab.chain(gdlab.conjugate_direction(beta), gdlab.scale_by_learning_rate(learning_rate))
+
+
 METHODS = {
+    **{
+        f"conjugate_direction, {beta}": Method(
+            partial(conjugate_descent, beta=beta),
+            partial(ref.conjugate_gradients, method=beta),
+            also="scipy on the classics, conjugate gradients on quadratics: test_nonlinear_cg.py",
+            whole=True,
+            leaves=TAME,
+            rtol=1e-11,  # inner products nearly cancel along gradients of noise
+        )
+        for beta in ("FR", "PR+", "HS", "DY")
+    },
     "adahessian": Method(
         partial(gdlab.adahessian, weight_decay=0.1, hessian_diagonal_fn=known_diagonal()),
         partial(ref.adahessian, weight_decay=0.1, curvature=diagonal),
