@@ -35,7 +35,7 @@ PUBLIC = [
 ]
 
 
-EACH_TIME = ("gdlab.core", "gdlab.transforms.averages", "gdlab.transforms.steps")
+EACH_TIME = ("gdlab.core", "gdlab.transforms.averages")
 """The parts, and with them the classic methods, that are held to the contract at each run; the
 others are at a run of what is slow."""
 CLASSIC = ("adam", "adadelta", "amsgrad", "nadam", "rmsprop", "sgd")

@@ -30,9 +30,18 @@ from tests.paths import (
 pytestmark = pytest.mark.x64
 
 
-WITH_A_LIBRARY = [
+FIRST = {re.match(r"\w+", name).group(): name for name in reversed(METHODS)}.values()
+"""One convention of each method, which is compared at each run; the others are slow together."""
+
+
+def marks_of(name, library="optax"):
     # optax is always there; the others are asked where they are, which takes its time.
-    pytest.param(name, library, marks=() if library == "optax" else pytest.mark.slow)
+    return () if name in FIRST and library == "optax" else pytest.mark.slow
+
+
+CONVENTIONS = [pytest.param(name, marks=marks_of(name)) for name in METHODS]
+WITH_A_LIBRARY = [
+    pytest.param(name, library, marks=marks_of(name, library))
     for name, method in METHODS.items()
     for library in method.libraries()
 ]
@@ -49,7 +58,7 @@ def agree_by_leaf(path, other, rtol):
         np.testing.assert_allclose(path[name], other[name], rtol=rtol, atol=rtol, err_msg=name)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CONVENTIONS)
 def test_method_takes_the_steps_of_its_paper(name):
     method = METHODS[name]
     agree_by_leaf(our_path(name), method.paper_path(), method.rtol)
