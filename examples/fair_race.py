@@ -1,7 +1,7 @@
 """Which optimizer is best, if all are tuned alike? Fifteen of them on five small real problems.
 
     python examples/fair_race.py            # about eight minutes on two cores
-    python examples/fair_race.py --quick    # a minute, for a look
+    python examples/fair_race.py --quick    # two minutes, for a look
 
 Every method is given the same number of trials on every problem. Each trial draws *all* of the
 method's hyperparameters from ranges that are as wide for one as for another: the learning rate over

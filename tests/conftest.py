@@ -10,7 +10,8 @@ Devices. The CPU shows itself as eight devices, so that a sharding can be tested
 costs nothing: whatever is not sharded runs on the first of them, as it would with one.
 
 Memory. Each compiled program is a dozen memory maps, of which Linux allows a process 65530, and
-crashes beyond. So JAX forgets its programs between two tests once there are many.
+crashes beyond. So JAX forgets its programs between two tests
+once there are many.
 
 Figures. They are closed after each test, those of doctests in gdlab among them: Matplotlib warns of
 more than twenty, and a warning is an error.
@@ -21,6 +22,7 @@ which would have it ignored.
 
 import contextlib
 import os
+import pathlib
 import signal
 import sys
 from collections.abc import Iterator
@@ -28,7 +30,9 @@ from collections.abc import Iterator
 import jax
 import pytest
 
-MANY_PROGRAMS = 1500
+MANY_PROGRAMS = 300
+"""After so many, the maps are counted, which takes longer the more there are."""
+MANY_MAPS = 25_000
 WITNESSES = "tests/optimizers/test_against_libraries.py"
 
 programs = 0
@@ -74,13 +78,22 @@ def count_programs(event: str, *_: object, **__: object) -> None:
     programs += event == "/jax/core/compile/backend_compile_duration"
 
 
+def memory_maps() -> int:
+    """The number that this process has; too many where that is not known."""
+    try:
+        return pathlib.Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:
+        return MANY_MAPS + 1
+
+
 @pytest.fixture(autouse=True)
 def forgetting() -> Iterator[None]:
     yield
     global programs
     if programs > MANY_PROGRAMS:
-        jax.clear_caches()
         programs = 0
+        if memory_maps() > MANY_MAPS:
+            jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

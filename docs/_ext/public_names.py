@@ -7,6 +7,7 @@ of a public name that no page documents. A new function needs no edit here.
 
 import inspect
 import operator
+import re
 import sys
 
 from docutils.nodes import Node
@@ -23,6 +24,10 @@ import gdlab.losses
 import gdlab.plots
 import gdlab.problems
 
+ANNOTATED = re.compile(
+    r"[\w.]+(?: \| [\w.]+)*, Data\(convert=<[^>]*>, number=\w+, together=\w+, name='([^']*)'\)"
+)
+"""An annotated type as Sphinx writes it, with its name within."""
 NAMESPACES = {
     "": gdlab,
     "analysis.": gdlab.analysis,
@@ -119,7 +124,8 @@ def name_aliases(_app, _what, _name, _obj, _options, signature, returns):
     for name in filter(is_alias, public_names()):
         spelled_out = stringify_annotation(value_of(name), "smart", short_literals=True)
         signature = signature and signature.replace(spelled_out, name)
-    return signature, returns
+    # An alias that is not public says in itself what it is called.
+    return signature and ANNOTATED.sub(r"\1", signature), returns
 
 
 def warn_of_undocumented_names(_app: Sphinx, env: BuildEnvironment) -> None:
