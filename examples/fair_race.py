@@ -17,10 +17,10 @@ times the steps of the quickest.
 
 What the data do not show: these networks have some thousand parameters and train for some hundred
 steps, on a CPU. Nothing here says how methods rank on large models, with long schedules, or in
-seconds: Muon and NorMuon pay for their steps. Methods with eigenvectors do not take part. All learning rates are constant, which favours
-methods that average or normalise less than a schedule would. With five problems and three seeds
-neighbours in the table are not to be told apart, which is why intervals stand beside the numbers.
-The held-out loss is not what is tuned for.
+seconds: Muon and NorMuon pay for their steps. Methods with eigenvectors do not take part. All
+learning rates are constant, which favours methods that average or normalise less than a schedule
+would. With five problems and three seeds neighbours in the table are not to be told apart, which is
+why intervals stand beside the numbers. The held-out loss is not what is tuned for.
 """
 
 import argparse
