@@ -8,6 +8,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.rss import scale_by_rss
+from gdlab.transforms.matrices.decompositions import eigh
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
@@ -81,7 +82,7 @@ def scale_by_full_rss(
     def update(updates, state):
         g, unravel = ravel_pytree(updates)
         total = state[0] + jnp.outer(g, g.conj())
-        eigenvalues, basis = jnp.linalg.eigh(total)
+        eigenvalues, basis = eigh(total)
         # What is below the rounding of the largest eigenvalue is a direction without gradients.
         floor = jnp.finfo(eigenvalues.dtype).eps * g.size * jnp.max(eigenvalues, initial=0)
         present = eigenvalues > floor

@@ -10,6 +10,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.rarely import rarely
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 from gdlab.transforms.matrices.axis_products import EXACT, gram
+from gdlab.transforms.matrices.decompositions import eigh, orthonormal_columns
 from gdlab.transforms.matrices.kl_factors import Statistics, eigenvalues_in, kl_statistics, root_in
 from gdlab.transforms.matrices.kronecker_roots import multiplied
 from gdlab.transforms.steps.periods import is_due
@@ -131,14 +132,14 @@ def in_eigenbasis(
 
 def _eigenvectors(factor):
     """The eigenvectors, that of the largest eigenvalue first."""
-    return jnp.linalg.eigh(factor)[1][:, ::-1]
+    return eigh(factor)[1][:, ::-1]
 
 
 def _orthogonal_iteration(factor, basis):
     """The next basis, and the order in which it has the columns of the last one."""
     order = jnp.argsort(eigenvalues_in(basis, factor), descending=True)
     product = jnp.matmul(factor, basis, precision=EXACT)
-    return jnp.linalg.qr(product[:, order])[0], order
+    return orthonormal_columns(product[:, order]), order
 
 
 def _reordered(slot, shape, axes, orders):

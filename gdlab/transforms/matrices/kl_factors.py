@@ -15,6 +15,7 @@ from gdlab.core.rarely import rarely
 from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.axis_products import EXACT, along, cut, gram, joined
+from gdlab.transforms.matrices.decompositions import eigh
 from gdlab.transforms.matrices.kronecker_roots import (
     chosen_axes,
     first_factors,
@@ -105,7 +106,7 @@ def scale_by_kl_factors(
         added = partial(kl_statistics, axes=own)
         new = jax.vmap(added)(blocks, roots_of(bases, factors), factors)
         factors = tuple(averaged(*pair, empty) for pair in zip(factors, new, strict=True))
-        find = lambda factors, _: tuple(jnp.linalg.eigh(f)[1] for f in factors)  # noqa: E731
+        find = lambda factors, _: tuple(eigh(f)[1] for f in factors)  # noqa: E731
         bases = rarely(is_due(step, every), find, lambda _, bases: bases, factors, bases)
         new = jax.vmap(partial(multiplied, own))(roots_of(bases, factors), blocks)
         return joined(new, u.shape), (factors, bases)

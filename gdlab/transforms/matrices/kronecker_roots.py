@@ -15,6 +15,7 @@ from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 from gdlab.transforms.matrices.axis_products import along, block_shape, cut, gram, joined
+from gdlab.transforms.matrices.decompositions import eigh
 from gdlab.transforms.steps.periods import is_due
 
 
@@ -155,7 +156,7 @@ def inverse_root(matrix: jax.Array, power: Number, eps: Number, relative: bool) 
 
     Directions in which M + εI is zero to rounding are mapped to zero.
     """
-    values, basis = jnp.linalg.eigh(matrix)
+    values, basis = eigh(matrix)
     largest = jnp.max(values, initial=0)
     # What is below the rounding of the largest eigenvalue is none.
     floor = jnp.finfo(values.dtype).eps * matrix.shape[-1] * largest

@@ -8,6 +8,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide, storage_dtype
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
+from gdlab.transforms.matrices.decompositions import orthonormal_columns
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
 from gdlab.transforms.norms.norms import norm
 
@@ -68,7 +69,7 @@ def orthogonalize_low_rank(
         momentum, basis = state
         # As in the paper a matrix is (outputs, inputs).
         b = view.matrices(momentum + u).mT
-        p, _ = jnp.linalg.qr(_product(b, basis))
+        p = orthonormal_columns(_product(b, basis))
         r = _product(jnp.conj(b.mT), p)
         lengths = norm(r, axis=-2, keepdims=True)
         columns = safe_divide(r, lengths + eps, at_least=eps)

@@ -12,6 +12,7 @@ from gdlab.core.by_leaf import patterns_of
 from gdlab.core.hyperparameter import as_hyperparameter
 from gdlab.core.numerics import safe_divide
 from gdlab.core.structure import Function, Number, Tree, Value
+from gdlab.transforms.matrices.decompositions import largest_singular_value
 from gdlab.transforms.matrices.polar_express import polar_express
 from gdlab.transforms.norms.norms import norm
 
@@ -148,9 +149,7 @@ def _aol(x: jax.Array) -> jax.Array:
 
 PRECONDITIONINGS: dict[str, Function] = {
     "frobenius": lambda x: x,
-    "spectral": lambda x: safe_divide(
-        x, jnp.linalg.svd(x, compute_uv=False)[..., :1, None].astype(x.real.dtype)
-    ),
+    "spectral": lambda x: safe_divide(x, largest_singular_value(x)[..., None, None]),
     "aol": _aol,
     "schatten": lambda x: safe_divide(x, jnp.sqrt(norm(_squared(x), axis=(-2, -1), keepdims=True))),
 }

@@ -13,6 +13,7 @@ from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 from gdlab.transforms.matrices.axis_products import along
+from gdlab.transforms.matrices.decompositions import svd
 from gdlab.transforms.norms.norms import norm
 from gdlab.transforms.steps.periods import is_due
 
@@ -30,7 +31,7 @@ def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
     >>> singular_vectors(jnp.diag(jnp.array([1.0, -3.0])), 1) + 0.0
     Array([[0., 1.]], dtype=float32)
     """
-    vectors = jnp.linalg.svd(gradient, full_matrices=False)[0][:, :rank].T
+    vectors = svd(gradient)[0][:, :rank].T
     largest = jnp.argmax(jnp.abs(vectors), axis=1)[:, None]
     pivot = jnp.take_along_axis(vectors, largest, axis=1)
     return (vectors * pivot.conj() / jnp.abs(pivot)).conj()

@@ -10,6 +10,7 @@ from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.axis_products import EXACT, along, gram
+from gdlab.transforms.matrices.decompositions import solve_upper_transposed
 
 LARGEST_ENTRY = 1e9
 """An entry of a factor that is larger is not let grow: it whitens gradients of 1e-18."""
@@ -109,7 +110,7 @@ def _solved(q, x, axis):
     if q.ndim == 1:
         return _times(1 / q, x, axis)
     rows = jnp.moveaxis(x, axis, 0)
-    solved = jax.scipy.linalg.solve_triangular(q, rows.reshape(len(q), -1), trans="T")
+    solved = solve_upper_transposed(q, rows.reshape(len(q), -1))
     return jnp.moveaxis(solved.reshape(rows.shape), 0, axis)
 
 

@@ -9,6 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.core.numerics import safe_divide, safe_sqrt, widen
 from gdlab.core.structure import Function, Params, Tree, leaves_with_paths
+from gdlab.transforms.matrices.decompositions import svd
 from gdlab.transforms.norms.norms import norm
 
 _NEWTON_STEPS = 20
@@ -75,7 +76,7 @@ class Linearized(NamedTuple):
         else:
             scales = jnp.maximum(scales, jnp.linalg.norm(jacobian, axis=0))
         units = jnp.where(scales > 0, scales, 1)
-        left, values, right = jnp.linalg.svd(jacobian / units[None], full_matrices=False)
+        left, values, right = svd(jacobian / units[None])
         least = jnp.finfo(r.dtype).eps * max(jacobian.shape) * jnp.max(values, initial=0)
         values = jnp.where(values > least, values, 0)
         return cls(scales, r @ left, values, right, jnp.vdot(r, r) / 2, unravel)
