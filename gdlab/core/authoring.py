@@ -1,4 +1,4 @@
-"""From the closures that authors write to rules: their functions are fitted in."""
+"""The fitting of closures that authors write into rules."""
 
 import inspect
 from collections.abc import Callable
@@ -53,9 +53,10 @@ class Shared(NamedTuple):
 LeafFunctions: TypeAlias = (
     Function | tuple[Function, Function] | tuple[Function | None, Function, Shared]
 )
-"""What the closure of a rule for one array returns: ``update``, or ``init, update[, shared]``."""
+"""The return value of the closure of a rule for one array: ``update``, or ``init, update`` and
+``shared`` with them."""
 TreeFunctions: TypeAlias = Function | tuple[Function, Function]
-"""What the closure of a rule for a tree returns: ``update``, or ``init, update``."""
+"""The return value of the closure of a rule for a tree: ``update``, or ``init, update``."""
 
 
 # --- Rules for one array
@@ -338,7 +339,7 @@ def _checked(factory: Factory, new: tuple[Tree, ...], old: tuple[Tree, ...]) -> 
 
 
 def reason_of(factory: Factory) -> str:
-    """Which transformation reads something, and what it does, in a sentence."""
+    """A sentence with the transformation that reads something, and its work."""
     sentence = (inspect.getdoc(factory.function) or "").split("\n")[0]
     return f"{factory.name}, which is: {sentence}" if sentence else f"{factory.name}."
 

@@ -83,7 +83,7 @@ class ByLeaf:
 
     @property
     def is_function(self) -> bool:
-        """Whether the values are a function of the parameters."""
+        """Tell whether the values are a function of the parameters."""
         return callable(self.values) and not is_container(self.values)
 
     def __repr__(self) -> str:
@@ -172,7 +172,7 @@ def patterns_of(value: object) -> tuple[tuple[str, Value], ...] | None:
 
 
 def as_structure(value: Value, name: str = "a value by leaf") -> ByLeaf:
-    """What a user wrote for each leaf, as structure by leaf."""
+    """The structure by leaf of what a user wrote."""
     if isinstance(value, ByLeaf):
         return value
     patterns, values = None, value
@@ -183,7 +183,7 @@ def as_structure(value: Value, name: str = "a value by leaf") -> ByLeaf:
 
 
 def as_mask(value: Value) -> ByLeaf | None:
-    """What a user wrote to choose leaves; None chooses all of them."""
+    """The choice of leaves that a user wrote; None chooses all of them."""
     if value is None:
         return None
     patterns = [value] if isinstance(value, str) else value
@@ -198,7 +198,7 @@ def _all_strings(values: Value) -> bool:
 
 
 def as_labels(value: Value) -> ByLeaf:
-    """What a user wrote to put leaves into groups."""
+    """The labels of leaves that a user wrote."""
     return as_structure(value, "param_labels")
 
 
@@ -225,7 +225,7 @@ It is written like :data:`Labels`, with any hashable value in place of a label.
 
 
 def mask_at_leaves(mask: ByLeaf | None, params: Params) -> list[bool]:
-    """Whether each leaf of ``params`` is chosen, in order; a ``None`` leaf is not."""
+    """Tell whether each leaf of ``params`` is chosen, in order; a ``None`` leaf is not."""
     pairs = leaves_with_paths(params)
     if mask is None:
         return [leaf is not None for _, leaf in pairs]

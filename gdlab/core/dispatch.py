@@ -34,7 +34,7 @@ MANY_LEAVES = 32
 
 
 def runs_in_python(leaves: list[Leaf]) -> bool:
-    """Whether a call is traced already, or must not be compiled."""
+    """Tell whether a call is traced already, or must not be compiled."""
     # One look at one leaf: a tracer that is missed is handed to `jit`, which is correct as well.
     return not leaves or isinstance(leaves[0], Tracer) or jax.config.jax_disable_jit  # type: ignore[attr-defined]
 

@@ -13,7 +13,7 @@ _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 
 def is_array(leaf: Leaf) -> bool:
-    """Whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
+    """Tell whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
     # No array but one of float0 has elements of no size.
     return isinstance(leaf, _ARRAYS) and getattr(getattr(leaf, "dtype", None), "itemsize", 1) > 0
 
@@ -43,7 +43,7 @@ def dtype_like(leaf: Leaf, real: np.dtype) -> np.dtype:
 
 
 def is_inexact(leaf: Leaf) -> bool:
-    """Whether a leaf is an array of floating-point or complex numbers."""
+    """Tell whether a leaf is an array of floating-point or complex numbers."""
     return is_array(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
 
 

@@ -1,4 +1,4 @@
-"""From a transformation to the rule that it is.
+"""The opening of a transformation into the rule that it is.
 
 A transformation is opened once in a trace: its schedules become numbers, its compositions are
 opened in turn, and the closures of its parts are called with numbers of one dtype.
@@ -46,7 +46,7 @@ class Opening:
         self.links: int = links
         """The number of parts before this one that read a key."""
         self.counted: bool = False
-        """Whether anything depends on the count."""
+        """True if anything depends on the count."""
 
     def next_link(self) -> int:
         """The number of a part, by which its random numbers differ from those of other parts."""
@@ -110,7 +110,7 @@ _thread = threading.local()
 
 
 def is_opening() -> bool:
-    """Whether a transformation is being opened: what is made then is opened, and so checked."""
+    """Tell whether a transformation is being opened: what is made then is opened, so checked."""
     return getattr(_thread, "is_opening", False)
 
 
@@ -170,7 +170,7 @@ def at_leaf(made: Parametrized, values: Mapping[int, Leaf]) -> Parametrized:
 
 
 class AtLeaf:
-    """What an author's function returns, for the values by leaf of the leaf at hand."""
+    """The return value of an author's function for the values by leaf of the leaf at hand."""
 
     def __init__(self, made: Parametrized, own: list[ByLeaf], opening: Opening):
         self.made = made
@@ -179,16 +179,16 @@ class AtLeaf:
         self.plain = None if own else self.called(made)
 
     def called(self, made: Parametrized) -> Value:
-        """What the function returns for the numbers of ``made``."""
+        """The return value of the function for the numbers of ``made``."""
         made = numbers_as(made, self.dtype)
         return made.called_with(made.arguments())
 
     def __call__(self, reading: Reading) -> Value:
-        """What it returns at the leaf at hand."""
+        """The return value at the leaf at hand."""
         if not self.own:
             return self.plain
         return self.called(at_leaf(self.made, reading.by_leaf))
 
     def sampled(self) -> Value:
-        """What it returns for the values of some leaf."""
+        """The return value for the values of some leaf."""
         return self(Reading(by_leaf={id(value): value.sample() for value in self.own}))

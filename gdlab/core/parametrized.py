@@ -31,7 +31,7 @@ NOTHING = Static({})
 
 
 class Factory:
-    """What a decorator knows about an author's function: its signature, and what is data."""
+    """The facts that a decorator knows of an author's function: its signature, and what is data."""
 
     def __init__(self, function: Function, made: type["Parametrized"], declared: Value):
         self.function = function
@@ -58,12 +58,12 @@ class Factory:
             )
 
     def is_variadic(self, name: str) -> bool:
-        """Whether a parameter takes any number of arguments."""
+        """Tell whether a parameter takes any number of arguments."""
         parameter = self.parameters[name]
         return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
     def make(self, args: tuple[Value, ...], kwargs: Arguments) -> "Parametrized":
-        """What a call of the public factory returns."""
+        """The return value of a call of the public factory."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -124,9 +124,9 @@ class Parametrized(Argument):
 
     __slots__ = ("__weakref__", "children", "factory", "structure")
     has_own_clock: ClassVar[bool] = True
-    """Whether its schedules are evaluated at a step of its own, and not at that of its owner."""
+    """True if its schedules are evaluated at a step of its own, and not at that of its owner."""
     depends_on_step: ClassVar[bool] = False
-    """Whether it is a function of the step that stands for a number."""
+    """True if it is a function of the step that stands for a number."""
     factory: Factory
     children: tuple[Value, ...]
     structure: Static
@@ -187,7 +187,7 @@ class Parametrized(Argument):
         raise AttributeError(name)
 
     def called_with(self, arguments: Arguments) -> Value:
-        """What the author's function returns for these arguments."""
+        """The return value of the author's function for these arguments."""
         positional: list[Value] = []
         keyword: dict[str, Value] = {}
         for name, parameter in self.factory.parameters.items():
@@ -270,7 +270,7 @@ def at_step(made: M, count: jax.typing.ArrayLike) -> M:
 
 
 def has_schedules(made: Parametrized) -> bool:
-    """Whether a schedule stands among the own arguments of ``made``."""
+    """Tell whether a schedule stands among the own arguments of ``made``."""
     return any(map(is_schedule, own_arguments(made)))
 
 
@@ -290,7 +290,7 @@ def own_arguments(
 
 
 def is_schedule(value: object) -> bool:
-    """Whether a value is a function of the step that stands for a number."""
+    """Tell whether a value is a function of the step that stands for a number."""
     return isinstance(value, Parametrized) and value.depends_on_step
 
 

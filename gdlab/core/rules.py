@@ -32,7 +32,7 @@ EVERYTHING = "everything"
 """The declaration of a wrapper, which hands on all that it is given."""
 
 Reasons = Mapping[str, str]
-"""From each name that is read to the transformation that reads it, and the use it makes of it."""
+"""A map from each name that is read to the transformation that reads it, and its use there."""
 
 
 class Reading(NamedTuple):
@@ -70,9 +70,9 @@ class ArrayRule(NamedTuple):
     by_leaf: tuple[Value, ...] = ()
     """The values that differ from leaf to leaf."""
     takes_bus: bool = False
-    """Whether its input is a bus of several signals."""
+    """True if its input is a bus of several signals."""
     gives_bus: bool = False
-    """Whether its output is a bus of several signals."""
+    """True if its output is a bus of several signals."""
 
 
 class TreeRule(NamedTuple):
@@ -85,12 +85,12 @@ class TreeRule(NamedTuple):
     update: Callable[[Updates, tuple[Tree, ...], Params, Extra], tuple[Updates, tuple[Tree, ...]]]
     """``update(updates, values, params, extra)`` → updates, values"""
     reads: Reasons = MappingProxyType({})
-    """What is read of :data:`READ_BY_TREES`; :data:`EVERYTHING` stands for all of it."""
+    """The names that are read of :data:`READ_BY_TREES`; :data:`EVERYTHING` stands for all."""
     goes_by_array: bool = False
-    """Whether outside of a trace it runs compiled functions on some arrays at a time."""
+    """True if outside of a trace it runs compiled functions on some arrays at a time."""
 
     def is_reading(self, name: str) -> bool:
-        """Whether the update reads the extra argument of this name."""
+        """Tell whether the update reads the extra argument of this name."""
         return name in self.reads or EVERYTHING in self.reads
 
 

@@ -99,7 +99,7 @@ def _cut(shape: tuple[int, ...], param: _Placed) -> Sharding:
 
 
 def _whole(placed: list[_Placed]) -> Sharding | None:
-    """On every device."""
+    """The sharding of an array that every device has as a whole."""
     for one in placed:
         if isinstance(one.sharding, NamedSharding):
             return NamedSharding(one.sharding.mesh, PartitionSpec())

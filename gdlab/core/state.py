@@ -125,18 +125,18 @@ class Stalls(Protocol):
     """A part of a state that knows when its rule has ceased to find any step."""
 
     def has_stalled(self) -> jax.Array:
-        """Whether it has."""
+        """Tell whether it has."""
         ...
 
 
 def evaluations_made(state: Tree) -> jax.Array:
-    """How often the parts of a state have evaluated the loss by themselves, all together."""
+    """The number of evaluations of the loss that the parts of a state have made, all together."""
     found = _parts(state, CountsEvaluations)
     return sum((part.evaluations_made() for part in found), jnp.zeros((), jnp.int32))
 
 
 def has_stalled(state: Tree) -> jax.Array:
-    """Whether any part of a state finds no step any more."""
+    """Tell whether any part of a state finds no step any more."""
     found = _parts(state, Stalls)
     return jnp.any(jnp.array([part.has_stalled() for part in found], bool))
 
@@ -182,7 +182,7 @@ def evaluation_params(state: Tree, params: Params) -> Params:
 
 
 def evaluates_elsewhere(state: Tree) -> bool:
-    """Whether a state has other parameters to evaluate than those that are trained."""
+    """Tell whether a state has other parameters to evaluate than those that are trained."""
     return bool(_evaluators(state))
 
 

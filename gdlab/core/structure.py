@@ -46,17 +46,17 @@ class Argument:
 
 
 def is_argument(node: object) -> bool:
-    """Whether a node of a tree is one argument, such as a schedule or a transformation."""
+    """Tell whether a node of a tree is one argument, such as a schedule or a transformation."""
     return isinstance(node, Argument)
 
 
 def is_none(node: object) -> bool:
-    """Whether a node is None, which is a leaf here so that every position has one."""
+    """Tell whether a node is None, which is a leaf here so that every position has one."""
     return node is None
 
 
 def is_container(value: Tree) -> bool:
-    """Whether a value is a pytree with children, and no leaf; it may be callable all the same."""
+    """Tell whether a value is a pytree with children, and no leaf; it may be callable as well."""
     return not jax.tree_util.all_leaves([value])
 
 
@@ -126,7 +126,7 @@ def flatten_like(
 
 
 def flatten_up_to(name: str, tree: Tree, expected: str, like: Tree, treedef: TreeDef) -> list[Tree]:
-    """What ``tree`` has at each leaf of ``like``, a small tree of any kind.
+    """The small tree of any kind that ``tree`` has at each leaf of ``like``.
 
     Raises:
         ValueError: naming the first path at which they differ.

@@ -416,7 +416,7 @@ def composition_of(tx: GradientTransformation) -> GradientTransformation | None:
 
 
 def is_wiring(tx: GradientTransformation) -> bool:
-    """Whether ``tx`` only puts others together, in whose one state the entries of all stand."""
+    """Tell whether ``tx`` only puts others together, whose entries all stand in one state."""
     return tx.factory.declared.open in (open_wiring, open_leaf_wrapper)
 
 

@@ -1,4 +1,4 @@
-"""What small networks are made of."""
+"""The layers of small networks."""
 
 import math
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ import numpy as np
 
 
 class Layer(NamedTuple):
-    """How a layer before the last one of a network is applied; what else it is, its kernel says."""
+    """The way in which a layer before the last one is applied; its kernel says the rest."""
 
     stride: int = 1
-    """How far apart the patches are that a convolution looks at."""
+    """The distance of the patches that a convolution looks at."""
     skip: bool = False
-    """Whether it hands on what it is given, x, beside what it makes of it: x + relu(x ∗ K + b)."""
+    """True if it hands on what it is given, x, beside what it makes of it: x + relu(x ∗ K + b)."""
 
 
 def activations(

@@ -46,7 +46,7 @@ def piecewise_interpolate_schedule(
     init_value: Hyperparameter,
     boundaries_and_scales: Mapping[int, Hyperparameter] | None = None,
 ) -> Function:
-    """From value to value along lines or half cosines, each value a multiple of the one before.
+    """Lines or half cosines from value to value, each value a multiple of the one before.
 
     At the boundary bᵢ the value is init·scale₁ ⋯ scaleᵢ, and between two of them it goes from one
     to the other.

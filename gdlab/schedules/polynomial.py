@@ -1,4 +1,4 @@
-"""From one value to another along a power of the time that is left."""
+"""Ways from one value to another along a power of the time that is left."""
 
 import jax.numpy as jnp
 
@@ -18,7 +18,7 @@ def polynomial_schedule(
     *,
     cycle: bool = False,
 ) -> Function:
-    """From one value to another along a power of the time that is left.
+    """Go from one value to another along a power of the time that is left.
 
     η(t) = end + (init − end)·(1 − s)^power, s = clip((t − begin)/steps, 0, 1)
 
@@ -55,7 +55,7 @@ def linear_schedule(
     transition_steps: Hyperparameter,
     transition_begin: Hyperparameter = 0,
 ) -> Function:
-    """From one value to another along a straight line.
+    """Go from one value to another along a straight line.
 
     η(t) = init + (end − init)·clip((t − begin)/steps, 0, 1)
 

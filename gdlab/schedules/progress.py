@@ -27,7 +27,7 @@ def since(count: jax.Array, begin: Number) -> jax.Array:
 
 
 def has_begun(count: jax.Array, begin: Number) -> jax.Array:
-    """Whether a step is at or behind another one."""
+    """Tell whether a step is at or behind another one."""
     return since(count, begin) >= 0
 
 

@@ -13,7 +13,7 @@ def rex_schedule(
     transition_steps: Hyperparameter,
     transition_begin: Hyperparameter = 0,
 ) -> Function:
-    """From one value to another along a hyperbola that falls fastest at its end.
+    """Go from one value to another along a hyperbola that falls fastest at its end.
 
     η(t) = end + (init − end)·(1 − s)/(1 − s/2), s = clip((t − begin)/steps, 0, 1)
 

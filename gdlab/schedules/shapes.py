@@ -56,7 +56,7 @@ SHAPES: dict[str, Shape] = {
     "1-sqrt": _one_minus_sqrt,
     "1-square": _one_minus_square,
 }
-"""By name; each is a function of both values and of s."""
+"""The shapes by name; each is a function of both values and of s."""
 
 
 def shape_of(argument: str, name: str) -> Shape:

@@ -24,19 +24,19 @@ from gdlab.transforms.norms.norms import global_norm
 from gdlab.transforms.steps.guarding import all_finite
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]
-"""What a function makes of the batch of a step."""
+"""The result of a function of the batch of a step."""
 
 RUNNING, DIVERGED, CONVERGED = 0, 1, 2
-"""How it stands with a lane."""
+"""The status of a lane."""
 
 
 class Plan(NamedTuple):
-    """What is fixed when the programs are compiled."""
+    """The structure that is fixed when the programs are compiled."""
 
     objective: Objective
     sampler: EpochSampler | None
     streamed: bool
-    """Whether data are a stack of batches, one for each step, and not all examples."""
+    """True if data are a stack of batches, one for each step, and not all examples."""
     steps: int
     record_every: int
     divergence_factor: float
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What may hold axes, or the slots where they stood."""
+    """The values that may hold axes, or the slots where they stood."""
 
     tx: Any
     hyperparameters: dict[str, Any]
@@ -67,11 +67,11 @@ class Keys(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """What one run carries."""
+    """The values that one run carries."""
 
     progress: Progress
     last_good: "LastGood"
-    """What was there when it and the loss were last finite and small enough."""
+    """The progress at which it and the loss were last finite and small enough."""
     first_loss: jax.Array
     loss: jax.Array
     """The loss that was seen last, or with which the lane stopped; NaN if it diverged."""
@@ -79,7 +79,7 @@ class Lane(NamedTuple):
     stopped_at: jax.Array
     """The step at which the lane stopped, −1 if it has not."""
     evaluations: jax.Array
-    """How often the loss or its gradient was computed; what stands in a loop counts once a step."""
+    """The number of evaluations of the loss or its gradient; those in a loop count once a step."""
 
 
 class LastGood(NamedTuple):
@@ -92,7 +92,7 @@ class LastGood(NamedTuple):
 
     @classmethod
     def of(cls, progress: Progress) -> "LastGood":
-        """What a run has come to."""
+        """The result of a run so far."""
         params, state, model_state = progress
         averages = evaluates_elsewhere(state)
         return cls(params, model_state, evaluation_params(state, params) if averages else None)
@@ -104,10 +104,10 @@ class LastGood(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What all runs carry on."""
+    """The values that all runs carry on."""
 
     lanes: Lane
-    """With leading axes of seeds and points."""
+    """The lanes, with leading axes of seeds and points."""
     records: Any
     """Loss and aux at the recorded steps, with leading axes of these, seeds and points."""
 
@@ -215,7 +215,7 @@ def advance(
 def evaluated(
     evaluate: ByIdentity, hyperparameters: Any, points: Any, params: Any, model_state: Any
 ) -> Any:
-    """What ``evaluate`` returns in every lane."""
+    """The return value of ``evaluate`` in every lane."""
 
     def of_point(point: Any, params: Any, model_state: Any) -> Any:
         arguments = (params,) if model_state is None else (params, model_state)
@@ -333,7 +333,7 @@ def _counted(on_batch: OnBatch) -> tuple[OnBatch, list[Any]]:
 
 
 def _reached(plan: Plan, seen: Seen) -> jax.Array:
-    """Whether all targets are reached, if there are any."""
+    """Tell whether all targets are reached, if there are any."""
     if not plan.targets:
         return jnp.array(False)
     aux = named(seen.aux, "aux")
@@ -370,7 +370,7 @@ def _shape_of_record(
 
 
 class Layout(NamedTuple):
-    """How the parts of a carry lie on the devices."""
+    """The shardings of the parts of a carry."""
 
     lanes: PartitionSpec
     records: PartitionSpec

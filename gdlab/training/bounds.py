@@ -75,7 +75,7 @@ class Face(NamedTuple):
     box: Box
     params: Any
     held: Any
-    """Whether each element stays as it is in ``params``."""
+    """True if each element stays as it is in ``params``."""
 
     def project(self, params: Any) -> Any:
         """The nearest parameters of the face."""

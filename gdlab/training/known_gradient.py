@@ -48,6 +48,6 @@ def _knows(node: Any) -> bool:
 
 
 def _is_of_optax(node: Any) -> bool:
-    """Whether a node is the state of a line search of optax, which keeps both under these names."""
+    """Tell whether a node is the state of a line search of optax, which has these two names."""
     fields = getattr(node, "_fields", ())
     return "value" in fields and "grad" in fields and jax.tree.leaves(node.grad) != []

@@ -30,18 +30,18 @@ class Progress(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a step sees at the parameters that it starts from."""
+    """The loss and its gradient at the parameters from which a step starts."""
 
     value: jax.Array
     """The loss."""
     aux: Any
-    """What the loss returns beside it."""
+    """The auxiliary return value of the loss."""
     grad: Any
     """The direction of steepest ascent."""
 
 
 def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
-    """How batches are drawn from the data, or None if there are none."""
+    """The sampler of batches from the data, or None if there are none."""
     if data is not None:
         return EpochSampler.for_data(data, batch_size)
     if batch_size is not None:
@@ -50,7 +50,7 @@ def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
 
 
 def is_one_function(objective: Objective, sampler: EpochSampler | None) -> bool:
-    """Whether the loss is the same function at all steps, but for a model state."""
+    """Tell whether the loss is the same function at all steps, but for a model state."""
     return not objective.takes_key and (sampler is None or sampler.batches_per_epoch == 1)
 
 
@@ -132,7 +132,7 @@ def recall(
 
 
 def _is_kept(params: Any) -> bool:
-    """Whether parameters are stored as they are computed."""
+    """Tell whether parameters are stored as they are computed."""
     return all(
         leaf is wide
         for leaf, wide in zip(*map(jax.tree.leaves, (params, widen(params))), strict=True)

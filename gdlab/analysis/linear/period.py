@@ -26,7 +26,7 @@ LONGEST_PERIOD = 64
 OBSERVED_STEPS = 1024
 """The number of steps that are compared; an action that is rarer than this is not seen."""
 REPETITION_TOLERANCE = 1e-6
-"""By how much a response may differ from that of a period before, relative to its largest value:
+"""The largest difference of a response from that of a period before, relative to its largest value:
 less than a power of the number of steps changes within a period, far out."""
 PRECONDITIONER = "preconditioner that is the same at every step"
 """The part that :func:`require_every_step` says is missing in adaptive methods with a period."""
@@ -148,7 +148,7 @@ class _Responses(NamedTuple):
     table: Any
     """A number for each leaf of the state and one for the update, of shape (steps, numbers)."""
     starts_over: Any
-    """Whether the step left each signal at zero, whatever it was before."""
+    """True if the step left each signal at zero, whatever it was before."""
 
 
 def _repetition(responses: _Responses) -> int | None:

@@ -1,4 +1,4 @@
-"""What the theory predicts of a run or a sweep, over what was measured."""
+"""Predictions of the theory for a run or a sweep, over the measurements."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from gdlab.sweeps.result import SweepResult
 from gdlab.training.minimize import Trajectory, minimize
 
 FLOOR = 100.0
-"""How far above its rounding errors, or the loss that noise leaves, a loss tells a rate."""
+"""The factor by which a loss stands above its rounding errors, or the loss that noise leaves, as
+long as a rate can be told from it."""
 
 
 class RunComparison(NamedTuple):
@@ -59,7 +60,7 @@ class SweepComparison(NamedTuple):
     predicted: np.ndarray
     """Its expected value, of shape (n,)."""
     predicted_range: tuple[float, float]
-    """Where ``tx`` is stable."""
+    """The range in which ``tx`` is stable."""
     measured_edge: Edge
     """The largest stable value that was run, and the bracket of the edge."""
 
@@ -207,7 +208,7 @@ def _in_modes(curvature: np.ndarray, start: Any, minimiser: Any) -> tuple[np.nda
 
 
 def _fitted_rate(loss: np.ndarray, floor: float) -> float:
-    """By what the error, the root of the loss, shrinks in one step, in the end."""
+    """The factor by which the error, the root of the loss, shrinks in one step at the end."""
     below = np.flatnonzero(~(loss > floor))
     last = below[0] if below.size else len(loss)
     stretch = np.arange(last // 2, last)

@@ -28,7 +28,7 @@ class Box:
     name: str
     arguments: tuple[str, ...] = ()
     joins: bool = False
-    """Whether it joins the branches before it."""
+    """True if it joins the branches before it."""
 
     @property
     def width(self) -> float:

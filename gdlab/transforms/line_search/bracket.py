@@ -19,7 +19,7 @@ class Bracket(NamedTuple):
     low: Point
     high: Point
     shrinks: jax.Array
-    """Whether the last step made it shorter by a third at least."""
+    """True if the last step made it shorter by a third at least."""
 
     @classmethod
     def unbounded(cls, start: Point) -> "Bracket":
@@ -29,7 +29,7 @@ class Bracket(NamedTuple):
 
     @property
     def is_closed(self) -> jax.Array:
-        """Whether it has two ends."""
+        """Tell whether it has two ends."""
         return jnp.isfinite(self.high.size)
 
     @property
@@ -38,7 +38,7 @@ class Bracket(NamedTuple):
         return self.high.size - self.low.size
 
     def is_narrower_than(self, precision: Number) -> jax.Array:
-        """Whether its width is so small a part of its farther end."""
+        """Tell whether its width is so small a part of its farther end."""
         farther = jnp.maximum(self.low.size, self.high.size)
         return self.is_closed & (jnp.abs(self.width) <= precision * farther)
 

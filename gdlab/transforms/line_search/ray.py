@@ -26,7 +26,7 @@ class Point(NamedTuple):
     """The derivative of the loss by the step size."""
 
     def is_finite(self) -> jax.Array:
-        """Whether value and slope are finite."""
+        """Tell whether value and slope are finite."""
         return jnp.isfinite(self.value) & jnp.isfinite(self.slope)
 
     def or_infinite(self) -> "Point":
@@ -62,7 +62,7 @@ class Searched(NamedTuple):
         return self.evaluations
 
     def has_stalled(self) -> jax.Array:
-        """Whether two steps in a row failed, the second one along a direction chosen anew."""
+        """Tell whether two steps in a row failed, the second one along a direction chosen anew."""
         return self.failures >= _GIVES_UP_AFTER
 
     @classmethod

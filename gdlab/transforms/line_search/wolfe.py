@@ -20,7 +20,7 @@ class Wolfe(NamedTuple):
     """The rise of the loss, relative to it, below which the slope decides about the decrease."""
 
     def is_too_high(self, trial: Point) -> jax.Array:
-        """Whether the loss decreases too little.
+        """Tell whether the loss decreases too little.
 
         Source: W. W. Hager, H. Zhang, A new conjugate gradient method with guaranteed descent and
         an efficient line search, 2005, eq. 4.1, for where rounding hides the decrease.
@@ -34,5 +34,5 @@ class Wolfe(NamedTuple):
         return high & ~(near & (trial.slope <= (2 * self.slope_rtol - 1) * start.slope + self.tol))
 
     def is_flat(self, trial: Point) -> jax.Array:
-        """Whether the slope has become small enough."""
+        """Tell whether the slope has become small enough."""
         return jnp.abs(trial.slope) <= self.curv_rtol * jnp.abs(self.start.slope) + self.tol

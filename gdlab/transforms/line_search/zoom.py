@@ -26,7 +26,7 @@ class _Search(NamedTuple):
     grad: Tree
     """The gradient at the lower end of the bracket, the best point so far."""
     met: jax.Array
-    """Whether the lower end meets both conditions."""
+    """True if the lower end meets both conditions."""
     ended: jax.Array
     trials: jax.Array
 

@@ -118,7 +118,7 @@ def _cheaper(steps: int, ratio: float) -> list[int]:
 
 
 ITERATIONS: dict[str, Function] = {"auto": _cheaper, "standard": _plain, "gram": _gram}
-"""For how many steps each time only the Gram matrix is iterated; 1 is the plain iteration."""
+"""The number of steps for which the Gram matrix alone is iterated; 1 is the plain iteration."""
 
 
 def _after(x: jax.Array, coefficients: Sequence[Triple]) -> jax.Array:

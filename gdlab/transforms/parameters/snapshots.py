@@ -163,6 +163,6 @@ def params_window_mean(
 
 
 def _is_snapshot(step: jax.Array, start: Number, every: Number) -> jax.Array:
-    """Whether the parameters after this step, the first of which is step 0, are averaged."""
+    """Tell whether the parameters after this step, the first of which is step 0, are averaged."""
     since = (step + 1).astype(jnp.result_type(float)) - start
     return (since > 0) & (since % every == 0)

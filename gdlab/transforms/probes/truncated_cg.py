@@ -22,7 +22,7 @@ class Solved(NamedTuple):
     curvature: jax.Array
     """⟨p, H·p⟩ of the last direction tried; where it is not positive the iteration ended there."""
     is_inside: jax.Array
-    """Whether the ball was not left."""
+    """True if the ball was not left."""
     products: jax.Array
     """The number of products with the Hessian."""
 

@@ -76,14 +76,14 @@ def step_if(
 
 
 def all_finite(tree: Tree) -> jax.Array:
-    """Whether every element of every leaf is finite."""
+    """Tell whether every element of every leaf is finite."""
     # Asked of each element: a maximum over several devices would drop a NaN.
     checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree) if is_inexact(leaf)]
     return jnp.all(jnp.array(checks)) if checks else jnp.array(True)
 
 
 def _stays_finite(old: Tree, new: Tree) -> jax.Array:
-    """Whether nothing that was finite has ceased to be; what a part begins with may be infinite."""
+    """Tell whether nothing finite has ceased to be so; what a part begins with may be infinite."""
 
     def stays(old, new):
         return jnp.isfinite(new) | ~jnp.isfinite(old) if is_inexact(new) else jnp.array(True)

@@ -7,7 +7,7 @@ from gdlab.core.structure import Number
 
 
 def is_due(step: jax.Array, every: Number) -> jax.Array:
-    """Whether a step is one of the first, the one ``every`` steps later, and so on.
+    """Tell whether a step is one of the first, the one ``every`` steps later, and so on.
 
     Args:
         step: the number of steps before this one, an integer.
