@@ -13,6 +13,7 @@ from gdlab.transforms.norms.components import beside, unit_and_length
 from gdlab.transforms.norms.inner_products import add_scaled, chosen, inner_product
 from gdlab.transforms.probes.ascent import ascent
 from gdlab.transforms.probes.gradient_at import gradient_at
+from gdlab.transforms.steps.periods import is_complete
 
 
 @transformation(reads=EVERYTHING, slots=("phase", "vertical", "adversary"))
@@ -65,7 +66,7 @@ def reuse_vertical(
 
         new, vertical, inner_state = rarely(phase == 0, renew, reuse, vertical, inner_state)
         phase = phase + 1
-        over = phase.astype(jnp.asarray(every).dtype) >= every
+        over = is_complete(phase, every)
         return new, (jnp.where(over, 0, phase), vertical, inner_state)
 
     return init, update

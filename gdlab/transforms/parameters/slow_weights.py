@@ -15,6 +15,7 @@ from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
+from gdlab.transforms.steps.periods import is_complete
 
 
 @is_exported
@@ -104,7 +105,7 @@ def slow_weights(
         def wait(*unchanged):
             return unchanged
 
-        due = count.astype(jnp.asarray(every).dtype) >= every
+        due = is_complete(count, every)
         updates, *after = rarely(due, step, wait, updates, slow, inner_state, outer_state)
         return updates, (jnp.where(due, 0, count), *after)
 

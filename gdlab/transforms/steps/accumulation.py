@@ -11,6 +11,7 @@ from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.signals.scaling import scale
+from gdlab.transforms.steps.periods import is_complete
 
 
 @transformation(reads=EVERYTHING, slots=("micro_step", "weight", "mean", "inner"))
@@ -72,7 +73,7 @@ def accumulate(inner: GradientTransformation, steps: Hyperparameter) -> TreeFunc
         def wait(mean, _, inner_state):
             return zeros, mean, inner_state
 
-        due = count.astype(jnp.asarray(steps).dtype) >= steps
+        due = is_complete(count, steps)
         new, mean, inner_state = rarely(due, apply, wait, mean, present, inner_state)
         return new, (jnp.where(due, 0, count), jnp.where(due, 0, total), mean, inner_state)
 

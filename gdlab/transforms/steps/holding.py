@@ -8,6 +8,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.transforms.steps.periods import is_complete
 
 
 @transformation(reads=EVERYTHING, slots=("phase", "held", "inner"))
@@ -49,7 +50,7 @@ def hold(inner: GradientTransformation, every: Hyperparameter) -> TreeFunctions:
         # The phase starts over, so that a period is one for the analysis as well.
         held, inner_state = rarely(phase == 0, sample, keep, updates, held, inner_state)
         phase = phase + 1
-        over = phase.astype(jnp.asarray(every).dtype) >= every
+        over = is_complete(phase, every)
         return held, (jnp.where(over, 0, phase), held, inner_state)
 
     return init, update

@@ -1,4 +1,8 @@
-"""Steps at which something is due that is done once in a period."""
+"""Steps at which something is due that is done once in a period.
+
+The count of the steps of a period, which starts over, is what the analysis of methods with a period
+can follow; a count of all steps needs no state of its own.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -20,3 +24,18 @@ def is_due(step: jax.Array, every: Number) -> jax.Array:
     """
     period = jnp.maximum(jnp.ceil(jnp.asarray(every)), 1).astype(step.dtype)
     return step % period == 0
+
+
+def is_complete(count: jax.Array, every: Number) -> jax.Array:
+    """Tell whether so many steps of a period are all that it has.
+
+    Args:
+        count: the number of its steps so far, an integer that starts over with each period.
+        every: the period; a fraction is rounded up.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.transforms.steps.periods import is_complete
+    >>> is_complete(jnp.arange(4), 2.0)
+    Array([False, False,  True,  True], dtype=bool)
+    """
+    return count.astype(jnp.asarray(every).dtype) >= every
