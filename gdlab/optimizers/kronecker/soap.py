@@ -74,9 +74,9 @@ def soap(
     Lₜ = β·Lₜ₋₁ + (1 − β)·gₜ·gₜᵀ, Rₜ = β·Rₜ₋₁ + (1 − β)·gₜᵀ·gₜ with eigenvectors Q and P,
     vₜ = b2·vₜ₋₁ + (1 − b2)·(Qᵀ·gₜ·P)², wₜ₊₁ = wₜ − η·(Q·(Qᵀ·m̂ₜ·P/(√v̂ₜ + ε))·Pᵀ + λ·wₜ)
 
-    Turning the coordinates of an axis of the weights turns the path with them (λ = 0 or isotropic
-    weights aside, exactly). Vectors, numbers, and axes longer than ``max_dim`` are not turned: with
-    none turned it is :func:`adamw`, whose first step is left out.
+    Turning the coordinates of an axis of the weights turns the path with them. Vectors, numbers,
+    and axes longer than ``max_dim`` are not turned: with none turned it is :func:`adamw`, whose
+    first step is left out.
 
     When to use:
         Matrices of all sizes where the cost of a step is not mostly the optimizer's, above all with
