@@ -298,6 +298,7 @@ from gdlab.transforms.steps.waiting import wait
 
 if TYPE_CHECKING:
     from gdlab import analysis as analysis
+    from gdlab import interop as interop
     from gdlab import losses as losses
     from gdlab import plots as plots
     from gdlab import problems as problems
@@ -692,7 +693,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # What training does not need is imported when it is first used.
-    if name in ("analysis", "losses", "plots", "problems"):
+    if name in ("analysis", "interop", "losses", "plots", "problems"):
         return importlib.import_module(f"gdlab.{name}")
     if name in ("explore", "Page"):
         return getattr(importlib.import_module(f"gdlab.page.{name.lower()}"), name)

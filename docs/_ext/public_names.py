@@ -1,8 +1,8 @@
 """``.. public-names:: gdlab.optimizers``: the API pages, read off the one list of public names.
 
-The directive documents every name in the ``__all__`` of ``gdlab``, ``gdlab.analysis``,
-``gdlab.losses``, ``gdlab.plots`` and ``gdlab.problems`` that a package defines, and the build warns
-of a public name that no page documents. A new function needs no edit here.
+The directive documents every name in the ``__all__`` of ``gdlab`` and of its namespaces, such as
+``gdlab.analysis``, that a package defines, and the build warns of a public name that no page
+documents. A new function needs no edit here.
 """
 
 import inspect
@@ -20,6 +20,7 @@ from sphinx.util.typing import stringify_annotation
 
 import gdlab
 import gdlab.analysis
+import gdlab.interop
 import gdlab.losses
 import gdlab.plots
 import gdlab.problems
@@ -31,6 +32,7 @@ ANNOTATED = re.compile(
 NAMESPACES = {
     "": gdlab,
     "analysis.": gdlab.analysis,
+    "interop.": gdlab.interop,
     "losses.": gdlab.losses,
     "plots.": gdlab.plots,
     "problems.": gdlab.problems,

@@ -1,0 +1,1 @@
+"""The states of other libraries' optimizers, carried over and back."""
