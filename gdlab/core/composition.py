@@ -20,11 +20,11 @@ def named_apart(rules: Sequence[ArrayRule | TreeRule], labels: Sequence[str]) ->
     names begin with it. A name that several others have is followed by the position.
     """
     renamed = [_labelled(rule, label) for rule, label in zip(rules, labels, strict=True)]
-    every = [name for rule in renamed for name in _names(rule)]
+    every = [name for rule in renamed for name in entry_names(rule)]
     if len(set(every)) == len(every):
         return renamed
     return [
-        _with_names(rule, [f"{n}_{i}" if every.count(n) > 1 else n for n in _names(rule)])
+        _with_names(rule, [f"{n}_{i}" if every.count(n) > 1 else n for n in entry_names(rule)])
         for i, rule in enumerate(renamed)
     ]
 
@@ -39,12 +39,13 @@ def _labelled(rule: ArrayRule | TreeRule, label: str) -> ArrayRule | TreeRule:
         rule,
         [
             label if name == only else name if is_so(name) else f"{label}_{name}"
-            for name in _names(rule)
+            for name in entry_names(rule)
         ],
     )
 
 
-def _names(rule: ArrayRule | TreeRule) -> tuple[str, ...]:
+def entry_names(rule: ArrayRule | TreeRule) -> tuple[str, ...]:
+    """The names of all that a rule keeps."""
     return (*rule.slots, *rule.shared) if isinstance(rule, ArrayRule) else rule.names
 
 
