@@ -603,8 +603,15 @@ def test_a_mode_is_a_spring_whose_damping_follows_from_its_poles(opened):
         assert ratio == pytest.approx(-pole.real / abs(pole), rel=1e-2)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 900, 1400])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 400),
+        ("dark", 1400),
+        *(pytest.param("light", width, marks=pytest.mark.slow) for width in (900, 1400)),
+        *(pytest.param("dark", width, marks=pytest.mark.slow) for width in (400, 900)),
+    ],
+)
 def test_every_width_shows_everything(opened, ravine_file, tmp_path, width, scheme):
     opened.prefer(prefers_color_scheme=scheme)
     opened.open(ravine_file, width=width)

@@ -132,9 +132,20 @@ def deviation(actual, expected):
     )
 
 
+ONE_OF_EACH_KIND = ("rosenbrock", "piecewise", "least_squares")
+"""The problems on which all methods are translated at each run; the others are slow."""
+
+
 @pytest.mark.parametrize(
     ("name", "make"),
-    [(name, first_order_optimizers) for name in CASES]
+    [
+        pytest.param(
+            name,
+            first_order_optimizers,
+            marks=() if name in ONE_OF_EACH_KIND else pytest.mark.slow,
+        )
+        for name in CASES
+    ]
     + [(name, variants) for name in ("rosenbrock", "piecewise", "least_squares", "iterated")]
     + [("rosenbrock", parts)],
 )
