@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gdlab.training.minimize import Trajectory
+from gdlab.training.trajectory import Trajectory
 
 
 def runs_by_name(argument: str, given: Any) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """The arguments of a sweep, checked and put into the form in which they are run."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.engine import Plan, Swept
 from gdlab.sweeps.grid import Grid, drawn, grid_of, slots
 from gdlab.sweeps.lanes import NUMBER, Setup
-from gdlab.sweeps.stream import Stream, is_loader, is_read_once
+from gdlab.training.loader import Stream, is_loader
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
@@ -23,6 +24,7 @@ class Problem(NamedTuple):
     loss: Callable[..., Any]
     params: Any
     data: Any
+    """The arrays, or the :class:`Stream`, that batches come from."""
 
 
 def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
@@ -32,7 +34,7 @@ def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
         ValueError: if the dictionaries do not have the same names.
     """
     if not isinstance(loss, Mapping):
-        return {"": Problem(loss, params, data)}
+        return {"": Problem(loss, params, Stream(data) if is_loader(data) else data)}
     for what, given in (("params", params), ("data", data)):
         missing = isinstance(given, Mapping) and set(given) == set(loss)
         if not missing and not (what == "data" and given is None):
@@ -43,10 +45,24 @@ def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
             )
     if not loss:
         raise ValueError("loss is an empty dictionary: there is nothing to sweep")
+    # One after the other reads a loader, which may have a single set of worker processes.
+    data = {} if data is None else data
+    streams = {id(one): Stream(one) for one in data.values() if is_loader(one)}
     return {
-        name: Problem(one, params[name], None if data is None else data[name])
+        name: Problem(one, params[name], streams.get(id(data.get(name)), data.get(name)))
         for name, one in loss.items()
     }
+
+
+@contextlib.contextmanager
+def closing(problems: Mapping[str, Problem]) -> Iterator[None]:
+    """A context at whose end the loaders of the problems are closed."""
+    try:
+        yield
+    finally:
+        for problem in problems.values():
+            if isinstance(problem.data, Stream):
+                problem.data.close()
 
 
 def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
@@ -65,9 +81,9 @@ def require_readable(problems: Mapping[str, Problem], optimizers: Mapping[str, A
     """
     for _, _, data in problems.values():
         runs = len(optimizers) * sum(problem.data is data for problem in problems.values())
-        if is_loader(data) and is_read_once(data) and runs > 1:
+        if isinstance(data, Stream) and data.read_once and runs > 1:
             raise ValueError(
-                f"data is an iterator ({type(data).__name__}), which can be read once, but "
+                f"data is an iterator ({type(data.loader).__name__}), which can be read once, but "
                 f"{runs} runs need it, one for each optimizer on each problem: give a loader that "
                 "can be iterated over again, an object whose __iter__ returns a new iterator"
             )
@@ -159,13 +175,10 @@ def assembled(
             raise ValueError(
                 f"hyperparameters: neither the loss nor init nor evaluate has a parameter {name!r}"
             )
-    streamed = is_loader(data)
-    if streamed and batch_size is not None:
-        raise ValueError("batch_size is given, but the batches of a loader have their own sizes")
     plan = Plan(
         objective=Objective(ByIdentity(loss), data is not None, has_aux, model_state is not None),
-        sampler=None if streamed else sampler_of(data, batch_size),
-        streamed=streamed,
+        sampler=sampler_of(data, batch_size),
+        streamed=isinstance(data, Stream),
         **of_plan,
     )
     setup = Setup(
@@ -176,7 +189,7 @@ def assembled(
         init_hyperparameters=of_init,
         evaluate=ByIdentity(evaluate) if evaluate else None,
         evaluate_hyperparameters=of_evaluate,
-        data=Stream(data) if streamed else data,
+        data=data,
         model_state=model_state,
         points=grid.points | {NUMBER: np.arange(grid.size)},
         seeds=seeds,

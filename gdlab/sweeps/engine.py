@@ -19,12 +19,9 @@ from gdlab.sweeps.grid import at_point
 from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
-from gdlab.training.step import Progress, Seen, on_batch_of, take_step
+from gdlab.training.step import OnBatch, Progress, Seen, on_batch_in, on_batch_of, take_step
 from gdlab.transforms.norms.norms import global_norm
 from gdlab.transforms.steps.guarding import all_finite
-
-OnBatch = Callable[[Callable[[Any], Any]], Any]
-"""The result of a function of the batch of a step."""
 
 RUNNING, DIVERGED, CONVERGED = 0, 1, 2
 """The status of a lane."""
@@ -346,7 +343,7 @@ def _reached(plan: Plan, seen: Seen) -> jax.Array:
 def _on_batch(plan: Plan, data: Any, order: Any, step: Any, first_of_data: Any) -> OnBatch:
     if not plan.streamed:
         return on_batch_of(plan.sampler, data, order, step)
-    return lambda fun: fun(jax.tree.map(lambda stack: stack[step - first_of_data], data))
+    return on_batch_in(data, step - first_of_data)
 
 
 def _shape_of_record(

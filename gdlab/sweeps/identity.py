@@ -12,7 +12,7 @@ from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.collect import Entry
 from gdlab.sweeps.fingerprint import of_arrays, of_program
 from gdlab.sweeps.saving import Saving
-from gdlab.sweeps.stream import Stream
+from gdlab.training.loader import Stream
 
 
 def checkpoint_of(

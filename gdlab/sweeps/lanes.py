@@ -14,9 +14,9 @@ from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memo import Memo
 from gdlab.sweeps.memory import points_in_cache, points_that_fit
 from gdlab.sweeps.naming import named
-from gdlab.sweeps.stream import Stream
 from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
+from gdlab.training.loader import Stream
 from gdlab.training.objective import ByIdentity
 
 NUMBER = ""

@@ -16,16 +16,12 @@ from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
 from gdlab.sweeps.naming import named
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
-from gdlab.sweeps.stream import Block, Stream
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
 from gdlab.sweeps.transfer import least_of_processes, of_process, zeros_like
 from gdlab.sweeps.units import Units
 from gdlab.sweeps.watch import Watch
-
-SECONDS_PER_CALL = 0.25
-"""How long the devices are left alone: how often the bar moves and Ctrl-C is heard."""
-FIRST_STEPS = 8
-"""How many steps the first call takes."""
+from gdlab.training.loader import Block, Stream
+from gdlab.training.pace import Pace
 
 
 @dataclasses.dataclass
@@ -74,7 +70,7 @@ class Run:
         self.history: list[tuple[int, Points, np.ndarray]] = []
         """After how many steps a policy gave which hyperparameters and parents to all points."""
         self.tables: Tables | None = None
-        self._pace, self._warm = FIRST_STEPS, False
+        self._pace = Pace()
         self._check()
 
     def _check(self) -> None:
@@ -248,22 +244,13 @@ class Run:
         self.lanes.bring(group)
         while group.steps < block.end:
             started, before = time.perf_counter(), group.steps
-            end = min(before + self._pace, block.end)
+            end = min(before + self._pace.steps, block.end)
             self.lanes.advance(group, end, block.data, block.begin)
-            self._keep_pace(time.perf_counter() - started, end - before)
+            self._pace.keep(time.perf_counter() - started, end - before)
             if watch.looks:
                 self._note(tables, group, stage, watch.draws)
             watch.advanced(tables, group.lanes * (end - before))
             self._units.save_halfway(group)
-
-    def _keep_pace(self, seconds: float, steps: int) -> None:
-        if not self._warm:
-            # The first call compiles as well, so it says nothing of the speed.
-            self._warm = True
-        elif seconds < SECONDS_PER_CALL / 2:
-            self._pace *= 2 if seconds > SECONDS_PER_CALL / 8 else 4
-        elif seconds > 2 * SECONDS_PER_CALL and steps == self._pace:
-            self._pace = max(1, steps // 2)
 
     def _note(self, tables: Tables, group: Group, stage: Stage, records: bool) -> None:
         """Write down how a group stands that has not come to the end of the stage."""

@@ -16,8 +16,8 @@ from gdlab.sweeps.policies import PopulationBasedTraining
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.scoring import scores
 from gdlab.sweeps.selecting import LANE_ARRAYS
-from gdlab.sweeps.stream import is_loader, is_read_once
 from gdlab.sweeps.sweep import sweep
+from gdlab.training.loader import is_loader, is_read_once
 
 if TYPE_CHECKING:
     import optuna

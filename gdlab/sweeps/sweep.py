@@ -205,7 +205,7 @@ def sweep(
             mesh=mesh and mesh.shape,
         )
 
-    with watch:
+    with watch, arguments.closing(problems):
         watch.expect(sum(entry.run.lane_steps for entry in entries))
         watch.snapshot = functools.partial(collected, entries, recipe)
         try:

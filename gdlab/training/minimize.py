@@ -3,48 +3,30 @@
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import common_dtype, is_inexact, strong
-from gdlab.core.state import evaluates_elsewhere, evaluation_params
+from gdlab.core.state import evaluation_params
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
+from gdlab.training.loader import is_loader
 from gdlab.training.objective import ByIdentity, Objective
-from gdlab.training.step import Progress, is_one_function, on_batch_of, sampler_of, step_of
+from gdlab.training.over_loader import run_over_loader
+from gdlab.training.step import (
+    Progress,
+    evaluation_value,
+    is_one_function,
+    on_batch_of,
+    sampler_of,
+    step_of,
+)
+from gdlab.training.trajectory import Trajectory
 from gdlab.training.until_converged import run_until_converged
-
-
-class Trajectory(NamedTuple):
-    """The path of a run and its losses."""
-
-    params: Any
-    """The parameters after the last step."""
-    path: Any
-    """The parameters at steps 0, 1, …, with a leading axis of ``steps + 1``; None if not kept."""
-    values: jax.Array
-    """The losses at those parameters, each on the batch of its step, of shape ``(steps + 1,)``."""
-    aux: Any
-    """The auxiliary values beside them, with a leading axis of ``steps + 1``; None if none."""
-    state: Any
-    """The state of the optimizer after the last step."""
-    model_state: Any
-    """The model state after the last step; None if there is none."""
-    steps: jax.Array
-    """The number of steps taken, those before ``state`` was handed back among them."""
-    evaluation_params: Any
-    """The parameters to evaluate after the last step: the averaged ones, if ``tx`` averages."""
-    evaluation_values: jax.Array | None
-    """The losses at the parameters to evaluate, like ``values``; None unless ``tx`` averages."""
-    outcome: jax.Array | None = None
-    """The reason for which the run ended, an :class:`Outcome`; None without a ``tol``."""
-    evaluations: jax.Array | None = None
-    """The number of evaluations of the loss, with or without its gradient: of the run itself and
-    of the parts of ``tx`` that count theirs, as line searches do; None without a ``tol``."""
 
 
 def minimize(
@@ -83,8 +65,14 @@ def minimize(
         x0: the start, a tree of floating-point or complex arrays.
         tx: the optimizer; a pair ``(init, update)`` of another library will do.
         steps: the number of steps.
-        data: a tree of arrays whose leading axis counts the examples.
-        batch_size: examples in a batch, drawn without replacement; ``None`` for all of them.
+        data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
+            on the device, a loader: an iterable of batches. It gives a batch for each step and one
+            more, to judge the last point. It is iterated over again when it ends, and to pass over
+            ``first_step`` batches; an iterator, such as a generator, is read once, and its next
+            batch is that of ``first_step``. A list is a tree of arrays: write ``iter(batches)`` for
+            one of batches.
+        batch_size: examples in a batch, drawn without replacement; ``None`` for all of them. A
+            loader has sizes of its own.
         key: PRNG key, needed if batches are drawn or ``fun`` takes a key.
         has_aux: whether ``fun`` returns ``(loss, aux)``.
         model_state: what the loss carries from step to step beside the parameters, such as batch
@@ -93,7 +81,8 @@ def minimize(
         keep_path: whether to return the parameters of all steps.
         state: the state that an earlier call returned, to go on from there with its ``params``.
         first_step: how many steps were taken before, ``steps`` of the earlier :class:`Trajectory`;
-            needed with a ``state`` where batches or keys are drawn, so that they go on as well.
+            needed with a ``state`` where batches or keys are drawn or a loader gives batches, so
+            that they go on as well.
         tol: the largest modulus that an element of the gradient may have when the run has
             converged. Within bounds it is the projected gradient w − P(w − ∇f(w)).
         bounds: the pair ``(lower, upper)``, each a number, a tree of arrays like the parameters (or
@@ -105,10 +94,14 @@ def minimize(
 
     Raises:
         ValueError: if a key or ``first_step`` is needed and missing, ``steps`` is negative, the
-            ``state`` is not one of ``tx``, sizes do not fit, or there is a ``tol`` and the loss is
-            another function at each step.
+            ``state`` is not one of ``tx``, sizes do not fit, there is a ``tol`` and the loss is
+            another function at each step, or an iterator ends early.
         TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
-            leaf that cannot be differentiated, or ``tx`` is no optimizer.
+            leaf that cannot be differentiated, ``tx`` is no optimizer, a batch of a loader is no
+            tree of arrays, or there is a loader and the call is traced.
+        KeyboardInterrupt: on Ctrl-C; over a loader it has, like every exception once steps have
+            been taken, the :class:`Trajectory` so far in its attribute ``result``. The loss at the
+            last point is not in it.
 
     >>> from gdlab import minimize, sgd
     >>> run = minimize(lambda w: 0.5 * w**2, 1.0, sgd(0.5), steps=3)
@@ -121,19 +114,22 @@ def minimize(
         raise ValueError(f"steps must be at least 0, not {steps}")
     objective = Objective(ByIdentity(fun), data is not None, has_aux, model_state is not None)
     sampler = sampler_of(data, batch_size)
+    streamed = is_loader(data)
     draws = sampler is not None and sampler.batches_per_epoch > 1
     if key is None and (draws or objective.takes_key):
         what = "the batches are drawn at random" if draws else "the loss takes a key"
         raise ValueError(f"{what}: minimize needs a PRNG key, such as key=jax.random.key(0)")
-    if state is not None and first_step is None and (draws or objective.takes_key):
+    if state is not None and first_step is None and (draws or streamed or objective.takes_key):
         raise ValueError(
             "the run goes on from a state, and batches or keys are drawn: minimize needs "
             "first_step, the number of steps taken before, such as first_step=earlier.steps"
         )
-    if tol is not None and (objective.has_state or not is_one_function(objective, sampler)):
+    same = not (streamed or objective.has_state) and is_one_function(objective, sampler)
+    if tol is not None and not same:
         raise ValueError(
             "tol asks whether the gradient of one function is small, but the loss changes from "
-            "step to step: leave tol out, or batch_size, the key and the model state"
+            "step to step: leave tol out, or batch_size, the key and the model state, and give "
+            "arrays instead of a loader"
         )
     x0 = _differentiable(x0)
     box = None
@@ -143,6 +139,8 @@ def minimize(
     tx = as_transformation(tx)
     first_step = jnp.asarray(0 if first_step is None else first_step).astype(int)
     start = Progress(x0, None if state is None else as_state(tx, state), model_state)
+    if streamed:
+        return run_over_loader(objective, steps, keep_path, start, tx, data, key, first_step, box)
     if tol is None:
         return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step, box)
     tol = jnp.asarray(tol, common_dtype(jax.tree.leaves(x0)))
@@ -178,23 +176,14 @@ def _run(
 ) -> Trajectory:
     take = step_of(objective, sampler, tx, data, key, first_step, box)
 
-    def value_at(params, progress, order, step):
+    def at(order, step):
         step_key = None if key is None else jax.random.fold_in(key, step)
-        return on_batch_of(sampler, data, order, step)(
-            lambda batch: objective(params, batch, step_key, progress.model_state)
-        )
-
-    def to_evaluate(progress, order, step):
-        if not evaluates_elsewhere(progress.state):
-            return None
-        return value_at(evaluation_params(progress.state, progress.params), progress, order, step)[
-            0
-        ]
+        return on_batch_of(sampler, data, order, step), step_key
 
     def body(carry, step):
         new, seen = take(carry, step)
         # The batch of the step is that of the order that it leaves.
-        judged = to_evaluate(carry[0], new[1], step)
+        judged = evaluation_value(objective, carry[0], *at(new[1], step))
         return new, (carry[0].params if keep_path else None, seen.value, seen.aux, judged)
 
     order = None if sampler is None else sampler.order(key, first_step)
@@ -207,7 +196,11 @@ def _run(
     end = first_step + steps
     if sampler is not None and order is not None:
         order = sampler.reshuffle(order, key, end)
-    value, (_, last_aux) = value_at(progress.params, progress, order, end)
+    on_last, last_key = at(order, end)
+    value, (_, last_aux) = on_last(
+        lambda batch: objective(progress.params, batch, last_key, progress.model_state)
+    )
+    last_judged = evaluation_value(objective, progress, on_last, last_key)
     append = lambda old, new: jnp.concatenate([old, jnp.asarray(new)[None]])  # noqa: E731
     return Trajectory(
         params=progress.params,
@@ -218,7 +211,7 @@ def _run(
         model_state=progress.model_state,
         steps=end,
         evaluation_params=evaluation_params(progress.state, progress.params),
-        evaluation_values=jax.tree.map(append, judged, to_evaluate(progress, order, end)),
+        evaluation_values=jax.tree.map(append, judged, last_judged),
     )
 
 

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.numerics import cast, widen
+from gdlab.core.state import evaluates_elsewhere, evaluation_params
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
 from gdlab.training.known_gradient import next_value_and_grad
+from gdlab.training.loader import is_loader
 from gdlab.training.objective import Objective
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]
@@ -41,7 +43,17 @@ class Seen(NamedTuple):
 
 
 def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
-    """The sampler of batches from the data, or None if there are none."""
+    """The sampler of batches from the data, or None if there are none or a loader gives them.
+
+    Raises:
+        ValueError: if the sizes do not fit, or a loader's batches are given a size.
+    """
+    if is_loader(data):
+        if batch_size is not None:
+            raise ValueError(
+                "batch_size is given, but the batches of a loader have their own sizes"
+            )
+        return None
     if data is not None:
         return EpochSampler.for_data(data, batch_size)
     if batch_size is not None:
@@ -59,6 +71,11 @@ def on_batch_of(sampler: EpochSampler | None, data: Any, order: Any, step: Any) 
     if sampler is None:
         return lambda fun: fun(None)
     return lambda fun: sampler.on_batch(fun, data, order, step)
+
+
+def on_batch_in(stack: Any, index: Any) -> OnBatch:
+    """``on_batch(fun)``: what ``fun`` makes of one of the batches of a stack."""
+    return lambda fun: fun(jax.tree.map(lambda leaf: leaf[index], stack))
 
 
 def take_step(
@@ -173,6 +190,16 @@ def advance(
         key=None if key is None else jax.random.fold_in(key, 1),
     )
     return Progress(within(apply_updates(params, updates)), state, model_state)
+
+
+def evaluation_value(
+    objective: Callable[..., Any], progress: Progress, on_batch: OnBatch, key: jax.Array | None
+) -> jax.Array | None:
+    """The loss at the parameters to evaluate, None if those are the parameters themselves."""
+    if not evaluates_elsewhere(progress.state):
+        return None
+    params = evaluation_params(progress.state, progress.params)
+    return on_batch(lambda batch: objective(params, batch, key, progress.model_state)[0])
 
 
 def step_of(

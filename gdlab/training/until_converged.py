@@ -5,17 +5,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.state import (
-    evaluates_elsewhere,
-    evaluation_params,
-    evaluations_made,
-    has_stalled,
-)
+from gdlab.core.state import evaluations_made, has_stalled
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.bounds import Box
 from gdlab.training.objective import Objective
 from gdlab.training.outcome import Outcome, outcome_at
-from gdlab.training.step import OnBatch, Progress, Seen, advance, evaluate, recall
+from gdlab.training.step import (
+    OnBatch,
+    Progress,
+    Seen,
+    advance,
+    evaluate,
+    evaluation_value,
+    recall,
+)
 
 
 class Ended(NamedTuple):
@@ -63,10 +66,7 @@ def run_until_converged(
         return outcome_at(seen.value, grad, tol, has_stalled(progress.state))
 
     def record_of(progress, seen):
-        judged = None
-        if evaluates_elsewhere(progress.state):
-            params = evaluation_params(progress.state, progress.params)
-            judged = evaluate(objective, progress._replace(params=params), on_batch, None)[0].value
+        judged = evaluation_value(objective, progress, on_batch, None)
         return progress.params if keep_path else None, seen.value, seen.aux, judged
 
     def goes_on(run):

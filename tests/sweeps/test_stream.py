@@ -9,8 +9,8 @@ import optax
 import pytest
 
 from gdlab import Axis, Hyperband, SuccessiveHalving, adam, sgd, sweep
-from gdlab.sweeps import stream
-from gdlab.sweeps.stream import Stream, is_loader
+from gdlab.training import loader as loaders
+from gdlab.training.loader import Stream, is_loader
 from tests.sweeps.counting import count_compilations, executed
 
 RATES = [0.02, 0.1, 0.3]
@@ -126,7 +126,7 @@ def test_groups_of_lanes_see_the_same_batches(monkeypatch):
 
 
 def test_rungs_fall_between_blocks(monkeypatch):
-    monkeypatch.setattr(stream, "MOST_BATCHES", 4)
+    monkeypatch.setattr(loaders, "MOST_BATCHES", 4)
     same = lambda: ((X, Y) for _ in range(20))  # noqa: E731
     policy = SuccessiveHalving(factor=2, rungs=[3, 6])
     result = swept(same(), policy=policy)
@@ -170,8 +170,10 @@ def test_short_last_batches_are_one_more_program_and_no_more():
 
 
 def test_an_iterator_that_ends_early_raises_and_keeps_what_came_before(monkeypatch):
-    monkeypatch.setattr(stream, "MOST_BATCHES", 4)
-    with pytest.raises(ValueError, match="data ended after 6 batches; a sweep takes one") as caught:
+    monkeypatch.setattr(loaders, "MOST_BATCHES", 4)
+    with pytest.raises(
+        ValueError, match="data ended after 6 batches; there has to be one"
+    ) as caught:
         swept(many(2))
     result = caught.value.result
     assert set(result.status[:, 0]) == {"unfinished"}
@@ -269,7 +271,7 @@ def test_a_list_is_a_tree_of_examples_and_an_iterator_of_it_is_batches():
 def test_at_most_two_blocks_are_in_the_memory_of_the_host(monkeypatch):
     of_a_batch = 2**18
     of_a_block = 8 * of_a_batch
-    monkeypatch.setattr(stream, "MOST_BYTES", of_a_block)
+    monkeypatch.setattr(loaders, "MOST_BYTES", of_a_block)
     loader = (np.zeros(of_a_batch, np.uint8) for _ in range(64))
     tracemalloc.start()
     try:

@@ -20,7 +20,7 @@ from gdlab import (
     set_hyperparameters,
     sgd,
 )
-from gdlab.sweeps import stream
+from gdlab.training import loader as loaders
 from tests.sweeps.counting import count_compilations
 
 RATES = Axis.log_uniform("learning_rate", 1e-2, 1e2)
@@ -191,7 +191,7 @@ def scaled(w, batch):
 
 
 def test_ctrl_c_leaves_what_was_told_and_fails_what_was_asked(monkeypatch):
-    monkeypatch.setattr(stream, "MOST_BATCHES", 4)
+    monkeypatch.setattr(loaders, "MOST_BATCHES", 4)
     # One pass is that of the first round; the second is broken off after some blocks.
     loader = Loader(lambda: signal.raise_signal(signal.SIGINT), 2, 9)
     study = a_study()

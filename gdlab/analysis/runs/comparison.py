@@ -15,7 +15,8 @@ from gdlab.analysis.linear.stability import stable_range
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.ranges import Edge
 from gdlab.sweeps.result import SweepResult
-from gdlab.training.minimize import Trajectory, minimize
+from gdlab.training.minimize import minimize
+from gdlab.training.trajectory import Trajectory
 
 FLOOR = 100.0
 """The factor by which a loss stands above its rounding errors, or the loss that noise leaves, as

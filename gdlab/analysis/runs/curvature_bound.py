@@ -14,7 +14,7 @@ from gdlab.core.access import set_hyperparameters
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.arguments import Problem
 from gdlab.sweeps.engine import keys_of
-from gdlab.sweeps.stream import is_loader
+from gdlab.training.loader import is_loader
 from gdlab.training.minimize import minimize
 from gdlab.training.objective import ByIdentity, Objective
 

@@ -22,7 +22,7 @@ from gdlab.core.numerics import strong
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.bar import Bar
-from gdlab.sweeps.interrupts import Interrupts
+from gdlab.training.interrupts import Interrupts
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, sampler_of, step_of
 

@@ -1,10 +1,15 @@
 """Batches from a loader, for data that do not fit on the device."""
 
+import contextlib
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+
+from gdlab.core.structure import flatten_like
+from gdlab.training.batch_arrays import batch_arrays
 
 MOST_BATCHES, MOST_BYTES = 64, 2**26
 """How many batches, of how many bytes together, go to the device at once."""
@@ -16,19 +21,25 @@ class Block(NamedTuple):
     begin: int
     end: int
     data: Any
+    """The batches, stacked along a leading axis that may be longer than there are steps."""
+
+
+class Exhausted(ValueError):
+    """There are no more batches."""
 
 
 def is_loader(data: Any) -> bool:
-    """Whether ``data`` is an iterable of batches, such as a loader, and not a tree of arrays."""
-    return (
+    """Tell whether ``data`` is an iterable of batches, such as a loader, and no tree of arrays."""
+    return isinstance(data, Stream) or (
         isinstance(data, Iterable)
-        and not hasattr(data, "shape")
+        and not isinstance(data, str | bytes)
+        and not hasattr(data, "dtype")
         and jax.tree_util.all_leaves([data])
     )
 
 
 def is_read_once(loader: Iterable[Any]) -> bool:
-    """Whether it is an iterator, such as a generator, which does not begin again."""
+    """Tell whether it is an iterator, such as a generator, which does not begin again."""
     return isinstance(loader, Iterator)
 
 
@@ -40,16 +51,26 @@ class Stream:
     Args:
         loader: an iterable of trees of arrays, such as a generator, a grain dataset or a torch
             ``DataLoader``.
+        start: the step to which the next batch of an iterator belongs.
+        repeats: whether a loader that can be iterated over again is, when it ends.
+        bytes_beside: the memory that a step needs on the device beside its batch.
     """
 
-    def __init__(self, loader: Iterable[Any]):
-        self._loader = loader
+    def __init__(
+        self, loader: Iterable[Any], *, start: int = 0, repeats: bool = True, bytes_beside: int = 0
+    ):
+        self.loader = loader
         self.read_once = is_read_once(loader)
+        self._repeats = repeats and not self.read_once
+        self._start = start if self.read_once else 0
+        self._bytes_beside = bytes_beside
         self._widths: dict[Any, int] = {}
+        self._like: Any = None
+        self._batches: Iterator[Any] | None = None
         self._begin()
 
     def first(self) -> Any:
-        """The first batch, which is not used up by looking at it."""
+        """The next batch, which is not used up by looking at it."""
         if self._error is not None:
             raise self._error
         if not self._held:
@@ -59,14 +80,16 @@ class Stream:
     def like(self) -> Any:
         """A block of the shapes that most blocks have."""
         batch = self.first()
-        width = self._widths.setdefault(_shapes(batch), _most(batch))
+        width = self._widths.setdefault(_shapes(batch), self._most(batch))
         return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (width, *leaf.shape)), batch)
 
     def blocks(self, begin: int, end: int) -> Iterator[Block]:
         """The batches of the steps from ``begin`` to ``end``; those before are passed over.
 
         Raises:
-            ValueError: if there are no more batches.
+            Exhausted: if there are no more batches.
+            TypeError: if a batch holds something that is no array.
+            ValueError: if a batch has not the structure of the first one.
         """
         if begin < self._read:
             self._begin()
@@ -79,10 +102,17 @@ class Stream:
             # Not held while the next one is put together.
             del block
 
+    def close(self) -> None:
+        """Let go of the loader, so that its worker processes end; an iterator is left as it is."""
+        if not self.read_once and hasattr(self._batches, "close"):
+            self._batches.close()  # type: ignore[union-attr]
+        self._batches = None
+        self._held: list[Any] = []
+
     def _block(self, begin: int, end: int) -> Block:
         first = self._take()
         shapes = _shapes(first)
-        width = self._widths.get(shapes, _most(first))
+        width = self._widths.get(shapes) or min(self._most(first), end - begin)
         stack = jax.tree.map(lambda leaf: np.empty((width, *leaf.shape), leaf.dtype), first)
         _write(stack, 0, first)
         count, goes_on = 1, True
@@ -98,13 +128,12 @@ class Stream:
         return Block(begin, begin + count, stack)
 
     def _begin(self) -> None:
-        self._batches = iter(self._loader)
-        self._read = 0
+        self.close()
+        self._read = self._start
         self._error: Exception | None = None
-        self._held: list[Any] = []
 
     def _goes_on(self, shapes: Any) -> bool:
-        """Whether another batch of the same shapes follows."""
+        """Tell whether another batch of the same shapes follows."""
         try:
             return _shapes(self.first()) == shapes
         except Exception as error:
@@ -119,31 +148,63 @@ class Stream:
         return batch
 
     def _fetch(self) -> Any:
+        if self._batches is None:
+            self._batches = _iterator(self.loader)
         try:
             batch = next(self._batches)
         except StopIteration:
             batch = self._of_next_pass()
-        return jax.tree.map(np.asarray, batch)
+        batch = batch_arrays(batch, f"batch {self._read}")
+        if self._like is None:
+            self._like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(*_shape(leaf)), batch)
+        flatten_like(
+            f"the arrays of batch {self._read}", batch, "those of the first batch", self._like
+        )
+        return batch
 
     def _of_next_pass(self) -> Any:
-        if not self.read_once and self._read:
-            self._batches = iter(self._loader)
+        if self._repeats and self._read:
+            self._batches = _iterator(self.loader)
             for batch in self._batches:
                 return batch
-        raise ValueError(
-            f"data ended after {self._read} batches; a sweep takes one for each step and one more, "
-            "to judge the last point"
+        raise Exhausted(
+            f"data ended after {self._read - self._start} batches; there has to be one for each "
+            "step and one more, to judge the last point"
         )
 
+    def _most(self, batch: Any) -> int:
+        size = self._bytes_beside + sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
+        return int(np.clip(MOST_BYTES // max(size, 1), 1, MOST_BATCHES))
 
-def _most(batch: Any) -> int:
-    size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
-    return int(np.clip(MOST_BYTES // max(size, 1), 1, MOST_BATCHES))
+
+def one_pass(loader: Iterable[Any]) -> Iterator[Block]:
+    """The batches of a loader from the first to the last.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    stream = Stream(loader, repeats=False)
+    with contextlib.closing(stream):
+        try:
+            yield from stream.blocks(0, sys.maxsize)
+        except Exhausted:
+            if stream._like is None:
+                raise ValueError("data has no batches: there is nothing to average over") from None
+
+
+def _iterator(loader: Iterable[Any]) -> Iterator[Any]:
+    # A dataset of TensorFlow gives tensors of its own unless it is asked for NumPy arrays.
+    of_numpy = getattr(loader, "as_numpy_iterator", None)
+    return iter(loader if of_numpy is None else of_numpy())
+
+
+def _shape(leaf: np.ndarray) -> tuple[tuple[int, ...], np.dtype]:
+    return leaf.shape, leaf.dtype
 
 
 def _shapes(batch: Any) -> Any:
     leaves, structure = jax.tree.flatten(batch)
-    return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    return structure, tuple(map(_shape, leaves))
 
 
 def _write(stack: Any, index: int, batch: Any) -> None:

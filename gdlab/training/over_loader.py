@@ -1,0 +1,209 @@
+"""One run over the batches of a loader: a compiled program for some of them at a time."""
+
+import contextlib
+import functools
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from gdlab.core.numerics import strong
+from gdlab.core.state import evaluation_params
+from gdlab.core.transformation import GradientTransformation
+from gdlab.training.bounds import Box
+from gdlab.training.interrupts import Interrupts
+from gdlab.training.loader import Block, Stream
+from gdlab.training.objective import Objective
+from gdlab.training.pace import Pace
+from gdlab.training.step import Progress, evaluation_value, on_batch_in, take_step
+from gdlab.training.trajectory import Trajectory
+
+
+def run_over_loader(
+    objective: Objective,
+    steps: int,
+    keep_path: bool,
+    start: Progress,
+    tx: GradientTransformation,
+    loader: Iterable[Any],
+    key: jax.Array | None,
+    first_step: jax.Array,
+    box: Box | None,
+) -> Trajectory:
+    """What :func:`gdlab.minimize` returns, for data that come from a loader.
+
+    Raises:
+        TypeError: if the call is traced.
+        BaseException: what the loader raises, with the trajectory so far in its ``result``.
+    """
+    require_concrete("minimize", start, tx, key, first_step, box)
+    start = strong(jax.tree.map(jnp.asarray, start))
+    if start.state is None:
+        start = start._replace(state=_first_state(tx, start.params))
+    run = _Run(_Task(objective, keep_path), start, tx, key, box, int(first_step))
+    end = run.taken + steps
+    beside = sum(leaf.nbytes for leaf in jax.tree.leaves(start.params)) if keep_path else 0
+    stream = Stream(loader, start=run.taken, bytes_beside=beside)
+    with contextlib.closing(stream), Interrupts() as interrupts:
+        try:
+            for block in stream.blocks(run.taken, end + 1):
+                run.take(block._replace(data=jax.device_put(block.data)), end, interrupts)
+        except BaseException as error:
+            if run.has_begun:
+                error.result = run.trajectory()  # type: ignore[attr-defined]
+                error.add_note("What was computed so far is in this exception's `result`.")
+            raise
+    return run.trajectory()
+
+
+def require_concrete(caller: str, *arguments: Any) -> None:
+    """Refuse a call within ``jit``, ``vmap`` or ``grad``.
+
+    Raises:
+        TypeError: if there is a tracer.
+    """
+    # Where a call is traced that has no argument, operations on constants are.
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((arguments, jnp.asarray(0)))):
+        raise TypeError(
+            f"data is a loader, which is read while the program runs: {caller} cannot be called "
+            "within jit, vmap or grad then. sweep trains many lanes on the batches of a loader; "
+            "arrays can be traced"
+        )
+
+
+class _Task(NamedTuple):
+    """The structure that the program of a run is compiled for."""
+
+    objective: Objective
+    keep_path: bool
+
+
+class _Records(NamedTuple):
+    """The values that were seen at each of some steps, with a leading axis of these."""
+
+    path: Any
+    """The parameters, None if they are not kept."""
+    values: Any
+    aux: Any
+    evaluation_values: Any
+
+
+class _Run:
+    """A run that goes on from block to block."""
+
+    def __init__(
+        self,
+        task: _Task,
+        start: Progress,
+        tx: GradientTransformation,
+        key: jax.Array | None,
+        box: Box | None,
+        taken: int,
+    ):
+        self._task, self._tx, self._key, self._box = task, tx, key, box
+        self._progress, self._pace = start, Pace()
+        self._records: list[_Records] = []
+        self._is_judged = False
+        self.taken = taken
+        """The number of steps that led here."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self._records)
+
+    def take(self, block: Block, end: int, interrupts: Interrupts) -> None:
+        """Take the steps of a block before ``end``, and judge the point to which the last led."""
+        last = min(block.end, end)
+        while self.taken < last:
+            until = min(self.taken + self._pace.steps, last)
+            self._progress, self.taken = self._advanced(block, until), until
+            interrupts.check()
+        if block.end > end:
+            # One more step is looked at, and not taken.
+            self._advanced(block, end + 1)
+            self._is_judged = True
+
+    def _advanced(self, block: Block, until: int) -> Progress:
+        """Take steps in a call that is short enough to be waited for, and note what was seen."""
+        started = time.perf_counter()
+        progress, records = _take_steps(
+            self._task, self._tx, self._progress, block.data,
+            block.begin, self.taken, until, self._key, self._box,
+        )  # fmt: skip
+        jax.block_until_ready(progress)
+        self._pace.keep(time.perf_counter() - started, until - self.taken)
+        rows = slice(self.taken - block.begin, until - block.begin)
+        self._records.append(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], records))
+        return progress
+
+    def trajectory(self) -> Trajectory:
+        """The run so far; unless the last point is judged, its loss is missing."""
+        params, state, model_state = self._progress
+        path, values, aux, evaluation_values = _joined(self._records)
+        if self._task.keep_path and not self._is_judged:
+            last = jax.tree.map(lambda leaf: np.asarray(leaf)[None], params)
+            path = _joined([path, last])
+        on_device = jax.device_put(_Records(path, values, aux, evaluation_values))
+        return Trajectory(
+            **on_device._asdict(),
+            params=params,
+            state=state,
+            model_state=model_state,
+            steps=jnp.asarray(self.taken),
+            evaluation_params=evaluation_params(state, params),
+        )
+
+
+def _joined(parts: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+@jax.jit
+def _first_state(tx: GradientTransformation, params: Any) -> Any:
+    # As the steps return it: with weak types the second call would be another program.
+    return strong(tx.init(params))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _take_steps(
+    task: _Task,
+    tx: GradientTransformation,
+    progress: Progress,
+    stack: Any,
+    first_of_stack: Any,
+    begin: Any,
+    end: Any,
+    key: jax.Array | None,
+    box: Box | None,
+) -> tuple[Progress, _Records]:
+    """The steps from ``begin`` to ``end``, whose number is not compiled in.
+
+    ``first_of_stack`` is the step to which the first of the stacked batches belongs. The records
+    have a row for each of these.
+    """
+
+    def take(progress: Progress, step: Any) -> tuple[Progress, _Records]:
+        on_batch = on_batch_in(stack, step - first_of_stack)
+        step_key = None if key is None else jax.random.fold_in(key, step)
+        new, seen = take_step(task.objective, tx, progress, on_batch, step_key, box=box)
+        judged = evaluation_value(task.objective, progress, on_batch, step_key)
+        path = progress.params if task.keep_path else None
+        return new, _Records(path, seen.value, seen.aux, judged)
+
+    def body(step: Any, carried: tuple[Progress, _Records]) -> tuple[Progress, _Records]:
+        progress, records = carried
+        progress, record = take(progress, step)
+        write = lambda rows, new: rows.at[step - first_of_stack].set(new)  # noqa: E731
+        return progress, jax.tree.map(write, records, record)
+
+    width = len(jax.tree.leaves(stack)[0])
+    blank = jax.tree.map(
+        lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype),
+        jax.eval_shape(take, progress, begin)[1],
+    )
+    return jax.lax.fori_loop(begin, end, body, (progress, blank))
