@@ -3,8 +3,9 @@
 Precision. A test about mathematics carries ``@pytest.mark.x64`` (a whole file of them:
 ``pytestmark = pytest.mark.x64``). It and its function-scoped fixtures then run in float64, and
 mixing dtypes or ranks raises instead of promoting; ``x64(rank_promotion="allow")`` lets a bias be
-added to a batch. Every other test sees what a user sees: float32 and JAX's own promotion. Arrays
-made while a file is imported, parameters of ``parametrize`` among them, are float32 all the same.
+added to a batch, and ``x64(dtype_promotion="standard")`` runs code of others, which mixes dtypes.
+Every other test sees what a user sees: float32 and JAX's own promotion. Arrays made while a file is
+imported, parameters of ``parametrize`` among them, are float32 all the same.
 
 Devices. The CPU shows itself as eight devices, so that a sharding can be tested in place. That
 costs nothing: whatever is not sharded runs on the first of them, as it would with one.
@@ -104,10 +105,10 @@ def precision(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def mathematics(rank_promotion: str = "raise") -> Iterator[None]:
+def mathematics(rank_promotion: str = "raise", dtype_promotion: str = "strict") -> Iterator[None]:
     with (
         jax.enable_x64(True),
-        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_dtype_promotion(dtype_promotion),
         jax.numpy_rank_promotion(rank_promotion),
     ):
         yield

@@ -33,6 +33,11 @@ def test_an_unmarked_test_promotes_dtypes_as_jax_does():
     assert (jnp.ones(2, jnp.bfloat16) + jnp.ones(2, jnp.float32)).dtype == jnp.float32
 
 
+@pytest.mark.x64(dtype_promotion="standard")
+def test_a_marked_test_mixes_dtypes_where_it_says_so():
+    assert (jnp.ones(2, jnp.float32) + jnp.ones(2, jnp.float64)).dtype == jnp.float64
+
+
 @pytest.mark.x64
 def test_a_marked_test_refuses_to_mix_ranks():
     with pytest.raises(ValueError, match="rank_promotion"):
