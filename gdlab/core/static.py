@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -68,6 +69,8 @@ def _key(value: Any) -> Hashable:
     if isinstance(value, list | tuple):
         return type(value), tuple(_key(item) for item in value)
     if isinstance(value, np.ndarray | jax.Array):
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            return str(value.dtype), _key(jax.random.key_data(value))
         array = np.asarray(value)
         return np.ndarray, array.dtype.str, array.shape, array.tobytes()
     leaves, treedef = jax.tree.flatten(value)

@@ -374,6 +374,11 @@ def foreign(init: Function, update: Function) -> Value:
     An ``update`` that takes any keyword is handed ``grad_fn`` and ``key`` only if it names them:
     training supplies both, and optax's line searches refuse what they do not know.
     """
+    return init, with_known_keywords(update)
+
+
+def with_known_keywords(update: Function) -> Function:
+    """The ``update`` of another library, called with those keywords alone that it knows."""
     named = inspect.signature(update).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in named.values())
 
@@ -387,7 +392,7 @@ def foreign(init: Function, update: Function) -> Value:
         }
         return update(updates, state, params, **known)
 
-    return init, update_with_known
+    return update_with_known
 
 
 def expand(tx: GradientTransformation) -> GradientTransformation:
