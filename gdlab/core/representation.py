@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -36,8 +37,11 @@ def described(value: Any) -> str:
     return re.sub(r"<traced [^>]*>", "…", without_traced_options)
 
 
-def represent_array(value: object) -> str:
-    """An array as a call of :func:`gdlab.array`."""
+def represent_array(value: Any) -> str:
+    """An array as a call of :func:`gdlab.array`, or a key as one of JAX's that makes it."""
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        data, implementation = jax.random.key_data(value), str(jax.random.key_impl(value))
+        return f"jax.random.wrap_key_data({represent_array(data)}, impl={implementation!r})"
     values = np.asarray(value)
     return f"array({_nested(values)}, {values.dtype.name!r})"
 

@@ -1,0 +1,68 @@
+"""gdlab's factories under optax's conventions: its arguments and defaults, and a count."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import ParamSpec
+
+from gdlab.core.structure import Value
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.interop.optax._counting import counted
+
+P = ParamSpec("P")
+
+
+def adapted(
+    factory: Callable[P, GradientTransformation],
+    module: str,
+    *,
+    name: str | None = None,
+    finish: Callable[[GradientTransformation], GradientTransformation] | None = counted,
+    ignored: Mapping[str, Value] = {},
+    **defaults: Value,
+) -> Callable[P, GradientTransformation]:
+    """A factory of gdlab's with optax's defaults, whose state counts the steps.
+
+    Args:
+        factory: what makes a transformation.
+        module: the name of the module in which the result stands.
+        name: the name under which it stands there; that of ``factory`` unless given.
+        finish: what is made of each transformation, if anything.
+        ignored: the further parameters of optax's that change no update, with their defaults.
+        **defaults: what optax's signature says where gdlab's says something else.
+    """
+    original = factory.factory.function  # type: ignore[attr-defined]
+    signature = inspect.signature(original)
+    own = [
+        parameter.replace(default=defaults.get(name, parameter.default))
+        for name, parameter in signature.parameters.items()
+    ]
+    position = next((i for i, p in enumerate(own) if p.kind is p.KEYWORD_ONLY), len(own))
+    more = [
+        inspect.Parameter(
+            name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value, annotation=object
+        )
+        for name, value in ignored.items()
+    ]
+
+    @functools.wraps(original)
+    def function(*args: P.args, **kwargs: P.kwargs) -> GradientTransformation:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        known = {name: value for name, value in bound.arguments.items() if name not in ignored}
+        made = factory(**known)  # type: ignore[call-arg]
+        return finish(made) if finish else made
+
+    function.__name__ = function.__qualname__ = name or original.__name__
+    function.__module__ = module
+    function.__doc__ = _without_examples(inspect.getdoc(original) or "")
+    function.__annotations__ = original.__annotations__ | dict.fromkeys(ignored, object)
+    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*own[:position], *more, *own[position:]]
+    )
+    return transformation(function)
+
+
+def _without_examples(text: str) -> str:
+    """A docstring without its examples, which name and run what is gdlab's own."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(part for part in paragraphs if not part.startswith(">>>"))

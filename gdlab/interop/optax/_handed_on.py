@@ -1,0 +1,48 @@
+"""Names that are no optimizers, such as losses and projections, from the installed optax."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import Any
+
+HERE = "gdlab.interop.optax"
+
+
+def handed_on(module: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module of this namespace: optax's own attribute of that name.
+
+    Args:
+        module: the name of the module here, such as ``gdlab.interop.optax.losses``.
+    """
+    theirs = "optax" + module.removeprefix(HERE)
+
+    def get(name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return getattr(_imported(theirs, f"{theirs}.{name}"), name)
+
+    return get
+
+
+def listed(module: str) -> Callable[[], list[str]]:
+    """The ``__dir__`` of a module of this namespace: its own names and those of optax."""
+    theirs = "optax" + module.removeprefix(HERE)
+
+    def names() -> list[str]:
+        own = {name for name in vars(sys.modules[module]) if not name.startswith("_")}
+        if importlib.util.find_spec("optax") is not None:
+            own |= {name for name in dir(importlib.import_module(theirs)) if name[0] != "_"}
+        return sorted(own)
+
+    return names
+
+
+def _imported(module: str, wanted: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{wanted} is optax's own, which is not installed; "
+            'pip install "gdlab[interop]" brings it'
+        ) from error
