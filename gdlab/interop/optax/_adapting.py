@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import ParamSpec
 
-from gdlab.core.structure import Value
+from gdlab.core.structure import Function, Value
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.interop.optax._counting import counted
 
@@ -19,6 +19,7 @@ def adapted(
     name: str | None = None,
     finish: Callable[[GradientTransformation], GradientTransformation] | None = counted,
     ignored: Mapping[str, Value] = {},
+    converted: Mapping[str, Function] = {},
     **defaults: Value,
 ) -> Callable[P, GradientTransformation]:
     """A factory of gdlab's with optax's defaults, whose state counts the steps.
@@ -29,6 +30,7 @@ def adapted(
         name: the name under which it stands there; that of ``factory`` unless given.
         finish: what is made of each transformation, if anything.
         ignored: the further parameters of optax's that change no update, with their defaults.
+        converted: what is made of the arguments of some parameters before they are handed on.
         **defaults: what optax's signature says where gdlab's says something else.
     """
     original = factory.factory.function  # type: ignore[attr-defined]
@@ -48,7 +50,9 @@ def adapted(
     @functools.wraps(original)
     def function(*args: P.args, **kwargs: P.kwargs) -> GradientTransformation:
         bound = inspect.signature(function).bind(*args, **kwargs)
-        known = {name: value for name, value in bound.arguments.items() if name not in ignored}
+        given = bound.arguments
+        given |= {name: convert(given[name]) for name, convert in converted.items()}
+        known = {name: value for name, value in given.items() if name not in ignored}
         made = factory(**known)  # type: ignore[call-arg]
         return finish(made) if finish else made
 
