@@ -1,0 +1,84 @@
+"""A physics-informed network, minimized by L-BFGS with a line search."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import gdlab
+from gdlab.interop import optax as moved
+from tests.interop.setups.runs import Run, assert_alike
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard"),
+]
+
+STEPS, POINTS = 60, 24
+
+
+def network(key):
+    return eqx.nn.MLP("scalar", "scalar", 12, 2, jnp.tanh, key=key)
+
+
+def solution(params):
+    """The network as a function that is 0 at both ends of [0, 1]."""
+    functions = eqx.filter(network(jax.random.key(0)), eqx.is_inexact_array, inverse=True)
+    net = eqx.combine(params, functions)
+    return lambda x: x * (1 - x) * net(x)
+
+
+def exact(x):
+    return jnp.sin(jnp.pi * x) * x
+
+
+def loss(params):
+    """The mean squared residual of Poisson's equation u″ = f, with the f that exact solves."""
+    x = jnp.linspace(0, 1, POINTS)
+    second = lambda u: jax.vmap(jax.grad(jax.grad(u)))(x)  # noqa: E731
+    return jnp.mean((second(solution(params)) - second(exact)) ** 2)
+
+
+def init():
+    return eqx.filter(network(jax.random.key(0)), eqx.is_inexact_array)
+
+
+def train(optax):
+    params = init()
+    solver = optax.lbfgs(memory_size=10)
+    state = solver.init(params)
+    value_and_grad = optax.value_and_grad_from_state(loss)
+
+    @jax.jit
+    def step(params, state):
+        value, grad = value_and_grad(params, state=state)
+        updates, state = solver.update(grad, state, params, value=value, grad=grad, value_fn=loss)
+        return optax.apply_updates(params, updates), state, value
+
+    losses = []
+    for _ in range(STEPS):
+        params, state, value = step(params, state)
+        losses.append(value)
+    return Run(jnp.stack(losses), params)
+
+
+def in_own_words():
+    run = gdlab.minimize(loss, init(), gdlab.lbfgs(), STEPS)
+    return Run(run.values[:-1], run.params)
+
+
+def largest_error(params):
+    x = jnp.linspace(0, 1, 101)
+    return jnp.max(jnp.abs(jax.vmap(solution(params))(x) - exact(x)))
+
+
+def test_a_physics_informed_network_solves_its_equation_under_either_import_and_in_own_words():
+    theirs, with_gdlab = train(optax), train(moved)
+    assert_alike(with_gdlab, in_own_words())
+    # The first trials of these steps are accepted. Then the searches choose other trials.
+    np.testing.assert_allclose(with_gdlab.losses[:3], theirs.losses[:3], rtol=1e-9)
+    for run in (theirs, with_gdlab):
+        assert run.losses[-1] < 1e-3 * run.losses[0]
+        assert largest_error(run.params) < 1e-2
