@@ -20,11 +20,11 @@ class Bar:
     Of a sweep it counts the steps of all lanes together.
 
     Args:
-        steps: how many there are to take.
+        steps: how many there are to take; None if that is not known.
         unit: what they are called.
     """
 
-    def __init__(self, steps: int, unit: str = "steps"):
+    def __init__(self, steps: int | None, unit: str = "steps"):
         self._steps = steps
         self._look: dict[str, Any] = LOOK | {"unit": f" {unit}"}
         self._bar: Any = None

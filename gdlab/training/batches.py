@@ -99,7 +99,7 @@ class EpochSampler:
         >>> EpochSampler.for_data({"x": np.zeros((10, 3)), "y": np.zeros(10)}, batch_size=4)
         EpochSampler(size=10, batch_size=4, drop_last=False)
         """
-        size = _examples(data)
+        size = number_of_examples(data)
         return cls(size, size if batch_size is None else batch_size, drop_last)
 
     @property
@@ -184,7 +184,7 @@ class EpochSampler:
         >>> [float(sampler.on_batch(jnp.mean, data, order, step)) for step in range(3)]
         [1.5, 3.5, 10.0]
         """
-        if (size := _examples(data)) != self.size:
+        if (size := number_of_examples(data)) != self.size:
             raise ValueError(f"The sampler is for {self.size} examples, but data has {size}.")
         if self.batch_size == self.size:
             return fun(data)
@@ -284,10 +284,20 @@ def _check_positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be positive, but is {number}.")
 
 
-def _examples(data: chex.ArrayTree) -> int:
+def number_of_examples(data: chex.ArrayTree) -> int:
+    """The length that the leading axes of all arrays have in common.
+
+    Raises:
+        TypeError: if a leaf is no array.
+        ValueError: if there is no array, or an array has another length or no axis.
+    """
     sizes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(data):
         name = "data" + jax.tree_util.keystr(path)
+        if not hasattr(leaf, "shape") and not isinstance(leaf, int | float | complex):
+            raise TypeError(
+                f"{name} is a {type(leaf).__name__}, but a tree of arrays is needed here"
+            )
         shape = jnp.shape(leaf)
         if not shape:
             raise ValueError(

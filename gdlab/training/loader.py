@@ -43,6 +43,17 @@ def is_read_once(loader: Iterable[Any]) -> bool:
     return isinstance(loader, Iterator)
 
 
+def require_own_sizes(data: Any, **batch_sizes: int | None) -> None:
+    """Refuse a batch size beside a loader, whose batches have their own.
+
+    Raises:
+        ValueError: naming it.
+    """
+    for name, size in batch_sizes.items():
+        if size is not None and is_loader(data):
+            raise ValueError(f"{name} is given, but the batches of a loader have their own sizes")
+
+
 class Stream:
     """The batches of a loader one after the other, stacked in blocks of equal shapes.
 
@@ -149,7 +160,7 @@ class Stream:
 
     def _fetch(self) -> Any:
         if self._batches is None:
-            self._batches = _iterator(self.loader)
+            self._batches = batches_of(self.loader)
         try:
             batch = next(self._batches)
         except StopIteration:
@@ -164,7 +175,7 @@ class Stream:
 
     def _of_next_pass(self) -> Any:
         if self._repeats and self._read:
-            self._batches = _iterator(self.loader)
+            self._batches = batches_of(self.loader)
             for batch in self._batches:
                 return batch
         raise Exhausted(
@@ -192,7 +203,8 @@ def one_pass(loader: Iterable[Any]) -> Iterator[Block]:
                 raise ValueError("data has no batches: there is nothing to average over") from None
 
 
-def _iterator(loader: Iterable[Any]) -> Iterator[Any]:
+def batches_of(loader: Iterable[Any]) -> Iterator[Any]:
+    """An iterator over the batches of a loader as it gives them."""
     # A dataset of TensorFlow gives tensors of its own unless it is asked for NumPy arrays.
     of_numpy = getattr(loader, "as_numpy_iterator", None)
     return iter(loader if of_numpy is None else of_numpy())

@@ -19,7 +19,7 @@ from gdlab.training.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream
 from gdlab.training.objective import Objective
 from gdlab.training.pace import Pace
-from gdlab.training.step import Progress, evaluation_value, on_batch_in, take_step
+from gdlab.training.step import Progress, evaluation_value, on_batch_of, take_step
 from gdlab.training.trajectory import Trajectory
 
 
@@ -132,8 +132,8 @@ class _Run:
         """Take steps in a call that is short enough to be waited for, and note what was seen."""
         started = time.perf_counter()
         progress, records = _take_steps(
-            self._task, self._tx, self._progress, block.data,
-            block.begin, self.taken, until, self._key, self._box,
+            self._task, self._tx, self._progress, block,
+            self.taken, until, self._key, self._box,
         )  # fmt: skip
         jax.block_until_ready(progress)
         self._pace.keep(time.perf_counter() - started, until - self.taken)
@@ -174,8 +174,7 @@ def _take_steps(
     task: _Task,
     tx: GradientTransformation,
     progress: Progress,
-    stack: Any,
-    first_of_stack: Any,
+    block: Block,
     begin: Any,
     end: Any,
     key: jax.Array | None,
@@ -183,12 +182,11 @@ def _take_steps(
 ) -> tuple[Progress, _Records]:
     """The steps from ``begin`` to ``end``, whose number is not compiled in.
 
-    ``first_of_stack`` is the step to which the first of the stacked batches belongs. The records
-    have a row for each of these.
+    The records have a row for each batch of the block.
     """
 
     def take(progress: Progress, step: Any) -> tuple[Progress, _Records]:
-        on_batch = on_batch_in(stack, step - first_of_stack)
+        on_batch = on_batch_of(None, block, None, step)
         step_key = None if key is None else jax.random.fold_in(key, step)
         new, seen = take_step(task.objective, tx, progress, on_batch, step_key, box=box)
         judged = evaluation_value(task.objective, progress, on_batch, step_key)
@@ -198,10 +196,10 @@ def _take_steps(
     def body(step: Any, carried: tuple[Progress, _Records]) -> tuple[Progress, _Records]:
         progress, records = carried
         progress, record = take(progress, step)
-        write = lambda rows, new: rows.at[step - first_of_stack].set(new)  # noqa: E731
+        write = lambda rows, new: rows.at[step - block.begin].set(new)  # noqa: E731
         return progress, jax.tree.map(write, records, record)
 
-    width = len(jax.tree.leaves(stack)[0])
+    width = len(jax.tree.leaves(block.data)[0])
     blank = jax.tree.map(
         lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype),
         jax.eval_shape(take, progress, begin)[1],

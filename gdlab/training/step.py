@@ -13,7 +13,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
 from gdlab.training.known_gradient import next_value_and_grad
-from gdlab.training.loader import is_loader
+from gdlab.training.loader import Block, is_loader, require_own_sizes
 from gdlab.training.objective import Objective
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]
@@ -48,11 +48,8 @@ def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
     Raises:
         ValueError: if the sizes do not fit, or a loader's batches are given a size.
     """
+    require_own_sizes(data, batch_size=batch_size)
     if is_loader(data):
-        if batch_size is not None:
-            raise ValueError(
-                "batch_size is given, but the batches of a loader have their own sizes"
-            )
         return None
     if data is not None:
         return EpochSampler.for_data(data, batch_size)
@@ -67,7 +64,16 @@ def is_one_function(objective: Objective, sampler: EpochSampler | None) -> bool:
 
 
 def on_batch_of(sampler: EpochSampler | None, data: Any, order: Any, step: Any) -> OnBatch:
-    """``on_batch(fun)``: what ``fun`` makes of the batch of a step."""
+    """``on_batch(fun)``: what ``fun`` makes of the batch of a step.
+
+    Args:
+        sampler: says which examples of the data it has.
+        data: arrays, or the :class:`~gdlab.training.loader.Block` of a loader that has the step.
+        order: the order of the examples.
+        step: the number of the step.
+    """
+    if isinstance(data, Block):
+        return on_batch_in(data.data, step - data.begin)
     if sampler is None:
         return lambda fun: fun(None)
     return lambda fun: sampler.on_batch(fun, data, order, step)
@@ -213,6 +219,7 @@ def step_of(
 ) -> Callable[..., Any]:
     """``take((progress, order), step)``: the same after that step of a run, and what it saw."""
     same = objective.has_no_side_results and is_one_function(objective, sampler)
+    same = same and not isinstance(data, Block)
 
     def take(carry: tuple[Progress, Any], step: jax.Array) -> tuple[tuple[Progress, Any], Seen]:
         progress, order = carry

@@ -1,4 +1,4 @@
-"""The mean over data, one minibatch in memory at a time."""
+"""The mean over data, one minibatch at a time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gdlab.analysis.curvature.one_pass import OnePass
 from gdlab.training.batches import EpochSampler
 
 
@@ -14,8 +15,11 @@ def mean_over_batches(fun: Callable[[Any], Any], data: Any, sampler: EpochSample
     """The mean over the examples of ``fun(batch)``, itself a mean over those of a batch.
 
     The batches are taken in the order of the data, and a short last one counts for as many examples
-    as it has. Without a sampler there are no data, and it is ``fun(None)``.
+    as it has. Without a sampler there are no data, and it is ``fun(None)``, or the batches are
+    those of one pass over a loader.
     """
+    if isinstance(data, OnePass):
+        return data.mean(fun)
     if sampler is None:
         return fun(None)
     if sampler.batches_per_epoch == 1:

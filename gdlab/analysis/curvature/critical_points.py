@@ -44,7 +44,7 @@ def classify_critical_point(
             data; a real scalar.
         params: a tree of real floating-point arrays.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         gradient_tolerance: the norm of the gradient that still passes for zero. By default
             √ε ‖H‖ max(1, ‖w‖), with ε the machine precision: that of a point within √ε.
         curvature_tolerance: the modulus of an eigenvalue that still passes for zero; by default
@@ -64,7 +64,7 @@ def classify_critical_point(
     >>> classify_critical_point(lambda w: w[0] ** 2 + w[1] ** 4, jnp.zeros(2))
     'degenerate'
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     gradient_norm, norm = _norms(mean_loss, params, data)
     require_finite(gradient_norm, "the gradient")

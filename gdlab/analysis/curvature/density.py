@@ -61,7 +61,7 @@ def spectral_density(
             data; a real scalar.
         params: a tree of real floating-point arrays.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         key: PRNG key of the probes.
         probes: the number of random vectors, taken one after another.
         iterations: Hessian-vector products for each, hence nodes of its rule. Beyond the number of
@@ -89,7 +89,7 @@ def spectral_density(
     Source: B. Ghorbani, S. Krishnan and Y. Xiao, An Investigation into Neural Net Optimization via
     Hessian Eigenvalue Density, 2019.
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     for name, number in (("probes", probes), ("iterations", iterations), ("points", points - 1)):
         if number < 1:

@@ -61,7 +61,7 @@ def hessian_eigenpairs(
         params: a tree of real floating-point arrays; they are taken in the widest of their dtypes,
             and at least in float32.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         k: how many eigenvalues.
         which: the ``"largest"``, the ``"smallest"`` (the most negative), or those largest in
             ``"magnitude"``.
@@ -98,7 +98,7 @@ def hessian_eigenpairs(
     Source: K. Wu and H. Simon, Thick-Restart Lanczos Method for Large Symmetric Eigenvalue
     Problems, 2000.
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     pairs, converged = eigenpairs(
         mean_loss, params, data, k=k, which=which, key=key, start=start, iterations=iterations

@@ -42,7 +42,7 @@ def hessian_trace(
             data; a real scalar.
         params: a tree of real floating-point arrays.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         key: PRNG key of the probes.
         probes: the number of Hessian-vector products, at least 2.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
@@ -116,7 +116,7 @@ def _quadratic_form(probe: jax.Array, product: jax.Array) -> jax.Array:
 def _estimate(sample, loss, params, data, key, probes, batch_size) -> Estimate:
     if probes < 2:
         raise ValueError(f"a standard error needs at least 2 probes, but probes is {probes}")
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     estimate = _mean(sample, mean_loss, probes, params, data, key)
     require_finite(estimate, "the Hessian")

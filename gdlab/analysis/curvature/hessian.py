@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
+from gdlab.analysis.curvature.one_pass import OnePass, in_memory
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
 from gdlab.training.objective import ByIdentity, Objective
@@ -28,6 +29,8 @@ class MeanLoss:
     def of(cls, loss: Callable[..., Any], data: Any, batch_size: int | None) -> "MeanLoss":
         """The mean of ``loss(params)``, or of ``loss(params, batch)`` if there are data.
 
+        It is computed on arrays, or on one pass over a loader, see :func:`in_memory`.
+
         Raises:
             ValueError: if the sizes do not fit.
             TypeError: if the loss is random.
@@ -38,7 +41,18 @@ class MeanLoss:
                 "the loss takes a key: it is no function of the parameters alone; fix the key, as "
                 "in lambda params: loss(params, key=key)"
             )
-        return cls(objective, sampler_of(data, batch_size))
+        return cls(objective, None if isinstance(data, OnePass) else sampler_of(data, batch_size))
+
+    @classmethod
+    def over(
+        cls, loss: Callable[..., Any], data: Any, batch_size: int | None
+    ) -> tuple["MeanLoss", Any]:
+        """The same, and the data that it is computed on.
+
+        Raises:
+            ValueError, TypeError: as :meth:`of` and :meth:`OnePass.of`.
+        """
+        return cls.of(loss, data, batch_size), in_memory(data)
 
     def value(self, params: Any, data: Any) -> jax.Array:
         """The loss."""
@@ -84,7 +98,7 @@ def hessian_vector_product(
         params: a tree of real floating-point arrays.
         vector: a tree like ``params``.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
 
     Returns:
@@ -102,7 +116,7 @@ def hessian_vector_product(
 
     Source: B. Pearlmutter, Fast Exact Multiplication by the Hessian, 1994.
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     product = _product(mean_loss, params, data, as_vector("vector", vector, params))
     require_finite(product, "the Hessian-vector product")

@@ -45,7 +45,7 @@ def newton_step(
             data; a real scalar.
         params: a tree of real floating-point arrays.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
 
     Returns:
@@ -63,7 +63,7 @@ def newton_step(
     >>> newton_step(loss, jnp.array([-1.0, 2.0])).round(4)
     Array([3., 3.], dtype=float32)
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     wide = in_one_dtype(params)
     new, gradient_norm, lowest, error = _step(mean_loss, wide, data)
     if not isinstance(error, Tracer):

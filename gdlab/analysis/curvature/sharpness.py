@@ -51,7 +51,7 @@ def sharpness(
             data; a real scalar.
         params: a tree of real floating-point arrays.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Of a loader, one pass is held in memory.
         preconditioner: the diagonal D, a tree like ``params`` of numbers that are not negative.
         key: as in :func:`hessian_eigenpairs`.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
@@ -67,7 +67,7 @@ def sharpness(
     >>> round(sharpness(lambda w: w[0] ** 2 + 3 * w[1] ** 2, jnp.ones(2)), 4)
     6.0
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     root = None if preconditioner is None else _root(preconditioner, params)
     if root is not None:
@@ -130,7 +130,7 @@ def follow_sharpness(
     >>> values.round(2)
     Array([12.  , 4.32, 3.16], dtype=float32)
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
+    mean_loss, data = MeanLoss.over(loss, data, batch_size)
     params = in_one_dtype(params)
     vector = as_vector("vector", vector, params)
     root = None if preconditioner is None else _root(preconditioner, params)

@@ -1,10 +1,7 @@
 """The loss on a plane through the parameters, and the path of training projected onto it."""
 
-import contextlib
-import functools
-import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
 import jax
@@ -13,6 +10,7 @@ import numpy as np
 
 from gdlab.analysis.curvature.eigenpairs import hessian_eigenpairs
 from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.one_pass import in_memory
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype
 from gdlab.analysis.landscapes.directions import (
     Directions,
@@ -22,14 +20,12 @@ from gdlab.analysis.landscapes.directions import (
     random_directions,
     require_a_plane,
 )
+from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
-from gdlab.sweeps.bar import Bar
-from gdlab.sweeps.memory import points_that_fit
+from gdlab.training.loader import is_loader
 
 MARGIN = 0.2
 """Of the width and the height of a path that are left free on each of its sides."""
-UPDATES = 25
-"""How often the progress bar moves."""
 
 Extent = float | tuple[tuple[float, float], tuple[float, float]]
 
@@ -128,7 +124,8 @@ def landscape(
         params: w, a tree of real floating-point arrays; they are taken in the widest of their
             dtypes, and at least in float32.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them.
+            over all of them. Or a loader, an iterable of batches: one pass over it, which has to
+            end, is read a few batches at a time, but held in memory for ``"hessian"``.
         directions: what spans the plane.
         path: a tree like ``params`` with a leading axis of steps, such as that of
             :func:`gdlab.minimize`. It is projected onto the plane by least squares.
@@ -136,7 +133,8 @@ def landscape(
             for filters and wherever there is no path, and further where the path is; else what
             takes in the path.
         points: how many points along x and y.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        batch_size: how many examples are in memory at a time; ``None`` for all of them. A loader
+            has sizes of its own.
         key: PRNG key of random directions; ``None`` for a fixed one.
         progress: whether to show a progress bar, in a terminal or a notebook.
 
@@ -165,7 +163,10 @@ def landscape(
     require_a_plane(params)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
         raise ValueError("params are not finite; give those of a run that did not diverge")
-    data = jax.tree.map(jnp.asarray, data)
+    if not is_loader(data):
+        data = jax.tree.map(jnp.asarray, data)
+    elif isinstance(directions, str) and directions == "hessian":
+        data = in_memory(data)
     if path is not None:
         path = _stacked("path", path, params)
         _require_finite(path)
@@ -178,33 +179,21 @@ def landscape(
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     seen = np.concatenate([grid, np.zeros((1, 2)), np.zeros((0, 2)) if track is None else track])
 
-    total = len(seen) + (0 if track is None else len(track))
-    chunk = _chunk(mean_loss, params, data, math.ceil(total / UPDATES))
-    with contextlib.ExitStack() as stack:
-        bar = Bar(total, unit="points")
-        if progress:
-            stack.enter_context(bar)
-        bar.describe("landscape")
-
-        def losses(points_of: Callable[[np.ndarray], Any], size: int) -> np.ndarray:
-            parts = []
-            for members in _chunks(size, chunk):
-                parts.append(np.asarray(_losses(mean_loss, points_of(members), data)))
-                bar.advanced("", len(np.unique(members)))
-            return np.concatenate(parts)[:size]
-
-        on_plane = losses(lambda members: plane.at(seen[members]), len(seen))
-        found = Landscape(
-            x, y, on_plane[: len(grid)].reshape(len(y), len(x)), float(on_plane[len(grid)]),
-            vectors, names,
-        )  # fmt: skip
-        if track is None:
-            return found
-        of_path = losses(lambda members: jax.tree.map(lambda leaf: leaf[members], path), len(track))
+    groups = [Points(len(seen), lambda members: plane.at(seen[members]))]
+    if track is not None:
+        of_path = lambda members: jax.tree.map(lambda leaf: leaf[members], path)  # noqa: E731
+        groups.append(Points(len(track), of_path))
+    on_plane, *path_losses = losses_at(mean_loss, groups, params, data, progress)
+    found = Landscape(
+        x, y, on_plane[: len(grid)].reshape(len(y), len(x)), float(on_plane[len(grid)]),
+        vectors, names,
+    )  # fmt: skip
+    if track is None:
+        return found
     return found._replace(
         path=track,
         plane_losses=on_plane[len(grid) + 1 :],
-        path_losses=of_path,
+        path_losses=path_losses[0],
         explained_variance=plane.explained_variance(path),
     )
 
@@ -302,24 +291,3 @@ def _axes(
         raise ValueError(f"points must be at least 2 along each axis, not {points}")
     x, y = (np.linspace(low, high, n) for (low, high), n in zip(ends, counts, strict=True))
     return x, y
-
-
-def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
-    """How many points are computed together: as many as wanted, if there is memory."""
-    some = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((wanted, *leaf.shape), leaf.dtype), params
-    )
-    return points_that_fit(_losses, (mean_loss,), (some, data), wanted, data, None)
-
-
-def _chunks(size: int, chunk: int) -> Iterable[np.ndarray]:
-    """The numbers below ``size`` in chunks, the last of which is filled with copies of its last."""
-    for first in range(0, size, chunk):
-        yield np.minimum(np.arange(first, first + chunk), size - 1)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _losses(mean_loss: MeanLoss, points: Any, data: Any) -> jax.Array:
-    # An accelerator's short products would show steps in a flat valley.
-    with jax.default_matmul_precision("highest"):
-        return jax.vmap(lambda params: mean_loss.value(params, data))(points)

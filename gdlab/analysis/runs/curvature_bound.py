@@ -1,5 +1,7 @@
 """The largest stable learning rate that the curvature at the start of a training predicts."""
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +16,7 @@ from gdlab.core.access import set_hyperparameters
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.arguments import Problem
 from gdlab.sweeps.engine import keys_of
-from gdlab.training.loader import is_loader
+from gdlab.training.loader import batches_of, is_loader, is_read_once
 from gdlab.training.minimize import minimize
 from gdlab.training.objective import ByIdentity, Objective
 
@@ -62,15 +64,15 @@ def curvature_bound(
         each = lambda key: objective(params, batch, key, model_state)[0]  # noqa: E731
         return jnp.mean(jax.lax.map(each, jax.random.split(keys.step, KEYS)))
 
-    if is_loader(data):
-        return CurvatureBound(np.nan, "Data from a loader are not read again for their curvature.")
+    if is_loader(data) and is_read_once(data):
+        return CurvatureBound(np.nan, "An iterator cannot be read again for the curvature.")
     if callable(start) and jax.tree_util.all_leaves([start]):
         start = start(keys.init)
     plain = not (objective.takes_key or objective.has_aux or objective.has_state)
     # Programs are compiled for a function: the user's own is there again next time.
     loss = loss if plain else loss_alone
-    examples = _examples(data, batch_size)
     try:
+        examples = _examples(data, batch_size)
         adaptive = anatomy_on(tx, start).adaptive
         if adaptive:
             # Without a learning rate the parameters stay, and the scales settle.
@@ -95,9 +97,21 @@ def curvature_bound(
 
 
 def _examples(data: Any, batch_size: int | None) -> Any:
-    """As many examples as some batches have, evenly from all of them."""
+    """As many examples as some batches have, evenly from all of them, or a loader's first."""
+    if is_loader(data):
+        return _FirstBatches(data)
     if data is None or batch_size is None:
         return data
     size = len(jax.tree.leaves(data)[0])
     rows = np.linspace(0, size - 1, min(size, BATCHES * batch_size)).astype(int)
     return jax.tree.map(lambda array: array[rows], data)
+
+
+class _FirstBatches:
+    """The first batches of a loader, which are kept and can be iterated over again."""
+
+    def __init__(self, loader: Iterable[Any]):
+        self._batches = list(itertools.islice(batches_of(loader), BATCHES))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batches)

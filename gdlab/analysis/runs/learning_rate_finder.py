@@ -44,7 +44,7 @@ class LearningRates:
     bound: float
     """The largest stable rate that the curvature at the start predicts, which is 2/sharpness for
     gradient descent; NaN where there is none, as for methods that take signs of gradients or data
-    from a loader."""
+    from an iterator."""
     curve: np.ndarray
     """The loss that stands for each rate, smoothed; of shape ``(rate,)``, ∞ where it diverged."""
     result: SweepResult
@@ -121,7 +121,9 @@ def find_learning_rate(
         loss: ``loss(params, batch)``, or ``loss(params)`` without data, as in :func:`gdlab.sweep`.
         params: the start, a tree of arrays; or ``init(key)``, so that seeds differ in it.
         tx: an optimizer; what its learning rate is does not matter.
-        data: a tree of arrays whose leading axis counts the examples, or an iterable of batches.
+        data: a tree of arrays whose leading axis counts the examples, or a loader: an iterable of
+            batches, as in :func:`gdlab.sweep`. The first of its batches are read a second time, for
+            ``bound``.
         hyperparameter: which number of ``tx`` is meant, a path or the end of one as in
             :func:`gdlab.set_hyperparameters`.
         low: the lowest rate.

@@ -18,11 +18,12 @@ from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import sharpness_limit, unit_response
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
-from gdlab.core.numerics import strong
+from gdlab.core.numerics import common_dtype, strong
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.bar import Bar
 from gdlab.training.interrupts import Interrupts
+from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, sampler_of, step_of
 
@@ -61,11 +62,13 @@ class Tracked(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What the program of a run is compiled for."""
+    """What the programs of a run are compiled for."""
 
     objective: Objective
     mean_loss: MeanLoss
     sampler: Any
+    is_streamed: bool
+    """Whether the batches come from a loader."""
     iterations: int
     anatomy: Any
 
@@ -95,7 +98,7 @@ def track(
 
     wₜ₊₁ = wₜ + uₜ as in :func:`gdlab.minimize`; at steps 0, ``every``, 2·``every``, … the largest
     eigenvalues of H and of P⁻¹H are found by Lanczos' method, from their eigenvectors at the last
-    measurement. Steps and measurement are one compiled program.
+    measurement. Steps and measurement are compiled, once each.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
@@ -103,10 +106,12 @@ def track(
         params: the start, a tree of real floating-point arrays.
         tx: the optimizer.
         steps: how many steps, a multiple of ``every``.
-        data: a tree of arrays whose leading axis counts the examples.
+        data: a tree of arrays whose leading axis counts the examples; or a loader that can be
+            iterated over again, whose batches are those of the steps as in :func:`gdlab.minimize`.
+            One pass over it, which has to end, is held in memory to measure on.
         every: steps from one measurement to the next.
         batch_size: examples in a training batch; ``None`` for all of them.
-        curvature_batch_size: examples in memory at a time while measuring; always over all data.
+        curvature_batch_size: examples at a time while measuring; always over all data.
         iterations: of Lanczos' method in each measurement.
         key: PRNG key, needed if batches are drawn.
         progress: whether to show a bar.
@@ -115,8 +120,8 @@ def track(
         What was :class:`Tracked`. After divergence its numbers are not finite.
 
     Raises:
-        ValueError: if ``steps`` is no multiple of ``every``, a key is missing, or ``tx`` divides
-            by scales without being diagonal.
+        ValueError: if ``steps`` is no multiple of ``every``, a key is missing, ``tx`` divides
+            by scales without being diagonal, or ``data`` is an iterator.
         KeyboardInterrupt: on Ctrl-C; like every exception once something was measured, it has
             that in its attribute ``result``.
 
@@ -141,14 +146,16 @@ def track(
     sampler = sampler_of(data, batch_size)
     if key is None and sampler is not None and sampler.batches_per_epoch > 1:
         raise ValueError("batches are drawn at random: track needs a PRNG key")
-    mean_loss = MeanLoss.of(loss, data, curvature_batch_size)
+    require_own_sizes(data, curvature_batch_size=curvature_batch_size)
+    stream = _stream(data)
+    mean_loss, data = MeanLoss.over(loss, data, curvature_batch_size)
     params = strong(jax.tree.map(jnp.asarray, params))
     tx = as_transformation(tx)
     measured_at = np.arange(0, steps + 1, every)
     threshold, unit, anatomy = _limits(tx, params, measured_at)
     if anatomy is not None:
         require_diagonal(anatomy, tx, params)
-    task = _Task(objective, mean_loss, sampler, iterations, anatomy)
+    task = _Task(objective, mean_loss, sampler, stream is not None, iterations, anatomy)
     zeros = jax.tree.map(jnp.zeros_like, params)
     order = None if sampler is None else sampler.order(key, 0)
     carry = _Carry(Progress(params, tx.init(params), None), order, zeros, zeros)
@@ -165,15 +172,21 @@ def track(
         )
 
     with contextlib.ExitStack() as stack:
+        if stream is not None:
+            stack.enter_context(contextlib.closing(stream))
         interrupts = stack.enter_context(Interrupts())
         bar = stack.enter_context(Bar(steps)) if progress else Bar(steps)
         try:
-            for start, own_unit in zip(measured_at, unit, strict=True):
+            for start, own_unit in zip(measured_at.tolist(), unit, strict=True):
                 last = start == steps
+                carry, row = _measured(task, carry, tx, data, start, own_unit)
+                ahead = carry
                 # After the last step one more is looked at, and not taken.
-                ahead, row = _measured(
-                    task, carry, tx, data, key, start, 1 if last else every, own_unit
-                )
+                end = start + (1 if last else every)
+                whole = [Block(start, end, data)]
+                for block in whole if stream is None else stream.blocks(start, end):
+                    ahead, cosine = _trained(task, ahead, tx, block, key)
+                    row.setdefault("alignment", cosine)
                 rows.append(jax.device_get(row))
                 if not last:
                     carry = ahead
@@ -185,6 +198,23 @@ def track(
                 error.add_note("What was measured so far is in this exception's `result`.")
             raise
     return tracked()
+
+
+def _stream(data: Any) -> Stream | None:
+    """The batches of a loader, None if data are arrays.
+
+    Raises:
+        ValueError: if it cannot be iterated over again.
+    """
+    if not is_loader(data):
+        return None
+    if is_read_once(data):
+        raise ValueError(
+            f"data is an iterator ({type(data).__name__}), which can be read once, but track reads "
+            "them for the measurements and for the steps: give a loader that can be iterated over "
+            "again, an object whose __iter__ returns a new iterator"
+        )
+    return Stream(data)
 
 
 def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple[Any, Any, Any]:
@@ -210,9 +240,9 @@ def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple
 
 @functools.partial(jax.jit, static_argnums=0)
 def _measured(
-    task: _Task, carry: _Carry, tx: Any, data: Any, key: Any, step: Any, steps: Any, unit: Any
+    task: _Task, carry: _Carry, tx: Any, data: Any, step: Any, unit: Any
 ) -> tuple[_Carry, dict[str, jax.Array]]:
-    """A measurement at a step, and the ``steps`` from there on."""
+    """A measurement at a step, and the vectors from which the next one starts."""
     params, state, _ = carry.progress
     follow = functools.partial(
         follow_sharpness,
@@ -236,18 +266,27 @@ def _measured(
         "residual": plain.residual,
         "preconditioned_sharpness": preconditioned.value,
     }
-    inner = carry.progress, carry.order
-    take = step_of(task.objective, task.sampler, tx, data, key)
+    return carry._replace(vector=plain.vector, preconditioned_vector=preconditioned.vector), row
 
-    def body(taken, carried):
+
+@functools.partial(jax.jit, static_argnums=0)
+def _trained(
+    task: _Task, carry: _Carry, tx: Any, block: Block, key: Any
+) -> tuple[_Carry, jax.Array]:
+    """The run after the steps of a block, and the alignment of the first of them."""
+    source = block if task.is_streamed else block.data
+    take = step_of(task.objective, task.sampler, tx, source, key)
+
+    def body(step, carried):
         inner, at_first = carried
-        new, seen = take(inner, step + taken)
+        new, seen = take(inner, step)
         now = _cosine(inner[0].params, new[0].params, seen.grad)
-        return new, jnp.where(taken == 0, now, at_first)
+        return new, jnp.where(step == block.begin, now, at_first)
 
-    nothing = jnp.full((), jnp.nan, plain.value.dtype)
-    (now, order), row["alignment"] = jax.lax.fori_loop(0, steps, body, (inner, nothing))
-    return _Carry(now, order, plain.vector, preconditioned.vector), row
+    nothing = jnp.full((), jnp.nan, common_dtype(jax.tree.leaves(carry.progress.params)))
+    inner = carry.progress, carry.order
+    inner, alignment = jax.lax.fori_loop(block.begin, block.end, body, (inner, nothing))
+    return carry._replace(progress=inner[0], order=inner[1]), alignment
 
 
 def _cosine(before: Any, after: Any, gradient: Any) -> jax.Array:

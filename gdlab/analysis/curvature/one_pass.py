@@ -1,0 +1,106 @@
+"""One pass over a loader, held in memory: what a loss over all of its examples is averaged over."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.sweeps.memory import SHARE, free_bytes
+from gdlab.training.batches import number_of_examples
+from gdlab.training.loader import Block, is_loader, one_pass
+
+
+class Stack(NamedTuple):
+    """Some batches of equal shapes."""
+
+    batches: Any
+    """A tree of arrays with leading axes of batches and examples."""
+    count: Any
+    """The number of batches, of which the leading axis may have more."""
+
+    @classmethod
+    def of(cls, block: Block) -> "Stack":
+        """The batches of a block.
+
+        Raises:
+            ValueError: if the leaves of a batch do not have one number of examples.
+        """
+        number_of_examples(jax.tree.map(lambda leaf: leaf[0], block.data))
+        return cls(block.data, block.end - block.begin)
+
+    @property
+    def batch_size(self) -> int:
+        """The number of examples in each batch."""
+        return jax.tree.leaves(self.batches)[0].shape[1]
+
+    @property
+    def examples(self) -> Any:
+        """The number of examples in all batches."""
+        return self.count * self.batch_size
+
+
+class OnePass(NamedTuple):
+    """The batches of a loader from the first to the last, in stacks of equal shapes."""
+
+    stacks: tuple[Stack, ...]
+
+    @classmethod
+    def of(cls, loader: Iterable[Any]) -> "OnePass":
+        """One pass over a loader, on the device.
+
+        Raises:
+            ValueError: if there are no batches, the leaves of a batch do not have one number of
+                examples, or all batches together are more than the memory holds.
+        """
+        free = SHARE * free_bytes(jax.local_devices()[0])
+        by_shape: dict[Any, list[Any]] = {}
+        held = 0
+        for block in one_pass(loader):
+            batches, count = Stack.of(block)
+            batches = jax.tree.map(lambda leaf: leaf[:count], batches)  # noqa: B023
+            shapes = [(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(batches)]
+            by_shape.setdefault(str(shapes), []).append(batches)
+            held += sum(leaf.nbytes for leaf in jax.tree.leaves(batches))
+            if held > free:
+                raise ValueError(
+                    f"the first {block.end} batches of data are {held:.2g} bytes, more than there "
+                    "is memory for, but the Hessian of a loss reads all of them many times: give a "
+                    "loader with fewer examples, and one that ends"
+                )
+        return cls(tuple(map(_together, by_shape.values())))
+
+    def mean(self, fun: Callable[[Any], Any]) -> Any:
+        """The mean over all examples of ``fun(batch)``, itself a mean over those of a batch."""
+        examples = sum(stack.examples for stack in self.stacks)
+        shares = [_share(fun, stack, examples) for stack in self.stacks]
+        return jax.tree.map(lambda *parts: sum(parts), *shares)
+
+
+def in_memory(data: Any) -> Any:
+    """Data that a compiled program can read: arrays as they are, one pass over a loader."""
+    return OnePass.of(data) if is_loader(data) else data
+
+
+def _together(parts: list[Any]) -> Stack:
+    batches = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    return Stack(jax.device_put(batches), len(jax.tree.leaves(batches)[0]))
+
+
+def _share(fun: Callable[[Any], Any], stack: Stack, examples: Any) -> Any:
+    """The part of the mean over all examples that those of a stack make up."""
+
+    def of_batch(index: Any) -> Any:
+        mean = fun(jax.tree.map(lambda leaf: jnp.asarray(leaf)[index], stack.batches))
+        return jax.tree.map(
+            lambda leaf: leaf * jnp.asarray(stack.batch_size / examples, leaf.dtype), mean
+        )
+
+    def add(index: Any, total: Any) -> Any:
+        return jax.tree.map(jnp.add, total, of_batch(index))
+
+    nothing = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_batch, 0)
+    )
+    return jax.lax.fori_loop(0, stack.count, add, nothing)

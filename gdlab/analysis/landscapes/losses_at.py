@@ -1,0 +1,100 @@
+"""A loss over all data, at many points of the space of parameters."""
+
+import contextlib
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.analysis.curvature.hessian import MeanLoss
+from gdlab.analysis.curvature.one_pass import OnePass, Stack
+from gdlab.sweeps.bar import Bar
+from gdlab.sweeps.memory import points_that_fit
+from gdlab.training.loader import is_loader, one_pass
+
+UPDATES = 25
+"""How often the progress bar moves."""
+
+
+class Points(NamedTuple):
+    """Some points."""
+
+    size: int
+    """The number of them."""
+    params_of: Callable[[np.ndarray], Any]
+    """The parameters at the points of these numbers, with a leading axis of the points."""
+
+
+class _Part(NamedTuple):
+    """Data that are held at a time."""
+
+    data: Any
+    examples: int
+    batches: int
+
+
+def losses_at(
+    mean_loss: MeanLoss, groups: Sequence[Points], params: Any, data: Any, progress: bool
+) -> list[np.ndarray]:
+    """The mean loss at each point of each group.
+
+    Args:
+        mean_loss: the loss.
+        groups: the points. A loader is read once for all of them.
+        params: parameters of the shapes and dtypes that they have at a point.
+        data: arrays, or a loader, of which one pass is read a few batches at a time.
+        progress: whether to show a bar.
+    """
+    total = sum(group.size for group in groups)
+    bar = Bar(total, unit="points")
+    if streamed := is_loader(data):
+        bar = Bar(operator.length_hint(data) or None, unit="batches")
+    sums, examples, chunk, dtype = [np.zeros(group.size) for group in groups], 0, 0, None
+    with bar if progress else contextlib.nullcontext():
+        bar.describe("landscape")
+        for part in _parts(data):
+            chunk = chunk or _chunk(mean_loss, params, part.data, math.ceil(total / UPDATES))
+            for group, sum_ in zip(groups, sums, strict=True):
+                for members in _chunks(group.size, chunk):
+                    losses = np.asarray(_losses(mean_loss, group.params_of(members), part.data))
+                    sum_[members] += part.examples * losses
+                    dtype = losses.dtype
+                    bar.advanced("", 0 if streamed else len(np.unique(members)))
+            examples += part.examples
+            bar.advanced("", part.batches)
+    return [(sum_ / examples).astype(dtype) for sum_ in sums]
+
+
+def _parts(data: Any) -> Iterator[_Part]:
+    if not is_loader(data):
+        # All examples are one part, whatever their number.
+        yield _Part(data, 1, 0)
+        return
+    for block in one_pass(data):
+        stack = Stack.of(block)
+        yield _Part(jax.device_put(OnePass((stack,))), stack.examples, stack.count)
+
+
+def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
+    """How many points are computed together: as many as wanted, if there is memory."""
+    some = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((wanted, *leaf.shape), leaf.dtype), params
+    )
+    return points_that_fit(_losses, (mean_loss,), (some, data), wanted, data, None)
+
+
+def _chunks(size: int, chunk: int) -> Iterator[np.ndarray]:
+    """The numbers below ``size`` in chunks, the last of which is filled with copies of its last."""
+    for first in range(0, size, chunk):
+        yield np.minimum(np.arange(first, first + chunk), size - 1)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _losses(mean_loss: MeanLoss, points: Any, data: Any) -> jax.Array:
+    # An accelerator's short products would show steps in a flat valley.
+    with jax.default_matmul_precision("highest"):
+        return jax.vmap(lambda params: mean_loss.value(params, data))(points)
