@@ -11,7 +11,7 @@ from gdlab.core.state import KnowsNextGradient, evaluations_made
 from gdlab.core.structure import Function, Params, Tree
 from gdlab.core.transformation import GradientTransformation, wiring
 from gdlab.interop.optax._adapting import adapted
-from gdlab.interop.optax._handed_on import handed_on
+from gdlab.interop.optax._handed_on import HERE, handed_on
 
 
 @wiring
@@ -76,7 +76,7 @@ def value_and_grad_from_state(value_fn: Function) -> Function:
         knows = lambda node: isinstance(node, KnowsNextGradient)  # noqa: E731
         found = [node for node in jax.tree.leaves(state, is_leaf=knows) if knows(node)]
         if not found:
-            theirs = handed_on("gdlab.interop.optax")("value_and_grad_from_state")
+            theirs = handed_on(HERE)("value_and_grad_from_state")
             return theirs(value_fn)(params, *args, state=state, **kwargs)
         value, grad = found[-1].next_value_and_grad()
 

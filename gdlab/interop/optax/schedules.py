@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 from gdlab import (
     constant_schedule,
     cosine_decay_schedule,
-    cosine_onecycle_schedule,
     exponential_decay,
     join_schedules,
-    linear_onecycle_schedule,
     linear_schedule,
     piecewise_constant_schedule,
     piecewise_interpolate_schedule,
@@ -29,6 +27,10 @@ from gdlab.interop.optax._handed_on import (
 from gdlab.interop.optax._injecting import (
     inject_hyperparams,
     inject_stateful_hyperparams,
+)
+from gdlab.interop.optax._onecycle import (
+    cosine_onecycle_schedule,
+    linear_onecycle_schedule,
 )
 
 __all__ = [
