@@ -4,4 +4,6 @@
 optimizers, and take factories of other libraries.
 """
 
-__all__: list[str] = []
+from gdlab.training.models import trainable
+
+__all__: list[str] = ["trainable"]

@@ -1,6 +1,7 @@
 """The arguments of a sweep, checked and put into the form in which they are run."""
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,10 +11,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from gdlab.core.transformation import GradientTransformation, as_transformation
-from gdlab.sweeps.engine import Plan, Swept
-from gdlab.sweeps.grid import Grid, drawn, grid_of, slots
+from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
+from gdlab.sweeps.grid import Grid, drawn, grid_of, slot_names, slots
 from gdlab.sweeps.lanes import NUMBER, Setup
 from gdlab.training.loader import Stream, is_loader
+from gdlab.training.models import Form, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
@@ -63,6 +65,13 @@ def closing(problems: Mapping[str, Problem]) -> Iterator[None]:
         for problem in problems.values():
             if isinstance(problem.data, Stream):
                 problem.data.close()
+
+
+def opened(loss: Any, params: Any) -> Any:
+    """The parameters with models as the arrays that they are, which can be mapped over."""
+    if isinstance(loss, Mapping) and isinstance(params, Mapping):
+        return {name: open_model(one).unless_plain() for name, one in params.items()}
+    return open_model(params).unless_plain()
 
 
 def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
@@ -155,18 +164,17 @@ def assembled(
         ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
     """
     loss, params, data = problem
-    # A model may be callable as well, but it is a tree; a function is a leaf.
-    is_init = callable(params) and jax.tree_util.all_leaves([params])
-    init = params if is_init else None
-    first = None if is_init else params
+    model = open_model(params)
+    init = ByIdentity(model.params) if model.is_init else None
+    first = None if init else model
     swept, first = drawn(
         (Swept(tx, dict(hyperparameters)), first), samples, sampling, _entropy(key)
     )
-    grid = grid_of(Places(swept.tx, swept.hyperparameters, first))
+    grid = grid_of(Places(swept.tx, swept.hyperparameters, first and first.params))
     template, first = slots((swept, first))
 
     of_loss = accepted(loss, template.hyperparameters)
-    of_init = accepted(init, template.hyperparameters) if init else {}
+    of_init = accepted(init.function, template.hyperparameters) if init else {}
     of_evaluate = accepted(evaluate, template.hyperparameters) if evaluate else {}
     for name in hyperparameters:
         if name in ("key", "model_state"):
@@ -176,7 +184,13 @@ def assembled(
                 f"hyperparameters: neither the loss nor init nor evaluate has a parameter {name!r}"
             )
     plan = Plan(
-        objective=Objective(ByIdentity(loss), data is not None, has_aux, model_state is not None),
+        objective=Objective(
+            ByIdentity(loss),
+            data is not None,
+            has_aux,
+            model_state is not None,
+            _form_of(init, of_init, grid, keys_of(key, seeds)) if init else model.form,
+        ),
         sampler=sampler_of(data, batch_size),
         streamed=isinstance(data, Stream),
         **of_plan,
@@ -184,7 +198,7 @@ def assembled(
     setup = Setup(
         plan=plan,
         template=Swept(template.tx, of_loss),
-        init=ByIdentity(init) if init else None,
+        init=init,
         first=first,
         init_hyperparameters=of_init,
         evaluate=ByIdentity(evaluate) if evaluate else None,
@@ -196,6 +210,14 @@ def assembled(
         key=key,
     )
     return setup, grid, swept.tx
+
+
+def _form_of(init: ByIdentity, hyperparameters: dict[str, Any], grid: Grid, keys: Keys) -> Form:
+    """The structure of the model that a function makes."""
+    names = slot_names(hyperparameters)
+    points = {name: values for name, values in grid.points.items() if name in names}
+    make = functools.partial(first_model, init, None, hyperparameters)
+    return jax.eval_shape(make, points, keys.init).form
 
 
 class Places(NamedTuple):

@@ -18,6 +18,7 @@ from gdlab.core.state import evaluates_elsewhere, evaluation_params
 from gdlab.sweeps.grid import at_point
 from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
+from gdlab.training.models import Form, ModelState, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import OnBatch, Progress, Seen, on_batch_in, on_batch_of, take_step
 from gdlab.transforms.norms.norms import global_norm
@@ -117,19 +118,19 @@ def keys_of(key: jax.Array, seeds: jax.Array) -> Keys:
 
 
 @functools.partial(jax.jit, static_argnums=(0,))
-def first_params(
+def first_model(
     init: ByIdentity | None, template: Any, hyperparameters: Any, points: Any, keys: jax.Array
-) -> Any:
-    """The parameters before the first step, with leading axes of seeds, and points if given.
+) -> OpenedModel:
+    """The model before the first step, with leading axes of seeds, and points if given.
 
     It is apart from :func:`start` since it does not depend on the optimizer. ``points`` has only
     those hyperparameters on which the start depends.
     """
 
-    def of_point(key: jax.Array, point: Any) -> Any:
+    def of_point(key: jax.Array, point: Any) -> OpenedModel:
         given = at_point((template, hyperparameters), point)
-        params = init(key, **given[1]) if init else given[0]
-        return strong(jax.tree.map(jnp.asarray, params))
+        model = open_model(init(key, **given[1])) if init else given[0]
+        return strong(jax.tree.map(jnp.asarray, model))
 
     over_points = jax.vmap(of_point, (None, 0)) if points else of_point
     return jax.vmap(over_points, (0, None))(keys, points)
@@ -138,9 +139,9 @@ def first_params(
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def start(
     plan: Plan,
-    params_by_point: bool,
+    model_by_point: bool,
     template: Swept,
-    params: Any,
+    model: OpenedModel,
     points: Any,
     keys: Keys,
     data: Any,
@@ -149,8 +150,12 @@ def start(
     """All runs before their first step."""
     model_state = strong(jax.tree.map(jnp.asarray, model_state))
 
-    def of_point(params: Any, point: Any) -> Lane:
-        progress = Progress(params, at_point(template.tx, point).init(params), model_state)
+    def of_point(model: OpenedModel, point: Any) -> Lane:
+        progress = Progress(
+            model.params,
+            at_point(template.tx, point).init(model.params),
+            ModelState(model.held, model_state),
+        )
         lane = Lane(
             progress=progress,
             last_good=LastGood.of(progress),
@@ -163,8 +168,8 @@ def start(
         # As the steps return them: with weak types the second call would be another program.
         return strong(lane)
 
-    over_points = jax.vmap(of_point, (0 if params_by_point else None, 0))
-    lanes = jax.vmap(over_points, (0, None))(params, points)
+    over_points = jax.vmap(of_point, (0 if model_by_point else None, 0))
+    lanes = jax.vmap(over_points, (0, None))(model, points)
     shape = (len(plan.recorded_steps), *lanes.loss.shape)
     record = _shape_of_record(plan, template, lanes.progress, points, keys.step[0], data)
     records = jax.tree.map(
@@ -208,14 +213,21 @@ def advance(
     return take_all(template, carry, points, keys, data, first_of_data, begin, end)
 
 
-@functools.partial(jax.jit, static_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def evaluated(
-    evaluate: ByIdentity, hyperparameters: Any, points: Any, params: Any, model_state: Any
+    evaluate: ByIdentity,
+    form: Form,
+    hyperparameters: Any,
+    points: Any,
+    params: Any,
+    model_state: ModelState,
 ) -> Any:
     """The return value of ``evaluate`` in every lane."""
 
-    def of_point(point: Any, params: Any, model_state: Any) -> Any:
-        arguments = (params,) if model_state is None else (params, model_state)
+    def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
+        held, given = model_state
+        model = form.close(params, held)
+        arguments = (model,) if given is None else (model, given)
         return evaluate(*arguments, **at_point(hyperparameters, point))
 
     return jax.vmap(jax.vmap(of_point), (None, 0, 0))(points, params, model_state)
@@ -286,7 +298,7 @@ def _step_of_lane(
     objective = functools.partial(plan.objective, hyperparameters=swept.hyperparameters)
     counted, calls = _counted(on_batch)
     draws = plan.sampler is not None and plan.sampler.batches_per_epoch > 1
-    same = plan.objective.has_no_side_results and not plan.objective.takes_key
+    same = plan.objective.has_no_side_results and not plan.objective.is_random(key)
     is_first = step == 0 if same and not (draws or plan.streamed) else None
     new, seen = take_step(objective, swept.tx, lane.progress, counted, key, is_first)
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from gdlab.sweeps import engine
-from gdlab.sweeps.engine import Carry, Keys, Plan, Swept
+from gdlab.sweeps.engine import Carry, Keys, LastGood, Plan, Swept
 from gdlab.sweeps.grid import Points, slot_names
 from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memo import Memo
@@ -17,6 +17,7 @@ from gdlab.sweeps.naming import named
 from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
 from gdlab.training.loader import Stream
+from gdlab.training.models import OpenedModel
 from gdlab.training.objective import ByIdentity
 
 NUMBER = ""
@@ -30,8 +31,8 @@ class Setup:
     plan: Plan
     template: Swept
     init: ByIdentity | None
-    first: Any
-    """The parameters to start from, unless there is ``init``."""
+    first: OpenedModel | None
+    """The model to start from, unless there is ``init``."""
     init_hyperparameters: dict[str, Any]
     evaluate: ByIdentity | None
     evaluate_hyperparameters: dict[str, Any]
@@ -216,9 +217,14 @@ class Lanes:
             stopped_at=lanes.stopped_at,
             evaluations=lanes.evaluations,
             metrics=self._evaluated(carry, points) if evaluate else {},
-            params=lanes.last_good.to_evaluate if keep else None,
+            params=self._kept(lanes.last_good) if keep else None,
             lanes=lanes if more else None,
         )
+
+    def _kept(self, good: LastGood) -> Any:
+        """The parameters of lanes, or models of them."""
+        form = self.setup.plan.objective.form
+        return OpenedModel(good.to_evaluate, good.model_state.held, form).unless_plain()
 
     def shape_on_host(self, group: Group) -> Carry:
         """Shapes and dtypes of a group that is put away."""
@@ -233,14 +239,14 @@ class Lanes:
     def _start(self, points: Points, seeds: Any) -> Carry:
         setup, keys = self.setup, self._keys(seeds)
         of_start = {name: points[name] for name in self._of_start}
-        params = engine.first_params(
+        model = engine.first_model(
             setup.init, setup.first, setup.init_hyperparameters, of_start, keys.init
         )
         return engine.start(
             setup.plan,
             bool(of_start),
             setup.template,
-            params,
+            model,
             points,
             keys,
             self._data,
@@ -280,6 +286,7 @@ class Lanes:
         good = carry.lanes.last_good
         values = engine.evaluated(
             setup.evaluate,
+            setup.plan.objective.form,
             setup.evaluate_hyperparameters,
             points,
             good.to_evaluate,

@@ -56,7 +56,8 @@ class SweepResult:
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     """Versions, device, time and git revision."""
     params: Any = None
-    """The trained parameters, if asked for."""
+    """The trained parameters, if asked for; of models, the ``params`` and what is ``held`` beside
+    them, such as batch statistics, of which :meth:`model` makes a model again."""
     params_dims: tuple[str, ...] = ()
     """The leading dimensions of their arrays, ``dims`` for all runs, ``seed`` for the best."""
     recipe: Any = None
@@ -236,6 +237,26 @@ class SweepResult:
         <SweepResult (learning_rate: 2, seed: 1), 2 ok>
         """
         return selecting.selected(self, conditions)
+
+    def model(self, **labels: Any) -> Any:
+        """The trained model of one lane, as the library has it whose model was given.
+
+        Args:
+            **labels: conditions as for :meth:`select` that leave one lane of those whose parameters
+                were kept: none or ``seed`` for ``keep_params="best"``.
+
+        Raises:
+            ValueError: if no models were kept, several are left, or the result was loaded.
+
+        >>> from flax import nnx
+        >>> from gdlab import Axis, sgd, sweep
+        >>> model, rates = nnx.Linear(1, 1, rngs=nnx.Rngs(0)), Axis("learning_rate", [0.1, 0.4])
+        >>> loss = lambda model: (model.kernel[0, 0] - 2.0) ** 2
+        >>> result = sweep(loss, model, sgd(rates), steps=40, keep_params="all")
+        >>> float(result.model(learning_rate=0.4).kernel[0, 0].round(3))
+        2.0
+        """
+        return selecting.model_of(self.select(**labels))
 
     def optimizer_at(self, point: Mapping[str, Any]) -> Any:
         """The optimizer at a point, with its values in place of the axes.

@@ -4,7 +4,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+
+from gdlab.training.models import OpenedModel
 
 if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
@@ -37,6 +40,22 @@ def selected(result: "SweepResult", conditions: dict[str, Any]) -> "SweepResult"
             dropped.add(dimension)
     dropped.discard("seed")
     return _taken(result, positions, dropped)
+
+
+def model_of(result: "SweepResult") -> Any:
+    """The one model whose parameters a result has; see :meth:`gdlab.SweepResult.model`."""
+    if not isinstance(result.params, OpenedModel):
+        raise ValueError(
+            "the result has no models: give keep_params='all' or 'best' and, with 'best', no "
+            "condition but seed; one that was loaded, or of plain arrays, has arrays in its params"
+        )
+    shape = jax.tree.leaves(result.params)[0].shape[: len(result.params_dims)]
+    if left := [f"{n} {name}" for n, name in zip(shape, result.params_dims, strict=True) if n > 1]:
+        raise ValueError(
+            f"several models are left ({', '.join(left)}): say which, such as model(seed=0)"
+        )
+    first = (0,) * len(shape)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[first]), result.params).close()
 
 
 def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:

@@ -72,7 +72,8 @@ def sweep(
             parameter ``key``, it is given a fresh PRNG key at each step. A dictionary of several
             problems adds the dimension ``problem``; ``params``, and ``data`` if there are any, are
             then dictionaries of the same names.
-        params: the start, a tree of arrays; or ``init(key)``, so that seeds differ in it.
+        params: the start, a tree of arrays, or a model as in :func:`gdlab.minimize`; or
+            ``init(key)``, so that seeds differ in it.
         tx: an optimizer with axes; or a dictionary of them, which adds the dimension
             ``optimizer``.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
@@ -138,6 +139,7 @@ def sweep(
     >>> result.best()["learning_rate"]
     0.5
     """
+    params = arguments.opened(loss, params)
     recipe = Recipe(dict(locals()))
     arguments.require_positive(steps=steps, record_every=record_every)
     if keep_params not in (None, "best", "all"):

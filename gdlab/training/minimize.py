@@ -15,6 +15,7 @@ from gdlab.core.transformation import GradientTransformation, as_state, as_trans
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
 from gdlab.training.loader import is_loader
+from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.over_loader import run_over_loader
 from gdlab.training.step import (
@@ -62,7 +63,9 @@ def minimize(
     Args:
         fun: ``fun(params)``, or ``fun(params, batch)`` if there are data, a real scalar. If it has
             a parameter ``key``, it is given a fresh PRNG key at each step.
-        x0: the start, a tree of floating-point or complex arrays.
+        x0: the start, a tree of floating-point or complex arrays; or a model of another library,
+            a Flax NNX module, a bound linen module or an Equinox module, which ``fun`` is then
+            given, and which is returned: see :func:`gdlab.interop.trainable`.
         tx: the optimizer; a pair ``(init, update)`` of another library will do.
         steps: the number of steps.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
@@ -112,41 +115,45 @@ def minimize(
     """
     if operator.index(steps) < 0:
         raise ValueError(f"steps must be at least 0, not {steps}")
-    objective = Objective(ByIdentity(fun), data is not None, has_aux, model_state is not None)
+    model = open_model(x0)
+    objective = Objective(
+        ByIdentity(fun), data is not None, has_aux, model_state is not None, model.form
+    )
     sampler = sampler_of(data, batch_size)
     streamed = is_loader(data)
     draws = sampler is not None and sampler.batches_per_epoch > 1
     if key is None and (draws or objective.takes_key):
         what = "the batches are drawn at random" if draws else "the loss takes a key"
         raise ValueError(f"{what}: minimize needs a PRNG key, such as key=jax.random.key(0)")
-    if state is not None and first_step is None and (draws or streamed or objective.takes_key):
+    is_random = objective.is_random(key)
+    if state is not None and first_step is None and (draws or streamed or is_random):
         raise ValueError(
             "the run goes on from a state, and batches or keys are drawn: minimize needs "
             "first_step, the number of steps taken before, such as first_step=earlier.steps"
         )
-    same = not (streamed or objective.has_state) and is_one_function(objective, sampler)
-    if tol is not None and not same:
+    same = not (streamed or objective.carries_state)
+    if tol is not None and not (same and is_one_function(objective, sampler, key)):
         raise ValueError(
             "tol asks whether the gradient of one function is small, but the loss changes from "
             "step to step: leave tol out, or batch_size, the key and the model state, and give "
             "arrays instead of a loader"
         )
-    x0 = _differentiable(x0)
+    x0 = _differentiable(model.params)
     box = None
     if bounds is not None:
         box = Box.of(bounds, x0)
         x0 = box.project(x0)
     tx = as_transformation(tx)
     first_step = jnp.asarray(0 if first_step is None else first_step).astype(int)
-    start = Progress(x0, None if state is None else as_state(tx, state), model_state)
+    state = None if state is None else as_state(tx, state)
+    start = Progress(x0, state, ModelState(model.held, model_state))
     if streamed:
         return run_over_loader(objective, steps, keep_path, start, tx, data, key, first_step, box)
+    task = objective, sampler, steps, keep_path, start, tx, data, key, first_step, box
     if tol is None:
-        return _run(objective, sampler, steps, keep_path, start, tx, data, key, first_step, box)
+        return _run(*task).closed(objective.form)
     tol = jnp.asarray(tol, common_dtype(jax.tree.leaves(x0)))
-    return _run_until_converged(
-        objective, sampler, steps, keep_path, start, tx, data, key, first_step, box, tol
-    )
+    return _run_until_converged(*task, tol).closed(objective.form)
 
 
 def _differentiable(x0: Any) -> Any:
@@ -242,7 +249,7 @@ def _run_until_converged(
         values=values,
         aux=aux,
         state=progress.state,
-        model_state=None,
+        model_state=progress.model_state,
         steps=first_step + ended.taken,
         evaluation_params=evaluation_params(progress.state, progress.params),
         evaluation_values=judged,

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gdlab.training.models import PLAIN, Form, ModelState
+
 
 class ByIdentity:
     """A user's function, by whose identity programs are compiled and found again.
@@ -34,7 +36,7 @@ class ByIdentity:
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """``fun(params[, batch][, key=…][, model_state=…][, **hyperparameters])``, what it returns.
+    """``fun(model[, batch][, key=…][, model_state=…][, **hyperparameters])``, what it returns.
 
     It returns the loss, a scalar; with ``has_aux`` the pair (loss, aux); if it carries model state
     (loss, model_state); with both (loss, (model_state, aux)). A parameter named ``key`` is given a
@@ -45,27 +47,34 @@ class Objective:
     has_batch: bool
     has_aux: bool
     has_state: bool
+    form: Form = PLAIN
+    """The structure of the model, which is made anew of its arrays for each call."""
 
     def __call__(
         self,
         params: Any,
         batch: Any,
         key: jax.Array | None,
-        model_state: Any,
+        model_state: ModelState,
         hyperparameters: Mapping[str, Any] = MappingProxyType({}),
-    ) -> tuple[jax.Array, tuple[Any, Any]]:
+    ) -> tuple[jax.Array, tuple[ModelState, Any]]:
         """(loss, (model_state, aux)) at ``params``."""
+        held, given = model_state
         keyword: dict[str, Any] = dict(hyperparameters)
         if self.takes_key:
             keyword["key"] = key
         if self.has_state:
-            keyword["model_state"] = model_state
-        value = self.fun(params, *([batch] if self.has_batch else []), **keyword)
+            # A copy: Equinox marks a state as used once another has been made of it.
+            keyword["model_state"] = jax.tree.map(lambda leaf: leaf, given)
+        batches = [batch] if self.has_batch else []
+        value, held = self.form.call(
+            lambda model: self.fun(model, *batches, **keyword), params, held, key
+        )
         aux = None
         if self.has_aux and self.has_state:
-            value, (model_state, aux) = value
+            value, (given, aux) = value
         elif self.has_state:
-            value, model_state = value
+            value, given = value
         elif self.has_aux:
             value, aux = value
         if (kind := _unlike_a_real_scalar(value)) is not None:
@@ -73,17 +82,26 @@ class Objective:
                 f"the loss must be a real scalar, but it {kind}"
                 + ("" if self.has_aux else "; with has_aux=True it may return (loss, aux)")
             )
-        return value, (model_state, aux)
+        return value, (ModelState(held, given), aux)
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether there is a state beside the parameters that changes from step to step."""
+        return self.has_state or self.form.carries_state
 
     @property
     def has_no_side_results(self) -> bool:
         """Whether it returns the loss alone."""
-        return not (self.has_aux or self.has_state)
+        return not (self.has_aux or self.carries_state)
 
     @property
     def takes_key(self) -> bool:
-        """Whether the loss is random."""
+        """Whether the loss has a parameter ``key``."""
         return "key" in inspect.signature(self.fun.function).parameters
+
+    def is_random(self, key: jax.Array | None) -> bool:
+        """Tell whether the loss, or the model by itself, draws what depends on a key."""
+        return self.takes_key or (self.form.may_draw and key is not None)
 
 
 def _unlike_a_real_scalar(value: Any) -> str | None:

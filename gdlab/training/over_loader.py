@@ -156,7 +156,7 @@ class _Run:
             model_state=model_state,
             steps=jnp.asarray(self.taken),
             evaluation_params=evaluation_params(state, params),
-        )
+        ).closed(self._task.objective.form)
 
 
 def _joined(parts: list[Any]) -> Any:

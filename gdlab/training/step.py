@@ -14,6 +14,7 @@ from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
 from gdlab.training.known_gradient import next_value_and_grad
 from gdlab.training.loader import Block, is_loader, require_own_sizes
+from gdlab.training.models import ModelState
 from gdlab.training.objective import Objective
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]
@@ -27,7 +28,7 @@ class Progress(NamedTuple):
     """The parameters."""
     state: Any
     """The state of the optimizer."""
-    model_state: Any
+    model_state: ModelState
     """The state of the model beside the parameters, such as batch statistics."""
 
 
@@ -58,9 +59,11 @@ def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
     return None
 
 
-def is_one_function(objective: Objective, sampler: EpochSampler | None) -> bool:
+def is_one_function(
+    objective: Objective, sampler: EpochSampler | None, key: jax.Array | None
+) -> bool:
     """Tell whether the loss is the same function at all steps, but for a model state."""
-    return not objective.takes_key and (sampler is None or sampler.batches_per_epoch == 1)
+    return not objective.is_random(key) and (sampler is None or sampler.batches_per_epoch == 1)
 
 
 def on_batch_of(sampler: EpochSampler | None, data: Any, order: Any, step: Any) -> OnBatch:
@@ -218,7 +221,7 @@ def step_of(
     box: Box | None = None,
 ) -> Callable[..., Any]:
     """``take((progress, order), step)``: the same after that step of a run, and what it saw."""
-    same = objective.has_no_side_results and is_one_function(objective, sampler)
+    same = objective.has_no_side_results and is_one_function(objective, sampler, key)
     same = same and not isinstance(data, Block)
 
     def take(carry: tuple[Progress, Any], step: jax.Array) -> tuple[tuple[Progress, Any], Seen]:

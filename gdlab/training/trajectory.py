@@ -4,14 +4,17 @@ from typing import Any, NamedTuple
 
 import jax
 
+from gdlab.training.models import Form
+
 
 class Trajectory(NamedTuple):
     """The path of a run and its losses."""
 
     params: Any
-    """The parameters after the last step."""
+    """The parameters after the last step; a model, if one was given."""
     path: Any
-    """The parameters at steps 0, 1, …, with a leading axis of ``steps + 1``; None if not kept."""
+    """The parameters at steps 0, 1, …, with a leading axis of ``steps + 1``; None if not kept. In a
+    model the arrays that are trained have that axis, and all else is that of the last step."""
     values: jax.Array
     """The losses at those parameters, each on the batch of its step, of shape ``(steps + 1,)``."""
     aux: Any
@@ -31,3 +34,13 @@ class Trajectory(NamedTuple):
     evaluations: jax.Array | None = None
     """The number of evaluations of the loss, with or without its gradient: of the run itself and
     of the parts of ``tx`` that count theirs, as line searches do; None without a ``tol``."""
+
+    def closed(self, form: Form) -> "Trajectory":
+        """The run with models of this structure in the place of their arrays."""
+        held, given = self.model_state
+        return self._replace(
+            params=form.close(self.params, held),
+            path=None if self.path is None else form.close(self.path, held),
+            model_state=given,
+            evaluation_params=form.close(self.evaluation_params, held),
+        )

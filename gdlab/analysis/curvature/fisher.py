@@ -9,6 +9,7 @@ import jax
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
+from gdlab.training.models import ModelState
 from gdlab.training.objective import ByIdentity, Objective
 
 
@@ -69,7 +70,8 @@ def _product(
 ) -> Any:
     def product(batch: Any) -> Any:
         def each(params: Any) -> jax.Array:
-            return jax.vmap(lambda example: likelihood(params, example, None, None)[0])(batch)
+            of_example = lambda one: likelihood(params, one, None, ModelState())[0]  # noqa: E731
+            return jax.vmap(of_example)(batch)
 
         values, pull_back = jax.vjp(each, params)
         _, slopes = jax.jvp(each, (params,), (vector,))

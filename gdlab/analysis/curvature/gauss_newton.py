@@ -9,6 +9,7 @@ import jax
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
+from gdlab.training.models import ModelState
 from gdlab.training.objective import ByIdentity, Objective
 
 
@@ -75,7 +76,7 @@ def _product(
         inputs, targets = batch
         outputs, pull_back = jax.vjp(lambda p: model(p, inputs), params)
         _, pushed = jax.jvp(lambda p: model(p, inputs), (params,), (vector,))
-        gradient = jax.grad(lambda o: loss(o, targets, None, None)[0])
+        gradient = jax.grad(lambda o: loss(o, targets, None, ModelState())[0])
         return pull_back(jax.jvp(gradient, (outputs,), (pushed,))[1])[0]
 
     with jax.default_matmul_precision("highest"):

@@ -11,6 +11,7 @@ from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.one_pass import OnePass, in_memory
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
+from gdlab.training.models import ModelState
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
@@ -74,7 +75,7 @@ class MeanLoss:
             return mean_over_batches(product, data, self.sampler)
 
     def _on(self, batch: Any) -> Callable[[Any], jax.Array]:
-        return lambda params: self.objective(params, batch, None, None)[0]
+        return lambda params: self.objective(params, batch, None, ModelState())[0]
 
 
 def hessian_vector_product(

@@ -18,6 +18,7 @@ from gdlab.sweeps.arguments import Problem
 from gdlab.sweeps.engine import keys_of
 from gdlab.training.loader import batches_of, is_loader, is_read_once
 from gdlab.training.minimize import minimize
+from gdlab.training.models import PLAIN, ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 
 BATCHES = 16
@@ -56,19 +57,23 @@ def curvature_bound(
     """
     loss, start, data = problem
     keys = jax.tree.map(lambda keys: keys[0], keys_of(key, np.asarray([seed])))
-    objective = Objective(ByIdentity(loss), data is not None, has_aux, model_state is not None)
-
-    def loss_alone(params: Any, batch: Any = None) -> Any:
-        if not objective.takes_key:
-            return objective(params, batch, None, model_state)[0]
-        each = lambda key: objective(params, batch, key, model_state)[0]  # noqa: E731
-        return jnp.mean(jax.lax.map(each, jax.random.split(keys.step, KEYS)))
-
     if is_loader(data) and is_read_once(data):
         return CurvatureBound(np.nan, "An iterator cannot be read again for the curvature.")
-    if callable(start) and jax.tree_util.all_leaves([start]):
-        start = start(keys.init)
-    plain = not (objective.takes_key or objective.has_aux or objective.has_state)
+    model = open_model(start)
+    if model.is_init:
+        model = open_model(start(keys.init))
+    start, state = model.params, ModelState(model.held, model_state)
+    objective = Objective(
+        ByIdentity(loss), data is not None, has_aux, model_state is not None, model.form
+    )
+
+    def loss_alone(params: Any, batch: Any = None) -> Any:
+        if not objective.is_random(keys.step):
+            return objective(params, batch, None, state)[0]
+        each = lambda key: objective(params, batch, key, state)[0]  # noqa: E731
+        return jnp.mean(jax.lax.map(each, jax.random.split(keys.step, KEYS)))
+
+    plain = objective.has_no_side_results and model.form == PLAIN and not objective.takes_key
     # Programs are compiled for a function: the user's own is there again next time.
     loss = loss if plain else loss_alone
     try:

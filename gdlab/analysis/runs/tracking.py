@@ -24,6 +24,7 @@ from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.bar import Bar
 from gdlab.training.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
+from gdlab.training.models import ModelState
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, sampler_of, step_of
 
@@ -158,7 +159,7 @@ def track(
     task = _Task(objective, mean_loss, sampler, stream is not None, iterations, anatomy)
     zeros = jax.tree.map(jnp.zeros_like, params)
     order = None if sampler is None else sampler.order(key, 0)
-    carry = _Carry(Progress(params, tx.init(params), None), order, zeros, zeros)
+    carry = _Carry(Progress(params, tx.init(params), ModelState()), order, zeros, zeros)
     rows: list[dict[str, np.ndarray]] = []
 
     def tracked() -> Tracked:

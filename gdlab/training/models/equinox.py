@@ -1,0 +1,97 @@
+"""Equinox modules: inexact arrays, other arrays, and everything else."""
+
+import dataclasses
+from collections.abc import Hashable
+from typing import Any
+
+import jax
+import numpy as np
+
+from gdlab.core.numerics import is_inexact
+from gdlab.core.structure import TreeDef
+from gdlab.training.models.form import Form, OpenedModel
+
+
+def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
+    """An Equinox module, or a tree of some, as arrays and structure; None if it is none.
+
+    Raises:
+        ValueError: if nothing of it is trained.
+    """
+    import equinox
+
+    is_module = lambda node: isinstance(node, equinox.Module)  # noqa: E731
+    if not any(map(is_module, jax.tree.leaves(model, is_leaf=is_module))):
+        return None
+    leaves, treedef = jax.tree.flatten(model)
+    chosen = treedef.flatten_up_to(equinox.filter(model, _is_array if wrt is None else wrt))
+    is_trained = [
+        _is_array(leaf) and is_inexact(leaf) and kept is not None
+        for leaf, kept in zip(leaves, chosen, strict=True)
+    ]
+    if not any(is_trained):
+        raise ValueError(
+            "the model has no inexact array"
+            + ("" if wrt is None else " that the filter chooses")
+            + ", so nothing of it is trained"
+        )
+    pairs = list(zip(leaves, is_trained, strict=True))
+    return OpenedModel(
+        params=treedef.unflatten([leaf if trained else None for leaf, trained in pairs]),
+        held=tuple(leaf for leaf, trained in pairs if _is_array(leaf) and not trained),
+        form=EquinoxForm(
+            treedef,
+            tuple(_HELD if _is_array(leaf) else _Constant(leaf) for leaf, _ in pairs),
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EquinoxForm(Form):
+    """The tree of an Equinox module, and those of its leaves that are no arrays."""
+
+    treedef: TreeDef
+    leaves: tuple[Hashable, ...]
+
+    def close(self, params: Any, held: Any) -> Any:
+        """The module with these arrays."""
+        others = iter(held)
+        made = []
+        for array, leaf in zip(self.treedef.flatten_up_to(params), self.leaves, strict=True):
+            if isinstance(leaf, _Constant):
+                made.append(leaf.value)
+            else:
+                made.append(next(others) if array is None else array)
+        return self.treedef.unflatten(made)
+
+
+_HELD = "an array"
+
+
+class _Constant:
+    """A leaf that is no array: equal to those of its value, or to itself if it has no hash."""
+
+    __slots__ = ("_identity", "value")
+
+    def __init__(self, value: Any):
+        self.value = value
+        try:
+            hash(value)
+        except TypeError:
+            self._identity: Hashable = id(value)
+        else:
+            self._identity = value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self._identity))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Constant)
+            and type(self.value) is type(other.value)
+            and self._identity == other._identity
+        )
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct)

@@ -1,0 +1,95 @@
+"""Bound linen modules: the module, and its variables by collection."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from gdlab.core.numerics import as_before
+from gdlab.training.models.form import Form, OpenedModel, key_of_model, without_key
+
+TRAINED = "params"
+"""The collection that is trained, and the stream from which every name draws that has no own."""
+
+
+def open_linen(model: Any, wrt: Any) -> OpenedModel | None:
+    """A bound linen module as arrays and structure; None if it is none.
+
+    Raises:
+        TypeError: if the module has no variables, or a filter is given.
+        ValueError: if it has no parameters.
+    """
+    from flax import core, linen
+
+    if not isinstance(model, linen.Module):
+        return None
+    if model.scope is None:
+        raise TypeError(
+            f"the linen module {type(model).__name__} has no variables: give "
+            "module.bind(variables), with variables = module.init(key, inputs)"
+        )
+    if wrt is not None:
+        raise TypeError(
+            f"of a linen module the collection {TRAINED!r} is trained, and trainable takes no "
+            "other; gdlab.freeze and gdlab.masked leave out parameters by their paths"
+        )
+    module, variables = model.unbind()
+    held = dict(core.unfreeze(core.freeze(dict(variables))))
+    params = held.pop(TRAINED, None)
+    if not params:
+        raise ValueError(
+            f"the linen module {type(module).__name__} has no collection {TRAINED!r}, so nothing "
+            f"of it is trained; its collections are {', '.join(held) or 'none'}"
+        )
+    return OpenedModel(params, held, LinenForm(module, tuple(held)))
+
+
+@dataclasses.dataclass(frozen=True)
+class LinenForm(Form):
+    """A linen module, and the names of its collections beside the parameters."""
+
+    module: Any
+    collections: tuple[str, ...]
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether there is another collection."""
+        return bool(self.collections)
+
+    @property
+    def may_draw(self) -> bool:
+        """Always True: what a module draws is not known before it is called."""
+        return True
+
+    def close(self, params: Any, held: Any) -> Any:
+        """The module, bound to these arrays."""
+        return self.module.bind({TRAINED: params, **held})
+
+    def call(
+        self, function: Callable[[Any], Any], params: Any, held: Any, key: jax.Array | None
+    ) -> tuple[Any, Any]:
+        """``function(model)``, whose collections are mutable, and what they hold afterwards."""
+        from flax import errors
+
+        rngs = None if key is None else {TRAINED: key_of_model(key)}
+        bound = self.module.bind(
+            {TRAINED: params, **held}, rngs=rngs, mutable=list(self.collections)
+        )
+        try:
+            result = function(bound)
+        except errors.InvalidRngError as error:
+            if key is not None:
+                raise
+            raise without_key(str(error).split(" (")[0]) from None
+        after = {name: dict(bound.variables)[name] for name in self.collections}
+        self._require_alike(after, held)
+        return result, as_before(after, held)
+
+    def _require_alike(self, after: Any, held: Any) -> None:
+        for name in self.collections:
+            if jax.tree.structure(after[name]) != jax.tree.structure(held[name]):
+                raise ValueError(
+                    f"a call of the model changes what variables its collection {name!r} has: "
+                    "make them all by module.init, or leave the collection out of the variables"
+                )

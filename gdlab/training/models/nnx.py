@@ -1,0 +1,163 @@
+"""Flax NNX modules: their variables by path, and their graph."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.numerics import as_before
+from gdlab.core.structure import Path
+from gdlab.training.models.form import Form, OpenedModel, key_of_model, without_key
+
+
+def open_nnx(model: Any, wrt: Any) -> OpenedModel | None:
+    """An NNX module, or a tree of some, as arrays and structure; None if it is none.
+
+    Raises:
+        ValueError: if the filter chooses no variable.
+    """
+    from flax import nnx
+
+    is_module = lambda node: isinstance(node, nnx.Module)  # noqa: E731
+    if not any(map(is_module, jax.tree.leaves(model, is_leaf=is_module))):
+        return None
+    graph, trained, rest = nnx.split(model, nnx.Param if wrt is None else wrt, ...)
+    trained, rest = _variables(trained), _variables(rest)
+    if not trained:
+        kinds = sorted({type(variable).__name__ for variable in rest.values()})
+        raise ValueError(
+            f"the model has no variable of {'nnx.Param' if wrt is None else wrt}, so nothing of it "
+            f"is trained; its variables are {', '.join(kinds) or 'none'}"
+        )
+    of_kind = lambda *kinds: tuple(p for p, v in rest.items() if isinstance(v, kinds))  # noqa: E731
+    fixed = of_kind(nnx.Param, nnx.RngState)
+    keys = of_kind(nnx.RngKey)
+    held = _values(rest)
+    held |= {path: jax.random.key_data(held[path]) for path in keys}
+    form = NnxForm(
+        graph,
+        trained=tuple(trained),
+        carried=tuple(path for path in rest if path not in fixed),
+        fixed=fixed,
+        keys=tuple((path, str(jax.random.key_impl(rest[path].get_raw_value()))) for path in keys),
+        counts=of_kind(nnx.RngCount),
+    )
+    return OpenedModel(_nested(_values(trained)), _nested(held), form)
+
+
+@dataclasses.dataclass(frozen=True)
+class NnxForm(Form):
+    """The graph of an NNX module, and the paths of its variables."""
+
+    graph: Any
+    """The ``nnx.GraphDef``, in which a shared module or variable stands once."""
+    trained: tuple[Path, ...]
+    carried: tuple[Path, ...]
+    """Those that the loss may change: batch statistics, caches, counters."""
+    fixed: tuple[Path, ...]
+    """Parameters that are not trained, and the state of random streams."""
+    keys: tuple[tuple[Path, str], ...]
+    """The keys of the random streams, which are held as their data, and their generators."""
+    counts: tuple[Path, ...]
+    """How many numbers were drawn from each."""
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether there is a variable that is neither a parameter nor of a random stream."""
+        return bool(self.carried)
+
+    @property
+    def may_draw(self) -> bool:
+        """Whether there is a random stream."""
+        return bool(self.keys)
+
+    def close(self, params: Any, held: Any) -> Any:
+        """The module with these arrays; its streams are those that it was handed in with."""
+        return self._merged(self._arrays(params, held))
+
+    def call(
+        self, function: Callable[[Any], Any], params: Any, held: Any, key: jax.Array | None
+    ) -> tuple[Any, Any]:
+        """``function(model)``, whose streams start from the key, and what it holds afterwards."""
+        from flax import nnx
+
+        arrays = self._arrays(params, held)
+        if key is not None:
+            arrays |= self._streams(arrays, key)
+        model = self._merged(arrays)
+        result = function(model)
+        after = _values(_variables(nnx.state(model)))
+        drawn = [path for path in self.counts if after.get(path) is not arrays[path]]
+        if drawn and key is None:
+            raise without_key(" and ".join(_dotted(path[:-1]) for path in drawn))
+        if gone := [path for path in self.carried if path not in after]:
+            raise ValueError(f"the loss removed the variable {_dotted(gone[0])!r} from the model")
+        before = _at(held, (*self.carried, *self.fixed))
+        changed = {path: as_before(after[path], before[path]) for path in self.carried}
+        return result, _nested(before | changed)
+
+    def _arrays(self, params: Any, held: Any) -> dict[Path, Any]:
+        arrays = _at(params, self.trained) | _at(held, (*self.carried, *self.fixed))
+        for path, generator in self.keys:
+            arrays[path] = jax.random.wrap_key_data(arrays[path], impl=generator)
+        return arrays
+
+    def _merged(self, arrays: Mapping[Path, Any]) -> Any:
+        from flax import nnx
+
+        return nnx.merge(self.graph, nnx.from_flat_state(list(arrays.items())))
+
+    def _streams(self, arrays: Mapping[Path, Any], key: jax.Array) -> dict[Path, Any]:
+        """The state of the random streams, the i-th of which starts from fold_in(key, i)."""
+        key = key_of_model(key)
+        if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+            key = jax.random.wrap_key_data(key)
+        streams = {path: jnp.zeros_like(arrays[path]) for path in self.counts}
+        for number, (path, _) in enumerate(self.keys):
+            own = jax.random.fold_in(key, number)
+            shape = arrays[path].shape
+            streams[path] = jax.random.split(own, shape) if shape else own
+        return streams
+
+
+def _variables(state: Any) -> dict[Path, Any]:
+    from flax import nnx
+
+    return dict(nnx.to_flat_state(state))
+
+
+def _values(variables: Mapping[Path, Any]) -> dict[Path, Any]:
+    """The arrays of variables, and of what is an array without one."""
+    from flax import nnx
+
+    return {
+        path: variable.get_raw_value() if isinstance(variable, nnx.Variable) else variable
+        for path, variable in variables.items()
+    }
+
+
+def _nested(arrays: Mapping[Path, Any]) -> dict[str, Any]:
+    """A dictionary of dictionaries, whose paths are those of the variables."""
+    tree: dict[str, Any] = {}
+    for path, array in arrays.items():
+        node = tree
+        for part in path[:-1]:
+            node = node.setdefault(str(part), {})
+        node[str(path[-1])] = array
+    return tree
+
+
+def _at(tree: Any, paths: Iterable[Path]) -> dict[Path, Any]:
+    found = {}
+    for path in paths:
+        node = tree
+        for part in path:
+            node = node[str(part)]
+        found[path] = node
+    return found
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,193 @@
+"""What holds for the models of every library, whatever takes them as its parameters."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gdlab import (
+    Axis,
+    SuccessiveHalving,
+    adam,
+    chain,
+    freeze,
+    minimize,
+    params_ema,
+    sgd,
+    sweep,
+)
+from gdlab.analysis import find_learning_rate
+from gdlab.sweeps.engine import keys_of
+from tests.interop.models.networks import DATA, LIBRARIES
+
+KEY = jax.random.key(3)
+RATES = Axis("learning_rate", [1e-3, 1e-2])
+
+slow = pytest.mark.slow
+every = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+others_are_slow = pytest.mark.parametrize(
+    "library",
+    [
+        pytest.param(library, id=name, marks=() if name == "nnx" else slow)
+        for name, library in LIBRARIES.items()
+    ],
+)
+
+
+def trained(library, steps=6, **settings):
+    settings = {"data": DATA, "key": KEY} | settings
+    return minimize(library.loss, library.make(KEY), adam(0.01), steps, **settings)
+
+
+def assert_alike(model, other, rtol=2e-5):
+    np.testing.assert_allclose(first(model), first(other), rtol=rtol, atol=1e-6)
+    np.testing.assert_allclose(rest(model), rest(other), rtol=rtol, atol=1e-6)
+
+
+def first(model):
+    return next(lib for lib in LIBRARIES.values() if made_by(lib, model)).first_kernel(model)
+
+
+def rest(model):
+    """The loss in evaluation mode, into which batch statistics enter."""
+    library = next(lib for lib in LIBRARIES.values() if made_by(lib, model))
+    return library.resting_loss(model, DATA)
+
+
+def made_by(library, model):
+    return type(library.make(KEY)) is type(model)
+
+
+@every
+def test_a_run_returns_a_trained_model_of_the_same_class_and_leaves_the_given_one(library):
+    model = library.make(KEY)
+    before = np.array(library.first_kernel(model))
+    loss_before = float(library.resting_loss(library.make(KEY), DATA))
+    run = minimize(library.loss, model, adam(0.05), 60, data=DATA, key=KEY)
+    assert type(run.params) is type(model)
+    np.testing.assert_array_equal(library.first_kernel(model), before)
+    assert float(library.resting_loss(run.params, DATA)) < loss_before
+    assert library.first_kernel(run.path).shape == (61, *before.shape)
+    np.testing.assert_array_equal(library.first_kernel(run.path)[-1], first(run.params))
+
+
+@every
+def test_a_model_that_draws_random_numbers_asks_for_a_key(library):
+    with pytest.raises(ValueError, match=r"key=jax.random.key\(0\)"):
+        minimize(library.loss, library.make(KEY), adam(0.01), 3, data=DATA)
+
+
+@others_are_slow
+def test_a_model_is_compiled_once_whatever_its_numbers(library):
+    traced = []
+
+    def loss(model, *args, key):
+        traced.append(model)
+        arguments = (key,) if "key" in library.loss.__code__.co_varnames else ()
+        return library.loss(model, *args, *arguments)
+
+    for seed, rate in enumerate((0.01, 0.1, 1.0)):
+        model = library.make(jax.random.key(seed))
+        minimize(loss, model, adam(rate), 3, data=DATA, key=KEY)
+        if seed == 0:
+            times = len(traced)
+    assert len(traced) == times
+
+
+@others_are_slow
+def test_a_frozen_kernel_is_told_by_its_path_and_stays(library):
+    model = library.make(KEY)
+    tx = chain(adam(0.1), freeze(library.pattern))
+    run = minimize(library.loss, model, tx, 3, data=DATA, key=KEY)
+    np.testing.assert_array_equal(first(run.params), first(model))
+    with pytest.raises(ValueError, match=library.pattern.strip("^$")):
+        minimize(library.loss, model, freeze("no such layer"), 3, data=DATA, key=KEY)
+
+
+@others_are_slow
+def test_a_run_goes_on_where_an_earlier_one_stopped(library):
+    whole, begun = trained(library), trained(library, steps=2)
+    resumed = minimize(
+        library.loss, begun.params, adam(0.01), 4, data=DATA, key=KEY,
+        state=begun.state, first_step=begun.steps,
+    )  # fmt: skip
+    np.testing.assert_allclose(resumed.values, whole.values[2:], rtol=2e-5)
+    assert_alike(resumed.params, whole.params)
+
+
+@every
+def test_a_lane_of_a_sweep_is_the_run_alone_and_seeds_draw_differently(library):
+    model = library.make(KEY)
+    result = sweep(
+        library.loss, model, adam(RATES), DATA, steps=6, seeds=2, key=KEY, keep_params="all",
+        progress=False,
+    )  # fmt: skip
+    alone = minimize(
+        library.loss, model, adam(1e-2), 6, data=DATA, key=keys_of(KEY, jnp.arange(2)).step[1]
+    )
+    np.testing.assert_allclose(result.loss[1, 1], alone.values, rtol=2e-5)
+    assert_alike(result.model(learning_rate=1e-2, seed=1), alone.params)
+    # The first loss is at the same parameters: only the key differs from seed to seed.
+    assert result.loss[0, 0, 0] != result.loss[0, 1, 0]
+    np.testing.assert_allclose(result.loss[0, :, 0], result.loss[1, :, 0], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"2 learning_rate, 2 seed.*model\(seed=0\)"):
+        result.model()
+
+
+@others_are_slow
+def test_init_makes_another_model_for_each_seed_and_evaluate_is_given_the_trained_one(
+    library, tmp_path
+):
+    def evaluate(model):
+        return {"at_rest": library.resting_loss(model, DATA)}
+
+    def run():
+        return sweep(
+            library.loss, library.make, adam(RATES), DATA, steps=4, batch_size=5, seeds=2,
+            evaluate=evaluate, keep_params="best", checkpoint=tmp_path, progress=False,
+        )  # fmt: skip
+
+    result, again = run(), run()
+    np.testing.assert_array_equal(again.loss, result.loss)
+    best = result.select(learning_rate=result.best()["learning_rate"])
+    for seed in range(2):
+        model = result.model(seed=seed)
+        np.testing.assert_allclose(rest(model), best.metrics["at_rest"][seed], rtol=1e-5)
+        assert_alike(again.model(seed=seed), model, rtol=0)
+    assert not np.allclose(first(result.model(seed=0)), first(result.model(seed=1)))
+
+
+@slow
+@every
+def test_models_go_through_halving_and_over_several_devices(library):
+    settings = {
+        "data": DATA, "steps": 8, "seeds": 2, "keep_params": "best", "progress": False,
+    }  # fmt: skip
+    rates = Axis("learning_rate", np.geomspace(1e-4, 1e-1, 8))
+    alone = sweep(library.loss, library.make, adam(rates), **settings)
+    mesh = jax.make_mesh((4,), ("lanes",))
+    spread = sweep(library.loss, library.make, adam(rates), mesh=mesh, **settings)
+    np.testing.assert_allclose(spread.loss, alone.loss, rtol=1e-4)
+    assert_alike(spread.model(seed=1), alone.model(seed=1), rtol=1e-4)
+    halved = sweep(library.loss, library.make, adam(rates), policy=SuccessiveHalving(2), **settings)
+    assert (halved.status == "pruned").any()
+    assert_alike(halved.model(seed=1), alone.model(seed=1), rtol=1e-4)
+
+
+@slow
+@every
+def test_the_average_that_is_evaluated_is_a_model_too(library):
+    tx = chain(adam(0.05), params_ema(0.5))
+    run = minimize(library.loss, library.make(KEY), tx, 4, data=DATA, key=KEY)
+    assert type(run.evaluation_params) is type(run.params)
+    assert not np.allclose(first(run.evaluation_params), first(run.params))
+
+
+@slow
+@every
+def test_a_learning_rate_is_found_for_a_model(library):
+    found = find_learning_rate(
+        library.loss, library.make, sgd(0.1), DATA, steps=60, number=24, low=1e-4, progress=False
+    )
+    assert 1e-3 < found.suggestion < 1
+    assert found.result.dims == ("learning_rate", "seed")

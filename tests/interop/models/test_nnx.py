@@ -1,0 +1,89 @@
+"""Flax NNX modules, against training loops as Flax's users write them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from gdlab import adam, minimize, sgd
+from gdlab.interop import trainable
+from tests.interop.models.networks import DATA, NnxNet, nnx_loss
+
+KEY = jax.random.key(3)
+
+
+def as_numbers(model, kind=...):
+    state = nnx.to_pure_dict(nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat), ...)[0])
+    return nnx.to_pure_dict(nnx.state(model, kind)) if kind is not ... else state
+
+
+def by_hand(model, steps):
+    """The loop of the Flax documentation; the one dropout stream is keyed as gdlab says."""
+    optimizer = nnx.Optimizer(model, optax.adam(0.01), wrt=nnx.Param)
+
+    @nnx.jit
+    def step(model, optimizer, key):
+        model.dropout.rngs.key.set_value(jax.random.fold_in(jax.random.fold_in(key, 2), 0))
+        model.dropout.rngs.count.set_value(jnp.uint32(0))
+        loss, grads = nnx.value_and_grad(nnx_loss)(model, DATA)
+        optimizer.update(model, grads)
+        return loss
+
+    return [step(model, optimizer, jax.random.fold_in(KEY, number)) for number in range(steps)]
+
+
+def test_each_step_is_that_of_nnx_optimizer_with_batch_norm_dropout_and_a_shared_layer():
+    model, given = NnxNet(nnx.Rngs(0)), NnxNet(nnx.Rngs(0))
+    losses = by_hand(model, 5)
+    run = minimize(nnx_loss, given, adam(0.01), 5, data=DATA, key=KEY)
+    np.testing.assert_allclose(run.values[:-1], losses, rtol=1e-5)
+    jax.tree.map(
+        lambda ours, theirs: np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6),
+        as_numbers(run.params),
+        as_numbers(model),
+    )
+    assert run.params.again is run.params.body
+    # The module that was handed in is as it was made.
+    jax.tree.map(np.testing.assert_array_equal, as_numbers(given), as_numbers(NnxNet(nnx.Rngs(0))))
+
+
+def test_only_the_variables_that_a_filter_chooses_are_trained():
+    model = NnxNet(nnx.Rngs(0))
+    last = nnx.All(nnx.Param, nnx.PathContains("last"))
+    run = minimize(nnx_loss, trainable(model, last), adam(0.1), 3, data=DATA, key=KEY)
+    assert list(run.state.mu) == ["last"]
+    np.testing.assert_array_equal(run.params.body.kernel[...], model.body.kernel[...])
+    assert not np.allclose(run.params.last.kernel[...], model.last.kernel[...])
+    assert not np.allclose(run.params.norm.mean[...], model.norm.mean[...])
+    with pytest.raises(ValueError, match=r"LoRAParam.*its variables are BatchStat, Param"):
+        minimize(nnx_loss, trainable(model, nnx.LoRAParam), adam(0.1), 3, data=DATA, key=KEY)
+
+
+class Counting(nnx.Module):
+    """It counts its calls, and takes notes that are not there before the first."""
+
+    def __init__(self):
+        self.weights = nnx.List([nnx.Param(jnp.ones(2)), nnx.Param(jnp.ones(()))])
+        self.calls = nnx.Variable(jnp.array(0))
+
+    def __call__(self, x):
+        self.calls[...] += 1
+        self.inputs = nnx.Intermediate(x)
+        return jnp.vdot(self.weights[0][...], x) + self.weights[1][...]
+
+
+def test_paths_are_dotted_names_and_variables_of_any_kind_are_carried():
+    loss = lambda model: model(jnp.ones(2)) ** 2  # noqa: E731
+    run = minimize(loss, Counting(), sgd(0.1, momentum=0.9), 4)
+    assert int(run.params.calls[...]) == 4
+    assert jax.tree.map(jnp.shape, run.state.trace) == {"weights": {"0": (2,), "1": ()}}
+
+
+def test_a_tree_of_modules_is_trained_as_a_whole():
+    pair = {"a": nnx.Linear(2, 1, rngs=nnx.Rngs(0)), "b": nnx.Linear(2, 1, rngs=nnx.Rngs(1))}
+    loss = lambda pair: jnp.sum((pair["a"](jnp.ones(2)) - pair["b"](jnp.ones(2)) - 1) ** 2)  # noqa: E731
+    run = minimize(loss, pair, sgd(0.1), 40)
+    assert isinstance(run.params["b"], nnx.Linear)
+    assert run.values[-1] < 1e-3
