@@ -8,7 +8,6 @@ from gdlab import (
     apply_updates,
     centralize,
     fromage,
-    global_norm,
     identity,
     normalize_by_update_norm,
     optimistic_gradient_descent,
@@ -110,6 +109,7 @@ from gdlab.interop.optax._noise import (
     dpsgd,
     noisy_sgd,
 )
+from gdlab.interop.optax._norms import global_norm
 from gdlab.interop.optax._transform import (
     scale_by_adam,
     scale_by_adamax,

@@ -18,7 +18,7 @@ def handed_on(module: str) -> Callable[[str], Any]:
     theirs = "optax" + module.removeprefix(HERE)
 
     def get(name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") and name != "__version__":
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         return getattr(_imported(theirs, f"{theirs}.{name}"), name)
 
@@ -30,10 +30,11 @@ def listed(module: str) -> Callable[[], list[str]]:
     theirs = "optax" + module.removeprefix(HERE)
 
     def names() -> list[str]:
-        own = {name for name in vars(sys.modules[module]) if not name.startswith("_")}
+        own = set(vars(sys.modules[module]))
         if importlib.util.find_spec("optax") is not None:
-            own |= {name for name in dir(importlib.import_module(theirs)) if name[0] != "_"}
-        return sorted(own)
+            found = importlib.import_module(theirs)
+            own |= {*dir(found), *getattr(found, "__all__", ())}
+        return sorted(name for name in own if not name.startswith("_"))
 
     return names
 
