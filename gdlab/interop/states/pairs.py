@@ -1,0 +1,272 @@
+"""What gdlab keeps for a parameter, and what another library keeps in its place."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import numpy as np
+
+from gdlab.core.structure import Leaf, Value, leaves_with_paths
+from gdlab.core.transformation import COUNT, GradientTransformation
+from gdlab.interop.states.layouts import Axes
+from gdlab.interop.states.scopes import Scope
+
+Array: TypeAlias = Any
+"""A NumPy array; None or an empty tuple where nothing is kept."""
+
+
+class Parameter(NamedTuple):
+    """A parameter as a conversion sees it."""
+
+    path: str
+    scope: Scope
+    """The transformation that trains it, and its state."""
+    kept: tuple[Leaf, ...]
+    """What the state keeps for it now, in the order of the pair."""
+    axes: Axes | None
+    """The axes of the other library's array, where it has them in another order."""
+    settings: Mapping[str, Value]
+    """The hyperparameters of the other library, where they are known."""
+
+    def param(self) -> Array:
+        """The value of the parameter."""
+        return dict(leaves_with_paths(self.scope.params))[self.path]
+
+
+class Pair(NamedTuple):
+    """Entries of gdlab, and arrays of another library from which they are computed and back."""
+
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    enter: Callable[..., tuple[Array, ...]]
+    """``enter(parameter, *theirs)`` → ours"""
+    leave: Callable[..., tuple[Array, ...]]
+    """``leave(parameter, *ours)`` → theirs, with None for what is not there"""
+    some: bool = False
+    """True if a parameter has some of their arrays alone."""
+    is_optional: bool = False
+    """True if the method may be without it."""
+
+
+class Shared(NamedTuple):
+    """An entry that all parameters share, and numbers that the other library keeps for each."""
+
+    ours: str
+    theirs: tuple[str, ...]
+    enter: Callable[..., Value]
+    """``enter(parameter, value of the entry, *theirs)`` → value of the entry"""
+    leave: Callable[..., tuple[Array, ...]]
+    """``leave(parameter, value of the entry)`` → theirs"""
+
+
+def same(ours: str, theirs: str) -> Pair:
+    """An array that both keep alike."""
+    unchanged = lambda _, *arrays: arrays  # noqa: E731
+    return Pair((ours,), (theirs,), unchanged, unchanged)
+
+
+def optional(pair: Pair) -> Pair:
+    """A pair that the method may be without."""
+    return pair._replace(is_optional=True)
+
+
+def velocity(ours: str, theirs: str, *, is_average: bool = False, step_sign: int = 0) -> Pair:
+    """A momentum, which is a sum or an average, of gradients or of steps.
+
+    Args:
+        ours: the entry.
+        theirs: the other library's array.
+        is_average: whether the other library's weighs each gradient with one minus the decay.
+        step_sign: 0 if it is made of gradients, 1 or -1 if of them times the learning rate or
+            minus the learning rate.
+    """
+
+    def enter(parameter, theirs):
+        factor = _factor(parameter, ours, is_average, step_sign)
+        return ((theirs if factor == 1 else _scalar(factor, theirs) * theirs),)
+
+    def leave(parameter, ours_value):
+        factor = _factor(parameter, ours, is_average, step_sign)
+        return ((ours_value if factor == 1 else ours_value / _scalar(factor, ours_value)),)
+
+    return Pair((ours,), (theirs,), enter, leave)
+
+
+def _scalar(factor: float, like: Array) -> Array:
+    return np.asarray(factor, np.asarray(like).dtype)
+
+
+def _factor(parameter: Parameter, entry: str, is_average: bool, step_sign: int) -> float:
+    """The number by which the other library's momentum is multiplied to be gdlab's."""
+    scope = parameter.scope
+    own_sign = _sign_of_steps(scope, entry)
+    if bool(own_sign) != bool(step_sign):
+        kinds = "steps", "gradients"
+        own, other = kinds if own_sign else reversed(kinds)
+        raise ValueError(
+            f"the entry {entry!r} of {scope.tx!r} is a momentum of {own}, and the other library "
+            f"has one of {other}; learning_rate_in_momentum={not own_sign} makes them agree"
+        )
+    sign = own_sign * step_sign if step_sign else 1
+    dampening = float(parameter.settings.get("dampening", 0))
+    recursion = _recursion_in(scope.part_with(entry))
+    if recursion is None or (_is_average(recursion) == is_average and not dampening):
+        return sign
+    decay = _number(recursion, scope)
+    gain = 1 - decay if is_average else 1 - dampening
+    own_gain = 1 - decay if _is_average(recursion) else 1.0
+    if dampening and _is_scaled(scope, entry, gain):
+        own_gain = gain
+    return sign * own_gain / gain
+
+
+def _sign_of_steps(scope: Scope, entry: str) -> int:
+    """The sign of the learning rate by which a part's input has been multiplied, or 0."""
+    for place in scope.parts:
+        if entry in place.entries.values():
+            return 0
+        if place.tx.factory.name == "scale_by_learning_rate":
+            return -1 if place.tx.flip_sign else 1
+    return 0
+
+
+def _is_scaled(scope: Scope, entry: str, factor: float) -> bool:
+    """Tell whether a link before that of ``entry`` multiplies by ``factor``."""
+    for place in scope.parts:
+        if entry in place.entries.values():
+            return False
+        if place.tx.factory.name == "scale" and place.tx.step_size == factor:
+            return True
+    return False
+
+
+def _recursion_in(part: GradientTransformation) -> GradientTransformation | None:
+    """The sum or average with a decay that a part is or corrects; None if it is neither."""
+
+    def is_one(node):
+        is_part = isinstance(node, GradientTransformation)
+        return is_part and (_is_average(node) or node.factory.name == "trace")
+
+    found = [node for node in jax.tree.leaves(part, is_leaf=is_one) if is_one(node)]
+    return found[0] if found else None
+
+
+def _is_average(tx: GradientTransformation) -> bool:
+    return tx.factory.name in ("ema", "nesterov_ema")
+
+
+def _number(recursion: GradientTransformation, scope: Scope) -> float:
+    if not isinstance(recursion.decay, float):
+        raise ValueError(
+            f"{scope.tx!r} and the other library weigh gradients differently in their momentum, "
+            f"and the two are proportional only for a constant decay, which {recursion!r} has not"
+        )
+    return recursion.decay
+
+
+def _mean_and_variance(_: Parameter, mean: Array, mean_square: Array) -> tuple[Array, ...]:
+    # A wider dtype, so that the difference is rounded once.
+    variance = _wide(mean_square) - np.abs(_wide(mean)) ** 2
+    return mean, np.maximum(variance, 0).astype(mean_square.dtype)
+
+
+def _mean_and_square(_: Parameter, mean: Array, variance: Array) -> tuple[Array, ...]:
+    return mean, (_wide(variance) + np.abs(_wide(mean)) ** 2).astype(variance.dtype)
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.result_type(array.dtype, np.longdouble))
+
+
+def centred(mean: str, mean_square: str) -> Pair:
+    """The variance that gdlab keeps, where another library keeps the average square."""
+    ours = ("mean", "variance")
+    return Pair(ours, (mean, mean_square), _mean_and_variance, _mean_and_square)
+
+
+def factored(of_rows: str, of_columns: str, of_elements: str) -> Pair:
+    """Means over the last axis and over the one before, or an average for each element."""
+
+    def enter(parameter, rows, columns, elements):
+        own_rows, own_columns = parameter.kept
+        is_factored = not _is_nothing(own_columns)
+        if is_factored != (rows is not None):
+            raise ValueError(
+                f"the second moment of {parameter.path!r} is "
+                f"{'factored' if is_factored else 'kept for each element'} in gdlab and not so in "
+                "the other library, which factors the last two axes of every array: say "
+                'min_dim_size_to_factor=1 and axes="last"'
+            )
+        if not is_factored:
+            return elements, ()
+        # With axes in another order, their rows may be gdlab's columns.
+        return (rows, columns) if rows.shape == own_rows.shape else (columns, rows)
+
+    def leave(parameter, rows, columns):
+        if _is_nothing(columns):
+            return None, None, rows
+        last = rows.ndim - 1
+        axis = last if parameter.axes is None else parameter.axes.index(last)
+        over_last, other = (rows, columns) if rows.shape[axis] == 1 else (columns, rows)
+        return over_last, other, None
+
+    theirs = (of_rows, of_columns, of_elements)
+    return Pair(("nu_rows", "nu_columns"), theirs, enter, leave, some=True)
+
+
+def _is_nothing(kept: Leaf) -> bool:
+    return isinstance(kept, tuple) and not kept
+
+
+def signs(ours: str, theirs: str) -> Pair:
+    """The signs of what the other library keeps, of which it uses the signs alone."""
+    return Pair((ours,), (theirs,), lambda _, x: (np.sign(x),), lambda _, sign: (sign,))
+
+
+def product_of_momenta(theirs: str) -> Shared:
+    """The product of all momenta of Nadam, which is what remains of its average's start."""
+    return Shared(
+        "mu_weight",
+        (theirs,),
+        lambda _, weight, product: weight._replace(remaining=product),
+        lambda _, weight: (weight.remaining,),
+    )
+
+
+def averaged_points(average: str, rate: str, weight: str) -> tuple[Pair, Shared]:
+    """The mean of the points of averaged descent, with its weight and the next learning rate."""
+    entry = "params_mean"
+
+    def leave(parameter, mean):
+        begun = parameter.scope.state[entry].taken > 0
+        return (mean if begun else np.asarray(parameter.param(), mean.dtype),)
+
+    def enter_numbers(parameter, mean, eta, mu):
+        expected = _averaged_rate(parameter)
+        if expected is not None and not np.isclose(eta, expected, rtol=1e-5):
+            raise ValueError(
+                f"{parameter.path!r} goes on with the learning rate {float(eta)}, which was set "
+                f"before the last step, where gdlab goes on with the present one, {expected}"
+            )
+        return mean._replace(taken=round(1 / float(mu)) - 1)
+
+    def leave_numbers(parameter, mean):
+        eta = _averaged_rate(parameter)
+        if eta is None:
+            raise ValueError(
+                "the learning rate of averaged descent is not known: give the state_dict() of the "
+                "optimizer as like="
+            )
+        return eta, 1 / (1 + int(mean.taken))
+
+    points = Pair((entry,), (average,), lambda _, x: (x,), leave)
+    return points, Shared(entry, (rate, weight), enter_numbers, leave_numbers)
+
+
+def _averaged_rate(parameter: Parameter) -> float | None:
+    """The learning rate of the next step of averaged descent, by the other library's settings."""
+    known = parameter.settings
+    if "lambd" not in known or COUNT not in parameter.scope.state:
+        return None
+    rate, step = float(known["lr"]), int(parameter.scope.state[COUNT])
+    return rate / (1 + known["lambd"] * rate * step) ** known["alpha"]

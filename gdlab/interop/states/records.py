@@ -1,0 +1,436 @@
+"""The state of another library's optimizer by parameter, and the way between it and gdlab's."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.core.numerics import common_dtype
+from gdlab.core.state import State
+from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
+from gdlab.core.transformation import COUNT, GradientTransformation
+from gdlab.interop.states.layouts import Axes, Layout, axes_by_path
+from gdlab.interop.states.pairs import Pair, Parameter, Shared
+from gdlab.interop.states.scopes import Scope, is_state, with_each_scope
+from gdlab.interop.states.step_entries import count_of, entries_after
+
+Names: TypeAlias = Sequence[str] | Mapping[str, str]
+"""The paths of gdlab's parameters in the other library's order, or by the other library's names."""
+BEGIN_ANEW = ("accumulate", "apply_if_finite", "monitor", "params_ema", "skip_outliers")
+"""Parts whose entries begin anew where the other library has no such thing."""
+
+
+class Method(NamedTuple):
+    """A method that both have: the names of its optimizers there, and what corresponds."""
+
+    names: tuple[str, ...]
+    pairs: tuple[Pair | Shared, ...]
+    part: str | None = None
+    """The name of a part of gdlab's, where nothing else tells the method from another."""
+
+    def pairs_of(self, entries: set[str]) -> list[Pair] | None:
+        """The pairs of these entries, or None if they are not those of the method."""
+        pairs = [pair for pair in self.pairs if isinstance(pair, Pair)]
+        there = [pair for pair in pairs if entries.issuperset(pair.ours)]
+        is_whole = all(pair.is_optional or pair in there for pair in pairs)
+        kept = {name for pair in there for name in pair.ours}
+        return there if is_whole and entries == kept else None
+
+    def shared(self, scope: Scope) -> list[Shared]:
+        """The shared entries that correspond to numbers of the other library."""
+        known = [p for p in self.pairs if isinstance(p, Shared) and p.ours in scope.state]
+        return [p for p in known if hasattr(scope.state[p.ours], "_replace")]
+
+
+class Kept(NamedTuple):
+    """What another library keeps for one parameter."""
+
+    arrays: dict[str, np.ndarray]
+    """Their name → array, with gdlab's order of the axes."""
+    steps: int | None = None
+    """The number of updates that it has made, where that is kept."""
+
+
+class Record(NamedTuple):
+    """What another library's optimizer keeps, by gdlab's path of each parameter."""
+
+    library: str
+    paths: Sequence[str]
+    """The paths of the parameters that it trains."""
+    axes: Mapping[str, Axes]
+    settings: dict[str, Mapping[str, Value]]
+    """Path → the hyperparameters of the other library, where they are known."""
+    optimizers: dict[str, str]
+    """Path → the name of the optimizer, where it is known."""
+    kept: dict[str, Kept]
+
+    def steps(self) -> int | None:
+        """The number of updates, if it is known and the same for all parameters."""
+        steps = {kept.steps for kept in self.kept.values()}
+        return steps.pop() if len(steps) == 1 else None
+
+
+def empty_record(library: str, paths: Sequence[str], layout: Layout, params: Params) -> Record:
+    """A record in which nothing is kept yet.
+
+    Raises:
+        ValueError: if a path is none of ``params`` or there twice, or the layout does not fit.
+    """
+    shapes = shapes_by_path(params)
+    require_paths(paths, shapes)
+    return Record(library, paths, axes_by_path(layout, shapes), {}, {}, {})
+
+
+def shapes_by_path(params: Params) -> dict[str, tuple[int, ...]]:
+    """The shape of each parameter that there is."""
+    return {path: np.shape(leaf) for path, leaf in leaves_with_paths(params) if leaf is not None}
+
+
+def require_paths(paths: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse paths that are none of the parameters', or are there twice."""
+    for path in paths:
+        if path not in shapes:
+            raise ValueError(f"names: {path!r} is no path of params, which has {list(shapes)}")
+        if paths.count(path) > 1:
+            raise ValueError(f"names: {path!r} is there {paths.count(path)} times")
+
+
+def paths_of(names: Names) -> list[str]:
+    """The paths of gdlab's parameters, in the other library's order."""
+    return list(names.values() if isinstance(names, Mapping) else names)
+
+
+# --- From the other library
+
+
+def entered(
+    record: Record,
+    methods: Sequence[Method],
+    tx: GradientTransformation,
+    params: Params,
+    count: int | None,
+) -> State:
+    """The state of ``tx`` that holds what a record holds.
+
+    Args:
+        record: what the other library keeps.
+        methods: the methods that it and gdlab have.
+        tx: the transformation that goes on.
+        params: the parameters.
+        count: the number of calls of its ``update`` so far, where the record does not tell it.
+
+    Raises:
+        ValueError: if something in either of them has no counterpart in the other.
+    """
+    used: set[tuple[str, str]] = set()
+
+    def visit(scope: Scope) -> State:
+        return _Entering(record, scope, used).state(methods)
+
+    state = with_each_scope(Scope(tx, tx.init(params), params, count), visit)
+    for path, kept in record.kept.items():
+        left = [name for name in kept.arrays if (path, name) not in used]
+        if left:
+            raise ValueError(
+                f"{record.library} keeps {_listed(left)} for {path!r}, for which there is no "
+                f"place in {tx!r}"
+            )
+    return state
+
+
+class _Entering(NamedTuple):
+    """The way of a record into the state of one scope."""
+
+    record: Record
+    scope: Scope
+    used: set[tuple[str, str]]
+
+    def state(self, methods: Sequence[Method]) -> State:
+        scope = self.scope
+        entries = kept_entries(scope)
+        paths = [path for path, _ in _places(scope, entries)]
+        if entries and not paths:  # a group without parameters
+            return scope.state
+        is_recorded = any(path in self.record.kept for path in paths)
+        scope = scope._replace(state=scope.state.replace(**self._determined(paths, is_recorded)))
+        if not is_recorded:
+            self._require_known(paths)
+            return scope.state
+        method, pairs = self._method(methods, entries, paths)
+        return self._replace(scope=scope)._filled(method, pairs)
+
+    def _determined(self, paths: list[str], is_recorded: bool) -> dict[str, Value]:
+        """The entries that the number of updates determines."""
+        scope, dtype = self.scope, common_dtype(jax.tree.leaves(self.scope.params))
+        start = entries_after(scope.tx, 0, dtype)
+        if paths and not is_recorded:
+            # Averages have seen nothing yet, though schedules may have gone on.
+            return start | self._counted(scope.count or 0)
+        count = self._steps(paths) if paths and start else None
+        count = scope.count if count is None else count
+        if start and count is None:
+            raise ValueError(
+                f"the state of {scope.tx!r} depends on the number of updates, which "
+                f"{self.record.library} does not keep here: give it by count="
+            )
+        return entries_after(scope.tx, count or 0, dtype)
+
+    def _counted(self, count: int) -> dict[str, Value]:
+        like = self.scope.state
+        return {COUNT: jnp.asarray(count, like[COUNT].dtype)} if COUNT in like else {}
+
+    def _steps(self, paths: list[str]) -> int | None:
+        """The number of updates that all these parameters have made, None if it is not kept."""
+        nothing, made = Kept({}, 0), {}
+        for path in paths:
+            steps = self.record.kept.get(path, nothing).steps
+            if steps is None:
+                return None
+            made[path] = steps
+        least, most = (choose(made, key=lambda path: made[path]) for choose in (min, max))
+        if made[least] != made[most]:
+            raise ValueError(
+                f"{least!r} has made {made[least]} updates in {self.record.library} and {most!r} "
+                f"{made[most]}, but in {self.scope.tx!r} all parameters share one count; put them "
+                "into groups of their own by partition, and leave out by selective_transform what "
+                "is frozen"
+            )
+        return made[most]
+
+    def _require_known(self, paths: list[str]) -> None:
+        for path in paths:
+            if path not in self.record.paths:
+                raise ValueError(
+                    f"names has no parameter of {self.record.library} for {path!r}, for which "
+                    f"{self.scope.tx!r} keeps something"
+                )
+
+    def _method(
+        self, methods: Sequence[Method], entries: list[str], paths: list[str]
+    ) -> tuple[Method, list[Pair]]:
+        """The method whose entries are those of the scope, and whose arrays are recorded."""
+        self._require_known(paths)
+        there = [set(self.record.kept[path].arrays) for path in paths if path in self.record.kept]
+        recorded = set().union(*there)
+        for method, pairs in candidates(methods, self.record, self.scope, entries, paths):
+            needed = {name for pair in pairs if not pair.some for name in pair.theirs}
+            known = {name for pair in (*pairs, *method.pairs) for name in pair.theirs}
+            if needed <= recorded <= known:
+                return method, pairs
+        raise ValueError(self._no_method(methods, entries, recorded))
+
+    def _no_method(self, methods: Sequence[Method], entries: list[str], recorded: set[str]) -> str:
+        library = self.record.library
+        would_be = [
+            f"{_listed(method.names)} ({_listed(ours for p in method.pairs for ours in p.ours)})"
+            for method in methods
+            if recorded and recorded <= {name for pair in method.pairs for name in pair.theirs}
+        ]
+        hint = f"; what {library} keeps is of {' or '.join(would_be)}" if would_be else ""
+        return (
+            f"{self.scope.tx!r} keeps {_listed(entries)} where {library} keeps "
+            f"{_listed(sorted(recorded))}, and no method that both have does so{hint}"
+        )
+
+    def _filled(self, method: Method, pairs: list[Pair]) -> State:
+        scope = self.scope
+        entries = {}
+        for pair in pairs:
+            columns = [scope.leaves(entry) for entry in pair.ours]
+            rows = [self._entered(pair, row) for row in zip(*columns, strict=True)]
+            for entry, leaves in zip(pair.ours, zip(*rows, strict=True), strict=True):
+                entries[entry] = scope.with_leaves(entry, list(leaves))
+        scope = scope._replace(state=scope.state.replace(**entries))
+        for shared in method.shared(scope):
+            entries[shared.ours] = self._replace(scope=scope)._shared(shared)
+        return scope.state.replace(**entries)
+
+    def _entered(self, pair: Pair, row: tuple[tuple[str, Leaf], ...]) -> tuple[Leaf, ...]:
+        path, kept = row[0][0], tuple(leaf for _, leaf in row)
+        if kept[0] is None or path not in self.record.kept:
+            return kept
+        theirs = self._taken(path, pair.theirs, pair.some)
+        values = pair.enter(self._parameter(path, kept), *theirs)
+        return tuple(map(self._fitting, [path] * len(kept), pair.ours, values, kept))
+
+    def _taken(self, path: str, names: tuple[str, ...], some: bool) -> list[np.ndarray | None]:
+        arrays = self.record.kept[path].arrays
+        missing = [name for name in names if name not in arrays]
+        if missing and not some:
+            raise ValueError(f"{self.record.library} keeps no {_listed(missing)} for {path!r}")
+        self.used.update((path, name) for name in names)
+        return [arrays.get(name) for name in names]
+
+    def _fitting(self, path: str, entry: str, value: Leaf, like: Leaf) -> Leaf:
+        if isinstance(like, tuple):
+            return like
+        if np.shape(value) != like.shape:
+            raise ValueError(
+                f"what {self.record.library} keeps for {path!r} has the shape {np.shape(value)} "
+                f"where the entry {entry!r} has {like.shape}; layout says how axes are permuted, "
+                'as in layout=[("kernel", "linear")]'
+            )
+        return jnp.asarray(value, like.dtype)
+
+    def _shared(self, shared: Shared) -> Value:
+        """The value of a shared entry, from the numbers of all parameters, which must agree."""
+        value = self.scope.state[shared.ours]
+        there = [p for p, kept in self.record.kept.items() if shared.theirs[0] in kept.arrays]
+        mine = {path for path, _ in _places(self.scope, kept_entries(self.scope))}
+        there = [path for path in there if path in mine]
+        if not there:
+            return value
+        numbers = [self._taken(path, shared.theirs, False) for path in there]
+        for path, other in zip(there, numbers, strict=True):
+            if other != numbers[0]:
+                raise ValueError(
+                    f"{_listed(shared.theirs)} of {path!r} and {there[0]!r} differ in "
+                    f"{self.record.library}, where {self.scope.tx!r} keeps one for all"
+                )
+        entered = shared.enter(self._parameter(there[0], ()), value, *numbers[0])
+        return jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), entered, value)
+
+    def _parameter(self, path: str, kept: tuple[Leaf, ...]) -> Parameter:
+        return parameter_of(self.record, self.scope, path, kept)
+
+
+# --- To the other library
+
+
+def left(
+    record: Record,
+    methods: Sequence[Method],
+    state: State,
+    tx: GradientTransformation,
+    params: Params,
+    count: int | None,
+) -> Record:
+    """A record of what the state of ``tx`` holds.
+
+    Args:
+        record: one in which nothing is kept yet.
+        methods: the methods that the other library's optimizer may be.
+        state: a state of ``tx``.
+        tx: a transformation.
+        params: the parameters.
+        count: the number of updates so far, where the state does not tell it.
+
+    Raises:
+        ValueError: if an entry of the state has no counterpart in the other library.
+    """
+
+    def visit(scope: Scope) -> State:
+        record.kept.update(_Leaving(record, scope).kept(methods))
+        return scope.state
+
+    with_each_scope(Scope(tx, state, params, count), visit)
+    return record
+
+
+class _Leaving(NamedTuple):
+    """The way of the state of one scope into a record."""
+
+    record: Record
+    scope: Scope
+
+    def kept(self, methods: Sequence[Method]) -> dict[str, Kept]:
+        scope, entries = self.scope, kept_entries(self.scope)
+        if not entries:
+            return {}
+        steps, arrays = self._count(), {}
+        method, pairs = self._method(methods, entries)
+        for pair in pairs:
+            for row in zip(*[scope.leaves(entry) for entry in pair.ours], strict=True):
+                path, kept = row[0][0], tuple(leaf for _, leaf in row)
+                if kept[0] is not None:
+                    parameter = parameter_of(self.record, scope, path, kept)
+                    theirs = pair.leave(parameter, *jax.tree.map(np.asarray, kept))
+                    arrays.setdefault(path, {}).update(zip(pair.theirs, theirs, strict=True))
+        for path, of_parameter in arrays.items():
+            for shared in method.shared(scope):
+                parameter = parameter_of(self.record, scope, path, ())
+                theirs = shared.leave(parameter, scope.state[shared.ours])
+                of_parameter.update(zip(shared.theirs, map(np.asarray, theirs), strict=True))
+            if path not in self.record.paths:
+                raise ValueError(
+                    f"names has no parameter of {self.record.library} for {path!r}, for which "
+                    f"{scope.tx!r} keeps something"
+                )
+        present = lambda named: {k: v for k, v in named.items() if v is not None}  # noqa: E731
+        return {path: Kept(present(named), steps) for path, named in arrays.items()}
+
+    def _count(self) -> int | None:
+        known = count_of(self.scope.tx, self.scope.state)
+        if None not in (known, self.scope.count) and known != self.scope.count:
+            raise ValueError(
+                f"count={self.scope.count}, but the state of {self.scope.tx!r} has made {known} "
+                "updates"
+            )
+        return self.scope.count if known is None else known
+
+    def _method(self, methods: Sequence[Method], entries: list[str]) -> tuple[Method, list[Pair]]:
+        paths = [path for path, _ in _places(self.scope, entries)]
+        for found in candidates(methods, self.record, self.scope, entries, paths):
+            return found
+        names = sorted({name for method in methods for name in method.names})
+        raise ValueError(
+            f"{self.scope.tx!r} keeps {_listed(entries)}, for which {self.record.library}'s "
+            f"{_listed(names)} has no place"
+        )
+
+
+# --- What both ways share
+
+
+def kept_entries(scope: Scope) -> list[str]:
+    """The entries that hold something for each parameter, and that other libraries keep as well."""
+    state = scope.state
+    anew = {
+        entry
+        for place in scope.parts
+        if place.tx.factory.name in BEGIN_ANEW
+        for entry in place.entries.values()
+    }
+    determined = entries_after(scope.tx, 0)
+    has_states = lambda value: any(map(is_state, jax.tree.leaves(value, is_leaf=is_state)))  # noqa: E731
+    return [
+        entry
+        for entry, value in state.items()
+        if entry not in determined and entry not in anew and not has_states(value)
+    ]
+
+
+def candidates(
+    methods: Sequence[Method],
+    record: Record,
+    scope: Scope,
+    entries: list[str],
+    paths: Sequence[str],
+) -> Iterator[tuple[Method, list[Pair]]]:
+    """The methods that keep these entries, among those of the parameters' optimizers."""
+    optimizers = {record.optimizers[path] for path in paths if path in record.optimizers}
+    parts = {place.tx.factory.name for place in scope.parts}
+    for method in methods:
+        pairs = method.pairs_of(set(entries))
+        is_named = optimizers.issubset(method.names)
+        if pairs is not None and is_named and (not method.part or method.part in parts):
+            yield method, pairs
+
+
+def _places(scope: Scope, entries: list[str]) -> Iterator[tuple[str, Leaf]]:
+    """The parameters for which the entries hold something."""
+    for path, leaf in scope.leaves(entries[0]) if entries else ():
+        if leaf is not None:
+            yield path, leaf
+
+
+def parameter_of(record: Record, scope: Scope, path: str, kept: tuple[Leaf, ...]) -> Parameter:
+    """A parameter as a conversion sees it."""
+    settings = record.settings.get(path, {})
+    return Parameter(path, scope, kept, record.axes.get(path), settings)
+
+
+def _listed(names) -> str:
+    return ", ".join(names) or "nothing"

@@ -1,0 +1,280 @@
+"""The states of torch's optimizers, carried over and back."""
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gdlab.core.state import State
+from gdlab.core.structure import Params, Value
+from gdlab.core.transformation import GradientTransformation
+from gdlab.interop.states.layouts import Layout, permuted, restored
+from gdlab.interop.states.pairs import (
+    averaged_points,
+    centred,
+    factored,
+    optional,
+    product_of_momenta,
+    same,
+    signs,
+    velocity,
+)
+from gdlab.interop.states.records import (
+    Kept,
+    Method,
+    Names,
+    Record,
+    empty_record,
+    entered,
+    left,
+    paths_of,
+)
+from gdlab.interop.states.scopes import calls_for
+from gdlab.interop.states.torch_dicts import (
+    Key,
+    Parsed,
+    StateDict,
+    as_array,
+    as_tensor,
+    parsed,
+    paths_by_key,
+    settings_by_key,
+)
+
+OF_ADAM = (
+    same("mu", "exp_avg"),
+    same("nu", "exp_avg_sq"),
+    optional(same("nu_max", "max_exp_avg_sq")),
+)
+OF_RMSPROP = optional(velocity("trace", "momentum_buffer"))
+METHODS = (
+    Method(("SGD",), (velocity("trace", "momentum_buffer"),)),
+    Method(("SGD",), (velocity("ema", "momentum_buffer"),)),
+    Method(("Muon",), (velocity("mu", "momentum_buffer", is_average=True),)),
+    Method(("Adam", "RAdam", "SparseAdam"), OF_ADAM),
+    Method(("NAdam",), (*OF_ADAM, product_of_momenta("mu_product"))),
+    Method(("Adamax",), (same("mu", "exp_avg"), same("nu", "exp_inf"))),
+    Method(("RMSprop",), (same("nu", "square_avg"), OF_RMSPROP)),
+    Method(("RMSprop",), (centred("grad_avg", "square_avg"), OF_RMSPROP)),
+    Method(("Adagrad",), (same("sum_of_squares", "sum"),)),
+    Method(
+        ("Adadelta",),
+        (same("mean_square_gradient", "square_avg"), same("mean_square_step", "acc_delta")),
+    ),
+    Method(("ASGD",), averaged_points("ax", "eta", "mu")),
+    Method(("Rprop",), (same("step_sizes", "step_size"), signs("previous_sign", "prev"))),
+    Method(("Adafactor",), (factored("row_var", "col_var", "variance"),)),
+)
+"""The methods that torch and gdlab have, and what corresponds in their states."""
+SYNONYMS = {"AdamW": "Adam"}
+"""Optimizers of torch that keep what another does, and have its settings."""
+WITHOUT_COUNT = ("SGD", "Muon")
+"""The optimizers of torch that do not count their updates."""
+
+
+def from_torch(
+    state_dict: StateDict | Sequence[StateDict],
+    names: Names | Sequence[Names],
+    layout: Layout = None,
+    *,
+    tx: GradientTransformation,
+    params: Params,
+    count: int | None = None,
+) -> State:
+    """The state with which ``tx`` goes on where an optimizer of torch has stopped.
+
+    Args:
+        state_dict: ``optimizer.state_dict()``, of tensors or arrays, or the same as a flat
+            dictionary with keys such as ``state.0.exp_avg``, as files hold it. Where several
+            optimizers train the parameters it is a list of theirs.
+        names: the dotted paths of gdlab's parameters in the order in which the optimizer has its
+            own, group after group; or a dictionary from torch's names, such as those of
+            ``model.named_parameters()``, to these paths. A list of such for several optimizers.
+        layout: pairs of a regular expression for paths and the permutation that brings the axes of
+            torch's array into gdlab's order, or its name: ``[("kernel", "linear")]``; the names
+            are "linear", "conv1d", "conv2d" and "conv3d". Axes stay as they are without it.
+        tx: the transformation that goes on.
+        params: the parameters at this point, in gdlab's layout.
+        count: the number of updates so far, such as ``scheduler.state_dict()["last_epoch"]``.
+            It is needed where ``tx`` depends on the step and torch does not count, as in SGD.
+
+    Returns:
+        The state, in the dtypes in which ``tx`` keeps it. What torch has no counterpart of begins
+        anew: gradient accumulation, guards, averages of the parameters (from ``params``).
+
+    Raises:
+        ValueError: if the names or the layout do not fit, if torch keeps something that ``tx`` has
+            no place for or the other way round, or if a count is needed.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sgd
+    >>> from gdlab.interop import from_torch
+    >>> theirs = {"state": {0: {"momentum_buffer": [[1.0, 2.0, 3.0]]}}, "param_groups": []}
+    >>> params = {"kernel": jnp.zeros((3, 1))}
+    >>> layout = {"kernel": "linear"}
+    >>> from_torch(theirs, ["kernel"], layout, tx=sgd(0.1, momentum=0.9), params=params)
+    State(trace={'kernel': Array([[1.],
+           [2.],
+           [3.]], dtype=float32)})
+    """
+    pairs = _each(state_dict, names)
+    record = empty_record("torch", _all_paths(pairs), layout, params)
+    for one, own in pairs:
+        _enter(record, parsed(one), own)
+    made = record.steps()
+    if None not in (count, made) and count != made:
+        raise ValueError(f"count={count}, but torch's optimizer has made {made} updates")
+    updates = made if count is None else count
+    calls = None if updates is None else calls_for(tx, updates)
+    return entered(record, METHODS, tx, params, calls)
+
+
+def to_torch(
+    state: State,
+    names: Names | Sequence[Names],
+    layout: Layout = None,
+    *,
+    tx: GradientTransformation,
+    params: Params,
+    like: StateDict | str | Sequence[StateDict | str],
+    count: int | None = None,
+) -> dict[str, Value] | list[dict[str, Value]]:
+    """The state that ``optimizer.load_state_dict`` takes, so that torch goes on where ``tx`` is.
+
+    Args:
+        state: a state of ``tx``.
+        names: as for :func:`from_torch`.
+        layout: as for :func:`from_torch`.
+        tx: the transformation whose state it is.
+        params: the parameters at this point.
+        like: ``optimizer.state_dict()`` of the optimizer that goes on, fresh or not, whose groups
+            are kept as they are; or the name of its class, such as "AdamW", for a flat dictionary
+            of NumPy arrays with keys such as ``state.0.exp_avg``. A list of such for several
+            optimizers.
+        count: the number of updates so far, where the state does not tell it and torch counts.
+
+    Returns:
+        A state dictionary with torch's tensors, or that flat dictionary; a list for several
+        optimizers.
+
+    Raises:
+        ValueError: if the names or the layout do not fit, if the state keeps something that the
+            optimizer has no place for, or if a count is needed.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import sgd
+    >>> from gdlab.interop import to_torch
+    >>> tx, params = sgd(0.1, momentum=0.9), {"kernel": jnp.zeros((3, 1))}
+    >>> layout = {"kernel": "linear"}
+    >>> to_torch(tx.init(params), ["kernel"], layout, tx=tx, params=params, like="SGD")
+    {'state.0.momentum_buffer': array([[0., 0., 0.]], dtype=float32)}
+    """
+    pairs = _each(like, names)
+    record = empty_record("torch", _all_paths(pairs), layout, params)
+    described = [(_described(one), own) for one, own in pairs]
+    for theirs, own in described:
+        _settle(record, theirs, own)
+    left(record, METHODS, state, tx, params, count)
+    made = [_left(record, theirs, own) for theirs, own in described]
+    return made[0] if isinstance(like, Mapping | str) else made
+
+
+def _each(theirs: Value, names: Value) -> list[tuple[Value, Names]]:
+    """What is given for each of several optimizers, and the names of its parameters."""
+    if isinstance(theirs, Mapping | str):
+        return [(theirs, names)]
+    if len(theirs) != len(names):
+        raise ValueError(f"there are {len(theirs)} optimizers, but names of {len(names)}")
+    return list(zip(theirs, names, strict=True))
+
+
+def _all_paths(pairs: list[tuple[Value, Names]]) -> list[str]:
+    return [path for _, names in pairs for path in paths_of(names)]
+
+
+def _described(like: StateDict | str) -> Parsed:
+    """The groups and the name of the optimizer that goes on."""
+    if isinstance(like, str):
+        known = {name for method in METHODS for name in method.names} | set(SYNONYMS)
+        if like not in known:
+            raise ValueError(f"like: {like!r} is not one of {', '.join(sorted(known))}")
+        return Parsed({}, [], SYNONYMS.get(like, like), is_flat=True)
+    theirs = parsed(like)
+    if theirs.optimizer is None:
+        raise ValueError(
+            "like: its param_groups do not tell the optimizer; give optimizer.state_dict(), or the "
+            "name of the class"
+        )
+    return theirs
+
+
+def _settle(record: Record, theirs: Parsed, names: Names) -> dict[Key, str]:
+    """Note the optimizer and the settings of each parameter; the paths by torch's keys."""
+    by_key = paths_by_key(theirs, names)
+    record.settings.update({by_key[key]: s for key, s in settings_by_key(theirs).items()})
+    if theirs.optimizer is not None:
+        record.optimizers.update(dict.fromkeys(by_key.values(), theirs.optimizer))
+    return by_key
+
+
+def _enter(record: Record, theirs: Parsed, names: Names) -> None:
+    by_key = _settle(record, theirs, names)
+    own = dict(names) if isinstance(names, Mapping) else {}
+    for key, state in theirs.states.items():
+        path = by_key.get(key, own.get(str(key)))
+        if path is None:
+            raise ValueError(f"names has {len(by_key)} parameters, and none for {key!r} of torch")
+        arrays = {name: as_array(value) for name, value in state.items() if value is not None}
+        step = arrays.pop("step", None)
+        if arrays:
+            axes = record.axes.get(path)
+            permutation = {name: permuted(array, axes) for name, array in arrays.items()}
+            record.kept[path] = Kept(permutation, None if step is None else int(step))
+    for path in by_key.values():
+        _require_dampened(path, record)
+
+
+def _require_dampened(path: str, record: Record) -> None:
+    settings = record.settings.get(path, {})
+    if settings.get("momentum") and settings.get("dampening") and path not in record.kept:
+        raise ValueError(
+            f"{path!r} has no momentum yet, and torch does not dampen the first step: "
+            "take it in torch"
+        )
+
+
+def _left(record: Record, theirs: Parsed, names: Names) -> dict[str, Value]:
+    states = {
+        key: _state_of(record, path)
+        for key, path in paths_by_key(theirs, names).items()
+        if path in record.kept
+    }
+    if theirs.is_flat:
+        return {
+            f"state.{key}.{name}": array
+            for key, state in states.items()
+            for name, array in state.items()
+        }
+    if theirs.optimizer == "SparseAdam":  # whose steps are no tensors
+        integers = {key: {"step": int(state["step"])} for key, state in states.items()}
+    else:
+        integers = {}
+    tensors = {
+        key: {name: as_tensor(array) for name, array in state.items()} | integers.get(key, {})
+        for key, state in states.items()
+    }
+    return {"state": tensors, "param_groups": copy.deepcopy(theirs.groups)}
+
+
+def _state_of(record: Record, path: str) -> dict[str, np.ndarray]:
+    """What torch keeps for one parameter, in its order of the axes."""
+    kept, optimizer, axes = record.kept[path], record.optimizers[path], record.axes.get(path)
+    arrays = {name: restored(array, axes) for name, array in kept.arrays.items()}
+    if optimizer in WITHOUT_COUNT:
+        return arrays
+    if kept.steps is None:
+        raise ValueError(
+            f"torch's {optimizer} counts its updates, and the state does not tell their number: "
+            "give it by count="
+        )
+    return {"step": np.asarray(kept.steps, np.float32), **arrays}
