@@ -82,6 +82,13 @@ def in_own_words():
     return Run(run.values[:-1], run.params)
 
 
+def slopes():
+    """The derivatives of the last loss with respect to the hyperparameters."""
+    start, key = init(jax.random.key(0)), jax.random.key(1)
+    last_loss = lambda tx: gdlab.minimize(loss, start, tx, STEPS, key=key).values[-1]  # noqa: E731
+    return gdlab.hyperparameters(jax.grad(last_loss)(optimizer()))
+
+
 def test_adapters_train_alike_under_either_import_and_in_own_words():
     theirs = train(optax)
     assert_alike(theirs, train(moved))
@@ -90,3 +97,17 @@ def test_adapters_train_alike_under_either_import_and_in_own_words():
     before = init(jax.random.key(0))
     for name, layer in theirs.params.items():
         np.testing.assert_array_equal(layer["kernel"], before[name]["kernel"])
+
+
+@pytest.mark.slow
+def test_the_last_loss_has_a_derivative_for_each_rate():
+    start, key = init(jax.random.key(0)), jax.random.key(1)
+    name = "optimizer.learning_rate.1"
+
+    def last_loss(rate):
+        tx = gdlab.set_hyperparameters(optimizer(), {name: rate})
+        return gdlab.minimize(loss, start, tx, STEPS, key=key).values[-1]
+
+    rate, h = RATIO * LEARNING_RATE, 1e-6
+    quotient = (last_loss(rate + h) - last_loss(rate - h)) / (2 * h)
+    np.testing.assert_allclose(slopes()[name], quotient, rtol=1e-4)

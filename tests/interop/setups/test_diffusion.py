@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -93,8 +94,24 @@ def in_own_words():
     return Run(run.values[:-1], run.params, {"ema_params": run.evaluation_params})
 
 
+def sweep_of_warm_ups():
+    warm_up = gdlab.Axis("warmup_steps", [1.0, 20.0, 100.0])
+    tx = gdlab.set_hyperparameters(optimizer(), {"warmup_steps": warm_up})
+    start, _ = eqx.partition(Denoiser(jax.random.key(0)), ARRAYS_OF)
+    return gdlab.sweep(loss, start, tx, steps=STEPS, key=jax.random.key(1))
+
+
 def test_a_diffusion_model_and_its_average_train_alike_under_either_import_and_in_own_words():
     theirs = train(optax)
     assert_alike(theirs, train(moved))
     assert_alike(theirs, in_own_words())
     assert theirs.losses[-20:].mean() < 0.6 * theirs.losses[:5].mean()
+
+
+@pytest.mark.slow
+def test_lengths_of_the_warm_up_are_swept_in_one_program():
+    curves = sweep_of_warm_ups().loss[:, 0]
+    # After ten steps the slowest warm-up is behind, and in the end all have arrived.
+    early = curves[:, 5:15].mean(axis=1)
+    assert early[2] > early[0]
+    assert np.all(curves[:, -20:].mean(axis=1) < 0.6 * curves[:, :3].mean(axis=1))

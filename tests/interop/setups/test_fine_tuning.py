@@ -99,9 +99,37 @@ def in_own_words():
     return Run(run.values[:-1], run.params)
 
 
+@jax.jit
+def step(tx, params, state, key):
+    value, grads = jax.value_and_grad(loss)(params, key)
+    updates, state = tx.update(grads, state, params)
+    return gdlab.apply_updates(params, updates), state, value
+
+
+def with_faster_head(tx, factor):
+    peak = "chain.1.optimizer.learning_rate.3.peak_value"
+    return gdlab.set_hyperparameters(tx, {peak: factor * gdlab.hyperparameters(tx)[peak]})
+
+
 def test_a_network_is_tuned_alike_under_either_import_and_in_own_words():
     theirs = train(optax)
     assert_alike(theirs, train(moved))
     assert_alike(theirs, in_own_words())
     assert theirs.losses[-6:].mean() < 0.5 * theirs.losses[:6].mean()
     jax.tree.map(np.testing.assert_array_equal, theirs.params["embed"], init()["embed"])
+
+
+def test_another_rate_of_one_layer_compiles_nothing():
+    tx, params = optimizer(), init()
+    state = tx.init(params)
+    for step_index in range(2):
+        key = jax.random.key(step_index)
+        params, state, _ = step(tx, params, state, key)
+        faster, _, _ = step(with_faster_head(tx, 3.0), params, state, key)
+        slower, _, _ = step(tx, params, state, key)
+    assert step._cache_size() == 1
+    moved_by = lambda name, new: new[name]["kernel"] - params[name]["kernel"]  # noqa: E731
+    np.testing.assert_array_equal(moved_by("layer_0", faster), moved_by("layer_0", slower))
+    np.testing.assert_allclose(
+        moved_by("head", faster), 3 * moved_by("head", slower), rtol=1e-9, atol=1e-15
+    )

@@ -107,6 +107,15 @@ def in_own_words(tx):
     return Run(losses, players)
 
 
+def games_side_by_side():
+    generator = gdlab.Axis("generator", [1e-3, 2e-3])
+    discriminator = gdlab.Axis("discriminator", [2e-3, 4e-3, 8e-3])
+    tx = gdlab.set_hyperparameters(
+        optimizer(), {"generator": generator, "discriminator": discriminator}
+    )
+    return gdlab.map_axes(in_own_words)(tx)
+
+
 def distance_to_mixture(generator):
     """The mean distance of generated points from the nearest of the four centers."""
     points = np.abs(generated(generator, jax.random.key(2)))
@@ -121,3 +130,10 @@ def test_the_players_of_a_gan_train_alike_under_either_import_and_in_own_words()
     untrained = networks(jax.random.key(0))["generator"]
     trained = eqx.combine(theirs.params["generator"], untrained)
     assert distance_to_mixture(trained) < 0.5 * distance_to_mixture(untrained)
+
+
+def test_games_of_several_pairs_of_learning_rates_are_played_in_one_program():
+    games = games_side_by_side()
+    assert games.dims == ("discriminator", "generator")
+    assert games.values.losses.shape[:2] == (3, 2)
+    assert np.all(np.isfinite(games.values.losses))

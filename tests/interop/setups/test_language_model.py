@@ -152,6 +152,12 @@ def in_own_words(loss=loss, precision=jnp.float64):
     return Run(run.values[:-1], run.params)
 
 
+def sweep_of_second_moments():
+    b2 = gdlab.Axis("b2", [0.9, 0.95, 0.99, 0.999])
+    tx = gdlab.set_hyperparameters(optimizer(), {"b2": b2})
+    return gdlab.sweep(loss, init, tx, steps=STEPS, seeds=2, key=jax.random.key(1))
+
+
 @pytest.mark.slow
 @pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard")
 def test_a_language_model_trains_alike_under_either_import_and_in_own_words():
@@ -170,3 +176,21 @@ def test_activations_in_bfloat16_change_no_more_than_their_rounding():
     ):
         # The last bit of a float32 parameter can decide how an activation is rounded.
         assert_alike(theirs, run, rtol=float(jnp.finfo(jnp.bfloat16).eps))
+
+
+@pytest.mark.slow
+def test_weights_in_bfloat16_have_moments_in_float32_and_train_as_well():
+    weights = jax.tree.map(lambda w: w.astype(jnp.bfloat16), init(jax.random.key(0)))
+    state = jax.eval_shape(optimizer().init, weights)
+    for entry in (state.mean, state.inner.mu, state.inner.nu):
+        assert {leaf.dtype for leaf in jax.tree.leaves(entry)} == {jnp.dtype("float32")}
+    coarse, fine = (in_own_words(loss, dtype).losses for dtype in (jnp.bfloat16, jnp.float32))
+    np.testing.assert_allclose(coarse[-6:].mean(), fine[-6:].mean(), rtol=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard")
+def test_decays_of_second_moments_are_swept_in_one_program():
+    result = sweep_of_second_moments()
+    assert result.final_loss.shape == (4, 2)
+    assert np.all(result.final_loss < 0.9 * in_own_words().losses[0])

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -123,8 +124,23 @@ def in_own_words():
     return Run(run.values[:-1], run.params)
 
 
+def sweep_of_both_rates():
+    muon = gdlab.Axis("muon", [0.005, 0.02, 0.08])
+    adam = gdlab.Axis("adam", [1e-3, 3e-3])
+    tx = gdlab.set_hyperparameters(
+        optimizer(), {"learning_rate.init_value": muon, "adam_learning_rate": adam}
+    )
+    return gdlab.sweep(loss, init, tx, steps=STEPS, key=jax.random.key(1))
+
+
 def test_a_network_trains_alike_by_muon_under_either_import_and_in_own_words():
     theirs = train(optax)
     assert_alike(theirs, train(moved))
     assert_alike(theirs, in_own_words())
     assert theirs.losses[-6:].mean() < 0.65 * theirs.losses[:6].mean()
+
+
+def test_the_rates_of_muon_and_of_adamw_are_swept_in_one_program():
+    result = sweep_of_both_rates()
+    assert result.final_loss.shape[:2] == (3, 2)
+    assert np.all(np.isfinite(result.final_loss))

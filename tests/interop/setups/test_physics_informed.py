@@ -69,6 +69,10 @@ def in_own_words():
     return Run(run.values[:-1], run.params)
 
 
+def until_solved():
+    return gdlab.minimize(loss, init(), gdlab.lbfgs(), 500, tol=0.05)
+
+
 def largest_error(params):
     x = jnp.linspace(0, 1, 101)
     return jnp.max(jnp.abs(jax.vmap(solution(params))(x) - exact(x)))
@@ -82,3 +86,10 @@ def test_a_physics_informed_network_solves_its_equation_under_either_import_and_
     for run in (theirs, with_gdlab):
         assert run.losses[-1] < 1e-3 * run.losses[0]
         assert largest_error(run.params) < 1e-2
+
+
+def test_it_is_minimized_until_the_gradient_is_small():
+    run = until_solved()
+    assert run.outcome == gdlab.Outcome.CONVERGED
+    assert run.steps < 100
+    assert max(jnp.abs(g).max() for g in jax.tree.leaves(jax.grad(loss)(run.params))) <= 0.05

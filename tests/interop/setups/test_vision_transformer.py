@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import pytest
 from flax import linen
@@ -119,7 +118,13 @@ def in_own_words():
 def accuracy(params):
     images, labels = digits()
     logits = MODEL.apply({"params": params}, images, train=False)
-    return np.mean(logits.argmax(axis=1) == labels)
+    return jnp.mean(logits.argmax(axis=1) == labels)
+
+
+def sweep_of_averages():
+    decay = gdlab.Axis("ema_decay", [0.0, 0.9, 0.99])
+    tx = gdlab.set_hyperparameters(optimizer(), {"decay": decay})
+    return gdlab.sweep(loss, init(), tx, steps=STEPS, key=jax.random.key(1), evaluate=accuracy)
 
 
 def test_a_vision_transformer_and_its_average_train_alike_under_either_import_and_in_own_words():
@@ -128,3 +133,9 @@ def test_a_vision_transformer_and_its_average_train_alike_under_either_import_an
     assert_alike(theirs, in_own_words())
     assert theirs.losses[-6:].mean() < 0.7 * theirs.losses[:6].mean()
     assert accuracy(theirs.logged["ema_params"]) > 0.6
+
+
+def test_averages_are_swept_and_judged_by_what_they_evaluate_to():
+    accuracies = sweep_of_averages().metrics["accuracy"]
+    # Of an average over more steps than were taken, the start is still a part.
+    assert accuracies[2] < 0.8 * accuracies[:2].min()
