@@ -11,7 +11,6 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.curvature.eigenpairs import eigenpairs, flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.parameter_space import (
-    in_one_dtype,
     machine_precision,
     number_of_parameters,
     require_finite,
@@ -64,8 +63,7 @@ def classify_critical_point(
     >>> classify_critical_point(lambda w: w[0] ** 2 + w[1] ** 4, jnp.zeros(2))
     'degenerate'
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     gradient_norm, norm = _norms(mean_loss, params, data)
     require_finite(gradient_norm, "the gradient")
     if number_of_parameters(params) <= FEW:
@@ -98,14 +96,14 @@ def classify_critical_point(
     return "degenerate"
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _norms(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array]:
     """Of the gradient and of the parameters."""
     gradient = mean_loss.gradient(params, data)
     return jnp.linalg.norm(ravel_pytree(gradient)[0]), jnp.linalg.norm(ravel_pytree(params)[0])
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _ends(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array]:
     """The smallest and the largest eigenvalue of a Hessian that is written out."""
     flat, _ = ravel_pytree(params)

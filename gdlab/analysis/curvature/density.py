@@ -13,7 +13,6 @@ from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
 from gdlab.analysis.curvature.parameter_space import (
-    in_one_dtype,
     number_of_parameters,
     require_finite,
 )
@@ -89,8 +88,7 @@ def spectral_density(
     Source: B. Ghorbani, S. Krishnan and Y. Xiao, An Investigation into Neural Net Optimization via
     Hessian Eigenvalue Density, 2019.
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     for name, number in (("probes", probes), ("iterations", iterations), ("points", points - 1)):
         if number < 1:
             raise ValueError(f"there must be more {name} than {number}")
@@ -103,7 +101,7 @@ def spectral_density(
     return SpectralDensity(grid, density, nodes, weights)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def _quadrature(
     mean_loss: MeanLoss, dimension: int, probes: int, params: Any, data: Any, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

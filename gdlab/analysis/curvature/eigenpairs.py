@@ -15,7 +15,6 @@ from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
 from gdlab.analysis.curvature.parameter_space import (
     as_vector,
-    in_one_dtype,
     number_of_parameters,
     require_finite,
 )
@@ -98,8 +97,7 @@ def hessian_eigenpairs(
     Source: K. Wu and H. Simon, Thick-Restart Lanczos Method for Large Symmetric Eigenvalue
     Problems, 2000.
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     pairs, converged = eigenpairs(
         mean_loss, params, data, k=k, which=which, key=key, start=start, iterations=iterations
     )
@@ -143,22 +141,21 @@ def eigenpairs(
     key = jax.random.key(0) if key is None else key
     end = _ENDS.index(which)
     if iterations is not None:
-        task = _Task(mean_loss, k, min(operator.index(iterations), size), converge=False)
-        return _search(task, params, data, key, start, root, end)
+        task = _Task(k, min(operator.index(iterations), size), converge=False)
+        return _search(task, mean_loss, params, data, key, start, root, end)
     small = min(size, max(_LEAST_DIMENSION, 2 * k))
     large = min(size, max(small, _MOST_NUMBERS // size))
     # Spectra crowded at the wanted end need a larger space, rarely: it is compiled only then.
-    task = _Task(mean_loss, k, small, converge=True)
-    found, converged = _search(task, params, data, key, start, root, end)
+    task = _Task(k, small, converge=True)
+    found, converged = _search(task, mean_loss, params, data, key, start, root, end)
     if isinstance(converged, Tracer) or converged or small == large:
         return found, converged
-    return _search(task._replace(dimension=large), params, data, key, start, root, end)
+    return _search(task._replace(dimension=large), mean_loss, params, data, key, start, root, end)
 
 
 class _Task(NamedTuple):
-    """What a search is compiled for."""
+    """What a search is compiled for, beside the loss."""
 
-    mean_loss: MeanLoss
     k: int
     dimension: int
     """Of the Krylov space of one pass."""
@@ -187,6 +184,7 @@ class _Progress(NamedTuple):
 @functools.partial(jax.jit, static_argnums=0)
 def _search(
     task: _Task,
+    mean_loss: MeanLoss,
     params: Any,
     data: Any,
     key: jax.Array,
@@ -194,7 +192,7 @@ def _search(
     root: Any,
     end: int | jax.Array,
 ) -> tuple[Eigenpairs, jax.Array]:
-    mean_loss, k, dimension, converge = task
+    k, dimension, converge = task
     flat, unravel = ravel_pytree(params)
     matvec = flat_hessian(mean_loss, params, data, root)
     first = None if start is None else ravel_pytree(start)[0]

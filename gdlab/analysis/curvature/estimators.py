@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.parameter_space import in_one_dtype, require_finite
+from gdlab.analysis.curvature.parameter_space import require_finite
 
 
 class Estimate(NamedTuple):
@@ -116,8 +116,7 @@ def _quadratic_form(probe: jax.Array, product: jax.Array) -> jax.Array:
 def _estimate(sample, loss, params, data, key, probes, batch_size) -> Estimate:
     if probes < 2:
         raise ValueError(f"a standard error needs at least 2 probes, but probes is {probes}")
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     estimate = _mean(sample, mean_loss, probes, params, data, key)
     require_finite(estimate, "the Hessian")
     if sample is _quadratic_form:
@@ -126,7 +125,7 @@ def _estimate(sample, loss, params, data, key, probes, batch_size) -> Estimate:
     return Estimate(*map(unravel, estimate))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 2))
 def _mean(sample, mean_loss, probes, params, data, key) -> Estimate:
     flat = ravel_pytree(params)[0]
     matvec = flat_hessian(mean_loss, params, data)

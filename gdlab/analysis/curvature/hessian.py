@@ -1,7 +1,6 @@
 """The Hessian of a loss, as a linear map that is never formed."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,49 +10,67 @@ from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.one_pass import OnePass, in_memory
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
-from gdlab.training.models import ModelState
+from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class MeanLoss:
     """A loss, as the mean over all minibatches of its data, and its derivatives.
 
-    Programs are compiled for it: everything in it is static, the data are not.
+    Programs are compiled for its structure; what a model holds beside its parameters is data.
     """
 
-    objective: Objective
-    sampler: EpochSampler | None
+    objective: Objective = dataclasses.field(metadata={"static": True})
+    sampler: EpochSampler | None = dataclasses.field(metadata={"static": True})
+    held: Any = None
+    """What the model holds beside its parameters, such as batch statistics: it stays so."""
 
     @classmethod
-    def of(cls, loss: Callable[..., Any], data: Any, batch_size: int | None) -> "MeanLoss":
+    def of(
+        cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: int | None
+    ) -> tuple["MeanLoss", Any]:
         """The mean of ``loss(params)``, or of ``loss(params, batch)`` if there are data.
 
         It is computed on arrays, or on one pass over a loader, see :func:`in_memory`.
 
+        Args:
+            loss: the loss.
+            params: the parameters, or a model.
+            data: the data, None if there are none.
+            batch_size: how many examples are in memory at a time.
+
+        Returns:
+            The mean, and the parameters in the dtype in which it is computed.
+
         Raises:
             ValueError: if the sizes do not fit.
-            TypeError: if the loss is random.
+            TypeError: if the loss is random, or a parameter is not real.
         """
-        objective = Objective(ByIdentity(loss), data is not None, has_aux=False, has_state=False)
+        model = open_model(params)
+        objective = Objective(
+            ByIdentity(loss), data is not None, has_aux=False, has_state=False, form=model.form
+        )
         if objective.takes_key:
             raise TypeError(
                 "the loss takes a key: it is no function of the parameters alone; fix the key, as "
                 "in lambda params: loss(params, key=key)"
             )
-        return cls(objective, None if isinstance(data, OnePass) else sampler_of(data, batch_size))
+        sampler = None if isinstance(data, OnePass) else sampler_of(data, batch_size)
+        return cls(objective, sampler, model.held), in_one_dtype(model.params)
 
     @classmethod
     def over(
-        cls, loss: Callable[..., Any], data: Any, batch_size: int | None
-    ) -> tuple["MeanLoss", Any]:
-        """The same, and the data that it is computed on.
+        cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: int | None
+    ) -> tuple["MeanLoss", Any, Any]:
+        """The same, the parameters, and the data that it is computed on.
 
         Raises:
             ValueError, TypeError: as :meth:`of` and :meth:`OnePass.of`.
         """
-        return cls.of(loss, data, batch_size), in_memory(data)
+        return *cls.of(loss, params, data, batch_size), in_memory(data)
 
     def value(self, params: Any, data: Any) -> jax.Array:
         """The loss."""
@@ -75,7 +92,7 @@ class MeanLoss:
             return mean_over_batches(product, data, self.sampler)
 
     def _on(self, batch: Any) -> Callable[[Any], jax.Array]:
-        return lambda params: self.objective(params, batch, None, ModelState())[0]
+        return lambda params: self.objective(params, batch, None, ModelState(self.held))[0]
 
 
 def hessian_vector_product(
@@ -117,13 +134,12 @@ def hessian_vector_product(
 
     Source: B. Pearlmutter, Fast Exact Multiplication by the Hessian, 1994.
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     product = _product(mean_loss, params, data, as_vector("vector", vector, params))
     require_finite(product, "the Hessian-vector product")
     return product
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _product(mean_loss: MeanLoss, params: Any, data: Any, vector: Any) -> Any:
     return mean_loss.hessian_product(params, data, vector)

@@ -1,6 +1,5 @@
 """Newton's step, from Hessian-vector products alone."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +13,12 @@ from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
 from gdlab.analysis.curvature.parameter_space import (
-    in_one_dtype,
     machine_precision,
     number_of_parameters,
     require_finite,
 )
 from gdlab.core.numerics import cast
+from gdlab.training.models import open_model
 
 _MOST_DIMENSIONS, _MOST_PASSES = 100, 50
 
@@ -63,8 +62,8 @@ def newton_step(
     >>> newton_step(loss, jnp.array([-1.0, 2.0])).round(4)
     Array([3., 3.], dtype=float32)
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    wide = in_one_dtype(params)
+    model = open_model(params)
+    mean_loss, wide, data = MeanLoss.over(loss, model, data, batch_size)
     new, gradient_norm, lowest, error = _step(mean_loss, wide, data)
     if not isinstance(error, Tracer):
         require_finite(gradient_norm, "the gradient")
@@ -80,10 +79,11 @@ def newton_step(
                 "the Hessian is singular, or too ill-conditioned for the parameters' dtype, and no "
                 f"step makes the gradient vanish: the relative error {error:.3g} is left"
             )
-    return jax.tree.map(lambda leaf, old: cast(leaf, jnp.result_type(old)), new, params)
+    new = jax.tree.map(lambda leaf, old: cast(leaf, jnp.result_type(old)), new, model.params)
+    return model.form.close(new, model.held)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _step(
     mean_loss: MeanLoss, params: Any, data: Any
 ) -> tuple[Any, jax.Array, jax.Array, jax.Array]:

@@ -13,7 +13,6 @@ from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
 from gdlab.analysis.curvature.parameter_space import (
     as_vector,
-    in_one_dtype,
     number_of_parameters,
     require_finite,
 )
@@ -67,8 +66,7 @@ def sharpness(
     >>> round(sharpness(lambda w: w[0] ** 2 + 3 * w[1] ** 2, jnp.ones(2)), 4)
     6.0
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     root = None if preconditioner is None else _root(preconditioner, params)
     if root is not None:
         require_finite(root, "the square root of the preconditioner")
@@ -130,8 +128,24 @@ def follow_sharpness(
     >>> values.round(2)
     Array([12.  , 4.32, 3.16], dtype=float32)
     """
-    mean_loss, data = MeanLoss.over(loss, data, batch_size)
-    params = in_one_dtype(params)
+    mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
+    return follow_sharpness_of(
+        mean_loss, params, vector, data,
+        preconditioner=preconditioner, key=key, iterations=iterations,
+    )  # fmt: skip
+
+
+def follow_sharpness_of(
+    mean_loss: MeanLoss,
+    params: Any,
+    vector: Any,
+    data: Any,
+    *,
+    preconditioner: Any = None,
+    key: jax.Array | None = None,
+    iterations: int,
+) -> Sharpness:
+    """The same of a loss as it is measured, at parameters of one dtype."""
     vector = as_vector("vector", vector, params)
     root = None if preconditioner is None else _root(preconditioner, params)
     key = jax.random.key(0) if key is None else key
@@ -139,7 +153,7 @@ def follow_sharpness(
     return _follow(mean_loss, iterations, params, data, vector, root, key)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=1)
 def _follow(
     mean_loss: MeanLoss,
     iterations: int,

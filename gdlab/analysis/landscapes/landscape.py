@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.analysis.curvature.eigenpairs import hessian_eigenpairs
+from gdlab.analysis.curvature.eigenpairs import Eigenpairs, hessian_eigenpairs
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.one_pass import in_memory
-from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype
+from gdlab.analysis.curvature.parameter_space import as_vector
 from gdlab.analysis.landscapes.directions import (
     Directions,
     Kind,
@@ -23,6 +23,7 @@ from gdlab.analysis.landscapes.directions import (
 from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
 from gdlab.training.loader import is_loader
+from gdlab.training.models import open_model
 
 MARGIN = 0.2
 """Of the width and the height of a path that are left free on each of its sides."""
@@ -121,13 +122,13 @@ def landscape(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
-        params: w, a tree of real floating-point arrays; they are taken in the widest of their
-            dtypes, and at least in float32.
+        params: w, a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`;
+            they are taken in the widest of their dtypes, and at least in float32.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
             over all of them. Or a loader, an iterable of batches: one pass over it, which has to
             end, is read a few batches at a time, but held in memory for ``"hessian"``.
         directions: what spans the plane.
-        path: a tree like ``params`` with a leading axis of steps, such as that of
+        path: a tree or model like ``params`` with a leading axis of steps, such as that of
             :func:`gdlab.minimize`. It is projected onto the plane by least squares.
         extent: how far to look: e for [−e, e]², or ((left, right), (bottom, top)). Unless given, 1
             for filters and wherever there is no path, and further where the path is; else what
@@ -139,9 +140,10 @@ def landscape(
         progress: whether to show a progress bar, in a terminal or a notebook.
 
     Raises:
-        TypeError: if a parameter is not real, the loss no real scalar, or random.
+        TypeError: if a parameter is not real, the loss no real scalar, or takes a key.
         ValueError: if the path or directions are not like ``params``, or span no plane; if
-            ``"pca"`` has no path; if parameters or path are not finite.
+            ``"pca"`` has no path; if parameters or path are not finite, or the model draws random
+            numbers.
         ImportError: if matfree, which ``"hessian"`` needs, is not installed.
 
     >>> import jax.numpy as jnp
@@ -158,8 +160,8 @@ def landscape(
     Source: H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein, Visualizing the Loss Landscape of
     Neural Nets, 2018.
     """
-    mean_loss = MeanLoss.of(loss, data, batch_size)
-    params = in_one_dtype(params)
+    model = open_model(params)
+    mean_loss, params = MeanLoss.of(loss, model, data, batch_size)
     require_a_plane(params)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
         raise ValueError("params are not finite; give those of a run that did not diverge")
@@ -171,7 +173,11 @@ def landscape(
         path = _stacked("path", path, params)
         _require_finite(path)
     key = jax.random.key(0) if key is None else key
-    vectors, names = _directions(directions, loss, params, data, path, batch_size, key)
+
+    def eigenpairs() -> Eigenpairs:
+        return hessian_eigenpairs(loss, model, data, k=2, batch_size=batch_size, key=key)
+
+    vectors, names = _directions(directions, params, path, key, eigenpairs)
     plane = Plane.spanned_by(vectors, params)
     track = None if path is None else plane.project(path)
     is_filter = isinstance(directions, str) and directions == "filter"
@@ -204,6 +210,7 @@ def _stacked(name: str, tree: Any, params: Any, size: int | None = None) -> Any:
     Raises:
         ValueError: if it is not like them.
     """
+    tree = open_model(tree).params
     leaves = jax.tree.leaves(tree)
     if size is None:
         size = leaves[0].shape[0] if leaves and np.ndim(leaves[0]) else 0
@@ -233,12 +240,10 @@ def _require_finite(path: Any) -> None:
 
 def _directions(
     directions: Any,
-    loss: Callable[..., Any],
     params: Any,
-    data: Any,
     path: Any,
-    batch_size: int | None,
     key: jax.Array,
+    eigenpairs: Callable[[], Eigenpairs],
 ) -> Directions:
     if not isinstance(directions, str):
         vectors = _stacked("directions", directions, params, 2)
@@ -252,7 +257,7 @@ def _directions(
             raise ValueError("directions='pca' are those of a path: give path=run.path")
         return principal_directions(params, path)
     if directions == "hessian":
-        pairs = hessian_eigenpairs(loss, params, data, k=2, batch_size=batch_size, key=key)
+        pairs = eigenpairs()
         first, second = (f"eigenvector of λ = {float(value):.3g}" for value in pairs.values)
         return Directions(pairs.vectors, (first, second))
     raise ValueError(

@@ -1,7 +1,6 @@
 """A loss over all data, at many points of the space of parameters."""
 
 import contextlib
-import functools
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -84,7 +83,7 @@ def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
     some = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((wanted, *leaf.shape), leaf.dtype), params
     )
-    return points_that_fit(_losses, (mean_loss,), (some, data), wanted, data, None)
+    return points_that_fit(_losses, (), (mean_loss, some, data), wanted, data, None)
 
 
 def _chunks(size: int, chunk: int) -> Iterator[np.ndarray]:
@@ -93,7 +92,7 @@ def _chunks(size: int, chunk: int) -> Iterator[np.ndarray]:
         yield np.minimum(np.arange(first, first + chunk), size - 1)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jax.jit
 def _losses(mean_loss: MeanLoss, points: Any, data: Any) -> jax.Array:
     # An accelerator's short products would show steps in a flat valley.
     with jax.default_matmul_precision("highest"):

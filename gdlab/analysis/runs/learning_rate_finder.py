@@ -119,7 +119,8 @@ def find_learning_rate(
 
     Args:
         loss: ``loss(params, batch)``, or ``loss(params)`` without data, as in :func:`gdlab.sweep`.
-        params: the start, a tree of arrays; or ``init(key)``, so that seeds differ in it.
+        params: the start, a tree of arrays, or a model as in :func:`gdlab.minimize`; or
+            ``init(key)``, so that seeds differ in it.
         tx: an optimizer; what its learning rate is does not matter.
         data: a tree of arrays whose leading axis counts the examples, or a loader: an iterable of
             batches, as in :func:`gdlab.sweep`. The first of its batches are read a second time, for

@@ -14,6 +14,7 @@ from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import unit_response
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
+from gdlab.training.models import open_model
 
 
 def preconditioned_sharpness(
@@ -64,9 +65,11 @@ def preconditioned_sharpness(
     """
     tx = as_transformation(tx)
     state = as_state(tx, state)
+    model = open_model(params)
+    params = model.params
     anatomy = anatomy_on(tx, params)
     if not anatomy.adaptive:
-        return sharpness(loss, params, data, key=key, batch_size=batch_size)
+        return sharpness(loss, model, data, key=key, batch_size=batch_size)
     require_diagonal(anatomy, tx, params)
     if _is_untouched(anatomy, tx, params, state):
         raise ValueError("the state has seen no gradient yet: there is no preconditioner")
@@ -80,7 +83,7 @@ def preconditioned_sharpness(
             "the preconditioner is not finite: the state is not, or gradients were exactly zero "
             "without an eps, or the learning rate is 0"
         )
-    return sharpness(loss, params, data, preconditioner=inverse, key=key, batch_size=batch_size)
+    return sharpness(loss, model, data, preconditioner=inverse, key=key, batch_size=batch_size)
 
 
 def _is_untouched(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> bool:

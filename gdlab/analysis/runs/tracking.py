@@ -1,6 +1,7 @@
 """A training run with its curvature beside it, against the limit of its own optimizer."""
 
 import contextlib
+import dataclasses
 import functools
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.sharpness import follow_sharpness
+from gdlab.analysis.curvature.parameter_space import in_one_dtype
+from gdlab.analysis.curvature.sharpness import follow_sharpness_of
 from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import sharpness_limit, unit_response
@@ -24,7 +26,7 @@ from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.bar import Bar
 from gdlab.training.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
-from gdlab.training.models import ModelState
+from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import Progress, sampler_of, step_of
 
@@ -63,10 +65,9 @@ class Tracked(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What the programs of a run are compiled for."""
+    """What the programs of a run are compiled for, beside the loss that is measured."""
 
     objective: Objective
-    mean_loss: MeanLoss
     sampler: Any
     is_streamed: bool
     """Whether the batches come from a loader."""
@@ -104,7 +105,9 @@ def track(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data.
-        params: the start, a tree of real floating-point arrays.
+        params: the start, a tree of real floating-point arrays, or a model as in
+            :func:`gdlab.minimize`. The curvature is that of one function: a loss that is called in
+            evaluation mode, without dropout.
         tx: the optimizer.
         steps: how many steps, a multiple of ``every``.
         data: a tree of arrays whose leading axis counts the examples; or a loader that can be
@@ -143,23 +146,25 @@ def track(
     """
     if every < 1 or steps < 0 or steps % every:
         raise ValueError(f"steps must be a multiple of every, {every}, not {steps}")
-    objective = Objective(ByIdentity(loss), data is not None, False, False)
+    model = open_model(params)
+    objective = Objective(ByIdentity(loss), data is not None, False, False, model.form)
     sampler = sampler_of(data, batch_size)
     if key is None and sampler is not None and sampler.batches_per_epoch > 1:
         raise ValueError("batches are drawn at random: track needs a PRNG key")
     require_own_sizes(data, curvature_batch_size=curvature_batch_size)
     stream = _stream(data)
-    mean_loss, data = MeanLoss.over(loss, data, curvature_batch_size)
-    params = strong(jax.tree.map(jnp.asarray, params))
+    mean_loss, _, data = MeanLoss.over(loss, model, data, curvature_batch_size)
+    params = strong(jax.tree.map(jnp.asarray, model.params))
     tx = as_transformation(tx)
     measured_at = np.arange(0, steps + 1, every)
     threshold, unit, anatomy = _limits(tx, params, measured_at)
     if anatomy is not None:
         require_diagonal(anatomy, tx, params)
-    task = _Task(objective, mean_loss, sampler, stream is not None, iterations, anatomy)
+    task = _Task(objective, sampler, stream is not None, iterations, anatomy)
     zeros = jax.tree.map(jnp.zeros_like, params)
     order = None if sampler is None else sampler.order(key, 0)
-    carry = _Carry(Progress(params, tx.init(params), ModelState()), order, zeros, zeros)
+    start = Progress(params, tx.init(params), ModelState(model.held))
+    carry = _Carry(start, order, zeros, zeros)
     rows: list[dict[str, np.ndarray]] = []
 
     def tracked() -> Tracked:
@@ -167,7 +172,7 @@ def track(
         return Tracked(
             step=measured_at[: len(rows)],
             threshold=threshold[: len(rows)],
-            params=carry.progress.params,
+            params=model.form.close(carry.progress.params, carry.progress.model_state.held),
             state=carry.progress.state,
             **columns,
         )
@@ -180,7 +185,7 @@ def track(
         try:
             for start, own_unit in zip(measured_at.tolist(), unit, strict=True):
                 last = start == steps
-                carry, row = _measured(task, carry, tx, data, start, own_unit)
+                carry, row = _measured(task, mean_loss, carry, tx, data, start, own_unit)
                 ahead = carry
                 # After the last step one more is looked at, and not taken.
                 end = start + (1 if last else every)
@@ -241,17 +246,13 @@ def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple
 
 @functools.partial(jax.jit, static_argnums=0)
 def _measured(
-    task: _Task, carry: _Carry, tx: Any, data: Any, step: Any, unit: Any
+    task: _Task, mean_loss: MeanLoss, carry: _Carry, tx: Any, data: Any, step: Any, unit: Any
 ) -> tuple[_Carry, dict[str, jax.Array]]:
     """A measurement at a step, and the vectors from which the next one starts."""
-    params, state, _ = carry.progress
+    params, state, model_state = carry.progress
+    mean_loss = dataclasses.replace(mean_loss, held=model_state.held)
     follow = functools.partial(
-        follow_sharpness,
-        task.mean_loss.objective.fun.function,
-        params,
-        data=data,
-        iterations=task.iterations,
-        batch_size=None if task.mean_loss.sampler is None else task.mean_loss.sampler.batch_size,
+        follow_sharpness_of, mean_loss, in_one_dtype(params), data=data, iterations=task.iterations
     )
     plain = follow(carry.vector)
     if task.anatomy is None:
@@ -262,7 +263,7 @@ def _measured(
         unseen = jnp.where(step > 0, preconditioned.value, jnp.nan)
         preconditioned = preconditioned._replace(value=unseen)
     row = {
-        "loss": task.mean_loss.value(evaluation_params(state, params), data),
+        "loss": mean_loss.value(evaluation_params(state, params), data),
         "sharpness": plain.value,
         "residual": plain.residual,
         "preconditioned_sharpness": preconditioned.value,

@@ -16,7 +16,7 @@ from gdlab import (
     sgd,
     sweep,
 )
-from gdlab.analysis import find_learning_rate
+from gdlab.analysis import find_learning_rate, landscape, sharpness, track
 from gdlab.sweeps.engine import keys_of
 from tests.interop.models.networks import DATA, LIBRARIES
 
@@ -169,7 +169,7 @@ def test_models_go_through_halving_and_over_several_devices(library):
     spread = sweep(library.loss, library.make, adam(rates), mesh=mesh, **settings)
     np.testing.assert_allclose(spread.loss, alone.loss, rtol=1e-4)
     assert_alike(spread.model(seed=1), alone.model(seed=1), rtol=1e-4)
-    halved = sweep(library.loss, library.make, adam(rates), policy=SuccessiveHalving(2), **settings)
+    halved = sweep(library.loss, library.make, adam(rates), policy=SuccessiveHalving(2, [2, 4]), **settings)
     assert (halved.status == "pruned").any()
     assert_alike(halved.model(seed=1), alone.model(seed=1), rtol=1e-4)
 
@@ -181,6 +181,30 @@ def test_the_average_that_is_evaluated_is_a_model_too(library):
     run = minimize(library.loss, library.make(KEY), tx, 4, data=DATA, key=KEY)
     assert type(run.evaluation_params) is type(run.params)
     assert not np.allclose(first(run.evaluation_params), first(run.params))
+
+
+@others_are_slow
+def test_landscapes_and_curvature_are_those_of_the_model_as_the_loss_calls_it(library):
+    run = trained(library)
+    found = landscape(
+        library.resting_loss, run.params, DATA, path=run.path, directions="pca", points=3,
+        progress=False,
+    )  # fmt: skip
+    np.testing.assert_allclose(found.loss, rest(run.params), rtol=1e-5)
+    np.testing.assert_allclose(found.path_losses[-1], found.loss, rtol=1e-5)
+    with pytest.raises((ValueError, TypeError), match=r"evaluation mode|takes a key"):
+        sharpness(library.loss, library.make(KEY), DATA)
+
+
+@others_are_slow
+def test_tracking_trains_the_model_and_measures_its_sharpness(library):
+    model, tx = library.make(KEY), sgd(0.05)
+    tracked = track(library.resting_loss, model, tx, 4, DATA, every=2, progress=False)
+    run = minimize(library.resting_loss, model, tx, 4, data=DATA)
+    np.testing.assert_allclose(tracked.loss, run.values[::2], rtol=1e-5)
+    expected = sharpness(library.resting_loss, run.params, DATA)
+    np.testing.assert_allclose(tracked.sharpness[-1], expected, rtol=1e-3)
+    assert_alike(tracked.params, run.params)
 
 
 @slow
