@@ -46,8 +46,15 @@ class State(dict[str, Tree]):
     def __getattr__(self, name: str) -> Tree:
         try:
             return self[name]
-        except KeyError:
-            raise AttributeError(f"the state has no entry {name!r}; it has {self.names}") from None
+        except KeyError as error:
+            raise AttributeError(error.args[0]) from None
+
+    def __missing__(self, name: object) -> Tree:
+        entries = f"the state has no entry {name!r}; it has {self.names}"
+        if isinstance(name, int):
+            # As in optax, whose chains keep a tuple.
+            entries += ": all links of a chain share one state, whose entries are read by name"
+        raise KeyError(entries)
 
     def replace(self, **entries: Tree) -> Self:
         """A copy with other values of some entries."""

@@ -144,6 +144,12 @@ def test_a_slot_is_found_in_any_wrapper_and_missing_or_several_ones_are_told():
         find_slot(two, "trace")
 
 
+def test_a_link_looked_for_by_its_position_is_told_to_be_read_by_name():
+    state = gdlab.chain(gdlab.clip(1.0), gdlab.sgd(0.1, 0.9)).init(jnp.zeros(1))
+    with pytest.raises(KeyError, match=r"no entry 1; it has \('trace',\): .* read by name"):
+        state[1]
+
+
 def test_a_state_is_a_dictionary_with_attributes():
     state = sgd(0.1, 0.9).init(PARAMS)
     assert state["trace"] is state.trace
