@@ -37,6 +37,7 @@ class Pair(NamedTuple):
     """Entries of gdlab, and arrays of another library from which they are computed and back."""
 
     ours: tuple[str, ...]
+    """The roles of the entries."""
     theirs: tuple[str, ...]
     enter: Callable[..., tuple[Array, ...]]
     """``enter(parameter, *theirs)`` → ours"""
@@ -51,12 +52,17 @@ class Pair(NamedTuple):
 class Shared(NamedTuple):
     """An entry that all parameters share, and numbers that the other library keeps for each."""
 
-    ours: str
+    role: str
+    """The role of an entry of the part that keeps it."""
+    own: str
+    """The name that the part itself gives to the entry."""
     theirs: tuple[str, ...]
     enter: Callable[..., Value]
     """``enter(parameter, value of the entry, *theirs)`` → value of the entry"""
     leave: Callable[..., tuple[Array, ...]]
     """``leave(parameter, value of the entry)`` → theirs"""
+    applies_to: Callable[[Value], bool] = lambda _: True
+    """Tell whether it is about an entry with this value."""
 
 
 def same(ours: str, theirs: str) -> Pair:
@@ -74,7 +80,7 @@ def velocity(ours: str, theirs: str, *, is_average: bool = False, step_sign: int
     """A momentum, which is a sum or an average, of gradients or of steps.
 
     Args:
-        ours: the entry.
+        ours: the role of the entry.
         theirs: the other library's array.
         is_average: whether the other library's weighs each gradient with one minus the decay.
         step_sign: 0 if it is made of gradients, 1 or -1 if of them times the learning rate or
@@ -96,9 +102,9 @@ def _scalar(factor: float, like: Array) -> Array:
     return np.asarray(factor, np.asarray(like).dtype)
 
 
-def _factor(parameter: Parameter, entry: str, is_average: bool, step_sign: int) -> float:
+def _factor(parameter: Parameter, role: str, is_average: bool, step_sign: int) -> float:
     """The number by which the other library's momentum is multiplied to be gdlab's."""
-    scope = parameter.scope
+    scope, entry = parameter.scope, parameter.scope.entries[role]
     own_sign = _sign_of_steps(scope, entry)
     if bool(own_sign) != bool(step_sign):
         kinds = "steps", "gradients"
@@ -109,7 +115,7 @@ def _factor(parameter: Parameter, entry: str, is_average: bool, step_sign: int) 
         )
     sign = own_sign * step_sign if step_sign else 1
     dampening = float(parameter.settings.get("dampening", 0))
-    recursion = _recursion_in(scope.part_with(entry))
+    recursion = _recursion_in(scope.place_of(entry).tx)
     if recursion is None or (_is_average(recursion) == is_average and not dampening):
         return sign
     decay = _number(recursion, scope)
@@ -211,7 +217,7 @@ def factored(of_rows: str, of_columns: str, of_elements: str) -> Pair:
         return over_last, other, None
 
     theirs = (of_rows, of_columns, of_elements)
-    return Pair(("nu_rows", "nu_columns"), theirs, enter, leave, some=True)
+    return Pair(("rows", "columns"), theirs, enter, leave, some=True)
 
 
 def _is_nothing(kept: Leaf) -> bool:
@@ -226,10 +232,12 @@ def signs(ours: str, theirs: str) -> Pair:
 def product_of_momenta(theirs: str) -> Shared:
     """The product of all momenta of Nadam, which is what remains of its average's start."""
     return Shared(
-        "mu_weight",
+        "mu",
+        "weight",
         (theirs,),
         lambda _, weight, product: weight._replace(remaining=product),
         lambda _, weight: (weight.remaining,),
+        lambda weight: hasattr(weight, "remaining"),
     )
 
 
@@ -238,7 +246,8 @@ def averaged_points(average: str, rate: str, weight: str) -> tuple[Pair, Shared]
     entry = "params_mean"
 
     def leave(parameter, mean):
-        begun = parameter.scope.state[entry].taken > 0
+        scope = parameter.scope
+        begun = scope.state[scope.entries[entry]].taken > 0
         return (mean if begun else np.asarray(parameter.param(), mean.dtype),)
 
     def enter_numbers(parameter, mean, eta, mu):
@@ -260,7 +269,7 @@ def averaged_points(average: str, rate: str, weight: str) -> tuple[Pair, Shared]
         return eta, 1 / (1 + int(mean.taken))
 
     points = Pair((entry,), (average,), lambda _, x: (x,), leave)
-    return points, Shared(entry, (rate, weight), enter_numbers, leave_numbers)
+    return points, Shared(entry, entry, (rate, weight), enter_numbers, leave_numbers)
 
 
 def _averaged_rate(parameter: Parameter) -> float | None:
@@ -270,3 +279,40 @@ def _averaged_rate(parameter: Parameter) -> float | None:
         return None
     rate, step = float(known["lr"]), int(parameter.scope.state[COUNT])
     return rate / (1 + known["lambd"] * rate * step) ** known["alpha"]
+
+
+def average_of_parameters(average: str) -> Pair:
+    """The average of the parameters, which starts from zero in the other library."""
+
+    def enter(parameter, array):
+        if parameter.scope.count == 0:
+            raise ValueError(
+                f"the average of {parameter.path!r} begins with the first update in the other "
+                "library, and before it in gdlab: make that update there"
+            )
+        return (array,)
+
+    return Pair(("params_ema.params_ema",), (average,), enter, lambda _, array: (array,))
+
+
+def accumulated(gradients: str, micro_step: str) -> tuple[Pair, Shared]:
+    """The mean of the gradients so far, where the other library has their sum."""
+
+    def divided(parameter, total):
+        steps = int(parameter.scope.place_of(parameter.scope.entries[mean]).tx.steps)
+        taken = parameter.scope.count % steps
+        return ((total / _scalar(taken, total) if taken else total),)
+
+    def multiplied(parameter, value):
+        place = parameter.scope.place_of(parameter.scope.entries[mean])
+        state = parameter.scope.state
+        if state[place.entries["weight"]]:
+            raise ValueError(
+                f"{place.tx!r} has gradients of different weights, which cannot be carried over "
+                "before they make an update"
+            )
+        return (value * _scalar(state[place.entries["micro_step"]], value),)
+
+    mean = "accumulate.mean"
+    taken = Shared(mean, "micro_step", (micro_step,), lambda _, __, x: x, lambda _, x: (x,))
+    return Pair((mean,), (gradients,), divided, multiplied), taken

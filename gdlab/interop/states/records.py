@@ -1,6 +1,6 @@
 """The state of another library's optimizer by parameter, and the way between it and gdlab's."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import jax
@@ -13,13 +13,11 @@ from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
 from gdlab.interop.states.layouts import Axes, Layout, axes_by_path
 from gdlab.interop.states.pairs import Pair, Parameter, Shared
-from gdlab.interop.states.scopes import Scope, is_state, with_each_scope
+from gdlab.interop.states.scopes import BEGIN_ANEW, Scope, is_state, with_each_scope
 from gdlab.interop.states.step_entries import count_of, entries_after
 
 Names: TypeAlias = Sequence[str] | Mapping[str, str]
 """The paths of gdlab's parameters in the other library's order, or by the other library's names."""
-BEGIN_ANEW = ("accumulate", "apply_if_finite", "monitor", "params_ema", "skip_outliers")
-"""Parts whose entries begin anew where the other library has no such thing."""
 
 
 class Method(NamedTuple):
@@ -30,18 +28,27 @@ class Method(NamedTuple):
     part: str | None = None
     """The name of a part of gdlab's, where nothing else tells the method from another."""
 
-    def pairs_of(self, entries: set[str]) -> list[Pair] | None:
-        """The pairs of these entries, or None if they are not those of the method."""
+    def pairs_of(self, roles: set[str]) -> list[Pair] | None:
+        """The pairs of entries of these roles, or None if they are not those of the method."""
         pairs = [pair for pair in self.pairs if isinstance(pair, Pair)]
-        there = [pair for pair in pairs if entries.issuperset(pair.ours)]
+        there = [pair for pair in pairs if roles.issuperset(pair.ours)]
         is_whole = all(pair.is_optional or pair in there for pair in pairs)
-        kept = {name for pair in there for name in pair.ours}
-        return there if is_whole and entries == kept else None
+        kept = {role for pair in there for role in pair.ours}
+        return there if is_whole and roles == kept else None
 
-    def shared(self, scope: Scope) -> list[Shared]:
+    def roles(self) -> set[str]:
+        """The roles of all entries that it may keep."""
+        return {role for pair in self.pairs if isinstance(pair, Pair) for role in pair.ours}
+
+    def shared(self, scope: Scope) -> list[tuple[str, Shared]]:
         """The shared entries that correspond to numbers of the other library."""
-        known = [p for p in self.pairs if isinstance(p, Shared) and p.ours in scope.state]
-        return [p for p in known if hasattr(scope.state[p.ours], "_replace")]
+        found = []
+        for shared in self.pairs:
+            if isinstance(shared, Shared):
+                own = scope.place_of(scope.entries[shared.role]).entries
+                if shared.own in own and shared.applies_to(scope.state[own[shared.own]]):
+                    found.append((own[shared.own], shared))
+        return found
 
 
 class Kept(NamedTuple):
@@ -111,6 +118,7 @@ def entered(
     tx: GradientTransformation,
     params: Params,
     count: int | None,
+    beside: Sequence[Method] = (),
 ) -> State:
     """The state of ``tx`` that holds what a record holds.
 
@@ -120,6 +128,7 @@ def entered(
         tx: the transformation that goes on.
         params: the parameters.
         count: the number of calls of its ``update`` so far, where the record does not tell it.
+        beside: what wrappers and averages keep beside a method, if the other library has it.
 
     Raises:
         ValueError: if something in either of them has no counterpart in the other.
@@ -127,7 +136,11 @@ def entered(
     used: set[tuple[str, str]] = set()
 
     def visit(scope: Scope) -> State:
-        return _Entering(record, scope, used).state(methods)
+        entering = _Entering(record, scope, used)
+        state = entering.state(methods)
+        for method in beside:
+            state = entering._replace(scope=scope.with_state(state)).beside(method)
+        return state
 
     state = with_each_scope(Scope(tx, tx.init(params), params, count), visit)
     for path, kept in record.kept.items():
@@ -148,18 +161,26 @@ class _Entering(NamedTuple):
     used: set[tuple[str, str]]
 
     def state(self, methods: Sequence[Method]) -> State:
-        scope = self.scope
-        entries = kept_entries(scope)
-        paths = [path for path, _ in _places(scope, entries)]
+        scope, entries = self.scope, kept_entries(self.scope)
+        paths = kept_paths(scope, entries.values())
         if entries and not paths:  # a group without parameters
             return scope.state
         is_recorded = any(path in self.record.kept for path in paths)
-        scope = scope._replace(state=scope.state.replace(**self._determined(paths, is_recorded)))
+        scope = scope.with_state(scope.state.replace(**self._determined(paths, is_recorded)))
         if not is_recorded:
-            self._require_known(paths)
+            require_named(self.record, scope, paths)
             return scope.state
         method, pairs = self._method(methods, entries, paths)
-        return self._replace(scope=scope)._filled(method, pairs)
+        return self._replace(scope=scope)._filled(method, pairs, entries)
+
+    def beside(self, method: Method) -> State:
+        """The state with what a wrapper keeps, where the other library has such a thing."""
+        entries, kept = self.scope.entries, self.record.kept.values()
+        pairs = [pair for pair in method.pairs if isinstance(pair, Pair)]
+        recorded = {name for one in kept for name in one.arrays}
+        is_there = all(recorded.issuperset(pair.theirs) for pair in pairs)
+        is_there = is_there and all(role in entries for role in method.roles())
+        return self._filled(method, pairs, entries) if is_there else self.scope.state
 
     def _determined(self, paths: list[str], is_recorded: bool) -> dict[str, Value]:
         """The entries that the number of updates determines."""
@@ -199,19 +220,11 @@ class _Entering(NamedTuple):
             )
         return made[most]
 
-    def _require_known(self, paths: list[str]) -> None:
-        for path in paths:
-            if path not in self.record.paths:
-                raise ValueError(
-                    f"names has no parameter of {self.record.library} for {path!r}, for which "
-                    f"{self.scope.tx!r} keeps something"
-                )
-
     def _method(
-        self, methods: Sequence[Method], entries: list[str], paths: list[str]
+        self, methods: Sequence[Method], entries: Mapping[str, str], paths: list[str]
     ) -> tuple[Method, list[Pair]]:
         """The method whose entries are those of the scope, and whose arrays are recorded."""
-        self._require_known(paths)
+        require_named(self.record, self.scope, paths)
         there = [set(self.record.kept[path].arrays) for path in paths if path in self.record.kept]
         recorded = set().union(*there)
         for method, pairs in candidates(methods, self.record, self.scope, entries, paths):
@@ -221,31 +234,39 @@ class _Entering(NamedTuple):
                 return method, pairs
         raise ValueError(self._no_method(methods, entries, recorded))
 
-    def _no_method(self, methods: Sequence[Method], entries: list[str], recorded: set[str]) -> str:
+    def _no_method(
+        self, methods: Sequence[Method], entries: Mapping[str, str], recorded: set[str]
+    ) -> str:
         library = self.record.library
-        would_be = [
-            f"{_listed(method.names)} ({_listed(ours for p in method.pairs for ours in p.ours)})"
+        fitting = [
+            method
             for method in methods
             if recorded and recorded <= {name for pair in method.pairs for name in pair.theirs}
         ]
+        would_be = [f"{_listed(m.names)} ({_listed(sorted(m.roles()))})" for m in fitting]
         hint = f"; what {library} keeps is of {' or '.join(would_be)}" if would_be else ""
         return (
-            f"{self.scope.tx!r} keeps {_listed(entries)} where {library} keeps "
+            f"{self.scope.tx!r} keeps {_listed(entries.values())} where {library} keeps "
             f"{_listed(sorted(recorded))}, and no method that both have does so{hint}"
         )
 
-    def _filled(self, method: Method, pairs: list[Pair]) -> State:
-        scope = self.scope
-        entries = {}
+    def _filled(self, method: Method, pairs: list[Pair], entries: Mapping[str, str]) -> State:
+        scope, filled = self.scope, {}
         for pair in pairs:
-            columns = [scope.leaves(entry) for entry in pair.ours]
-            rows = [self._entered(pair, row) for row in zip(*columns, strict=True)]
-            for entry, leaves in zip(pair.ours, zip(*rows, strict=True), strict=True):
-                entries[entry] = scope.with_leaves(entry, list(leaves))
-        scope = scope._replace(state=scope.state.replace(**entries))
-        for shared in method.shared(scope):
-            entries[shared.ours] = self._replace(scope=scope)._shared(shared)
-        return scope.state.replace(**entries)
+            own = [entries[role] for role in pair.ours]
+            rows = zip(*[scope.leaves(entry) for entry in own], strict=True)
+            columns = zip(*[self._entered(pair, row) for row in rows], strict=True)
+            filled |= {
+                entry: scope.with_leaves(entry, list(column))
+                for entry, column in zip(own, columns, strict=True)
+            }
+        scope = scope.with_state(scope.state.replace(**filled))
+        paths = kept_paths(scope, [entries[role] for pair in pairs for role in pair.ours])
+        shared = {
+            entry: self._replace(scope=scope)._shared(one, entry, paths)
+            for entry, one in method.shared(scope)
+        }
+        return scope.state.replace(**shared)
 
     def _entered(self, pair: Pair, row: tuple[tuple[str, Leaf], ...]) -> tuple[Leaf, ...]:
         path, kept = row[0][0], tuple(leaf for _, leaf in row)
@@ -274,12 +295,10 @@ class _Entering(NamedTuple):
             )
         return jnp.asarray(value, like.dtype)
 
-    def _shared(self, shared: Shared) -> Value:
+    def _shared(self, shared: Shared, entry: str, paths: list[str]) -> Value:
         """The value of a shared entry, from the numbers of all parameters, which must agree."""
-        value = self.scope.state[shared.ours]
-        there = [p for p, kept in self.record.kept.items() if shared.theirs[0] in kept.arrays]
-        mine = {path for path, _ in _places(self.scope, kept_entries(self.scope))}
-        there = [path for path in there if path in mine]
+        value, kept = self.scope.state[entry], self.record.kept
+        there = [p for p in paths if p in kept and shared.theirs[0] in kept[p].arrays]
         if not there:
             return value
         numbers = [self._taken(path, shared.theirs, False) for path in there]
@@ -306,6 +325,7 @@ def left(
     tx: GradientTransformation,
     params: Params,
     count: int | None,
+    beside: Sequence[Method] = (),
 ) -> Record:
     """A record of what the state of ``tx`` holds.
 
@@ -316,13 +336,18 @@ def left(
         tx: a transformation.
         params: the parameters.
         count: the number of updates so far, where the state does not tell it.
+        beside: what wrappers and averages keep beside a method, if the other library has it.
 
     Raises:
         ValueError: if an entry of the state has no counterpart in the other library.
     """
 
     def visit(scope: Scope) -> State:
-        record.kept.update(_Leaving(record, scope).kept(methods))
+        leaving = _Leaving(record, scope)
+        for path, kept in [*leaving.of_method(methods), *leaving.of_wrappers(beside)]:
+            known = record.kept.get(path, Kept({}))
+            steps = known.steps if kept.steps is None else kept.steps
+            record.kept[path] = Kept(known.arrays | kept.arrays, steps)
         return scope.state
 
     with_each_scope(Scope(tx, state, params, count), visit)
@@ -335,31 +360,59 @@ class _Leaving(NamedTuple):
     record: Record
     scope: Scope
 
-    def kept(self, methods: Sequence[Method]) -> dict[str, Kept]:
-        scope, entries = self.scope, kept_entries(self.scope)
+    def of_method(self, methods: Sequence[Method]) -> list[tuple[str, Kept]]:
+        """What the other library keeps for each parameter of the scope."""
+        entries = kept_entries(self.scope)
         if not entries:
-            return {}
-        steps, arrays = self._count(), {}
+            return []
+        steps = self._count()
         method, pairs = self._method(methods, entries)
+        arrays = self._arrays(method, pairs, entries)
+        return [(path, Kept(named, steps)) for path, named in arrays.items()]
+
+    def of_wrappers(self, beside: Sequence[Method]) -> list[tuple[str, Kept]]:
+        """What the other library keeps beside that."""
+        entries = self.scope.entries
+        there = [method for method in beside if all(role in entries for role in method.roles())]
+        found = [
+            (path, Kept(named))
+            for method in there
+            for path, named in self._arrays(method, method.pairs, entries).items()
+        ]
+        is_filled = "accumulate.mean" in entries and self._micro_step() > 0
+        if is_filled and not any("accumulate.mean" in method.roles() for method in there):
+            raise ValueError(
+                f"{self.scope.tx!r} has accumulated {self._micro_step()} gradients, for which "
+                f"{self.record.library}'s optimizer has no place: go on to the next update first"
+            )
+        return found
+
+    def _micro_step(self) -> int:
+        return int(self.scope.state[self.scope.entries["accumulate.micro_step"]])
+
+    def _arrays(
+        self, method: Method, pairs: Sequence[Pair | Shared], entries: Mapping[str, str]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        scope, arrays = self.scope, {}
         for pair in pairs:
-            for row in zip(*[scope.leaves(entry) for entry in pair.ours], strict=True):
+            if isinstance(pair, Shared):
+                continue
+            columns = [scope.leaves(entries[role]) for role in pair.ours]
+            for row in zip(*columns, strict=True):
                 path, kept = row[0][0], tuple(leaf for _, leaf in row)
                 if kept[0] is not None:
                     parameter = parameter_of(self.record, scope, path, kept)
                     theirs = pair.leave(parameter, *jax.tree.map(np.asarray, kept))
-                    arrays.setdefault(path, {}).update(zip(pair.theirs, theirs, strict=True))
-        for path, of_parameter in arrays.items():
-            for shared in method.shared(scope):
+                    named = zip(pair.theirs, theirs, strict=True)
+                    there = {name: array for name, array in named if array is not None}
+                    arrays.setdefault(path, {}).update(there)
+        require_named(self.record, scope, list(arrays))
+        for path, named in arrays.items():
+            for entry, shared in method.shared(scope):
                 parameter = parameter_of(self.record, scope, path, ())
-                theirs = shared.leave(parameter, scope.state[shared.ours])
-                of_parameter.update(zip(shared.theirs, map(np.asarray, theirs), strict=True))
-            if path not in self.record.paths:
-                raise ValueError(
-                    f"names has no parameter of {self.record.library} for {path!r}, for which "
-                    f"{scope.tx!r} keeps something"
-                )
-        present = lambda named: {k: v for k, v in named.items() if v is not None}  # noqa: E731
-        return {path: Kept(present(named), steps) for path, named in arrays.items()}
+                theirs = map(np.asarray, shared.leave(parameter, scope.state[entry]))
+                named.update(zip(shared.theirs, theirs, strict=True))
+        return arrays
 
     def _count(self) -> int | None:
         known = count_of(self.scope.tx, self.scope.state)
@@ -370,43 +423,54 @@ class _Leaving(NamedTuple):
             )
         return self.scope.count if known is None else known
 
-    def _method(self, methods: Sequence[Method], entries: list[str]) -> tuple[Method, list[Pair]]:
-        paths = [path for path, _ in _places(self.scope, entries)]
+    def _method(
+        self, methods: Sequence[Method], entries: Mapping[str, str]
+    ) -> tuple[Method, list[Pair]]:
+        paths = kept_paths(self.scope, entries.values())
         for found in candidates(methods, self.record, self.scope, entries, paths):
             return found
         names = sorted({name for method in methods for name in method.names})
         raise ValueError(
-            f"{self.scope.tx!r} keeps {_listed(entries)}, for which {self.record.library}'s "
-            f"{_listed(names)} has no place"
+            f"{self.scope.tx!r} keeps {_listed(entries.values())}, for which "
+            f"{self.record.library}'s {_listed(names)} has no place"
         )
 
 
 # --- What both ways share
 
 
-def kept_entries(scope: Scope) -> list[str]:
-    """The entries that hold something for each parameter, and that other libraries keep as well."""
-    state = scope.state
-    anew = {
-        entry
-        for place in scope.parts
-        if place.tx.factory.name in BEGIN_ANEW
-        for entry in place.entries.values()
-    }
-    determined = entries_after(scope.tx, 0)
+def kept_entries(scope: Scope) -> dict[str, str]:
+    """The entries, by role, that hold something for each parameter that other libraries keep."""
     has_states = lambda value: any(map(is_state, jax.tree.leaves(value, is_leaf=is_state)))  # noqa: E731
-    return [
-        entry
-        for entry, value in state.items()
-        if entry not in determined and entry not in anew and not has_states(value)
-    ]
+    return {
+        role: entry
+        for role, entry in scope.entries.items()
+        if role.split(".")[0] not in BEGIN_ANEW and not has_states(scope.state[entry])
+    }
+
+
+def kept_paths(scope: Scope, entries: Iterable[str]) -> list[str]:
+    """The parameters for which entries hold something."""
+    first = next(iter(entries), None)
+    leaves = [] if first is None else scope.leaves(first)
+    return [path for path, leaf in leaves if leaf is not None]
+
+
+def require_named(record: Record, scope: Scope, paths: Sequence[str]) -> None:
+    """Refuse parameters for which a scope keeps something and the other library has no name."""
+    for path in paths:
+        if path not in record.paths:
+            raise ValueError(
+                f"names has no parameter of {record.library} for {path!r}, for which {scope.tx!r} "
+                "keeps something"
+            )
 
 
 def candidates(
     methods: Sequence[Method],
     record: Record,
     scope: Scope,
-    entries: list[str],
+    entries: Mapping[str, str],
     paths: Sequence[str],
 ) -> Iterator[tuple[Method, list[Pair]]]:
     """The methods that keep these entries, among those of the parameters' optimizers."""
@@ -417,13 +481,6 @@ def candidates(
         is_named = optimizers.issubset(method.names)
         if pairs is not None and is_named and (not method.part or method.part in parts):
             yield method, pairs
-
-
-def _places(scope: Scope, entries: list[str]) -> Iterator[tuple[str, Leaf]]:
-    """The parameters for which the entries hold something."""
-    for path, leaf in scope.leaves(entries[0]) if entries else ():
-        if leaf is not None:
-            yield path, leaf
 
 
 def parameter_of(record: Record, scope: Scope, path: str, kept: tuple[Leaf, ...]) -> Parameter:

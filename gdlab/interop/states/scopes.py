@@ -1,7 +1,8 @@
 """The states within a state: one for each transformation that a wrapper wraps."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 
@@ -10,9 +11,14 @@ from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Tree, flatten, flatten_up_to, leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, is_wiring
 from gdlab.interop.states.places import Place, opened, place_of
+from gdlab.interop.states.step_entries import entries_after
+
+BEGIN_ANEW = ("accumulate", "apply_if_finite", "monitor", "params_ema", "skip_outliers")
+"""Parts whose entries begin anew where another library has no such thing."""
 
 
-class Scope(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Scope:
     """A transformation whose parts share one state, and that state."""
 
     tx: GradientTransformation
@@ -22,14 +28,45 @@ class Scope(NamedTuple):
     count: int | None
     """The number of updates behind the state, where that is known."""
 
-    @property
+    @functools.cached_property
     def parts(self) -> list[Place]:
         """The parts of the composition, in order, with their entries."""
         return _parts(place_of(self.tx))
 
-    def part_with(self, entry: str) -> GradientTransformation:
+    @functools.cached_property
+    def entries(self) -> dict[str, str]:
+        """The entry of each role, such as ``mu``, whatever the entry is called in the state.
+
+        An average is called ``nu`` if it is one of squares, and ``mu`` otherwise. What a wrapper
+        keeps has its name in front, as in ``accumulate.mean``. What the number of updates
+        determines is not among them.
+
+        Raises:
+            ValueError: if two entries have one role.
+        """
+        found: dict[str, str] = {}
+        before, determined = "", entries_after(self.tx, 0)
+        for place in self.parts:
+            for own, entry in place.entries.items():
+                if entry in determined:
+                    continue
+                role = _role(place.tx.factory.name, own, before)
+                if role in found:
+                    raise ValueError(
+                        f"{self.tx!r} keeps two entries for {role!r}, {found[role]!r} and "
+                        f"{entry!r}, and no other library has such a method"
+                    )
+                found[role] = entry
+            before = place.tx.factory.name
+        return found
+
+    def with_state(self, state: State) -> "Scope":
+        """The scope with another state."""
+        return dataclasses.replace(self, state=state)
+
+    def place_of(self, entry: str) -> Place:
         """The part to which an entry belongs."""
-        return next(place.tx for place in self.parts if entry in place.entries.values())
+        return next(place for place in self.parts if entry in place.entries.values())
 
     def leaves(self, entry: str) -> list[tuple[str, Leaf]]:
         """The path of each parameter, and what the entry keeps for it: None if it is left out."""
@@ -43,6 +80,14 @@ class Scope(NamedTuple):
         tree = flatten(self.params)[1].unflatten(leaves)
         value = self.state[entry]
         return value._replace(average=tree) if _is_average(value) else tree
+
+
+def _role(part: str, own: str, before: str) -> str:
+    if part in BEGIN_ANEW:
+        return f"{part}.{own}"
+    if own == "ema" and before == "square":
+        return "nu"
+    return {"ema": "mu", "nesterov_ema": "mu", "running_maximum": "nu_max"}.get(own, own)
 
 
 def _tree_of(value: Tree) -> Tree:
@@ -81,7 +126,7 @@ def with_each_scope(scope: Scope, visit: Callable[[Scope], State]) -> State:
             for value in values
         ]
         entries |= treedef.unflatten(values)
-    return visit(scope._replace(state=State(entries)))
+    return visit(scope.with_state(State(entries)))
 
 
 def _count_within(wrapper: GradientTransformation, count: int | None) -> int | None:

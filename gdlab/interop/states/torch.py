@@ -49,11 +49,11 @@ OF_ADAM = (
 OF_RMSPROP = optional(velocity("trace", "momentum_buffer"))
 METHODS = (
     Method(("SGD",), (velocity("trace", "momentum_buffer"),)),
-    Method(("SGD",), (velocity("ema", "momentum_buffer"),)),
-    Method(("Muon",), (velocity("mu", "momentum_buffer", is_average=True),)),
+    Method(("Muon",), (velocity("mu", "momentum_buffer", is_average=True),), part="orthogonalize"),
+    Method(("SGD",), (velocity("mu", "momentum_buffer"),)),
     Method(("Adam", "RAdam", "SparseAdam"), OF_ADAM),
     Method(("NAdam",), (*OF_ADAM, product_of_momenta("mu_product"))),
-    Method(("Adamax",), (same("mu", "exp_avg"), same("nu", "exp_inf"))),
+    Method(("Adamax",), (same("mu", "exp_avg"), same("infinity_norm", "exp_inf"))),
     Method(("RMSprop",), (same("nu", "square_avg"), OF_RMSPROP)),
     Method(("RMSprop",), (centred("grad_avg", "square_avg"), OF_RMSPROP)),
     Method(("Adagrad",), (same("sum_of_squares", "sum"),)),
