@@ -36,13 +36,8 @@ def spiral(key):
     return jnp.stack([angle * jnp.cos(angle), angle * jnp.sin(angle)], axis=1) / 6
 
 
-ARRAYS_OF = eqx.is_inexact_array
-
-
-def loss(params, key):
+def loss(model, key):
     """The squared error of the predicted noise, at random levels."""
-    _, functions = eqx.partition(Denoiser(jax.random.key(0)), ARRAYS_OF)
-    model = eqx.combine(params, functions)
     data_key, level_key, noise_key = jax.random.split(key, 3)
     x = spiral(data_key)
     level = jax.random.randint(level_key, (BATCH,), 1, NOISE_LEVELS)
@@ -52,33 +47,38 @@ def loss(params, key):
     return jnp.mean((jax.vmap(model)(noisy, level) - noise) ** 2)
 
 
+def arrays_of(model):
+    return eqx.filter(model, eqx.is_inexact_array)
+
+
 def ema_decay(step):
     return jnp.minimum(0.99, (1 + step) / (10 + step))
 
 
 def train(optax):
-    params, _ = eqx.partition(Denoiser(jax.random.key(0)), ARRAYS_OF)
-    ema_params = params
+    model = Denoiser(jax.random.key(0))
+    ema_params = arrays_of(model)
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.adam(optax.warmup_constant_schedule(0.0, 3e-3, WARM_UP)),
     )
-    opt_state = optimizer.init(params)
+    opt_state = optimizer.init(arrays_of(model))
 
-    @jax.jit
-    def train_step(params, ema_params, opt_state, step):
+    @eqx.filter_jit
+    def train_step(model, ema_params, opt_state, step):
         key = jax.random.fold_in(jax.random.key(1), step)
-        value, grads = jax.value_and_grad(loss)(params, key)
+        value, grads = eqx.filter_value_and_grad(loss)(model, key)
         updates, opt_state = optimizer.update(grads, opt_state)
-        params = optax.apply_updates(params, updates)
-        ema_params = optax.incremental_update(params, ema_params, 1 - ema_decay(step))
-        return params, ema_params, opt_state, value
+        model = eqx.apply_updates(model, updates)
+        step_size = 1 - ema_decay(step)
+        ema_params = optax.incremental_update(arrays_of(model), ema_params, step_size)
+        return model, ema_params, opt_state, value
 
     losses = []
-    for step in range(STEPS):
-        params, ema_params, opt_state, value = train_step(params, ema_params, opt_state, step)
+    for step in jnp.arange(STEPS):
+        model, ema_params, opt_state, value = train_step(model, ema_params, opt_state, step)
         losses.append(value)
-    return Run(jnp.stack(losses), params, {"ema_params": ema_params})
+    return Run(jnp.stack(losses), arrays_of(model), {"ema_params": ema_params})
 
 
 def optimizer():
@@ -89,16 +89,16 @@ def optimizer():
 
 
 def in_own_words():
-    start, _ = eqx.partition(Denoiser(jax.random.key(0)), ARRAYS_OF)
-    run = gdlab.minimize(loss, start, optimizer(), STEPS, key=jax.random.key(1))
-    return Run(run.values[:-1], run.params, {"ema_params": run.evaluation_params})
+    model = Denoiser(jax.random.key(0))
+    run = gdlab.minimize(loss, model, optimizer(), STEPS, key=jax.random.key(1))
+    logged = {"ema_params": arrays_of(run.evaluation_params)}
+    return Run(run.values[:-1], arrays_of(run.params), logged)
 
 
 def sweep_of_warm_ups():
     warm_up = gdlab.Axis("warmup_steps", [1.0, 20.0, 100.0])
     tx = gdlab.set_hyperparameters(optimizer(), {"warmup_steps": warm_up})
-    start, _ = eqx.partition(Denoiser(jax.random.key(0)), ARRAYS_OF)
-    return gdlab.sweep(loss, start, tx, steps=STEPS, key=jax.random.key(1))
+    return gdlab.sweep(loss, Denoiser, tx, steps=STEPS, key=jax.random.key(1))
 
 
 def test_a_diffusion_model_and_its_average_train_alike_under_either_import_and_in_own_words():
