@@ -116,6 +116,12 @@ def games_side_by_side():
     return gdlab.map_axes(in_own_words)(tx)
 
 
+def stable_rates():
+    """The learning rates at which Adam is stable on a curvature of 1, by b1."""
+    of = lambda b1: gdlab.analysis.stable_range(gdlab.adam(2e-3, b1=b1), curvature=1.0)  # noqa: E731
+    return {b1: of(b1) for b1 in (0.5, 0.9)}
+
+
 def distance_to_mixture(generator):
     """The mean distance of generated points from the nearest of the four centers."""
     points = np.abs(generated(generator, jax.random.key(2)))
@@ -137,3 +143,9 @@ def test_games_of_several_pairs_of_learning_rates_are_played_in_one_program():
     assert games.dims == ("discriminator", "generator")
     assert games.values.losses.shape[:2] == (3, 2)
     assert np.all(np.isfinite(games.values.losses))
+
+
+def test_stable_rates_of_adam_are_those_of_its_closed_form():
+    for b1, (low, high) in stable_rates().items():
+        assert low == 0
+        np.testing.assert_allclose(high, 2 * (1 + b1) / (1 - b1), rtol=1e-4)

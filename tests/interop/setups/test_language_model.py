@@ -158,6 +158,11 @@ def sweep_of_second_moments():
     return gdlab.sweep(loss, init, tx, steps=STEPS, seeds=2, key=jax.random.key(1))
 
 
+def memories_of_second_moments():
+    """The steps after which half of a gradient is forgotten."""
+    return {b2: gdlab.analysis.half_life(gdlab.ema(b2)) for b2 in (0.95, 0.999)}
+
+
 @pytest.mark.slow
 @pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard")
 def test_a_language_model_trains_alike_under_either_import_and_in_own_words():
@@ -194,3 +199,9 @@ def test_decays_of_second_moments_are_swept_in_one_program():
     result = sweep_of_second_moments()
     assert result.final_loss.shape == (4, 2)
     assert np.all(result.final_loss < 0.9 * in_own_words().losses[0])
+
+
+@pytest.mark.slow
+def test_the_memory_of_second_moments_is_that_of_a_geometric_series():
+    for b2, steps in memories_of_second_moments().items():
+        np.testing.assert_allclose(b2**steps, 0.5, rtol=1e-4)
