@@ -91,6 +91,7 @@ from gdlab.interop.optax._base import (
     init_empty_state,
     with_extra_args_support,
 )
+from gdlab.interop.optax._differences import differences
 from gdlab.interop.optax._handed_on import (
     handed_on,
     listed,
@@ -164,6 +165,7 @@ __all__ = [
     "assignment",
     "centralize",
     "contrib",
+    "differences",
     "differentially_private_aggregate",
     "dpsgd",
     "experimental",

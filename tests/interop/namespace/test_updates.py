@@ -1,0 +1,66 @@
+"""Under optax's names, the same arguments give optax's updates."""
+
+import inspect
+
+import jax
+import numpy as np
+import optax as theirs
+import pytest
+
+from gdlab.interop import optax
+from tests.interop.namespace.calls import CALLS
+
+pytestmark = [
+    pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard"),
+    pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"),
+]
+STEPS = 20
+QUICK = ("adamw", "apply_if_finite", "inject_hyperparams", "lookahead", "MultiSteps", "noisy_sgd")
+IN_FLOAT32 = ("adafactor", "scale_by_factored_rms")
+"""Methods whose decay optax computes in float32."""
+
+
+def always_differ():
+    """The functions whose updates differ for all arguments, by the table."""
+    return {name for row in optax.differences().rows if not row.case for name in row.names}
+
+
+def factories():
+    """The names of optax's functions that return transformations."""
+    found = set()
+    for prefix, module in (("", theirs), ("contrib.", theirs.contrib)):
+        for name in dir(module):
+            value = getattr(module, name)
+            if name[0] == "_" or inspect.isclass(value) or not callable(value):
+                continue
+            try:
+                returned = str(inspect.signature(value).return_annotation)
+            except (TypeError, ValueError):
+                continue
+            if "GradientTransformation" in returned and "Callable" not in returned:
+                found.add(prefix + name)
+    return found
+
+
+def test_each_factory_of_optax_is_called_here():
+    elsewhere = {"measure_with_ema"}  # whose state in optax changes its structure
+    assert factories() - elsewhere <= set(CALLS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CALLS],
+)
+def test_updates_are_optaxs_unless_the_table_says_otherwise(name):
+    call = CALLS[name]
+    expected, found = (jax.tree.leaves(call.run(lib, STEPS)[0]) for lib in (theirs, optax))
+    # In units of the largest element: rounding of many operations, and of a cancellation or two.
+    tolerance = 1e-6 if name in IN_FLOAT32 else 1e-9
+    scales = [np.max(np.abs(leaf)) or 1 for leaf in expected]
+    distances = [
+        np.max(np.abs(a - b)) / scale for a, b, scale in zip(expected, found, scales, strict=True)
+    ]
+    if name in always_differ():
+        assert max(distances) > 10 * tolerance
+    else:
+        assert max(distances) <= tolerance
