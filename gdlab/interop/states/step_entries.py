@@ -5,19 +5,22 @@ which stay right when a decay follows a schedule. Both directions run the recurs
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.composition import stateless
+from gdlab.core.numerics import as_before
 from gdlab.core.opening import FLOAT32, Opening, open_rule
 from gdlab.core.parametrized import at_step
 from gdlab.core.rules import ArrayRule
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Tree
+from gdlab.core.structure import Leaf, Tree, Value
 from gdlab.core.transformation import COUNT, GradientTransformation
 from gdlab.interop.states.places import Place, opened, place_of, rule_of
+from gdlab.transforms.averages.debiasing import Weight
 
 LONGEST = 2**31 - 1
 """The number of steps after which counts stand still."""
@@ -178,5 +181,36 @@ def _rules(
     if isinstance(rule, ArrayRule):
         yield tuple(map(place.entry, rule.shared)), rule
         return
-    for inner in opened(place._replace(tx=at_step(place.tx, step))):
+    tx = at_step(place.tx, step)
+    if decays := DECAYS_OF_WEIGHTS.get(tx.factory.name, lambda _: ())(tx):
+        yield (place.entry("weights"),), _rule_of_weights(decays)
+    for inner in opened(place._replace(tx=tx)):
         yield from _rules(inner, step, dtype)
+
+
+def _of_betas(tx: GradientTransformation) -> tuple[Value, ...]:
+    return tuple(tx.betas) if tx.bias_correction else ()
+
+
+DECAYS_OF_WEIGHTS: dict[str, Callable[[GradientTransformation], tuple[Value, ...]]] = {
+    "dadapt_adamw": _of_betas,
+    "prodigy": _of_betas,
+    "momo_adam": lambda tx: (tx.b1, tx.b2),
+}
+"""The decays of the methods for whole trees that keep ``weights`` of their averages."""
+
+
+def _rule_of_weights(decays: tuple[Value, ...]) -> ArrayRule:
+    """A rule that keeps the weights of averages, and nothing else."""
+
+    def start(dtype):
+        at_start = jax.tree.map(lambda x: jnp.asarray(x, dtype), Weight.at_start())
+        return (tuple(at_start for _ in decays),)
+
+    def advance(shared):
+        (weights,) = shared
+        after = (weight.after(decay) for weight, decay in zip(weights, decays, strict=True))
+        return (as_before(tuple(after), weights),), ()
+
+    rule = stateless(lambda u, _: u)
+    return rule._replace(shared=("weights",), start=start, advance=advance)

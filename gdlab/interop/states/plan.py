@@ -1,0 +1,215 @@
+"""The walk through an optimizer of gdlab and a state of optax together."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from gdlab.core.parametrized import at_step
+from gdlab.core.representation import described
+from gdlab.core.transformation import GradientTransformation, composition_of
+from gdlab.core.wiring import chain, named_chain
+from gdlab.interop.states.correspondence import (
+    Count,
+    Fixed,
+    Fresh,
+    FromCount,
+    Item,
+    Moved,
+    Refused,
+    Wrapped,
+    below,
+    joined,
+)
+from gdlab.interop.states.optax_methods import METHODS, Layout
+from gdlab.interop.states.optax_wrappers import WRAPPERS
+from gdlab.interop.states.places import Place, links, opened, place_of
+from gdlab.interop.states.step_entries import counts
+
+LAYOUTS: dict[str, Layout] = {**METHODS, **WRAPPERS}
+
+
+class Level:
+    """One state of gdlab, within those of wrappers, and what optax keeps of its steps."""
+
+    def __init__(
+        self, tx: GradientTransformation, keys: tuple[str, ...], in_step_with: "Level | None"
+    ):
+        self.tx = tx
+        """The transformation whose state it is; what follows the schedules of a method around it
+        has numbers in their place."""
+        self.keys = keys
+        """The keys that lead to the state within the whole."""
+        self.in_step_with: list[Level] = []
+        """The levels around it and within it that count the same steps."""
+        self.counts: list[Count] = []
+        self.from_count: list[FromCount] = []
+        if in_step_with is not None:
+            self.in_step_with.append(in_step_with)
+            in_step_with.in_step_with.append(self)
+
+    def path(self, entry: str) -> str:
+        """The dotted path of an entry within the state of the whole."""
+        return ".".join((*self.keys, entry))
+
+    def together(self) -> Iterator["Level"]:
+        """This level, and then all that count the same steps."""
+        seen, waiting = [self], [self]
+        while waiting:
+            level = waiting.pop(0)
+            yield level
+            new = [other for other in level.in_step_with if other not in seen]
+            seen, waiting = seen + new, waiting + new
+
+
+class Part(NamedTuple):
+    """A part of an optimizer, at a path of optax's state."""
+
+    place: Place
+    actual: GradientTransformation
+    """The same with numbers in place of the schedules of a method around it, which gdlab evaluates
+    by the count of that method."""
+    at: str
+    level: Level
+    is_injected: bool = False
+
+    def opened(self) -> "Part | None":
+        """The composition that a named method is."""
+        made = composition_of(self.place.tx)
+        if made is None:
+            return None
+        actual = composition_of(at_step(self.actual, 0))
+        assert actual is not None
+        return self._replace(place=self.place._replace(tx=made), actual=actual)
+
+    def links(self) -> "list[Part]":
+        """The links of a chain."""
+        pairs = zip(links(self.place.tx), links(self.actual), opened(self.place), strict=True)
+        return [
+            self._replace(place=place, actual=actual, at=joined(self.at, name or str(index)))
+            for index, ((name, _), (_, actual), place) in enumerate(pairs)
+        ]
+
+
+class Move(NamedTuple):
+    """Arrays to be moved between absolute paths."""
+
+    what: Moved
+    at: str
+    """The path of the method in optax's state, to which conversions refer."""
+    place: Place
+    level: Level
+
+
+class Injected(NamedTuple):
+    """A number that optax's ``inject_hyperparams`` keeps in its state."""
+
+    theirs: str
+    name: str
+    tx: GradientTransformation
+    level: Level
+
+
+class Plan:
+    """All that is to be moved between a state of optax and one of gdlab."""
+
+    def __init__(self, tx: GradientTransformation, theirs: Collection[str] | None):
+        self.theirs = theirs
+        """The paths of optax's state, where it is known."""
+        self.moves: list[Move] = []
+        self.fixed: list[Fixed] = []
+        self.fresh: dict[str, str | None] = {}
+        self.injected: list[Injected] = []
+        self.refused: list[Refused] = []
+        self.levels: list[Level] = []
+        self._walk(tx, tx, "", Level(tx, (), None), None)
+
+    def _walk(
+        self,
+        tx: GradientTransformation,
+        actual: GradientTransformation,
+        at: str,
+        level: Level,
+        layout: Sequence[Item] | None,
+    ) -> None:
+        """Plan for a transformation that has a state of its own."""
+        self.levels.append(level)
+        part = Part(Place(tx, place_of(actual).entries), actual, at, level)
+        if layout is None:
+            self._part(part)
+        else:
+            self._items(layout, layout, part)
+
+    def _part(self, part: Part) -> None:
+        tx = part.place.tx
+        if tx.factory.name != "inject" and self._has(joined(part.at, "hyperparams")):
+            self._injection(part)
+            part = part._replace(at=joined(part.at, "inner_state"), is_injected=True)
+        layout = LAYOUTS.get(tx.factory.name) if _is_of_gdlab(tx) else None
+        if layout is not None:
+            self._items(list(layout(tx)), list(layout(at_step(part.actual, 0))), part)
+        elif (made := part.opened()) is not None:
+            self._part(made)
+        elif tx.factory in (chain.factory, named_chain.factory):  # type: ignore[attr-defined]
+            for link in part.links():
+                self._part(link)
+        elif part.place.entries or (counts(tx) and tx.factory.name != "count_steps"):
+            reason = f"optax has no counterpart of {described(tx)}"
+            self.refused.append(Refused(part.at, reason))
+
+    def _items(self, items: Sequence[Item], actual: Sequence[Item], part: Part) -> None:
+        wrapped = {item.ours: item for item in actual if isinstance(item, Wrapped)}
+        for own, item in zip(items, below(part.at, items), strict=True):
+            if isinstance(item, Wrapped):
+                self._wrapped(item, wrapped[item.ours], part)
+            else:
+                self._item(own, item, part)
+
+    def _wrapped(self, item: Wrapped, actual: Wrapped, part: Part) -> None:
+        first, *rest = item.ours
+        keys = (*part.level.keys, part.place.entry(first), *rest)
+        level = Level(actual.tx, keys, part.level if item.in_step else None)
+        level.counts += [Count(path) for path in item.counts]
+        self._walk(item.tx, actual.tx, item.theirs, level, item.layout)
+
+    def _item(self, own: Item, item: Item, part: Part) -> None:
+        level = part.level
+        if isinstance(own, Moved):
+            self.moves.append(Move(own, part.at, part.place, level))
+        elif isinstance(item, Count):
+            # What is injected is a number to the inner transformation.
+            is_absent = part.is_injected and item.of_schedule and not self._has(item.theirs)
+            level.counts += [] if is_absent else [item]
+        elif isinstance(item, FromCount):
+            level.from_count.append(item)
+        elif isinstance(item, Fresh):
+            self.fresh[level.path(entry(part.place, item.ours))] = item.reason
+        elif isinstance(item, Fixed):
+            self.fixed.append(item)
+        elif isinstance(item, Refused):
+            self.refused.append(item)
+
+    def _injection(self, part: Part) -> None:
+        at, level, tx = part.at, part.level, part.place.tx
+        level.counts.append(Count(joined(at, "count")))
+        for path in self.theirs or ():
+            if _is_below(path, joined(at, "hyperparams_states")) and path.endswith(".count"):
+                level.counts.append(Count(path))
+            elif _is_below(path, values := joined(at, "hyperparams")):
+                name = path.removeprefix(values).removeprefix(".")
+                self.injected.append(Injected(path, name, tx, level))
+
+    def _has(self, prefix: str) -> bool:
+        return any(_is_below(path, prefix) for path in self.theirs or ())
+
+
+def entry(place: Place, path: str) -> str:
+    """A path within the entries of a part, as a path within the state of its level."""
+    first, *rest = path.split(".")
+    return joined(place.entry(first), *rest)
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(prefix + ".")
+
+
+def _is_of_gdlab(tx: GradientTransformation) -> bool:
+    return tx.factory.function.__module__.split(".")[0] == "gdlab"
