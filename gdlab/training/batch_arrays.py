@@ -18,13 +18,17 @@ def batch_arrays(batch: Any, name: str) -> Any:
         name: what the batch is called in a message.
 
     Raises:
-        TypeError: if a leaf is no array of numbers.
+        TypeError: if a leaf is no array of numbers, or numbers stand in a list and in no array.
     """
 
     def convert(path: Any, leaf: Any) -> Any:
         place = name + jax.tree_util.keystr(path)
         if isinstance(leaf, Mapping):
             return batch_arrays(dict(leaf), place)
+        if isinstance(leaf, list):
+            raise TypeError(
+                f"{place} is a list of {len(leaf)} numbers: let the loader make an array of it"
+            )
         array = _array(leaf, place)
         if not (array.dtype == bool or jnp.issubdtype(array.dtype, np.number)):
             raise TypeError(
@@ -33,7 +37,11 @@ def batch_arrays(batch: Any, name: str) -> Any:
             )
         return array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
 
-    return jax.tree_util.tree_map_with_path(convert, batch)
+    return jax.tree_util.tree_map_with_path(convert, batch, is_leaf=_is_list_of_numbers)
+
+
+def _is_list_of_numbers(node: Any) -> bool:
+    return isinstance(node, list) and node != [] and all(type(x) in (int, float) for x in node)
 
 
 def _array(leaf: Any, place: str) -> np.ndarray:

@@ -64,6 +64,7 @@ def test_a_mapping_that_is_no_dictionary_becomes_one():
     [
         ("seven", r"batch 3\['x'\]\[1\] is a str of dtype <U5, which is no array of numbers"),
         (object(), r"batch 3\['x'\]\[1\] is a object, which is no array of numbers"),
+        ([0.0, 1.0], r"batch 3\['x'\]\[1\] is a list of 2 numbers: let the loader make an array"),
         (np.array(["1970"], "datetime64[Y]"), "dtype datetime64.*no array of numbers"),
     ],
 )

@@ -283,6 +283,28 @@ def test_batches_in_bfloat16_train_as_their_rounded_numbers_do():
     np.testing.assert_array_equal(run.values, expected.values)
 
 
+def test_a_model_with_batch_statistics_and_dropout_trains_over_a_loader_as_over_arrays():
+    nnx = pytest.importorskip("flax.nnx")
+
+    def network():
+        rngs = nnx.Rngs(0)
+        return nnx.Sequential(
+            nnx.Linear(64, 10, rngs=rngs), nnx.BatchNorm(10, rngs=rngs), nnx.Dropout(0.3, rngs=rngs)
+        )
+
+    def loss(model, batch):
+        images, labels = batch
+        cross_entropies = optax.softmax_cross_entropy_with_integer_labels(model(images), labels)
+        return jnp.mean(cross_entropies)
+
+    batched = {"data": (IMAGES, LABELS), "batch_size": digits.BATCH_SIZE}
+    of_arrays = minimize(loss, network(), adam(0.01), STEPS, key=KEY, **batched)
+    of_loader = minimize(loss, network(), adam(0.01), STEPS, key=KEY, data=drawn())
+    np.testing.assert_allclose(of_loader.values, of_arrays.values, rtol=1e-5)
+    means = [run.params.layers[1].mean[...] for run in (of_loader, of_arrays)]
+    np.testing.assert_allclose(*means, rtol=1e-5, atol=1e-6)
+
+
 def test_of_data_larger_than_memory_a_few_batches_are_held_at_a_time(monkeypatch):
     of_a_batch, batches = 2**18, 64
     monkeypatch.setattr(loaders, "MOST_BYTES", 4 * of_a_batch)
