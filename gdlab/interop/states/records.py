@@ -13,7 +13,7 @@ from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
 from gdlab.interop.states.layouts import Axes, Layout, axes_by_path
 from gdlab.interop.states.pairs import Pair, Parameter, Shared
-from gdlab.interop.states.scopes import BEGIN_ANEW, Scope, is_state, with_each_scope
+from gdlab.interop.states.scopes import BEGIN_ANEW, Scope, calls_for, is_state, with_each_scope
 from gdlab.interop.states.step_entries import count_of, entries_after
 
 Names: TypeAlias = Sequence[str] | Mapping[str, str]
@@ -163,7 +163,7 @@ class _Entering(NamedTuple):
     def state(self, methods: Sequence[Method]) -> State:
         scope, entries = self.scope, kept_entries(self.scope)
         paths = kept_paths(scope, entries.values())
-        if entries and not paths:  # a group without parameters
+        if entries and not paths and scope.count is None:  # a group without parameters
             return scope.state
         is_recorded = any(path in self.record.kept for path in paths)
         scope = scope.with_state(scope.state.replace(**self._determined(paths, is_recorded)))
@@ -184,7 +184,10 @@ class _Entering(NamedTuple):
 
     def _determined(self, paths: list[str], is_recorded: bool) -> dict[str, Value]:
         """The entries that the number of updates determines."""
-        scope, dtype = self.scope, common_dtype(jax.tree.leaves(self.scope.params))
+        scope, state = self.scope, self.scope.state
+        names = entries_after(scope.tx, 0)
+        # The dtype is that of the scope's own parameters, of which there may be none.
+        dtype = common_dtype(jax.tree.leaves([state[name] for name in names]))
         start = entries_after(scope.tx, 0, dtype)
         if paths and not is_recorded:
             # Averages have seen nothing yet, though schedules may have gone on.
@@ -350,7 +353,8 @@ def left(
             record.kept[path] = Kept(known.arrays | kept.arrays, steps)
         return scope.state
 
-    with_each_scope(Scope(tx, state, params, count), visit)
+    calls = None if count is None else calls_for(tx, count)
+    with_each_scope(Scope(tx, state, params, calls), visit)
     return record
 
 
@@ -363,7 +367,7 @@ class _Leaving(NamedTuple):
     def of_method(self, methods: Sequence[Method]) -> list[tuple[str, Kept]]:
         """What the other library keeps for each parameter of the scope."""
         entries = kept_entries(self.scope)
-        if not entries:
+        if not kept_paths(self.scope, entries.values()):
             return []
         steps = self._count()
         method, pairs = self._method(methods, entries)

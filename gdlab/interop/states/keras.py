@@ -1,0 +1,282 @@
+"""The states of Keras's optimizers, carried over and back."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from gdlab.core.state import State
+from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
+from gdlab.core.transformation import GradientTransformation
+from gdlab.interop.states.keras_variables import Variable, by_order, by_path, variables_of
+from gdlab.interop.states.layouts import Axes, Layout, permuted, restored
+from gdlab.interop.states.pairs import (
+    accumulated,
+    average_of_parameters,
+    centred,
+    factored,
+    optional,
+    product_of_momenta,
+    same,
+    velocity,
+)
+from gdlab.interop.states.records import (
+    Kept,
+    Method,
+    Names,
+    Record,
+    empty_record,
+    entered,
+    kept_entries,
+    left,
+    paths_of,
+    shapes_by_path,
+)
+from gdlab.interop.states.scopes import Scope, accumulation_in, calls_for, with_each_scope
+
+OF_ADAM = (
+    same("mu", "momentum"),
+    same("nu", "velocity"),
+    optional(same("nu_max", "velocity_hat")),
+)
+OF_RMSPROP = optional(velocity("trace", "momentum", step_sign=1))
+METHODS = (
+    Method(("SGD",), (velocity("trace", "momentum", step_sign=-1),)),
+    Method(("Muon",), (velocity("mu", "momentum"),), part="orthogonalize"),
+    Method(("Lion",), (velocity("mu", "momentum", is_average=True),), part="scale_by_sign"),
+    Method(("SGD",), (velocity("mu", "momentum", step_sign=-1),)),
+    Method(("Adam", "AdamW", "Lamb", "Muon"), OF_ADAM),
+    Method(("Nadam",), (*OF_ADAM, product_of_momenta("u_product"))),
+    Method(("Adamax",), (same("mu", "momentum"), same("infinity_norm", "norm"))),
+    Method(("RMSprop",), (same("nu", "velocity"), OF_RMSPROP)),
+    Method(("RMSprop",), (centred("average_gradient", "velocity"), OF_RMSPROP)),
+    Method(("Adagrad",), (same("sum_of_squares", "accumulator"),)),
+    Method(
+        ("Adadelta",),
+        (
+            same("mean_square_gradient", "accumulated_grad"),
+            same("mean_square_step", "accumulated_delta_var"),
+        ),
+    ),
+    Method(("Ftrl",), (same("nu", "accumulator"), same("linear", "linear"))),
+    Method(("Adafactor",), (factored("r", "c", "velocity"),)),
+)
+"""The methods that Keras and gdlab have, and what corresponds in their states."""
+MICRO_STEP = "micro_step"
+BESIDE = (
+    Method((), accumulated("gradient_accumulator", MICRO_STEP)),
+    Method((), (average_of_parameters("average"),)),
+)
+"""What every optimizer of Keras may keep beside its method."""
+
+
+def from_keras(
+    optimizer: Value,
+    names: Names,
+    layout: Layout = None,
+    *,
+    tx: GradientTransformation,
+    params: Params,
+) -> State:
+    """The state with which ``tx`` goes on where an optimizer of Keras has stopped.
+
+    Args:
+        optimizer: the optimizer, or its ``variables``, or a dictionary of their values by path, or
+            by number as ``save_own_variables`` and weights files have them.
+        names: the dotted paths of gdlab's parameters in the order of the variables that the
+            optimizer trains, or a dictionary from their paths in Keras to these.
+        layout: the permutations of axes by path, as for :func:`from_torch`; Keras has the axes of
+            dense and convolutional kernels as Flax has them.
+        tx: the transformation that goes on.
+        params: the parameters at this point.
+
+    Returns:
+        The state, in the dtypes in which ``tx`` keeps it. Gradients that are accumulated so far go
+        along, and so does the average of the parameters (``use_ema``), where ``tx`` keeps such.
+        Otherwise those begin anew, from ``params``.
+
+    Raises:
+        ValueError: if the names do not fit, if Keras keeps something that ``tx`` has no place for
+            or the other way round, or if the loss is scaled.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> from gdlab import sgd
+    >>> from gdlab.interop import from_keras
+    >>> theirs = {"sgd/iteration": np.array(7), "sgd/dense_kernel_momentum": np.ones((1, 2))}
+    >>> tx = sgd(0.1, momentum=0.9, learning_rate_in_momentum=True)
+    >>> from_keras(theirs, ["kernel"], tx=tx, params={"kernel": jnp.zeros((1, 2))})
+    State(trace={'kernel': Array([[1., 1.]], dtype=float32)})
+    """
+    record = empty_record("Keras", paths_of(names), layout, params)
+    variables = _read(optimizer, names, record, tx, params)
+    _settle(record, optimizer)
+    iteration = next(int(one.array) for one in variables if one.slot == "iteration")
+    accumulation = accumulation_in(tx)
+    is_accumulating = any(one.slot == "gradient_accumulator" for one in variables)
+    calls = iteration if is_accumulating else calls_for(tx, iteration)
+    for path in record.paths:
+        arrays = _kept(path, variables, record)
+        if is_accumulating and accumulation is not None:
+            arrays[MICRO_STEP] = np.asarray(iteration % int(accumulation.steps))
+        if arrays:
+            record.kept[path] = Kept(arrays)
+    return entered(record, METHODS, tx, params, calls, BESIDE)
+
+
+def to_keras(
+    state: State,
+    names: Names,
+    layout: Layout = None,
+    *,
+    tx: GradientTransformation,
+    params: Params,
+    like: Value,
+    count: int | None = None,
+) -> dict[str, np.ndarray]:
+    """The values of a Keras optimizer's variables, so that it goes on where ``tx`` is.
+
+    Args:
+        state: a state of ``tx``.
+        names: as for :func:`from_keras`.
+        layout: as for :func:`from_keras`.
+        tx: the transformation whose state it is.
+        params: the parameters at this point.
+        like: the optimizer that goes on, built; or what else :func:`from_keras` takes.
+        count: the number of updates so far, where the state does not tell it.
+
+    Returns:
+        A dictionary for ``optimizer.load_own_variables``; its keys are those of ``like`` if that is
+        a dictionary. What has no counterpart, such as the learning rate, is as in ``like``.
+
+    Raises:
+        ValueError: if the names do not fit, if one of the two keeps something that the other has
+            no place for, or if a count is needed.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> from gdlab import sgd
+    >>> from gdlab.interop import to_keras
+    >>> like = {"sgd/iteration": np.array(0), "sgd/dense_kernel_momentum": np.zeros((1, 2))}
+    >>> tx = sgd(0.1, momentum=0.9, learning_rate_in_momentum=True)
+    >>> params = {"kernel": jnp.zeros((1, 2))}
+    >>> to_keras(tx.init(params), ["kernel"], tx=tx, params=params, like=like, count=7)
+    {'sgd/iteration': array(7), 'sgd/dense_kernel_momentum': array([[0., 0.]])}
+    """
+    record = empty_record("Keras", paths_of(names), layout, params)
+    variables = _read(like, names, record, tx, params)
+    _settle(record, like)
+    slots = {one.slot for one in variables}
+    beside = [m for m in BESIDE if slots.issuperset({*_theirs(m)} - {MICRO_STEP})]
+    left(record, METHODS, state, tx, params, count, beside)
+    _require_places(record, variables)
+    iteration = _iteration(record, tx, count)
+    leaves = dict(leaves_with_paths(params))
+    return {one.key: _left(one, record, iteration, leaves) for one in variables}
+
+
+def _read(
+    optimizer: Value, names: Names, record: Record, tx: GradientTransformation, params: Params
+) -> list[Variable]:
+    variables = variables_of(optimizer)
+    if not all(path.isdigit() for _, path, _ in variables):
+        return by_path(variables, names)
+    methods, beside = [], set()
+
+    def visit(scope: Scope) -> State:
+        roles, entries = set(kept_entries(scope)), scope.entries
+        methods.extend(m.names[0] for m in METHODS if m.pairs_of(roles) is not None)
+        beside.update(name for m in BESIDE if m.roles() <= set(entries) for name in _theirs(m))
+        return scope.state
+
+    with_each_scope(Scope(tx, tx.init(params), params, None), visit)
+    ours = shapes_by_path(params)
+    shapes = [(path, _their_shape(ours[path], record.axes.get(path))) for path in record.paths]
+    order = [slot for slot in ("average", "gradient_accumulator") if slot in beside]
+    return by_order(variables, shapes, methods, order)
+
+
+def _theirs(method: Method) -> Iterator[str]:
+    return (name for pair in method.pairs for name in pair.theirs)
+
+
+def _their_shape(shape: tuple[int, ...], axes: Axes | None) -> tuple[int, ...]:
+    return shape if axes is None else tuple(shape[axes.index(i)] for i in range(len(shape)))
+
+
+def _settle(record: Record, optimizer: Value) -> None:
+    """Note the optimizer, where it is given itself."""
+    name = type(optimizer).__name__
+    if any(name in method.names for method in METHODS):
+        record.optimizers.update(dict.fromkeys(record.paths, name))
+
+
+def _entering(one: Variable, record: Record) -> np.ndarray:
+    """An array as gdlab keeps it; means get back the axis that was averaged."""
+    array = one.array
+    if one.slot in OF_MEANS and array.ndim:
+        array = np.expand_dims(array, OF_MEANS[one.slot])
+    return permuted(array, record.axes.get(one.path or ""))
+
+
+OF_MEANS = {"r": -1, "c": -2}
+"""The axis over which Adafactor has averaged."""
+
+
+def _kept(path: str, variables: list[Variable], record: Record) -> dict[str, np.ndarray]:
+    own = {one.slot: _entering(one, record) for one in variables if one.path == path}
+    shared = {one.slot: one.array for one in variables if one.slot == "u_product"}
+    # An array that is not factored has numbers in the place of the means.
+    own = {slot: array for slot, array in own.items() if slot not in OF_MEANS or array.ndim}
+    return own | shared if own else {}
+
+
+def _require_places(record: Record, variables: list[Variable]) -> None:
+    """Refuse what Keras's optimizer has no variable for."""
+    for path, kept in record.kept.items():
+        places = {one.slot for one in variables if one.path in (path, None)} | {MICRO_STEP}
+        missing = [slot for slot in kept.arrays if slot not in places]
+        if missing:
+            raise ValueError(
+                f"the state keeps something for {path!r} that belongs into {', '.join(missing)}, "
+                "and Keras's optimizer has no such variable"
+            )
+
+
+def _iteration(record: Record, tx: GradientTransformation, count: int | None) -> int:
+    """Keras's count, which is one of micro-batches where it accumulates their gradients."""
+    updates = record.steps() if record.kept else count
+    if updates is None:
+        raise ValueError(
+            "Keras's optimizer counts its updates, and the state does not tell their number: give "
+            "it by count="
+        )
+    taken = [int(k.arrays[MICRO_STEP]) for k in record.kept.values() if MICRO_STEP in k.arrays]
+    return calls_for(tx, updates) + taken[0] if taken else updates
+
+
+def _left(one: Variable, record: Record, iteration: int, params: Mapping[str, Leaf]) -> np.ndarray:
+    """The value of a variable, in its own dtype."""
+    if one.slot == "iteration":
+        return np.asarray(iteration, one.array.dtype)
+    if one.path is None:
+        there = [k.arrays[one.slot] for k in record.kept.values() if one.slot in k.arrays]
+        return np.asarray(there[0], one.array.dtype) if there else one.array
+    kept = record.kept.get(one.path, Kept({})).arrays
+    if one.slot not in kept:
+        return _anew(one, kept, params)
+    array = restored(kept[one.slot], record.axes.get(one.path))
+    if one.slot in OF_MEANS:
+        array = np.squeeze(array, OF_MEANS[one.slot])
+    return array.astype(one.array.dtype)
+
+
+def _anew(one: Variable, kept: Mapping[str, np.ndarray], params: Mapping[str, Leaf]) -> np.ndarray:
+    """The value of a variable of which gdlab's state has no counterpart."""
+    if one.slot == "gradient_accumulator":
+        return np.zeros_like(one.array)
+    if one.slot == "average":
+        return np.asarray(params[one.path or ""], one.array.dtype)
+    # Adafactor makes the product of the means anew at each step.
+    if one.slot in OF_MEANS or (one.slot == "velocity" and "r" in kept):
+        return one.array
+    raise ValueError(
+        f"Keras's optimizer keeps {one.slot} for {one.path!r}, and the state nothing like it"
+    )
