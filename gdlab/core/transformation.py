@@ -378,19 +378,24 @@ def foreign(init: Function, update: Function) -> Value:
 
 
 def with_known_keywords(update: Function) -> Function:
-    """The ``update`` of another library, called with those keywords alone that it knows."""
+    """The ``update`` of another library, called with those arguments alone that it knows."""
     named = inspect.signature(update).parameters
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in named.values())
+    kinds = [parameter.kind for parameter in named.values()]
+    takes_all = inspect.Parameter.VAR_KEYWORD in kinds
+    by_position = [kind for kind in kinds if kind <= inspect.Parameter.VAR_POSITIONAL]
+    takes_params = len(by_position) > 2 or inspect.Parameter.VAR_POSITIONAL in kinds
 
     @functools.wraps(update)
     def update_with_known(updates, state, *, params, **extra):
         unknown = {"grad_fn", "key"}
+        if not takes_params:
+            extra["params"] = params
         known = {
             name: value
             for name, value in extra.items()
             if name in named or (takes_all and name not in unknown)
         }
-        return update(updates, state, params, **known)
+        return update(updates, state, *([params] if takes_params else []), **known)
 
     return update_with_known
 

@@ -273,6 +273,41 @@ def test_arguments_by_position_alone_and_by_any_keyword_are_numbers_too():
     assert_same(path("", lambda _: tx), path("", lambda _: optax.adam(0.03, 0.8, nesterov=True)))
 
 
+class Descent:
+    """A class whose objects are pairs, and whose update knows of no parameters."""
+
+    def __init__(self, learning_rate: float):
+        self.learning_rate = learning_rate
+
+    def init(self, params):
+        return ()
+
+    def update(self, updates, state):
+        return jax.tree.map(lambda u: -self.learning_rate * u, updates), state
+
+
+def test_classes_and_updates_without_parameters_or_with_them_by_name_are_taken():
+    def shrinking(learning_rate):
+        def update(updates, state, *, params):
+            return jax.tree.map(lambda w: -learning_rate * w, params), state
+
+        return lambda params: (), update
+
+    descent = path("", lambda _: lift(Descent)(0.1))
+    assert_same(descent, path("", lambda _: optax.sgd(0.1)))
+    shrunk = path("", lambda _: lift(shrinking)(0.1))
+    assert_same(shrunk["b"][-1], 0.9**STEPS * start()["b"])
+
+
+def test_a_state_of_the_other_library_goes_on_in_that_of_the_lifted_method():
+    params, theirs = start(), optax.lion(0.1)
+    _, kept = theirs.update(params, theirs.init(params), params)
+    tx = lift(optax.lion)(0.1)
+    state = tx.init(params).replace(lion=kept)
+    updates, state = tx.update(params, state, params)
+    assert_same((updates, state.lion), theirs.update(params, kept, params))
+
+
 def test_it_has_the_name_signature_and_documentation_of_the_factory():
     lion = lift(optax.lion)
     assert lion.__name__ == "lion"
