@@ -27,6 +27,8 @@ class Bar:
     def __init__(self, steps: int | None, unit: str = "steps"):
         self._steps = steps
         self._look: dict[str, Any] = LOOK | {"unit": f" {unit}"}
+        if steps is None:
+            self._look["bar_format"] = "{desc}{n_fmt}{unit}, {rate_noinv_fmt}{postfix}"
         self._bar: Any = None
 
     def __enter__(self) -> "Bar":

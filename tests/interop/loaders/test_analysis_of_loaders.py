@@ -1,5 +1,7 @@
 """Analysis over loaders against the same over arrays, and against NumPy."""
 
+import io
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +17,7 @@ from gdlab.analysis import (
     track,
 )
 from gdlab.analysis.curvature import one_pass
+from gdlab.sweeps import bar as bars
 from tests.interop.loaders.digits import (
     IMAGES,
     LABELS,
@@ -58,6 +61,20 @@ def test_a_landscape_over_a_loader_is_that_over_all_examples(directions, loader)
     tolerance = 1e-5 if directions == "filter" else 1e-3
     np.testing.assert_allclose(of_loader.losses, of_arrays.losses, rtol=tolerance)
     np.testing.assert_allclose(of_loader.path_losses, of_arrays.path_losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "last"), [(4, "100%"), (None, "4.00 batches")])
+def test_a_landscape_counts_batches_for_those_who_wait(monkeypatch, length, last):
+    shown = io.StringIO()
+    shown.isatty = lambda: True
+    monkeypatch.setattr(bars, "LOOK", bars.LOOK | {"file": shown, "ncols": 80, "mininterval": 0})
+    loader = Again()
+    if length is not None:
+        loader = type("Measured", (Again,), {"__len__": lambda self: length})()
+    landscape(cross_entropy, PARAMS, loader, points=3)
+    frames = [frame for frame in shown.getvalue().split("\r") if frame.strip()]
+    assert last in frames[-1]
+    assert "batches/s" in frames[-1]
 
 
 FEATURES = IMAGES[:, 18:24].astype(float)
