@@ -149,6 +149,18 @@ def test_a_schedule_in_each_number_is_the_factory_called_with_its_value_at_each_
     assert_same(jax.jit(lambda: path(name, lambda _: scheduled))(), expected)
 
 
+def test_a_schedule_that_the_factory_would_count_itself_is_counted_by_gdlab():
+    falling = optax.linear_schedule(0.1, 0.02, STEPS)
+    tx = lift(optax.adam)(falling)
+    assert tx.init(start()).names == ("count", "adam")
+    # optax computes the value in float32, since it counts in int32: a few times 1e-8, absolute.
+    assert_same(path("", lambda _: tx), path("", lambda _: optax.adam(falling)), rtol=1e-5)
+    # Where neither annotation nor default says that a number stands there, one is told.
+    told = lift(decides, numbers="learning_rate", structure="momentum")(falling)
+    expected = path("", lambda count: decides(falling(count)))
+    assert_same(path("", lambda _: told), expected)
+
+
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_the_gradient_by_the_learning_rate_is_the_difference_quotient(name):
     def last(learning_rate):
