@@ -134,9 +134,10 @@ def entered(
         ValueError: if something in either of them has no counterpart in the other.
     """
     used: set[tuple[str, str]] = set()
+    others = {name for method in beside for pair in method.pairs for name in pair.theirs}
 
     def visit(scope: Scope) -> State:
-        entering = _Entering(record, scope, used)
+        entering = _Entering(record, scope, used, others)
         state = entering.state(methods)
         for method in beside:
             state = entering._replace(scope=scope.with_state(state)).beside(method)
@@ -159,6 +160,9 @@ class _Entering(NamedTuple):
     record: Record
     scope: Scope
     used: set[tuple[str, str]]
+    """The path and the name of each array that has found its place."""
+    others: set[str]
+    """The names of what the other library keeps beside a method."""
 
     def state(self, methods: Sequence[Method]) -> State:
         scope, entries = self.scope, kept_entries(self.scope)
@@ -229,7 +233,7 @@ class _Entering(NamedTuple):
         """The method whose entries are those of the scope, and whose arrays are recorded."""
         require_named(self.record, self.scope, paths)
         there = [set(self.record.kept[path].arrays) for path in paths if path in self.record.kept]
-        recorded = set().union(*there)
+        recorded = set().union(*there) - self.others
         for method, pairs in candidates(methods, self.record, self.scope, entries, paths):
             needed = {name for pair in pairs if not pair.some for name in pair.theirs}
             known = {name for pair in (*pairs, *method.pairs) for name in pair.theirs}
