@@ -9,7 +9,7 @@ import numpy as np
 
 from gdlab.core.axis import Axis, SampledAxis, is_axis
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.arguments import Places, require_positive
+from gdlab.sweeps.arguments import Places, opened, require_positive
 from gdlab.sweeps.grid import RESERVED, axes_with_paths
 from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.policies import PopulationBasedTraining
@@ -103,7 +103,7 @@ def optimize_study(
             f"data is an iterator, which can be read once, but {trials} trials in batches of "
             f"{width} are several sweeps: give a loader that can be iterated over again"
         )
-    places = Places(tx, dict(hyperparameters or {}), params)
+    places = Places(tx, dict(hyperparameters or {}), opened(loss, params))
     distributions: dict[str, BaseDistribution] = {
         name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
         for name, axis in _parameters(places).items()

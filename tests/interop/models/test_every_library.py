@@ -11,6 +11,7 @@ from gdlab import (
     adam,
     chain,
     freeze,
+    minibatches,
     minimize,
     params_ema,
     sgd,
@@ -161,17 +162,22 @@ def test_init_makes_another_model_for_each_seed_and_evaluate_is_given_the_traine
 @every
 def test_models_go_through_halving_and_over_several_devices(library):
     settings = {
-        "data": DATA, "steps": 8, "seeds": 2, "keep_params": "best", "progress": False,
+        "data": DATA, "steps": 8, "seeds": 2, "keep_params": "all", "progress": False,
     }  # fmt: skip
     rates = Axis("learning_rate", np.geomspace(1e-4, 1e-1, 8))
     alone = sweep(library.loss, library.make, adam(rates), **settings)
     mesh = jax.make_mesh((4,), ("lanes",))
     spread = sweep(library.loss, library.make, adam(rates), mesh=mesh, **settings)
     np.testing.assert_allclose(spread.loss, alone.loss, rtol=1e-4)
-    assert_alike(spread.model(seed=1), alone.model(seed=1), rtol=1e-4)
-    halved = sweep(library.loss, library.make, adam(rates), policy=SuccessiveHalving(2, [2, 4]), **settings)
-    assert (halved.status == "pruned").any()
-    assert_alike(halved.model(seed=1), alone.model(seed=1), rtol=1e-4)
+    one = {"learning_rate": rates.values[3], "seed": 1}
+    assert_alike(spread.model(**one), alone.model(**one), rtol=1e-4)
+    halving = SuccessiveHalving(2, [2, 4])
+    halved = sweep(library.loss, library.make, adam(rates), policy=halving, **settings)
+    survived = halved.status == "ok"
+    assert survived.sum() == 4
+    np.testing.assert_allclose(halved.loss[survived], alone.loss[survived], rtol=1e-4)
+    one["learning_rate"] = halved.best()["learning_rate"]
+    assert_alike(halved.model(**one), alone.model(**one), rtol=1e-4)
 
 
 @slow
@@ -205,6 +211,41 @@ def test_tracking_trains_the_model_and_measures_its_sharpness(library):
     expected = sharpness(library.resting_loss, run.params, DATA)
     np.testing.assert_allclose(tracked.sharpness[-1], expected, rtol=1e-3)
     assert_alike(tracked.params, run.params)
+
+
+@slow
+@every
+def test_a_loader_gives_the_batches_of_a_model(library):
+    class Loader:
+        def __iter__(self):
+            return minibatches(DATA, 4, None)
+
+    run = minimize(library.loss, library.make(KEY), adam(0.01), 4, data=Loader(), key=KEY)
+    key = keys_of(KEY, jnp.arange(1)).step[0]
+    alone = minimize(library.loss, library.make(KEY), adam(0.01), 4, data=Loader(), key=key)
+    swept = sweep(
+        library.loss, library.make(KEY), adam(0.01), Loader(), steps=4, key=KEY,
+        keep_params="all", progress=False,
+    )  # fmt: skip
+    assert type(run.params) is type(library.make(KEY))
+    np.testing.assert_allclose(swept.loss[0], alone.values, rtol=2e-5)
+    assert_alike(swept.model(), alone.params)
+
+
+@slow
+@every
+def test_runs_of_a_model_can_be_mapped_and_differentiated(library):
+    def values(rate):
+        return minimize(
+            library.loss, library.make(KEY), sgd(rate), 3, data=DATA, key=KEY, keep_path=False
+        ).values
+
+    rates = jnp.array([0.01, 0.1])
+    mapped = jax.vmap(values)(rates)
+    np.testing.assert_allclose(mapped[1], values(0.1), rtol=2e-5)
+    last = lambda rate: values(rate)[-1]  # noqa: E731
+    slope = (last(0.0102) - last(0.0098)) / 4e-4
+    np.testing.assert_allclose(jax.grad(last)(0.01), slope, rtol=2e-2)
 
 
 @slow

@@ -7,7 +7,7 @@ import optax
 import pytest
 from flax import nnx
 
-from gdlab import adam, minimize, sgd
+from gdlab import Axis, Outcome, adam, lbfgs, minimize, sgd, sweep
 from gdlab.interop import trainable
 from tests.interop.models.networks import DATA, NnxNet, nnx_loss
 
@@ -87,3 +87,28 @@ def test_a_tree_of_modules_is_trained_as_a_whole():
     run = minimize(loss, pair, sgd(0.1), 40)
     assert isinstance(run.params["b"], nnx.Linear)
     assert run.values[-1] < 1e-3
+
+
+def test_a_model_without_state_or_randomness_converges_to_a_tolerance_within_bounds():
+    settings = {"data": DATA, "tol": 1e-4, "bounds": ({"kernel": 0.0, "bias": None}, None)}
+    run = minimize(nnx_loss, nnx.Linear(3, 1, rngs=nnx.Rngs(0)), lbfgs(), 50, **settings)
+    assert run.outcome == Outcome.CONVERGED
+    assert jnp.min(run.params.kernel[...]) == 0
+    with pytest.raises(ValueError, match="the loss changes from step to step"):
+        minimize(nnx_loss, NnxNet(nnx.Rngs(0)), lbfgs(), 50, key=KEY, **settings)
+
+
+def test_a_result_of_several_problems_has_the_model_of_each_and_runs_one_again():
+    model = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
+    result = sweep(
+        {"here": nnx_loss, "there": nnx_loss},
+        {"here": model, "there": model},
+        sgd(Axis("learning_rate", [0.01, 0.1])),
+        {"here": DATA, "there": {"x": DATA["x"], "y": -DATA["y"]}},
+        steps=3, keep_params="all", progress=False,
+    )  # fmt: skip
+    one = {"problem": "there", "learning_rate": 0.1}
+    kernel = result.model(**one).kernel[...]
+    again = result.rerun(one).model()
+    np.testing.assert_allclose(again.kernel[...], kernel, rtol=1e-6)
+    assert not np.allclose(result.model(problem="here", learning_rate=0.1).kernel[...], kernel)
