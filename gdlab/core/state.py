@@ -20,7 +20,8 @@ class State(dict[str, Tree]):
 
     It is a dictionary whose entries are its attributes as well. What is kept for each array of the
     parameters, such as ``mu`` and ``nu`` of Adam, is a tree like the parameters; what all of them
-    share, such as ``count``, is a scalar or a few.
+    share, such as ``count``, is a scalar or a few. All links of a chain share one state, so that
+    ``state[1]``, the state of a link by its position, is the state itself.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sgd
@@ -50,11 +51,10 @@ class State(dict[str, Tree]):
             raise AttributeError(error.args[0]) from None
 
     def __missing__(self, name: object) -> Tree:
-        entries = f"the state has no entry {name!r}; it has {self.names}"
         if isinstance(name, int):
-            # As in optax, whose chains keep a tuple.
-            entries += ": all links of a chain share one state, whose entries are read by name"
-        raise KeyError(entries)
+            # Scripts ask the chains of optax for the state of a link by its position.
+            return self
+        raise KeyError(f"the state has no entry {name!r}; it has {self.names}")
 
     def replace(self, **entries: Tree) -> Self:
         """A copy with other values of some entries."""

@@ -144,10 +144,11 @@ def test_a_slot_is_found_in_any_wrapper_and_missing_or_several_ones_are_told():
         find_slot(two, "trace")
 
 
-def test_a_link_looked_for_by_its_position_is_told_to_be_read_by_name():
+def test_a_link_looked_for_by_its_position_is_found_in_the_state_of_all_links():
     state = gdlab.chain(gdlab.clip(1.0), gdlab.sgd(0.1, 0.9)).init(jnp.zeros(1))
-    with pytest.raises(KeyError, match=r"no entry 1; it has \('trace',\): .* read by name"):
-        state[1]
+    assert state[1].trace is state.trace
+    with pytest.raises(KeyError, match=r"no entry 'mu'; it has \('trace',\)"):
+        state["mu"]
 
 
 def test_a_state_is_a_dictionary_with_attributes():

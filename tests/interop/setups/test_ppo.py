@@ -144,9 +144,7 @@ def train(optax):
         optax.clip_by_global_norm(0.5),
         optax.inject_hyperparams(optax.adam)(learning_rate=schedule, eps=1e-5),
     )
-    is_array = lambda _, value: isinstance(value, jax.Array)  # noqa: E731
-    rate_of = lambda state: optax.tree.get(state, "learning_rate", filtering=is_array)  # noqa: E731
-    return ppo(tx, lambda opt_state: {"rate": rate_of(opt_state)})
+    return ppo(tx, lambda opt_state: {"rate": opt_state[1].hyperparams["learning_rate"]})
 
 
 def optimizer():
