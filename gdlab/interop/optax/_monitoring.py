@@ -49,16 +49,15 @@ def measuring(measures: dict[str, tuple[Function, Function]]) -> TreeFunctions:
     """Measure what passes here, and keep the last measurements in the state."""
 
     def measure(updates, states, params, extra):
-        found = {
-            name: update(updates, states[name], params, **extra)
-            for name, (_, update) in measures.items()
-        }
-        return {name: value for name, (value, _) in found.items()}, {
-            name: state for name, (_, state) in found.items()
-        }
+        pairs = [
+            update(updates, state, params, **extra)
+            for (_, update), state in zip(measures.values(), states, strict=True)
+        ]
+        found = dict(zip(measures, (value for value, _ in pairs), strict=True))
+        return found, tuple(state for _, state in pairs)
 
     def init(params):
-        states = {name: init(params) for name, (init, _) in measures.items()}
+        states = tuple(init(params) for init, _ in measures.values())
         zeros = jax.tree.map(jnp.zeros_like, params)
         shapes, _ = jax.eval_shape(lambda: measure(zeros, states, params, {}))
         return jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes), states

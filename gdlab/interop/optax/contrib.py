@@ -6,6 +6,7 @@ import gdlab
 from gdlab import (
     cocob,
     normalize,
+    reduce_on_plateau,
     scale_by_cocob,
     schedule_free,
     schedule_free_adamw,
@@ -76,7 +77,6 @@ mechanize = adapted(gdlab.mechanize, __name__)
 momo = adapted(gdlab.momo, __name__)
 momo_adam = adapted(gdlab.momo_adam, __name__)
 prodigy = adapted(gdlab.prodigy, __name__, bias_correction=True)
-reduce_on_plateau = adapted(gdlab.reduce_on_plateau, __name__)
 scale_by_acprop = adapted(gdlab.scale_by_acprop, __name__)
 scale_by_ademamix = adapted(gdlab.scale_by_ademamix, __name__, eps_root=0.0)
 scale_by_adopt = adapted(gdlab.scale_by_adopt, __name__)
