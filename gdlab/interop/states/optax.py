@@ -42,7 +42,7 @@ def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> S
     >>> theirs = optax.adam(0.1)
     >>> _, state = theirs.update(params, theirs.init(params))
     >>> carried = gdlab.interop.from_optax(state, tx=gdlab.adam(0.1), params=params)
-    >>> carried.mu["w"], carried.mu_weight
+    >>> carried.mu["w"], carried.mu_weight.round(2)
     (Array([ 0.1, -0.2], dtype=float32), Array([0.1, 0.9, 1. ], dtype=float32))
     """
     fast, slow = _fast_and_slow(params)
@@ -218,9 +218,10 @@ class _Import:
         if theirs is None or own is None or _is_scheduled(injected):
             return
         if not np.allclose(np.asarray(theirs, float), np.asarray(own, float), rtol=1e-6, atol=0):
+            number = f"{float(theirs):.7g}" if np.ndim(theirs) == 0 else "…"
             self.problems[injected.theirs] = (
-                f"it is {theirs}, but tx has {own}: go on with set_hyperparameters(tx, "
-                f"{{{injected.name!r}: {theirs}}})"
+                f"it is {number}, but tx has {own}: go on with set_hyperparameters(tx, "
+                f"{{{injected.name!r}: {number}}})"
             )
 
 

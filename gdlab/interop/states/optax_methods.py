@@ -6,7 +6,7 @@ import numpy as np
 
 from gdlab.core.parametrized import is_schedule
 from gdlab.core.structure import Value
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, composition_of
 from gdlab.interop.states.correspondence import (
     Arrays,
     Count,
@@ -21,6 +21,7 @@ from gdlab.interop.states.correspondence import (
     below,
     same,
 )
+from gdlab.interop.states.places import links
 
 Layout = Callable[[GradientTransformation], Sequence[Item]]
 """From a transformation of gdlab to the layout of the state of optax's of the same expression."""
@@ -242,7 +243,7 @@ def _rprop(_: GradientTransformation) -> list[Item]:
 def _factored(tx: GradientTransformation) -> list[Item]:
     """Means of rows and of columns, or the whole where nothing is factored."""
 
-    def forward(theirs: Arrays, like: Arrays, around: Surroundings) -> Arrays:  # noqa: ARG001
+    def forward(theirs: Arrays, like: Arrays, _: Surroundings) -> Arrays:
         rows, columns, whole = theirs
         if like[1] is None:
             return [whole, None]
@@ -257,7 +258,7 @@ def _factored(tx: GradientTransformation) -> list[Item]:
         if columns is None:
             return [nothing, nothing, rows]
         shape = np.broadcast_shapes(rows.shape, columns.shape)
-        *_, second, longest = np.argsort(shape, kind="stable")
+        second, longest = np.argsort(shape, kind="stable")[-2:]
         return [rows.squeeze(longest), columns.squeeze(second), nothing]
 
     if getattr(tx, "axes", "largest") != "largest":
@@ -298,7 +299,7 @@ def _scale_by_muon(tx: GradientTransformation) -> list[Item]:
 
 
 def _muon(tx: GradientTransformation) -> list[Item]:
-    groups = tx.called_with(tx.arguments()).transforms
+    groups = _within(tx, "partition").transforms
     layout = chain_of(_scale_by_muon, NOTHING, decay, rate)(tx)
     at = "inner_states.{}.inner_state".format
     return [
@@ -322,8 +323,20 @@ def _in_subspace(base: GradientTransformation) -> list[Item]:
 
 
 def _galore(tx: GradientTransformation) -> list[Item]:
-    subspace = tx.called_with(tx.arguments()).children[0][0]
-    return list(chain_of(lambda _: _in_subspace(subspace.inner), decay, rate)(tx))
+    base = _within(tx, "in_subspace").inner
+    return list(chain_of(lambda _: _in_subspace(base), decay, rate)(tx))
+
+
+def _within(tx: GradientTransformation, name: str) -> GradientTransformation:
+    """The part of this name in a composition."""
+    waiting = [tx]
+    while waiting:
+        part = waiting.pop(0)
+        if part.factory.name == name:
+            return part
+        made = composition_of(part)
+        waiting += [inner for _, inner in links(part)] if made is None else [made]
+    raise LookupError(f"{tx!r} has no part {name}")
 
 
 def _mechanize(tx: GradientTransformation) -> list[Item]:
@@ -440,7 +453,7 @@ METHODS: dict[str, Layout] = {
     "debias": lambda _: EMA,
     "trace": lambda _: TRACE,
     "in_subspace": lambda tx: _in_subspace(tx.inner),
-    "scale_by_galore": lambda tx: _in_subspace(tx.called_with(tx.arguments()).inner),
+    "scale_by_galore": lambda tx: _in_subspace(_within(tx, "in_subspace").inner),
     "scale": of_schedule("step_size"),
     "scale_by_schedule": lambda _: [Count("count", of_schedule=True)],
     "scale_by_learning_rate": rate,
