@@ -334,6 +334,13 @@ ROWS = (
         "its entries have names that go to files and come back; read them by tree.get(state, name)",
     ),
     Difference(
+        ("tree.set", "tree_utils.tree_set"),
+        "of the count of Adam and the like",
+        "sets the step of the bias corrections as well",
+        "sets the step of schedules; bias corrections have weights of their own in the state",
+        "weights stay right when a decay follows a schedule",
+    ),
+    Difference(
         ("state",),
         "its type",
         "named tuples such as ScaleByAdamState",

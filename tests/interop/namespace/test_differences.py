@@ -80,6 +80,18 @@ def scheduled(name, *args):
     return lambda lib: values(getattr(lib, name)(*args))
 
 
+def counted_on(name):
+    """A step of Adam after its count was set."""
+
+    def run(lib):
+        module, _, function = name.partition(".")
+        tx = lib.adam(0.1)
+        set_entries = getattr(getattr(lib, module), function)
+        return tx.update(G, set_entries(tx.init(W), count=jnp.int32(9)), W)[0]
+
+    return run
+
+
 MATRIX = {"w": jnp.array([[1.0, -2.0, 0.5], [0.3, 3.0, -0.7]])}
 SHOWN = {
     "adadelta": lambda lib: updates(lib.adadelta(), G),
@@ -172,6 +184,8 @@ SHOWN = {
     "named_chain": lambda lib: isinstance(
         lib.named_chain(("a", lib.trace(0.9))).init(W)["a"], tuple
     ),
+    "tree.set": counted_on("tree.set"),
+    "tree_utils.tree_set": counted_on("tree_utils.tree_set"),
     "state": lambda lib: hasattr(lib.scale_by_adam().init(W), "_replace"),
     "low precision": lambda lib: str(lib.trace(0.9).init(W.astype("bfloat16")).trace.dtype),
     "small numbers": lambda lib: updates(lib.adam(0.1, eps=1e-50), G),
