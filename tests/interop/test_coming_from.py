@@ -212,7 +212,7 @@ def unknown_names(page, is_ours, known):
         for row in body:
             for head, cell in zip(heads, row, strict=True):
                 if (head == "gdlab") is is_ours and head not in ("Steps", "Values"):
-                    for source in re.findall(r"`([^`]+)`", cell):
+                    for source in re.findall(r"(?<!})`([^`]+)`", cell):
                         text = re.sub(r"\"[^\"]*\"|\d[\w.]*", "", source)
                         yield from set(re.findall(r"[^\W\d]\w*", text)) - known
 

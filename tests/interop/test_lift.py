@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -309,6 +310,13 @@ def test_classes_and_updates_without_parameters_or_with_them_by_name_are_taken()
     assert_same(descent, path("", lambda _: optax.sgd(0.1)))
     shrunk = path("", lambda _: lift(shrinking)(0.1))
     assert_same(shrunk["b"][-1], 0.9**STEPS * start()["b"])
+
+
+def test_a_factory_with_some_arguments_filled_in_is_called_as_the_function_is():
+    tx = lift(partial(optax.adam, b1=0.5))(0.1, eps=1e-3)
+    assert repr(tx) == "adam(0.1, eps=0.001)"
+    assert tx.b1 == 0.5
+    assert_same(path("", lambda _: tx), path("", lambda _: optax.adam(0.1, b1=0.5, eps=1e-3)))
 
 
 def test_a_state_of_the_other_library_goes_on_in_that_of_the_lifted_method():

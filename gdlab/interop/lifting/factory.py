@@ -16,7 +16,7 @@ from gdlab.core.structure import Arguments, Function, Value, is_argument
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.lifting.arguments import as_argument, held
 from gdlab.interop.lifting.call import Call
-from gdlab.interop.lifting.roles import Roles
+from gdlab.interop.lifting.roles import Roles, function_of
 
 P = ParamSpec("P")
 
@@ -97,7 +97,7 @@ class Lifted:
         self.foreign = foreign
         self.numbers = numbers
         self.structure = structure
-        self.name: str = getattr(foreign, "__name__", None) or type(foreign).__name__
+        self.name: str = getattr(function_of(foreign), "__name__", type(foreign).__name__)
         self.roles = Roles(self.name, foreign, numbers, structure)
         declared = Declaration(open_tree_rule, reads=(EVERYTHING,))
         self.factory = Factory(self._author(), LiftedTransformation, declared)

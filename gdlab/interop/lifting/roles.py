@@ -1,5 +1,6 @@
 """The parameters of a foreign factory where numbers stand, by annotations and defaults."""
 
+import functools
 import inspect
 import types
 import typing
@@ -61,9 +62,15 @@ def _is_rest(parameter: inspect.Parameter) -> bool:
     return parameter.kind is parameter.VAR_KEYWORD
 
 
+def function_of(foreign: Function) -> Function:
+    """The function behind a ``functools.partial`` of it; any other as it is."""
+    return function_of(foreign.func) if isinstance(foreign, functools.partial) else foreign
+
+
 def _hints(foreign: Function) -> dict[str, Any]:
+    function = function_of(foreign)
     try:
-        return typing.get_type_hints(foreign.__init__ if inspect.isclass(foreign) else foreign)
+        return typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
     except Exception:  # annotations of others may name what only their type checker knows
         return {}
 
