@@ -41,7 +41,7 @@ def classify_critical_point(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
             over all of them. Of a loader, one pass is held in memory.
         gradient_tolerance: the norm of the gradient that still passes for zero. By default

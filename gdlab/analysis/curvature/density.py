@@ -58,7 +58,7 @@ def spectral_density(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
             over all of them. Of a loader, one pass is held in memory.
         key: PRNG key of the probes.

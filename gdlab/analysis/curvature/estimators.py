@@ -40,7 +40,7 @@ def hessian_trace(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
             over all of them. Of a loader, one pass is held in memory.
         key: PRNG key of the probes.
@@ -84,7 +84,7 @@ def hessian_diagonal(
 
     Args:
         loss: as in :func:`hessian_trace`.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         data: as in :func:`hessian_trace`.
         key: PRNG key of the probes.
         probes: the number of Hessian-vector products, at least 2.

@@ -9,7 +9,7 @@ import jax
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
-from gdlab.training.models import ModelState
+from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 
 
@@ -32,13 +32,13 @@ def empirical_fisher_vector_product(
     Args:
         log_likelihood: ``log_likelihood(params, example)`` of a single example, without the leading
             axis; a real scalar. Its sign does not matter.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``.
         data: a tree of arrays whose leading axis counts the examples.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
 
     Returns:
-        A tree like ``params``.
+        A tree like ``params``; of a model, a tree of what is trained in it.
 
     Raises:
         TypeError: if a parameter is not real, or the log-likelihood no real scalar.
@@ -54,23 +54,25 @@ def empirical_fisher_vector_product(
     Source: F. Kunstner, L. Balles and P. Hennig, Limitations of the Empirical Fisher Approximation
     for Natural Gradient Descent, 2019.
     """
-    params = in_one_dtype(params)
+    model = open_model(params)
+    params = in_one_dtype(model.params)
     likelihood = Objective(
-        ByIdentity(log_likelihood), has_batch=True, has_aux=False, has_state=False
+        ByIdentity(log_likelihood), has_batch=True, has_aux=False, has_state=False, form=model.form
     )
     sampler = EpochSampler.for_data(data, batch_size)
-    product = _product(likelihood, sampler, params, as_vector("vector", vector, params), data)
+    vector = as_vector("vector", vector, params)
+    product = _product(likelihood, sampler, params, model.held, vector, data)
     require_finite(product, "the Fisher product")
     return product
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _product(
-    likelihood: Objective, sampler: EpochSampler, params: Any, vector: Any, data: Any
+    likelihood: Objective, sampler: EpochSampler, params: Any, held: Any, vector: Any, data: Any
 ) -> Any:
     def product(batch: Any) -> Any:
         def each(params: Any) -> jax.Array:
-            of_example = lambda one: likelihood(params, one, None, ModelState())[0]  # noqa: E731
+            of_example = lambda one: likelihood(params, one, None, ModelState(held))[0]  # noqa: E731
             return jax.vmap(of_example)(batch)
 
         values, pull_back = jax.vjp(each, params)

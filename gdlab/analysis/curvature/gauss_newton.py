@@ -1,5 +1,6 @@
 """The Gauss–Newton matrix of a model and a loss, as a linear map that is never formed."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ import jax
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.training.batches import EpochSampler
-from gdlab.training.models import ModelState
+from gdlab.training.models import Form, ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 
 
@@ -32,15 +33,16 @@ def gauss_newton_vector_product(
     Fisher matrix of the model.
 
     Args:
-        model: ``model(params, inputs)``, the outputs, a tree of arrays.
+        model: ``model(params, inputs)``, the outputs, a tree of arrays. If ``params`` is a module
+            that is called with its inputs, it is ``lambda module, inputs: module(inputs)``.
         loss: ``loss(outputs, targets)``, a mean over the batch, a real scalar.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``.
         data: the pair ``(inputs, targets)`` of trees whose leading axis counts the examples.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
 
     Returns:
-        A tree like ``params``.
+        A tree like ``params``; of a model, a tree of what is trained in it.
 
     Raises:
         TypeError: if a parameter is not real, the loss no real scalar, or the data no pair.
@@ -59,18 +61,34 @@ def gauss_newton_vector_product(
     """
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(f"data must be the pair (inputs, targets), but is {type(data).__name__}")
-    params = in_one_dtype(params)
+    opened = open_model(params)
+    params = in_one_dtype(opened.params)
     objective = Objective(ByIdentity(loss), has_batch=True, has_aux=False, has_state=False)
     sampler = EpochSampler.for_data(data, batch_size)
     vector = as_vector("vector", vector, params)
-    product = _product(ByIdentity(model), objective, sampler, params, vector, tuple(data))
+    network = _Network(ByIdentity(model), opened.form, opened.held)
+    product = _product(network, objective, sampler, params, vector, tuple(data))
     require_finite(product, "the Gauss–Newton product")
     return product
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Network:
+    """The outputs as a function of the parameters and the inputs."""
+
+    function: ByIdentity = dataclasses.field(metadata={"static": True})
+    form: Form = dataclasses.field(metadata={"static": True})
+    held: Any
+
+    def __call__(self, params: Any, inputs: Any) -> Any:
+        call = lambda model: self.function(model, inputs)  # noqa: E731
+        return self.form.call(call, params, self.held, None)[0]
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def _product(
-    model: ByIdentity, loss: Objective, sampler: EpochSampler, params: Any, vector: Any, data: Any
+    model: _Network, loss: Objective, sampler: EpochSampler, params: Any, vector: Any, data: Any
 ) -> Any:
     def product(batch: Any) -> Any:
         inputs, targets = batch

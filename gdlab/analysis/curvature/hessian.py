@@ -113,14 +113,14 @@ def hessian_vector_product(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
             over all of them. Of a loader, one pass is held in memory.
         batch_size: how many examples are in memory at a time; ``None`` for all of them.
 
     Returns:
-        A tree like ``params``.
+        A tree like ``params``; of a model, a tree of what is trained in it.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.

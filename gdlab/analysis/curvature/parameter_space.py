@@ -8,6 +8,7 @@ from jax.core import Tracer
 
 from gdlab.core.numerics import cast, common_dtype, is_array
 from gdlab.core.structure import check_shapes, flatten, flatten_like, leaves_with_paths
+from gdlab.training.models import open_model
 
 
 def in_one_dtype(params: Any) -> Any:
@@ -39,7 +40,7 @@ def as_vector(name: str, tree: Any, params: Any) -> Any:
         ValueError: naming the first path at which they differ.
     """
     others, treedef = flatten(params)
-    tree = jax.tree.map(jnp.asarray, tree)
+    tree = jax.tree.map(jnp.asarray, open_model(tree).params)
     leaves = flatten_like(name, tree, "params", params, treedef)
     check_shapes(name, tree, leaves, "params", others)
     return jax.tree.map(lambda leaf, other: cast(leaf, other.dtype), tree, params)

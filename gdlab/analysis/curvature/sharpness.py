@@ -48,7 +48,7 @@ def sharpness(
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
             over all of them. Of a loader, one pass is held in memory.
         preconditioner: the diagonal D, a tree like ``params`` of numbers that are not negative.
@@ -103,7 +103,7 @@ def follow_sharpness(
 
     Args:
         loss: as in :func:`sharpness`.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``; zeros at first, which stand for a random start.
         data: as in :func:`sharpness`.
         preconditioner: as in :func:`sharpness`.

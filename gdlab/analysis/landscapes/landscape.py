@@ -210,8 +210,7 @@ def _stacked(name: str, tree: Any, params: Any, size: int | None = None) -> Any:
     Raises:
         ValueError: if it is not like them.
     """
-    tree = open_model(tree).params
-    leaves = jax.tree.leaves(tree)
+    leaves = jax.tree.leaves(open_model(tree).params)
     if size is None:
         size = leaves[0].shape[0] if leaves and np.ndim(leaves[0]) else 0
     if not size:

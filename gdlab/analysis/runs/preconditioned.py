@@ -36,7 +36,7 @@ def preconditioned_sharpness(
 
     Args:
         loss: as in :func:`sharpness`.
-        params: a tree of real floating-point arrays.
+        params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         tx: any method that scales each gradient by a number of its own; for one that is not
             adaptive this is the sharpness.
         state: its state after at least one step; at the last of them P is taken.

@@ -8,8 +8,13 @@ import pytest
 from flax import nnx
 
 from gdlab import Axis, Outcome, adam, lbfgs, minimize, sgd, sweep
+from gdlab.analysis import (
+    empirical_fisher_vector_product,
+    gauss_newton_vector_product,
+    hessian_vector_product,
+)
 from gdlab.interop import trainable
-from tests.interop.models.networks import DATA, NnxNet, nnx_loss
+from tests.interop.models.networks import DATA, NnxNet, nnx_loss, squared_error
 
 KEY = jax.random.key(3)
 
@@ -112,3 +117,38 @@ def test_a_result_of_several_problems_has_the_model_of_each_and_runs_one_again()
     again = result.rerun(one).model()
     np.testing.assert_allclose(again.kernel[...], kernel, rtol=1e-6)
     assert not np.allclose(result.model(problem="here", learning_rate=0.1).kernel[...], kernel)
+
+
+def hessian(module_of, params):
+    loss = lambda params, batch: nnx_loss(module_of(params), batch)  # noqa: E731
+    return hessian_vector_product(loss, params, params, DATA)
+
+
+def fisher(module_of, params):
+    log_likelihood = lambda params, one: -nnx_loss(module_of(params), one)  # noqa: E731
+    return empirical_fisher_vector_product(log_likelihood, params, params, DATA)
+
+
+def gauss_newton(module_of, params):
+    model = lambda params, x: module_of(params)(x)  # noqa: E731
+    return gauss_newton_vector_product(
+        model, squared_error, params, params, (DATA["x"], {"y": DATA["y"]})
+    )
+
+
+@pytest.mark.parametrize("product", [hessian, fisher, gauss_newton])
+def test_a_curvature_of_a_module_is_that_of_the_pure_function_of_its_parameters(product):
+    model = NnxNet(nnx.Rngs(0))
+    model.eval()
+    graph, params, rest = nnx.split(model, nnx.Param, ...)
+
+    def with_params(arrays):
+        copy = nnx.merge(graph, params, rest, copy=True)
+        nnx.update(copy, arrays)
+        return copy
+
+    found = product(lambda model: model, model)
+    expected = nnx.to_pure_dict(product(with_params, nnx.state(model, nnx.Param)))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected
+    )
