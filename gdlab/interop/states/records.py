@@ -20,6 +20,10 @@ Names: TypeAlias = Sequence[str] | Mapping[str, str]
 """The paths of gdlab's parameters in the other library's order, or by the other library's names."""
 
 
+OF_ALL = ("weights_memory",)
+"""The roles of entries that are there once, and not for each parameter."""
+
+
 class Method(NamedTuple):
     """A method that both have: the names of its optimizers there, and what corresponds."""
 
@@ -310,7 +314,7 @@ class _Entering(NamedTuple):
             return value
         numbers = [self._taken(path, shared.theirs, False) for path in there]
         for path, other in zip(there, numbers, strict=True):
-            if other != numbers[0]:
+            if not _equal(other, numbers[0]):
                 raise ValueError(
                     f"{_listed(shared.theirs)} of {path!r} and {there[0]!r} differ in "
                     f"{self.record.library}, where {self.scope.tx!r} keeps one for all"
@@ -453,7 +457,9 @@ def kept_entries(scope: Scope) -> dict[str, str]:
     return {
         role: entry
         for role, entry in scope.entries.items()
-        if role.split(".")[0] not in BEGIN_ANEW and not has_states(scope.state[entry])
+        if role.split(".")[0] not in BEGIN_ANEW
+        and role not in OF_ALL
+        and not has_states(scope.state[entry])
     }
 
 
@@ -495,6 +501,10 @@ def parameter_of(record: Record, scope: Scope, path: str, kept: tuple[Leaf, ...]
     """A parameter as a conversion sees it."""
     settings = record.settings.get(path, {})
     return Parameter(path, scope, kept, record.axes.get(path), settings)
+
+
+def _equal(some: Sequence[np.ndarray | None], others: Sequence[np.ndarray | None]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))  # type: ignore[arg-type]
 
 
 def _listed(names) -> str:

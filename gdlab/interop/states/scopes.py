@@ -13,7 +13,15 @@ from gdlab.core.transformation import GradientTransformation, is_wiring
 from gdlab.interop.states.places import Place, opened, place_of
 from gdlab.interop.states.step_entries import entries_after
 
-BEGIN_ANEW = ("accumulate", "apply_if_finite", "monitor", "params_ema", "skip_outliers")
+BEGIN_ANEW = (
+    "accumulate",
+    "apply_if_finite",
+    "monitor",
+    "params_ema",
+    "scale_by_backtracking_linesearch",
+    "scale_by_zoom_linesearch",
+    "skip_outliers",
+)
 """Parts whose entries begin anew where another library has no such thing."""
 
 

@@ -1,13 +1,14 @@
 """The states of torch's optimizers, carried over and back."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation
+from gdlab.interop.states import torch_lbfgs
 from gdlab.interop.states.layouts import Layout, permuted, restored
 from gdlab.interop.states.pairs import (
     averaged_points,
@@ -28,6 +29,7 @@ from gdlab.interop.states.records import (
     entered,
     left,
     paths_of,
+    shapes_by_path,
 )
 from gdlab.interop.states.scopes import calls_for
 from gdlab.interop.states.torch_dicts import (
@@ -64,6 +66,7 @@ METHODS = (
     Method(("ASGD",), averaged_points("ax", "eta", "mu")),
     Method(("Rprop",), (same("step_sizes", "step_size"), signs("previous_sign", "prev"))),
     Method(("Adafactor",), (factored("row_var", "col_var", "variance"),)),
+    torch_lbfgs.METHOD,
 )
 """The methods that torch and gdlab have, and what corresponds in their states."""
 SYNONYMS = {"AdamW": "Adam"}
@@ -120,7 +123,7 @@ def from_torch(
     pairs = _each(state_dict, names)
     record = empty_record("torch", _all_paths(pairs), layout, params)
     for one, own in pairs:
-        _enter(record, parsed(one), own)
+        _enter(record, parsed(one), own, params)
     made = record.steps()
     if None not in (count, made) and count != made:
         raise ValueError(f"count={count}, but torch's optimizer has made {made} updates")
@@ -175,7 +178,7 @@ def to_torch(
     for theirs, own in described:
         _settle(record, theirs, own)
     left(record, METHODS, state, tx, params, count)
-    made = [_left(record, theirs, own) for theirs, own in described]
+    made = [_left(record, theirs, own, params) for theirs, own in described]
     return made[0] if isinstance(like, Mapping | str) else made
 
 
@@ -217,8 +220,12 @@ def _settle(record: Record, theirs: Parsed, names: Names) -> dict[Key, str]:
     return by_key
 
 
-def _enter(record: Record, theirs: Parsed, names: Names) -> None:
+def _enter(record: Record, theirs: Parsed, names: Names, params: Params) -> None:
     by_key = _settle(record, theirs, names)
+    if any("n_iter" in state for state in theirs.states.values()):
+        state = next(iter(theirs.states.values()))
+        record.kept.update(torch_lbfgs.split(state, _pieces(record, by_key.values(), params)))
+        return
     own = dict(names) if isinstance(names, Mapping) else {}
     for key, state in theirs.states.items():
         path = by_key.get(key, own.get(str(key)))
@@ -234,6 +241,12 @@ def _enter(record: Record, theirs: Parsed, names: Names) -> None:
         _require_dampened(path, record)
 
 
+def _pieces(record: Record, paths: Iterable[str], params: Params) -> torch_lbfgs.Pieces:
+    """The parameters in torch's order, as a vector of all of them is cut."""
+    shapes = shapes_by_path(params)
+    return [(path, shapes[path], record.axes.get(path)) for path in paths]
+
+
 def _require_dampened(path: str, record: Record) -> None:
     settings = record.settings.get(path, {})
     if settings.get("momentum") and settings.get("dampening") and path not in record.kept:
@@ -243,12 +256,11 @@ def _require_dampened(path: str, record: Record) -> None:
         )
 
 
-def _left(record: Record, theirs: Parsed, names: Names) -> dict[str, Value]:
-    states = {
-        key: _state_of(record, path)
-        for key, path in paths_by_key(theirs, names).items()
-        if path in record.kept
-    }
+def _left(record: Record, theirs: Parsed, names: Names, params: Params) -> dict[str, Value]:
+    by_key = paths_by_key(theirs, names)
+    if theirs.optimizer == "LBFGS":
+        return _left_in_vectors(record, theirs, by_key, params)
+    states = {key: _state_of(record, path) for key, path in by_key.items() if path in record.kept}
     if theirs.is_flat:
         return {
             f"state.{key}.{name}": array
@@ -264,6 +276,22 @@ def _left(record: Record, theirs: Parsed, names: Names) -> dict[str, Value]:
         for key, state in states.items()
     }
     return {"state": tensors, "param_groups": copy.deepcopy(theirs.groups)}
+
+
+def _left_in_vectors(
+    record: Record, theirs: Parsed, by_key: Mapping[Key, str], params: Params
+) -> dict[str, Value]:
+    if theirs.is_flat:
+        raise ValueError("like: the state of LBFGS has lists; give optimizer.state_dict()")
+    state = torch_lbfgs.joined(record.kept, _pieces(record, by_key.values(), params))
+    tensors = {name: _as_tensors(value) for name, value in state.items()}
+    return {"state": {next(iter(by_key)): tensors}, "param_groups": copy.deepcopy(theirs.groups)}
+
+
+def _as_tensors(value: Value) -> Value:
+    if isinstance(value, list):
+        return [as_tensor(one) for one in value]
+    return as_tensor(value) if isinstance(value, np.ndarray) else value
 
 
 def _state_of(record: Record, path: str) -> dict[str, np.ndarray]:

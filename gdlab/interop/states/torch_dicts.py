@@ -14,6 +14,7 @@ StateDict: TypeAlias = Mapping[str, Value]
 Key: TypeAlias = int | str
 """The number of a parameter in torch's order, or its name there."""
 TELLING = {
+    "history_size": "LBFGS",
     "ns_coefficients": "Muon",
     "beta2_decay": "Adafactor",
     "etas": "Rprop",

@@ -377,3 +377,77 @@ def test_what_cannot_be_carried_is_refused_by_name(state, tx, named, options, me
 def test_state_that_torch_has_no_place_for_is_refused_by_name(tx, like, message):
     with pytest.raises(ValueError, match=message):
         to_torch(tx.init(KERNEL), ["kernel"], tx=tx, params=KERNEL, like=like)
+
+
+# --- L-BFGS, which has all parameters in one vector
+
+
+CURVATURES = {"kernel": np.linspace(1.0, 20.0, 6).reshape(2, 3), "bias": np.array([0.5, 3.0])}
+KERNEL_LAYOUT = {"kernel": "linear"}
+
+
+def bowl(params):
+    """A loss that is nearly quadratic, with different curvatures."""
+    terms = [
+        jnp.sum(c * (w - 1) ** 2 + 0.1 * w**4)
+        for w, c in ((params[n], c) for n, c in CURVATURES.items())
+    ]
+    return sum(terms[1:], terms[0])
+
+
+def lbfgs_of_torch(steps, **settings):
+    """One optimizer of torch after steps down the same loss, whose kernel is transposed."""
+    curvatures = [torch.tensor(c.T.copy()) for c in CURVATURES.values()]
+    tensors = [torch.zeros_like(c, requires_grad=True) for c in curvatures]
+    exact = {"tolerance_grad": 0, "tolerance_change": 0}
+    optimizer = torch.optim.LBFGS(tensors, max_iter=1, history_size=4, **exact, **settings)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = sum(
+            (c * (w - 1) ** 2 + 0.1 * w**4).sum() for w, c in zip(tensors, curvatures, strict=True)
+        )
+        loss.backward()
+        return loss
+
+    values = [optimizer.step(closure).item() for _ in range(steps)]
+    params = {
+        n: jnp.asarray(w.detach().numpy().T.copy())
+        for n, w in zip(CURVATURES, tensors, strict=True)
+    }
+    return optimizer, params, values
+
+
+@pytest.mark.x64
+@pytest.mark.parametrize("k", [1, 3, 7])
+def test_lbfgs_that_is_moved_goes_as_one_that_is_not(k):
+    optimizer, params, _ = lbfgs_of_torch(k, lr=0.5)
+    tx = gdlab.lbfgs(0.5, 4, linesearch=None)
+    names = list(CURVATURES)
+    state = from_torch(optimizer.state_dict(), names, KERNEL_LAYOUT, tx=tx, params=params)
+    values = []
+    for _ in range(6):
+        value, grads = jax.value_and_grad(bowl)(params)
+        values.append(value)
+        updates, state = tx.update(grads, state, params)
+        params = gdlab.apply_updates(params, updates)
+    there, stay, losses = lbfgs_of_torch(k + 6, lr=0.5)
+    np.testing.assert_allclose(values, losses[k:], rtol=1e-10)
+    agree(params, stay, 1e-9)  # steps are differences of parameters here
+
+    like = there.state_dict()
+    back = to_torch(state, names, KERNEL_LAYOUT, tx=tx, params=params, like=like)
+    there.load_state_dict(back)
+    again = from_torch(there.state_dict(), names, KERNEL_LAYOUT, tx=tx, params=params)
+    assert_same_bits(state, again)
+    theirs = like["state"][0]
+    step = back["state"][0]["d"] * back["state"][0]["t"]
+    torch.testing.assert_close(step, theirs["d"] * theirs["t"], rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.x64
+def test_memory_of_lbfgs_that_is_too_small_is_refused():
+    optimizer, params, _ = lbfgs_of_torch(6)
+    tx = gdlab.lbfgs(memory_size=3)
+    with pytest.raises(ValueError, match="keeps 4 steps, and gdlab's memory_size is 3"):
+        from_torch(optimizer.state_dict(), list(CURVATURES), KERNEL_LAYOUT, tx=tx, params=params)
