@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from gdlab.training.batch_arrays import batch_arrays
 
 MOST_BATCHES, MOST_BYTES = 64, 2**26
 """How many batches, of how many bytes together, go to the device at once."""
+MOST_SECONDS = 0.25
+"""How long the device waits for more of them."""
 
 
 class Block(NamedTuple):
@@ -126,8 +129,9 @@ class Stream:
         width = self._widths.get(shapes) or min(self._most(first), end - begin)
         stack = jax.tree.map(lambda leaf: np.empty((width, *leaf.shape), leaf.dtype), first)
         _write(stack, 0, first)
-        count, goes_on = 1, True
-        while goes_on and count < min(width, end - begin):
+        count, goes_on, enough = 1, True, min(width, end - begin)
+        started = time.perf_counter()
+        while goes_on and count < enough and time.perf_counter() - started < MOST_SECONDS:
             if goes_on := self._goes_on(shapes):
                 _write(stack, count, self._take())
                 count += 1

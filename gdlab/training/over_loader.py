@@ -53,8 +53,8 @@ def run_over_loader(
             for block in stream.blocks(run.taken, end + 1):
                 run.take(block._replace(data=jax.device_put(block.data)), end, interrupts)
         except BaseException as error:
-            if run.has_begun:
-                error.result = run.trajectory()  # type: ignore[attr-defined]
+            if (so_far := run.so_far()) is not None:
+                error.result = so_far  # type: ignore[attr-defined]
                 error.add_note("What was computed so far is in this exception's `result`.")
             raise
     return run.trajectory()
@@ -107,21 +107,23 @@ class _Run:
         self._task, self._tx, self._key, self._box = task, tx, key, box
         self._progress, self._pace = start, Pace()
         self._records: list[_Records] = []
+        self._pending: tuple[_Records, slice] | None = None
+        """What the last call returned, and which rows of it are wanted."""
         self._is_judged = False
         self.taken = taken
         """The number of steps that led here."""
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether there is anything to tell."""
-        return bool(self._records)
 
     def take(self, block: Block, end: int, interrupts: Interrupts) -> None:
         """Take the steps of a block before ``end``, and judge the point to which the last led."""
         last = min(block.end, end)
         while self.taken < last:
-            until = min(self.taken + self._pace.steps, last)
+            started, before = time.perf_counter(), self.taken
+            until = min(before + self._pace.steps, last)
             self._progress, self.taken = self._advanced(block, until), until
+            # The last call of a block runs on while the next block is read.
+            if until < last:
+                self._settle()
+                self._pace.keep(time.perf_counter() - started, until - before)
             interrupts.check()
         if block.end > end:
             # One more step is looked at, and not taken.
@@ -129,20 +131,29 @@ class _Run:
             self._is_judged = True
 
     def _advanced(self, block: Block, until: int) -> Progress:
-        """Take steps in a call that is short enough to be waited for, and note what was seen."""
-        started = time.perf_counter()
+        """The run after some more steps, which may still be computed."""
+        self._settle()
         progress, records = _take_steps(
             self._task, self._tx, self._progress, block,
             self.taken, until, self._key, self._box,
         )  # fmt: skip
-        jax.block_until_ready(progress)
-        self._pace.keep(time.perf_counter() - started, until - self.taken)
-        rows = slice(self.taken - block.begin, until - block.begin)
-        self._records.append(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], records))
+        self._pending = records, slice(self.taken - block.begin, until - block.begin)
         return progress
 
+    def _settle(self) -> None:
+        """Wait for the last call, and note what was seen."""
+        if self._pending is not None:
+            (records, rows), self._pending = self._pending, None
+            self._records.append(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], records))
+
+    def so_far(self) -> Trajectory | None:
+        """The run if it is broken off here, None if there is nothing to tell."""
+        self._settle()
+        return self.trajectory() if self._records else None
+
     def trajectory(self) -> Trajectory:
-        """The run so far; unless the last point is judged, its loss is missing."""
+        """The run; unless the last point is judged, its loss is missing."""
+        self._settle()
         params, state, model_state = self._progress
         path, values, aux, evaluation_values = _joined(self._records)
         if self._task.keep_path and not self._is_judged:

@@ -29,6 +29,12 @@ from tests.sweeps.counting import count_compilations
 STEPS = 9
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """However busy the machine is, blocks are as large as they can be."""
+    monkeypatch.setattr(loaders, "MOST_SECONDS", np.inf)
+
+
 @pytest.fixture(scope="module")
 def loop():
     """The losses of optax's Adam on one batch after the other, and the last parameters."""
@@ -52,6 +58,17 @@ def test_a_run_over_a_loader_is_the_loop_over_its_batches(loop, loader):
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[-1], b), run.path, run.params)
     assert run.path["bias"].shape == (STEPS + 1, 10)
     assert int(run.steps) == STEPS
+
+
+def test_the_batches_of_a_slow_loader_are_trained_on_as_they_come(monkeypatch, loop):
+    monkeypatch.setattr(loaders, "MOST_SECONDS", 0.0)
+    assert [block.end for block in loaders.Stream(Again()).blocks(0, 5)] == [1, 2, 3, 4, 5]
+    run = minimize(cross_entropy, start(), adam(0.05), STEPS, data=Again())
+    np.testing.assert_allclose(run.values, loop[0], rtol=2e-5)
+    loss = lambda params, batch: cross_entropy(params, batch)  # noqa: E731
+    again = lambda: minimize(loss, start(), adam(0.05), STEPS, data=Again())  # noqa: E731
+    # One for each shape, however few batches come at a time.
+    assert count_compilations(again) == 2
 
 
 def noisy(params, batch, key, model_state):
