@@ -109,7 +109,10 @@ def from_keras(
     record = empty_record("Keras", paths_of(names), layout, params)
     variables = _read(optimizer, names, record, tx, params)
     _settle(record, optimizer)
-    iteration = next(int(one.array) for one in variables if one.slot == "iteration")
+    iterations = [int(one.array) for one in variables if one.slot == "iteration"]
+    if len(iterations) != 1:
+        raise ValueError("optimizer: among its variables there has to be one iteration")
+    iteration = iterations[0]
     accumulation = accumulation_in(tx)
     is_accumulating = any(one.slot == "gradient_accumulator" for one in variables)
     calls = iteration if is_accumulating else calls_for(tx, iteration)
@@ -202,10 +205,21 @@ def _their_shape(shape: tuple[int, ...], axes: Axes | None) -> tuple[int, ...]:
 
 
 def _settle(record: Record, optimizer: Value) -> None:
-    """Note the optimizer, where it is given itself."""
-    name = type(optimizer).__name__
-    if any(name in method.names for method in METHODS):
-        record.optimizers.update(dict.fromkeys(record.paths, name))
+    """Note the optimizer, where it is given itself.
+
+    Raises:
+        ValueError: if it is of a class that is not known.
+    """
+    if not hasattr(optimizer, "variables"):
+        return
+    known = {name for method in METHODS for name in method.names}
+    names = [one.__name__ for one in type(optimizer).__mro__ if one.__name__ in known]
+    if not names:
+        raise ValueError(
+            f"{type(optimizer).__name__} of Keras cannot be carried over; there are "
+            f"{', '.join(sorted(known))}"
+        )
+    record.optimizers.update(dict.fromkeys(record.paths, names[0]))
 
 
 def _entering(one: Variable, record: Record) -> np.ndarray:

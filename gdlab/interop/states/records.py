@@ -170,6 +170,7 @@ class _Entering(NamedTuple):
 
     def state(self, methods: Sequence[Method]) -> State:
         scope, entries = self.scope, kept_entries(self.scope)
+        require_known(self.record, scope, entries, methods)
         paths = kept_paths(scope, entries.values())
         if entries and not paths and scope.count is None:  # a group without parameters
             return scope.state
@@ -375,6 +376,7 @@ class _Leaving(NamedTuple):
     def of_method(self, methods: Sequence[Method]) -> list[tuple[str, Kept]]:
         """What the other library keeps for each parameter of the scope."""
         entries = kept_entries(self.scope)
+        require_known(self.record, self.scope, entries, methods)
         if not kept_paths(self.scope, entries.values()):
             return []
         steps = self._count()
@@ -461,6 +463,18 @@ def kept_entries(scope: Scope) -> dict[str, str]:
         and role not in OF_ALL
         and not has_states(scope.state[entry])
     }
+
+
+def require_known(
+    record: Record, scope: Scope, entries: Mapping[str, str], methods: Sequence[Method]
+) -> None:
+    """Refuse entries of which the other library has nothing in any method."""
+    known = {role for method in methods for role in method.roles()}
+    unknown = [entry for role, entry in entries.items() if role not in known]
+    if unknown:
+        raise ValueError(
+            f"{scope.tx!r} keeps {_listed(unknown)}, and no optimizer of {record.library} does"
+        )
 
 
 def kept_paths(scope: Scope, entries: Iterable[str]) -> list[str]:

@@ -110,14 +110,22 @@ def moves_there_and_back(name, k, rtol, dtype=np.float64):
 WITH_KERAS = [
     name for name, method in METHODS.items() if method.keras and "schedule_free" not in name
 ]
-PLAIN = ("adam in three links", "sgd with the learning rate inside the momentum")
+PLAIN = {
+    ("adam in three links", 37),
+    ("sgd with the learning rate inside the momentum", 37),
+}
+"""The runs that are compared each time; the others are slow together."""
+
+
+def runs(names):
+    """Each method, moved after so many steps."""
+    for name in names:
+        for k in (0, 1, 37):
+            yield pytest.param(name, k, marks=() if (name, k) in PLAIN else pytest.mark.slow)
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("k", [0, 1, 37])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in PLAIN else pytest.mark.slow) for n in WITH_KERAS]
-)
+@pytest.mark.parametrize(("name", "k"), list(runs(WITH_KERAS)))
 def test_run_that_is_moved_goes_as_one_that_is_not(name, k):
     moves_there_and_back(name, k, METHODS[name].rtol)
 
@@ -270,6 +278,12 @@ def test_names_of_the_variables_tell_which_is_which():
             "keeps gradient_accumulator for 'layers.0.kernel', for which there is no place",
         ),
         (lambda o: o.Adam(), gdlab.adam(0.1), ["layers.0.kernel"], "names has no path for"),
+        (
+            lambda o: o.ScheduleFreeAdamW(),
+            gdlab.adam(0.1),
+            NAMES,
+            "ScheduleFreeAdamW of Keras cannot be carried over; there are Adadelta",
+        ),
         (lambda o: o.SGD(0.1), gdlab.sgd(0.1), ["kernel"], "'kernel' is no path of params"),
     ],
 )

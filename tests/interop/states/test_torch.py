@@ -96,14 +96,24 @@ def moves_there_and_back(name, k, rtol, dtype=np.float64):
 
 
 WITH_TORCH = [name for name, method in METHODS.items() if method.torch]
-PLAIN = ("adam", "rmsprop, centered, with eps outside the root")
+PLAIN = {
+    ("adam", 0),
+    ("adam", 1),
+    ("adam", 37),
+    ("rmsprop, centered, with eps outside the root", 37),
+}
+"""The runs that are compared each time; the others are slow together."""
+
+
+def runs(names):
+    """Each method, moved after so many steps."""
+    for name in names:
+        for k in (0, 1, 37):
+            yield pytest.param(name, k, marks=() if (name, k) in PLAIN else pytest.mark.slow)
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("k", [0, 1, 37])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in PLAIN else pytest.mark.slow) for n in WITH_TORCH]
-)
+@pytest.mark.parametrize(("name", "k"), list(runs(WITH_TORCH)))
 def test_run_that_is_moved_goes_as_one_that_is_not(name, k):
     with in_float64():
         moves_there_and_back(name, k, METHODS[name].rtol)
@@ -171,7 +181,7 @@ def test_momentum_without_a_first_step_is_refused_where_that_is_not_dampened():
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("k", [0, 1, 5, 12])
+@pytest.mark.parametrize("k", [12, *(pytest.param(k, marks=pytest.mark.slow) for k in (0, 1, 5))])
 def test_averaged_descent_that_is_moved_has_the_mean_of_one_that_is_not(k):
     settings = {"lambd": 0.1, "alpha": 0.6}
     tx = gdlab.asgd(0.2, t0=6, **settings)
@@ -320,6 +330,23 @@ def test_accumulation_starts_empty_and_its_schedule_counts_updates():
     torch.testing.assert_close(back["state"], dict(optimizer.state_dict()["state"]))
 
 
+def test_moments_in_bfloat16_are_widened_and_come_back_as_they_were():
+    w = torch.ones(3, dtype=torch.bfloat16, requires_grad=True)
+    optimizer = torch.optim.AdamW([w])
+    for step in range(3):
+        w.grad = torch.tensor([0.1, -2.0, 3.0 + step], dtype=torch.bfloat16)
+        optimizer.step()
+    tx, params = gdlab.adamw(0.1), {"w": jnp.asarray(w.detach().float().numpy(), jnp.bfloat16)}
+    theirs = optimizer.state_dict()
+    state = from_torch(theirs, ["w"], tx=tx, params=params)
+    assert state.mu["w"].dtype == jnp.float32
+    again = torch.optim.AdamW([w])
+    again.load_state_dict(to_torch(state, ["w"], tx=tx, params=params, like=again.state_dict()))
+    torch.testing.assert_close(
+        dict(again.state_dict()["state"]), dict(theirs["state"]), rtol=0, atol=0
+    )
+
+
 # --- What cannot be carried
 
 
@@ -340,6 +367,7 @@ KERNEL = {"kernel": jnp.ones((2, 3))}
         (ADAM, gdlab.adam(0.1), None, {"count": 4}, "count=4, but .* has made 3 updates"),
         (ADAM, gdlab.amsgrad(0.1), None, {}, "keeps mu, nu, nu_max where torch keeps exp_avg"),
         (ADAM, gdlab.sgd(0.1, 0.9), None, {}, "keeps trace where .*; what torch keeps is of Adam"),
+        (ADAM, gdlab.hold(gdlab.adam(0.1), 2), None, {}, "keeps phase, held, and no optimizer of"),
         (ADAM, gdlab.sgd(0.1), None, {}, "keeps exp_avg, exp_avg_sq for 'kernel', .* no place"),
         (
             {0: {"momentum_buffer": np.ones((3, 2))}},
@@ -419,7 +447,9 @@ def lbfgs_of_torch(steps, **settings):
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("k", [1, 3, 7])
+@pytest.mark.parametrize(
+    "k", [3, pytest.param(1, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)]
+)
 def test_lbfgs_that_is_moved_goes_as_one_that_is_not(k):
     optimizer, params, _ = lbfgs_of_torch(k, lr=0.5)
     tx = gdlab.lbfgs(0.5, 4, linesearch=None)
