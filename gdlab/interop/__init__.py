@@ -4,6 +4,9 @@
 optimizers, and take factories of other libraries.
 """
 
+import importlib
+from typing import Any
+
 from gdlab.interop.lifting import lift
 from gdlab.interop.states.keras import from_keras, to_keras
 from gdlab.interop.states.optax import from_optax, to_optax
@@ -23,3 +26,9 @@ __all__: list[str] = [
     "to_torch",
     "trainable",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "optax":
+        return importlib.import_module("gdlab.interop.optax")
+    raise AttributeError(f"module 'gdlab.interop' has no attribute {name!r}")

@@ -7,7 +7,7 @@ from gdlab.core.authoring import TreeFunctions
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.interop.optax._adapting import adapted
-from gdlab.interop.optax._noise import Key
+from gdlab.interop.optax._noise import Key, key_of
 
 
 @transformation(reads=EVERYTHING, slots=("key",))
@@ -15,7 +15,7 @@ def probe_from_key(random_seed: Key) -> TreeFunctions:
     """An estimate of the diagonal of the Hessian by one probe, from a key in the state."""
 
     def init(params):  # noqa: ARG001
-        return (random_seed,)
+        return (key_of(random_seed),)
 
     def update(updates, state, params, *, obj_fn=None, **_):  # noqa: ARG001
         if obj_fn is None:
@@ -54,7 +54,7 @@ def hutchinson_estimator_diag_hessian(
     >>> tx.update(w, tx.init(w), w, obj_fn=lambda w: 3 * w[0] ** 2 + 4 * w[1] ** 2)[0]
     Array([6., 8.], dtype=float32)
     """
-    return probe_from_key(jax.random.PRNGKey(0) if random_seed is None else random_seed)
+    return probe_from_key(0 if random_seed is None else random_seed)
 
 
 sophia = adapted(

@@ -330,8 +330,8 @@ ROWS = (
         ("chain", "named_chain"),
         "in what init returns",
         "the state is a tuple, or a dictionary, of the states of the links",
-        "the state is one State with the entries of all links; chain() is identity()",
-        "its entries have names that go to files and come back; read them by tree.get(state, name)",
+        "one State has the entries of all links by name, and state[i] is that State",
+        "entries that have names go to files and come back",
     ),
     Difference(
         ("tree.set", "tree_utils.tree_set"),

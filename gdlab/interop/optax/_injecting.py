@@ -4,7 +4,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from gdlab.core.numerics import common_dtype
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.schedule import Schedule
 from gdlab.core.static import Static
-from gdlab.core.structure import Arguments, DType, Function, Value
+from gdlab.core.structure import Arguments, DType, Function, Params, Value
 from gdlab.core.transformation import GradientTransformation, as_transformation, transformation
 from gdlab.interop.optax._base import StatefulSchedule
 
@@ -67,10 +67,10 @@ def inject_hyperparams(
             for name, value in bound.arguments.items()
         }
         of = lambda kind: {n: v for n, v in bound.arguments.items() if kinds[n] == kind}  # noqa: E731
-        call = _Call(inner_factory, of("structure"), of("stateful"))
         numbers = of("number") | of("schedule")
         dtypes = {name: _dtype(value, hyperparam_dtype) for name, value in numbers.items()}
-        return inject(call, numbers, tuple(of("schedule")), dtypes)
+        call = _Call(inner_factory, of("structure"), of("stateful"), dtypes)
+        return inject(call, numbers, tuple(of("schedule")))
 
     return injected
 
@@ -96,11 +96,18 @@ def inject_stateful_hyperparams(
 
 
 class _Call:
-    """A factory with those of its arguments that are structure."""
+    """A factory with those of its arguments that are structure, and what the others are."""
 
-    def __init__(self, factory: Function, arguments: Arguments, stateful: Arguments):
+    def __init__(
+        self,
+        factory: Function,
+        arguments: Arguments,
+        stateful: Arguments,
+        dtypes: Mapping[str, str | None],
+    ):
         self.factory = factory
-        self.stateful = dict(stateful)
+        self.stateful: dict[str, StatefulSchedule] = dict(stateful)
+        self.dtypes = dict(dtypes)
         self._given = Static(arguments)
 
     def __call__(self, numbers: Mapping[str, Value]) -> GradientTransformation:
@@ -110,8 +117,17 @@ class _Call:
         bound = inspect.BoundArguments(signature, ordered)  # type: ignore[arg-type]
         return as_transformation(self.factory(*bound.args, **bound.kwargs))
 
+    def converted(self, numbers: Mapping[str, Value], params: Params) -> dict[str, jax.Array]:
+        """The numbers in the dtypes in which they are kept."""
+        widest = common_dtype(jax.tree.leaves(params))
+        return {
+            name: jnp.asarray(value, self.dtypes.get(name) or widest)
+            for name, value in numbers.items()
+        }
+
     def _identity(self) -> tuple[Value, ...]:
-        return self.factory, self._given, tuple(self.stateful.items())
+        stateful, dtypes = (tuple(given.items()) for given in (self.stateful, self.dtypes))
+        return self.factory, self._given, stateful, dtypes
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Call) and self._identity() == other._identity()
@@ -150,33 +166,24 @@ def _dtype(value: Value, wanted: DType | None) -> str | None:
     reads=(EVERYTHING, "step"), slots=("hyperparams", "hyperparams_states", "inner_state")
 )
 def inject(
-    call: Function,
-    numbers: Mapping[str, Hyperparameter],
-    scheduled: tuple[str, ...],
-    dtypes: dict[str, str | None],
+    call: Function, numbers: Mapping[str, Hyperparameter], scheduled: tuple[str, ...] = ()
 ) -> TreeFunctions:
     """The transformation that a factory makes of the numbers in the state."""
-    stateful: dict[str, StatefulSchedule] = call.stateful  # type: ignore[attr-defined]
-
-    def converted(values, params):
-        widest = common_dtype(jax.tree.leaves(params))
-        return {
-            name: jnp.asarray(value, dtypes.get(name) or widest) for name, value in values.items()
-        }
+    made = cast(_Call, call)
 
     def init(params):
-        states = {name: schedule.init() for name, schedule in stateful.items()}
-        values = {name: schedule(states[name]) for name, schedule in stateful.items()}
-        values = converted(dict(numbers) | values, params)
-        return values, states, call(values).init(params)
+        states = {name: schedule.init() for name, schedule in made.stateful.items()}
+        values = {name: schedule(states[name]) for name, schedule in made.stateful.items()}
+        values = made.converted(dict(numbers) | values, params)
+        return values, states, made(values).init(params)
 
     def update(updates, state, params, step, **extra):  # noqa: ARG001
         kept, states, inner_state = state
         now = {name: numbers[name] for name in scheduled}
-        now |= {name: schedule(states[name], **extra) for name, schedule in stateful.items()}
-        values = converted(kept | now, updates if params is None else params)
-        new, inner_state = call(values).update(updates, inner_state, params, **extra)
-        states = {name: stateful[name].update(states[name], **extra) for name in stateful}
+        now |= {name: s(states[name], **extra) for name, s in made.stateful.items()}
+        values = made.converted(kept | now, updates if params is None else params)
+        new, inner_state = made(values).update(updates, inner_state, params, **extra)
+        states = {name: s.update(states[name], **extra) for name, s in made.stateful.items()}
         return new, (values, states, inner_state)
 
     return init, update

@@ -17,15 +17,16 @@ from gdlab.transforms.signals.privacy import per_example_global_norm_clip
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
-def _as_key(value: Value) -> jax.Array:
-    """A key of either kind, or an integer that is the seed of one."""
+def key_of(value: Value) -> jax.Array:
+    """A key of either kind, or that of a seed."""
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         return value
     return jax.random.wrap_key_data(value) if jnp.ndim(value) else jax.random.key(value)
 
 
-Key: TypeAlias = Annotated[jax.Array | int, Data(_as_key, name="Key")]
-"""Annotation of an argument that is the key from which all noise of a run is drawn."""
+# A seed stays one until a state is made: a key would be computed when this module is imported.
+Key: TypeAlias = Annotated[jax.Array | int, Data(lambda value: value, name="Key")]
+"""Annotation of an argument that is the key or the seed from which all noise of a run is drawn."""
 
 
 def _either(key: Value, seed: int | None) -> Value:
@@ -49,7 +50,7 @@ def noise_from_key(eta: Hyperparameter, gamma: Hyperparameter, key: Key) -> Tree
     """Add Gaussian noise whose variance falls with time, from a key in the state."""
 
     def init(params):  # noqa: ARG001
-        return (key,)
+        return (key_of(key),)
 
     def update(updates, state, step):
         leaves, treedef = jax.tree.flatten(updates)
@@ -118,7 +119,7 @@ def aggregate_from_key(
     """Clip, add up and blur the gradients of single examples, from a key in the state."""
 
     def init(params):  # noqa: ARG001
-        return (key,)
+        return (key_of(key),)
 
     def update(updates, state):
         examples = jax.tree.leaves(updates)[0].shape[0]

@@ -107,11 +107,15 @@ import sys
 
 sys.modules["optax"] = None  # as if it were not installed
 
+import jax
 import jax.numpy as jnp
 
+import gdlab
 from gdlab.interop import optax
 from gdlab.interop.optax.contrib import muon
 
+assert gdlab.interop.optax is optax
+assert not jax._src.xla_bridge._backends, "the import computes something"
 params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
 tx = optax.chain(
     optax.clip_by_global_norm(1.0),

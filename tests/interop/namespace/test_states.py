@@ -59,6 +59,15 @@ def test_an_entry_is_set_within_the_states_of_groups():
     assert isinstance(state.inner_states["a"], gdlab.State)
 
 
+def test_a_link_of_a_chain_is_asked_for_by_its_position():
+    tx = optax.chain(optax.clip(1.0), optax.inject_hyperparams(optax.sgd)(learning_rate=0.1))
+    state = tx.init(points())
+    state[1].hyperparams["learning_rate"] = 0.0
+    updates, state = tx.update(points(), state, points())
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(updates))
+    assert state[1].count == 1
+
+
 def test_maps_over_what_is_kept_for_each_parameter_tell_it_from_scalars():
     tx = optax.adam(0.1)
     ones = optax.tree_map_params(tx, jnp.ones_like, tx.init(points()))
