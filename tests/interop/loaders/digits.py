@@ -1,5 +1,6 @@
 """Scikit-learn's digits, in the same batches from loaders of several libraries."""
 
+import os
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -110,6 +111,20 @@ def iter_dataset_of_grain():
     return map_dataset_of_grain().to_iter_dataset()
 
 
+def py_dataset_of_keras():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+
+    class Digits(keras.utils.PyDataset):
+        def __len__(self):
+            return BATCHES_PER_PASS
+
+        def __getitem__(self, index):
+            return list(one_pass())[index]
+
+    return Digits()
+
+
 LOADERS = [
     endless,
     dictionaries,
@@ -120,4 +135,5 @@ LOADERS = [
     grain_loader,
     map_dataset_of_grain,
     iter_dataset_of_grain,
+    pytest.param(py_dataset_of_keras, marks=pytest.mark.slow),
 ]
