@@ -16,8 +16,8 @@ Arrays = Sequence[Any]
 """The arrays at one leaf, None where there is none."""
 
 
-class Surroundings(Protocol):
-    """What a conversion may read beside the arrays at its leaf."""
+class BesideTheirs(Protocol):
+    """What a conversion to gdlab may read beside the arrays at its leaf."""
 
     def param(self) -> Array:
         """The parameter of the leaf."""
@@ -31,8 +31,20 @@ class Surroundings(Protocol):
         """An array of the other library's state, by its path within the method."""
         ...
 
+    def updates(self) -> int:
+        """The number of updates that the state is after."""
+        ...
+
+
+class BesideOurs(Protocol):
+    """What a conversion from gdlab may read beside the arrays at its leaf."""
+
     def ours(self, path: str) -> Array:
         """An array of gdlab's state, by its path within the method."""
+        ...
+
+    def updates(self) -> int:
+        """The number of updates that the state is after."""
         ...
 
 
@@ -41,10 +53,10 @@ class Moved(NamedTuple):
 
     theirs: tuple[str, ...]
     ours: tuple[str, ...]
-    forward: Callable[[Arrays, Arrays, Surroundings], Arrays]
-    """``forward(theirs, like, surroundings)`` → ours, where ``like`` has their shapes"""
-    backward: Callable[[Arrays, Surroundings], Arrays]
-    """``backward(ours, surroundings)`` → theirs"""
+    forward: Callable[[Arrays, Arrays, BesideTheirs], Arrays]
+    """``forward(theirs, like, beside)`` → ours, where ``like`` has their shapes"""
+    backward: Callable[[Arrays, BesideOurs], Arrays]
+    """``backward(ours, beside)`` → theirs"""
 
 
 class Count(NamedTuple):
@@ -113,7 +125,7 @@ def same(theirs: str, ours: str | None = None) -> Moved:
     return Moved((theirs,), (theirs if ours is None else ours,), _reshaped, lambda ours, _: ours)
 
 
-def _reshaped(theirs: Arrays, like: Arrays, _: Surroundings) -> Arrays:
+def _reshaped(theirs: Arrays, like: Arrays, _: BesideTheirs) -> Arrays:
     return [
         None if x is None else x.reshape(y.shape) if y is not None and x.size == y.size else x
         for x, y in zip(theirs, like, strict=True)

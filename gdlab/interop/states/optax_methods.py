@@ -9,6 +9,8 @@ from gdlab.core.structure import Value
 from gdlab.core.transformation import GradientTransformation, composition_of
 from gdlab.interop.states.correspondence import (
     Arrays,
+    BesideOurs,
+    BesideTheirs,
     Count,
     Fixed,
     Fresh,
@@ -16,7 +18,6 @@ from gdlab.interop.states.correspondence import (
     Item,
     Moved,
     Refused,
-    Surroundings,
     Wrapped,
     below,
     same,
@@ -205,7 +206,7 @@ def _variance(tx: GradientTransformation) -> list[Item]:
         spread = square.astype(_wide(square)) - np.abs(mean.astype(_wide(mean))) ** 2
         return [mean, np.maximum(spread, 0).astype(square.dtype)]
 
-    def backward(ours: Arrays, _: Surroundings) -> Arrays:
+    def backward(ours: Arrays, _: BesideOurs) -> Arrays:
         mean, spread = ours
         square = spread.astype(_wide(spread)) + np.abs(mean.astype(_wide(mean))) ** 2
         return [mean, square.astype(spread.dtype)]
@@ -232,7 +233,7 @@ def _rprop(_: GradientTransformation) -> list[Item]:
         size, step = theirs
         return [size, np.sign(step)]
 
-    def backward(ours: Arrays, _: Surroundings) -> Arrays:
+    def backward(ours: Arrays, _: BesideOurs) -> Arrays:
         size, sign = ours
         return [size, (size * sign).astype(sign.dtype)]
 
@@ -243,7 +244,7 @@ def _rprop(_: GradientTransformation) -> list[Item]:
 def _factored(tx: GradientTransformation) -> list[Item]:
     """Means of rows and of columns, or the whole where nothing is factored."""
 
-    def forward(theirs: Arrays, like: Arrays, _: Surroundings) -> Arrays:
+    def forward(theirs: Arrays, like: Arrays, _: BesideTheirs) -> Arrays:
         rows, columns, whole = theirs
         if like[1] is None:
             return [whole, None]
@@ -252,7 +253,7 @@ def _factored(tx: GradientTransformation) -> list[Item]:
             for x, y in zip((rows, columns), like, strict=True)
         ]
 
-    def backward(ours: Arrays, _: Surroundings) -> Arrays:
+    def backward(ours: Arrays, _: BesideOurs) -> Arrays:
         rows, columns = ours
         nothing = np.zeros(1, rows.dtype)
         if columns is None:
@@ -309,10 +310,10 @@ def _muon(tx: GradientTransformation) -> list[Item]:
 
 
 def _in_subspace(base: GradientTransformation) -> list[Item]:
-    def forward(theirs: Arrays, like: Arrays, _: Surroundings) -> Arrays:
+    def forward(theirs: Arrays, like: Arrays, _: BesideTheirs) -> Arrays:
         return [None if y is None or x is None else x.T for x, y in zip(theirs, like, strict=True)]
 
-    def backward(ours: Arrays, _: Surroundings) -> Arrays:
+    def backward(ours: Arrays, _: BesideOurs) -> Arrays:
         return [None if basis is None else basis.T for basis in ours]
 
     return [
@@ -346,9 +347,9 @@ def _mechanize(tx: GradientTransformation) -> list[Item]:
         "method is state.base_optimizer_state"
     )
 
-    def forward(theirs: Arrays, _: Arrays, around: Surroundings) -> Arrays:
-        param, start = around.param().astype(WIDE), theirs[0]
-        scale = around.theirs("s").astype(WIDE).sum() + WIDE(tx.eps)
+    def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
+        param, start = beside.param().astype(WIDE), theirs[0]
+        scale = beside.theirs("s").astype(WIDE).sum() + WIDE(tx.eps)
         return [((param - start.astype(WIDE)) / scale).astype(start.dtype)]
 
     def backward(*_: object) -> Arrays:
@@ -370,8 +371,8 @@ def _schedule_free(tx: GradientTransformation) -> list[Item]:
     if not tx.keeps_average:
         return [*kept, base, b1, Fresh("average.b1"), same("z", "average.z")]
 
-    def forward(theirs: Arrays, _: Arrays, around: Surroundings) -> Arrays:
-        z, y = theirs[0], around.param()
+    def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
+        z, y = theirs[0], beside.param()
         wide = z.astype(WIDE)
         average = wide + (y.astype(WIDE) - wide) / WIDE(tx.b1)
         return [z, average.astype(np.result_type(z.dtype, np.float32))]
@@ -381,14 +382,21 @@ def _schedule_free(tx: GradientTransformation) -> list[Item]:
 
 
 def _lbfgs(_: GradientTransformation) -> list[Item]:
-    """The pairs of differences, which optax keeps in a ring and gdlab in the order of time."""
-    memories = ("diff_params_memory", "diff_updates_memory", "weights_memory")
-    return [
-        Count("count"),
-        same("params"),
-        same("updates"),
-        *(same(name) for name in memories),
-    ]
+    """The pairs of differences: a ring in optax, and the newest one first in gdlab."""
+
+    def order(memory: np.ndarray, updates: int) -> np.ndarray:
+        # It is its own inverse.
+        return memory[(updates - 2 - np.arange(len(memory))) % len(memory)]
+
+    def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
+        return [order(theirs[0], beside.updates())]
+
+    def backward(ours: Arrays, beside: BesideOurs) -> Arrays:
+        return [order(ours[0], beside.updates())]
+
+    names = ("diff_params_memory", "diff_updates_memory", "weights_memory")
+    memories = [Moved((name,), (name,), forward, backward) for name in names]
+    return [Count("count"), same("params"), same("updates"), *memories]
 
 
 METHODS: dict[str, Layout] = {

@@ -6,12 +6,13 @@ from gdlab.core.structure import Tree, Value
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.states.correspondence import (
     Arrays,
+    BesideOurs,
+    BesideTheirs,
     Count,
     Fresh,
     Item,
     Moved,
     Refused,
-    Surroundings,
     Wrapped,
     same,
 )
@@ -43,14 +44,14 @@ def _multi_steps(tx: GradientTransformation) -> list[Item]:
 def _apply_every(_: GradientTransformation) -> list[Item]:
     """Optax keeps the sum of the gradients, and gdlab their mean."""
 
-    def forward(theirs: Arrays, _: Arrays, around: Surroundings) -> Arrays:
-        total, seen = theirs[0], int(around.theirs("count"))
+    def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
+        total, seen = theirs[0], int(beside.theirs("count"))
         mean = total.astype(WIDE) / seen if seen else np.zeros(total.shape)
         return [mean.astype(total.dtype)]
 
-    def backward(ours: Arrays, around: Surroundings) -> Arrays:
+    def backward(ours: Arrays, beside: BesideOurs) -> Arrays:
         mean = ours[0]
-        return [(mean.astype(WIDE) * int(around.ours("micro_step"))).astype(mean.dtype)]
+        return [(mean.astype(WIDE) * int(beside.ours("micro_step"))).astype(mean.dtype)]
 
     return [
         same("count", "micro_step"),
@@ -69,8 +70,9 @@ def _conditionally(tx: GradientTransformation) -> list[Item]:
 
 
 def _lookahead(tx: GradientTransformation) -> list[Item]:
-    def forward(theirs: Arrays, _: Arrays, around: Surroundings) -> Arrays:  # noqa: ARG001
-        return [around.slow_param()]
+    def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:  # noqa: ARG001
+        is_synchronized = int(beside.theirs("steps_since_sync")) == 0
+        return [beside.param() if is_synchronized else beside.slow_param()]
 
     return [
         same("steps_since_sync"),

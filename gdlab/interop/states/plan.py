@@ -3,8 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from gdlab.core.parametrized import at_step
+import jax.numpy as jnp
+
+from gdlab.core.numerics import is_array
+from gdlab.core.parametrized import at_step, is_schedule
 from gdlab.core.representation import described
+from gdlab.core.structure import Leaf
 from gdlab.core.transformation import GradientTransformation, composition_of
 from gdlab.core.wiring import chain, named_chain
 from gdlab.interop.states.correspondence import (
@@ -98,6 +102,11 @@ class Move(NamedTuple):
     place: Place
     level: Level
 
+    def paths(self) -> tuple[list[str], list[str]]:
+        """The absolute paths in optax's state, and in gdlab's."""
+        theirs = [joined(self.at, path) for path in self.what.theirs]
+        return theirs, [self.level.path(entry(self.place, path)) for path in self.what.ours]
+
 
 class Injected(NamedTuple):
     """A number that optax's ``inject_hyperparams`` keeps in its state."""
@@ -106,6 +115,18 @@ class Injected(NamedTuple):
     name: str
     tx: GradientTransformation
     level: Level
+
+    def number(self, step: int) -> Leaf | None:
+        """The same number in ``tx`` at a step, or None if it is no argument of ``tx``."""
+        own = self.tx.arguments().get(self.name)
+        if own is not None and is_schedule(own):
+            return own(jnp.asarray(step, jnp.int32))
+        return own if is_array(own) or isinstance(own, float) else None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """True if it follows a schedule in ``tx``."""
+        return is_schedule(self.tx.arguments().get(self.name))
 
 
 class Plan:

@@ -85,6 +85,12 @@ OPTIMIZERS = {
     "adamax": both("adamax", SCHEDULE),
     "adamaxw": both("adamaxw", 0.003, weight_decay=0.1),
     "adamw": both("adamw", SCHEDULE, weight_decay=0.1),
+    "adamw with a scheduled and masked decay": both(
+        "adamw",
+        0.003,
+        weight_decay=SCHEDULE,
+        mask={"a": True, "b": False, "c": True, "d": (True, False)},
+    ),
     "adan": both("adan", SCHEDULE)._replace(goes_on=False),
     "amsgrad": with_options(both("amsgrad", SCHEDULE), maximum_of_corrected=True),
     "fromage": both("fromage", SCHEDULE),

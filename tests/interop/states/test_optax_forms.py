@@ -224,6 +224,42 @@ def test_lookahead_takes_the_slow_parameters_of_optax():
     assert_same(to_optax(carried, theirs.init(pair), tx=tx), state)
 
 
+def test_slow_parameters_that_are_not_handed_over_are_asked_for():
+    theirs, tx = (lib.lookahead(lib.sgd(0.1), 5, 0.5) for lib in (optax, gdlab))
+    pair = optax.LookaheadParams.init_synced(PARAMS)
+    state = theirs.init(pair)
+    assert_same(from_optax(state, tx=tx, params=PARAMS).slow.weights, PARAMS)
+    _, state = theirs.update(PARAMS, state, pair)
+    with pytest.raises(ValueError, match=r"params=LookaheadParams\(fast, slow\)"):
+        from_optax(state, tx=tx, params=PARAMS)
+
+
+@pytest.mark.slow
+@pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard")
+def test_memory_of_lbfgs_is_put_into_the_order_of_time():
+    theirs = optax.chain(optax.scale_by_lbfgs(4), optax.scale(-0.1))
+    tx = gdlab.chain(gdlab.scale_by_lbfgs(4), gdlab.scale(-0.1))
+    params = {"w": jnp.linspace(-1.0, 1.0, 6).reshape(2, 3), "b": jnp.array([0.5, 2.0])}
+
+    def train(tx, params, state, steps):
+        # A bowl that is at rest, where both libraries keep all pairs.
+        for _ in range(steps):
+            grads = jax.tree.map(
+                lambda w: jnp.sinh(w) * (1 + jnp.arange(w.size).reshape(w.shape)), params
+            )
+            updates, state = tx.update(grads, state, params)
+            params = optax.apply_updates(params, updates)
+        return params, state
+
+    for change in (0, 1, 2, 3, 4, 5, 7):
+        there, state = train(theirs, params, theirs.init(params), change)
+        carried = from_optax(state, tx=tx, params=there)
+        assert_same(to_optax(carried, theirs.init(params), tx=tx), state)
+        here, _ = train(tx, there, carried, 5)
+        there, _ = train(theirs, there, state, 5)
+        jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-10), here, there)
+
+
 @pytest.mark.slow
 @pytest.mark.x64(rank_promotion="allow", dtype_promotion="standard")
 def test_mechanize_goes_on_where_optax_has_stopped():
@@ -321,6 +357,13 @@ def test_counts_that_disagree_are_refused():
     state = (state[0], state[1]._replace(count=jnp.int32(7)))
     with pytest.raises(ValueError, match=r"one count, where there are 0\.count 2, 1\.count 7"):
         from_optax(state, tx=gdlab.adam(SCHEDULE), params=PARAMS)
+
+
+def test_weight_of_the_average_that_is_another_one_is_refused():
+    theirs = optax.contrib.schedule_free(optax.sgd(0.1), 0.1, b1=0.9)
+    tx = gdlab.schedule_free(gdlab.sgd(0.1), 0.1, b1=0.5)
+    with pytest.raises(ValueError, match=r"b1: it is 0\.9.*, but tx has 0\.5"):
+        from_optax(after(theirs, 2), tx=tx, params=PARAMS)
 
 
 def test_weighted_micro_batches_are_refused():

@@ -1,0 +1,135 @@
+"""The move of a state from gdlab to optax."""
+
+import numpy as np
+
+from gdlab.core.representation import described
+from gdlab.core.state import State
+from gdlab.core.transformation import GradientTransformation
+from gdlab.interop.states.correspondence import Array, Fixed, joined
+from gdlab.interop.states.flat import Flat, flat_arrays, report, suffixes
+from gdlab.interop.states.plan import Level, Move, Plan, entry
+from gdlab.interop.states.step_entries import count_of
+
+
+class Export:
+    """One move from gdlab to optax."""
+
+    def __init__(
+        self, tx: GradientTransformation, state: State, wanted: Flat | None, count: int | None
+    ):
+        self.tx, self.state, self.wanted, self.count = tx, state, wanted, count
+        self.ours = flat_arrays(state)
+        self.plan = Plan(tx, wanted)
+        self.made: Flat = {}
+        self.problems: dict[str, str] = {}
+
+    def arrays(self) -> Flat:
+        """The arrays of optax's state by their paths."""
+        for refused in self.plan.refused:
+            self.problems[refused.theirs or "the state"] = refused.reason
+        if not self.problems:
+            self._move_all()
+        if self.problems:
+            raise report("this state cannot be carried over to optax", self.problems)
+        return self.made
+
+    def _move_all(self) -> None:
+        for path, reason in self.plan.fresh.items():
+            if reason is not None and np.any(self.ours[path]):
+                self.problems[path] = reason
+        for level in self.plan.levels:
+            self._count(level)
+        for move in self.plan.moves:
+            self._move(move)
+        for fixed in self.plan.fixed:
+            self._fix(fixed)
+        if self.wanted is not None:
+            self._compare(self.wanted)
+
+    def number(self, level: Level) -> int | None:
+        """The number of updates of a level, from what its state and those in step with it tell."""
+        for other in level.together():
+            number = _number_of_updates(other, self.state)
+            if number is not None:
+                return number
+        return self.count
+
+    def _count(self, level: Level) -> None:
+        if not (level.counts or level.from_count):
+            return
+        number = self.number(level)
+        if number is None:
+            path = (level.counts or level.from_count)[0].theirs
+            self.problems[path] = (
+                "the state does not tell after how many updates it is: give count="
+            )
+            return
+        for count in level.counts:
+            self.made[count.theirs] = np.asarray(number + count.ahead, np.int32)
+        for item in level.from_count:
+            self.made[item.theirs] = item.value(number)
+        for injected in self.plan.injected:
+            if injected.level is level:
+                own = injected.number(max(number - 1, 0))
+                self.made |= {} if own is None else {injected.theirs: np.asarray(own)}
+
+    def _move(self, move: Move) -> None:
+        theirs, ours = move.paths()
+        for suffix in sorted(suffixes(self.ours, ours)):
+            kept = [self.ours.get(joined(path, suffix)) for path in ours]
+            try:
+                made = move.what.backward(kept, _Around(self, move))
+            except ValueError as error:
+                self.problems[joined(theirs[0], suffix)] = str(error)
+                continue
+            self.made |= {
+                joined(path, suffix): array
+                for path, array in zip(theirs, made, strict=True)
+                if array is not None
+            }
+
+    def _fix(self, fixed: Fixed) -> None:
+        if self.wanted is None or fixed.theirs not in self.wanted:
+            try:
+                self.made[fixed.theirs] = fixed.value()
+            except ValueError as error:
+                self.problems[fixed.theirs] = str(error)
+
+    def _compare(self, wanted: Flat) -> None:
+        known = {fixed.theirs for fixed in self.plan.fixed}
+        known |= {injected.theirs for injected in self.plan.injected}
+        for path, like in wanted.items():
+            if path not in self.made and not like.size:
+                self.made[path] = np.zeros(like.shape, like.dtype)
+            elif path not in self.made and path not in known:
+                reason = f"{described(self.tx)} keeps nothing that it could be"
+                self.problems.setdefault(path, reason)
+            elif path in self.made and self.made[path].size != like.size:
+                self.problems[path] = f"its shape is {like.shape}, not {self.made[path].shape}"
+            elif path in self.made:
+                self.made[path] = self.made[path].reshape(like.shape)
+        for path in self.made:
+            if path not in wanted:
+                self.problems[path] = "like has no such entry"
+
+
+class _Around:
+    """What a conversion may read beside the arrays at its leaf."""
+
+    def __init__(self, run: Export, move: Move):
+        self.run, self.move = run, move
+
+    def ours(self, path: str) -> Array:
+        """An array of gdlab's state, by its path within the method."""
+        return self.run.ours[self.move.level.path(entry(self.move.place, path))]
+
+    def updates(self) -> int:
+        """The number of updates that the state is after."""
+        number = self.run.number(self.move.level)
+        return 0 if number is None else number
+
+
+def _number_of_updates(level: Level, state: State) -> int | None:
+    for key in level.keys:
+        state = state[key]
+    return count_of(level.tx, State(state))
