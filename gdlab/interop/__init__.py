@@ -8,11 +8,11 @@ import importlib
 from typing import Any
 
 from gdlab.interop.lifting import lift
+from gdlab.interop.partly_trained import trainable
 from gdlab.interop.states.keras import from_keras, to_keras
 from gdlab.interop.states.optax import from_optax, to_optax
 from gdlab.interop.states.torch import from_torch, to_torch
 from gdlab.interop.states.torch_params import params_from_torch, params_to_torch
-from gdlab.training.models import trainable
 
 __all__: list[str] = [
     "from_keras",
