@@ -7,8 +7,10 @@ import numpy as np
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import GradientTransformation
+from gdlab.interop.states.entering import entered
 from gdlab.interop.states.keras_variables import Variable, by_order, by_path, variables_of
 from gdlab.interop.states.layouts import Axes, Layout, permuted, restored
+from gdlab.interop.states.leaving import left
 from gdlab.interop.states.pairs import (
     accumulated,
     average_of_parameters,
@@ -25,9 +27,7 @@ from gdlab.interop.states.records import (
     Names,
     Record,
     empty_record,
-    entered,
     kept_entries,
-    left,
     paths_of,
     shapes_by_path,
 )

@@ -9,7 +9,9 @@ from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.states import torch_lbfgs
+from gdlab.interop.states.entering import entered
 from gdlab.interop.states.layouts import Layout, permuted, restored
+from gdlab.interop.states.leaving import left
 from gdlab.interop.states.pairs import (
     averaged_points,
     centred,
@@ -26,8 +28,6 @@ from gdlab.interop.states.records import (
     Names,
     Record,
     empty_record,
-    entered,
-    left,
     paths_of,
     shapes_by_path,
 )
