@@ -88,8 +88,14 @@ def is_exported(cls: Part) -> Part:
     return cls
 
 
+def is_exported_call(cls: Part) -> Part:
+    """Let what the factories of a class make be arguments of exported programs."""
+    _register(cls, _write_call, _read_call)
+    return cls
+
+
 for _cls in (GradientTransformation, Schedule, Join):
-    _register(_cls, _write_call, _read_call)
+    is_exported_call(_cls)
 _register(Named, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))
 _register(ByLeaf, _write_static, _read_static)
 _register(State, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.authoring import TreeFunctions, open_tree_rule
+from gdlab.core.export import is_exported_call
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import cast, dtype_like, safe_increment, trained
 from gdlab.core.opening import declaration
@@ -74,6 +75,7 @@ def skip_large_updates(
     return should_skip, {"should_skip": should_skip, "norm_squared": norm_squared}
 
 
+@is_exported_call
 class MultiSteps(GradientTransformation):
     """Update once out of several calls, with the mean or the sum of their gradients.
 

@@ -20,6 +20,7 @@ def adapted(
     finish: Callable[[GradientTransformation], GradientTransformation] | None = counted,
     ignored: Mapping[str, Value] = {},
     converted: Mapping[str, Function] = {},
+    none_is: Mapping[str, Value] = {},
     **defaults: Value,
 ) -> Callable[P, GradientTransformation]:
     """A factory of gdlab's with optax's defaults, whose state counts the steps.
@@ -31,6 +32,7 @@ def adapted(
         finish: what is made of each transformation, if anything.
         ignored: the further parameters of optax's that change no update, with their defaults.
         converted: what is made of the arguments of some parameters before they are handed on.
+        none_is: the values of some parameters that None stands for.
         **defaults: what optax's signature says where gdlab's says something else.
     """
     original = factory.factory.function  # type: ignore[attr-defined]
@@ -51,6 +53,7 @@ def adapted(
     def function(*args: P.args, **kwargs: P.kwargs) -> GradientTransformation:
         bound = inspect.signature(function).bind(*args, **kwargs)
         given = bound.arguments
+        given |= {name: value for name, value in none_is.items() if given[name] is None}
         given |= {name: convert(given[name]) for name, convert in converted.items()}
         known = {name: value for name, value in given.items() if name not in ignored}
         made = factory(**known)  # type: ignore[call-arg]
@@ -60,6 +63,8 @@ def adapted(
     function.__module__ = module
     function.__doc__ = _without_examples(inspect.getdoc(original) or "")
     function.__annotations__ = original.__annotations__ | dict.fromkeys(ignored, object)
+    for optional in none_is:
+        function.__annotations__[optional] |= None
     function.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*own[:position], *more, *own[position:]]
     )

@@ -3,13 +3,18 @@
 import jax.numpy as jnp
 
 import gdlab
-from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.interop.optax._adapting import adapted
 from gdlab.interop.optax._linesearch import scale_by_zoom_linesearch
 
 adabelief = adapted(gdlab.adabelief, __name__)
+adadelta = adapted(
+    gdlab.adadelta,
+    __name__,
+    finish=None,
+    none_is={"learning_rate": 1.0},
+    learning_rate=None,
+    weight_decay=0.0,
+)
 adafactor = adapted(gdlab.adafactor, __name__, dtype_momentum=jnp.float32)
 adam = adapted(gdlab.adam, __name__, eps_root=0.0)
 adamax = adapted(gdlab.adamax, __name__)
@@ -35,29 +40,3 @@ radam = adapted(gdlab.radam, __name__, eps_root=0.0)
 rmsprop = adapted(gdlab.rmsprop, __name__, finish=None, initial_scale=0.0)
 signum = adapted(gdlab.signum, __name__)
 yogi = adapted(gdlab.yogi, __name__, initial_accumulator_value=1e-6)
-
-
-@transformation
-def adadelta(
-    learning_rate: Hyperparameter | None = None,
-    rho: Hyperparameter = 0.9,
-    eps: Hyperparameter = 1e-6,
-    weight_decay: Hyperparameter = 0.0,
-    weight_decay_mask: Mask = None,
-) -> GradientTransformation:
-    """Adadelta, with the paper's learning rate 1 where none is given.
-
-    optax's updates without a learning rate ascend.
-
-    Args:
-        learning_rate: η.
-        rho: the weight of the old value in both averages.
-        eps: ε, inside both roots.
-        weight_decay: λ, coupled.
-        weight_decay_mask: which leaves decay.
-
-    >>> from gdlab.interop import optax
-    >>> tx = optax.adadelta()
-    """
-    learning_rate = 1.0 if learning_rate is None else learning_rate
-    return gdlab.adadelta(learning_rate, rho, eps, weight_decay, weight_decay_mask)

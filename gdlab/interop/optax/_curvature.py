@@ -1,5 +1,7 @@
 """Sophia, with the loss and the key where optax has them."""
 
+import math
+
 import jax
 
 import gdlab
@@ -60,6 +62,7 @@ def hutchinson_estimator_diag_hessian(
 sophia = adapted(
     gdlab.sophia,
     __name__,
+    none_is={"clip_threshold": math.inf},
     hessian_diagonal_fn=probe_from_key(0),
     ignored={"verbose": False, "print_win_rate_every_n_steps": 0},
 )

@@ -4,6 +4,7 @@ import functools
 from typing import NamedTuple
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax as theirs
@@ -85,6 +86,21 @@ def test_multi_steps_is_a_class_and_a_transformation():
     assert isinstance(tx.gradient_transformation(), optax.GradientTransformation)
     assert tx.inner_opt == optax.adam(0.1)
     assert followed(optax.chain(optax.clip(1.0), tx), [W, W])[1][0][0] != 0
+
+
+def test_a_program_that_takes_the_optimizer_is_exported():
+    tx = optax.MultiSteps(optax.chain(optax.clip(1.0), optax.nadamw(0.1)), 1)
+    state = tx.init(W)
+    step = jax.jit(lambda tx, g, state, w: tx.update(g, state, w))
+    program = jax.export.deserialize(jax.export.export(step)(tx, W, state, W).serialize())
+    same(program.call(tx, W, state, W), tx.update(W, state, W))
+
+
+def test_none_stands_for_no_clipping():
+    hessian = {"obj_fn": lambda w: jnp.sum(w**2)}
+    tx = optax.contrib.sophia(0.1, clip_threshold=None, weight_decay=0.0, gamma=1.0)
+    ((updates, _),) = followed(tx, [W], **hessian)
+    assert np.max(np.abs(updates)) > 0.1 + 1e-6
 
 
 class Counted(NamedTuple):
