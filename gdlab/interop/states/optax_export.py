@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gdlab.core.numerics import is_array
 from gdlab.core.representation import described
 from gdlab.core.state import State
 from gdlab.core.transformation import GradientTransformation
@@ -89,7 +90,7 @@ class Export:
             }
 
     def _fix(self, fixed: Fixed) -> None:
-        if self.wanted is None or fixed.theirs not in self.wanted:
+        if self.wanted is None or not is_array(self.wanted.get(fixed.theirs)):
             try:
                 self.made[fixed.theirs] = fixed.value()
             except ValueError as error:

@@ -43,7 +43,10 @@ class Import:
         if not self.problems:
             self._move_all()
         if self.problems:
-            raise report(f"this state of optax is not one for {self.tx!r}", self.problems)
+            expected = f"this state of optax is not one for {self.tx!r}"
+            raise report(
+                f"{expected}, which is to be made by the calls that made optax's", self.problems
+            )
         pairs, treedef = jax.tree_util.tree_flatten_with_path(self.like)
         return treedef.unflatten([jnp.asarray(self.made[dotted(path)]) for path, _ in pairs])
 
@@ -99,6 +102,7 @@ class Import:
             if (array is None) != (like is None):
                 self.problems[source] = "the parameters that it is kept for are other ones"
             return
+        array = _real_as(array, like)
         if array.shape != like.shape:
             self.problems[source] = f"its shape is {array.shape}, not {like.shape}"
         elif np.result_type(array.dtype, like.dtype) != like.dtype:
@@ -162,6 +166,13 @@ class Import:
                 f"it is {number}, but tx has {own}: go on with set_hyperparameters(tx, "
                 f"{{{injected.name!r}: {number}}})"
             )
+
+
+def _real_as(array: Array, like: Leaf) -> Array:
+    """The array without its imaginary part, if that is zero and gdlab keeps none."""
+    # optax keeps squares of moduli as complex numbers.
+    is_real = not np.iscomplexobj(like) and not np.any(np.imag(array))
+    return np.real(array) if is_real else array
 
 
 class _Around:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.composition import stateless
-from gdlab.core.numerics import as_before
+from gdlab.core.numerics import as_before, numbers_as
 from gdlab.core.opening import FLOAT32, Opening, open_rule
 from gdlab.core.parametrized import at_step
 from gdlab.core.rules import ArrayRule
@@ -183,7 +183,7 @@ def _rules(
         return
     tx = at_step(place.tx, step)
     if decays := DECAYS_OF_WEIGHTS.get(tx.factory.name, lambda _: ())(tx):
-        yield (place.entry("weights"),), _rule_of_weights(decays)
+        yield (place.entry("weights"),), _rule_of_weights(numbers_as(decays, dtype))
     for inner in opened(place._replace(tx=tx)):
         yield from _rules(inner, step, dtype)
 

@@ -126,6 +126,7 @@ print(tx.update(params, state, params)[0]["w"].tolist())
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_optimizers_of_the_namespace_take_the_states_as_well():
     from gdlab.interop import optax as namespace
 
@@ -183,6 +184,28 @@ def test_none_among_the_parameters_is_passed_over():
     state = after(theirs, 2, params)
     carried = from_optax(state, tx=tx, params=params)
     assert_same(to_optax(carried, theirs.init(params), tx=tx), state)
+
+
+@pytest.mark.slow
+def test_parts_of_complex_numbers_are_carried():
+    params = {"z": jnp.array([1.0 + 2.0j, -0.5j]), "w": jnp.ones(2)}
+    for make in (
+        lambda lib: lib.adam(0.1),
+        lambda lib: getattr(lib, "contrib", lib).split_real_and_imaginary(lib.adam(0.1)),
+    ):
+        theirs, tx = make(optax), make(gdlab)
+        state = after(theirs, 3, params)
+        carried = from_optax(state, tx=tx, params=params)
+        assert_same(to_optax(carried, theirs.init(params), tx=tx), state)
+
+
+@pytest.mark.slow
+def test_shapes_alone_are_enough_to_come_back_to():
+    theirs, tx = optax.contrib.muon(0.1), gdlab.muon(0.1)
+    state = after(theirs, 2)
+    carried = from_optax(state, tx=tx, params=PARAMS)
+    shapes = jax.eval_shape(theirs.init, PARAMS)
+    assert_same(to_optax(carried, shapes, tx=tx, count=2), state)
 
 
 def test_count_is_recovered_from_weights_while_they_tell_it():
