@@ -37,7 +37,8 @@ def open_model(model: Any) -> OpenedModel:
 
     Args:
         model: a Flax NNX module, a linen module that is bound to its variables, an Equinox module,
-            what :func:`gdlab.interop.trainable` makes of one, one that is opened already, or a tree of arrays.
+            what :func:`gdlab.interop.trainable` makes of one, one that is opened already, or a
+            tree of arrays.
 
     Raises:
         TypeError: if a linen module is not bound, or a filter is given for what is no model that

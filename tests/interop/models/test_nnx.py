@@ -152,3 +152,21 @@ def test_a_curvature_of_a_module_is_that_of_the_pure_function_of_its_parameters(
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected
     )
+
+
+def test_aux_and_a_state_of_the_loss_go_beside_what_the_model_holds():
+    def loss(model, batch, model_state):
+        value = nnx_loss(model, batch)
+        return value, (model_state + 1, {"mean": model.norm.mean[...][0]})
+
+    settings = {"data": DATA, "has_aux": True, "model_state": jnp.array(0)}
+    run = minimize(loss, NnxNet(nnx.Rngs(0)), adam(0.01), 3, key=KEY, **settings)
+    result = sweep(
+        loss, NnxNet(nnx.Rngs(0)), adam(0.01), steps=3, key=KEY, progress=False, **settings,
+        evaluate=lambda model, model_state: {"mean": model.norm.mean[...][0], "calls": model_state},
+    )  # fmt: skip
+    assert int(run.model_state) == 3
+    assert result.metrics["calls"] == 3
+    # The statistics of a call are those that the next step starts from.
+    np.testing.assert_allclose(run.aux["mean"][2], run.params.norm.mean[...][0], rtol=1e-6)
+    np.testing.assert_allclose(result.metrics["mean"][0], result.aux["mean"][0, 2], rtol=1e-6)
