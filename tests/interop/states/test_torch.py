@@ -347,6 +347,16 @@ def test_moments_in_bfloat16_are_widened_and_come_back_as_they_were():
     )
 
 
+def test_guards_and_averages_of_the_parameters_begin_anew():
+    optimizer = stepped([["a", "b", "c"]], {"a": 2, "b": 2, "c": 2})
+    tx = gdlab.chain(gdlab.apply_if_finite(gdlab.adam(0.1)), gdlab.params_ema(0.9))
+    params = arrays()
+    state = from_torch(optimizer.state_dict(), list("abc"), tx=tx, params=params)
+    assert state.total_notfinite == 0
+    jax.tree.map(np.testing.assert_array_equal, state.params_ema.average, params)
+    np.testing.assert_allclose(state.inner_state.mu["b"], 0.9 * 0.1 * 1 + 0.1 * 2, rtol=1e-6)
+
+
 # --- What cannot be carried
 
 
