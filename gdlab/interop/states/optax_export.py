@@ -9,7 +9,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.states.correspondence import Array, Fixed, joined
 from gdlab.interop.states.flat import Flat, flat_arrays, report, suffixes
 from gdlab.interop.states.plan import Level, Move, Plan, entry
-from gdlab.interop.states.step_entries import count_of
+from gdlab.interop.states.step_entries import count_of, determined_by_count
 
 
 class Export:
@@ -21,6 +21,7 @@ class Export:
         self.tx, self.state, self.wanted, self.count = tx, state, wanted, count
         self.ours = flat_arrays(state)
         self.plan = Plan(tx, wanted)
+        self.used: set[str] = set()
         self.made: Flat = {}
         self.problems: dict[str, str] = {}
 
@@ -46,6 +47,13 @@ class Export:
             self._fix(fixed)
         if self.wanted is not None:
             self._compare(self.wanted)
+        for path in self.ours:
+            if path not in self.used:
+                self.problems.setdefault(path, "optax keeps nothing that it could be")
+
+    def _use(self, prefixes: list[str]) -> None:
+        for prefix in prefixes:
+            self.used |= {joined(prefix, suffix) for suffix in suffixes(self.ours, [prefix])}
 
     def number(self, level: Level) -> int | None:
         """The number of updates of a level, from what its state and those in step with it tell."""
@@ -56,6 +64,8 @@ class Export:
         return self.count
 
     def _count(self, level: Level) -> None:
+        own = map(level.path, determined_by_count(level.tx))
+        self._use([*own, *self.plan.fresh])
         if not (level.counts or level.from_count):
             return
         number = self.number(level)
@@ -76,6 +86,7 @@ class Export:
 
     def _move(self, move: Move) -> None:
         theirs, ours = move.paths()
+        self._use(ours)
         for suffix in sorted(suffixes(self.ours, ours)):
             kept = [self.ours.get(joined(path, suffix)) for path in ours]
             try:

@@ -222,8 +222,18 @@ def _wide(x: np.ndarray) -> np.dtype:
     return np.dtype(np.clongdouble if np.iscomplexobj(x) else WIDE)
 
 
-def _momentum_after(tx: GradientTransformation) -> Sequence[Item]:
-    return NOTHING if tx.momentum is None else TRACE
+def _momentum(*, has_rate: bool) -> Layout:
+    """The layout of momentum, in which optax has the learning rate for one method alone."""
+
+    def layout(tx: GradientTransformation) -> Sequence[Item]:
+        if tx.momentum is None:
+            return NOTHING
+        if tx.learning_rate_in_momentum == has_rate:
+            return TRACE
+        reason = f"optax has learning_rate_in_momentum={has_rate} in {tx.factory.name}"
+        return [Refused("trace", reason)]
+
+    return layout
 
 
 def _rprop(_: GradientTransformation) -> list[Item]:
@@ -423,9 +433,9 @@ METHODS: dict[str, Layout] = {
     "optimistic_gradient_descent": chain_of(OPTIMISTIC, rate),
     "polyak_sgd": lambda tx: below("0.1", of_schedule("scaling")(tx)),
     "radam": chain_of(ADAM, rate),
-    "rmsprop": chain_of(_rms, rate, _momentum_after),
+    "rmsprop": chain_of(_rms, rate, _momentum(has_rate=True)),
     "rprop": chain_of(_rprop, NOTHING),
-    "sgd": chain_of(_momentum_after, rate),
+    "sgd": chain_of(_momentum(has_rate=False), rate),
     "sign_sgd": chain_of(NOTHING, rate),
     "signum": chain_of(EMA, NOTHING, rate),
     "sm3": chain_of(SM3, NOTHING),

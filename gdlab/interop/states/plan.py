@@ -177,6 +177,10 @@ class Plan:
             self.refused.append(Refused(part.at, reason))
 
     def _items(self, items: Sequence[Item], actual: Sequence[Item], part: Part) -> None:
+        if unknown := _entries_of(items) - set(part.place.entries):
+            reason = f"{described(part.place.tx)} keeps no {sorted(unknown)[0]} as it is"
+            self.refused.append(Refused(part.at, f"{reason}: an option is set that optax has not"))
+            return
         wrapped = {item.ours: item for item in actual if isinstance(item, Wrapped)}
         for own, item in zip(items, below(part.at, items), strict=True):
             if isinstance(item, Wrapped):
@@ -226,6 +230,14 @@ def entry(place: Place, path: str) -> str:
     """A path within the entries of a part, as a path within the state of its level."""
     first, *rest = path.split(".")
     return joined(place.entry(first), *rest)
+
+
+def _entries_of(items: Sequence[Item]) -> set[str]:
+    """The names of the entries of gdlab's that a layout speaks of."""
+    paths = [path for item in items if isinstance(item, Moved) for path in item.ours]
+    paths += [item.ours for item in items if isinstance(item, Fresh)]
+    keys = [item.ours[0] for item in items if isinstance(item, Wrapped)]
+    return {path.split(".")[0] for path in paths} | set(keys)
 
 
 def _is_below(path: str, prefix: str) -> bool:

@@ -50,6 +50,11 @@ def entries_after(
     return entries | ({COUNT: stop} if counts(tx) else {})
 
 
+def determined_by_count(tx: GradientTransformation) -> set[str]:
+    """The names of the entries that the number of steps determines."""
+    return {*_start(tx, FLOAT32), *([COUNT] if counts(tx) else [])}
+
+
 def counts(tx: GradientTransformation) -> bool:
     """Tell whether the state of a transformation keeps a count of its own."""
     opening = Opening()

@@ -350,6 +350,16 @@ REFUSED = {
         gdlab.sam(gdlab.sgd(0.1)),
         "alternates two methods",
     ),
+    "momentum with the learning rate inside": (
+        optax.sgd(0.1, 0.9),
+        gdlab.sgd(0.1, 0.9, learning_rate_in_momentum=True),
+        "0.trace: optax has learning_rate_in_momentum=False in sgd",
+    ),
+    "an average that optax does not keep": (
+        optax.sgd(0.1, 0.9),
+        gdlab.sgd(0.1, 0.9, averaging=8.0),
+        "sgd.* keeps no trace as it is: an option is set that optax has not",
+    ),
     "a method of gdlab alone": (optax.sgd(0.1), gdlab.soap(0.1), "optax has no counterpart of"),
     "a period that follows a schedule": (
         optax.MultiSteps(optax.sgd(0.1), lambda step: step + 1),
