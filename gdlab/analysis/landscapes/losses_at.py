@@ -49,9 +49,11 @@ def losses_at(
         progress: whether to show a bar.
     """
     total = sum(group.size for group in groups)
-    bar = Bar(total, unit="points")
-    if streamed := is_loader(data):
+    streamed = is_loader(data)
+    if streamed:
         bar = Bar(operator.length_hint(data) or None, unit="batches")
+    else:
+        bar = Bar(total, unit="points")
     sums, examples, chunk, dtype = [np.zeros(group.size) for group in groups], 0, 0, None
     with bar if progress else contextlib.nullcontext():
         bar.describe("landscape")
@@ -60,7 +62,7 @@ def losses_at(
             for group, sum_ in zip(groups, sums, strict=True):
                 for members in _chunks(group.size, chunk):
                     losses = np.asarray(_losses(mean_loss, group.params_of(members), part.data))
-                    sum_[members] += part.examples * losses
+                    sum_[members] += part.examples * losses.astype(np.float64)
                     dtype = losses.dtype
                     bar.advanced("", 0 if streamed else len(np.unique(members)))
             examples += part.examples
