@@ -72,6 +72,7 @@ def test_each_step_is_that_of_a_filtered_loop_with_batch_norm_and_dropout():
     jax.tree.map(close, run.model_state, statistics)
 
 
+@pytest.mark.slow
 def test_a_state_can_be_swept_over_and_evaluated():
     def init(key):
         return eqx.nn.make_with_state(Stateful)(key)[0]
@@ -106,6 +107,7 @@ def test_what_is_not_inexact_stays_and_a_filter_freezes_more():
         minimize(equinox_loss, trainable(model, nothing), adam(0.1), 3, data=DATA, key=KEY)
 
 
+@pytest.mark.slow
 def test_shared_weights_stay_one():
     layers = eqx.nn.Linear(2, 2, key=KEY), eqx.nn.Linear(2, 2, key=KEY)
     shared = eqx.nn.Shared(layers, lambda pair: pair[1].weight, lambda pair: pair[0].weight)

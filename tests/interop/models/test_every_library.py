@@ -105,7 +105,8 @@ def test_a_frozen_kernel_is_told_by_its_path_and_stays(library):
         minimize(library.loss, model, freeze("no such layer"), 3, data=DATA, key=KEY)
 
 
-@others_are_slow
+@slow
+@every
 def test_a_run_goes_on_where_an_earlier_one_stopped(library):
     whole, begun = trained(library), trained(library, steps=2)
     resumed = minimize(

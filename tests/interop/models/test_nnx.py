@@ -86,6 +86,7 @@ def test_paths_are_dotted_names_and_variables_of_any_kind_are_carried():
     assert jax.tree.map(jnp.shape, run.state.trace) == {"weights": {"0": (2,), "1": ()}}
 
 
+@pytest.mark.slow
 def test_a_tree_of_modules_is_trained_as_a_whole():
     pair = {"a": nnx.Linear(2, 1, rngs=nnx.Rngs(0)), "b": nnx.Linear(2, 1, rngs=nnx.Rngs(1))}
     loss = lambda pair: jnp.sum((pair["a"](jnp.ones(2)) - pair["b"](jnp.ones(2)) - 1) ** 2)  # noqa: E731
@@ -94,6 +95,7 @@ def test_a_tree_of_modules_is_trained_as_a_whole():
     assert run.values[-1] < 1e-3
 
 
+@pytest.mark.slow
 def test_a_model_without_state_or_randomness_converges_to_a_tolerance_within_bounds():
     settings = {"data": DATA, "tol": 1e-4, "bounds": ({"kernel": 0.0, "bias": None}, None)}
     run = minimize(nnx_loss, nnx.Linear(3, 1, rngs=nnx.Rngs(0)), lbfgs(), 50, **settings)
@@ -103,6 +105,7 @@ def test_a_model_without_state_or_randomness_converges_to_a_tolerance_within_bou
         minimize(nnx_loss, NnxNet(nnx.Rngs(0)), lbfgs(), 50, key=KEY, **settings)
 
 
+@pytest.mark.slow
 def test_a_result_of_several_problems_has_the_model_of_each_and_runs_one_again():
     model = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
     result = sweep(
@@ -136,7 +139,14 @@ def gauss_newton(module_of, params):
     )
 
 
-@pytest.mark.parametrize("product", [hessian, fisher, gauss_newton])
+@pytest.mark.parametrize(
+    "product",
+    [
+        hessian,
+        pytest.param(fisher, marks=pytest.mark.slow),
+        pytest.param(gauss_newton, marks=pytest.mark.slow),
+    ],
+)
 def test_a_curvature_of_a_module_is_that_of_the_pure_function_of_its_parameters(product):
     model = NnxNet(nnx.Rngs(0))
     model.eval()
@@ -154,6 +164,7 @@ def test_a_curvature_of_a_module_is_that_of_the_pure_function_of_its_parameters(
     )
 
 
+@pytest.mark.slow
 def test_aux_and_a_state_of_the_loss_go_beside_what_the_model_holds():
     def loss(model, batch, model_state):
         value = nnx_loss(model, batch)
