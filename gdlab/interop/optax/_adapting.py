@@ -36,23 +36,11 @@ def adapted(
         **defaults: what optax's signature says where gdlab's says something else.
     """
     original = factory.factory.function  # type: ignore[attr-defined]
-    signature = inspect.signature(original)
-    own = [
-        parameter.replace(default=defaults.get(name, parameter.default))
-        for name, parameter in signature.parameters.items()
-    ]
-    position = next((i for i, p in enumerate(own) if p.kind is p.KEYWORD_ONLY), len(own))
-    more = [
-        inspect.Parameter(
-            name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value, annotation=object
-        )
-        for name, value in ignored.items()
-    ]
+    signature = _with_defaults(inspect.signature(original), defaults, ignored)
 
     @functools.wraps(original)
     def function(*args: P.args, **kwargs: P.kwargs) -> GradientTransformation:
-        bound = inspect.signature(function).bind(*args, **kwargs)
-        given = bound.arguments
+        given = signature.bind(*args, **kwargs).arguments
         given |= {name: value for name, value in none_is.items() if given[name] is None}
         given |= {name: convert(given[name]) for name, convert in converted.items()}
         known = {name: value for name, value in given.items() if name not in ignored}
@@ -65,10 +53,23 @@ def adapted(
     function.__annotations__ = original.__annotations__ | dict.fromkeys(ignored, object)
     for optional in none_is:
         function.__annotations__[optional] |= None
-    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*own[:position], *more, *own[position:]]
-    )
+    function.__signature__ = signature  # type: ignore[attr-defined]
     return transformation(function)
+
+
+def _with_defaults(
+    signature: inspect.Signature, defaults: Mapping[str, Value], ignored: Mapping[str, Value]
+) -> inspect.Signature:
+    """A signature with other defaults, and with more parameters after the positional ones."""
+    own = [
+        parameter.replace(default=defaults.get(name, parameter.default))
+        for name, parameter in signature.parameters.items()
+    ]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    more = [inspect.Parameter(name, kind, default=value) for name, value in ignored.items()]
+    by_keyword = [parameter for parameter in own if parameter.kind is parameter.KEYWORD_ONLY]
+    positional = own[: len(own) - len(by_keyword)]
+    return signature.replace(parameters=[*positional, *more, *by_keyword])
 
 
 def _without_examples(text: str) -> str:

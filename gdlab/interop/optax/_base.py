@@ -68,7 +68,7 @@ class StatefulSchedule(Protocol):
         ...
 
 
-class _AnyLibrarys(type):
+class _OfAnyLibrary(type):
     """Takes gdlab's transformations, and those of the installed optax, for instances."""
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -85,7 +85,7 @@ class _Pair(NamedTuple):
     update: Function
 
 
-class GradientTransformation(_Pair, metaclass=_AnyLibrarys):
+class GradientTransformation(_Pair, metaclass=_OfAnyLibrary):
     """A pair of functions ``init(params)`` and ``update(updates, state, params)``.
 
     It is the pair as it stands: ``init`` makes the user's own state. In a chain, or in a wrapper,
