@@ -8,6 +8,7 @@ from gdlab.core.state import State
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.states.correspondence import Array, Fixed, joined
 from gdlab.interop.states.flat import Flat, flat_arrays, report, suffixes
+from gdlab.interop.states.places import place_of
 from gdlab.interop.states.plan import Level, Move, Plan, entry
 from gdlab.interop.states.step_entries import count_of, determined_by_count
 
@@ -18,6 +19,12 @@ class Export:
     def __init__(
         self, tx: GradientTransformation, state: State, wanted: Flat | None, count: int | None
     ):
+        own = {*place_of(tx).entries.values(), *determined_by_count(tx)}
+        if set(state) != own:
+            raise ValueError(
+                f"the state is not one of {tx!r}: it holds {sorted(state)}, where this "
+                f"transformation keeps {sorted(own)}"
+            )
         self.tx, self.state, self.wanted, self.count = tx, state, wanted, count
         self.ours = flat_arrays(state)
         self.plan = Plan(tx, wanted)

@@ -399,6 +399,12 @@ def test_weight_of_the_average_that_is_another_one_is_refused():
         from_optax(after(theirs, 2), tx=tx, params=PARAMS)
 
 
+def test_state_of_another_optimizer_of_gdlab_is_refused():
+    state = gdlab.sgd(0.1, 0.9).init(PARAMS)
+    with pytest.raises(ValueError, match=r"not one of adam\(0\.1\): it holds \['trace'\], where"):
+        to_optax(state, None, tx=gdlab.adam(0.1))
+
+
 def test_weighted_micro_batches_are_refused():
     tx = gdlab.accumulate(gdlab.sgd(0.1), 3)
     _, state = tx.update(PARAMS, tx.init(PARAMS), PARAMS, weight=10)
