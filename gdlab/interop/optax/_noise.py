@@ -24,8 +24,13 @@ def key_of(value: Value) -> jax.Array:
     return jax.random.wrap_key_data(value) if jnp.ndim(value) else jax.random.key(value)
 
 
-# A seed stays one until a state is made: a key would be computed when this module is imported.
-Key: TypeAlias = Annotated[jax.Array | int, Data(lambda value: value, name="Key")]
+def _as_seed(value: Value) -> Value:
+    # A seed stays one until a state is made: a key would be computed when this module is imported.
+    is_small = isinstance(value, int) and abs(value) < 2**31
+    return value if is_small else key_of(value)
+
+
+Key: TypeAlias = Annotated[jax.Array | int, Data(_as_seed, name="Key")]
 """Annotation of an argument that is the key or the seed from which all noise of a run is drawn."""
 
 

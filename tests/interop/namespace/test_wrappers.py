@@ -96,6 +96,24 @@ def test_a_program_that_takes_the_optimizer_is_exported():
     same(program.call(tx, W, state, W), tx.update(W, state, W))
 
 
+@pytest.mark.parametrize("key", [7, 2**33, "raw", "typed"])
+def test_keys_and_seeds_of_any_kind_draw_optaxs_noise(key):
+    keys = {"raw": jax.random.PRNGKey(3), "typed": jax.random.key(3)}
+    given = keys.get(key, key)
+    if key == "raw":  # which optax takes for the Hessian alone
+        loss = {"obj_fn": lambda w: jnp.sum(w**4 + w[0] * w[1])}
+        make = lambda lib: lib.contrib.hutchinson_estimator_diag_hessian(given)  # noqa: E731
+    else:
+        loss = {}
+        make = lambda lib: lib.chain(lib.add_noise(0.1, 0.5, given))  # noqa: E731
+    same(*([u for u, _ in followed(make(lib), [W, W], **loss)] for lib in BOTH))
+
+
+def test_a_key_and_a_seed_together_are_refused():
+    with pytest.raises(ValueError, match="not both"):
+        optax.add_noise(0.1, 0.5, key=1, seed=2)
+
+
 def test_none_stands_for_no_clipping():
     hessian = {"obj_fn": lambda w: jnp.sum(w**2)}
     tx = optax.contrib.sophia(0.1, clip_threshold=None, weight_decay=0.0, gamma=1.0)
