@@ -222,7 +222,7 @@ class _Entering(NamedTuple):
     def _shared(self, shared: Shared, entry: str, paths: list[str]) -> Value:
         """The value of a shared entry, from the numbers of all parameters, which must agree."""
         value, kept = self.scope.state[entry], self.record.kept
-        there = [p for p in paths if p in kept and shared.theirs[0] in kept[p].arrays]
+        there = [p for p in paths if p in kept and set(shared.theirs) <= set(kept[p].arrays)]
         if not there:
             return value
         numbers = [self._taken(path, shared.theirs, False) for path in there]

@@ -12,6 +12,7 @@ from gdlab.interop.states.keras_variables import Variable, by_order, by_path, va
 from gdlab.interop.states.layouts import Axes, Layout, permuted, restored
 from gdlab.interop.states.leaving import left
 from gdlab.interop.states.pairs import (
+    Shared,
     accumulated,
     average_of_parameters,
     centred,
@@ -19,6 +20,7 @@ from gdlab.interop.states.pairs import (
     optional,
     product_of_momenta,
     same,
+    schedule_free,
     velocity,
 )
 from gdlab.interop.states.records import (
@@ -39,6 +41,7 @@ OF_ADAM = (
     optional(same("nu_max", "velocity_hat")),
 )
 OF_RMSPROP = optional(velocity("trace", "momentum", step_sign=1))
+OF_SCHEDULE_FREE = schedule_free("momentum")
 METHODS = (
     Method(("SGD",), (velocity("trace", "momentum", step_sign=-1),)),
     Method(("Muon",), (velocity("mu", "momentum"),), part="orthogonalize"),
@@ -59,6 +62,9 @@ METHODS = (
     ),
     Method(("Ftrl",), (same("nu", "accumulator"), same("linear", "linear"))),
     Method(("Adafactor",), (factored("r", "c", "velocity"),)),
+    # A wrapper that keeps the iterates, and what it wraps.
+    Method(("ScheduleFreeAdamW",), (*OF_SCHEDULE_FREE, optional(same("nu", "velocity")))),
+    Method(("ScheduleFreeAdamW",), (same("nu", "velocity"), optional(OF_SCHEDULE_FREE[0]))),
 )
 """The methods that Keras and gdlab have, and what corresponds in their states."""
 MICRO_STEP = "micro_step"
@@ -181,11 +187,16 @@ def _read(
     variables = variables_of(optimizer)
     if not all(path.isdigit() for _, path, _ in variables):
         return by_path(variables, names)
-    methods, beside = [], set()
+    methods: dict[str, set[str]] = {}
+    beside: set[str] = set()
 
     def visit(scope: Scope) -> State:
         roles, entries = set(kept_entries(scope)), scope.entries
-        methods.extend(m.names[0] for m in METHODS if m.pairs_of(roles) is not None)
+        for method in METHODS:
+            pairs = method.pairs_of(roles) or []
+            shared = [one for one in method.pairs if isinstance(one, Shared)] if pairs else []
+            slots = {name for pair in (*pairs, *shared) for name in pair.theirs}
+            methods[method.names[0]] = methods.get(method.names[0], set()) | slots
         beside.update(name for m in BESIDE if m.roles() <= set(entries) for name in _theirs(m))
         return scope.state
 

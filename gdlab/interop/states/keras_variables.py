@@ -42,6 +42,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "Adadelta": ("accumulated_grad accumulated_delta_var",),
     "Ftrl": ("accumulator linear",),
     "Adafactor": ("r c velocity",),
+    "ScheduleFreeAdamW": ("momentum velocity",),
 }
 """The order of the variables: between commas those of one parameter after the other."""
 
@@ -79,6 +80,12 @@ def by_path(variables: Sequence[tuple[str, str, np.ndarray]], names: Names) -> l
             waiting.append((key, array))
             continue
         # Adafactor's means have no names of their own, and stand before the parameter's average.
+        if len(waiting) not in (0, 2):
+            raise ValueError(
+                f"{waiting[0][0]!r} is no variable that is known by its path; of the paths of "
+                "Adafactor some are alike, so give its variables by number, as "
+                "save_own_variables has them"
+            )
         for mean, (own, value) in zip(("r", "c"), waiting, strict=False):
             found.append(Variable(own, mean, owner, value))
         waiting = []
@@ -129,7 +136,7 @@ def _named(found: list[Variable], names: Names) -> list[Variable]:
 def by_order(
     variables: Sequence[tuple[str, str, np.ndarray]],
     shapes: Sequence[tuple[str, tuple[int, ...]]],
-    methods: Sequence[str],
+    methods: Mapping[str, set[str]],
     beside: Sequence[str],
 ) -> list[Variable]:
     """The variables, known by their order and shapes alone.
@@ -137,7 +144,7 @@ def by_order(
     Args:
         variables: the variables by number.
         shapes: the path and Keras's shape of each parameter, in order.
-        methods: the names of the methods that it may be.
+        methods: the name of each method that it may be → the slots that it then has.
         beside: the slots that there may be beside those of the method.
 
     Raises:
@@ -161,13 +168,17 @@ def by_order(
 Slots = Sequence[tuple[str, str | None]]
 
 
-def _orders(paths: list[str], methods: Sequence[str], beside: Sequence[str]) -> Iterator[Slots]:
+def _orders(
+    paths: list[str], methods: Mapping[str, set[str]], beside: Sequence[str]
+) -> Iterator[Slots]:
     """All orders in which the variables may be."""
     several = itertools.chain.from_iterable(
         itertools.combinations(beside, count) for count in range(len(beside) + 1)
     )
     for there, method in itertools.product(list(several), methods):
         for order, rate in itertools.product(ORDERS.get(method, ()), (0, 1)):
+            if set(order.replace(",", " ").split()) != methods[method]:
+                continue
             first = [("iteration", None), *[("learning_rate", None)] * rate]
             blocks = [*([slot] for slot in there), *(part.split() for part in order.split(","))]
             yield [*first, *itertools.chain(*(_block(block, paths) for block in blocks))]

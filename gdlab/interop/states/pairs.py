@@ -316,3 +316,21 @@ def accumulated(gradients: str, micro_step: str) -> tuple[Pair, Shared]:
     mean = "accumulate.mean"
     taken = Shared(mean, "micro_step", (micro_step,), lambda _, __, x: x, lambda _, x: (x,))
     return Pair((mean,), (gradients,), divided, multiplied), taken
+
+
+def schedule_free(iterate: str) -> tuple[Pair, Shared]:
+    """The iterates of Schedule-Free, whose average follows from them and from the parameters."""
+
+    def enter(parameter, z):
+        tx = parameter.scope.place_of(parameter.scope.entries["z"]).tx
+        if tx.weight_lr_power != 0 or tx.r != 0:
+            raise ValueError(
+                f"{tx!r} weighs iterates by the learning rate or the step, and the other library "
+                "all alike: say weight_lr_power=0"
+            )
+        y, b1 = np.asarray(parameter.param(), z.dtype), _scalar(tx.b1, z)
+        return z, (y - (1 - b1) * z) / b1
+
+    iterates = Pair(("z", "average"), (iterate,), enter, lambda _, z, __: (z,))
+    all_alike = lambda parameter, _: parameter.scope.count or 0  # noqa: E731
+    return iterates, Shared("z", "weight_sum", (), all_alike, lambda _, __: ())

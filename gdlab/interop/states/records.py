@@ -15,7 +15,7 @@ Names: TypeAlias = Sequence[str] | Mapping[str, str]
 """The paths of gdlab's parameters in the other library's order, or by the other library's names."""
 
 
-OF_ALL = ("weights_memory",)
+OF_ALL = ("weights_memory", "weight_sum", "max_lr")
 """The roles of entries that are there once, and not for each parameter."""
 
 

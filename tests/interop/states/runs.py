@@ -48,8 +48,8 @@ def assert_same_bits(state, other, rounded=()):
     pairs = jax.tree_util.tree_leaves_with_path(state)
     for (path, ours), theirs in zip(pairs, jax.tree.leaves(other), strict=True):
         where = jax.tree_util.keystr(path)
-        rtol = 1e-14 if any(f".{name}[" in where for name in rounded) else 0
-        np.testing.assert_allclose(ours, theirs, rtol, err_msg=where)
+        is_rounded = any(f"{name}[" in where or f"{name}'][" in where for name in rounded)
+        np.testing.assert_allclose(ours, theirs, 1e-12 if is_rounded else 0, err_msg=where)
 
 
 def as_jax(params):
