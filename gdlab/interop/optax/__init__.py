@@ -1,4 +1,9 @@
-"""optax by one import: ``from gdlab.interop import optax`` in place of ``import optax``."""
+"""optax by one import: ``from gdlab.interop import optax`` in place of ``import optax``.
+
+Optimizers, transformations, wrappers and schedules are gdlab's own, with optax's arguments and
+optax's meaning of them; all other names are handed on from the installed optax when they are asked
+for. :func:`differences` lists where gdlab follows the papers instead.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -33,13 +38,7 @@ from gdlab import (
     stateless,
     stateless_with_tree_map,
 )
-from gdlab.core.numerics import (
-    safe_increment,
-)
-from gdlab.core.structure import (
-    Params,
-    Updates,
-)
+from gdlab.core.structure import Params, Updates
 from gdlab.interop.optax import (
     assignment,
     contrib,
@@ -92,25 +91,15 @@ from gdlab.interop.optax._base import (
     with_extra_args_support,
 )
 from gdlab.interop.optax._differences import differences
-from gdlab.interop.optax._handed_on import (
-    handed_on,
-    listed,
-)
+from gdlab.interop.optax._handed_on import handed_on, listed
 from gdlab.interop.optax._linesearch import (
     scale_by_backtracking_linesearch,
     scale_by_zoom_linesearch,
     value_and_grad_from_state,
 )
-from gdlab.interop.optax._lookahead import (
-    LookaheadParams,
-    lookahead,
-)
-from gdlab.interop.optax._noise import (
-    differentially_private_aggregate,
-    dpsgd,
-    noisy_sgd,
-)
-from gdlab.interop.optax._norms import global_norm
+from gdlab.interop.optax._lookahead import LookaheadParams, lookahead
+from gdlab.interop.optax._noise import differentially_private_aggregate, dpsgd, noisy_sgd
+from gdlab.interop.optax._numerics import global_norm, safe_increment
 from gdlab.interop.optax._transform import (
     scale_by_adam,
     scale_by_adamax,
@@ -127,10 +116,7 @@ from gdlab.interop.optax._transform import (
     scale_by_stddev,
     scale_by_yogi,
 )
-from gdlab.interop.optax._updating import (
-    incremental_update,
-    periodic_update,
-)
+from gdlab.interop.optax._updating import incremental_update, periodic_update
 from gdlab.interop.optax.schedules import *  # noqa: F403
 from gdlab.interop.optax.transforms import *  # noqa: F403
 

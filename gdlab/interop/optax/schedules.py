@@ -16,14 +16,8 @@ from gdlab import (
     warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule,
 )
-from gdlab.interop.optax._base import (
-    Schedule,
-    StatefulSchedule,
-)
-from gdlab.interop.optax._handed_on import (
-    handed_on,
-    listed,
-)
+from gdlab.interop.optax._base import Schedule, StatefulSchedule
+from gdlab.interop.optax._handed_on import handed_on, listed
 from gdlab.interop.optax._injecting import (
     inject_hyperparams,
     inject_stateful_hyperparams,

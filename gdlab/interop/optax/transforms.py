@@ -34,20 +34,10 @@ from gdlab.interop.optax._grouping import (
     named_chain,
     partition,
 )
-from gdlab.interop.optax._guarding import (
-    apply_if_finite,
-)
-from gdlab.interop.optax._handed_on import (
-    handed_on,
-    listed,
-)
-from gdlab.interop.optax._monitoring import (
-    measure_with_ema,
-    monitor,
-)
-from gdlab.interop.optax._noise import (
-    add_noise,
-)
+from gdlab.interop.optax._guarding import apply_if_finite
+from gdlab.interop.optax._handed_on import handed_on, listed
+from gdlab.interop.optax._monitoring import measure_with_ema, monitor
+from gdlab.interop.optax._noise import add_noise
 
 __all__ = [
     "MultiSteps",
