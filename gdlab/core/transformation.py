@@ -135,15 +135,35 @@ class GradientTransformation(Parametrized):
         # Shapes that stand for numbers, as `jax.eval_shape` gives them, cannot be opened.
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
-        rule = open_rule(jax.tree.map(_first_on_axis, self, is_leaf=is_axis), Opening())
-        if isinstance(rule, TreeRule) and not rule.goes_by_array:
-            _refuse_buses_within(self)
+        _check_openings(jax.tree.map(_first_on_axis, self, is_leaf=is_axis))
         if len(_known_to_be_right) >= 4096:
             _known_to_be_right.clear()
         _known_to_be_right.add(structure)
 
 
 _known_to_be_right: set[Hashable] = set()
+
+
+def _check_openings(tx: Parametrized) -> None:
+    """Open a transformation, which raises what is wrong with it.
+
+    What is traced is replaced by another trace, which is thrown away: the program that makes an
+    optimizer must not depend on whether another one of its structure was made before.
+    """
+    leaves, treedef = jax.tree.flatten(tx)
+    traced = [index for index, leaf in enumerate(leaves) if isinstance(leaf, jax.core.Tracer)]
+
+    def check(values: list[Leaf]) -> None:
+        replaced = dict(zip(traced, values, strict=True))
+        opened = treedef.unflatten([replaced.get(i, leaf) for i, leaf in enumerate(leaves)])
+        rule = open_rule(opened, Opening())
+        if isinstance(rule, TreeRule) and not rule.goes_by_array:
+            _refuse_buses_within(opened)
+
+    if traced:
+        jax.eval_shape(check, [leaves[index] for index in traced])
+    else:
+        check([])
 
 
 def _refuse_buses_within(tx: Parametrized) -> None:
