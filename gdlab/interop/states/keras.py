@@ -6,7 +6,7 @@ import numpy as np
 
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import COUNT, GradientTransformation
 from gdlab.interop.states.entering import entered
 from gdlab.interop.states.keras_variables import Variable, by_order, by_path, variables_of
 from gdlab.interop.states.layouts import Axes, Layout, permuted, restored
@@ -176,7 +176,7 @@ def to_keras(
     beside = [m for m in BESIDE if slots.issuperset({*_theirs(m)} - {MICRO_STEP})]
     left(record, METHODS, state, tx, params, count, beside)
     _require_places(record, variables)
-    iteration = _iteration(record, tx, count)
+    iteration = _iteration(record, tx, state.get(COUNT, count))
     leaves = dict(leaves_with_paths(params))
     return {one.key: _left(one, record, iteration, leaves) for one in variables}
 
@@ -265,7 +265,7 @@ def _require_places(record: Record, variables: list[Variable]) -> None:
             )
 
 
-def _iteration(record: Record, tx: GradientTransformation, count: int | None) -> int:
+def _iteration(record: Record, tx: GradientTransformation, count: Leaf | None) -> int:
     """Keras's count, which is one of micro-batches where it accumulates their gradients."""
     updates = record.steps() if record.kept else count
     if updates is None:
@@ -274,7 +274,7 @@ def _iteration(record: Record, tx: GradientTransformation, count: int | None) ->
             "it by count="
         )
     taken = [int(k.arrays[MICRO_STEP]) for k in record.kept.values() if MICRO_STEP in k.arrays]
-    return calls_for(tx, updates) + taken[0] if taken else updates
+    return calls_for(tx, updates) + taken[0] if taken else int(updates)
 
 
 def _left(one: Variable, record: Record, iteration: int, params: Mapping[str, Leaf]) -> np.ndarray:

@@ -289,6 +289,14 @@ def test_names_of_the_variables_tell_which_is_which():
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+def test_count_of_plain_descent_is_that_of_its_schedule():
+    model, optimizer = model_and(lambda o: o.SGD(0.1), 4)
+    tx, params = gdlab.sgd(gdlab.linear_schedule(0.1, 0.0, 9)), params_of(model)
+    state = from_keras(optimizer, NAMES, tx=tx, params=params)
+    assert state == {"count": 4}
+    assert to_keras(state, NAMES, tx=tx, params=params, like=optimizer)["0"] == 4
+
+
 @pytest.mark.parametrize(
     ("make", "tx", "names", "message"),
     [
