@@ -8,6 +8,7 @@ from typing import ParamSpec, overload
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from gdlab.core.annotations import is_data
 from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
@@ -151,7 +152,7 @@ def _check_openings(tx: Parametrized) -> None:
     optimizer must not depend on whether another one of its structure was made before.
     """
     leaves, treedef = jax.tree.flatten(tx)
-    traced = [index for index, leaf in enumerate(leaves) if isinstance(leaf, jax.core.Tracer)]
+    traced = [index for index, leaf in enumerate(leaves) if isinstance(leaf, Tracer)]
 
     def check(values: list[Leaf]) -> None:
         replaced = dict(zip(traced, values, strict=True))

@@ -620,16 +620,3 @@ def test_an_abstract_optimizer_can_be_wired():
     abstract = jax.eval_shape(lambda tx: tx, adam(0.1))
     wired = chain(clip(1.0), abstract)
     assert jax.tree.structure(wired) == jax.tree.structure(chain(clip(1.0), adam(0.1)))
-
-
-def test_a_program_that_makes_an_optimizer_is_the_same_at_the_first_time_and_later():
-    @gdlab.leafwise
-    def stretch(factor: gdlab.Hyperparameter):
-        return lambda update: factor * update
-
-    def stretched(factor, update):
-        tx = stretch(factor)
-        return tx.update(update, tx.init(update))[0]
-
-    first, later = (str(jax.make_jaxpr(stretched)(2, jnp.ones(2))) for _ in range(2))
-    assert first == later

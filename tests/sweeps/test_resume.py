@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gdlab import Axis, SuccessiveHalving, adam, sgd, sweep
+from gdlab.core import transformation
 from gdlab.sweeps import engine
 from gdlab.sweeps.saving import Saving
 from tests.sweeps.counting import count_compilations
@@ -241,3 +242,13 @@ def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
     assert sorted(units) == ["bracket0.stage0.group0.halfway.1", "layout.0"]
     # With room again, the same call goes on from there.
     require_same(sweep(**arguments, checkpoint=tmp_path), expected)
+
+
+def test_a_loss_that_is_defined_anew_goes_on_from_the_checkpoint_of_the_first(
+    tmp_path, monkeypatch
+):
+    # As in a process in which no optimizer was made before.
+    monkeypatch.setattr(transformation, "_known_to_be_right", set())
+    first = sweep(**made(), checkpoint=tmp_path / "checkpoint")
+    again = sweep(**made(), checkpoint=tmp_path / "checkpoint")
+    np.testing.assert_array_equal(again.loss, first.loss)
