@@ -9,7 +9,8 @@ HEAVY = (
     "matplotlib", "xarray", "pandas", "tqdm", "sklearn", "optax", "flax", "equinox", "orbax",
     "torch", "keras", "matfree",
 )  # fmt: skip
-LATER = ("analysis", "interop", "losses", "page", "plots", "problems")
+NAMESPACES = ("analysis", "interop", "losses", "plots", "problems")
+LATER = (*NAMESPACES, "page")
 """What of gdlab is imported when it is first used."""
 CODE = f"""
 import json, sys
@@ -17,7 +18,7 @@ import gdlab, jax
 taken_along = [name for name in {HEAVY} if name in sys.modules]
 early = [name for name in {LATER} if f"gdlab.{{name}}" in sys.modules]
 jax.config.update("jax_num_cpu_devices", 3)  # refused once there are devices
-used = [getattr(gdlab, name).__name__ for name in ("analysis", "interop", "losses", "plots", "problems")]
+used = [getattr(gdlab, name).__name__ for name in {NAMESPACES}]
 print(json.dumps([taken_along, early, jax.local_device_count("cpu"), used]))
 """
 
@@ -37,7 +38,7 @@ def test_importing_gdlab_imports_none_of_the_extras():
 
 def test_what_training_does_not_need_is_imported_when_it_is_used():
     assert found()[1] == []
-    assert found()[3] == [f"gdlab.{name}" for name in ("analysis", "interop", "losses", "plots", "problems")]
+    assert found()[3] == [f"gdlab.{name}" for name in NAMESPACES]
 
 
 def test_importing_gdlab_leaves_the_devices_to_be_set():
