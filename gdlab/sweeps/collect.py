@@ -105,7 +105,7 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
         optimizers=(entry.tx,),
         settings=entry.settings,
         provenance=provenance(),
-        params=params if best or params is None else jax.tree.map(by_axis, params),
+        kept=params if best or params is None else jax.tree.map(by_axis, params),
         params_dims=() if params is None else ("seed",) if best else (*grid.sizes, "seed"),
         recipe=recipe,
     )

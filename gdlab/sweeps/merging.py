@@ -44,7 +44,7 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         parents = zip(np.moveaxis(history["parent"], 1, 0), points, strict=True)
         history["parent"] = np.stack([renumbered(*parent) for parent in parents], axis=1)
     params_dims = ()
-    if first.params_dims and all(_alike(first.params, other.params) for other in others):
+    if first.params_dims and all(_alike(first.kept, other.kept) for other in others):
         params_dims = (dimension, *first.params_dims)
     return dataclasses.replace(
         first,
@@ -55,7 +55,7 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         optimizers=tuple(tx for result in results.values() for tx in result.optimizers)
         if dimension == "optimizer"
         else first.optimizers,
-        params=stack(lambda r: r.params) if params_dims else None,
+        kept=stack(lambda r: r.kept) if params_dims else None,
         params_dims=params_dims,
         recipe=None,
     )
@@ -102,10 +102,10 @@ def _merged(one: "SweepResult", other: "SweepResult") -> "SweepResult":
     unions = [_union(one, other, dimension) for dimension in one.dims]
     fill = _Filling(one.status, other.status, unions)
     _require_agreement(one, other, fill)
-    params, params_dims = None, ()
+    kept, params_dims = None, ()
     both_all = one.params_dims == other.params_dims == one.dims
-    if both_all and _alike(one.params, other.params, len(one.dims)):
-        params = jax.tree.map(lambda a, b: fill(a, b, _hole(a)), one.params, other.params)
+    if both_all and _alike(one.kept, other.kept, len(one.dims)):
+        kept = jax.tree.map(lambda a, b: fill(a, b, _hole(a)), one.kept, other.kept)
         params_dims = one.dims
     return dataclasses.replace(
         one,
@@ -119,7 +119,7 @@ def _merged(one: "SweepResult", other: "SweepResult") -> "SweepResult":
         history=_merged_history(one, other, unions[:-1]),
         optimizers=_merged_optimizers(one, other),
         provenance=_merged_provenance(one.provenance, other.provenance),
-        params=params,
+        kept=kept,
         params_dims=params_dims,
         recipe=None,
     )

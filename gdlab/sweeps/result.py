@@ -13,6 +13,7 @@ from gdlab.sweeps import labelled, merging, ranges, scoring, selecting, summary
 from gdlab.sweeps.ranges import Edge
 from gdlab.sweeps.recorded import RecordedOptimizer
 from gdlab.sweeps.scoring import Rule
+from gdlab.training.models import open_model
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -55,17 +56,25 @@ class SweepResult:
     """The arguments of the sweep that are numbers."""
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     """Versions, device, time and git revision."""
-    params: Any = None
-    """The trained parameters, if asked for; of models, the ``params`` and what is ``held`` beside
-    them, such as batch statistics, of which :meth:`model` makes a model again."""
+    kept: Any = None
+    """The trained parameters, if asked for, as trees of arrays: those of models are opened into
+    their arrays and structure, and ``params`` makes models of them."""
     params_dims: tuple[str, ...] = ()
     """The leading dimensions of their arrays, ``dims`` for all runs, ``seed`` for the best."""
     recipe: Any = None
     """The call that made it; None in a result that was loaded or put together of several."""
 
     def __post_init__(self) -> None:
-        if self.params is not None and not self.params_dims:
-            raise ValueError("params need params_dims, the names of their leading dimensions")
+        if self.kept is not None and not self.params_dims:
+            raise ValueError("kept needs params_dims, the names of their leading dimensions")
+
+    @property
+    def params(self) -> Any:
+        """The trained parameters, a tree or a model whose arrays have ``params_dims`` in front.
+
+        It is ``None`` unless ``keep_params`` asked for them; :meth:`model` takes out one lane.
+        """
+        return open_model(self.kept).close()
 
     @property
     def final_loss(self) -> np.ndarray:
@@ -239,14 +248,14 @@ class SweepResult:
         return selecting.selected(self, conditions)
 
     def model(self, **labels: Any) -> Any:
-        """The trained model of one lane, as the library has it whose model was given.
+        """The trained model of one lane, of the kind that was given: a module, or a tree of arrays.
 
         Args:
             **labels: conditions as for :meth:`select` that leave one lane of those whose parameters
                 were kept: none or ``seed`` for ``keep_params="best"``.
 
         Raises:
-            ValueError: if no models were kept, several are left, or the result was loaded.
+            ValueError: if no parameters were kept, or several lanes are left.
 
         >>> from flax import nnx
         >>> from gdlab import Axis, sgd, sweep
@@ -405,23 +414,35 @@ class SweepResult:
         storage.save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "SweepResult":
+    def load(cls, path: str | os.PathLike[str], *, like: Any = None) -> "SweepResult":
         """Read a result that :meth:`save` wrote; needs the extra ``lab``.
 
-        Nothing of the file is executed: ``optimizers`` hold the source code that they had as text,
-        and ``params`` is a dictionary from the path of each array in the tree to that array.
-        Types that netCDF does not know, such as bfloat16, come back as float32.
+        Nothing of the file is executed: ``optimizers`` hold the source code that they had as text.
+        Types that netCDF does not know, such as bfloat16, come back as float32, unless ``like``
+        has them.
 
         Args:
             path: the file.
+            like: a model, or a tree of parameters, of the structure that was trained, whose numbers
+                do not matter; ``params`` is then what it was before it was saved. Without it,
+                ``params`` is a dictionary from the path of each array to that array.
 
         Raises:
-            ValueError: if the file holds anything else.
+            ValueError: if the file holds anything else, or no parameters such as ``like`` has.
             FileNotFoundError: if there is no file.
+
+        >>> import os, tempfile
+        >>> from gdlab import Axis, SweepResult, sgd, sweep
+        >>> tx, start = sgd(Axis("learning_rate", [0.1, 0.25])), {"x": 1.0, "y": 2.0}
+        >>> loss = lambda w: w["x"] ** 2 + w["y"] ** 2
+        >>> path = os.path.join(tempfile.mkdtemp(), "rates.nc")
+        >>> sweep(loss, start, tx, steps=1, keep_params="all").save(path)
+        >>> SweepResult.load(path, like=start).model(learning_rate=0.25)
+        {'x': Array(0.5, dtype=float32), 'y': Array(1., dtype=float32)}
         """
         from gdlab.sweeps import storage
 
-        return storage.load(path)
+        return storage.load(path, like)
 
     def to_xarray(self) -> Any:
         """An ``xarray.Dataset`` with labelled dimensions; needs the extra ``lab``.

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.training.models import OpenedModel
+from gdlab.training.models import open_model
 
 if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
@@ -44,18 +44,18 @@ def selected(result: "SweepResult", conditions: dict[str, Any]) -> "SweepResult"
 
 def model_of(result: "SweepResult") -> Any:
     """The one model whose parameters a result has; see :meth:`gdlab.SweepResult.model`."""
-    if not isinstance(result.params, OpenedModel):
+    if result.kept is None:
         raise ValueError(
-            "the result has no models: give keep_params='all' or 'best' and, with 'best', no "
-            "condition but seed; one that was loaded, or of plain arrays, has arrays in its params"
+            "the result has no parameters: give keep_params='all' or 'best' and, with 'best', no "
+            "condition but seed"
         )
-    shape = jax.tree.leaves(result.params)[0].shape[: len(result.params_dims)]
+    shape = jax.tree.leaves(result.kept)[0].shape[: len(result.params_dims)]
     if left := [f"{n} {name}" for n, name in zip(shape, result.params_dims, strict=True) if n > 1]:
         raise ValueError(
             f"several models are left ({', '.join(left)}): say which, such as model(seed=0)"
         )
     first = (0,) * len(shape)
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf[first]), result.params).close()
+    return open_model(jax.tree.map(lambda leaf: jnp.asarray(leaf[first]), result.kept)).close()
 
 
 def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
@@ -110,7 +110,7 @@ def _taken(
         for name, values in result.coords.items()
     }
     # Parameters of the best point alone need not belong to any of the lanes that are left.
-    kept = set(positions) <= set(result.params_dims)
+    remain = set(positions) <= set(result.params_dims)
     cut = [name for name in coords if result.axes.get(name, name) in positions]
     labels = {name: np.ravel(coords[name]).tolist() for name in cut}
     return dataclasses.replace(
@@ -124,11 +124,11 @@ def _taken(
         },
         history=_history(result, lambda values: take(values, ("rung", *point_dims))),
         optimizers=_optimizers(result, positions.get("optimizer")),
-        params=jax.tree.map(lambda leaf: take(leaf, result.params_dims), result.params)
-        if kept
+        kept=jax.tree.map(lambda leaf: take(leaf, result.params_dims), result.kept)
+        if remain
         else None,
         params_dims=tuple(name for name in result.params_dims if name not in dropped)
-        if kept
+        if remain
         else (),
         recipe=result.recipe and result.recipe.at(labels),
     )

@@ -6,6 +6,7 @@ import urllib.parse
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.structure import dotted
@@ -13,11 +14,14 @@ from gdlab.files import written_whole
 from gdlab.sweeps import labelled
 from gdlab.sweeps.recorded import RecordedOptimizer, form_of
 from gdlab.sweeps.result import SweepResult
+from gdlab.training.models import open_model
 
 MARK = "gdlab_sweep_result"
 """The attribute that tells a file of ours; it holds the version of the format."""
 VERSION = 2
 ENGINE = "h5netcdf"
+NARROW = "V"
+"""The kind of the dtypes that netCDF does not have: bfloat16 and its narrower relatives."""
 
 
 def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
@@ -35,11 +39,11 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
         dataset.rename(names).to_netcdf(beside, engine=ENGINE)
 
 
-def load(path: str | os.PathLike[str]) -> SweepResult:
-    """Read a result that :func:`save` wrote.
+def load(path: str | os.PathLike[str], like: Any = None) -> SweepResult:
+    """Read a result that :func:`save` wrote, with parameters of the structure of ``like``.
 
     Raises:
-        ValueError: if the file holds anything else.
+        ValueError: if the file holds anything else, or other parameters.
     """
     dataset = _opened(path)
     attributes = {name: json.loads(text) for name, text in dataset.attrs.items() if name != MARK}
@@ -47,7 +51,7 @@ def load(path: str | os.PathLike[str]) -> SweepResult:
     for name, variable in dataset.data_vars.items():
         role = variable.attrs["role"]
         arrays.setdefault(role, {})[variable.attrs.get("name", name)] = _restored(variable)
-    params = arrays.get("params")
+    params, params_dims = arrays.get("params"), tuple(attributes["params_dims"])
     return SweepResult(
         dims=tuple(attributes["dims"]),
         coords={str(name): _restored(values) for name, values in dataset.coords.items()},
@@ -62,9 +66,44 @@ def load(path: str | os.PathLike[str]) -> SweepResult:
         ),
         settings=attributes["settings"],
         provenance=attributes["provenance"],
-        params=params,
-        params_dims=tuple(attributes["params_dims"]) if params else (),
+        kept=params if like is None else _structured(params or {}, like, len(params_dims)),
+        params_dims=params_dims if params else (),
     )
+
+
+def _structured(arrays: dict[str, np.ndarray], like: Any, leading: int) -> Any:
+    """Arrays by path as a tree of the structure of a model or of parameters.
+
+    Args:
+        arrays: those of the file.
+        like: the model or the parameters.
+        leading: the number of dimensions that the arrays have in front.
+
+    Raises:
+        ValueError: if they are not of the same paths and shapes.
+    """
+    tree = open_model(like).unless_plain()
+    leaves = {dotted(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
+    ours = {name: array.shape[leading:] for name, array in arrays.items()}
+    theirs = {name: jnp.shape(leaf) for name, leaf in leaves.items()}
+    for name in ours | theirs:
+        if ours.get(name) != theirs.get(name):
+            raise ValueError(
+                f"like does not have the structure of the saved parameters: {name!r} is "
+                f"{_of_shape(ours.get(name))} in the file and {_of_shape(theirs.get(name))} in like"
+            )
+    dtypes = {name: jnp.result_type(leaf) for name, leaf in leaves.items()}
+    return jax.tree.unflatten(
+        jax.tree.structure(tree),
+        [
+            arrays[name].astype(dtype) if dtype.kind == NARROW else arrays[name]
+            for name, dtype in dtypes.items()
+        ],
+    )
+
+
+def _of_shape(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else f"of shape {shape}"
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:
@@ -100,7 +139,7 @@ def _quoted(name: Any) -> str:
 def _param_variables(result: SweepResult) -> dict[str, Any]:
     """A variable for each array of the parameters, called by its path."""
     variables = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(result.params)[0]:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(result.kept)[0]:
         name, values = dotted(path), np.asarray(leaf)
         own = range(values.ndim - len(result.params_dims))
         dims = (*result.params_dims, *(f"params:{name}:{i}" for i in own))
@@ -113,7 +152,7 @@ def _storable(array: Any) -> Any:
     if array.dtype.kind == "c":
         parts = np.stack([array.values.real, array.values.imag], axis=-1)
         return ((*array.dims, "real_imag"), parts, array.attrs | {"complex": 1})
-    if array.dtype.kind == "V":  # bfloat16 and its narrower relatives
+    if array.dtype.kind == NARROW:
         return array.astype(np.float32, keep_attrs=True)
     return array
 

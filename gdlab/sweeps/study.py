@@ -239,13 +239,13 @@ def _joined(rounds: list[Round], places: Places) -> SweepResult:
     values = joined(lambda r: {name: r.coords[name] for name in r.axes})
     numbers = np.concatenate([numbers for _, numbers in rounds])
     everything = _filled(places, values)
-    params, params_dims = None, ()
-    if all(result.params is not None for result, _ in rounds):
+    kept, params_dims = None, ()
+    if all(result.kept is not None for result, _ in rounds):
         params_dims = first.params_dims
         if params_dims == first.dims:
-            params = joined(lambda r: r.params)
+            kept = joined(lambda r: r.kept)
         else:
-            params = min(rounds, key=lambda r: np.min(scores(r.result))).result.params
+            kept = min(rounds, key=lambda r: np.min(scores(r.result))).result.kept
     return SweepResult(
         dims=first.dims,
         coords=first.coords | {TRIAL: numbers} | values,
@@ -254,7 +254,7 @@ def _joined(rounds: list[Round], places: Places) -> SweepResult:
         optimizers=(everything.tx,),
         settings=first.settings,
         provenance=first.provenance,
-        params=params,
+        kept=kept,
         params_dims=params_dims,
         recipe=first.recipe.changed(**everything._asdict()),
     )

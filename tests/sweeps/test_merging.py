@@ -159,7 +159,7 @@ def test_provenance_that_differs_stands_side_by_side():
 
 def test_parameters_of_the_best_points_are_not_those_of_the_union():
     one, other = (
-        on_rates([[1.0]], [rate], params=np.ones(1), params_dims=("seed",)) for rate in (0.1, 0.2)
+        on_rates([[1.0]], [rate], kept=np.ones(1), params_dims=("seed",)) for rate in (0.1, 0.2)
     )
     assert one.merge(other).params is None
 
@@ -195,7 +195,7 @@ def test_stacked_results_have_a_first_dimension_of_names():
 
 def test_stacked_results_keep_parameters_that_are_alike():
     def of(size):
-        return on_rates([[1.0]], [0.1], params=np.ones((1, size)), params_dims=("seed",))
+        return on_rates([[1.0]], [0.1], kept=np.ones((1, size)), params_dims=("seed",))
 
     alike = stacked("problem", {"a": of(2), "b": of(2)})
     assert alike.params_dims == ("problem", "seed")

@@ -157,8 +157,8 @@ def test_only_lanes_that_diverged_have_a_step_of_divergence():
 
 
 def test_parameters_must_say_what_their_dimensions_are():
-    with pytest.raises(ValueError, match="params need params_dims"):
-        on_rates([[1.0]], [0.1], params={"w": np.ones((1, 1, 3))})
+    with pytest.raises(ValueError, match="kept needs params_dims"):
+        on_rates([[1.0]], [0.1], kept={"w": np.ones((1, 1, 3))})
 
 
 def test_a_line_says_how_the_lanes_ended(result):

@@ -18,7 +18,7 @@ def grid():
     return made(
         rng.uniform(1, 2, shape), coords, seeds=[3, 5],
         metrics={"accuracy": rng.uniform(size=shape)},
-        params={"w": rng.normal(size=(*shape, 4))},
+        kept={"w": rng.normal(size=(*shape, 4))},
         params_dims=("optimizer", "learning_rate", "b1", "seed"),
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_parents_are_counted_among_the_members_that_are_left():
 
 def test_the_parameters_of_the_best_point_go_when_points_do():
     result = on_rates(
-        [[1.0, 2.0], [3.0, 4.0]], [0.1, 0.2], params=np.arange(2.0), params_dims=("seed",)
+        [[1.0, 2.0], [3.0, 4.0]], [0.1, 0.2], kept=np.arange(2.0), params_dims=("seed",)
     )
     assert result.select(learning_rate=0.2).params is None
     np.testing.assert_array_equal(result.select(seed=1).params, [1.0])

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from tests.sweeps.made import assert_same, made, on_rates, sampled
 NAN = np.nan
 
 
-def through_a_file(result, folder):
+def through_a_file(result, folder, **settings):
     result.save(folder / "result.nc")
-    return SweepResult.load(folder / "result.nc")
+    return SweepResult.load(folder / "result.nc", **settings)
 
 
 def test_a_sweep_comes_back_as_it_was(tmp_path):
@@ -58,7 +59,7 @@ def test_parameters_of_types_that_netcdf_has_not_come_back_too(tmp_path):
         "flag": np.array([[[True, False]]]),
         "bias": [np.array([[2.0]])],
     }
-    result = on_rates([[1.0]], [0.1], params=params, params_dims=("learning_rate", "seed"))
+    result = on_rates([[1.0]], [0.1], kept=params, params_dims=("learning_rate", "seed"))
     read = through_a_file(result, tmp_path).params
     np.testing.assert_array_equal(read["half"], [[[1.5, 2.5]]])
     np.testing.assert_array_equal(read["wave"], params["wave"])
@@ -125,3 +126,30 @@ def test_other_files_are_refused(tmp_path):
         SweepResult.load(older)
     with pytest.raises(FileNotFoundError):
         SweepResult.load(tmp_path / "missing.nc")
+
+
+def test_parameters_come_back_in_the_structure_that_is_given(tmp_path):
+    params = {"a": [np.ones((1, 1, 2))], "b": jnp.ones((1, 1), jnp.bfloat16)}
+    result = on_rates([[1.0]], [0.1], kept=params, params_dims=("learning_rate", "seed"))
+    like = {"a": [np.zeros(2)], "b": jnp.zeros((), jnp.bfloat16)}
+    read = through_a_file(result, tmp_path, like=like)
+    assert jax.tree.structure(read.params) == jax.tree.structure(like)
+    assert read.params["b"].dtype == jnp.bfloat16
+    one = read.model()
+    np.testing.assert_array_equal(one["a"][0], [1.0, 1.0])
+    assert one["b"].shape == ()
+
+
+@pytest.mark.parametrize(
+    ("like", "message"),
+    [
+        ({"a": np.zeros(3)}, r"'a' is of shape \(2,\) in the file and of shape \(3,\) in like"),
+        ({"b": np.zeros(2)}, r"'a' is of shape \(2,\) in the file and absent in like"),
+        ({"a": np.zeros(2), "b": 1.0}, r"'b' is absent in the file and of shape \(\) in like"),
+    ],
+)
+def test_parameters_of_another_structure_are_refused(like, message, tmp_path):
+    kept = {"a": np.ones((1, 1, 2))}
+    result = on_rates([[1.0]], [0.1], kept=kept, params_dims=("learning_rate", "seed"))
+    with pytest.raises(ValueError, match=message):
+        through_a_file(result, tmp_path, like=like)

@@ -8,6 +8,7 @@ import pytest
 from gdlab import (
     Axis,
     SuccessiveHalving,
+    SweepResult,
     adam,
     chain,
     freeze,
@@ -23,6 +24,7 @@ from tests.interop.models.networks import DATA, LIBRARIES
 
 KEY = jax.random.key(3)
 RATES = Axis("learning_rate", [1e-3, 1e-2])
+ONE = {"learning_rate": 1e-2, "seed": 1}
 
 slow = pytest.mark.slow
 every = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
@@ -157,6 +159,26 @@ def test_init_makes_another_model_for_each_seed_and_evaluate_is_given_the_traine
         np.testing.assert_allclose(rest(model), best.metrics["at_rest"][seed], rtol=1e-5)
         assert_alike(again.model(seed=seed), model, rtol=0)
     assert not np.allclose(first(result.model(seed=0)), first(result.model(seed=1)))
+
+
+@others_are_slow
+def test_a_saved_result_has_its_models_again_where_it_is_given_one(library, tmp_path):
+    def run(*rates):
+        rates = Axis("learning_rate", rates)
+        return sweep(
+            library.loss, library.make, adam(rates), DATA, steps=2, seeds=2, key=KEY,
+            keep_params="all", progress=False,
+        )  # fmt: skip
+
+    result, path = run(1e-3, 1e-2), tmp_path / "result.nc"
+    result.save(path)
+    loaded = SweepResult.load(path, like=library.make(jax.random.key(9)))
+    assert type(loaded.params) is type(library.make(KEY))
+    np.testing.assert_array_equal(first(loaded.params), first(result.params))
+    assert_alike(loaded.model(**ONE), result.model(**ONE), rtol=0)
+    merged = loaded.merge(run(1e-1, 1.0))
+    assert_alike(merged.model(**ONE), result.model(**ONE), rtol=0)
+    assert first(merged.params).shape == (4, 2, *first(library.make(KEY)).shape)
 
 
 @slow

@@ -10,7 +10,8 @@ PAGES = Path(__file__).parents[3] / "docs" / "how-to"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("library", ["nnx", "linen", "equinox"])
-def test_every_block_of_the_page_runs(library):
+def test_every_block_of_the_page_runs(library, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a block saves a result
     page = PAGES / f"models-{library}.md"
     text = page.read_text()
     blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S))
