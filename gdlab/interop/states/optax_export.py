@@ -5,7 +5,7 @@ import numpy as np
 from gdlab.core.numerics import is_array
 from gdlab.core.representation import described
 from gdlab.core.state import State
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import COUNT, GradientTransformation
 from gdlab.interop.states.correspondence import Array, Fixed, joined
 from gdlab.interop.states.flat import Flat, flat_arrays, report, suffixes
 from gdlab.interop.states.places import place_of
@@ -64,8 +64,11 @@ class Export:
 
     def number(self, level: Level) -> int | None:
         """The number of updates of a level, from what its state and those in step with it tell."""
-        for other in level.together():
-            number = _number_of_updates(other, self.state)
+        levels = list(level.together())
+        # What is counted is certain, and what weights tell is searched for.
+        counted = [other for other in levels if COUNT in _state_of(other, self.state)]
+        for other in (*counted, *levels):
+            number = count_of(other.tx, _state_of(other, self.state))
             if number is not None:
                 return number
         return self.count
@@ -148,7 +151,7 @@ class _Around:
         return 0 if number is None else number
 
 
-def _number_of_updates(level: Level, state: State) -> int | None:
+def _state_of(level: Level, state: State) -> State:
     for key in level.keys:
         state = state[key]
-    return count_of(level.tx, State(state))
+    return State(state)

@@ -31,7 +31,7 @@ class Import:
     ):
         self.tx, self.theirs, self.like, self.params, self.slow = tx, theirs, like, params, slow
         self.wanted = flatten_state(like)
-        self.plan = Plan(tx, theirs)
+        self.plan = Plan(tx, theirs, held=theirs)
         self.used: set[str] = set()
         self.made: Flat = {}
         self.problems: dict[str, str] = {}
@@ -158,14 +158,30 @@ class Import:
     def _compare(self, injected: Injected) -> None:
         """Refuse a number that was changed in optax's state and not in ``tx``."""
         theirs, own = self._take(injected.theirs), injected.number(0)
-        if theirs is None or own is None or injected.is_scheduled:
+        if theirs is None or injected.follows():
             return
-        if not np.allclose(np.asarray(theirs, float), np.asarray(own, float), rtol=1e-6, atol=0):
-            number = f"{float(theirs):.7g}" if np.ndim(theirs) == 0 else "…"
+        number = f"{float(theirs):.7g}" if np.ndim(theirs) == 0 else "…"
+        if own is None and not injected.is_scheduled:
+            # What gdlab leaves out is often a zero in optax, such as eps_root.
+            if np.any(theirs) and not any(_is_same(theirs, x) for x in injected.numbers()):
+                self.problems[injected.theirs] = (
+                    f"it is {number}, which no hyperparameter of tx is: make tx with it, or hand "
+                    "over the inner_state alone"
+                )
+        elif own is not None and injected.is_scheduled:
+            self.problems[injected.theirs] = (
+                f"it follows a schedule, but tx has {own}: make tx with the schedule"
+            )
+        elif own is not None and not _is_same(theirs, own):
             self.problems[injected.theirs] = (
                 f"it is {number}, but tx has {own}: go on with set_hyperparameters(tx, "
                 f"{{{injected.name!r}: {number}}})"
             )
+
+
+def _is_same(theirs: Array, own: Leaf) -> bool:
+    one, other = (np.asarray(x, float) for x in (theirs, own))
+    return one.shape == other.shape and np.allclose(one, other, rtol=1e-6, atol=0)
 
 
 def _real_as(array: Array, like: Leaf) -> Array:

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
+from gdlab.core.access import hyperparameters
 from gdlab.core.numerics import is_array
 from gdlab.core.parametrized import at_step, is_schedule
 from gdlab.core.representation import described
@@ -23,10 +25,18 @@ from gdlab.interop.states.correspondence import (
     below,
     joined,
 )
+from gdlab.interop.states.flat import Flat
+from gdlab.interop.states.following import (
+    Followed,
+    Following,
+    as_composition,
+    in_force,
+    settled,
+)
 from gdlab.interop.states.optax_methods import METHODS, Layout
 from gdlab.interop.states.optax_wrappers import WRAPPERS
 from gdlab.interop.states.places import Place, links, opened, place_of
-from gdlab.interop.states.step_entries import counts
+from gdlab.interop.states.step_entries import counts, follow_schedules
 
 LAYOUTS: dict[str, Layout] = {**METHODS, **WRAPPERS}
 
@@ -34,12 +44,9 @@ LAYOUTS: dict[str, Layout] = {**METHODS, **WRAPPERS}
 class Level:
     """One state of gdlab, within those of wrappers, and what optax keeps of its steps."""
 
-    def __init__(
-        self, tx: GradientTransformation, keys: tuple[str, ...], in_step_with: "Level | None"
-    ):
-        self.tx = tx
-        """The transformation whose state it is; what follows the schedules of a method around it
-        has numbers in their place."""
+    def __init__(self, tx: Followed, keys: tuple[str, ...], in_step_with: "Level | None"):
+        self.tx = settled(tx)
+        """The transformation whose state it is."""
         self.keys = keys
         """The keys that lead to the state within the whole."""
         self.in_step_with: list[Level] = []
@@ -68,9 +75,9 @@ class Part(NamedTuple):
     """A part of an optimizer, at a path of optax's state."""
 
     place: Place
-    actual: GradientTransformation
-    """The same with numbers in place of the schedules of a method around it, which gdlab evaluates
-    by the count of that method."""
+    followed: Followed
+    """The same, but that the schedules of a method around it are followed by the count of that
+    method, as gdlab does."""
     at: str
     level: Level
     is_injected: bool = False
@@ -80,17 +87,49 @@ class Part(NamedTuple):
         made = composition_of(self.place.tx)
         if made is None:
             return None
-        actual = composition_of(at_step(self.actual, 0))
-        assert actual is not None
-        return self._replace(place=self.place._replace(tx=made), actual=actual)
+        followed = Following(self.followed, as_composition)
+        return self._replace(place=self.place._replace(tx=made), followed=followed)
 
     def links(self) -> "list[Part]":
         """The links of a chain."""
-        pairs = zip(links(self.place.tx), links(self.actual), opened(self.place), strict=True)
+        pairs = zip(links(self.place.tx), opened(self.place), strict=True)
         return [
-            self._replace(place=place, actual=actual, at=joined(self.at, name or str(index)))
-            for index, ((name, _), (_, actual), place) in enumerate(pairs)
+            self._replace(
+                place=place,
+                followed=Following(self.followed, _Link(index)),
+                at=joined(self.at, name or str(index)),
+            )
+            for index, ((name, _), place) in enumerate(pairs)
         ]
+
+
+class _Link(NamedTuple):
+    index: int
+
+    def __call__(self, tx: GradientTransformation, _: Leaf) -> GradientTransformation:
+        return links(tx)[self.index][1]
+
+
+class _Inner(NamedTuple):
+    """What a method wraps, whose state lies at these keys."""
+
+    keys: tuple[str, ...]
+
+    def __call__(self, tx: GradientTransformation, step: Leaf) -> GradientTransformation:
+        now = at_step(tx, step)
+        items = LAYOUTS[now.factory.name](now)
+        (found,) = (x for x in items if isinstance(x, Wrapped) and x.ours == self.keys)
+        return found.tx
+
+
+class _Assigned:
+    """An ``inject`` of gdlab with other numbers."""
+
+    def __init__(self, numbers: dict[str, jax.Array]):
+        self.numbers = numbers
+
+    def __call__(self, tx: GradientTransformation, _: Leaf) -> GradientTransformation:
+        return tx.replace(numbers=dict(tx.numbers.items()) | self.numbers)
 
 
 class Move(NamedTuple):
@@ -115,26 +154,36 @@ class Injected(NamedTuple):
     name: str
     tx: GradientTransformation
     level: Level
+    is_scheduled: bool
+    """True if it follows a schedule in optax."""
 
     def number(self, step: int) -> Leaf | None:
         """The same number in ``tx`` at a step, or None if it is no argument of ``tx``."""
         own = self.tx.arguments().get(self.name)
         if own is not None and is_schedule(own):
             return own(jnp.asarray(step, jnp.int32))
-        return own if is_array(own) or isinstance(own, float) else None
+        is_number = is_array(own) or (isinstance(own, int | float) and not isinstance(own, bool))
+        return own if is_number else None
 
-    @property
-    def is_scheduled(self) -> bool:
-        """True if it follows a schedule in ``tx``."""
+    def follows(self) -> bool:
+        """Tell whether it follows a schedule in ``tx``."""
         return is_schedule(self.tx.arguments().get(self.name))
+
+    def numbers(self) -> list[Leaf]:
+        """All numbers of ``tx``, of which it may be one where ``tx`` has no such argument."""
+        return [x for x in hyperparameters(self.tx).values() if is_array(x) or type(x) is float]
 
 
 class Plan:
     """All that is to be moved between a state of optax and one of gdlab."""
 
-    def __init__(self, tx: GradientTransformation, theirs: Collection[str] | None):
+    def __init__(
+        self, tx: GradientTransformation, theirs: Collection[str] | None, held: Flat | None = None
+    ):
         self.theirs = theirs
         """The paths of optax's state, where it is known."""
+        self.held = held or {}
+        """The arrays of optax's state, where it is the one to be moved."""
         self.moves: list[Move] = []
         self.fixed: list[Fixed] = []
         self.fresh: dict[str, str | None] = {}
@@ -146,27 +195,30 @@ class Plan:
     def _walk(
         self,
         tx: GradientTransformation,
-        actual: GradientTransformation,
+        followed: Followed,
         at: str,
         level: Level,
         layout: Sequence[Item] | None,
     ) -> None:
         """Plan for a transformation that has a state of its own."""
         self.levels.append(level)
-        part = Part(Place(tx, place_of(actual).entries), actual, at, level)
+        part = Part(Place(tx, place_of(in_force(followed, 0)).entries), followed, at, level)
         if layout is None:
             self._part(part)
         else:
-            self._items(layout, layout, part)
+            self._items(layout, part)
 
     def _part(self, part: Part) -> None:
         tx = part.place.tx
         if tx.factory.name != "inject" and self._has(joined(part.at, "hyperparams")):
             self._injection(part)
             part = part._replace(at=joined(part.at, "inner_state"), is_injected=True)
+        if tx.factory.name == "inject":
+            part = self._with_held_numbers(part)
+            tx = part.place.tx
         layout = LAYOUTS.get(tx.factory.name) if _is_of_gdlab(tx) else None
         if layout is not None:
-            self._items(list(layout(tx)), list(layout(at_step(part.actual, 0))), part)
+            self._items(list(layout(tx)), part)
         elif (made := part.opened()) is not None:
             self._part(made)
         elif tx.factory in (chain.factory, named_chain.factory):  # type: ignore[attr-defined]
@@ -176,24 +228,31 @@ class Plan:
             reason = f"optax has no counterpart of {described(tx)}"
             self.refused.append(Refused(part.at, reason))
 
-    def _items(self, items: Sequence[Item], actual: Sequence[Item], part: Part) -> None:
+    def _items(self, items: Sequence[Item], part: Part) -> None:
         if unknown := _entries_of(items) - set(part.place.entries):
             reason = f"{described(part.place.tx)} keeps no {sorted(unknown)[0]} as it is"
             self.refused.append(Refused(part.at, f"{reason}: an option is set that optax has not"))
             return
-        wrapped = {item.ours: item for item in actual if isinstance(item, Wrapped)}
         for own, item in zip(items, below(part.at, items), strict=True):
             if isinstance(item, Wrapped):
-                self._wrapped(item, wrapped[item.ours], part)
+                self._wrapped(item, part)
             else:
                 self._item(own, item, part)
 
-    def _wrapped(self, item: Wrapped, actual: Wrapped, part: Part) -> None:
+    def _wrapped(self, item: Wrapped, part: Part) -> None:
         first, *rest = item.ours
         keys = (*part.level.keys, part.place.entry(first), *rest)
-        level = Level(actual.tx, keys, part.level if item.in_step else None)
+        followed = Following(part.followed, _Inner(item.ours))
+        if not item.in_step and follow_schedules(followed):
+            reason = (
+                f"{described(item.tx)} has decays that follow a schedule outside of "
+                f"{described(part.place.tx)}, which does not tell its steps"
+            )
+            self.refused.append(Refused(item.theirs, reason))
+            return
+        level = Level(followed, keys, part.level if item.in_step else None)
         level.counts += [Count(path) for path in item.counts]
-        self._walk(item.tx, actual.tx, item.theirs, level, item.layout)
+        self._walk(item.tx, followed, item.theirs, level, item.layout)
 
     def _item(self, own: Item, item: Item, part: Part) -> None:
         level = part.level
@@ -212,6 +271,16 @@ class Plan:
         elif isinstance(item, Refused):
             self.refused.append(item)
 
+    def _with_held_numbers(self, part: Part) -> Part:
+        """An ``inject`` of gdlab with the numbers that were assigned in the state."""
+        tx, numbers = part.place.tx, {}
+        for name in tx.numbers.keys() - {*tx.scheduled}:
+            path = joined(part.at, "hyperparams", name)
+            numbers |= {name: jnp.asarray(self.held[path])} if path in self.held else {}
+        assigned = _Assigned(numbers)
+        place = part.place._replace(tx=assigned(tx, 0))
+        return part._replace(place=place, followed=Following(part.followed, assigned))
+
     def _injection(self, part: Part) -> None:
         at, level, tx = part.at, part.level, part.place.tx
         level.counts.append(Count(joined(at, "count")))
@@ -220,7 +289,8 @@ class Plan:
                 level.counts.append(Count(path))
             elif _is_below(path, values := joined(at, "hyperparams")):
                 name = path.removeprefix(values).removeprefix(".")
-                self.injected.append(Injected(path, name, tx, level))
+                is_scheduled = self._has(joined(at, "hyperparams_states", name))
+                self.injected.append(Injected(path, name, tx, level, is_scheduled))
 
     def _has(self, prefix: str) -> bool:
         return any(_is_below(path, prefix) for path in self.theirs or ())

@@ -19,6 +19,7 @@ from gdlab.core.rules import ArrayRule
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Tree, Value
 from gdlab.core.transformation import COUNT, GradientTransformation
+from gdlab.interop.states.following import Followed, Following, in_force
 from gdlab.interop.states.places import Place, opened, place_of, rule_of
 from gdlab.transforms.averages.debiasing import Weight
 
@@ -26,14 +27,12 @@ LONGEST = 2**31 - 1
 """The number of steps after which counts stand still."""
 
 
-def entries_after(
-    tx: GradientTransformation, count: int, dtype: np.dtype = FLOAT32
-) -> dict[str, Tree]:
+def entries_after(tx: Followed, count: int, dtype: np.dtype = FLOAT32) -> dict[str, Tree]:
     """The entries that the number of steps determines, as they are after ``count`` updates.
 
     Args:
-        tx: a transformation.
-        count: the number of updates.
+        tx: a transformation, or one that follows the schedules of a method around it.
+        count: the number of updates, which is that of the method around it as well.
         dtype: the real dtype in which the parameters are computed.
 
     Returns:
@@ -50,19 +49,36 @@ def entries_after(
     return entries | ({COUNT: stop} if counts(tx) else {})
 
 
-def determined_by_count(tx: GradientTransformation) -> set[str]:
+def determined_by_count(tx: Followed) -> set[str]:
     """The names of the entries that the number of steps determines."""
     return {*_start(tx, FLOAT32), *([COUNT] if counts(tx) else [])}
 
 
-def counts(tx: GradientTransformation) -> bool:
+def counts(tx: Followed) -> bool:
     """Tell whether the state of a transformation keeps a count of its own."""
     opening = Opening()
-    open_rule(tx, opening)
+    open_rule(in_force(tx, 0), opening)
     return opening.counted
 
 
-def count_of(tx: GradientTransformation, state: State) -> int | None:
+def follow_schedules(tx: Followed) -> bool:
+    """Tell whether entries are determined by schedules of a method around the transformation."""
+
+    def advanced(step: jax.Array) -> dict[str, Tree]:
+        now = in_force(tx, step)
+        return _advanced(now, 0, _start(now, FLOAT32), FLOAT32)
+
+    if not isinstance(tx, Following):
+        return False
+    jaxpr = jax.make_jaxpr(advanced)(jnp.zeros((), jnp.int32)).jaxpr
+    reached = {*jaxpr.invars}
+    for equation in jaxpr.eqns:
+        if any(not hasattr(x, "val") and x in reached for x in equation.invars):
+            reached.update(equation.outvars)
+    return any(not hasattr(x, "val") and x in reached for x in jaxpr.outvars)
+
+
+def count_of(tx: Followed, state: State) -> int | None:
     """The number of updates behind a state, or None if its entries do not tell it for certain.
 
     Weights tell it until they stand still: that of Adam's squares, with 0.999 in float32, for the
@@ -88,7 +104,7 @@ def count_of(tx: GradientTransformation, state: State) -> int | None:
     return _search(tx, kept, dtype)
 
 
-def _search(tx: GradientTransformation, kept: dict[str, Tree], dtype: np.dtype) -> int | None:
+def _search(tx: Followed, kept: dict[str, Tree], dtype: np.dtype) -> int | None:
     """The step whose entries are the nearest, if its neighbours are clearly farther away."""
     best, distance = _nearest(tx, kept, dtype)
     around = [int(best) + shift for shift in (-1, 1) if best + shift >= 0]
@@ -97,9 +113,7 @@ def _search(tx: GradientTransformation, kept: dict[str, Tree], dtype: np.dtype) 
 
 
 @functools.partial(jax.jit, static_argnames=("tx", "dtype"))
-def _nearest(
-    tx: GradientTransformation, kept: dict[str, Tree], dtype: np.dtype
-) -> tuple[jax.Array, jax.Array]:
+def _nearest(tx: Followed, kept: dict[str, Tree], dtype: np.dtype) -> tuple[jax.Array, jax.Array]:
     def goes_on(carry):
         step, entries, _, _ = carry
         after = _advanced(tx, step, entries, dtype)
@@ -138,9 +152,9 @@ def _relative(one: Leaf, other: Leaf) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=("tx", "dtype"))
-def _run(tx: GradientTransformation, stop: jax.Array, dtype: np.dtype) -> dict[str, Tree]:
+def _run(tx: Followed, stop: jax.Array, dtype: np.dtype) -> dict[str, Tree]:
     """The recursion from the first step on, until ``stop`` or until nothing changes any more."""
-    is_counted = counts(tx)
+    is_scheduled = counts(tx) or isinstance(tx, Following)
 
     def goes_on(carry):
         step, is_still, _ = carry
@@ -150,7 +164,7 @@ def _run(tx: GradientTransformation, stop: jax.Array, dtype: np.dtype) -> dict[s
         step, _, entries = carry
         after = _advanced(tx, step, entries, dtype)
         # With a schedule inside it may stand still for a while and go on.
-        return step + 1, _equal(entries, after) & (not is_counted), after
+        return step + 1, _equal(entries, after) & (not is_scheduled), after
 
     carry = (jnp.zeros((), jnp.int32), jnp.zeros((), bool), _start(tx, dtype))
     return jax.lax.while_loop(goes_on, advance, carry)[2]
@@ -161,18 +175,18 @@ def _equal(one: Tree, other: Tree) -> jax.Array:
     return jnp.all(jnp.array([jnp.all(a == b) for a, b in pairs], bool))
 
 
-def _start(tx: GradientTransformation, dtype: np.dtype) -> dict[str, Tree]:
+def _start(tx: Followed, dtype: np.dtype) -> dict[str, Tree]:
     entries: dict[str, Tree] = {}
-    for names, rule in _rules(place_of(tx), 0, dtype):
+    for names, rule in _rules(place_of(in_force(tx, 0)), 0, dtype):
         entries |= zip(names, rule.start(dtype), strict=True)
     return entries
 
 
 def _advanced(
-    tx: GradientTransformation, step: Leaf, entries: dict[str, Tree], dtype: np.dtype
+    tx: Followed, step: Leaf, entries: dict[str, Tree], dtype: np.dtype
 ) -> dict[str, Tree]:
     after = dict(entries)
-    for names, rule in _rules(place_of(tx), step, dtype):
+    for names, rule in _rules(place_of(in_force(tx, step)), step, dtype):
         values, _ = rule.advance(tuple(entries[name] for name in names))
         after |= zip(names, values, strict=True)
     return after

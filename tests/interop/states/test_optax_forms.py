@@ -237,6 +237,67 @@ def test_weights_follow_scheduled_decays():
     np.testing.assert_allclose(carried.mu_weight, state.mu_weight, rtol=1e-6)
 
 
+def following():
+    from gdlab.interop import optax as namespace
+
+    decay = gdlab.linear_schedule(0.5, 0.9, 20)
+    injected = namespace.inject_hyperparams(namespace.adam)(0.1, b1=decay)
+    return {
+        "muon": gdlab.muon(0.1, beta=decay, adam_b1=decay),
+        "inject_hyperparams": injected,
+        "inject_hyperparams around muon": namespace.inject_hyperparams(namespace.contrib.muon)(
+            0.1, adam_b1=decay
+        ),
+        "inject_hyperparams in masked": namespace.masked(injected, {"w": True, "b": False}),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "inject_hyperparams" else pytest.mark.slow)
+        for name in following()
+    ],
+)
+def test_weights_in_a_wrapper_follow_the_scheduled_decays_of_the_method_around_it(name):
+    tx = following()[name]
+    state = after(tx, 12)
+    carried = from_optax(to_optax(state, None, tx=tx), tx=tx, params=PARAMS)
+    same = functools.partial(np.testing.assert_allclose, rtol=1e-6)
+    jax.tree.map(same, carried, state)
+
+
+def test_weights_follow_the_decay_that_was_assigned_in_the_state():
+    from gdlab.interop import optax as namespace
+
+    make = lambda lib: lib.inject_hyperparams(lib.adam)(0.1, b1=0.9)  # noqa: E731
+    theirs, tx = make(optax), make(namespace)
+    state = theirs.init(PARAMS)
+    state.hyperparams["b1"] = jnp.float32(0.5)
+    for _ in range(5):
+        _, state = theirs.update(PARAMS, state, PARAMS)
+    carried = from_optax(state, tx=tx, params=PARAMS)
+    np.testing.assert_allclose(carried.inner_state.mu_weight, [1 - 0.5**5, 0.5**5, 1], rtol=1e-6)
+    expected, _ = theirs.update(PARAMS, state, PARAMS)
+    found, _ = tx.update(PARAMS, carried, PARAMS)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4), found, expected)
+    assert_same(to_optax(carried, theirs.init(PARAMS), tx=tx), state)
+
+
+def test_scheduled_decays_of_a_wrapper_that_leaves_out_steps_are_refused():
+    from gdlab.interop import optax as namespace
+
+    def make(learning_rate, b1):
+        return namespace.apply_if_finite(namespace.adam(learning_rate, b1=b1), 3)
+
+    decay = gdlab.linear_schedule(0.5, 0.9, 20)
+    tx = namespace.inject_hyperparams(make)(SCHEDULE, decay)
+    with pytest.raises(ValueError, match=r"inner_state: .* has decays that follow a schedule out"):
+        to_optax(tx.init(PARAMS), None, tx=tx)
+    tx = namespace.inject_hyperparams(make)(SCHEDULE, 0.9)
+    assert "inner_state.inner_state.0.count" in to_optax(tx.init(PARAMS), None, tx=tx)
+
+
 def test_lookahead_takes_the_slow_parameters_of_optax():
     theirs, tx = (lib.lookahead(lib.adam(0.1), 5, 0.5) for lib in (optax, gdlab))
     pair = optax.LookaheadParams(PARAMS, jax.tree.map(lambda w: w - 1, PARAMS))
@@ -294,6 +355,25 @@ def test_mechanize_goes_on_where_optax_has_stopped():
     end, _ = run(theirs, params, state, 20, 40)
     here, _ = run(tx, params, from_optax(state, tx=tx, params=params), 20, 40)
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-10), here, end)
+
+
+def test_injected_number_that_tx_has_nowhere_is_asked_for():
+    def make(rate):
+        return optax.chain(optax.clip(1.0), optax.sgd(rate, 0.9))
+
+    theirs = optax.inject_hyperparams(make)(rate=0.1)
+    state = after(theirs, 1)
+    tx = gdlab.chain(gdlab.clip(1.0), gdlab.sgd(0.1, 0.9))
+    assert from_optax(state, tx=tx, params=PARAMS).trace["w"].any()
+    state.hyperparams["rate"] = jnp.array(0.02)
+    with pytest.raises(ValueError, match=r"rate: it is 0\.02, which no hyperparameter of tx is"):
+        from_optax(state, tx=tx, params=PARAMS)
+
+
+def test_injected_schedule_where_tx_has_a_number_is_refused():
+    theirs = optax.inject_hyperparams(optax.sgd)(SCHEDULE, momentum=0.9)
+    with pytest.raises(ValueError, match=r"learning_rate: it follows a schedule, but tx has 0\.1"):
+        from_optax(theirs.init(PARAMS), tx=gdlab.sgd(0.1, momentum=0.9), params=PARAMS)
 
 
 REFUSED = {

@@ -1,0 +1,58 @@
+"""Transformations that get their numbers, step by step, from a method around them.
+
+A wrapper's inner transformation has a state of its own, but the method that puts both together may
+hand its own scheduled numbers on: ``muon`` does so with the decays of its AdamW.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from gdlab.core.parametrized import at_step
+from gdlab.core.structure import Leaf
+from gdlab.core.transformation import GradientTransformation, composition_of
+
+Turn: TypeAlias = Callable[[GradientTransformation, Leaf], GradientTransformation]
+"""From a transformation and a step to one within it. It is hashable."""
+
+
+class Following(NamedTuple):
+    """A transformation within another one, whose schedules give it its numbers."""
+
+    outer: "Followed"
+    turn: Turn
+
+
+Followed: TypeAlias = GradientTransformation | Following
+"""A transformation, or one that follows schedules around it."""
+
+
+def in_force(tx: Followed, step: Leaf) -> GradientTransformation:
+    """The transformation with the numbers that a method around it gives it at a step.
+
+    Its own schedules, which follow its own count, are left.
+    """
+    return tx.turn(in_force(tx.outer, step), step) if isinstance(tx, Following) else tx
+
+
+def settled(tx: Followed) -> Followed:
+    """The transformation alone, if it gets the same numbers at every step."""
+    now, follows = in_force(tx, 0), []
+
+    def follow(step: jax.Array) -> None:
+        leaves = jax.tree.leaves(in_force(tx, step))
+        follows.extend(leaf for leaf in leaves if isinstance(leaf, Tracer))
+
+    if isinstance(tx, Following):
+        jax.eval_shape(follow, jnp.zeros((), jnp.int32))
+    return tx if follows else now
+
+
+def as_composition(tx: GradientTransformation, step: Leaf) -> GradientTransformation:
+    """The composition that a named method is at a step."""
+    made = composition_of(at_step(tx, step))
+    assert made is not None
+    return made
