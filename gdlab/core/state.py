@@ -45,10 +45,24 @@ class State(dict[str, Tree]):
         return tuple(self)
 
     def __getattr__(self, name: str) -> Tree:
-        try:
+        if name in self:
             return self[name]
-        except KeyError as error:
-            raise AttributeError(error.args[0]) from None
+        found = {} if name.startswith("_") else self._within(name)
+        if len(found) == 1:
+            return next(iter(found.values()))
+        several = f", and several of them have one: {', '.join(found)}" if found else ""
+        raise AttributeError(f"the state has no entry {name!r}; it has {self.names}{several}")
+
+    def _within(self, name: str) -> dict[str, Tree]:
+        """The attribute of this name of each entry that is a state itself, or a named tuple."""
+        states = {
+            entry: value
+            for entry, value in self.items()
+            if isinstance(value, State) or name in getattr(value, "_fields", ())
+        }
+        return {
+            entry: getattr(value, name) for entry, value in states.items() if hasattr(value, name)
+        }
 
     def __missing__(self, name: object) -> Tree:
         if isinstance(name, int):
@@ -57,10 +71,16 @@ class State(dict[str, Tree]):
         raise KeyError(f"the state has no entry {name!r}; it has {self.names}")
 
     def replace(self, **entries: Tree) -> Self:
-        """A copy with other values of some entries."""
-        for name in entries:
-            getattr(self, name)
+        """A copy with other values of some entries.
+
+        Raises:
+            AttributeError: if the state has no entry of a name.
+        """
+        for name in entries.keys() - self.keys():
+            raise AttributeError(f"the state has no entry {name!r}; it has {self.names}")
         return type(self)(self | entries)
+
+    _replace = replace  # as scripts ask the named tuples of optax
 
     def __repr__(self) -> str:
         return f"State({', '.join(f'{name}={value!r}' for name, value in self.items())})"

@@ -4,6 +4,7 @@ import copy
 import pathlib
 import pickle
 import re
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -151,10 +152,27 @@ def test_a_link_looked_for_by_its_position_is_found_in_the_state_of_all_links():
         state["mu"]
 
 
+def test_what_one_link_or_wrapper_alone_keeps_in_its_own_state_is_an_attribute_of_the_whole():
+    class Seen(NamedTuple):
+        seen: jax.Array
+
+    def seeing(start):
+        return optax.GradientTransformation(lambda _: Seen(start), lambda u, s, params=None: (u, s))
+
+    state = chain(masked(sgd(0.1, 0.9), "kernel"), seeing(7)).init(PARAMS)
+    assert state[1].seen == 7
+    assert state[0].trace is state.inner.trace
+    with pytest.raises(AttributeError, match=r"no entry 'seen'; it has \('inner', 'foreign'\)$"):
+        state._replace(seen=1)
+    two = chain(seeing(1), seeing(2)).init(PARAMS)
+    with pytest.raises(AttributeError, match="several of them have one: foreign_0, foreign_1"):
+        _ = two.seen
+
+
 def test_a_state_is_a_dictionary_with_attributes():
     state = sgd(0.1, 0.9).init(PARAMS)
     assert state["trace"] is state.trace
-    assert state.replace(trace=1).trace == 1
+    assert state.replace(trace=1).trace == state._replace(trace=1).trace == 1
     with pytest.raises(AttributeError, match=r"no entry 'mu'; it has \('trace',\)"):
         _ = state.mu
     with pytest.raises(AttributeError, match="no entry 'mu'"):
