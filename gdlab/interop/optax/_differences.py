@@ -330,7 +330,8 @@ ROWS = (
         ("chain", "named_chain"),
         "in what init returns",
         "the state is a tuple, or a dictionary, of the states of the links",
-        "one State has the entries of all links by name, and state[i] is that State",
+        "one State has the entries of all links by name, and state[i] is that State; iteration "
+        "and len go over the names, and named_chain puts its names before those of entries",
         "entries that have names go to files and come back",
     ),
     Difference(
@@ -344,16 +345,16 @@ ROWS = (
         ("state",),
         "its type",
         "named tuples such as ScaleByAdamState",
-        "State, with replace in the place of _replace",
+        "State, a dictionary, which isinstance takes for one of each class whose entries it has",
         "one type, of which every wrapper knows what it is",
     ),
     Difference(
         ("low precision",),
-        "with parameters in bfloat16 or float16",
-        "moments in the dtype of the parameters; updates in a dtype that depends on how the "
-        "learning rate is given",
-        "moments in float32 unless mu_dtype or accumulator_dtype says otherwise; updates in the "
-        "wider dtype of gradient and parameter",
+        "with parameters or moments in bfloat16 or float16",
+        "moments in the dtype of the parameters, multiplied in the dtype they are stored in; "
+        "updates in a dtype that depends on how the learning rate is given",
+        "moments in float32 unless mu_dtype or accumulator_dtype says otherwise, multiplied in "
+        "float32; updates in the wider dtype of gradient and parameter",
         "averages stall in bfloat16",
     ),
     Difference(

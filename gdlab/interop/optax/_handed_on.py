@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from gdlab.interop.optax._state_classes import is_state_class, recognising
+
 HERE = "gdlab.interop.optax"
 
 
@@ -20,7 +22,8 @@ def handed_on(module: str) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name.startswith("_") and name != "__version__":
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        return getattr(_imported(theirs, f"{theirs}.{name}"), name)
+        found = getattr(_imported(theirs, f"{theirs}.{name}"), name)
+        return recognising(found) if is_state_class(found) else found
 
     return get
 

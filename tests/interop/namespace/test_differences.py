@@ -186,7 +186,7 @@ SHOWN = {
     ),
     "tree.set": counted_on("tree.set"),
     "tree_utils.tree_set": counted_on("tree_utils.tree_set"),
-    "state": lambda lib: hasattr(lib.scale_by_adam().init(W), "_replace"),
+    "state": lambda lib: isinstance(lib.scale_by_adam().init(W), tuple),
     "low precision": lambda lib: str(lib.trace(0.9).init(W.astype("bfloat16")).trace.dtype),
     "small numbers": lambda lib: updates(lib.adam(0.1, eps=1e-50), G),
 }

@@ -1,6 +1,7 @@
 """What training scripts read from states, and write into them."""
 
 import pickle
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -190,3 +191,74 @@ def test_a_sweep_runs_over_optimizers_of_this_namespace():
     result = gdlab.sweep(loss, jnp.zeros(2), clipped(gdlab.Axis("lr", rates)), steps=5)
     alone = [gdlab.minimize(loss, jnp.zeros(2), clipped(r), steps=5).values[-1] for r in rates]
     np.testing.assert_allclose(result.final_loss[:, 0], alone, rtol=1e-5)
+
+
+STATES = {
+    "adam": lambda lib: lib.adam(0.1),
+    "scheduled": lambda lib: lib.chain(lib.clip(1.0), lib.adamw(lib.linear_schedule(0.1, 0.0, 9))),
+    "amsgrad": lambda lib: lib.amsgrad(0.1),
+    "lion in a mask": lambda lib: lib.masked(lib.lion(0.1), {"w": True, "b": False}),
+    "momentum in groups": lambda lib: lib.partition({"a": lib.sgd(0.1, 0.9)}, {"w": "a", "b": "a"}),
+    "injected": lambda lib: lib.chain(lib.inject_hyperparams(lib.rmsprop)(0.1), lib.ema(0.9)),
+    "rarely": lambda lib: lib.MultiSteps(lib.apply_if_finite(lib.adam(0.1), 2), 2),
+}
+CLASSES = [
+    *("ScaleByAdamState", "ScaleByAmsgradState", "ScaleByLionState", "ScaleByRmsState"),
+    *("TraceState", "EmaState", "MaskedState", "PartitionState", "MultiStepsState"),
+    *("ApplyIfFiniteState", "InjectStatefulHyperparamsState"),
+]
+
+
+@pytest.mark.parametrize("make", STATES.values(), ids=STATES)
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_state_with_the_entries_of_a_class_is_found_where_scripts_ask_for_instances(make, name):
+    def found(lib):
+        is_one = lambda node: isinstance(node, getattr(lib, name))  # noqa: E731
+        state = make(lib).init(points())
+        return [node for node in jax.tree.leaves(state, is_leaf=is_one) if is_one(node)]
+
+    there, here = found(theirs), found(optax)
+    assert len(there) == len(here)
+    for one, other in zip(there, here, strict=True):
+        assert all(hasattr(other, field) for field in one._fields)
+
+
+def test_a_count_that_is_replaced_in_all_states_that_have_one_moves_schedules_on():
+    for lib in (theirs, optax):
+        classes = (lib.ScaleByAdamState, lib.ScaleByScheduleState)
+
+        def late(node, classes=classes):
+            return node._replace(count=jnp.int32(9)) if isinstance(node, classes) else node
+
+        tx = lib.chain(lib.clip(1.0), lib.adam(lib.linear_schedule(0.1, 0.0, 9)))
+        state = jax.tree.map(
+            late, tx.init(points()), is_leaf=lambda node: hasattr(node, "_replace")
+        )
+        updates, _ = tx.update(points(), state, points())
+        assert not any(np.any(leaf) for leaf in jax.tree.leaves(updates))
+
+
+def test_a_class_of_states_makes_the_tuple_of_optax():
+    made = optax.TraceState(trace=1)
+    assert type(made) is theirs.TraceState
+    assert isinstance(made, optax.TraceState)
+    assert optax.TraceState._fields == ("trace",)
+
+
+def test_what_a_users_own_link_keeps_is_read_by_its_position():
+    class Norm(NamedTuple):
+        norm: jax.Array
+
+    def norm(lib):
+        def update(updates, state, params=None):
+            del state, params
+            return updates, Norm(lib.global_norm(updates))
+
+        return lib.GradientTransformation(lambda params: Norm(jnp.zeros(())), update)
+
+    found = []
+    for lib in (theirs, optax):
+        tx = lib.chain(lib.clip(1.0), norm(lib), lib.masked(lib.adam(0.1), {"w": True, "b": False}))
+        _, state = step(tx, points(), tx.init(points()))
+        found.append((state[1].norm, state[-1][0][0].mu["w"]))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), *found)
