@@ -120,7 +120,7 @@ class _Entering(NamedTuple):
                 f"the state of {scope.tx!r} depends on the number of updates, which "
                 f"{self.record.library} does not keep here: give it by count="
             )
-        return entries_after(scope.tx, count or 0, dtype)
+        return entries_after(scope.followed, count or 0, dtype)
 
     def _counted(self, count: int) -> dict[str, Value]:
         like = self.scope.state

@@ -33,7 +33,13 @@ from gdlab.interop.states.records import (
     paths_of,
     shapes_by_path,
 )
-from gdlab.interop.states.scopes import Scope, accumulation_in, calls_for, with_each_scope
+from gdlab.interop.states.scopes import (
+    Scope,
+    accumulation_in,
+    calls_for,
+    period_of,
+    with_each_scope,
+)
 
 OF_ADAM = (
     same("mu", "momentum"),
@@ -125,7 +131,7 @@ def from_keras(
     for path in record.paths:
         arrays = _kept(path, variables, record)
         if is_accumulating and accumulation is not None:
-            arrays[MICRO_STEP] = np.asarray(iteration % int(accumulation.steps))
+            arrays[MICRO_STEP] = np.asarray(iteration % period_of(accumulation))
         if arrays:
             record.kept[path] = Kept(arrays)
     return entered(record, METHODS, tx, params, calls, BESIDE)

@@ -125,7 +125,7 @@ class _Leaving(NamedTuple):
         return arrays
 
     def _count(self) -> int | None:
-        known = count_of(self.scope.tx, self.scope.state)
+        known = count_of(self.scope.followed, self.scope.state)
         if None not in (known, self.scope.count) and known != self.scope.count:
             raise ValueError(
                 f"count={self.scope.count}, but the state of {self.scope.tx!r} has made {known} "

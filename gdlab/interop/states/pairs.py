@@ -1,5 +1,6 @@
 """What gdlab keeps for a parameter, and what another library keeps in its place."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 from gdlab.core.structure import Leaf, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
 from gdlab.interop.states.layouts import Axes
-from gdlab.interop.states.scopes import Scope
+from gdlab.interop.states.scopes import Scope, period_of
 
 Array: TypeAlias = Any
 """A NumPy array; None or an empty tuple where nothing is kept."""
@@ -118,7 +119,7 @@ def _factor(parameter: Parameter, role: str, is_average: bool, step_sign: int) -
     recursion = _recursion_in(scope.place_of(entry).tx)
     if recursion is None or (_is_average(recursion) == is_average and not dampening):
         return sign
-    decay = _number(recursion, scope)
+    decay = scope.constant(entry, _decay)
     gain = 1 - decay if is_average else 1 - dampening
     own_gain = 1 - decay if _is_average(recursion) else 1.0
     if dampening and _is_scaled(scope, entry, gain):
@@ -161,12 +162,9 @@ def _is_average(tx: GradientTransformation) -> bool:
     return tx.factory.name in ("ema", "nesterov_ema")
 
 
-def _number(recursion: GradientTransformation, scope: Scope) -> float:
-    if not isinstance(recursion.decay, float):
-        raise ValueError(
-            f"{scope.tx!r} and the other library weigh gradients differently in their momentum, "
-            f"and the two are proportional only for a constant decay, which {recursion!r} has not"
-        )
+def _decay(part: GradientTransformation) -> Value:
+    recursion = _recursion_in(part)
+    assert recursion is not None
     return recursion.decay
 
 
@@ -299,7 +297,7 @@ def accumulated(gradients: str, micro_step: str) -> tuple[Pair, Shared]:
     """The mean of the gradients so far, where the other library has their sum."""
 
     def divided(parameter, total):
-        steps = int(parameter.scope.place_of(parameter.scope.entries[mean]).tx.steps)
+        steps = period_of(parameter.scope.place_of(parameter.scope.entries[mean]).tx)
         taken = parameter.scope.count % steps
         return ((total / _scalar(taken, total) if taken else total),)
 
@@ -322,13 +320,18 @@ def schedule_free(iterate: str) -> tuple[Pair, Shared]:
     """The iterates of Schedule-Free, whose average follows from them and from the parameters."""
 
     def enter(parameter, z):
-        tx = parameter.scope.place_of(parameter.scope.entries["z"]).tx
-        if tx.weight_lr_power != 0 or tx.r != 0:
+        entry = parameter.scope.entries["z"]
+        tx = parameter.scope.place_of(entry).tx
+        power, r, decay = (
+            parameter.scope.constant(entry, operator.attrgetter(name))
+            for name in ("weight_lr_power", "r", "b1")
+        )
+        if power != 0 or r != 0:
             raise ValueError(
                 f"{tx!r} weighs iterates by the learning rate or the step, and the other library "
                 "all alike: say weight_lr_power=0"
             )
-        y, b1 = np.asarray(parameter.param(), z.dtype), _scalar(tx.b1, z)
+        y, b1 = np.asarray(parameter.param(), z.dtype), _scalar(decay, z)
         return z, (y - (1 - b1) * z) / b1
 
     iterates = Pair(("z", "average"), (iterate,), enter, lambda _, z, __: (z,))

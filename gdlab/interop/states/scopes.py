@@ -3,15 +3,28 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jax.core import Tracer
 
-from gdlab.core.parametrized import at_step
+from gdlab.core.numerics import is_array
+from gdlab.core.parametrized import at_step, is_schedule
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Params, Tree, flatten, flatten_up_to, leaves_with_paths
+from gdlab.core.structure import (
+    Leaf,
+    Params,
+    Tree,
+    Value,
+    flatten,
+    flatten_up_to,
+    leaves_with_paths,
+)
 from gdlab.core.transformation import GradientTransformation, is_wiring
+from gdlab.interop.states.following import Followed, Following, in_force, settled
 from gdlab.interop.states.places import Place, opened, place_of
-from gdlab.interop.states.step_entries import entries_after
+from gdlab.interop.states.step_entries import entries_after, follow_schedules
 
 BEGIN_ANEW = (
     "accumulate",
@@ -24,17 +37,32 @@ BEGIN_ANEW = (
 )
 """Parts whose entries begin anew where another library has no such thing."""
 
+LEAVE_OUT_STEPS = (
+    "accumulate",
+    "apply_if_finite",
+    "conditionally_mask",
+    "conditionally_transform",
+    "skip_outliers",
+)
+"""Wrappers whose inner transformations make other steps than they themselves."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
     """A transformation whose parts share one state, and that state."""
 
-    tx: GradientTransformation
+    followed: Followed
+    """The transformation, which may follow schedules of a method around it."""
     state: State
     params: Params
     """The parameters of the whole optimizer; the state has None for those that it leaves out."""
     count: int | None
     """The number of updates behind the state, where that is known."""
+
+    @functools.cached_property
+    def tx(self) -> GradientTransformation:
+        """The transformation with the numbers of the first step from around it."""
+        return in_force(self.followed, 0)
 
     @functools.cached_property
     def parts(self) -> list[Place]:
@@ -76,6 +104,33 @@ class Scope:
         """The part to which an entry belongs."""
         return next(place for place in self.parts if entry in place.entries.values())
 
+    def constant(self, entry: str, read: Callable[[GradientTransformation], Value]) -> float:
+        """A number that is the same at every step and for each parameter.
+
+        Args:
+            entry: an entry of the state.
+            read: from the part to which it belongs to a number of the part.
+
+        Raises:
+            ValueError: if the number follows a schedule or differs by parameter.
+        """
+        position = next(i for i, place in enumerate(self.parts) if entry in place.entries.values())
+        found: list[Value] = []
+
+        def look(step: jax.Array) -> None:
+            found.append(read(_parts(place_of(in_force(self.followed, step)), step)[position].tx))
+
+        jax.eval_shape(look, jnp.zeros((), jnp.int32))
+        (value,) = found
+        is_one = isinstance(value, int | float) or (is_array(value) and not value.ndim)
+        if isinstance(value, Tracer) or not is_one:
+            raise ValueError(
+                f"the entry {entry!r} of {self.tx!r} is another multiple of what the other library "
+                "keeps at each step or for each parameter, since a number of it follows a schedule "
+                "or is given by parameter: give one number, or begin with a fresh state"
+            )
+        return float(value)
+
     def leaves(self, entry: str) -> list[tuple[str, Leaf]]:
         """The path of each parameter, and what the entry keeps for it: None if it is left out."""
         paths = [path for path, _ in leaves_with_paths(self.params)]
@@ -107,10 +162,20 @@ def _is_average(value: Tree) -> bool:
     return hasattr(value, "average")
 
 
-def _parts(place: Place) -> list[Place]:
+def _parts(place: Place, step: Leaf = 0) -> list[Place]:
     # A schedule is evaluated by the method that has it, and its parts have numbers.
-    inner = opened(place._replace(tx=at_step(place.tx, 0)))
-    return [part for below in inner for part in _parts(below)] if inner else [place]
+    inner = opened(place._replace(tx=at_step(place.tx, step)))
+    return [part for below in inner for part in _parts(below, step)] if inner else [place]
+
+
+class _Inner(NamedTuple):
+    """A transformation that a part wraps, both by their positions."""
+
+    part: int
+    index: int
+
+    def __call__(self, tx: GradientTransformation, step: Leaf) -> GradientTransformation:
+        return _wrapped_by(_parts(place_of(tx), step)[self.part].tx)[self.index]
 
 
 def with_each_scope(scope: Scope, visit: Callable[[Scope], State]) -> State:
@@ -120,34 +185,61 @@ def with_each_scope(scope: Scope, visit: Callable[[Scope], State]) -> State:
         ValueError: if a wrapper keeps other states than one for each transformation it wraps.
     """
     entries = dict(scope.state)
-    for place in scope.parts:
-        wrapped = [] if is_wiring(place.tx) else _transformations(place.tx)
+    for position, place in enumerate(scope.parts):
+        wrapped = _wrapped_by(place.tx)
         own = {name: entries[name] for name in place.entries.values()}
         values, treedef = jax.tree.flatten(own, is_leaf=is_state)
         if len(wrapped) != sum(map(is_state, values)):
             raise ValueError(f"the states within {place.tx!r} cannot be told apart")
-        count, inner = _count_within(place.tx, scope.count), iter(wrapped)
+        inner = iter(_scopes_within(scope, position, [x for x in values if is_state(x)]))
         values = [
-            with_each_scope(Scope(next(inner), value, scope.params, count), visit)
-            if is_state(value)
-            else value
-            for value in values
+            with_each_scope(next(inner), visit) if is_state(value) else value for value in values
         ]
         entries |= treedef.unflatten(values)
     return visit(scope.with_state(State(entries)))
+
+
+def _scopes_within(scope: Scope, position: int, states: list[State]) -> list[Scope]:
+    """The scopes of what a part wraps, whose states are given."""
+    wrapper = scope.parts[position].tx
+    count = _count_within(wrapper, scope.count)
+    made = []
+    for index, state in enumerate(states):
+        followed = settled(Following(scope.followed, _Inner(position, index)))
+        if wrapper.factory.name in LEAVE_OUT_STEPS and follow_schedules(followed):
+            raise ValueError(
+                f"{in_force(followed, 0)!r} has decays that follow a schedule outside of "
+                f"{wrapper.factory.name}, which does not tell its steps"
+            )
+        made.append(Scope(followed, state, scope.params, count))
+    return made
 
 
 def _count_within(wrapper: GradientTransformation, count: int | None) -> int | None:
     """The number of updates of what a wrapper wraps, if it is run less often than the wrapper."""
     if count is None or wrapper.factory.name != "accumulate":
         return count
-    return count // int(wrapper.steps)
+    return count // period_of(wrapper)
 
 
 def calls_for(tx: GradientTransformation, updates: int) -> int:
     """The number of calls of ``tx`` after which what it wraps has made so many updates."""
     found = accumulation_in(tx)
-    return updates if found is None else updates * int(found.steps)
+    return updates if found is None else updates * period_of(found)
+
+
+def period_of(wrapper: GradientTransformation) -> int:
+    """The number of gradients that a wrapper accumulates for each update.
+
+    Raises:
+        ValueError: if it follows a schedule.
+    """
+    if is_schedule(wrapper.steps):
+        raise ValueError(
+            f"steps={wrapper.steps!r} of accumulate follows a schedule, and its updates cannot be "
+            "counted from its calls: go on with a number"
+        )
+    return int(wrapper.steps)
 
 
 def accumulation_in(tx: GradientTransformation) -> GradientTransformation | None:
@@ -164,6 +256,8 @@ def is_state(node: object) -> bool:
     return isinstance(node, State)
 
 
-def _transformations(tx: GradientTransformation) -> list[GradientTransformation]:
+def _wrapped_by(tx: GradientTransformation) -> list[GradientTransformation]:
+    if is_wiring(tx):
+        return []
     is_one = lambda node: isinstance(node, GradientTransformation)  # noqa: E731
     return [node for node in jax.tree.leaves(tx.children, is_leaf=is_one) if is_one(node)]

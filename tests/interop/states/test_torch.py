@@ -1,6 +1,7 @@
 """Training that torch has begun and gdlab goes on with, and the other way round."""
 
 import contextlib
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -357,6 +358,22 @@ def test_guards_and_averages_of_the_parameters_begin_anew():
     np.testing.assert_allclose(state.inner_state.mu["b"], 0.9 * 0.1 * 1 + 0.1 * 2, rtol=1e-6)
 
 
+def test_weights_of_adamw_beside_muon_follow_their_scheduled_decays():
+    tx = gdlab.muon(0.1, adam_b1=gdlab.linear_schedule(0.5, 0.9, 20))
+    params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+    state = tx.init(params)
+    for _ in range(12):
+        _, state = tx.update(params, state, params)
+    names = [["w"], ["b"]]
+    like = ["Muon", "AdamW"]
+    kept = to_torch(state, names, tx=tx, params=params, like=like)
+    assert kept[1]["state.0.step"] == 12
+    carried = from_torch(kept, names, tx=tx, params=params, count=12)
+    remaining = np.prod([0.5 + 0.02 * step for step in range(12)])
+    np.testing.assert_allclose(carried.groups["adam"].mu_weight[1], remaining, rtol=1e-6)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6), carried, state)
+
+
 # --- What cannot be carried
 
 
@@ -378,6 +395,20 @@ KERNEL = {"kernel": jnp.ones((2, 3))}
         (ADAM, gdlab.amsgrad(0.1), None, {}, "keeps mu, nu, nu_max where torch keeps exp_avg"),
         (ADAM, gdlab.sgd(0.1, 0.9), None, {}, "keeps trace where .*; what torch keeps is of Adam"),
         (ADAM, gdlab.hold(gdlab.adam(0.1), 2), None, {}, "keeps phase, held, and no optimizer of"),
+        (
+            {0: {"momentum_buffer": np.ones((3, 2))}},
+            gdlab.signum(0.1, gdlab.linear_schedule(0.5, 0.9, 9)),
+            None,
+            {"count": 3},
+            "'ema' of signum.* is another multiple .* since a number of it follows a schedule",
+        ),
+        (
+            ADAM,
+            gdlab.accumulate(gdlab.adam(0.1), gdlab.linear_schedule(1, 4, 3)),
+            None,
+            {},
+            "steps=linear_schedule.* of accumulate follows a schedule, and its updates cannot",
+        ),
         (ADAM, gdlab.sgd(0.1), None, {}, "keeps exp_avg, exp_avg_sq for 'kernel', .* no place"),
         (
             {0: {"momentum_buffer": np.ones((3, 2))}},
