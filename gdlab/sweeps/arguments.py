@@ -1,6 +1,7 @@
 """The arguments of a sweep, checked and put into the form in which they are run."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
 from gdlab.sweeps.grid import Grid, drawn, grid_of, slot_names, slots
 from gdlab.sweeps.lanes import NUMBER, Setup
 from gdlab.training.loader import Stream, is_loader
-from gdlab.training.models import Form, open_model
+from gdlab.training.models import Form, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.step import sampler_of
 
@@ -173,6 +174,7 @@ def assembled(
     grid = grid_of(Places(swept.tx, swept.hyperparameters, first and first.params))
     template, first = slots((swept, first))
 
+    first, fixed = (None, None) if first is None else _parted(first)
     of_loss = accepted(loss, template.hyperparameters)
     of_init = accepted(init.function, template.hyperparameters) if init else {}
     of_evaluate = accepted(evaluate, template.hyperparameters) if evaluate else {}
@@ -197,7 +199,7 @@ def assembled(
     )
     setup = Setup(
         plan=plan,
-        template=Swept(template.tx, of_loss),
+        template=Swept(template.tx, of_loss, fixed),
         init=init,
         first=first,
         init_hyperparameters=of_init,
@@ -210,6 +212,12 @@ def assembled(
         key=key,
     )
     return setup, grid, swept.tx
+
+
+def _parted(model: OpenedModel) -> tuple[OpenedModel, Any]:
+    """The model without the arrays that never change, and those."""
+    held = model.held._replace(fixed=None)
+    return dataclasses.replace(model, held=held), model.held.fixed
 
 
 def _form_of(init: ByIdentity, hyperparameters: dict[str, Any], grid: Grid, keys: Keys) -> Form:

@@ -15,6 +15,7 @@ from gdlab.sweeps.recipe import Recipe
 from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.run import Run
 from gdlab.sweeps.tables import CONVERGED, status_names
+from gdlab.training.models import OpenedModel
 
 
 class Entry(NamedTuple):
@@ -89,7 +90,9 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
     held = (by_axis(tables.status) == CONVERGED)[..., None] & (steps > stopped_at[..., None])
     loss = np.where(held, last_loss[..., None], loss)
     history, rungs = _history(run, shape[:-1])
-    params, best = tables.kept_params(), tables.keep_params == "best"
+    kept, best = tables.kept_params(), tables.keep_params == "best"
+    kept = kept if best or kept is None else jax.tree.map(by_axis, kept)
+    kept = _whole(kept, run.setup.template.fixed, (len(seeds),) if best else shape)
     return SweepResult(
         dims=(*grid.sizes, "seed"),
         coords=grid.coords | {"seed": seeds, "step": steps} | rungs,
@@ -105,10 +108,18 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
         optimizers=(entry.tx,),
         settings=entry.settings,
         provenance=provenance(),
-        kept=params if best or params is None else jax.tree.map(by_axis, params),
-        params_dims=() if params is None else ("seed",) if best else (*grid.sizes, "seed"),
+        kept=kept,
+        params_dims=() if kept is None else ("seed",) if best else (*grid.sizes, "seed"),
         recipe=recipe,
     )
+
+
+def _whole(kept: Any, fixed: Any, shape: tuple[int, ...]) -> Any:
+    """The models of lanes with the arrays that they share, as views that copy nothing."""
+    if not isinstance(kept, OpenedModel) or fixed is None:
+        return kept
+    views = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (*shape, *leaf.shape)), fixed)
+    return dataclasses.replace(kept, held=kept.held._replace(fixed=views))
 
 
 def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -54,6 +54,9 @@ class Swept(NamedTuple):
     tx: Any
     hyperparameters: dict[str, Any]
     """Those that are passed to the loss."""
+    fixed: Any = None
+    """The arrays that the model holds and never changes, one copy for all lanes; None where
+    ``init`` makes the model, whose lanes have their own."""
 
 
 class Keys(NamedTuple):
@@ -219,13 +222,14 @@ def evaluated(
     form: Form,
     hyperparameters: Any,
     points: Any,
+    fixed: Any,
     params: Any,
     model_state: ModelState,
 ) -> Any:
     """The return value of ``evaluate`` in every lane."""
 
     def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
-        held, given = model_state
+        held, given = _with_fixed(model_state, fixed)
         model = form.close(params, held)
         arguments = (model,) if given is None else (model, given)
         return evaluate(*arguments, **at_point(hyperparameters, point))
@@ -295,7 +299,7 @@ def _step_of_lane(
     plan: Plan, swept: Swept, lane: Lane, on_batch: OnBatch, key: jax.Array, step: jax.Array
 ) -> tuple[Lane, Any]:
     params = lane.progress.params
-    objective = functools.partial(plan.objective, hyperparameters=swept.hyperparameters)
+    objective = functools.partial(_objective, plan.objective, swept)
     counted, calls = _counted(on_batch)
     draws = plan.sampler is not None and plan.sampler.batches_per_epoch > 1
     same = plan.objective.has_no_side_results and not plan.objective.is_random(key)
@@ -328,6 +332,27 @@ def _step_of_lane(
         evaluations=lane.evaluations + jnp.where(was_running, len(calls), 0),
     )
     return lane, record
+
+
+def _objective(
+    objective: Objective,
+    swept: Swept,
+    params: Any,
+    batch: Any,
+    key: jax.Array | None,
+    model_state: ModelState,
+) -> tuple[jax.Array, tuple[ModelState, Any]]:
+    """The objective at one point, of a lane's own model state."""
+    whole = _with_fixed(model_state, swept.fixed)
+    value, (new, aux) = objective(params, batch, key, whole, swept.hyperparameters)
+    return value, (new._replace(held=model_state.held._replace(carried=new.held.carried)), aux)
+
+
+def _with_fixed(model_state: ModelState, fixed: Any) -> ModelState:
+    """The model state of a lane, with the arrays that all lanes share if they do."""
+    if fixed is None:
+        return model_state
+    return model_state._replace(held=model_state.held._replace(fixed=fixed))
 
 
 def _counted(on_batch: OnBatch) -> tuple[OnBatch, list[Any]]:
@@ -371,8 +396,8 @@ def _shape_of_record(
             data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[:size], data)
         params, _, model_state = jax.tree.map(lambda leaf: leaf[0, 0], progress)
         first = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], points)
-        hyperparameters = at_point(template.hyperparameters, first)
-        value, (_, aux) = plan.objective(params, data, key, model_state, hyperparameters)
+        swept = at_point(template, first)
+        value, (_, aux) = _objective(plan.objective, swept, params, data, key, model_state)
         return value, aux
 
     return jax.eval_shape(see, progress, points, key, data)

@@ -43,12 +43,12 @@ def _identity_of(entry: Entry) -> dict[str, str]:
         "seeds": str(setup.seeds.tolist()),
         "key": of_arrays(setup.key),
         "data": of_arrays(data),
-        "params": of_arrays(setup.first),
+        "params": of_arrays((setup.first, setup.template.fixed)),
         "model state": of_arrays(setup.model_state),
         "hyperparameters": of_arrays(
             (
                 setup.points,
-                setup.template,
+                setup.template._replace(fixed=None),
                 setup.init_hyperparameters,
                 setup.evaluate_hyperparameters,
             )

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.sweeps import engine
 from gdlab.sweeps.engine import Carry, Keys, LastGood, Plan, Swept
@@ -58,7 +58,10 @@ class Lanes:
     """
 
     def __init__(self, setup: Setup):
-        self.setup = setup
+        # The arrays that all lanes share are brought to the devices once.
+        template = setup.template
+        template = template._replace(fixed=_on_all_devices(template.fixed, setup.plan.mesh))
+        self.setup = dataclasses.replace(setup, template=template)
         used = slot_names((setup.first, setup.init_hyperparameters))
         self._of_start = {name for name in setup.points if name in used}
         self._data = setup.data
@@ -93,7 +96,12 @@ class Lanes:
             1,
         )
         return points_that_fit(
-            engine.advance, (setup.plan,), arguments, len(points[NUMBER]), self._data, mesh
+            engine.advance,
+            (setup.plan,),
+            arguments,
+            len(points[NUMBER]),
+            (self._data, setup.template.fixed),
+            mesh,
         )
 
     def first_points(self, count: int) -> Points:
@@ -138,8 +146,7 @@ class Lanes:
 
     def on_all_devices(self, data: Any) -> Any:
         """Data where they are needed, so that they are not brought there for every call."""
-        mesh = self.setup.plan.mesh
-        return jax.device_put(data, mesh and NamedSharding(mesh, PartitionSpec()))
+        return _on_all_devices(data, self.setup.plan.mesh)
 
     def advance(self, group: Group, end: int, data: Any, first_of_data: int) -> None:
         """Take the steps of a group up to ``end``, and wait for them."""
@@ -289,11 +296,16 @@ class Lanes:
             setup.plan.objective.form,
             setup.evaluate_hyperparameters,
             points,
+            setup.template.fixed,
             good.to_evaluate,
             good.model_state,
         )
         name = getattr(setup.evaluate.function, "__name__", "evaluation")
         return named(values, name.replace("<lambda>", "evaluation"))
+
+
+def _on_all_devices(tree: Any, mesh: Mesh | None) -> Any:
+    return jax.device_put(tree, mesh and NamedSharding(mesh, PartitionSpec()))
 
 
 def _unpadded(patch: Patch, count: int, rows: list[int]) -> Patch:

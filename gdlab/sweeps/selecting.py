@@ -101,7 +101,7 @@ def _taken(
             if dims[axis] in dropped:
                 array = array[(slice(None),) * axis + (positions[dims[axis]][0],)]
             elif dims[axis] in positions:
-                array = array[(slice(None),) * axis + (np.asarray(positions[dims[axis]]),)]
+                array = array[(slice(None),) * axis + (_index(positions[dims[axis]]),)]
         return array
 
     dims, point_dims = result.dims, result.dims[:-1]
@@ -132,6 +132,13 @@ def _taken(
         else (),
         recipe=result.recipe and result.recipe.at(labels),
     )
+
+
+def _index(positions: list[int]) -> Any:
+    """The index of positions; of a single one, a slice, which copies nothing."""
+    if len(positions) == 1:
+        return slice(positions[0], positions[0] + 1)
+    return np.asarray(positions)
 
 
 def _history(result: "SweepResult", take: Any) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gdlab.core.numerics import is_inexact
 from gdlab.core.structure import TreeDef
-from gdlab.training.models.form import Form, OpenedModel
+from gdlab.training.models.form import Form, Held, OpenedModel
 
 
 def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
@@ -38,7 +38,7 @@ def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
     pairs = list(zip(leaves, is_trained, strict=True))
     return OpenedModel(
         params=treedef.unflatten([leaf if trained else None for leaf, trained in pairs]),
-        held=tuple(leaf for leaf, trained in pairs if _is_array(leaf) and not trained),
+        held=Held(fixed=tuple(leaf for leaf, trained in pairs if _is_array(leaf) and not trained)),
         form=EquinoxForm(
             treedef,
             tuple(_HELD if _is_array(leaf) else _Constant(leaf) for leaf, _ in pairs),
@@ -53,9 +53,9 @@ class EquinoxForm(Form):
     treedef: TreeDef
     leaves: tuple[Hashable, ...]
 
-    def close(self, params: Any, held: Any) -> Any:
+    def close(self, params: Any, held: Held) -> Any:
         """The module with these arrays."""
-        others = iter(held)
+        others = iter(held.fixed)
         made = []
         for array, leaf in zip(self.treedef.flatten_up_to(params), self.leaves, strict=True):
             if isinstance(leaf, _Constant):

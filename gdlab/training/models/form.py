@@ -11,6 +11,16 @@ KEY_OF_MODEL = 2
 that they are independent of the ``key`` that the loss and the optimizer are given."""
 
 
+class Held(NamedTuple):
+    """The arrays that a model holds beside those that are trained."""
+
+    carried: Any = None
+    """Those that a call may change, such as batch statistics."""
+    fixed: Any = None
+    """Those that stay as they are, such as parameters that a filter leaves out. The lanes of a
+    sweep share them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Form:
     """The structure of a model. Equal forms are hashed alike, and share their programs."""
@@ -25,13 +35,13 @@ class Form:
         """Whether the model may draw random numbers by itself."""
         return False
 
-    def close(self, params: Any, held: Any) -> Any:
+    def close(self, params: Any, held: Held) -> Any:
         """The model with these arrays, a new one each time."""
         raise NotImplementedError
 
     def call(
-        self, function: Callable[[Any], Any], params: Any, held: Any, key: jax.Array | None
-    ) -> tuple[Any, Any]:
+        self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
+    ) -> tuple[Any, Held]:
         """``function(model)``, and what the model holds afterwards.
 
         Args:
@@ -50,7 +60,7 @@ class Form:
 class Plain(Form):
     """The form of a tree of arrays, which is its own parameters."""
 
-    def close(self, params: Any, held: Any) -> Any:
+    def close(self, params: Any, held: Held) -> Any:
         """The parameters themselves."""
         del held
         return params
@@ -62,7 +72,7 @@ PLAIN = Plain()
 class ModelState(NamedTuple):
     """What is carried from step to step beside the parameters and the state of the optimizer."""
 
-    held: Any = None
+    held: Held = Held()
     """What the model holds itself, such as batch statistics."""
     given: Any = None
     """The ``model_state`` that the caller gave."""
@@ -78,7 +88,7 @@ class OpenedModel:
 
     params: Any
     """The arrays that are trained: a tree whose paths are the names of the parameters."""
-    held: Any
+    held: Held
     """The arrays that the model holds beside them, such as batch statistics."""
     form: Form = dataclasses.field(metadata={"static": True})
     """The structure."""

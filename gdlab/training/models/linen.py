@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from gdlab.core.numerics import as_before
-from gdlab.training.models.form import Form, OpenedModel, key_of_model, without_key
+from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, without_key
 
 TRAINED = "params"
 """The collection that is trained, and the stream from which every name draws that has no own."""
@@ -42,7 +42,7 @@ def open_linen(model: Any, wrt: Any) -> OpenedModel | None:
             f"the linen module {type(module).__name__} has no collection {TRAINED!r}, so nothing "
             f"of it is trained; its collections are {', '.join(held) or 'none'}"
         )
-    return OpenedModel(params, held, LinenForm(module, tuple(held)))
+    return OpenedModel(params, Held(carried=held), LinenForm(module, tuple(held)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,19 +62,19 @@ class LinenForm(Form):
         """Always True: what a module draws is not known before it is called."""
         return True
 
-    def close(self, params: Any, held: Any) -> Any:
+    def close(self, params: Any, held: Held) -> Any:
         """The module, bound to these arrays."""
-        return self.module.bind({TRAINED: params, **held})
+        return self.module.bind({TRAINED: params, **held.carried})
 
     def call(
-        self, function: Callable[[Any], Any], params: Any, held: Any, key: jax.Array | None
-    ) -> tuple[Any, Any]:
+        self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
+    ) -> tuple[Any, Held]:
         """``function(model)``, whose collections are mutable, and what they hold afterwards."""
         from flax import errors
 
         rngs = None if key is None else {TRAINED: key_of_model(key)}
         bound = self.module.bind(
-            {TRAINED: params, **held}, rngs=rngs, mutable=list(self.collections)
+            {TRAINED: params, **held.carried}, rngs=rngs, mutable=list(self.collections)
         )
         try:
             result = function(bound)
@@ -83,12 +83,12 @@ class LinenForm(Form):
                 raise
             raise without_key(str(error).split(" (")[0]) from None
         after = {name: dict(bound.variables)[name] for name in self.collections}
-        self._require_alike(after, held)
-        return result, as_before(after, held)
+        self._require_alike(after, held.carried)
+        return result, Held(carried=as_before(after, held.carried))
 
-    def _require_alike(self, after: Any, held: Any) -> None:
+    def _require_alike(self, after: Any, before: Any) -> None:
         for name in self.collections:
-            if jax.tree.structure(after[name]) != jax.tree.structure(held[name]):
+            if jax.tree.structure(after[name]) != jax.tree.structure(before[name]):
                 raise ValueError(
                     f"a call of the model changes what variables its collection {name!r} has: "
                     "make them all by module.init, or leave the collection out of the variables"

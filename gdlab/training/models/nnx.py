@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gdlab.core.numerics import as_before
 from gdlab.core.structure import Path
-from gdlab.training.models.form import Form, OpenedModel, key_of_model, without_key
+from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, without_key
 
 
 def open_nnx(model: Any, wrt: Any) -> OpenedModel | None:
@@ -34,17 +34,19 @@ def open_nnx(model: Any, wrt: Any) -> OpenedModel | None:
     of_kind = lambda *kinds: tuple(p for p, v in rest.items() if isinstance(v, kinds))  # noqa: E731
     fixed = of_kind(nnx.Param, nnx.RngState)
     keys = of_kind(nnx.RngKey)
-    held = _values(rest)
-    held |= {path: jax.random.key_data(held[path]) for path in keys}
+    carried = tuple(path for path in rest if path not in fixed)
+    arrays = _values(rest)
+    arrays |= {path: jax.random.key_data(arrays[path]) for path in keys}
     form = NnxForm(
         graph,
         trained=tuple(trained),
-        carried=tuple(path for path in rest if path not in fixed),
+        carried=carried,
         fixed=fixed,
         keys=tuple((path, str(jax.random.key_impl(rest[path].get_raw_value()))) for path in keys),
         counts=of_kind(nnx.RngCount),
     )
-    return OpenedModel(_nested(_values(trained)), _nested(held), form)
+    held = Held(*(_nested({path: arrays[path] for path in paths}) for paths in (carried, fixed)))
+    return OpenedModel(_nested(_values(trained)), held, form)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +75,13 @@ class NnxForm(Form):
         """Whether there is a random stream."""
         return bool(self.keys)
 
-    def close(self, params: Any, held: Any) -> Any:
+    def close(self, params: Any, held: Held) -> Any:
         """The module with these arrays; its streams are those that it was handed in with."""
         return self._merged(self._arrays(params, held))
 
     def call(
-        self, function: Callable[[Any], Any], params: Any, held: Any, key: jax.Array | None
-    ) -> tuple[Any, Any]:
+        self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
+    ) -> tuple[Any, Held]:
         """``function(model)``, whose streams start from the key, and what it holds afterwards."""
         from flax import nnx
 
@@ -94,12 +96,13 @@ class NnxForm(Form):
             raise without_key(" and ".join(_dotted(path[:-1]) for path in drawn))
         if gone := [path for path in self.carried if path not in after]:
             raise ValueError(f"the loss removed the variable {_dotted(gone[0])!r} from the model")
-        before = _at(held, (*self.carried, *self.fixed))
+        before = _at(held.carried, self.carried)
         changed = {path: as_before(after[path], before[path]) for path in self.carried}
-        return result, _nested(before | changed)
+        return result, held._replace(carried=_nested(changed))
 
-    def _arrays(self, params: Any, held: Any) -> dict[Path, Any]:
-        arrays = _at(params, self.trained) | _at(held, (*self.carried, *self.fixed))
+    def _arrays(self, params: Any, held: Held) -> dict[Path, Any]:
+        arrays = _at(params, self.trained) | _at(held.carried, self.carried)
+        arrays |= _at(held.fixed, self.fixed)
         for path, generator in self.keys:
             arrays[path] = jax.random.wrap_key_data(arrays[path], impl=generator)
         return arrays

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from gdlab.core.numerics import strong
 from gdlab.training.models.equinox import open_equinox
-from gdlab.training.models.form import PLAIN, OpenedModel
+from gdlab.training.models.form import PLAIN, Held, OpenedModel
 from gdlab.training.models.linen import open_linen
 from gdlab.training.models.nnx import open_nnx
 
@@ -58,4 +58,4 @@ def open_model(model: Any) -> OpenedModel:
         raise TypeError(
             f"trainable takes a Flax NNX module or an Equinox module, not {type(model).__name__}"
         )
-    return OpenedModel(model, None, PLAIN)
+    return OpenedModel(model, Held(), PLAIN)

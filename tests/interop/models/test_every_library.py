@@ -1,5 +1,6 @@
 """What holds for the models of every library, whatever takes them as its parameters."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,8 +20,10 @@ from gdlab import (
     sweep,
 )
 from gdlab.analysis import find_learning_rate, landscape, sharpness, track
+from gdlab.interop import trainable
+from gdlab.sweeps import engine
 from gdlab.sweeps.engine import keys_of
-from tests.interop.models.networks import DATA, LIBRARIES
+from tests.interop.models.networks import DATA, LIBRARIES, squared_error
 
 KEY = jax.random.key(3)
 RATES = Axis("learning_rate", [1e-3, 1e-2])
@@ -279,3 +282,48 @@ def test_a_learning_rate_is_found_for_a_model(library):
     )
     assert 1e-3 < found.suggestion < 1
     assert found.result.dims == ("learning_rate", "seed")
+
+
+def test_the_lanes_of_a_sweep_share_what_a_filter_leaves_out(monkeypatch, tmp_path):
+    carries = []
+    advance = engine.advance
+
+    def noted(*args):
+        carries.append(sum(leaf.nbytes for leaf in jax.tree.leaves(args[2].lanes)))
+        return advance(*args)
+
+    noted.lower = advance.lower
+    monkeypatch.setattr(engine, "advance", noted)
+    keys = jax.random.split(KEY)
+    base = {"base": eqx.nn.Linear(3, 300, key=keys[0]), "head": eqx.nn.Linear(300, 1, key=keys[1])}
+    wrt = {"base": False, "head": jax.tree.map(eqx.is_array, base["head"])}
+    model = trainable(base, wrt)
+
+    def loss(model, batch):
+        hidden = jnp.tanh(jax.vmap(model["base"])(batch["x"]))
+        return squared_error(jax.vmap(model["head"])(hidden), batch)
+
+    def run(**settings):
+        return sweep(
+            loss, model, sgd(RATES), DATA, steps=3, seeds=2, keep_params="all", progress=False,
+            evaluate=lambda model: {"at_end": loss(model, DATA)}, **settings,
+        )  # fmt: skip
+
+    result = run(checkpoint=tmp_path)
+    # Each of the four lanes has the head twice, as it goes and as it last was good, and no base.
+    head = sum(leaf.nbytes for leaf in jax.tree.leaves(base["head"]))
+    assert carries[0] < 4 * (2 * head + 200)
+    alone = minimize(loss, model, sgd(1e-2), 3, data=DATA)
+    np.testing.assert_allclose(result.loss[1, 1], alone.values, rtol=2e-5)
+    np.testing.assert_allclose(result.metrics["at_end"], result.final_loss, rtol=2e-5)
+    trained = result.model(**ONE)
+    np.testing.assert_array_equal(trained["base"].weight, base["base"].weight)
+    heads = trained["head"].weight, alone.params["head"].weight
+    np.testing.assert_allclose(*heads, rtol=2e-5, atol=1e-7)
+    spread = run(mesh=jax.make_mesh((2,), ("lanes",)))
+    np.testing.assert_allclose(spread.loss, result.loss, rtol=1e-5)
+    # Another base is another sweep.
+    base["base"] = eqx.nn.Linear(3, 300, key=keys[1])
+    model = trainable(base, wrt)
+    with pytest.raises(ValueError, match="params"):
+        run(checkpoint=tmp_path)
