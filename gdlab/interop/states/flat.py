@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Tree, dotted
@@ -32,6 +33,10 @@ def flat_leaves(tree: Tree) -> Flat:
 def _as_array(path: str, leaf: Leaf) -> Array:
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return np.asarray(jax.random.key_data(leaf))
+    if isinstance(leaf, Tracer):
+        raise ValueError(
+            f"{path}: a state is moved outside of jit and other transformations of JAX"
+        )
     if not (is_array(leaf) or isinstance(leaf, int | float)):
         raise ValueError(f"{path}: expected an array, not {leaf!r}")
     return np.asarray(leaf)

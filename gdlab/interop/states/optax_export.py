@@ -1,5 +1,7 @@
 """The move of a state from gdlab to optax."""
 
+from typing import Any
+
 import numpy as np
 
 from gdlab.core.numerics import is_array
@@ -111,11 +113,18 @@ class Export:
             }
 
     def _fix(self, fixed: Fixed) -> None:
-        if self.wanted is None or not is_array(self.wanted.get(fixed.theirs)):
-            try:
-                self.made[fixed.theirs] = fixed.value()
-            except ValueError as error:
-                self.problems[fixed.theirs] = str(error)
+        like: Any = None if self.wanted is None else self.wanted.get(fixed.theirs)
+        if is_array(like) and not fixed.check:
+            return
+        try:
+            own = fixed.value()
+        except ValueError as error:
+            self.problems[fixed.theirs] = str(error)
+            return
+        if not is_array(like):
+            self.made[fixed.theirs] = own
+        elif not np.allclose(like, own, rtol=1e-6, atol=0):
+            self.problems[fixed.theirs] = f"it is {float(like):.7g}, but tx has {float(own):.7g}"
 
     def _compare(self, wanted: Flat) -> None:
         known = {fixed.theirs for fixed in self.plan.fixed}

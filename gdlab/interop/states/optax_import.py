@@ -76,8 +76,15 @@ class Import:
     def _check(self, fixed: Fixed) -> None:
         """Take what no update changes, which may have to be what ``tx`` says."""
         theirs = self._take(fixed.theirs)
-        if theirs is not None and fixed.check and not np.allclose(theirs, fixed.value(), 1e-6, 0):
-            numbers = float(theirs), float(fixed.value())
+        if theirs is None or not fixed.check:
+            return
+        try:
+            own = fixed.value()
+        except ValueError as error:
+            self.problems[fixed.theirs] = str(error)
+            return
+        if not np.allclose(theirs, own, rtol=1e-6, atol=0):
+            numbers = float(theirs), float(own)
             self.problems[fixed.theirs] = "it is {:.7g}, but tx has {:.7g}".format(*numbers)
 
     def _move(self, move: Move) -> None:
@@ -125,11 +132,16 @@ class Import:
             count: self._take(count.theirs, FOR_SCHEDULE if count.of_schedule else MISSING)
             for count in level.counts
         }
-        return {
-            count.theirs: int(value) - count.ahead
-            for count, value in found.items()
-            if value is not None
-        }
+        said = {}
+        for count, value in found.items():
+            if value is not None and value.size != 1:
+                self.problems[count.theirs] = (
+                    f"it holds {value.size} counts: move one state at a time, as in "
+                    "jax.tree.map(lambda x: x[0], state)"
+                )
+            elif value is not None:
+                said[count.theirs] = int(value.item()) - count.ahead
+        return said
 
     def _count(self, level: Level) -> None:
         """Agree upon the number of updates of a level, and make what follows from it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.parametrized import is_schedule
@@ -51,6 +52,20 @@ def chain_of(*links: Link) -> Layout:
 def of_schedule(name: str) -> Layout:
     """The layout of a link that scales by an argument, which may follow a schedule."""
     return lambda tx: [Count("count", of_schedule=True)] if scheduled(getattr(tx, name)) else []
+
+
+def constant(tx: GradientTransformation, name: str) -> np.ndarray:
+    """An argument that has to be a number.
+
+    Raises:
+        ValueError: if it follows a schedule.
+    """
+    value = getattr(tx, name)
+    if scheduled(value):
+        raise ValueError(
+            f"{name} of {tx.factory.name} follows a schedule, {value!r}, and optax keeps one number"
+        )
+    return np.asarray(value, jnp.result_type(float))
 
 
 def decay(tx: GradientTransformation) -> list[Item]:
@@ -359,7 +374,7 @@ def _mechanize(tx: GradientTransformation) -> list[Item]:
 
     def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
         param, start = beside.param().astype(WIDE), theirs[0]
-        scale = beside.theirs("s").astype(WIDE).sum() + WIDE(tx.eps)
+        scale = beside.theirs("s").astype(WIDE).sum() + WIDE(constant(tx, "eps"))
         return [((param - start.astype(WIDE)) / scale).astype(start.dtype)]
 
     def backward(*_: object) -> Arrays:
@@ -376,7 +391,7 @@ def _mechanize(tx: GradientTransformation) -> list[Item]:
 def _schedule_free(tx: GradientTransformation) -> list[Item]:
     """Optax keeps z alone, from which and the parameters the average follows."""
     kept = [same("weight_sum"), same("max_lr"), Count("step_count", ahead=1)]
-    b1 = Fixed("b1", lambda: np.asarray(tx.b1, np.float32), check=True)
+    b1 = Fixed("b1", lambda: constant(tx, "b1"), check=True)
     base = Wrapped("base_optimizer_state", ("base_optimizer_state",), tx.base_optimizer)
     if not tx.keeps_average:
         return [*kept, base, b1, Fresh("average.b1"), same("z", "average.z")]
@@ -384,7 +399,7 @@ def _schedule_free(tx: GradientTransformation) -> list[Item]:
     def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
         z, y = theirs[0], beside.param()
         wide = z.astype(WIDE)
-        average = wide + (y.astype(WIDE) - wide) / WIDE(tx.b1)
+        average = wide + (y.astype(WIDE) - wide) / WIDE(constant(tx, "b1"))
         return [z, average.astype(np.result_type(z.dtype, np.float32))]
 
     moved = Moved(("z",), ("z", "average.average"), forward, lambda ours, _: [ours[0]])

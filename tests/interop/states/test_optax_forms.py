@@ -465,6 +465,13 @@ def test_other_parameters_are_refused_by_path_and_shape():
         from_optax(state, tx=gdlab.adam(0.1), params=other)
 
 
+def test_states_of_many_runs_at_once_are_refused():
+    params = {"w": jnp.ones((3, 2))}
+    states = jax.vmap(optax.adam(0.1).init)(params)
+    with pytest.raises(ValueError, match=r"0\.count: it holds 3 counts: move one state at a time"):
+        from_optax(states, tx=gdlab.adam(0.1), params=params)
+
+
 def test_counts_that_disagree_are_refused():
     state = after(optax.adam(SCHEDULE), 2)
     state = (state[0], state[1]._replace(count=jnp.int32(7)))
@@ -477,6 +484,23 @@ def test_weight_of_the_average_that_is_another_one_is_refused():
     tx = gdlab.schedule_free(gdlab.sgd(0.1), 0.1, b1=0.5)
     with pytest.raises(ValueError, match=r"b1: it is 0\.9.*, but tx has 0\.5"):
         from_optax(after(theirs, 2), tx=tx, params=PARAMS)
+    with pytest.raises(ValueError, match=r"b1: it is 0\.9.*, but tx has 0\.5"):
+        to_optax(tx.init(PARAMS), theirs.init(PARAMS), tx=tx)
+
+
+def test_weight_of_the_average_that_follows_a_schedule_is_refused():
+    theirs = optax.contrib.schedule_free(optax.sgd(0.1), 0.1)
+    tx = gdlab.schedule_free(gdlab.sgd(0.1), 0.1, b1=gdlab.linear_schedule(0.5, 0.9, 9))
+    with pytest.raises(ValueError, match="b1: b1 of schedule_free follows a schedule, linear_s"):
+        from_optax(theirs.init(PARAMS), tx=tx, params=PARAMS)
+    with pytest.raises(ValueError, match="b1: b1 of schedule_free follows a schedule, linear_s"):
+        to_optax(tx.init(PARAMS), theirs.init(PARAMS), tx=tx)
+
+
+def test_states_are_not_moved_under_jit():
+    move = functools.partial(from_optax, tx=gdlab.adam(0.1), params=PARAMS)
+    with pytest.raises(ValueError, match=r"0\.count: a state is moved outside of jit"):
+        jax.jit(move)(optax.adam(0.1).init(PARAMS))
 
 
 def test_state_of_another_optimizer_of_gdlab_is_refused():
