@@ -55,14 +55,18 @@ class ByLeaf:
     def at_leaves(self, params: Params) -> list[Leaf]:
         """The value at each leaf of ``params``, in order; ``None`` leaves count.
 
+        A tree without leaves fits all values.
+
         Raises:
             ValueError: if the values do not fit the tree, a pattern matches no path, or a leaf
                 that is not None has no value.
         """
+        pairs = leaves_with_paths(params)
+        if not pairs:
+            return []
         if self.patterns is None:
             tree = self.values(params) if self.is_function else self.values
             return spread(self.name, tree, params)
-        pairs = leaves_with_paths(params)
         require_matches(self.name, self.patterns, [path for path, _ in pairs])
         return [None if leaf is None else self._first_match(path) for path, leaf in pairs]
 

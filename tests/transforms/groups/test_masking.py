@@ -154,6 +154,14 @@ def test_labels_that_do_not_fit_are_refused(labels, message):
         tx.init(PARAMS)
 
 
+@pytest.mark.parametrize(
+    "labels", [{"body": {"w": "a", "b": "b"}, "head": "a"}, [("head", "a"), ("", "b")]]
+)
+def test_labels_of_any_kind_fit_parameters_without_leaves(labels):
+    tx = partition({"a": sgd(0.1, 0.9), "b": sgd(0.2)}, labels)
+    assert tx.init({}).groups["a"].trace == {}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_what_is_set_to_zero_is_zero_even_if_it_was_not_a_number(dtype):
     g = jnp.array([jnp.nan, jnp.inf, 1.0], dtype)
