@@ -100,6 +100,7 @@ from gdlab.interop.optax._linesearch import (
 from gdlab.interop.optax._lookahead import LookaheadParams, lookahead
 from gdlab.interop.optax._noise import differentially_private_aggregate, dpsgd, noisy_sgd
 from gdlab.interop.optax._numerics import global_norm, safe_increment
+from gdlab.interop.optax._states import tree_map_params
 from gdlab.interop.optax._transform import (
     scale_by_adam,
     scale_by_adamax,
@@ -225,6 +226,7 @@ __all__ = [
     "stateless_with_tree_map",
     "transforms",
     "tree",
+    "tree_map_params",
     "tree_utils",
     "value_and_grad_from_state",
     "with_extra_args_support",

@@ -1,4 +1,4 @@
-"""Entries of states, set by name."""
+"""Entries of states, set by name and mapped over."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,8 @@ import jax
 
 from gdlab.core.state import State
 from gdlab.core.structure import Tree, Value
+from gdlab.core.transformation import GradientTransformation
+from gdlab.interop.optax._base import OptState, TransformInitFn
 from gdlab.interop.optax._handed_on import HERE, handed_on
 
 
@@ -42,3 +44,49 @@ def _as_states(old: Tree, new: Tree) -> Tree:
         return State.of(old, (_as_states(value, new[name]) for name, value in old.items()))
 
     return jax.tree.map(restored, old, new, is_leaf=lambda node: isinstance(node, State))
+
+
+def tree_map_params(
+    initable: GradientTransformation | TransformInitFn,
+    f: Callable[..., Any],
+    state: OptState,
+    /,
+    *rest: Tree,
+    transform_non_params: Callable[[Any], Any] | None = None,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> OptState:
+    """Apply a function to all that a state keeps for each parameter.
+
+    Args:
+        initable: the optimizer, or its ``init``.
+        f: from an array of the state, and what the other trees have for its parameter.
+        state: the state of gdlab's transformations, of optax's, or of both together.
+        *rest: trees like the parameters, such as one of shardings.
+        transform_non_params: what is done with everything else; nothing unless given.
+        is_leaf: from a node to whether ``f`` is to be given it as a whole.
+
+    Raises:
+        ImportError: without optax, whose function it is that tells what is kept for parameters.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.interop import optax
+    >>> tx = optax.masked(optax.sgd(0.1, momentum=0.9), {"w": True, "b": False})
+    >>> state = tx.init({"w": jnp.zeros(2), "b": jnp.zeros(2)})
+    >>> optax.tree_map_params(tx, lambda _, name: name, state, {"w": "of w", "b": "of b"})
+    State(inner_state=State(trace={'b': None, 'w': 'of w'}))
+    """
+
+    def of_parameter(kept: Tree, *others: Tree) -> Tree:
+        return jax.tree.map(lambda leaf: f(leaf, *others), kept, is_leaf=is_leaf)
+
+    def over(kept: Tree) -> Tree:
+        if not rest:
+            return of_parameter(kept)
+        # A part keeps nothing for some parameters, and several arrays for others.
+        leaves, treedef = jax.tree.flatten(rest[0], is_leaf=is_leaf)
+        others = [leaves, *map(treedef.flatten_up_to, rest[1:])]
+        return treedef.unflatten(map(of_parameter, treedef.flatten_up_to(kept), *others))
+
+    mapped = handed_on(f"{HERE}.tree_utils")("tree_map_params")
+    whole = lambda _: True  # noqa: E731
+    return mapped(initable, over, state, transform_non_params=transform_non_params, is_leaf=whole)

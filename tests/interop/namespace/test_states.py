@@ -262,3 +262,32 @@ def test_what_a_users_own_link_keeps_is_read_by_its_position():
         _, state = step(tx, points(), tx.init(points()))
         found.append((state[1].norm, state[-1][0][0].mu["w"]))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), *found)
+
+
+NAMES = {"w": "a", "b": "b"}
+KEPT_APART = {
+    "a mask": lambda lib: lib.masked(lib.adam(0.1), {"w": True, "b": False}),
+    "a function": lambda lib: lib.masked(
+        lib.adam(0.1), lambda p: {"w": p["w"].ndim > 1, "b": False}
+    ),
+    "groups": lambda lib: lib.partition({"a": lib.sgd(0.1, 0.9), "b": lib.adam(0.1)}, NAMES),
+    "micro-batches": lambda lib: lib.MultiSteps(lib.adamw(0.1, mask={"w": True, "b": False}), 2),
+}
+
+
+@pytest.mark.parametrize("make", KEPT_APART.values(), ids=KEPT_APART)
+def test_maps_over_what_is_kept_for_each_parameter_pass_by_the_masked_ones(make):
+    found = []
+    for lib in (theirs, optax):
+        tx = make(lib)
+        is_masked = lambda node: isinstance(node, theirs.MaskedNode)  # noqa: E731
+        named = lib.tree_map_params(
+            tx,
+            lambda leaf, name: leaf if isinstance(leaf, theirs.MaskedNode) else name,
+            tx.init(points()),
+            NAMES,
+            transform_non_params=lambda _: "",
+            is_leaf=is_masked,
+        )
+        found.append(sorted(filter(None, jax.tree.leaves(named))))
+    assert found[0] == found[1] != []
