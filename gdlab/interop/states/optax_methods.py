@@ -71,7 +71,7 @@ def constant(tx: GradientTransformation, name: str) -> np.ndarray:
 def decay(tx: GradientTransformation) -> list[Item]:
     """The layout of ``add_decayed_weights`` within a method."""
     arguments = tx.arguments()
-    if not scheduled(arguments.get("weight_decay")):
+    if not any(scheduled(arguments.get(name)) for name in ("weight_decay", "weight_decay_rate")):
         return []
     masks = ("mask", "weight_decay_mask")
     is_masked = any(arguments.get(name) is not None for name in masks)
@@ -299,6 +299,7 @@ def _adafactor(tx: GradientTransformation) -> list[Item]:
     links += [rate] if tx.learning_rate is not None else []
     links += [NOTHING] if tx.multiply_by_parameter_scale else []
     links += [EMA] if tx.momentum is not None else []
+    links += [decay] if tx.weight_decay_rate is not None else []
     return list(chain_of(*links)(tx))
 
 

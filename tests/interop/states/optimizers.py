@@ -79,6 +79,12 @@ OPTIMIZERS = {
     "adafactor with momentum": both(
         "adafactor", 0.01, min_dim_size_to_factor=3, momentum=0.9, multiply_by_parameter_scale=False
     )._replace(double=FLOAT32),
+    "adafactor with a scheduled and masked decay": both(
+        "adafactor",
+        0.01,
+        weight_decay_rate=SCHEDULE,
+        weight_decay_mask={"a": True, "b": False, "c": True, "d": (True, False)},
+    )._replace(goes_on=False),
     "adagrad": both("adagrad", SCHEDULE),
     "adam": both("adam", 0.003),
     "adam with a schedule": both("adam", SCHEDULE),
