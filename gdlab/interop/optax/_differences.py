@@ -349,6 +349,13 @@ ROWS = (
         "one type, of which every wrapper knows what it is",
     ),
     Difference(
+        ("state",),
+        "where the moments of Adam and the like are set by hand, as to zero",
+        "the count says how they are corrected",
+        "mu_weight and nu_weight say it; make the state anew by init",
+        "weights stay right when a decay follows a schedule",
+    ),
+    Difference(
         ("low precision",),
         "with parameters or moments in bfloat16 or float16",
         "moments in the dtype of the parameters, multiplied in the dtype they are stored in; "
