@@ -55,14 +55,13 @@ class State(dict[str, Tree]):
 
     def _within(self, name: str) -> dict[str, Tree]:
         """The attribute of this name of each entry that is a state itself, or a named tuple."""
-        states = {
-            entry: value
-            for entry, value in self.items()
-            if isinstance(value, State) or name in getattr(value, "_fields", ())
-        }
-        return {
-            entry: getattr(value, name) for entry, value in states.items() if hasattr(value, name)
-        }
+
+        def has_it(value: Tree) -> bool:
+            if isinstance(value, State):
+                return hasattr(value, name)
+            return name in getattr(value, "_fields", ())
+
+        return {entry: getattr(value, name) for entry, value in self.items() if has_it(value)}
 
     def __missing__(self, name: object) -> Tree:
         if isinstance(name, int):
