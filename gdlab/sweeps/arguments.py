@@ -13,11 +13,12 @@ from jax.sharding import Mesh
 
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
-from gdlab.sweeps.grid import Grid, drawn, grid_of, slot_names, slots
+from gdlab.sweeps.grid import Grid, at_point, drawn, grid_of, slot_names, slots
 from gdlab.sweeps.lanes import NUMBER, Setup
 from gdlab.training.loader import Stream, is_loader
 from gdlab.training.models import Form, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.start import differentiable
 from gdlab.training.step import sampler_of
 
 
@@ -174,7 +175,11 @@ def assembled(
     grid = grid_of(Places(swept.tx, swept.hyperparameters, first and first.params))
     template, first = slots((swept, first))
 
-    first, fixed = (None, None) if first is None else _parted(first)
+    fixed = None
+    if first is not None:
+        point = {name: values[0] for name, values in grid.points.items()}
+        differentiable(at_point(first.params, point), "params")
+        first, fixed = _parted(first)
     of_loss = accepted(loss, template.hyperparameters)
     of_init = accepted(init.function, template.hyperparameters) if init else {}
     of_evaluate = accepted(evaluate, template.hyperparameters) if evaluate else {}

@@ -5,6 +5,7 @@ is drawn once for all points of the grid, which see the same batches. The points
 their values nor what they were chosen by is compiled in, only their number.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from gdlab.sweeps.naming import named
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import Form, ModelState, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.start import differentiable
 from gdlab.training.step import OnBatch, Progress, Seen, on_batch_in, on_batch_of, take_step
 from gdlab.transforms.norms.norms import global_norm
 from gdlab.transforms.steps.guarding import all_finite
@@ -133,7 +135,8 @@ def first_model(
     def of_point(key: jax.Array, point: Any) -> OpenedModel:
         given = at_point((template, hyperparameters), point)
         model = open_model(init(key, **given[1])) if init else given[0]
-        return strong(jax.tree.map(jnp.asarray, model))
+        params = differentiable(model.params, "what init returns")
+        return dataclasses.replace(model, params=params)
 
     over_points = jax.vmap(of_point, (None, 0)) if points else of_point
     return jax.vmap(over_points, (0, None))(keys, points)

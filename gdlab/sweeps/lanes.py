@@ -13,7 +13,7 @@ from gdlab.sweeps.grid import Points, slot_names
 from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memo import Memo
 from gdlab.sweeps.memory import points_in_cache, points_that_fit
-from gdlab.sweeps.naming import named
+from gdlab.sweeps.naming import named_arrays
 from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
 from gdlab.training.loader import Stream
@@ -301,7 +301,7 @@ class Lanes:
             good.model_state,
         )
         name = getattr(setup.evaluate.function, "__name__", "evaluation")
-        return named(values, name.replace("<lambda>", "evaluation"))
+        return named_arrays(values, name.replace("<lambda>", "evaluation"), "what evaluate returns")
 
 
 def _on_all_devices(tree: Any, mesh: Mesh | None) -> Any:

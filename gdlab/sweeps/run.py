@@ -13,7 +13,7 @@ import numpy as np
 from gdlab.sweeps.grid import Points
 from gdlab.sweeps.groups import Group, groups_of, together
 from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
-from gdlab.sweeps.naming import named
+from gdlab.sweeps.naming import named_arrays
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
@@ -85,7 +85,7 @@ class Run:
         if policy is not None:
             metrics = {name: leaf.shape[2:] for name, leaf in self.lanes.metrics.items()}
             _require_scalar("policy", policy.metric, {"loss": ()} | metrics)
-        aux = named(self.lanes.shape.records[1], "aux")
+        aux = named_arrays(self.lanes.shape.records[1], "aux", "the auxiliary value of the loss")
         seen = {"loss": (), "gradient_norm": ()}
         seen |= {name: np.shape(leaf)[3:] for name, leaf in aux.items()}
         for name, _ in self.setup.plan.targets:

@@ -66,12 +66,12 @@ def load(path: str | os.PathLike[str], like: Any = None) -> SweepResult:
         ),
         settings=attributes["settings"],
         provenance=attributes["provenance"],
-        kept=params if like is None else _structured(params or {}, like, len(params_dims)),
+        kept=params if like is None else _structured(params, like, len(params_dims)),
         params_dims=params_dims if params else (),
     )
 
 
-def _structured(arrays: dict[str, np.ndarray], like: Any, leading: int) -> Any:
+def _structured(arrays: dict[str, np.ndarray] | None, like: Any, leading: int) -> Any:
     """Arrays by path as a tree of the structure of a model or of parameters.
 
     Args:
@@ -80,8 +80,13 @@ def _structured(arrays: dict[str, np.ndarray], like: Any, leading: int) -> Any:
         leading: the number of dimensions that the arrays have in front.
 
     Raises:
-        ValueError: if they are not of the same paths and shapes.
+        ValueError: if there are none, or they are not of the same paths and shapes.
     """
+    if arrays is None:
+        raise ValueError(
+            "like is given, but the result was saved without parameters: the sweep keeps them with "
+            "keep_params='all' or 'best'"
+        )
     tree = open_model(like).unless_plain()
     leaves = {dotted(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
     ours = {name: array.shape[leading:] for name, array in arrays.items()}

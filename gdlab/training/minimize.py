@@ -8,9 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.numerics import common_dtype, is_inexact, strong
+from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
-from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
@@ -18,6 +17,7 @@ from gdlab.training.loader import is_loader
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.over_loader import run_over_loader
+from gdlab.training.start import differentiable
 from gdlab.training.step import (
     Progress,
     evaluation_value,
@@ -88,8 +88,8 @@ def minimize(
             that they go on as well.
         tol: the largest modulus that an element of the gradient may have when the run has
             converged. Within bounds it is the projected gradient w − P(w − ∇f(w)).
-        bounds: the pair ``(lower, upper)``, each a number, a tree of arrays like the parameters (or
-            a prefix of one), or None where there is no bound. The start is projected, and so is
+        bounds: the pair ``(lower, upper)``, each a number, a model or a tree of arrays like the
+            parameters (or a prefix of one), or None where there is no bound. The start is projected, and so is
             every step; ``tx`` sees the loss of the projected parameters.
 
     Returns:
@@ -138,10 +138,10 @@ def minimize(
             "step to step: leave tol out, or batch_size, the key and the model state, and give "
             "arrays instead of a loader"
         )
-    x0 = _differentiable(model.params)
+    x0 = differentiable(model.params, "x0")
     box = None
     if bounds is not None:
-        box = Box.of(bounds, x0)
+        box = Box.of(_opened(bounds), x0)
         x0 = box.project(x0)
     tx = as_transformation(tx)
     first_step = jnp.asarray(0 if first_step is None else first_step).astype(int)
@@ -156,16 +156,11 @@ def minimize(
     return _run_until_converged(*task, tol).closed(objective.form)
 
 
-def _differentiable(x0: Any) -> Any:
-    """The start as arrays, each of which has a gradient."""
-    x0 = strong(jax.tree.map(jnp.asarray, x0))
-    for path, leaf in leaves_with_paths(x0):
-        if leaf is not None and not is_inexact(leaf):
-            raise TypeError(
-                f"x0 at {path or 'the root'!r} is {leaf.dtype}, which has no gradient: make it a "
-                "floating-point number, or keep it out of x0, in the loss"
-            )
-    return x0
+def _opened(bounds: Any) -> Any:
+    """The bounds, models among them as the arrays that are trained."""
+    if not isinstance(bounds, tuple | list):
+        return bounds
+    return tuple(open_model(bound).params for bound in bounds)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))

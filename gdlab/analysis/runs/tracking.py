@@ -20,7 +20,7 @@ from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import sharpness_limit, unit_response
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
-from gdlab.core.numerics import common_dtype, strong
+from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.bar import Bar
@@ -28,6 +28,7 @@ from gdlab.training.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.start import differentiable
 from gdlab.training.step import Progress, sampler_of, step_of
 
 
@@ -154,7 +155,7 @@ def track(
     require_own_sizes(data, curvature_batch_size=curvature_batch_size)
     stream = _stream(data)
     mean_loss, _, data = MeanLoss.over(loss, model, data, curvature_batch_size)
-    params = strong(jax.tree.map(jnp.asarray, model.params))
+    params = differentiable(model.params, "params")
     tx = as_transformation(tx)
     measured_at = np.arange(0, steps + 1, every)
     threshold, unit, anatomy = _limits(tx, params, measured_at)

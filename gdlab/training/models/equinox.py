@@ -16,7 +16,7 @@ def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
     """An Equinox module, or a tree of some, as arrays and structure; None if it is none.
 
     Raises:
-        ValueError: if nothing of it is trained.
+        ValueError: if nothing of it is trained, or the filter does not fit.
     """
     import equinox
 
@@ -24,7 +24,7 @@ def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
     if not any(map(is_module, jax.tree.leaves(model, is_leaf=is_module))):
         return None
     leaves, treedef = jax.tree.flatten(model)
-    chosen = treedef.flatten_up_to(equinox.filter(model, _is_array if wrt is None else wrt))
+    chosen = treedef.flatten_up_to(_filtered(model, _is_array if wrt is None else wrt))
     is_trained = [
         _is_array(leaf) and is_inexact(leaf) and kept is not None
         for leaf, kept in zip(leaves, chosen, strict=True)
@@ -44,6 +44,19 @@ def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
             tuple(_HELD if _is_array(leaf) else _Constant(leaf) for leaf, _ in pairs),
         ),
     )
+
+
+def _filtered(model: Any, wrt: Any) -> Any:
+    """What the filter chooses, and ``None`` for the rest."""
+    import equinox
+
+    try:
+        return equinox.filter(model, wrt)
+    except ValueError as error:
+        raise ValueError(
+            "wrt is no filter of the model: it takes a function of a leaf, or a tree of booleans "
+            f"whose structure is that of the model, or begins like it ({error})"
+        ) from None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from gdlab.core.numerics import as_before
+from gdlab.core.structure import TreeDef
 from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, without_key
 
 TRAINED = "params"
@@ -23,6 +24,7 @@ def open_linen(model: Any, wrt: Any) -> OpenedModel | None:
     from flax import core, linen
 
     if not isinstance(model, linen.Module):
+        _require_none_within(model)
         return None
     if model.scope is None:
         raise TypeError(
@@ -36,13 +38,49 @@ def open_linen(model: Any, wrt: Any) -> OpenedModel | None:
         )
     module, variables = model.unbind()
     held = dict(core.unfreeze(core.freeze(dict(variables))))
-    params = held.pop(TRAINED, None)
-    if not params:
+    boxed = held.pop(TRAINED, None)
+    if not boxed:
         raise ValueError(
             f"the linen module {type(module).__name__} has no collection {TRAINED!r}, so nothing "
             f"of it is trained; its collections are {', '.join(held) or 'none'}"
         )
-    return OpenedModel(params, Held(carried=held), LinenForm(module, tuple(held)))
+    form = LinenForm(module, tuple(held), jax.tree.structure(boxed))
+    return OpenedModel(_unboxed(boxed), Held(carried=held), form)
+
+
+def _require_none_within(tree: Any) -> None:
+    """Refuse the class of a module, and modules in a container.
+
+    Raises:
+        TypeError: if there is one.
+    """
+    from flax import linen
+
+    for leaf in jax.tree.leaves(tree):
+        if isinstance(leaf, type) and issubclass(leaf, linen.Module):
+            raise TypeError(
+                f"the model is the linen class {leaf.__name__}: give module.bind(variables), with "
+                f"module = {leaf.__name__}(...) and variables = module.init(key, inputs)"
+            )
+        if isinstance(leaf, linen.Module):
+            raise TypeError(
+                f"the linen module {type(leaf).__name__} stands in a {type(tree).__name__}: give "
+                "one bound module that has the others as its submodules, or their variables alone "
+                "and call the modules in the loss"
+            )
+
+
+def _unboxed(boxed: Any) -> Any:
+    """The parameters without the boxes of their metadata, so that paths name parameters alone."""
+    from flax.core import meta
+
+    is_box = lambda node: isinstance(node, meta.AxisMetadata)  # noqa: E731
+
+    def content(node: Any) -> Any:
+        leaves = jax.tree.leaves(node)
+        return leaves[0] if is_box(node) and len(leaves) == 1 else node
+
+    return jax.tree.map(content, boxed, is_leaf=is_box)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +89,8 @@ class LinenForm(Form):
 
     module: Any
     collections: tuple[str, ...]
+    boxed: TreeDef
+    """The tree of the parameters with the boxes of metadata in which some of them may lie."""
 
     @property
     def carries_state(self) -> bool:
@@ -64,7 +104,10 @@ class LinenForm(Form):
 
     def close(self, params: Any, held: Held) -> Any:
         """The module, bound to these arrays."""
-        return self.module.bind({TRAINED: params, **held.carried})
+        return self.module.bind(self._variables(params, held))
+
+    def _variables(self, params: Any, held: Held) -> dict[str, Any]:
+        return {TRAINED: self.boxed.unflatten(jax.tree.leaves(params)), **held.carried}
 
     def call(
         self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
@@ -74,7 +117,7 @@ class LinenForm(Form):
 
         rngs = None if key is None else {TRAINED: key_of_model(key)}
         bound = self.module.bind(
-            {TRAINED: params, **held.carried}, rngs=rngs, mutable=list(self.collections)
+            self._variables(params, held), rngs=rngs, mutable=list(self.collections)
         )
         try:
             result = function(bound)

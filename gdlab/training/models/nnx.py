@@ -16,10 +16,17 @@ def open_nnx(model: Any, wrt: Any) -> OpenedModel | None:
     """An NNX module, or a tree of some, as arrays and structure; None if it is none.
 
     Raises:
+        TypeError: if it is the class of a module.
         ValueError: if the filter chooses no variable.
     """
     from flax import nnx
 
+    if isinstance(model, type) and issubclass(model, nnx.Module):
+        name = model.__name__
+        raise TypeError(
+            f"the model is the NNX class {name}: give a module, such as {name}(nnx.Rngs(0)), or to "
+            f"a sweep init, such as lambda key: {name}(nnx.Rngs(key))"
+        )
     is_module = lambda node: isinstance(node, nnx.Module)  # noqa: E731
     if not any(map(is_module, jax.tree.leaves(model, is_leaf=is_module))):
         return None

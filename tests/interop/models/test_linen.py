@@ -8,7 +8,7 @@ import pytest
 from flax import linen
 from flax.training.train_state import TrainState
 
-from gdlab import adam, minimize, sgd
+from gdlab import adam, chain, freeze, minimize, sgd
 from gdlab.interop import trainable
 from tests.interop.models.networks import DATA, LINEN, LinenNet, make_linen, nnx_loss
 
@@ -62,6 +62,25 @@ def test_a_module_without_variables_is_asked_to_be_bound():
     only_statistics = LinenNet().bind({"batch_stats": make_linen(KEY).variables["batch_stats"]})
     with pytest.raises(ValueError, match=r"no collection 'params'.*batch_stats"):
         minimize(nnx_loss, only_statistics, adam(0.01), 3, data=DATA, key=KEY)
+
+
+class Boxed(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        init = linen.with_partitioning(linen.initializers.lecun_normal(), (None, "model"))
+        return linen.Dense(1, kernel_init=init, name="last")(x)
+
+
+def test_a_parameter_with_partitioning_keeps_its_box_and_is_called_by_its_name():
+    module = Boxed()
+    model = module.bind(module.init(KEY, DATA["x"]))
+    plain = module.bind(linen.meta.unbox(model.variables))
+    tx = chain(adam(0.1), freeze("^last.kernel$"))
+    run, other = (minimize(nnx_loss, start, tx, 3, data=DATA) for start in (model, plain))
+    np.testing.assert_array_equal(run.values, other.values)
+    kernel = run.params.variables["params"]["last"]["kernel"]
+    assert kernel.names == (None, "model")
+    np.testing.assert_array_equal(kernel.value, plain.variables["params"]["last"]["kernel"])
 
 
 class Noisy(linen.Module):

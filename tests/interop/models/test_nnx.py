@@ -101,6 +101,11 @@ def test_a_model_without_state_or_randomness_converges_to_a_tolerance_within_bou
     run = minimize(nnx_loss, nnx.Linear(3, 1, rngs=nnx.Rngs(0)), lbfgs(), 50, **settings)
     assert run.outcome == Outcome.CONVERGED
     assert jnp.min(run.params.kernel[...]) == 0
+    lower = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
+    lower.kernel[...], lower.bias[...] = jnp.zeros((3, 1)), -jnp.inf * jnp.ones(1)
+    settings["bounds"] = lower, None
+    again = minimize(nnx_loss, nnx.Linear(3, 1, rngs=nnx.Rngs(0)), lbfgs(), 50, **settings)
+    np.testing.assert_allclose(again.params.kernel[...], run.params.kernel[...], atol=1e-6)
     with pytest.raises(ValueError, match="the loss changes from step to step"):
         minimize(nnx_loss, NnxNet(nnx.Rngs(0)), lbfgs(), 50, key=KEY, **settings)
 
