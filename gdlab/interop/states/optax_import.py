@@ -92,9 +92,15 @@ class Import:
         for suffix in sorted(suffixes(self.wanted, ours) | suffixes(self.theirs, theirs)):
             like = [self.wanted.get(joined(path, suffix)) for path in ours]
             found = [self._take(joined(path, suffix)) for path in theirs]
-            if any(x is None for x in found) or all(x is None for x in like):
-                continue
             source = joined(theirs[0] if theirs else ours[0], suffix)
+            if any(x is None for x in found):
+                continue
+            if all(x is None for x in like):
+                if any(x is not None and x.size for x in found):
+                    self.problems[source] = (
+                        f"{described(move.place.tx)} keeps nothing of it for this parameter"
+                    )
+                continue
             try:
                 made = move.what.forward(found, like, _Around(self, move, suffix))
             except ValueError as error:

@@ -74,7 +74,8 @@ def decay(tx: GradientTransformation) -> list[Item]:
     if not any(scheduled(arguments.get(name)) for name in ("weight_decay", "weight_decay_rate")):
         return []
     masks = ("mask", "weight_decay_mask")
-    is_masked = any(arguments.get(name) is not None for name in masks)
+    # The mask of optax's lars is True by default.
+    is_masked = tx.factory.name == "lars" or any(arguments.get(x) is not None for x in masks)
     return below("inner_state" if is_masked else "", [Count("count", of_schedule=True)])
 
 
@@ -407,6 +408,16 @@ def _schedule_free(tx: GradientTransformation) -> list[Item]:
     return [*kept, base, b1, moved]
 
 
+def _schedule_free_sgd(tx: GradientTransformation) -> list[Item]:
+    """The base method is a chain in optax, and in gdlab no more than the learning rate."""
+    descent = chain_of(NOTHING, rate)
+    base = descent if tx.weight_decay is None else chain_of(decay, descent)
+    return [
+        item._replace(layout=tuple(base(tx))) if isinstance(item, Wrapped) else item
+        for item in _schedule_free(_within(tx, "schedule_free"))
+    ]
+
+
 def _lbfgs(_: GradientTransformation) -> list[Item]:
     """The pairs of differences: a ring in optax, and the newest one first in gdlab."""
 
@@ -459,7 +470,7 @@ METHODS: dict[str, Layout] = {
     "lbfgs": chain_of(_lbfgs, NOTHING, SEARCHED),
     "acprop": chain_of(ACPROP, decay, rate),
     "ademamix": chain_of(ADEMAMIX, decay, rate),
-    "adopt": chain_of(ADAM, decay, rate),
+    "adopt": chain_of(ADAM, rate),
     "cocob": chain_of(decay, rate, COCOB),
     "dadapt_adamw": lambda _: DADAPT,
     "dog": chain_of(decay, DOG, rate),
@@ -474,6 +485,7 @@ METHODS: dict[str, Layout] = {
     "prodigy": lambda _: PRODIGY,
     "reduce_on_plateau": lambda _: PLATEAU,
     "schedule_free": _schedule_free,
+    "schedule_free_sgd": _schedule_free_sgd,
     "simplified_ademamix": chain_of(SIMPLIFIED_ADEMAMIX, decay, rate),
     "sophia": chain_of((Refused("hessian_fn_state", KEYED[0].reason),)),
     "sam": lambda _: [

@@ -77,7 +77,14 @@ def optional(pair: Pair) -> Pair:
     return pair._replace(is_optional=True)
 
 
-def velocity(ours: str, theirs: str, *, is_average: bool = False, step_sign: int = 0) -> Pair:
+def velocity(
+    ours: str,
+    theirs: str,
+    *,
+    is_average: bool = False,
+    step_sign: int = 0,
+    is_dampened: bool = False,
+) -> Pair:
     """A momentum, which is a sum or an average, of gradients or of steps.
 
     Args:
@@ -86,15 +93,30 @@ def velocity(ours: str, theirs: str, *, is_average: bool = False, step_sign: int
         is_average: whether the other library's weighs each gradient with one minus the decay.
         step_sign: 0 if it is made of gradients, 1 or -1 if of them times the learning rate or
             minus the learning rate.
+        is_dampened: whether a setting of the other library says by what a gradient is multiplied.
     """
 
     def enter(parameter, theirs):
+        require_dampening(parameter)
         factor = _factor(parameter, ours, is_average, step_sign)
         return ((theirs if factor == 1 else _scalar(factor, theirs) * theirs),)
 
     def leave(parameter, ours_value):
+        require_dampening(parameter)
         factor = _factor(parameter, ours, is_average, step_sign)
         return ((ours_value if factor == 1 else ours_value / _scalar(factor, ours_value)),)
+
+    def require_dampening(parameter):
+        scope = parameter.scope
+        recursion = _recursion_in(scope.place_of(scope.entries[ours]).tx)
+        is_unknown = is_dampened and "dampening" not in parameter.settings
+        if is_unknown and recursion is not None and _is_average(recursion):
+            scope.constant(scope.entries[ours], _decay)
+            raise ValueError(
+                f"{scope.tx!r} keeps an average of gradients, which is a multiple of the other "
+                "library's momentum that depends on its dampening: hand over the whole "
+                "state_dict(), with its param_groups"
+            )
 
     return Pair((ours,), (theirs,), enter, leave)
 

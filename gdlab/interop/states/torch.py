@@ -50,9 +50,9 @@ OF_ADAM = (
 )
 OF_RMSPROP = optional(velocity("trace", "momentum_buffer"))
 METHODS = (
-    Method(("SGD",), (velocity("trace", "momentum_buffer"),)),
+    Method(("SGD",), (velocity("trace", "momentum_buffer", is_dampened=True),)),
     Method(("Muon",), (velocity("mu", "momentum_buffer", is_average=True),), part="orthogonalize"),
-    Method(("SGD",), (velocity("mu", "momentum_buffer"),)),
+    Method(("SGD",), (velocity("mu", "momentum_buffer", is_dampened=True),)),
     Method(("Adam", "RAdam", "SparseAdam"), OF_ADAM),
     Method(("NAdam",), (*OF_ADAM, product_of_momenta("mu_product"))),
     Method(("Adamax",), (same("mu", "exp_avg"), same("infinity_norm", "exp_inf"))),

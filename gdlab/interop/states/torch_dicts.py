@@ -94,7 +94,10 @@ def paths_by_key(parsed: Parsed, names: Names) -> dict[Key, str]:
     keys = [key for group in parsed.groups for key in _keys(group)]
     own_names = [name for group in parsed.groups for name in group.get("param_names", ())]
     if keys and len(keys) != len(paths):
-        raise ValueError(f"names has {len(paths)} parameters, but torch's optimizer {len(keys)}")
+        raise ValueError(
+            f"names has {len(paths)} parameters, but torch's optimizer {len(keys)}: name those "
+            "that it was made of, in their order"
+        )
     if isinstance(names, Mapping):
         unknown = [name for name in own_names if name not in names]
         if unknown:

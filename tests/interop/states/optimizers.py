@@ -102,6 +102,9 @@ OPTIMIZERS = {
     "fromage": both("fromage", SCHEDULE),
     "lamb": both("lamb", SCHEDULE, weight_decay=0.1),
     "lars": both("lars", SCHEDULE),
+    "lars with a scheduled decay": both("lars", SCHEDULE, weight_decay=SCHEDULE)._replace(
+        goes_on=False
+    ),
     "lion": both("lion", 0.01),
     "nadam": Pair(lambda: optax.nadam(SCHEDULE), lambda: gdlab.nadam(SCHEDULE)),
     "nadamw": both("nadamw", 0.003),
@@ -126,7 +129,7 @@ OPTIMIZERS = {
     "yogi": both("yogi", SCHEDULE),
     "acprop": both("acprop", SCHEDULE)._replace(goes_on=False),
     "ademamix": both("ademamix", 0.003, alpha=lambda count: 0.1 * jnp.asarray(count, float)),
-    "adopt": both("adopt", 0.01),
+    "adopt": both("adopt", SCHEDULE),
     "cocob": both("cocob", 1.0),
     "dadapt_adamw": with_options(both("dadapt_adamw", 1.0), bias_correction=True)._replace(
         single=1e-4
@@ -152,6 +155,12 @@ OPTIMIZERS = {
     "schedule_free": with_options(around("schedule_free", 0.01), keeps_average=False),
     "schedule_free_adamw": both("schedule_free_adamw", 0.003),
     "schedule_free_sgd": both("schedule_free_sgd", 0.1),
+    "schedule_free_sgd with schedules": both(
+        "schedule_free_sgd", SCHEDULE, weight_decay=SCHEDULE
+    )._replace(goes_on=False),  # optax weighs a point by the rate of the step after it
+    "schedule_free_sgd with a falling schedule": both(
+        "schedule_free_sgd", lambda count: SCHEDULE(count + 8)
+    ),
     "simplified_ademamix": both("simplified_ademamix", 0.01),
     # Parts
     "add_decayed_weights": then_descend(both("add_decayed_weights", SCHEDULE)),

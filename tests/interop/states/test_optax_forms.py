@@ -472,6 +472,14 @@ def test_states_of_many_runs_at_once_are_refused():
         from_optax(states, tx=gdlab.adam(0.1), params=params)
 
 
+def test_projected_moments_where_gdlab_projects_nothing_are_refused():
+    state = optax.contrib.galore(0.1).init(PARAMS)
+    with pytest.raises(
+        ValueError, match=r"projector\.w: galore.* keeps nothing of it for this par"
+    ):
+        from_optax(state, tx=gdlab.galore(0.1), params=PARAMS)
+
+
 def test_counts_that_disagree_are_refused():
     state = after(optax.adam(SCHEDULE), 2)
     state = (state[0], state[1]._replace(count=jnp.int32(7)))

@@ -403,6 +403,13 @@ KERNEL = {"kernel": jnp.ones((2, 3))}
             "'ema' of signum.* is another multiple .* since a number of it follows a schedule",
         ),
         (
+            {0: {"momentum_buffer": np.ones((3, 2))}},
+            gdlab.sgd(0.1, 0.9, averaging=True),
+            None,
+            {},
+            "keeps an average of gradients, .* depends on its dampening: hand over the whole",
+        ),
+        (
             ADAM,
             gdlab.accumulate(gdlab.adam(0.1), gdlab.linear_schedule(1, 4, 3)),
             None,
@@ -439,6 +446,7 @@ def test_what_cannot_be_carried_is_refused_by_name(state, tx, named, options, me
         (gdlab.adam(0.1), "Adagrad", "keeps mu, nu, for which torch's .*Adagrad.* has no place"),
         (gdlab.lion(0.1), "Adam", "keeps mu, for which torch's"),
         (gdlab.rmsprop(0.1), "RMSprop", "counts its updates, .* give it by count="),
+        (gdlab.sgd(0.1, 0.9, averaging=True), "SGD", "depends on its dampening: hand over the"),
         (gdlab.adam(0.1), "Lion", "'Lion' is not one of .*SGD"),
         (gdlab.adam(0.1), {"state": {}}, "give optimizer.state_dict"),
     ],
