@@ -203,6 +203,20 @@ ROWS = (
         "the authors' code; a first step of nothing is none",
     ),
     Difference(
+        ("contrib.schedule_free", "contrib.schedule_free_sgd", "contrib.schedule_free_adamw"),
+        "with a schedule for the learning rate",
+        "weighs each step in the average by the learning rate of the step after it",
+        "weighs it by its own",
+        "the authors' code",
+    ),
+    Difference(
+        ("contrib.reduce_on_plateau",),
+        "in its state",
+        "count is the number of values averaged so far",
+        "seen is",
+        "count is the number of steps, which all links share",
+    ),
+    Difference(
         ("contrib.reduce_on_plateau",),
         "with a loss below zero",
         "a loss above the best one still improves on it",

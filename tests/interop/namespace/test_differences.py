@@ -133,6 +133,9 @@ SHOWN = {
     "contrib.sophia": lambda lib: updates(
         lib.contrib.sophia(0.1, gamma=1.0), G, params=W, obj_fn=lambda w: jnp.sum(w**4)
     ),
+    "contrib.schedule_free": lambda lib: updates(
+        lib.contrib.schedule_free(lib.sgd(lambda t: 0.1 * t), lambda t: 0.1 * t, b1=0.9), G, G, G
+    ),
     "contrib.schedule_free_sgd": two("contrib.schedule_free_sgd", 0.1, warmup_steps=3),
     "contrib.schedule_free_adamw": two("contrib.schedule_free_adamw", 0.1, warmup_steps=3),
     "contrib.reduce_on_plateau": plateau,
