@@ -483,9 +483,11 @@ def _unpacked(tx: object, rule: TreeRule, opening: Opening, state: Tree) -> tupl
     if not isinstance(state, dict):
         if isinstance(state, tuple) and not state and not names:
             return ()
+        is_apart = isinstance(state, tuple | list) and any(isinstance(s, dict) for s in state)
         raise ValueError(
             f"the state is not one of {described(tx)}, whose init makes a gdlab.State, but "
             f"{'None' if state is None else 'a ' + type(state).__name__}"
+            f"{'; all links share one state, of which replace makes a copy' if is_apart else ''}"
         )
     if set(state) != set(names):
         schedule = ""

@@ -152,6 +152,13 @@ def test_a_link_looked_for_by_its_position_is_found_in_the_state_of_all_links():
         state["mu"]
 
 
+def test_a_tuple_of_the_states_of_links_is_refused_with_what_would_do():
+    tx = chain(clip(1.0), sgd(0.1, 0.9))
+    state = tx.init(PARAMS)
+    with pytest.raises(ValueError, match="but a tuple; all links share one state, of which repl"):
+        tx.update(PARAMS, (state[0], state[1]._replace(trace=PARAMS)), PARAMS)
+
+
 def test_what_one_link_or_wrapper_alone_keeps_in_its_own_state_is_an_attribute_of_the_whole():
     class Seen(NamedTuple):
         seen: jax.Array
