@@ -45,7 +45,7 @@ def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
             names = list(given) if isinstance(given, Mapping) else type(given).__name__
             raise ValueError(
                 f"loss is a dictionary of the problems {list(loss)}, so {what} must be one of the "
-                f"same names, not {names}"
+                f"same names, not {names}; one for all of them is dict.fromkeys(loss, {what})"
             )
     if not loss:
         raise ValueError("loss is an empty dictionary: there is nothing to sweep")

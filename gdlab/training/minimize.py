@@ -89,8 +89,8 @@ def minimize(
         tol: the largest modulus that an element of the gradient may have when the run has
             converged. Within bounds it is the projected gradient w − P(w − ∇f(w)).
         bounds: the pair ``(lower, upper)``, each a number, a model or a tree of arrays like the
-            parameters (or a prefix of one), or None where there is no bound. The start is projected, and so is
-            every step; ``tx`` sees the loss of the projected parameters.
+            parameters (or a prefix of one), or None where there is no bound. The start is
+            projected, and so is every step; ``tx`` sees the loss of the projected parameters.
 
     Returns:
         The :class:`Trajectory`. A run that diverges returns what it computed, not an exception.

@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         ),
         (
             {"loss": {"a": fit}, "params": {"a": np.ones(2)}, "data": DATA},
-            r"data must be one of the same names, not \['x', 'y'\]",
+            r"data must be one of the same names, not \['x', 'y'\].*dict.fromkeys\(loss, data\)",
         ),
     ],
 )

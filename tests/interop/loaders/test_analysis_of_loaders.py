@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import adam, minimize, sgd
+from gdlab import minimize, sgd
 from gdlab.analysis import (
     empirical_fisher_vector_product,
     find_learning_rate,
@@ -35,6 +35,7 @@ RNG = np.random.default_rng(0)
 PARAMS = {"kernel": RNG.normal(size=(64, 10)).astype(np.float32) / 8, "bias": np.zeros(10)}
 
 
+@pytest.mark.slow
 def test_the_mean_over_a_pass_weighs_batches_by_their_examples():
     vector = jax.tree.map(np.ones_like, PARAMS)
     of_loader = hessian_vector_product(cross_entropy, PARAMS, vector, torch_loader())
@@ -47,7 +48,7 @@ def test_the_mean_over_a_pass_weighs_batches_by_their_examples():
     [
         ("filter", torch_loader),
         ("filter", lambda: iter(grain_loader())),
-        ("hessian", grain_loader),
+        pytest.param("hessian", grain_loader, marks=pytest.mark.slow),
     ],
     ids=["torch", "iterator of grain", "grain, held in memory"],
 )
@@ -89,8 +90,8 @@ def squared_error(w, batch):
 
 def test_tracking_over_a_loader_trains_on_its_batches_and_measures_on_all_of_them():
     settings = {"every": 3, "progress": False}
-    found = track(squared_error, jnp.zeros(6), adam(0.02), 9, iter_dataset_of_grain(), **settings)
-    run = minimize(squared_error, jnp.zeros(6), adam(0.02), 9, data=endless())
+    found = track(squared_error, jnp.zeros(6), sgd(0.5), 9, iter_dataset_of_grain(), **settings)
+    run = minimize(squared_error, jnp.zeros(6), sgd(0.5), 9, data=endless())
     np.testing.assert_allclose(found.params, run.params, atol=1e-6)
     losses = [np.mean((FEATURES @ run.path[step] - LABELS / 10) ** 2) for step in found.step]
     np.testing.assert_allclose(found.loss, losses, rtol=1e-5)
@@ -123,6 +124,7 @@ def test_what_was_measured_before_the_loader_failed_is_kept():
     assert caught.value.result.step.tolist() == [0]
 
 
+@pytest.mark.slow
 def test_the_bound_of_a_range_test_is_computed_on_the_first_batches_of_a_loader():
     find = lambda data: find_learning_rate(  # noqa: E731
         squared_error, jnp.zeros(6), sgd(0.1), data, number=16, steps=20, low=1e-3, progress=False

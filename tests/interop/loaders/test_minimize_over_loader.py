@@ -88,7 +88,11 @@ def drawn():
 
 
 @pytest.mark.parametrize(
-    "tx", [nesterov(0.1, 0.9), chain(sgd(0.1), params_ema(0.8))], ids=["look-ahead", "average"]
+    "tx",
+    [
+        pytest.param(nesterov(0.1, 0.9), id="look-ahead", marks=pytest.mark.slow),
+        pytest.param(chain(sgd(0.1), params_ema(0.8)), id="average"),
+    ],
 )
 def test_a_run_over_a_loader_is_the_run_over_the_same_batches_of_arrays(tx):
     settings = {"key": KEY, "has_aux": True, "model_state": 0.0}
@@ -128,7 +132,11 @@ def later(steps):
 
 
 @pytest.mark.parametrize(
-    "rest", [Again, lambda: later(5)], ids=["passed over", "an iterator that goes on"]
+    "rest",
+    [
+        pytest.param(Again, id="passed over"),
+        pytest.param(lambda: later(5), id="an iterator that goes on", marks=pytest.mark.slow),
+    ],
 )
 def test_two_halves_of_a_run_over_a_loader_are_the_run(rest):
     def loss(params, batch, key):
@@ -300,6 +308,7 @@ def test_batches_in_bfloat16_train_as_their_rounded_numbers_do():
     np.testing.assert_array_equal(run.values, expected.values)
 
 
+@pytest.mark.slow
 def test_a_model_with_batch_statistics_and_dropout_trains_over_a_loader_as_over_arrays():
     nnx = pytest.importorskip("flax.nnx")
 

@@ -8,6 +8,7 @@ import pytest
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "loaders.md"
 
 
+@pytest.mark.slow
 def test_every_cell_and_block_of_the_page_runs():
     pytest.importorskip("torch")
     text = PAGE.read_text()

@@ -31,13 +31,17 @@ ONE = {"learning_rate": 1e-2, "seed": 1}
 
 slow = pytest.mark.slow
 every = pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
-others_are_slow = pytest.mark.parametrize(
-    "library",
-    [
-        pytest.param(library, id=name, marks=() if name == "nnx" else slow)
-        for name, library in LIBRARIES.items()
-    ],
-)
+
+
+def only_slow_unless(plain):
+    """Every library, but in the plain run this one alone."""
+    return pytest.mark.parametrize(
+        "library",
+        [
+            pytest.param(library, id=name, marks=() if name == plain else slow)
+            for name, library in LIBRARIES.items()
+        ],
+    )
 
 
 def trained(library, steps=6, **settings):
@@ -64,7 +68,7 @@ def made_by(library, model):
     return type(library.make(KEY)) is type(model)
 
 
-@every
+@only_slow_unless("linen")
 def test_a_run_returns_a_trained_model_of_the_same_class_and_leaves_the_given_one(library):
     model = library.make(KEY)
     before = np.array(library.first_kernel(model))
@@ -83,7 +87,7 @@ def test_a_model_that_draws_random_numbers_asks_for_a_key(library):
         minimize(library.loss, library.make(KEY), adam(0.01), 3, data=DATA)
 
 
-@others_are_slow
+@only_slow_unless("equinox")
 def test_a_model_is_compiled_once_whatever_its_numbers(library):
     traced = []
 
@@ -100,7 +104,7 @@ def test_a_model_is_compiled_once_whatever_its_numbers(library):
     assert len(traced) == times
 
 
-@others_are_slow
+@only_slow_unless("equinox")
 def test_a_frozen_kernel_is_told_by_its_path_and_stays(library):
     model = library.make(KEY)
     tx = chain(adam(0.1), freeze(library.pattern))
@@ -122,7 +126,7 @@ def test_a_run_goes_on_where_an_earlier_one_stopped(library):
     assert_alike(resumed.params, whole.params)
 
 
-@every
+@only_slow_unless("nnx")
 def test_a_lane_of_a_sweep_is_the_run_alone_and_seeds_draw_differently(library):
     model = library.make(KEY)
     result = sweep(
@@ -141,7 +145,7 @@ def test_a_lane_of_a_sweep_is_the_run_alone_and_seeds_draw_differently(library):
         result.model()
 
 
-@others_are_slow
+@only_slow_unless("linen")
 def test_init_makes_another_model_for_each_seed_and_evaluate_is_given_the_trained_one(
     library, tmp_path
 ):
@@ -151,20 +155,24 @@ def test_init_makes_another_model_for_each_seed_and_evaluate_is_given_the_traine
     def run():
         return sweep(
             library.loss, library.make, adam(RATES), DATA, steps=4, batch_size=5, seeds=2,
-            evaluate=evaluate, keep_params="best", checkpoint=tmp_path, progress=False,
+            evaluate=evaluate, keep_params="best", checkpoint=tmp_path / "folder", progress=False,
         )  # fmt: skip
 
     result, again = run(), run()
     np.testing.assert_array_equal(again.loss, result.loss)
     best = result.select(learning_rate=result.best()["learning_rate"])
+    result.save(tmp_path / "result.nc")
+    loaded = SweepResult.load(tmp_path / "result.nc", like=library.make(KEY))
     for seed in range(2):
         model = result.model(seed=seed)
+        assert_alike(loaded.model(seed=seed), model, rtol=0)
         np.testing.assert_allclose(rest(model), best.metrics["at_rest"][seed], rtol=1e-5)
         assert_alike(again.model(seed=seed), model, rtol=0)
     assert not np.allclose(first(result.model(seed=0)), first(result.model(seed=1)))
 
 
-@others_are_slow
+@slow
+@every
 def test_a_saved_result_has_its_models_again_where_it_is_given_one(library, tmp_path):
     def run(*rates):
         rates = Axis("learning_rate", rates)
@@ -215,7 +223,7 @@ def test_the_average_that_is_evaluated_is_a_model_too(library):
     assert not np.allclose(first(run.evaluation_params), first(run.params))
 
 
-@others_are_slow
+@only_slow_unless("linen")
 def test_landscapes_and_curvature_are_those_of_the_model_as_the_loss_calls_it(library):
     run = trained(library)
     found = landscape(
@@ -228,7 +236,7 @@ def test_landscapes_and_curvature_are_those_of_the_model_as_the_loss_calls_it(li
         sharpness(library.loss, library.make(KEY), DATA)
 
 
-@others_are_slow
+@only_slow_unless("equinox")
 def test_tracking_trains_the_model_and_measures_its_sharpness(library):
     model, tx = library.make(KEY), sgd(0.05)
     tracked = track(library.resting_loss, model, tx, 4, DATA, every=2, progress=False)
