@@ -47,7 +47,8 @@ def model_of(result: "SweepResult") -> Any:
     if result.kept is None:
         raise ValueError(
             "the result has no parameters: give keep_params='all' or 'best' and, with 'best', no "
-            "condition but seed"
+            "condition but seed; those of several problems are there only if their models are "
+            "alike, and rerun(point, keep_params='all') has those of one point"
         )
     shape = jax.tree.leaves(result.kept)[0].shape[: len(result.params_dims)]
     if left := [f"{n} {name}" for n, name in zip(shape, result.params_dims, strict=True) if n > 1]:

@@ -69,6 +69,24 @@ def test_minimize_takes_no_function_that_makes_a_model(start, message):
         on_minimize(start)
 
 
+def test_a_result_without_parameters_says_how_they_are_kept():
+    widths = {"narrow": 2, "wide": 3}
+    made = {
+        name: lambda key, width=width: eqx.nn.MLP(3, 1, width, 1, key=key)
+        for name, width in widths.items()
+    }
+
+    def loss(model):
+        return jnp.mean((jax.vmap(model)(DATA["x"]) - DATA["y"]) ** 2)
+
+    losses = dict.fromkeys(widths, loss)
+    result = sweep(losses, made, sgd(RATES), steps=1, keep_params="all", progress=False)
+    with pytest.raises(ValueError, match=r"problems.*alike.*rerun\(point, keep_params='all'\)"):
+        result.model(problem="wide", learning_rate=1e-2, seed=0)
+    again = result.rerun({"problem": "wide", "learning_rate": 1e-2}, keep_params="all")
+    assert again.model().layers[0].weight.shape == (3, 3)
+
+
 def test_what_init_returns_is_looked_at_as_well():
     with pytest.raises(TypeError, match="what init returns at 'number' is int32"):
         on_sweep(lambda key: Numbered())
