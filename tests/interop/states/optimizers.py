@@ -17,7 +17,8 @@ def SCHEDULE(count):
 
 FLOAT32 = 1e-7
 """How near runs in float64 are where optax computes something in float32: Adafactor's power of the
-step, and the singular vectors of GaLore. Computed in float64 there, all of them agree to 1e-15."""
+step and its momentum, and the singular vectors of GaLore. With the power and the vectors in float64
+they agree to 1e-15."""
 CANCELLATION = 1e-5
 """How near runs of RAdam are in float32, where its ρ is a small difference of large numbers; in
 float64 they agree to 1e-15."""

@@ -214,6 +214,18 @@ def test_gradients_that_are_accumulated_so_far_and_the_average_go_along(steps):
         np.testing.assert_allclose(back[str(key)], variable.value, rtol=1e-5, atol=1e-6)
 
 
+def test_schedule_of_micro_batches_has_its_value_at_the_last_one_of_each_update():
+    schedule = gdlab.cosine_decay_schedule(0.1, 30)
+    make = lambda o: o.Adam(o.schedules.CosineDecay(0.1, 30), gradient_accumulation_steps=3)  # noqa: E731
+    model, optimizer = model_and(make, 7)
+    adam = gdlab.adam(lambda count: schedule(3 * count + 2), eps=1e-7)
+    tx, params = gdlab.accumulate(adam, 3), params_of(model)
+    state = from_keras(optimizer, NAMES, tx=tx, params=params)
+    params, _ = follow(tx, params, state, 7, 8)
+    go(optimizer, model, 7, 8)
+    assert_close(params, params_of(model))
+
+
 def leaves_in_order(params):
     return [layer[name] for layer in params["layers"] for name in ("kernel", "bias")]
 
