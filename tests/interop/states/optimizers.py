@@ -77,6 +77,22 @@ def around(name: str, *args, **kwargs) -> Pair:
     )
 
 
+def clipped_and_accumulated(library, accumulate):
+    """What training scripts of language models have."""
+    matrices = {"a": False, "b": False, "c": True, "d": (True, True)}
+    made = library.chain(
+        library.clip_by_global_norm(1.0),
+        library.adamw(SCHEDULE, b2=0.95, weight_decay=0.1, mask=matrices),
+    )
+    return accumulate(made)
+
+
+def accumulated_by_optax(tx):
+    """Gradients of four calls, in the widest dtype; optax's own choice is float32."""
+    widest = jnp.result_type(float)
+    return optax.MultiSteps(tx, 4, accumulator_dtype=widest).gradient_transformation()
+
+
 OPTIMIZERS = {
     "adabelief": both("adabelief", SCHEDULE),
     "adadelta": both("adadelta", SCHEDULE, weight_decay=0.01),
@@ -208,10 +224,14 @@ OPTIMIZERS = {
     "split_real_and_imaginary": around("split_real_and_imaginary"),
     "masked": around("masked", {"a": True, "b": False, "c": True, "d": (True, False)}),
     "MultiSteps": Pair(
-        lambda: optax.MultiSteps(
-            optax.adamw(SCHEDULE), 4, accumulator_dtype=jnp.result_type(float)
-        ).gradient_transformation(),
+        lambda: accumulated_by_optax(optax.adamw(SCHEDULE)),
         lambda: gdlab.accumulate(gdlab.adamw(SCHEDULE), 4),
+    ),
+    "clipping, AdamW with a mask, MultiSteps, all guarded": Pair(
+        lambda: optax.apply_if_finite(clipped_and_accumulated(optax, accumulated_by_optax), 3),
+        lambda: gdlab.apply_if_finite(
+            clipped_and_accumulated(gdlab, lambda tx: gdlab.accumulate(tx, 4))
+        ),
     ),
     "partition": Pair(
         lambda: optax.partition(
