@@ -9,10 +9,10 @@ from typing import Any
 
 from gdlab.interop.lifting import lift
 from gdlab.interop.partly_trained import trainable
-from gdlab.interop.states.keras import from_keras, to_keras
-from gdlab.interop.states.optax import from_optax, to_optax
-from gdlab.interop.states.torch import from_torch, to_torch
-from gdlab.interop.states.torch_params import params_from_torch, params_to_torch
+from gdlab.interop.states.keras.states import from_keras, to_keras
+from gdlab.interop.states.optax.states import from_optax, to_optax
+from gdlab.interop.states.torch.params import params_from_torch, params_to_torch
+from gdlab.interop.states.torch.states import from_torch, to_torch
 
 __all__: list[str] = [
     "from_keras",

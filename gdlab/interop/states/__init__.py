@@ -1,1 +1,1 @@
-"""The states of other libraries' optimizers, carried over and back."""
+"""The states of other libraries' optimizers, carried over and back, a room for each library."""

@@ -9,8 +9,8 @@ import numpy as np
 from gdlab.core.state import State
 from gdlab.core.structure import Params
 from gdlab.core.transformation import GradientTransformation
-from gdlab.interop.states.pairs import Pair, Shared
-from gdlab.interop.states.records import (
+from gdlab.interop.states.by_parameter.pairs import Pair, Shared
+from gdlab.interop.states.by_parameter.records import (
     Kept,
     Method,
     Record,
@@ -22,7 +22,7 @@ from gdlab.interop.states.records import (
     require_known,
     require_named,
 )
-from gdlab.interop.states.scopes import Scope, calls_for, with_each_scope
+from gdlab.interop.states.by_parameter.scopes import Scope, calls_for, with_each_scope
 from gdlab.interop.states.step_entries import count_of
 
 

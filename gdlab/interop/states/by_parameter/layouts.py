@@ -39,7 +39,7 @@ def axes_by_path(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) -> dict[
         ValueError: if a pattern matches no path, or its axes are no permutation of the axes of a
             parameter that it matches.
 
-    >>> from gdlab.interop.states.layouts import axes_by_path
+    >>> from gdlab.interop.states.by_parameter.layouts import axes_by_path
     >>> axes_by_path({"kernel": "linear"}, {"dense.kernel": (3, 5), "dense.bias": (5,)})
     {'dense.kernel': (1, 0)}
     """

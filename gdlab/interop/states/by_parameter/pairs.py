@@ -9,8 +9,8 @@ import numpy as np
 
 from gdlab.core.structure import Leaf, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
-from gdlab.interop.states.layouts import Axes
-from gdlab.interop.states.scopes import Scope, period_of
+from gdlab.interop.states.by_parameter.layouts import Axes
+from gdlab.interop.states.by_parameter.scopes import Scope, period_of
 
 Array: TypeAlias = Any
 """A NumPy array; None or an empty tuple where nothing is kept."""

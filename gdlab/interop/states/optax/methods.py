@@ -8,7 +8,7 @@ import numpy as np
 from gdlab.core.parametrized import is_schedule
 from gdlab.core.structure import Value
 from gdlab.core.transformation import GradientTransformation, composition_of
-from gdlab.interop.states.correspondence import (
+from gdlab.interop.states.optax.correspondence import (
     Arrays,
     BesideOurs,
     BesideTheirs,

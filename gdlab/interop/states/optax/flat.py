@@ -9,7 +9,7 @@ from jax.core import Tracer
 
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Tree, dotted
-from gdlab.interop.states.correspondence import Array
+from gdlab.interop.states.optax.correspondence import Array
 
 Flat = dict[str, Leaf]
 """Dotted path → array."""

@@ -7,10 +7,10 @@ from gdlab.core.numerics import arrays_only
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Tree, dotted
 from gdlab.core.transformation import GradientTransformation
-from gdlab.interop.states.correspondence import Array
-from gdlab.interop.states.flat import Flat, flat_arrays, flat_leaves
-from gdlab.interop.states.optax_export import Export
-from gdlab.interop.states.optax_import import Import
+from gdlab.interop.states.optax.correspondence import Array
+from gdlab.interop.states.optax.entering import Import
+from gdlab.interop.states.optax.flat import Flat, flat_arrays, flat_leaves
+from gdlab.interop.states.optax.leaving import Export
 
 
 def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> State:

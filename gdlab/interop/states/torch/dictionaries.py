@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from gdlab.core.structure import Value
-from gdlab.interop.states.records import Names, paths_of
+from gdlab.interop.states.by_parameter.records import Names, paths_of
 
 StateDict: TypeAlias = Mapping[str, Value]
 """``optimizer.state_dict()``, or a flat dictionary of it with keys such as ``state.0.exp_avg``."""

@@ -7,11 +7,10 @@ import numpy as np
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
-from gdlab.interop.states.entering import entered
-from gdlab.interop.states.keras_variables import Variable, by_order, by_path, variables_of
-from gdlab.interop.states.layouts import Axes, Layout, permuted, restored
-from gdlab.interop.states.leaving import left
-from gdlab.interop.states.pairs import (
+from gdlab.interop.states.by_parameter.entering import entered
+from gdlab.interop.states.by_parameter.layouts import Axes, Layout, permuted, restored
+from gdlab.interop.states.by_parameter.leaving import left
+from gdlab.interop.states.by_parameter.pairs import (
     Shared,
     accumulated,
     average_of_parameters,
@@ -23,7 +22,7 @@ from gdlab.interop.states.pairs import (
     schedule_free,
     velocity,
 )
-from gdlab.interop.states.records import (
+from gdlab.interop.states.by_parameter.records import (
     Kept,
     Method,
     Names,
@@ -33,13 +32,14 @@ from gdlab.interop.states.records import (
     paths_of,
     shapes_by_path,
 )
-from gdlab.interop.states.scopes import (
+from gdlab.interop.states.by_parameter.scopes import (
     Scope,
     accumulation_in,
     calls_for,
     period_of,
     with_each_scope,
 )
+from gdlab.interop.states.keras.variables import Variable, by_order, by_path, variables_of
 
 OF_ADAM = (
     same("mu", "momentum"),

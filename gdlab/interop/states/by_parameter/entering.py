@@ -11,8 +11,8 @@ from gdlab.core.numerics import common_dtype
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value
 from gdlab.core.transformation import COUNT, GradientTransformation
-from gdlab.interop.states.pairs import Pair, Parameter, Shared
-from gdlab.interop.states.records import (
+from gdlab.interop.states.by_parameter.pairs import Pair, Parameter, Shared
+from gdlab.interop.states.by_parameter.records import (
     Kept,
     Method,
     Record,
@@ -24,7 +24,7 @@ from gdlab.interop.states.records import (
     require_known,
     require_named,
 )
-from gdlab.interop.states.scopes import Scope, with_each_scope
+from gdlab.interop.states.by_parameter.scopes import Scope, with_each_scope
 from gdlab.interop.states.step_entries import entries_after
 
 

@@ -13,7 +13,14 @@ from gdlab.core.representation import described
 from gdlab.core.structure import Leaf
 from gdlab.core.transformation import GradientTransformation, composition_of
 from gdlab.core.wiring import chain, named_chain
-from gdlab.interop.states.correspondence import (
+from gdlab.interop.states.following import (
+    Followed,
+    Following,
+    as_composition,
+    in_force,
+    settled,
+)
+from gdlab.interop.states.optax.correspondence import (
     Count,
     Fixed,
     Fresh,
@@ -25,16 +32,9 @@ from gdlab.interop.states.correspondence import (
     below,
     joined,
 )
-from gdlab.interop.states.flat import Flat
-from gdlab.interop.states.following import (
-    Followed,
-    Following,
-    as_composition,
-    in_force,
-    settled,
-)
-from gdlab.interop.states.optax_methods import METHODS, Layout
-from gdlab.interop.states.optax_wrappers import WRAPPERS
+from gdlab.interop.states.optax.flat import Flat
+from gdlab.interop.states.optax.methods import METHODS, Layout
+from gdlab.interop.states.optax.wrappers import WRAPPERS
 from gdlab.interop.states.places import Place, links, opened, place_of
 from gdlab.interop.states.step_entries import counts, follow_schedules
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from gdlab.core.structure import Value
-from gdlab.interop.states.layouts import Axes, permuted, restored
-from gdlab.interop.states.pairs import Pair, Parameter, Shared, same
-from gdlab.interop.states.records import Kept, Method
-from gdlab.interop.states.torch_dicts import as_array
+from gdlab.interop.states.by_parameter.layouts import Axes, permuted, restored
+from gdlab.interop.states.by_parameter.pairs import Pair, Parameter, Shared, same
+from gdlab.interop.states.by_parameter.records import Kept, Method
+from gdlab.interop.states.torch.dictionaries import as_array
 
 Pieces = Sequence[tuple[str, tuple[int, ...], Axes | None]]
 """The path of each parameter in torch's order, its shape in gdlab, and its axes."""

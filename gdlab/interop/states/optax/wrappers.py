@@ -4,7 +4,7 @@ import numpy as np
 
 from gdlab.core.structure import Tree, Value
 from gdlab.core.transformation import GradientTransformation
-from gdlab.interop.states.correspondence import (
+from gdlab.interop.states.optax.correspondence import (
     Arrays,
     BesideOurs,
     BesideTheirs,
@@ -16,7 +16,7 @@ from gdlab.interop.states.correspondence import (
     Wrapped,
     same,
 )
-from gdlab.interop.states.optax_methods import WIDE, Layout, scheduled
+from gdlab.interop.states.optax.methods import WIDE, Layout, scheduled
 
 WEIGHTED = "micro-batches with weights of their own are unknown to optax"
 

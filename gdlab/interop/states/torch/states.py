@@ -8,11 +8,10 @@ import numpy as np
 from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation
-from gdlab.interop.states import torch_lbfgs
-from gdlab.interop.states.entering import entered
-from gdlab.interop.states.layouts import Layout, permuted, restored
-from gdlab.interop.states.leaving import left
-from gdlab.interop.states.pairs import (
+from gdlab.interop.states.by_parameter.entering import entered
+from gdlab.interop.states.by_parameter.layouts import Layout, permuted, restored
+from gdlab.interop.states.by_parameter.leaving import left
+from gdlab.interop.states.by_parameter.pairs import (
     averaged_points,
     centred,
     factored,
@@ -22,7 +21,7 @@ from gdlab.interop.states.pairs import (
     signs,
     velocity,
 )
-from gdlab.interop.states.records import (
+from gdlab.interop.states.by_parameter.records import (
     Kept,
     Method,
     Names,
@@ -31,8 +30,9 @@ from gdlab.interop.states.records import (
     paths_of,
     shapes_by_path,
 )
-from gdlab.interop.states.scopes import calls_for
-from gdlab.interop.states.torch_dicts import (
+from gdlab.interop.states.by_parameter.scopes import calls_for
+from gdlab.interop.states.torch import lbfgs
+from gdlab.interop.states.torch.dictionaries import (
     Key,
     Parsed,
     StateDict,
@@ -66,7 +66,7 @@ METHODS = (
     Method(("ASGD",), averaged_points("ax", "eta", "mu")),
     Method(("Rprop",), (same("step_sizes", "step_size"), signs("previous_sign", "prev"))),
     Method(("Adafactor",), (factored("row_var", "col_var", "variance"),)),
-    torch_lbfgs.METHOD,
+    lbfgs.METHOD,
 )
 """The methods that torch and gdlab have, and what corresponds in their states."""
 SYNONYMS = {"AdamW": "Adam"}
@@ -224,7 +224,7 @@ def _enter(record: Record, theirs: Parsed, names: Names, params: Params) -> None
     by_key = _settle(record, theirs, names)
     if any("n_iter" in state for state in theirs.states.values()):
         state = next(iter(theirs.states.values()))
-        record.kept.update(torch_lbfgs.split(state, _pieces(record, by_key.values(), params)))
+        record.kept.update(lbfgs.split(state, _pieces(record, by_key.values(), params)))
         return
     own = dict(names) if isinstance(names, Mapping) else {}
     for key, state in theirs.states.items():
@@ -241,7 +241,7 @@ def _enter(record: Record, theirs: Parsed, names: Names, params: Params) -> None
         _require_dampened(path, record)
 
 
-def _pieces(record: Record, paths: Iterable[str], params: Params) -> torch_lbfgs.Pieces:
+def _pieces(record: Record, paths: Iterable[str], params: Params) -> lbfgs.Pieces:
     """The parameters in torch's order, as a vector of all of them is cut."""
     shapes = shapes_by_path(params)
     return [(path, shapes[path], record.axes.get(path)) for path in paths]
@@ -283,7 +283,7 @@ def _left_in_vectors(
 ) -> dict[str, Value]:
     if theirs.is_flat:
         raise ValueError("like: the state of LBFGS has lists; give optimizer.state_dict()")
-    state = torch_lbfgs.joined(record.kept, _pieces(record, by_key.values(), params))
+    state = lbfgs.joined(record.kept, _pieces(record, by_key.values(), params))
     tensors = {name: _as_tensors(value) for name, value in state.items()}
     return {"state": {next(iter(by_key)): tensors}, "param_groups": copy.deepcopy(theirs.groups)}
 

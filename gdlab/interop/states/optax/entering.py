@@ -9,9 +9,9 @@ from gdlab.core.representation import described
 from gdlab.core.state import State, flatten_state
 from gdlab.core.structure import Leaf, dotted
 from gdlab.core.transformation import GradientTransformation
-from gdlab.interop.states.correspondence import Array, Fixed, joined
-from gdlab.interop.states.flat import Flat, report, suffixes
-from gdlab.interop.states.plan import Injected, Level, Move, Plan
+from gdlab.interop.states.optax.correspondence import Array, Fixed, joined
+from gdlab.interop.states.optax.flat import Flat, report, suffixes
+from gdlab.interop.states.optax.plan import Injected, Level, Move, Plan
 from gdlab.interop.states.step_entries import entries_after
 
 MISSING = "it is missing"

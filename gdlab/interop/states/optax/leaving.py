@@ -8,10 +8,10 @@ from gdlab.core.numerics import is_array
 from gdlab.core.representation import described
 from gdlab.core.state import State
 from gdlab.core.transformation import COUNT, GradientTransformation
-from gdlab.interop.states.correspondence import Array, Fixed, joined
-from gdlab.interop.states.flat import Flat, flat_arrays, report, suffixes
+from gdlab.interop.states.optax.correspondence import Array, Fixed, joined
+from gdlab.interop.states.optax.flat import Flat, flat_arrays, report, suffixes
+from gdlab.interop.states.optax.plan import Level, Move, Plan, entry
 from gdlab.interop.states.places import place_of
-from gdlab.interop.states.plan import Level, Move, Plan, entry
 from gdlab.interop.states.step_entries import count_of, determined_by_count
 
 

@@ -1,0 +1,1 @@
+"""States that another library keeps by parameter, as torch and Keras do."""
