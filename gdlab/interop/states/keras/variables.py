@@ -8,7 +8,7 @@ import numpy as np
 
 from gdlab.core.structure import Value
 from gdlab.interop.states.by_parameter.records import Names, paths_of
-from gdlab.interop.states.torch.dictionaries import as_array
+from gdlab.interop.states.by_parameter.tensors import as_array
 
 SLOTS = (
     "gradient_accumulator",

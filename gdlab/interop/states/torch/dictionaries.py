@@ -1,6 +1,5 @@
-"""State dictionaries of torch's optimizers, nested or flat, and the tensors in them."""
+"""State dictionaries of torch's optimizers, nested or flat."""
 
-import sys
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -104,18 +103,3 @@ def paths_by_key(parsed: Parsed, names: Names) -> dict[Key, str]:
             raise ValueError(f"names: {unknown[0]!r} of torch's optimizer is missing")
         paths = [names[name] for name in own_names] or paths
     return dict(zip(keys or range(len(paths)), paths, strict=True))
-
-
-def as_array(value: Value) -> np.ndarray:
-    """A copy as an array of NumPy, of a dtype that it computes with."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
-    array = np.array(value)
-    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
-
-
-def as_tensor(array: np.ndarray) -> Value:
-    """A tensor, where torch is there."""
-    torch = sys.modules.get("torch")
-    return as_array(array) if torch is None else torch.from_numpy(as_array(array))

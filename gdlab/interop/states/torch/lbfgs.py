@@ -8,7 +8,7 @@ from gdlab.core.structure import Value
 from gdlab.interop.states.by_parameter.layouts import Axes, permuted, restored
 from gdlab.interop.states.by_parameter.pairs import Pair, Parameter, Shared, same
 from gdlab.interop.states.by_parameter.records import Kept, Method
-from gdlab.interop.states.torch.dictionaries import as_array
+from gdlab.interop.states.by_parameter.tensors import as_array
 
 Pieces = Sequence[tuple[str, tuple[int, ...], Axes | None]]
 """The path of each parameter in torch's order, its shape in gdlab, and its axes."""

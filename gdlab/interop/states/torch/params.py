@@ -8,7 +8,7 @@ import numpy as np
 from gdlab.core.structure import Params, Value, flatten, leaves_with_paths
 from gdlab.interop.states.by_parameter.layouts import Layout, axes_by_path, permuted, restored
 from gdlab.interop.states.by_parameter.records import require_paths, shapes_by_path
-from gdlab.interop.states.torch.dictionaries import as_array, as_tensor
+from gdlab.interop.states.by_parameter.tensors import as_array, as_tensor
 
 
 def params_from_torch(

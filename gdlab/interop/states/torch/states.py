@@ -31,13 +31,12 @@ from gdlab.interop.states.by_parameter.records import (
     shapes_by_path,
 )
 from gdlab.interop.states.by_parameter.scopes import calls_for
+from gdlab.interop.states.by_parameter.tensors import as_array, as_tensor
 from gdlab.interop.states.torch import lbfgs
 from gdlab.interop.states.torch.dictionaries import (
     Key,
     Parsed,
     StateDict,
-    as_array,
-    as_tensor,
     parsed,
     paths_by_key,
     settings_by_key,
