@@ -12,7 +12,7 @@ import pytest
 
 import gdlab
 from tests import references as ref
-from tests.oracles import METHODS
+from tests.oracles import FAMILIES, METHODS
 from tests.oracles.adaptive import adam_in_three_links
 from tests.paths import (
     GRADS,
@@ -30,13 +30,16 @@ from tests.paths import (
 pytestmark = pytest.mark.x64
 
 
-FIRST = {re.match(r"\w+", name).group(): name for name in reversed(METHODS)}.values()
-"""One convention of each method, which is compared at each run; the others are slow together."""
+CLASSIC = ("adadelta", "adagrad", "adam", "adamw", "amsgrad", "nadam", "rmsprop", "sgd")
+FIRST = {re.match(r"\w+", name).group(): name for name in reversed(METHODS)}
+COMPARED_EACH_TIME = {FIRST[name] for name in CLASSIC} | {next(iter(t)) for t in FAMILIES.values()}
+"""One convention of each classic method, and of one method of each family, which are compared at
+each run; the others are slow together."""
 
 
 def marks_of(name, library="optax"):
     # optax is always there; the others are asked where they are, which takes its time.
-    return () if name in FIRST and library == "optax" else pytest.mark.slow
+    return () if name in COMPARED_EACH_TIME and library == "optax" else pytest.mark.slow
 
 
 CONVENTIONS = [pytest.param(name, marks=marks_of(name)) for name in METHODS]

@@ -9,10 +9,13 @@ import pkgutil
 
 from tests.oracles.method import Method
 
-METHODS: dict[str, Method] = {}
+FAMILIES: dict[str, dict[str, Method]] = {}
+"""The table of each family."""
 for module in pkgutil.iter_modules(__path__):
     family = importlib.import_module(f"{__name__}.{module.name}")
-    METHODS |= getattr(family, "METHODS", {})
+    if table := getattr(family, "METHODS", {}):
+        FAMILIES[module.name] = table
+METHODS = {name: method for table in FAMILIES.values() for name, method in table.items()}
 
 
 def witnesses() -> list[tuple[str, str, str]]:
