@@ -162,7 +162,7 @@ def test_a_schedule_that_the_factory_would_count_itself_is_counted_by_gdlab():
     assert_same(path("", lambda _: told), expected)
 
 
-@pytest.mark.parametrize("name", ["adamw", "muon"])
+@pytest.mark.parametrize("name", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
 def test_the_gradient_by_the_learning_rate_is_the_difference_quotient(name):
     def last(learning_rate):
         tx = ours(name, **numbers_of(name)).replace(learning_rate=learning_rate)

@@ -110,7 +110,7 @@ def test_a_polyak_step_of_optax_reads_the_value_that_gdlabs_chain_hands_on():
     assert loss(ours) < loss(points())
 
 
-@pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.parametrize("jitted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_line_search_of_optax_evaluates_the_loss_through_gdlabs_chain(jitted):
     search = optax.scale_by_backtracking_linesearch(max_backtracking_steps=15)
 
@@ -131,7 +131,7 @@ def test_a_line_search_of_optax_evaluates_the_loss_through_gdlabs_chain(jitted):
     assert_same(run(gdlab.chain(optax.sgd(1.0), search)), run(optax.chain(optax.sgd(1.0), search)))
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("wrapped", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_lbfgs_of_optax_is_minimized_with_as_in_a_loop_of_its_own(wrapped):
     valley = gdlab.problems.rosenbrock()
     theirs = optax.lbfgs()

@@ -146,6 +146,7 @@ def test_iterates_and_rate_are_those_of_a_simulation(name):
         np.testing.assert_allclose(found.spectral_radius[mode], slope, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIMULATED)
 def test_iterates_are_those_of_its_own_code(name):
     tx, _ = SIMULATED[name]
@@ -194,6 +195,7 @@ def test_lookahead_is_stable_beyond_the_limit_of_its_fast_steps_if_their_number_
             assert (path[-k:].max() > path[:k].max()) == grows
 
 
+@pytest.mark.slow
 def test_periods_of_nested_methods_multiply():
     # Each of the five fast steps of a period sees the mean of four gradients.
     found = linearize(accumulate(lookahead(sgd(0.3), 0.5, 5), 4), 1.0)
@@ -204,6 +206,7 @@ def test_periods_of_nested_methods_multiply():
     assert both.period == 6
 
 
+@pytest.mark.slow
 def test_rates_are_per_step():
     tx = accumulate(sgd(2 / 11), 3)
     assert rate(tx, 1.0, 10.0) == pytest.approx((9 / 11) ** (1 / 3), rel=1e-12)
@@ -225,6 +228,7 @@ def test_the_matrix_of_a_period_is_the_product_of_those_of_its_steps():
     assert linearize(sgd(0.3, 0.7), 1.0).step_matrices.shape == (1, 2, 2)
 
 
+@pytest.mark.slow
 def test_noise_that_stays_through_a_period_comes_in_as_the_period_takes_it():
     assert linearize(accumulate(sgd(0.3), 4), 2.0).input[-1, 0] == pytest.approx(-0.3, rel=1e-14)
     # w ← .7w − .3ξ, k times, and half of the way
@@ -236,6 +240,7 @@ def test_noise_that_stays_through_a_period_comes_in_as_the_period_takes_it():
 # Adaptive methods over a period
 
 
+@pytest.mark.slow
 def test_adaptive_methods_see_the_mean_of_a_period_in_the_limit():
     tx = accumulate(gdlab.adam(0.1, 0.8, eps=0.0), 4)
     found = linearize(tx, 3.0, gradient_rms=2.5)
@@ -244,6 +249,7 @@ def test_adaptive_methods_see_the_mean_of_a_period_in_the_limit():
     assert sharpness_limit(tx) == pytest.approx(2 * 1.8 / 0.2 / 0.1, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_at_a_step_the_period_begins_with_it():
     inner = gdlab.adam(0.1, 0.8, 0.9)
     for t, inner_step in ((1, 1), (4, 2), (7, 3), (3001, 1001)):
@@ -252,6 +258,7 @@ def test_at_a_step_the_period_begins_with_it():
         np.testing.assert_allclose(found.poles[:2], alone.poles, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_at_a_state_the_period_ends_with_it():
     inner = gdlab.adam(0.1, 0.8, 0.9)
     with jax.enable_x64(True):
@@ -284,6 +291,7 @@ def test_slow_weights_of_an_adaptive_method_converge_as_they_do_in_numpy():
     np.testing.assert_allclose(found.simulate(1.0, 80), path, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_scales_that_are_refreshed_now_and_then_are_held_in_between():
     tx = chain(refreshed_rms(0.9, 4), scale(-0.2))
     found = linearize(tx, 3.0, gradient_rms=2.5)
@@ -297,6 +305,7 @@ def test_scales_that_are_refreshed_now_and_then_are_held_in_between():
 # Noise
 
 
+@pytest.mark.slow
 def test_expected_loss_of_a_periodic_method_is_the_mean_over_runs():
     eta, k, steps, runs = 0.4, 3, 20, 40_000
     expected = expected_loss(accumulate(sgd(eta), k), 1.5, 2.0, steps, noise=0.7)
@@ -384,6 +393,7 @@ def wave(period):
     return lambda count: 0.4 + 0.3 * jnp.cos(2 * jnp.pi * count / period)
 
 
+@pytest.mark.slow
 def test_a_schedule_that_repeats_has_a_period_and_one_with_a_long_period_needs_a_step():
     found = linearize(sgd(wave(10)), 1.0)
     factors = np.asarray(1 - wave(10)(np.arange(10.0)), np.float64)
