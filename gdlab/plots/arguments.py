@@ -1,4 +1,4 @@
-"""What pictures of several things are given."""
+"""The arguments of pictures of several things."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -23,7 +23,7 @@ from gdlab.training.step import sampler_of
 
 
 class Problem(NamedTuple):
-    """What is trained, whatever the optimizer."""
+    """A problem to train on, whatever the optimizer."""
 
     loss: Callable[..., Any]
     params: Any
@@ -160,7 +160,7 @@ def assembled(
     seeds: np.ndarray,
     **of_plan: Any,
 ) -> tuple[Setup, Grid, GradientTransformation]:
-    """What is run for one optimizer on one problem, its grid, and the optimizer with drawn axes.
+    """The setup of one optimizer on one problem, its grid, and the optimizer with drawn axes.
 
     Raises:
         ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
@@ -234,7 +234,7 @@ def _form_of(init: ByIdentity, hyperparameters: dict[str, Any], grid: Grid, keys
 
 
 class Places(NamedTuple):
-    """Where axes may stand, by the names of the arguments."""
+    """The arguments in which axes may stand, by their names."""
 
     tx: Any
     hyperparameters: Any

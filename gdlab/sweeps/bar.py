@@ -44,7 +44,7 @@ class Bar:
 
     @property
     def is_seen(self) -> bool:
-        """Whether anybody can see it."""
+        """True if anybody can see the bar."""
         return self._bar is not None
 
     def describe(self, name: str) -> None:

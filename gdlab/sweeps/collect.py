@@ -1,4 +1,4 @@
-"""From the tables of runs to labelled results."""
+"""Labelled results, made of the tables of runs."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 def collected(entries: list[Entry], recipe: Recipe) -> Any:
-    """What has come of a sweep so far.
+    """The result of a sweep so far.
 
     Args:
         entries: its parts; those that have not begun are left out.

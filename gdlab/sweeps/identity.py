@@ -1,4 +1,4 @@
-"""What tells one sweep from another, so that a checkpoint is not mistaken."""
+"""The identity of a sweep, by which its checkpoint is told from those of others."""
 
 import os
 import pathlib
@@ -35,7 +35,7 @@ def checkpoint_of(
 
 
 def _identity_of(entry: Entry) -> dict[str, str]:
-    """What one optimizer on one problem is; of a loader, only the first batch is looked at."""
+    """The identity of one optimizer on one problem; a loader counts by its first batch alone."""
     setup, lanes = entry.run.setup, entry.run.lanes
     data = setup.data.first() if isinstance(setup.data, Stream) else setup.data
     identity = {

@@ -21,7 +21,7 @@ from gdlab.training.models import OpenedModel
 from gdlab.training.objective import ByIdentity
 
 NUMBER = ""
-"""What the number of a point is called among its hyperparameters: what no axis can be called."""
+"""The name of a point's number among its hyperparameters, which no axis can have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ _KEYS: Memo[Keys] = Memo()
 
 
 class Lanes:
-    """What the devices do with a group.
+    """The work of the devices on a group of lanes.
 
     Raises:
         ValueError, TypeError: whatever tracing finds wrong, before anything is compiled.
@@ -75,7 +75,7 @@ class Lanes:
         )
 
     def points_at_once(self, seeds: int) -> int:
-        """How many points, with so many seeds each, are best computed together."""
+        """The number of points, with so many seeds each, that are best computed together."""
         setup, numbers, mesh = self.setup, self.setup.seeds[:seeds], self.setup.plan.mesh
         size = len(setup.points[NUMBER])
         of_all = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.shape.lanes))
@@ -133,7 +133,7 @@ class Lanes:
         group.carry, group.on_host = to_host(group.carry), True
 
     def on_devices(self, carry: Carry, group: Group) -> Carry:
-        """What :meth:`put_away` holds, or a checkpoint held, back on the devices."""
+        """The state that :meth:`put_away` or a checkpoint holds, back on the devices."""
         like = self._shape_of(group)
         if self.setup.plan.mesh is None:
             return to_devices(carry, like)
@@ -177,7 +177,7 @@ class Lanes:
         group.carry, group.on_host = Carry(lanes, _blank(shape.records)), True
 
     def patch(self, group: Group, rows: list[int], **wanted: bool) -> Patch:
-        """What a group came to, without padding, on the host.
+        """The results of a group, without padding, on the host.
 
         Args:
             group: which lanes they are.

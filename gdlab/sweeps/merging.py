@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
 
 AGREEMENT = 1e-3
-"""How far, relatively, the final losses of one lane in two results may be apart."""
+"""The relative distance that the final losses of one lane in two results may have."""
 COMPLETE = 2
-"""How far a lane came that will go no further."""
+"""The progress of a lane that will go no further."""
 
 
 def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResult | None":
@@ -87,7 +87,7 @@ class _Filling:
         self.wins = _completeness(theirs) > completeness[self.theirs]
 
     def __call__(self, mine: Any, theirs: Any, hole: Any = np.nan) -> np.ndarray:
-        """Of two lanes the one that came further, mine if in doubt; ``hole`` where none is."""
+        """The one of two lanes that came further, mine if in doubt; ``hole`` where none is."""
         mine, theirs = np.asarray(mine), np.asarray(theirs)
         dtype = np.result_type(mine, theirs, np.min_scalar_type(hole))
         whole = np.full(self.shape + mine.shape[len(self.shape) :], hole, dtype)
@@ -144,7 +144,7 @@ def _require_mergeable(one: "SweepResult", other: "SweepResult") -> None:
 
 
 def _facts(result: "SweepResult") -> dict[str, Any]:
-    """What must be the same in results that merge."""
+    """The properties that must be the same in results that merge."""
     names = result.coords["optimizer"].tolist() if "optimizer" in result.dims else [None]
     fixed = result.coords.keys() - set(result.dims) - set(result.axes)
     return {
@@ -207,7 +207,7 @@ def _require_agreement(one: "SweepResult", other: "SweepResult", fill: _Filling)
 
 
 def _completeness(status: np.ndarray) -> np.ndarray:
-    """How far a lane came: 0 if it was not run, 1 if it was left before its end."""
+    """The progress of a lane: 0 if it was not run, 1 if it was left before its end."""
     ended = np.isin(status, ["ok", "converged", "diverged"])
     return np.select([status == "not run", ended], [0, COMPLETE], 1)
 
@@ -255,7 +255,7 @@ def _merged_optimizers(one: "SweepResult", other: "SweepResult") -> tuple[Any, .
 
 
 def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    """What differs stands side by side."""
+    """Put side by side what differs."""
     return {
         name: "; ".join(
             dict.fromkeys(
@@ -267,7 +267,7 @@ def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, 
 
 
 def _alike(one: Any, other: Any, leading: int = 0) -> bool:
-    """Whether trees agree in structure and in shapes, but for some leading dimensions."""
+    """Tell whether trees agree in structure and in shapes, but for some leading dimensions."""
     shapes = [[np.shape(leaf)[leading:] for leaf in jax.tree.leaves(tree)] for tree in (one, other)]
     return jax.tree.structure(one) == jax.tree.structure(other) and shapes[0] == shapes[1]
 

@@ -1,4 +1,4 @@
-"""What came of a sweep, labelled."""
+"""The labelled result of a sweep."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ from gdlab.training.models import open_model
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class SweepResult:
-    """What came of a sweep: arrays with a dimension for each axis, and one for the seeds.
+    """The result of a sweep: arrays with a dimension for each axis, and one for the seeds.
 
     Losses of lanes that diverged or were pruned are NaN from then on, and those of lanes that
     converged stay at their last value; evaluation metrics belong to the last good parameters.
@@ -35,19 +35,19 @@ class SweepResult:
     loss: np.ndarray
     """The loss of each lane at the recorded steps, of shape ``(*dims, step)``."""
     aux: dict[str, np.ndarray]
-    """What the loss returned beside it, likewise."""
+    """The auxiliary values of the loss, likewise."""
     metrics: dict[str, np.ndarray]
-    """What ``evaluate`` returned at the end of each lane, of shape ``dims``."""
+    """The values of ``evaluate`` at the end of each lane, of shape ``dims``."""
     status: np.ndarray
-    """How each lane ended, of shape ``dims``; "ok" at its last step, "diverged", "converged" at its
-    target, "pruned" by successive halving, "unfinished" where the sweep was broken off, or
+    """The end of each lane, of shape ``dims``: "ok" at its last step, "diverged", "converged" at
+    its target, "pruned" by successive halving, "unfinished" where the sweep was broken off, or
     "not run", a hole between merged results."""
     stopped_at: np.ndarray
     """The step at which a lane stopped, −1 if it ran to its end, of shape ``dims``."""
     evaluations: np.ndarray
-    """How many evaluations of the loss each lane cost, of shape ``dims``."""
+    """The number of evaluations of the loss that each lane cost, of shape ``dims``."""
     history: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    """Of population-based training, the value of each axis in force after each rung, of shape
+    """The value of each axis in force after each rung of population-based training, of shape
     ``(rung, *dims)`` without the seeds; and the ``parent``, the position among all points of the
     one from which each went on."""
     optimizers: tuple[Any, ...]
@@ -171,7 +171,7 @@ class SweepResult:
         return ranges.stable_range(self, axis)
 
     def edge(self, axis: str = "learning_rate") -> Edge:
-        """Where stability ends along an axis: the largest stable value, with its bracket.
+        """The end of stability along an axis: the largest stable value, with its bracket.
 
         Args:
             axis: the name of an axis that is a dimension, or was sampled alone.

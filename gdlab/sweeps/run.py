@@ -26,7 +26,7 @@ from gdlab.training.pace import Pace
 
 @dataclasses.dataclass
 class Manner:
-    """How a sweep is run, whatever it is that is run."""
+    """The manner in which a sweep is run, whatever it is that is run."""
 
     policy: Policy | None
     keep_params: KeepParams
@@ -34,7 +34,7 @@ class Manner:
     """The most lanes at once; as many as fit unless given."""
     exact: bool
     shared: bool
-    """Whether the groups are dealt out to several processes."""
+    """True if the groups are dealt out to several processes."""
     seconds_between_saves: float
     watch: Watch
     checkpoint: Saving | None = None
@@ -42,12 +42,12 @@ class Manner:
 
 @dataclasses.dataclass
 class Stage:
-    """What lies between two rungs."""
+    """The steps between two rungs."""
 
     begin: int
     end: int
     rows: list[int]
-    """Which of the recorded steps lie in it."""
+    """The numbers of the recorded steps that lie in it."""
     last: bool
 
 
@@ -221,7 +221,7 @@ class Run:
         return together(groups, done, len(self.setup.seeds))
 
     def _of_process(self, owner: int, group: Group, done: dict[str, Patch], stage: Stage) -> Patch:
-        """What the process that computed a group knows of it, in all processes."""
+        """The knowledge that the process which computed a group has of it, in all processes."""
         blank: Patch = zeros_like(self._shape_of_patch(group, stage, stays=False))
         patch = done.get(group.name, blank)
         # All must exchange the same arrays, also those that one may have forgotten already.
@@ -296,7 +296,7 @@ class Run:
         )
 
     def _at_once(self) -> tuple[int, int]:
-        """How many seeds, and how many points, are on the devices at the same time."""
+        """The numbers of seeds and of points that are on the devices at the same time."""
         # There may be more or less memory than before, but the lanes must be grouped as they were.
         seeds, points = self._units.layout(self._layout)
         if self._manner.shared:

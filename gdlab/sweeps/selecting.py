@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gdlab.sweeps.result import SweepResult
 
 TOLERANCE = 1e-6
-"""How far, relatively, a number may be from a label that it means: labels are often float32."""
+"""The relative distance of a number from the label that it means: labels are often float32."""
 LANE_ARRAYS = ("loss", "aux", "metrics", "status", "stopped_at", "evaluations")
 """The fields of a result that are arrays over its lanes, or dictionaries of such arrays."""
 NO_PARENT = -1
@@ -60,7 +60,7 @@ def model_of(result: "SweepResult") -> Any:
 
 
 def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
-    """Where the labels stand that a condition means, in its own order."""
+    """The positions of the labels that a condition means, in its own order."""
     if isinstance(condition, slice):
         if condition.step is not None or labels.dtype.kind not in "iuf":
             raise ValueError(f"{name}: {condition} is no range; slice(low, high) is one of numbers")
@@ -78,7 +78,7 @@ def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
 
 
 def matches(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Which labels each value means, of shape ``(labels, values)``.
+    """A table of the labels that each value means, of shape ``(labels, values)``.
 
     A number means the labels that it equals as their dtype has it, or else those next to it.
     """

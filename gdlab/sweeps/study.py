@@ -147,7 +147,7 @@ def optimize_study(
 
 
 class Round(NamedTuple):
-    """What came of a batch of trials; what follows them is padding."""
+    """The result of a batch of trials; what follows them is padding."""
 
     result: SweepResult
     numbers: list[int]

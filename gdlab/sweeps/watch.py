@@ -41,12 +41,12 @@ class Watch:
 
     @property
     def looks(self) -> bool:
-        """Whether anybody wants to know the state of the lanes now."""
+        """True if anybody wants to know the state of the lanes now."""
         return self.bar.is_seen or self.draws
 
     @property
     def draws(self) -> bool:
-        """Whether a picture of all that is known is due."""
+        """True if a picture of all that is known is due."""
         due = time.perf_counter() - self._drawn_at > SECONDS_BETWEEN_PICTURES
         return self._live is not None and due
 
@@ -71,7 +71,7 @@ class Watch:
 
 
 def _standing(tables: Tables) -> str:
-    """How many lanes go on, and the best loss of those that did not diverge."""
+    """The number of lanes that go on, and the best loss of those that did not diverge."""
     alive = np.sum(np.isin(tables.status, (RUNNING, NOT_RUN)))
     good = np.isin(tables.status, (RUNNING, CONVERGED)) & ~np.isnan(tables.loss)
     best = np.min(tables.loss[good], initial=np.inf)

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclasses.dataclass(frozen=True)
 class EpochSampler:
-    """Which examples make up the minibatch of a step, sampled without replacement.
+    """The examples of the minibatch of each step, sampled without replacement.
 
     Step t is batch j of epoch e, where (e, j) = divmod(t, batches_per_epoch). Every epoch has an
     order of its own, and its batches partition it::

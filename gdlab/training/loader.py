@@ -13,9 +13,9 @@ from gdlab.core.structure import flatten_like
 from gdlab.training.batch_arrays import batch_arrays
 
 MOST_BATCHES, MOST_BYTES = 64, 2**26
-"""How many batches, of how many bytes together, go to the device at once."""
+"""The most batches, and the most bytes together, that go to the device at once."""
 MOST_SECONDS = 0.25
-"""How long the device waits for more of them."""
+"""The seconds for which the device waits for more of them."""
 
 
 class Block(NamedTuple):

@@ -24,7 +24,7 @@ class ByIdentity:
         self.function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns."""
+        """Call the function."""
         return self.function(*args, **kwargs)
 
     def __hash__(self) -> int:
@@ -86,17 +86,17 @@ class Objective:
 
     @property
     def carries_state(self) -> bool:
-        """Whether there is a state beside the parameters that changes from step to step."""
+        """True if there is a state beside the parameters that changes from step to step."""
         return self.has_state or self.form.carries_state
 
     @property
     def has_no_side_results(self) -> bool:
-        """Whether it returns the loss alone."""
+        """True if it returns the loss alone."""
         return not (self.has_aux or self.carries_state)
 
     @property
     def takes_key(self) -> bool:
-        """Whether the loss has a parameter ``key``."""
+        """True if the loss has a parameter ``key``."""
         return "key" in inspect.signature(self.fun.function).parameters
 
     def is_random(self, key: jax.Array | None) -> bool:
@@ -105,7 +105,7 @@ class Objective:
 
 
 def _unlike_a_real_scalar(value: Any) -> str | None:
-    """What a value is instead of a real scalar, None if it is one."""
+    """The description of a value that is no real scalar, None if it is one."""
     if not jax.tree_util.all_leaves([value]):
         return f"is a {type(value).__name__}"
     shape, dtype = jnp.shape(value), jnp.result_type(value)

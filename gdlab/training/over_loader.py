@@ -34,7 +34,7 @@ def run_over_loader(
     first_step: jax.Array,
     box: Box | None,
 ) -> Trajectory:
-    """What :func:`gdlab.minimize` returns, for data that come from a loader.
+    """The return value of :func:`gdlab.minimize` for data that come from a loader.
 
     Raises:
         TypeError: if the call is traced.
@@ -108,7 +108,7 @@ class _Run:
         self._progress, self._pace = start, Pace()
         self._records: list[_Records] = []
         self._pending: tuple[_Records, slice] | None = None
-        """What the last call returned, and which rows of it are wanted."""
+        """The records of the last call, and the rows of them that are wanted."""
         self._is_judged = False
         self.taken = taken
         """The number of steps that led here."""

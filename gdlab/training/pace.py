@@ -1,9 +1,9 @@
-"""How many steps a call of the devices takes."""
+"""The number of steps in a call of the devices."""
 
 SECONDS_PER_CALL = 0.25
-"""How long the devices are left alone: how often a bar moves and Ctrl-C is heard."""
+"""The seconds of a call, after which the bar moves and Ctrl-C is heard."""
 FIRST_STEPS = 8
-"""How many steps the first call takes."""
+"""The number of steps in the first call."""
 
 
 class Pace:

@@ -29,7 +29,7 @@ def classify_critical_point(
     curvature_tolerance: float | None = None,
     batch_size: int | None = None,
 ) -> Literal["minimum", "maximum", "saddle", "degenerate"]:
-    """What kind of critical point the parameters are, by the smallest and largest curvature.
+    """The kind of critical point that the parameters are, by its smallest and largest curvature.
 
     ============  ===========================================================
     minimum       all eigenvalues of the Hessian are positive
@@ -98,7 +98,7 @@ def classify_critical_point(
 
 @jax.jit
 def _norms(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array]:
-    """Of the gradient and of the parameters."""
+    """The norms of the gradient and of the parameters."""
     gradient = mean_loss.gradient(params, data)
     return jnp.linalg.norm(ravel_pytree(gradient)[0]), jnp.linalg.norm(ravel_pytree(params)[0])
 

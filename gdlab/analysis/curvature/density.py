@@ -19,7 +19,7 @@ from gdlab.analysis.curvature.parameter_space import (
 
 
 class SpectralDensity(NamedTuple):
-    """How the eigenvalues of a Hessian are distributed."""
+    """The distribution of the eigenvalues of a Hessian."""
 
     grid: jax.Array
     """Evenly spaced values, all over the spectrum, of shape ``(points,)``."""

@@ -154,13 +154,13 @@ def eigenpairs(
 
 
 class _Task(NamedTuple):
-    """What a search is compiled for, beside the loss."""
+    """The settings that a search is compiled for, beside the loss."""
 
     k: int
     dimension: int
-    """Of the Krylov space of one pass."""
+    """The dimension of the Krylov space of one pass."""
     converge: bool
-    """Whether to go on until it has converged, or to stop after so many dimensions."""
+    """True to go on until the search has converged, False to stop after so many dimensions."""
 
 
 class _Best(NamedTuple):

@@ -26,7 +26,7 @@ class MeanLoss:
     objective: Objective = dataclasses.field(metadata={"static": True})
     sampler: EpochSampler | None = dataclasses.field(metadata={"static": True})
     held: Any = None
-    """What the model holds beside its parameters, such as batch statistics: it stays so."""
+    """The model's arrays beside its parameters, such as batch statistics, which do not change."""
 
     @classmethod
     def of(

@@ -96,7 +96,7 @@ def _step(
     precision = machine_precision(params)
 
     def error_of(step, residual, scale):
-        """How much of a system is left, relative to the terms that cancel in it."""
+        """The residual of a system, relative to the terms that cancel in it."""
         terms = scale * jnp.linalg.norm(step) + gradient_norm
         return jnp.linalg.norm(residual) / jnp.where(terms > 0, terms, 1)
 

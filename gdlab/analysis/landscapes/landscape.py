@@ -26,7 +26,7 @@ from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 
 MARGIN = 0.2
-"""Of the width and the height of a path that are left free on each of its sides."""
+"""The part of a path's width and height that is left free on each of its sides."""
 
 Extent = float | tuple[tuple[float, float], tuple[float, float]]
 
@@ -45,7 +45,7 @@ class Landscape(NamedTuple):
     directions: Any
     """d₁ and d₂, a tree like the parameters with a leading axis of 2."""
     names: tuple[str, str]
-    """What they are, as axes have it."""
+    """The names of the directions, as the axes of a picture bear them."""
     path: np.ndarray | None = None
     """The coordinates of the points of the plane nearest to those of the path, of shape
     ``(steps + 1, 2)``."""

@@ -16,7 +16,7 @@ from gdlab.sweeps.memory import points_that_fit
 from gdlab.training.loader import is_loader, one_pass
 
 UPDATES = 25
-"""How often the progress bar moves."""
+"""The number of times that the progress bar moves."""
 
 
 class Points(NamedTuple):
@@ -81,7 +81,7 @@ def _parts(data: Any) -> Iterator[_Part]:
 
 
 def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
-    """How many points are computed together: as many as wanted, if there is memory."""
+    """The number of points computed together: as many as wanted, if there is memory."""
     some = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((wanted, *leaf.shape), leaf.dtype), params
     )

@@ -22,15 +22,15 @@ from gdlab.training.models import PLAIN, ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 
 BATCHES = 16
-"""How many batches of examples are looked at, where there are batches."""
+"""The number of batches of examples that are looked at, where there are batches."""
 KEYS = 8
 """Over how many keys a random loss is averaged."""
 STEPS = 100
-"""How many gradients the scales of an adaptive method see before they are taken."""
+"""The number of gradients that the scales of an adaptive method see before they are taken."""
 
 
 class CurvatureBound(NamedTuple):
-    """Where stability is predicted to end."""
+    """The learning rate at which stability is predicted to end."""
 
     value: float
     """The rate, NaN where there is no prediction."""

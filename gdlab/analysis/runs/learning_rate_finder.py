@@ -19,25 +19,25 @@ from gdlab.sweeps.result import SweepResult
 from gdlab.sweeps.sweep import sweep
 
 FROM_THE_EDGE = 2.0
-"""By which factor the suggestion stays below the largest stable rate."""
+"""The factor by which the suggestion stays below the largest stable rate."""
 ROUNDING = 1e-6
 """Differences of losses that mean nothing, as a part of them."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class LearningRates:
-    """What a range test says about the learning rate; made by :func:`find_learning_rate`."""
+    """The outcome of a range test of the learning rate; made by :func:`find_learning_rate`."""
 
     suggestion: float
     """The rate to train with: the minimum, or half of the largest stable rate if that is less."""
     why: str
     """Why this one, in a few sentences."""
     steepest: float
-    """Where the loss falls fastest with the logarithm of the rate."""
+    """The rate at which the loss falls fastest with the logarithm of the rate."""
     valley: float
     """The middle, on the logarithmic scale, of the longest fall of the loss."""
     minimum: float
-    """Where the loss is smallest: the middle of the rates that cannot be told from the best one."""
+    """The rate of the smallest loss: the middle of those that cannot be told from the best one."""
     edge: Edge
     """The largest stable rate, and the bracket in which stability ends. Of stretches of one or two
     rates that diverged below it, it takes no notice."""
@@ -212,15 +212,15 @@ def _with_axis(
 
 
 def _accidents(result: SweepResult) -> np.ndarray:
-    """Which rates are passed over."""
+    """Tell which rates are passed over."""
     return range_test.accidents(np.any(result.status == "diverged", axis=-1))
 
 
 def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
-    """What the lanes say.
+    """Read the learning rates off the lanes.
 
     Raises:
-        ValueError: if that is nothing.
+        ValueError: if the lanes tell none.
     """
     passed_over = _accidents(result)
     name = result.dims[0]
@@ -285,7 +285,7 @@ def _listed(rates: np.ndarray) -> str:
 
 
 def _nothing_falls(rates: np.ndarray, stable: np.ndarray, noise: float, steps: int) -> str:
-    """What to change if the loss is nowhere below that at the lowest rate."""
+    """The advice for a loss that is nowhere below that at the lowest rate."""
     if len(stable) < len(rates) or np.any(stable > stable[0] + noise):
         return (
             f"the loss after {steps} steps is smallest at the lowest learning rate, "

@@ -87,7 +87,7 @@ def preconditioned_sharpness(
 
 
 def _is_untouched(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> bool:
-    """Whether no gradient has changed a scale yet."""
+    """True if no gradient has changed a scale yet."""
     pairs = zip(*map(anatomy.denominators, (tx.init(params), state)), strict=True)
     return all(bool(jnp.array_equal(fresh, now)) for fresh, now in pairs)
 

@@ -33,10 +33,10 @@ from gdlab.training.step import Progress, sampler_of, step_of
 
 
 class Tracked(NamedTuple):
-    """What was measured along a run; arrays have an entry for each measurement."""
+    """The measurements along a run; arrays have an entry for each."""
 
     step: np.ndarray
-    """How many steps had been taken."""
+    """The number of steps taken before each measurement."""
     loss: np.ndarray
     """The loss over all data."""
     sharpness: np.ndarray
@@ -66,12 +66,12 @@ class Tracked(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What the programs of a run are compiled for, beside the loss that is measured."""
+    """The settings that the programs of a run are compiled for, beside the loss measured."""
 
     objective: Objective
     sampler: Any
     is_streamed: bool
-    """Whether the batches come from a loader."""
+    """True if the batches come from a loader."""
     iterations: int
     anatomy: Any
 

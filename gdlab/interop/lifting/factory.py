@@ -144,7 +144,7 @@ class Lifted:
 
 
 class LiftedTransformation(GradientTransformation):
-    """What a lifted factory makes: a transformation with constants among its arguments."""
+    """The return value of a lifted factory: a transformation with constants among its arguments."""
 
     __slots__ = ()
 

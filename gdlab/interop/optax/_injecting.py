@@ -140,7 +140,7 @@ class _Call:
 
 
 def _kind(factory: Function, name: str, value: Value) -> str:
-    """Which of a number, a schedule, a stateful schedule, and structure an argument is."""
+    """The kind of an argument: "number", "schedule", "stateful" or "structure"."""
     own = getattr(factory, "factory", None)
     is_number = own is None or (name in own.data and own.data[name].number)
     if isinstance(value, bool | type) or not is_number:

@@ -16,7 +16,7 @@ from gdlab.core.structure import Leaf
 from gdlab.core.transformation import GradientTransformation, composition_of
 
 Turn: TypeAlias = Callable[[GradientTransformation, Leaf], GradientTransformation]
-"""From a transformation and a step to one within it. It is hashable."""
+"""A function from a transformation and a step to a transformation within it. It is hashable."""
 
 
 class Following(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where the entries of each part of a composition stand in the one state of the whole."""
+"""The places of each part's entries in the one state of a composition."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Place(NamedTuple):
 
     tx: GradientTransformation
     entries: Mapping[str, str]
-    """From the names that the transformation gives, alone, to those in the state of the whole."""
+    """The names that the transformation gives by itself → those in the state of the whole."""
 
     def entry(self, name: str) -> str:
         """The name in the state of the whole of what the transformation calls ``name``."""

@@ -47,7 +47,7 @@ def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
 
 
 def _filtered(model: Any, wrt: Any) -> Any:
-    """What the filter chooses, and ``None`` for the rest."""
+    """The leaves that the filter chooses, and ``None`` for the rest."""
     import equinox
 
     try:

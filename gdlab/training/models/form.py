@@ -27,12 +27,12 @@ class Form:
 
     @property
     def carries_state(self) -> bool:
-        """Whether a call may change what the model holds beside its parameters."""
+        """True if a call may change what the model holds beside its parameters."""
         return False
 
     @property
     def may_draw(self) -> bool:
-        """Whether the model may draw random numbers by itself."""
+        """True if the model may draw random numbers by itself."""
         return False
 
     def close(self, params: Any, held: Held) -> Any:
@@ -70,10 +70,10 @@ PLAIN = Plain()
 
 
 class ModelState(NamedTuple):
-    """What is carried from step to step beside the parameters and the state of the optimizer."""
+    """The values carried from step to step beside the parameters and the optimizer's state."""
 
     held: Held = Held()
-    """What the model holds itself, such as batch statistics."""
+    """The arrays that the model holds itself, such as batch statistics."""
     given: Any = None
     """The ``model_state`` that the caller gave."""
 
@@ -99,7 +99,7 @@ class OpenedModel:
 
     @property
     def is_init(self) -> bool:
-        """Whether it is no model, but a function that makes one."""
+        """True if it is no model, but a function that makes one."""
         # A model may be callable as well, but it is a tree; a function is a leaf.
         return (
             isinstance(self.form, Plain)

@@ -94,7 +94,7 @@ class LinenForm(Form):
 
     @property
     def carries_state(self) -> bool:
-        """Whether there is another collection."""
+        """True if there is another collection than that of the parameters."""
         return bool(self.collections)
 
     @property

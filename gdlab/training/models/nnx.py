@@ -70,16 +70,16 @@ class NnxForm(Form):
     keys: tuple[tuple[Path, str], ...]
     """The keys of the random streams, which are held as their data, and their generators."""
     counts: tuple[Path, ...]
-    """How many numbers were drawn from each."""
+    """The paths of the numbers of draws from each random stream."""
 
     @property
     def carries_state(self) -> bool:
-        """Whether there is a variable that is neither a parameter nor of a random stream."""
+        """True if there is a variable that is neither a parameter nor of a random stream."""
         return bool(self.carried)
 
     @property
     def may_draw(self) -> bool:
-        """Whether there is a random stream."""
+        """True if there is a random stream."""
         return bool(self.keys)
 
     def close(self, params: Any, held: Held) -> Any:

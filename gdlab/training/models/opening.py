@@ -19,7 +19,7 @@ _OPENERS: dict[str, Callable[[Any, Any], OpenedModel | None]] = {
     "flax.linen": open_linen,
     "equinox": open_equinox,
 }
-"""By the module that must have been imported for there to be a model of the library."""
+"""The openers by the module that must have been imported for there to be such a model."""
 
 
 class Trainable:

@@ -70,7 +70,7 @@ class _Leaving(NamedTuple):
     scope: Scope
 
     def of_method(self, methods: Sequence[Method]) -> list[tuple[str, Kept]]:
-        """What the other library keeps for each parameter of the scope."""
+        """The arrays that the other library keeps for each parameter of the scope."""
         entries = kept_entries(self.scope)
         require_known(self.record, self.scope, entries, methods)
         if not kept_paths(self.scope, entries.values()):
@@ -81,7 +81,7 @@ class _Leaving(NamedTuple):
         return [(path, Kept(named, steps)) for path, named in arrays.items()]
 
     def of_wrappers(self, beside: Sequence[Method]) -> list[tuple[str, Kept]]:
-        """What the other library keeps beside that."""
+        """The arrays that the other library keeps beside its method."""
         entries = self.scope.entries
         there = [method for method in beside if all(role in entries for role in method.roles())]
         found = [

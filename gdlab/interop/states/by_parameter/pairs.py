@@ -1,4 +1,4 @@
-"""What gdlab keeps for a parameter, and what another library keeps in its place."""
+"""Pairs of entries: one that gdlab keeps for a parameter, and its place in another library."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ class Parameter(NamedTuple):
     scope: Scope
     """The transformation that trains it, and its state."""
     kept: tuple[Leaf, ...]
-    """What the state keeps for it now, in the order of the pair."""
+    """The arrays that the state keeps for it now, in the order of the pair."""
     axes: Axes | None
     """The axes of the other library's array, where it has them in another order."""
     settings: Mapping[str, Value]

@@ -51,7 +51,7 @@ class Method(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What another library keeps for one parameter."""
+    """The arrays that another library keeps for one parameter."""
 
     arrays: dict[str, np.ndarray]
     """Their name → array, with gdlab's order of the axes."""
@@ -60,7 +60,7 @@ class Kept(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What another library's optimizer keeps, by gdlab's path of each parameter."""
+    """The state of another library's optimizer, by gdlab's path of each parameter."""
 
     library: str
     paths: Sequence[str]

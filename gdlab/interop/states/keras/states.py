@@ -78,7 +78,7 @@ BESIDE = (
     Method((), accumulated("gradient_accumulator", MICRO_STEP)),
     Method((), (average_of_parameters("average"),)),
 )
-"""What every optimizer of Keras may keep beside its method."""
+"""The entries that every optimizer of Keras may keep beside those of its method."""
 
 
 def from_keras(

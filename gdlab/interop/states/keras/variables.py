@@ -95,7 +95,7 @@ def by_path(variables: Sequence[tuple[str, str, np.ndarray]], names: Names) -> l
 
 
 def _slot_and_owner(path: str) -> tuple[str | None, str | None]:
-    """What a variable holds, and the name of the parameter to which it belongs."""
+    """The slot of a variable, and the name of the parameter to which it belongs."""
     name = path.rpartition("/")[2]
     if name in OF_ALL:
         return name, None

@@ -1,4 +1,4 @@
-"""What corresponds in the states of two libraries: the vocabulary in which layouts are written.
+"""Correspondences of two libraries' states: the vocabulary in which layouts are written.
 
 A layout is a list of the items below. Paths are dotted and relative: those of the other library to
 the part of its state that belongs to a method, those of gdlab to the entries of the method.
@@ -17,7 +17,7 @@ Arrays = Sequence[Any]
 
 
 class BesideTheirs(Protocol):
-    """What a conversion to gdlab may read beside the arrays at its leaf."""
+    """The knowledge that a conversion to gdlab may read beside the arrays at its leaf."""
 
     def param(self) -> Array:
         """The parameter of the leaf."""
@@ -37,7 +37,7 @@ class BesideTheirs(Protocol):
 
 
 class BesideOurs(Protocol):
-    """What a conversion from gdlab may read beside the arrays at its leaf."""
+    """The knowledge that a conversion from gdlab may read beside the arrays at its leaf."""
 
     def ours(self, path: str) -> Array:
         """An array of gdlab's state, by its path within the method."""
@@ -64,7 +64,7 @@ class Count(NamedTuple):
 
     theirs: str
     ahead: int = 0
-    """By how much it is ahead of the number of updates."""
+    """The number by which it is ahead of the number of updates."""
     of_schedule: bool = False
     """True if it is there because a hyperparameter follows a schedule."""
 

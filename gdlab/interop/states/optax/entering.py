@@ -210,7 +210,7 @@ def _real_as(array: Array, like: Leaf) -> Array:
 
 
 class _Around:
-    """What a conversion may read beside the arrays at its leaf."""
+    """The knowledge that a conversion may read beside the arrays at its leaf."""
 
     def __init__(self, run: Import, move: Move, suffix: str):
         self.run, self.move, self.suffix = run, move, suffix

@@ -43,7 +43,7 @@ def _as_array(path: str, leaf: Leaf) -> Array:
 
 
 def suffixes(flat: Mapping[str, Leaf], prefixes: Sequence[str]) -> set[str]:
-    """What follows any of the prefixes in the paths of a flat dictionary."""
+    """The ends of the paths of a flat dictionary that follow any of the prefixes."""
     found = set()
     for prefix in prefixes:
         for path in flat:

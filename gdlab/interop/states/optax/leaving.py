@@ -145,7 +145,7 @@ class Export:
 
 
 class _Around:
-    """What a conversion may read beside the arrays at its leaf."""
+    """The knowledge that a conversion may read beside the arrays at its leaf."""
 
     def __init__(self, run: Export, move: Move):
         self.run, self.move = run, move

@@ -1,4 +1,4 @@
-"""How optax lays out the states of its methods, and what gdlab calls what is in them."""
+"""The layouts of optax's states of methods, and gdlab's names for their entries."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +26,7 @@ from gdlab.interop.states.optax.correspondence import (
 from gdlab.interop.states.places import links
 
 Layout = Callable[[GradientTransformation], Sequence[Item]]
-"""From a transformation of gdlab to the layout of the state of optax's of the same expression."""
+"""A function from a transformation of gdlab to the layout of optax's state of the same call."""
 Link = Layout | Sequence[Item]
 
 WIDE = np.longdouble
@@ -536,4 +536,4 @@ METHODS: dict[str, Layout] = {
     "scale_by_zoom_linesearch": lambda _: SEARCHED,
     "zero_nans": lambda _: [same("found_nan")],
 }
-"""By the name of the transformation."""
+"""The layouts by the name of the transformation."""

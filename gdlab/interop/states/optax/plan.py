@@ -111,7 +111,7 @@ class _Link(NamedTuple):
 
 
 class _Inner(NamedTuple):
-    """What a method wraps, whose state lies at these keys."""
+    """The transformation that a method wraps, whose state lies at these keys."""
 
     keys: tuple[str, ...]
 

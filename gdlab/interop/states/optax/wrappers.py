@@ -1,4 +1,4 @@
-"""How optax lays out the states of what wraps other transformations."""
+"""The layouts of optax's states of transformations that wrap others."""
 
 import numpy as np
 
@@ -152,4 +152,4 @@ WRAPPERS: dict[str, Layout] = {
     "snapshot": _snapshot,
     "split_real_and_imaginary": lambda tx: [Wrapped("inner_state", ("inner",), tx.inner)],
 }
-"""By the name of the transformation."""
+"""The layouts by the name of the transformation."""

@@ -61,7 +61,7 @@ METHOD = Method(
 
 
 def split(state: Mapping[str, Value], pieces: Pieces) -> dict[str, Kept]:
-    """What torch keeps for each parameter, from what it keeps for all of them in vectors."""
+    """The arrays of each parameter, cut from the vectors that torch keeps for all of them."""
     if state.get("d") is None:
         return {}
     vectors = {
@@ -93,7 +93,7 @@ def _cutter(
 
 
 def joined(kept: Mapping[str, Kept], pieces: Pieces) -> dict[str, Value]:
-    """What torch keeps for all parameters in vectors, from what there is for each of them."""
+    """The vectors that torch keeps for all parameters, joined from the arrays of each of them."""
 
     def vector(of_path: Callable[[Kept], np.ndarray]) -> np.ndarray:
         parts = [restored(of_path(kept[path]), axes).ravel() for path, _, axes in pieces]

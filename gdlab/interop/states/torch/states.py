@@ -182,7 +182,7 @@ def to_torch(
 
 
 def _each(theirs: Value, names: Value) -> list[tuple[Value, Names]]:
-    """What is given for each of several optimizers, and the names of its parameters."""
+    """The argument for each of several optimizers, with the names of its parameters."""
     if isinstance(theirs, Mapping | str):
         return [(theirs, names)]
     if len(theirs) != len(names):
@@ -294,7 +294,7 @@ def _as_tensors(value: Value) -> Value:
 
 
 def _state_of(record: Record, path: str) -> dict[str, np.ndarray]:
-    """What torch keeps for one parameter, in its order of the axes."""
+    """The arrays that torch keeps for one parameter, in its order of the axes."""
     kept, optimizer, axes = record.kept[path], record.optimizers[path], record.axes.get(path)
     arrays = {name: restored(array, axes) for name, array in kept.arrays.items()}
     if optimizer in WITHOUT_COUNT:
