@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import gdlab
 from tests.oracles.method import GRADS, PARAMS
@@ -11,6 +12,13 @@ from tests.paths import known_near
 LEAVES = ("vector", "matrix", "wide")
 STEPS = 23
 """The steps after each move."""
+
+
+def moves(names, plain):
+    """Each method, moved after so many steps; those that are not ``plain`` are slow."""
+    for name in names:
+        for k in (0, 1, 37):
+            yield pytest.param(name, k, marks=() if (name, k) in plain else pytest.mark.slow)
 
 
 def start_of(method, dtype):

@@ -18,6 +18,7 @@ from tests.interop.states.runs import (
     assert_same_bits,
     go_on,
     grads_of,
+    moves,
     start_of,
 )
 from tests.oracles import METHODS
@@ -106,15 +107,8 @@ PLAIN = {
 """The runs that are compared each time; the others are slow together."""
 
 
-def runs(names):
-    """Each method, moved after so many steps."""
-    for name in names:
-        for k in (0, 1, 37):
-            yield pytest.param(name, k, marks=() if (name, k) in PLAIN else pytest.mark.slow)
-
-
 @pytest.mark.x64
-@pytest.mark.parametrize(("name", "k"), list(runs(WITH_TORCH)))
+@pytest.mark.parametrize(("name", "k"), list(moves(WITH_TORCH, PLAIN)))
 def test_run_that_is_moved_goes_as_one_that_is_not(name, k):
     with in_float64():
         moves_there_and_back(name, k, METHODS[name].rtol)

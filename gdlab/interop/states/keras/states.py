@@ -73,6 +73,8 @@ METHODS = (
     Method(("ScheduleFreeAdamW",), (same("nu", "velocity"), optional(OF_SCHEDULE_FREE[0]))),
 )
 """The methods that Keras and gdlab have, and what corresponds in their states."""
+OF_MEANS = {"r": -1, "c": -2}
+"""The axis over which Adafactor has averaged."""
 MICRO_STEP = "micro_step"
 BESIDE = (
     Method((), accumulated("gradient_accumulator", MICRO_STEP)),
@@ -245,10 +247,6 @@ def _entering(one: Variable, record: Record) -> np.ndarray:
     if one.slot in OF_MEANS and array.ndim:
         array = np.expand_dims(array, OF_MEANS[one.slot])
     return permuted(array, record.axes.get(one.path or ""))
-
-
-OF_MEANS = {"r": -1, "c": -2}
-"""The axis over which Adafactor has averaged."""
 
 
 def _kept(path: str, variables: list[Variable], record: Record) -> dict[str, np.ndarray]:
