@@ -137,8 +137,8 @@ class OpenJoin:
     """A join whose numbers have their dtype, and are those of the leaf at hand."""
 
     def __init__(self, join: Parametrized, opening: Opening):
-        self.by_leaf = by_leaf_values_in(join)
-        self.is_bus = join.factory.name == "bus"
+        self.by_leaf: list[ByLeaf] = by_leaf_values_in(join)
+        self.is_bus: bool = join.factory.name == "bus"
         self._at = AtLeaf(join, self.by_leaf, opening)
 
     def __call__(self, reading: Reading, *signals: Signal) -> Signal:
@@ -173,10 +173,10 @@ class AtLeaf:
     """The return value of an author's function for the values by leaf of the leaf at hand."""
 
     def __init__(self, made: Parametrized, own: list[ByLeaf], opening: Opening):
-        self.made = made
-        self.own = own
-        self.dtype = opening.dtype
-        self.plain = None if own else self.called(made)
+        self.made: Parametrized = made
+        self.own: list[ByLeaf] = own
+        self.dtype: np.dtype = opening.dtype
+        self.plain: Value = None if own else self.called(made)
 
     def called(self, made: Parametrized) -> Value:
         """The return value of the function for the numbers of ``made``."""

@@ -212,7 +212,7 @@ class Named(Generic[T]):
     __slots__ = ("by_name",)
 
     def __init__(self, pairs: Iterable[tuple[str, T]]):
-        self.by_name = dict(pairs)
+        self.by_name: dict[str, T] = dict(pairs)
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
         return iter(self.by_name.items())

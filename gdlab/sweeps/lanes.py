@@ -61,14 +61,14 @@ class Lanes:
         # The arrays that all lanes share are brought to the devices once.
         template = setup.template
         template = template._replace(fixed=_on_all_devices(template.fixed, setup.plan.mesh))
-        self.setup = dataclasses.replace(setup, template=template)
+        self.setup: Setup = dataclasses.replace(setup, template=template)
         used = slot_names((setup.first, setup.init_hyperparameters))
         self._of_start = {name for name in setup.points if name in used}
         self._data = setup.data
         if isinstance(setup.data, Stream):
             self._data = setup.data.like()
-        self.shape = self._shape(setup.points, setup.seeds)
-        self.metrics = _METRICS.get(
+        self.shape: Carry = self._shape(setup.points, setup.seeds)
+        self.metrics: dict[str, Any] = _METRICS.get(
             (setup.evaluate, setup.plan),
             (self.shape, setup.points, setup.evaluate_hyperparameters),
             lambda: jax.eval_shape(self._evaluated, self.shape, setup.points),

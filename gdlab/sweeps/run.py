@@ -64,9 +64,10 @@ class Run:
     """
 
     def __init__(self, setup: Setup, manner: Manner, name: str):
-        self.setup, self._manner, self._name = setup, manner, name
-        self.lanes = Lanes(setup)
-        self.size = len(setup.points[NUMBER])
+        self.setup: Setup = setup
+        self._manner, self._name = manner, name
+        self.lanes: Lanes = Lanes(setup)
+        self.size: int = len(setup.points[NUMBER])
         self.history: list[tuple[int, Points, np.ndarray]] = []
         """After how many steps a policy gave which hyperparameters and parents to all points."""
         self.tables: Tables | None = None

@@ -16,7 +16,7 @@ class Saving:
 
     def __init__(self, checkpoint: Checkpoint):
         self._checkpoint = checkpoint
-        self.works = True
+        self.works: bool = True
         """Whether all that was to be written has been."""
 
     def saved(self) -> list[str]:

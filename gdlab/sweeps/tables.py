@@ -46,10 +46,10 @@ class Tables:
     def __init__(self, rows: int, seeds: int, points: int, keep_params: KeepParams, by_point: bool):
         self._rows = rows
         shape = (seeds, points)
-        self.loss = np.full(shape, np.nan, np.float32)
-        self.status = np.full(shape, NOT_RUN, np.int8)
-        self.stopped_at = np.full(shape, -1)
-        self.evaluations = np.zeros(shape, int)
+        self.loss: np.ndarray = np.full(shape, np.nan, np.float32)
+        self.status: np.ndarray = np.full(shape, NOT_RUN, np.int8)
+        self.stopped_at: np.ndarray = np.full(shape, -1)
+        self.evaluations: np.ndarray = np.zeros(shape, int)
         self.records: Any = None
         self.metrics: dict[str, np.ndarray] = {}
         self.params: Any = None

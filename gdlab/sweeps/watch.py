@@ -25,7 +25,7 @@ class Watch:
 
     def __init__(self, progress: bool, live: Callable[[Any], Any] | None):
         self._progress = progress
-        self.bar = Bar(0)
+        self.bar: Bar = Bar(0)
         self._live, self._drawn_at = live, time.perf_counter()
         self._interrupts = Interrupts()
         self.snapshot: Callable[[], Any] | None = None

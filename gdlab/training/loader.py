@@ -74,7 +74,7 @@ class Stream:
         self, loader: Iterable[Any], *, start: int = 0, repeats: bool = True, bytes_beside: int = 0
     ):
         self.loader = loader
-        self.read_once = is_read_once(loader)
+        self.read_once: bool = is_read_once(loader)
         self._repeats = repeats and not self.read_once
         self._start = start if self.read_once else 0
         self._bytes_beside = bytes_beside

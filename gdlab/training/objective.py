@@ -21,7 +21,7 @@ class ByIdentity:
     __slots__ = ("function",)
 
     def __init__(self, function: Callable[..., Any]):
-        self.function = function
+        self.function: Callable[..., Any] = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""

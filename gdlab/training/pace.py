@@ -10,7 +10,7 @@ class Pace:
     """The number of steps with which a call takes about a quarter of a second."""
 
     def __init__(self) -> None:
-        self.steps = FIRST_STEPS
+        self.steps: int = FIRST_STEPS
         self._warm = False
 
     def keep(self, seconds: float, steps: int) -> None:

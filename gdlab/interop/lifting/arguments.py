@@ -21,7 +21,7 @@ class Constant:
     __slots__ = ("held", "structure")
 
     def __init__(self, value: Value):
-        self.structure = Static({"value": value})
+        self.structure: Static = Static({"value": value})
         copied = self.structure.values["value"]
         # A dtype is compared by its name, and handed over as it was written.
         self.held: Value = value if isinstance(copied, str) else copied

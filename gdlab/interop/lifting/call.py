@@ -30,14 +30,16 @@ class Call:
 
     def __init__(self, lifted: "Lifted", args: tuple[Value, ...], kwargs: dict[str, Value]):
         self.lifted = lifted
-        self.keywords = tuple(kwargs)
+        self.keywords: tuple[str, ...] = tuple(kwargs)
         positional = []
         for name, parameter in lifted.roles.signature.parameters.items():
             is_variadic = parameter.kind is parameter.VAR_POSITIONAL
             positional += [name] * (len(args) if is_variadic else 1)
         self.names: list[str] = [*positional[: len(args)], *kwargs]
         values = (*args, *kwargs.values())
-        self.values = [self._handed_over(n, v) for n, v in zip(self.names, values, strict=True)]
+        self.values: list[Value] = [
+            self._handed_over(n, v) for n, v in zip(self.names, values, strict=True)
+        ]
         self.made: Value = self._attempt(lambda made: made)
 
     def functions(self) -> Value:

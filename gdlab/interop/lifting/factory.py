@@ -98,9 +98,9 @@ class Lifted:
         self.numbers = numbers
         self.structure = structure
         self.name: str = getattr(function_of(foreign), "__name__", type(foreign).__name__)
-        self.roles = Roles(self.name, foreign, numbers, structure)
+        self.roles: Roles = Roles(self.name, foreign, numbers, structure)
         declared = Declaration(open_tree_rule, reads=(EVERYTHING,))
-        self.factory = Factory(self._author(), LiftedTransformation, declared)
+        self.factory: Factory = Factory(self._author(), LiftedTransformation, declared)
         self.factory.public = self
 
     def __call__(self, *args: Value, **kwargs: Value) -> GradientTransformation:

@@ -35,14 +35,14 @@ class Roles:
     def __init__(
         self, name: str, foreign: Function, numbers: tuple[str, ...], structure: tuple[str, ...]
     ):
-        self.signature = inspect.signature(foreign)
+        self.signature: inspect.Signature = inspect.signature(foreign)
         parameters = self.signature.parameters
         hints = _hints(foreign)
-        self.known = {
+        self.known: dict[str, Role] = {
             key: _role(hints.get(key, parameter.annotation), parameter.default)
             for key, parameter in parameters.items()
         }
-        self.rest = next(
+        self.rest: Role | None = next(
             (role for key, role in self.known.items() if _is_rest(parameters[key])), None
         )
         for key in (*numbers, *structure):

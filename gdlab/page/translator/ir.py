@@ -236,7 +236,7 @@ class Graph:
     def __init__(self) -> None:
         self.buffers: list[Buffer] = []
         self.constants: list[Any] = []
-        self.block = Block()
+        self.block: Block = Block()
         self._labels_of_constants: dict[Any, int] = {}
         self._constant_buffers: dict[Any, Buffer] = {}
         self._variables = 0

@@ -28,8 +28,8 @@ class Trainable:
     __slots__ = ("model", "wrt")
 
     def __init__(self, model: Any, wrt: Any):
-        self.model = model
-        self.wrt = wrt
+        self.model: Any = model
+        self.wrt: Any = wrt
 
 
 def open_model(model: Any) -> OpenedModel:

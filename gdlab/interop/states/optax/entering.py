@@ -29,9 +29,13 @@ class Import:
         params: Flat,
         slow: Flat | None,
     ):
-        self.tx, self.theirs, self.like, self.params, self.slow = tx, theirs, like, params, slow
-        self.wanted = flatten_state(like)
-        self.plan = Plan(tx, theirs, held=theirs)
+        self.tx: GradientTransformation = tx
+        self.theirs: Flat = theirs
+        self.like: State = like
+        self.params: Flat = params
+        self.slow: Flat | None = slow
+        self.wanted: Flat = flatten_state(like)
+        self.plan: Plan = Plan(tx, theirs, held=theirs)
         self.used: set[str] = set()
         self.made: Flat = {}
         self.problems: dict[str, str] = {}

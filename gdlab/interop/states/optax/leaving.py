@@ -27,9 +27,12 @@ class Export:
                 f"the state is not one of {tx!r}: it holds {sorted(state)}, where this "
                 f"transformation keeps {sorted(own)}"
             )
-        self.tx, self.state, self.wanted, self.count = tx, state, wanted, count
-        self.ours = flat_arrays(state)
-        self.plan = Plan(tx, wanted)
+        self.tx: GradientTransformation = tx
+        self.state: State = state
+        self.wanted: Flat | None = wanted
+        self.count: int | None = count
+        self.ours: Flat = flat_arrays(state)
+        self.plan: Plan = Plan(tx, wanted)
         self.used: set[str] = set()
         self.made: Flat = {}
         self.problems: dict[str, str] = {}

@@ -45,7 +45,7 @@ class Level:
     """One state of gdlab, within those of wrappers, and what optax keeps of its steps."""
 
     def __init__(self, tx: Followed, keys: tuple[str, ...], in_step_with: "Level | None"):
-        self.tx = settled(tx)
+        self.tx: Followed = settled(tx)
         """The transformation whose state it is."""
         self.keys = keys
         """The keys that lead to the state within the whole."""
@@ -182,7 +182,7 @@ class Plan:
     ):
         self.theirs = theirs
         """The paths of optax's state, where it is known."""
-        self.held = held or {}
+        self.held: Flat = held or {}
         """The arrays of optax's state, where it is the one to be moved."""
         self.moves: list[Move] = []
         self.fixed: list[Fixed] = []
