@@ -26,6 +26,7 @@ from gdlab import (
     set_hyperparameters,
 )
 from tests.contract import EXAMPLES
+from tests.names import NAMES
 
 PUBLIC = [
     name
@@ -367,7 +368,7 @@ def assert_same(rebuilt, tx):
 @each(where=lambda example: example.source)
 def test_its_repr_is_its_source_and_copies_are_equal(example):
     for tx in forms(example.tx):
-        assert_same(eval(repr(tx), vars(gdlab)), tx)
+        assert_same(eval(repr(tx), NAMES), tx)
         assert_same(pickle.loads(pickle.dumps(tx)), tx)
         assert_same(copy.deepcopy(tx), tx)
 

@@ -5,13 +5,15 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+if TYPE_CHECKING:
+    import chex
 
 Result = TypeVar("Result")
 
@@ -81,7 +83,7 @@ class EpochSampler:
 
     @classmethod
     def for_data(
-        cls, data: chex.ArrayTree, batch_size: int | None = None, drop_last: bool = False
+        cls, data: "chex.ArrayTree", batch_size: int | None = None, drop_last: bool = False
     ) -> "EpochSampler":
         """The sampler of a tree of arrays whose leading axis counts the examples.
 
@@ -156,7 +158,7 @@ class EpochSampler:
     def on_batch(
         self,
         fun: Callable[[Any], Result],
-        data: chex.ArrayTree,
+        data: "chex.ArrayTree",
         order: jax.Array,
         step: int | jax.Array,
     ) -> Result:
@@ -215,7 +217,7 @@ class EpochSampler:
 
 
 def minibatches(
-    data: chex.ArrayTree,
+    data: "chex.ArrayTree",
     batch_size: int | None,
     key: jax.Array | None,
     *,
@@ -252,7 +254,7 @@ def minibatches(
 
 
 def _epoch(
-    sampler: EpochSampler, data: chex.ArrayTree, key: jax.Array | None, epoch: int
+    sampler: EpochSampler, data: "chex.ArrayTree", key: jax.Array | None, epoch: int
 ) -> Iterator[Any]:
     per_epoch, batch_size = sampler.batches_per_epoch, sampler.batch_size
     if batch_size == sampler.size:
@@ -284,7 +286,7 @@ def _check_positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be positive, but is {number}.")
 
 
-def number_of_examples(data: chex.ArrayTree) -> int:
+def number_of_examples(data: "chex.ArrayTree") -> int:
     """The length that the leading axes of all arrays have in common.
 
     Raises:

@@ -40,6 +40,7 @@ from gdlab import (
     transformation,
     wire,
 )
+from tests.names import NAMES
 
 RANKS = {
     "scalar": jnp.array(0.5),
@@ -532,7 +533,7 @@ def test_numbers_by_leaf_are_written_in_any_of_the_forms(rates):
     updates, _ = tx.update(RANKS, tx.init(RANKS))
     for name, w in RANKS.items():
         np.testing.assert_allclose(updates[name], -(1.0 if name == "scalar" else 2.0) * w)
-    assert repr(eval(repr(sgd(FORMS["patterns"])), vars(gdlab))) == repr(sgd(FORMS["patterns"]))
+    assert repr(eval(repr(sgd(FORMS["patterns"])), NAMES)) == repr(sgd(FORMS["patterns"]))
 
 
 def test_numbers_by_pattern_are_leaves_that_follow_schedules_and_have_derivatives():

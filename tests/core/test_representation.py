@@ -17,6 +17,7 @@ from gdlab import (
     sgd,
     square,
 )
+from tests.names import NAMES
 
 ROUND_TRIPS = [
     "adam(0.001)",
@@ -43,8 +44,8 @@ ROUND_TRIPS = [
 
 @pytest.mark.parametrize("source", ROUND_TRIPS)
 def test_the_source_makes_a_transformation_that_writes_itself_so(source):
-    tx = eval(source, vars(gdlab))
-    again = eval(repr(tx), vars(gdlab))
+    tx = eval(source, NAMES)
+    again = eval(repr(tx), NAMES)
     assert repr(tx) == source
     assert jax.tree.structure(again) == jax.tree.structure(tx)
     for one, other in zip(jax.tree.leaves(again), jax.tree.leaves(tx), strict=True):
@@ -78,7 +79,7 @@ def test_a_schedule_is_written_as_its_source_too():
         "join_schedules((linear_schedule(0.0, 1.0, 2.0),), ())",
         "warmup_cosine_decay_schedule(0.0, 1.0, 2.0, 9.0)",
     ):
-        assert repr(eval(source, vars(gdlab))) == source
+        assert repr(eval(source, NAMES)) == source
 
 
 def test_an_argument_that_has_to_be_named_is_named_without_a_default_too():

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 
 import gdlab
+from tests.names import NAMES
 from tests.paths import GRADS, gdlab_path, keras_path, torch_path
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
-NAMES = {name: getattr(gdlab, name) for name in gdlab.__all__}
 PAGE_NAMES = ("torch", "keras", "optuna", "wandb-sweeps", "ray-tune")
 LEARNING_RATE = 0.5
 STEPS = 36

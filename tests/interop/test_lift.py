@@ -14,6 +14,7 @@ import pytest
 import gdlab
 from gdlab import Axis, hyperparameters, linear_schedule, set_hyperparameters
 from gdlab.interop import lift
+from tests.names import NAMES
 
 STEPS = 10
 pytestmark = [
@@ -338,7 +339,7 @@ def test_it_has_the_name_signature_and_documentation_of_the_factory():
 
 
 def test_its_repr_is_its_source_and_copies_are_equal():
-    names = vars(gdlab) | {"lion": lift(optax.lion)}
+    names = NAMES | {"lion": lift(optax.lion)}
     for arguments in (
         {"learning_rate": 0.1},
         {"learning_rate": Axis("learning_rate", [0.1, 0.2]), "b1": 0.5},
