@@ -17,6 +17,9 @@ once there are many.
 Figures. They are closed after each test, those of doctests in gdlab among them: Matplotlib warns of
 more than twenty, and a warning is an error.
 
+Time. The plain run takes a sample of the cases of a test that carries
+``@pytest.mark.sampled(n)``: n of them, evenly spaced. The others are slow.
+
 Ctrl-C. It raises KeyboardInterrupt, also where the tests were started in the background of a shell,
 which would have it ignored.
 """
@@ -51,6 +54,21 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_num_cpu_devices", 8)
     jax.monitoring.register_event_duration_secs_listener(count_programs)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow those cases of sampled tests that the plain run leaves out."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+    for members in cases.values():
+        (wanted,) = members[0].get_closest_marker("sampled").args
+        kept = {index * len(members) // wanted for index in range(wanted)}
+        for index, item in enumerate(members):
+            if index not in kept:
+                item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,11 +1,17 @@
-"""The precision and the devices that ``conftest`` promises."""
+"""The precision, the devices and the samples of cases that ``conftest`` promises."""
 
+import pathlib
+import re
+import subprocess
+import sys
 import warnings
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -64,3 +70,25 @@ def test_eight_devices_share_an_array():
     mesh = jax.make_mesh((8,), ("shard",))
     sharding = jax.NamedSharding(mesh, jax.P("shard"))
     assert len(jax.device_put(jnp.arange(8.0), sharding).addressable_shards) == 8
+
+
+def test_a_sampled_test_leaves_most_of_its_cases_to_the_slow_run(tmp_path):
+    path = tmp_path / "test_cases.py"
+    path.write_text(
+        "import pytest\n\n"
+        "@pytest.mark.sampled(3)\n"
+        "@pytest.mark.parametrize('case', range(10))\n"
+        "def test_case(case): ...\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--collect-only", str(path)]
+    here = ["-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest"]
+    chosen = {
+        kind: set(re.findall(r"test_case\[(\d)\]", run([*command, *here, "-m", kind])))
+        for kind in ("slow", "not slow")
+    }
+    assert chosen["not slow"] == {"0", "3", "6"}
+    assert chosen["slow"] == set("0123456789") - chosen["not slow"]
+
+
+def run(command):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout

@@ -363,6 +363,7 @@ KEYED = [
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("in_jit", [False, True])
 @pytest.mark.parametrize(("tx", "many"), [*((tx, 2) for tx in KEYED), (KEYED[0], 33)])
 def test_keys_differ_by_link_and_by_array(tx, many, in_jit):

@@ -136,6 +136,7 @@ def test_value_at_each_minimiser_is_the_minimum(problem):
     np.testing.assert_allclose(values, problem.minimum, rtol=1e-13, atol=rounding(problem))
 
 
+@pytest.mark.sampled(6)
 @each(lambda problem: problem.box is None and any(getattr(problem, kind) for kind in KINDS))
 def test_gradient_is_zero_at_each_critical_point(problem):
     for vector in critical_points(problem):

@@ -233,6 +233,7 @@ KERAS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("ours", "name", "args", "kwargs"), KERAS.values(), ids=KERAS)
 def test_a_schedule_of_keras_has_the_same_values(ours, name, args, kwargs):
     os.environ.setdefault("KERAS_BACKEND", "jax")

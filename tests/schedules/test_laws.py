@@ -108,6 +108,7 @@ def test_a_geometric_decay_to_zero_or_below_falls_at_once_and_has_finite_slopes(
 # --- Derivatives
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.x64
 @pytest.mark.parametrize("eta", [case.ours for case in CASES.values()], ids=CASES)
 def test_derivatives_by_all_its_numbers_are_those_of_differences(eta):

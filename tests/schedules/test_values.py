@@ -77,6 +77,7 @@ def test_a_step_may_be_an_int_an_array_or_traced_and_gives_a_scalar(ours, closed
         assert float(value) == pytest.approx(float(closed(np.array(3.0))), rel=1e-6)
 
 
+@pytest.mark.sampled(10)
 @ours_and_closed
 def test_derivatives_by_all_its_numbers_are_finite_at_all_steps(ours, closed):
     slopes = jax.jit(jax.vmap(jax.grad(lambda eta, t: eta(t)), (None, 0)))(ours, STEPS)

@@ -178,6 +178,7 @@ GO_ON = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("tx", GO_ON.values(), ids=GO_ON)
 @pytest.mark.parametrize("first", [0, 1, 3])
 def test_two_halves_of_a_run_are_the_run(tx, first):

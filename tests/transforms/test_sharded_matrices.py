@@ -18,6 +18,7 @@ CASES = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("axis_types", ["Auto", "Explicit"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_split_matrix_moves_as_a_whole_one_does(name, axis_types):

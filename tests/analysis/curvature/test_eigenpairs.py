@@ -51,6 +51,7 @@ def check_eigenpairs(pairs, dense, which):
     assert np.max(pairs.residuals) < 1e-9
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("matrix", "k", "which"),
     [

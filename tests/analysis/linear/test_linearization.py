@@ -55,6 +55,7 @@ def double_roots(beta):
     return np.array([(1 - np.sqrt(beta)) ** 2, (1 + np.sqrt(beta)) ** 2])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", METHODS)
 def test_characteristic_polynomial_is_the_closed_form(name):
     make, polynomial, divisor = METHODS[name]
@@ -269,6 +270,7 @@ COMPOSITIONS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", COMPOSITIONS)
 def test_composition_moves_as_its_own_code_does(name):
     tx, steps = COMPOSITIONS[name], 40

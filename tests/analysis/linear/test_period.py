@@ -128,6 +128,7 @@ SIMULATED = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", SIMULATED)
 def test_iterates_and_rate_are_those_of_a_simulation(name):
     tx, run = SIMULATED[name]
@@ -159,6 +160,7 @@ def test_iterates_are_those_of_its_own_code(name):
 # Closed forms
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("k", [1, 2, 5, 64])
 def test_accumulation_moves_once_in_a_period_by_one_minus_eta_lambda(k):
     for eta, curvature in ((0.1, 1.0), (0.7, 2.0), (1.2, 2.0)):
@@ -372,6 +374,7 @@ def test_a_hyperparameter_that_sets_the_period_is_not_moved():
         regime_map(tx, 1.0)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("k", [65, 100, 900])
 @pytest.mark.parametrize(
     ("make", "counter"),

@@ -38,6 +38,7 @@ LIMITS = {
 """The x = ηλ at which each method becomes unstable."""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", LIMITS)
 def test_learning_rates_and_curvatures_are_stable_up_to_the_closed_form(name):
     make, limit = LIMITS[name]

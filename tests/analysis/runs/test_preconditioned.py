@@ -104,6 +104,7 @@ def seen_through(params, batch, scales):
     return np.max(np.linalg.eigvals(hessian / scales[:, None]).real)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("tx", "scales_of"),
     [

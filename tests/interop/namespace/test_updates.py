@@ -63,6 +63,7 @@ def test_each_factory_of_optax_is_called_here():
     assert factories() - elsewhere <= set(CALLS)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "name",
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CALLS],

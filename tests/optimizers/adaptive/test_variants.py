@@ -309,6 +309,7 @@ def test_steps_of_qhadam_without_momentum_are_bounded_by_its_second_weight():
 # Without a gradient
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "make",
     [

@@ -178,6 +178,7 @@ def test_levenberg_marquardt_does_not_depend_on_units_nor_on_a_factor_of_the_los
     np.testing.assert_allclose(tenfold.path, run.path, rtol=1e-8)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", RESIDUALS)
 def test_levenberg_marquardt_evaluates_at_most_a_fifth_more_often_than_minpack(name):
     residuals, start = RESIDUALS[name]

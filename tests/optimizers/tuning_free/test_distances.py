@@ -41,6 +41,7 @@ def run(tx, grads, params):
     return jax.lax.scan(step, (params, tx.init(params)), grads)[1]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.x64
 @pytest.mark.parametrize("name", FAMILY)
 def test_on_the_way_downhill_the_distance_grows_as_in_the_paper_and_in_libraries(name):

@@ -43,6 +43,7 @@ def scaled(factor, tree):
     return jax.tree.map(lambda leaf: factor * leaf, tree)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("ours", "theirs"), IN_OPTAX, ids=lambda tx: repr(tx)[:60])
 def test_it_agrees_with_optax(ours, theirs):
     grads, params = GRADS, PARAMS
