@@ -21,6 +21,9 @@ from gdlab.training.objective import ByIdentity, Objective
 from gdlab.training.start import differentiable
 from gdlab.training.step import sampler_of
 
+NUMBER_OF_SEEDS = 2**32
+"""The number of keys that JAX folds out of one: numbers count only modulo it."""
+
 
 class Problem(NamedTuple):
     """A problem to train on, whatever the optimizer."""
@@ -108,9 +111,17 @@ def row_of_devices(mesh: Mesh | None) -> Mesh | None:
 
 def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
     """The seeds themselves."""
-    numbers = np.arange(seeds) if isinstance(seeds, int) else np.asarray(seeds)
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
+        numbers = np.arange(int(seeds))
+    else:
+        numbers = np.asarray(seeds)
     if numbers.ndim != 1 or numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
+    if outside := [int(n) for n in numbers if not 0 <= n < NUMBER_OF_SEEDS]:
+        raise ValueError(
+            f"seeds must be at least 0 and below 2**32, of which each is other randomness, not "
+            f"{outside[0]}"
+        )
     if len(np.unique(numbers)) < len(numbers):
         raise ValueError(f"seeds must differ from each other, unlike {seeds}")
     return numbers

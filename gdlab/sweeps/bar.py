@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import os
+import sys
 from typing import Any
 
 from gdlab.sweeps.notebook import notebook_display
@@ -76,7 +78,11 @@ class Bar:
     def _in_terminal(self) -> Any:
         from tqdm import tqdm
 
-        bar = self._stack.enter_context(tqdm(total=self._steps, disable=None, **self._look))
+        if sys.stderr is None or getattr(sys.stderr, "closed", False):
+            return None
+        terminal = _Unfailing(sys.stderr)
+        look = {"file": terminal, "ncols": terminal.width} | self._look
+        bar = self._stack.enter_context(tqdm(total=self._steps, disable=None, **look))
         return None if bar.disable else bar
 
     def _in_notebook(self, display: Any) -> Any:
@@ -89,3 +95,34 @@ class Bar:
         # A notebook that is read later has no widget, and should not show that it had one.
         self._stack.callback(shown.update, {"text/html": "", "text/plain": ""}, raw=True)
         return bar
+
+
+class _Unfailing:
+    """A stream that passes over what cannot be written: a bar is worth less than what it counts.
+
+    tqdm holds a lock while it writes, which an error would leave held for ever.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write a text if that is possible."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Let what was written be seen if that is possible."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    @property
+    def width(self) -> int | None:
+        """The number of columns, None where there are none, as in a file."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns - 1
+        except (OSError, ValueError):
+            return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

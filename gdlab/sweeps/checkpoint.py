@@ -1,16 +1,21 @@
 """What a sweep has done so far, kept in a folder so that a process that is killed loses little.
 
 The folder holds a manifest, which says what sweep it belongs to, and units, each of which is there
-whole or not at all. A unit is an ordinary Orbax checkpoint, so Orbax alone can read it.
+whole or not at all. A unit is an ordinary Orbax checkpoint, so Orbax alone can read it. A lock of
+the operating system, which ends with the process that holds it, keeps other processes out.
+
+Symbolic links within the folder are never followed to write or to delete anything: what they point
+to belongs to somebody else.
 """
 
 import asyncio
+import errno
 import json
 import os
 import re
 import shutil
 import textwrap
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -21,10 +26,16 @@ import numpy as np
 
 from gdlab.sweeps.fingerprint import bits_of, impl_of, of_arrays
 
-VERSIONS = ("gdlab", "jax", "state layout")
+VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
 """The entries of an identity that say by which versions a checkpoint was written."""
 
 ADVICE = "choose another folder, or delete this one to start over"
+
+LAYOUT = "2"
+"""What an identity tells as "checkpoint layout": it changes with what the folder holds."""
+
+LOCK = "lock"
+"""The file in the folder by which the lock is held; that it is there says nothing."""
 
 SHOWN = 32
 """So many characters of an entry of an identity are shown."""
@@ -33,8 +44,10 @@ SHOWN = 32
 class Checkpoint:
     """A folder of saved trees of arrays that belong to one sweep; needs the extra ``lab``.
 
-    One process at a time may use a folder. It synchronises with no other process, so under
-    ``jax.distributed`` each has a folder of its own and saves what is local to it.
+    One process at a time may use a folder, until :meth:`close`. It synchronises with no other
+    process, so under ``jax.distributed`` each has a folder of its own and saves what is local to
+    it. What is in a folder that cannot be written, such as one on a read-only share or on a full
+    disk, can be loaded all the same.
 
     >>> import tempfile
     >>> import numpy as np
@@ -43,12 +56,16 @@ class Checkpoint:
     >>> checkpoint.save("adam", {"w": np.arange(3)})
     >>> checkpoint.saved()
     ['adam']
+    >>> checkpoint.close()
     >>> Checkpoint.open(folder, {"steps": "300"}).load("adam", like={"w": np.zeros(3, int)})
     {'w': array([0, 1, 2])}
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, lock: Any, unwritable: OSError | None):
         self.folder = folder
+        self._lock = lock
+        self._unwritable = unwritable
+        """The reason why nothing can be written, if there is one."""
         self._units = folder / "units"
         self._orbax = _checkpointer()
 
@@ -63,21 +80,43 @@ class Checkpoint:
         Raises:
             ValueError: if the folder holds something else, or its manifest is damaged. Nothing in
                 it has been changed.
-            OSError: if the folder cannot be written.
+            BlockingIOError: if another process, or another sweep of this one, uses the folder.
+            OSError: if there is no checkpoint in the folder and it cannot be written.
         """
         path = Path(os.path.abspath(folder))
+        lock, unwritable = None, None
         try:
             _require_ours(path, dict(identity))
             path.mkdir(parents=True, exist_ok=True)
-            # Written even if it is there already: only that shows that the folder can be written.
-            _write_atomically(path / "manifest.json", json.dumps({"identity": dict(identity)}))
-            (path / "units").mkdir(exist_ok=True)
-            checkpoint = cls(path)
-            checkpoint._clear_leftovers()
+            lock = _locked(path)
+            _prepare(path, dict(identity))
+        except BlockingIOError:
+            raise
         except OSError as error:
             message = f"the checkpoint folder cannot be used: {error.strerror or error}"
-            raise OSError(error.errno, message, str(path)) from error
+            unwritable = OSError(error.errno, message, str(path))
+            if not (path / "units").is_dir():
+                _release(lock)
+                raise unwritable from error
+        except ValueError:
+            _release(lock)
+            raise
+        checkpoint = cls(path, lock, unwritable)
+        checkpoint._clear_leftovers()
         return checkpoint
+
+    def close(self) -> None:
+        """Let other processes use the folder."""
+        _release(self._lock)
+
+    def require_writable(self) -> None:
+        """Refuse to go on where what is computed could not be saved.
+
+        Raises:
+            OSError: if the folder could not be written when it was opened.
+        """
+        if self._unwritable is not None:
+            raise self._unwritable
 
     def saved(self) -> list[str]:
         """The names of the units, sorted."""
@@ -98,15 +137,19 @@ class Checkpoint:
         """
         from orbax.checkpoint.args import PyTreeSave
 
+        self.require_writable()
         table = _described(tree)
         leaves = jax.tree.leaves(tree)
         impls = [impl_of(leaf) for leaf in leaves]
         arrays = [_native(bits_of(leaf, row[0])) for row, leaf in zip(table, leaves, strict=True)]
-        header = {"leaves": table, "impls": impls, "sha256": _checksum(table, impls, arrays)}
+        checksum = _checksum(name, table, impls, arrays)
+        header = {"name": name, "leaves": table, "impls": impls, "sha256": checksum}
         # Orbax writes no array that is empty, and no tree without arrays.
         item = {str(index): array for index, array in enumerate(arrays) if array.size}
         item["header"] = _as_bytes(header)
-        number = self._whole().get(name, -1) + 1
+        number = (
+            max((taken for other, taken, _ in self._entries() if other == name), default=-1) + 1
+        )
         try:
             self._orbax.save(self._path(name, number), args=PyTreeSave(item))
         except Exception as error:
@@ -145,7 +188,7 @@ class Checkpoint:
                 item[str(index)] if str(index) in item else _empty(row, impl)
                 for index, (row, impl) in enumerate(zip(table, impls, strict=True))
             ]
-            intact = _checksum(table, impls, arrays) == header["sha256"]
+            intact = _checksum(header["name"], table, impls, arrays) == header["sha256"]
         except Exception as error:
             raise ValueError(
                 f"{unit} is damaged, and nothing was changed; {ADVICE}: {_brief(error)}"
@@ -153,6 +196,11 @@ class Checkpoint:
         if not intact:
             raise ValueError(
                 f"{unit} is damaged: it differs from its checksum; nothing was changed; {ADVICE}"
+            )
+        if header["name"] != name:
+            raise ValueError(
+                f"{unit} was saved as unit {header['name']!r} and has been renamed; nothing was "
+                f"changed; {ADVICE}"
             )
         _require_like(unit, table, _described(like))
         leaves = [
@@ -165,6 +213,7 @@ class Checkpoint:
         """Remove the unit ``name``, if there is one, whole even if the process is killed."""
         number = self._whole().get(name)
         if number is not None:
+            self.require_writable()
             self._clear_leftovers()  # or an older one would be the newest
             path = self._path(name, number)
             path.rename(f"{path}.removed")
@@ -173,22 +222,68 @@ class Checkpoint:
     def _path(self, name: str, number: int) -> Path:
         return self._units / f"{quote(name, safe='')}.{number}"
 
-    def _whole(self) -> dict[str, int]:
-        """Name → number of the newest of its whole units: a later save has a higher one."""
-        found: dict[str, int] = {}
+    def _entries(self) -> Iterator[tuple[str, int, Path]]:
+        """Name, number and path of whatever is called like a whole unit, links among them."""
         for path in self._units.iterdir():
             # Orbax gives a unit this name when it is whole, and longer ones before.
             if match := re.fullmatch(r"(.*)\.(\d+)", path.name):
-                name, number = unquote(match[1]), int(match[2])
+                yield unquote(match[1]), int(match[2]), path
+
+    def _whole(self) -> dict[str, int]:
+        """Name → number of the newest of its whole units: a later save has a higher one."""
+        found: dict[str, int] = {}
+        for name, number, path in self._entries():
+            if _is_own_folder(path):
                 found[name] = max(number, found.get(name, 0))
         return found
 
     def _clear_leftovers(self, *, ignore_errors: bool = False) -> None:
         """Delete what has been replaced or removed, and what was being written at a kill."""
+        if self._unwritable is not None:
+            return
         kept = {self._path(name, number) for name, number in self._whole().items()}
         for path in self._units.iterdir():
-            if path.is_dir() and path not in kept:
+            if _is_own_folder(path) and path not in kept:
                 shutil.rmtree(path, ignore_errors=ignore_errors)
+
+
+def _release(lock: Any) -> None:
+    if lock is not None:
+        lock.release()
+
+
+def _prepare(path: Path, identity: dict[str, str]) -> None:
+    """Make a folder that is locked a checkpoint of this identity, if it is not one already."""
+    _require_ours(path, identity)  # another process may have made it meanwhile
+    # Written even if it is there already: only that shows that the folder can be written.
+    _write_atomically(path / "manifest.json", json.dumps({"identity": identity}))
+    (path / "units").mkdir(exist_ok=True)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Tell whether this is a folder itself, and no link to one elsewhere."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def _locked(path: Path) -> Any:
+    """The lock of a folder, held by this process until it is released or the process ends.
+
+    Raises:
+        BlockingIOError: if it is held already.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path / LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BlockingIOError(
+            errno.EWOULDBLOCK,
+            "another process, or another sweep of this one, is using the checkpoint folder: wait "
+            "until it has ended, or choose another folder",
+            str(path),
+        ) from None
+    return lock
 
 
 def _require_ours(path: Path, identity: dict[str, str]) -> None:
@@ -196,9 +291,9 @@ def _require_ours(path: Path, identity: dict[str, str]) -> None:
     manifest = path / "manifest.json"
     folder = f"the checkpoint folder {str(path)!r}"
     if not manifest.exists():
-        # A process that was killed while it made the folder has left no more than this.
-        mine = _partial(manifest).name
-        if path.exists() and any(other.name != mine for other in path.iterdir()):
+        # A process that was killed while it made the folder has left no more than these.
+        mine = (_partial(manifest).name, LOCK)
+        if path.exists() and any(other.name not in mine for other in path.iterdir()):
             raise ValueError(f"{folder} is not empty and holds no checkpoint; choose another one")
         return
     try:
@@ -210,6 +305,11 @@ def _require_ours(path: Path, identity: dict[str, str]) -> None:
             f"{folder} is damaged: its manifest cannot be read, and nothing was changed; {ADVICE}: "
             f"{error}"
         ) from error
+    if (path / "units").is_symlink():
+        raise ValueError(
+            f"{folder} holds a link in place of its folder 'units': what it points to could be "
+            "overwritten, so nothing was changed; put the folder itself there, or choose another"
+        )
     names = [name for name in {**stored, **identity} if stored.get(name) != identity.get(name)]
     if names:
         versions = any(name in VERSIONS for name in names)
@@ -244,7 +344,9 @@ def _brief(error: Exception) -> str:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    with _partial(path).open("w", encoding="utf-8") as file:
+    # What a kill left there is not written to: it may be a link by now.
+    _partial(path).unlink(missing_ok=True)
+    with _partial(path).open("x", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -292,8 +394,10 @@ def _empty(row: list[Any], impl: str | None) -> np.ndarray:
     return np.asarray(jax.random.key_data(jax.random.split(jax.random.key(0, impl=impl), shape)))
 
 
-def _checksum(table: list[list[Any]], impls: list[str | None], arrays: list[np.ndarray]) -> str:
-    return of_arrays((_as_bytes([table, impls]), arrays))
+def _checksum(
+    name: str, table: list[list[Any]], impls: list[str | None], arrays: list[np.ndarray]
+) -> str:
+    return of_arrays((_as_bytes([name, table, impls]), arrays))
 
 
 def _as_bytes(value: Any) -> np.ndarray:

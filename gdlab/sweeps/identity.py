@@ -8,6 +8,7 @@ import jax
 
 import gdlab
 from gdlab.core.state import LAYOUT
+from gdlab.sweeps import checkpoint
 from gdlab.sweeps.checkpoint import Checkpoint
 from gdlab.sweeps.collect import Entry
 from gdlab.sweeps.fingerprint import of_arrays, of_program
@@ -22,9 +23,15 @@ def checkpoint_of(
 
     Raises:
         ValueError: if it is that of another sweep, or damaged.
-        OSError: if it cannot be written.
+        BlockingIOError: if another process uses it.
+        OSError: if there is none yet and it cannot be written.
     """
-    identity = {"gdlab": gdlab.__version__, "jax": jax.__version__, "state layout": LAYOUT}
+    identity = {
+        "gdlab": gdlab.__version__,
+        "jax": jax.__version__,
+        "state layout": LAYOUT,
+        "checkpoint layout": checkpoint.LAYOUT,
+    }
     identity |= {name: str(value) for name, value in manner.items()}
     for entry in entries:
         identity |= _identity_of(entry)

@@ -260,10 +260,19 @@ def _geometric_rungs(steps: int, factor: float, count: int) -> list[int]:
 
 
 def _most_rungs(steps: int, policy: SuccessiveHalving | Hyperband) -> int:
-    """How often ``steps`` can be divided by the factor and stay at least ``least_steps``."""
-    count = 0
-    while int(steps / policy.factor ** (count + 1)) >= max(policy.least_steps, 1):
-        count += 1
+    """How often ``steps`` can be divided by the factor and stay at least ``least_steps``.
+
+    Raises:
+        ValueError: if the factor is so close to 1 that two rungs are the same number of steps.
+    """
+    count, rung = 0, steps
+    while (earlier := int(steps / policy.factor ** (count + 1))) >= max(policy.least_steps, 1):
+        if earlier == rung:
+            raise ValueError(
+                f"factor={policy.factor} is so close to 1 that several rungs fall on step {rung} "
+                f"of {steps}: raise it, or raise least_steps={policy.least_steps}"
+            )
+        count, rung = count + 1, earlier
     return count
 
 

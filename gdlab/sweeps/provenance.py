@@ -1,5 +1,6 @@
 """Where a result comes from: versions, device, time and revision."""
 
+import contextlib
 import datetime
 import functools
 import os
@@ -34,7 +35,9 @@ def provenance() -> dict[str, str]:
         "device_kind": device.device_kind,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    revision = git_revision(os.getcwd())
+    revision = None
+    with contextlib.suppress(OSError):  # a directory that has been removed
+        revision = git_revision(os.getcwd())
     return facts | ({"git_revision": revision} if revision else {})
 
 

@@ -14,6 +14,7 @@ from gdlab.sweeps.grid import Points
 from gdlab.sweeps.groups import Group, groups_of, together
 from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
 from gdlab.sweeps.naming import named_arrays
+from gdlab.sweeps.notes import Notes
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
 from gdlab.sweeps.tables import KeepParams, Patch, Tables
@@ -71,7 +72,7 @@ class Run:
         self.history: list[tuple[int, Points, np.ndarray]] = []
         """After how many steps a policy gave which hyperparameters and parents to all points."""
         self.tables: Tables | None = None
-        self._pace = Pace()
+        self._pace, self._notes = Pace(), Notes()
         self._check()
 
     def _check(self) -> None:
@@ -159,10 +160,13 @@ class Run:
 
     def _stages(self, bracket: int) -> list[Stage]:
         plan, policy = self.setup.plan, self._manner.policy
-        rungs = list(policy.rungs_of(bracket, plan.steps)) if policy else []
+        # Of rungs without an end these are enough to see that they are wrong.
+        rungs = policy.rungs_of(bracket, plan.steps) if policy else []
+        rungs = list(itertools.islice(rungs, plan.steps))
         if rungs != sorted({rung for rung in rungs if 0 < rung < plan.steps}):
+            shown = f"{rungs[:8]}" + (" …" if len(rungs) > 8 else "")
             raise ValueError(
-                f"the rungs of a policy must rise and lie between 0 and {plan.steps}, not {rungs}"
+                f"the rungs of a policy must rise and lie between 0 and {plan.steps}, not {shown}"
             )
         # After the last step there is one more, to judge where it led.
         ends = [*rungs, plan.steps + 1]
@@ -191,6 +195,8 @@ class Run:
                 tables.apply(patch, stage.rows, group.seeds, group.places)
                 manner.watch.bar.found(group.lanes * (stage.end - stage.begin))
         todo = [group for group in mine if group.name not in done]
+        if todo:
+            self._units.require_writable()
         manner.watch.bar.found(sum(group.lanes * (group.steps - stage.begin) for group in todo))
         of_others = sum(group.lanes for group in groups) - sum(group.lanes for group in mine)
         manner.watch.bar.dropped(of_others * (stage.end - stage.begin))
@@ -203,11 +209,8 @@ class Run:
                         done[group.name] = self._finish(tables, group, stage, stays)
                     elif len(todo) > 1:
                         self.lanes.put_away(group)
-        except BaseException:
-            for group in todo:
-                if group.name not in done and group.is_there:
-                    self._note(tables, group, stage, True)
-                    self._units.save_halfway(group, now=True)
+        except BaseException as error:
+            self._keep(tables, [group for group in todo if group.name not in done], stage, error)
             raise
         if shared:
             for number, group in enumerate(groups):
@@ -248,10 +251,27 @@ class Run:
             end = min(before + self._pace.steps, block.end)
             self.lanes.advance(group, end, block.data, block.begin)
             self._pace.keep(time.perf_counter() - started, end - before)
-            if watch.looks:
-                self._note(tables, group, stage, watch.draws)
+            if self._notes.is_due or watch.draws:
+                with self._notes.taken():
+                    self._note(tables, group, stage, True)
+            elif watch.looks:
+                self._note(tables, group, stage, False)
             watch.advanced(tables, group.lanes * (end - before))
             self._units.save_halfway(group)
+
+    def _keep(
+        self, tables: Tables, groups: list[Group], stage: Stage, error: BaseException
+    ) -> None:
+        """Keep what can be had of groups that an error breaks off, and of others what was noted."""
+        for group in groups:
+            if group.is_there:
+                try:
+                    self._note(tables, group, stage, True)
+                    self._units.save_halfway(group, now=True)
+                except Exception as other:
+                    error.add_note(
+                        f"Of {group.lanes} lanes only what was known before could be kept: {other}"
+                    )
 
     def _note(self, tables: Tables, group: Group, stage: Stage, records: bool) -> None:
         """Write down how a group stands that has not come to the end of the stage."""

@@ -19,6 +19,18 @@ class Saving:
         self.works: bool = True
         """Whether all that was to be written has been."""
 
+    def require_writable(self) -> None:
+        """Refuse to begin on what could not be saved from the start.
+
+        Raises:
+            OSError: if the folder cannot be written.
+        """
+        self._checkpoint.require_writable()
+
+    def close(self) -> None:
+        """Let other processes use the folder."""
+        self._checkpoint.close()
+
     def saved(self) -> list[str]:
         """The names of the units, sorted."""
         return self._checkpoint.saved()
@@ -43,7 +55,7 @@ class Saving:
         except OSError as error:
             self.works = False
             warnings.warn(
-                f"the sweep goes on, but saves nothing any more: {error}. When there is room, the "
-                "same call goes on from what was saved before.",
+                f"the sweep goes on, but saves nothing any more: {error}. Once the folder can be "
+                "written, the same call goes on from what was saved before.",
                 stacklevel=2,
             )

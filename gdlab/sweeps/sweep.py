@@ -1,5 +1,6 @@
 """Hyperparameter sweeps: every point of a grid and every seed in one program."""
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +126,8 @@ def sweep(
         ValueError: if sizes do not fit, names of axes clash, nothing takes a hyperparameter, or the
             checkpoint is not of this sweep.
         TypeError: if ``loss`` does not return a real scalar.
-        OSError: if the folder of the checkpoint cannot be written from the start.
+        OSError: if something is left to do and the folder of the checkpoint cannot be written from
+            the start, or another process is using it (``BlockingIOError``).
         KeyboardInterrupt: on Ctrl-C; like every exception once steps have been taken, it has the
             result so far in its attribute ``result``.
 
@@ -207,7 +209,11 @@ def sweep(
             mesh=mesh and mesh.shape,
         )
 
-    with watch, arguments.closing(problems):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(arguments.closing(problems))
+        if manner.checkpoint is not None:
+            stack.enter_context(contextlib.closing(manner.checkpoint))
+        stack.enter_context(watch)
         watch.expect(sum(entry.run.lane_steps for entry in entries))
         watch.snapshot = functools.partial(collected, entries, recipe)
         try:
@@ -215,11 +221,11 @@ def sweep(
                 names = filter(None, (entry.problem, entry.optimizer))
                 watch.bar.describe(".".join(names) or "sweep")
                 entry.run.run()
+            result = collected(entries, recipe)
+            watch.show(result)
         except BaseException as error:
             if (so_far := collected(entries, recipe)) is not None:
                 error.result = so_far  # type: ignore[attr-defined]
                 error.add_note("What was computed so far is in this exception's `result`.")
             raise
-        result = collected(entries, recipe)
-        watch.show(result)
     return result

@@ -46,9 +46,19 @@ class Units:
         if name in checkpoint.saved():
             seeds, points = checkpoint.load(name, np.zeros(2, int)).tolist()
         else:
+            checkpoint.require_writable()
             seeds, points = choose()
             checkpoint.save(name, np.array([seeds, points]))
         return seeds, points
+
+    def require_writable(self) -> None:
+        """Refuse to compute what could not be saved from the start.
+
+        Raises:
+            OSError: if the folder of the checkpoint cannot be written.
+        """
+        if self._checkpoint is not None:
+            self._checkpoint.require_writable()
 
     def save(self, group: Group, patch: Patch) -> None:
         """Keep what a group came to in a stage."""

@@ -1,5 +1,7 @@
 """What cannot be swept is refused before anything is compiled, by a message that names it."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -208,6 +210,31 @@ class Wrong(SuccessiveHalving):
 
 def test_a_policy_whose_rungs_do_not_rise():
     refused(ValueError, r"rungs of a policy must rise .*\[2, 1\]", lambda: run(policy=Wrong()))
+
+
+class Endless(SuccessiveHalving):
+    def rungs_of(self, _bracket, steps):
+        return itertools.count(1)
+
+
+def test_a_policy_whose_rungs_do_not_end():
+    refused(ValueError, r"rungs of a policy must rise .*\[1, 2", lambda: run(policy=Endless()))
+
+
+@pytest.mark.parametrize("policy", [SuccessiveHalving, Hyperband])
+def test_a_policy_whose_factor_is_next_to_one(policy):
+    message = r"factor=1.000000001 is so close to 1 that several rungs fall on step"
+    refused(ValueError, message, lambda: run(policy=policy(factor=1 + 1e-9), steps=300))
+
+
+@pytest.mark.parametrize("seeds", [[5, 2**32 + 5], [-1], [2**32]])
+def test_seeds_that_would_be_others_modulo_two_to_the_thirty_two(seeds):
+    message = f"seeds must be at least 0 and below 2.*, not {seeds[-1]}"
+    refused(ValueError, message, lambda: run(seeds=seeds))
+
+
+def test_a_truth_value_for_a_number_of_seeds():
+    refused(ValueError, "seeds must be a positive number", lambda: run(seeds=True))
 
 
 def test_an_optimizer_of_a_dictionary_that_is_wrong_is_found_before_the_first_is_run():

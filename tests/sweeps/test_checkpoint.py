@@ -91,7 +91,9 @@ def test_arrays_of_every_kind_come_back_bit_for_bit_in_their_structure(folder):
         "device": jnp.arange(6.0).reshape(2, 3),
         "numbers": [3, 0.1, True, 1j],
     }
-    Checkpoint.open(folder, IDENTITY).save("unit", tree)
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", tree)
+    checkpoint.close()
     restored = Checkpoint.open(folder, IDENTITY).load("unit", tree)
     assert jax.tree.structure(restored) == jax.tree.structure(tree)
     assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(restored))
@@ -149,6 +151,7 @@ def test_units_are_known_by_any_name_replaced_and_removed(folder):
     checkpoint.save("a", 20)
     checkpoint.remove("..")
     checkpoint.remove("was never there")
+    checkpoint.close()
     again = Checkpoint.open(folder, IDENTITY)
     assert again.saved() == checkpoint.saved() == sorted(set(names) - {".."})
     assert {name: int(again.load(name, 0)) for name in again.saved()} == {
@@ -265,7 +268,7 @@ def test_a_folder_is_used_if_it_is_empty_or_a_kill_left_it_half_made(tmp_path):
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "manifest.json.partial").write_text('{"ident')
     assert Checkpoint.open(tmp_path / "half", IDENTITY).saved() == []
-    assert sorted(contents(tmp_path / "half")) == ["manifest.json", "units"]
+    assert sorted(contents(tmp_path / "half")) == ["lock", "manifest.json", "units"]
 
 
 @pytest.mark.parametrize("inside", ["", "deeper/still"])
@@ -276,15 +279,24 @@ def test_a_file_in_place_of_a_folder_is_an_os_error_that_names_the_folder(tmp_pa
     assert contents(tmp_path) == {"file": b"mine"}
 
 
-def test_a_folder_that_takes_no_bytes_is_found_when_it_is_opened(tmp_path, limit_of_files):
-    Checkpoint.open(tmp_path / "old", IDENTITY).save("unit", np.arange(3))
-    before = (tmp_path / "old" / "manifest.json").read_bytes()
+def test_a_folder_that_takes_no_bytes_is_refused_if_it_is_new_and_read_if_it_is_not(
+    tmp_path, limit_of_files
+):
+    old = Checkpoint.open(tmp_path / "old", IDENTITY)
+    old.save("unit", np.arange(3))
+    old.close()
+    before = contents(tmp_path / "old" / "units")
     limit_of_files(0)
-    for folder in ("old", "new"):
-        with pytest.raises(OSError, match=f"the checkpoint folder cannot be used: .*{folder}"):
-            Checkpoint.open(tmp_path / folder, IDENTITY)
+    with pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*new"):
+        Checkpoint.open(tmp_path / "new", IDENTITY)
+    old = Checkpoint.open(tmp_path / "old", IDENTITY)
+    np.testing.assert_array_equal(old.load("unit", np.arange(3)), np.arange(3))
+    for write in (old.require_writable, lambda: old.save("b", 1), lambda: old.remove("unit")):
+        with pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*old"):
+            write()
+    old.close()
+    assert contents(tmp_path / "old" / "units") == before
     limit_of_files(10**6)
-    assert (tmp_path / "old" / "manifest.json").read_bytes() == before
     assert Checkpoint.open(tmp_path / "old", IDENTITY).saved() == ["unit"]
     assert Checkpoint.open(tmp_path / "new", IDENTITY).saved() == []
 
@@ -363,13 +375,103 @@ def test_what_a_kill_left_over_is_cleared_and_never_taken_for_a_unit(folder):
     units = folder / "units"
     shutil.copytree(units / "a.0", units / "b.0.orbax-checkpoint-tmp")
     shutil.copytree(units / "a.0", units / "c.0.removed")
-    checkpoint.save("d", 2)
-    (units / "d.0").rename(units / "a.10")  # a newer one, of which the older was not yet deleted
+    checkpoint.save("a", 2)
+    (units / "a.1").rename(units / "a.10")  # a newer one, of which the older was not yet deleted
     shutil.copytree(units / "a.10", units / "a.9")
+    checkpoint.close()
     again = Checkpoint.open(folder, IDENTITY)
     assert again.saved() == ["a"]
     assert again.load("a", 0) == 2
     assert [path.name for path in units.iterdir()] == ["a.10"]
+
+
+def test_a_folder_is_used_by_one_at_a_time_until_it_is_closed(folder):
+    first = Checkpoint.open(folder, IDENTITY)
+    first.save("unit", 1)
+    before = contents(folder)
+    with pytest.raises(BlockingIOError, match="is using the checkpoint folder") as refusal:
+        Checkpoint.open(folder, IDENTITY)
+    assert refusal.value.filename == str(folder)
+    assert contents(folder) == before
+    first.close()
+    assert Checkpoint.open(folder, IDENTITY).load("unit", 0) == 1
+
+
+HOLDING = """
+import sys
+from gdlab.sweeps.checkpoint import Checkpoint
+checkpoint = Checkpoint.open(sys.argv[1], {"steps": "300"})
+checkpoint.save("unit", 1)
+print("open", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_another_process_is_kept_out_until_the_first_one_is_killed(folder, start):
+    process = start(HOLDING, folder)
+    assert process.stdout.readline() == "open\n"
+    with pytest.raises(BlockingIOError, match="another process"):
+        Checkpoint.open(folder, {"steps": "300"})
+    process.kill()
+    process.wait()
+    assert Checkpoint.open(folder, {"steps": "300"}).load("unit", 0) == 1
+
+
+def precious(tmp_path):
+    """A folder of somebody else, with a folder and a file in it."""
+    (tmp_path / "precious" / "work").mkdir(parents=True)
+    (tmp_path / "precious" / "work" / "thesis.txt").write_text("years")
+    return tmp_path / "precious"
+
+
+def test_a_link_in_place_of_the_units_is_refused_and_not_followed(folder, tmp_path):
+    others = precious(tmp_path)
+    Checkpoint.open(folder, IDENTITY).close()
+    (folder / "units").rmdir()
+    (folder / "units").symlink_to(others)
+    before = contents(others)
+    with pytest.raises(ValueError, match="holds a link in place of its folder 'units'"):
+        Checkpoint.open(folder, IDENTITY)
+    assert contents(others) == before
+
+
+def test_links_among_the_units_are_neither_read_nor_followed_nor_in_the_way(folder, tmp_path):
+    others = precious(tmp_path)
+    before = contents(others)
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("a", 1)
+    for name in ("a.7", "b.0", "c.0.removed", "d"):
+        (folder / "units" / name).symlink_to(others)
+    assert checkpoint.saved() == ["a"]
+    checkpoint.save("a", 2)
+    checkpoint.save("b", 3)
+    checkpoint.remove("b")
+    checkpoint.close()
+    again = Checkpoint.open(folder, IDENTITY)
+    assert again.load("a", 0) == 2
+    assert contents(others) == before
+
+
+@pytest.mark.parametrize("name", ["manifest.json.partial", "manifest.json", "lock"])
+def test_a_link_in_place_of_a_file_never_has_what_it_points_to_overwritten(folder, tmp_path, name):
+    Checkpoint.open(folder, IDENTITY).close()
+    target = tmp_path / "target"
+    present = (folder / name).exists()
+    target.write_bytes((folder / name).read_bytes() if present else b"mine")
+    before = target.read_bytes()
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(target)
+    stamp = target.stat().st_mtime_ns
+    Checkpoint.open(folder, IDENTITY)
+    assert (target.read_bytes(), target.stat().st_mtime_ns) == (before, stamp)
+
+
+def test_a_unit_under_the_name_of_another_is_damaged(folder):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("a", 1)
+    (folder / "units" / "a.0").rename(folder / "units" / "b.0")
+    with pytest.raises(ValueError, match=r"unit 'b' .* was saved as unit 'a'"):
+        checkpoint.load("b", 0)
 
 
 SAVING_FOREVER = """

@@ -252,3 +252,43 @@ def test_a_loss_that_is_defined_anew_goes_on_from_the_checkpoint_of_the_first(
     first = sweep(**made(), checkpoint=tmp_path / "checkpoint")
     again = sweep(**made(), checkpoint=tmp_path / "checkpoint")
     np.testing.assert_array_equal(again.loss, first.loss)
+
+
+@pytest.fixture
+def nothing_grows():
+    """No file can grow, as on a full disk or a read-only share."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return folder, sweep(**made(), checkpoint=folder)
+
+
+def test_a_finished_checkpoint_is_read_where_nothing_can_be_written(finished, nothing_grows):
+    folder, result = finished
+    before = contents(folder / "units")
+    again = sweep(**made(), checkpoint=folder)
+    np.testing.assert_array_equal(again.loss, result.loss)
+    assert contents(folder / "units") == before
+
+
+def test_an_unfinished_one_is_refused_there_before_anything_is_computed(copy, nothing_grows):
+    before = contents(copy / "units")
+    with pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*copy"):
+        sweep(**made(), checkpoint=copy)
+    assert contents(copy / "units") == before
+
+
+def test_a_folder_is_free_again_when_the_sweep_has_ended_or_failed(copy):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Saving, "save", at_save(1, break_off))
+        with pytest.raises(BrokenOff) as kept:
+            sweep(**made(), checkpoint=copy)
+    assert kept.value.result.status.shape == (3, 2)
+    sweep(**made(), checkpoint=copy)
+    sweep(**made(), checkpoint=copy)
