@@ -25,6 +25,8 @@ from gdlab.core.rules import (
     TreeRule,
     require,
 )
+from gdlab.core.state import needs_wide_updates
+from gdlab.core.storage import kept, read_slots, written
 from gdlab.core.structure import (
     Function,
     Leaf,
@@ -87,8 +89,10 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
         known = given(for_update, reading, context)
         if init is None:
             return update(u, **known), ()
-        u, after = _pair(factory, update(u, slots[0] if declared.slots is None else slots, **known))
-        return u, _as_slots(factory, names, after)
+        arrays = read_slots(slots)
+        state = arrays[0] if declared.slots is None else arrays
+        u, after = _pair(factory, update(u, state, **known))
+        return kept(u, _as_slots(factory, names, after), slots)
 
     rule = ArrayRule(
         slots=names,
@@ -222,11 +226,14 @@ def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening)
 
     def update_leaf(u, values, context, reading):
         _, update, _ = author_functions(factory, at(reading))
-        state = (values[:count], *values[count:]) if slots else values
+        # The inner rule is given arrays as well: the wrapper may have changed them, and what both
+        # have done is stored once.
+        arrays = read_slots(values)
+        state = (arrays[:count], *arrays[count:]) if slots else arrays
         inner_update = lambda u, state: rule.update(u, state, context, reading)  # noqa: E731
         known = given(declared.reads, reading, None)
         u, state = _pair(factory, update(u, state, inner_update, **known))
-        return u, flat(state)
+        return u, written(flat(state), values)
 
     return rule._replace(
         slots=(*rule.slots, *slots),
@@ -270,7 +277,10 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
     reads = {name: reason_of(factory) for name in declared.reads if name != "step"}
 
     def init_tree(params):
-        return () if init is None else _as_slots(factory, names, strong(init(widen(params))))
+        if init is None:
+            return ()
+        # A wrapper hands the parameters on to whatever has to know what they are stored in.
+        return _as_slots(factory, names, strong(init(params if reads_all else widen(params))))
 
     def update_tree(updates, values, params, extra):
         known = extra if reads_all else {n: extra[n] for n in declared.reads if n in extra}
@@ -290,6 +300,8 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
         try:
             updates, after = _pair(factory, update(updates, state, **known))
         except (TypeError, ValueError) as error:
+            if needs_wide_updates(values):
+                raise  # what the parameters are stored in is not known here
             expected = jax.eval_shape(init_tree, updates if params is None else params)
             wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, values))
             _check_state(factory, wanted, found, error)

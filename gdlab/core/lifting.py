@@ -203,7 +203,7 @@ def array_update(
         reading = Reading(widen(param), widen(grad), value, key, by_leaf)
         array = cast(leaf, dtype_like(leaf, dtype))
         try:
-            new, after = rule.update(array, tuple(map(widen, slots)), context, reading)
+            new, after = rule.update(array, tuple(slots), context, reading)
         except (TypeError, ValueError):
             _check_state(rule, array, slots, reading)
             raise
@@ -211,8 +211,7 @@ def array_update(
             raise ValueError(
                 f"{described(tx)} made an update of shape {new.shape} out of {leaf.shape}"
             )
-        kept = zip(rule.slots, slots, after, strict=True)
-        return new, [_as_stored(*one, leaf.shape) for one in kept]
+        return new, list(after)
 
     return one
 
@@ -221,29 +220,29 @@ class _UnfitState(Exception):
     """Slots that were made for an array of another shape."""
 
     def __init__(self, slot: str, found: Tree, wanted: Tree, shape: tuple[int, ...]):
-        shapes = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree)  # noqa: E731
+        shapes = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree, is_leaf=_has_shape)  # noqa: E731
         super().__init__(
             f"its slot {slot!r} holds {shapes(found)}, where it needs {shapes(wanted)}"
         )
         self.shape = shape
 
 
-def _as_stored(slot: str, before: Tree, after: Tree, shape: tuple[int, ...]) -> Tree:
-    """A new slot in the dtypes of the old one, whose structure and shapes it must have."""
-    olds, structure = jax.tree.flatten(before)
-    news, own = jax.tree.flatten(after)
-    if own != structure or any(new.shape != old.shape for new, old in zip(news, olds, strict=True)):
-        raise _UnfitState(slot, before, after, shape)
-    return own.unflatten([cast(new, old.dtype) for new, old in zip(news, olds, strict=True)])
-
-
 def _check_state(rule: ArrayRule, array: Leaf, slots: list[Tree], reading: Reading) -> None:
     """Tell that the state does not fit, if that is why a rule failed."""
     expected = jax.eval_shape(lambda like: rule.init(like, reading._replace(param=like)), array)
-    kind = lambda tree: (jax.tree.structure(tree), [x.shape for x in jax.tree.leaves(tree)])  # noqa: E731
     for slot, wanted, found in zip(rule.slots, expected, slots, strict=True):
-        if kind(wanted) != kind(found):
+        if _shapes(wanted) != _shapes(found):
             raise _UnfitState(slot, found, wanted, array.shape)
+
+
+def _has_shape(node: Tree) -> bool:
+    return hasattr(node, "shape")
+
+
+def _shapes(slot: Tree) -> tuple[list[tuple[int, ...]], TreeDef]:
+    """The structure and the shapes of a slot, in whatever form its arrays are stored."""
+    leaves, structure = jax.tree.flatten(slot, is_leaf=_has_shape)
+    return [leaf.shape for leaf in leaves], structure
 
 
 def _at_leaves(

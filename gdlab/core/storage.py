@@ -1,0 +1,150 @@
+"""The reading and writing of what a state keeps, by the form in which it is found there.
+
+An array is stored in its own dtype. A small pytree whose class is known here, such as codes of
+eight bits with their scales, stands for one array as well. The authors of rules never see it: their
+closures are given arrays of float32 at least, and what they return is put into the form of what was
+there before. So whoever chooses the form in which ``init`` leaves a slot has chosen it for good.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.numerics import cast, is_array, widen
+from gdlab.core.structure import Leaf, Signal, Tree, TreeDef
+
+Slots: TypeAlias = tuple[Tree, ...]
+"""The values of all that a rule keeps for one array."""
+
+
+class StoredForm(Protocol):
+    """A pytree that stands for one array in a state."""
+
+    is_passed_on: ClassVar[bool]
+    """True if a rule whose signal is what it keeps goes on with the array as it has been stored."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        ...
+
+    def read(self) -> jax.Array:
+        """The array that is stored, in float32 at least."""
+        ...
+
+    def write(self, array: jax.Array) -> Self:
+        """The same form of another array."""
+        ...
+
+
+F = TypeVar("F", bound=type)
+_FORMS: set[type] = set()
+
+
+def stored_form(cls: F) -> F:
+    """Let the instances of a class stand for one array wherever a state is read or written."""
+    _FORMS.add(cls)
+    return cls
+
+
+def is_stored_form(node: object) -> bool:
+    """Tell whether a node of a state is no array, but stands for one."""
+    return type(node) in _FORMS
+
+
+def read(stored: Tree, until: Callable[[Any], bool] = is_stored_form) -> Tree:
+    """A part of a state as arrays of float32 at least.
+
+    Args:
+        stored: what is kept.
+        until: tells of a node whether it is left as it is, unless it stands for an array.
+    """
+    return jax.tree.map(_read_one, stored, is_leaf=until)
+
+
+def _read_one(node: Any) -> Any:
+    return node.read() if is_stored_form(node) else widen(node) if is_array(node) else node
+
+
+def read_slots(slots: Sequence[Tree]) -> tuple[Tree, ...]:
+    """The slots of a rule for one array, as arrays of float32 at least."""
+    arrays = []
+    for slot in slots:
+        is_wide = isinstance(slot, jax.Array) and slot.dtype.itemsize >= 4
+        arrays.append(slot if is_wide else read(slot))
+    return tuple(arrays)
+
+
+def written(new: Tree, old: Tree) -> Tree:
+    """New arrays in the form of the old ones.
+
+    Raises:
+        ValueError: if they differ in structure or in shapes.
+    """
+    pairs, structure = _pairs(new, old)
+    return structure.unflatten([_written_one(*pair) for pair in pairs])
+
+
+def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Signal, Slots]:
+    """The signal and the slots of a rule for one array, stored.
+
+    Where the signal is what the rule keeps, it is read from where it has been stored: an array in
+    two precisions would have to be kept in both of them until the step is done.
+
+    Args:
+        signal: what the rule puts out.
+        new: the arrays that it keeps.
+        old: what was stored before.
+
+    Raises:
+        ValueError: if the arrays differ from what was stored in structure or in shapes.
+    """
+    stored: list[Any] = []
+    for slot, before in zip(new, old, strict=True):
+        is_plain = isinstance(before, jax.Array)
+        after: Any = _in_dtype(slot, before) if is_plain else written(slot, before)
+        if slot is signal and _is_passed_on(after, slot):
+            # XLA would otherwise drop the pair of conversions, and keep the array twice.
+            after = jax.lax.optimization_barrier(after)
+            signal = cast(_read_one(after), slot.dtype)
+        stored.append(after)
+    return signal, tuple(stored)
+
+
+def _is_passed_on(stored: Any, signal: Signal) -> bool:
+    if is_stored_form(stored):
+        return stored.is_passed_on
+    return isinstance(stored, jax.Array) and stored.dtype != signal.dtype
+
+
+def _pairs(new: Tree, old: Tree) -> tuple[list[tuple[Any, Any]], TreeDef]:
+    olds, structure = jax.tree.flatten(old, is_leaf=is_stored_form)
+    news, own = jax.tree.flatten(new, is_leaf=is_stored_form)
+    if own != structure:
+        raise ValueError(f"the structure of what is kept changed from {structure} to {own}")
+    return list(zip(news, olds, strict=True)), structure
+
+
+def _written_one(array: Leaf, before: Any) -> Any:
+    """An array in the form of what was there before, or what is in that form already."""
+    if not is_stored_form(before):
+        return _in_dtype(array, before) if is_array(before) else array
+    if is_stored_form(array):
+        return array
+    if jnp.shape(array) != before.shape:
+        raise _reshaped(array, before)
+    return before.write(jnp.asarray(array))
+
+
+def _in_dtype(array: Leaf, before: jax.Array) -> jax.Array:
+    if jnp.shape(array) != before.shape:
+        raise _reshaped(array, before)
+    return cast(array, before.dtype)
+
+
+def _reshaped(array: Leaf, before: Any) -> ValueError:
+    return ValueError(
+        f"what is kept had the shape {before.shape}, and is now of {jnp.shape(array)}"
+    )
