@@ -36,8 +36,7 @@ def dataset(result: "SweepResult") -> Any:
     for role, (arrays, dims) in groups.items():
         for name, values in arrays.items():
             free = f"history_{name}" if role == "history" else name
-            while free in variables or free in coords:
-                free = f"{role}_{free}"
+            free = _free(free, role, variables | coords)
             variables[free] = (dims, values, {"role": role, "name": name})
     return xarray.Dataset(variables, coords, attributes(result))
 
@@ -56,14 +55,20 @@ def frame(result: "SweepResult") -> Any:
     """A ``pandas.DataFrame`` with a row for each lane."""
     import pandas
 
-    columns = lane_labels(result) | {
-        "final_loss": result.final_loss,
-        **result.metrics,
-        "status": result.status,
-        "stopped_at": result.stopped_at,
-        "evaluations": result.evaluations,
-    }
+    labels = lane_labels(result)
+    ends = {name: getattr(result, name) for name in ("status", "stopped_at", "evaluations")}
+    metrics: dict[str, np.ndarray] = {"final_loss": result.final_loss}
+    for name, values in result.metrics.items():
+        metrics[_free(name, "metric", labels | metrics | ends)] = values
+    columns = labels | metrics | ends
     return pandas.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
+
+
+def _free(name: str, role: str, taken: dict[str, Any]) -> str:
+    """The name with its role in front as often as it takes to tell it from others."""
+    while name in taken:
+        name = f"{role}_{name}"
+    return name
 
 
 def lane_labels(result: "SweepResult") -> dict[str, np.ndarray]:

@@ -1,5 +1,8 @@
 """Results in netCDF files, which any tool for labelled arrays reads."""
 
+import dataclasses
+import hashlib
+import io
 import json
 import os
 import urllib.parse
@@ -18,7 +21,13 @@ from gdlab.training.models import open_model
 
 MARK = "gdlab_sweep_result"
 """The attribute that tells a file of ours; it holds the version of the format."""
-VERSION = 2
+VERSION = 3
+ATTRIBUTES = (
+    "axes", "contents", "dims", "forms", "optimizers", "params_dims", "provenance", "settings",
+)  # fmt: skip
+"""The attributes of the file that are ours, each of them JSON; "contents" names the arrays."""
+CHECKSUM = "sha256"
+"""The attribute with the checksum of all that is ours."""
 ENGINE = "h5netcdf"
 NARROW = "V"
 """The kind of the dtypes that netCDF does not have: bfloat16 and its narrower relatives."""
@@ -26,35 +35,61 @@ NARROW = "V"
 
 def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
     """Write a result to a file, which is there as a whole or not at all."""
-    dataset = labelled.dataset(result).assign(_param_variables(result))
+    dataset = labelled.dataset(result)
+    dataset = dataset.assign(_param_variables(result, dataset))
     dataset = dataset.assign({name: _storable(array) for name, array in dataset.items()})
     dataset.attrs |= {
         MARK: VERSION,
+        "contents": json.dumps([str(name) for name in dataset.variables]),
         "dims": json.dumps(result.dims),
         "forms": json.dumps([form_of(tx) for tx in result.optimizers]),
         "params_dims": json.dumps(result.params_dims),
     }
+    dataset.attrs[CHECKSUM] = _checksum(dataset)
     names = {name: _quoted(name) for name in _names(dataset)}
+    # In memory first: where HDF5 itself fails to write a file, it ends the interpreter.
+    content = io.BytesIO()
+    dataset.rename(names).to_netcdf(content, engine=ENGINE)
     with written_whole(path) as beside:
-        dataset.rename(names).to_netcdf(beside, engine=ENGINE)
+        beside.write_bytes(content.getbuffer())
 
 
 def load(path: str | os.PathLike[str], like: Any = None) -> SweepResult:
     """Read a result that :func:`save` wrote, with parameters of the structure of ``like``.
 
+    Attributes and arrays that others have added to the file are passed over.
+
     Raises:
-        ValueError: if the file holds anything else, or other parameters.
+        ValueError: if the file holds anything else, is damaged, or holds other parameters.
     """
     dataset = _opened(path)
-    attributes = {name: json.loads(text) for name, text in dataset.attrs.items() if name != MARK}
-    arrays: dict[str, dict[str, Any]] = {}
-    for name, variable in dataset.data_vars.items():
-        role = variable.attrs["role"]
-        arrays.setdefault(role, {})[variable.attrs.get("name", name)] = _restored(variable)
-    params, params_dims = arrays.get("params"), tuple(attributes["params_dims"])
+    try:
+        if _checksum(dataset) != dataset.attrs[CHECKSUM]:
+            raise ValueError("it differs from its checksum")
+        result = _result(dataset)
+    except Exception as error:
+        raise ValueError(
+            f"{os.fspath(path)} is damaged, or its arrays have been changed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if like is None:
+        return result
+    kept = _structured(result.kept, like, len(result.params_dims))
+    return dataclasses.replace(result, kept=kept)
+
+
+def _result(dataset: Any) -> SweepResult:
+    attributes = {name: json.loads(dataset.attrs[name]) for name in ATTRIBUTES}
+    arrays: dict[str, dict[str, Any]] = {"coords": {}}
+    for name in attributes["contents"]:
+        variable = dataset[name]
+        role = "coords" if name in dataset.coords else variable.attrs["role"]
+        own_name = name if role == "coords" else variable.attrs.get("name", name)
+        arrays.setdefault(role, {})[own_name] = _restored(variable)
+    params = arrays.get("params")
     return SweepResult(
         dims=tuple(attributes["dims"]),
-        coords={str(name): _restored(values) for name, values in dataset.coords.items()},
+        coords=arrays["coords"],
         axes=attributes["axes"],
         **{role: arrays[role][role] for role in ("loss", "status", "stopped_at", "evaluations")},
         aux=arrays.get("aux", {}),
@@ -66,9 +101,29 @@ def load(path: str | os.PathLike[str], like: Any = None) -> SweepResult:
         ),
         settings=attributes["settings"],
         provenance=attributes["provenance"],
-        kept=params if like is None else _structured(params, like, len(params_dims)),
-        params_dims=params_dims if params else (),
+        kept=params,
+        params_dims=tuple(attributes["params_dims"]) if params else (),
     )
+
+
+def _checksum(dataset: Any) -> str:
+    """The SHA-256 of the attributes and the arrays that are ours."""
+    digest = hashlib.sha256(json.dumps([dataset.attrs[name] for name in ATTRIBUTES]).encode())
+    for name in json.loads(dataset.attrs["contents"]):
+        variable = dataset[name]
+        attrs = [str(variable.attrs.get(key, "")) for key in ("role", "name", "complex")]
+        digest.update(json.dumps([name, *attrs, *variable.dims, *variable.shape]).encode())
+        digest.update(_as_bytes(variable.values))
+    return digest.hexdigest()
+
+
+def _as_bytes(values: np.ndarray) -> bytes:
+    """The same bytes before and after a file, in which texts and NaNs have one form each."""
+    if values.dtype.kind in "OU":
+        return json.dumps(values.tolist()).encode()
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.asarray(np.nan, values.dtype), values)
+    return values.dtype.str.encode() + np.ascontiguousarray(values).tobytes()
 
 
 def _structured(arrays: dict[str, np.ndarray] | None, like: Any, leading: int) -> Any:
@@ -88,7 +143,7 @@ def _structured(arrays: dict[str, np.ndarray] | None, like: Any, leading: int) -
             "keep_params='all' or 'best'"
         )
     tree = open_model(like).unless_plain()
-    leaves = {dotted(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
+    leaves = _by_path(tree)
     ours = {name: array.shape[leading:] for name, array in arrays.items()}
     theirs = {name: jnp.shape(leaf) for name, leaf in leaves.items()}
     for name in ours | theirs:
@@ -115,16 +170,22 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     import xarray
 
     try:
-        dataset = xarray.load_dataset(path, engine=ENGINE)
+        dataset = xarray.load_dataset(
+            path, engine=ENGINE, decode_times=False, decode_timedelta=False
+        )
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{os.fspath(path)} is no netCDF file: {error}") from None
+    except Exception as error:
+        raise ValueError(
+            f"{os.fspath(path)} is no netCDF file, or a damaged one: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     version = dataset.attrs.get(MARK)
     if version is None:
         raise ValueError(f"{os.fspath(path)} holds no result that SweepResult.save wrote")
     if version != VERSION:
-        advice = "it takes a newer gdlab" if version > VERSION else "run the sweep again"
+        older = str(version).isdigit() and int(version) < VERSION
+        advice = "run the sweep again" if older else "it takes a newer gdlab"
         raise ValueError(
             f"{os.fspath(path)} has version {version} of the format and this gdlab reads "
             f"{VERSION}: {advice}"
@@ -141,15 +202,26 @@ def _quoted(name: Any) -> str:
     return str(name).replace("%", "%25").replace("/", "%2F")
 
 
-def _param_variables(result: SweepResult) -> dict[str, Any]:
+def _param_variables(result: SweepResult, taken: Any) -> dict[str, Any]:
     """A variable for each array of the parameters, called by its path."""
     variables = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(result.kept)[0]:
-        name, values = dotted(path), np.asarray(leaf)
+    for name, leaf in _by_path(result.kept).items():
+        values, free = np.asarray(leaf), f"params:{name}"
+        while free in taken:
+            free = f"params:{free}"
         own = range(values.ndim - len(result.params_dims))
-        dims = (*result.params_dims, *(f"params:{name}:{i}" for i in own))
-        variables[f"params:{name}"] = (dims, values, {"role": "params", "name": name})
+        dims = (*result.params_dims, *(f"{free}:{i}" for i in own))
+        variables[free] = (dims, values, {"role": "params", "name": name})
     return variables
+
+
+def _by_path(tree: Any) -> dict[str, Any]:
+    """The arrays of a tree by their dotted paths, or by those of JAX where two are alike."""
+    pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
+    by_path = {dotted(path): leaf for path, leaf in pairs}
+    if len(by_path) == len(pairs):
+        return by_path
+    return {jax.tree_util.keystr(path): leaf for path, leaf in pairs}
 
 
 def _storable(array: Any) -> Any:

@@ -1,6 +1,9 @@
 """What is saved comes back, and nothing else is taken for it."""
 
 import json
+import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -153,3 +156,96 @@ def test_parameters_of_another_structure_are_refused(like, message, tmp_path):
     result = on_rates([[1.0]], [0.1], kept=kept, params_dims=("learning_rate", "seed"))
     with pytest.raises(ValueError, match=message):
         through_a_file(result, tmp_path, like=like)
+
+
+def test_attributes_and_arrays_of_others_are_passed_over(tmp_path):
+    import xarray
+
+    result = on_rates([[1.0], [NAN]], [0.1, 0.2])
+    result.save(tmp_path / "result.nc")
+    with xarray.load_dataset(tmp_path / "result.nc", engine="h5netcdf") as read:
+        read.attrs["history"] = "Mon: ncatted -a author"
+        read["loss"].attrs["units"] = "seconds since 2000-01-01"
+        read["theirs"] = ("x", [1.0, 2.0])
+        read.coords["label"] = ("learning_rate", ["low", "high"])
+        read.to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+    assert_same(SweepResult.load(tmp_path / "other.nc"), result)
+
+
+def test_a_file_whose_numbers_are_others_is_damaged(tmp_path):
+    import h5py
+
+    on_rates([[1.0], [NAN]], [0.1, 0.2]).save(tmp_path / "result.nc")
+    with h5py.File(tmp_path / "result.nc", "r+") as file:
+        file["loss"][0, 0, 0] += 1
+    with pytest.raises(ValueError, match=r"result\.nc is damaged.* checksum"):
+        SweepResult.load(tmp_path / "result.nc")
+
+
+# A file of h5netcdf that could not be opened complains when it is let go.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_damage_to_a_file_is_found_or_does_no_harm(tmp_path):
+    result = on_rates([[1.0], [NAN]], [0.1, 0.2])
+    result.save(tmp_path / "result.nc")
+    good, rng, found = (tmp_path / "result.nc").read_bytes(), np.random.default_rng(1), 0
+    for position in rng.integers(len(good), size=60):
+        bad = bytearray(good)
+        bad[position] ^= 1 << int(rng.integers(8))
+        (tmp_path / "damaged.nc").write_bytes(bad)
+        try:
+            assert_same(SweepResult.load(tmp_path / "damaged.nc"), result)
+        except ValueError as error:
+            found += "damaged.nc" in str(error)
+    assert found
+    (tmp_path / "damaged.nc").write_bytes(good[: len(good) // 2])
+    with pytest.raises(ValueError, match=r"damaged\.nc"):
+        SweepResult.load(tmp_path / "damaged.nc")
+
+
+FULL_DISK = """
+import resource, signal, sys
+from tests.sweeps.made import assert_same, on_rates
+from gdlab import SweepResult
+import numpy as np
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+result = on_rates(np.ones((40, 100)), np.linspace(0.1, 0.2, 40))
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+try:
+    result.save(sys.argv[1] + "/full.nc")
+except OSError:
+    print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+result.save(sys.argv[1] + "/elsewhere.nc")
+assert_same(SweepResult.load(sys.argv[1] + "/elsewhere.nc"), result)
+print("saved")
+"""
+
+
+def test_a_full_disk_is_an_os_error_and_the_result_can_be_saved_elsewhere(tmp_path):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout) == (0, "refused\nsaved\n"), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere.nc"]
+
+
+def test_parameters_whose_dotted_paths_are_alike_are_told_apart(tmp_path):
+    kept = {"a": {"b": np.ones((1, 1))}, "a.b": np.full((1, 1), 2.0)}
+    result = on_rates([[1.0]], [0.1], kept=kept, params_dims=("learning_rate", "seed"))
+    result.metrics["params:['a.b']"] = np.full((1, 1), 3.0)
+    read = through_a_file(result, tmp_path)
+    assert read.params == {"['a']['b']": 1.0, "['a.b']": 2.0}
+    assert read.metrics == {"params:['a.b']": 3.0}
+    assert through_a_file(result, tmp_path, like={"a": {"b": 0.0}, "a.b": 0.0}).params == kept
+
+
+def test_metrics_do_not_take_the_place_of_labels_in_a_table():
+    one = np.ones((2, 1))
+    metrics = {"learning_rate": -one, "seed": -2 * one, "status": -3 * one, "metric_seed": 4 * one}
+    frame = on_rates([[1.0], [2.0]], [0.1, 0.2], metrics=metrics).to_pandas()
+    np.testing.assert_allclose(frame["learning_rate"], [0.1, 0.2])
+    assert list(frame["seed"]) == [0, 0]
+    assert list(frame["status"]) == ["ok", "ok"]
+    assert list(frame["metric_status"]) == [-3, -3]
+    assert frame.shape[1] == 10
