@@ -86,7 +86,7 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
 
     def update_leaf(u, slots, context, reading):
         update = author_functions(factory, at(reading))[1]
-        known = given(for_update, reading, context)
+        known = given(for_update, reading, context) if for_update else {}
         if init is None:
             return update(u, **known), ()
         arrays = read_slots(slots)

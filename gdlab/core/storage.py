@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import cast, is_array, widen
+from gdlab.core.placement import placed_like
 from gdlab.core.structure import Leaf, Signal, Tree, TreeDef
 
 Slots: TypeAlias = tuple[Tree, ...]
@@ -105,7 +106,7 @@ def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Si
     for slot, before in zip(new, old, strict=True):
         is_plain = isinstance(before, jax.Array)
         after: Any = _in_dtype(slot, before) if is_plain else written(slot, before)
-        if slot is signal and _is_passed_on(after, slot):
+        if slot is signal and (after.dtype != slot.dtype if is_plain else _is_passed_on(after)):
             # XLA would otherwise drop the pair of conversions, and keep the array twice.
             after = jax.lax.optimization_barrier(after)
             signal = cast(_read_one(after), slot.dtype)
@@ -113,10 +114,8 @@ def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Si
     return signal, tuple(stored)
 
 
-def _is_passed_on(stored: Any, signal: Signal) -> bool:
-    if is_stored_form(stored):
-        return stored.is_passed_on
-    return isinstance(stored, jax.Array) and stored.dtype != signal.dtype
+def _is_passed_on(stored: Any) -> bool:
+    return is_stored_form(stored) and stored.is_passed_on
 
 
 def _pairs(new: Tree, old: Tree) -> tuple[list[tuple[Any, Any]], TreeDef]:
@@ -141,7 +140,7 @@ def _written_one(array: Leaf, before: Any) -> Any:
 def _in_dtype(array: Leaf, before: jax.Array) -> jax.Array:
     if jnp.shape(array) != before.shape:
         raise _reshaped(array, before)
-    return cast(array, before.dtype)
+    return placed_like(cast(array, before.dtype), before)
 
 
 def _reshaped(array: Leaf, before: Any) -> ValueError:
