@@ -44,6 +44,8 @@ class Reading(NamedTuple):
     key: Leaf = None
     by_leaf: Mapping[int, Leaf] = MappingProxyType({})
     """The values given by leaf, by the identity of the object that holds them."""
+    is_nonnegative: bool = False
+    """True if ``init`` may rely on an input that is nowhere negative."""
 
 
 class ArrayRule(NamedTuple):
@@ -73,6 +75,9 @@ class ArrayRule(NamedTuple):
     """True if its input is a bus of several signals."""
     gives_bus: bool = False
     """True if its output is a bus of several signals."""
+    keeps_sign: Callable[[bool], bool] = lambda _: False
+    """``keeps_sign(is_nonnegative)`` → whether the output is nowhere negative, given that of the
+    input"""
 
 
 class TreeRule(NamedTuple):
@@ -148,13 +153,10 @@ def output_like(rule: ArrayRule, like: Signal, slots: tuple[Tree, ...], reading:
 
 def like_before(shapes: Signal, before: Signal) -> Signal:
     """Zeros of these shapes, or what came before where it has that shape already."""
+    arrays = {(x.shape, x.dtype): x for x in jax.tree.leaves(before) if isinstance(x, jax.Array)}
 
     def array(shape: jax.ShapeDtypeStruct) -> jax.Array:
-        if isinstance(before, jax.Array) and (before.shape, before.dtype) == (
-            shape.shape,
-            shape.dtype,
-        ):
-            return before
-        return jnp.zeros(shape.shape, shape.dtype)
+        known = arrays.get((shape.shape, shape.dtype))
+        return jnp.zeros_like(shape) if known is None else known
 
     return jax.tree.map(array, shapes)

@@ -1,21 +1,13 @@
 """The sharding of an optimizer's state over devices, given that of the parameters."""
 
-from typing import NamedTuple
-
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec, Sharding
+from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
+from gdlab.core.representation import described
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Tree, TreeDef, Value
+from gdlab.core.structure import Leaf, Tree
 from gdlab.core.transformation import GradientTransformation
-
-
-class _Placed(NamedTuple):
-    """The shape of a parameter, and how it lies on the devices."""
-
-    shape: tuple[int, ...]
-    sharding: Sharding
 
 
 def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
@@ -25,16 +17,22 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
     ``jax.jit(tx.init, out_shardings=state_sharding(tx, params_sharding))`` does.
 
     What is kept for an array has its sharding; where a part keeps less, such as a mean over rows,
-    the axes of another length are not split; what all arrays share is on every device.
+    the axes that are left are split as they were; a factor of an axis is split by rows as that axis
+    is; what all arrays share is on every device. Which axis is which is not guessed from lengths:
+    ``init`` is evaluated as if the axes of the mesh were explicit, so that JAX follows each axis of
+    a parameter through it. What ``init`` makes of a length alone, such as ``jnp.zeros(n)``, has no
+    axis of a parameter and is on every device.
 
     Args:
         tx: an optimizer.
         params_sharding: a tree of shardings like the parameters, or of arrays or
             ``jax.ShapeDtypeStruct`` that have one. Their shapes are needed where the structure of
-            the state depends on the rank.
+            the state depends on them.
 
     Raises:
-        TypeError: if a leaf is, or has, no sharding.
+        TypeError: if a leaf is, or has, no sharding, or if JAX cannot follow the axes through
+            ``init``, as through some reshaping.
+        ValueError: if the parameters lie on several meshes.
 
     >>> import jax, jax.numpy as jnp
     >>> from jax.sharding import NamedSharding, PartitionSpec
@@ -46,61 +44,55 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
     """
     is_leaf = lambda node: isinstance(node, Sharding)  # noqa: E731
     leaves, treedef = jax.tree.flatten(params_sharding, is_leaf=is_leaf)
-    placed = [_placed(leaf) for leaf in leaves]
-    shapes = [jax.ShapeDtypeStruct(one.shape, np.float32) for one in placed]
-    return _of_node(tx.init(treedef.unflatten(shapes)), treedef, placed)
+    shapes = [_shape(leaf) for leaf in leaves]
+    named = [one.sharding for one in shapes if isinstance(one.sharding, NamedSharding)]
+    others = {one.sharding for one in shapes} - set(named)
+    places = {sharding.mesh for sharding in named} | others
+    if len(places) > 1:
+        raise ValueError(f"the parameters must lie on one mesh, not on {len(places)}: {places}")
+    params = treedef.unflatten(shapes)
+    if named:
+        return _followed(tx, params, named)
+    plain = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype), params)
+    return jax.tree.map(lambda _: next(iter(others), None), tx.init(plain))
 
 
-def _placed(leaf: Leaf) -> _Placed:
-    if isinstance(leaf, Sharding):
-        # Any shape will do whose axes can be split, and are told apart by their lengths.
-        spec = leaf.spec if isinstance(leaf, NamedSharding) else ()
-        return _Placed(tuple(len(leaf.device_set) * (axis + 2) for axis in range(len(spec))), leaf)
-    sharding = getattr(leaf, "sharding", None)
-    if sharding is None:
+def _shape(leaf: Leaf) -> jax.ShapeDtypeStruct:
+    sharding = getattr(leaf, "sharding", leaf)
+    if not isinstance(sharding, Sharding):
         raise TypeError(f"expected a sharding, or an array or a shape that has one, not {leaf!r}")
-    return _Placed(leaf.shape, sharding)
+    if leaf is not sharding:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+    # Any shape will do whose axes can be split.
+    axes = range(len(sharding.spec)) if isinstance(sharding, NamedSharding) else ()
+    shape = tuple(len(sharding.device_set) * (axis + 2) for axis in axes)
+    return jax.ShapeDtypeStruct(shape, np.float32, sharding=sharding)
 
 
-def _of_node(node: Tree, params: TreeDef, placed: list[_Placed]) -> Value:
-    """The shardings of a part of a state: a tree like the parameters, or something around them."""
-    if not isinstance(node, State) and params != jax.tree.structure(0):
-        try:
-            below = params.flatten_up_to(node)
-        except ValueError:
-            pass
-        else:
-            return params.unflatten(map(_like_param, below, placed))
-    children, treedef = jax.tree.flatten(node, is_leaf=lambda inner: inner is not node)
-    if children == [node]:
-        return _like_param(node, placed[0]) if params == jax.tree.structure(0) else _whole(placed)
-    return treedef.unflatten([_of_node(child, params, placed) for child in children])
+def _followed(tx: GradientTransformation, params: Tree, shardings: list[NamedSharding]) -> State:
+    """The sharding of each array of a state, as its type tells under an explicit mesh."""
+    mesh = shardings[0].mesh
+    explicit = mesh.abstract_mesh.update(axis_types=(AxisType.Explicit,) * len(mesh.axis_names))
 
+    def typed(one: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        sharding = NamedSharding(explicit, one.sharding.spec)
+        return jax.ShapeDtypeStruct(one.shape, one.dtype, sharding=sharding)
 
-def _like_param(slot: Tree, param: _Placed) -> Tree:
-    return jax.tree.map(lambda leaf: _cut(leaf.shape, param), slot)
+    try:
+        with jax.sharding.use_abstract_mesh(explicit):
+            state = tx.init(jax.tree.map(typed, params))
+    except Exception as error:
+        if type(error).__name__ != "ShardingTypeError":  # JAX does not export its class
+            raise
+        raise TypeError(
+            f"{described(tx)}: the axes of the parameters cannot be followed through its init, so "
+            f"the sharding of its state has to be written by hand: {error}"
+        ) from error
+    kinds = {sharding.memory_kind for sharding in shardings}
+    kind = kinds.pop() if len(kinds) == 1 else None
 
+    def placed(array: jax.ShapeDtypeStruct) -> NamedSharding:
+        spec = PartitionSpec() if array.sharding is None else array.sharding.spec
+        return NamedSharding(mesh, spec, memory_kind=kind)
 
-def _cut(shape: tuple[int, ...], param: _Placed) -> Sharding:
-    """The sharding of an array that has some of the axes of a parameter."""
-    sharding = param.sharding
-    if shape == param.shape or not isinstance(sharding, NamedSharding):
-        return sharding
-    axes = [*sharding.spec, *[None] * (len(param.shape) - len(sharding.spec))]
-    extra = len(shape) - len(param.shape)
-    if extra > 0 and shape[extra:] == param.shape:
-        axes = [None] * extra + axes
-    elif extra == 0:
-        same = zip(axes, shape, param.shape, strict=True)
-        axes = [axis if own == whole else None for axis, own, whole in same]
-    else:
-        axes = []
-    return NamedSharding(sharding.mesh, PartitionSpec(*axes))
-
-
-def _whole(placed: list[_Placed]) -> Sharding | None:
-    """The sharding of an array that every device has as a whole."""
-    for one in placed:
-        if isinstance(one.sharding, NamedSharding):
-            return NamedSharding(one.sharding.mesh, PartitionSpec())
-    return placed[0].sharding if placed else None
+    return jax.tree.map(placed, state)

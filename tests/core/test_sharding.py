@@ -98,6 +98,56 @@ def test_smaller_and_larger_slots_keep_the_axes_that_they_have(given):
     )
 
 
+def of(tx, spec, shape):
+    w = jax.ShapeDtypeStruct(shape, jnp.float32, sharding=on(*spec))
+    state = state_sharding(tx, {"w": w})
+    spec_of = lambda slot: jax.tree.map(lambda s: s.spec, slot["w"])  # noqa: E731
+    return {name: spec_of(slot) for name, slot in state.items() if isinstance(slot, dict)}
+
+
+def test_the_axes_of_square_matrices_are_told_apart():
+    square = (("x", "y"), (8, 8))
+    factored = of(gdlab.factored_ema(0.9, 2), *square)
+    assert factored == {"rows": PartitionSpec("x", None), "columns": PartitionSpec(None, "y")}
+    by_axis = (PartitionSpec("x", None), PartitionSpec("y", None))
+    assert of(gdlab.in_eigenbasis(ema(0.9)), *square)["basis"] == by_axis
+    assert of(gdlab.scale_by_kron(), *square)["factors"] == by_axis
+    covers = (PartitionSpec("x", None), PartitionSpec(None, "y"))
+    assert of(gdlab.sum_by_covers(), *square)["covers"] == covers
+    assert of(gdlab.in_subspace(ema(0.9), 2), *square) == {
+        "ema": PartitionSpec("x", None),
+        "basis": PartitionSpec(None, "y"),
+    }
+
+
+def test_the_blocks_of_a_matrix_are_dealt_out_where_they_can_be_and_split_by_rows_elsewhere():
+    blocked = lambda size: of(  # noqa: E731
+        gdlab.scale_by_kronecker_roots(block_size=size), ("x", "y"), (8, 8)
+    )["roots"]
+    assert blocked(2) == (PartitionSpec(("x", "y"), None, None),) * 2
+    assert blocked(None) == (PartitionSpec(None, "x", None), PartitionSpec(None, "y", None))
+
+
+def test_an_init_whose_axes_cannot_be_followed_is_named():
+    @gdlab.leafwise
+    def folded():
+        return lambda like: like.reshape(2, -1, 3, 2), lambda u, state: (u, state)
+
+    with pytest.raises(TypeError, match=r"folded.*cannot be followed"):
+        state_sharding(folded(), PARAMS["kernel"])
+
+
+def test_parameters_on_two_meshes_are_refused():
+    other = NamedSharding(jax.make_mesh((8,), ("z",)), PartitionSpec("z"))
+    with pytest.raises(ValueError, match="on one mesh, not on 2"):
+        state_sharding(adam(0.1), {"a": on("x"), "b": other})
+
+
+def test_parameters_on_one_device_have_their_state_there():
+    there = jax.sharding.SingleDeviceSharding(jax.devices()[3])
+    assert set(jax.tree.leaves(state_sharding(adam(0.1), {"w": there}))) == {there}
+
+
 def test_a_bare_array_has_a_state_as_well():
     told = state_sharding(adam(0.1), on("x", "y"))
     assert told.mu.spec == PartitionSpec("x", "y")

@@ -1,10 +1,12 @@
 """Adagrad: each direction is slowed by all the gradients it has seen."""
 
+import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.placement import placed_like, whole
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.rss import scale_by_rss
@@ -76,11 +78,11 @@ def scale_by_full_rss(
     """
 
     def init(params):
-        flat, _ = ravel_pytree(params)
+        flat, _ = ravel_pytree(jax.tree.map(whole, params))
         return (initial_accumulator_value * jnp.eye(flat.size, dtype=flat.dtype),)
 
     def update(updates, state):
-        g, unravel = ravel_pytree(updates)
+        g, unravel = ravel_pytree(jax.tree.map(whole, updates))
         total = state[0] + jnp.outer(g, g.conj())
         eigenvalues, basis = eigh(total)
         # What is below the rounding of the largest eigenvalue is a direction without gradients.
@@ -89,7 +91,8 @@ def scale_by_full_rss(
         kept = jnp.where(present, eigenvalues, 0)
         root = jnp.sqrt(kept + eps) if eps_in_sqrt else jnp.sqrt(kept) + eps
         inverse = jnp.where(present & (root > 0), 1 / jnp.where(root > 0, root, 1), 0)
-        return unravel(basis @ (inverse * (basis.conj().T @ g))), (total,)
+        new = unravel(basis @ (inverse * (basis.conj().T @ g)))
+        return jax.tree.map(placed_like, new, updates), (total,)
 
     return init, update
 

@@ -67,7 +67,9 @@ def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> Tr
 
     def init(params):
         zeros = jax.tree.map(jnp.zeros_like, params)
-        memory = jax.tree.map(lambda w: jnp.zeros((memory_size, *w.shape), w.dtype), params)
+        memory = jax.tree.map(
+            lambda zero: jnp.broadcast_to(zero, (memory_size, *zero.shape)), zeros
+        )
         weights = jnp.zeros(memory_size, common_dtype(jax.tree.leaves(params)))
         return zeros, zeros, memory, memory, weights
 

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
@@ -43,12 +44,10 @@ def sum_by_covers(b2: Hyperparameter = 1.0) -> LeafFunctions:
         return tuple(other for other in range(ndim) if other != axis)
 
     def init(like):
-        shapes = [
-            [n if other == axis else 1 for other in range(like.ndim)]
-            for axis, n in enumerate(like.shape)
-        ]
         # An array without axes is covered by itself.
-        return (tuple(jnp.zeros(shape, like.dtype) for shape in shapes or [()]),)
+        axes = range(max(like.ndim, 1))
+        sums = [jnp.sum(like, others(like.ndim, axis), keepdims=True) for axis in axes]
+        return (jax.tree.map(jnp.zeros_like, tuple(sums)),)
 
     def update(u, state):
         (covers,) = state

@@ -49,7 +49,7 @@ def moving_average(window: int, accumulator_dtype: DType | None = None) -> LeafF
     dtype = storage_dtype(accumulator_dtype)
 
     def init(like):
-        return jnp.zeros((count, *like.shape), like.dtype if dtype is None else dtype)
+        return jnp.broadcast_to(jnp.zeros_like(like, dtype), (count, *like.shape))
 
     def update(u, latest):
         latest = jnp.concatenate([u[None], latest[:-1]])

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import common_dtype, dtype_like
+from gdlab.core.placement import placed_like, whole
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Function
 from gdlab.core.structure import flatten as flatten_tree
@@ -33,7 +34,7 @@ def flatten(inner: GradientTransformation) -> TreeFunctions:
         leaves = jax.tree.leaves(tree)
         dtype = dtype_of(leaves)
         return jnp.concatenate(
-            [jnp.ravel(x).astype(dtype) for x in leaves] or [jnp.zeros(0, dtype)]
+            [jnp.ravel(whole(x)).astype(dtype) for x in leaves] or [jnp.zeros(0, dtype)]
         )
 
     def back(vector, like):
@@ -102,4 +103,4 @@ def _in_layout(inner: GradientTransformation, to: Function, back: Function) -> T
 
 def _shaped(piece: jax.Array, like: jax.Array) -> jax.Array:
     piece = piece if jnp.iscomplexobj(like) else piece.real
-    return piece.reshape(like.shape).astype(like.dtype)
+    return placed_like(piece.reshape(like.shape).astype(like.dtype), like)

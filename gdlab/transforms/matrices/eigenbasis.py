@@ -7,9 +7,10 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
-from gdlab.transforms.matrices.axis_products import EXACT, gram
+from gdlab.transforms.matrices.axis_products import EXACT, gram, identity_along
 from gdlab.transforms.matrices.decompositions import eigh, orthonormal_columns
 from gdlab.transforms.matrices.kl_factors import Statistics, eigenvalues_in, kl_statistics, root_in
 from gdlab.transforms.matrices.kronecker_roots import multiplied
@@ -81,15 +82,15 @@ def in_eigenbasis(
 
     def init(like, init_inner):
         g = jax.tree.leaves(like)[0]
-        eyes = tuple(jnp.eye(g.shape[axis], dtype=g.dtype) for axis in turned_axes(g))
+        eyes = tuple(identity_along(g, axis) for axis in turned_axes(g))
         return init_inner(like), jax.tree.map(jnp.zeros_like, eyes), eyes
 
     def update(signal, state, update_inner, step):
-        kept, factors, basis = state
+        kept, (factors, basis) = state[0], jax.tree.map(whole, state[1:])
         g = jax.tree.leaves(signal)[0]
         axes = turned_axes(g)
         there = tuple(q.conj().T for q in basis)
-        turn = lambda x, matrices: multiplied(axes, matrices, x)  # noqa: E731
+        turn = lambda x, matrices: placed_like(multiplied(axes, matrices, x), x)  # noqa: E731
         new, kept = update_inner(jax.tree.map(lambda x: turn(x, there), signal), kept)
         new = turn(new, basis)
         if not axes:
@@ -146,6 +147,7 @@ def _reordered(slot, shape, axes, orders):
     """The slots of the inner rule, in the order of eigenvectors that have changed places."""
     if jnp.shape(slot) != shape:
         return slot
+    new = whole(slot)
     for axis, order in zip(axes, orders, strict=True):
-        slot = jnp.take(slot, order, axis)
-    return slot
+        new = jnp.take(new, order, axis)
+    return placed_like(new, slot)

@@ -11,6 +11,7 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared
+from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise
@@ -101,6 +102,7 @@ def scale_by_kl_factors(
         if is_diagonal(u):
             factors = averaged(factors, abs_squared(u), empty)
             return u * inverse_power(factors, 0.5, eps, relative_eps), (factors, ())
+        factors, bases = jax.tree.map(whole, state)
         own = chosen_axes(u.ndim, axes)
         blocks = cut(u, block_size)
         added = partial(kl_statistics, axes=own)
@@ -109,7 +111,7 @@ def scale_by_kl_factors(
         find = lambda factors, _: tuple(eigh(f)[1] for f in factors)  # noqa: E731
         bases = rarely(is_due(step, every), find, lambda _, bases: bases, factors, bases)
         new = jax.vmap(partial(multiplied, own))(roots_of(bases, factors), blocks)
-        return joined(new, u.shape), (factors, bases)
+        return placed_like(joined(new, u.shape), u), (factors, bases)
 
     return init, update
 

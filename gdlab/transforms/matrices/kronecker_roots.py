@@ -10,11 +10,12 @@ from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.by_leaf import Structure
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import abs_squared
+from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
-from gdlab.transforms.matrices.axis_products import along, block_shape, cut, gram, joined
+from gdlab.transforms.matrices.axis_products import along, cut, gram, identities_of_blocks, joined
 from gdlab.transforms.matrices.decompositions import eigh
 from gdlab.transforms.steps.periods import is_due
 
@@ -85,6 +86,7 @@ def scale_by_kronecker_roots(
         if is_diagonal(u):
             factors = accumulated(factors, abs_squared(u))
             return u * inverse_power(factors / arrived, 0.5, eps, relative_eps), (factors, ())
+        factors, roots = jax.tree.map(whole, state)
         own = chosen_axes(u.ndim, axes)
         power = 0.5 / len(own) if exponent is None else exponent
 
@@ -97,7 +99,8 @@ def scale_by_kronecker_roots(
         compute = lambda factors, _: tuple(map(jax.vmap(root), factors))  # noqa: E731
         roots = rarely(is_due(step, every), compute, lambda _, roots: roots, factors, roots)
         combine = partial(_summed if kronecker_sum else multiplied, own)
-        return joined(jax.vmap(combine)(roots, blocks), u.shape), (factors, roots)
+        new = joined(jax.vmap(combine)(roots, blocks), u.shape)
+        return placed_like(new, u), (factors, roots)
 
     if decay is None:
         return init, update
@@ -114,12 +117,7 @@ def first_factors(
     like: jax.Array, axes: Sequence[int], block_size: int | None
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
     """Zeros and identities, one for each axis, and for each block one below the other."""
-    block = block_shape(like.shape, block_size)
-    number = len(cut(like, block_size))
-    eyes = tuple(
-        jnp.broadcast_to(jnp.eye(block[axis], dtype=like.dtype), (number, *[block[axis]] * 2))
-        for axis in axes
-    )
+    eyes = tuple(identities_of_blocks(like, axis, block_size) for axis in axes)
     return jax.tree.map(jnp.zeros_like, eyes), eyes
 
 

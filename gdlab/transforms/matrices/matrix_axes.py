@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple, TypeAlias
 
 import jax
-from jax.sharding import PartitionSpec
 
 from gdlab.core.annotations import Data
 from gdlab.core.by_leaf import ByLeaf, as_structure
+from gdlab.core.placement import gathered, placed_like
 from gdlab.core.structure import Params, Tree, Value, flatten
 
 BY_RANK = "by rank"
@@ -68,7 +68,7 @@ class MatrixView(NamedTuple):
     def matrices(self, x: jax.Array) -> jax.Array:
         """The array as matrices, (…, inputs, outputs), each as a whole on one device or on each."""
         batch = tuple(x.shape[axis] for axis in self.batch)
-        x = _placed(x, [None if a in self.axes else part for a, part in enumerate(_parts(x))])
+        x = gathered(x, self.axes)
         return x.transpose(self._order).reshape(*batch, self.fan_in, self.fan_out)
 
     def restored(self, matrices: jax.Array, like: jax.Array) -> jax.Array:
@@ -76,22 +76,12 @@ class MatrixView(NamedTuple):
         order = self._order
         moved = matrices.reshape([self.shape[axis] for axis in order])
         back = moved.transpose([order.index(axis) for axis in range(len(order))])
-        return _placed(back, _parts(like))
+        # Were it split here, the products that made it would be as well.
+        return placed_like(gathered(back, self.axes), like)
 
     @property
     def _order(self) -> tuple[int, ...]:
         return self.batch + self.axes
-
-
-def _parts(x: jax.Array) -> list[Value]:
-    """The axes of an explicit mesh over which each axis of an array is split, None for none."""
-    spec = jax.typeof(x).sharding.spec
-    return [*spec, *[None] * (x.ndim - len(spec))]
-
-
-def _placed(x: jax.Array, parts: list[Value]) -> jax.Array:
-    # Without an explicit mesh no array is split as far as its type says: XLA decides.
-    return x if _parts(x) == parts else jax.sharding.reshard(x, PartitionSpec(*parts))
 
 
 def matrix_view(letters: str | None, shape: tuple[int, ...]) -> MatrixView | None:

@@ -9,6 +9,7 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import safe_divide
+from gdlab.core.placement import parts_of, placed, placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
@@ -109,6 +110,7 @@ def in_subspace(
         if along_axis is None:
             return init_inner(like), ()
         basis = jnp.zeros((rank, like.shape[along_axis]), like.dtype)
+        basis = placed(basis, [None, parts_of(like)[along_axis]])
         return init_inner(along(basis, like, along_axis)), basis
 
     def update(g, state, update_inner, step):
@@ -117,10 +119,11 @@ def in_subspace(
         if along_axis is None:
             new, kept = update_inner(g, kept)
             return new, (kept, basis)
-        find = lambda g, _: projector(_as_matrix(g, along_axis), rank)  # noqa: E731
+        basis = whole(basis)
+        find = lambda g, _: projector(whole(_as_matrix(g, along_axis)), rank)  # noqa: E731
         basis = rarely(is_due(step, every), find, lambda _, basis: basis, g, basis)
         new, kept = update_inner(along(basis, g, along_axis), kept)
-        return scale * along(basis.conj().T, new, along_axis), (kept, basis)
+        return placed_like(scale * along(basis.conj().T, new, along_axis), g), (kept, basis)
 
     return init, update
 
@@ -174,9 +177,8 @@ def scale_from_subspace(
         along_axis = _projected_axis(like, rank, axis)
         if along_axis is None:
             return init_inner(like), ()
-        shape = list(like.shape)
-        shape[along_axis] = rank
-        return init_inner(jnp.zeros(shape, like.dtype)), jnp.zeros((), jnp.uint32)
+        rows = jnp.zeros((rank, like.shape[along_axis]), like.dtype)
+        return init_inner(along(rows, like, along_axis)), jnp.zeros((), jnp.uint32)
 
     def update(g, state, update_inner, key, step):
         kept, seed = state

@@ -6,10 +6,11 @@ import jax.scipy.linalg
 
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.placement import parts_of, placed, placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function
 from gdlab.core.transformation import leafwise
-from gdlab.transforms.matrices.axis_products import EXACT, along, gram
+from gdlab.transforms.matrices.axis_products import EXACT, along, gram, identity_along
 from gdlab.transforms.matrices.decompositions import solve_upper_transposed
 
 LARGEST_ENTRY = 1e9
@@ -65,20 +66,22 @@ def scale_by_kron(
     """
 
     def init(like):
-        shape = like.shape or (1,)
-        scale = preconditioner_init_scale ** (1 / len(shape))
+        g = like.reshape(like.shape or (1,))
+        scale = preconditioner_init_scale ** (1 / g.ndim)
 
-        def factor(n):
-            diagonal = n <= 1 or n > max_size_triangular or like.ndim < min_ndim_triangular
-            return scale * (jnp.ones(n, like.dtype) if diagonal else jnp.eye(n, dtype=like.dtype))
+        def factor(axis):
+            n = g.shape[axis]
+            if n <= 1 or n > max_size_triangular or like.ndim < min_ndim_triangular:
+                return scale * placed(jnp.ones(n, g.dtype), [parts_of(g)[axis]])
+            return scale * identity_along(g, axis)
 
-        return (tuple(map(factor, shape)) if like.size else (),)
+        return (tuple(map(factor, range(g.ndim))) if like.size else (),)
 
     def update(u, state, key, step, since_update):
-        (factors,) = state
+        factors = jax.tree.map(whole, state[0])
         if not factors:
             return u, state
-        g = u.reshape(u.shape or (1,))
+        g = whole(u).reshape(u.shape or (1,))
 
         def learn(factors):
             # So one key serves for a whole run.
@@ -88,7 +91,7 @@ def scale_by_kron(
         factors = rarely(since_update == 0, learn, lambda factors: factors, factors)
         for axis, q in enumerate(factors):
             g = _times(q, _times(q, g, axis), axis, transposed=True)
-        return g.reshape(u.shape), (factors,)
+        return placed_like(g.reshape(u.shape), u), (factors,)
 
     def advance(since_update):
         passed = since_update + 1

@@ -147,7 +147,9 @@ def params_window_mean(
 
     def init(params):
         def no_snapshots(w):
-            return jnp.zeros((window, *w.shape), w.dtype) if is_inexact(w) else None
+            if not is_inexact(w):
+                return None
+            return jnp.broadcast_to(jnp.zeros_like(w), (window, *jnp.shape(w)))
 
         return LastSnapshots(jax.tree.map(no_snapshots, params), jnp.zeros((), jnp.int32))
 
