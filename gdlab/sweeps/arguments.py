@@ -13,8 +13,10 @@ from jax.sharding import Mesh
 
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
+from gdlab.sweeps.fingerprint import impl_of
 from gdlab.sweeps.grid import Grid, at_point, drawn, grid_of, slot_names, slots
-from gdlab.sweeps.lanes import NUMBER, Setup
+from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
+from gdlab.sweeps.naming import DIMENSIONS, FIELDS, require_own_names
 from gdlab.training.loader import Stream, is_loader
 from gdlab.training.models import Form, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -230,6 +232,18 @@ def assembled(
     return setup, grid, swept.tx
 
 
+def require_free_names(lanes: Lanes, grid: Grid) -> None:
+    """Refuse names of metrics and auxiliary values that mean something else in the result.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    taken = {*FIELDS, *DIMENSIONS, *grid.sizes, *grid.axes}
+    require_own_names(lanes.metrics, taken, "a metric that evaluate returns")
+    # A target of this name is the norm itself.
+    require_own_names(lanes.aux, taken | {"gradient_norm"}, "an auxiliary value of the loss")
+
+
 def _parted(model: OpenedModel) -> tuple[OpenedModel, Any]:
     """The model without the arrays that never change, and those."""
     held = model.held._replace(fixed=None)
@@ -250,6 +264,11 @@ class Places(NamedTuple):
     tx: Any
     hyperparameters: Any
     params: Any
+
+
+def name_of_key(key: jax.Array) -> str:
+    """The generator and the numbers of a key, which tell whether two sweeps have the same seeds."""
+    return " ".join([impl_of(key) or "raw", *map(str, _entropy(key))])
 
 
 def _entropy(key: jax.Array) -> list[int]:

@@ -17,7 +17,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from gdlab.core.numerics import strong
 from gdlab.core.state import evaluates_elsewhere, evaluation_params
 from gdlab.sweeps.grid import at_point
-from gdlab.sweeps.naming import named
+from gdlab.sweeps.naming import named, named_scalars
+from gdlab.sweeps.weak_keys import PlanOf
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import Form, ModelState, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -28,6 +29,8 @@ from gdlab.transforms.steps.guarding import all_finite
 
 RUNNING, DIVERGED, CONVERGED = 0, 1, 2
 """The status of a lane."""
+AUX = "the auxiliary value of the loss"
+"""What it is called in messages."""
 
 
 class Plan(NamedTuple):
@@ -186,7 +189,7 @@ def start(
 
 @functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(2,))
 def advance(
-    plan: Plan,
+    held: PlanOf,
     template: Swept,
     carry: Carry,
     points: Any,
@@ -204,6 +207,7 @@ def advance(
     recorded, by the step that follows the last; ``last_good`` is then what the runs came to. It is
     over as soon as no lane is running.
     """
+    plan: Plan = held.plan
     take_all = functools.partial(_take_steps, plan)
     if plan.mesh is not None:
         every, lanes = PartitionSpec(), PartitionSpec(plan.mesh.axis_names)
@@ -401,6 +405,7 @@ def _shape_of_record(
         first = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], points)
         swept = at_point(template, first)
         value, (_, aux) = _objective(plan.objective, swept, params, data, key, model_state)
+        named_scalars(jax.tree.map(jnp.asarray, aux), "aux", AUX, leading=0)
         return value, aux
 
     return jax.eval_shape(see, progress, points, key, data)

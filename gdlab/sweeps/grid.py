@@ -14,8 +14,9 @@ import numpy as np
 
 from gdlab.core.axis import SAMPLE, Axis, SampledAxis, is_axis
 from gdlab.core.structure import dotted
+from gdlab.sweeps.naming import DIMENSIONS, FIELDS
 
-RESERVED = ("optimizer", "problem", "seed", "step", "rung", SAMPLE)
+RESERVED = (*DIMENSIONS, *FIELDS)
 Points = dict[str, np.ndarray]
 Sampling = Literal["sobol", "random"]
 
@@ -70,7 +71,8 @@ def grid_of(tree: Any) -> Grid:
         # Values may lie along the samples; no other values are what samples are called by.
         for name, free in ((axis.name, None), (axis.along, SAMPLE)):
             if name in RESERVED and name != free:
-                raise ValueError(f"{path}: every sweep has a dimension {name!r} of its own")
+                kind = "dimension" if name in DIMENSIONS else "field"
+                raise ValueError(f"{path}: every sweep has a {kind} {name!r} of its own")
         known = axes.setdefault(axis.name, axis)
         if known.along != axis.along or not np.array_equal(known.values, axis.values):
             raise ValueError(
@@ -89,13 +91,10 @@ def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int
     """The tree with each sampled axis replaced by one of ``samples`` values, drawn jointly.
 
     Raises:
-        ValueError: if there are sampled axes and ``samples`` is not a positive number, or the
-            reverse.
+        ValueError: if there are sampled axes and ``samples`` is not a positive number.
     """
-    found = {a.name: a for _, a in axes_with_paths(tree) if isinstance(a, SampledAxis)}
+    found = _sampled(tree)
     if not found:
-        if samples is not None:
-            raise ValueError(f"samples={samples} is given, but no axis is sampled")
         return tree
     if samples is None or samples < 1:
         raise ValueError(
@@ -109,6 +108,20 @@ def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int
         return node.at_quantiles(quantiles[node.name]) if is_drawn else node
 
     return jax.tree.map(draw, tree, is_leaf=is_axis)
+
+
+def require_sampled(tree: Any, samples: int | None) -> None:
+    """Refuse a number of samples of which there are none to draw.
+
+    Raises:
+        ValueError: if ``samples`` is given and no axis is sampled.
+    """
+    if samples is not None and not _sampled(tree):
+        raise ValueError(f"samples={samples} is given, but no axis is sampled")
+
+
+def _sampled(tree: Any) -> dict[str, SampledAxis]:
+    return {a.name: a for _, a in axes_with_paths(tree) if isinstance(a, SampledAxis)}
 
 
 def slots(tree: Any) -> Any:

@@ -13,9 +13,10 @@ from gdlab.sweeps.grid import Points, slot_names
 from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memo import Memo
 from gdlab.sweeps.memory import points_in_cache, points_that_fit
-from gdlab.sweeps.naming import named_arrays
+from gdlab.sweeps.naming import FIELDS, named_scalars
 from gdlab.sweeps.tables import Patch
 from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
+from gdlab.sweeps.weak_keys import PlanOf
 from gdlab.training.loader import Stream
 from gdlab.training.models import OpenedModel
 from gdlab.training.objective import ByIdentity
@@ -63,6 +64,7 @@ class Lanes:
         template = template._replace(fixed=_on_all_devices(template.fixed, setup.plan.mesh))
         self.setup: Setup = dataclasses.replace(setup, template=template)
         used = slot_names((setup.first, setup.init_hyperparameters))
+        self._plan = PlanOf(self.setup)
         self._of_start = {name for name in setup.points if name in used}
         self._data = setup.data
         if isinstance(setup.data, Stream):
@@ -73,6 +75,11 @@ class Lanes:
             (self.shape, setup.points, setup.evaluate_hyperparameters),
             lambda: jax.eval_shape(self._evaluated, self.shape, setup.points),
         )
+
+    @property
+    def aux(self) -> dict[str, Any]:
+        """Shapes and dtypes of the auxiliary values of the loss at the recorded steps, by name."""
+        return named_scalars(self.shape.records[1], "aux", engine.AUX, leading=3)
 
     def points_at_once(self, seeds: int) -> int:
         """The number of points, with so many seeds each, that are best computed together."""
@@ -97,7 +104,7 @@ class Lanes:
         )
         return points_that_fit(
             engine.advance,
-            (setup.plan,),
+            (self._plan,),
             arguments,
             len(points[NUMBER]),
             (self._data, setup.template.fixed),
@@ -113,7 +120,7 @@ class Lanes:
         """All that is computed, to be traced."""
         setup, keys = self.setup, self._keys(self.setup.seeds)
         carry = self._start(points, setup.seeds)
-        carry = engine.advance(setup.plan, setup.template, carry, points, keys, self._data, 0, 0, 1)
+        carry = engine.advance(self._plan, setup.template, carry, points, keys, self._data, 0, 0, 1)
         return carry, self._evaluated(carry, points)
 
     def start(self, group: Group) -> None:
@@ -153,7 +160,7 @@ class Lanes:
         setup = self.setup
         keys = self._keys(setup.seeds[group.seeds])
         group.carry = engine.advance(
-            setup.plan,
+            self._plan,
             setup.template,
             group.carry,
             group.points,
@@ -300,8 +307,10 @@ class Lanes:
             good.to_evaluate,
             good.model_state,
         )
-        name = getattr(setup.evaluate.function, "__name__", "evaluation")
-        return named_arrays(values, name.replace("<lambda>", "evaluation"), "what evaluate returns")
+        name = getattr(setup.evaluate.function, "__name__", "<lambda>")
+        # A single metric is called like the function, unless that is not free.
+        name = "evaluation" if name in ("<lambda>", *FIELDS) else name
+        return named_scalars(values, name, "what evaluate returns", leading=2)
 
 
 def _on_all_devices(tree: Any, mesh: Mesh | None) -> Any:

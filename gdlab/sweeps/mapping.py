@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from gdlab.sweeps.arguments import require_positive, row_of_devices
-from gdlab.sweeps.grid import Points, Sampling, at_point, drawn, grid_of, slots
+from gdlab.sweeps.grid import Points, Sampling, at_point, drawn, grid_of, require_sampled, slots
 from gdlab.sweeps.groups import padded
 from gdlab.sweeps.lanes import NUMBER
 from gdlab.sweeps.memory import points_that_fit
@@ -82,6 +82,7 @@ def map_axes(
 
     @functools.wraps(function)
     def at_all_points(*args: Any, **kwargs: Any) -> Mapped:
+        require_sampled((args, kwargs), samples)
         tree = drawn((args, kwargs), samples, sampling, [seed])
         grid = grid_of(tree)
         points = grid.points | {NUMBER: np.arange(grid.size)}

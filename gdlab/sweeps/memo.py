@@ -6,13 +6,18 @@ from typing import Any, Generic, TypeVar
 import jax
 import jax.numpy as jnp
 
+from gdlab.sweeps.weak_keys import weak_key
+
 T = TypeVar("T")
 MOST = 256
 """So many kinds are remembered, the latest."""
 
 
 class Memo(Generic[T]):
-    """Values by the kinds of the arguments that they depend on."""
+    """Values by the kinds of the arguments that they depend on.
+
+    Users' functions are not kept alive, nor what they close over.
+    """
 
     def __init__(self) -> None:
         self._values: dict[Hashable, T] = {}
@@ -21,14 +26,14 @@ class Memo(Generic[T]):
         """The value for such arguments, computed if there is none.
 
         Args:
-            static: what counts by its value.
+            static: what counts by its value; functions in it are :class:`ByIdentity`.
             arguments: a tree of arrays, numbers or ``jax.ShapeDtypeStruct``, which count by their
                 structure, shapes and dtypes.
             compute: what returns the value.
         """
         leaves, structure = jax.tree.flatten(arguments)
         kinds = tuple(_kind(leaf) for leaf in leaves)
-        key = static, structure, kinds, jnp.result_type(float)
+        key = weak_key(static), structure, kinds, jnp.result_type(float)
         if key not in self._values:
             value = compute()
             if len(self._values) >= MOST:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gdlab.sweeps.labelled import lane_labels
@@ -84,17 +85,31 @@ class _Filling:
         self.theirs = np.ix_(*(union.theirs for union in unions))
         completeness = np.zeros(self.shape, int)
         completeness[self.mine] = _completeness(mine)
+        filled = np.zeros(self.shape, bool)
+        filled[self.mine] = filled[self.theirs] = True
+        self.has_holes: bool = not filled.all()
         self.wins = _completeness(theirs) > completeness[self.theirs]
 
     def __call__(self, mine: Any, theirs: Any, hole: Any = np.nan) -> np.ndarray:
         """The one of two lanes that came further, mine if in doubt; ``hole`` where none is."""
         mine, theirs = np.asarray(mine), np.asarray(theirs)
-        dtype = np.result_type(mine, theirs, np.min_scalar_type(hole))
-        whole = np.full(self.shape + mine.shape[len(self.shape) :], hole, dtype)
+        dtype = self._dtype(mine.dtype, theirs.dtype, hole)
+        whole = np.empty(self.shape + mine.shape[len(self.shape) :], dtype)
+        if self.has_holes:
+            whole[...] = hole
         whole[self.mine] = mine
         wins = self.wins.reshape(self.wins.shape + (1,) * (theirs.ndim - self.wins.ndim))
         whole[self.theirs] = np.where(wins, theirs, whole[self.theirs])
         return whole
+
+    def _dtype(self, mine: np.dtype, theirs: np.dtype, hole: Any) -> np.dtype:
+        """The dtype that holds the numbers of both, and the hole if there are any."""
+        # NumPy knows of no common dtype of bfloat16 and others, not even of bfloat16 and itself.
+        dtype = mine if mine == theirs else np.promote_types(mine, theirs)
+        if not self.has_holes or jnp.issubdtype(dtype, jnp.inexact):
+            return dtype
+        is_nan = isinstance(hole, float) and np.isnan(hole)
+        return np.promote_types(dtype, np.float32 if is_nan else np.asarray(hole).dtype)
 
 
 def _merged(one: "SweepResult", other: "SweepResult") -> "SweepResult":

@@ -26,6 +26,16 @@ class Recipe:
 
         return sweep(**self.call)
 
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """Nothing: a result that is sent or stored elsewhere has its arrays, but not the call."""
+        return type(None), ()
+
+    def __copy__(self) -> "Recipe":
+        return self
+
+    def __deepcopy__(self, _memo: object) -> "Recipe":
+        return self
+
     def changed(self, **changes: Any) -> "Recipe":
         """The same call with some other arguments."""
         return Recipe({**self.call, **changes})

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -13,7 +13,6 @@ import numpy as np
 from gdlab.sweeps.grid import Points
 from gdlab.sweeps.groups import Group, groups_of, together
 from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
-from gdlab.sweeps.naming import named_arrays
 from gdlab.sweeps.notes import Notes
 from gdlab.sweeps.policies import Move, Policy, Ranking
 from gdlab.sweeps.saving import Saving
@@ -85,13 +84,9 @@ class Run:
         for bracket, _ in brackets:
             self._stages(bracket)
         if policy is not None:
-            metrics = {name: leaf.shape[2:] for name, leaf in self.lanes.metrics.items()}
-            _require_scalar("policy", policy.metric, {"loss": ()} | metrics)
-        aux = named_arrays(self.lanes.shape.records[1], "aux", "the auxiliary value of the loss")
-        seen = {"loss": (), "gradient_norm": ()}
-        seen |= {name: np.shape(leaf)[3:] for name, leaf in aux.items()}
+            _require_known("policy", policy.metric, ("loss", *self.lanes.metrics))
         for name, _ in self.setup.plan.targets:
-            _require_scalar("targets", name, seen)
+            _require_known("targets", name, ("loss", "gradient_norm", *self.lanes.aux))
 
     @property
     def lane_steps(self) -> int:
@@ -357,11 +352,9 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _require_scalar(argument: str, name: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse a name for which there is nothing, or nothing that is a number."""
-    if name not in shapes:
+def _require_known(argument: str, name: str, known: tuple[str, ...]) -> None:
+    """Refuse a name for which there is nothing."""
+    if name not in known:
         raise ValueError(
-            f"{argument}: there is no {name!r}; there are {', '.join(map(repr, shapes))}"
+            f"{argument}: there is no {name!r}; there are {', '.join(map(repr, known))}"
         )
-    if shapes[name]:
-        raise ValueError(f"{argument}: {name!r} is of shape {shapes[name]}, not a scalar")

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps import arguments
 from gdlab.sweeps.collect import Entry, collected
-from gdlab.sweeps.grid import Sampling
+from gdlab.sweeps.grid import Sampling, require_sampled
 from gdlab.sweeps.identity import checkpoint_of
 from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.policies import Policy
@@ -143,11 +143,13 @@ def sweep(
     """
     params = arguments.opened(loss, params)
     recipe = Recipe(dict(locals()))
+    key = jax.random.key(0) if key is None else key
     arguments.require_positive(steps=steps, record_every=record_every)
     if keep_params not in (None, "best", "all"):
         raise ValueError(f"keep_params must be None, 'best' or 'all', not {keep_params!r}")
     if lane_chunk != "auto":
         arguments.require_positive(lane_chunk=lane_chunk)
+    require_sampled((tx, hyperparameters, params), samples)
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)
     arguments.require_readable(problems, optimizers)
@@ -162,6 +164,7 @@ def sweep(
         "batch_size": batch_size or 0,
         "record_every": record_every,
         "divergence_factor": divergence_factor,
+        "key": arguments.name_of_key(key),
     }
     bounds = arguments.bounds_of(targets or {})
     settings |= {f"target {name}": bound for name, bound in bounds.items()}
@@ -185,7 +188,7 @@ def sweep(
                 hyperparameters or {},
                 samples=samples,
                 sampling=sampling,
-                key=jax.random.key(0) if key is None else key,
+                key=key,
                 evaluate=evaluate,
                 has_aux=has_aux,
                 model_state=model_state,
@@ -198,6 +201,7 @@ def sweep(
                 mesh=row,
             )
             run = Run(setup, manner, ".".join([*filter(None, (problem_name, name)), ""]))
+            arguments.require_free_names(run.lanes, grid)
             entries.append(Entry(problem_name, name, run, grid, swept, settings))
     if checkpoint is not None:
         manner.checkpoint = checkpoint_of(
@@ -210,6 +214,9 @@ def sweep(
         )
 
     with contextlib.ExitStack() as stack:
+        # What is not known yet is NaN, and a lane that diverges is a result.
+        stack.enter_context(jax.debug_nans(False))
+        stack.enter_context(jax.debug_infs(False))
         stack.enter_context(arguments.closing(problems))
         if manner.checkpoint is not None:
             stack.enter_context(contextlib.closing(manner.checkpoint))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -162,12 +163,11 @@ def test_other_impossible_arguments(arguments, message):
         ({"accuracy": 0.5}, "targets: .*'accuracy'.* 'loss', 'gradient_norm', 'error'"),
         ({"loss": np.nan}, "targets: 'loss' .* not nan"),
         ({"loss": None}, "targets: 'loss' .* not None"),
-        ({"profile": 1.0}, r"targets: 'profile' .*shape \(2,\)"),
     ],
 )
 def test_targets_that_are_none(targets, message):
     def loss(w):
-        return bowl(w), {"error": w[0], "profile": w}
+        return bowl(w), {"error": w[0]}
 
     refused(ValueError, message, lambda: run(loss, has_aux=True, targets=targets))
 
@@ -194,13 +194,40 @@ def size(w):
     return jnp.sum(w**2)
 
 
-def test_a_policy_whose_metric_is_no_scalar():
-    policy = SuccessiveHalving(factor=2, rungs=[1], metric="parts")
-    refused(
-        ValueError,
-        r"policy: .*'parts'.*shape \(2,\)",
-        lambda: run(policy=policy, evaluate=lambda w: {"parts": w}),
-    )
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (lambda w: {"parts": w}, r"'parts' is of shape \(2,\)"),
+        (lambda w: w, r"is of shape \(2,\)"),
+        (lambda w: {"a": {"b": w[0]}}, "'a' is of the type dict"),
+        (lambda _: {"draw": jax.random.key(0)}, "'draw' is of the dtype key<fry>"),
+        (lambda w: {1: w[0]}, "must be texts, but there is 1"),
+    ],
+)
+def test_what_a_result_cannot_hold(values, kind):
+    refused(TypeError, f"evaluate returns.*{kind}", lambda: run(evaluate=values))
+    loss = lambda w: (bowl(w), values(w))  # noqa: E731
+    refused(TypeError, f"auxiliary value.*{kind}", lambda: run(loss, has_aux=True))
+
+
+@pytest.mark.parametrize("name", ["rate", "seed", "status", "final_loss", "step"])
+def test_names_of_metrics_and_auxiliary_values_that_mean_something_else(name):
+    message = f"named '{name}', which is the name of an axis"
+    evaluate = lambda w: {name: w[0]}  # noqa: E731
+    refused(ValueError, f"evaluate.*{message}", lambda: run(evaluate=evaluate))
+    loss = lambda w: (bowl(w), {name: w[0]})  # noqa: E731
+    refused(ValueError, f"auxiliary.*{message}", lambda: run(loss, has_aux=True))
+
+
+def test_an_auxiliary_value_that_a_target_could_not_mean():
+    loss = lambda w: (bowl(w), {"gradient_norm": w[0]})  # noqa: E731
+    refused(ValueError, "named 'gradient_norm'", lambda: run(loss, has_aux=True))
+
+
+@pytest.mark.parametrize("name", ["loss", "final_loss", "status", "stopped_at", "evaluations"])
+def test_an_axis_named_as_a_field_of_the_result(name):
+    refused(ValueError, f"a field '{name}'", lambda: run(tx=sgd(Axis(name, [0.1]))))
+    refused(ValueError, f"a field '{name}'", lambda: run(tx=sgd(Axis("rate", [0.1], along=name))))
 
 
 class Wrong(SuccessiveHalving):

@@ -230,3 +230,10 @@ def test_axes_are_ordered_optimizer_then_loss_then_start():
         # The distance to the minimum shrinks by the factor 1 − 2η a step.
         distances = (first - shift) * (1 - 2 * rate) ** np.arange(4)
         np.testing.assert_allclose(result.loss[i, j, k, 0], distances**2, rtol=1e-5)
+
+
+def test_samples_are_drawn_for_those_optimizers_that_have_sampled_axes():
+    sampled = sgd(Axis.log_uniform("learning_rate", 1e-3, 1.0))
+    found = sweep(lambda w: w**2, 1.0, {"sampled": sampled, "plain": adam(0.1)}, steps=2, samples=4)
+    assert found["sampled"].dims == ("sample", "seed")
+    assert found["plain"].dims == ("seed",)

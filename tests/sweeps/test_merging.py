@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -202,3 +204,34 @@ def test_stacked_results_keep_parameters_that_are_alike():
     assert alike.params.shape == (2, 1, 2)
     assert len(alike.optimizers) == 1
     assert stacked("problem", {"a": of(2), "b": of(3)}).params is None
+
+
+def test_a_merged_result_keeps_the_types_that_hold_its_numbers():
+    def run(rates, seeds=(0,)):
+        return sweep(
+            lambda w: jnp.sum(w.astype(jnp.float32) ** 2), jnp.ones(2, jnp.bfloat16),
+            sgd(Axis("rate", rates)), steps=3, seeds=seeds, keep_params="all",
+            evaluate=lambda w: {"solved": w[0] > 0, "count": jnp.array(2), "half": w[0]},
+        )  # fmt: skip
+
+    one, other = run([0.1]), run([0.3])
+    both = one.merge(other)
+    kinds = {name: values.dtype for name, values in both.metrics.items()}
+    assert kinds == {"solved": bool, "count": np.int32, "half": jnp.bfloat16}
+    assert both.params.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(both.params, np.concatenate([one.params, other.params]))
+    holes = one.merge(run([0.3], seeds=[1]))
+    kinds = {name: values.dtype for name, values in holes.metrics.items()}
+    assert kinds == {"solved": np.float32, "count": np.float64, "half": jnp.bfloat16}
+    np.testing.assert_array_equal(holes.metrics["solved"], [[1, NAN], [NAN, 1]])
+
+
+def test_seeds_of_another_key_do_not_merge():
+    def run(seed, key):
+        return sweep(lambda w: w**2, 0.5, sgd(Axis("rate", [0.1])), steps=2, seeds=[seed], key=key)
+
+    one = run(0, None)
+    assert one.merge(run(1, jax.random.key(0))).status.shape == (1, 2)
+    for key in (jax.random.key(1), jax.random.key(0, impl="rbg")):
+        with pytest.raises(ValueError, match="setting 'key'"):
+            one.merge(run(1, key))

@@ -1,7 +1,10 @@
 """Whatever fails around a sweep, what was computed is not lost."""
 
+import gc
 import os
+import pickle
 import sys
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -90,3 +93,38 @@ def test_an_error_in_a_callback_of_the_loss_has_what_was_noted_before():
     result = kept.value.result
     assert (result.status == "unfinished").all()
     np.testing.assert_allclose(result.loss[0, 0, :8], 0.98 ** (2 * np.arange(8)), rtol=1e-5)
+
+
+def test_a_result_of_a_local_loss_is_pickled_without_its_call():
+    result = sweep(lambda w: jnp.sum(w**2), jnp.ones(2), RATES, steps=3)
+    read = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(read.loss, result.loss)
+    assert read.recipe is None
+    assert read.optimizer_at({"learning_rate": 0.1}) == sgd(0.1)
+
+
+def test_a_sweep_runs_under_debug_nans_and_a_lane_that_diverges_is_a_result_there_too():
+    with jax.debug_nans(True), jax.debug_infs(True):
+        tx = sgd(Axis("learning_rate", [0.1, 1e30]))
+        result = sweep(lambda w: jnp.sum(w**4), jnp.ones(2), tx, steps=5)
+    assert result.status[:, 0].tolist() == ["ok", "diverged"]
+
+
+def test_what_a_loss_an_init_and_an_evaluation_hold_is_let_go_with_the_caches_of_jax():
+    class Table:
+        array = jnp.ones(3)
+
+    tables = [Table() for _ in range(3)]
+    alive = [weakref.ref(table) for table in tables]
+
+    def run(of_loss, of_init, of_evaluate):
+        sweep(
+            lambda w: jnp.sum(w**2) * of_loss.array[0], lambda _: of_init.array, RATES, steps=2,
+            evaluate=lambda w: w[0] * of_evaluate.array[0],
+        )  # fmt: skip
+
+    run(*tables)
+    tables.clear()
+    jax.clear_caches()
+    gc.collect()
+    assert [reference() for reference in alive] == [None] * 3

@@ -27,11 +27,11 @@ def test_a_sweep_comes_back_as_it_was(tmp_path):
         {"a/b": jnp.ones(3)},
         adam(Axis("learning_rate", [0.1, 1e9]), b1=Axis("b1", [0.5, 0.9])),
         steps=3, seeds=2, has_aux=True, keep_params="all",
-        evaluate=lambda w: {"val/accuracy": jnp.sum(w["a/b"]), "loss": jnp.max(w["a/b"])},
+        evaluate=lambda w: {"val/accuracy": jnp.sum(w["a/b"]), "most": jnp.max(w["a/b"])},
     )  # fmt: skip
     read = through_a_file(result, tmp_path)
     assert_same(read, result)
-    assert set(read.metrics) == {"val/accuracy", "loss"}
+    assert set(read.metrics) == {"val/accuracy", "most"}
     assert read.params_dims == result.params_dims
     np.testing.assert_array_equal(read.params["a/b"], result.params["a/b"])
     assert read.best() == result.best()
