@@ -118,6 +118,36 @@ class Carry(NamedTuple):
     """Loss and aux at the recorded steps, with leading axes of these, seeds and points."""
 
 
+class Shuffled(NamedTuple):
+    """The orders of the examples in one epoch, which go from call to call.
+
+    They depend on nothing but the keys of the seeds and the epoch, but shuffling many examples
+    costs as much as many steps.
+    """
+
+    epoch: jax.Array
+    """The epoch that they are of, −1 if they are still to be drawn."""
+    orders: jax.Array
+    """The order of each seed, of shape ``(seeds, examples)``."""
+
+    @classmethod
+    def none_yet(cls, sampler: EpochSampler | None, seeds: int) -> "Shuffled | None":
+        """What to begin with; None where there is nothing to shuffle."""
+        if sampler is None or sampler.batches_per_epoch == 1:
+            return None
+        return cls(jnp.full((), -1, jnp.int32), jnp.zeros((seeds, sampler.size), jnp.int32))
+
+    def at(self, sampler: EpochSampler, keys: jax.Array, step: jax.Array) -> "Shuffled":
+        """Those of the epoch of a step, drawn anew unless these are."""
+        epoch = step // sampler.batches_per_epoch
+
+        def draw() -> jax.Array:
+            return jax.vmap(sampler.order, (0, None))(keys, step)
+
+        orders = jax.lax.cond(epoch == self.epoch, lambda: self.orders, draw)
+        return Shuffled(epoch.astype(self.epoch.dtype), orders)
+
+
 @jax.jit
 def keys_of(key: jax.Array, seeds: jax.Array) -> Keys:
     """The keys of each seed, with a leading axis of seeds."""
@@ -187,20 +217,22 @@ def start(
     return _on_devices(plan, Carry(lanes, records))
 
 
-@functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(2,))
+@functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(2, 3))
 def advance(
     held: PlanOf,
     template: Swept,
     carry: Carry,
+    shuffled: Shuffled | None,
     points: Any,
     keys: Keys,
     data: Any,
     first_of_data: Any,
     begin: Any,
     end: Any,
-) -> Carry:
+) -> tuple[Carry, Shuffled | None]:
     """Take the steps from ``begin`` to ``end``, whose number is not compiled in.
 
+    What was ``shuffled`` by the last call of any lanes of the same seeds is not shuffled again.
     ``first_of_data`` is the step to which the first of the streamed batches belongs.
 
     A step first judges the point it starts from, so the last points are judged, and their losses
@@ -215,12 +247,12 @@ def advance(
         take_all = jax.shard_map(
             take_all,
             mesh=plan.mesh,
-            in_specs=(every, carried, lanes, *[every] * 5),
-            out_specs=carried,
+            in_specs=(every, carried, every, lanes, *[every] * 5),
+            out_specs=(carried, every),
             # Devices know nothing of each other, so there is nothing to check.
             check_vma=False,
         )
-    return take_all(template, carry, points, keys, data, first_of_data, begin, end)
+    return take_all(template, carry, shuffled, points, keys, data, first_of_data, begin, end)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -256,19 +288,20 @@ def _take_steps(
     plan: Plan,
     template: Swept,
     carry: Carry,
+    shuffled: Shuffled | None,
     points: Any,
     keys: Keys,
     data: Any,
     first_of_data: Any,
     begin: Any,
     end: Any,
-) -> Carry:
+) -> tuple[Carry, Shuffled | None]:
     def take(carried: Any) -> Any:
-        step, order, (lanes, records) = carried
+        step, shuffled, (lanes, records) = carried
+        if shuffled is not None and plan.sampler is not None:
+            shuffled = shuffled.at(plan.sampler, keys.order, step)
 
-        def of_seed(lanes: Lane, order: Any, key: Keys) -> tuple[Any, Lane, Any]:
-            if plan.sampler is not None:
-                order = plan.sampler.reshuffle(order, key.order, step)
+        def of_seed(lanes: Lane, order: Any, key: Keys) -> tuple[Lane, Any]:
             on_batch = _on_batch(plan, data, order, step, first_of_data)
             step_key = jax.random.fold_in(key.step, step)
 
@@ -277,9 +310,10 @@ def _take_steps(
                     plan, at_point(template, point), lane, on_batch, step_key, step
                 )
 
-            return order, *jax.vmap(of_point)(lanes, points)
+            return jax.vmap(of_point)(lanes, points)
 
-        order, lanes, record = jax.vmap(of_seed)(lanes, order, keys)
+        orders = None if shuffled is None else shuffled.orders
+        lanes, record = jax.vmap(of_seed)(lanes, orders, keys)
         last = step == plan.steps
         index = jnp.where(last, len(plan.recorded_steps) - 1, step // plan.record_every)
         kept = last | (step % plan.record_every == 0)
@@ -288,18 +322,15 @@ def _take_steps(
             records,
             record,
         )
-        return step + 1, order, Carry(lanes, records)
+        return step + 1, shuffled, Carry(lanes, records)
 
     def goes_on(carried: Any) -> jax.Array:
         step, _, (lanes, _) = carried
         return (step < end) & jnp.any(lanes.status == RUNNING)
 
-    order = None
-    if plan.sampler is not None:
-        # It depends on the key and the step alone, so it need not be carried between calls.
-        order = jax.vmap(plan.sampler.order, (0, None))(keys.order, begin)
     begin = jnp.asarray(begin)
-    return jax.lax.while_loop(goes_on, take, (begin, order, carry))[2]
+    _, shuffled, carry = jax.lax.while_loop(goes_on, take, (begin, shuffled, carry))
+    return carry, shuffled
 
 
 def _step_of_lane(

@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.sweeps import engine
-from gdlab.sweeps.engine import Carry, Keys, LastGood, Plan, Swept
+from gdlab.sweeps.engine import Carry, Keys, LastGood, Plan, Shuffled, Swept
 from gdlab.sweeps.grid import Points, slot_names
 from gdlab.sweeps.groups import Group, evenly, padded
 from gdlab.sweeps.memo import Memo
@@ -65,6 +65,7 @@ class Lanes:
         self.setup: Setup = dataclasses.replace(setup, template=template)
         used = slot_names((setup.first, setup.init_hyperparameters))
         self._plan = PlanOf(self.setup)
+        self._shuffled: tuple[np.ndarray, Shuffled | None] = np.zeros(0, int), None
         self._of_start = {name for name in setup.points if name in used}
         self._data = setup.data
         if isinstance(setup.data, Stream):
@@ -92,11 +93,15 @@ class Lanes:
         data = self._data
         if mesh is not None:
             data = self._on(PartitionSpec(), jax.eval_shape(lambda data: data, data))
+        keys = _KEYS.get((), (setup.key, numbers), lambda: jax.eval_shape(self._keys, numbers))
+        shuffled = jax.eval_shape(lambda: Shuffled.none_yet(setup.plan.sampler, len(numbers)))
+        shuffled = self._on(PartitionSpec(), shuffled)
         arguments = (
             setup.template,
             self._shape(points, numbers),
+            shuffled,
             points,
-            _KEYS.get((), (setup.key, numbers), lambda: jax.eval_shape(self._keys, numbers)),
+            keys,
             data,
             0,
             0,
@@ -107,7 +112,7 @@ class Lanes:
             (self._plan,),
             arguments,
             len(points[NUMBER]),
-            (self._data, setup.template.fixed),
+            (self._data, setup.template.fixed, shuffled),
             mesh,
         )
 
@@ -120,7 +125,9 @@ class Lanes:
         """All that is computed, to be traced."""
         setup, keys = self.setup, self._keys(self.setup.seeds)
         carry = self._start(points, setup.seeds)
-        carry = engine.advance(self._plan, setup.template, carry, points, keys, self._data, 0, 0, 1)
+        shuffled = Shuffled.none_yet(setup.plan.sampler, len(setup.seeds))
+        last = points, keys, self._data, 0, 0, 1
+        carry, _ = engine.advance(self._plan, setup.template, carry, shuffled, *last)
         return carry, self._evaluated(carry, points)
 
     def start(self, group: Group) -> None:
@@ -159,10 +166,11 @@ class Lanes:
         """Take the steps of a group up to ``end``, and wait for them."""
         setup = self.setup
         keys = self._keys(setup.seeds[group.seeds])
-        group.carry = engine.advance(
+        group.carry, shuffled = engine.advance(
             self._plan,
             setup.template,
             group.carry,
+            self._shuffled_for(group.seeds),
             group.points,
             keys,
             data,
@@ -171,7 +179,17 @@ class Lanes:
             end,
         )
         jax.block_until_ready(group.carry.lanes.status)
+        self._shuffled = group.seeds, shuffled
         group.steps = end
+
+    def _shuffled_for(self, seeds: np.ndarray) -> Shuffled | None:
+        """The orders of the examples for these seeds, which are given away: they are reused."""
+        of_seeds, shuffled = self._shuffled
+        self._shuffled = np.zeros(0, int), None
+        if shuffled is not None and np.array_equal(of_seeds, seeds):
+            return shuffled
+        plan = self.setup.plan
+        return _on_all_devices(Shuffled.none_yet(plan.sampler, len(seeds)), plan.mesh)
 
     def pick(self, group: Group, of: Group, parents: np.ndarray) -> None:
         """Let a group go on from these members of another, which is left behind."""

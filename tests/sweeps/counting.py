@@ -27,9 +27,10 @@ class Executed:
         self.lower = program.lower
         self.calls = []
 
-    def __call__(self, plan, template, carry, points, keys, data, first_of_data, begin, end):
+    def __call__(self, plan, template, carry, *others):
+        *_, begin, end = others
         self.calls.append((*carry.lanes.status.shape, int(end) - int(begin)))
-        return self._program(plan, template, carry, points, keys, data, first_of_data, begin, end)
+        return self._program(plan, template, carry, *others)
 
     @property
     def lane_steps(self):
