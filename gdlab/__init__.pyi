@@ -302,15 +302,20 @@ from gdlab.transforms.steps.monitoring import measure_with_ema, monitor, snapsho
 from gdlab.transforms.steps.outliers import above, beyond_median, beyond_sigmas, skip_outliers
 from gdlab.transforms.steps.plateau import reduce_on_plateau
 from gdlab.transforms.steps.waiting import wait
+from gdlab.transforms.storage.formats import BFloat16Format, Int8Format
+from gdlab.transforms.storage.state_bytes import StateBytes, state_bytes
+from gdlab.transforms.storage.stored import stored, stored_slots
 
 __version__: str
 
 __all__ = [
     "Axis",
+    "BFloat16Format",
     "EpochSampler",
     "GradientTransformation",
     "Hyperband",
     "Hyperparameter",
+    "Int8Format",
     "Join",
     "Labels",
     "Mask",
@@ -320,6 +325,7 @@ __all__ = [
     "Schedule",
     "Shared",
     "State",
+    "StateBytes",
     "Structure",
     "SuccessiveHalving",
     "SweepResult",
@@ -655,10 +661,13 @@ __all__ = [
     "splus",
     "square",
     "stable_adamw",
+    "state_bytes",
     "state_sharding",
     "stateless",
     "stateless_with_tree_map",
     "steepest",
+    "stored",
+    "stored_slots",
     "sum_by_covers",
     "sum_of_squares",
     "sum_over",

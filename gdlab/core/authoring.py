@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
+from gdlab.core.forms import is_stored_form, read_forms
 from gdlab.core.numerics import as_before, cast, strong, widen
 from gdlab.core.opening import (
     AtLeaf,
@@ -25,14 +26,21 @@ from gdlab.core.rules import (
     TreeRule,
     require,
 )
-from gdlab.core.state import needs_wide_updates
-from gdlab.core.storage import kept, read_slots, written
+from gdlab.core.state import State, needs_wide_updates
+from gdlab.core.storage import (
+    is_marking,
+    kept,
+    marked,
+    read_slots,
+    written,
+)
 from gdlab.core.structure import (
     Function,
     Leaf,
     Params,
     Tree,
     Value,
+    dotted,
     is_argument,
     leaves_with_paths,
 )
@@ -82,7 +90,12 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
             return ()
         known = given(declared.init_reads, reading, None)
         made = author_functions(factory, at(reading))[0](like, **known)
-        return _as_slots(factory, names, strong(made))
+        slots = _as_slots(factory, names, strong(made))
+        # What starts at the parameter is a place and no average, and has its own precision.
+        if not is_marking() or reading.param is None or "param" in declared.init_reads:
+            return slots
+        signs = [declared.has_nonnegative(name, reading.is_nonnegative) for name in names]
+        return tuple(marked(slot, like, sign) for slot, sign in zip(slots, signs, strict=True))
 
     def update_leaf(u, slots, context, reading):
         update = author_functions(factory, at(reading))[1]
@@ -100,6 +113,7 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
         update=update_leaf,
         reads=_reads_of_arrays(factory, declared),
         by_leaf=(*own, PATHS) if "path" in declared.reads + declared.init_reads else tuple(own),
+        keeps_sign=declared.gives_nonnegative,
     )
     return rule if shared is None else _with_shared(rule, declared, shared, at)
 
@@ -222,7 +236,8 @@ def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening)
 
     def init_leaf(like, reading):
         init, _, _ = author_functions(factory, at(reading))
-        return strong(flat(init(like, lambda like: rule.init(like, reading))))
+        known = reading if declared.nonnegative else reading._replace(is_nonnegative=False)
+        return strong(flat(init(like, lambda like: rule.init(like, known))))
 
     def update_leaf(u, values, context, reading):
         _, update, _ = author_functions(factory, at(reading))
@@ -241,6 +256,7 @@ def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening)
         update=update_leaf,
         reads=dict(rule.reads) | dict(_reads_of_arrays(factory, declared)),
         by_leaf=(*rule.by_leaf, *own),
+        keeps_sign=rule.keeps_sign if declared.nonnegative else lambda _: False,
     )
 
 
@@ -296,14 +312,15 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
             known["step"] = count
         if init is None:
             return update(updates, **known), ()
-        state = values[0] if declared.slots is None else values
+        arrays = read_forms(values, until=_is_state)
+        state = arrays[0] if declared.slots is None else arrays
         try:
             updates, after = _pair(factory, update(updates, state, **known))
         except (TypeError, ValueError) as error:
             if needs_wide_updates(values):
                 raise  # what the parameters are stored in is not known here
             expected = jax.eval_shape(init_tree, updates if params is None else params)
-            wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, values))
+            wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, arrays))
             _check_state(factory, wanted, found, error)
             raise
         return updates, _checked(factory, _as_slots(factory, names, after), values)
@@ -330,21 +347,33 @@ def _check_state(
             ) from error
 
 
+def _is_state(node: object) -> bool:
+    return isinstance(node, State)
+
+
 def _checked(factory: Factory, new: tuple[Tree, ...], old: tuple[Tree, ...]) -> tuple[Tree, ...]:
-    if jax.tree.structure(new) != jax.tree.structure(old):
+    ours, theirs = (jax.tree.structure(tree, is_leaf=is_stored_form) for tree in (new, old))
+    if ours != theirs:
         raise TypeError(
-            f"{factory.name}: update changed the state's structure from "
-            f"{jax.tree.structure(old)} to {jax.tree.structure(new)}"
+            f"{factory.name}: update changed the state's structure from {theirs} to {ours}"
         )
-    for (path, after), (_, before) in zip(
-        leaves_with_paths(new), leaves_with_paths(old), strict=True
-    ):
-        if after is not None and jnp.shape(after) != jnp.shape(before):
+    for (path, after), (_, before) in zip(_paths_in(new), _paths_in(old), strict=True):
+        if after is not None and _shape(after) != _shape(before):
             raise ValueError(
-                f"{factory.name}: the state's entry {path!r} has the shape {jnp.shape(before)}, "
-                f"but these updates make one of {jnp.shape(after)}: it is of other parameters"
+                f"{factory.name}: the state's entry {path!r} has the shape {_shape(before)}, "
+                f"but these updates make one of {_shape(after)}: it is of other parameters"
             )
-    return as_before(new, old)
+    return written(new, old)
+
+
+def _shape(node: Any) -> tuple[int, ...]:
+    return node.shape if is_stored_form(node) else jnp.shape(node)
+
+
+def _paths_in(tree: Tree) -> list[tuple[str, Leaf]]:
+    is_leaf = lambda node: node is None or is_stored_form(node)  # noqa: E731
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_leaf)
+    return [(dotted(path), leaf) for path, leaf in pairs]
 
 
 # --- What all authors share

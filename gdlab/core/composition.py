@@ -90,6 +90,8 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
         for position, rule in enumerate(rules):
             own = rule.init(like, reading)
             slots.extend(own)
+            sign = rule.keeps_sign(reading.is_nonnegative)
+            reading = reading._replace(is_nonnegative=sign)
             # What arrives at a later link may be smaller, such as a mean over rows.
             if position < last_with_slots:
                 key = position, _kind(like), _kind(reading.param)
@@ -105,8 +107,13 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
             new.extend(after)
         return u, tuple(new)
 
+    def keeps_sign(is_nonnegative):
+        for rule in rules:
+            is_nonnegative = rule.keeps_sign(is_nonnegative)
+        return is_nonnegative
+
     return _together(rules, init, update)._replace(
-        takes_bus=rules[0].takes_bus, gives_bus=rules[-1].gives_bus
+        takes_bus=rules[0].takes_bus, gives_bus=rules[-1].gives_bus, keeps_sign=keeps_sign
     )
 
 

@@ -4,6 +4,7 @@ Its numbers are arguments of the program, so one artefact serves every learning 
 stored by the name under which it can be imported; nothing is pickled.
 """
 
+import dataclasses
 import importlib
 import json
 from collections.abc import Callable
@@ -30,6 +31,9 @@ def _written(value: Value) -> Value:
         return {type(value).__name__: list(map(_written, value))}
     if isinstance(value, dict):
         return {"dict": [[_written(key), _written(item)] for key, item in value.items()]}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return {"dataclass": [_written(type(value)), list(map(_written, fields))]}
     if callable(value) and hasattr(value, "__qualname__"):
         if "<" in value.__qualname__:
             raise ValueError(f"{value!r} has no name under which it can be imported")
@@ -43,6 +47,9 @@ def _read(written: Value) -> Value:
     ((kind, content),) = written.items()
     if kind == "function":
         return _imported(*content)
+    if kind == "dataclass":
+        cls, fields = content
+        return _read(cls)(*map(_read, fields))
     if kind == "dict":
         return {_read(key): _read(item) for key, item in content}
     return (tuple if kind == "tuple" else list)(map(_read, content))

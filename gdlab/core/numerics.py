@@ -48,8 +48,8 @@ def is_inexact(leaf: Leaf) -> bool:
 
 
 def trained(params: Tree) -> Tree:
-    """The parameters, with None for what is no array of fractions."""
-    return jax.tree.map(lambda w: w if is_inexact(w) else None, params)
+    """The parameters in float32 at least, with None for what is no array of fractions."""
+    return jax.tree.map(lambda w: _widen_leaf(w) if is_inexact(w) else None, params)
 
 
 def storage_dtype(dtype: DType | None) -> DType | None:

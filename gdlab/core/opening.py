@@ -6,7 +6,7 @@ opened in turn, and the closures of its parts are called with numbers of one dty
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -31,6 +31,9 @@ from gdlab.core.structure import (
 
 Rule = ArrayRule | TreeRule
 FLOAT32 = np.dtype(np.float32)
+LIKE_INPUT = "like input"
+NonNegative: TypeAlias = bool | Literal["like input"] | tuple[str, ...]
+"""What is nowhere negative: all that a rule puts out and keeps, as much as its input, or slots."""
 
 
 class Opening:
@@ -62,6 +65,17 @@ class Declaration(NamedTuple):
     slots: tuple[str, ...] | None = None
     shared: str | None = None
     init_reads: tuple[str, ...] = ()
+    nonnegative: NonNegative = False
+
+    def gives_nonnegative(self, given: bool) -> bool:
+        """Tell whether the output is nowhere negative, where the input is or is not known to be."""
+        return given if self.nonnegative == LIKE_INPUT else self.nonnegative is True
+
+    def has_nonnegative(self, slot: str, given: bool) -> bool:
+        """Tell whether a slot is nowhere negative, where the input is or is not known to be."""
+        if isinstance(self.nonnegative, tuple):
+            return slot in self.nonnegative
+        return self.gives_nonnegative(given)
 
 
 def declaration(
@@ -72,11 +86,12 @@ def declaration(
     slots: str | tuple[str, ...] | None,
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
+    nonnegative: NonNegative = False,
 ) -> Declaration:
     """The declarations of ``function``, checked.
 
     Raises:
-        ValueError: if it reads what there is not.
+        ValueError: if it reads what there is not, or names a slot that there is not.
     """
     for names, there_are in ((_names(reads), known), (_names(init_reads), READ_BY_INIT)):
         for name in names:
@@ -86,7 +101,14 @@ def declaration(
                     f"{', '.join(there_are)}"
                 )
     slots = None if slots is None else _names(slots)
-    return Declaration(open_, _names(reads), slots, shared, _names(init_reads))
+    known_slots = (function.__name__,) if slots is None else slots
+    for name in nonnegative if isinstance(nonnegative, tuple) else ():
+        if name not in known_slots:
+            raise ValueError(
+                f"{function.__name__}: nonnegative names {name!r}, which is no slot; the slots are "
+                f"{', '.join(known_slots)}"
+            )
+    return Declaration(open_, _names(reads), slots, shared, _names(init_reads), nonnegative)
 
 
 def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:

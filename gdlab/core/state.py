@@ -7,6 +7,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.forms import read_forms
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
 
@@ -155,6 +156,23 @@ class Stalls(Protocol):
         ...
 
 
+@runtime_checkable
+class NeedsWideUpdates(Protocol):
+    """A part of a state whose rule means a low-precision parameter that a sum has to reach.
+
+    An update rounded to the dtype of the parameter would reach another one.
+    """
+
+    def needs_wide_updates(self) -> bool:
+        """Tell whether it does."""
+        ...
+
+
+def needs_wide_updates(state: Tree) -> bool:
+    """Tell whether updates must not be rounded to the dtype of low-precision parameters."""
+    return any(part.needs_wide_updates() for part in _parts(state, NeedsWideUpdates))
+
+
 def evaluations_made(state: Tree) -> jax.Array:
     """The number of evaluations of the loss that the parts of a state have made, all together."""
     found = _parts(state, CountsEvaluations)
@@ -189,7 +207,7 @@ def evaluation_params(state: Tree, params: Params) -> Params:
     >>> evaluation_params(state, params)
     Array([3.], dtype=float32)
     """
-    found = _evaluators(state)
+    found = _evaluators(read_forms(state))
     leaves, treedef = jax.tree.flatten(params)
     said = [False] * len(leaves)
     for node in found:

@@ -23,11 +23,12 @@ from gdlab.core.numerics import (
     safe_increment,
     widen,
 )
-from gdlab.core.opening import Opening, declaration, is_opening, open_rule, open_wiring
+from gdlab.core.opening import NonNegative, Opening, declaration, is_opening, open_rule, open_wiring
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.representation import described
+from gdlab.core.rounding import is_narrow
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
-from gdlab.core.state import State, make_known_to_flax
+from gdlab.core.state import State, make_known_to_flax, needs_wide_updates
 from gdlab.core.structure import (
     DType,
     Function,
@@ -112,7 +113,8 @@ class GradientTransformation(Parametrized):
 
         Returns:
             The updates, with the structure and shapes of ``updates`` and the wider of the dtypes
-            of ``updates`` and ``params``, and the new state, with the types of ``state``.
+            of ``updates`` and ``params`` (float32 for low-precision parameters of which the state
+            keeps more than they can hold), and the new state, with the types of ``state``.
 
         Raises:
             ValueError: if the trees do not agree, naming the first path at which they differ, if
@@ -224,7 +226,8 @@ def transformation(
             names a composition.
         reads: what ``update`` is given by keyword, beside its input: ``params``, ``grad``,
             ``value``, ``value_fn``, ``grad_fn``, ``key``, ``step``; or ``everything``, for a
-            wrapper that hands on whatever it is given.
+            wrapper that hands on whatever it is given. Its ``init`` is given parameters as they are
+            stored, which it hands on as well.
         slots: the names of the entries of its state, if there are several: then the state is a
             tuple of them. One entry is called as the transformation is, and is the state.
 
@@ -267,6 +270,7 @@ def leafwise(
     slots: tuple[str, ...] | None = None,
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
+    nonnegative: NonNegative = False,
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
 def leafwise(
     function: Function | None = None,
@@ -276,6 +280,7 @@ def leafwise(
     slots: tuple[str, ...] | None = None,
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
+    nonnegative: NonNegative = False,
 ) -> Function:
     """Make a transformation of a closure that treats **one array**; gdlab lifts it to trees.
 
@@ -291,9 +296,12 @@ def leafwise(
             tuple of them. One slot is called as the transformation is, and is the state.
         shared: the name of the shared scalars, under which ``update`` is given them.
         init_reads: what ``init`` is given by keyword, beside ``like``: ``param``, ``path``.
+        nonnegative: what has no negative elements, which is stored in less memory or more exactly:
+            True for the output and all slots, ``"like input"`` where that holds if the input has
+            none, or the names of slots.
 
     Raises:
-        ValueError: if ``reads`` or ``init_reads`` names something else.
+        ValueError: if ``reads`` or ``init_reads`` names something else, or ``nonnegative`` no slot.
 
     Neighbouring leafwise links of a chain are fused and traced once for each shape.
 
@@ -316,7 +324,7 @@ def leafwise(
 
     def decorate(function):
         declared = declaration(
-            function, open_array_rule, READ_BY_ARRAYS, reads, slots, shared, init_reads
+            function, open_array_rule, READ_BY_ARRAYS, reads, slots, shared, init_reads, nonnegative
         )
         return parametrized(GradientTransformation, function, declared)
 
@@ -327,7 +335,10 @@ def leafwise(
 def leaf_wrapper(function: Closure[P], /) -> Callable[P, GradientTransformation]: ...
 @overload
 def leaf_wrapper(
-    *, reads: str | tuple[str, ...] = (), slots: tuple[str, ...] | None = None
+    *,
+    reads: str | tuple[str, ...] = (),
+    slots: tuple[str, ...] | None = None,
+    nonnegative: NonNegative = False,
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
 def leaf_wrapper(
     function: Function | None = None,
@@ -335,6 +346,7 @@ def leaf_wrapper(
     *,
     reads: str | tuple[str, ...] = (),
     slots: tuple[str, ...] | None = None,
+    nonnegative: NonNegative = False,
 ) -> Function:
     """Make a transformation of a closure that wraps the rule for **one array** of another.
 
@@ -349,6 +361,8 @@ def leaf_wrapper(
             with ``slots`` it is ``(that tuple, *values of the slots)``.
         reads: what ``update`` is given by keyword, as for :func:`leafwise`.
         slots: the names of what the wrapper keeps for each array itself.
+        nonnegative: ``"like input"`` if what it hands to the inner rule has no negative elements
+            where its own input has none.
 
     Raises:
         TypeError: if it takes no transformation, or one of whole trees.
@@ -369,7 +383,9 @@ def leaf_wrapper(
     """
 
     def decorate(function):
-        declared = declaration(function, open_leaf_wrapper, READ_BY_ARRAYS, reads, slots)
+        declared = declaration(
+            function, open_leaf_wrapper, READ_BY_ARRAYS, reads, slots, nonnegative=nonnegative
+        )
         return parametrized(GradientTransformation, function, declared)
 
     return decorate if function is None else decorate(function)
@@ -395,7 +411,7 @@ def foreign(init: Function, update: Function) -> Value:
     An ``update`` that takes any keyword is handed ``grad_fn`` and ``key`` only if it names them:
     training supplies both, and optax's line searches refuse what they do not know.
     """
-    return init, with_known_keywords(update)
+    return lambda params: init(widen(params)), with_known_keywords(update)
 
 
 def with_known_keywords(update: Function) -> Function:
@@ -461,7 +477,7 @@ def _perform(
     rule = tree_rule(tx, opening)
     values = _unpacked(tx, rule, opening, state)
     new, values = rule.update(widen(moving), values, widen(params), extra)
-    new = _like_the_arguments(new, updates, params)
+    new = _like_the_arguments(new, updates, params, state)
     if not isinstance(state, dict):
         return new, state
     return new, _packed(
@@ -507,10 +523,16 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "nothing"
 
 
-def _like_the_arguments(new: Updates, updates: Updates, params: Params) -> Updates:
-    """Updates in the wider dtype of gradient and parameter; what is no array stays as it came."""
+def _like_the_arguments(new: Updates, updates: Updates, params: Params, state: Tree) -> Updates:
+    """Updates in the wider dtype of gradient and parameter; what is no array stays as it came.
+
+    Where a part of the state needs them wide, they stay in the dtype in which they were computed.
+    """
     leaves, treedef = flatten(updates)
     made = treedef.flatten_up_to(new)
+    if any(map(is_narrow, leaves)) and needs_wide_updates(state):
+        pairs = zip(made, leaves, strict=True)
+        return treedef.unflatten([u if is_array(leaf) else leaf for u, leaf in pairs])
     own = [None] * len(leaves)
     if params is not None:
         own = flatten_like("params", params, "updates", updates, treedef)

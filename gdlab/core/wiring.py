@@ -196,7 +196,7 @@ def identity() -> Rule:
     >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)))[0]
     Array([3.], dtype=float32)
     """
-    return stateless(lambda u, _: u)
+    return stateless(lambda u, _: u)._replace(keeps_sign=lambda is_nonnegative: is_nonnegative)
 
 
 @wiring

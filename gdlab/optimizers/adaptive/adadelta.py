@@ -12,7 +12,10 @@ from gdlab.transforms.parameters.decay import add_decayed_weights
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
-@leafwise(slots=("mean_square_gradient", "mean_square_step"))
+@leafwise(
+    slots=("mean_square_gradient", "mean_square_step"),
+    nonnegative=("mean_square_gradient", "mean_square_step"),
+)
 def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> LeafFunctions:
     """Scale by the ratio of the root mean squares of past steps and past gradients.
 

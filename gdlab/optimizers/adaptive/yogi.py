@@ -12,7 +12,7 @@ from gdlab.transforms.signals.ratios import ratio, square
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
-@leafwise
+@leafwise(nonnegative="like input")
 def additive_moment(
     decay: Hyperparameter, initial_accumulator_value: Hyperparameter = 0.0
 ) -> LeafFunctions:

@@ -9,7 +9,7 @@ from gdlab.core.wiring import chain
 from gdlab.transforms.signals.scaling import scale
 
 
-@leafwise(slots=("step_sizes", "previous_sign"))
+@leafwise(slots=("step_sizes", "previous_sign"), nonnegative=("step_sizes",))
 def scale_by_rprop(
     learning_rate: Hyperparameter,
     eta_minus: Hyperparameter = 0.5,

@@ -13,7 +13,10 @@ from gdlab.transforms.parameters.from_start import from_start
 from gdlab.transforms.signals.scaling import scale
 
 
-@leafwise(slots=("cumulative_gradients", "scale", "subgradients", "reward"))
+@leafwise(
+    slots=("cumulative_gradients", "scale", "subgradients", "reward"),
+    nonnegative=("scale", "subgradients", "reward"),
+)
 def coin_betting(alpha: Hyperparameter = 100.0, eps: Hyperparameter = 1e-8) -> LeafFunctions:
     """The displacement from the start that each element bets on its gradients.
 

@@ -10,7 +10,7 @@ from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 
 
-@leafwise
+@leafwise(nonnegative="like input")
 def ema(
     decay: Hyperparameter,
     nesterov: bool = False,

@@ -8,7 +8,7 @@ from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 
 
-@leafwise(shared="weights")
+@leafwise(shared="weights", nonnegative="like input")
 def belief(decay: Hyperparameter, eps: Hyperparameter, *, lagged: bool = False) -> LeafFunctions:
     """Average squares of surprises, with an ε that gathers, corrected for the start at zero.
 

@@ -37,7 +37,7 @@ def factored_decay(decay_rate: Hyperparameter = 0.8, step_offset: Hyperparameter
     return value
 
 
-@leafwise(slots=("rows", "columns"))
+@leafwise(slots=("rows", "columns"), nonnegative=("rows", "columns"))
 def factored_ema(
     decay: Hyperparameter,
     min_dim_size_to_factor: int = 128,

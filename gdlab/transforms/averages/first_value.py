@@ -7,7 +7,7 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 
 
-@leaf_wrapper(reads="step")
+@leaf_wrapper(reads="step", nonnegative="like input")
 def from_first(average: GradientTransformation) -> LeafFunctions:  # noqa: ARG001
     """Start an average at the first value that it is given.
 

@@ -7,7 +7,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import leafwise
 
 
-@leafwise
+@leafwise(nonnegative=True)
 def infinity_norm(decay: Hyperparameter, eps: Hyperparameter | None = None) -> LeafFunctions:
     """The decayed maximum of the updates' sizes: the second moment's limit for p → ∞.
 
@@ -38,7 +38,7 @@ def infinity_norm(decay: Hyperparameter, eps: Hyperparameter | None = None) -> L
     return init, update
 
 
-@leafwise
+@leafwise(nonnegative=True)
 def running_maximum() -> LeafFunctions:
     """The largest value so far, element by element, from zero.
 

@@ -9,7 +9,7 @@ from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 
 
-@leafwise
+@leafwise(nonnegative="like input")
 def trace(
     decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: DType | None = None
 ) -> LeafFunctions:

@@ -7,7 +7,7 @@ from gdlab.core.authoring import LeafFunctions
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 
 
-@leaf_wrapper
+@leaf_wrapper(nonnegative="like input")
 def where_touched(inner: GradientTransformation) -> LeafFunctions:  # noqa: ARG001
     """Apply a rule to the rows that have a gradient; the others rest, with what is kept for them.
 

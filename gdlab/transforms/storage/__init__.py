@@ -1,0 +1,1 @@
+"""What states and low-precision parameters are stored in."""

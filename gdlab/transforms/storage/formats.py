@@ -1,0 +1,178 @@
+"""The formats in which slots can be stored."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.export import is_exported
+from gdlab.core.forms import stored_form
+from gdlab.core.numerics import cast, dtype_like, widen
+from gdlab.core.opening import FLOAT32
+from gdlab.core.rounding import noise_of, stochastic
+from gdlab.core.structure import Tree
+from gdlab.transforms.storage.companding import companded
+
+FormatName: TypeAlias = Literal["float32", "bfloat16", "bfloat16_stochastic", "int8"]
+Rounding: TypeAlias = Literal["nearest", "stochastic"]
+
+
+class SlotFormat(Protocol):
+    """A way of storing an array of real numbers."""
+
+    def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:
+        """The array in this format, or as it is where the format does not suit it."""
+        ...
+
+
+@stored_form
+@is_exported
+class RoundedAtRandom(NamedTuple):
+    """An array in bfloat16 that is rounded up or down at random, so that its mean is exact."""
+
+    is_passed_on = True
+    array: jax.Array
+    """The array, in bfloat16."""
+    writes: jax.Array
+    """How often it has been written, by which the roundings differ."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return self.array.shape
+
+    def read(self) -> jax.Array:
+        """The array, in float32."""
+        return widen(self.array)
+
+    def write(self, array: jax.Array) -> Self:
+        """The same form of another array."""
+        wide = array.astype(jnp.float32)
+        rounded = stochastic(wide, noise_of(wide, self.writes), jnp.bfloat16)
+        return type(self)(rounded.astype(jnp.bfloat16), self.writes + 1)
+
+
+@stored_form
+@is_exported
+class ComplexParts(NamedTuple):
+    """A complex array as its two parts, each of which is stored by itself."""
+
+    is_passed_on = False
+    real: Tree
+    imag: Tree
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return self.real.shape
+
+    def read(self) -> jax.Array:
+        """The array, in complex64."""
+        return jax.lax.complex(*(_read(part) for part in self))
+
+    def write(self, array: jax.Array) -> Self:
+        """The same form of another array."""
+        parts = zip(self, (array.real, array.imag), strict=True)
+        return type(self)(*(_write(part, own) for part, own in parts))
+
+
+def _read(part: Tree) -> jax.Array:
+    return widen(part) if isinstance(part, jax.Array) else part.read()
+
+
+def _write(part: Tree, array: jax.Array) -> Tree:
+    return cast(array, part.dtype) if isinstance(part, jax.Array) else part.write(array)
+
+
+@dataclass(frozen=True)
+class Float32Format:
+    """Store slots in float32."""
+
+    def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:  # noqa: ARG002
+        """The array in float32."""
+        return cast(array, FLOAT32)
+
+
+@dataclass(frozen=True)
+class BFloat16Format:
+    """Store slots in bfloat16.
+
+    A number is rounded to the nearest of bfloat16, which has two or three digits, or up or down at
+    random so that the mean is exact. The latter is needed where a slot changes by less than its
+    last digit at each step, as an average of squares with the decay .999 does.
+
+    Args:
+        rounding: "nearest", "stochastic", or None for "stochastic" where nothing is negative, as in
+            second moments, and "nearest" elsewhere.
+
+    Raises:
+        ValueError: if ``rounding`` is none of these.
+    """
+
+    rounding: Rounding | None = None
+
+    def __post_init__(self) -> None:
+        if self.rounding not in ("nearest", "stochastic", None):
+            raise ValueError(
+                f'rounding must be "nearest", "stochastic" or None, not {self.rounding!r}'
+            )
+
+    def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:
+        """The array in bfloat16."""
+        by_sign = "stochastic" if is_nonnegative else "nearest"
+        if (self.rounding or by_sign) == "nearest":
+            return cast(array, jnp.bfloat16)
+        return RoundedAtRandom(cast(array, jnp.bfloat16), jnp.zeros((), jnp.uint32))
+
+
+@dataclass(frozen=True)
+class Int8Format:
+    """Store slots in eight bits, with a scale of sixteen for each group along the last axis.
+
+    Slots that are nowhere negative have unsigned codes of their roots, the others signed ones, both
+    denser near 0. What was not zero stays so where nothing is negative.
+
+    Args:
+        group: the length of a group, a power of two. Where the last axis is split over devices, its
+            parts should be multiples of it.
+        smallest: the number of elements below which an array stays in float32.
+
+    Raises:
+        ValueError: if ``group`` is no power of two.
+
+    Source: J. Gonzalez Ortiz et al., FlashOptim: optimizers for memory efficient training, 2026.
+    """
+
+    group: int = 32
+    smallest: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.group < 1 or self.group & (self.group - 1):
+            raise ValueError(f"group must be a power of two, not {self.group!r}")
+
+    def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:
+        """The array in eight bits, if it is large enough."""
+        if array.size < self.smallest:
+            return array
+        return companded(array, self.group, is_nonnegative)
+
+
+FORMATS: dict[str, SlotFormat] = {
+    "float32": Float32Format(),
+    "bfloat16": BFloat16Format(),
+    "bfloat16_stochastic": BFloat16Format("stochastic"),
+    "int8": Int8Format(),
+}
+"""The formats that have a name."""
+
+
+def in_format(array: jax.Array, form: SlotFormat, is_nonnegative: bool) -> Tree:
+    """An array in a format; a complex one as its two parts."""
+    if array.ndim == 0:
+        return array
+    if not jnp.iscomplexobj(array):
+        return form.stored(array, is_nonnegative)
+    if isinstance(form, Float32Format):
+        return cast(array, dtype_like(array, FLOAT32))
+    return ComplexParts(form.stored(array.real, False), form.stored(array.imag, False))

@@ -1,0 +1,74 @@
+"""Low-precision parameters with the error of their last rounding beside each."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.rounding import exponent_of, nearest, times_power_of_two
+from gdlab.core.rules import EVERYTHING
+from gdlab.core.structure import Leaf
+from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.transforms.storage.narrow_params import ParamFormat, narrow_params
+
+
+def _begin(param: jax.Array, _: np.dtype) -> jax.Array:
+    return jnp.zeros_like(param, jnp.bfloat16)
+
+
+def _exact(param: jax.Array, compensation: jax.Array, dtype: np.dtype) -> jax.Array:
+    """The parameter and its compensation, unless that is more than rounding can have lost."""
+    lost = compensation.astype(jnp.float32)
+    half_spacing = times_power_of_two(
+        jnp.ones_like(param), exponent_of(param, dtype) - jnp.finfo(dtype).nmant - 1
+    )
+    return param + jnp.where(jnp.abs(lost) <= half_spacing, lost, 0)
+
+
+def _rounded(exact: jax.Array, dtype: np.dtype, _: Leaf) -> tuple[jax.Array, jax.Array]:
+    rounded = nearest(exact, dtype)
+    return rounded, nearest(exact - rounded, jnp.bfloat16).astype(jnp.bfloat16)
+
+
+KAHAN = ParamFormat(_begin, _exact, _rounded)
+
+
+@transformation(reads=("params", EVERYTHING), slots=("inner", "compensation"))
+def kahan_params(inner: GradientTransformation) -> TreeFunctions:
+    """Train bfloat16 or float16 parameters by compensated summation.
+
+    xₜ = wₜ + cₜ, wₜ₊₁ = xₜ + uₜ rounded to nearest, cₜ₊₁ = xₜ + uₜ − wₜ₊₁ in bfloat16, c₀ = 0;
+    ``inner`` sees x.
+
+    The compensations stand in the state under ``compensation``. Together with the parameters they
+    hold 16 or 17 binary digits. A parameter that was changed from outside between two steps keeps
+    its compensation only as far as that is less than half its spacing.
+
+    When to use:
+        Where 2 bytes for each parameter can be spared, in programs that are to use no integers.
+        :func:`split_params` keeps as many digits in 1 byte.
+
+    Parameters of float32 pass through. It must be the last to change the updates: chain what else
+    there is within ``inner``.
+
+    Args:
+        inner: the whole method, down to its learning rate.
+
+    Raises:
+        ValueError: if ``params`` are missing.
+        TypeError: if parameters have a dtype of 8 bits.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab import apply_updates, kahan_params, sgd
+    >>> tx, w = kahan_params(sgd(1e-3)), jnp.ones(1, jnp.bfloat16)
+    >>> state = tx.init(w)
+    >>> for _ in range(3):
+    ...     updates, state = tx.update(jnp.ones(1), state, w)
+    ...     w = apply_updates(w, updates)
+    >>> w, state.compensation.kept
+    (Array([0.996094], dtype=bfloat16), Array([0.000907898], dtype=bfloat16))
+
+    Source: P. Zamirai, J. Zhang, C. R. Aberger, C. De Sa, Revisiting bfloat16 training, 2020,
+    algorithm 3.
+    """
+    return narrow_params(inner, KAHAN)

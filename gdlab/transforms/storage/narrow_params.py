@@ -1,0 +1,132 @@
+"""Low-precision parameters that learn: what is kept beside each, and how it is read and renewed.
+
+A step of less than half a spacing does not move a bfloat16 number, of which there are 256 from 1 to
+2. So each way of keeping such parameters keeps, or rounds away at random, what they cannot hold.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.core.authoring import TreeFunctions
+from gdlab.core.numerics import cast, is_inexact, widen
+from gdlab.core.rounding import NARROW, is_narrow
+from gdlab.core.structure import Leaf, Params, Tree, Updates, flatten
+from gdlab.core.transformation import GradientTransformation
+
+
+class NarrowParam:
+    """What is kept beside a parameter of 16 bits, and the dtype of that parameter."""
+
+    __slots__ = ("dtype", "kept")
+
+    def __init__(self, kept: Tree, dtype: str):
+        self.kept: Tree = kept
+        """An array of the parameter's shape, or ``()``."""
+        self.dtype: str = dtype
+        """The name of the parameter's dtype."""
+
+    def __repr__(self) -> str:
+        return f"NarrowParam({self.kept!r}, {self.dtype!r})"
+
+    def needs_wide_updates(self) -> bool:
+        """Say that an update in the parameter's dtype would not reach the parameter meant."""
+        return True
+
+
+jax.tree_util.register_pytree_with_keys(
+    NarrowParam,
+    lambda node: (((jax.tree_util.GetAttrKey("kept"), node.kept),), node.dtype),
+    lambda dtype, children: NarrowParam(*children, dtype),
+    lambda node: ((node.kept,), node.dtype),
+)
+jax.export.register_pytree_node_serialization(
+    NarrowParam,
+    serialized_name="gdlab.NarrowParam",
+    serialize_auxdata=str.encode,
+    deserialize_auxdata=bytes.decode,
+)
+
+
+class ParamFormat(NamedTuple):
+    """A way of keeping parameters of 16 bits, for one array; all of its arithmetic is float32.
+
+    It stands for itself in compiled programs, so its functions must be alike for equal settings.
+    """
+
+    begin: Callable[[jax.Array, np.dtype], Tree]
+    """``begin(param, dtype)`` → what is kept beside a parameter at the start"""
+    exact: Callable[[jax.Array, Tree, np.dtype], jax.Array]
+    """``exact(param, kept, dtype)`` → the parameter that the inner method trains"""
+    rounded: Callable[[jax.Array, np.dtype, Leaf], tuple[jax.Array, Tree]]
+    """``rounded(exact, dtype, step)`` → the new parameter and what is kept beside it"""
+
+
+def narrow_params(inner: GradientTransformation, way: ParamFormat) -> TreeFunctions:
+    """``init`` and ``update`` of ``inner`` on the exact parameters, of which ``way`` keeps track.
+
+    Parameters that are not of 16 bits pass through, and nothing is kept for them.
+    """
+
+    def init(params):
+        return inner.init(widen(params)), jax.tree.map(functools.partial(_begin, way), params)
+
+    def update(updates, state, params, step=0, **extra):
+        inner_state, kept = state
+        kept = _kept_at_leaves(kept, params)
+        exact = _mapped(lambda w, own: _exact(way, w, own), params, kept)
+        moves, inner_state = inner.update(updates, inner_state, exact, **extra)
+        leaves, treedef = flatten(params)
+        changes, after = [], []
+        for w, own, whole, move in zip(
+            leaves, kept, flatten(exact)[0], treedef.flatten_up_to(moves), strict=True
+        ):
+            narrow = isinstance(own, NarrowParam) and move is not None
+            change, own = _moved(way, w, own, whole, move, step) if narrow else (move, own)
+            changes.append(change)
+            after.append(own)
+        return treedef.unflatten(changes), (inner_state, treedef.unflatten(after))
+
+    return init, update
+
+
+def _begin(way: ParamFormat, param: Leaf) -> Tree:
+    if is_narrow(param):
+        return NarrowParam(way.begin(cast(param, jnp.float32), param.dtype), param.dtype.name)
+    if is_inexact(param) and jnp.result_type(param).itemsize < 2:
+        raise TypeError(
+            f"parameters of dtype {param.dtype} cannot be trained; "
+            f"{' and '.join(dtype.name for dtype in NARROW)} can"
+        )
+    return ()
+
+
+def _kept_at_leaves(kept: Tree, params: Params) -> list[Tree]:
+    return flatten(params)[1].flatten_up_to(kept)
+
+
+def _mapped(function: Callable[[Leaf, Tree], Leaf], params: Params, kept: list[Tree]) -> Params:
+    leaves, treedef = flatten(params)
+    return treedef.unflatten(map(function, leaves, kept))
+
+
+def _exact(way: ParamFormat, param: Leaf, own: Tree) -> Leaf:
+    if not isinstance(own, NarrowParam):
+        return param
+    return way.exact(cast(param, jnp.float32), own.kept, np.dtype(own.dtype))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _moved(
+    way: ParamFormat, param: Leaf, own: NarrowParam, exact: Leaf, move: Leaf, step: Leaf
+) -> tuple[Updates, NarrowParam]:
+    """The update that takes a parameter to the rounded sum of the exact one and its move."""
+    moved = cast(exact, jnp.float32) + cast(move, jnp.float32)
+    moved = jax.lax.platform_dependent(moved, cpu=jax.lax.optimization_barrier, default=lambda x: x)
+    rounded, kept = way.rounded(moved, np.dtype(own.dtype), step)
+    return rounded - cast(param, jnp.float32), NarrowParam(kept, own.dtype)
