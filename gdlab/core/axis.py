@@ -1,7 +1,7 @@
 """Axes: where a number would stand, all the values that a sweep is to try."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +47,13 @@ class Axis(Argument):
             raise TypeError(f"an Axis needs a name, a non-empty string, not {name!r}")
         self.name = name
         self.along = name if along is None else along
-        self.values = jnp.asarray(values, dtype=float)
+        try:
+            self.values = jnp.asarray(values, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"Axis {name!r}: values must be numbers, not {values!r}; of other things make a "
+                "sweep each, or a dictionary of problems or optimizers"
+            ) from error
         if self.values.ndim != 1 or self.values.size == 0:
             raise ValueError(
                 f"Axis {name!r}: values must be a one-dimensional, non-empty list of numbers, "
@@ -81,6 +87,17 @@ class Axis(Argument):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def _refuse_arithmetic(self, *_: object) -> NoReturn:
+        raise TypeError(
+            f"the axis {self.name!r} stands for many numbers and cannot be computed with before a "
+            "sweep puts one of them in its place: give it to one of gdlab's own optimizers or "
+            "schedules, or lift a foreign factory by gdlab.interop.lift"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse_arithmetic
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = _refuse_arithmetic
+    __lt__ = __le__ = __gt__ = __ge__ = __float__ = _refuse_arithmetic
 
     def __repr__(self) -> str:
         along = "" if self.along == self.name else f", along={self.along!r}"

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
 from gdlab.sweeps.fingerprint import impl_of
@@ -179,6 +180,7 @@ def assembled(
         ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
     """
     loss, params, data = problem
+    _require_numbers(hyperparameters)
     model = open_model(params)
     init = ByIdentity(model.params) if model.is_init else None
     first = None if init else model
@@ -256,6 +258,24 @@ def _form_of(init: ByIdentity, hyperparameters: dict[str, Any], grid: Grid, keys
     points = {name: values for name, values in grid.points.items() if name in names}
     make = functools.partial(first_model, init, None, hyperparameters)
     return jax.eval_shape(make, points, keys.init).form
+
+
+def _require_numbers(hyperparameters: Mapping[str, Any]) -> None:
+    """Refuse hyperparameters that are neither numbers nor arrays nor axes.
+
+    Raises:
+        TypeError: naming the first.
+    """
+    # Axes are trees of numbers.
+    for path, leaf in leaves_with_paths(dict(hyperparameters)):
+        try:
+            jax.eval_shape(lambda leaf: leaf, leaf)
+        except TypeError:
+            raise TypeError(
+                f"hyperparameters: {path!r} is {leaf!r}, and not a number, an array or an axis: "
+                "fix it in the loss, by functools.partial, or give a dictionary of problems with "
+                "a loss for each"
+            ) from None
 
 
 class Places(NamedTuple):

@@ -65,7 +65,8 @@ def optimize_study(
         params: likewise.
         tx: an optimizer whose axes are all sampled.
         data: as in :func:`gdlab.sweep`; a loader is iterated over anew in each round.
-        trials: how many there are to be in this call.
+        trials: how many there are to be in this call; fewer where the sampler has no more to try,
+            as that of a grid.
         batch: how many are trained together. The study chooses all of them before it knows what
             came of any: the more, the faster, the fewer, the better informed.
         metric: "final_loss", or the name of an evaluation metric.
@@ -112,7 +113,11 @@ def optimize_study(
     maximize = study.direction.name == "MAXIMIZE"
     rounds: list[Round] = []
 
+    goes_on = True
+
     for begin in range(0, trials, width):
+        if not goes_on:
+            break
         asked: list[optuna.Trial] = []
         numbers: list[int] = []
         try:
@@ -130,10 +135,7 @@ def optimize_study(
             )  # fmt: skip
             rounds.append(Round(result, numbers))
             for score in scores(result, metric, maximize=maximize)[: len(numbers)]:
-                if np.isfinite(score):
-                    study.tell(asked[0], float(score))
-                else:
-                    study.tell(asked[0], state=TrialState.PRUNED)
+                goes_on &= _tell(study, asked[0], float(score))
                 asked.pop(0)
         except BaseException as error:
             for trial in asked:
@@ -144,6 +146,25 @@ def optimize_study(
                 error.result = _joined(rounds, places)  # type: ignore[attr-defined]
             raise
     return _joined(rounds, places)
+
+
+def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
+    """Tell the study what came of a trial, and say whether its sampler has more to try."""
+    from optuna.trial import TrialState
+
+    value, state = (score, None) if np.isfinite(score) else (None, TrialState.PRUNED)
+    try:
+        study.tell(trial, value, state)
+    except RuntimeError:
+        # A sampler that is at its end, such as that of a grid, stops the study, which Optuna
+        # refuses outside of its own loop, once the trial is told.
+        told = next(
+            known for known in study.get_trials(deepcopy=False) if known.number == trial.number
+        )
+        if not told.state.is_finished():
+            raise
+        return False
+    return True
 
 
 class Round(NamedTuple):

@@ -286,6 +286,14 @@ def _check_positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be positive, but is {number}.")
 
 
+def _is_array(leaf: Any) -> bool:
+    try:
+        jax.eval_shape(lambda leaf: leaf, leaf)
+    except TypeError:
+        return False
+    return True
+
+
 def number_of_examples(data: "chex.ArrayTree") -> int:
     """The length that the leading axes of all arrays have in common.
 
@@ -296,10 +304,10 @@ def number_of_examples(data: "chex.ArrayTree") -> int:
     sizes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(data):
         name = "data" + jax.tree_util.keystr(path)
-        if not hasattr(leaf, "shape") and not isinstance(leaf, int | float | complex):
-            raise TypeError(
-                f"{name} is a {type(leaf).__name__}, but a tree of arrays is needed here"
-            )
+        if not _is_array(leaf):
+            kind = type(leaf).__name__
+            advice = f"; {name}.to_numpy() is one" if hasattr(leaf, "to_numpy") else ""
+            raise TypeError(f"{name} is a {kind}, but a tree of arrays is needed here{advice}")
         shape = jnp.shape(leaf)
         if not shape:
             raise ValueError(

@@ -36,7 +36,7 @@ def is_loader(data: Any) -> bool:
     return isinstance(data, Stream) or (
         isinstance(data, Iterable)
         and not isinstance(data, str | bytes)
-        and not hasattr(data, "dtype")
+        and not (hasattr(data, "dtype") or hasattr(data, "__array__"))
         and jax.tree_util.all_leaves([data])
     )
 

@@ -1,6 +1,7 @@
 """A user's loss, in the one form in which everything here calls it."""
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -96,8 +97,10 @@ class Objective:
 
     @property
     def takes_key(self) -> bool:
-        """True if the loss has a parameter ``key``."""
-        return "key" in inspect.signature(self.fun.function).parameters
+        """True if the loss has a parameter ``key`` that is not fixed by ``functools.partial``."""
+        function = self.fun.function
+        is_fixed = isinstance(function, functools.partial) and "key" in function.keywords
+        return not is_fixed and "key" in inspect.signature(function).parameters
 
     def is_random(self, key: jax.Array | None) -> bool:
         """Tell whether the loss, or the model by itself, draws what depends on a key."""

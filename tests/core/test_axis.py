@@ -91,3 +91,16 @@ def test_an_axis_is_a_leaf_where_a_number_would_be():
     tx = adam(Axis("rate", [0.1, 0.2]))
     paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tx)]
     assert paths[0] == ".learning_rate.values"
+
+
+def test_values_that_are_no_numbers_are_refused_by_the_name_of_the_axis():
+    with pytest.raises(ValueError, match=r"Axis 'activation': values must be numbers.*'relu'"):
+        Axis("activation", ["relu", "tanh"])
+
+
+@pytest.mark.parametrize(
+    "compute", [lambda x: -x, lambda x: 2 * x, lambda x: 1 - x, lambda x: x > 0, float, abs]
+)
+def test_computing_with_an_axis_says_which_it_is_and_what_to_do(compute):
+    with pytest.raises(TypeError, match="the axis 'rate' stands for many numbers"):
+        compute(Axis("rate", [0.1, 0.2]))

@@ -267,3 +267,15 @@ def test_a_truth_value_for_a_number_of_seeds():
 def test_an_optimizer_of_a_dictionary_that_is_wrong_is_found_before_the_first_is_run():
     tx = {"good": sgd(RATES), "bad": adam(Axis("seed", [0.1]))}
     refused(ValueError, "has a dimension 'seed'", lambda: run(tx=tx))
+
+
+def test_a_function_among_the_hyperparameters():
+    loss = lambda w, activation: bowl(activation(w))  # noqa: E731
+    message = "hyperparameters: 'activation' is .* not a number, an array or an axis"
+    refused(TypeError, message, lambda: run(loss, hyperparameters={"activation": jnp.tanh}))
+
+
+def test_a_table_in_place_of_arrays():
+    pandas = pytest.importorskip("pandas", reason="the table is of pandas")
+    table = pandas.DataFrame(np.ones((5, 2)))
+    refused(TypeError, r"data is a DataFrame, .*to_numpy", lambda: run(fit, data=table))

@@ -250,3 +250,12 @@ def test_what_a_study_cannot_choose_for_is_refused_before_it_is_asked(changes, m
     with pytest.raises(ValueError, match=message):
         optimize_study(**given | {"trials": 5, "batch": 2} | changes)
     assert not study.trials
+
+
+def test_a_grid_of_optuna_ends_the_study_when_all_of_it_was_tried():
+    sampler = optuna.samplers.GridSampler({"learning_rate": [0.1, 0.2, 0.3]})
+    study = optuna.create_study(sampler=sampler)
+    tx = sgd(Axis.log_uniform("learning_rate", 1e-3, 1.0))
+    result = optimize_study(study, quadratic, 1.0, tx, trials=9, batch=3, steps=5)
+    np.testing.assert_allclose(np.sort(result.coords["learning_rate"]), [0.1, 0.2, 0.3], rtol=1e-6)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3

@@ -1,5 +1,7 @@
 """``sweep`` against single runs, stability limits and a count of compilations."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import gdlab
 from gdlab import Axis, adam, linear_schedule, minimize, set_hyperparameters, sgd, sweep
+from gdlab.analysis import sharpness
 from tests.sweeps.counting import count_compilations
 
 CURVATURE = 2.0
@@ -279,3 +282,13 @@ def test_an_averaging_method_is_evaluated_and_kept_at_its_average():
         assert found.metrics["distance"].ravel()[lane] == pytest.approx(average, rel=1e-5)
         assert np.ravel(found.params)[lane] == pytest.approx(average, rel=1e-5)
         assert found.final_loss.ravel()[lane] == pytest.approx(w**2, rel=1e-4)
+
+
+def test_a_key_that_partial_fixed_stays_the_same_at_each_step():
+    def noisy(w, key):
+        return jnp.sum((w - jax.random.normal(key, w.shape)) ** 2)
+
+    fixed = functools.partial(noisy, key=jax.random.key(5))
+    result = sweep(fixed, jnp.zeros(4), sgd(Axis("learning_rate", [0.0])), steps=5)
+    np.testing.assert_array_equal(result.loss, noisy(jnp.zeros(4), jax.random.key(5)))
+    assert sharpness(fixed, jnp.zeros(4)) == pytest.approx(2.0, rel=1e-5)

@@ -393,3 +393,11 @@ def test_a_result_whose_shape_depends_on_the_batch_is_named_with_both_shapes():
     assert "(2,)" in str(caught.value)
     whole = EpochSampler(10, 4, drop_last=True)
     assert whole.on_batch(lambda batch: batch, jnp.zeros(10), order, 0).shape == (4,)
+
+
+def test_a_table_is_refused_by_name_and_told_how_it_becomes_an_array():
+    pandas = pytest.importorskip("pandas", reason="the tables are of pandas")
+    table = pandas.DataFrame(np.ones((5, 2)))
+    for data, name in ((table, "data"), ({"x": table}, r"data\['x'\]")):
+        with pytest.raises(TypeError, match=rf"{name} is a DataFrame, .*{name}\.to_numpy\(\) is"):
+            EpochSampler.for_data(data)

@@ -227,6 +227,11 @@ def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
     rates = result.coords[name]
     edge = result.select(**{name: rates[~passed_over]}).edge(name)
     curve = range_test.curve(result.loss, passed_over)
+    if np.all((result.status == "diverged") & (result.stopped_at == 0)):
+        raise ValueError(
+            "the loss is not finite at the start, before the learning rate has had any part in it: "
+            "look at the loss, the data and the parameters that it starts from"
+        )
     if np.isnan(edge.value) or np.isinf(curve.smooth[0]):
         raise ValueError(
             f"all learning rates from {rates[0]:.3g} up diverged, but for a few at most: try lower "

@@ -360,3 +360,9 @@ def test_the_picture_shows_what_was_found():
     labels = ax.get_legend_handles_labels()[1]
     for name in ("suggestion", "steepest", "valley", "minimum"):
         assert f"{name} {getattr(found, name):.3g}" in labels
+
+
+def test_a_loss_that_is_not_finite_at_the_start_is_said_to_be_so():
+    with pytest.raises(ValueError, match="not finite at the start") as refusal:
+        find_learning_rate(lambda w: jnp.nan * jnp.sum(w), jnp.ones(2), sgd(0.1))
+    assert "low=" not in str(refusal.value)
