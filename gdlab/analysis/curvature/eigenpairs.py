@@ -83,7 +83,8 @@ def hessian_eigenpairs(
         ImportError: if matfree is not installed.
 
     Warns:
-        RuntimeWarning: if an eigenvalue has not converged, except where ``iterations`` is given.
+        RuntimeWarning: if an eigenvalue has not converged, or rounding leaves no digit of the
+            outermost one, except where ``iterations`` is given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import hessian_eigenpairs
@@ -102,14 +103,24 @@ def hessian_eigenpairs(
         mean_loss, params, data, k=k, which=which, key=key, start=start, iterations=iterations
     )
     require_finite(pairs.values, "the Hessian")
-    if iterations is None and not isinstance(converged, Tracer) and not converged:
-        warnings.warn(
-            f"the {which} eigenvalues have not all converged: their residuals are "
-            f"{pairs.residuals}, hence look at these before relying on the values",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+    if iterations is None and not isinstance(converged, Tracer):
+        _warn_of_errors(pairs, which, bool(converged))
     return pairs
+
+
+def _warn_of_errors(pairs: Eigenpairs, which: str, converged: bool) -> None:
+    """Warn of values that are not what they seem."""
+    if not converged:
+        what = f"the {which} eigenvalues have not all converged"
+        advice = "hence look at these before relying on the values"
+    elif pairs.residuals[0] > jnp.abs(pairs.values[0]):
+        # Beside eigenvalues that are much larger it is a rounding error, and so is the value.
+        what = f"the {which} eigenvalue is lost in rounding, and its sign with it"
+        advice = "hence there is an eigenvalue so close to it; in float64 more of it is known"
+    else:
+        return
+    residuals = f"their residuals are {pairs.residuals}, and the values {pairs.values}"
+    warnings.warn(f"{what}: {residuals}, {advice}", RuntimeWarning, stacklevel=3)
 
 
 def eigenpairs(

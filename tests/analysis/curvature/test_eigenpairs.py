@@ -152,3 +152,13 @@ def test_eigenvalues_that_do_not_converge_are_warned_of(monkeypatch):
 def test_arguments_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         hessian_eigenpairs(lambda w: jnp.sum(w**2), jnp.ones(3), **arguments)
+
+
+def test_an_eigenvalue_that_is_lost_in_rounding_beside_larger_ones_is_told():
+    curvature = np.r_[1e6, np.geomspace(1, 1e-6, 99)]
+    start = jnp.ones(100, jnp.float32)
+    lost = jnp.asarray(curvature, jnp.float32)
+    with pytest.warns(RuntimeWarning, match="smallest eigenvalue is lost in rounding"):
+        hessian_eigenpairs(lambda w: 0.5 * lost @ w**2, start, which="smallest")
+    largest = hessian_eigenpairs(lambda w: 0.5 * lost @ w**2, start)
+    np.testing.assert_allclose(largest.values, [1e6], rtol=1e-5)
