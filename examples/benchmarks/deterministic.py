@@ -5,11 +5,12 @@ value and gradient together. Each count stands for one start; those of conjugate
 third when the start moves by a hundredth.
 """
 
+import argparse
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
-from _timing import options
 
 import gdlab
 from gdlab import Outcome, minimize
@@ -80,7 +81,9 @@ def of_scipy(loss, start, method):
 
 
 def main():
-    problems = list(PROBLEMS.items())[: 2 if options(__doc__).quick else None]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two problems, for a smoke test")
+    problems = list(PROBLEMS.items())[: 2 if parser.parse_args().quick else None]
     print(f"{'':18}" + "".join(f"{name:>24}" for name in METHODS))
     for name, (loss, start) in problems:
         row = ""
