@@ -112,9 +112,9 @@ def _gram(steps: int, _: float) -> list[int]:
 
 
 def _cheaper(steps: int, ratio: float) -> list[int]:
-    # In products of the smaller side: k steps of an m×rm matrix cost 2r + 4k − 3 of them.
-    cost = lambda lengths: sum(2 * ratio + 4 * length - 3 for length in lengths)  # noqa: E731
-    return min(_plain(steps, ratio), _gram(steps, ratio), key=cost)
+    # In products of m×m matrices, k steps on an m×rm matrix cost k·(2r + 1), and k steps on its
+    # Gram matrix 2r + 4k − 3: (k − 1)·(2r − 3) less, whose sign does not depend on k.
+    return _gram(steps, ratio) if ratio > 1.5 else _plain(steps, ratio)
 
 
 ITERATIONS: dict[str, Function] = {"auto": _cheaper, "standard": _plain, "gram": _gram}

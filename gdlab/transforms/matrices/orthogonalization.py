@@ -55,7 +55,8 @@ def orthogonalize(
         adaptive: whether the result is multiplied by its inner product with the gradient, an
             estimate of the gradient's nuclear norm: then the step shrinks as the gradient does.
         iteration: "standard", on the matrix; "gram", on its products of rows, which costs 33 % less
-            at a side ratio of 4 and 20 % more on a square; "auto" takes the cheaper for a shape.
+            at a side ratio of 4 and 20 % more on a square; "auto" takes the cheaper for a shape,
+            which is the second where one side is more than 1.5 times the other.
         dtype: of the products; float32 at least unless given, such as "bfloat16".
 
     Raises:

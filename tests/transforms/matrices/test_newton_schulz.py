@@ -49,3 +49,15 @@ def test_the_gram_matrix_is_iterated_where_that_is_cheaper():
     assert products((8, 8), iteration="gram") == 18
     assert products((8, 12)) == 15
     assert products((8, 13)) == products((13, 8)) == 18
+
+
+@pytest.mark.parametrize("steps", [3, 5])
+@pytest.mark.parametrize("side", [80, 112])  # 1.25 and 1.75 times 64
+def test_the_iteration_that_is_chosen_has_the_fewest_operations(steps, side):
+    def operations(iteration):
+        tx = orthogonalize("polar_express", steps, iteration=iteration)
+        return jax.jit(lambda g: after(tx, g)).lower(jnp.zeros((64, side))).cost_analysis()["flops"]
+
+    plain, gram = operations("standard"), operations("gram")
+    assert (plain < gram) == (side == 80)
+    assert operations("auto") == min(plain, gram)
