@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from gdlab import GradientTransformation, state_sharding
+from gdlab import GradientTransformation, adamw, state_sharding, stored
 from tests.contract import EXAMPLES
 
 MESH = jax.make_mesh((4, 2), ("x", "y"), axis_types=(AxisType.Auto,) * 2)
@@ -163,3 +163,37 @@ def test_the_table_of_exchanges_names_transformations_once_each():
     names = [*NORMS.split(), *MARGINS.split(), *MATRICES.split()]
     assert len(names) == len(set(names))
     assert not set(names) - set(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("slots", "spec", "shape"),
+    [
+        ("int8", ("x", "y"), (16, 256)),
+        ("bfloat16_stochastic", ("x", "y"), (16, 256)),
+        pytest.param("int8", (None, "x"), (16, 256), marks=pytest.mark.slow),
+    ],
+)
+def test_slots_in_fewer_bits_are_split_as_the_parameter_and_exchange_nothing(slots, spec, shape):
+    tx = stored(adamw(0.1), slots)
+    sharding = NamedSharding(MESH, PartitionSpec(*spec))
+    rng = np.random.default_rng(0)
+    w, g = (rng.normal(size=shape).astype(np.float32) for _ in range(2))
+    params, grads = jax.device_put((w, g), sharding)
+    told = state_sharding(tx, params)
+    state = jax.jit(tx.init, out_shardings=told)(params)
+    for array, lies in zip(jax.tree.leaves(state), jax.tree.leaves(told), strict=True):
+        assert lies.spec == (sharding.spec if array.ndim > 1 else PartitionSpec())
+    compiled = jax.jit(tx.update, out_shardings=(sharding, told)).lower(grads, state, params)
+    compiled, own = compiled.compile(), tx.init(w)
+    assert exchanges(compiled) == []
+    for _ in range(2):
+        updates, state = compiled(grads, state, params)
+        expected, own = jax.jit(tx.update)(g, own, w)
+    np.testing.assert_allclose(updates, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_scales_of_groups_that_lie_on_two_devices_are_not_split_along_them():
+    w = jax.ShapeDtypeStruct((16, 96), jnp.float32, sharding=NamedSharding(MESH, SPLIT["matrix"]))
+    told = state_sharding(stored(adamw(0.1), "int8"), w)
+    assert told.mu.codes.spec == PartitionSpec("x", "y")
+    assert told.mu.scales.spec == PartitionSpec("x", None)

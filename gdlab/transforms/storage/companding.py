@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.export import is_exported
 from gdlab.core.forms import stored_form
+from gdlab.core.placement import parts_of, pieces, placed, placed_like
 
 _SMALLEST_HALF = 2.0**-14
 _LARGEST_HALF = 65504.0
@@ -35,19 +36,21 @@ class Companded(NamedTuple):
 
     def read(self) -> jax.Array:
         """The array, in float32."""
-        scale = _spread(scale_from_bits(self.scales), self.group, self.shape[-1])
-        codes = self.codes.astype(jnp.float32)
+        scale = scale_from_bits(self.scales)[..., None]
+        codes = _grouped(self.codes, self.group).astype(jnp.float32)
         if self.codes.dtype == jnp.int8:
             share = codes / 127
-            return share / (2 - jnp.abs(share)) * scale
+            return _ungrouped(share / (2 - jnp.abs(share)) * scale, self.codes)
         root = codes / 255 * scale
         # A square that float32 cannot hold must not become the zero that it is not.
-        return jnp.where(codes > 0, jnp.maximum(root * root, jnp.finfo(jnp.float32).tiny), 0)
+        square = jnp.maximum(root * root, jnp.finfo(jnp.float32).tiny)
+        return _ungrouped(jnp.where(codes > 0, square, 0), self.codes)
 
     def write(self, array: jax.Array) -> Self:
         """The same form of another array."""
         encode = _signed if self.codes.dtype == jnp.int8 else _of_roots
-        return type(self)(*encode(array.astype(jnp.float32), self.group))
+        new = type(self)(*encode(array.astype(jnp.float32), self.group))
+        return jax.tree.map(placed_like, new, self)
 
     @property
     def group(self) -> int:
@@ -65,37 +68,39 @@ def companded(array: jax.Array, group: int, is_nonnegative: bool) -> Companded:
 
 
 def _signed(x: jax.Array, group: int) -> tuple[jax.Array, jax.Array]:
-    scale = _largest(jnp.abs(x), group)
-    share = x / _spread(_divisor(scale), group, x.shape[-1])
+    groups = _grouped(x, group)
+    scale = jnp.max(jnp.abs(groups), -1)
+    share = groups / jnp.where(scale > 0, scale, 1)[..., None]
     codes = jnp.floor(2 * share / (1 + jnp.abs(share)) * 127 + 0.5)
-    return jnp.clip(codes, -127, 127).astype(jnp.int8), scale_to_bits(scale)
+    codes = jnp.clip(codes, -127, 127).astype(jnp.int8)
+    return _ungrouped(codes, x), scale_to_bits(scale)
 
 
 def _of_roots(x: jax.Array, group: int) -> tuple[jax.Array, jax.Array]:
-    root = jnp.sqrt(x)
-    scale = _largest(root, group)
-    share = root / _spread(_divisor(scale), group, x.shape[-1])
+    root = _grouped(jnp.sqrt(x), group)
+    scale = jnp.max(root, -1)
+    share = root / jnp.where(scale > 0, scale, 1)[..., None]
     codes = jnp.clip(jnp.floor(share * 255 + 0.5), 0, 255)
     # What divides must not vanish where it had not.
-    return jnp.where(x > 0, jnp.maximum(codes, 1), codes).astype(jnp.uint8), scale_to_bits(scale)
+    codes = jnp.where(root > 0, jnp.maximum(codes, 1), codes).astype(jnp.uint8)
+    return _ungrouped(codes, x), scale_to_bits(scale)
 
 
-def _divisor(scale: jax.Array) -> jax.Array:
-    return jnp.where(scale > 0, scale, 1)
-
-
-def _largest(size: jax.Array, group: int) -> jax.Array:
-    """The largest element of each group along the last axis."""
-    length = size.shape[-1]
-    missing = -length % group
+def _grouped(x: jax.Array, group: int) -> jax.Array:
+    """The array with its last axis in groups, the last of which is filled up with zeros."""
+    *others, last = parts_of(x)
+    if x.shape[-1] % (group * pieces(x, last)):
+        x = placed(x, [*others, None])  # a group would lie on two devices
+    missing = -x.shape[-1] % group
     if missing:
-        size = jnp.pad(size, [(0, 0)] * (size.ndim - 1) + [(0, missing)])
-    return jnp.max(size.reshape(*size.shape[:-1], -1, group), -1)
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
+    return x.reshape(*x.shape[:-1], x.shape[-1] // group, group)
 
 
-def _spread(scale: jax.Array, group: int, length: int) -> jax.Array:
-    """The scale of the group of each element."""
-    return jnp.repeat(scale, group, axis=-1)[..., :length]
+def _ungrouped(x: jax.Array, like: jax.Array) -> jax.Array:
+    """The array ``like`` whose groups these are."""
+    *axes, groups, group = x.shape
+    return placed_like(x.reshape(*axes, groups * group)[..., : like.shape[-1]], like)
 
 
 def scale_to_bits(scale: jax.Array) -> jax.Array:
