@@ -7,6 +7,7 @@ import time
 import jax.numpy as jnp
 import matplotlib.image
 import numpy as np
+import optax
 import pytest
 
 import gdlab
@@ -667,6 +668,20 @@ def test_an_optimizer_that_cannot_be_linearised_says_why_and_runs_all_the_same(t
     assert tab.run("document.getElementById('poles').offsetParent === null")
     assert tab.run("document.getElementById('modes').offsetParent !== null")
     assert tab.complaints == []
+
+
+def test_an_optimizer_without_hyperparameters_has_poles_and_no_map(tab, tmp_path):
+    path = tmp_path / "fixed.html"
+    gdlab.explore(lambda w: w[0] ** 2 + 2 * w[1] ** 2, optax.sgd(0.1)).save(path)
+    tab.open(path)
+    tab.frames(5)
+    assert tab.complaints == []
+    assert tab.run("document.getElementById('poles').offsetParent !== null")
+    assert tab.run("document.getElementById('regimes').offsetParent === null")
+    # 1 − 0.1 λ for λ = 2 and 4
+    name = "document.querySelector('legend').innerText.trim()"
+    poles = tab.run(f"gdlab.analysis({name}).poles")
+    np.testing.assert_allclose(sorted(pole[0] for pole in poles), [0.6, 0.8], rtol=1e-6)
 
 
 def test_labels_are_text(tab, tmp_path):

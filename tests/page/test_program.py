@@ -101,6 +101,11 @@ def test_numbers_that_javascript_lacks_are_refused():
         translate(rosenbrock, gdlab.sgd(0.1, momentum=0.9, accumulator_dtype=jnp.bfloat16))
 
 
+def test_bits_of_a_double_that_an_integer_of_the_page_does_not_hold_are_refused():
+    with pytest.raises(NotImplementedError, match="between float64 and int64 is not exact"):
+        translate_function(lambda w: jnp.ldexp(w[0], 2) + w[1] ** 2)
+
+
 def test_a_function_that_is_no_real_scalar_is_refused():
     with pytest.raises(TypeError, match=r"real scalar.*shape \(2,\)"):
         translate_function(lambda w: w)

@@ -6,8 +6,9 @@ const FINER = 5;
 const PAUSE = 100; // milliseconds between coarse maps
 const SLICE = 6; // milliseconds of a frame that a fine one may take
 
+// None of an optimizer that has no numbers to set.
 function axesOf({ controls }) {
-  return [controls[atlas.across], controls[atlas.up]];
+  return [controls[atlas.across], controls[atlas.up]].filter(Boolean);
 }
 
 function regimeTint(rate, regime) {
@@ -81,6 +82,8 @@ function paintRegimes(found) {
   const canvas = $("regimes");
   const racer = racers[now.focus];
   const [a, b] = axesOf(racer);
+  canvas.closest("figure").hidden = !a;
+  if (!a) return;
   const y = b === a ? { low: 0, high: 1, ticks: [], name: "" } : axisOf(b, canvas.clientHeight);
   const pen = canvas.getContext("2d");
   const swatch = (paintIt) => (px, py) => {
@@ -197,6 +200,7 @@ function bindRegimes() {
     const racer = racers[now.focus];
     const moved = arrowOf(event)?.map((direction, k) => {
       const control = axesOf(racer)[k];
+      if (!control) return 0;
       const least = control.scale === "whole" ? 1 / (control.high - control.low) : 0;
       return positionOf(control, racer.h[control.position]) + direction * Math.max(event.shiftKey ? 0.05 : 0.01, least);
     });

@@ -55,6 +55,9 @@ def bitcast(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
         raise lowering.unsupported(equation, "between types of different widths is not translated")
     if after == value.dtype:
         return value
+    if {after, value.dtype} == {np.dtype(np.int64), np.dtype(np.float64)}:
+        # An int64 is a double in the program, and the bits of most doubles are beyond 2⁵³.
+        raise lowering.unsupported(equation, "between float64 and int64 is not exact in JavaScript")
     return lowering.graph.elementwise("bitcast", [value], after, (value.dtype.name,))
 
 
