@@ -10,6 +10,7 @@ from gdlab import plots as plots
 from gdlab import problems as problems
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.apply import apply_updates
+from gdlab.core.apply_gradients import apply_gradients
 from gdlab.core.authoring import Shared
 from gdlab.core.axis import Axis
 from gdlab.core.by_leaf import Labels, Mask, Structure, by_leaf
@@ -364,6 +365,7 @@ __all__ = [
     "amsgrad",
     "apollo",
     "apply_every",
+    "apply_gradients",
     "apply_if_finite",
     "apply_updates",
     "arctangent",
