@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
-from gdlab.core.forms import is_stored_form, read_forms
+from gdlab.core.forms import is_marking, is_stored_form, marked, read_forms
 from gdlab.core.numerics import as_before, cast, strong, widen
 from gdlab.core.opening import (
     AtLeaf,
@@ -27,13 +27,7 @@ from gdlab.core.rules import (
     require,
 )
 from gdlab.core.state import State, needs_wide_updates
-from gdlab.core.storage import (
-    is_marking,
-    kept,
-    marked,
-    read_slots,
-    written,
-)
+from gdlab.core.storage import kept, read_slots, written
 from gdlab.core.structure import (
     Function,
     Leaf,

@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.core.by_leaf import ByLeaf, same_value
+from gdlab.core.forms import marked_as_shared
 from gdlab.core.numerics import cast, dtype_like, is_array, widen
 from gdlab.core.representation import described
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
@@ -97,7 +98,7 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
             for column, slot in zip(columns, slots, strict=True):
                 column.append(slot)
     trees = [treedef.unflatten(column) for column in columns]
-    return (*trees, *rule.start(dtype))
+    return (*trees, *marked_as_shared(rule.start(dtype)))
 
 
 def _update_leaves(

@@ -6,16 +6,13 @@ closures are given arrays of float32 at least, and what they return is put into 
 there before. So whoever chooses the form in which ``init`` leaves a slot has chosen it for good.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.forms import is_stored_form, stored_form
+from gdlab.core.forms import is_stored_form
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.placement import placed_like
 from gdlab.core.structure import Leaf, Signal, Tree, TreeDef
@@ -111,57 +108,3 @@ def _reshaped(array: Leaf, before: Any) -> ValueError:
     return ValueError(
         f"what is kept had the shape {before.shape}, and is now of {jnp.shape(array)}"
     )
-
-
-# --- What is known of a slot while a state is made
-
-
-@stored_form
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class MarkedSlot:
-    """A slot of the shape of its signal, while the form is being chosen in which it is stored."""
-
-    is_passed_on: ClassVar[bool] = False
-    array: jax.Array
-    is_nonnegative: bool = field(metadata={"static": True})
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array."""
-        return self.array.shape
-
-    def read(self) -> jax.Array:
-        """The array itself."""
-        return self.array
-
-    def write(self, array: jax.Array) -> "MarkedSlot":
-        """Another array under the same mark."""
-        return MarkedSlot(array, self.is_nonnegative)
-
-
-_thread = threading.local()
-
-
-def is_marking() -> bool:
-    """Tell whether the slots that are made now are to be marked."""
-    return getattr(_thread, "is_marking", False)
-
-
-@contextmanager
-def marking() -> Iterator[None]:
-    """A context in which rules mark the slots that they make."""
-    outer, _thread.is_marking = is_marking(), True
-    try:
-        yield
-    finally:
-        _thread.is_marking = outer
-
-
-def marked(slot: Tree, like: Signal, is_nonnegative: bool) -> Tree:
-    """A slot that is one array, or several in a row, of the shape of the signal, with its mark."""
-    shape = jax.tree.leaves(like)[0].shape
-    if not isinstance(slot, jax.Array) or not jnp.issubdtype(slot.dtype, jnp.inexact):
-        return slot
-    is_like_signal = slot.shape[max(slot.ndim - len(shape), 0) :] == shape
-    return MarkedSlot(slot, is_nonnegative) if is_like_signal else slot

@@ -7,11 +7,10 @@ from typing import Literal, TypeAlias, cast
 import jax
 
 from gdlab.core.dispatch import as_tree_rule
-from gdlab.core.forms import is_stored_form
+from gdlab.core.forms import MarkedSlot, is_stored_form, marking
 from gdlab.core.numerics import is_inexact
 from gdlab.core.rules import Part, TreeRule
 from gdlab.core.state import State
-from gdlab.core.storage import MarkedSlot, marking
 from gdlab.core.structure import Leaf, Path, Tree, dotted, require_matches
 from gdlab.core.transformation import GradientTransformation, transformation, wiring
 from gdlab.transforms.storage.formats import FORMATS, FormatName, SlotFormat, in_format
@@ -110,10 +109,12 @@ class _Place:
 
     def __init__(self, path: str, entries: tuple[str, ...], slot: Leaf):
         self.path, self.entries = path, entries
-        self.is_marked: bool = isinstance(slot, MarkedSlot)
-        self.is_nonnegative: bool = self.is_marked and slot.is_nonnegative
-        self.array: Leaf = slot.array if self.is_marked else slot
-        self.is_open: bool = is_inexact(self.array) and self.array.ndim > 0
+        mark = slot if isinstance(slot, MarkedSlot) else None
+        self.array: Leaf = mark.array if mark else slot
+        self.has_signals_shape: bool = mark is not None and not mark.is_shared
+        self.is_nonnegative: bool = mark is not None and mark.is_nonnegative
+        is_shared = mark is not None and mark.is_shared
+        self.is_open: bool = not is_shared and is_inexact(self.array) and self.array.ndim > 0
 
 
 def _choice(formats: SlotFormats) -> Choice:
@@ -146,7 +147,7 @@ def _choice(formats: SlotFormats) -> Choice:
 
         return by_pattern
     one = _format(formats)
-    return lambda places: [one if place.is_marked else None for place in places]
+    return lambda places: [one if place.has_signals_shape else None for place in places]
 
 
 def _format(one: object) -> SlotFormat:
