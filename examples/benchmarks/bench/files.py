@@ -93,6 +93,8 @@ def _run(content: Any) -> Run:
         raise ValueError(f"its schema is {content['schema']!r}, and this reader knows {SCHEMA}")
     _require_keys("machine", content["machine"], MACHINE)
     _require_keys("versions", content["versions"], VERSIONS)
+    if not isinstance(content["works"], dict):
+        raise ValueError("works is not an object")
     unknown = sorted(set(content["works"]) - set(WORKS))
     if unknown:
         raise ValueError(f"there is no work {', '.join(unknown)}; there are {', '.join(WORKS)}")

@@ -30,6 +30,8 @@ WORKS = {
     "adam": Work("Adam", "adam", "adam"),
     "adam_fused": Work("Adam, multi-output fusion on", "adam", "adam_fused", FUSED),
     "bfloat16_moments": Work("Adam, moments in bfloat16", "storage", "bfloat16_moments"),
+    "int8_moments": Work("Adam, moments in eight bits", "storage", "int8_moments"),
+    "bfloat16_params": Work("Adam, parameters in bfloat16", "storage", "bfloat16_params"),
     "adadelta": Work("Adadelta", "adadelta", "adadelta"),
     "leaves": Work("Adam on 600 arrays, jitted", "leaves", "leaves"),
     "bare": Work("Adam outside jit", "bare", "bare"),

@@ -5,26 +5,33 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+import gdlab
+
 from ..figures import Figure
 from ..processes import in_fresh_process
 from ..timing import Effort, Sample, Samples, Turn, in_turns, ratios, timed, times
 from .leaves import CONTENDERS, LEAVES, tree
 
-NAMES = ("gdlab", "optax")
+IN_ONE_CALL = ", in one call"
+"""A contender that takes its step by `gdlab.apply_gradients`."""
+NAMES = ("gdlab, in one call", "gdlab", "optax")
 FEW, MANY, FIRST = "a vector of two", f"{LEAVES} arrays", f"the first call on {LEAVES} arrays"
 TARGETS = {FEW: 0.05, MANY: 0.12}
 
 
 def stepping(name: str, params: Any, calls: int = 1) -> Turn:
     """A turn of bare steps: ``update`` and ``apply_updates``."""
-    library, tx = CONTENDERS[name]
+    library, tx = CONTENDERS[name.removesuffix(IN_ONE_CALL)]
     grads = jax.tree.map(jnp.ones_like, params)
     carry = [params, tx.init(params)]
 
     def step() -> Any:
         params, state = carry
-        updates, state = tx.update(grads, state, params)
-        carry[:] = library.apply_updates(params, updates), state
+        if name.endswith(IN_ONE_CALL):
+            carry[:] = gdlab.apply_gradients(tx, grads, state, params)
+        else:
+            updates, state = tx.update(grads, state, params)
+            carry[:] = library.apply_updates(params, updates), state
         return carry
 
     return timed(step, calls)
@@ -54,5 +61,6 @@ def bare(effort: Effort) -> list[Figure]:
     figures: list[Figure] = []
     for part, samples in taken.items():
         figures += times(part, samples)
-        figures += ratios(part, samples, "gdlab", "optax", TARGETS.get(part))
+        figures += ratios(part, samples, NAMES[0], "optax", TARGETS.get(part))
+        figures += ratios(part, samples, "gdlab", "optax")
     return figures

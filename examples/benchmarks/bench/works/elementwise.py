@@ -22,10 +22,17 @@ QUICK_PARAMETERS = 1_000_000
 
 
 class Contender(NamedTuple):
-    """A way to take a step: ``init(params)`` and ``step(params, state, grads)``."""
+    """A way to take a step.
+
+    Attributes:
+        init: ``init(params)``, the state at the start.
+        step: ``step(params, state, grads)``, the new parameters and the new state.
+        dtype: of the parameters and the gradients.
+    """
 
     init: Callable[[Any], Any]
     step: Callable[[Any, Any, Any], tuple[Any, Any]]
+    dtype: str = "float32"
 
 
 class Targets(NamedTuple):
@@ -42,19 +49,19 @@ class Targets(NamedTuple):
     ratios: dict[str, float]
 
 
-def of_library(library: Any, tx: Any) -> Contender:
+def of_library(library: Any, tx: Any, dtype: str = "float32") -> Contender:
     """The contender that is an optimizer of a library with ``apply_updates``."""
 
     def step(params, state, grads):
         updates, state = tx.update(grads, state, params)
         return library.apply_updates(params, updates), state
 
-    return Contender(tx.init, step)
+    return Contender(tx.init, step, dtype)
 
 
-def of_gdlab(tx: gdlab.GradientTransformation) -> Contender:
+def of_gdlab(tx: gdlab.GradientTransformation, dtype: str = "float32") -> Contender:
     """The contender that is an optimizer of gdlab."""
-    return of_library(gdlab, tx)
+    return of_library(gdlab, tx, dtype)
 
 
 def of_optax(tx: optax.GradientTransformation) -> Contender:
@@ -68,7 +75,7 @@ def compare(
     least_words: float,
     targets: dict[str, Targets],
     in_torch: tuple[str, ...] = (),
-    dtype: Any = jnp.float32,
+    baseline: str | None = None,
 ) -> list[Figure]:
     """Words, temporaries, and the time of a step in turns with the others.
 
@@ -82,20 +89,21 @@ def compare(
         least_words: what a step has to read and to write, in words for each parameter.
         targets: of the contenders named, most of all of ``"gdlab"``.
         in_torch: the functions of ``torch_steps`` that take turns too, in processes of their own.
-        dtype: of the parameters and the gradients.
+        baseline: the contender of gdlab that the others of gdlab are compared with too.
     """
     size = effort.choose(PARAMETERS, QUICK_PARAMETERS)
     # Two thousand draws repeated: making all of them would take longer than measuring.
-    draws = jax.random.normal(jax.random.key(0), (2, 2000), dtype)
-    params, grads = jnp.tile(draws, size // 2000)
+    draws = jax.random.normal(jax.random.key(0), (2, 2000))
+    wide = jnp.tile(draws, size // 2000)
     figures: list[Figure] = []
-    turns: dict[str, Turn] = {"copy": _copy(params)}
+    turns: dict[str, Turn] = {"copy": _copy(wide[0])}
     for name, contender in contenders.items():
+        params, grads = wide.astype(contender.dtype)
         state = jax.jit(contender.init)(params)
         program = compiled_in_place(contender.step, params, state, grads)
         limits = targets.get(name)
         figures += memory(name, program, size, limits and (limits.words, limits.temporaries))
-        turns[name] = stepping(program, jnp.copy(params), state, grads)
+        turns[name] = stepping(program, params, state, grads)
     figures.append(Figure("step", "floor", "words", least_words))
     with ExitStack() as processes:
         for name in in_torch if importlib.util.find_spec("torch") else ():
@@ -104,11 +112,11 @@ def compare(
         samples = in_turns(turns, effort.choose(15, 3))
     samples["floor"] = [Sample(*(x * least_words / 2 for x in each)) for each in samples["copy"]]
     figures += times("step", samples)
-    for name in [name for name in samples if name not in ("copy", "floor")]:
+    peers = [name for name in turns if name == baseline or not name.startswith(("copy", "gdlab"))]
+    for name in list(turns)[1:]:
         wanted = targets[name].ratios if name in targets else {}
-        # Each against the floor, and gdlab against each of the others.
-        peers = [peer for peer in samples if peer not in (name, "copy", "floor")]
-        for peer in ["floor", *(peers if name in targets else ())]:
+        is_ours = name.startswith("gdlab") and name != baseline
+        for peer in ["floor", *(peers if is_ours else ())]:
             figures += ratios("step", samples, name, peer, wanted.get(peer))
     return figures
 
