@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 
 import gdlab
-from gdlab import Axis, linear_schedule, sweep
+from gdlab import Axis, flatten_state, linear_schedule, restore_state, sweep
 
 STEPS = 12
 """Those taken: the last of them judges the points that the one before led to."""
 RATES = [0.001, 0.002, 0.003, 0.004]
 TARGET = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
 START = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
-
-
-def loss(w):
-    return 0.5 * jnp.sum((w - TARGET) ** 2) + jnp.sum(w**4)
 
 
 @pytest.fixture
@@ -33,16 +29,18 @@ def executed(monkeypatch):
 
     for name in ("eigh", "qr", "svd"):
         monkeypatch.setattr(jnp.linalg, name, watched(name, getattr(jnp.linalg, name)))
-    jax.clear_caches()  # what was compiled before would not be counted
 
     def count(tx, **options):
+        def loss(w):  # a new one each time, since what was compiled before would not be counted
+            return 0.5 * jnp.sum((w - TARGET) ** 2) + jnp.sum(w**4)
+
         seen.clear()
         result = sweep(loss, START, tx, steps=STEPS - 1, key=jax.random.key(0), **options)
         jax.effects_barrier()
         return list(seen), np.ravel(result.final_loss)
 
-    yield count
-    jax.clear_caches()
+    count.seen = seen
+    return count
 
 
 METHODS = {
@@ -85,11 +83,32 @@ def test_lanes_of_different_periods_refresh_whenever_one_of_them_is_due(executed
     np.testing.assert_allclose(losses, np.ravel(alone), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_scheduled_period_is_that_of_each_step(executed):
     period = linear_schedule(2.0, 4.0, 8)
     times, _ = executed(gdlab.shampoo(Axis("learning_rate", RATES), every=period))
     periods = np.ceil([2 + 2 * min(step / 8, 1) for step in range(STEPS)])
     assert len(times) == len(RATES) * 2 * int(np.sum(np.arange(STEPS) % periods == 0))
+
+
+def test_a_run_that_goes_on_from_a_stored_state_refreshes_when_it_would_have(executed):
+    make = lambda rate: gdlab.shampoo(rate, every=4.0)  # noqa: E731
+    rates = jnp.array(RATES)
+
+    @jax.jit
+    def six_steps(states):
+        def step(state, _):
+            return make(0.1).update(START, state, START)[1], None
+
+        return jax.vmap(lambda state: jax.lax.scan(step, state, None, 6)[0])(states)
+
+    fresh = jax.vmap(lambda rate: make(rate).init(START))(rates)
+    arrays = flatten_state(six_steps(fresh))  # refreshed at 0 and 4
+    jax.effects_barrier()
+    executed.seen.clear()
+    six_steps(restore_state(fresh, arrays)[0])  # refreshed at 8
+    jax.effects_barrier()
+    assert len(executed.seen) == len(RATES) * 2
 
 
 def test_the_factors_of_kron_are_updated_at_their_share_of_the_steps():
@@ -105,6 +124,7 @@ def test_the_factors_of_kron_are_updated_at_their_share_of_the_steps():
         gdlab.scale_by_kron(preconditioner_update_probability=0.25, probe=probe),
         gdlab.scale_by_learning_rate(rates),
     )
+    loss = lambda w: 0.5 * jnp.sum((w - TARGET) ** 2)  # noqa: E731
     sweep(loss, START, tx, steps=STEPS - 1, key=jax.random.key(0))
     jax.effects_barrier()
     assert len(seen) == len(RATES) * STEPS // 4
