@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.dispatch import MANY_LEAVES, runs_in_python
+from gdlab.core.dispatch import MANY_LEAVES, compiled_for_few, runs_in_python
 from gdlab.core.lifting import in_batches
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.structure import Leaf, Params, Updates, check_shapes, flatten, flatten_like
@@ -60,4 +60,4 @@ def _sums(pairs: list[tuple[Leaf, Leaf]]) -> list[jax.Array]:
     return [_sum(param, update) for param, update in pairs]
 
 
-_compiled_sums = jax.jit(_sums)
+_compiled_sums = compiled_for_few(_sums)

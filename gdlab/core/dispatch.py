@@ -33,6 +33,27 @@ MANY_LEAVES = 32
 """Above this many leaves the first call of a whole-tree compilation costs too much."""
 
 
+PROGRAMS = 64
+"""So many compiled programs of one kind are kept; each takes megabytes."""
+
+
+def compiled_for_few(function: Function, **options: Value) -> Function:
+    """``jax.jit(function)`` that forgets its programs where there are :data:`PROGRAMS` of them.
+
+    JAX keeps thousands, for as long as the process runs. Whoever goes through trees of ever new
+    structures or shapes calls few of their programs again, and those are then compiled anew.
+    """
+    compiled: Value = jax.jit(function, **options)
+
+    @functools.wraps(function)
+    def call(*args: Value, **kwargs: Value) -> Value:
+        if compiled._cache_size() >= PROGRAMS:
+            compiled.clear_cache()
+        return compiled(*args, **kwargs)
+
+    return call
+
+
 def runs_in_python(leaves: list[Leaf]) -> bool:
     """Tell whether a call is traced already, or must not be compiled."""
     # One look at one leaf: a tracer that is missed is handed to `jit`, which is correct as well.
@@ -71,14 +92,14 @@ def as_tree_rule(part: Part) -> TreeRule:
     return rule._replace(update=update_tree)
 
 
-@functools.partial(jax.jit, static_argnames=("dtype", "links"))
+@functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
 def _advance(tx: Parametrized, count: Leaf, shared: Tree, dtype: np.dtype, links: int) -> Value:
     rule = open_rule(tx, Opening(count, dtype, links))
     assert isinstance(rule, ArrayRule)
     return rule.advance(shared)
 
 
-@functools.partial(jax.jit, static_argnames=("dtype", "links"))
+@functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
 def _update_arrays(
     tx: Parametrized,
     count: Leaf,
@@ -107,7 +128,7 @@ def _update_array(
     return array_update(rule, tx, dtype, context, value, {})(*item)
 
 
-@functools.partial(jax.jit, static_argnames=("dtype", "links"))
+@functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
 def _update_tree(
     tx: Parametrized,
     count: Leaf,
@@ -162,7 +183,7 @@ def numbers_on_device(tx: Value) -> Value:
 
 @functools.cache
 def _compiled(perform: Function) -> Function:
-    return jax.jit(perform)
+    return compiled_for_few(perform)
 
 
 @functools.lru_cache(maxsize=4096)
