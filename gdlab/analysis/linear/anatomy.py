@@ -57,6 +57,7 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
     Raises:
         ValueError: if the step is not odd, or the state has leaves that are none of these.
     """
+    _refuse_storage(name, tx)
     params, gradient_rms = on_few_weights(tx, params, gradient_rms)
     runs = [
         _watched(tx, params, factor * jnp.asarray(gradient_rms), seed)
@@ -107,6 +108,19 @@ def random_error(name: str) -> ValueError:
         f"{name} cannot be linearised: its updates are random, since they depend on the key of the "
         "step; linearise it without its random part"
     )
+
+
+def _refuse_storage(name: str, tx: GradientTransformation) -> None:
+    """Refuse slots in a format of few bits, which on few weights would not be in that format."""
+    is_stored = lambda node: (  # noqa: E731
+        isinstance(node, GradientTransformation) and node.factory.name in ("stored", "stored_slots")
+    )
+    for node in jax.tree.leaves(tx, is_leaf=is_stored):
+        if is_stored(node) and node.formats != "float32":
+            raise ValueError(
+                f"{name} stores its state in {node.formats!r}, too coarse to linearise: linearise "
+                "the method within stored"
+            )
 
 
 def _refuse_keys(name: str, states: Any) -> None:

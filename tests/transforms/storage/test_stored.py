@@ -247,6 +247,14 @@ def test_bytes_of_a_state_are_known_before_there_is_one():
     assert "total" in repr(found)
 
 
+def test_adamw_takes_seven_bytes_a_parameter_with_its_gradient():
+    shape = jax.ShapeDtypeStruct((1024, 1024), jnp.bfloat16)
+    kept = gdlab.state_bytes(stored(adamw(0.1), "int8", params="split"), shape)
+    parameter, gradient = 2, 2
+    # A group of 32 has a scale of 2 bytes in each of both moments.
+    assert parameter + gradient + kept.per_parameter <= 7 + 2 * 2 / 32 + 1e-4
+
+
 def test_training_with_few_bits_is_not_worse_by_more_than_a_twentieth():
     datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
     images, labels = datasets.load_digits(return_X_y=True)
@@ -277,3 +285,9 @@ def test_training_with_few_bits_is_not_worse_by_more_than_a_twentieth():
     exact = trained(adamw(1e-3))
     for form in ("int8", "bfloat16_stochastic"):
         assert trained(stored(adamw(1e-3), form)) <= 1.05 * exact
+
+
+def test_a_method_that_is_stored_in_few_bits_is_not_linearised():
+    for form in FORMATS:
+        with pytest.raises(ValueError, match=f"stores its state in '{form}', too coarse to linear"):
+            gdlab.analysis.linearize(stored(gdlab.sgd(0.1, momentum=0.9), form), curvature=1.0)
