@@ -4,7 +4,7 @@ import dataclasses
 import weakref
 from typing import Any
 
-from gdlab.training.objective import ByIdentity
+from gdlab.training.objective import ByIdentity, Objective
 
 
 class WeakIdentity:
@@ -58,7 +58,7 @@ def weak_key(value: Any) -> Any:
             return value  # there is no weak reference to objects of such a class
     if isinstance(value, tuple):
         return type(value), *map(weak_key, value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return type(value), *(weak_key(getattr(value, field.name)) for field in fields)
+    if isinstance(value, Objective):
+        fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return Objective, *map(weak_key, fields)
     return value

@@ -399,11 +399,12 @@ def test_a_folder_is_used_by_one_at_a_time_until_it_is_closed(folder):
 
 HOLDING = """
 import sys
+import time
 from gdlab.sweeps.checkpoint import Checkpoint
 checkpoint = Checkpoint.open(sys.argv[1], {"steps": "300"})
 checkpoint.save("unit", 1)
 print("open", flush=True)
-sys.stdin.readline()
+time.sleep(600)
 """
 
 
