@@ -40,6 +40,7 @@ from gdlab.interop.states.by_parameter.scopes import (
     with_each_scope,
 )
 from gdlab.interop.states.keras.variables import Variable, by_order, by_path, variables_of
+from gdlab.interop.states.storage import in_formats_of, plain, within_storage
 
 OF_ADAM = (
     same("mu", "momentum"),
@@ -120,6 +121,10 @@ def from_keras(
     >>> from_keras(theirs, ["kernel"], tx=tx, params={"kernel": jnp.zeros((1, 2))})
     State(trace={'kernel': Array([[1., 1.]], dtype=float32)})
     """
+    method = within_storage(tx)
+    if method is not tx:
+        made = from_keras(optimizer, names, layout, tx=method, params=params)
+        return in_formats_of(tx, made, params)
     record = empty_record("Keras", paths_of(names), layout, params)
     variables = _read(optimizer, names, record, tx, params)
     _settle(record, optimizer)
@@ -177,6 +182,7 @@ def to_keras(
     >>> to_keras(tx.init(params), ["kernel"], tx=tx, params=params, like=like, count=7)
     {'sgd/iteration': array(7), 'sgd/dense_kernel_momentum': array([[0., 0.]])}
     """
+    tx, state = plain(tx, state)
     record = empty_record("Keras", paths_of(names), layout, params)
     variables = _read(like, names, record, tx, params)
     _settle(record, like)

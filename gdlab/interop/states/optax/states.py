@@ -11,6 +11,7 @@ from gdlab.interop.states.optax.correspondence import Array
 from gdlab.interop.states.optax.entering import Import
 from gdlab.interop.states.optax.flat import Flat, flat_arrays, flat_leaves
 from gdlab.interop.states.optax.leaving import Export
+from gdlab.interop.states.storage import in_formats_of, plain, within_storage
 
 
 def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> State:
@@ -39,6 +40,9 @@ def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> S
     >>> carried.mu["w"], carried.names
     (Array([ 0.1, -0.2], dtype=float32), ('mu', 'nu', 'mu_weight', 'nu_weight'))
     """
+    method = within_storage(tx)
+    if method is not tx:
+        return in_formats_of(tx, from_optax(theirs, tx=method, params=params), params)
     fast, slow = _fast_and_slow(params)
     like = tx.init(fast)
     return Import(tx, flat_arrays(theirs), like, flat_arrays(arrays_only(fast)), slow).state()
@@ -73,7 +77,7 @@ def to_optax(
     ['0.count', '0.mu.w', '0.nu.w']
     """
     wanted = None if like is None else flat_leaves(like)
-    made = Export(tx, state, wanted, count).arrays()
+    made = Export(*plain(tx, state), wanted, count).arrays()
     if like is None:
         return made
     pairs, treedef = jax.tree_util.tree_flatten_with_path(like)

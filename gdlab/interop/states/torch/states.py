@@ -32,6 +32,7 @@ from gdlab.interop.states.by_parameter.records import (
 )
 from gdlab.interop.states.by_parameter.scopes import calls_for
 from gdlab.interop.states.by_parameter.tensors import as_array, as_tensor
+from gdlab.interop.states.storage import in_formats_of, plain, within_storage
 from gdlab.interop.states.torch import lbfgs
 from gdlab.interop.states.torch.dictionaries import (
     Key,
@@ -119,6 +120,10 @@ def from_torch(
            [2.],
            [3.]], dtype=float32)})
     """
+    method = within_storage(tx)
+    if method is not tx:
+        made = from_torch(state_dict, names, layout, tx=method, params=params, count=count)
+        return in_formats_of(tx, made, params)
     pairs = _each(state_dict, names)
     record = empty_record("torch", _all_paths(pairs), layout, params)
     for one, own in pairs:
@@ -171,6 +176,7 @@ def to_torch(
     >>> to_torch(tx.init(params), ["kernel"], layout, tx=tx, params=params, like="SGD")
     {'state.0.momentum_buffer': array([[0., 0., 0.]], dtype=float32)}
     """
+    tx, state = plain(tx, state)
     pairs = _each(like, names)
     record = empty_record("torch", _all_paths(pairs), layout, params)
     described = [(_described(one), own) for one, own in pairs]
