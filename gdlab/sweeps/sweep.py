@@ -84,7 +84,7 @@ def sweep(
             list is a tree of arrays: write ``iter(batches)`` for one of batches.
         steps: the number of steps of each run.
         batch_size: examples in a batch, drawn without replacement; ``None`` for all of them.
-        seeds: their number, or the seeds themselves.
+        seeds: their number, or the seeds themselves, from 0 to 2³² − 1.
         key: PRNG key from which the seeds' keys are made; ``jax.random.key(0)`` unless given.
         hyperparameters: name → number, array or axis, passed by keyword to those of ``loss``,
             ``init`` and ``evaluate`` that have a parameter of that name.
@@ -92,9 +92,10 @@ def sweep(
             which share the dimension ``sample``.
         sampling: "sobol" for points that fill the space evenly, "random" for independent ones.
         evaluate: ``evaluate(params)``, a scalar or a dictionary of scalars, computed at the end of
-            each run; it is also given ``model_state`` if there is one.
+            each run; it is also given ``model_state`` if there is one. No name in it may be that
+            of an axis, a dimension or a field of the result, such as "loss".
         has_aux: whether ``loss`` returns ``(loss, aux)``, with ``aux`` a dictionary of scalars,
-            which are recorded like the loss.
+            which are recorded like the loss and named like metrics.
         model_state: what the loss carries beside the parameters, as in :func:`gdlab.minimize`.
         policy: what becomes of the points on the way, such as
             :class:`~gdlab.SuccessiveHalving`, :class:`~gdlab.Hyperband` or
@@ -125,7 +126,8 @@ def sweep(
     Raises:
         ValueError: if sizes do not fit, names of axes clash, nothing takes a hyperparameter, or the
             checkpoint is not of this sweep.
-        TypeError: if ``loss`` does not return a real scalar.
+        TypeError: if ``loss`` does not return a real scalar, or ``evaluate`` or ``aux`` something
+            else than scalars.
         OSError: if something is left to do and the folder of the checkpoint cannot be written from
             the start, or another process is using it (``BlockingIOError``).
         KeyboardInterrupt: on Ctrl-C; like every exception once steps have been taken, it has the
