@@ -215,6 +215,9 @@ EXAMPLES = {
     "stateless_with_tree_map": [
         Example(gdlab.stateless_with_tree_map(doubled), source=False),
     ],
+    # Rounding to few bits keeps no law to the last digit; formats have tests of their own.
+    "stored": [Example(gdlab.stored(gdlab.adam(0.1), "float32"))],
+    "stored_slots": [Example(gdlab.stored_slots(gdlab.sgd(0.1, 0.9), {"trace": "float32"}))],
     "sum_of_squares": [
         Example(gdlab.sum_of_squares(), on_complex="size"),
         Example(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),
