@@ -19,6 +19,7 @@ def measure_all(given: argparse.Namespace) -> None:
     """Measure the works that were asked for, print the table, and save the figures if wanted."""
     names = given.only or list(WORKS)
     start, load_before = datetime.now(UTC), load()
+    versions = describe_versions()  # before others can change the checkout
     works = {}
     effort = "quick" if given.quick else "full"
     for name in _with_progress(names):
@@ -31,7 +32,7 @@ def measure_all(given: argparse.Namespace) -> None:
         note=given.note,
         machine=in_fresh_process("machine:describe_machine")
         | {"load_before": load_before, "load_after": load()},
-        versions=describe_versions(),
+        versions=versions,
         flags=flags(),
         works=works,
     )
