@@ -304,7 +304,11 @@ from gdlab.transforms.steps.outliers import above, beyond_median, beyond_sigmas,
 from gdlab.transforms.steps.plateau import reduce_on_plateau
 from gdlab.transforms.steps.waiting import wait
 from gdlab.transforms.storage.formats import BFloat16Format, Int8Format
+from gdlab.transforms.storage.kahan_params import kahan_params
+from gdlab.transforms.storage.master_params import master_params
+from gdlab.transforms.storage.split_params import split_params
 from gdlab.transforms.storage.state_bytes import StateBytes, state_bytes
+from gdlab.transforms.storage.stochastic_params import stochastic_params
 from gdlab.transforms.storage.stored import stored, stored_slots
 
 __version__: str
@@ -474,6 +478,7 @@ __all__ = [
     "inverse_time_decay",
     "join",
     "join_schedules",
+    "kahan_params",
     "kate",
     "keep_params_nonnegative",
     "kl_shampoo",
@@ -498,6 +503,7 @@ __all__ = [
     "map_axes",
     "mars",
     "masked",
+    "master_params",
     "matrices",
     "matrix_norm",
     "mean_over",
@@ -659,6 +665,7 @@ __all__ = [
     "sophia",
     "sparse_adam",
     "spatial_mean",
+    "split_params",
     "split_real_and_imaginary",
     "splus",
     "square",
@@ -668,6 +675,7 @@ __all__ = [
     "stateless",
     "stateless_with_tree_map",
     "steepest",
+    "stochastic_params",
     "stored",
     "stored_slots",
     "sum_by_covers",

@@ -3,15 +3,19 @@
 The results stay float32: a conversion to the narrow dtype and back is one that XLA may leave out.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gdlab.core.structure import DType, Leaf
+from gdlab.core.structure import DType, Leaf, Tree
 
 NARROW: tuple[np.dtype, ...] = (np.dtype(jnp.bfloat16), np.dtype(np.float16))
 """The dtypes of 16 bits to which float32 is rounded."""
+_HALF_SPACING = 1 << 15
+"""Half a spacing of bfloat16 in spacings of float32."""
 _FLOAT16_NORMAL = 2.0**-14
 _FLOAT16_SPACINGS = 2.0**24
 """The number of the smallest spacings of float16, those of its subnormal numbers, in 1."""
@@ -22,8 +26,12 @@ def is_narrow(leaf: Leaf) -> bool:
     return getattr(leaf, "dtype", None) in NARROW
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def nearest(x: jax.Array, dtype: DType) -> jax.Array:
-    """``x`` rounded to the nearest number of ``dtype``, ties to even, as float32."""
+    """``x`` rounded to the nearest number of ``dtype``, ties to even, as float32.
+
+    Its derivative is taken for 1, that of rounding on the whole.
+    """
     if dtype == jnp.bfloat16:
         return lax.reduce_precision(x, 8, 7)
     # XLA takes the subnormal numbers of float16 for zeros here.
@@ -32,6 +40,12 @@ def nearest(x: jax.Array, dtype: DType) -> jax.Array:
     return jnp.where(jnp.abs(x) < _FLOAT16_NORMAL, steps / _FLOAT16_SPACINGS, normal)
 
 
+@nearest.defjvp
+def _nearest_jvp(dtype: DType, primals: Tree, tangents: Tree) -> Tree:
+    return nearest(*primals, dtype), tangents[0]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def stochastic(x: jax.Array, noise: jax.Array, dtype: DType) -> jax.Array:
     """``x`` rounded to one of its two neighbours in ``dtype``, as float32.
 
@@ -57,21 +71,80 @@ def stochastic(x: jax.Array, noise: jax.Array, dtype: DType) -> jax.Array:
     return jnp.where(jnp.abs(x) < float(jnp.finfo(dtype).max), rounded, nearest(x, dtype))
 
 
-def noise_of(x: jax.Array, step: Leaf) -> jax.Array:
-    """Integers from 0 to 2¹⁶ − 1 for :func:`stochastic`, a hash of each value's bits and the step.
+@stochastic.defjvp
+def _stochastic_jvp(dtype: DType, primals: Tree, tangents: Tree) -> Tree:
+    # The mean over the noise is x itself.
+    return stochastic(*primals, dtype), tangents[0]
 
-    No key is needed, and a run that is repeated or resumed rounds as before. The step is hashed in
-    because a value that comes again and again would otherwise be rounded the same way for ever.
+
+def salt_of(step: Leaf, index: int = 0) -> jax.Array:
+    """The salt of :func:`noise_of` for the array at a position in its tree, at one step."""
+    return _hashed(_hashed(jnp.asarray(step).astype(jnp.uint32)) + jnp.uint32(index))
+
+
+def salts_by_place(salt: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """A salt for each element, so that equal values are not rounded together."""
+    place = jnp.zeros(shape, jnp.uint32)
+    for axis, length in enumerate(shape):
+        own = lax.broadcasted_iota(jnp.uint32, shape, axis)
+        place = place * jnp.uint32(length) + own
+    return salt + place * jnp.uint32(0x9E3779B9)
+
+
+def noise_of(x: jax.Array, salt: jax.Array) -> jax.Array:
+    """Integers from 0 to 2¹⁶ − 1 for :func:`stochastic`, a hash of each value's bits and a salt.
+
+    No key is needed, and a run that is repeated or resumed rounds as before. The salt differs from
+    step to step, since a value that comes again and again would otherwise be rounded the same way
+    for ever.
     """
-    salt = jnp.asarray(step).astype(jnp.uint32) * jnp.uint32(0x9E3779B9)
-    bits = lax.bitcast_convert_type(x, jnp.uint32) ^ salt
+    return _hashed(lax.bitcast_convert_type(x, jnp.uint32) ^ salt) >> 16
+
+
+def _hashed(bits: jax.Array) -> jax.Array:
+    """A mixing of 32 bits in which each depends on each."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         bits = (bits ^ (bits >> shift)) * jnp.uint32(factor)
-    return bits >> 16
+    return bits ^ (bits >> 16)
+
+
+@jax.custom_jvp
+def upper_half(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A float32 as a number of bfloat16 and the 16 bits of it that this lacks, in int16.
+
+    Ties are rounded away from zero, so that what is lacking has one sign there and 16 bits hold it.
+    """
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    upper = (bits + _HALF_SPACING) & ~0xFFFF
+    lower = (bits - upper).astype(jnp.int16)
+    # NaN would become something else.
+    is_number = x == x
+    upper = lax.bitcast_convert_type(upper, jnp.float32)
+    return jnp.where(is_number, upper, x), jnp.where(is_number, lower, 0)
+
+
+@upper_half.defjvp
+def _upper_half_jvp(primals: Tree, tangents: Tree) -> Tree:
+    out = upper_half(*primals)
+    return out, (tangents[0], np.zeros(out[1].shape, jax.dtypes.float0))
+
+
+@jax.custom_jvp
+def joined(upper: jax.Array, lower: jax.Array) -> jax.Array:
+    """The float32 of which :func:`upper_half` made these two."""
+    bits = lax.bitcast_convert_type(upper, jnp.int32) + lower.astype(jnp.int32)
+    whole = lax.bitcast_convert_type(bits, jnp.float32)
+    # There is nothing below a zero that did not come from there.
+    return jnp.where((upper == 0) & (lower < 0), upper, whole)
+
+
+@joined.defjvp
+def _joined_jvp(primals: Tree, tangents: Tree) -> Tree:
+    return joined(*primals), tangents[0]
 
 
 def exponent_of(x: jax.Array, dtype: DType) -> jax.Array:
-    """⌊log₂ |x|⌋ of numbers of ``dtype``, and that of its smallest normal number for lesser ones."""
+    """⌊log₂ |x|⌋ of numbers of ``dtype``; for lesser ones that of its smallest normal number."""
     biased = lax.bitcast_convert_type(x, jnp.int32) >> 23 & 0xFF
     return jnp.maximum(biased - 127, jnp.finfo(dtype).minexp)
 

@@ -22,5 +22,7 @@ class Example(NamedTuple):
     """Whether derivatives by its numbers exist where the directions of equal gradients do not."""
     by_element: bool = True
     """Whether the updates of an array cut into many are those of the whole."""
+    keeps_dtypes: bool = True
+    """Whether updates have the dtypes of gradients and parameters, and are not wider."""
     random: bool = False
     """Whether the updates depend on the key, so that two beside each other differ."""

@@ -218,6 +218,10 @@ EXAMPLES = {
     # Rounding to few bits keeps no law to the last digit; formats have tests of their own.
     "stored": [Example(gdlab.stored(gdlab.adam(0.1), "float32"))],
     "stored_slots": [Example(gdlab.stored_slots(gdlab.sgd(0.1, 0.9), {"trace": "float32"}))],
+    "kahan_params": [Example(gdlab.kahan_params(gdlab.adam(0.1)), keeps_dtypes=False)],
+    "master_params": [Example(gdlab.master_params(gdlab.adam(0.1)), keeps_dtypes=False)],
+    "split_params": [Example(gdlab.split_params(gdlab.adam(0.1)), keeps_dtypes=False)],
+    "stochastic_params": [Example(gdlab.stochastic_params(gdlab.adam(0.1)), keeps_dtypes=False)],
     "sum_of_squares": [
         Example(gdlab.sum_of_squares(), on_complex="size"),
         Example(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),

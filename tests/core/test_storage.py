@@ -10,9 +10,9 @@ import gdlab
 PARAMETERS = 1_000_000
 
 
-def words_and_temporaries(tx, change_state=lambda state: state):
+def words_and_temporaries(tx, change_state=lambda state: state, dtype=jnp.float32):
     """The words that a compiled step moves, and the temporary ones, for each parameter."""
-    params = jnp.zeros(PARAMETERS)
+    params = jnp.zeros(PARAMETERS, dtype)
     state = change_state(tx.init(params))
 
     def step(params, state, grads):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.core.numerics import widen
 from gdlab.core.representation import represent
 from gdlab.core.structure import Function, Value, is_argument
 from gdlab.core.transformation import GradientTransformation, with_known_keywords
@@ -48,7 +49,7 @@ class Call:
             return self.made
 
         def init(params):
-            return self._attempt(lambda pair: pair[0](params), self.made)
+            return self._attempt(lambda pair: pair[0](widen(params)), self.made)
 
         def update(updates, state, *, params, **extra):
             def updated(pair):

@@ -13,7 +13,7 @@ import numpy as np
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.axis import Axis
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import common_dtype
+from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.schedule import Schedule
 from gdlab.core.static import Static
@@ -174,7 +174,7 @@ def inject(
     def init(params):
         states = {name: schedule.init() for name, schedule in made.stateful.items()}
         values = {name: schedule(states[name]) for name, schedule in made.stateful.items()}
-        values = made.converted(dict(numbers) | values, params)
+        values = made.converted(dict(numbers) | values, widen(params))
         return values, states, made(values).init(params)
 
     def update(updates, state, params, step, **extra):  # noqa: ARG001

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import widen
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import DType, Function, Leaf, Params, Tree, Updates
 from gdlab.core.transformation import GradientTransformation as Transformation
@@ -58,7 +59,7 @@ def measuring(measures: dict[str, tuple[Function, Function]]) -> TreeFunctions:
 
     def init(params):
         states = tuple(init(params) for init, _ in measures.values())
-        zeros = jax.tree.map(jnp.zeros_like, params)
+        zeros = jax.tree.map(jnp.zeros_like, widen(params))
         shapes, _ = jax.eval_shape(lambda: measure(zeros, states, params, {}))
         return jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes), states
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import widen
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -35,7 +36,7 @@ def hold(inner: GradientTransformation, every: Hyperparameter) -> TreeFunctions:
     """
 
     def init(params):
-        held = jax.tree.map(jnp.zeros_like, params)
+        held = jax.tree.map(jnp.zeros_like, widen(params))
         return jnp.zeros((), jnp.int32), held, inner.init(params)
 
     def update(updates, state, params, **extra):

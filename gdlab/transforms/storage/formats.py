@@ -10,7 +10,7 @@ from gdlab.core.export import is_exported
 from gdlab.core.forms import stored_form
 from gdlab.core.numerics import cast, dtype_like, widen
 from gdlab.core.opening import FLOAT32
-from gdlab.core.rounding import noise_of, stochastic
+from gdlab.core.rounding import noise_of, salt_of, stochastic
 from gdlab.core.structure import Tree
 from gdlab.transforms.storage.companding import companded
 
@@ -49,7 +49,7 @@ class RoundedAtRandom(NamedTuple):
     def write(self, array: jax.Array) -> Self:
         """The same form of another array."""
         wide = array.astype(jnp.float32)
-        rounded = stochastic(wide, noise_of(wide, self.writes), jnp.bfloat16)
+        rounded = stochastic(wide, noise_of(wide, salt_of(self.writes)), jnp.bfloat16)
         return type(self)(rounded.astype(jnp.bfloat16), self.writes + 1)
 
 

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.rounding import exponent_of, nearest, times_power_of_two
+from gdlab.core.rounding import nearest
 from gdlab.core.rules import EVERYTHING
-from gdlab.core.structure import Leaf
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.storage.narrow_params import ParamFormat, narrow_params
 
@@ -17,15 +16,17 @@ def _begin(param: jax.Array, _: np.dtype) -> jax.Array:
 
 
 def _exact(param: jax.Array, compensation: jax.Array, dtype: np.dtype) -> jax.Array:
-    """The parameter and its compensation, unless that is more than rounding can have lost."""
-    lost = compensation.astype(jnp.float32)
-    half_spacing = times_power_of_two(
-        jnp.ones_like(param), exponent_of(param, dtype) - jnp.finfo(dtype).nmant - 1
-    )
-    return param + jnp.where(jnp.abs(lost) <= half_spacing, lost, 0)
+    """The parameter and its compensation, unless that is more than rounding can have lost.
+
+    This is half a spacing, which is at most half of eps of the parameter.
+    """
+    lost, limits = compensation.astype(jnp.float32), jnp.finfo(dtype)
+    relative, absolute = float(limits.eps) / 2, float(limits.smallest_subnormal) / 2
+    most = jnp.maximum(jnp.abs(param) * relative, absolute)
+    return param + jnp.where(jnp.abs(lost) <= most, lost, 0)
 
 
-def _rounded(exact: jax.Array, dtype: np.dtype, _: Leaf) -> tuple[jax.Array, jax.Array]:
+def _rounded(exact: jax.Array, dtype: np.dtype, _: jax.Array) -> tuple[jax.Array, jax.Array]:
     rounded = nearest(exact, dtype)
     return rounded, nearest(exact - rounded, jnp.bfloat16).astype(jnp.bfloat16)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import cast, is_inexact, widen
-from gdlab.core.rounding import NARROW, is_narrow
+from gdlab.core.rounding import NARROW, is_narrow, salt_of
 from gdlab.core.structure import Leaf, Params, Tree, Updates, flatten
 from gdlab.core.transformation import GradientTransformation
 
@@ -42,14 +42,14 @@ class NarrowParam:
 jax.tree_util.register_pytree_with_keys(
     NarrowParam,
     lambda node: (((jax.tree_util.GetAttrKey("kept"), node.kept),), node.dtype),
-    lambda dtype, children: NarrowParam(*children, dtype),
+    lambda dtype, children: NarrowParam(next(iter(children)), dtype),
     lambda node: ((node.kept,), node.dtype),
 )
 jax.export.register_pytree_node_serialization(
     NarrowParam,
     serialized_name="gdlab.NarrowParam",
     serialize_auxdata=str.encode,
-    deserialize_auxdata=bytes.decode,
+    deserialize_auxdata=lambda text: bytes(text).decode(),
 )
 
 
@@ -63,8 +63,8 @@ class ParamFormat(NamedTuple):
     """``begin(param, dtype)`` → what is kept beside a parameter at the start"""
     exact: Callable[[jax.Array, Tree, np.dtype], jax.Array]
     """``exact(param, kept, dtype)`` → the parameter that the inner method trains"""
-    rounded: Callable[[jax.Array, np.dtype, Leaf], tuple[jax.Array, Tree]]
-    """``rounded(exact, dtype, step)`` → the new parameter and what is kept beside it"""
+    rounded: Callable[[jax.Array, np.dtype, jax.Array], tuple[jax.Array, Tree]]
+    """``rounded(exact, dtype, salt)`` → the new parameter and what is kept beside it"""
 
 
 def narrow_params(inner: GradientTransformation, way: ParamFormat) -> TreeFunctions:
@@ -83,11 +83,11 @@ def narrow_params(inner: GradientTransformation, way: ParamFormat) -> TreeFuncti
         moves, inner_state = inner.update(updates, inner_state, exact, **extra)
         leaves, treedef = flatten(params)
         changes, after = [], []
-        for w, own, whole, move in zip(
-            leaves, kept, flatten(exact)[0], treedef.flatten_up_to(moves), strict=True
-        ):
+        rows = zip(leaves, kept, flatten(exact)[0], treedef.flatten_up_to(moves), strict=True)
+        for index, (w, own, whole, move) in enumerate(rows):
             narrow = isinstance(own, NarrowParam) and move is not None
-            change, own = _moved(way, w, own, whole, move, step) if narrow else (move, own)
+            salt = salt_of(step, index)
+            change, own = _moved(way, w, own, whole, move, salt) if narrow else (move, own)
             changes.append(change)
             after.append(own)
         return treedef.unflatten(changes), (inner_state, treedef.unflatten(after))
@@ -123,10 +123,9 @@ def _exact(way: ParamFormat, param: Leaf, own: Tree) -> Leaf:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _moved(
-    way: ParamFormat, param: Leaf, own: NarrowParam, exact: Leaf, move: Leaf, step: Leaf
+    way: ParamFormat, param: Leaf, own: NarrowParam, exact: Leaf, move: Leaf, salt: jax.Array
 ) -> tuple[Updates, NarrowParam]:
     """The update that takes a parameter to the rounded sum of the exact one and its move."""
     moved = cast(exact, jnp.float32) + cast(move, jnp.float32)
-    moved = jax.lax.platform_dependent(moved, cpu=jax.lax.optimization_barrier, default=lambda x: x)
-    rounded, kept = way.rounded(moved, np.dtype(own.dtype), step)
+    rounded, kept = way.rounded(moved, np.dtype(own.dtype), salt)
     return rounded - cast(param, jnp.float32), NarrowParam(kept, own.dtype)

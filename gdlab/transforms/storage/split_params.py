@@ -8,14 +8,16 @@ import numpy as np
 from jax import lax
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.rounding import exponent_of, nearest, times_power_of_two
+from gdlab.core.rounding import (
+    exponent_of,
+    joined,
+    nearest,
+    times_power_of_two,
+    upper_half,
+)
 from gdlab.core.rules import EVERYTHING
-from gdlab.core.structure import Leaf
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.storage.narrow_params import ParamFormat, narrow_params
-
-_HALF = 1 << 15
-"""Half a spacing of bfloat16 in spacings of float32."""
 
 
 def _log_half_spacing(param: jax.Array, dtype: np.dtype) -> jax.Array:
@@ -29,30 +31,12 @@ def _fraction(param: jax.Array, codes: jax.Array, dtype: np.dtype) -> jax.Array:
 
 
 def _with_fraction(
-    exact: jax.Array, dtype: np.dtype, _: Leaf, codes: np.dtype
+    exact: jax.Array, dtype: np.dtype, codes: np.dtype
 ) -> tuple[jax.Array, jax.Array]:
     rounded = nearest(exact, dtype)
     error = times_power_of_two(exact - rounded, -_log_half_spacing(rounded, dtype))
     size = jnp.clip(error, -1, 1) * float(jnp.iinfo(codes).max)
     return rounded, lax.round(size, lax.RoundingMethod.AWAY_FROM_ZERO).astype(codes)
-
-
-def _low_bits(param: jax.Array, bits: jax.Array, _: np.dtype) -> jax.Array:
-    """The float32 of which a bfloat16 and the 16 bits beside it are the halves."""
-    own = lax.bitcast_convert_type(param, jnp.int32)
-    whole = lax.bitcast_convert_type(own + bits.astype(jnp.int32), jnp.float32)
-    # There is nothing below a zero that was set from outside.
-    return jnp.where((param == 0) & (bits < 0), param, whole)
-
-
-def _with_low_bits(exact: jax.Array, _: np.dtype, __: Leaf) -> tuple[jax.Array, jax.Array]:
-    bits = lax.bitcast_convert_type(exact, jnp.int32)
-    # Ties go away from zero, so that what is left has one sign there and 16 bits hold it.
-    rounded = (bits + _HALF) & ~(2 * _HALF - 1)
-    lost = (bits - rounded).astype(jnp.int16)
-    is_number = exact == exact  # noqa: PLR0124
-    rounded = lax.bitcast_convert_type(rounded, jnp.float32)
-    return jnp.where(is_number, rounded, exact), jnp.where(is_number, lost, 0)
 
 
 @functools.cache
@@ -68,12 +52,10 @@ def split_format(bits: int) -> ParamFormat:
         return bits == 16 and dtype == jnp.bfloat16
 
     def exact(param, kept, dtype):
-        return (_low_bits if is_halves(dtype) else _fraction)(param, kept, dtype)
+        return joined(param, kept) if is_halves(dtype) else _fraction(param, kept, dtype)
 
-    def rounded(exact, dtype, step):
-        if is_halves(dtype):
-            return _with_low_bits(exact, dtype, step)
-        return _with_fraction(exact, dtype, step, codes)
+    def rounded(exact, dtype, _):
+        return upper_half(exact) if is_halves(dtype) else _with_fraction(exact, dtype, codes)
 
     return ParamFormat(lambda param, _: jnp.zeros_like(param, codes), exact, rounded)
 
@@ -113,7 +95,7 @@ def split_params(inner: GradientTransformation, bits: int = 8) -> TreeFunctions:
     ...     updates, state = tx.update(jnp.ones(1), state, w)
     ...     w = apply_updates(w, updates)
     >>> w, state.lost_bits.kept
-    (Array([0.996094], dtype=bfloat16), Array([59], dtype=int8))
+    (Array([0.996094], dtype=bfloat16), Array([58], dtype=int8))
 
     Source: J. J. Gonzalez Ortiz, A. Gupta, C. Rinard, D. Blalock, FlashOptim: optimizers for
     memory-efficient training, 2026.

@@ -1,16 +1,22 @@
 """Low-precision parameters that are rounded at random."""
 
+import jax
+import numpy as np
+
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.rounding import noise_of, stochastic
+from gdlab.core.rounding import noise_of, salts_by_place, stochastic
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.storage.narrow_params import ParamFormat, narrow_params
 
-STOCHASTIC = ParamFormat(
-    begin=lambda _, __: (),
-    exact=lambda param, _, __: param,
-    rounded=lambda exact, dtype, step: (stochastic(exact, noise_of(exact, step), dtype), ()),
-)
+
+def _rounded(exact: jax.Array, dtype: np.dtype, salt: jax.Array) -> tuple[jax.Array, tuple[()]]:
+    # Weights of one value would move together under methods whose steps have one size.
+    noise = noise_of(exact, salts_by_place(salt, exact.shape))
+    return stochastic(exact, noise, dtype), ()
+
+
+STOCHASTIC = ParamFormat(begin=lambda _, __: (), exact=lambda param, _, __: param, rounded=_rounded)
 
 
 @transformation(reads=("params", "step", EVERYTHING), slots=("inner", "rounding"))
@@ -29,10 +35,9 @@ def stochastic_params(inner: GradientTransformation) -> TreeFunctions:
         is read or written than without it. Where runs must not differ from float32 by random
         rounding at all, take :func:`split_params` or :func:`master_params`.
 
-    The random bits are a hash of each sum and the step count. So no key is needed, and a run that
-    is repeated or resumed rounds as before; equal sums are rounded alike. Parameters of float32
-    pass through. It must be the last to change the updates: chain what else there is within
-    ``inner``.
+    The random bits are a hash of each sum, its place and the step count. So no key is needed, and a
+    run that is repeated or resumed rounds as before. Parameters of float32 pass through. It must be
+    the last to change the updates: chain what else there is within ``inner``.
 
     Args:
         inner: the whole method, down to its learning rate.
