@@ -1,10 +1,16 @@
 """Norms that neither overflow nor vanish: of an array, along axes, of units, of a tree."""
 
+import functools
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gdlab.core.numerics import arrays_only, common_dtype, dtype_like, safe_sqrt, widen
-from gdlab.core.structure import Tree
+from gdlab.core.numerics import arrays_only, cast, common_dtype, dtype_like, safe_sqrt, widen
+from gdlab.core.placement import placed_like
+from gdlab.core.rarely import rarely
+from gdlab.core.structure import Function, Tree
 
 Axes = int | tuple[int, ...] | None
 """Axes of an array; None leaves them to a convention."""
@@ -37,16 +43,97 @@ def norm(
     >>> norm(jnp.array([[3e30, 4e30], [0.0, 0.0]]), axis=1)
     Array([5.e+30, 0.e+00], dtype=float32)
     """
-    size = jnp.abs(widen(x))
+    array = widen(x)
+    length = _scaled_norm(array, ord, axis)
     if ignore_nan:
-        size = jnp.where(jnp.isnan(size), 0, size)
-    largest = jnp.max(size, axis, keepdims=True, initial=0)
-    length = jnp.where(largest == 0, 0, largest)
-    if ord != jnp.inf:
-        unit = _power_of_two_near(jax.lax.stop_gradient(largest))
-        total = jnp.sum((size / unit) ** ord, axis, keepdims=True)
-        length = jnp.where(jnp.isinf(largest), largest, unit * _root(total, ord))
+        # Few arrays have a NaN, and to pass over it takes longer.
+        length = rarely(
+            jnp.any(jnp.isnan(length)),
+            lambda: _scaled_norm(array, ord, axis, passes_over_nan=True),
+            lambda: length,
+        )
     return length if keepdims else jnp.squeeze(length, axis)
+
+
+@functools.partial(jax.jit, static_argnames=("ord", "axis", "passes_over_nan"))
+def _scaled_norm(
+    x: jax.Array, ord: float, axis: Axes, *, passes_over_nan: bool = False
+) -> jax.Array:
+    """The norm along axes that stay, with length one."""
+    maximum = _largest_number if passes_over_nan else _largest
+    total = _sum_of_numbers if passes_over_nan else _sum
+    largest = maximum(jnp.abs(x), axis)
+    length = jnp.where(largest == 0, 0, largest)
+    if ord == jnp.inf:
+        return length
+    unit = _power_of_two_near(jax.lax.stop_gradient(largest))
+    # Of a real array no modulus is shared by both reductions, which a CPU would have to store.
+    size = jnp.abs(x) / unit if jnp.iscomplexobj(x) else jnp.abs(x / unit)
+    root = _root(total(size**ord, axis), ord)
+    return jnp.where(jnp.isinf(largest), largest, unit * root)
+
+
+def _largest(size: jax.Array, axis: Axes) -> jax.Array:
+    return jnp.max(size, axis, keepdims=True, initial=0)
+
+
+def _sum(x: jax.Array, axis: Axes) -> jax.Array:
+    return jnp.sum(x, axis, keepdims=True)
+
+
+# XLA's CPU compiler makes a library call of a sum or a maximum, and stores what it is taken of
+# if there is a selection in it. A reduction of two arrays at once is fused with what is before it.
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _largest_number(size: jax.Array, axis: Axes) -> jax.Array:
+    """The largest of some moduli that is no NaN; 0 if there is none."""
+    is_number = ~jnp.isnan(size)
+    largest, any_number = _reduced(
+        (jnp.where(is_number, size, 0), is_number),
+        lambda one, other: (jnp.maximum(one[0], other[0]), one[1] | other[1]),
+        axis,
+    )
+    return jnp.where(any_number, largest, 0)
+
+
+@_largest_number.defjvp
+def _largest_number_jvp(axis: Axes, primals: Tree, tangents: Tree) -> tuple[Tree, Tree]:
+    numbers = lambda size: jnp.where(jnp.isnan(size), 0, size)  # noqa: E731
+    return jax.jvp(lambda size: _largest(numbers(size), axis), primals, tangents)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _sum_of_numbers(x: jax.Array, axis: Axes) -> jax.Array:
+    """The sum of what is no NaN, whose rounding errors are summed beside it.
+
+    It is taken element by element, where a sum that loses its errors would cease to grow.
+    """
+
+    def added(one, other):
+        (a, error), (b, other_error) = one, other
+        total = a + b
+        share = total - a
+        return total, error + other_error + ((a - (total - share)) + (b - share))
+
+    total, error = _reduced((jnp.where(jnp.isnan(x), 0, x), jnp.zeros_like(x)), added, axis)
+    return jnp.where(jnp.isinf(total), total, total + error)
+
+
+@_sum_of_numbers.defjvp
+def _sum_of_numbers_jvp(axis: Axes, primals: Tree, tangents: Tree) -> tuple[Tree, Tree]:
+    (x,), (tangent,) = primals, tangents
+    return _sum_of_numbers(x, axis), _sum(jnp.where(jnp.isnan(x), 0, tangent), axis)
+
+
+def _reduced(arrays: Sequence[jax.Array], join: Function, axis: Axes) -> list[jax.Array]:
+    """Arrays of one shape, reduced together along axes that stay, with length one."""
+    shape = arrays[0].shape
+    axes = range(len(shape)) if axis is None else np.ravel(axis).tolist()
+    axes = tuple(sorted(axis % len(shape) for axis in axes))
+    starts = [jnp.zeros((), array.dtype) for array in arrays]
+    found = jax.lax.reduce(tuple(arrays), tuple(starts), join, axes)
+    return [jnp.expand_dims(array, axes) for array in found]
 
 
 def _power_of_two_near(largest: jax.Array) -> jax.Array:
@@ -108,22 +195,31 @@ def tree_norm(tree: Tree, ord: float = 2, *, ignore_nan: bool = False) -> jax.Ar
     """
     leaves = [widen(leaf) for leaf in jax.tree.leaves(tree)]
     widest = common_dtype(leaves)
+    dtypes = [dtype_like(leaf, widest) for leaf in leaves]
 
-    def of_norms():
+    def of_norms(*, passes_over_nan: bool = False) -> jax.Array:
         # All this is computed here and not before: what is handed into a branch has to be stored.
         each = [
-            norm(leaf.astype(dtype_like(leaf, widest)), ord, ignore_nan=ignore_nan)
-            for leaf in leaves
+            jnp.ravel(_scaled_norm(cast(leaf, dtype), ord, None, passes_over_nan=passes_over_nan))
+            for leaf, dtype in zip(leaves, dtypes, strict=True)
         ]
-        return norm(jnp.array([*each, 0], widest), ord)
+        return norm(jnp.concatenate([*each, jnp.zeros(1, widest)]), ord)
+
+    def of_numbers() -> jax.Array:
+        return of_norms(passes_over_nan=True)
 
     if ord != 2:
-        return of_norms()
+        length = of_norms()
+        return rarely(jnp.isnan(length), of_numbers, lambda: length) if ignore_nan else length
     squares = (jnp.sum(jnp.abs(leaf).astype(widest) ** 2) for leaf in leaves)
     plain = safe_sqrt(sum(squares, jnp.zeros((), widest)))
+
+    def again() -> jax.Array:
+        return rarely(jnp.isnan(plain), of_numbers, of_norms) if ignore_nan else of_norms()
+
     smallest = float(jnp.finfo(widest).tiny) ** 0.25
     measured = (plain > smallest) & jnp.isfinite(plain)
-    return jax.lax.cond(measured, lambda: plain, of_norms)
+    return rarely(~measured, again, lambda: plain)
 
 
 def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
@@ -150,4 +246,4 @@ def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
     if axis is None:
         is_one_unit = sum(length > 1 for length in x.shape) <= 1
         axis = None if is_one_unit else tuple(range(x.ndim - 1))
-    return jnp.broadcast_to(norm(x, 2, axis, keepdims=True), x.shape)
+    return placed_like(jnp.broadcast_to(norm(x, 2, axis, keepdims=True), x.shape), x)
