@@ -163,7 +163,6 @@ from gdlab.schedules import (
     piecewise_constant_schedule,
     piecewise_interpolate_schedule,
     polynomial_schedule,
-    power_of_count,
     power_schedule,
     proportional_schedule,
     repeat_schedule,
@@ -176,6 +175,7 @@ from gdlab.schedules import (
     warmup_inverse_sqrt_decay_schedule,
     warmup_stable_decay_schedule,
 )
+from gdlab.schedules.power_of_count import power_of_count
 from gdlab.sweeps import (
     Hyperband,
     PopulationBasedTraining,
@@ -183,9 +183,10 @@ from gdlab.sweeps import (
     SweepResult,
     map_axes,
     optimize_study,
-    sweep,
 )
-from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches, minimize
+from gdlab.sweeps.sweep import sweep
+from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches
+from gdlab.training.minimize import minimize
 from gdlab.transforms.averages.averaging import ema, nesterov_ema
 from gdlab.transforms.averages.belief import belief
 from gdlab.transforms.averages.covers import scale_by_sm3, sum_by_covers
