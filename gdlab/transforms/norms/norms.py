@@ -43,19 +43,11 @@ def norm(
     >>> norm(jnp.array([[3e30, 4e30], [0.0, 0.0]]), axis=1)
     Array([5.e+30, 0.e+00], dtype=float32)
     """
-    array = widen(x)
-    length = _scaled_norm(array, ord, axis)
-    if ignore_nan:
-        # Few arrays have a NaN, and to pass over it takes longer.
-        length = rarely(
-            jnp.any(jnp.isnan(length)),
-            lambda: _scaled_norm(array, ord, axis, passes_over_nan=True),
-            lambda: length,
-        )
+    length = (_norm_of_numbers if ignore_nan else _scaled_norm)(widen(x), ord, axis)
     return length if keepdims else jnp.squeeze(length, axis)
 
 
-@functools.partial(jax.jit, static_argnames=("ord", "axis", "passes_over_nan"))
+@functools.partial(jax.jit, static_argnums=(1, 2), static_argnames="passes_over_nan")
 def _scaled_norm(
     x: jax.Array, ord: float, axis: Axes, *, passes_over_nan: bool = False
 ) -> jax.Array:
@@ -66,11 +58,33 @@ def _scaled_norm(
     length = jnp.where(largest == 0, 0, largest)
     if ord == jnp.inf:
         return length
-    unit = _power_of_two_near(jax.lax.stop_gradient(largest))
+    unit = _power_of_two_near(largest)
     # Of a real array no modulus is shared by both reductions, which a CPU would have to store.
     size = jnp.abs(x) / unit if jnp.iscomplexobj(x) else jnp.abs(x / unit)
     root = _root(total(size**ord, axis), ord)
     return jnp.where(jnp.isinf(largest), largest, unit * root)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _norm_of_numbers(x: jax.Array, ord: float, axis: Axes) -> jax.Array:
+    """The norm for which a NaN counts as 0; few arrays have one, and to pass over it is slow."""
+    length = _scaled_norm(x, ord, axis)
+    return rarely(
+        jnp.any(jnp.isnan(length)),
+        lambda: _scaled_norm(x, ord, axis, passes_over_nan=True),
+        lambda: length,
+    )
+
+
+@_norm_of_numbers.defjvp
+def _norm_of_numbers_jvp(
+    ord: float, axis: Axes, primals: Tree, tangents: Tree
+) -> tuple[Tree, Tree]:
+    return jax.jvp(lambda x: _scaled_norm(_numbers(x), ord, axis), primals, tangents)
+
+
+def _numbers(x: jax.Array) -> jax.Array:
+    return jnp.where(jnp.isnan(x), 0, x)
 
 
 def _largest(size: jax.Array, axis: Axes) -> jax.Array:
@@ -85,25 +99,16 @@ def _sum(x: jax.Array, axis: Axes) -> jax.Array:
 # if there is a selection in it. A reduction of two arrays at once is fused with what is before it.
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _largest_number(size: jax.Array, axis: Axes) -> jax.Array:
     """The largest of some moduli that is no NaN; 0 if there is none."""
-    is_number = ~jnp.isnan(size)
-    largest, any_number = _reduced(
-        (jnp.where(is_number, size, 0), is_number),
-        lambda one, other: (jnp.maximum(one[0], other[0]), one[1] | other[1]),
-        axis,
-    )
+
+    def larger(one, other):
+        return jnp.maximum(one[0], other[0]), one[1] | other[1]
+
+    largest, any_number = _reduced((_numbers(size), ~jnp.isnan(size)), larger, axis)
     return jnp.where(any_number, largest, 0)
 
 
-@_largest_number.defjvp
-def _largest_number_jvp(axis: Axes, primals: Tree, tangents: Tree) -> tuple[Tree, Tree]:
-    numbers = lambda size: jnp.where(jnp.isnan(size), 0, size)  # noqa: E731
-    return jax.jvp(lambda size: _largest(numbers(size), axis), primals, tangents)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _sum_of_numbers(x: jax.Array, axis: Axes) -> jax.Array:
     """The sum of what is no NaN, whose rounding errors are summed beside it.
 
@@ -116,14 +121,8 @@ def _sum_of_numbers(x: jax.Array, axis: Axes) -> jax.Array:
         share = total - a
         return total, error + other_error + ((a - (total - share)) + (b - share))
 
-    total, error = _reduced((jnp.where(jnp.isnan(x), 0, x), jnp.zeros_like(x)), added, axis)
+    total, error = _reduced((_numbers(x), jnp.zeros_like(x)), added, axis)
     return jnp.where(jnp.isinf(total), total, total + error)
-
-
-@_sum_of_numbers.defjvp
-def _sum_of_numbers_jvp(axis: Axes, primals: Tree, tangents: Tree) -> tuple[Tree, Tree]:
-    (x,), (tangent,) = primals, tangents
-    return _sum_of_numbers(x, axis), _sum(jnp.where(jnp.isnan(x), 0, tangent), axis)
 
 
 def _reduced(arrays: Sequence[jax.Array], join: Function, axis: Axes) -> list[jax.Array]:
@@ -194,32 +193,48 @@ def tree_norm(tree: Tree, ord: float = 2, *, ignore_nan: bool = False) -> jax.Ar
         ignore_nan: whether a NaN counts as 0.
     """
     leaves = [widen(leaf) for leaf in jax.tree.leaves(tree)]
-    widest = common_dtype(leaves)
-    dtypes = [dtype_like(leaf, widest) for leaf in leaves]
+    return (_tree_norm_of_numbers if ignore_nan else _tree_norm)(leaves, ord)
 
-    def of_norms(*, passes_over_nan: bool = False) -> jax.Array:
-        # All this is computed here and not before: what is handed into a branch has to be stored.
-        each = [
-            jnp.ravel(_scaled_norm(cast(leaf, dtype), ord, None, passes_over_nan=passes_over_nan))
-            for leaf, dtype in zip(leaves, dtypes, strict=True)
-        ]
-        return norm(jnp.concatenate([*each, jnp.zeros(1, widest)]), ord)
 
-    def of_numbers() -> jax.Array:
-        return of_norms(passes_over_nan=True)
-
+def _tree_norm(leaves: list[jax.Array], ord: float, *, passes_over_nan: bool = False) -> jax.Array:
     if ord != 2:
-        length = of_norms()
-        return rarely(jnp.isnan(length), of_numbers, lambda: length) if ignore_nan else length
+        return _norm_of_norms(leaves, ord, passes_over_nan)
+    widest = common_dtype(leaves)
     squares = (jnp.sum(jnp.abs(leaf).astype(widest) ** 2) for leaf in leaves)
     plain = safe_sqrt(sum(squares, jnp.zeros((), widest)))
-
-    def again() -> jax.Array:
-        return rarely(jnp.isnan(plain), of_numbers, of_norms) if ignore_nan else of_norms()
-
     smallest = float(jnp.finfo(widest).tiny) ** 0.25
     measured = (plain > smallest) & jnp.isfinite(plain)
+
+    # What is handed into a branch has to be stored, so that all of it is computed within.
+    def again() -> jax.Array:
+        over_nan = lambda: _norm_of_norms(leaves, ord, True)  # noqa: E731
+        with_nan = lambda: _norm_of_norms(leaves, ord, False)  # noqa: E731
+        return rarely(jnp.isnan(plain), over_nan, with_nan) if passes_over_nan else with_nan()
+
     return rarely(~measured, again, lambda: plain)
+
+
+def _norm_of_norms(leaves: list[jax.Array], ord: float, passes_over_nan: bool) -> jax.Array:
+    widest = common_dtype(leaves)
+    each = [
+        jnp.ravel(
+            _scaled_norm(
+                cast(leaf, dtype_like(leaf, widest)), ord, None, passes_over_nan=passes_over_nan
+            )
+        )
+        for leaf in leaves
+    ]
+    return norm(jnp.concatenate([*each, jnp.zeros(1, widest)]), ord)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _tree_norm_of_numbers(leaves: list[jax.Array], ord: float) -> jax.Array:
+    return _tree_norm(leaves, ord, passes_over_nan=True)
+
+
+@_tree_norm_of_numbers.defjvp
+def _tree_norm_of_numbers_jvp(ord: float, primals: Tree, tangents: Tree) -> tuple[Tree, Tree]:
+    return jax.jvp(lambda leaves: _tree_norm(list(map(_numbers, leaves)), ord), primals, tangents)
 
 
 def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
