@@ -110,19 +110,19 @@ def _largest_number(size: jax.Array, axis: Axes) -> jax.Array:
 
 
 def _sum_of_numbers(x: jax.Array, axis: Axes) -> jax.Array:
-    """The sum of what is no NaN, whose rounding errors are summed beside it.
+    """The sum of numbers from 0 to 1, without what is NaN.
 
-    It is taken element by element, where a sum that loses its errors would cease to grow.
+    They are added one after the other, which would cease to change a sum of 2²⁴: so what has been
+    added is moved, thousands at a time, into a second sum.
     """
 
     def added(one, other):
-        (a, error), (b, other_error) = one, other
-        total = a + b
-        share = total - a
-        return total, error + other_error + ((a - (total - share)) + (b - share))
+        few, many = one[0] + other[0], one[1] + other[1]
+        moves = few >= 2**12
+        return jnp.where(moves, 0, few), many + jnp.where(moves, few, 0)
 
-    total, error = _reduced((_numbers(x), jnp.zeros_like(x)), added, axis)
-    return jnp.where(jnp.isinf(total), total, total + error)
+    few, many = _reduced((_numbers(x), jnp.zeros_like(x)), added, axis)
+    return few + many
 
 
 def _reduced(arrays: Sequence[jax.Array], join: Function, axis: Axes) -> list[jax.Array]:

@@ -67,6 +67,25 @@ def test_a_nan_shows_unless_it_is_to_be_ignored_and_infinity_is_infinite():
     assert norm(jnp.array([jnp.inf, jnp.nan]), ignore_nan=True) == np.inf
 
 
+@pytest.mark.parametrize("length", [norm, lambda x, **how: tree_norm([x], **how)])
+def test_passing_over_nan_is_the_norm_of_the_other_elements(length):
+    rows = jnp.array([[np.nan, 3, 4], [3, np.nan, 4], [np.nan] * 3, [0, 0, 0], [3, 4, 0]])
+    lengths = jax.vmap(lambda x: length(x, ignore_nan=True))
+    sizes = jnp.array([1e30, 1e-30, 1, 1, 1])
+    expected = np.array([5e30, 5e-30, 0, 0, 5], np.float32)
+    np.testing.assert_allclose(lengths(rows * sizes[:, None]), expected, rtol=4 * EPS)
+    slopes = jax.grad(lambda rows: lengths(rows).sum())(rows)
+    numbers = np.nan_to_num(rows)
+    long = np.linalg.norm(numbers, axis=1, keepdims=True)
+    np.testing.assert_allclose(slopes, numbers / np.where(long > 0, long, 1), rtol=4 * EPS)
+
+
+def test_a_long_sum_that_passes_over_nan_does_not_cease_to_grow():
+    # 2²⁴ + 1 is no float32: a plain sum of ones, one after the other, stops there.
+    many = jnp.ones(2**25 + 2**24).at[0].set(jnp.nan)
+    np.testing.assert_allclose(norm(many, ignore_nan=True), (many.size - 1) ** 0.5, rtol=4 * EPS)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 def test_low_precision_is_measured_in_float32(dtype):
     many = jnp.full(10_000, 256.0, dtype)
