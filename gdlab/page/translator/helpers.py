@@ -121,6 +121,11 @@ if(Math.abs(x)>=4503599627370496||x!==x)return x;
 const r=x<0?(x-4503599627370496)+4503599627370496:(x+4503599627370496)-4503599627370496;
 return r===0?x*0:r}"""
 
+_POWER_OF_TWO_NEAR = """\
+function power_of_two_near(x){
+const size=Math.abs(x),power=2**Math.floor(Math.log2(size));
+return x===0||!Number.isFinite(size)?x:Math.sign(x)*power*(size>1.5*power?2:1)}"""
+
 _ROUND_FROM_ZERO = """\
 function round_from_zero(x){
 const t=Math.trunc(x);return Math.abs(x-t)>=0.5?t+Math.sign(x):t}"""
@@ -224,6 +229,7 @@ HELPERS = {
     "digamma": _DIGAMMA,
     "pow": _POW,
     "round_to_even": _ROUND_TO_EVEN,
+    "power_of_two_near": _POWER_OF_TWO_NEAR,
     "round_from_zero": _ROUND_FROM_ZERO,
     "nextafter": _NEXTAFTER,
     "integer": _INTEGER,

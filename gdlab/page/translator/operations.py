@@ -18,8 +18,8 @@ _CALLED = frozenset(
 """Elementary functions that JavaScript has by the same name."""
 
 _HELPED = frozenset(
-    ("digamma", "erf", "erf_inv", "erfc", "lgamma", "nextafter", "pow", "round_from_zero",
-     "round_to_even")
+    ("digamma", "erf", "erf_inv", "erfc", "lgamma", "nextafter", "pow",
+     "power_of_two_near", "round_from_zero", "round_to_even")
 )  # fmt: skip
 """Functions that the program brings along."""
 
@@ -30,8 +30,8 @@ _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%"}
 _BITWISE = {"and": "&", "or": "|", "xor": "^"}
 
 _EXACT = frozenset(
-    ("abs", "ceil", "copy", "floor", "load", "max", "min", "neg", "round_from_zero",
-     "round_to_even", "select", "sign")
+    ("abs", "ceil", "copy", "floor", "load", "max", "min", "neg", "power_of_two_near",
+     "round_from_zero", "round_to_even", "select", "sign")
 )  # fmt: skip
 """Their results are float32 numbers if the arguments are."""
 

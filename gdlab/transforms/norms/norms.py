@@ -138,11 +138,11 @@ def _reduced(arrays: Sequence[jax.Array], join: Function, axis: Axes) -> list[ja
 def _power_of_two_near(largest: jax.Array) -> jax.Array:
     """A unit by which to divide without rounding; 1 where there is nothing to measure."""
     measurable = (largest > 0) & jnp.isfinite(largest)
-    _, exponent = jnp.frexp(jnp.where(measurable, largest, 1))
     # At the ends of the range the power itself or its inverse would be no normal number.
     ends = jnp.finfo(largest.dtype)
-    exponent = jnp.clip(exponent, ends.minexp + 2, ends.maxexp - 2)
-    return jnp.ldexp(jnp.ones_like(largest), exponent)
+    within = jnp.clip(largest, 2.0 ** (ends.minexp + 2), 2.0 ** (ends.maxexp - 2))
+    # A number without digits after the first is a power of two.
+    return jax.lax.reduce_precision(jnp.where(measurable, within, 1), int(ends.nexp), 0)
 
 
 def _root(total: jax.Array, ord: float) -> jax.Array:

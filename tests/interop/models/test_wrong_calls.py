@@ -101,10 +101,10 @@ def test_a_sweep_takes_no_models_as_auxiliary_values_or_metrics():
     def loss(model, batch):
         return squared_error(jax.vmap(model)(batch["x"]), batch), model
 
-    with pytest.raises(TypeError, match=r"auxiliary value.*must be an array.*'aux' is.*Linear"):
+    with pytest.raises(TypeError, match=r"auxiliary value.*must be a scalar.*'aux' is.*Linear"):
         sweep(loss, linear, sgd(RATES), DATA, steps=2, has_aux=True, progress=False)
     alone = lambda model, batch: loss(model, batch)[0]  # noqa: E731
-    with pytest.raises(TypeError, match=r"what evaluate returns must be an array.*Linear"):
+    with pytest.raises(TypeError, match=r"what evaluate returns must be a scalar.*Linear"):
         sweep(
             alone, linear, sgd(RATES), DATA, steps=2, evaluate=lambda model: model, progress=False
         )

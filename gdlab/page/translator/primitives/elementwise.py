@@ -61,6 +61,16 @@ def bitcast(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
     return lowering.graph.elementwise("bitcast", [value], after, (value.dtype.name,))
 
 
+@rule("reduce_precision")
+def reduce_precision(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
+    """A power of two near a number, where no digit but the first is kept."""
+    (value,) = values
+    kept = equation.params["exponent_bits"], equation.params["mantissa_bits"]
+    if kept != (np.finfo(value.dtype).nexp, 0):
+        raise lowering.unsupported(equation, "to some of the digits is not translated")
+    return lowering.elementwise("power_of_two_near", value)
+
+
 @rule("square")
 def square(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """x²."""
