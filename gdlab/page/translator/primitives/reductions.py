@@ -35,6 +35,30 @@ def reduced(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
     return combined(lowering, operation, [Value(labels, value.dtype)], shape)
 
 
+@rule("reduce")
+def reduced_together(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
+    """Arrays of one shape, combined along some axes by a function of all of them, in order."""
+    half = len(values) // 2
+    arrays, starts = values[:half], values[half:]
+    axes = equation.params["dimensions"]
+    if arrays[0].labels.size > UNROLLED:
+        raise lowering.unsupported(equation, "of many numbers together is not translated")
+    outer = [axis for axis in range(arrays[0].labels.ndim) if axis not in axes]
+    shape = tuple(arrays[0].shape[axis] for axis in outer)
+    made = [np.empty(shape, start.labels.dtype) for start in starts]
+    for place in np.ndindex(*shape):
+        rows = [array.labels.transpose(*outer, *axes)[place].ravel() for array in arrays]
+        total = starts
+        for column in zip(*rows, strict=True):
+            terms = [
+                Value(np.asarray(x), array.dtype) for x, array in zip(column, arrays, strict=True)
+            ]
+            total = lowering.closed(equation.params["jaxpr"], [*total, *terms])
+        for labels, one in zip(made, total, strict=True):
+            labels[place] = one.labels
+    return [Value(labels, start.dtype) for labels, start in zip(made, starts, strict=True)]
+
+
 def combined(
     lowering: Lowering, operation: str, values: list[Value], outer: tuple[int, ...]
 ) -> Value:
