@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.core.ranges import require_all_fit, widest_float
 from gdlab.core.representation import represent
 from gdlab.core.structure import Argument, Value
 
@@ -28,7 +29,8 @@ class Axis(Argument):
             unless given. Axes along one dimension move together: their values are paired.
 
     Raises:
-        ValueError: unless ``values`` is one-dimensional, not empty and without NaN.
+        ValueError: unless ``values`` is one-dimensional, not empty, without NaN, and of numbers
+            that float32 holds (float64 where JAX computes in 64 bits).
 
     >>> from gdlab import Axis, adam
     >>> adam(Axis("learning_rate", [1e-3, 1e-2]))
@@ -48,7 +50,8 @@ class Axis(Argument):
         self.name = name
         self.along = name if along is None else along
         try:
-            self.values = jnp.asarray(values, dtype=float)
+            with np.errstate(over="ignore"):  # refused below, by name
+                self.values = jnp.asarray(values, dtype=float)
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"Axis {name!r}: values must be numbers, not {values!r}; of other things make a "
@@ -59,6 +62,10 @@ class Axis(Argument):
                 f"Axis {name!r}: values must be a one-dimensional, non-empty list of numbers, "
                 f"not of shape {self.values.shape}"
             )
+        try:
+            require_all_fit(values, widest_float())
+        except ValueError as error:
+            raise ValueError(f"Axis {name!r}: {error}") from None
         if not isinstance(self.values, Tracer) and np.isnan(self.values).any():
             positions = np.flatnonzero(np.isnan(self.values)).tolist()
             raise ValueError(f"Axis {name!r}: the values at the positions {positions} are NaN")

@@ -1,6 +1,5 @@
 """Hyperparameters: what may stand where a transformation wants a number."""
 
-import math
 import numbers
 from typing import Annotated, TypeAlias
 
@@ -12,11 +11,9 @@ from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
 from gdlab.core.parametrized import Parametrized
+from gdlab.core.ranges import require_all_fit, require_fit, widest_float
 from gdlab.core.schedule import Schedule, as_schedule, schedule
 from gdlab.core.structure import Function, Tree, Value, is_argument, is_container
-
-LARGEST = float(np.finfo(np.float32).max)
-SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 
 
 def as_hyperparameter(value: Value) -> Value:
@@ -30,8 +27,9 @@ def as_hyperparameter(value: Value) -> Value:
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0):
         # A Python float is weakly typed: it takes the dtype of the parameters, and a strongly
         # typed scalar in its place would be compiled for anew.
-        return _fitting(float(value))
+        return _fitting(_as_float(value))
     if isinstance(value, np.ndarray):
+        require_all_fit(value, widest_float())
         return jnp.asarray(value)
     if pairs := patterns_of(value):
         patterns, values = zip(*pairs, strict=True)
@@ -48,16 +46,15 @@ def _not_a_number(value: object) -> TypeError:
     return TypeError(f"expected a number, an array, a schedule or an Axis, not {value!r}")
 
 
+def _as_float(value: Value) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("an integer of so many digits does not fit into a float") from None
+
+
 def _fitting(value: float) -> float:
-    if jax.config.jax_enable_x64 or value == 0 or not math.isfinite(value):  # type: ignore[attr-defined]
-        return value
-    if SMALLEST <= abs(value) <= LARGEST:
-        return value
-    raise ValueError(
-        f"{value!r} does not fit into float32, where it would be "
-        f"{'infinite' if abs(value) > 1 else 'zero'}; numbers between {SMALLEST:.1e} and "
-        f"{LARGEST:.1e} do, and jax.config.update('jax_enable_x64', True) computes in float64"
-    )
+    return require_fit(value, widest_float())
 
 
 def _alike(tree: Tree) -> Value:

@@ -14,6 +14,7 @@ from jax.core import Tracer
 from gdlab.core.by_leaf import ByLeaf, same_value
 from gdlab.core.forms import marked_as_shared
 from gdlab.core.numerics import cast, dtype_like, is_array, widen
+from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
 from gdlab.core.structure import (
@@ -30,6 +31,7 @@ from gdlab.core.structure import (
     flatten,
     flatten_like,
     flatten_up_to,
+    leaves_with_paths,
     path_of,
 )
 
@@ -86,7 +88,9 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
     leaves, treedef = flatten(params)
     columns: list[list[Tree]] = [[] for _ in rule.slots]
     if rule.slots:
-        for leaf, by_leaf in zip(leaves, _at_leaves(rule.by_leaf, params, leaves), strict=True):
+        for leaf, by_leaf in zip(
+            leaves, _at_leaves(rule.by_leaf, dtype, params, leaves), strict=True
+        ):
             slots: Sequence[Tree] = [None] * len(columns)
             if is_array(leaf):
                 array = cast(leaf, dtype_like(leaf, dtype))
@@ -121,7 +125,7 @@ def _update_leaves(
     shared, context = (compiled.advance if eager else rule.advance)(shared)
     value = extra["value"] if "value" in rule.reads else None
     rows = [row for _, row, *_ in items]
-    known = _at_leaves(rule.by_leaf, updates if params is None else params, leaves)
+    known = _at_leaves(rule.by_leaf, dtype, updates if params is None else params, leaves)
     for by_leaf, members in _alike(rule.by_leaf, known, moving):
         if eager:
             run = lambda batch: compiled.update(context, value, batch)  # noqa: E731
@@ -247,12 +251,16 @@ def _shapes(slot: Tree) -> tuple[list[tuple[int, ...]], TreeDef]:
 
 
 def _at_leaves(
-    values: tuple[ByLeaf, ...], params: Params, leaves: list[Leaf]
+    values: tuple[ByLeaf, ...], dtype: np.dtype, params: Params, leaves: list[Leaf]
 ) -> list[Mapping[int, Leaf]]:
     """The values by leaf at each leaf, by the identity of the object that holds them."""
     if not values or not leaves:
         return [{}] * len(leaves)
     columns = [value.at_leaves(params) for value in values]
+    for value, column in zip(values, columns, strict=True):
+        if value.is_function:  # all other numbers are leaves of the optimizer, which are looked at
+            paths = [path for path, _ in leaves_with_paths(params)]
+            require_numbers_fit(value.name, dict(zip(paths, column, strict=True)), dtype)
     ids = [id(value) for value in values]
     return [dict(zip(ids, row, strict=True)) for row in zip(*columns, strict=True)]
 

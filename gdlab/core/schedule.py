@@ -10,6 +10,7 @@ import numpy as np
 from gdlab.core.annotations import is_data
 from gdlab.core.numerics import numbers_as, strong
 from gdlab.core.parametrized import Parametrized, at_step, parametrized
+from gdlab.core.ranges import require_count
 from gdlab.core.structure import Function, Value
 
 P = ParamSpec("P")
@@ -27,6 +28,7 @@ class Schedule(Parametrized):
 
     def __call__(self, count: jax.typing.ArrayLike) -> jax.Array:
         """The value at step ``count``, an integer scalar that starts at 0."""
+        require_count(f"{self.factory.name}: the step", count)
         # In the widest dtype, so that what an author divides by it is as exact as it can be. The
         # part of a schedule that begins at a number may be at a fraction of a step.
         count = jnp.asarray(count)

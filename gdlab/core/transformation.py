@@ -25,6 +25,7 @@ from gdlab.core.numerics import (
 )
 from gdlab.core.opening import NonNegative, Opening, declaration, is_opening, open_rule, open_wiring
 from gdlab.core.parametrized import Parametrized, parametrized
+from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rounding import is_narrow
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
@@ -94,6 +95,7 @@ class GradientTransformation(Parametrized):
         params = arrays_only(params)
         count = jnp.zeros((), jnp.int32)
         opening = Opening(count, common_dtype(leaves))
+        require_numbers_fit(self.factory.name, self, opening.dtype)
         rule = tree_rule(self, opening)
         values = distinct(rule.init(params), params)
         return _packed(rule, opening, count, values)
@@ -474,6 +476,7 @@ def _perform(
     moving, params = arrays_only(updates), arrays_only(params)
     count = state.get(COUNT, 0) if isinstance(state, dict) else 0
     opening = Opening(count, common_dtype(jax.tree.leaves(moving)))
+    require_numbers_fit(tx.factory.name, tx, opening.dtype)
     rule = tree_rule(tx, opening)
     values = _unpacked(tx, rule, opening, state)
     new, values = rule.update(widen(moving), values, widen(params), extra)

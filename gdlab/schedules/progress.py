@@ -7,6 +7,7 @@ have been.
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.ranges import require_count
 from gdlab.core.structure import Number
 
 LATEST = 2**30
@@ -15,6 +16,7 @@ LATEST = 2**30
 
 def since(count: jax.Array, begin: Number) -> jax.Array:
     """The steps from ``begin`` to ``count``, negative before it."""
+    require_count("a boundary of a schedule", begin)
     is_step = jnp.issubdtype(count.dtype, jnp.integer)
     if is_step and isinstance(begin, int):
         return (count - begin).astype(float)

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from gdlab.core.ranges import require_count
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
@@ -147,6 +148,7 @@ def require_positive(**numbers: Any) -> None:
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
             raise ValueError(f"{name} must be positive and an integer, not {number!r}")
+        require_count(name, number)
 
 
 def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import common_dtype
+from gdlab.core.ranges import require_count
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
@@ -115,6 +116,7 @@ def minimize(
     """
     if operator.index(steps) < 0:
         raise ValueError(f"steps must be at least 0, not {steps}")
+    require_count("steps", steps)
     model = open_model(x0)
     objective = Objective(
         ByIdentity(fun), data is not None, has_aux, model_state is not None, model.form

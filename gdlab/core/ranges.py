@@ -1,0 +1,101 @@
+"""The numbers that a dtype can hold, and the refusal of those that it makes infinite or zero."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.core.structure import Tree, dotted
+
+LARGEST_COUNT = int(np.iinfo(np.int32).max)
+"""The largest number of steps that a state can count."""
+
+
+@functools.cache
+def _limits(dtype: np.dtype) -> tuple[float, float]:
+    ends = np.finfo(dtype)
+    return float(ends.smallest_subnormal), float(ends.max)
+
+
+def fits(value: float, dtype: np.dtype) -> bool:
+    """Tell whether a dtype holds a number; what is infinite or NaN itself, it does.
+
+    >>> import numpy as np
+    >>> from gdlab.core.ranges import fits
+    >>> [fits(value, np.dtype("float32")) for value in (1e39, 1e-50, 0.1, float("inf"))]
+    [False, False, True, True]
+    """
+    smallest, largest = _limits(dtype)
+    return smallest <= abs(value) <= largest or value == 0 or not math.isfinite(value)
+
+
+def require_fit(value: float, dtype: np.dtype) -> float:
+    """A number that a dtype holds.
+
+    Raises:
+        ValueError: if it would be infinite or zero there.
+    """
+    if fits(value, dtype):
+        return value
+    smallest, largest = _limits(dtype)
+    remedy = "parameters of float64 are computed in float64"
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        remedy = "jax.config.update('jax_enable_x64', True) computes in float64"
+    raise ValueError(
+        f"{value!r} does not fit into {dtype.name}, where it would be "
+        f"{'infinite' if abs(value) > 1 else 'zero'}; numbers between {smallest:.1e} and "
+        f"{largest:.1e} do, and {remedy}"
+    )
+
+
+def widest_float() -> np.dtype:
+    """The dtype of floats: float32, or float64 where JAX computes in 64 bits."""
+    return np.dtype(jnp.result_type(float))
+
+
+def require_all_fit(values: Tree, dtype: np.dtype) -> None:
+    """Refuse the Python numbers and NumPy arrays of a tree that a dtype cannot hold.
+
+    What is an array of JAX has its dtype already.
+
+    Raises:
+        ValueError: with the first number that would be infinite or zero.
+    """
+    for leaf in jax.tree.leaves(values):
+        if isinstance(leaf, float | np.ndarray) and np.asarray(leaf).dtype == np.float64:
+            for value in np.ravel(leaf).tolist():
+                require_fit(value, dtype)
+
+
+def require_numbers_fit(name: str, tree: Tree, dtype: np.dtype) -> None:
+    """Refuse the Python numbers of a tree that would be infinite or zero in a dtype, by path.
+
+    Raises:
+        ValueError: with the path of the first of them.
+    """
+    # A traced step, whose numbers are traced as well, costs this one call.
+    for leaf in jax.tree.leaves(tree):
+        if isinstance(leaf, float) and not fits(leaf, dtype):
+            break
+    else:
+        return
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if isinstance(leaf, float):
+            try:
+                require_fit(leaf, dtype)
+            except ValueError as error:
+                raise ValueError(f"{name}: {dotted(path)}: {error}") from None
+
+
+def require_count(name: str, count: object) -> None:
+    """Refuse a Python number of steps that no state can count to.
+
+    Raises:
+        ValueError: if it is beyond int32.
+    """
+    if isinstance(count, int) and abs(count) > LARGEST_COUNT:
+        raise ValueError(
+            f"{name} is {count}, but steps are counted in int32: {LARGEST_COUNT} is the largest"
+        )
