@@ -7,6 +7,11 @@ added to a batch, and ``x64(dtype_promotion="standard")`` runs code of others, w
 Every other test sees what a user sees: float32 and JAX's own promotion. Arrays made while a file is
 imported, parameters of ``parametrize`` among them, are float32 all the same.
 
+Strict modes. ``.ci/run`` repeats a part of the tests while JAX is told to be strict about one thing
+(:data:`USUAL` lists them). ``@pytest.mark.usually(debug_nans="it makes a NaN on purpose")`` names
+those of them under which a test, or a whole file, cannot run, with the reason: there it runs as JAX
+usually does.
+
 Devices. The CPU shows itself as eight devices, so that a sharding can be tested in place. That
 costs nothing: whatever is not sharded runs on the first of them, as it would with one.
 
@@ -29,7 +34,7 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import pytest
@@ -38,6 +43,13 @@ MANY_PROGRAMS = 300
 """After so many, the maps are counted, which takes longer the more there are."""
 MANY_MAPS = 25_000
 WITNESSES = "tests/optimizers/test_against_libraries.py"
+
+USUAL: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
+    "dtype_promotion": lambda: jax.numpy_dtype_promotion("standard"),
+    "debug_nans": lambda: jax.debug_nans(False),
+    "enable_x64": lambda: jax.enable_x64(False),
+}
+"""What JAX does unless it is told to be strict, by the name of what a test gives a reason for."""
 
 programs = 0
 """How many were compiled since JAX forgot them."""
@@ -118,7 +130,12 @@ def forgetting() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def precision(request: pytest.FixtureRequest) -> Iterator[None]:
     marker = request.node.get_closest_marker("x64")
-    with mathematics(*marker.args, **marker.kwargs) if marker else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        for usual in request.node.iter_markers("usually"):
+            for name in usual.kwargs:
+                stack.enter_context(USUAL[name]())
+        if marker:
+            stack.enter_context(mathematics(*marker.args, **marker.kwargs))
         yield
 
 

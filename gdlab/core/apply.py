@@ -2,11 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gdlab.core.dispatch import MANY_LEAVES, compiled_for_few, runs_in_python
 from gdlab.core.lifting import in_batches
-from gdlab.core.numerics import cast, is_array, widen
-from gdlab.core.structure import Leaf, Params, Updates, check_shapes, flatten, flatten_like
+from gdlab.core.numerics import cast, is_array, is_inexact, widen
+from gdlab.core.structure import DType, Leaf, Params, Updates, check_shapes, flatten, flatten_like
 
 
 def apply_updates(params: Params, updates: Updates) -> Params:
@@ -52,8 +53,15 @@ def apply_updates(params: Params, updates: Updates) -> Params:
 
 def _sum(param: Leaf, update: Leaf) -> jax.Array:
     wide = widen((param, update))
-    dtype = jnp.result_type(*wide)
+    dtype = _dtype_of_sum(*wide)
     return cast(jax.lax.add(*(cast(x, dtype) for x in wide)), jnp.result_type(param))
+
+
+def _dtype_of_sum(param: Leaf, update: Leaf) -> DType:
+    # Chosen and not left to JAX, which can be told to refuse arrays of different dtypes.
+    if is_inexact(param) and is_inexact(update):
+        return np.promote_types(jnp.result_type(param), jnp.result_type(update))
+    return jnp.result_type(param, update)
 
 
 def _sums(pairs: list[tuple[Leaf, Leaf]]) -> list[jax.Array]:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
-from gdlab.core.forms import is_marking, is_stored_form, marked, read_forms
+from gdlab.core.forms import is_marking, is_stored_form, marked
 from gdlab.core.numerics import as_before, cast, strong, widen
 from gdlab.core.opening import (
     AtLeaf,
@@ -27,7 +27,7 @@ from gdlab.core.rules import (
     require,
 )
 from gdlab.core.state import State, needs_wide_updates
-from gdlab.core.storage import kept, read_slots, written
+from gdlab.core.storage import kept, read, read_slots, written
 from gdlab.core.structure import (
     Function,
     Leaf,
@@ -306,7 +306,7 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
             known["step"] = count
         if init is None:
             return update(updates, **known), ()
-        arrays = read_forms(values, until=_is_state)
+        arrays = read(values, until=_is_state)
         state = arrays[0] if declared.slots is None else arrays
         try:
             updates, after = _pair(factory, update(updates, state, **known))

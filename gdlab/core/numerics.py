@@ -1,5 +1,6 @@
 """The dtypes of computations, and arithmetic that survives zeros and NaNs."""
 
+import contextlib
 from collections.abc import Iterable
 
 import jax
@@ -33,6 +34,18 @@ def common_dtype(leaves: Iterable[Leaf]) -> np.dtype:
             real = jnp.finfo(dtype).dtype
             widest = real if real.itemsize > widest.itemsize else widest
     return widest
+
+
+def promoting_complex(leaves: Iterable[Leaf]) -> contextlib.AbstractContextManager[None]:
+    """A context in which real numbers may meet complex arrays, even where JAX is told to be strict.
+
+    Rates and second moments are real whatever the gradient is. Without complex arrays nothing is
+    promoted, and JAX may refuse to.
+    """
+    for leaf in leaves:
+        if jnp.iscomplexobj(leaf):
+            return jax.numpy_dtype_promotion("standard")
+    return contextlib.nullcontext()
 
 
 def dtype_like(leaf: Leaf, real: np.dtype) -> np.dtype:

@@ -64,7 +64,8 @@ def stochastic(x: jax.Array, noise: jax.Array, dtype: DType) -> jax.Array:
     if dtype == jnp.float16:
         size = jnp.abs(x) * _FLOAT16_SPACINGS
         below = jnp.floor(size)
-        steps = below + (size - below > noise.astype(jnp.float32) / 2**16)
+        upwards = size - below > noise.astype(jnp.float32) / 2**16
+        steps = below + upwards.astype(jnp.float32)
         small = jnp.copysign(steps / _FLOAT16_SPACINGS, x)
         rounded = jnp.where(jnp.abs(x) < _FLOAT16_NORMAL, small, rounded)
     # Neither infinity nor NaN may become something else.

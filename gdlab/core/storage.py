@@ -6,7 +6,7 @@ closures are given arrays of float32 at least, and what they return is put into 
 there before. So whoever chooses the form in which ``init`` leaves a slot has chosen it for good.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -21,9 +21,15 @@ Slots: TypeAlias = tuple[Tree, ...]
 """The values of all that a rule keeps for one array."""
 
 
-def read(stored: Tree) -> Tree:
-    """A part of a state as arrays of float32 at least."""
-    return jax.tree.map(_read_one, stored, is_leaf=is_stored_form)
+def read(stored: Tree, until: Callable[[Any], bool] = is_stored_form) -> Tree:
+    """A part of a state as arrays of float32 at least.
+
+    Args:
+        stored: what is kept.
+        until: tells of a node whether it is left as it is.
+    """
+    is_leaf = lambda node: is_stored_form(node) or until(node)  # noqa: E731
+    return jax.tree.map(_read_one, stored, is_leaf=is_leaf)
 
 
 def _read_one(node: Any) -> Any:

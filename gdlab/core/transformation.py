@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 from gdlab.core.annotations import is_data
 from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
-from gdlab.core.axis import is_axis
+from gdlab.core.axis import Axis, is_axis
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
 from gdlab.core.numerics import (
     arrays_only,
@@ -20,6 +20,7 @@ from gdlab.core.numerics import (
     common_dtype,
     distinct,
     is_array,
+    promoting_complex,
     safe_increment,
     widen,
 )
@@ -97,7 +98,8 @@ class GradientTransformation(Parametrized):
         opening = Opening(count, common_dtype(leaves))
         require_numbers_fit(self.factory.name, self, opening.dtype)
         rule = tree_rule(self, opening)
-        values = distinct(rule.init(params), params)
+        with promoting_complex(jax.tree.leaves(params)):
+            values = distinct(rule.init(params), params)
         return _packed(rule, opening, count, values)
 
     def update(
@@ -475,11 +477,13 @@ def _perform(
     _refuse_axes(tx)
     moving, params = arrays_only(updates), arrays_only(params)
     count = state.get(COUNT, 0) if isinstance(state, dict) else 0
-    opening = Opening(count, common_dtype(jax.tree.leaves(moving)))
+    leaves = jax.tree.leaves(moving)
+    opening = Opening(count, common_dtype(leaves))
     require_numbers_fit(tx.factory.name, tx, opening.dtype)
     rule = tree_rule(tx, opening)
     values = _unpacked(tx, rule, opening, state)
-    new, values = rule.update(widen(moving), values, widen(params), extra)
+    with promoting_complex(leaves):
+        new, values = rule.update(widen(moving), values, widen(params), extra)
     new = _like_the_arguments(new, updates, params, state)
     if not isinstance(state, dict):
         return new, state
@@ -562,7 +566,10 @@ def _wider(one: DType, other: DType) -> Value:
 
 
 def _refuse_axes(tx: Parametrized) -> None:
-    if not any(map(is_axis, jax.tree.leaves(tx, is_leaf=is_axis))):
+    for leaf in jax.tree.leaves(tx, is_leaf=is_axis):
+        if isinstance(leaf, Axis):
+            break
+    else:
         return
     pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_axis)
     for path, value in pairs:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from gdlab.core.annotations import Data
 from gdlab.core.by_leaf import patterns_of
 from gdlab.core.hyperparameter import as_hyperparameter
-from gdlab.core.numerics import safe_divide
+from gdlab.core.numerics import safe_divide, widen
 from gdlab.core.structure import Function, Number, Tree, Value
 from gdlab.transforms.matrices.decompositions import largest_singular_value
 from gdlab.transforms.matrices.polar_express import polar_express
@@ -93,8 +93,10 @@ def polar_factor(
         return x
     if x.shape[-2] > x.shape[-1]:
         return polar_factor(x.mT, coefficients, eps, preconditioning, iteration).mT
+    dtype, x = x.dtype, widen(x)
     x = safe_divide(x, norm(x, axis=(-2, -1), keepdims=True) + eps, at_least=eps)
-    x, start = PRECONDITIONINGS[preconditioning](x), 0
+    # The products are in the dtype of the matrix, and all that is done to their elements is not.
+    x, start = PRECONDITIONINGS[preconditioning](x).astype(dtype), 0
     for length in ITERATIONS[iteration](len(coefficients), x.shape[-1] / x.shape[-2]):
         x = _after(x, coefficients[start : start + length])
         start += length
@@ -126,8 +128,8 @@ def _after(x: jax.Array, coefficients: Sequence[Triple]) -> jax.Array:
     gram, factor = _squared(x), None
     for step, (a, b, c) in enumerate(coefficients):
         # p(X) = Z·X with Z = a + b·R + c·R², R = X·Xᴴ; all of these commute.
-        z = b * gram + c * _product(gram, gram)
-        times = lambda y, z=z, a=a: a * y + _product(z, y)  # noqa: E731
+        z = _weighted(b, gram, c, _product(gram, gram))
+        times = lambda y, z=z, a=a: _weighted(a, y, 1, _product(z, y))  # noqa: E731
         if step + 1 < len(coefficients):
             gram = times(jnp.conj(times(gram).mT))
             factor = _shifted(z, a) if factor is None else times(factor)
@@ -136,9 +138,14 @@ def _after(x: jax.Array, coefficients: Sequence[Triple]) -> jax.Array:
     return x
 
 
+def _weighted(a: Number, x: jax.Array, b: Number, y: jax.Array) -> jax.Array:
+    """a·x + b·y, rounded once to the dtype of the matrices."""
+    return (a * widen(x) + b * widen(y)).astype(x.dtype)
+
+
 def _shifted(z: jax.Array, a: Number) -> jax.Array:
     """Z + a·1."""
-    return z + a * jnp.broadcast_to(jnp.eye(z.shape[-1], dtype=z.dtype), z.shape)
+    return _weighted(1, z, a, jnp.broadcast_to(jnp.eye(z.shape[-1], dtype=z.dtype), z.shape))
 
 
 def _aol(x: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import widen
+from gdlab.core.numerics import as_before, widen
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -43,7 +43,8 @@ def hold(inner: GradientTransformation, every: Hyperparameter) -> TreeFunctions:
         phase, held, inner_state = state
 
         def sample(updates, _, inner_state):
-            return inner.update(updates, inner_state, params, **extra)
+            output, inner_state = inner.update(updates, inner_state, params, **extra)
+            return as_before(output, held), inner_state
 
         def keep(_, held, inner_state):
             return held, inner_state

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import Join, as_join, join
-from gdlab.core.numerics import as_before, strong
+from gdlab.core.numerics import as_before, is_inexact, strong, widen
 from gdlab.core.opening import OpenJoin
 from gdlab.core.rules import Reading, TreeRule
 from gdlab.core.structure import Function, Number, Tree
@@ -67,7 +67,7 @@ def measure_with_ema(measure: Function, decay: Hyperparameter) -> Function:
 
     def to_average(updates):
         def wide(x):
-            return jnp.asarray(x).astype(jnp.promote_types(jnp.float32, jnp.result_type(x)))
+            return widen(jnp.asarray(x)) if is_inexact(x) else jnp.asarray(x, jnp.float32)
 
         return _ToAverage(jax.tree.map(wide, measure(updates)), decay)
 

@@ -1,5 +1,7 @@
 """Newton–Schulz in single and low precision, and how many products it takes."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,15 @@ def test_float32_is_as_good_as_float32_can_be(iteration):
         assert low.dtype == jnp.float32
         # Three digits, and five steps that magnify them.
         assert 1e-4 < np.abs(low - expected).max() < 0.05
+
+
+@pytest.mark.parametrize("iteration", ["standard", "gram"])
+def test_the_products_are_in_the_dtype_that_is_asked_for(iteration):
+    tx = orthogonalize(iteration=iteration, dtype="bfloat16")
+    program = jax.make_jaxpr(lambda g: tx.update(g, tx.init(g))[0])(jnp.ones((4, 8)))
+    products = re.findall(r":(\w+)\[[\d,]*\] = dot_general", str(program))
+    assert len(products) >= 15
+    assert set(products) == {"bf16"}
 
 
 def test_gradients_that_would_overflow_or_vanish_when_squared_are_orthogonalized():

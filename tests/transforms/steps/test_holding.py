@@ -40,6 +40,16 @@ def test_between_samples_the_inner_transformation_sees_nothing():
     np.testing.assert_array_equal(state.inner.trace, of_inner.trace)
 
 
+@pytest.mark.x64(dtype_promotion="standard")
+def test_gradients_in_less_than_the_parameters_are_held_as_wide_as_these():
+    tx = hold(scale(2.0), 2)
+    state = tx.init(jnp.zeros(()))
+    for g in (1.0, 3.0):
+        u, state = tx.update(jnp.float32(g), state)
+        assert float(u) == 2
+    assert state.held.dtype == jnp.float64
+
+
 def test_lanes_that_are_due_at_other_steps_sample_at_their_own():
     tx = hold(watched(), 4)
     grads = jnp.arange(1.0, 9.0)

@@ -1,6 +1,7 @@
 """Slots of any method in less memory."""
 
 import pickle
+import re
 
 import jax
 import jax.numpy as jnp
@@ -133,6 +134,17 @@ def test_what_a_wrapper_keeps_is_stored_where_a_pattern_names_it():
     updates, state = tx.update(PARAMS, state, PARAMS)
     assert kinds(state)["mean.w"] == "bfloat16"
     np.testing.assert_allclose(updates["w"], -PARAMS["w"], rtol=2.0**-7)
+
+
+def test_a_mean_stored_in_bfloat16_is_taken_in_float32():
+    tx = stored(accumulate(gdlab.sgd(1.0), 4), {"mean": "bfloat16"})
+    gradients = (1.0, 3.0, 6.0)
+    state = tx.init(jnp.zeros(()))
+    for g in gradients:
+        _, state = tx.update(jnp.float32(g), state)
+    program = str(jax.make_jaxpr(tx.update)(jnp.float32(1.0), state))
+    assert not re.search(r":bf16\[\] = (add|sub|mul) ", program)
+    assert float(state.mean) == pytest.approx(10 / 3, rel=2.0**-8)
 
 
 def test_averages_of_parameters_are_read_where_they_are_evaluated():
