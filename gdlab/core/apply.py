@@ -1,12 +1,14 @@
 """The last step: updates added to the parameters."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.dispatch import MANY_LEAVES, compiled_for_few, runs_in_python
 from gdlab.core.lifting import in_batches
-from gdlab.core.numerics import cast, is_array, is_inexact, widen
+from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.structure import DType, Leaf, Params, Updates, check_shapes, flatten, flatten_like
 
 
@@ -59,9 +61,9 @@ def _sum(param: Leaf, update: Leaf) -> jax.Array:
 
 def _dtype_of_sum(param: Leaf, update: Leaf) -> DType:
     # Chosen and not left to JAX, which can be told to refuse arrays of different dtypes.
-    if is_inexact(param) and is_inexact(update):
-        return np.promote_types(jnp.result_type(param), jnp.result_type(update))
-    return jnp.result_type(param, update)
+    dtypes = [np.dtype(jnp.result_type(leaf)) for leaf in (param, update)]
+    with_fractions = [dtype for dtype in dtypes if jnp.issubdtype(dtype, jnp.inexact)]
+    return functools.reduce(np.promote_types, with_fractions or dtypes)
 
 
 def _sums(pairs: list[tuple[Leaf, Leaf]]) -> list[jax.Array]:

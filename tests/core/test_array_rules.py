@@ -313,6 +313,7 @@ def reader():
 
 @pytest.mark.parametrize("many", [1, 40])
 @pytest.mark.parametrize("in_jit", [False, True])
+@pytest.mark.usually(dtype_promotion="its rule adds a step to a gradient")
 def test_each_array_is_given_its_own_parameter_gradient_and_path(many, in_jit):
     tx = chain(scale(0.0), reader())
     params = {"a" * (k + 1): jnp.full(2, float(k)) for k in range(many)}

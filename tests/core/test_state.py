@@ -85,6 +85,7 @@ def test_moments_are_found_by_the_names_that_optax_gives_them(tx):
             jax.tree.map(np.testing.assert_array_equal, getattr(found, "maximum", found), zeros)
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_moments_are_those_of_optax():
     ours, theirs = stepped(adam(0.1), 5), stepped(optax.adam(0.1), 5)
     # optax takes 1 − b2 of Python's floats, which differs from that of float32's by 1.3·10⁻⁵.

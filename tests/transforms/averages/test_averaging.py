@@ -119,6 +119,7 @@ def test_for_ema_the_correction_is_one_minus_the_power():
     np.testing.assert_allclose(run(debias(ema(BETA))), run(ema(BETA)) / weights, **CLOSE)
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_for_ema_the_corrected_average_is_optaxs():
     theirs = optax.ema(BETA, debias=True)
     ours = run(debias(ema(BETA)))

@@ -21,6 +21,7 @@ def variances(tx, steps, **extra):
     return np.array(found), np.stack(every)
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_its_variance_is_that_of_the_paper_and_of_optax():
     key = jax.random.key(0)
     ours, draws = variances(add_noise(0.3, 0.55), 3, key=key)

@@ -49,6 +49,7 @@ def test_k_micro_batches_are_one_batch(k, inner):
     assert jax.tree.structure(state.inner) == jax.tree.structure(plain)
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_it_agrees_with_optax():
     ours, _ = stepped(accumulate(adam(0.1), 3), MICRO)
     multi = optax.MultiSteps(optax.adam(0.1), 3)
@@ -161,6 +162,7 @@ def test_with_one_micro_batch_it_is_the_inner_transformation_to_the_bit():
 
 
 @pytest.mark.parametrize("bad", [0, 1, 3])
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_a_guard_around_it_skips_a_bad_micro_batch_as_that_of_optax_does(bad):
     gradients = [*MICRO[:bad], jnp.full(3, jnp.nan), *MICRO[bad:]]
     ours, state = stepped(apply_if_finite(accumulate(adam(0.1), 2)), gradients)
@@ -172,6 +174,7 @@ def test_a_guard_around_it_skips_a_bad_micro_batch_as_that_of_optax_does(bad):
     assert state.total_notfinite == 1
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_a_guard_around_it_skips_a_huge_micro_batch_as_that_of_optax_does():
     gradients = [MICRO[0], 1e6 * MICRO[1], *MICRO[1:]]
     skips = skip_outliers(accumulate(adam(0.1), 2), above(100.0))
@@ -187,6 +190,7 @@ def test_a_guard_around_it_skips_a_huge_micro_batch_as_that_of_optax_does():
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_updates_are_added_up_and_applied_as_by_optax(k):
     ours, _ = stepped(chain(adam(0.1), apply_every(k)), MICRO)
     theirs, _ = stepped(optax.chain(optax.adam(0.1), optax.apply_every(k)), MICRO)

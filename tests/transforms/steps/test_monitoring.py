@@ -42,6 +42,7 @@ def run(tx):
     return np.stack(every), state
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_what_passes_is_measured_as_by_optax_and_not_changed():
     ours = chain(
         sgd(0.1, 0.9),

@@ -29,6 +29,7 @@ def scales(tx, losses):
         {"factor": 0.5, "patience": 1, "rtol": 0.2, "atol": 0.1},
     ],
 )
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_it_agrees_with_optax(arguments):
     ours = scales(reduce_on_plateau(**arguments), LOSSES)
     theirs = scales(optax.contrib.reduce_on_plateau(**arguments), LOSSES)
@@ -52,6 +53,7 @@ def test_it_agrees_with_torch(cooldown):
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 def test_a_negative_loss_that_hardly_changes_is_a_plateau_where_for_optax_it_improves():
     losses = np.full(8, -100.0)
     tx = reduce_on_plateau(factor=0.5, patience=3)
