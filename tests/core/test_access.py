@@ -212,6 +212,7 @@ def test_a_wrong_value_is_refused():
         set_hyperparameters(sgd(0.1), {"learning_rate": "fast"})
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_new_values_are_not_compiled_for():
     traces = []
 

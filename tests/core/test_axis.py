@@ -17,6 +17,7 @@ from gdlab import Axis, adam, sgd
         ([0.1, np.nan, 0.3, np.nan], r"'rate': the values at the positions \[1, 3\] are NaN"),
     ],
 )
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_values_that_are_no_list_of_numbers_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         Axis("rate", values)
@@ -80,6 +81,7 @@ def test_source_code_and_the_tree_of_an_axis_give_it_back(axis):
         assert repr(other) == repr(axis)
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_an_axis_follows_jax_on_precision():
     assert Axis("rate", [0.1]).values.dtype == jnp.float32
     with jax.enable_x64(True):

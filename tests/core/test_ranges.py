@@ -37,9 +37,8 @@ def stepped(tx, params=PARAMS):
         pytest.param(lambda value: adam(0.1).replace(b1=value), id="replaced"),
     ],
 )
+@pytest.mark.usually(enable_x64="numbers are float64 until the parameters are known")
 def test_wherever_it_stands_a_number_that_float32_cannot_hold_is_refused(make, value, becomes):
-    if jax.config.jax_enable_x64:
-        pytest.skip("numbers are float64 until the parameters are known")
     with pytest.raises(
         ValueError, match=rf"{re.escape(str(value))} does not fit into float32.*{becomes}"
     ):

@@ -43,6 +43,7 @@ ROUND_TRIPS = [
 
 
 @pytest.mark.parametrize("source", ROUND_TRIPS)
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_the_source_makes_a_transformation_that_writes_itself_so(source):
     tx = eval(source, NAMES)
     again = eval(repr(tx), NAMES)
@@ -64,6 +65,7 @@ def test_numbers_of_numpy_are_written_and_stored_as_floats():
     assert [type(leaf) for leaf in jax.tree.leaves(tx)] == [float, float]
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_a_traced_number_is_written_as_what_it_is():
     written = []
     jax.jit(lambda tx: written.append(repr(tx)))(adam(0.1))

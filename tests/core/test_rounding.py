@@ -38,6 +38,7 @@ def test_the_mean_over_all_noise_is_the_number_itself(dtype, x):
 
 
 @pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_random_rounding_makes_nothing_infinite_or_finite(dtype):
     largest = float(jnp.finfo(jnp.dtype(dtype)).max)
     all_ones = np.array([0x7FFFFFFF], np.uint32).view(np.float32)[0]
@@ -47,7 +48,7 @@ def test_random_rounding_makes_nothing_infinite_or_finite(dtype):
 
 
 def test_noise_is_uniform_and_differs_between_steps():
-    x = jnp.linspace(0.5, 1.0, 2**16)
+    x = jnp.linspace(0.5, 1.0, 2**16, dtype=jnp.float32)
     first, second = (np.asarray(noise_of(x, salt_of(step))) for step in (0, 1))
     for noise in (first, second):
         counts, _ = np.histogram(noise, bins=64, range=(0, 2**16))
@@ -57,6 +58,7 @@ def test_noise_is_uniform_and_differs_between_steps():
     assert abs(np.corrcoef(first, second)[0, 1]) < 4 / 2**8
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_the_halves_of_any_float32_make_it_again():
     bits = np.random.default_rng(1).integers(0, 2**32, 200_000, dtype=np.uint64).astype(np.uint32)
     ties = np.array([0x3F808000, 0x3F818000, 0xBF808000, 0xBF818000, 0, 0x80000000], np.uint32)
@@ -78,4 +80,4 @@ def test_rounding_has_the_derivative_of_what_it_rounds():
         lambda x: stochastic(x, noise, jnp.bfloat16),
         lambda x: joined(*upper_half(x)),
     ):
-        assert jax.grad(lambda x, f=rounded: f(3 * x))(1.0) == 3.0
+        assert jax.grad(lambda x, f=rounded: f(3 * x))(jnp.float32(1.0)) == 3.0

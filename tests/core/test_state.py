@@ -52,6 +52,7 @@ def stepped(tx, steps=3, params=PARAMS):
 # --- Names
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_printing_a_state_of_adam_says_what_it_keeps():
     state = adam(linear_schedule(0.1, 0.0, 5)).init({"w": jnp.zeros(2)})
     assert repr(state) == (
@@ -283,6 +284,7 @@ def test_safetensors_holds_a_state(tx, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_what_no_longer_fits_is_told_and_what_does_is_kept():
     old = flatten_state(stepped(chain(sgd(0.1, 0.9), params_ema(0.5))))
     old["trace.bias"] = jnp.zeros(7)

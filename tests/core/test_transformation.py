@@ -442,6 +442,7 @@ def test_a_second_moment_of_bfloat16_gradients_decays():
     np.testing.assert_allclose(later, second * 0.999**3, rtol=1e-6)
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_mu_dtype_is_that_of_storage_and_not_of_arithmetic():
     tx = adam(1.0, b1=0.5, mu_dtype=jnp.bfloat16)
     g = jnp.array([1.0 + 2**-12])
@@ -536,6 +537,7 @@ def test_disable_jit_runs_the_rule_on_concrete_arrays():
     assert (seen, float(updates[0])) == ([3.0], 6.0)
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_a_state_of_python_numbers_is_made_of_arrays_that_keep_their_types():
     @transformation
     def halving():
@@ -606,6 +608,7 @@ def test_arrays_of_another_shape_are_named_by_their_path():
         tx.update(gradient, tx.init(PARAMS), PARAMS)
 
 
+@pytest.mark.usually(enable_x64="it shows what is float32")
 def test_numbers_kept_on_the_device_leak_neither_from_a_trace_nor_between_precisions():
     tx, g = sgd(0.1), jnp.ones(2)
     state = tx.init(g)

@@ -23,6 +23,7 @@ def test_clip_bounds_each_element_and_leaves_the_others():
     )
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_clip_lets_a_nan_stand_where_it_was():
     out = clipped(clip(1.0), jnp.array([jnp.nan, 5.0, jnp.inf]))
     assert np.isnan(out[0])
@@ -70,6 +71,7 @@ def test_the_norm_of_low_precision_is_computed_in_float32(dtype):
     assert (out == many[0] / 4).all()
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_nan_spoils_only_the_element_where_it_was():
     g = {"a": jnp.array([jnp.nan, 1.0]), "b": jnp.array([2.0])}
     out = clipped(clip_by_global_norm(1.0), g)
@@ -78,6 +80,7 @@ def test_a_nan_spoils_only_the_element_where_it_was():
     np.testing.assert_allclose([out["a"][1], out["b"][0]], np.array([1, 2]) / 5**0.5, rtol=1e-6)
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_an_infinity_spoils_only_the_element_where_it_was():
     g = {"a": jnp.array([jnp.inf, 1.0]), "b": jnp.array([2.0])}
     out = clipped(clip_by_global_norm(1.0), g)

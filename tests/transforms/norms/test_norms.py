@@ -59,6 +59,7 @@ def test_its_derivative_is_that_of_the_norm_itself(order):
     np.testing.assert_allclose(slope, expected, rtol=1e-14)
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_nan_shows_unless_it_is_to_be_ignored_and_infinity_is_infinite():
     x = jnp.array([jnp.nan, 3.0, 4.0])
     assert np.isnan(norm(x))
@@ -68,6 +69,7 @@ def test_a_nan_shows_unless_it_is_to_be_ignored_and_infinity_is_infinite():
 
 
 @pytest.mark.parametrize("length", [norm, lambda x, **how: tree_norm([x], **how)])
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_passing_over_nan_is_the_norm_of_the_other_elements(length):
     rows = jnp.array([[np.nan, 3, 4], [3, np.nan, 4], [np.nan] * 3, [0, 0, 0], [3, 4, 0]])
     lengths = jax.vmap(lambda x: length(x, ignore_nan=True))
@@ -80,6 +82,7 @@ def test_passing_over_nan_is_the_norm_of_the_other_elements(length):
     np.testing.assert_allclose(slopes, numbers / np.where(long > 0, long, 1), rtol=4 * EPS)
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_long_sum_that_passes_over_nan_does_not_cease_to_grow():
     # 2²⁴ + 1 is no float32: a plain sum of ones, one after the other, stops there.
     many = jnp.ones(2**25 + 2**24).at[0].set(jnp.nan)

@@ -76,6 +76,7 @@ def test_the_inner_update_runs_on_the_last_micro_batch_alone():
     assert "cond" in program
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_nan_in_one_batch_does_not_poison_the_next():
     gradients = [MICRO[0], jnp.full(3, jnp.nan), *MICRO[2:]]
     for tx in (accumulate(sgd(0.1), 2), accumulate(apply_if_finite(sgd(0.1, 0.9)), 2)):
@@ -85,6 +86,7 @@ def test_a_nan_in_one_batch_does_not_poison_the_next():
         assert not every[2].any()
 
 
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_nan_is_not_applied_before_its_batch_is_complete():
     every, _ = stepped(accumulate(sgd(0.1), 3), [jnp.full(3, jnp.nan), *MICRO[1:3]])
     assert not np.any(every[:2])
@@ -153,6 +155,7 @@ def test_micro_batches_without_weight_change_nothing():
     assert not updates.any()
 
 
+@pytest.mark.usually(enable_x64="two programs of float64 differ in the last bit")
 def test_with_one_micro_batch_it_is_the_inner_transformation_to_the_bit():
     for inner in (sgd(1.0), clip_by_global_norm(0.5)):
         with jax.disable_jit():
@@ -162,7 +165,7 @@ def test_with_one_micro_batch_it_is_the_inner_transformation_to_the_bit():
 
 
 @pytest.mark.parametrize("bad", [0, 1, 3])
-@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose", dtype_promotion="optax mixes dtypes")
 def test_a_guard_around_it_skips_a_bad_micro_batch_as_that_of_optax_does(bad):
     gradients = [*MICRO[:bad], jnp.full(3, jnp.nan), *MICRO[bad:]]
     ours, state = stepped(apply_if_finite(accumulate(adam(0.1), 2)), gradients)

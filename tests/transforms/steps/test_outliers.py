@@ -38,6 +38,7 @@ def taken(tx, norms, values=None):
 @pytest.mark.parametrize(
     "is_outlier", [beyond_sigmas(6.0), beyond_median(3.0), above(2.0)], ids=repr
 )
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_spikes_are_skipped_and_nothing_else(is_outlier):
     norms = ORDINARY.copy()
     norms[[20, 21, 30, 31, 33]] = 1e18, 5.0, np.nan, np.inf, 5.0
