@@ -56,7 +56,7 @@ def each(*, where=lambda example: True, at_most=None, thorough=False):
     """Every example; at most so many of one transformation, where compiling takes its time."""
     names = [name for name in PUBLIC if is_thorough(name) or not thorough]
     examples = [
-        (example, () if is_quick(name) else pytest.mark.slow)
+        (example, marks_of(name))
         for name in names
         for example in EXAMPLES.get(name, [])[: at_most if is_thorough(name) else 1]
     ]
@@ -68,6 +68,13 @@ def each(*, where=lambda example: True, at_most=None, thorough=False):
             if where(example)
         ],
     )
+
+
+def marks_of(name):
+    marks = [] if is_quick(name) else [pytest.mark.slow]
+    if name == "foreign":
+        marks.append(pytest.mark.usually(dtype_promotion="it is a method of optax"))
+    return marks
 
 
 def is_quick(name):
@@ -297,6 +304,7 @@ def test_a_state_can_be_donated_with_the_parameters(example):
 
 
 @each(where=lambda example: example.keeps_nan)
+@pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_nan_in_a_gradient_shows_in_the_updates_there_and_nowhere_else(example):
     params = vector()
     grads = {"matrix": np.array(gradients(params)["matrix"])}
