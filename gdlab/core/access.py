@@ -50,6 +50,9 @@ def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> Gradie
 
     Raises:
         KeyError: if a key fits no hyperparameter or several, with the candidates.
+        TypeError: if a value is no hyperparameter, with its path.
+        ValueError: if float32 cannot hold a number (float64 where JAX computes in 64 bits), with
+            its path.
 
     >>> from gdlab import adam, chain, clip_by_global_norm, set_hyperparameters
     >>> tx = chain(clip_by_global_norm(1.0), adam(1e-3))
@@ -67,7 +70,10 @@ def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> Gradie
     def replaced(path: Path, old: Value) -> Value:
         name = dotted(path)
         if name in chosen:
-            return _standing_for(old, chosen[name])
+            try:
+                return _standing_for(old, chosen[name])
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"set_hyperparameters: {name}: {error}") from None
         if isinstance(old, Schedule):
             return jax.tree_util.tree_map_with_path(
                 lambda below, leaf: replaced((*path, *below), leaf),

@@ -86,7 +86,7 @@ def require_numbers_fit(name: str, tree: Tree, dtype: np.dtype) -> None:
             try:
                 require_fit(leaf, dtype)
             except ValueError as error:
-                raise ValueError(f"{name}: {dotted(path)}: {error}") from None
+                raise ValueError(f"{name}: {dotted(path) or 'the root'}: {error}") from None
 
 
 def require_count(name: str, count: object) -> None:

@@ -71,6 +71,20 @@ def test_float64_parameters_take_it_and_float32_ones_refuse_it_by_its_path(make,
         jax.jit(make(value).update)(narrow, state, narrow)
 
 
+@pytest.mark.usually(enable_x64="numbers are float64 until the parameters are known")
+def test_a_number_that_is_set_is_refused_by_the_path_at_which_it_stands():
+    tx = gdlab.chain(gdlab.clip_by_global_norm(1.0), adam(linear_schedule(0.1, 0.0, 10)))
+    for key, path in (("b1", "chain.1.b1"), ("end_value", "chain.1.learning_rate.end_value")):
+        with pytest.raises(ValueError, match=rf"set_hyperparameters: {path}: 1e\+39 does not fit"):
+            gdlab.set_hyperparameters(tx, {key: TOO_LARGE})
+
+
+@pytest.mark.usually(enable_x64="numbers are float64 until the parameters are known")
+def test_a_function_for_parameters_of_one_array_is_refused_at_their_root():
+    with pytest.raises(ValueError, match=r"a value by leaf: the root: 1e\+39 does not fit"):
+        stepped(sgd(by_leaf(lambda _: TOO_LARGE)), jnp.ones(2))
+
+
 @pytest.mark.x64
 def test_a_tiny_number_acts_where_parameters_are_float64():
     # The first step of Adam is −α g/(|g| + ε): half of α where ε is as large as the gradient.
