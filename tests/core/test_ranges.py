@@ -10,7 +10,7 @@ import pytest
 import gdlab
 from gdlab import Axis, adam, by_leaf, constant_schedule, linear_schedule, sgd
 
-PARAMS = {"a": jnp.ones(2), "b": jnp.ones(2)}
+PARAMS = {"a": jnp.ones(2, jnp.float32), "b": jnp.ones(2, jnp.float32)}
 TOO_LARGE, TOO_SMALL = 1e39, 1e-50
 
 
@@ -82,7 +82,7 @@ def test_a_number_that_is_set_is_refused_by_the_path_at_which_it_stands():
 @pytest.mark.usually(enable_x64="numbers are float64 until the parameters are known")
 def test_a_function_for_parameters_of_one_array_is_refused_at_their_root():
     with pytest.raises(ValueError, match=r"a value by leaf: the root: 1e\+39 does not fit"):
-        stepped(sgd(by_leaf(lambda _: TOO_LARGE)), jnp.ones(2))
+        stepped(sgd(by_leaf(lambda _: TOO_LARGE)), jnp.ones(2, jnp.float32))
 
 
 @pytest.mark.x64
