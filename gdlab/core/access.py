@@ -9,7 +9,7 @@ from gdlab.core.axis import Axis, is_axis
 from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules
 from gdlab.core.schedule import Schedule
-from gdlab.core.state import State
+from gdlab.core.state import State, is_state
 from gdlab.core.structure import Arguments, Leaf, Path, Value, dotted
 from gdlab.core.transformation import COUNT, GradientTransformation, composition_of, is_wiring
 
@@ -124,20 +124,16 @@ def _in_force(
 
 
 def _steps_of_schedules(tx: GradientTransformation, state: State | None) -> dict[int, Leaf]:
-    """Which step each scheduled transformation within ``tx`` has reached, by identity."""
+    """The step that each scheduled transformation within ``tx`` has reached, by identity."""
     if state is None:
         return {}
     # As optax's functions leave it, a state may be a plain dictionary.
     state = State(state) if isinstance(state, dict) else state
     sharing, wrapped = _in_one_state(tx)
-    inner = jax.tree.leaves(list(state.values()) if _is_state(state) else [], is_leaf=_is_state)
-    states = [node for node in inner if _is_state(node)]
+    inner = jax.tree.leaves(list(state.values()) if is_state(state) else [], is_leaf=is_state)
+    states = [node for node in inner if is_state(node)]
     counted = any(map(has_schedules, sharing))
-    if (
-        not _is_state(state)
-        or len(states) != len(wrapped)
-        or (counted and COUNT not in state.names)
-    ):
+    if not is_state(state) or len(states) != len(wrapped) or (counted and COUNT not in state.names):
         raise ValueError(
             f"the state is not one of {tx!r}: it counts the steps of other schedules, or of none"
         )
@@ -145,10 +141,6 @@ def _steps_of_schedules(tx: GradientTransformation, state: State | None) -> dict
     for part, own in zip(wrapped, states, strict=True):
         steps |= _steps_of_schedules(part, own)
     return steps
-
-
-def _is_state(node: object) -> bool:
-    return isinstance(node, State)
 
 
 def _in_one_state(

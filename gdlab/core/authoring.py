@@ -26,7 +26,7 @@ from gdlab.core.rules import (
     TreeRule,
     require,
 )
-from gdlab.core.state import State, needs_wide_updates
+from gdlab.core.state import is_state, needs_wide_updates
 from gdlab.core.storage import kept, read, read_slots, written
 from gdlab.core.structure import (
     Function,
@@ -306,7 +306,7 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
             known["step"] = count
         if init is None:
             return update(updates, **known), ()
-        arrays = read(values, until=_is_state)
+        arrays = read(values, until=is_state)
         state = arrays[0] if declared.slots is None else arrays
         try:
             updates, after = _pair(factory, update(updates, state, **known))
@@ -339,10 +339,6 @@ def _check_state(
                 f"{found.get(path, 'nothing')}, where these parameters need "
                 f"{wanted.get(path, 'nothing')}; make the state by init for them"
             ) from error
-
-
-def _is_state(node: object) -> bool:
-    return isinstance(node, State)
 
 
 def _checked(factory: Factory, new: tuple[Tree, ...], old: tuple[Tree, ...]) -> tuple[Tree, ...]:

@@ -26,6 +26,12 @@ def arrays_only(tree: Tree) -> Tree:
     return jax.tree.map(lambda leaf: leaf if is_array(leaf) else None, tree)
 
 
+def arrays_and_shapes_only(tree: Tree) -> Tree:
+    """The tree with ``None`` for what is neither an array nor a ``jax.ShapeDtypeStruct``."""
+    is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct) or is_array(leaf)  # noqa: E731
+    return jax.tree.map(lambda leaf: leaf if is_shape(leaf) else None, tree)
+
+
 def common_dtype(leaves: Iterable[Leaf]) -> np.dtype:
     """The real dtype in which a tree is computed: the widest of its arrays, at least float32."""
     widest = np.dtype(np.float32)

@@ -156,6 +156,11 @@ class Stalls(Protocol):
         ...
 
 
+def is_state(node: object) -> bool:
+    """Tell whether a node of a tree is a state."""
+    return isinstance(node, State)
+
+
 @runtime_checkable
 class NeedsWideUpdates(Protocol):
     """A part of a state whose rule means a low-precision parameter that a sum has to reach.

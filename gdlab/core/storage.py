@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.forms import is_stored_form
+from gdlab.core.forms import is_stored_form, read_forms
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.placement import placed_like
 from gdlab.core.structure import Leaf, Signal, Tree, TreeDef
@@ -28,12 +28,8 @@ def read(stored: Tree, until: Callable[[Any], bool] = is_stored_form) -> Tree:
         stored: what is kept.
         until: tells of a node whether it is left as it is.
     """
-    is_leaf = lambda node: is_stored_form(node) or until(node)  # noqa: E731
-    return jax.tree.map(_read_one, stored, is_leaf=is_leaf)
-
-
-def _read_one(node: Any) -> Any:
-    return node.read() if is_stored_form(node) else widen(node) if is_array(node) else node
+    one = lambda node: widen(node) if is_array(node) else node  # noqa: E731
+    return jax.tree.map(one, read_forms(stored, until), is_leaf=until)
 
 
 def read_slots(slots: Sequence[Tree]) -> tuple[Tree, ...]:
@@ -76,7 +72,7 @@ def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Si
         if slot is signal and (after.dtype != slot.dtype if is_plain else _is_passed_on(after)):
             # XLA would otherwise drop the pair of conversions, and keep the array twice.
             after = jax.lax.optimization_barrier(after)
-            signal = cast(_read_one(after), slot.dtype)
+            signal = cast(read(after), slot.dtype)
         stored.append(after)
     return signal, tuple(stored)
 

@@ -15,6 +15,7 @@ from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_r
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
 from gdlab.core.numerics import (
+    arrays_and_shapes_only,
     arrays_only,
     cast,
     common_dtype,
@@ -90,9 +91,7 @@ class GradientTransformation(Parametrized):
             make_known_to_flax()
         leaves = jax.tree.leaves(params)
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
-            is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct) or is_array(leaf)  # noqa: E731
-            shapes = jax.tree.map(lambda leaf: leaf if is_shape(leaf) else None, params)
-            return jax.eval_shape(self.init, shapes)
+            return jax.eval_shape(self.init, arrays_and_shapes_only(params))
         params = arrays_only(params)
         count = jnp.zeros((), jnp.int32)
         opening = Opening(count, common_dtype(leaves))

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from gdlab.core.state import State
+from gdlab.core.state import State, is_state
 from gdlab.core.structure import Tree, Value
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.optax._base import OptState, TransformInitFn
@@ -43,7 +43,7 @@ def _as_states(old: Tree, new: Tree) -> Tree:
             return new
         return State.of(old, (_as_states(value, new[name]) for name, value in old.items()))
 
-    return jax.tree.map(restored, old, new, is_leaf=lambda node: isinstance(node, State))
+    return jax.tree.map(restored, old, new, is_leaf=is_state)
 
 
 def tree_map_params(

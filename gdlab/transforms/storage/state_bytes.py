@@ -5,8 +5,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gdlab.core.numerics import is_array
-from gdlab.core.structure import Leaf, Params, Tree
+from gdlab.core.numerics import arrays_and_shapes_only
+from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -62,15 +62,11 @@ def state_bytes(tx: GradientTransformation, params: Params) -> StateBytes:
     nu_weight         12          0.000
     total      2,176,024          2.125
     """
-    arrays = [leaf for leaf in jax.tree.leaves(params) if _has_elements(leaf)]
-    is_shape = lambda leaf: leaf if _has_elements(leaf) else None  # noqa: E731
-    state = jax.eval_shape(tx.init, jax.tree.map(is_shape, params))
+    shapes = arrays_and_shapes_only(params)
+    state = jax.eval_shape(tx.init, shapes)
     entries = {name: sum(map(_bytes, jax.tree.leaves(value))) for name, value in state.items()}
-    return StateBytes(entries, sum(int(np.prod(np.shape(leaf))) for leaf in arrays))
-
-
-def _has_elements(leaf: Leaf) -> bool:
-    return isinstance(leaf, jax.ShapeDtypeStruct) or is_array(leaf)
+    parameters = sum(int(np.prod(np.shape(leaf))) for leaf in jax.tree.leaves(shapes))
+    return StateBytes(entries, parameters)
 
 
 def _bytes(array: Tree) -> int:

@@ -6,10 +6,11 @@ from typing import NamedTuple, TypeAlias
 import jax
 import numpy as np
 
+from gdlab.core.state import is_state
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.interop.states.by_parameter.layouts import Axes, Layout, axes_by_path
 from gdlab.interop.states.by_parameter.pairs import Pair, Parameter, Shared
-from gdlab.interop.states.by_parameter.scopes import BEGIN_ANEW, Scope, is_state
+from gdlab.interop.states.by_parameter.scopes import BEGIN_ANEW, Scope
 
 Names: TypeAlias = Sequence[str] | Mapping[str, str]
 """The paths of gdlab's parameters in the other library's order, or by the other library's names."""

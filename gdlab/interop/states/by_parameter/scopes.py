@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from gdlab.core.numerics import is_array
 from gdlab.core.parametrized import at_step, is_schedule
-from gdlab.core.state import State
+from gdlab.core.state import State, is_state
 from gdlab.core.structure import (
     Leaf,
     Params,
@@ -249,11 +249,6 @@ def accumulation_in(tx: GradientTransformation) -> GradientTransformation | None
         return isinstance(node, GradientTransformation) and node.factory.name == "accumulate"
 
     return next(filter(is_one, jax.tree.leaves(tx, is_leaf=is_one)), None)
-
-
-def is_state(node: object) -> bool:
-    """Tell whether a node is a state."""
-    return isinstance(node, State)
 
 
 def _wrapped_by(tx: GradientTransformation) -> list[GradientTransformation]:
