@@ -175,5 +175,5 @@ _register(SampledAxis)
 
 
 def is_axis(value: object) -> bool:
-    """Whether a node of a tree is an axis."""
+    """Tell whether a node of a tree is an axis."""
     return isinstance(value, Axis)

@@ -34,7 +34,7 @@ MANY_LEAVES = 32
 
 
 PROGRAMS = 64
-"""So many compiled programs of one kind are kept; each takes megabytes."""
+"""The number of compiled programs of one kind that are kept, each of which takes megabytes."""
 
 
 def compiled_for_few(function: Function, **options: Value) -> Function:

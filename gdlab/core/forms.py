@@ -116,6 +116,6 @@ def marked(slot: Tree, like: Signal, is_nonnegative: bool) -> Tree:
 
 
 def marked_as_shared(values: Tree) -> Tree:
-    """What all arrays share, with its mark where the slots are marked."""
+    """The values that all arrays share, each with its mark while slots are marked."""
     one = lambda value: MarkedSlot(value, False, is_shared=True)  # noqa: E731
     return jax.tree.map(one, values) if is_marking() else values

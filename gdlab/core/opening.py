@@ -33,7 +33,8 @@ Rule = ArrayRule | TreeRule
 FLOAT32 = np.dtype(np.float32)
 LIKE_INPUT = "like input"
 NonNegative: TypeAlias = bool | Literal["like input"] | tuple[str, ...]
-"""What is nowhere negative: all that a rule puts out and keeps, as much as its input, or slots."""
+"""A declaration of what has no negative elements: the output and all slots of a rule (True), the
+same where its input has none (``"like input"``), or the slots of these names."""
 
 
 class Opening:

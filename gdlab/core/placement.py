@@ -1,4 +1,4 @@
-"""The lie of arrays on a mesh of devices, within a trace.
+"""The placement of arrays on a mesh of devices, within a trace.
 
 Under an explicit mesh the type of an array tells over which axes it is split. Under any other no
 array is split as far as its type says, and XLA decides; it can be told what to do only where the

@@ -63,7 +63,7 @@ def _closed(function: Function, operands: Tree) -> tuple[Function, list[Leaf], T
 
 
 def _has_lanes(flag: jax.Array) -> bool:
-    """Whether ``vmap`` has given a value an axis of its own."""
+    """Tell whether ``vmap`` has given a value an axis of its own."""
     found = []
 
     @custom_vmap

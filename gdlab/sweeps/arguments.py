@@ -152,7 +152,7 @@ def require_positive(**numbers: Any) -> None:
 
 
 def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the hyperparameters that a function has a parameter for."""
+    """The hyperparameters for which a function has a parameter."""
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return dict(names)

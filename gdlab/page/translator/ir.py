@@ -47,7 +47,7 @@ class Value:
 
     @property
     def is_small(self) -> bool:
-        """Whether its elements are few enough for variables."""
+        """True if its elements are few enough for a variable each."""
         return self.labels.size <= UNROLLED
 
 
@@ -61,7 +61,7 @@ class Buffer:
     name: str | None = None
     """The name of an argument; None for one that the program allocates."""
     data: np.ndarray | None = None
-    """What a constant one holds."""
+    """The values of a constant; None for a buffer that is written."""
 
     @property
     def labels(self) -> np.ndarray:
@@ -199,7 +199,7 @@ class Loop:
     length: int = 0
     reverse: bool = False
     stacked: list[tuple[Buffer | tuple[int, ...], Buffer]] = field(default_factory=list)
-    """What one iteration makes, and the buffers in which that of all iterations is kept."""
+    """Pairs: the value that one iteration makes, and the buffer that keeps it of all iterations."""
 
 
 Statement = Let | Fill | Map | Reduce | Kernel | Scatter | Call | Branch | Loop
@@ -350,7 +350,7 @@ class Graph:
         self.block.statements.append(Map(into, shape, operation, tuple(operands), dtype, static))
 
     def access(self, value: Value) -> Access:
-        """How a loop over the shape of a value reaches its elements."""
+        """The way in which a loop over the shape of a value reaches its elements."""
         labels = value.labels
         first = int(labels.flat[0])
         if (labels == first).all():

@@ -141,7 +141,8 @@ class Int8Format:
     Raises:
         ValueError: if ``group`` is no power of two.
 
-    Source: J. Gonzalez Ortiz et al., FlashOptim: optimizers for memory efficient training, 2026.
+    Source: J. J. Gonzalez Ortiz, A. Gupta, C. Rinard, D. Blalock, FlashOptim: optimizers for
+    memory-efficient training, 2026.
     """
 
     group: int = 32

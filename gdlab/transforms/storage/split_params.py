@@ -69,9 +69,9 @@ def split_params(inner: GradientTransformation, bits: int = 8) -> TreeFunctions:
     ``inner`` sees x.
 
     The fractions stand in the state under ``lost_bits``. bfloat16 with 8 of them are weights of 24
-    bits, with 16 of them float32 itself: such a run is that of float32, bit for bit, but for the
-    gradients, which are taken at w. A parameter that was changed from outside between two steps is
-    met within half its spacing.
+    bits, with 16 of them float32 itself: such a run is that of float32, but for the gradients,
+    which are taken at w, and for last digits where XLA joins products and sums in another way. A
+    parameter that was changed from outside between two steps is met within half its spacing.
 
     When to use:
         Where runs are to follow those in float32 closely: 8 bits cost 1 byte for each parameter.

@@ -148,7 +148,7 @@ def select(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
 
 @rule("stop_gradient", "optimization_barrier", "name", "copy", "copy_p", "device_put")
 def identity(_lowering: Lowering, _: JaxprEqn, values: list[Value]) -> list[Value]:
-    """What matters to the compiler alone."""
+    """The values as they are: such operations matter to the compiler alone."""
     return values
 
 

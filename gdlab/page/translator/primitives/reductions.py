@@ -161,7 +161,7 @@ def running(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
 
 @rule("argmax", "argmin")
 def extremum(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """Where along an axis the first largest or smallest element stands; NaN comes before all."""
+    """The position of the first largest or smallest element along an axis; NaN comes before all."""
     (value,) = values
     (axis,) = equation.params["axes"]
     lines = np.moveaxis(value.labels, axis, -1)
