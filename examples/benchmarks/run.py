@@ -1,6 +1,6 @@
 """What does an optimizer step cost, in gdlab, in its peers, and at least?
 
-    python examples/benchmarks/run.py                    # all of it: eight minutes on two cores
+    python examples/benchmarks/run.py                    # all of it: seven minutes on two cores
     python examples/benchmarks/run.py --only adam muon   # some of the works
     python examples/benchmarks/run.py --save             # and keep the figures
     python examples/benchmarks/run.py --quick            # a smoke test

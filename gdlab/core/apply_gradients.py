@@ -26,8 +26,7 @@ def apply_gradients(
     """Take one step: ``tx.update`` and :func:`gdlab.apply_updates` in one call.
 
     uₜ, sₜ₊₁ = update(gₜ, sₜ, wₜ) and wₜ₊₁ = wₜ + uₜ, as the pair has them. Outside of ``jit`` it is
-    one compiled program instead of two, so that a step of few arrays takes about half the time of
-    the pair; within ``jit`` there is no difference.
+    one compiled program instead of two; within ``jit`` there is no difference.
 
     Args:
         tx: the optimizer.
