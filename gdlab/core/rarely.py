@@ -55,9 +55,10 @@ def rarely(
 def _closed(function: Function, operands: Tree) -> tuple[Function, list[Leaf], TreeDef]:
     """``function`` with all that it closes over as its first argument, that, and its structure."""
     closed, shape = jax.make_jaxpr(function, return_shape=True)(*operands)
+    program = closed.jaxpr  # without the arrays closed over, which a rule would keep from the trace
 
     def flat(constants, operands):
-        return tuple(eval_jaxpr(closed.jaxpr, constants, *jax.tree.leaves(operands)))
+        return tuple(eval_jaxpr(program, constants, *jax.tree.leaves(operands)))
 
     return flat, closed.consts, jax.tree.structure(shape)
 
