@@ -31,7 +31,7 @@ from gdlab import (
 
 RAMP = linear_schedule(0.0, 10.0, 10)
 PARAMS = {"a": jnp.ones(1), "b": jnp.ones(1)}
-NAN = {"a": jnp.array([jnp.nan]), "b": jnp.ones(1)}
+NAN = {"a": np.array([np.nan], np.float32), "b": np.ones(1, np.float32)}
 
 
 def after(tx, gradients, **extra):

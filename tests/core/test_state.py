@@ -38,7 +38,10 @@ from gdlab import (
     trace,
 )
 
-PARAMS = {"kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "bias": jnp.array([1.0, -1.0])}
+PARAMS = {
+    "kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]], jnp.float32),
+    "bias": jnp.array([1.0, -1.0], jnp.float32),
+}
 
 
 def stepped(tx, steps=3, params=PARAMS):

@@ -51,6 +51,7 @@ STORING = {
 PLAIN = ("momentum", "adamw")
 
 
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
 @pytest.mark.parametrize(
     "name",
     [name if name in PLAIN else pytest.param(name, marks=pytest.mark.slow) for name in METHODS],

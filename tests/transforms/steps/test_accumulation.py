@@ -24,7 +24,7 @@ from gdlab import (
 
 RNG = np.random.default_rng(0)
 MICRO = [jnp.asarray(RNG.normal(size=3), jnp.float32) for _ in range(6)]
-PARAMS = jnp.ones(3)
+PARAMS = jnp.ones(3, jnp.float32)
 
 
 def stepped(tx, gradients):
