@@ -1,7 +1,7 @@
 """Sweeps: many runs as one program, and what came of them."""
 
 from gdlab.sweeps.mapping import Mapped, map_axes
-from gdlab.sweeps.policies import (
+from gdlab.sweeps.plan.policies import (
     Hyperband,
     Move,
     Policy,
@@ -9,7 +9,7 @@ from gdlab.sweeps.policies import (
     Ranking,
     SuccessiveHalving,
 )
-from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.study import optimize_study
 from gdlab.sweeps.sweep import sweep
 

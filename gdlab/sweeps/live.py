@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.sweeps.notebook import notebook_display
-from gdlab.sweeps.result import SweepResult
+from gdlab.progress.notebook import notebook_display
+from gdlab.sweeps.results.result import SweepResult
 
 
 def live_picture(live: bool | Callable[[Any], Any]) -> Callable[[Any], Any] | None:

@@ -8,12 +8,20 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from gdlab.sweeps.arguments import require_positive, row_of_devices
-from gdlab.sweeps.grid import Points, Sampling, at_point, drawn, grid_of, require_sampled, slots
-from gdlab.sweeps.groups import padded
-from gdlab.sweeps.lanes import NUMBER
-from gdlab.sweeps.memory import points_that_fit
-from gdlab.sweeps.naming import named
+from gdlab.sweeps.execute.lanes import NUMBER
+from gdlab.sweeps.execute.memory import points_that_fit
+from gdlab.sweeps.plan.arguments import require_positive, row_of_devices
+from gdlab.sweeps.plan.grid import (
+    Points,
+    Sampling,
+    at_point,
+    drawn,
+    grid_of,
+    require_sampled,
+    slots,
+)
+from gdlab.sweeps.plan.groups import padded
+from gdlab.sweeps.plan.naming import named
 from gdlab.training.objective import ByIdentity
 
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from gdlab.core.axis import Axis, SampledAxis, is_axis
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.arguments import Places, opened, require_positive
-from gdlab.sweeps.grid import RESERVED, axes_with_paths
 from gdlab.sweeps.live import live_picture
-from gdlab.sweeps.policies import PopulationBasedTraining
-from gdlab.sweeps.result import SweepResult
-from gdlab.sweeps.scoring import scores
-from gdlab.sweeps.selecting import LANE_ARRAYS
+from gdlab.sweeps.plan.arguments import Places, opened, require_positive
+from gdlab.sweeps.plan.grid import RESERVED, axes_with_paths
+from gdlab.sweeps.plan.policies import PopulationBasedTraining
+from gdlab.sweeps.results.result import SweepResult
+from gdlab.sweeps.results.scoring import scores
+from gdlab.sweeps.results.selecting import LANE_ARRAYS
 from gdlab.sweeps.sweep import sweep
 from gdlab.training.loader import is_loader, is_read_once
 

@@ -10,17 +10,17 @@ import jax
 from jax.sharding import Mesh
 
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps import arguments
-from gdlab.sweeps.collect import Entry, collected
-from gdlab.sweeps.grid import Sampling, require_sampled
-from gdlab.sweeps.identity import checkpoint_of
+from gdlab.sweeps.execute.run import Manner, Run
+from gdlab.sweeps.execute.tables import KeepParams
+from gdlab.sweeps.execute.watch import Watch
 from gdlab.sweeps.live import live_picture
-from gdlab.sweeps.policies import Policy
-from gdlab.sweeps.recipe import Recipe
-from gdlab.sweeps.result import SweepResult
-from gdlab.sweeps.run import Manner, Run
-from gdlab.sweeps.tables import KeepParams
-from gdlab.sweeps.watch import Watch
+from gdlab.sweeps.persist.identity import checkpoint_of
+from gdlab.sweeps.plan import arguments
+from gdlab.sweeps.plan.grid import Sampling, require_sampled
+from gdlab.sweeps.plan.policies import Policy
+from gdlab.sweeps.plan.recipe import Recipe
+from gdlab.sweeps.results.collect import Entry, collected
+from gdlab.sweeps.results.result import SweepResult
 
 
 def sweep(

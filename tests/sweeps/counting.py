@@ -4,7 +4,7 @@ import contextlib
 
 import jax
 
-from gdlab.sweeps import engine
+from gdlab.sweeps.execute import engine
 
 
 def count_compilations(call):

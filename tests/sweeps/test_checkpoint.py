@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 IDENTITY = {"gdlab": "0.1.0", "jax": "0.10.2", "steps": "300", "data": "0123456789abcdef" * 4}
 
@@ -169,7 +169,7 @@ def test_nothing_goes_on_in_the_background_and_nothing_is_said(folder):
     program = f"""
 import threading
 import numpy as np
-from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 before = set(threading.enumerate())
 checkpoint = Checkpoint.open({str(folder)!r}, {IDENTITY!r})
 checkpoint.save("unit", np.zeros(3))
@@ -400,7 +400,7 @@ def test_a_folder_is_used_by_one_at_a_time_until_it_is_closed(folder):
 HOLDING = """
 import sys
 import time
-from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 checkpoint = Checkpoint.open(sys.argv[1], {"steps": "300"})
 checkpoint.save("unit", 1)
 print("open", flush=True)
@@ -478,7 +478,7 @@ def test_a_unit_under_the_name_of_another_is_damaged(folder):
 SAVING_FOREVER = """
 import sys
 import numpy as np
-from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 folder, identity = sys.argv[1], {"steps": "300"}
 checkpoint = Checkpoint.open(folder, identity)
@@ -528,7 +528,7 @@ ONE_OF_TWO = """
 import sys
 import jax
 import numpy as np
-from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 address, process, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 jax.distributed.initialize(address, num_processes=2, process_id=process)

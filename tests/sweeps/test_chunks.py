@@ -88,7 +88,8 @@ def test_the_best_parameters_are_those_of_the_best_point(data, at_once, chunk):
 def test_groups_are_as_large_as_the_memory_allows(data, at_once, monkeypatch):
     points_at_once = []
     for megabytes in (1e3, 1e-2, 1e-6):
-        monkeypatch.setattr("gdlab.sweeps.memory.free_bytes", lambda _, m=megabytes: m * 2**20)
+        free = megabytes * 2**20
+        monkeypatch.setattr("gdlab.sweeps.execute.memory.free_bytes", lambda _, free=free: free)
         with executed(monkeypatch) as noted:
             result = run(data)
         (seeds, points), *others = noted.shapes

@@ -9,8 +9,8 @@ import pytest
 from jax.sharding import AxisType, Mesh
 
 from gdlab import Axis, PopulationBasedTraining, SuccessiveHalving, adam, sgd, sweep
-from gdlab.sweeps import engine
-from gdlab.sweeps.saving import Saving
+from gdlab.sweeps.execute import engine
+from gdlab.sweeps.persist.saving import Saving
 
 STEPS = 20
 

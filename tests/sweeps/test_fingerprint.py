@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from gdlab.sweeps.fingerprint import of_arrays, of_program, portable
+from gdlab.sweeps.persist.fingerprint import of_arrays, of_program, portable
 
 TABLE = np.arange(5000.0, dtype=np.float32)
 """So long that a jaxpr does not print its entries."""
@@ -174,7 +174,7 @@ def test_addresses_and_the_order_of_sets_do_not_count():
 
 ANOTHER_PROCESS = """
 import jax, jax.numpy as jnp, numpy as np
-from gdlab.sweeps.fingerprint import of_arrays, of_program
+from gdlab.sweeps.persist.fingerprint import of_arrays, of_program
 table = np.arange(5000.0)
 
 @jax.custom_jvp

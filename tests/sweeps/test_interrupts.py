@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gdlab import Axis, adam, sweep
-from gdlab.sweeps import engine
+from gdlab.sweeps.execute import engine
 from tests.sweeps.processes import started
 
 STEPS = 40

@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from gdlab import Axis, SweepResult, adam, rmsprop, sgd, sweep
-from gdlab.sweeps import watch
+from gdlab.sweeps.execute import watch
 from gdlab.sweeps.live import LivePicture, as_it_stands
 from tests.sweeps.made import on_rates
 
@@ -134,7 +134,7 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("error")
     from gdlab import Axis, SuccessiveHalving, sgd, sweep
-    from gdlab.sweeps import watch
+    from gdlab.sweeps.execute import watch
     watch.SECONDS_BETWEEN_PICTURES = 0.0
     rates = Axis("learning_rate", [0.1, 0.5, 1.5, 3.0])
     halving = SuccessiveHalving(factor=2, rungs=[20])

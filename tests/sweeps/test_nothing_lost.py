@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gdlab import Axis, sgd, sweep
-from gdlab.sweeps.bar import Bar
+from gdlab.progress.bar import Bar
 
 RATES = sgd(Axis("learning_rate", [0.1, 0.3]))
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from gdlab.sweeps.provenance import git_revision, provenance
+from gdlab.sweeps.results.provenance import git_revision, provenance
 
 
 @pytest.fixture

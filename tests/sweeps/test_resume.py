@@ -11,8 +11,8 @@ import pytest
 
 from gdlab import Axis, SuccessiveHalving, adam, sgd, sweep
 from gdlab.core import transformation
-from gdlab.sweeps import engine
-from gdlab.sweeps.saving import Saving
+from gdlab.sweeps.execute import engine
+from gdlab.sweeps.persist.saving import Saving
 from tests.sweeps.counting import count_compilations
 from tests.sweeps.processes import kill_at, started
 from tests.sweeps.scripts import killed

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gdlab import Axis, Hyperband, SuccessiveHalving, adam, sgd, sweep
-from gdlab.sweeps import bar as bars
-from gdlab.sweeps import watch
-from gdlab.sweeps.bar import Bar
+from gdlab.progress import bar as bars
+from gdlab.progress.bar import Bar
+from gdlab.sweeps.execute import watch
 
 RATES = Axis("learning_rate", np.linspace(0.1, 1.2, 12))
 

@@ -9,7 +9,7 @@ from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import matrices_at, periodic_setting, require_same_period
 from gdlab.core.axis import SampledAxis, is_axis
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.grid import axes_with_paths, grid_of
+from gdlab.sweeps.plan.grid import axes_with_paths, grid_of
 
 
 class HyperparameterGrid(NamedTuple):

@@ -8,7 +8,7 @@ from gdlab.analysis.linear.arguments import checked_curvature
 from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.linear.linearization import sorted_poles
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.grid import axes_with_paths
+from gdlab.sweeps.plan.grid import axes_with_paths
 
 
 class RootLocus(NamedTuple):

@@ -13,8 +13,8 @@ from gdlab.analysis.linear.noise import expected_loss, stationary_variance
 from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.analysis.linear.stability import stable_range
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.ranges import Edge
-from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.results.ranges import Edge
+from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 

@@ -14,8 +14,8 @@ from gdlab.analysis.runs.preconditioned import preconditioned_sharpness
 from gdlab.analysis.runs.preconditioner import anatomy_on
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.arguments import Problem
-from gdlab.sweeps.engine import keys_of
+from gdlab.sweeps.execute.engine import keys_of
+from gdlab.sweeps.plan.arguments import Problem
 from gdlab.training.loader import batches_of, is_loader, is_read_once
 from gdlab.training.minimize import minimize
 from gdlab.training.models import PLAIN, ModelState, open_model

@@ -13,9 +13,9 @@ from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
-from gdlab.sweeps.arguments import Problem, require_positive
-from gdlab.sweeps.ranges import Edge
-from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.plan.arguments import Problem, require_positive
+from gdlab.sweeps.results.ranges import Edge
+from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.sweep import sweep
 
 FROM_THE_EDGE = 2.0

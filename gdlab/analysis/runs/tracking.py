@@ -23,7 +23,7 @@ from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
-from gdlab.sweeps.bar import Bar
+from gdlab.progress.bar import Bar
 from gdlab.training.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
 from gdlab.training.models import ModelState, open_model

@@ -8,11 +8,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 
 from gdlab.plots.scales import COLORMAP, MISSING, norm_of, spans_decades, words
-from gdlab.sweeps.labelled import lane_labels
-from gdlab.sweeps.scoring import best_position, scores
+from gdlab.sweeps.results.labelled import lane_labels
+from gdlab.sweeps.results.scoring import best_position, scores
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 
 def plot_history(

@@ -22,11 +22,11 @@ from gdlab.plots.scales import (
     spacing,
     words,
 )
-from gdlab.sweeps.labelled import lane_labels
-from gdlab.sweeps.scoring import best_position, scores
+from gdlab.sweeps.results.labelled import lane_labels
+from gdlab.sweeps.results.scoring import best_position, scores
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 UNFINISHED = "0.6"
 LEAST_GAP = 0.07

@@ -28,10 +28,10 @@ from gdlab.plots.scales import (
     words,
 )
 from gdlab.plots.sweeps.parallel import plot_parallel
-from gdlab.sweeps.scoring import best_position, scores
+from gdlab.sweeps.results.scoring import best_position, scores
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 MOST_COLUMNS = 5
 FACETS = ("problem", "optimizer")

@@ -24,7 +24,7 @@ from gdlab.plots.trajectories.contours import draw, paths_of
 from gdlab.plots.trajectories.losses import draw_losses
 from gdlab.plots.trajectories.start import start_in_plane
 from gdlab.plots.trajectories.terrain import Terrain, terrain_of
-from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.sweep import sweep
 from gdlab.training.minimize import minimize
 

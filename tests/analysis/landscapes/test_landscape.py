@@ -9,7 +9,7 @@ import pytest
 
 from gdlab import minimize, problems, sgd
 from gdlab.analysis import landscape
-from gdlab.sweeps import bar as bars
+from gdlab.progress import bar as bars
 from tests.analysis import networks
 
 RNG = np.random.default_rng(0)

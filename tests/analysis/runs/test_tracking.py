@@ -15,8 +15,8 @@ import pytest
 from gdlab import adam, chain, full_matrix_adagrad, minimize, params_ema, sgd
 from gdlab.analysis import track
 from gdlab.analysis.runs import tracking
+from gdlab.progress import bar as bars
 from gdlab.schedules import linear_schedule
-from gdlab.sweeps import bar as bars
 
 pytestmark = pytest.mark.x64(rank_promotion="allow")
 

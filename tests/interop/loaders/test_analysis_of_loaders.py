@@ -17,7 +17,7 @@ from gdlab.analysis import (
     track,
 )
 from gdlab.analysis.curvature import one_pass
-from gdlab.sweeps import bar as bars
+from gdlab.progress import bar as bars
 from tests.interop.loaders.digits import (
     IMAGES,
     LABELS,

@@ -21,8 +21,8 @@ from gdlab import (
 )
 from gdlab.analysis import find_learning_rate, landscape, sharpness, track
 from gdlab.interop import trainable
-from gdlab.sweeps import engine
-from gdlab.sweeps.engine import keys_of
+from gdlab.sweeps.execute import engine
+from gdlab.sweeps.execute.engine import keys_of
 from tests.interop.models.networks import DATA, LIBRARIES, squared_error
 
 KEY = jax.random.key(3)

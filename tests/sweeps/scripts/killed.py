@@ -24,8 +24,8 @@ from gdlab import (
     sweep,
     transformation,
 )
-from gdlab.sweeps.lanes import Lanes
-from gdlab.sweeps.saving import Saving
+from gdlab.sweeps.execute.lanes import Lanes
+from gdlab.sweeps.persist.saving import Saving
 
 
 def init(key):

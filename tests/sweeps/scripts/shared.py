@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab import Axis, PopulationBasedTraining, SuccessiveHalving, adam, sweep
-from gdlab.sweeps.checkpoint import Checkpoint
-from gdlab.sweeps.lanes import Lanes
+from gdlab.sweeps.execute.lanes import Lanes
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 CASES = {
     "halving": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "keep_params": "best"},

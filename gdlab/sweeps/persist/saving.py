@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from gdlab.sweeps.checkpoint import Checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 
 class Saving:

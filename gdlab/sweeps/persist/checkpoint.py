@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.sweeps.fingerprint import bits_of, impl_of, of_arrays
+from gdlab.sweeps.persist.fingerprint import bits_of, impl_of, of_arrays
 
 VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
 """The entries of an identity that say by which versions a checkpoint was written."""

@@ -14,11 +14,11 @@ from jax.sharding import Mesh
 from gdlab.core.ranges import require_count
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation, as_transformation
-from gdlab.sweeps.engine import Keys, Plan, Swept, first_model, keys_of
-from gdlab.sweeps.fingerprint import impl_of
-from gdlab.sweeps.grid import Grid, at_point, drawn, grid_of, slot_names, slots
-from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
-from gdlab.sweeps.naming import DIMENSIONS, FIELDS, require_own_names
+from gdlab.sweeps.execute.engine import Keys, Plan, Swept, first_model, keys_of
+from gdlab.sweeps.execute.lanes import NUMBER, Lanes, Setup
+from gdlab.sweeps.persist.fingerprint import impl_of
+from gdlab.sweeps.plan.grid import Grid, at_point, drawn, grid_of, slot_names, slots
+from gdlab.sweeps.plan.naming import DIMENSIONS, FIELDS, require_own_names
 from gdlab.training.loader import Stream, is_loader
 from gdlab.training.models import Form, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective

@@ -10,7 +10,7 @@ import numpy as np
 from gdlab.training.models import open_model
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 TOLERANCE = 1e-6
 """The relative distance of a number from the label that it means: labels are often float32."""

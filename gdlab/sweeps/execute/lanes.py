@@ -7,16 +7,16 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from gdlab.sweeps import engine
-from gdlab.sweeps.engine import Carry, Keys, LastGood, Plan, Shuffled, Swept
-from gdlab.sweeps.grid import Points, slot_names
-from gdlab.sweeps.groups import Group, evenly, padded
-from gdlab.sweeps.memo import Memo
-from gdlab.sweeps.memory import points_in_cache, points_that_fit
-from gdlab.sweeps.naming import FIELDS, named_scalars
-from gdlab.sweeps.tables import Patch
-from gdlab.sweeps.transfer import shape_on_host, to_devices, to_host
-from gdlab.sweeps.weak_keys import PlanOf
+from gdlab.sweeps.execute import engine
+from gdlab.sweeps.execute.engine import Carry, Keys, LastGood, Plan, Shuffled, Swept
+from gdlab.sweeps.execute.memo import Memo
+from gdlab.sweeps.execute.memory import points_in_cache, points_that_fit
+from gdlab.sweeps.execute.tables import Patch
+from gdlab.sweeps.execute.transfer import shape_on_host, to_devices, to_host
+from gdlab.sweeps.execute.weak_keys import PlanOf
+from gdlab.sweeps.plan.grid import Points, slot_names
+from gdlab.sweeps.plan.groups import Group, evenly, padded
+from gdlab.sweeps.plan.naming import FIELDS, named_scalars
 from gdlab.training.loader import Stream
 from gdlab.training.models import OpenedModel
 from gdlab.training.objective import ByIdentity

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gdlab.sweeps.grid import Grid
-from gdlab.sweeps.lanes import NUMBER
-from gdlab.sweeps.merging import stacked
-from gdlab.sweeps.naming import named
-from gdlab.sweeps.provenance import provenance
-from gdlab.sweeps.recipe import Recipe
-from gdlab.sweeps.result import SweepResult
-from gdlab.sweeps.run import Run
-from gdlab.sweeps.tables import CONVERGED, status_names
+from gdlab.sweeps.execute.lanes import NUMBER
+from gdlab.sweeps.execute.run import Run
+from gdlab.sweeps.execute.tables import CONVERGED, status_names
+from gdlab.sweeps.plan.grid import Grid
+from gdlab.sweeps.plan.naming import named
+from gdlab.sweeps.plan.recipe import Recipe
+from gdlab.sweeps.results.merging import stacked
+from gdlab.sweeps.results.provenance import provenance
+from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.models import OpenedModel
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gdlab.sweeps.scoring import scores
+from gdlab.sweeps.results.scoring import scores
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 
 class Edge(NamedTuple):

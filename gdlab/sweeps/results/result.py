@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import is_axis
-from gdlab.sweeps import labelled, merging, ranges, scoring, selecting, summary
-from gdlab.sweeps.ranges import Edge
-from gdlab.sweeps.recorded import RecordedOptimizer
-from gdlab.sweeps.scoring import Rule
+from gdlab.sweeps.results import labelled, merging, ranges, scoring, selecting, summary
+from gdlab.sweeps.results.ranges import Edge
+from gdlab.sweeps.results.recorded import RecordedOptimizer
+from gdlab.sweeps.results.scoring import Rule
 from gdlab.training.models import open_model
 
 
@@ -409,7 +409,7 @@ class SweepResult:
         Args:
             path: the file, which is replaced if it is there.
         """
-        from gdlab.sweeps import storage
+        from gdlab.sweeps.results import storage
 
         storage.save(self, path)
 
@@ -440,7 +440,7 @@ class SweepResult:
         >>> SweepResult.load(path, like=start).model(learning_rate=0.25)
         {'x': Array(0.5, dtype=float32), 'y': Array(1., dtype=float32)}
         """
-        from gdlab.sweeps import storage
+        from gdlab.sweeps.results import storage
 
         return storage.load(path, like)
 

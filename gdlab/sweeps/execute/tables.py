@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from gdlab.sweeps.engine import CONVERGED, DIVERGED, RUNNING
+from gdlab.sweeps.execute.engine import CONVERGED, DIVERGED, RUNNING
 
 PRUNED, NOT_RUN = 3, 4
 """What the engine does not know of: lanes dropped by a policy, and those not yet begun."""

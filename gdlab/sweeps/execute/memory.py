@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from gdlab.sweeps.memo import Memo
+from gdlab.sweeps.execute.memo import Memo
 
 SHARE = 0.5
 """The part of the free memory that a sweep takes: starts, copies and the user's own need some."""

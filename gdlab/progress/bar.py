@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from gdlab.sweeps.notebook import notebook_display
+from gdlab.progress.notebook import notebook_display
 
 LOOK = {
     "bar_format": "{l_bar}{bar}| {remaining} left, {rate_noinv_fmt}{postfix}",

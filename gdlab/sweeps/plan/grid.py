@@ -14,7 +14,7 @@ import numpy as np
 
 from gdlab.core.axis import SAMPLE, Axis, SampledAxis, is_axis
 from gdlab.core.structure import dotted
-from gdlab.sweeps.naming import DIMENSIONS, FIELDS
+from gdlab.sweeps.plan.naming import DIMENSIONS, FIELDS
 
 RESERVED = (*DIMENSIONS, *FIELDS)
 Points = dict[str, np.ndarray]

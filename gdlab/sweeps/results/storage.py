@@ -14,9 +14,9 @@ import numpy as np
 
 from gdlab.core.structure import dotted
 from gdlab.files import written_whole
-from gdlab.sweeps import labelled
-from gdlab.sweeps.recorded import RecordedOptimizer, form_of
-from gdlab.sweeps.result import SweepResult
+from gdlab.sweeps.results import labelled
+from gdlab.sweeps.results.recorded import RecordedOptimizer, form_of
+from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.models import open_model
 
 MARK = "gdlab_sweep_result"

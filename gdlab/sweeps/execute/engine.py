@@ -16,9 +16,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.core.numerics import strong
 from gdlab.core.state import evaluates_elsewhere, evaluation_params
-from gdlab.sweeps.grid import at_point
-from gdlab.sweeps.naming import named, named_scalars
-from gdlab.sweeps.weak_keys import PlanOf
+from gdlab.sweeps.execute.weak_keys import PlanOf
+from gdlab.sweeps.plan.grid import at_point
+from gdlab.sweeps.plan.naming import named, named_scalars
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import Form, ModelState, OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective

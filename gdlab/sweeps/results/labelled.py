@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 
 def dataset(result: "SweepResult") -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 Rule = Literal["median", "mean", "min", "max"]
 RULES = {"median": np.nanmedian, "mean": np.nanmean, "min": np.nanmin, "max": np.nanmax}

@@ -19,7 +19,7 @@ def provenance() -> dict[str, str]:
 
     The revision ends in "-dirty" if tracked files differ from it.
 
-    >>> from gdlab.sweeps.provenance import provenance
+    >>> from gdlab.sweeps.results.provenance import provenance
     >>> sorted(set(provenance()) - {"git_revision"})
     ['device_kind', 'gdlab', 'jax', 'jaxlib', 'platform', 'python', 'time']
     """

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.sweeps.bar import Bar
-from gdlab.sweeps.tables import CONVERGED, NOT_RUN, RUNNING, Tables
+from gdlab.progress.bar import Bar
+from gdlab.sweeps.execute.tables import CONVERGED, NOT_RUN, RUNNING, Tables
 from gdlab.training.interrupts import Interrupts
 
 SECONDS_BETWEEN_PICTURES = 2.0

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 import jax
 import jax.numpy as jnp
 
-from gdlab.sweeps.weak_keys import weak_key
+from gdlab.sweeps.execute.weak_keys import weak_key
 
 T = TypeVar("T")
 MOST = 256

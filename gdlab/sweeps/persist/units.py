@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from gdlab.sweeps.groups import Group
-from gdlab.sweeps.lanes import Lanes
-from gdlab.sweeps.saving import Saving
-from gdlab.sweeps.tables import Patch
-from gdlab.sweeps.transfer import least_of_processes, to_host
+from gdlab.sweeps.execute.lanes import Lanes
+from gdlab.sweeps.execute.tables import Patch
+from gdlab.sweeps.execute.transfer import least_of_processes, to_host
+from gdlab.sweeps.persist.saving import Saving
+from gdlab.sweeps.plan.groups import Group
 
 WHOLE, HALFWAY, LANES = "whole", "halfway", "lanes"
 """Of a group: what a stage came to, how far it is, what the next stage goes on from."""

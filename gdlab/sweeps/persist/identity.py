@@ -8,11 +8,11 @@ import jax
 
 import gdlab
 from gdlab.core.state import LAYOUT
-from gdlab.sweeps import checkpoint
-from gdlab.sweeps.checkpoint import Checkpoint
-from gdlab.sweeps.collect import Entry
-from gdlab.sweeps.fingerprint import of_arrays, of_program
-from gdlab.sweeps.saving import Saving
+from gdlab.sweeps.persist import checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
+from gdlab.sweeps.persist.fingerprint import of_arrays, of_program
+from gdlab.sweeps.persist.saving import Saving
+from gdlab.sweeps.results.collect import Entry
 from gdlab.training.loader import Stream
 
 

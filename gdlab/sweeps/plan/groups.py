@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from gdlab.sweeps.grid import Points
-from gdlab.sweeps.tables import Patch
+from gdlab.sweeps.execute.tables import Patch
+from gdlab.sweeps.plan.grid import Points
 
 
 @dataclasses.dataclass

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.sweeps.labelled import lane_labels
-from gdlab.sweeps.recorded import form_of
-from gdlab.sweeps.selecting import LANE_ARRAYS, NO_PARENT, matches, renumbered
+from gdlab.sweeps.results.labelled import lane_labels
+from gdlab.sweeps.results.recorded import form_of
+from gdlab.sweeps.results.selecting import LANE_ARRAYS, NO_PARENT, matches, renumbered
 
 if TYPE_CHECKING:
-    from gdlab.sweeps.result import SweepResult
+    from gdlab.sweeps.results.result import SweepResult
 
 AGREEMENT = 1e-3
 """The relative distance that the final losses of one lane in two results may have."""

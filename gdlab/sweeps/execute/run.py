@@ -10,16 +10,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from gdlab.sweeps.grid import Points
-from gdlab.sweeps.groups import Group, groups_of, together
-from gdlab.sweeps.lanes import NUMBER, Lanes, Setup
-from gdlab.sweeps.notes import Notes
-from gdlab.sweeps.policies import Move, Policy, Ranking
-from gdlab.sweeps.saving import Saving
-from gdlab.sweeps.tables import KeepParams, Patch, Tables
-from gdlab.sweeps.transfer import least_of_processes, of_process, zeros_like
-from gdlab.sweeps.units import Units
-from gdlab.sweeps.watch import Watch
+from gdlab.sweeps.execute.lanes import NUMBER, Lanes, Setup
+from gdlab.sweeps.execute.notes import Notes
+from gdlab.sweeps.execute.tables import KeepParams, Patch, Tables
+from gdlab.sweeps.execute.transfer import least_of_processes, of_process, zeros_like
+from gdlab.sweeps.execute.watch import Watch
+from gdlab.sweeps.persist.saving import Saving
+from gdlab.sweeps.persist.units import Units
+from gdlab.sweeps.plan.grid import Points
+from gdlab.sweeps.plan.groups import Group, groups_of, together
+from gdlab.sweeps.plan.policies import Move, Policy, Ranking
 from gdlab.training.loader import Block, Stream
 from gdlab.training.pace import Pace
 

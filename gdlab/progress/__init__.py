@@ -1,0 +1,1 @@
+"""Progress of whatever takes long: bars in terminals and notebooks."""

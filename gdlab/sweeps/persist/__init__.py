@@ -1,0 +1,1 @@
+"""Checkpoints of a running sweep: what is kept, where, and by what identity."""

@@ -1,0 +1,1 @@
+"""Results of sweeps: labelled, selected, scored, merged, and kept in files."""
