@@ -4,18 +4,16 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from gdlab.core.decays import is_decay, last_name
+
 Scale = Literal["log", "linear", "decay", "whole"]
 
-DECAYS = ("momentum", "decay", "b1", "b2", "b3", "beta", "rho")
-"""How coefficients that weigh the past are called; they are told apart near 1."""
 DECADES_DOWN, DECADES_UP = 2.0, 1.5
 """How far a slider on a logarithmic scale goes to either side of its value."""
 COUNTS = ("steps", "begin", "boundaries")
 """How numbers of steps are called, at the end; they are whole."""
 FEW = 10
 """How far a slider of a number of steps goes at least."""
-UNNAMED_DECAY = 0.9
-"""From here on a number below 1 is taken for a decay whatever it is called, unless for a bound."""
 SLOWEST_DECAY = 0.999
 """As far as the slider of a decay goes at least."""
 SMALL = 0.1
@@ -67,7 +65,7 @@ def sliders_of(
             label,
             value,
             *_stretch(path, value, own.get(path), _largest_beside(path, hyperparameters)),
-            folded=_last(path).startswith("eps"),
+            folded=last_name(path).startswith("eps"),
         )
         for position, ((path, value), label) in enumerate(
             zip(hyperparameters.items(), shortest_ends(paths, scheduled), strict=True)
@@ -144,13 +142,13 @@ def _stretch(
         ends = min(low, value), max(high, value)
         if count:
             return "whole", math.floor(ends[0]), math.ceil(ends[1])
-        if _is_decay(path, value) and low >= 0 and high < 1:
+        if is_decay(path, value) and low >= 0 and high < 1:
             return "decay", *ends
         scale: Scale = "log" if low > 0 and high >= 10 * low and value > 0 else "linear"
         return scale, *ends
     if count:
         return "whole", min(value, 1.0), max(FEW, 3 * value, beside)
-    if _is_decay(path, value):
+    if is_decay(path, value):
         return "decay", 0.0, max(SLOWEST_DECAY, 1 - (1 - value) / 10)
     if not math.isfinite(value):
         return "linear", 0.0, 1.0
@@ -176,27 +174,10 @@ def _largest_beside(path: str, hyperparameters: Mapping[str, float]) -> float:
 
 
 def _kind(path: str) -> str | None:
-    if _last(path).endswith(COUNTS):
+    if last_name(path).endswith(COUNTS):
         return "count"
-    return "value" if _last(path).endswith("value") else None
+    return "value" if last_name(path).endswith("value") else None
 
 
 def _is_count(path: str, value: float) -> bool:
-    return _last(path).endswith(COUNTS) and value == round(value) and value >= 0
-
-
-def _is_decay(path: str, value: float) -> bool:
-    # The values of a schedule are of the kind of what follows it.
-    names = [name for name in _names(path) if name != "schedules"]
-    name = names[-2] if len(names) > 1 and names[-1].endswith("value") else _last(path)
-    named = any(word in name for word in DECAYS) and "weight_decay" not in name
-    return 0 <= value < 1 and (named or (value >= UNNAMED_DECAY and "max" not in name))
-
-
-def _last(path: str) -> str:
-    """What a number is called; one of several of a name is called by that."""
-    return next(reversed(_names(path)), path)
-
-
-def _names(path: str) -> list[str]:
-    return [name for name in path.split(".") if not name.isdecimal()]
+    return last_name(path).endswith(COUNTS) and value == round(value) and value >= 0

@@ -1,0 +1,32 @@
+"""Coefficients that weigh the past, told from other hyperparameters by their names."""
+
+DECAYS = ("momentum", "decay", "b1", "b2", "b3", "beta", "rho")
+"""Parts of the names of such coefficients, which lie between 0 and 1."""
+UNNAMED_DECAY = 0.9
+"""From this value on a number below 1 is taken for a decay whatever it is called, unless its name
+says that it is a bound."""
+
+
+def names_along(path: str) -> list[str]:
+    """The names in a dotted path, without the numbers of positions."""
+    return [name for name in path.split(".") if not name.isdecimal()]
+
+
+def last_name(path: str) -> str:
+    """The last name in a dotted path, or the path itself if it has none."""
+    return next(reversed(names_along(path)), path)
+
+
+def is_decay(path: str, value: float) -> bool:
+    """Tell whether the hyperparameter at a path is a coefficient that weighs the past.
+
+    >>> from gdlab.core.decays import is_decay
+    >>> is_decay("0.b1", 0.5), is_decay("weight_decay", 0.5), is_decay("b1.init_value", 0.5)
+    (True, False, True)
+    """
+    # The values of a schedule are of the kind of the hyperparameter that follows it.
+    names = [name for name in names_along(path) if name != "schedules"]
+    in_schedule = len(names) > 1 and names[-1].endswith("value")
+    name = names[-2] if in_schedule else last_name(path)
+    named = any(word in name for word in DECAYS) and "weight_decay" not in name
+    return 0 <= value < 1 and (named or (value >= UNNAMED_DECAY and "max" not in name))
