@@ -17,6 +17,7 @@ from gdlab.core.by_leaf import Labels, Mask, Structure, by_leaf
 from gdlab.core.hyperparameter import Hyperparameter, array
 from gdlab.core.joins import Join, bus, join
 from gdlab.core.rarely import rarely
+from gdlab.core.scaled_by_leaf import scaled_by_leaf
 from gdlab.core.schedule import Schedule, schedule
 from gdlab.core.sharding import state_sharding
 from gdlab.core.state import (
@@ -640,6 +641,7 @@ __all__ = [
     "scale_by_zoom_linesearch",
     "scale_from_subspace",
     "scale_to_rms",
+    "scaled_by_leaf",
     "schedule",
     "schedule_free",
     "schedule_free_adamw",
