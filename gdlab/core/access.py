@@ -62,7 +62,7 @@ def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> Gradie
     paths = list(hyperparameters(tx))
     chosen: dict[str, Value] = {}
     for key, value in values.items():
-        path = _only_match(key, paths)
+        path = only_match(key, paths)
         if path in chosen:
             raise KeyError(f"{key!r} sets {path!r}, which another key sets as well")
         chosen[path] = value
@@ -91,7 +91,12 @@ def _standing_for(old: Value, value: Value) -> Value:
     return constant_schedule(value) if was_scheduled else value
 
 
-def _only_match(key: str, paths: list[str]) -> str:
+def only_match(key: str, paths: list[str]) -> str:
+    """The one path that a key is, or is the end of.
+
+    Raises:
+        KeyError: if it fits none or several.
+    """
     matches = [key] if key in paths else [path for path in paths if path.endswith("." + key)]
     if len(matches) == 1:
         return matches[0]
