@@ -8,6 +8,7 @@ from gdlab import interop as interop
 from gdlab import losses as losses
 from gdlab import plots as plots
 from gdlab import problems as problems
+from gdlab import scaling as scaling
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.apply import apply_updates
 from gdlab.core.apply_gradients import apply_gradients

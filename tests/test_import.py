@@ -13,7 +13,7 @@ HEAVY = (
     "matplotlib", "xarray", "pandas", "tqdm", "sklearn", "optax", "flax", "equinox", "orbax",
     "torch", "keras", "matfree", "chex", "absl", "toolz", "jax.scipy", "jax.experimental.pallas",
 )  # fmt: skip
-NAMESPACES = ("analysis", "interop", "losses", "plots", "problems")
+NAMESPACES = ("analysis", "interop", "losses", "plots", "problems", "scaling")
 CODE = f"""
 import json, sys
 import jax

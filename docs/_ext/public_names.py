@@ -24,6 +24,7 @@ import gdlab.interop
 import gdlab.losses
 import gdlab.plots
 import gdlab.problems
+import gdlab.scaling
 
 ANNOTATED = re.compile(
     r"[\w.]+(?: \| [\w.]+)*, Data\(convert=<[^>]*>, number=\w+, together=\w+, name='([^']*)'\)"
@@ -36,6 +37,7 @@ NAMESPACES = {
     "losses.": gdlab.losses,
     "plots.": gdlab.plots,
     "problems.": gdlab.problems,
+    "scaling.": gdlab.scaling,
 }
 
 

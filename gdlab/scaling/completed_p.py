@@ -1,0 +1,108 @@
+"""The parametrisation that keeps hyperparameters over width and depth."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from gdlab.core.structure import Params
+from gdlab.scaling.mup import MaximalUpdateRule, StartVariance, Table, require_one_of
+from gdlab.scaling.parametrization import LeafMultipliers, Parametrization
+from gdlab.scaling.widths import Layout, WidthRatios, widths_of
+
+
+@dataclasses.dataclass(frozen=True)
+class CompletedRule:
+    """The rule of :func:`completed_p`."""
+
+    scaled: ClassVar[tuple[str, ...]] = ("learning_rate", "weight_decay", "eps")
+    width_rule: MaximalUpdateRule
+    depth: float | Callable[[Params], float]
+    blocks: str
+    alpha: float
+
+    def __call__(self, path: str, widths: WidthRatios, params: Params) -> LeafMultipliers:
+        """The multipliers by width, and by depth within residual blocks."""
+        by_width = self.width_rule.at_widths(widths)._replace(eps=1 / widths.fan_out)
+        found = self.width_rule.in_table(widths, by_width)
+        if not re.search(self.blocks, path):
+            return found
+        depth = self.depth_ratio(params)
+        return found._replace(
+            learning_rate=found.learning_rate * depth ** (self.alpha - 1),
+            eps=found.eps * depth**-self.alpha,
+        )
+
+    def depth_ratio(self, params: Params) -> float:
+        """The number of blocks as a multiple of the base model's."""
+        return float(self.depth(params) if callable(self.depth) else self.depth)
+
+    def residual_multiplier(self, params: Params) -> float:
+        """The factor of what a residual block adds, depth^−α."""
+        return self.depth_ratio(params) ** -self.alpha
+
+
+def completed_p(
+    base: Any,
+    *,
+    depth: float | Callable[[Params], float],
+    blocks: str,
+    alpha: float = 1.0,
+    table: Table = "table 3",
+    start_variance: StartVariance = "1/fan_in",
+    layouts: Mapping[str, Layout] | None = None,
+) -> Parametrization:
+    """The parametrisation CompleteP, for AdamW, under which depth may change as well as width.
+
+    With m and k the ratios of fan-in and fan-out and L that of the number of residual blocks, all 1
+    at the base model, it multiplies in the form of table 3
+
+    ===================  ======  ================  ==========  ===========
+    parameter            start   learning rate     decay       ε
+    ===================  ======  ================  ==========  ===========
+    input, biases        1       1                 1           1/k
+    hidden, in blocks    1       L^(α−1)/m         m           L^(−α)/k
+    vectors, in blocks   1       L^(α−1)           1           L^(−α)/k
+    output               1/√m    1/m               m           1
+    ===================  ======  ================  ==========  ===========
+
+    and what each block adds to its input by L^(−α), which the model has to do:
+    ``x + parametrization.residual_multiplier(params) * block(x)``. The paper prints the output
+    layer with its factor 1/m in the forward pass, which is ``table="table 8"``.
+
+    Batch size and number of steps are those of the base model.
+
+    Args:
+        base: the base model, as for :func:`mup`. Blocks that it has not are compared with those
+            that it has.
+        depth: L, the number of residual blocks as a multiple of the base model's; or a function
+            from the parameters to it, so that one parametrisation serves all depths.
+        blocks: a regular expression found in the paths of the parameters within residual blocks.
+        alpha: α, from ½ to 1; with 1 all blocks learn features at any depth.
+        table: as for :func:`mup`.
+        start_variance: as for :func:`mup`.
+        layouts: as for :func:`mup`.
+
+    Returns:
+        A :class:`Parametrization`.
+
+    Raises:
+        ValueError: if ``alpha`` is outside of [½, 1], or an argument is none of those named.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.scaling import completed_p
+    >>> def shapes(width, depth):
+    ...     return {"blocks": [jnp.ones((width, width))] * depth}
+    >>> found = completed_p(shapes(2, 1), depth=4.0, blocks="blocks").multipliers(shapes(8, 4))
+    >>> found["blocks.3"].learning_rate, found["blocks.3"].weight_decay, found["blocks.3"].eps
+    (0.25, 4.0, 0.0625)
+
+    Source: N. Dey et al., Don't be lazy: CompleteP enables compute-efficient deep transformers,
+    2025, table 1.
+    """
+    require_one_of("table", table, ("table 3", "table 8", "table 9"))
+    require_one_of("start_variance", start_variance, ("1/fan_in", "constant"))
+    if not 0.5 <= alpha <= 1:
+        raise ValueError(f"alpha must be from 0.5 to 1, not {alpha}")
+    rule = CompletedRule(MaximalUpdateRule("adam", table, start_variance), depth, blocks, alpha)
+    return Parametrization("completed_p(…)", widths_of(base, layouts), rule)

@@ -1,0 +1,39 @@
+"""The parametrisation that deep-learning libraries use by default."""
+
+import dataclasses
+from typing import ClassVar
+
+from gdlab.core.structure import Params
+from gdlab.scaling.parametrization import LeafMultipliers, Parametrization
+from gdlab.scaling.widths import WidthRatios, Widths
+
+
+@dataclasses.dataclass(frozen=True)
+class StandardRule:
+    """The rule by which nothing depends on the width but the start that ``init`` draws."""
+
+    scaled: ClassVar[tuple[str, ...]] = ()
+
+    def __call__(self, path: str, widths: WidthRatios, params: Params) -> LeafMultipliers:
+        """Ones."""
+        del path, widths, params
+        return LeafMultipliers()
+
+    def residual_multiplier(self, params: Params) -> float:
+        """One."""
+        del params
+        return 1.0
+
+
+def standard() -> Parametrization:
+    """The standard parametrisation: one learning rate for all parameters of all widths.
+
+    It stands beside :func:`mup` where both are compared, and changes nothing: ``init`` draws
+    weights of variance 1/fan-in, and the learning rate of the base model is that of all widths.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.scaling import standard
+    >>> standard().multipliers({"w": jnp.ones((4, 4))})["w"].learning_rate
+    1.0
+    """
+    return Parametrization("standard()", Widths(patterns=(("", WidthRatios()),)), StandardRule())
