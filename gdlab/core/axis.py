@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.core.ranges import require_all_fit, widest_float
-from gdlab.core.representation import represent
+from gdlab.core.representation import as_written, represent
 from gdlab.core.structure import Argument, Value
 
 SAMPLE = "sample"
@@ -37,10 +37,11 @@ class Axis(Argument):
     adam(Axis('learning_rate', array([0.001, 0.01], 'float32')))
     """
 
-    __slots__ = ("along", "name", "values")
+    __slots__ = ("along", "name", "values", "whole")
     along: str
     name: str
     values: jax.Array
+    whole: bool
 
     def __init__(
         self, name: str, values: Sequence[float] | jax.Array | np.ndarray, along: str | None = None
@@ -51,12 +52,17 @@ class Axis(Argument):
         self.along = name if along is None else along
         try:
             with np.errstate(over="ignore"):  # refused below, by name
-                self.values = jnp.asarray(values, dtype=float)
+                # NumPy converts numbers without compiling a program for each length.
+                plain = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+                converted = np.asarray(values, widest_float()) if plain else values
+                self.values = jnp.asarray(converted, dtype=float)
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"Axis {name!r}: values must be numbers, not {values!r}; of other things make a "
                 "sweep each, or a dictionary of problems or optimizers"
             ) from error
+        given = values.dtype if isinstance(values, jax.Array) else np.asarray(values).dtype
+        self.whole = bool(np.issubdtype(given, np.integer))
         if self.values.ndim != 1 or self.values.size == 0:
             raise ValueError(
                 f"Axis {name!r}: values must be a one-dimensional, non-empty list of numbers, "
@@ -92,6 +98,13 @@ class Axis(Argument):
         """
         return SampledAxis(name, low, high, "log_uniform")
 
+    @property
+    def labels(self) -> np.ndarray:
+        """The values as they were written, of shape ``(n,)``: 0.1, and integers as integers."""
+        written = as_written(self.values)
+        whole = self.whole and np.array_equal(written, np.rint(written))
+        return written.astype(np.int64) if whole else written
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -108,7 +121,9 @@ class Axis(Argument):
 
     def __repr__(self) -> str:
         along = "" if self.along == self.name else f", along={self.along!r}"
-        return f"Axis({self.name!r}, {represent(self.values)}{along})"
+        whole = self.whole and not isinstance(self.values, Tracer)
+        values = represent(self.labels if whole else self.values)
+        return f"Axis({self.name!r}, {values}{along})"
 
 
 class SampledAxis(Axis):
@@ -144,8 +159,7 @@ class SampledAxis(Axis):
         return Axis(self.name, values, SAMPLE)
 
     def __repr__(self) -> str:
-        # As many digits as their dtype holds.
-        low, high = (float(str(bound)) for bound in np.asarray(self.values))
+        low, high = as_written(self.values).tolist()
         return f"Axis.{self.distribution}({self.name!r}, {low}, {high})"
 
 

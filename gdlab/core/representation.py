@@ -46,6 +46,17 @@ def represent_array(value: Any) -> str:
     return f"array({_nested(values)}, {values.dtype.name!r})"
 
 
+def as_written(values: Any) -> np.ndarray:
+    """The same numbers in float64, with as few decimal digits as their own dtype tells apart.
+
+    A float32 that was written as 0.1 is 0.1 again, and not 0.10000000149011612.
+    """
+    values = np.asarray(values)
+    if values.dtype.itemsize >= np.dtype(np.float64).itemsize:
+        return values
+    return np.array([float(str(value)) for value in values.ravel()]).reshape(values.shape)
+
+
 def _nested(values: np.ndarray) -> str:
     if values.ndim == 0:
         # As many digits as its dtype needs to come back.

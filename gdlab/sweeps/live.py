@@ -1,6 +1,5 @@
 """A picture of a sweep that is redrawn while the sweep runs."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +37,7 @@ class LivePicture:
         display = notebook_display() if "inline" in plt.get_backend() else None
         if self._figure is not None:
             self._figure.clear()
-        axes = plot_sweep(as_it_stands(result), figure=self._figure)
+        axes = plot_sweep(result, figure=self._figure)
         self._figure = np.ravel(axes)[0].figure
         if display is not None:
             # A notebook would show it once more at the end of the cell.
@@ -49,18 +48,6 @@ class LivePicture:
             self._shown = display.display(self._figure, display_id=True)
         else:
             self._shown.update(self._figure)
-
-
-def as_it_stands(result: SweepResult) -> SweepResult:
-    """The result as if lanes that are on their way had ended at their last recorded step."""
-    on_way = result.status == "unfinished"
-    recorded = ~np.isnan(result.loss)
-    last = result.loss.shape[-1] - 1 - np.argmax(recorded[..., ::-1], axis=-1)
-    latest = np.take_along_axis(result.loss, last[..., None], axis=-1)[..., 0]
-    loss = result.loss.copy()
-    loss[..., -1] = np.where(on_way, latest, result.final_loss)
-    status = np.where(on_way & ~np.isnan(latest), "ok", result.status)
-    return dataclasses.replace(result, loss=loss, status=status)
 
 
 def _refresh(figure: Any) -> None:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import Axis, SampledAxis, is_axis
+from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.plan.arguments import Places, opened, require_positive
@@ -231,7 +232,7 @@ def _parameters(places: Places) -> dict[str, SampledAxis]:
 
 def _bounds(axis: SampledAxis) -> tuple[float, float]:
     """As they were written, and not as float32 holds them."""
-    low, high = (float(str(bound)) for bound in np.asarray(axis.values))
+    low, high = as_written(axis.values).tolist()
     return low, high
 
 

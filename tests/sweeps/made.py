@@ -45,7 +45,7 @@ def made(final, coords, axes=None, seeds=(0, 1), status=None, **fields):
 def on_rates(final, rates, **fields):
     """A result over learning rates, with a row of final losses for each."""
     seeds = fields.pop("seeds", range(np.shape(final)[-1]))
-    return made(final, {"learning_rate": np.asarray(rates, np.float32)}, seeds=seeds, **fields)
+    return made(final, {"learning_rate": np.asarray(rates)}, seeds=seeds, **fields)
 
 
 def sampled(final, rates, decays, **fields):

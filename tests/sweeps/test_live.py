@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from gdlab import Axis, SweepResult, adam, rmsprop, sgd, sweep
+from gdlab import Axis, adam, rmsprop, sgd, sweep
 from gdlab.sweeps.execute import watch
-from gdlab.sweeps.live import LivePicture, as_it_stands
-from tests.sweeps.made import on_rates
+from gdlab.sweeps.live import LivePicture
 
 RATES = Axis("learning_rate", [0.1, 0.5, 1.5, 3.0])
 
@@ -111,22 +110,6 @@ def test_without_axes_there_is_nothing_to_draw():
 def test_a_live_picture_is_off_unless_wanted(monkeypatch):
     monkeypatch.setattr(LivePicture, "__call__", lambda *_: pytest.fail("it was drawn"))
     swept(False)
-
-
-def test_lanes_on_their_way_stand_at_their_last_loss_and_others_where_they_are():
-    status = [["ok"], ["unfinished"], ["unfinished"], ["pruned"], ["diverged"], ["not run"]]
-    result = on_rates(np.ones((6, 1)), range(1, 7), status=status)
-    nan = np.nan
-    result.loss[:, 0] = [
-        [9, 5, 1], [9, 5, nan], [nan, nan, nan], [9, 5, nan], [9, nan, nan], [nan, nan, nan],
-    ]  # fmt: skip
-    stands = as_it_stands(result)
-    np.testing.assert_array_equal(stands.final_loss[:, 0], [1, 5, nan, nan, nan, nan])
-    assert stands.status[:, 0].tolist() == [
-        "ok", "ok", "unfinished", "pruned", "diverged", "not run",
-    ]  # fmt: skip
-    assert np.isnan(result.final_loss[1, 0])
-    assert isinstance(stands, SweepResult)
 
 
 NOTEBOOK = """

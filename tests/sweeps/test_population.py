@@ -11,8 +11,8 @@ from gdlab.sweeps import PopulationBasedTraining
 STEPS, EVERY, SEEDS, MOMENTUM = 23, 5, 3, 0.5
 RUNGS = [5, 10, 15, 20]
 # Curvature 1, so the last two are gone before the first rung.
-RATES = np.array([1e-3, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 200.0, 1e4], np.float32)
-SHIFTS = np.linspace(0.5, 1.4, 10, dtype=np.float32)
+RATES = np.array([1e-3, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 200.0, 1e4])
+SHIFTS = np.arange(5, 15) / 10
 FACTORS = (0.5, 2.0)
 COUNT = 3
 

@@ -72,8 +72,58 @@ def test_the_best_point_has_the_smallest_median_or_the_largest_if_asked(result):
     assert result.best()["learning_rate"] == 0.5
     assert result.best("distance")["learning_rate"] == 0.5
     assert result.best("nearness", maximize=True)["learning_rate"] == 0.5
-    assert result.best("nearness")["learning_rate"] == 0.125
+    assert result.best("nearness", maximize=False)["learning_rate"] == 0.125
     assert type(result.best()["final_loss"]) is float
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"),
+    [("accuracy", 0.2), ("held_out_loss", 0.1), ("accuracy_error", 0.1), ("log_likelihood", 0.2)],
+)
+def test_the_name_of_a_metric_tells_its_direction(metric, best):
+    result = on_rates([[1.0], [1.0]], [0.1, 0.2], metrics={metric: np.array([[0.3], [0.4]])})
+    assert result.best(metric)["learning_rate"] == best
+    assert result.best(metric, maximize=True)["learning_rate"] == 0.2
+
+
+def test_a_direction_that_nothing_tells_is_asked_for():
+    result = on_rates([[1.0], [1.0]], [0.1, 0.2], metrics={"quality": np.array([[0.3], [0.4]])})
+    for ask in (result.best, result.best_index, result.plot, lambda m: result.basin(metric=m)):
+        with pytest.raises(ValueError, match="'quality' does not tell"):
+            ask("quality")
+
+
+def test_labels_are_the_numbers_that_were_written():
+    tx = sgd(Axis("learning_rate", [0.1, 1e-3]), momentum=Axis("beta", [0, 1]))
+    weights = {"width": Axis("width", np.array([64, 128])), "n": Axis("n", [64.0, 0.5])}
+    loss = lambda w, width, n: w**2 + width * n  # noqa: E731
+    result = sweep(loss, 1.0, tx, steps=1, hyperparameters=weights, progress=False)
+    labels = {name: values.tolist() for name, values in result.coords.items() if name != "step"}
+    assert repr(labels["learning_rate"]) == "[0.1, 0.001]"
+    assert repr(labels["width"]) == "[64, 128]"
+    assert repr(labels["n"]) == "[64.0, 0.5]"
+    assert repr(result.best() | {"final_loss": 0}) == repr(
+        {"learning_rate": 0.1, "beta": 0, "n": 0.5, "width": 64, "final_loss": 0}
+    )
+    assert list(result.to_pandas()["learning_rate"].unique()) == [0.1, 0.001]
+
+
+def test_an_axis_of_integers_is_rebuilt_by_its_repr():
+    axis = Axis("width", [64, 128])
+    assert repr(axis) == "Axis('width', array([64, 128], 'int64'))"
+    again = eval(repr(axis), {"Axis": Axis, "array": np.array})
+    assert again.labels.tolist() == [64, 128]
+    assert again.values.dtype == axis.values.dtype
+
+
+def test_lanes_that_were_broken_off_are_judged_by_their_last_loss():
+    status = [["unfinished"], ["unfinished"], ["unfinished"], ["pruned"], ["diverged"]]
+    result = on_rates(np.full((5, 1), NAN), [0.1, 0.2, 0.3, 0.4, 0.5], status=status)
+    result.loss[:, 0] = [[9, 5, NAN], [9, 4, NAN], [NAN] * 3, [9, 1, NAN], [9, NAN, NAN]]
+    np.testing.assert_array_equal(result.values("final_loss")[:, 0], [5, 4, NAN, NAN, NAN])
+    assert result.best() == {"learning_rate": 0.2, "loss_so_far": 4.0}
+    assert "loss_so_far = 4" in result._repr_html_()
+    assert np.isnan(result.final_loss).all()
 
 
 def test_each_rule_has_its_own_best_point():

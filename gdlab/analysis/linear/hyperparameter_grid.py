@@ -8,6 +8,7 @@ import numpy as np
 from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import matrices_at, periodic_setting, require_same_period
 from gdlab.core.axis import SampledAxis, is_axis
+from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.grid import axes_with_paths, grid_of
 
@@ -39,8 +40,8 @@ def hyperparameter_grid(
             raise ValueError(f"{path}: a picture is drawn over a grid; give {axis!r} its values")
     grid = grid_of(tx)
     points = grid.points
-    values = np.stack([np.asarray(points[axis.name], np.float64) for _, axis in found], axis=1)
-    first = jax.tree.map(lambda x: float(x.values[0]) if is_axis(x) else x, tx, is_leaf=is_axis)
+    values = np.stack([as_written(points[axis.name]) for _, axis in found], axis=1)
+    first = jax.tree.map(lambda x: float(x.labels[0]) if is_axis(x) else x, tx, is_leaf=is_axis)
     with float64_on_cpu():
         setting = periodic_setting(first, curvature, gradient_rms=gradient_rms)
         names = tuple(path for path, _ in found)

@@ -250,8 +250,7 @@ def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
         "valley": range_test.valley(falling, max(range_test.LEAST_FALL * fall, noise)),
         "minimum": (first + last) // 2,
     }
-    # As many digits as their dtype holds.
-    found = {what: float(str(rates[position])) for what, position in positions.items()}
+    found = {what: float(rates[position]) for what, position in positions.items()}
     half = edge.value / FROM_THE_EDGE if np.isfinite(edge.bracket[1]) else np.inf
     sentences = [
         f"After {result.settings['steps']} steps the loss is smallest around "

@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 
 from gdlab.plots.scales import COLORMAP, MISSING, norm_of, spans_decades, words
+from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
 
@@ -20,7 +21,7 @@ def plot_history(
     axis: str,
     metric: str = "final_loss",
     *,
-    maximize: bool = False,
+    maximize: bool | None = None,
     ax: Any = None,
 ) -> Any:
     """The value of an axis in each member over the steps; a dot where it copied another.
@@ -29,7 +30,8 @@ def plot_history(
         result: what population-based training returned.
         axis: the name of an axis that it changed.
         metric: what colours the members, "final_loss" or the name of an evaluation metric.
-        maximize: whether more is better; the best member is on top.
+        maximize: whether more is better, unless the name of the metric tells; the best member is
+            on top.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
@@ -38,6 +40,7 @@ def plot_history(
     Raises:
         ValueError: if the axis has no history.
     """
+    maximize = is_maximized(metric, maximize)
     known = [name for name in result.history if name != "parent"]
     if axis not in known:
         there = f"; there is that of {', '.join(known)}" if known else ": nothing changed its axes"

@@ -22,6 +22,7 @@ from gdlab.plots.scales import (
     spacing,
     words,
 )
+from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
 
@@ -45,7 +46,7 @@ def plot_parallel(
     result: "SweepResult",
     metric: str = "final_loss",
     *,
-    maximize: bool = False,
+    maximize: bool | None = None,
     ax: Any = None,
     figure: Figure | None = None,
 ) -> Any:
@@ -54,13 +55,14 @@ def plot_parallel(
     Args:
         result: what :func:`gdlab.sweep` returned.
         metric: "final_loss", or the name of an evaluation metric.
-        maximize: whether more is better.
+        maximize: whether more is better, unless the name of the metric tells.
         ax: the matplotlib axes to draw on; new ones unless given.
         figure: where these new ones are made; a new figure unless given.
 
     Returns:
         The matplotlib axes.
     """
+    maximize = is_maximized(metric, maximize)
     coordinates = _coordinates(result)
     if ax is None:
         size = (max(6.4, 1.5 * len(coordinates) + 1.5), 4.2)

@@ -28,6 +28,7 @@ from gdlab.plots.scales import (
     words,
 )
 from gdlab.plots.sweeps.parallel import plot_parallel
+from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.scoring import best_position, scores
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def plot_sweep(
     result: "SweepResult",
     metric: str = "final_loss",
     *,
-    maximize: bool = False,
+    maximize: bool | None = None,
     ax: Any = None,
     figure: Figure | None = None,
 ) -> Any:
@@ -70,7 +71,8 @@ def plot_sweep(
     Args:
         result: what :func:`gdlab.sweep` returned.
         metric: "final_loss", or the name of an evaluation metric.
-        maximize: whether more is better, for the mark of the best point.
+        maximize: whether more is better, unless the name of the metric tells; the best point is
+            marked.
         ax: the matplotlib axes to draw on, or an array of them for several panels; new ones
             unless given.
         figure: where these new ones are made; a new figure unless given.
@@ -81,6 +83,7 @@ def plot_sweep(
     Raises:
         ValueError: if there is no axis to plot against.
     """
+    maximize = is_maximized(metric, maximize)
     # Of axes that move together the one that is their dimension stands for all.
     axes = [
         name for name, along in result.axes.items() if name == along or along not in result.axes

@@ -300,8 +300,7 @@ def _best_rates(result: SweepResult, terrain: Terrain) -> list[float]:
                 f"{label(float(rates.max()))}: give tune others"
             )
         ranked = np.lexsort([np.where(finite, second, np.inf), np.where(finite, first, np.inf)])
-        # The shortest number that is this one in float32: 0.2, not 0.20000000298.
-        best.append(float(str(rates[ranked[0]])))
+        best.append(float(rates[ranked[0]]))
     return best
 
 

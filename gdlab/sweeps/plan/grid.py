@@ -45,7 +45,7 @@ class Grid(NamedTuple):
     @property
     def coords(self) -> dict[str, np.ndarray]:
         """The values along each dimension, and those of axes along one of another name."""
-        own = {name: np.asarray(axis.values) for name, axis in self.axes.items()}
+        own = {name: axis.labels for name, axis in self.axes.items()}
         return {name: own.get(name, np.arange(size)) for name, size in self.sizes.items()} | own
 
     @property

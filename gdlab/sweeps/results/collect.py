@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from gdlab.core.representation import as_written
 from gdlab.sweeps.execute.lanes import NUMBER
 from gdlab.sweeps.execute.run import Run
 from gdlab.sweeps.execute.tables import CONVERGED, status_names
@@ -134,7 +135,7 @@ def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str
         return {}, {}
     rungs, values, parents = zip(*run.history, strict=True)
     history = {
-        name: np.stack([rung[name] for rung in values]).reshape(-1, *shape)
+        name: as_written(np.stack([rung[name] for rung in values])).reshape(-1, *shape)
         for name in values[0]
         if name != NUMBER
     }

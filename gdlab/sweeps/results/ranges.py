@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.scoring import scores
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def stable_range(result: "SweepResult", axis: str) -> tuple[Any, Any]:
 
 
 def basin(
-    result: "SweepResult", axis: str, metric: str, tol: float, maximize: bool
+    result: "SweepResult", axis: str, metric: str, tol: float, maximize: bool | None
 ) -> tuple[Any, Any]:
     """The ends of the unbroken stretch around the best value whose scores are within a factor.
 
@@ -45,6 +46,7 @@ def basin(
     """
     if tol < 1:
         raise ValueError(f"tol is a factor of the best {metric}, at least 1, not {tol}")
+    maximize = is_maximized(metric, maximize)
     point_scores = scores(result, metric, maximize=maximize)
     if np.any(point_scores[np.isfinite(point_scores)] < 0):
         raise ValueError(f"{metric} has negative medians, of which a factor means nothing")

@@ -9,10 +9,11 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import is_axis
+from gdlab.core.representation import as_written
 from gdlab.sweeps.results import labelled, merging, ranges, scoring, selecting, summary
 from gdlab.sweeps.results.ranges import Edge
 from gdlab.sweeps.results.recorded import RecordedOptimizer
-from gdlab.sweeps.results.scoring import Rule
+from gdlab.sweeps.results.scoring import SO_FAR, Rule
 from gdlab.training.models import open_model
 
 
@@ -89,6 +90,8 @@ class SweepResult:
     def values(self, metric: str) -> np.ndarray:
         """The metric of each lane, NaN where it diverged or was dropped; of shape ``dims``.
 
+        The final loss of a lane that was broken off is the last one that was recorded.
+
         Raises:
             ValueError: if there is no such metric.
         """
@@ -100,25 +103,28 @@ class SweepResult:
         *,
         over: str | tuple[str, ...] = "seed",
         rule: Rule = "median",
-        maximize: bool = False,
+        maximize: bool | None = None,
     ) -> dict[str, Any]:
         """The best point, judged by all its lanes, one without a value counting as the worst.
 
-        Lanes that were not run, holes between merged results, do not count at all. After
-        population-based training a point is told by its values at the start; ``history`` has those
-        that followed.
+        Lanes that were not run, holes between merged results, do not count at all. One that was
+        broken off, as by Ctrl-C, counts by the last loss that was recorded; its score is then
+        called ``loss_so_far``. After population-based training a point is told by its values at
+        the start; ``history`` has those that followed.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
             over: the dimensions whose lanes are judged together.
             rule: how: by their "median", "mean", "min" or "max".
-            maximize: whether more is better.
+            maximize: whether more is better, unless the name of the metric tells, as those of
+                losses, errors and accuracies do.
 
         Returns:
             The value of each axis there, the label of every other dimension, and the metric.
 
         Raises:
-            ValueError: if no point has a finite score, or there is no such metric or dimension.
+            ValueError: if no point has a finite score, there is no such metric or dimension, or
+                nothing tells whether more of the metric is better.
 
         >>> from gdlab import Axis, sgd, sweep
         >>> rates = Axis("learning_rate", [0.25, 0.75, 2.5])
@@ -126,20 +132,7 @@ class SweepResult:
         >>> result.best()
         {'learning_rate': 0.75, 'final_loss': 0.03125}
         """
-        index = self.best_index(metric, over=over, rule=rule, maximize=maximize)
-        score = scoring.scores(self, metric, over=over, rule=rule, maximize=maximize)[index]
-        reduced = scoring.reduced_dims(self, over)
-        place = dict(zip([name for name in self.dims if name not in reduced], index, strict=True))
-        along = {
-            dimension: [name for name, other in self.axes.items() if other == dimension]
-            for dimension in place
-        }
-        point = {
-            name: self.coords[name][i].item()
-            for dimension, i in place.items()
-            for name in along[dimension] or [dimension]
-        }
-        return point | {metric: float(score)}
+        return scoring.best(self, metric, over=over, rule=rule, maximize=maximize)
 
     def best_index(
         self,
@@ -147,14 +140,10 @@ class SweepResult:
         *,
         over: str | tuple[str, ...] = "seed",
         rule: Rule = "median",
-        maximize: bool = False,
+        maximize: bool | None = None,
     ) -> tuple[int, ...]:
         """The position of :meth:`best` along each dimension that is not in ``over``."""
-        scores = scoring.scores(self, metric, over=over, rule=rule, maximize=maximize)
-        index = scoring.best_position(scores, maximize)
-        if index is None:
-            raise ValueError(f"no point has a finite {metric}: none of them trained to its end")
-        return index
+        return scoring.best_index(self, metric, over=over, rule=rule, maximize=maximize)
 
     def stable_range(self, axis: str = "learning_rate") -> tuple[Any, Any]:
         """The smallest and the largest value of an axis at which no seed diverged.
@@ -194,7 +183,7 @@ class SweepResult:
         metric: str = "final_loss",
         *,
         tol: float = 2.0,
-        maximize: bool = False,
+        maximize: bool | None = None,
     ) -> tuple[Any, Any]:
         """The range of an axis that is nearly as good as its best value.
 
@@ -205,7 +194,7 @@ class SweepResult:
             axis: the name of an axis that is a dimension, or was sampled alone.
             metric: "final_loss", or the name of an evaluation metric.
             tol: the factor.
-            maximize: whether more is better.
+            maximize: whether more is better, unless the name of the metric tells.
 
         Returns:
             Low and high: numbers, or arrays with one for each point of the other axes; NaN where
@@ -299,7 +288,7 @@ class SweepResult:
                 return node
             if node.name not in point:
                 raise ValueError(f"the point has no value for the axis {node.name!r}")
-            return float(str(np.asarray(point[node.name], node.values.dtype)))
+            return float(as_written(np.asarray(point[node.name], node.values.dtype)))
 
         return jax.tree.map(value, tx, is_leaf=is_axis)
 
@@ -325,7 +314,7 @@ class SweepResult:
         array([[0.00800...]], dtype=float32)
         """
         self._recipe("rerun")
-        passed_over = {"final_loss", *self.metrics} - {*self.axes, *self.dims}
+        passed_over = {"final_loss", SO_FAR, *self.metrics} - {*self.axes, *self.dims}
         labels = {name: [value] for name, value in point.items() if name not in passed_over}
         return self.select(**labels).recipe.changed(**{"checkpoint": None} | changes).run()
 
@@ -343,7 +332,7 @@ class SweepResult:
         >>> from gdlab import Axis, sgd, sweep
         >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
         >>> result.extend("learning_rate", [0.2, 0.4]).coords["learning_rate"]
-        array([0.1, 0.2, 0.4], dtype=float32)
+        array([0.1, 0.2, 0.4])
         """
         recipe = self._recipe("extend")
         along = list(self.axes.values())
@@ -363,7 +352,7 @@ class SweepResult:
         more = recipe.at({axis: missing}).changed(checkpoint=None).run()
         # Dimensions that were dropped from this result have one label in its call.
         gone = {name: more.coords[name][0] for name in more.dims if name not in self.dims}
-        everything = recipe.at({axis: np.union1d(known, np.asarray(missing, known.dtype))})
+        everything = recipe.at({axis: np.union1d(known, missing)})
         return dataclasses.replace(self.merge(more.select(**gone)), recipe=everything)
 
     def _recipe(self, what: str) -> Any:
@@ -396,7 +385,7 @@ class SweepResult:
         >>> def run(rates):
         ...     return sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", rates)), steps=5)
         >>> run([0.1, 0.4]).merge(run([0.2])).coords["learning_rate"]
-        array([0.1, 0.2, 0.4], dtype=float32)
+        array([0.1, 0.2, 0.4])
         """
         return merging.merged([self, *others])
 
@@ -457,7 +446,9 @@ class SweepResult:
         """A ``pandas.DataFrame`` with a row for each lane; needs the extra ``lab``."""
         return labelled.frame(self)
 
-    def plot(self, metric: str = "final_loss", *, maximize: bool = False, ax: Any = None) -> Any:
+    def plot(
+        self, metric: str = "final_loss", *, maximize: bool | None = None, ax: Any = None
+    ) -> Any:
         """The metric against the axes, with what diverged marked; needs the extra ``lab``.
 
         One axis is a curve, the median over seeds with their range, or a scatter if it was
@@ -467,7 +458,7 @@ class SweepResult:
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
-            maximize: whether more is better.
+            maximize: whether more is better, unless the name of the metric tells.
             ax: the matplotlib axes to draw on, or an array of them for several panels; new ones
                 unless given.
 
@@ -486,7 +477,7 @@ class SweepResult:
         axis: str,
         metric: str = "final_loss",
         *,
-        maximize: bool = False,
+        maximize: bool | None = None,
         ax: Any = None,
     ) -> Any:
         """The value of an axis in each member of a population over the steps; needs ``lab``.
@@ -494,7 +485,7 @@ class SweepResult:
         Args:
             axis: the name of an axis that population-based training changed.
             metric: what colours the members, "final_loss" or the name of an evaluation metric.
-            maximize: whether more is better.
+            maximize: whether more is better, unless the name of the metric tells.
             ax: the matplotlib axes to draw on; new ones unless given.
 
         Returns:
