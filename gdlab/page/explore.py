@@ -15,6 +15,7 @@ from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
+from gdlab.page.landmarks import landmarks_of
 from gdlab.page.page import Page
 from gdlab.page.picture import picture_of
 from gdlab.page.quadratic import Quadratic, quadratic_of
@@ -48,10 +49,11 @@ def explore(
     Args:
         fun: ``fun(w)`` of a vector of two, written in ``jax.numpy``, a real scalar; or a
             :class:`gdlab.problems.Problem` of two parameters, a random one as it is without a key.
-        tx: an optimizer, or several by name, which then race.
+        tx: an optimizer, which is named by its factory, or several by name, which then race.
         start: where they start; it can be dragged. Where the problem does unless given.
         steps: how many steps they take; there is a slider.
-        view: ``((low, high), (low, high))`` of the two variables; around the runs unless given.
+        view: ``((low, high), (low, high))`` of the two variables. Unless given it is the window of
+            the problem, or one around the runs and the critical points that are known.
         ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
             goes some decades to either side of the value unless given.
         title: the heading; the name of the function unless given.
@@ -87,10 +89,7 @@ def explore(
         raise ValueError(f"steps must be a positive whole number, not {steps!r}")
     if isinstance(fun, Problem) and fun.size != 2:
         raise ValueError(f"fun must be of two parameters, but {fun.name} has {fun.size}")
-    named = tx if isinstance(tx, Mapping) else {"optimizer": tx}
-    if not named:
-        raise ValueError("tx holds no optimizer")
-    optimizers = {str(name): as_transformation(own) for name, own in named.items()}
+    optimizers = _named(tx)
     heading = _name_of(fun) if title is None else title
     function = translate_function(fun)
     quadratic = quadratic_of(fun)
@@ -98,13 +97,15 @@ def explore(
     races = {name: translate_optimizer(own, function) for name, own in optimizers.items()}
     check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
     paths = runs_of(fun, optimizers, begin, steps)
-    ends = view_of(view, paths, quadratic)
+    landmarks = landmarks_of(fun, quadratic)
+    ends = view_of(view, paths, landmarks, quadratic)
     dynamics = {name: _dynamics(own, quadratic) for name, own in optimizers.items()}
     page = {
         "title": heading,
         "start": begin.tolist(),
         "steps": steps,
         "view": ends.tolist(),
+        **landmarks.as_json(),
         "quadratic": None if quadratic is None else _as_json(quadratic),
         "optimizers": [
             {
@@ -129,6 +130,20 @@ def explore(
         heading,
         in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
     )
+
+
+def _named(
+    tx: GradientTransformation | Mapping[str, GradientTransformation],
+) -> dict[str, GradientTransformation]:
+    """Optimizers by name; a single one is called by its factory."""
+    if isinstance(tx, Mapping):
+        if not tx:
+            raise ValueError("tx holds no optimizer")
+        return {str(name): as_transformation(own) for name, own in tx.items()}
+    single = as_transformation(tx)
+    factory = repr(single).partition("(")[0]
+    # One of another library has no name that says what it is.
+    return {"optimizer" if factory == "foreign" else factory: single}
 
 
 def _name_of(fun: Callable[..., Any]) -> str:

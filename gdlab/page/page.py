@@ -7,14 +7,32 @@ from collections.abc import Callable
 from gdlab.files import written_whole
 
 HEIGHT = 900
-"""Of the frame in a notebook, in pixels."""
+"""Height of the frame in a notebook, in pixels, until the page has told its own height."""
+
+LISTENER = """\
+if (!window.gdlabFrames) {
+  window.gdlabFrames = true;
+  window.addEventListener("message", ({ data, source }) => {
+    if (!data || !(data.gdlabHeight > 0)) return;
+    for (const frame of document.querySelectorAll("iframe.gdlab-page")) {
+      if (frame.contentWindow !== source) continue;
+      const most = frame.clientWidth < 620 ? 0.85 * window.innerHeight : 20000;
+      frame.style.height = Math.min(data.gdlabHeight, most) + "px";
+    }
+  });
+}"""
+"""A script that gives each frame the height that its page tells.
+
+On a phone a frame is no higher than most of the screen and scrolls by itself, because the map and
+the loss can stay in view only within what scrolls.
+"""
 
 
 class Page:
     """A live page, as :func:`~gdlab.explore` makes it; in a notebook it shows itself.
 
-    There it runs in a sandboxed frame, with a still picture beside it for viewers that strip
-    scripts.
+    There it runs in a sandboxed frame, which takes the height that the page needs, with a still
+    picture beside it for viewers that strip scripts.
 
     Attributes:
         html: the whole page, which needs nothing else.
@@ -42,7 +60,9 @@ class Page:
     def _repr_html_(self) -> str:
         title = markup.escape(self._title)
         frame = (
-            f'<iframe sandbox="allow-scripts" srcdoc="{markup.escape(self.html)}" title="{title}" '
+            f"<script>{LISTENER}</script>"
+            f'<iframe class="gdlab-page" sandbox="allow-scripts" title="{title}" '
+            f'srcdoc="{markup.escape(self.html)}" '
             f'style="width: 100%; height: {HEIGHT}px; border: 0"></iframe>'
         )
         picture = self._picture()

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.transformation import GradientTransformation
+from gdlab.page.landmarks import Landmarks
 from gdlab.page.quadratic import Quadratic
 from gdlab.training.minimize import minimize
 
@@ -36,8 +37,13 @@ def start_of(start: Any, quadratic: Quadratic | None) -> np.ndarray:
     return values
 
 
-def view_of(view: Any, paths: Sequence[np.ndarray], quadratic: Quadratic | None) -> np.ndarray:
-    """((low, high), (low, high)): as given, or around the runs.
+def view_of(
+    view: Any,
+    paths: Sequence[np.ndarray],
+    landmarks: Landmarks,
+    quadratic: Quadratic | None,
+) -> np.ndarray:
+    """((low, high), (low, high)): as given, or around the runs and what is known of the function.
 
     Raises:
         ValueError: if what is given is no such pair.
@@ -49,25 +55,48 @@ def view_of(view: Any, paths: Sequence[np.ndarray], quadratic: Quadratic | None)
                 f"view must be ((low, high), (low, high)), such as ((-2, 2), (-1, 3)), not {view!r}"
             )
         return ends
+    if landmarks.window is not None:
+        points = np.concatenate([landmarks.window.T, paths[0][:1], *map(_point, landmarks.points)])
+        low, high = points.min(0), points.max(0)
+        # The author's window has its own margins.
+        return _window(low, high, 0.0, one_scale=True)
+    points = np.concatenate([*_near(paths), *map(_point, landmarks.points)])
+    low, high = points.min(0), points.max(0)
+    size = float((high - low).max())
+    if size <= 1e-6 * np.abs(points).max():
+        # Nothing moves: the start may be the minimum, or the gradient zero or NaN.
+        half = 0.5 * max(1.0, float(np.abs(points).max()))
+        low, high = low - half, high + half
+    return _window(low, high, MARGIN, one_scale=quadratic is not None)
+
+
+def _point(landmark: tuple[str, np.ndarray]) -> np.ndarray:
+    return landmark[1][None]
+
+
+def _near(paths: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The parts of the runs that are worth a look; the start is always among them.
+
+    Runs that leave are no reason to look from so far that the others are dots.
+    """
     start = paths[0][0]
-    inside = [start[None]] if quadratic is None else [start[None], quadratic.center[None]]
-    # Runs that leave are no reason to look from so far that the others are dots.
     with np.errstate(over="ignore"):
         distances = [np.linalg.norm(path - start, axis=1) for path in paths]
         ends = [
             far[np.isfinite(path).all(1)][-1] for far, path in zip(distances, paths, strict=True)
         ]
-    reach = FAR * max(np.median(ends), 1e-3)
-    for path, far in zip(paths, distances, strict=True):
-        inside.append(path[far <= min(reach, 1e6)])
-    points = np.concatenate(inside)
-    low, high = points.min(0), points.max(0)
-    extent = np.maximum(high - low, 0.05 * max((high - low).max(), 1e-6))
-    middle, extent = (low + high) / 2, extent * (1 + 2 * MARGIN)
+    reach = min(FAR * max(np.median(ends), 1e-3), 1e6)
+    return [start[None], *(path[far <= reach] for path, far in zip(paths, distances, strict=True))]
+
+
+def _window(low: np.ndarray, high: np.ndarray, margin: float, one_scale: bool) -> np.ndarray:
+    """The window around a box, with a margin, and with one scale on both axes where that fits."""
+    extent = np.maximum(high - low, 0.05 * (high - low).max())
+    middle, extent = (low + high) / 2, extent * (1 + 2 * margin)
     width = max(extent[0] / ASPECT, extent[1])
-    one_scale = np.array([ASPECT, 1.0]) * width
-    if np.all(one_scale <= MOST_STRETCH * extent) or quadratic is not None:
-        extent = one_scale
+    same = np.array([ASPECT, 1.0]) * width
+    if one_scale or np.all(same <= MOST_STRETCH * extent):
+        extent = same
     return np.stack([middle - extent / 2, middle + extent / 2], axis=1)
 
 

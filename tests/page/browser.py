@@ -64,6 +64,8 @@ class Browser:
         self.requests.clear()
         self.call("Page.navigate", url=path.resolve().as_uri() + (f"#{hash}" if hash else ""))
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        # A page has scripts that are unpacked once it is there.
+        self.wait("window.gdlab !== undefined || !document.querySelector('main')")
         self.frames(2)
 
     def prefer(self, **features: str) -> None:

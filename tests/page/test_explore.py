@@ -123,6 +123,26 @@ def test_names_that_are_no_formula_and_runs_that_leave_do_not_keep_a_page_from_b
     assert "data:image/png;base64," in page._repr_html_()
 
 
+@pytest.mark.parametrize(
+    ("fun", "start"),
+    [
+        (bowl, (0.0, 0.0)),
+        (lambda w: 0 * w[0] + 3.0, (-1.5, 1.0)),
+        (lambda w: jnp.sqrt(w[0] * w[1]), (-1.5, 1.0)),
+    ],
+)
+def test_a_run_that_does_not_move_has_a_window_about_its_start(fun, start):
+    page = gdlab.explore(fun, gdlab.sgd(0.1), start)
+    view = json.JSONDecoder().raw_decode(page.html.partition('"view":')[2])[0]
+    for (low, high), at in zip(view, start, strict=True):
+        assert low < at < high
+        assert 1 <= high - low <= 10
+
+
+def test_a_single_optimizer_is_called_by_its_factory():
+    assert '"name":"adam"' in gdlab.explore(bowl, gdlab.adam(0.1), steps=2).html
+
+
 def test_optimizers_of_parts_of_ones_own_have_their_numbers_as_sliders():
     page = gdlab.explore(problems.rosenbrock(), parts(1e-3), steps=2)
     shown = json.JSONDecoder().raw_decode(page.html.partition('"optimizers":')[2])[0]

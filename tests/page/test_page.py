@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+import jax
 import jax.numpy as jnp
 import matplotlib.image
 import numpy as np
@@ -11,6 +12,7 @@ import optax
 import pytest
 
 import gdlab
+from gdlab import problems
 from gdlab.analysis import expected_loss, linearize, stable_range
 from tests.page.browser import CHROMIUM, browser
 from tests.page.parts import parts
@@ -383,7 +385,7 @@ def test_a_saddle_has_no_limit_and_no_noise_and_says_so(tab, tmp_path):
     tab.run("document.getElementById('noise-details').open = true")
     assert "no minimum" in tab.run("document.getElementById('no-noise').innerText")
     assert tab.run("document.getElementById('split').offsetParent === null")
-    assert tab.run("gdlab.analysis('optimizer').noise") is None
+    assert tab.run("gdlab.analysis('sgd').noise") is None
 
 
 def test_noise_adds_the_stationary_variance_of_heavy_ball(opened):
@@ -462,13 +464,13 @@ def test_a_slider_of_steps_stops_at_whole_numbers_only(tab, tmp_path):
     path = tmp_path / "steps.html"
     gdlab.explore(ravine, gdlab.accumulate(gdlab.sgd(0.05), 2), START).save(path)
     tab.open(path)
-    steps = "gdlab.settings().optimizers.optimizer.hyperparameters.steps"
-    tab.run(f"{slider('optimizer', 'steps')}.focus()")
+    steps = "gdlab.settings().optimizers.accumulate.hyperparameters.steps"
+    tab.run(f"{slider('accumulate', 'steps')}.focus()")
     tab.key("ArrowRight", "ArrowRight", windowsVirtualKeyCode=39)
     assert tab.run(steps) == 3
-    slide(tab, slider("optimizer", "steps"), 0.4)
+    slide(tab, slider("accumulate", "steps"), 0.4)
     assert tab.run(steps) == 5
-    typed = f"{slider('optimizer', 'steps')}.closest('.row').querySelector('[type=text]')"
+    typed = f"{slider('accumulate', 'steps')}.closest('.row').querySelector('[type=text]')"
     tab.run(f"{typed}.value = '3.4'; {typed}.dispatchEvent(new Event('change'));")
     assert tab.run(steps) == 3
     assert "has no matrix that is the same at every step" in tab.run(
@@ -702,17 +704,122 @@ def test_nothing_can_be_loaded(tab, ravine_file):
     assert tab.run("fetch('data:,x').then(() => 'through', () => 'blocked')") == "blocked"
 
 
-def test_a_notebook_runs_it_in_its_sandbox(tab, tmp_path):
+@pytest.fixture
+def notebook_file(tmp_path):
     path = tmp_path / "notebook.html"
     page = gdlab.explore(ravine, OPTIMIZERS, START)
-    path.write_text(f"<!doctype html><body>{page._repr_html_()}", encoding="utf-8")
-    tab.open(path)
-    tab.wait("document.querySelector('iframe') !== null")
-    time.sleep(1.0)
+    head = '<!doctype html><meta name="viewport" content="width=device-width"><body>'
+    path.write_text(head + page._repr_html_(), encoding="utf-8")
+    return path
+
+
+def frame_height(tab):
+    tab.wait("document.querySelector('iframe').style.height !== '900px'")
+    tab.frames(10)
+    return tab.run("document.querySelector('iframe').clientHeight")
+
+
+@pytest.mark.parametrize("width", [pytest.param(800, marks=pytest.mark.slow), 1400])
+def test_the_frame_in_a_notebook_is_as_high_as_the_page(tab, notebook_file, tmp_path, width):
+    tab.open(notebook_file, width=width)
+    inside = frame_height(tab)
+    alone = tmp_path / "alone.html"
+    gdlab.explore(ravine, OPTIMIZERS, START).save(alone)
+    tab.open(alone, width=width - 16)  # the frame has the margins of the body around it
+    tab.run("document.documentElement.classList.add('framed')")
+    tab.frames(3)
+    assert inside == pytest.approx(tab.run("document.body.getBoundingClientRect().height"), abs=2)
+    assert inside > 1000
+    assert tab.complaints == []
+
+
+def test_a_notebook_runs_it_in_its_sandbox_and_a_phone_scrolls_it(tab, notebook_file, tmp_path):
+    tab.open(notebook_file, width=400)
+    assert frame_height(tab) == pytest.approx(0.85 * 900, abs=1)
+    time.sleep(0.5)
     assert tab.complaints == []
     tab.screenshot(tmp_path / "notebook.png", full=False)
-    picture = matplotlib.image.imread(tmp_path / "notebook.png")[50:400, 60:500, :3]
+    picture = matplotlib.image.imread(tmp_path / "notebook.png")[50:400, 60:340, :3]
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
+
+
+def test_on_a_phone_the_map_and_the_loss_stay_in_view_while_a_slider_moves(opened, ravine_file):
+    opened.open(ravine_file, width=400)
+    opened.run(f"{slider('adam', 'b1')}.scrollIntoView({{block: 'center'}})")
+    opened.frames(3)
+    below = 0
+    for name in ("map", "loss"):
+        _, top, _, height = position(opened, f"document.getElementById('{name}')")
+        assert top >= below - 1
+        below = top + height
+    _, top, _, height = position(opened, slider("adam", "b1"))
+    assert below <= top
+    assert top + height <= 900
+
+
+def test_known_minima_saddles_and_maxima_are_in_the_window_and_named(tab, tmp_path):
+    path = tmp_path / "himmelblau.html"
+    problem = problems.himmelblau()
+    gdlab.explore(problem, gdlab.adam(0.05), steps=5).save(path)
+    tab.open(path)
+    (left, right), (low, high) = settings(tab)["view"]
+    for x, y in [*problem.minimisers, *problem.saddles, *problem.maximisers]:
+        assert left < x < right
+        assert low < y < high
+    said = tab.run("document.getElementById('hint').textContent")
+    assert said.endswith("✕ minimum, ◇ saddle, △ maximum.")
+    assert list(settings(tab)["optimizers"]) == ["adam"]
+    assert tab.complaints == []
+
+
+def test_a_saddle_is_not_called_a_minimum(tab, tmp_path):
+    path = tmp_path / "saddle.html"
+    gdlab.explore(lambda w: w[0] ** 2 - w[1] ** 2, gdlab.sgd(0.1), (-2.0, 0.1)).save(path)
+    tab.open(path)
+    said = tab.run("document.getElementById('hint').textContent")
+    assert "◇ saddle" in said
+    assert "minimum" not in said
+
+
+@gdlab.transformation(reads="value")
+def polyak_without_care():
+    """f/|g|²·g, which is 0/0 at the minimum."""
+
+    def update(updates, value):
+        return jax.tree.map(lambda g: -0.6 * value / jnp.sum(g**2) * g, updates)
+
+    return update
+
+
+def test_what_has_fallen_below_the_smallest_normal_number_converged(tab, tmp_path):
+    path = tmp_path / "zero.html"
+    optimizers = {"rests": polyak_without_care(), "leaves": gdlab.sgd(3.0)}
+    gdlab.explore(lambda w: jnp.sum(w**2), optimizers, (1.0, 2.0), steps=2000).save(path)
+    tab.open(path)
+    rows = tab.run("[...document.querySelectorAll('#readout tbody tr')].map((r) => r.innerText)")
+    assert "diverged" not in rows[0]
+    assert "diverged at step" in rows[1]
+    tab.wait("document.getElementById('loss').hasAttribute('aria-label')")
+    assert "rests: converged at step" in tab.run(
+        "document.getElementById('loss').getAttribute('aria-label')"
+    )
+    assert tab.complaints == []
+
+
+def test_a_start_without_a_value_is_told_from_a_run_that_diverged(tab, tmp_path):
+    path = tmp_path / "nan.html"
+    gdlab.explore(lambda w: jnp.log(w[0]) + w[1] ** 2, gdlab.adam(0.1)).save(path)
+    tab.open(path)
+    row = tab.run("document.querySelector('#readout tbody tr').innerText")
+    assert "f(w) is no number at the start" in row
+    assert tab.complaints == []
+
+
+def test_swatches_are_drawn_wherever_the_page_is_first_shown(opened):
+    strokes = opened.run(
+        "[...document.querySelectorAll('.swatch line')].map((one) => one.getAttribute('stroke'))"
+    )
+    assert len(set(strokes)) == len(OPTIMIZERS)
 
 
 def test_every_move_of_a_slider_is_one_frame_whose_time_is_measured(opened, ravine_file):

@@ -4,7 +4,6 @@ const COARSE = 141;
 const FINE = 281;
 const LEVELS = 16;
 const kept = { image: null, key: "" };
-let lowestSeen = Infinity;
 let refining = 0;
 
 function grid(n) {
@@ -24,15 +23,29 @@ function grid(n) {
   return values;
 }
 
-// Heights whose steps are even to the eye: valleys as well as walls have lines.
-function heights(values) {
+// A scale from values to heights between 0 and 1, whose steps are even to the eye: valleys as well
+// as walls have lines.
+function heightScale(values) {
   const sorted = values.filter(Number.isFinite).sort();
   if (!sorted.length) return null;
   const bottom = quadratic?.lowest ?? sorted[0];
-  lowestSeen = Math.min(lowestSeen, sorted[0]);
   const scale = sorted[Math.floor(sorted.length * 0.05)] - bottom || (sorted.at(-1) - bottom) / 100 || 1;
   const top = Math.log1p((sorted.at(-1) - bottom) / scale) || 1;
-  return values.map((z) => (Number.isFinite(z) ? Math.log1p(Math.max(z - bottom, 0) / scale) / top : NaN));
+  return {
+    height: (z) => (Number.isFinite(z) ? Math.log1p(Math.max(z - bottom, 0) / scale) / top : NaN),
+    value: (height) => bottom + scale * Math.expm1(height * top),
+  };
+}
+
+// Values with lines at about even heights, with as few digits as tell neighbours apart.
+function levelsOf({ value }) {
+  const found = [];
+  for (let level = 1; level <= LEVELS; level += 1) {
+    const [below, here, above] = [-1, -0.5, 0].map((shift) => value((level + shift) / LEVELS));
+    const unit = 10 ** Math.floor(Math.log10((above - below) / 2));
+    if (unit > 0) found.push(Number((Math.round(here / unit) * unit).toPrecision(12)));
+  }
+  return found;
 }
 
 function parse(color) {
@@ -55,8 +68,9 @@ function shade(n, z) {
   return tile;
 }
 
-// Marching squares: where a level crosses the sides of a cell.
+// Marching squares: where a level crosses the sides of a cell. Returns the pieces of the line.
 function traceLevel(pen, n, z, level, sx, sy) {
+  const pieces = [];
   pen.beginPath();
   for (let j = 0; j < n - 1; j += 1) {
     for (let i = 0; i < n - 1; i += 1) {
@@ -73,6 +87,7 @@ function traceLevel(pen, n, z, level, sx, sy) {
       const join = (p, q) => {
         pen.moveTo(...sides[p]);
         pen.lineTo(...sides[q]);
+        pieces.push([sides[p], sides[q]]);
       };
       if (kind === 5 || kind === 10) {
         const inside = a + b + c + d > 0 === (kind === 5);
@@ -89,6 +104,31 @@ function traceLevel(pen, n, z, level, sx, sy) {
     }
   }
   pen.stroke();
+  return pieces;
+}
+
+const APART = 62; // pixels between labels of contours, if they can be
+
+// The value of a line, written on it where there is most room.
+function labelLine(pen, pieces, label, taken, width, height) {
+  let [best, room] = [null, 0];
+  for (const [[x0, y0], [x1, y1]] of pieces) {
+    const at = [(x0 + x1) / 2, (y0 + y1) / 2];
+    const edge = Math.min(at[0], width - at[0], 2 * at[1], 2 * (height - at[1]));
+    const free = Math.min(1.5 * edge, 160, ...taken.map(([x, y]) => Math.hypot(x - at[0], y - at[1])));
+    if (free > room) [best, room] = [[...at, Math.atan2(y1 - y0, x1 - x0)], free];
+  }
+  if (room < APART) return;
+  taken.push(best);
+  const [x, y, angle] = best;
+  pen.save();
+  pen.translate(x, y);
+  pen.rotate(Math.cos(angle) < 0 ? angle + Math.PI : angle);
+  pen.lineWidth = 4;
+  pen.strokeStyle = ink.paper;
+  pen.strokeText(label, 0, 0);
+  pen.fillText(label, 0, 0);
+  pen.restore();
 }
 
 function contourImage(width, height, n) {
@@ -96,16 +136,23 @@ function contourImage(width, height, n) {
   const image = new OffscreenCanvas(Math.max(1, width * ratio), Math.max(1, height * ratio));
   const pen = image.getContext("2d");
   pen.scale(ratio, ratio);
-  const z = heights(grid(n));
-  if (!z) return image;
+  const values = grid(n);
+  const scale = heightScale(values);
+  if (!scale) return image;
+  const z = values.map(scale.height);
   pen.imageSmoothingQuality = "high";
   // Samples lie in the middle of the tile's pixels, and on the edges of the map.
   const half = [width / (n - 1) / 2, height / (n - 1) / 2];
   pen.drawImage(shade(n, z), -half[0], -half[1], width + 2 * half[0], height + 2 * half[1]);
   pen.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--contour").trim();
   pen.lineWidth = 0.8;
-  for (let level = 1; level <= LEVELS; level += 1) {
-    traceLevel(pen, n, z, (level - 0.5) / LEVELS, width / (n - 1), height / (n - 1));
+  const levels = levelsOf(scale);
+  const lines = levels.map((level) => traceLevel(pen, n, z, scale.height(level), width / (n - 1), height / (n - 1)));
+  // Labels would jump while something moves.
+  if (n === FINE) {
+    Object.assign(pen, { font: "10px system-ui, sans-serif", textAlign: "center", textBaseline: "middle", fillStyle: ink.quiet, lineJoin: "round" });
+    const taken = [];
+    lines.forEach((pieces, i) => labelLine(pen, pieces, text(levels[i], 12), taken, width, height));
   }
   return image;
 }
@@ -159,14 +206,42 @@ function paintMap() {
     weightsAt(left + ((px - box.left) / across) * (right - left), low + ((box.bottom - py) / down) * (high - low));
 }
 
-function paintPaths(pen, box, place) {
-  if (quadratic) {
-    const [x, y] = place(...quadratic.center);
-    pen.strokeStyle = ink.text;
-    pen.lineWidth = 1.5;
+const SIGNS = {
+  minimum: (pen, x, y) => {
     line(pen, x - 5, y - 5, x + 5, y + 5);
     line(pen, x - 5, y + 5, x + 5, y - 5);
+  },
+  "local minimum": (pen, x, y) => {
+    line(pen, x - 5, y, x + 5, y);
+    line(pen, x, y - 5, x, y + 5);
+  },
+  saddle: (pen, x, y) => outline(pen, [[x - 6, y], [x, y - 6], [x + 6, y], [x, y + 6]]),
+  maximum: (pen, x, y) => outline(pen, [[x - 6, y + 5], [x + 6, y + 5], [x, y - 6]]),
+};
+const SIGN_NAMES = { minimum: "✕ minimum", "local minimum": "+ local minimum", saddle: "◇ saddle", maximum: "△ maximum" };
+
+// What is known of the function: its critical points, and the box that parameters have to stay in.
+function paintLandmarks(pen, place) {
+  for (const [color, wide] of [[ink.paper, 4], [ink.text, 1.5]]) {
+    Object.assign(pen, { strokeStyle: color, lineWidth: wide });
+    for (const { kind, at } of PAGE.landmarks) SIGNS[kind](pen, ...place(...at));
   }
+  if (!PAGE.box) return;
+  const [low, high] = PAGE.box;
+  pen.setLineDash([6, 4]);
+  outline(pen, [[low, low], [high, low], [high, high], [low, high]].map(([a, b]) => place(a, b)));
+  pen.setLineDash([]);
+}
+
+function explainLandmarks() {
+  const kinds = Object.keys(SIGN_NAMES).filter((kind) => PAGE.landmarks.some((one) => one.kind === kind));
+  const words = kinds.map((kind) => SIGN_NAMES[kind]);
+  if (PAGE.box) words.push("dashed: the bounds");
+  $("landmarks").textContent = words.length ? ` ${words.join(", ")}.` : "";
+}
+
+function paintPaths(pen, box, place) {
+  paintLandmarks(pen, place);
   racers.forEach((present, i) => {
     const racer = shownFor(present);
     if (!racer.visible) return;

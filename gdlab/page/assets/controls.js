@@ -29,6 +29,17 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// A stroke in the colour and the dashes of an optimizer, which is sharp wherever it is shown.
+function sample() {
+  const made = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const [picture, stroke] = [made("svg"), made("line")];
+  picture.setAttribute("class", "swatch");
+  picture.setAttribute("aria-hidden", "true");
+  for (const [name, value] of Object.entries({ x1: 0, x2: 40, y1: 6, y2: 6 })) stroke.setAttribute(name, value);
+  picture.append(stroke);
+  return picture;
+}
+
 // A slider with its value beside it, which can be typed; `sync` shows what is set elsewhere.
 function bindSlider(slider, typed, { read, set, position, value, write }) {
   slider.addEventListener("input", () => set(value(Number(slider.value))));
@@ -107,15 +118,16 @@ function buildSliders(racer, i, controls) {
 }
 
 function buildGroup(racer, i) {
-  const swatch = element("canvas", { class: "swatch", "aria-hidden": "true" });
+  const swatch = sample();
   const box = element("input", { type: "checkbox" });
   box.addEventListener("change", () => {
     racer.visible = box.checked;
     changed();
   });
   syncs.push(() => (box.checked = racer.visible));
-  racer.swatch = swatch;
+  racer.swatch = swatch.firstChild;
   const group = element("fieldset", {}, element("legend", {}, element("label", {}, box, swatch, racer.name)));
+  if (!racer.controls.length) group.append(element("p", { class: "quiet" }, "It has no numbers to set."));
   const folded = racer.controls.filter((control) => control.folded);
   group.append(...buildSliders(racer, i, racer.controls.filter((control) => !control.folded)));
   if (folded.length) {

@@ -93,13 +93,14 @@ function verdict(racer, { radius, regime, limits }) {
 function paintReadout() {
   for (const racer of racers) {
     const t = Math.min(now.shown, racer.finite - 1);
-    const gone = now.shown >= racer.finite;
+    const gone = now.shown >= racer.finite && !racer.converged;
     const [first, second, value] = racer.cells;
     first.textContent = gone ? fate(racer) : text(racer.path[2 * t], 4);
     first.colSpan = gone ? 3 : 1;
     second.hidden = value.hidden = gone;
     second.textContent = text(racer.path[2 * t + 1], 4);
     value.textContent = text(racer.values[t], 4);
+    value.title = fate(racer);
     racer.row.hidden = !racer.visible;
   }
 }
@@ -148,11 +149,8 @@ function dress() {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["monotone", "oscillating", "ground"]) ink[name] = parse(style.getPropertyValue(`--${name}`).trim());
   racers.forEach(({ swatch }, i) => {
-    const { pen, width, height } = fresh(swatch);
-    pen.strokeStyle = colorOf(i);
-    pen.lineWidth = 3;
-    pen.setLineDash(dashOf(i));
-    line(pen, 0, height / 2, width, height / 2);
+    swatch.setAttribute("stroke", colorOf(i));
+    swatch.setAttribute("stroke-dasharray", dashOf(i).join(" "));
   });
   schedule();
 }
@@ -206,9 +204,12 @@ bindControls();
 setHidden(".quadratic, .linear", true);
 if (quadratic) setHidden(".quadratic", false);
 else document.body.classList.add("alone");
+explainLandmarks();
 dress();
 night.addEventListener("change", dress);
-window.addEventListener("resize", dress);
+// A page that is hidden at first has no size until it is seen.
+new ResizeObserver(schedule).observe(document.querySelector("main"));
+window.addEventListener("resize", schedule);
 window.addEventListener("hashchange", () => {
   followAddress();
   schedule();

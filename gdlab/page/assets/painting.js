@@ -141,6 +141,13 @@ function polyline(pen, { left, right, top, bottom }, points) {
   pen.stroke();
 }
 
+function outline(pen, corners) {
+  pen.beginPath();
+  for (const corner of corners) pen.lineTo(...corner);
+  pen.closePath();
+  pen.stroke();
+}
+
 function dot(pen, x, y, radius, fill, edge) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 2 * Math.PI);

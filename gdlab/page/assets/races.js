@@ -1,6 +1,6 @@
 // The optimizers, their settings, and their runs.
 
-const BUDGET = 2000; // the most steps of a run
+const BUDGET = Math.max(2000, PAGE.steps); // the most steps of a run
 
 // The quadratic part with its minimum moved to 0, where nothing cancels, and what is added to its
 // gradient.
@@ -68,7 +68,12 @@ function rerun() {
 let runs = 0;
 
 function runAnew(racer) {
-  const { path, values } = racer.race.run(racer.h, now.start, now.steps);
+  let [path, values, failed] = [new Float64Array(0), new Float64Array(0), ""];
+  try {
+    ({ path, values } = racer.race.run(racer.h, now.start, now.steps));
+  } catch (error) {
+    failed = error.message; // a number that no double holds exactly
+  }
   let finite = 0;
   while (
     finite <= now.steps &&
@@ -77,7 +82,8 @@ function runAnew(racer) {
     Number.isFinite(values[finite])
   ) finite += 1;
   runs += 1;
-  Object.assign(racer, { path, values, finite, version: runs, known: null, floor: null });
+  Object.assign(racer, { path, values, finite, failed, version: runs, known: null, floor: null });
+  racer.converged = !failed && finite <= now.steps && rested(racer);
 }
 
 // The state after some steps of the run, w in its last argument.
@@ -89,10 +95,23 @@ function stateAfter(racer, steps, w) {
   return state;
 }
 
+const SMALLEST_NORMAL = 2.2250738585072014e-308; // of the doubles; what is smaller counts as 0
+
+// Whether a run that has no numbers any more had come to rest before: at the least value that is
+// known, or where a step changed nothing.
+function rested({ path, values, finite }) {
+  const last = finite - 1;
+  if (last < 1) return false;
+  const still = path[2 * last] === path[2 * last - 2] && path[2 * last + 1] === path[2 * last - 1];
+  return still || Math.abs(values[last] - (PAGE.lowest ?? 0)) < SMALLEST_NORMAL;
+}
+
 // Where the run ends up; a run that leaves is called by the step at which it is gone.
 function fate(racer) {
-  const gone = racer.finite <= now.steps;
-  return gone ? `diverged at step ${racer.finite}` : "";
+  if (racer.failed) return racer.failed;
+  if (racer.finite > now.steps) return "";
+  if (racer.finite === 0) return "f(w) is no number at the start";
+  return racer.converged ? `converged at step ${racer.finite - 1}` : `diverged at step ${racer.finite}`;
 }
 
 // (w − c) in the directions of the eigenvectors, and back.

@@ -23,7 +23,9 @@ from gdlab.page.translator.lowering import Lowering
 RUNNER = """\
 (program,problem)=>{
 const{states,init,update}=program(problem),n=problem.dimension,slope=new Float64Array(n);
-function step(h,w,s){const v=problem.evaluate(w,slope);update(h,w,s,v,slope);return v}
+function flush(x){for(let i=0;i<x.length;i++)if(Math.abs(x[i])<2.2250738585072014e-308)x[i]*=0}
+function step(h,w,s){
+const v=problem.evaluate(w,slope);flush(slope);update(h,w,s,v,slope);flush(w);flush(s);return v}
 function run(h,start,steps){
 const w=Float64Array.from(start),s=new Float64Array(states);
 const path=new Float64Array(n*(steps+1)),values=new Float64Array(steps+1);
@@ -33,7 +35,8 @@ values[steps]=problem.value(w);
 return{path,values}}
 return{states,init,step,run}}"""
 """A function of what a :class:`TranslatedOptimizer` and a :class:`TranslatedFunction` evaluate to;
-it returns ``{states, init, step, run}``, as in :class:`Program`, and one serves all."""
+it returns ``{states, init, step, run}``, as in :class:`Program`, and one serves all. What a step
+hands on is flushed as XLA flushes it: subnormal numbers are 0."""
 
 
 @dataclass(frozen=True)

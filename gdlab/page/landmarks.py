@@ -1,0 +1,56 @@
+"""What is known of a function before anything runs: critical points, bounds, its least value."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gdlab.page.quadratic import Quadratic
+from gdlab.problems.problem import Problem
+
+
+class Landmarks(NamedTuple):
+    """What a map of a function of two variables marks, and which window its author chose."""
+
+    points: tuple[tuple[str, np.ndarray], ...] = ()
+    """Critical points, each with its kind: minimum, local minimum, saddle or maximum."""
+    lowest: float | None = None
+    """The least value of the function; None if it is unknown or −∞."""
+    box: tuple[float, float] | None = None
+    """The bounds between which each parameter has to stay."""
+    window: np.ndarray | None = None
+    """((left, right), (bottom, top)) in which a problem is usually drawn."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The entries of the page's JSON."""
+        points = [{"kind": kind, "at": point.tolist()} for kind, point in self.points]
+        return {"landmarks": points, "lowest": self.lowest, "box": self.box}
+
+
+def landmarks_of(fun: Callable[..., Any], quadratic: Quadratic | None) -> Landmarks:
+    """The landmarks that a problem knows, or that follow from a function being quadratic."""
+    if isinstance(fun, Problem):
+        kinds = {
+            "minimum": fun.minimisers,
+            "local minimum": fun.local_minimisers,
+            "saddle": fun.saddles,
+            "maximum": fun.maximisers,
+        }
+        points = tuple(
+            (kind, np.asarray(point, np.float64))
+            for kind, known in kinds.items()
+            for point in known
+        )
+        lowest = None if fun.minimum is None or np.isinf(fun.minimum) else float(fun.minimum)
+        window = None if fun.bounds is None else np.asarray(fun.bounds, np.float64)
+        if points or quadratic is None:
+            return Landmarks(points, lowest, fun.box, window)
+    if quadratic is None:
+        return Landmarks()
+    return Landmarks(((_kind_of(quadratic), quadratic.center),), quadratic.lowest)
+
+
+def _kind_of(quadratic: Quadratic) -> str:
+    if quadratic.lowest is not None:
+        return "minimum"
+    return "maximum" if quadratic.curvatures[-1] <= 0 else "saddle"
