@@ -13,6 +13,7 @@ from jax.core import Tracer
 
 from gdlab.core.by_leaf import ByLeaf, same_value
 from gdlab.core.forms import marked_as_shared
+from gdlab.core.kernels import joins_kernels, with_results_apart
 from gdlab.core.numerics import cast, dtype_like, is_array, widen
 from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
@@ -203,12 +204,13 @@ def array_update(
     by_leaf: Mapping[int, Leaf],
 ) -> Callable[..., tuple[Leaf, list[Tree]]]:
     """``one(leaf, slots, param, grad, key)``: what ``rule`` makes of one array."""
+    update = with_results_apart(rule.update) if rule.slots and joins_kernels() else rule.update
 
     def one(leaf, slots, param, grad, key):
         reading = Reading(widen(param), widen(grad), value, key, by_leaf)
         array = cast(leaf, dtype_like(leaf, dtype))
         try:
-            new, after = rule.update(array, tuple(slots), context, reading)
+            new, after = update(array, tuple(slots), context, reading)
         except (TypeError, ValueError):
             _check_state(rule, array, slots, reading)
             raise

@@ -1,0 +1,78 @@
+"""Results that XLA can write in one kernel on a CPU, where it has been told to join kernels.
+
+It joins kernels that share arguments. A kernel that reads what another one has written is not
+joined with it, and an optimizer's update reads the new state. So each result is computed from the
+arguments alone, and what the results have in common is computed once within the joint kernel.
+"""
+
+import functools
+import os
+
+import jax
+from jax.core import eval_jaxpr
+from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
+
+from gdlab.core.structure import Context, Function, Leaf, Signal, Tree, Value
+
+FLAG = "xla_cpu_use_multi_output_fusion"
+"""XLA's name for the option, which only the environment variable ``XLA_FLAGS`` can set."""
+
+# fmt: off
+ELEMENTWISE = frozenset((
+    "abs", "add", "and", "atan2", "broadcast_in_dim", "cbrt", "ceil", "clamp", "complex", "conj",
+    "convert_element_type", "copy", "cos", "cosh", "div", "eq", "erf", "exp", "exp2", "expm1",
+    "floor", "ge", "gt", "imag", "integer_pow", "is_finite", "le", "log", "log1p", "logistic",
+    "lt", "max", "min", "mul", "ne", "neg", "nextafter", "not", "or", "pow", "real",
+    "reduce_precision", "rem", "round", "rsqrt", "select_n", "sign", "sin", "sinh", "sqrt",
+    "square", "stop_gradient", "sub", "tan", "tanh", "xor"
+))
+# fmt: on
+"""The operations that compute each element from the elements at its place."""
+
+CALLS = frozenset(("jit", "closed_call", "custom_jvp_call", "custom_vjp_call"))
+"""The operations that run another program as it stands."""
+
+
+@functools.cache
+def joins_kernels() -> bool:
+    """Tell whether XLA has been told to join kernels, and computes on the CPU."""
+    return FLAG in os.environ.get("XLA_FLAGS", "") and jax.default_backend() == "cpu"
+
+
+def with_results_apart(update: Function) -> Function:
+    """The ``update`` of a rule for one array, with each result computed from the arguments alone.
+
+    Where an operation is not elementwise, or the results differ in shape or in dtype, XLA joins no
+    kernels, and the update is left as it is.
+    """
+
+    def update_apart(
+        array: Leaf, slots: tuple[Tree, ...], context: Context, reading: Value
+    ) -> tuple[Signal, tuple[Tree, ...]]:
+        def of_arrays(array, slots, param, grad):
+            return update(array, slots, context, reading._replace(param=param, grad=grad))
+
+        arrays = array, slots, reading.param, reading.grad
+        closed, shapes = jax.make_jaxpr(of_arrays, return_shape=True)(*arrays)
+        compute = lambda arrays: eval_jaxpr(closed.jaxpr, closed.consts, *jax.tree.leaves(arrays))  # noqa: E731
+        results = compute(arrays)
+        kinds = {(result.shape, result.dtype) for result in jax.tree.leaves(shapes)}
+        if len(kinds) == 1 and _is_elementwise(closed.jaxpr):
+            for position in range(1, len(results)):
+                # Array by array, since XLA drops a barrier around all the arguments of a branch;
+                # one within the other, since it merges equal barriers.
+                arrays = jax.tree.map(jax.lax.optimization_barrier, arrays)
+                results[position] = compute(arrays)[position]
+        return jax.tree.unflatten(jax.tree.structure(shapes), results)
+
+    return update_apart
+
+
+def _is_elementwise(program: Jaxpr) -> bool:
+    return all(map(_is_elementwise_equation, program.eqns))
+
+
+def _is_elementwise_equation(equation: JaxprEqn) -> bool:
+    if equation.primitive.name in CALLS:
+        return all(map(_is_elementwise, jaxprs_in_params(equation.params)))
+    return equation.primitive.name in ELEMENTWISE
