@@ -42,6 +42,7 @@ METHODS = {
     "amsgrad": lambda library: library.amsgrad(1e-3),
     "adamax": lambda library: library.adamax(1e-3),
     "radam": lambda library: library.radam(1e-3),
+    "adadelta": lambda library: library.adadelta(0.1),
 }
 STORING = {
     "lion": lambda library: library.lion(1e-3),
@@ -68,6 +69,12 @@ def test_a_step_that_stores_an_array_takes_no_more_than_that_of_optax(name):
     ours, theirs = (counts(library, STORING[name](library)) for library in (gdlab, optax))
     assert ours[0] <= theirs[0] + 0.01
     assert ours[1] <= theirs[1] + 0.01
+
+
+@pytest.mark.slow
+def test_adadelta_takes_its_step_from_what_it_has_not_replaced():
+    # Three words for the one mean, four for the other, and five for the parameters.
+    assert counts(gdlab, gdlab.adadelta(0.1))[0] <= 12.01
 
 
 def test_clipping_by_the_global_norm_stores_nothing():

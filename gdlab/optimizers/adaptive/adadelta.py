@@ -41,9 +41,15 @@ def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> 
 
     def update(u, state):
         of_gradients, of_steps = state
-        of_gradients = rho * of_gradients + (1 - rho) * abs_squared(u)
+        size = abs_squared(u)
+        of_gradients = rho * of_gradients + (1 - rho) * size
         step = u * safe_divide(safe_sqrt(of_steps + eps), safe_sqrt(of_gradients + eps))
-        return step, (of_gradients, rho * of_steps + (1 - rho) * abs_squared(step))
+        of_steps = rho * of_steps + (1 - rho) * abs_squared(step)
+        # The same step, from the new averages: E[u²]ₜ + ρε is (E[u²]ₜ₋₁ + ε)·(ρ + (1 − ρ)g²/(E[g²]ₜ
+        # + ε)). What it reads has not been replaced, so that no array has to be kept for it.
+        below = rho * (of_gradients + eps) + (1 - rho) * size
+        step = u * safe_divide(safe_sqrt(of_steps + rho * eps), safe_sqrt(below))
+        return step, (of_gradients, of_steps)
 
     return init, update
 
