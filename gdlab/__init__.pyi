@@ -179,8 +179,11 @@ from gdlab.schedules import (
 )
 from gdlab.schedules.power_of_count import power_of_count
 from gdlab.sweeps import (
+    Checkpointing,
     Hyperband,
     PopulationBasedTraining,
+    Resources,
+    Stopping,
     SuccessiveHalving,
     SweepResult,
     map_axes,
@@ -319,6 +322,7 @@ __version__: str
 __all__ = [
     "Axis",
     "BFloat16Format",
+    "Checkpointing",
     "EpochSampler",
     "GradientTransformation",
     "Hyperband",
@@ -330,10 +334,12 @@ __all__ = [
     "Outcome",
     "Page",
     "PopulationBasedTraining",
+    "Resources",
     "Schedule",
     "Shared",
     "State",
     "StateBytes",
+    "Stopping",
     "Structure",
     "SuccessiveHalving",
     "SweepResult",

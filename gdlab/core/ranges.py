@@ -99,3 +99,15 @@ def require_count(name: str, count: object) -> None:
         raise ValueError(
             f"{name} is {count}, but steps are counted in int32: {LARGEST_COUNT} is the largest"
         )
+
+
+def require_positive(**numbers: object) -> None:
+    """Refuse what is not a positive integer.
+
+    Raises:
+        ValueError: naming the first that is none.
+    """
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+            raise ValueError(f"{name} must be positive and an integer, not {number!r}")
+        require_count(name, number)

@@ -10,16 +10,20 @@ from gdlab.sweeps.plan.policies import (
     SuccessiveHalving,
 )
 from gdlab.sweeps.results.result import SweepResult
+from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
 from gdlab.sweeps.study import optimize_study
 from gdlab.sweeps.sweep import sweep
 
 __all__ = [
+    "Checkpointing",
     "Hyperband",
     "Mapped",
     "Move",
     "Policy",
     "PopulationBasedTraining",
     "Ranking",
+    "Resources",
+    "Stopping",
     "SuccessiveHalving",
     "SweepResult",
     "map_axes",

@@ -8,20 +8,14 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from gdlab.sweeps.execute.lanes import NUMBER
-from gdlab.sweeps.execute.memory import points_that_fit
-from gdlab.sweeps.plan.arguments import require_positive, row_of_devices
-from gdlab.sweeps.plan.grid import (
-    Points,
-    Sampling,
-    at_point,
-    drawn,
-    grid_of,
-    require_sampled,
-    slots,
-)
-from gdlab.sweeps.plan.groups import padded
-from gdlab.sweeps.plan.naming import named
+from gdlab.axes.grid import Points, grid_of
+from gdlab.axes.naming import named
+from gdlab.axes.sampling import Sampling, drawn, require_sampled
+from gdlab.axes.slots import at_point, with_slots
+from gdlab.core.ranges import require_positive
+from gdlab.devices.memory import points_that_fit
+from gdlab.devices.mesh import padded, row_of_devices
+from gdlab.sweeps.plan.task import POINT_NUMBER
 from gdlab.training.objective import ByIdentity
 
 
@@ -93,8 +87,8 @@ def map_axes(
         require_sampled((args, kwargs), samples)
         tree = drawn((args, kwargs), samples, sampling, [seed])
         grid = grid_of(tree)
-        points = grid.points | {NUMBER: np.arange(grid.size)}
-        program = functools.partial(_at_points, ByIdentity(function), row, slots(tree))
+        points = grid.points | {POINT_NUMBER: np.arange(grid.size)}
+        program = functools.partial(_at_points, ByIdentity(function), row, with_slots(tree))
         values = _in_chunks(program, points, grid.size, lane_chunk, row)
         shape = tuple(grid.sizes.values())
         return Mapped(

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
+from gdlab.axes.grid import RESERVED, axes_with_paths
 from gdlab.core.axis import Axis, SampledAxis, is_axis
+from gdlab.core.ranges import require_positive
 from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.live import live_picture
-from gdlab.sweeps.plan.arguments import Places, opened, require_positive
-from gdlab.sweeps.plan.grid import RESERVED, axes_with_paths
+from gdlab.sweeps.plan.arguments import opened
+from gdlab.sweeps.plan.assembly import AxisArguments
 from gdlab.sweeps.plan.policies import PopulationBasedTraining
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.results.scoring import scores
@@ -105,14 +107,14 @@ def optimize_study(
             f"data is an iterator, which can be read once, but {trials} trials in batches of "
             f"{width} are several sweeps: give a loader that can be iterated over again"
         )
-    places = Places(tx, dict(hyperparameters or {}), opened(loss, params))
+    places = AxisArguments(tx, dict(hyperparameters or {}), opened(loss, params))
     distributions: dict[str, BaseDistribution] = {
         name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
         for name, axis in _parameters(places).items()
     }
     picture = live_picture(live) or False
     maximize = study.direction.name == "MAXIMIZE"
-    rounds: list[Round] = []
+    rounds: list[TrialBatch] = []
 
     goes_on = True
 
@@ -134,7 +136,7 @@ def optimize_study(
                 loss, params_, tx_, data, hyperparameters=hyperparameters_, live=picture,
                 **arguments,
             )  # fmt: skip
-            rounds.append(Round(result, numbers))
+            rounds.append(TrialBatch(result, numbers))
             for score in scores(result, metric, maximize=maximize)[: len(numbers)]:
                 goes_on &= _tell(study, asked[0], float(score))
                 asked.pop(0)
@@ -142,7 +144,7 @@ def optimize_study(
             for trial in asked:
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             if (part := getattr(error, "result", None)) is not None:
-                rounds.append(Round(part, numbers))
+                rounds.append(TrialBatch(part, numbers))
             if rounds:
                 error.result = _joined(rounds, places)  # type: ignore[attr-defined]
             raise
@@ -168,7 +170,7 @@ def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
     return True
 
 
-class Round(NamedTuple):
+class TrialBatch(NamedTuple):
     """The result of a batch of trials; what follows them is padding."""
 
     result: SweepResult
@@ -202,7 +204,7 @@ def _require_fitting(study: Any, loss: Any, tx: Any, arguments: Mapping[str, Any
         )
 
 
-def _parameters(places: Places) -> dict[str, SampledAxis]:
+def _parameters(places: AxisArguments) -> dict[str, SampledAxis]:
     """The axes that the study chooses values for, by name.
 
     Raises:
@@ -236,7 +238,7 @@ def _bounds(axis: SampledAxis) -> tuple[float, float]:
     return low, high
 
 
-def _filled(places: Places, values: Mapping[str, Any]) -> Places:
+def _filled(places: AxisArguments, values: Mapping[str, Any]) -> AxisArguments:
     """The same with these values, paired, on the axes."""
 
     def chosen(node: Any) -> Any:
@@ -245,7 +247,7 @@ def _filled(places: Places, values: Mapping[str, Any]) -> Places:
     return jax.tree.map(chosen, places, is_leaf=is_axis)
 
 
-def _joined(rounds: list[Round], places: Places) -> SweepResult:
+def _joined(rounds: list[TrialBatch], places: AxisArguments) -> SweepResult:
     """One result of all trials, without padding."""
     first = rounds[0].result
 

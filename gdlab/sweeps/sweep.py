@@ -4,23 +4,27 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax
-from jax.sharding import Mesh
 
+from gdlab.axes.sampling import Sampling, require_sampled
+from gdlab.core.ranges import require_positive
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.execute.run import Manner, Run
+from gdlab.progress.monitor import monitoring
+from gdlab.sweeps.execute.collect import collected
+from gdlab.sweeps.execute.identity import checkpoint_of
+from gdlab.sweeps.execute.options import RunOptions
+from gdlab.sweeps.execute.prepared import PreparedRun
+from gdlab.sweeps.execute.run import SweepRun
 from gdlab.sweeps.execute.tables import KeepParams
-from gdlab.sweeps.execute.watch import Watch
 from gdlab.sweeps.live import live_picture
-from gdlab.sweeps.persist.identity import checkpoint_of
 from gdlab.sweeps.plan import arguments
-from gdlab.sweeps.plan.grid import Sampling, require_sampled
+from gdlab.sweeps.plan.assembly import planned_run
 from gdlab.sweeps.plan.policies import Policy
-from gdlab.sweeps.plan.recipe import Recipe
-from gdlab.sweeps.results.collect import Entry, collected
+from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.results.result import SweepResult
+from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
 
 
 def sweep(
@@ -40,15 +44,11 @@ def sweep(
     has_aux: bool = False,
     model_state: Any = None,
     policy: Policy | None = None,
-    targets: Mapping[str, float] | None = None,
-    divergence_factor: float = 1e4,
+    stopping: Stopping | None = None,
     record_every: int = 1,
     keep_params: KeepParams = None,
-    lane_chunk: int | Literal["auto"] = "auto",
-    exact: bool = False,
-    mesh: Mesh | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    seconds_between_saves: float = 60.0,
+    resources: Resources | None = None,
+    checkpoint: str | os.PathLike[str] | Checkpointing | None = None,
     progress: bool = True,
     live: bool | Callable[[SweepResult], Any] = False,
 ) -> SweepResult | dict[str, Any]:
@@ -60,13 +60,14 @@ def sweep(
     compilations depends on neither the number of values nor that of the seeds.
 
     A lane, one point with one seed, diverges when its loss or its parameters are not finite, or its
-    loss exceeds ``divergence_factor`` times its first value. That is a result, and no exception:
-    the lane stops at its last good parameters, and no other lane is touched. Seeds are paired: with
-    the same seed all points start alike and see the same batches and the same keys.
+    loss exceeds 10⁴ times its first value, or another factor in ``stopping``. That is a result, and
+    no exception: the lane stops at its last good parameters, and no other lane is touched. Seeds
+    are paired: with the same seed all points start alike and see the same batches and the same
+    keys.
 
     Lanes that are computed together agree with each of them alone to rounding, a few units in the
-    last place of a step, since the order of sums depends on how many there are; ``exact=True``
-    computes one at a time.
+    last place of a step, since the order of sums depends on how many there are;
+    ``resources=Resources(exact=True)`` computes one at a time.
 
     Args:
         loss: ``loss(params, batch)``, or ``loss(params)`` without data, a real scalar. If it has a
@@ -100,21 +101,14 @@ def sweep(
         policy: what becomes of the points on the way, such as
             :class:`~gdlab.SuccessiveHalving`, :class:`~gdlab.Hyperband` or
             :class:`~gdlab.PopulationBasedTraining`.
-        targets: "loss", "gradient_norm" or a name in ``aux`` → a number; a lane stops, and has
-            converged, at the step at which all of them are at or below theirs.
-        divergence_factor: see above.
+        stopping: when lanes stop early: at targets, or diverged; see :class:`Stopping`.
         record_every: of how many steps the loss of one is kept.
         keep_params: whether to return the trained parameters of all runs, or of all seeds at the
             point with the smallest median of final losses.
-        lane_chunk: how many lanes are computed together at most; "auto" for as many as fit into
-            the free memory, by the compiled program's own account.
-        exact: whether each lane is to be bit for bit what it is in a sweep by itself.
-        mesh: devices over which the lanes are spread; if it holds those of several processes, each
-            process computes a part, and all return all.
-        checkpoint: a folder in which finished work is kept. The same call goes on from there. If
-            it cannot be written any more, the sweep warns and goes on without it.
-        seconds_between_saves: how often the state of lanes that have not come to their end is
-            kept there as well; it also is when an exception ends the sweep.
+        resources: devices and memory: how many lanes at once, on which; see :class:`Resources`.
+        checkpoint: a folder in which finished work is kept, or :class:`Checkpointing`, which also
+            says how often. The same call goes on from there. If it cannot be written any more, the
+            sweep warns and goes on without it.
         progress: whether to show a progress bar, in a terminal or a notebook.
         live: whether to redraw the picture of the result every two seconds while it comes in; or
             a function that is called with the result so far.
@@ -144,97 +138,99 @@ def sweep(
     0.5
     """
     params = arguments.opened(loss, params)
-    recipe = Recipe(dict(locals()))
+    call = SweepCall(sweep, dict(locals()))
     key = jax.random.key(0) if key is None else key
-    arguments.require_positive(steps=steps, record_every=record_every)
+    stopping, resources = stopping or Stopping(), resources or Resources()
+    require_positive(steps=steps, record_every=record_every)
     if keep_params not in (None, "best", "all"):
         raise ValueError(f"keep_params must be None, 'best' or 'all', not {keep_params!r}")
-    if lane_chunk != "auto":
-        arguments.require_positive(lane_chunk=lane_chunk)
     require_sampled((tx, hyperparameters, params), samples)
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)
     arguments.require_readable(problems, optimizers)
-    numbers = arguments.seeds_of(seeds)
-    shared, row = mesh is not None and mesh.is_multi_process, arguments.row_of_devices(mesh)
-    if exact and row is not None:
-        raise ValueError(
-            f"exact=True computes one lane at a time: it cannot spread them over {row.size} devices"
-        )
     settings = {
         "steps": steps,
         "batch_size": batch_size or 0,
         "record_every": record_every,
-        "divergence_factor": divergence_factor,
+        "divergence_factor": stopping.divergence_factor,
         "key": arguments.name_of_key(key),
     }
-    bounds = arguments.bounds_of(targets or {})
-    settings |= {f"target {name}": bound for name, bound in bounds.items()}
+    settings |= {f"target {name}": bound for name, bound in stopping.bounds}
     settings |= {"policy": repr(policy)} if policy else {}
-    watch = Watch(progress and jax.process_index() == 0, live_picture(live))
-    manner = Manner(
-        policy=policy,
-        keep_params=keep_params,
-        lane_chunk=None if lane_chunk == "auto" else lane_chunk,
-        exact=exact,
-        shared=shared,
-        seconds_between_saves=seconds_between_saves,
-        watch=watch,
-    )
-    entries: list[Entry] = []
-    for problem_name, problem in problems.items():
-        for name, one in optimizers.items():
-            setup, grid, swept = arguments.assembled(
-                problem,
-                one,
-                hyperparameters or {},
-                samples=samples,
-                sampling=sampling,
-                key=key,
-                evaluate=evaluate,
-                has_aux=has_aux,
-                model_state=model_state,
-                batch_size=batch_size,
-                seeds=numbers,
-                steps=steps,
-                record_every=record_every,
-                divergence_factor=divergence_factor,
-                targets=tuple(bounds.items()),
-                mesh=row,
-            )
-            run = Run(setup, manner, ".".join([*filter(None, (problem_name, name)), ""]))
-            arguments.require_free_names(run.lanes, grid)
-            entries.append(Entry(problem_name, name, run, grid, swept, settings))
-    if checkpoint is not None:
-        manner.checkpoint = checkpoint_of(
-            checkpoint,
-            entries,
-            shared,
-            exact=exact,
-            lane_chunk=lane_chunk,
-            mesh=mesh and mesh.shape,
+    planned = [
+        planned_run(
+            place,
+            problem,
+            optimizer,
+            hyperparameters or {},
+            samples=samples,
+            sampling=sampling,
+            key=key,
+            evaluate=evaluate,
+            has_aux=has_aux,
+            model_state=model_state,
+            batch_size=batch_size,
+            seeds=arguments.seeds_of(seeds),
+            settings=settings,
+            steps=steps,
+            record_every=record_every,
+            divergence_factor=stopping.divergence_factor,
+            targets=stopping.bounds,
+            mesh=resources.row,
         )
-
+        for place, problem, optimizer in arguments.pairs_of(problems, optimizers)
+    ]
+    prepared = [PreparedRun.of(run, policy) for run in planned]
+    saving = Checkpointing.of(checkpoint)
+    kept = None if saving is None else checkpoint_of(saving.folder, prepared, resources)
     with contextlib.ExitStack() as stack:
         # What is not known yet is NaN, and a lane that diverges is a result.
         stack.enter_context(jax.debug_nans(False))
         stack.enter_context(jax.debug_infs(False))
         stack.enter_context(arguments.closing(problems))
-        if manner.checkpoint is not None:
-            stack.enter_context(contextlib.closing(manner.checkpoint))
-        stack.enter_context(watch)
-        watch.expect(sum(entry.run.lane_steps for entry in entries))
-        watch.snapshot = functools.partial(collected, entries, recipe)
-        try:
-            for entry in entries:
-                names = filter(None, (entry.problem, entry.optimizer))
-                watch.bar.describe(".".join(names) or "sweep")
-                entry.run.run()
-            result = collected(entries, recipe)
-            watch.show(result)
-        except BaseException as error:
-            if (so_far := collected(entries, recipe)) is not None:
-                error.result = so_far  # type: ignore[attr-defined]
-                error.add_note("What was computed so far is in this exception's `result`.")
-            raise
+        if kept is not None:
+            stack.enter_context(contextlib.closing(kept))
+        begun: list[SweepRun] = []
+        snapshot = functools.partial(collected, begun, call)
+        monitor = stack.enter_context(
+            monitoring(
+                sum(run.task.lane_steps for run in planned),
+                bar=progress and jax.process_index() == 0,
+                draw=live_picture(live),
+                snapshot=snapshot,
+            )
+        )
+        options = RunOptions(policy, keep_params, resources, kept, saving, monitor)
+        return _run_all(prepared, options, begun, snapshot)
+
+
+def _run_all(
+    prepared: list[PreparedRun],
+    options: RunOptions,
+    begun: list[SweepRun],
+    snapshot: Callable[[], Any],
+) -> Any:
+    """The result of all runs, one after the other.
+
+    Args:
+        prepared: the runs.
+        options: how they are run.
+        begun: a list to which each run is appended when it begins.
+        snapshot: returns the result of those so far.
+
+    Raises:
+        BaseException: whatever ends the sweep, with the result so far in its ``result``.
+    """
+    try:
+        for run in prepared:
+            options.monitor.bar.describe(run.planned.name or "sweep")
+            begun.append(SweepRun(run, options))
+            begun[-1].run()
+        result = snapshot()
+        options.monitor.picture.show(result)
+    except BaseException as error:
+        if (so_far := snapshot()) is not None:
+            error.result = so_far  # type: ignore[attr-defined]
+            error.add_note("What was computed so far is in this exception's `result`.")
+        raise
     return result

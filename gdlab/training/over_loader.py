@@ -14,11 +14,11 @@ from jax.core import Tracer
 from gdlab.core.numerics import strong
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation
+from gdlab.progress.call_length import CallLength
+from gdlab.progress.interrupts import Interrupts
 from gdlab.training.bounds import Box
-from gdlab.training.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream
 from gdlab.training.objective import Objective
-from gdlab.training.pace import Pace
 from gdlab.training.step import Progress, evaluation_value, on_batch_of, take_step
 from gdlab.training.trajectory import Trajectory
 
@@ -105,7 +105,7 @@ class _Run:
         taken: int,
     ):
         self._task, self._tx, self._key, self._box = task, tx, key, box
-        self._progress, self._pace = start, Pace()
+        self._progress, self._call_length = start, CallLength()
         self._records: list[_Records] = []
         self._pending: tuple[_Records, slice] | None = None
         """The records of the last call, and the rows of them that are wanted."""
@@ -118,12 +118,12 @@ class _Run:
         last = min(block.end, end)
         while self.taken < last:
             started, before = time.perf_counter(), self.taken
-            until = min(before + self._pace.steps, last)
+            until = min(before + self._call_length.steps, last)
             self._progress, self.taken = self._advanced(block, until), until
             # The last call of a block runs on while the next block is read.
             if until < last:
                 self._settle()
-                self._pace.keep(time.perf_counter() - started, until - before)
+                self._call_length.keep(time.perf_counter() - started, until - before)
             interrupts.check()
         if block.end > end:
             # One more step is looked at, and not taken.

@@ -4,7 +4,7 @@ import contextlib
 
 import jax
 
-from gdlab.sweeps.execute import engine
+from gdlab.sweeps.compiled import programs
 
 
 def count_compilations(call):
@@ -27,10 +27,10 @@ class Executed:
         self.lower = program.lower
         self.calls = []
 
-    def __call__(self, plan, template, carry, *others):
+    def __call__(self, structure, template, state, *others):
         *_, begin, end = others
-        self.calls.append((*carry.lanes.status.shape, int(end) - int(begin)))
-        return self._program(plan, template, carry, *others)
+        self.calls.append((*state.lanes.status.shape, int(end) - int(begin)))
+        return self._program(structure, template, state, *others)
 
     @property
     def lane_steps(self):
@@ -46,6 +46,6 @@ class Executed:
 def executed(monkeypatch):
     """Note what is executed within this block."""
     with monkeypatch.context() as patch:
-        noted = Executed(engine.advance)
-        patch.setattr(engine, "advance", noted)
+        noted = Executed(programs.advance)
+        patch.setattr(programs, "advance", noted)
         yield noted

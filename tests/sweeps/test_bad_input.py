@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, adam, sgd, sweep
+from gdlab import Axis, Resources, Stopping, adam, sgd, sweep
 from gdlab.sweeps import Hyperband, PopulationBasedTraining, SuccessiveHalving
 from tests.sweeps.counting import count_compilations
 
@@ -129,9 +129,6 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         ({"steps": 0}, "steps must be positive and an integer, not 0"),
         ({"steps": 2.5}, "steps must be positive and an integer, not 2.5"),
         ({"record_every": 0}, "record_every must be positive"),
-        ({"lane_chunk": 0}, "lane_chunk must be positive"),
-        ({"lane_chunk": 1.5}, "lane_chunk must be positive and an integer, not 1.5"),
-        ({"lane_chunk": "all"}, "lane_chunk must be positive and an integer, not 'all'"),
         ({"seeds": 0}, "seeds must be a positive number"),
         ({"seeds": []}, "seeds must be a positive number"),
         ({"seeds": [0.5]}, "seeds must be a positive number or a list of integers"),
@@ -158,6 +155,18 @@ def test_other_impossible_arguments(arguments, message):
 
 
 @pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (0, "lane_chunk must be positive"),
+        (1.5, "lane_chunk must be positive and an integer, not 1.5"),
+        ("all", "lane_chunk must be positive and an integer, not 'all'"),
+    ],
+)
+def test_lanes_in_impossible_numbers(number, message):
+    refused(ValueError, message, lambda: Resources(lane_chunk=number))
+
+
+@pytest.mark.parametrize(
     ("targets", "message"),
     [
         ({"accuracy": 0.5}, "targets: .*'accuracy'.* 'loss', 'gradient_norm', 'error'"),
@@ -169,11 +178,15 @@ def test_targets_that_are_none(targets, message):
     def loss(w):
         return bowl(w), {"error": w[0]}
 
-    refused(ValueError, message, lambda: run(loss, has_aux=True, targets=targets))
+    refused(
+        ValueError, message, lambda: run(loss, has_aux=True, stopping=Stopping(targets=targets))
+    )
 
 
 def test_a_target_that_nothing_tells_of():
-    refused(ValueError, "targets: .*'error'", lambda: run(targets={"error": 1.0}))
+    refused(
+        ValueError, "targets: .*'error'", lambda: run(stopping=Stopping(targets={"error": 1.0}))
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, adam, sweep
+from gdlab import Axis, Resources, adam, sweep
 from tests.sweeps.counting import executed
 
 RATES, SEEDS, STEPS = np.geomspace(1e-3, 10.0, 7), 3, 12
@@ -41,7 +41,7 @@ def run(data, **arguments):
 
 @pytest.fixture(scope="module")
 def at_once(data):
-    return run(data, lane_chunk=10**6)
+    return run(data, resources=Resources(lane_chunk=10**6))
 
 
 def assert_close(result, other):
@@ -67,7 +67,7 @@ GROUPS = {
 @pytest.mark.parametrize("chunk", GROUPS)
 def test_whatever_the_chunk_the_result_is_the_same(data, at_once, monkeypatch, chunk):
     with executed(monkeypatch) as noted:
-        result = run(data, lane_chunk=chunk)
+        result = run(data, resources=Resources(lane_chunk=chunk))
     assert noted.shapes == GROUPS[chunk]
     assert max(np.prod(shape) for shape in noted.shapes) <= chunk
     assert_close(result, at_once)
@@ -76,7 +76,7 @@ def test_whatever_the_chunk_the_result_is_the_same(data, at_once, monkeypatch, c
 
 @pytest.mark.parametrize("chunk", [21, 12, 3, 2])
 def test_the_best_parameters_are_those_of_the_best_point(data, at_once, chunk):
-    result = run(data, lane_chunk=chunk, keep_params="best")
+    result = run(data, resources=Resources(lane_chunk=chunk), keep_params="best")
     best = np.argmin(np.median(at_once.final_loss, axis=1))
     # Neither the first nor the last, so that groups before and after have worse ones.
     assert 0 < best < len(RATES) - 1
@@ -89,7 +89,7 @@ def test_groups_are_as_large_as_the_memory_allows(data, at_once, monkeypatch):
     points_at_once = []
     for megabytes in (1e3, 1e-2, 1e-6):
         free = megabytes * 2**20
-        monkeypatch.setattr("gdlab.sweeps.execute.memory.free_bytes", lambda _, free=free: free)
+        monkeypatch.setattr("gdlab.devices.memory.free_bytes", lambda _, free=free: free)
         with executed(monkeypatch) as noted:
             result = run(data)
         (seeds, points), *others = noted.shapes
@@ -108,7 +108,8 @@ def test_several_optimizers_are_in_groups_of_their_own(data, at_once, monkeypatc
     with executed(monkeypatch) as noted:
         result = sweep(
             squared_error, init, {"one": adam(rates), "other": adam(rates, b1=0.5)}, data,
-            steps=STEPS, batch_size=4, seeds=SEEDS, has_aux=True, lane_chunk=12,
+            steps=STEPS, batch_size=4, seeds=SEEDS, has_aux=True,
+            resources=Resources(lane_chunk=12),
         )  # fmt: skip
     assert noted.lane_steps == 2 * SEEDS * 8 * (STEPS + 1)
     np.testing.assert_allclose(result.loss[0], at_once.loss, rtol=1e-4)

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, SuccessiveHalving, adam, sgd, sweep
+from gdlab import (
+    Axis,
+    Resources,
+    SuccessiveHalving,
+    adam,
+    sgd,
+    sweep,
+)
 from tests.sweeps.counting import executed
 
 STEPS = 25
@@ -77,7 +84,7 @@ def alone(request, data):
         (range(5), range(3), {}),
         ([3, 0], [2, 1], {}),
         ([4], [0, 1, 2], {}),
-        (range(5), [1], {"lane_chunk": 3}),
+        (range(5), [1], {"resources": Resources(lane_chunk=3)}),
     ],
 )
 def test_exact_lanes_are_those_alone_bit_for_bit(
@@ -85,7 +92,14 @@ def test_exact_lanes_are_those_alone_bit_for_bit(
 ):
     make, lanes = alone
     with executed(monkeypatch) as noted:
-        together = run(make, data, [RATES[i] for i in places], seeds, exact=True, **arguments)
+        together = run(
+            make,
+            data,
+            [RATES[i] for i in places],
+            seeds,
+            resources=Resources(exact=True),
+            **arguments,
+        )
     # Some of them would come out alike also if they were computed together.
     assert noted.shapes == [(1, 1)]
     for a, place in enumerate(places):
@@ -100,7 +114,7 @@ def test_exact_lanes_are_those_alone_bit_for_bit(
 def test_exact_survivors_of_halving_are_those_alone_bit_for_bit(alone, data):
     make, lanes = alone
     policy = SuccessiveHalving(factor=2, rungs=[5, 10])
-    result = run(make, data, exact=True, policy=policy)
+    result = run(make, data, resources=Resources(exact=True), policy=policy)
     left = np.argwhere(result.status == "ok")
     assert len(left) == 2 * 3
     for i, seed in left:

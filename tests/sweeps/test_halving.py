@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, sgd, sweep
+from gdlab import Axis, Resources, Stopping, sgd, sweep
 from gdlab.sweeps import Hyperband, SuccessiveHalving
 from tests.sweeps.counting import executed
 
@@ -85,7 +85,7 @@ def assert_halved(result, full, dropped):
 def test_survivors_and_executed_steps_are_those_of_a_ranking_by_hand(full, monkeypatch, chunk):
     policy = SuccessiveHalving(factor=2, rungs=RUNGS)
     with executed(monkeypatch) as noted:
-        result = run(policy=policy, lane_chunk=chunk)
+        result = run(policy=policy, resources=Resources(lane_chunk=chunk))
     dropped = halved(full.loss, RUNGS, 2)
     assert_halved(result, full, dropped)
     # What is ranked is neither in order of the rates nor the same from rung to rung.
@@ -135,7 +135,7 @@ def test_ranked_by_an_evaluation_the_highest_survive(chunk, metric, maximize):
 
     result = sweep(
         bowl, start, sgd(Axis("rate", rates)), steps=STEPS, seeds=SEEDS, evaluate=height,
-        policy=policy, lane_chunk=chunk,
+        policy=policy, resources=Resources(lane_chunk=chunk),
     )  # fmt: skip
     assert result.status[:, 0].tolist() == ["ok"] * 2 + ["pruned"] * 6
     assert result.stopped_at[:, 0].tolist() == [-1] * 2 + [6] * 2 + [3] * 4
@@ -161,7 +161,7 @@ def test_seeds_live_or_die_together_and_the_median_decides():
     dooms = [0.0, (ordered[1] + ordered[2]) / 2, (ordered[2] + ordered[3]) / 2, 1.0]
     heights = [4.0, 3.0, 1.0, 0.5]
     result = sweep(
-        gone, init, sgd(0.1), steps=4, seeds=5, divergence_factor=2.0,
+        gone, init, sgd(0.1), steps=4, seeds=5, stopping=Stopping(divergence_factor=2.0),
         hyperparameters={
             "height": Axis("height", heights, along="point"),
             "doom": Axis("doom", dooms, along="point"),
@@ -201,7 +201,7 @@ def test_hyperband_halves_each_bracket_by_itself(full, monkeypatch, chunk):
     """Algorithm 1 of the paper in NumPy: brackets are dealt by the policy, ranked here."""
     policy = Hyperband(factor=3, least_steps=2)
     with executed(monkeypatch) as noted:
-        result = run(policy=policy, lane_chunk=chunk)
+        result = run(policy=policy, resources=Resources(lane_chunk=chunk))
     # 20, 6 and 2 steps: three brackets, with 9, 5 and 3 of each 17 points.
     brackets = policy.brackets(16, STEPS)
     assert [len(members) for members in brackets] == [8, 5, 3]

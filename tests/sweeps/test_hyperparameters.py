@@ -7,7 +7,16 @@ import optax
 import pytest
 
 import gdlab
-from gdlab import Axis, SuccessiveHalving, adam, minimize, sgd, sweep
+from gdlab import (
+    Axis,
+    Resources,
+    Stopping,
+    SuccessiveHalving,
+    adam,
+    minimize,
+    sgd,
+    sweep,
+)
 from gdlab.sweeps import PopulationBasedTraining
 from tests.sweeps.counting import count_compilations
 
@@ -253,16 +262,16 @@ MANNERS = {
     "start": {"hyperparameters": {"penalty": 0.1, "scale": Axis("scale", [1.0])}},
     "halving": {"policy": SuccessiveHalving(factor=2, rungs=[2, 4])},
     "population": {"policy": PopulationBasedTraining(every=2, fraction=0.25)},
-    "chunks": {"lane_chunk": 4},
-    "seeds in chunks": {"lane_chunk": 1},
-    "targets": {"targets": {"loss": 0.01, "gradient_norm": 1.0}},
+    "chunks": {"resources": Resources(lane_chunk=4)},
+    "seeds in chunks": {"resources": Resources(lane_chunk=1)},
+    "targets": {"stopping": Stopping({"loss": 0.01, "gradient_norm": 1.0})},
     "evaluation": {
         "evaluate": size,
         "hyperparameters": {"penalty": 0.1, "scale": 1.0, "unit": 2.0},
         "policy": SuccessiveHalving(factor=2, rungs=[3], metric="size"),
         "keep_params": "best",
     },
-    "exact": {"exact": True},
+    "exact": {"resources": Resources(exact=True)},
 }
 
 

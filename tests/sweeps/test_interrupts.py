@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, adam, sweep
-from gdlab.sweeps.execute import engine
+from gdlab import Axis, Resources, adam, sweep
+from gdlab.sweeps.compiled import programs
 from tests.sweeps.processes import started
 
 STEPS = 40
@@ -38,7 +38,7 @@ class Steps(NamedTuple):
 @pytest.fixture
 def at(monkeypatch):
     """Do something before or after those calls of the program that takes steps that are meant."""
-    program = engine.advance
+    program = programs.advance
 
     def at(is_meant, before=lambda: None, after=lambda: None):
         calls = []
@@ -56,7 +56,7 @@ def at(monkeypatch):
             return carry
 
         advance.lower = program.lower
-        monkeypatch.setattr(engine, "advance", advance)
+        monkeypatch.setattr(programs, "advance", advance)
         return calls
 
     return at
@@ -125,15 +125,15 @@ def test_a_second_ctrl_c_does_not_wait(at):
 
 def test_lanes_whose_arrays_a_second_ctrl_c_left_behind_are_lost_and_no_others(at, tmp_path):
     """The program reuses the arrays it is given, so that they are gone before it returns."""
-    expected = swept(lane_chunk=2)
+    expected = swept(resources=Resources(lane_chunk=2))
     at(of_second_group, after=twice)
     with pytest.raises(KeyboardInterrupt) as raised:
-        swept(lane_chunk=2, checkpoint=tmp_path)
+        swept(resources=Resources(lane_chunk=2), checkpoint=tmp_path)
     result = raised.value.result
     assert result.status[:, 0].tolist() == ["ok", "ok", "not run", "not run"]
     np.testing.assert_array_equal(result.loss[:2], expected.loss[:2])
     at(lambda calls: False)
-    result = swept(lane_chunk=2, checkpoint=tmp_path)
+    result = swept(resources=Resources(lane_chunk=2), checkpoint=tmp_path)
     np.testing.assert_array_equal(result.loss, expected.loss)
 
 

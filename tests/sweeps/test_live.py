@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from gdlab import Axis, adam, rmsprop, sgd, sweep
-from gdlab.sweeps.execute import watch
+from gdlab import Axis, Resources, adam, rmsprop, sgd, sweep
+from gdlab.progress import redraw
 from gdlab.sweeps.live import LivePicture
 
 RATES = Axis("learning_rate", [0.1, 0.5, 1.5, 3.0])
@@ -16,7 +16,7 @@ RATES = Axis("learning_rate", [0.1, 0.5, 1.5, 3.0])
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
-    monkeypatch.setattr(watch, "SECONDS_BETWEEN_PICTURES", 0.0)
+    monkeypatch.setattr(redraw, "SECONDS_BETWEEN_PICTURES", 0.0)
     yield
     plt.close("all")
 
@@ -85,7 +85,7 @@ def test_a_picture_is_redrawn_for_two_axes_and_as_optimizers_begin():
     assert len(plt.get_fignums()) == 1
     # Two axes, in groups some of which have not begun.
     tx = sgd(RATES, momentum=Axis("momentum", [0.0, 0.9]))
-    swept(LivePicture(), tx=tx, lane_chunk=3, steps=20)
+    swept(LivePicture(), tx=tx, resources=Resources(lane_chunk=3), steps=20)
     assert len(plt.get_fignums()) == 2
 
 
@@ -117,8 +117,8 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("error")
     from gdlab import Axis, SuccessiveHalving, sgd, sweep
-    from gdlab.sweeps.execute import watch
-    watch.SECONDS_BETWEEN_PICTURES = 0.0
+    from gdlab.progress import redraw
+    redraw.SECONDS_BETWEEN_PICTURES = 0.0
     rates = Axis("learning_rate", [0.1, 0.5, 1.5, 3.0])
     halving = SuccessiveHalving(factor=2, rungs=[20])
     sweep(lambda w: 0.5 * w**2, 1.0, sgd(rates), steps=100, policy=halving, live=True);

@@ -34,7 +34,7 @@ def test_a_tree_of_arrays_comes_back_over_the_grid(chunk):
 
 
 def test_what_does_not_fit_into_memory_is_mapped_in_parts(monkeypatch):
-    monkeypatch.setattr("gdlab.sweeps.execute.memory.free_bytes", lambda device: 400)
+    monkeypatch.setattr("gdlab.devices.memory.free_bytes", lambda device: 400)
     assert_is_grid(map_axes(wave)(Axis("x", X), Axis("y", Y)))
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, adam, sgd, sweep
+from gdlab import Axis, Resources, adam, sgd, sweep
 from gdlab.sweeps.results.merging import stacked
 from tests.sweeps.made import assert_same, made, on_rates, sampled
 
@@ -19,7 +19,13 @@ def test_two_halves_of_a_grid_are_the_sweep_of_all():
         tx = adam(Axis("learning_rate", rates))
         # Only lanes that are computed one at a time are promised to have the same bits elsewhere.
         return sweep(
-            lambda w: (w - 3) ** 2, 0.0, tx, steps=5, seeds=seeds, keep_params="all", exact=True
+            lambda w: (w - 3) ** 2,
+            0.0,
+            tx,
+            steps=5,
+            seeds=seeds,
+            keep_params="all",
+            resources=Resources(exact=True),
         )
 
     whole = run([0.1, 0.2, 0.4], [0, 1])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, sgd, sweep
+from gdlab import Axis, Resources, sgd, sweep
 from gdlab.sweeps import PopulationBasedTraining
 
 STEPS, EVERY, SEEDS, MOMENTUM = 23, 5, 3, 0.5
@@ -140,7 +140,7 @@ def test_the_same_call_moves_alike_and_another_key_otherwise(result):
 @pytest.mark.parametrize("chunk", [12, 2])
 def test_chunks_move_alike(result, chunk):
     """A member may take after one of another chunk, and seeds may be in chunks of their own."""
-    chunks = run(lane_chunk=chunk)
+    chunks = run(resources=Resources(lane_chunk=chunk))
     for name, values in result.history.items():
         np.testing.assert_array_equal(chunks.history[name], values)
     np.testing.assert_allclose(chunks.loss, result.loss, rtol=1e-5, atol=1e-8)

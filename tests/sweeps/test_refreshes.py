@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gdlab
-from gdlab import Axis, flatten_state, linear_schedule, restore_state, sweep
+from gdlab import Axis, Resources, flatten_state, linear_schedule, restore_state, sweep
 
 STEPS = 12
 """Those taken: the last of them judges the points that the one before led to."""
@@ -68,7 +68,7 @@ def test_the_cost_of_refreshes_falls_as_one_over_k_in_a_sweep(executed, name):
 def test_lanes_in_chunks_refresh_as_often_as_all_at_once(executed):
     tx = gdlab.shampoo(Axis("learning_rate", RATES), every=4.0)
     whole, expected = executed(tx)
-    in_chunks, losses = executed(tx, lane_chunk=2)
+    in_chunks, losses = executed(tx, resources=Resources(lane_chunk=2))
     assert sorted(in_chunks) == sorted(whole)
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 

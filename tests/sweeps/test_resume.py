@@ -9,10 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, SuccessiveHalving, adam, sgd, sweep
+from gdlab import (
+    Axis,
+    Checkpointing,
+    Resources,
+    Stopping,
+    SuccessiveHalving,
+    adam,
+    sgd,
+    sweep,
+)
 from gdlab.core import transformation
-from gdlab.sweeps.execute import engine
-from gdlab.sweeps.persist.saving import Saving
+from gdlab.sweeps.compiled import programs
+from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
 from tests.sweeps.counting import count_compilations
 from tests.sweeps.processes import kill_at, started
 from tests.sweeps.scripts import killed
@@ -73,9 +82,8 @@ def made(scale=2.0, rates=RATES, **changed):
         "data": DATA,
         "steps": 20,
         "seeds": 2,
-        "lane_chunk": 4,
+        "resources": Resources(lane_chunk=4),
         "policy": SuccessiveHalving(factor=2, rungs=[10]),
-        "seconds_between_saves": 0,
     } | changed
 
 
@@ -83,13 +91,18 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def often(folder):
+    """A checkpoint that is kept up to date after every call of the devices."""
+    return Checkpointing(folder, seconds_between_saves=0)
+
+
 class BrokenOff(Exception):
     """A sweep comes to its end in a test."""
 
 
 def at_save(number, what):
-    """In place of ``Saving.save``: do something as well at the save of a number, from 1."""
-    save, names = Saving.save, []
+    """In place of the method that saves: do something as well at the save of a number, from 1."""
+    save, names = FailsafeCheckpoint.save, []
 
     def counted(self, name, tree):
         names.append(name)
@@ -109,9 +122,9 @@ def broken_off(tmp_path_factory):
     """The folder of a sweep with a group that had come to the first rung and one that had not."""
     folder = tmp_path_factory.mktemp("broken") / "off"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Saving, "save", at_save(7, break_off))
+        patch.setattr(FailsafeCheckpoint, "save", at_save(7, break_off))
         with pytest.raises(BrokenOff):
-            sweep(**made(), checkpoint=folder)
+            sweep(**made(), checkpoint=often(folder))
     return folder
 
 
@@ -126,7 +139,7 @@ def refused(folder, error, message, **changed):
 
     def call():
         with pytest.raises(error, match=message):
-            sweep(**arguments, checkpoint=folder)
+            sweep(**arguments, checkpoint=often(folder))
 
     assert count_compilations(call) == 0
     assert contents(folder) == before
@@ -142,17 +155,17 @@ def refused(folder, error, message, **changed):
         ("seeds", {"seeds": [0, 2]}),
         ("key", {"key": jax.random.key(1)}),
         ("steps", {"steps": 30}),
-        ("lane_chunk", {"lane_chunk": 2}),
+        ("lane_chunk", {"resources": Resources(lane_chunk=2)}),
         ("batch_size", {"batch_size": 2}),
         ("record_every", {"record_every": 2}),
-        ("divergence_factor", {"divergence_factor": 10.0}),
-        ("target loss", {"targets": {"loss": 0.1}}),
+        ("divergence_factor", {"stopping": Stopping(divergence_factor=10.0)}),
+        ("target loss", {"stopping": Stopping({"loss": 0.1})}),
         ("policy", {"policy": SuccessiveHalving(factor=3, rungs=[10])}),
         ("policy", {"policy": None}),
         ("optimizer", {"tx": sgd(Axis("learning_rate", RATES))}),
         ("params", {"params": jnp.ones(2)}),
         ("programs", {"evaluate": jnp.sum}),
-        ("exact", {"exact": True}),
+        ("exact", {"resources": Resources(exact=True)}),
     ],
 )
 def test_the_checkpoint_of_another_sweep_is_refused(broken_off, culprit, changed):
@@ -191,7 +204,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
     def call():
         with pytest.raises(OSError, match="the checkpoint folder cannot be used"):
-            sweep(**made(), checkpoint=tmp_path / "file" / "folder")
+            sweep(**made(), checkpoint=often(tmp_path / "file" / "folder"))
 
     assert count_compilations(call) == 0
     assert contents(tmp_path) == {tmp_path / "file": b"mine"}
@@ -203,23 +216,23 @@ def require_same(result, expected):
 
 
 def test_a_sweep_that_has_ended_is_not_computed_again(tmp_path):
-    first = sweep(**made(), checkpoint=tmp_path)
-    before, compiled = contents(tmp_path), engine.advance._cache_size()
-    again = sweep(**made(), checkpoint=tmp_path)
+    first = sweep(**made(), checkpoint=often(tmp_path))
+    before, compiled = contents(tmp_path), programs.advance._cache_size()
+    again = sweep(**made(), checkpoint=often(tmp_path))
     require_same(again, first)
-    assert engine.advance._cache_size() == compiled
+    assert programs.advance._cache_size() == compiled
     assert contents(tmp_path) == before
 
 
 def test_the_steps_are_compiled_once_wherever_lanes_come_from(tmp_path):
-    arguments, before = made(), engine.advance._cache_size()
+    arguments, before = made(), programs.advance._cache_size()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Saving, "save", at_save(7, break_off))
+        patch.setattr(FailsafeCheckpoint, "save", at_save(7, break_off))
         with pytest.raises(BrokenOff):
-            sweep(**arguments, checkpoint=tmp_path)
-    sweep(**arguments, checkpoint=tmp_path)
+            sweep(**arguments, checkpoint=often(tmp_path))
+    sweep(**arguments, checkpoint=often(tmp_path))
     # There are two points in a group, before the rung and after it.
-    assert engine.advance._cache_size() == before + 1
+    assert programs.advance._cache_size() == before + 1
 
 
 def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
@@ -231,17 +244,17 @@ def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Saving, "save", at_save(4, fill))
+        patch.setattr(FailsafeCheckpoint, "save", at_save(4, fill))
         try:
             with pytest.warns(UserWarning, match="saves nothing any more: .*could not be saved"):
-                result = sweep(**arguments, checkpoint=tmp_path)
+                result = sweep(**arguments, checkpoint=often(tmp_path))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     require_same(result, expected)
     units = [path.name for path in (tmp_path / "units").iterdir()]
-    assert sorted(units) == ["bracket0.stage0.group0.halfway.1", "layout.0"]
+    assert sorted(units) == ["bracket0.interval0.group0.halfway.1", "layout.0"]
     # With room again, the same call goes on from there.
-    require_same(sweep(**arguments, checkpoint=tmp_path), expected)
+    require_same(sweep(**arguments, checkpoint=often(tmp_path)), expected)
 
 
 def test_a_loss_that_is_defined_anew_goes_on_from_the_checkpoint_of_the_first(
@@ -249,8 +262,8 @@ def test_a_loss_that_is_defined_anew_goes_on_from_the_checkpoint_of_the_first(
 ):
     # As in a process in which no optimizer was made before.
     monkeypatch.setattr(transformation, "_known_to_be_right", set())
-    first = sweep(**made(), checkpoint=tmp_path / "checkpoint")
-    again = sweep(**made(), checkpoint=tmp_path / "checkpoint")
+    first = sweep(**made(), checkpoint=often(tmp_path / "checkpoint"))
+    again = sweep(**made(), checkpoint=often(tmp_path / "checkpoint"))
     np.testing.assert_array_equal(again.loss, first.loss)
 
 
@@ -266,13 +279,13 @@ def nothing_grows():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, sweep(**made(), checkpoint=folder)
+    return folder, sweep(**made(), checkpoint=often(folder))
 
 
 def test_a_finished_checkpoint_is_read_where_nothing_can_be_written(finished, nothing_grows):
     folder, result = finished
     before = contents(folder / "units")
-    again = sweep(**made(), checkpoint=folder)
+    again = sweep(**made(), checkpoint=often(folder))
     np.testing.assert_array_equal(again.loss, result.loss)
     assert contents(folder / "units") == before
 
@@ -280,15 +293,15 @@ def test_a_finished_checkpoint_is_read_where_nothing_can_be_written(finished, no
 def test_an_unfinished_one_is_refused_there_before_anything_is_computed(copy, nothing_grows):
     before = contents(copy / "units")
     with pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*copy"):
-        sweep(**made(), checkpoint=copy)
+        sweep(**made(), checkpoint=often(copy))
     assert contents(copy / "units") == before
 
 
 def test_a_folder_is_free_again_when_the_sweep_has_ended_or_failed(copy):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Saving, "save", at_save(1, break_off))
+        patch.setattr(FailsafeCheckpoint, "save", at_save(1, break_off))
         with pytest.raises(BrokenOff) as kept:
-            sweep(**made(), checkpoint=copy)
+            sweep(**made(), checkpoint=often(copy))
     assert kept.value.result.status.shape == (3, 2)
-    sweep(**made(), checkpoint=copy)
-    sweep(**made(), checkpoint=copy)
+    sweep(**made(), checkpoint=often(copy))
+    sweep(**made(), checkpoint=often(copy))

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, SuccessiveHalving, sgd, sweep
-from gdlab.training import EpochSampler, pace
+from gdlab import Axis, Resources, SuccessiveHalving, sgd, sweep
+from gdlab.progress import call_length
+from gdlab.training import EpochSampler
 
 DATA = np.arange(12.0, dtype=np.float32)
 STEPS, BATCH = 20, 3
@@ -42,8 +43,8 @@ def trained(rates=(0.01, 0.02), **arguments):
 def test_the_examples_are_shuffled_once_an_epoch_however_short_the_calls(
     shuffles, monkeypatch, first
 ):
-    monkeypatch.setattr(pace, "FIRST_STEPS", first)
-    monkeypatch.setattr(pace, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(call_length, "FIRST_STEPS", first)
+    monkeypatch.setattr(call_length, "SECONDS_PER_CALL", 0.0)
     trained(seeds=[0])
     assert len(shuffles) == EPOCHS
     assert [step // 4 for step in shuffles] == list(range(EPOCHS))
@@ -60,6 +61,6 @@ def test_groups_and_rungs_see_the_same_batches_as_lanes_that_are_computed_togeth
     rates = [1e9, 0.01, 0.02, 1e10, 0.03, 0.04]  # some groups have no lane left to train
     for more in ({}, {"policy": halving}):
         together = trained(rates, seeds=2, **more)
-        apart = trained(rates, seeds=2, lane_chunk=2, **more)
+        apart = trained(rates, seeds=2, resources=Resources(lane_chunk=2), **more)
         np.testing.assert_array_equal(apart.status, together.status)
         np.testing.assert_allclose(apart.loss, together.loss, rtol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from gdlab import Axis, Hyperband, SuccessiveHalving, adam, sgd, sweep
+from gdlab import Axis, Hyperband, Resources, SuccessiveHalving, adam, sgd, sweep
 from gdlab.training import loader as loaders
 from gdlab.training.loader import Stream, is_loader
 from tests.sweeps.counting import count_compilations, executed
@@ -126,7 +126,7 @@ def test_an_adaptive_method_over_a_loader_is_that_of_optax():
 
 def test_groups_of_lanes_see_the_same_batches(monkeypatch):
     with executed(monkeypatch) as done:
-        result = swept(many(), lane_chunk=1, seeds=2)
+        result = swept(many(), resources=Resources(lane_chunk=1), seeds=2)
     assert done.shapes == [(1, 1)]
     np.testing.assert_allclose(result.loss, swept(many(), seeds=2).loss, rtol=1e-5)
 

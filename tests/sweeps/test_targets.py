@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, SuccessiveHalving, nesterov, sgd, sweep
+from gdlab import Axis, Stopping, SuccessiveHalving, nesterov, sgd, sweep
 
 RATES = np.array([0.05, 0.1, 0.3, 0.6, 2.5])
 STEPS, CURVATURE = 70, 1.0
@@ -35,7 +35,7 @@ def run(**arguments):
 
 @pytest.fixture(scope="module")
 def at_loss():
-    return run(targets={"loss": 1e-3}, keep_params="all")
+    return run(stopping=Stopping(targets={"loss": 1e-3}), keep_params="all")
 
 
 def test_a_lane_converges_at_the_step_of_the_closed_form(at_loss):
@@ -69,7 +69,7 @@ def test_without_a_target_all_steps_are_counted():
 
 
 def test_the_norm_of_the_gradient_can_be_a_target():
-    result = run(targets={"gradient_norm": 0.01})
+    result = run(stopping=Stopping(targets={"gradient_norm": 0.01}))
     expected = first_at_most(0.01, CURVATURE, SHRINK)
     np.testing.assert_array_equal(result.stopped_at[:4, 0], expected[:4])
     # The slowest has 0.95⁷⁰ = 0.028 to go.
@@ -83,7 +83,7 @@ def test_what_the_loss_returns_beside_it_can_be_a_target():
         sgd(Axis("rate", RATES[:4])),
         steps=STEPS,
         has_aux=True,
-        targets={"distance": 0.1},
+        stopping=Stopping(targets={"distance": 0.1}),
     )
     np.testing.assert_array_equal(result.stopped_at[:, 0], first_at_most(0.1, 1, SHRINK[:4]))
     # Unlike the loss, what stands beside it is not recorded after the stop.
@@ -95,7 +95,7 @@ def test_what_the_loss_returns_beside_it_can_be_a_target():
 
 def test_all_of_several_targets_must_be_reached():
     targets = {"loss": 1e-3, "gradient_norm": 0.1}
-    result = run(targets=targets)
+    result = run(stopping=Stopping(targets=targets))
     each = [
         first_at_most(1e-3, 0.5, SHRINK[:4] ** 2),
         first_at_most(0.1, CURVATURE, SHRINK[:4]),
@@ -105,7 +105,7 @@ def test_all_of_several_targets_must_be_reached():
 
 
 def test_a_target_that_is_reached_at_the_start_stops_there():
-    result = run(targets={"loss": 0.5})
+    result = run(stopping=Stopping(targets={"loss": 0.5}))
     assert set(result.status[:, 0]) == {"converged"}
     np.testing.assert_array_equal(result.stopped_at, 0)
     np.testing.assert_array_equal(result.evaluations, 1)
@@ -115,7 +115,11 @@ def test_a_target_that_is_reached_at_the_start_stops_there():
 def test_the_point_after_the_last_step_is_judged_as_well():
     # 0.4ᵗ ≤ 0.4³ first at t = 3, with a margin for rounding.
     result = sweep(
-        bowl, 1.0, sgd(Axis("rate", [0.6])), steps=3, targets={"gradient_norm": 0.4**3 * 1.001}
+        bowl,
+        1.0,
+        sgd(Axis("rate", [0.6])),
+        steps=3,
+        stopping=Stopping(targets={"gradient_norm": 0.4**3 * 1.001}),
     )
     assert result.status[0, 0] == "converged"
     assert result.stopped_at[0, 0] == 3
@@ -128,7 +132,7 @@ def test_seeds_converge_each_at_its_own_step():
         sgd(Axis("rate", [0.1, 0.3])),
         steps=STEPS,
         seeds=4,
-        targets={"loss": 1e-3},
+        stopping=Stopping(targets={"loss": 1e-3}),
     )
     for i, rate in enumerate([0.1, 0.3]):
         for seed in range(4):
@@ -139,7 +143,7 @@ def test_seeds_converge_each_at_its_own_step():
 def test_a_look_ahead_costs_two_evaluations_a_step():
     """The gradient at the point it looks ahead to, and the loss where it stands."""
     tx = nesterov(Axis("rate", RATES[:3]), 0.5)
-    result = sweep(bowl, 1.0, tx, steps=STEPS, targets={"loss": 1e-3})
+    result = sweep(bowl, 1.0, tx, steps=STEPS, stopping=Stopping(targets={"loss": 1e-3}))
     stopped = []
     for rate in RATES[:3]:
         w, velocity, step = 1.0, 0.0, 0
@@ -153,7 +157,9 @@ def test_a_look_ahead_costs_two_evaluations_a_step():
 
 def test_converged_points_survive_halving_as_what_they_have_reached():
     result = run(
-        targets={"loss": 0.4}, policy=SuccessiveHalving(factor=2.5, rungs=[4]), steps=STEPS
+        stopping=Stopping(targets={"loss": 0.4}),
+        policy=SuccessiveHalving(factor=2.5, rungs=[4]),
+        steps=STEPS,
     )
     # Two of five survive; the others that have reached the target are not taken away from it.
     stopped = first_at_most(0.4, 0.5, SHRINK[:4] ** 2)

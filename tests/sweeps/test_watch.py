@@ -7,10 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, Hyperband, SuccessiveHalving, adam, sgd, sweep
+from gdlab import (
+    Axis,
+    Checkpointing,
+    Hyperband,
+    Resources,
+    Stopping,
+    SuccessiveHalving,
+    adam,
+    sgd,
+    sweep,
+)
 from gdlab.progress import bar as bars
+from gdlab.progress import redraw
 from gdlab.progress.bar import Bar
-from gdlab.sweeps.execute import watch
 
 RATES = Axis("learning_rate", np.linspace(0.1, 1.2, 12))
 
@@ -69,12 +79,12 @@ def test_the_bar_is_gone_when_the_sweep_is_over(terminal):
     "arguments",
     [
         {},
-        {"lane_chunk": 5, "seeds": 2},
+        {"resources": Resources(lane_chunk=5), "seeds": 2},
         {"policy": SuccessiveHalving(factor=2, rungs=[5, 10, 20])},
-        {"policy": SuccessiveHalving(factor=3, rungs=[7]), "lane_chunk": 4},
+        {"policy": SuccessiveHalving(factor=3, rungs=[7]), "resources": Resources(lane_chunk=4)},
         {"policy": Hyperband(factor=3, least_steps=4)},
         {"tx": {"one": sgd(RATES), "other": adam(RATES)}},
-        {"targets": {"loss": 1e-3}},
+        {"stopping": Stopping({"loss": 1e-3})},
         {"tx": sgd(Axis("learning_rate", [50.0, 80.0]))},
     ],
     ids=["plain", "chunks", "halving", "halving in chunks", "hyperband", "two", "targets", "dead"],
@@ -94,9 +104,12 @@ def test_a_bar_that_goes_on_from_a_checkpoint_ends_at_100_percent_as_well(
     def interrupted(result):
         raise KeyboardInterrupt
 
-    arguments = {"checkpoint": tmp_path / "run", "lane_chunk": 4, "seconds_between_saves": 0.0}
+    arguments = {
+        "checkpoint": Checkpointing(tmp_path / "run", seconds_between_saves=0.0),
+        "resources": Resources(lane_chunk=4),
+    }
     with monkeypatch.context() as patch:
-        patch.setattr(watch, "SECONDS_BETWEEN_PICTURES", 0.0)
+        patch.setattr(redraw, "SECONDS_BETWEEN_PICTURES", 0.0)
         with pytest.raises(KeyboardInterrupt):
             swept(live=interrupted, **arguments)
     terminal.truncate(0)

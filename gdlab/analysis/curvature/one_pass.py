@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.sweeps.execute.memory import SHARE, free_bytes
+from gdlab.devices.memory import SHARE, free_bytes
 from gdlab.training.batches import number_of_examples
 from gdlab.training.loader import Block, is_loader, one_pass
 

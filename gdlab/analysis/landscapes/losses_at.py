@@ -11,8 +11,8 @@ import numpy as np
 
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.one_pass import OnePass, Stack
+from gdlab.devices.memory import points_that_fit
 from gdlab.progress.bar import Bar
-from gdlab.sweeps.execute.memory import points_that_fit
 from gdlab.training.loader import is_loader, one_pass
 
 UPDATES = 25

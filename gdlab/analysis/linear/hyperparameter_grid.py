@@ -7,10 +7,10 @@ import numpy as np
 
 from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import matrices_at, periodic_setting, require_same_period
+from gdlab.axes.grid import axes_with_paths, grid_of
 from gdlab.core.axis import SampledAxis, is_axis
 from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.plan.grid import axes_with_paths, grid_of
 
 
 class HyperparameterGrid(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.linear.radius import dominant_poles
+from gdlab.axes.grid import axes_with_paths
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.plan.grid import axes_with_paths
 
 
 class RegimeMap(NamedTuple):

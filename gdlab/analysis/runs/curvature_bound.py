@@ -14,12 +14,12 @@ from gdlab.analysis.runs.preconditioned import preconditioned_sharpness
 from gdlab.analysis.runs.preconditioner import anatomy_on
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.execute.engine import keys_of
-from gdlab.sweeps.plan.arguments import Problem
 from gdlab.training.loader import batches_of, is_loader, is_read_once
 from gdlab.training.minimize import minimize
 from gdlab.training.models import PLAIN, ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.problem import Problem
+from gdlab.training.seed_keys import seed_keys
 
 BATCHES = 16
 """The number of batches of examples that are looked at, where there are batches."""
@@ -56,7 +56,7 @@ def curvature_bound(
     sentence says why.
     """
     loss, start, data = problem
-    keys = jax.tree.map(lambda keys: keys[0], keys_of(key, np.asarray([seed])))
+    keys = jax.tree.map(lambda keys: keys[0], seed_keys(key, np.asarray([seed])))
     if is_loader(data) and is_read_once(data):
         return CurvatureBound(np.nan, "An iterator cannot be read again for the curvature.")
     model = open_model(start)

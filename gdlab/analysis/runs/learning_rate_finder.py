@@ -11,12 +11,13 @@ from gdlab.analysis.runs import range_test
 from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
+from gdlab.core.ranges import require_positive
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
-from gdlab.sweeps.plan.arguments import Problem, require_positive
 from gdlab.sweeps.results.ranges import Edge
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.sweep import sweep
+from gdlab.training.problem import Problem
 
 FROM_THE_EDGE = 2.0
 """The factor by which the suggestion stays below the largest stable rate."""

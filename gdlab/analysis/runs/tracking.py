@@ -24,7 +24,7 @@ from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.progress.bar import Bar
-from gdlab.training.interrupts import Interrupts
+from gdlab.progress.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective

@@ -1,20 +1,20 @@
-"""What is known of all lanes of a sweep, on the host, as it comes in."""
+"""Tables of all lanes of a sweep, on the host, filled as results come in."""
 
 from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 
-from gdlab.sweeps.execute.engine import CONVERGED, DIVERGED, RUNNING
+from gdlab.sweeps.compiled.lane_state import CONVERGED, DIVERGED, RUNNING
 
 PRUNED, NOT_RUN = 3, 4
-"""What the engine does not know of: lanes dropped by a policy, and those not yet begun."""
+"""The status, which programs do not know, of lanes that a policy dropped or that have not begun."""
 
 KeepParams = Literal["best", "all"] | None
 
 
-class Patch(NamedTuple):
-    """What some lanes, seeds × points of them, came to in some steps."""
+class GroupResult(NamedTuple):
+    """The result of a group of lanes, seeds × points of them, over some steps."""
 
     records: Any
     """Loss and aux at the recorded ones of these steps, of shape ``(rows, seeds, points)``; None
@@ -29,18 +29,18 @@ class Patch(NamedTuple):
     params: Any
     """The last good parameters; None unless kept."""
     lanes: Any
-    """What the next stage goes on from; None if there is none."""
+    """The state from which the steps after the next rung go on; None if it is not wanted."""
 
 
-class Tables:
-    """Arrays over all seeds and points, filled patch by patch.
+class LaneTables:
+    """Arrays over all seeds and points, filled result by result.
 
     Args:
         rows: how many steps are recorded.
         seeds: the number of seeds.
         points: the number of points.
         keep_params: whose parameters are wanted.
-        by_point: whether a patch always has all seeds of its points.
+        by_point: whether a result always has all seeds of its points.
     """
 
     def __init__(self, rows: int, seeds: int, points: int, keep_params: KeepParams, by_point: bool):
@@ -58,29 +58,31 @@ class Tables:
         # Only a point with all its seeds can be told to be worse than another and be let go.
         self._best_only = keep_params == "best" and by_point
 
-    def apply(self, patch: Patch, rows: list[int], seeds: np.ndarray, points: np.ndarray) -> None:
-        """Write a patch for the recorded steps ``rows``, these seeds and these points."""
+    def apply(
+        self, result: GroupResult, rows: list[int], seeds: np.ndarray, points: np.ndarray
+    ) -> None:
+        """Write a result for the recorded steps ``rows``, these seeds and these points."""
         here = np.ix_(seeds, points)
-        if self.loss.dtype != patch.loss.dtype:
-            self.loss = self.loss.astype(patch.loss.dtype)
-        self.loss[here], self.status[here] = patch.loss, patch.status
-        self.stopped_at[here], self.evaluations[here] = patch.stopped_at, patch.evaluations
+        if self.loss.dtype != result.loss.dtype:
+            self.loss = self.loss.astype(result.loss.dtype)
+        self.loss[here], self.status[here] = result.loss, result.status
+        self.stopped_at[here], self.evaluations[here] = result.stopped_at, result.evaluations
         lanes = self.loss.shape
-        if self.records is None and patch.records is not None:
+        if self.records is None and result.records is not None:
             full = lambda leaf: _blank((self._rows, *lanes, *leaf.shape[3:]), leaf.dtype)  # noqa: E731
-            self.records = jax.tree.map(full, patch.records)
+            self.records = jax.tree.map(full, result.records)
 
         def write(all_: np.ndarray, new: Any) -> None:
             all_[np.ix_(np.asarray(rows, int), seeds, points)] = new
 
-        if patch.records is not None:
-            jax.tree.map(write, self.records, patch.records)
-        for name, values in patch.metrics.items():
+        if result.records is not None:
+            jax.tree.map(write, self.records, result.records)
+        for name, values in result.metrics.items():
             if name not in self.metrics:
                 self.metrics[name] = _blank(lanes + values.shape[2:], values.dtype)
             self.metrics[name][here] = values
-        if patch.params is not None:
-            self._keep(patch.params, seeds, points)
+        if result.params is not None:
+            self._keep(result.params, seeds, points)
 
     def _keep(self, params: Any, seeds: np.ndarray, points: np.ndarray) -> None:
         if self._best_only:
@@ -116,6 +118,14 @@ class Tables:
         worst_last = np.where(alive, -values if maximize else values, np.inf)
         return np.median(worst_last, axis=0)
 
+    def standing(self) -> str:
+        """The number of lanes that go on, and the best loss of those that did not diverge."""
+        alive = np.sum(np.isin(self.status, (RUNNING, NOT_RUN)))
+        good = np.isin(self.status, (RUNNING, CONVERGED)) & ~np.isnan(self.loss)
+        best = np.min(self.loss[good], initial=np.inf)
+        shown = f", best {best:.3g}" if np.isfinite(best) else ""
+        return f"{alive}/{self.status.size} lanes alive{shown}"
+
     def prune(self, points: np.ndarray, step: int) -> None:
         """Say of the lanes of these points that still run that they were dropped at a step."""
         running = self.status[:, points] == RUNNING
@@ -124,7 +134,7 @@ class Tables:
 
 
 def status_names(status: np.ndarray, ended: np.ndarray) -> np.ndarray:
-    """How lanes ended, in words; those that still ran when the sweep was broken off have not."""
+    """The ends of lanes, in words; those that still ran when the sweep was broken off have none."""
     names = {
         RUNNING: "ok",
         DIVERGED: "diverged",

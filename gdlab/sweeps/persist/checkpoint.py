@@ -24,7 +24,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.sweeps.persist.fingerprint import bits_of, impl_of, of_arrays
+from gdlab.devices.transfer import key_implementation
+from gdlab.sweeps.persist.fingerprint import bits_of, of_arrays
 
 VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
 """The entries of an identity that say by which versions a checkpoint was written."""
@@ -140,7 +141,7 @@ class Checkpoint:
         self.require_writable()
         table = _described(tree)
         leaves = jax.tree.leaves(tree)
-        impls = [impl_of(leaf) for leaf in leaves]
+        impls = [key_implementation(leaf) for leaf in leaves]
         arrays = [_native(bits_of(leaf, row[0])) for row, leaf in zip(table, leaves, strict=True)]
         checksum = _checksum(name, table, impls, arrays)
         header = {"name": name, "leaves": table, "impls": impls, "sha256": checksum}

@@ -11,6 +11,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from gdlab.core.structure import is_none
+from gdlab.devices.transfer import key_implementation
 
 
 def of_arrays(tree: Any) -> str:
@@ -37,7 +38,7 @@ def of_arrays(tree: Any) -> str:
             continue
         array = bits_of(leaf, where)
         dtype = array.dtype.byteorder, array.dtype.name
-        digest.update(repr((where, impl_of(leaf), dtype, array.shape)).encode())
+        digest.update(repr((where, key_implementation(leaf), dtype, array.shape)).encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
@@ -85,19 +86,13 @@ def bits_of(leaf: Any, where: str) -> np.ndarray:
     Raises:
         TypeError: if it is none of these, naming ``where`` it stands.
     """
-    array = np.asarray(leaf if impl_of(leaf) is None else jax.random.key_data(leaf))
+    array = np.asarray(leaf if key_implementation(leaf) is None else jax.random.key_data(leaf))
     if not (jnp.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise TypeError(
             f"{where or 'the root'}: expected an array, a number or a key, got "
             f"{type(leaf).__name__} of dtype {array.dtype}"
         )
     return array
-
-
-def impl_of(leaf: Any) -> str | None:
-    """The name of the generator of a typed key, None for everything else."""
-    is_key = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return str(jax.random.key_impl(leaf)) if is_key else None
 
 
 def _constants(value: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gdlab.sweeps.plan.grid import Points
+from gdlab.axes.grid import Points
 
 
 class Ranking(NamedTuple):

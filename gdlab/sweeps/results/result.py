@@ -431,7 +431,7 @@ class SweepResult:
         """
         from gdlab.sweeps.results import storage
 
-        return storage.load(path, like)
+        return cls(**storage.load(path, like))
 
     def to_xarray(self) -> Any:
         """An ``xarray.Dataset`` with labelled dimensions; needs the extra ``lab``.

@@ -1,12 +1,11 @@
 """Results in netCDF files, which any tool for labelled arrays reads."""
 
-import dataclasses
 import hashlib
 import io
 import json
 import os
 import urllib.parse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +15,10 @@ from gdlab.core.structure import dotted
 from gdlab.files import written_whole
 from gdlab.sweeps.results import labelled
 from gdlab.sweeps.results.recorded import RecordedOptimizer, form_of
-from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.models import open_model
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.results.result import SweepResult
 
 MARK = "gdlab_sweep_result"
 """The attribute that tells a file of ours; it holds the version of the format."""
@@ -33,7 +34,7 @@ NARROW = "V"
 """The kind of the dtypes that netCDF does not have: bfloat16 and its narrower relatives."""
 
 
-def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
+def save(result: "SweepResult", path: str | os.PathLike[str]) -> None:
     """Write a result to a file, which is there as a whole or not at all."""
     dataset = labelled.dataset(result)
     dataset = dataset.assign(_param_variables(result, dataset))
@@ -54,8 +55,10 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
         beside.write_bytes(content.getbuffer())
 
 
-def load(path: str | os.PathLike[str], like: Any = None) -> SweepResult:
-    """Read a result that :func:`save` wrote, with parameters of the structure of ``like``.
+def load(path: str | os.PathLike[str], like: Any = None) -> dict[str, Any]:
+    """The fields of a result that :func:`save` wrote, by name.
+
+    Its parameters have the structure of ``like`` if that is given.
 
     Attributes and arrays that others have added to the file are passed over.
 
@@ -66,19 +69,18 @@ def load(path: str | os.PathLike[str], like: Any = None) -> SweepResult:
     try:
         if _checksum(dataset) != dataset.attrs[CHECKSUM]:
             raise ValueError("it differs from its checksum")
-        result = _result(dataset)
+        fields = _fields(dataset)
     except Exception as error:
         raise ValueError(
             f"{os.fspath(path)} is damaged, or its arrays have been changed: "
             f"{type(error).__name__}: {error}"
         ) from error
-    if like is None:
-        return result
-    kept = _structured(result.kept, like, len(result.params_dims))
-    return dataclasses.replace(result, kept=kept)
+    if like is not None:
+        fields["kept"] = _structured(fields["kept"], like, len(fields["params_dims"]))
+    return fields
 
 
-def _result(dataset: Any) -> SweepResult:
+def _fields(dataset: Any) -> dict[str, Any]:
     attributes = {name: json.loads(dataset.attrs[name]) for name in ATTRIBUTES}
     arrays: dict[str, dict[str, Any]] = {"coords": {}}
     for name in attributes["contents"]:
@@ -87,7 +89,7 @@ def _result(dataset: Any) -> SweepResult:
         own_name = name if role == "coords" else variable.attrs.get("name", name)
         arrays.setdefault(role, {})[own_name] = _restored(variable)
     params = arrays.get("params")
-    return SweepResult(
+    return dict(
         dims=tuple(attributes["dims"]),
         coords=arrays["coords"],
         axes=attributes["axes"],
@@ -202,7 +204,7 @@ def _quoted(name: Any) -> str:
     return str(name).replace("%", "%25").replace("/", "%2F")
 
 
-def _param_variables(result: SweepResult, taken: Any) -> dict[str, Any]:
+def _param_variables(result: "SweepResult", taken: Any) -> dict[str, Any]:
     """A variable for each array of the parameters, called by its path."""
     variables = {}
     for name, leaf in _by_path(result.kept).items():

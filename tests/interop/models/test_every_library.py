@@ -8,6 +8,7 @@ import pytest
 
 from gdlab import (
     Axis,
+    Resources,
     SuccessiveHalving,
     SweepResult,
     adam,
@@ -21,8 +22,8 @@ from gdlab import (
 )
 from gdlab.analysis import find_learning_rate, landscape, sharpness, track
 from gdlab.interop import trainable
-from gdlab.sweeps.execute import engine
-from gdlab.sweeps.execute.engine import keys_of
+from gdlab.sweeps.compiled import programs
+from gdlab.training.seed_keys import seed_keys
 from tests.interop.models.networks import DATA, LIBRARIES, squared_error
 
 KEY = jax.random.key(3)
@@ -134,7 +135,7 @@ def test_a_lane_of_a_sweep_is_the_run_alone_and_seeds_draw_differently(library):
         progress=False,
     )  # fmt: skip
     alone = minimize(
-        library.loss, model, adam(1e-2), 6, data=DATA, key=keys_of(KEY, jnp.arange(2)).step[1]
+        library.loss, model, adam(1e-2), 6, data=DATA, key=seed_keys(KEY, jnp.arange(2)).step[1]
     )
     np.testing.assert_allclose(result.loss[1, 1], alone.values, rtol=2e-5)
     assert_alike(result.model(learning_rate=1e-2, seed=1), alone.params)
@@ -201,7 +202,9 @@ def test_models_go_through_halving_and_over_several_devices(library):
     rates = Axis("learning_rate", np.geomspace(1e-4, 1e-1, 8))
     alone = sweep(library.loss, library.make, adam(rates), **settings)
     mesh = jax.make_mesh((4,), ("lanes",))
-    spread = sweep(library.loss, library.make, adam(rates), mesh=mesh, **settings)
+    spread = sweep(
+        library.loss, library.make, adam(rates), resources=Resources(mesh=mesh), **settings
+    )
     np.testing.assert_allclose(spread.loss, alone.loss, rtol=1e-4)
     one = {"learning_rate": rates.values[3], "seed": 1}
     assert_alike(spread.model(**one), alone.model(**one), rtol=1e-4)
@@ -255,7 +258,7 @@ def test_a_loader_gives_the_batches_of_a_model(library):
             return minibatches(DATA, 4, None)
 
     run = minimize(library.loss, library.make(KEY), adam(0.01), 4, data=Loader(), key=KEY)
-    key = keys_of(KEY, jnp.arange(1)).step[0]
+    key = seed_keys(KEY, jnp.arange(1)).step[0]
     alone = minimize(library.loss, library.make(KEY), adam(0.01), 4, data=Loader(), key=key)
     swept = sweep(
         library.loss, library.make(KEY), adam(0.01), Loader(), steps=4, key=KEY,
@@ -294,14 +297,14 @@ def test_a_learning_rate_is_found_for_a_model(library):
 
 def test_the_lanes_of_a_sweep_share_what_a_filter_leaves_out(monkeypatch, tmp_path):
     carries = []
-    advance = engine.advance
+    advance = programs.advance
 
     def noted(*args):
         carries.append(sum(leaf.nbytes for leaf in jax.tree.leaves(args[2].lanes)))
         return advance(*args)
 
     noted.lower = advance.lower
-    monkeypatch.setattr(engine, "advance", noted)
+    monkeypatch.setattr(programs, "advance", noted)
     keys = jax.random.split(KEY)
     base = {"base": eqx.nn.Linear(3, 300, key=keys[0]), "head": eqx.nn.Linear(300, 1, key=keys[1])}
     wrt = {"base": False, "head": jax.tree.map(eqx.is_array, base["head"])}
@@ -328,7 +331,7 @@ def test_the_lanes_of_a_sweep_share_what_a_filter_leaves_out(monkeypatch, tmp_pa
     np.testing.assert_array_equal(trained["base"].weight, base["base"].weight)
     heads = trained["head"].weight, alone.params["head"].weight
     np.testing.assert_allclose(*heads, rtol=2e-5, atol=1e-7)
-    spread = run(mesh=jax.make_mesh((2,), ("lanes",)))
+    spread = run(resources=Resources(mesh=jax.make_mesh((2,), ("lanes",))))
     np.testing.assert_allclose(spread.loss, result.loss, rtol=1e-5)
     # Another base is another sweep.
     base["base"] = eqx.nn.Linear(3, 300, key=keys[1])

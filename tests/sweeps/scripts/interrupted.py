@@ -5,7 +5,7 @@ import sys
 
 import jax.numpy as jnp
 
-from gdlab import Axis, sgd, sweep
+from gdlab import Axis, Checkpointing, sgd, sweep
 
 
 def main(folder):
@@ -16,8 +16,7 @@ def main(folder):
             sgd(Axis("learning_rate", [1e-9, 2e-9])),
             steps=2 * 10**9,
             record_every=10**7,
-            checkpoint=folder,
-            seconds_between_saves=0,
+            checkpoint=Checkpointing(folder, seconds_between_saves=0),
         )
     except KeyboardInterrupt as interrupt:
         result = interrupt.result

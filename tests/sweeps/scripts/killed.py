@@ -14,9 +14,11 @@ import numpy as np
 
 from gdlab import (
     Axis,
+    Checkpointing,
     Hyperband,
     Hyperparameter,
     PopulationBasedTraining,
+    Resources,
     SuccessiveHalving,
     adam,
     chain,
@@ -24,8 +26,8 @@ from gdlab import (
     sweep,
     transformation,
 )
-from gdlab.sweeps.execute.lanes import Lanes
-from gdlab.sweeps.persist.saving import Saving
+from gdlab.sweeps.execute.lane_programs import LanePrograms
+from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
 
 
 def init(key):
@@ -92,7 +94,7 @@ CASES = {
         "batch_size": 8,
         "policy": PopulationBasedTraining(every=15, fraction=0.4),
         "seeds": 2,
-        "lane_chunk": 8,
+        "resources": Resources(lane_chunk=8),
         "steps": 45,
     },
     "halving": {
@@ -107,7 +109,7 @@ CASES = {
         "tx": sgd(rates),
         "data": Batches(),
         "policy": Hyperband(factor=3, least_steps=12),
-        "lane_chunk": 3,
+        "resources": Resources(lane_chunk=3),
         "steps": 45,
     },
 }
@@ -116,7 +118,7 @@ CASES = {
 @contextlib.contextmanager
 def watched():
     """Say what is saved, and count the steps that groups of lanes take."""
-    advance, save, taken = Lanes.advance, Saving.save, []
+    advance, save, taken = LanePrograms.advance, FailsafeCheckpoint.save, []
 
     def counted(self, group, end, *args):
         taken.append(end - group.steps)
@@ -126,9 +128,9 @@ def watched():
         print("saving", name, flush=True)
         save(self, name, tree)
 
-    Lanes.advance, Saving.save = counted, said
+    LanePrograms.advance, FailsafeCheckpoint.save = counted, said
     yield taken
-    Lanes.advance, Saving.save = advance, save
+    LanePrograms.advance, FailsafeCheckpoint.save = advance, save
 
 
 def arrays_of(result):
@@ -149,8 +151,7 @@ def main(file, folder, *names):
                 evaluate=size,
                 keep_params="all",
                 progress=False,
-                checkpoint=checkpoint,
-                seconds_between_saves=0,
+                checkpoint=checkpoint and Checkpointing(checkpoint, seconds_between_saves=0),
             )
         print("done", name, sum(taken), flush=True)
         results |= {f"{name}{path}": leaf for path, leaf in arrays_of(result).items()}

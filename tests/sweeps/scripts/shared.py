@@ -12,14 +12,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab import Axis, PopulationBasedTraining, SuccessiveHalving, adam, sweep
-from gdlab.sweeps.execute.lanes import Lanes
+from gdlab import (
+    Axis,
+    Checkpointing,
+    PopulationBasedTraining,
+    Resources,
+    SuccessiveHalving,
+    adam,
+    sweep,
+)
+from gdlab.sweeps.execute.lane_programs import LanePrograms
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 CASES = {
     "halving": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "keep_params": "best"},
     "population": {"policy": PopulationBasedTraining(every=8, fraction=0.4)},
-    "chunks": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "lane_chunk": 4},
+    "chunks": {
+        "policy": SuccessiveHalving(factor=2, rungs=[8, 16]),
+        "resources": Resources(lane_chunk=4),
+    },
 }
 
 
@@ -52,7 +63,7 @@ def main(process, processes, port, folder, full_at, *names):
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
     mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
-    advance, save, taken, saved = Lanes.advance, Checkpoint.save, [], []
+    advance, save, taken, saved = LanePrograms.advance, Checkpoint.save, [], []
 
     def counted(self, group, end, *args):
         taken.append(group.lanes * (end - group.steps))
@@ -65,12 +76,16 @@ def main(process, processes, port, folder, full_at, *names):
             raise OSError(errno.ENOSPC, "no space left")
         save(self, name, tree)
 
-    Lanes.advance, Checkpoint.save = counted, said
+    LanePrograms.advance, Checkpoint.save = counted, said
     for way in ("saved", "unsaved"):
         for name in names:
             of_it = pathlib.Path(folder) / name
             checkpoint = of_it if way == "saved" else None
-            result = run(name, mesh=mesh, checkpoint=checkpoint, seconds_between_saves=0)
+            result = run(
+                name,
+                resources=Resources(mesh=mesh),
+                checkpoint=checkpoint and Checkpointing(checkpoint, seconds_between_saves=0),
+            )
             print("done", name, way, sum(taken), flush=True)
             taken.clear()
             np.savez(f"{of_it}.{way}.{process}.npz", **arrays_of(result))

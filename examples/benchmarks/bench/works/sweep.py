@@ -104,7 +104,7 @@ def ways(count: int, mesh: Any = None) -> dict[str, Callable[[], float]]:
         key=key,
         evaluate=lambda params: {"judged": loss(params, data)},
         progress=False,
-        mesh=mesh,
+        resources=gdlab.Resources(mesh=mesh),
     )
     return {
         f"compiled anew for each of {CLOSURES}": compiled_anew,

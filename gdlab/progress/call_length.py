@@ -6,7 +6,7 @@ FIRST_STEPS = 8
 """The number of steps in the first call."""
 
 
-class Pace:
+class CallLength:
     """The number of steps with which a call takes about a quarter of a second."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How much memory there is for the lanes of a sweep."""
+"""The free memory of devices, and the number of points of a program for which it suffices."""
 
 import math
 import os
@@ -8,25 +8,25 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from gdlab.sweeps.execute.memo import Memo
+from gdlab.devices.shape_cache import ShapeCache
 
 SHARE = 0.5
-"""The part of the free memory that a sweep takes: starts, copies and the user's own need some."""
+"""The part of the free memory that a program may take: copies and the user's own need some."""
 CACHE = 2**23
-"""How many bytes of lanes a processor works on fastest: what its caches hold from step to step."""
+"""The bytes of lanes on which a processor works fastest: its caches hold them between steps."""
 FEWEST_LANES = 64
-"""So many are worth a call, whatever their size."""
+"""The number of lanes that is worth a call, whatever their size."""
 
 
-class Need(NamedTuple):
+class MemoryNeed(NamedTuple):
     """The memory that a compiled program takes on one device."""
 
     bytes: int
     on_all: int
-    """What of it does not grow with the points."""
+    """The part of it that does not grow with the points."""
 
 
-_NEEDS: Memo[Need] = Memo()
+_NEEDS: ShapeCache[MemoryNeed] = ShapeCache()
 
 
 def points_that_fit(
@@ -37,14 +37,14 @@ def points_that_fit(
     data: Any,
     mesh: Mesh | None,
 ) -> int:
-    """For how many points at once there is memory, by the compiled program's own account.
+    """The number of points for which there is memory, by the compiled program's own account.
 
     Args:
         program: a jitted function.
         static: its first arguments, which are compiled in.
         arguments: the others for some points, or their shapes and dtypes.
         size: how many these are.
-        data: what of the arguments does not grow with the points.
+        data: the part of the arguments that does not grow with the points.
         mesh: the devices over which the points are spread.
 
     Returns:
@@ -60,7 +60,7 @@ def points_that_fit(
 
 
 def points_in_cache(bytes_of_a_point: float, seeds: int, mesh: Mesh | None) -> float:
-    """For how many points at once a processor's caches suffice; infinite for other devices."""
+    """The number of points for which a processor's caches suffice; infinite for other devices."""
     devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
     if not is_host(devices[0]):
         return math.inf
@@ -69,22 +69,24 @@ def points_in_cache(bytes_of_a_point: float, seeds: int, mesh: Mesh | None) -> f
 
 
 def is_host(device: Any) -> bool:
-    """Whether a device is the host's own processor, whose memory all such devices share."""
+    """Tell whether a device is the host's own processor, whose memory all such devices share."""
     return device.platform == "cpu"
 
 
-def _need(program: Any, static: tuple[Any, ...], arguments: tuple[Any, ...], data: Any) -> Need:
-    """What a program needs, by the compiler's account."""
+def _need(
+    program: Any, static: tuple[Any, ...], arguments: tuple[Any, ...], data: Any
+) -> MemoryNeed:
+    """The memory that a program needs, by the compiler's account."""
     analysis = program.lower(*static, *arguments).compile().memory_analysis()
     if analysis is None:
-        return Need(0, 0)
+        return MemoryNeed(0, 0)
     total = (
         analysis.argument_size_in_bytes
         + analysis.output_size_in_bytes
         - analysis.alias_size_in_bytes
         + analysis.temp_size_in_bytes
     )
-    return Need(total, sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data)))
+    return MemoryNeed(total, sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data)))
 
 
 def free_bytes(device: Any) -> float:
@@ -110,7 +112,7 @@ def _free_on_host() -> float:
 
 
 def _free_in_group() -> float:
-    """What the control group of a container leaves, infinite without a limit."""
+    """The memory that the control group of a container leaves, infinite without a limit."""
     group = pathlib.Path("/sys/fs/cgroup")
     try:
         limit = int((group / "memory.max").read_text())

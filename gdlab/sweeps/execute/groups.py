@@ -8,12 +8,13 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from gdlab.sweeps.execute.tables import Patch
-from gdlab.sweeps.plan.grid import Points
+from gdlab.axes.grid import Points
+from gdlab.devices.mesh import padded
+from gdlab.sweeps.execute.tables import GroupResult
 
 
 @dataclasses.dataclass
-class Group:
+class LaneGroup:
     """Lanes that are on the devices at the same time: some seeds of some points."""
 
     name: str
@@ -22,12 +23,12 @@ class Group:
     places: np.ndarray
     """The numbers of the points in whose place they are recorded."""
     members: np.ndarray
-    """Where they stand among the points that are left, padded with copies of the last."""
+    """Their positions among the points that are left, padded with copies of the last."""
     points: Points
     """Their hyperparameters, padded likewise."""
     steps: int
-    """How many steps were taken."""
-    carry: Any = None
+    """The number of steps that were taken."""
+    state: Any = None
     on_host: bool = False
 
     @property
@@ -37,10 +38,10 @@ class Group:
 
     @property
     def is_there(self) -> bool:
-        """Whether it has begun, and its arrays were not lost in a call that was broken off."""
-        if self.carry is None:
+        """True if it has begun, and its arrays were not lost in a call that was broken off."""
+        if self.state is None:
             return False
-        status = self.carry.lanes.status
+        status = self.state.lanes.status
         return not (isinstance(status, jax.Array) and status.is_deleted())
 
 
@@ -55,7 +56,7 @@ def groups_of(
     points_at_once: int,
     multiple_of: int,
     mesh: Mesh | None,
-) -> list[Group]:
+) -> list[LaneGroup]:
     """The points that are left, and all seeds, as groups of like shape.
 
     Args:
@@ -78,7 +79,7 @@ def groups_of(
         members = padded(members, mesh)
         for seed in range(0, seeds, seeds_at_once):
             groups.append(
-                Group(
+                LaneGroup(
                     name=f"{name}group{len(groups)}.",
                     seeds=np.arange(seed, min(seed + seeds_at_once, seeds)),
                     places=places[members[:count]],
@@ -90,10 +91,10 @@ def groups_of(
     return groups
 
 
-def together(groups: list[Group], patches: dict[str, Patch], seeds: int) -> Any:
+def together(groups: list[LaneGroup], results: dict[str, GroupResult], seeds: int) -> Any:
     """The lanes of all groups, on the host, with leading axes of seeds and points."""
     shape = (seeds, 1 + max(int(group.members[-1]) for group in groups))
-    some = patches[groups[0].name].lanes
+    some = results[groups[0].name].lanes
     lanes = jax.tree.map(lambda leaf: np.empty(shape + leaf.shape[2:], leaf.dtype), some)
     for group in groups:
         here = np.ix_(group.seeds, group.members[: len(group.places)])
@@ -101,16 +102,5 @@ def together(groups: list[Group], patches: dict[str, Patch], seeds: int) -> Any:
         def write(all_: np.ndarray, new: np.ndarray, here: Any = here) -> None:
             all_[here] = new
 
-        jax.tree.map(write, lanes, patches[group.name].lanes)
+        jax.tree.map(write, lanes, results[group.name].lanes)
     return lanes
-
-
-def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
-    """So many copies of the last added that all devices have equally many."""
-    devices = 1 if mesh is None else mesh.size
-    return np.pad(members, (0, -len(members) % devices), mode="edge")
-
-
-def evenly(size: int, most: int) -> int:
-    """The size of the largest of as few parts as there can be, if all are alike."""
-    return math.ceil(size / math.ceil(size / most))

@@ -1,4 +1,4 @@
-"""Saving for as long as it can be done: what is computed is worth more than its copy."""
+"""A checkpoint that a sweep outlives: what is computed is worth more than its copy."""
 
 import warnings
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 
-class Saving:
+class FailsafeCheckpoint:
     """A checkpoint that is given up, with a warning, at the first thing that cannot be written.
 
     From then on the folder stays as it is, also when there is room again: what comes later may
@@ -17,7 +17,7 @@ class Saving:
     def __init__(self, checkpoint: Checkpoint):
         self._checkpoint = checkpoint
         self.works: bool = True
-        """Whether all that was to be written has been."""
+        """True if all that was to be written has been."""
 
     def require_writable(self) -> None:
         """Refuse to begin on what could not be saved from the start.

@@ -1,4 +1,4 @@
-"""Trees of lanes on the host, and back on the devices."""
+"""Trees of arrays on the host, and back on the devices."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def to_devices(tree: Any, like: Any, sharding: Any = None) -> Any:
 
     def of_leaf(leaf: Any, kind: Any) -> Any:
         array = jnp.asarray(leaf) if sharding is None else jax.device_put(leaf, sharding)
-        if _is_key(kind):
+        if is_key(kind):
             # Only arrays tell their generator, not their shapes.
             impl = jax.random.key_impl(jnp.empty((), kind.dtype))
             return jax.random.wrap_key_data(array, impl=impl)
@@ -37,11 +37,18 @@ def to_devices(tree: Any, like: Any, sharding: Any = None) -> Any:
 
 
 def _key_data(leaf: Any) -> Any:
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+    return jax.random.key_data(leaf) if is_key(leaf) else leaf
 
 
-def _is_key(leaf: Any) -> bool:
+def is_key(leaf: Any) -> bool:
+    """Tell whether an array, or a shape, is one of typed PRNG keys."""
     return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
+
+
+def key_implementation(leaf: Any) -> str | None:
+    """The name of the generator of typed keys, None for everything else."""
+    is_typed = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return str(jax.random.key_impl(leaf)) if is_typed else None
 
 
 def least_of_processes(array: np.ndarray) -> np.ndarray:

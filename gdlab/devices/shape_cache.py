@@ -1,4 +1,4 @@
-"""What depends on shapes and dtypes alone, found out once for all sweeps of a kind."""
+"""A cache of values that depend on nothing but structure, shapes and dtypes."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
@@ -6,14 +6,14 @@ from typing import Any, Generic, TypeVar
 import jax
 import jax.numpy as jnp
 
-from gdlab.sweeps.execute.weak_keys import weak_key
+from gdlab.devices.weak_keys import weak_key
 
 T = TypeVar("T")
-MOST = 256
-"""So many kinds are remembered, the latest."""
+MOST_KINDS = 256
+"""The number of kinds that are remembered, the latest ones."""
 
 
-class Memo(Generic[T]):
+class ShapeCache(Generic[T]):
     """Values by the kinds of the arguments that they depend on.
 
     Users' functions are not kept alive, nor what they close over.
@@ -36,7 +36,7 @@ class Memo(Generic[T]):
         key = weak_key(static), structure, kinds, jnp.result_type(float)
         if key not in self._values:
             value = compute()
-            if len(self._values) >= MOST:
+            if len(self._values) >= MOST_KINDS:
                 self._values.pop(next(iter(self._values)))
             self._values[key] = value
         return self._values[key]

@@ -15,41 +15,41 @@ NAMED_BY = {"problem": ("loss", "params", "data"), "optimizer": ("tx",)}
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Recipe:
+class SweepCall:
     """The arguments of a call of :func:`gdlab.sweep`, by name."""
 
-    call: Mapping[str, Any]
+    function: Callable[..., Any]
+    """The function itself, which knows this class and not the other way round."""
+    arguments: Mapping[str, Any]
 
     def run(self) -> Any:
-        """Call it."""
-        from gdlab.sweeps.sweep import sweep
-
-        return sweep(**self.call)
+        """The result of the call, made again."""
+        return self.function(**self.arguments)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         """Nothing: a result that is sent or stored elsewhere has its arrays, but not the call."""
         return type(None), ()
 
-    def __copy__(self) -> "Recipe":
+    def __copy__(self) -> "SweepCall":
         return self
 
-    def __deepcopy__(self, _memo: object) -> "Recipe":
+    def __deepcopy__(self, _memo: object) -> "SweepCall":
         return self
 
-    def changed(self, **changes: Any) -> "Recipe":
+    def changed(self, **changes: Any) -> "SweepCall":
         """The same call with some other arguments."""
-        return Recipe({**self.call, **changes})
+        return dataclasses.replace(self, arguments={**self.arguments, **changes})
 
-    def only(self, **names: str) -> "Recipe":
+    def only(self, **names: str) -> "SweepCall":
         """The part of one ``problem``, or of one ``optimizer``, of several."""
-        call = dict(self.call)
+        arguments = dict(self.arguments)
         for kind, name in names.items():
             for argument in NAMED_BY[kind]:
-                if call[argument] is not None:
-                    call[argument] = call[argument][name]
-        return Recipe(call)
+                if arguments[argument] is not None:
+                    arguments[argument] = arguments[argument][name]
+        return dataclasses.replace(self, arguments=arguments)
 
-    def at(self, labels: Mapping[str, Sequence[Any]]) -> "Recipe":
+    def at(self, labels: Mapping[str, Sequence[Any]]) -> "SweepCall":
         """The same call for these labels only.
 
         Args:
@@ -61,19 +61,19 @@ class Recipe:
             known = is_axis(node) and node.name in labels
             return Axis(node.name, labels[node.name], node.along) if known else node
 
-        call = dict(self.call)
+        arguments = dict(self.arguments)
         for kind in NAMED_BY.keys() & labels.keys():
             for argument in NAMED_BY[kind]:
-                if call[argument] is not None:
-                    call[argument] = {name: call[argument][name] for name in labels[kind]}
+                if arguments[argument] is not None:
+                    arguments[argument] = {name: arguments[argument][name] for name in labels[kind]}
         if "seed" in labels:
-            call["seeds"] = [int(seed) for seed in labels["seed"]]
+            arguments["seeds"] = [int(seed) for seed in labels["seed"]]
         for argument in AXES_IN:
-            call[argument] = _mapped(replaced, call[argument])
-        parts = jax.tree.leaves([call[name] for name in AXES_IN], is_leaf=is_axis)
+            arguments[argument] = _mapped(replaced, arguments[argument])
+        parts = jax.tree.leaves([arguments[name] for name in AXES_IN], is_leaf=is_axis)
         if not any(isinstance(part, SampledAxis) for part in parts):
-            call["samples"] = None
-        return Recipe(call)
+            arguments["samples"] = None
+        return dataclasses.replace(self, arguments=arguments)
 
 
 def _mapped(function: Callable[[Any], Any], tree: Any) -> Any:

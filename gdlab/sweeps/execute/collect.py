@@ -1,81 +1,61 @@
 """Labelled results, made of the tables of runs."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
+from gdlab.axes.naming import named
 from gdlab.core.representation import as_written
-from gdlab.sweeps.execute.lanes import NUMBER
-from gdlab.sweeps.execute.run import Run
+from gdlab.sweeps.execute.run import SweepRun
 from gdlab.sweeps.execute.tables import CONVERGED, status_names
-from gdlab.sweeps.plan.grid import Grid
-from gdlab.sweeps.plan.naming import named
-from gdlab.sweeps.plan.recipe import Recipe
+from gdlab.sweeps.plan.sweep_call import SweepCall
+from gdlab.sweeps.plan.task import POINT_NUMBER
 from gdlab.sweeps.results.merging import stacked
 from gdlab.sweeps.results.provenance import provenance
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.models import OpenedModel
 
 
-class Entry(NamedTuple):
-    """One optimizer on one problem; their names are empty where there is only one."""
-
-    problem: str
-    optimizer: str
-    run: Run
-    grid: Grid
-    tx: Any
-    """The optimizer, with its axes."""
-    settings: dict[str, Any]
-    """The arguments of the sweep that are numbers."""
-
-
-def collected(entries: list[Entry], recipe: Recipe) -> Any:
+def collected(runs: list[SweepRun], call: SweepCall) -> Any:
     """The result of a sweep so far.
 
     Args:
-        entries: its parts; those that have not begun are left out.
-        recipe: the call.
+        runs: its parts that have begun.
+        call: the call.
 
     Returns:
         A result with the dimensions ``problem`` and ``optimizer`` where there are several, or a
         dictionary of results, of dictionaries of them if both differ in their axes; None if
         nothing has come yet.
     """
-    begun = [e for e in entries if e.run.tables is not None and e.run.tables.records is not None]
-    by_problem: dict[str, Any] = {}
-    for problem in dict.fromkeys(entry.problem for entry in begun):
-        part = recipe.only(problem=problem) if problem else recipe
-        by_problem[problem] = _stacked(
-            "optimizer",
-            {
-                entry.optimizer: _result_of(
-                    entry,
-                    part.only(optimizer=entry.optimizer) if entry.optimizer else part,
-                )
-                for entry in begun
-                if entry.problem == problem
-            },
-            part,
-        )
-    return _stacked("problem", by_problem, recipe) if begun else None
+    begun = [run for run in runs if run.tables.records is not None]
+    return _combined(begun, list(begun[0].planned.place), call) if begun else None
 
 
-def _stacked(dimension: str, results: dict[str, Any], recipe: Recipe) -> Any:
-    if list(results) == [""]:
-        return results[""]
+def _combined(runs: list[SweepRun], dimensions: list[str], call: SweepCall) -> Any:
+    """The results of some runs, combined along these dimensions, the outermost first."""
+    if not dimensions:
+        return _result_of(runs[0], call)
+    dimension, *inner = dimensions
+    parts: dict[str, list[SweepRun]] = {}
+    for run in runs:
+        parts.setdefault(run.planned.place[dimension], []).append(run)
+    results = {
+        label: _combined(part, inner, call.only(**{dimension: label}))
+        for label, part in parts.items()
+    }
     if any(not isinstance(result, SweepResult) for result in results.values()):
         return results
     one = stacked(dimension, results)
-    return results if one is None else dataclasses.replace(one, recipe=recipe)
+    return results if one is None else dataclasses.replace(one, recipe=call)
 
 
-def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
-    run, grid = entry.run, entry.grid
-    tables, plan, seeds = run.tables, run.setup.plan, run.setup.seeds
-    assert tables is not None
+def _result_of(run: SweepRun, call: SweepCall) -> SweepResult:
+    planned, tables = run.planned, run.tables
+    task, grid = planned.task, planned.grid
+    structure, seeds = task.structure, task.seeds
     shape = (*grid.sizes.values(), len(seeds))
 
     def by_axis(leaf: np.ndarray, axis: int = 0) -> np.ndarray:
@@ -83,7 +63,7 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
         moved = np.moveaxis(leaf, (axis + 1, axis), (0, 1))
         return moved.reshape(shape + moved.shape[2:])
 
-    steps = np.asarray(plan.recorded_steps)
+    steps = np.asarray(structure.recorded_steps)
     loss, aux = tables.records
     loss = by_axis(loss, 1)
     stopped_at, last_loss = by_axis(tables.stopped_at), by_axis(tables.loss)
@@ -93,7 +73,7 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
     history, rungs = _history(run, shape[:-1])
     kept, best = tables.kept_params(), tables.keep_params == "best"
     kept = kept if best or kept is None else jax.tree.map(by_axis, kept)
-    kept = _whole(kept, run.setup.template.fixed, (len(seeds),) if best else shape)
+    kept = _whole(kept, task.template.fixed, (len(seeds),) if best else shape)
     return SweepResult(
         dims=(*grid.sizes, "seed"),
         coords=grid.coords | {"seed": seeds, "step": steps} | rungs,
@@ -106,12 +86,12 @@ def _result_of(entry: Entry, recipe: Recipe) -> SweepResult:
         stopped_at=stopped_at,
         evaluations=by_axis(tables.evaluations),
         history=history,
-        optimizers=(entry.tx,),
-        settings=entry.settings,
+        optimizers=(planned.tx,),
+        settings=planned.settings,
         provenance=provenance(),
         kept=kept,
         params_dims=() if kept is None else ("seed",) if best else (*grid.sizes, "seed"),
-        recipe=recipe,
+        recipe=call,
     )
 
 
@@ -123,10 +103,10 @@ def _whole(kept: Any, fixed: Any, shape: tuple[int, ...]) -> Any:
     return dataclasses.replace(kept, held=kept.held._replace(fixed=views))
 
 
-def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    start = run.setup.points
+def _history(run: SweepRun, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    start = run.planned.task.points
     stayed = all(
-        np.array_equal(parents, start[NUMBER])
+        np.array_equal(parents, start[POINT_NUMBER])
         and all(np.array_equal(values[name], start[name]) for name in start)
         for _, values, parents in run.history
     )
@@ -137,7 +117,7 @@ def _history(run: Run, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str
     history = {
         name: as_written(np.stack([rung[name] for rung in values])).reshape(-1, *shape)
         for name in values[0]
-        if name != NUMBER
+        if name != POINT_NUMBER
     }
     history["parent"] = np.stack(parents).reshape(-1, *shape)
     return history, {"rung": np.asarray(rungs)}

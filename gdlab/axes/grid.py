@@ -1,0 +1,81 @@
+"""The product of the axes that stand in a tree, laid out as points.
+
+Axes along one dimension move together; dimensions multiply, the first one slowest.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.axes.naming import DIMENSIONS, FIELDS
+from gdlab.core.axis import SAMPLE, Axis, is_axis
+from gdlab.core.structure import dotted
+
+RESERVED = (*DIMENSIONS, *FIELDS)
+Points = dict[str, np.ndarray]
+
+
+class Grid(NamedTuple):
+    """The points of a sweep."""
+
+    sizes: dict[str, int]
+    """The length of each dimension."""
+    axes: dict[str, Axis]
+    """The axes by name."""
+
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return math.prod(self.sizes.values())
+
+    @property
+    def coords(self) -> dict[str, np.ndarray]:
+        """The values along each dimension, and those of axes along one of another name."""
+        own = {name: axis.labels for name, axis in self.axes.items()}
+        return {name: own.get(name, np.arange(size)) for name, size in self.sizes.items()} | own
+
+    @property
+    def points(self) -> Points:
+        """The value of each axis at each point, of shape ``(size,)``."""
+        indices = np.indices(tuple(self.sizes.values())).reshape(len(self.sizes), self.size)
+        position = dict(zip(self.sizes, indices, strict=True))
+        return {
+            name: np.asarray(axis.values)[position[axis.along]] for name, axis in self.axes.items()
+        }
+
+
+def grid_of(tree: Any) -> Grid:
+    """The grid of all axes in ``tree``, in the order in which they stand there.
+
+    Raises:
+        ValueError: if axes of one name differ, those along one dimension have different lengths,
+            a name is not free, or an axis is still to be drawn.
+    """
+    sizes: dict[str, int] = {}
+    axes: dict[str, Axis] = {}
+    for path, axis in axes_with_paths(tree):
+        # Values may lie along the samples; no other values are what samples are called by.
+        for name, free in ((axis.name, None), (axis.along, SAMPLE)):
+            if name in RESERVED and name != free:
+                kind = "dimension" if name in DIMENSIONS else "field"
+                raise ValueError(f"{path}: every sweep has a {kind} {name!r} of its own")
+        known = axes.setdefault(axis.name, axis)
+        if known.along != axis.along or not np.array_equal(known.values, axis.values):
+            raise ValueError(
+                f"{path}: another axis is named {axis.name!r} and has other values ({len(known)} "
+                f"of them against {len(axis)}); axes of one name move together"
+            )
+        if sizes.setdefault(axis.along, len(axis)) != len(axis):
+            raise ValueError(
+                f"{path}: axis {axis.name!r} has {len(axis)} values, but the dimension "
+                f"{axis.along!r} along which it lies has {sizes[axis.along]}"
+            )
+    return Grid(sizes, axes)
+
+
+def axes_with_paths(tree: Any) -> list[tuple[str, Axis]]:
+    """Dotted path and axis of all axes in a tree."""
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_axis)
+    return [(dotted(path), node) for path, node in pairs if is_axis(node)]

@@ -1,0 +1,66 @@
+"""The values that are drawn for sampled axes."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from gdlab.axes.grid import axes_with_paths
+from gdlab.core.axis import SampledAxis, is_axis
+
+Sampling = Literal["sobol", "random"]
+
+
+def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int]) -> Any:
+    """The tree with each sampled axis replaced by one of ``samples`` values, drawn jointly.
+
+    Raises:
+        ValueError: if there are sampled axes and ``samples`` is not a positive number.
+    """
+    found = _sampled(tree)
+    if not found:
+        return tree
+    if samples is None or samples < 1:
+        raise ValueError(
+            f"axis {next(iter(found))!r} is sampled: say how often, such as samples=64, "
+            f"not samples={samples}"
+        )
+    quantiles = dict(zip(found, _quantiles(samples, len(found), sampling, seed).T, strict=True))
+
+    def draw(node: Any) -> Any:
+        is_drawn = isinstance(node, SampledAxis)
+        return node.at_quantiles(quantiles[node.name]) if is_drawn else node
+
+    return jax.tree.map(draw, tree, is_leaf=is_axis)
+
+
+def require_sampled(tree: Any, samples: int | None) -> None:
+    """Refuse a number of samples of which there are none to draw.
+
+    Raises:
+        ValueError: if ``samples`` is given and no axis is sampled.
+    """
+    if samples is not None and not _sampled(tree):
+        raise ValueError(f"samples={samples} is given, but no axis is sampled")
+
+
+def _sampled(tree: Any) -> dict[str, SampledAxis]:
+    return {a.name: a for _, a in axes_with_paths(tree) if isinstance(a, SampledAxis)}
+
+
+def _quantiles(
+    samples: int, dimensions: int, sampling: Sampling, seed: Sequence[int]
+) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    if sampling == "random":
+        return rng.random((samples, dimensions))
+    if sampling != "sobol":
+        raise ValueError(f"sampling must be 'sobol' or 'random', not {sampling!r}")
+    from scipy.stats import qmc
+
+    with warnings.catch_warnings():
+        # Any number of points is welcome; powers of two are only the most even.
+        warnings.simplefilter("ignore", UserWarning)
+        return qmc.Sobol(dimensions, rng=rng).random(samples)

@@ -1,0 +1,113 @@
+"""The state of a sweep on the devices: what every lane carries on, and what was recorded."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from gdlab.core.state import evaluates_elsewhere, evaluation_params
+from gdlab.sweeps.plan.task import ProgramStructure
+from gdlab.training.batches import EpochSampler
+from gdlab.training.step import Progress
+
+RUNNING, DIVERGED, CONVERGED = 0, 1, 2
+"""The status of a lane."""
+
+
+class LaneState(NamedTuple):
+    """The state of one run."""
+
+    progress: Progress
+    last_good: "LastGood"
+    """The progress at which it and the loss were last finite and small enough."""
+    first_loss: jax.Array
+    loss: jax.Array
+    """The loss that was seen last, or with which the lane stopped; NaN if it diverged."""
+    status: jax.Array
+    stopped_at: jax.Array
+    """The step at which the lane stopped, −1 if it has not."""
+    evaluations: jax.Array
+    """The number of evaluations of the loss or its gradient; those in a loop count once a step."""
+
+
+class LastGood(NamedTuple):
+    """The parameters of a run, and what belongs to them."""
+
+    params: Any
+    model_state: Any
+    averaged: Any
+    """The parameters to evaluate, where the optimizer averages; else None."""
+
+    @classmethod
+    def of(cls, progress: Progress) -> "LastGood":
+        """The result of a run so far."""
+        params, state, model_state = progress
+        averages = evaluates_elsewhere(state)
+        return cls(params, model_state, evaluation_params(state, params) if averages else None)
+
+    @property
+    def to_evaluate(self) -> Any:
+        """The parameters by which the run is judged."""
+        return self.params if self.averaged is None else self.averaged
+
+
+class SweepState(NamedTuple):
+    """The state of a sweep: that of all its lanes, and what was recorded of them."""
+
+    lanes: LaneState
+    """The lanes, with leading axes of seeds and points."""
+    records: Any
+    """Loss and aux at the recorded steps, with leading axes of these, seeds and points."""
+
+
+class EpochOrders(NamedTuple):
+    """The orders of the examples in one epoch, which go from call to call.
+
+    They depend on nothing but the keys of the seeds and the epoch, but shuffling many examples
+    costs as much as many steps.
+    """
+
+    epoch: jax.Array
+    """The epoch that they are of, −1 if they are still to be drawn."""
+    orders: jax.Array
+    """The order of each seed, of shape ``(seeds, examples)``."""
+
+    @classmethod
+    def none_yet(cls, sampler: EpochSampler | None, seeds: int) -> "EpochOrders | None":
+        """The orders to begin with; None where there is nothing to shuffle."""
+        if sampler is None or sampler.batches_per_epoch == 1:
+            return None
+        return cls(jnp.full((), -1, jnp.int32), jnp.zeros((seeds, sampler.size), jnp.int32))
+
+    def at(self, sampler: EpochSampler, keys: jax.Array, step: jax.Array) -> "EpochOrders":
+        """Those of the epoch of a step, drawn anew unless these are."""
+        epoch = step // sampler.batches_per_epoch
+
+        def draw() -> jax.Array:
+            return jax.vmap(sampler.order, (0, None))(keys, step)
+
+        orders = jax.lax.cond(epoch == self.epoch, lambda: self.orders, draw)
+        return EpochOrders(epoch.astype(self.epoch.dtype), orders)
+
+
+class StateLayout(NamedTuple):
+    """The shardings of the parts of a state."""
+
+    lanes: PartitionSpec
+    records: PartitionSpec
+
+
+def layout_on(mesh: Mesh) -> StateLayout:
+    """A part of the points on each device."""
+    names = mesh.axis_names
+    return StateLayout(PartitionSpec(None, names), PartitionSpec(None, None, names))
+
+
+def on_devices(structure: ProgramStructure, state: SweepState) -> SweepState:
+    """The state with its parts on the devices where they belong."""
+    if structure.mesh is None:
+        return state
+    lanes, records = (NamedSharding(structure.mesh, spec) for spec in layout_on(structure.mesh))
+    constrain = jax.lax.with_sharding_constraint
+    return SweepState(constrain(state.lanes, lanes), constrain(state.records, records))

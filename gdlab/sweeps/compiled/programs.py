@@ -1,0 +1,235 @@
+"""The compiled programs of a sweep: many lanes, some steps.
+
+A lane is one run: a seed, and a point of the grid. Seeds are the outer dimension, so that a batch
+is drawn once for all points of the grid, which see the same batches. The points are data: neither
+their values nor what they were chosen by is compiled in, only their number.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+from gdlab.axes.naming import named_scalars
+from gdlab.axes.slots import at_point
+from gdlab.core.numerics import strong
+from gdlab.sweeps.compiled.lane_state import (
+    RUNNING,
+    EpochOrders,
+    LaneState,
+    LastGood,
+    SweepState,
+    layout_on,
+    on_devices,
+)
+from gdlab.sweeps.compiled.lane_step import (
+    inexact_dtype,
+    objective_of_lane,
+    step_of_lane,
+    with_fixed,
+)
+from gdlab.sweeps.compiled.weak_structure import WeakStructure
+from gdlab.sweeps.plan.task import ProgramStructure, SweptValues
+from gdlab.training.models import Form, ModelState, OpenedModel
+from gdlab.training.objective import ByIdentity
+from gdlab.training.seed_keys import SeedKeys
+from gdlab.training.step import OnBatch, Progress, on_batch_in, on_batch_of
+
+AUX = "the auxiliary value of the loss"
+"""Its name in messages."""
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def start(
+    structure: ProgramStructure,
+    model_by_point: bool,
+    template: SweptValues,
+    model: OpenedModel,
+    points: Any,
+    keys: SeedKeys,
+    data: Any,
+    model_state: Any,
+) -> SweepState:
+    """All runs before their first step."""
+    model_state = strong(jax.tree.map(jnp.asarray, model_state))
+
+    def of_point(model: OpenedModel, point: Any) -> LaneState:
+        progress = Progress(
+            model.params,
+            at_point(template.tx, point).init(model.params),
+            ModelState(model.held, model_state),
+        )
+        lane = LaneState(
+            progress=progress,
+            last_good=LastGood.of(progress),
+            first_loss=jnp.full((), jnp.nan),
+            loss=jnp.full((), jnp.nan),
+            status=jnp.full((), RUNNING, jnp.int8),
+            stopped_at=jnp.full((), -1),
+            evaluations=jnp.full((), 0),
+        )
+        # As the steps return them: with weak types the second call would be another program.
+        return strong(lane)
+
+    over_points = jax.vmap(of_point, (0 if model_by_point else None, 0))
+    lanes = jax.vmap(over_points, (0, None))(model, points)
+    shape = (len(structure.recorded_steps), *lanes.loss.shape)
+    record = _shape_of_record(structure, template, lanes.progress, points, keys.step[0], data)
+    records = jax.tree.map(
+        lambda leaf: jnp.full(shape + leaf.shape, jnp.nan, inexact_dtype(leaf)), record
+    )
+    return on_devices(structure, SweepState(lanes, records))
+
+
+@functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(2, 3))
+def advance(
+    weak: WeakStructure,
+    template: SweptValues,
+    state: SweepState,
+    orders: EpochOrders | None,
+    points: Any,
+    keys: SeedKeys,
+    data: Any,
+    first_of_data: Any,
+    begin: Any,
+    end: Any,
+) -> tuple[SweepState, EpochOrders | None]:
+    """Take the steps from ``begin`` to ``end``, whose number is not compiled in.
+
+    The ``orders`` that the last call of any lanes of the same seeds returned are not drawn again.
+    ``first_of_data`` is the step to which the first of the streamed batches belongs.
+
+    A step first judges the point it starts from, so the last points are judged, and their losses
+    recorded, by the step that follows the last; ``last_good`` is then what the runs came to. It is
+    over as soon as no lane is running.
+    """
+    structure: ProgramStructure = weak.structure
+    take_all = functools.partial(_take_steps, structure)
+    if structure.mesh is not None:
+        every, lanes = PartitionSpec(), PartitionSpec(structure.mesh.axis_names)
+        carried = SweepState(*layout_on(structure.mesh))  # type: ignore[arg-type]
+        take_all = jax.shard_map(
+            take_all,
+            mesh=structure.mesh,
+            in_specs=(every, carried, every, lanes, *[every] * 5),
+            out_specs=(carried, every),
+            # Devices know nothing of each other, so there is nothing to check.
+            check_vma=False,
+        )
+    return take_all(template, state, orders, points, keys, data, first_of_data, begin, end)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def evaluated(
+    evaluate: ByIdentity,
+    form: Form,
+    hyperparameters: Any,
+    points: Any,
+    fixed: Any,
+    params: Any,
+    model_state: ModelState,
+) -> Any:
+    """The return value of ``evaluate`` in every lane."""
+
+    def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
+        held, given = with_fixed(model_state, fixed)
+        model = form.close(params, held)
+        arguments = (model,) if given is None else (model, given)
+        return evaluate(*arguments, **at_point(hyperparameters, point))
+
+    return jax.vmap(jax.vmap(of_point), (None, 0, 0))(points, params, model_state)
+
+
+@functools.partial(jax.jit, static_argnums=(0,))
+def picked(structure: ProgramStructure, state: SweepState, parents: jax.Array) -> SweepState:
+    """The lanes of these points, the others left behind."""
+    lanes = jax.tree.map(lambda leaf: leaf[:, parents], state.lanes)
+    records = jax.tree.map(lambda leaf: leaf[:, :, parents], state.records)
+    return on_devices(structure, SweepState(lanes, records))
+
+
+def _take_steps(
+    structure: ProgramStructure,
+    template: SweptValues,
+    state: SweepState,
+    orders: EpochOrders | None,
+    points: Any,
+    keys: SeedKeys,
+    data: Any,
+    first_of_data: Any,
+    begin: Any,
+    end: Any,
+) -> tuple[SweepState, EpochOrders | None]:
+    def take(carried: Any) -> Any:
+        step, orders, (lanes, records) = carried
+        if orders is not None and structure.sampler is not None:
+            orders = orders.at(structure.sampler, keys.order, step)
+
+        def of_seed(lanes: LaneState, order: Any, key: SeedKeys) -> tuple[LaneState, Any]:
+            on_batch = _on_batch(structure, data, order, step, first_of_data)
+            step_key = jax.random.fold_in(key.step, step)
+
+            def of_point(lane: LaneState, point: Any) -> tuple[LaneState, Any]:
+                return step_of_lane(
+                    structure, at_point(template, point), lane, on_batch, step_key, step
+                )
+
+            return jax.vmap(of_point)(lanes, points)
+
+        of_seeds = None if orders is None else orders.orders
+        lanes, record = jax.vmap(of_seed)(lanes, of_seeds, keys)
+        last = step == structure.steps
+        index = jnp.where(last, len(structure.recorded_steps) - 1, step // structure.record_every)
+        kept = last | (step % structure.record_every == 0)
+        records = jax.tree.map(
+            lambda all_, new: all_.at[index].set(jnp.where(kept, new, all_[index])),
+            records,
+            record,
+        )
+        return step + 1, orders, SweepState(lanes, records)
+
+    def goes_on(carried: Any) -> jax.Array:
+        step, _, (lanes, _) = carried
+        return (step < end) & jnp.any(lanes.status == RUNNING)
+
+    begin = jnp.asarray(begin)
+    _, orders, state = jax.lax.while_loop(goes_on, take, (begin, orders, state))
+    return state, orders
+
+
+def _on_batch(
+    structure: ProgramStructure, data: Any, order: Any, step: Any, first_of_data: Any
+) -> OnBatch:
+    if not structure.streamed:
+        return on_batch_of(structure.sampler, data, order, step)
+    return on_batch_in(data, step - first_of_data)
+
+
+def _shape_of_record(
+    structure: ProgramStructure,
+    template: SweptValues,
+    progress: Progress,
+    points: Any,
+    key: jax.Array,
+    data: Any,
+) -> Any:
+    """Shapes and dtypes of loss and aux."""
+
+    def see(progress: Progress, points: Any, key: jax.Array, data: Any) -> Any:
+        if structure.streamed:
+            data = jax.tree.map(lambda stack: stack[0], data)
+        elif structure.sampler is not None:
+            size = structure.sampler.batch_size
+            data = jax.tree.map(lambda leaf: jnp.asarray(leaf)[:size], data)
+        params, _, model_state = jax.tree.map(lambda leaf: leaf[0, 0], progress)
+        first = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], points)
+        swept = at_point(template, first)
+        value, (_, aux) = objective_of_lane(
+            structure.objective, swept, params, data, key, model_state
+        )
+        named_scalars(jax.tree.map(jnp.asarray, aux), "aux", AUX, leading=0)
+        return value, aux
+
+    return jax.eval_shape(see, progress, points, key, data)

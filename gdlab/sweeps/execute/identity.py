@@ -1,0 +1,70 @@
+"""The identity of a sweep, by which its checkpoint is told from those of others."""
+
+import os
+import pathlib
+
+import jax
+
+import gdlab
+from gdlab.core.state import LAYOUT
+from gdlab.sweeps.execute.prepared import PreparedRun
+from gdlab.sweeps.persist import checkpoint
+from gdlab.sweeps.persist.checkpoint import Checkpoint
+from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
+from gdlab.sweeps.persist.fingerprint import of_arrays, of_program
+from gdlab.sweeps.settings import Resources
+from gdlab.training.loader import Stream
+
+
+def checkpoint_of(
+    folder: str | os.PathLike[str], runs: list[PreparedRun], resources: Resources
+) -> FailsafeCheckpoint:
+    """The checkpoint of a sweep in a folder, or in one within it for each of several processes.
+
+    Raises:
+        ValueError: if it is that of another sweep, or damaged.
+        BlockingIOError: if another process uses it.
+        OSError: if there is none yet and it cannot be written.
+    """
+    identity = {
+        "gdlab": gdlab.__version__,
+        "jax": jax.__version__,
+        "state layout": LAYOUT,
+        "checkpoint layout": checkpoint.LAYOUT,
+    }
+    identity |= {
+        "exact": str(resources.exact),
+        "lane_chunk": str(resources.lane_chunk),
+        "mesh": str(resources.mesh and resources.mesh.shape),
+    }
+    for run in runs:
+        identity |= _identity_of(run)
+    if resources.shared:
+        part = f"process-{jax.process_index()}-of-{jax.process_count()}"
+        folder = pathlib.Path(folder) / part
+    return FailsafeCheckpoint(Checkpoint.open(folder, identity))
+
+
+def _identity_of(run: PreparedRun) -> dict[str, str]:
+    """The identity of one optimizer on one problem; a loader counts by its first batch alone."""
+    planned, programs, task = run.planned, run.programs, run.programs.task
+    data = task.data.first() if isinstance(task.data, Stream) else task.data
+    identity = {
+        "optimizer": repr(planned.tx),
+        "seeds": str(task.seeds.tolist()),
+        "key": of_arrays(task.key),
+        "data": of_arrays(data),
+        "params": of_arrays((task.first, task.template.fixed)),
+        "model state": of_arrays(task.model_state),
+        "hyperparameters": of_arrays(
+            (
+                task.points,
+                task.template._replace(fixed=None),
+                task.init_hyperparameters,
+                task.evaluate_hyperparameters,
+            )
+        ),
+        "programs": of_program(programs.traced, programs.first_points(task.size)),
+    } | {name: str(value) for name, value in planned.settings.items()}
+    prefix = ", ".join(planned.place.values())
+    return {f"{prefix}: {name}" if prefix else name: value for name, value in identity.items()}

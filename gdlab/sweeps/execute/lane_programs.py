@@ -1,0 +1,328 @@
+"""The work of the devices on groups of lanes."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from gdlab.axes.grid import Points
+from gdlab.axes.naming import FIELDS, named_scalars
+from gdlab.axes.slots import slot_names
+from gdlab.devices.memory import points_in_cache, points_that_fit
+from gdlab.devices.mesh import evenly, on_all_devices, padded
+from gdlab.devices.shape_cache import ShapeCache
+from gdlab.devices.transfer import shape_on_host, to_devices, to_host
+from gdlab.sweeps.compiled import programs
+from gdlab.sweeps.compiled.lane_state import EpochOrders, LastGood, SweepState, layout_on
+from gdlab.sweeps.compiled.weak_structure import WeakStructure
+from gdlab.sweeps.execute.groups import LaneGroup
+from gdlab.sweeps.execute.tables import GroupResult
+from gdlab.sweeps.plan.first_model import first_model
+from gdlab.sweeps.plan.task import POINT_NUMBER, SweepTask
+from gdlab.training.loader import Stream
+from gdlab.training.models import OpenedModel
+from gdlab.training.seed_keys import SeedKeys, seed_keys
+
+_SHAPES: ShapeCache[SweepState] = ShapeCache()
+_METRICS: ShapeCache[dict[str, Any]] = ShapeCache()
+_KEYS: ShapeCache[SeedKeys] = ShapeCache()
+
+
+class LanePrograms:
+    """The work of the devices on a group of lanes.
+
+    Raises:
+        ValueError, TypeError: whatever tracing finds wrong, before anything is compiled.
+    """
+
+    def __init__(self, task: SweepTask):
+        # The arrays that all lanes share are brought to the devices once.
+        template = task.template
+        template = template._replace(fixed=on_all_devices(template.fixed, task.structure.mesh))
+        self.task: SweepTask = dataclasses.replace(task, template=template)
+        used = slot_names((task.first, task.init_hyperparameters))
+        self._structure = WeakStructure(self.task)
+        self._orders: tuple[np.ndarray, EpochOrders | None] = np.zeros(0, int), None
+        self._of_start = {name for name in task.points if name in used}
+        self._data = task.data
+        if isinstance(task.data, Stream):
+            self._data = task.data.like()
+        self.shape: SweepState = self._shape(task.points, task.seeds)
+        self.metrics: dict[str, Any] = _METRICS.get(
+            (task.evaluate, task.structure),
+            (self.shape, task.points, task.evaluate_hyperparameters),
+            lambda: jax.eval_shape(self._evaluated, self.shape, task.points),
+        )
+
+    @property
+    def aux(self) -> dict[str, Any]:
+        """Shapes and dtypes of the auxiliary values of the loss at the recorded steps, by name."""
+        return named_scalars(self.shape.records[1], "aux", programs.AUX, leading=3)
+
+    def points_at_once(self, seeds: int) -> int:
+        """The number of points, with so many seeds each, that are best computed together."""
+        task, numbers, mesh = self.task, self.task.seeds[:seeds], self.task.structure.mesh
+        size = task.size
+        of_all = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.shape.lanes))
+        of_a_point = of_all / size * len(numbers) / len(task.seeds)
+        most = min(size, int(points_in_cache(of_a_point, len(numbers), mesh)))
+        points = self.first_points(evenly(size, most))
+        data = self._data
+        if mesh is not None:
+            data = self._on(PartitionSpec(), jax.eval_shape(lambda data: data, data))
+        keys = _KEYS.get((), (task.key, numbers), lambda: jax.eval_shape(self._keys, numbers))
+        orders = jax.eval_shape(lambda: EpochOrders.none_yet(task.structure.sampler, len(numbers)))
+        orders = self._on(PartitionSpec(), orders)
+        arguments = (
+            task.template,
+            self._shape(points, numbers),
+            orders,
+            points,
+            keys,
+            data,
+            0,
+            0,
+            1,
+        )
+        return points_that_fit(
+            programs.advance,
+            (self._structure,),
+            arguments,
+            len(points[POINT_NUMBER]),
+            (self._data, task.template.fixed, orders),
+            mesh,
+        )
+
+    def first_points(self, count: int) -> Points:
+        """So many points, padded."""
+        members = padded(np.arange(count), self.task.structure.mesh)
+        return {name: values[members] for name, values in self.task.points.items()}
+
+    def traced(self, points: Points, end: int = 1) -> tuple[SweepState, dict[str, Any]]:
+        """All that is computed in the steps before ``end``, to be traced.
+
+        Args:
+            points: the hyperparameters of some points.
+            end: the number of the steps; with that of the task and one more, the whole of the runs.
+
+        Returns:
+            The lanes after the steps, and their evaluation metrics by name.
+        """
+        task, keys = self.task, self._keys(self.task.seeds)
+        state = self._start(points, task.seeds)
+        orders = EpochOrders.none_yet(task.structure.sampler, len(task.seeds))
+        last = points, keys, self._data, 0, 0, end
+        state, _ = programs.advance(self._structure, task.template, state, orders, *last)
+        return state, self._evaluated(state, points)
+
+    def start(self, group: LaneGroup) -> None:
+        """Bring a group that has not begun before its first step."""
+        group.state = self._start(group.points, self.task.seeds[group.seeds])
+
+    def bring(self, group: LaneGroup) -> None:
+        """Make sure that a group is on the devices."""
+        if group.state is None:
+            self.start(group)
+        elif group.on_host:
+            group.state = self.on_devices(group.state, group)
+            group.on_host = False
+
+    def put_away(self, group: LaneGroup) -> None:
+        """Hold a group on the host, to make room for another."""
+        group.state, group.on_host = to_host(group.state), True
+
+    def on_devices(self, state: SweepState, group: LaneGroup) -> SweepState:
+        """The state that :meth:`put_away` or a checkpoint holds, back on the devices."""
+        like = self._shape_of(group)
+        if self.task.structure.mesh is None:
+            return to_devices(state, like)
+        spec = layout_on(self.task.structure.mesh)
+        lanes, records = (NamedSharding(self.task.structure.mesh, s) for s in spec)
+        return SweepState(
+            to_devices(state.lanes, like.lanes, lanes),
+            to_devices(state.records, like.records, records),
+        )
+
+    def on_all_devices(self, data: Any) -> Any:
+        """Data where they are needed, so that they are not brought there for every call."""
+        return on_all_devices(data, self.task.structure.mesh)
+
+    def advance(self, group: LaneGroup, end: int, data: Any, first_of_data: int) -> None:
+        """Take the steps of a group up to ``end``, and wait for them."""
+        task = self.task
+        keys = self._keys(task.seeds[group.seeds])
+        group.state, orders = programs.advance(
+            self._structure,
+            task.template,
+            group.state,
+            self._orders_for(group.seeds),
+            group.points,
+            keys,
+            data,
+            first_of_data,
+            group.steps,
+            end,
+        )
+        jax.block_until_ready(group.state.lanes.status)
+        self._orders = group.seeds, orders
+        group.steps = end
+
+    def _orders_for(self, seeds: np.ndarray) -> EpochOrders | None:
+        """The orders of the examples for these seeds, which are given away: they are reused."""
+        of_seeds, orders = self._orders
+        self._orders = np.zeros(0, int), None
+        if orders is not None and np.array_equal(of_seeds, seeds):
+            return orders
+        structure = self.task.structure
+        return on_all_devices(EpochOrders.none_yet(structure.sampler, len(seeds)), structure.mesh)
+
+    def pick(self, group: LaneGroup, of: LaneGroup, parents: np.ndarray) -> None:
+        """Let a group go on from these members of another, which is left behind."""
+        group.state = programs.picked(self.task.structure, of.state, parents)
+        of.state = None
+
+    def go_on(self, group: LaneGroup, lanes: Any) -> None:
+        """Let a group go on from lanes that are on the host."""
+        shape = self.shape_on_host(group)
+        group.state, group.on_host = SweepState(lanes, _blank(shape.records)), True
+
+    def result(self, group: LaneGroup, rows: list[int], **wanted: bool) -> GroupResult:
+        """The results of a group, without padding, on the host.
+
+        Args:
+            group: which lanes they are.
+            rows: which recorded steps are wanted.
+            wanted: what else is, see :meth:`_padded_result`.
+        """
+        result = self._padded_result(group.state, group.points, bool(rows), **wanted)
+        return _unpadded(to_host(result), len(group.places), rows)
+
+    def shape_of_result(self, group: LaneGroup, rows: list[int], **wanted: bool) -> GroupResult:
+        """Shapes and dtypes of :meth:`result`."""
+
+        def result(state: SweepState) -> GroupResult:
+            return self._padded_result(state, group.points, bool(rows), **wanted)
+
+        shape = shape_on_host(jax.eval_shape(result, self._shape_of(group)))
+        return jax.eval_shape(lambda result: _unpadded(result, len(group.places), rows), shape)
+
+    def _padded_result(
+        self,
+        state: SweepState,
+        points: Points,
+        records: bool,
+        *,
+        evaluate: bool = False,
+        keep: bool = False,
+        more: bool = False,
+    ) -> GroupResult:
+        """All that is known of a group.
+
+        Args:
+            state: its state.
+            points: its hyperparameters.
+            records: whether the recorded steps are wanted.
+            evaluate: whether the metrics are.
+            keep: whether the parameters are.
+            more: whether all that is needed to go on is.
+        """
+        lanes = state.lanes
+        return GroupResult(
+            records=state.records if records else None,
+            loss=lanes.loss,
+            status=lanes.status,
+            stopped_at=lanes.stopped_at,
+            evaluations=lanes.evaluations,
+            metrics=self._evaluated(state, points) if evaluate else {},
+            params=self._kept(lanes.last_good) if keep else None,
+            lanes=lanes if more else None,
+        )
+
+    def _kept(self, good: LastGood) -> Any:
+        """The parameters of lanes, or models of them."""
+        form = self.task.structure.objective.form
+        return OpenedModel(good.to_evaluate, good.model_state.held, form).unless_plain()
+
+    def shape_on_host(self, group: LaneGroup) -> SweepState:
+        """Shapes and dtypes of a group that is put away."""
+        return shape_on_host(self._shape_of(group))
+
+    def _shape_of(self, group: LaneGroup) -> SweepState:
+        return self._shape(group.points, self.task.seeds[group.seeds])
+
+    def _keys(self, seeds: Any) -> SeedKeys:
+        return seed_keys(self.task.key, seeds)
+
+    def _start(self, points: Points, seeds: Any) -> SweepState:
+        task, keys = self.task, self._keys(seeds)
+        of_start = {name: points[name] for name in self._of_start}
+        model = first_model(task.init, task.first, task.init_hyperparameters, of_start, keys.init)
+        return programs.start(
+            task.structure,
+            bool(of_start),
+            task.template,
+            model,
+            points,
+            keys,
+            self._data,
+            task.model_state,
+        )
+
+    def _shape(self, points: Points, seeds: Any) -> SweepState:
+        """Shapes and dtypes of the lanes, and on which devices they lie."""
+        task, mesh = self.task, self.task.structure.mesh
+        shape = _SHAPES.get(
+            (task.structure, task.init),
+            (
+                (task.template, task.first, task.init_hyperparameters, task.model_state),
+                (points, seeds, task.key, self._data),
+            ),
+            lambda: jax.eval_shape(self._start, points, seeds),
+        )
+        if mesh is None:
+            return shape
+        spec = layout_on(mesh)
+        return SweepState(self._on(spec.lanes, shape.lanes), self._on(spec.records, shape.records))
+
+    def _on(self, spec: PartitionSpec, shapes: Any) -> Any:
+        """Shapes and dtypes, and where on the devices they lie if there are several."""
+        if (mesh := self.task.structure.mesh) is None:
+            return shapes
+        sharding = NamedSharding(mesh, spec)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
+        )
+
+    def _evaluated(self, state: SweepState, points: Points) -> dict[str, Any]:
+        """The evaluation metrics by name."""
+        task = self.task
+        if task.evaluate is None:
+            return {}
+        good = state.lanes.last_good
+        values = programs.evaluated(
+            task.evaluate,
+            task.structure.objective.form,
+            task.evaluate_hyperparameters,
+            points,
+            task.template.fixed,
+            good.to_evaluate,
+            good.model_state,
+        )
+        name = getattr(task.evaluate.function, "__name__", "<lambda>")
+        # A single metric is called like the function, unless that is not free.
+        name = "evaluation" if name in ("<lambda>", *FIELDS) else name
+        return named_scalars(values, name, "what evaluate returns", leading=2)
+
+
+def _unpadded(result: GroupResult, count: int, rows: list[int]) -> GroupResult:
+    """The first ``count`` points of a result, and of the recorded steps these."""
+    chosen = np.asarray(rows, int)
+    records = jax.tree.map(lambda leaf: leaf[chosen, :, :count], result.records)
+    others = result._replace(records=None)
+    return jax.tree.map(lambda leaf: leaf[:, :count], others)._replace(records=records)
+
+
+def _blank(shapes: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), shapes)

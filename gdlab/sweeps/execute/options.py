@@ -1,0 +1,21 @@
+"""The options of a sweep that do not depend on what is swept."""
+
+import dataclasses
+
+from gdlab.progress.monitor import Monitor
+from gdlab.sweeps.execute.tables import KeepParams
+from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
+from gdlab.sweeps.plan.policies import Policy
+from gdlab.sweeps.settings import Checkpointing, Resources
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """The way in which lanes are run, whatever is trained."""
+
+    policy: Policy | None
+    keep_params: KeepParams
+    resources: Resources
+    checkpoint: FailsafeCheckpoint | None
+    checkpointing: Checkpointing | None
+    monitor: Monitor

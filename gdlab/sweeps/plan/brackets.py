@@ -1,0 +1,75 @@
+"""The points of a sweep in brackets, and its steps in the intervals between rungs."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from gdlab.sweeps.plan.policies import Policy
+from gdlab.sweeps.plan.task import ProgramStructure, SweepTask
+from gdlab.training.loader import Stream
+
+
+class RungInterval(NamedTuple):
+    """The steps between two rungs, or before the first or after the last."""
+
+    begin: int
+    end: int
+    rows: list[int]
+    """The numbers of the recorded steps that lie in it."""
+    last: bool
+
+
+class Bracket(NamedTuple):
+    """Points that compete with each other and with no others."""
+
+    number: int
+    places: np.ndarray
+    """The numbers of the points."""
+    intervals: list[RungInterval]
+
+
+def brackets_of(policy: Policy | None, task: SweepTask) -> list[Bracket]:
+    """The brackets of a policy that have points; one of all points without a policy.
+
+    Raises:
+        ValueError: if the rungs of the policy do not rise or do not end, or several brackets would
+            read an iterator of batches.
+    """
+    steps = task.structure.steps
+    places = policy.brackets(task.size, steps) if policy else [np.arange(task.size)]
+    brackets = [
+        Bracket(number, points, _intervals(policy, number, task.structure))
+        for number, points in enumerate(places)
+        if len(points)
+    ]
+    if isinstance(task.data, Stream) and task.data.read_once and len(brackets) > 1:
+        raise ValueError(
+            f"data is an iterator, which can be read once, but each of the {len(brackets)} "
+            "brackets of the policy begins anew: give a loader that can be iterated over again"
+        )
+    return brackets
+
+
+def _intervals(
+    policy: Policy | None, bracket: int, structure: ProgramStructure
+) -> list[RungInterval]:
+    steps = structure.steps
+    # Of rungs without an end these are enough to see that they are wrong.
+    rungs = policy.rungs_of(bracket, steps) if policy else []
+    rungs = list(itertools.islice(rungs, steps))
+    if rungs != sorted({rung for rung in rungs if 0 < rung < steps}):
+        shown = f"{rungs[:8]}" + (" …" if len(rungs) > 8 else "")
+        raise ValueError(
+            f"the rungs of a policy must rise and lie between 0 and {steps}, not {shown}"
+        )
+    # After the last step there is one more, to judge where it led.
+    return [
+        RungInterval(
+            begin,
+            end,
+            [i for i, step in enumerate(structure.recorded_steps) if begin <= step < end],
+            last=end > steps,
+        )
+        for begin, end in itertools.pairwise([0, *rungs, steps + 1])
+    ]

@@ -1,0 +1,43 @@
+"""The model before the first step, which does not depend on the optimizer."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+
+from gdlab.axes.grid import Grid
+from gdlab.axes.slots import at_point, slot_names
+from gdlab.training.models import Form, OpenedModel, open_model
+from gdlab.training.objective import ByIdentity
+from gdlab.training.seed_keys import SeedKeys
+from gdlab.training.start import differentiable
+
+
+@functools.partial(jax.jit, static_argnums=(0,))
+def first_model(
+    init: ByIdentity | None, template: Any, hyperparameters: Any, points: Any, keys: jax.Array
+) -> OpenedModel:
+    """The model before the first step, with leading axes of seeds, and points if given.
+
+    ``points`` has only those hyperparameters on which the start depends.
+    """
+
+    def of_point(key: jax.Array, point: Any) -> OpenedModel:
+        given = at_point((template, hyperparameters), point)
+        model = open_model(init(key, **given[1])) if init else given[0]
+        params = differentiable(model.params, "what init returns")
+        return dataclasses.replace(model, params=params)
+
+    over_points = jax.vmap(of_point, (None, 0)) if points else of_point
+    return jax.vmap(over_points, (0, None))(keys, points)
+
+
+def form_of_model(
+    init: ByIdentity, hyperparameters: dict[str, Any], grid: Grid, keys: SeedKeys
+) -> Form:
+    """The structure of the model that a function makes."""
+    names = slot_names(hyperparameters)
+    points = {name: values for name, values in grid.points.items() if name in names}
+    make = functools.partial(first_model, init, None, hyperparameters)
+    return jax.eval_shape(make, points, keys.init).form

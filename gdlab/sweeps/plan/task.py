@@ -1,0 +1,78 @@
+"""One optimizer on one problem, in the form in which programs are compiled for it."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from gdlab.axes.grid import Points
+from gdlab.training.batches import EpochSampler
+from gdlab.training.models import OpenedModel
+from gdlab.training.objective import ByIdentity, Objective
+
+POINT_NUMBER = ""
+"""The name of a point's number among its hyperparameters, which no axis can have."""
+
+
+class ProgramStructure(NamedTuple):
+    """The structure that is fixed when the programs are compiled."""
+
+    objective: Objective
+    sampler: EpochSampler | None
+    streamed: bool
+    """True if data are a stack of batches, one for each step, and not all examples."""
+    steps: int
+    record_every: int
+    divergence_factor: float
+    targets: tuple[tuple[str, float], ...]
+    mesh: Mesh | None
+    """Devices in a row, over which the points are spread."""
+
+    @property
+    def recorded_steps(self) -> list[int]:
+        """Every ``record_every``-th step, and the one that would follow the last."""
+        return [*range(0, self.steps, self.record_every), self.steps]
+
+
+class SweptValues(NamedTuple):
+    """The values that may hold axes, or the slots where they stood."""
+
+    tx: Any
+    hyperparameters: dict[str, Any]
+    """Those that are passed to the loss."""
+    fixed: Any = None
+    """The arrays that the model holds and never changes, one copy for all lanes; None where
+    ``init`` makes the model, whose lanes have their own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepTask:
+    """One optimizer on one problem, with slots in place of axes."""
+
+    structure: ProgramStructure
+    template: SweptValues
+    init: ByIdentity | None
+    first: OpenedModel | None
+    """The model to start from, unless there is ``init``."""
+    init_hyperparameters: dict[str, Any]
+    evaluate: ByIdentity | None
+    evaluate_hyperparameters: dict[str, Any]
+    data: Any
+    """The arrays, or the :class:`Stream`, that batches come from."""
+    model_state: Any
+    points: Points
+    """The hyperparameters at all points, of shape ``(points,)`` each, and their numbers."""
+    seeds: np.ndarray
+    key: jax.Array
+
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return len(self.points[POINT_NUMBER])
+
+    @property
+    def lane_steps(self) -> int:
+        """The steps of all lanes together, if none is dropped."""
+        return self.size * len(self.seeds) * (self.structure.steps + 1)

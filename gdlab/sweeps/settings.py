@@ -1,0 +1,126 @@
+"""Settings of a sweep that are rarely needed one by one, in named groups."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from jax.sharding import Mesh
+
+from gdlab.core.ranges import require_positive
+from gdlab.devices.mesh import row_of_devices
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpointing:
+    """A folder in which a sweep keeps its finished work, and how often it does so.
+
+    ``sweep(..., checkpoint="folder")`` stands for ``checkpoint=Checkpointing("folder")``.
+
+    Args:
+        folder: the folder; an absent or an empty one, or that of the same call, which goes on.
+        seconds_between_saves: the seconds after which the state of lanes on their way is kept as
+            well; it also is when an exception ends the sweep.
+
+    >>> from gdlab import Checkpointing
+    >>> Checkpointing("rates", seconds_between_saves=300.0)
+    Checkpointing(folder='rates', seconds_between_saves=300.0)
+    """
+
+    folder: str | os.PathLike[str]
+    seconds_between_saves: float = 60.0
+
+    @classmethod
+    def of(
+        cls, checkpoint: "str | os.PathLike[str] | Checkpointing | None"
+    ) -> "Checkpointing | None":
+        """The settings that an argument ``checkpoint`` stands for, None for no checkpoint."""
+        if checkpoint is None or isinstance(checkpoint, Checkpointing):
+            return checkpoint
+        return cls(checkpoint)
+
+
+@dataclasses.dataclass(frozen=True)
+class Resources:
+    """The devices and the memory that a sweep uses.
+
+    Args:
+        lane_chunk: the number of lanes that are computed together at most; "auto" for as many as
+            fit into the free memory, by the compiled program's own account.
+        exact: whether each lane is to be bit for bit what it is in a sweep by itself, for which
+            one is computed at a time.
+        mesh: devices over which the lanes are spread; if it holds those of several processes, each
+            process computes a part, and all return all.
+
+    Raises:
+        ValueError: if ``lane_chunk`` is not positive, or ``exact`` is asked for on several devices.
+
+    >>> from gdlab import Resources
+    >>> Resources(lane_chunk=64)
+    Resources(lane_chunk=64, exact=False, mesh=None)
+    """
+
+    lane_chunk: int | Literal["auto"] = "auto"
+    exact: bool = False
+    mesh: Mesh | None = None
+
+    def __post_init__(self) -> None:
+        if self.lane_chunk != "auto":
+            require_positive(lane_chunk=self.lane_chunk)
+        if self.exact and (row := self.row) is not None:
+            raise ValueError(
+                "exact=True computes one lane at a time: it cannot spread them over "
+                f"{row.size} devices"
+            )
+
+    @property
+    def row(self) -> Mesh | None:
+        """The devices of this process, in a row; None for a single one."""
+        return row_of_devices(self.mesh)
+
+    @property
+    def shared(self) -> bool:
+        """True if several processes share the lanes."""
+        return self.mesh is not None and self.mesh.is_multi_process
+
+    @property
+    def most_lanes(self) -> int | None:
+        """The most lanes at once, None for as many as fit."""
+        return None if self.lane_chunk == "auto" else self.lane_chunk
+
+
+@dataclasses.dataclass(frozen=True)
+class Stopping:
+    """The conditions under which a lane stops before its last step.
+
+    Args:
+        targets: "loss", "gradient_norm" or the name of an auxiliary value → a number; a lane stops,
+            and has converged, at the step at which all of them are at or below theirs.
+        divergence_factor: a lane has diverged when its loss exceeds this factor times its first
+            value, or is not finite.
+
+    Raises:
+        ValueError: if a target is no number.
+
+    >>> from gdlab import Axis, Stopping, sgd, sweep
+    >>> tx = sgd(Axis("learning_rate", [0.1, 0.4]))
+    >>> sweep(lambda w: w**2, 1.0, tx, steps=50, stopping=Stopping({"loss": 1e-6})).stopped_at
+    array([[31],
+           [ 5]])
+    """
+
+    targets: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    divergence_factor: float = 1e4
+
+    def __post_init__(self) -> None:
+        for name, bound in self.targets.items():
+            if not isinstance(bound, int | float | np.number) or np.isnan(bound):
+                raise ValueError(
+                    f"targets: {name!r} must have a number to come down to, not {bound!r}"
+                )
+
+    @property
+    def bounds(self) -> tuple[tuple[str, float], ...]:
+        """The name and the bound of each target."""
+        return tuple((name, float(bound)) for name, bound in self.targets.items())
