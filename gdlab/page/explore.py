@@ -27,6 +27,9 @@ from gdlab.problems.problem import Problem
 LARGEST = 100_000
 """The size of a page, in bytes, from which on there is a warning."""
 
+MOST_STEPS = 10_000
+"""The most steps of a run: a page runs all of them anew at each move of a slider."""
+
 
 @in_float64
 def explore(
@@ -51,7 +54,7 @@ def explore(
             :class:`gdlab.problems.Problem` of two parameters, a random one as it is without a key.
         tx: an optimizer, which is named by its factory, or several by name, which then race.
         start: where they start; it can be dragged. Where the problem does unless given.
-        steps: how many steps they take; there is a slider.
+        steps: how many steps they take, at most 10 000; there is a slider.
         view: ``((low, high), (low, high))`` of the two variables. Unless given it is the window of
             the problem, or one around the runs and the critical points that are known.
         ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
@@ -64,8 +67,8 @@ def explore(
     Raises:
         IndexError: if the function reads a third variable.
         TypeError: if it does not return a real scalar.
-        ValueError: if ``start``, ``steps``, ``view`` or ``ranges`` are not as above, or a problem
-            has not two parameters.
+        ValueError: if ``start``, ``steps``, ``view`` or ``ranges`` are not as above, a problem has
+            not two parameters, or the function takes more data or products than a page should.
         NotImplementedError: if the function or an optimizer uses what cannot be translated, which
             is named.
 
@@ -85,8 +88,8 @@ def explore(
     <Page 'A ravine', ... kB>
     >>> page.save("ravine.html")  # doctest: +SKIP
     """
-    if not isinstance(steps, numbers.Integral) or steps < 1:
-        raise ValueError(f"steps must be a positive whole number, not {steps!r}")
+    if not isinstance(steps, numbers.Integral) or not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}, not {steps!r}")
     if isinstance(fun, Problem) and fun.size != 2:
         raise ValueError(f"fun must be of two parameters, but {fun.name} has {fun.size}")
     optimizers = _named(tx)

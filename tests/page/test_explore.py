@@ -77,8 +77,9 @@ def test_without_matplotlib_the_still_picture_is_left_out(monkeypatch):
         ({"ranges": {"lr": (0, 1)}}, "no hyperparameter is called 'lr'"),
         ({"ranges": {"learning_rate": 0.1}}, r"'learning_rate' needs \(low, high\)"),
         ({"ranges": {"learning_rate": (0.1, 0.2, 0.3)}}, r"'learning_rate' needs \(low, high\)"),
-        ({"steps": 0}, "steps must be a positive whole number, not 0"),
-        ({"steps": 1.5}, "steps must be a positive whole number, not 1.5"),
+        ({"steps": 0}, "steps must be a whole number from 1 to 10000, not 0"),
+        ({"steps": 1.5}, "steps must be a whole number from 1 to 10000, not 1.5"),
+        ({"steps": 10**9}, "steps must be a whole number from 1 to 10000, not 1000000000"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_name(arguments, message):
@@ -154,6 +155,15 @@ def test_optimizers_of_parts_of_ones_own_have_their_numbers_as_sliders():
         "a window": ["step_size"],
         "by leaf": ["learning_rate.0", "weight_decay"],
     }
+
+
+def test_what_would_eat_the_machine_is_refused_with_its_place():
+    wide = jnp.broadcast_to(jnp.float32(1), (3000, 2000))
+    with pytest.raises(ValueError, match=r"6000000 numbers; a page takes at most 4194304"):
+        gdlab.explore(lambda w: jnp.sum(wide * w[0] ** 2), gdlab.sgd(0.1))
+    square = jnp.broadcast_to(jnp.float32(1), (300, 300))
+    with pytest.raises(ValueError, match=r"'dot_general' \(.*test_explore.py.*27000000 products"):
+        gdlab.explore(lambda w: jnp.sum(square @ (square * w[0] ** 2)), gdlab.sgd(0.1))
 
 
 def test_no_optimizer_is_refused():

@@ -11,6 +11,7 @@ from gdlab.page.translator import primitives  # noqa: F401  (registers the rules
 from gdlab.page.translator.emit import Module
 from gdlab.page.translator.ir import Graph, Value
 from gdlab.page.translator.lowering import RULES, Lowering
+from gdlab.page.translator.program import as_doubles
 from tests.page import node
 
 POINTS = np.array([-2.5, -1.0, -0.75, -0.3, 0.0, 0.2, 0.5, 0.6, 1.0, 1.7, 2.5, 30.0])
@@ -76,10 +77,28 @@ CASES = {
     "neg": [(lambda w: -w, POINTS), (lambda w: -ints(w), POINTS)],
     "add": [(lambda w: w + w[0], LARGE), (lambda w: ints(w) + 2147483645, POINTS)],
     "sub": [(lambda w: w - w[::-1], LARGE), (lambda w: ints(w) - 2147483645, POINTS)],
-    "mul": [(lambda w: w * w[::-1], LARGE), (lambda w: ints(w) * 1234567891, POINTS)],
-    "div": [(lambda w: w / (w[0] + 9), LARGE), (lambda w: lax.div(ints(w), jnp.int32(2)), POINTS)],
-    "rem": [(lambda w: lax.rem(w, 0.7), POINTS), (lambda w: ints(w) % 4, POINTS)],
-    "pow": [(lambda w: w**0.7, POSITIVE), (lambda w: 1.7**w, POINTS)],
+    "mul": [
+        (lambda w: w * w[::-1], LARGE),
+        (lambda w: ints(w) * 1234567891, POINTS),
+        (lambda w: (ints(w, jnp.int64) * 1234567890123456789) >> 11, POINTS),
+    ],
+    "div": [
+        (lambda w: w / (w[0] + 9), LARGE),
+        (lambda w: lax.div(ints(w), jnp.int32(2)), POINTS),
+        (lambda w: lax.div(jnp.int32(7), ints(w)), POINTS),
+        (lambda w: lax.div(jnp.int64(-7), ints(w, jnp.int64)), POINTS),
+    ],
+    "rem": [
+        (lambda w: lax.rem(w, 0.7), POINTS),
+        (lambda w: ints(w) % 4, POINTS),
+        (lambda w: lax.rem(jnp.int32(7), ints(w)), POINTS),
+        (lambda w: lax.rem(jnp.int64(-7), ints(w, jnp.int64)), POINTS),
+    ],
+    "pow": [
+        (lambda w: w**0.7, POSITIVE),
+        (lambda w: 1.7**w, POINTS),
+        (lambda w: lax.pow(w, ints(w, jnp.int64)), POINTS),
+    ],
     "integer_pow": [(lambda w: jnp.stack([w**k for k in (-3, 2, 5, 7)]), POSITIVE)],
     "square": [(jnp.square, POINTS)],
     "atan2": [(lambda w: jnp.arctan2(w, w[::-1]), POINTS)],
@@ -117,9 +136,15 @@ CASES = {
         (lambda w: (w.astype(jnp.float32) * 3).astype(float), POINTS),
         (lambda w: (w.astype(jnp.float32) * 3).astype(float), LARGE),
         (lambda w: (w * 1e10).astype(jnp.int32), POINTS),
+        (lambda w: (w * 1e20).astype(jnp.int64) // 4096, POINTS),
+        (lambda w: (ints(w, jnp.int64) * 36028797018963971).astype(jnp.float32), POINTS),
         (lambda w: (w > 0).astype(float) + jnp.abs(ints(w)).astype(jnp.uint32), POINTS),
     ],
     "bitcast_convert_type": [
+        (lambda w: jnp.ldexp(w, ints(w)), POINTS),
+        (lambda w: jnp.concatenate(jnp.frexp(w)), POINTS),
+        (lambda w: lax.bitcast_convert_type(w, jnp.int64) >> 12, POINTS),
+        (lambda w: lax.bitcast_convert_type(ints(w, jnp.int64) << 40, float), POINTS),
         (lambda w: lax.bitcast_convert_type(w.astype(jnp.float32), jnp.int32), POINTS),
     ],
     "broadcast_in_dim": [(lambda w: jnp.tile(w[:, None], (1, 3)) * w[0], POINTS)],
@@ -145,11 +170,30 @@ CASES = {
     "reduce_and": [(lambda w: jnp.all(w > -3), LARGE)],
     "reduce_or": [(lambda w: jnp.any(w > 3), LARGE)],
     "cumsum": [(jnp.cumsum, LARGE), (lambda w: lax.cumsum(w, reverse=True), POINTS)],
-    "cumprod": [(lambda w: jnp.cumprod(1 + w.reshape(5, 20) / 10, 0), LARGE)],
+    "cumprod": [
+        (lambda w: jnp.cumprod(1 + w.reshape(5, 20) / 10, 0), LARGE),
+        (lambda w: jnp.cumprod(1234567 * (1 + ints(w)), dtype=jnp.int32), LARGE),
+    ],
     "cummax": [(lambda w: lax.cummax(w * w[::-1]), LARGE)],
     "cummin": [(lambda w: lax.cummin(w * w[::-1]), POINTS)],
     "argmax": [(lambda w: jnp.argmax(w.reshape(5, 20) ** 2, 0), LARGE), (jnp.argmax, POINTS)],
     "argmin": [(jnp.argmin, LARGE)],
+    "top_k": [
+        (lambda w: jnp.concatenate(lax.top_k(w.reshape(3, 4) ** 2, 2)), POINTS),
+        (lambda w: lax.top_k(w.at[3].set(jnp.nan), 5)[0], LARGE),
+    ],
+    "lt_to": [
+        (lambda w: jnp.interp(w, jnp.array([-1.0, 0.5, 2.0]), jnp.array([3.0, -1.0, 1.0])), POINTS),
+        (
+            jax.grad(
+                lambda w: jnp.sum(
+                    jnp.interp(w, jnp.array([-1.0, 0.5, 2.0]), jnp.array([3.0, -1.0, 1.0]))
+                )
+            ),
+            LARGE,
+        ),
+    ],
+    "le_to": [(lambda w: jnp.searchsorted(jnp.array([-1.0, 0.0, 0.5]), w), POINTS)],
     "sort": [(jnp.sort, -LARGE), (lambda w: jnp.argsort(w.reshape(3, 4) ** 2), POINTS)],
     "dot_general": [
         (lambda w: w.reshape(5, 20) @ w.reshape(20, 5), LARGE),
@@ -197,6 +241,40 @@ CASES = {
     "stop_gradient": [(jax.grad(lambda w: jnp.sum(lax.stop_gradient(w) * w)), POINTS)],
     "eigh": [(_symmetric_function, POSITIVE)],
     "cholesky": [(lambda w: jnp.linalg.cholesky(jnp.asarray(MATRIX) * w[1]), POSITIVE)],
+    "triangular_solve": [
+        (
+            lambda w: jax.scipy.linalg.solve_triangular(jnp.tril(MATRIX) * w[1], w[:3], lower=True),
+            POSITIVE,
+        ),
+        (
+            lambda w: lax.linalg.triangular_solve(
+                jnp.triu(MATRIX) * w[1], w[:6].reshape(2, 3), transpose_a=True
+            ),
+            POSITIVE,
+        ),
+        (
+            jax.grad(
+                lambda w: jnp.sum(
+                    jax.scipy.linalg.solve_triangular(
+                        jnp.tril(MATRIX) * w[1], w[:3], trans=1, lower=True, unit_diagonal=True
+                    )
+                    ** 2
+                )
+            ),
+            POSITIVE,
+        ),
+    ],
+    "lu": [
+        (
+            lambda w: jnp.linalg.solve(
+                jnp.array([[0.0, 1, 2], [3, 4, 5], [6, 1, 0]]) + w[1] * MATRIX, w[:3]
+            ),
+            POSITIVE,
+        )
+    ],
+    "custom_linear_solve": [
+        (jax.grad(lambda w: jnp.linalg.inv(MATRIX * w[1] + jnp.eye(3))[0, 1] * w[0]), POSITIVE)
+    ],
     "threefry2x32": [
         (lambda w: jax.random.normal(jax.random.key(index(w)), (3,)), LARGE),
         (lambda w: jax.random.bits(jax.random.PRNGKey(index(w)), (5,), "uint32"), POINTS),
@@ -213,7 +291,8 @@ def as_javascript(function, point):
     given = graph.buffer(point.size, np.float64, "w")
     traced = jax.make_jaxpr(function)(point)
     (result,) = Lowering(graph, "the case").closed(traced, [Value(given.labels, given.dtype)])
-    writes = [(f"out[{i}]", int(label)) for i, label in enumerate(result.labels.ravel())]
+    labels = as_doubles(graph, result).labels.ravel()
+    writes = [(f"out[{i}]", int(label)) for i, label in enumerate(labels)]
     module.function("f", ["w", "out"], graph.block, {}, writes)
     out = f"const out=new Float64Array({len(writes)})"
     code = module.javascript(f"return w=>{{{out};f(w,out);return out}}")

@@ -101,9 +101,27 @@ def test_numbers_that_javascript_lacks_are_refused():
         translate(rosenbrock, gdlab.sgd(0.1, momentum=0.9, accumulator_dtype=jnp.bfloat16))
 
 
-def test_bits_of_a_double_that_an_integer_of_the_page_does_not_hold_are_refused():
-    with pytest.raises(NotImplementedError, match="between float64 and int64 is not exact"):
-        translate_function(lambda w: jnp.ldexp(w[0], 2) + w[1] ** 2)
+@gdlab.transformation
+def multiplying(factor: int):
+    """A state that is an integer of 64 bits."""
+
+    def update(updates, state):
+        return updates, factor * state
+
+    return lambda params: jnp.asarray(3, jnp.int64), update
+
+
+@node.needs_node
+def test_an_integer_that_no_double_holds_stops_the_run_by_name():
+    tx = gdlab.chain(multiplying(3), gdlab.sgd(0.1))
+    program = translate(lambda w: w[0] ** 2 + w[1] ** 2, tx)
+    made = node.evaluate(f"""
+const p={program.javascript},h=[.1],at=Float64Array.of(1,2);
+const last=steps=>{{const w=at.slice(),s=new Float64Array(p.state.length);
+p.init(h,w,s);for(let t=0;t<steps;t++)p.step(h,w,s);return [...s]}};
+try{{last(40);return "ran"}}catch(error){{return [String(error),...last(32)].join(" ")}}""")
+    assert f"the integer {3**34} is beyond 2⁵³" in made
+    assert made.split()[-1] == str(3**33)
 
 
 def test_a_function_that_is_no_real_scalar_is_refused():

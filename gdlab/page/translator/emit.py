@@ -102,8 +102,6 @@ def _allocated(buffer: Buffer) -> str:
     if buffer.size <= _WRITTEN_OUT or buffer.dtype == np.bool_:
         return f"{kind}.of({','.join(_plain(number, buffer.dtype) for number in buffer.data)})"
     stored = buffer.data
-    if stored.dtype == np.int64:
-        stored = stored.astype(np.float64)
     raw = base64.b64encode(stored.astype(stored.dtype.newbyteorder("<")).tobytes()).decode()
     return f'new {kind}(decoded("{raw}"))'
 
@@ -179,8 +177,7 @@ class _Writer:
                 yield self._reduce(statement)
             case Kernel():
                 buffers = [self._name(b) for b in (*statement.inputs, *statement.outputs)]
-                written = [f'"{s}"' if isinstance(s, str) else str(s) for s in statement.static]
-                yield f"{statement.helper}({','.join([*buffers, *written])});"
+                yield f"{statement.helper}({','.join([*buffers, *map(str, statement.static)])});"
             case Scatter():
                 yield self._scatter(statement)
             case Call():

@@ -141,6 +141,46 @@ b[0]+=(y>x)===(x>0)?1n:-1n;return f[0]}"""
 _INTEGER = """\
 function integer(x,low,high){return x!==x?0:Math.min(Math.max(Math.trunc(x),low),high)+0}"""
 
+_BIG_INTEGER = """\
+function big_integer(x,low,high){
+return x!==x?0n:x<=Number(low)?low:x>=Number(high)?high:BigInt(Math.trunc(x))}"""
+
+# Divisions by 0 have the results that XLA gives them.
+_WHOLE = {
+    "quotient": "(a,b){return b===0?-1:Math.trunc(a/b)+0}",
+    "remainder": "(a,b){return b===0?a:a%b+0}",
+    "big_quotient": "(a,b){return b===0n?-1n:a/b}",
+    "big_remainder": "(a,b){return b===0n?a:a%b}",
+    "big_abs": "(a){return a<0n?-a:a}",
+    "big_sign": "(a){return a>0n?1n:a<0n?-1n:0n}",
+    "big_max": "(a,b){return a>b?a:b}",
+    "big_min": "(a,b){return a<b?a:b}",
+    "shifted": "(a,b){return b>=0&&b<32?a<<b:0}",
+    "logically_shifted": "(a,b){return b>=0&&b<32?a>>>b:0}",
+    "arithmetically_shifted": "(a,b){return a>>(b>=0&&b<32?b:31)}",
+    "big_shifted": "(a,b){return b>=0n&&b<64n?a<<b:0n}",
+    "big_logically_shifted": "(a,b){return b>=0n&&b<64n?BigInt.asUintN(64,a)>>b:0n}",
+    "big_arithmetically_shifted": "(a,b){return a>>(b>=0n&&b<64n?b:63n)}",
+}
+
+_SINGLE = """\
+function single(x){
+const d=Number(x),f=Math.fround(d);if(BigInt(d)===x||d===f)return f;
+const o=new Float64Array([d]),b=new BigInt64Array(o.buffer);
+if(!(b[0]&1n))b[0]+=(BigInt(d)<x)===(d>0)?1n:-1n;return Math.fround(o[0])}"""
+
+_EXACT = """\
+function exact(x){
+const d=Number(x);
+if(BigInt(d)!==x||Math.abs(d)>9007199254740992)
+throw new RangeError(`the integer ${x} is beyond 2⁵³, which the page cannot keep`);
+return d}"""
+
+_BEFORE = """\
+function before(x,y){
+if(x!==x||y!==y)return x===x;
+return x<y||x===0&&y===0&&Object.is(x,-0)&&!Object.is(y,-0)}"""
+
 _DECODED = """\
 function decoded(text){return Uint8Array.from(atob(text),c=>c.charCodeAt(0)).buffer}"""
 
@@ -154,10 +194,8 @@ x0=x0+ks[(i+1)%3]|0;x1=x1+ks[(i+2)%3]+i+1|0}
 return(half?x1:x0)>>>0}"""
 
 _RUNNING = """\
-function running(x,out,n,operation){
-const f={add:(a,b)=>a+b,mul:(a,b)=>a*b,max:(a,b)=>a!==a||b!==b?NaN:a>b?a:b,\
-min:(a,b)=>a!==a||b!==b?NaN:a<b?a:b}[operation];
-for(let i=0;i<x.length;i++)out[i]=i%n?f(out[i-1],x[i]):x[i]}"""
+function running(x,out,n,combine){
+for(let i=0;i<x.length;i++)out[i]=i%n?combine(out[i-1],x[i]):x[i]}"""
 
 _EXTREMUM = """\
 function extremum(x,out,n,sign){
@@ -174,6 +212,36 @@ const first=(a,b)=>a!==a?(b!==b?0:1):b!==b?-1:a<b?-1:a>b?1:0;
 for(let i=0;i<keys.length;i+=n){
 const order=Array.from({length:n},(_,j)=>i+j).sort((a,b)=>first(keys[a],keys[b])||a-b);
 for(let k=0;k<m;k++)order.forEach((from,j)=>{all[m+k][i+j]=all[k][from]})}}"""
+
+_LARGEST = """\
+function largest(x,values,places,n,k){
+const after=(a,b)=>a!==a?(b!==b?0:-1):b!==b?1:a>b?-1:a<b?1:0;
+for(let i=0;i*n<x.length;i++){
+const order=Array.from({length:n},(_,j)=>j).sort((a,b)=>after(x[i*n+a],x[i*n+b])||a-b);
+for(let j=0;j<k;j++){values[i*k+j]=x[i*n+order[j]];places[i*k+j]=order[j]}}}"""
+
+_SOLVE_TRIANGULAR = """\
+function solve_triangular(a,b,out,n,m,lower,unit){
+for(let s=0;s*n*m<b.length;s++)for(let c=0;c<m;c++)for(let r=0;r<n;r++){
+const i=lower?r:n-1-r;let t=b[s*n*m+i*m+c];
+for(let q=0;q<r;q++){const j=lower?q:n-1-q;t-=a[s*n*n+i*n+j]*out[s*n*m+j*m+c]}
+out[s*n*m+i*m+c]=unit?t:t/a[s*n*n+i*n+i]}}"""
+
+_LU = """\
+function lu(matrices,out,pivots,order,n){
+out.set(matrices);
+for(let s=0;s*n*n<out.length;s++){
+const at=(i,j)=>s*n*n+i*n+j;
+for(let i=0;i<n;i++)order[s*n+i]=i;
+for(let k=0;k<n;k++){
+let p=k;for(let i=k+1;i<n;i++)if(Math.abs(out[at(i,k)])>Math.abs(out[at(p,k)]))p=i;
+pivots[s*n+k]=p;
+if(p!==k){
+for(let j=0;j<n;j++)[out[at(k,j)],out[at(p,j)]]=[out[at(p,j)],out[at(k,j)]];
+[order[s*n+k],order[s*n+p]]=[order[s*n+p],order[s*n+k]]}
+for(let i=k+1;i<n;i++){
+const f=out[at(k,k)]===0?0:out[at(i,k)]/out[at(k,k)];out[at(i,k)]=f;
+for(let j=k+1;j<n;j++)out[at(i,j)]-=f*out[at(k,j)]}}}}"""
 
 _EIGH = """\
 function eigh(matrices,vectors,values,n){
@@ -209,9 +277,7 @@ def _reinterpreted(before: str, after: str) -> str:
     arrays = {"uint64": "BigUint64Array", "int64": "BigInt64Array"}
     arrays |= {"uint32": "Uint32Array", "int32": "Int32Array"}
     arrays |= {"float32": "Float32Array", "float64": "Float64Array"}
-    value = "BigInt(x)" if before == "int64" else "x"
-    result = f"new {arrays[after]}(new {arrays[before]}([{value}]).buffer)[0]"
-    result = f"Number({result})" if after == "int64" else result
+    result = f"new {arrays[after]}(new {arrays[before]}([x]).buffer)[0]"
     return f"function bits_{before}_{after}(x){{return {result}}}"
 
 
@@ -233,11 +299,19 @@ HELPERS = {
     "round_from_zero": _ROUND_FROM_ZERO,
     "nextafter": _NEXTAFTER,
     "integer": _INTEGER,
+    "big_integer": _BIG_INTEGER,
+    **{name: f"function {name}{body}" for name, body in _WHOLE.items()},
+    "single": _SINGLE,
+    "exact": _EXACT,
+    "before": _BEFORE,
     "decoded": _DECODED,
     "threefry": _THREEFRY,
     "running": _RUNNING,
     "extremum": _EXTREMUM,
     "sort": _SORT,
+    "largest": _LARGEST,
+    "solve_triangular": _SOLVE_TRIANGULAR,
+    "lu": _LU,
     "eigh": _EIGH,
     "cholesky": _CHOLESKY,
     **{

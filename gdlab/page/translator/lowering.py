@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,29 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from gdlab.page.translator.ir import Graph, Value
 
-Rule = Callable[["Lowering", JaxprEqn, list[Value]], Value | Sequence[Value]]
+Handle = Callable[["Lowering", JaxprEqn, list[Value]], Value | Sequence[Value]]
+
+
+class Rule(NamedTuple):
+    """What to do with a primitive."""
+
+    handle: Handle
+    """Makes its results from its arguments."""
+    folded: bool
+    """True if JAX evaluates it where all arguments are constants."""
+
 
 RULES: dict[str, Rule] = {}
-"""What to do with each primitive, by its name."""
+"""The rule of each primitive that has a translation, by the name of the primitive."""
 
 _DTYPES = frozenset(
     np.dtype(name) for name in ("bool", "int32", "int64", "uint32", "uint64", "float32", "float64")
 )
+
+LARGEST_ARRAY = 2**22
+"""The most numbers that an array of a page may have."""
+MOST_PRODUCTS = 2**24
+"""The most products that a sum of products, such as a product of matrices, may have on a page."""
 
 _OTHERS = (
     *(str(Path(package.__file__).parent) for package in (jax, np) if package.__file__),
@@ -27,13 +42,17 @@ _OTHERS = (
 """Where nothing of the user's is written: in packages, and in that of the page."""
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register a function as the rule of some primitives."""
+def rule(*names: str, folded: bool = False) -> Callable[[Handle], Handle]:
+    """Register a function as the rule of some primitives.
 
-    def register(function: Rule) -> Rule:
-        for name in names:
-            RULES[name] = function
-        return function
+    Args:
+        names: the names of the primitives.
+        folded: True to have JAX evaluate them where all arguments are constants.
+    """
+
+    def register(handle: Handle) -> Handle:
+        RULES.update(dict.fromkeys(names, Rule(handle, folded)))
+        return handle
 
     return register
 
@@ -85,20 +104,26 @@ class Lowering:
     def equation(self, equation: JaxprEqn, arguments: list[Value]) -> Sequence[Value]:
         """The results of one equation."""
         name = equation.primitive.name
-        handle = RULES.get(name)
-        if handle is None:
+        own = RULES.get(name)
+        if own is None:
             raise self.unsupported(equation, "has no translation to JavaScript")
         for dtype in (aval.dtype for aval in avals(*equation.invars, *equation.outvars)):
             if dtype not in _DTYPES and not jnp.issubdtype(dtype, jax.dtypes.prng_key):
                 raise self.unsupported(equation, f"has {dtype} numbers, which it cannot have here")
-        if name in FOLDED:
+        self._require_size(equation)
+        if own.folded:
             numbers = [self.graph.known(argument) for argument in arguments]
             if all(number is not None for number in numbers):
                 return self.evaluated(equation, numbers)
         self._around.append(equation)
-        results = handle(self, equation, arguments)
+        results = own.handle(self, equation, arguments)
         self._around.pop()
         return [results] if isinstance(results, Value) else results
+
+    def _require_size(self, equation: JaxprEqn) -> None:
+        size = max((aval.size for aval in avals(*equation.invars, *equation.outvars)), default=0)
+        if size > LARGEST_ARRAY:
+            raise self.too_large(equation, f"has an array of {size} numbers", LARGEST_ARRAY)
 
     def evaluated(self, equation: JaxprEqn, numbers: list[Any]) -> list[Value]:
         """The results of an equation between constants, as JAX computes them."""
@@ -120,6 +145,13 @@ class Lowering:
             f"{why}; write it with arithmetic, elementary functions, indexing, loops or branches"
         )
 
+    def too_large(self, equation: JaxprEqn, what: str, most: int) -> ValueError:
+        """The error to raise for what would take more time and memory than a page should."""
+        return ValueError(
+            f"{self.subject}: the primitive {equation.primitive.name!r}{self._place(equation)} "
+            f"{what}; a page takes at most {most}, so give the function less data"
+        )
+
     def out_of_bounds(self, equation: JaxprEqn, index: int, length: int) -> IndexError:
         """The error to raise where JAX would read the nearest number instead and say nothing."""
         return IndexError(
@@ -137,6 +169,16 @@ class Lowering:
         """An operation on each element, in the dtype of the first value unless another is given."""
         return self.graph.elementwise(operation, values, dtype or values[0].dtype)
 
+    def converted(self, value: Value, dtype: Any) -> Value:
+        """The same numbers in another dtype."""
+        dtype = np.dtype(dtype)
+        known = self.graph.known(value)
+        if known is not None:
+            return self.graph.constant(known, dtype)
+        if dtype == value.dtype:
+            return value
+        return self.graph.elementwise("convert", [value], dtype, (value.dtype.name,))
+
     def constant(self, number: Any, dtype: Any) -> Value:
         """A known scalar."""
         return self.graph.constant(np.asarray(number, dtype))
@@ -145,10 +187,6 @@ class Lowering:
 def avals(*atoms: Any) -> list[Any]:
     """The shapes and dtypes of some arguments or results of an equation."""
     return [atom.aval for atom in atoms]
-
-
-FOLDED: set[str] = set()
-"""The primitives that are evaluated if all their arguments are constants."""
 
 
 def _written_at(equation: JaxprEqn) -> str:

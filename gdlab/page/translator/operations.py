@@ -1,177 +1,192 @@
 """Operations on numbers as expressions of JavaScript, for each dtype.
 
-Booleans are booleans or 0 and 1. Integers of 64 bits are doubles, exact below 2⁵³, but unsigned
-ones are BigInts. What is computed in float32 is rounded after each operation, which for
-arithmetic and roots is the same as computing in float32.
+Booleans are booleans or 0 and 1. Integers of 32 bits are numbers, and those of 64 bits are BigInts.
+What is computed in float32 is rounded after each operation, which for arithmetic and roots is the
+same as computing in float32.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-_CALLED = frozenset(
-    ("abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos",
-     "cosh", "exp", "expm1", "floor", "log", "log1p", "max", "min", "sign", "sin", "sinh", "sqrt",
-     "tan", "tanh")
-)  # fmt: skip
-"""Elementary functions that JavaScript has by the same name."""
 
-_HELPED = frozenset(
-    ("digamma", "erf", "erf_inv", "erfc", "lgamma", "nextafter", "pow",
-     "power_of_two_near", "round_from_zero", "round_to_even")
-)  # fmt: skip
-"""Functions that the program brings along."""
+class Operation(NamedTuple):
+    """How an operation is written for each kind of number; ``{0}`` and ``{1}`` are its arguments.
 
-_COMPARED = {"eq": "==", "ge": ">=", "gt": ">", "le": "<=", "lt": "<", "ne": "!="}
+    A kind without a template does not have the operation.
+    """
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%"}
+    real: str = ""
+    """For float32 and float64."""
+    whole: str = ""
+    """For integers of 32 bits, before the result is wrapped to 32 bits."""
+    big: str = ""
+    """For integers of 64 bits, before the result is wrapped to 64 bits."""
+    logical: str = ""
+    """For booleans."""
+    exact: bool = False
+    """True if results for float32 numbers are float32 numbers without rounding."""
 
-_BITWISE = {"and": "&", "or": "|", "xor": "^"}
 
-_EXACT = frozenset(
-    ("abs", "ceil", "copy", "floor", "load", "max", "min", "neg", "power_of_two_near",
-     "round_from_zero", "round_to_even", "select", "sign")
-)  # fmt: skip
-"""Their results are float32 numbers if the arguments are."""
+def _infix(sign: str, whole: str = "", logical: str = "") -> Operation:
+    return Operation(
+        f"({{0}}{sign}{{1}})", whole or f"{{0}}{sign}{{1}}", f"{{0}}{sign}{{1}}", logical
+    )
+
+
+def _anywhere(template: str) -> Operation:
+    return Operation(template, template, template, template)
+
+
+def _called(name: str, arity: int = 1, exact: bool = False) -> Operation:
+    listed = ",".join(f"{{{i}}}" for i in range(arity))
+    return Operation(f"{name}({listed})", exact=exact)
+
+
+PRIMITIVES: dict[str, Operation] = {
+    # Arithmetic.
+    "add": _infix("+", logical="({0}||{1})"),
+    "sub": _infix("-"),
+    "mul": _infix("*", "Math.imul({0},{1})", "({0}&&{1})"),
+    "div": Operation("({0}/{1})", "quotient({0},{1})", "big_quotient({0},{1})"),
+    "rem": Operation("({0}%{1})", "remainder({0},{1})", "big_remainder({0},{1})"),
+    "neg": Operation("(-{0})", "0-{0}", "-{0}", exact=True),
+    "abs": Operation("Math.abs({0})", "Math.abs({0})", "big_abs({0})", exact=True),
+    "sign": Operation("Math.sign({0})", "Math.sign({0})", "big_sign({0})", exact=True),
+    "max": Operation(
+        "Math.max({0},{1})", "Math.max({0},{1})", "big_max({0},{1})", "({0}||{1})", exact=True
+    ),
+    "min": Operation(
+        "Math.min({0},{1})", "Math.min({0},{1})", "big_min({0},{1})", "({0}&&{1})", exact=True
+    ),
+    # Comparison, logic and bits.
+    "eq": _anywhere("({0}=={1})"),
+    "ne": _anywhere("({0}!={1})"),
+    "lt": _anywhere("({0}<{1})"),
+    "le": _anywhere("({0}<={1})"),
+    "gt": _anywhere("({0}>{1})"),
+    "ge": _anywhere("({0}>={1})"),
+    "lt_to": Operation("before({0},{1})", "({0}<{1})", "({0}<{1})"),
+    "le_to": Operation("(!before({1},{0}))", "({0}<={1})", "({0}<={1})"),
+    "is_finite": Operation("Number.isFinite({0})"),
+    "and": Operation(whole="{0}&{1}", big="{0}&{1}", logical="({0}&&{1})"),
+    "or": Operation(whole="{0}|{1}", big="{0}|{1}", logical="({0}||{1})"),
+    "xor": Operation(whole="{0}^{1}", big="{0}^{1}", logical="(!{0}!==!{1})"),
+    "not": Operation(whole="~{0}", big="~{0}", logical="(!{0})"),
+    "shift_left": Operation(whole="shifted({0},{1})", big="big_shifted({0},{1})"),
+    "shift_right_logical": Operation(
+        whole="logically_shifted({0},{1})", big="big_logically_shifted({0},{1})"
+    ),
+    "shift_right_arithmetic": Operation(
+        whole="arithmetically_shifted({0},{1})", big="big_arithmetically_shifted({0},{1})"
+    ),
+    # Functions that JavaScript has.
+    "floor": _called("Math.floor", exact=True),
+    "ceil": _called("Math.ceil", exact=True),
+    "atan2": _called("Math.atan2", 2),
+    "exp2": Operation("Math.pow(2,{0})"),
+    **{
+        name: _called(f"Math.{name}")
+        for name in (
+            "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "exp",
+            "expm1", "log", "log1p", "sin", "sinh", "sqrt", "tan", "tanh",
+        )
+    },
+    # Functions that the program brings along, from helpers.py.
+    **{name: _called(name) for name in ("digamma", "erf", "erf_inv", "erfc", "lgamma")},
+}  # fmt: skip
+"""The primitives of JAX that treat each element alike, and how each is written.
+
+To add one, add it here; if JavaScript lacks the function, add its source to ``helpers.py`` under
+the name that is called. A primitive that is made of others has a rule in ``primitives/``.
+"""
+
+_INTERNAL: dict[str, Operation] = {
+    "copy": Operation(*["{0}"] * 4, exact=True),
+    "select": Operation(*["({0}?{1}:{2})"] * 4, exact=True),
+    "nextafter": _called("nextafter", 2),
+    "pow": _called("pow", 2),
+    "power_of_two_near": _called("power_of_two_near", exact=True),
+    "round_from_zero": _called("round_from_zero", exact=True),
+    "round_to_even": _called("round_to_even", exact=True),
+}
+"""The operations that rules are written with and that are no primitives of this name and form."""
+
+_OPERATIONS = PRIMITIVES | _INTERNAL
+
+_UNWRAPPED = frozenset(("copy", "select"))
+"""Operations whose results are integers of the same width already."""
 
 
 def expression(
     operation: str, dtype: np.dtype, arguments: list[str], static: tuple[Any, ...]
 ) -> str:
-    """An operation whose result has a dtype, on arguments that are expressions themselves."""
-    if operation in _COMPARED:
-        return f"({arguments[0]}{_COMPARED[operation]}{arguments[1]})"
-    if operation in _ANYWHERE:
-        return _ANYWHERE[operation](arguments, static)
+    """An operation whose result has a dtype, on arguments that are expressions themselves.
+
+    Args:
+        operation: a name in :data:`PRIMITIVES`, or one of those that rules use.
+        dtype: of the result, and, unless that is a comparison, of the arguments.
+        arguments: one expression for each argument.
+        static: what else the operation needs; first of all the name of the dtype of its arguments,
+            where that is not the dtype of the result.
+    """
     if operation == "convert":
         return _convert(np.dtype(static[0]), dtype, arguments[0])
     if operation == "bitcast":
         return _bitcast(np.dtype(static[0]), dtype, arguments[0])
-    if dtype == np.bool_:
-        return _BOOLEAN[operation](*arguments)
-    if dtype.kind == "f":
-        computed = _float(operation, arguments)
-        rounds = dtype == np.float32 and operation not in _EXACT
-        return f"Math.fround({computed})" if rounds else computed
-    return _integer(operation, dtype, arguments)
+    if operation == "exact":
+        return f"exact({arguments[0]})"
+    if operation == "threefry":
+        return f"threefry({','.join(arguments)},{static[0]})"
+    own = _OPERATIONS[operation]
+    taken = np.dtype(static[0]) if static else dtype
+    template = {"b": own.logical, "f": own.real}.get(taken.kind)
+    if template is None:
+        template = own.big if taken.itemsize == 8 else own.whole
+    assert template, (operation, dtype)
+    written = template.format(*arguments)
+    if dtype.kind in "iu" and operation not in _UNWRAPPED:
+        return _wrapped(dtype, written)
+    return f"Math.fround({written})" if dtype == np.float32 and not own.exact else written
 
 
-_ANYWHERE: dict[str, Callable[[list[str], tuple[Any, ...]], str]] = {
-    "copy": lambda a, _: a[0],
-    "select": lambda a, _: f"({a[0]}?{a[1]}:{a[2]})",
-    "is_finite": lambda a, _: f"Number.isFinite({a[0]})",
-    "threefry": lambda a, static: f"threefry({','.join(a)},{static[0]})",
-}
-
-_BOOLEAN: dict[str, Callable[..., str]] = {
-    "and": lambda a, b: f"({a}&&{b})",
-    "or": lambda a, b: f"({a}||{b})",
-    "xor": lambda a, b: f"(!{a}!==!{b})",
-    "not": lambda a: f"(!{a})",
-    "min": lambda a, b: f"({a}&&{b})",
-    "max": lambda a, b: f"({a}||{b})",
-    "mul": lambda a, b: f"({a}&&{b})",
-    "add": lambda a, b: f"({a}||{b})",
-}
+def _wrapped(dtype: np.dtype, written: str) -> str:
+    return _WRAP[dtype.name].format(written)
 
 
-def _float(operation: str, arguments: list[str]) -> str:
-    if operation in _INFIX:
-        return f"({arguments[0]}{_INFIX[operation]}{arguments[1]})"
-    if operation == "neg":
-        return f"(-{arguments[0]})"
-    if operation == "exp2":
-        return f"Math.pow(2,{arguments[0]})"
-    listed = ",".join(arguments)
-    if operation in _HELPED:
-        return f"{operation}({listed})"
-    assert operation in _CALLED, operation
-    return f"Math.{operation}({listed})"
-
-
-def _integer(operation: str, dtype: np.dtype, arguments: list[str]) -> str:
-    big = dtype == np.uint64
-    wrap = _WRAP[dtype.name]
-    first, *rest = arguments
-    if operation in ("add", "sub") or (operation == "mul" and dtype.itemsize == 8):
-        return wrap(f"{first}{_INFIX[operation]}{rest[0]}")
-    if operation == "mul":
-        return wrap(f"Math.imul({first},{rest[0]})")
-    if operation == "div":
-        return f"({first}/{rest[0]})" if big else wrap(f"Math.trunc({first}/{rest[0]})+0")
-    if operation == "rem":
-        return f"({first}%{rest[0]})" if big else wrap(f"{first}%{rest[0]}+0")
-    if operation == "neg":
-        return wrap(f"-{first}") if big else wrap(f"0-{first}")
-    if operation in ("max", "min") and big:
-        return f"({first}{'>' if operation == 'max' else '<'}{rest[0]}?{first}:{rest[0]})"
-    if operation in ("max", "min", "abs", "sign"):
-        return f"Math.{operation}({','.join(arguments)})"
-    if operation in _BITWISE or operation == "not":
-        bits = [f"BigInt({one})" for one in arguments] if dtype == np.int64 else arguments
-        made = f"~{bits[0]}" if operation == "not" else _BITWISE[operation].join(bits)
-        return f"Number({made})" if dtype == np.int64 else wrap(f"({made})")
-    if operation == "pow":
-        return wrap(f"{first}**{rest[0]}")
-    return _shift(operation, dtype, first, rest[0])
-
-
-def _shift(operation: str, dtype: np.dtype, number: str, by: str) -> str:
-    wrap, bits = _WRAP[dtype.name], 8 * dtype.itemsize
-    if dtype == np.int64:
-        if operation == "shift_right_logical":
-            return f"Number(BigInt.asIntN(64,BigInt.asUintN(64,BigInt({number}))>>BigInt({by})))"
-        return wrap(f"{number}*2**{by}" if operation == "shift_left" else f"{number}/2**{by}", True)
-    if operation == "shift_left":
-        shifted = wrap(f"{number}<<{by}")
-    elif operation == "shift_right_logical":
-        shifted = wrap(f"{number}>>{by}" if dtype == np.uint64 else f"{number}>>>{by}")
-    else:
-        return wrap(f"{number}>>Math.min({by},31)")
-    if by.rstrip("n").isdigit() and int(by.rstrip("n")) < bits:
-        return shifted
-    return f"({by}<{bits}?{shifted}:{'0n' if dtype == np.uint64 else 0})"
-
-
-_WRAP: dict[str, Callable[..., str]] = {
-    "int32": lambda number: f"({number}|0)",
-    "uint32": lambda number: f"({number}>>>0)",
-    "int64": lambda number, floored=False: f"Math.floor({number})" if floored else f"({number})",
-    "uint64": lambda number: f"BigInt.asUintN(64,{number})",
+_WRAP = {
+    "int32": "({0}|0)",
+    "uint32": "(({0})>>>0)",
+    "int64": "BigInt.asIntN(64,{0})",
+    "uint64": "BigInt.asUintN(64,{0})",
 }
 
 
 def _convert(before: np.dtype, after: np.dtype, number: str) -> str:
     if after == np.bool_:
         return f"({number}!=0)"
-    big = after == np.uint64
+    big = after.kind in "iu" and after.itemsize == 8
     if before == np.bool_:
         return f"({number}?1n:0n)" if big else f"({number}?1:0)"
-    if before == np.uint64:
+    if before.kind in "iu" and before.itemsize == 8:
         if after.kind == "f":
-            return f"Math.fround(Number({number}))" if after.itemsize == 4 else f"Number({number})"
-        cut = "asIntN" if after.kind == "i" else "asUintN"
-        return f"Number(BigInt.{cut}({8 * after.itemsize},{number}))"
+            return f"single({number})" if after.itemsize == 4 else f"Number({number})"
+        if big:
+            return _wrapped(after, number)
+        return f"Number(BigInt.{'asIntN' if after.kind == 'i' else 'asUintN'}(32,{number}))"
     if after.kind == "f":
         return f"Math.fround({number})" if after == np.float32 else number
     if before.kind == "f":
         limits = np.iinfo(after)
-        held = f"integer({number},{_edge(limits.min)},{_edge(limits.max)})"
-        return f"BigInt({held})" if big else held
-    if big:
-        return f"BigInt.asUintN(64,BigInt({number}))"
-    return number if after == np.int64 else _WRAP[after.name](number)
-
-
-def _edge(limit: int) -> str:
-    # 2⁶³ and 2⁶⁴ are no doubles; the nearest that fit stand for them.
-    return str(limit) if abs(limit) < 2**53 else repr(float(np.nextafter(float(limit), 0)))
+        if big:
+            return f"big_integer({number},{limits.min}n,{limits.max}n)"
+        return f"integer({number},{limits.min},{limits.max})"
+    return _wrapped(after, f"BigInt({number})" if big else number)
 
 
 def _bitcast(before: np.dtype, after: np.dtype, number: str) -> str:
-    if before.kind in "iu" and after.kind in "iu" and before.itemsize == 4:
-        return _WRAP[after.name](number)
+    if before.kind in "iu" and after.kind in "iu":
+        return _wrapped(after, number)
     return f"bits_{before.name}_{after.name}({number})"
 
 
@@ -179,10 +194,9 @@ def literal(number: Any, dtype: np.dtype) -> str:
     """A constant."""
     if dtype == np.bool_:
         return "true" if number else "false"
-    if dtype == np.uint64:
-        return f"{int(number)}n"
     if dtype.kind in "iu":
-        return str(int(number)) if number >= 0 else f"({int(number)})"
+        written = f"{int(number)}{'n' if dtype.itemsize == 8 else ''}"
+        return written if number >= 0 else f"({written})"
     if np.isnan(number):
         return "NaN"
     if np.isinf(number):
@@ -196,7 +210,7 @@ def literal(number: Any, dtype: np.dtype) -> str:
 ARRAYS = {
     "bool": "Uint8Array",
     "int32": "Int32Array",
-    "int64": "Float64Array",
+    "int64": "BigInt64Array",
     "uint32": "Uint32Array",
     "uint64": "BigUint64Array",
     "float32": "Float32Array",

@@ -211,7 +211,8 @@ class _OptimizerWriter:
         traced, self.state = jax.make_jaxpr(init, return_shape=True)(self.arguments, self.w)
         lowering = Lowering(self.graph, f"init of {self.tx!r}")
         self.parts = lowering.closed(traced, [*self._hyperparameters(), _vector(self.point)])
-        self.module.function("init", ["h", "w", "s"], block, {}, _writes("s", *self.parts))
+        made = [as_doubles(self.graph, part) for part in self.parts]
+        self.module.function("init", ["h", "w", "s"], block, {}, _writes("s", *made))
         return _names_of(self.state, self.parts)
 
     def write_update(self) -> None:
@@ -235,6 +236,7 @@ class _OptimizerWriter:
         given += [Value(np.asarray(value), np.dtype(np.float64)), _vector(self.slope)]
         lowering = Lowering(self.graph, f"update of {self.tx!r}", calls)
         new, *after = lowering.closed(traced, given)
+        after = [as_doubles(self.graph, part) for part in after]
         writes = _writes("w", new) + _writes("s", *after)
         self.module.function("update", ["h", "w", "s", "v", "g"], block, {value: "v"}, writes)
 
@@ -313,6 +315,13 @@ def _writes(name: str, *values: Value) -> list[tuple[str, int]]:
     """Where the numbers of some arrays are written, one after another."""
     labels = itertools.chain.from_iterable(value.labels.ravel() for value in values)
     return [(f"{name}[{i}]", int(label)) for i, label in enumerate(labels)]
+
+
+def as_doubles(graph: Graph, value: Value) -> Value:
+    """Numbers that a Float64Array holds; integers of 64 bits are kept if that is exact."""
+    if value.dtype.kind in "iu" and value.dtype.itemsize == 8:
+        return graph.elementwise("exact", [value], np.float64)
+    return value
 
 
 def _inner(function: Any, w: Any) -> ClosedJaxpr:

@@ -8,7 +8,7 @@ from jax.extend.core import JaxprEqn
 from gdlab.page.translator.ir import Block, Branch, Buffer, Loop, Value
 from gdlab.page.translator.lowering import Lowering, rule
 
-_COUNT = np.dtype(np.int64)
+_COUNT = np.dtype(np.int32)
 
 
 @rule("jit")

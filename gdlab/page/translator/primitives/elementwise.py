@@ -4,37 +4,34 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from gdlab.page.translator.ir import Value
-from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
-
-_PLAIN = (
-    "abs", "acos", "acosh", "add", "and", "asin", "asinh", "atan", "atan2", "atanh", "cbrt",
-    "ceil", "cos", "cosh", "digamma", "div", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
-    "floor", "lgamma", "log", "log1p", "max", "min", "mul", "neg", "not", "or", "pow", "rem",
-    "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt",
-    "sub", "tan", "tanh", "xor",
-)  # fmt: skip
+from gdlab.page.translator.lowering import Lowering, avals, rule
+from gdlab.page.translator.operations import PRIMITIVES
 
 
-@rule(*_PLAIN)
+@rule(*PRIMITIVES, folded=True)
 def plain(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """An operation that the emitter knows by the primitive's own name."""
+    """An operation that is written as the table of operations says."""
     (result,) = avals(*equation.outvars)
-    return lowering.elementwise(equation.primitive.name, *values, dtype=result.dtype)
+    # A comparison is written for the dtype of what it compares.
+    taken = () if result.dtype == values[0].dtype else (values[0].dtype.name,)
+    name = equation.primitive.name
+    return lowering.graph.elementwise(name, values, result.dtype, taken)
 
 
-@rule("add_any")
+@rule("pow", folded=True)
+def power(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
+    """xʸ, where y may be whole."""
+    base, exponent = values
+    return lowering.elementwise("pow", base, lowering.converted(exponent, base.dtype))
+
+
+@rule("add_any", folded=True)
 def add_any(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """The sum of two cotangents."""
     return lowering.elementwise("add", *values)
 
 
-@rule("eq", "ge", "gt", "is_finite", "le", "lt", "ne")
-def comparison(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """A question with a boolean answer."""
-    return lowering.elementwise(equation.primitive.name, *values, dtype=np.bool_)
-
-
-@rule("convert_element_type")
+@rule("convert_element_type", folded=True)
 def convert(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """A cast, which is nothing where the numbers stay what they are."""
     (value,) = values
@@ -46,7 +43,7 @@ def convert(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
     return lowering.graph.elementwise("convert", [value], after, (before.name,))
 
 
-@rule("bitcast_convert_type")
+@rule("bitcast_convert_type", folded=True)
 def bitcast(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """The same bits as another type of the same width."""
     (value,) = values
@@ -55,9 +52,6 @@ def bitcast(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
         raise lowering.unsupported(equation, "between types of different widths is not translated")
     if after == value.dtype:
         return value
-    if {after, value.dtype} == {np.dtype(np.int64), np.dtype(np.float64)}:
-        # An int64 is a double in the program, and the bits of most doubles are beyond 2⁵³.
-        raise lowering.unsupported(equation, "between float64 and int64 is not exact in JavaScript")
     return lowering.graph.elementwise("bitcast", [value], after, (value.dtype.name,))
 
 
@@ -71,13 +65,13 @@ def reduce_precision(lowering: Lowering, equation: JaxprEqn, values: list[Value]
     return lowering.elementwise("power_of_two_near", value)
 
 
-@rule("square")
+@rule("square", folded=True)
 def square(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """x²."""
     return lowering.elementwise("mul", values[0], values[0])
 
 
-@rule("integer_pow")
+@rule("integer_pow", folded=True)
 def integer_pow(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """x to a known integer power, with the products in the order in which XLA takes them."""
     (base,) = values
@@ -95,14 +89,14 @@ def integer_pow(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> 
     return power if exponent > 0 else lowering.elementwise("div", one, power)
 
 
-@rule("rsqrt")
+@rule("rsqrt", folded=True)
 def rsqrt(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """1/√x."""
     one = lowering.constant(1, values[0].dtype)
     return lowering.elementwise("div", one, lowering.elementwise("sqrt", values[0]))
 
 
-@rule("logistic")
+@rule("logistic", folded=True)
 def logistic(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """1/(1 + e⁻ˣ)."""
     one = lowering.constant(1, values[0].dtype)
@@ -110,21 +104,21 @@ def logistic(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     return lowering.elementwise("div", one, lowering.elementwise("add", one, inverse))
 
 
-@rule("round")
+@rule("round", folded=True)
 def rounded(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """To the nearest integer."""
     to_even = "EVEN" in str(equation.params["rounding_method"])
     return lowering.elementwise("round_to_even" if to_even else "round_from_zero", values[0])
 
 
-@rule("clamp")
+@rule("clamp", folded=True)
 def clamp(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """Held between two bounds."""
     low, value, high = values
     return lowering.elementwise("min", lowering.elementwise("max", value, low), high)
 
 
-@rule("select_n")
+@rule("select_n", folded=True)
 def select(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """The case that a predicate or an index chooses, element by element."""
     which, *cases = values
@@ -152,17 +146,9 @@ def identity(_lowering: Lowering, _: JaxprEqn, values: list[Value]) -> list[Valu
     return values
 
 
-@rule("nextafter")
+@rule("nextafter", folded=True)
 def nextafter(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """The neighbouring number in the direction of another, in float64."""
     if values[0].dtype != np.float64:
         raise lowering.unsupported(equation, "is translated for float64 only")
     return lowering.elementwise("nextafter", *values)
-
-
-FOLDED.update(
-    _PLAIN,
-    ("add_any", "eq", "ge", "gt", "is_finite", "le", "lt", "ne", "convert_element_type"),
-    ("bitcast_convert_type", "square", "integer_pow", "rsqrt", "logistic", "round", "clamp"),
-    ("select_n", "nextafter"),
-)

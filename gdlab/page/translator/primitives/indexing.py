@@ -12,9 +12,10 @@ from jax import lax
 from jax.extend.core import JaxprEqn
 
 from gdlab.page.translator.ir import Scatter, Value, collapse
-from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.lowering import Lowering, avals, rule
 
-_INDEX = np.dtype(np.int64)
+_INDEX = np.dtype(np.int32)
+"""Positions in buffers, which are numbers of the program and no BigInts."""
 
 _UPDATES = {
     "scatter": "copy",
@@ -25,7 +26,7 @@ _UPDATES = {
 }
 
 
-@rule("dynamic_slice")
+@rule("dynamic_slice", folded=True)
 def dynamic_slice(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """A window that starts anywhere, moved inside where it would stick out."""
     operand, *starts = values
@@ -39,7 +40,7 @@ def dynamic_slice(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -
     return _loaded(lowering, operand, _plus(lowering, base, offsets))
 
 
-@rule("dynamic_update_slice")
+@rule("dynamic_update_slice", folded=True)
 def dynamic_update_slice(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
     """A window that starts anywhere, overwritten."""
     operand, update, *starts = values
@@ -48,7 +49,7 @@ def dynamic_update_slice(lowering: Lowering, _: JaxprEqn, values: list[Value]) -
     return _stored(lowering, operand, _plus(lowering, base, offsets), update, "copy")
 
 
-@rule("gather")
+@rule("gather", folded=True)
 def gather(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """Windows at many starts."""
     operand, indices = values
@@ -84,7 +85,7 @@ def gather(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value
     return lowering.elementwise("select", inside, loaded, outside, dtype=operand.dtype)
 
 
-@rule(*_UPDATES)
+@rule(*_UPDATES, folded=True)
 def scatter(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """Windows at many starts, overwritten or combined with what is there."""
     operand, indices, updates = values
@@ -161,25 +162,17 @@ def _start_address(
     address: Value | None = None
     inside: Value | None = None
     for start, most, stride in zip(starts, room, strides, strict=True):
-        held = start = _as_index(lowering, start)
+        held = start
         known = graph.known(start)
         if known is None or not ((known >= 0) & (known <= most)).all():
-            held = lowering.elementwise("max", start, lowering.constant(0, _INDEX))
-            held = lowering.elementwise("min", held, lowering.constant(most, _INDEX))
+            held = lowering.elementwise("max", start, lowering.constant(0, start.dtype))
+            held = lowering.elementwise("min", held, lowering.constant(most, start.dtype))
             fits = lowering.elementwise("eq", held, start, dtype=np.bool_)
             inside = fits if inside is None else lowering.elementwise("and", inside, fits)
+        held = lowering.converted(held, _INDEX)
         part = lowering.elementwise("mul", held, lowering.constant(stride, _INDEX))
         address = part if address is None else lowering.elementwise("add", address, part)
     return graph.constant(0, _INDEX) if address is None else address, inside
-
-
-def _as_index(lowering: Lowering, start: Value) -> Value:
-    known = lowering.graph.known(start)
-    if known is not None:
-        return lowering.graph.constant(known, _INDEX)
-    if start.dtype == np.uint64:
-        return lowering.graph.elementwise("convert", [start], _INDEX, (start.dtype.name,))
-    return Value(start.labels, _INDEX)
 
 
 def _window_address(
@@ -227,6 +220,3 @@ def _stored(
     _, shape, (into, what) = collapse(updates.shape, accesses)
     graph.block.statements.append(Scatter(target, shape, into, what, operation, operand.dtype))
     return Value(target.labels.reshape(operand.shape), operand.dtype)
-
-
-FOLDED.update(_UPDATES, ("dynamic_slice", "dynamic_update_slice", "gather"))

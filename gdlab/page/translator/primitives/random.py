@@ -10,12 +10,12 @@ from jax.extend.core import JaxprEqn
 from jax.extend.random import threefry_prng_impl as threefry
 
 from gdlab.page.translator.ir import Value
-from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.lowering import Lowering, avals, rule
 
 _WORD = np.dtype(np.uint32)
 
 
-@rule("threefry2x32")
+@rule("threefry2x32", folded=True)
 def hashed(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> list[Value]:
     """Two words of a block, encrypted with two words of a key."""
     return [lowering.graph.elementwise("threefry", values, _WORD, (half,)) for half in range(2)]
@@ -75,6 +75,3 @@ def _only_threefry(lowering: Lowering, equation: JaxprEqn) -> None:
         is_key = jnp.issubdtype(dtype, jax.dtypes.prng_key)
         if is_key and "fry" not in str(dtype):
             raise lowering.unsupported(equation, f"has {dtype}; only threefry keys are translated")
-
-
-FOLDED.add("threefry2x32")

@@ -1,6 +1,7 @@
 """Primitives along axes: sums and their like, running ones, and products of matrices."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from gdlab.page.translator.ir import UNROLLED, Kernel, Reduce, Value, collapse
-from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.lowering import MOST_PRODUCTS, Lowering, avals, rule
+from gdlab.page.translator.operations import expression
 
 _COMBINE = {
     "reduce_sum": "add",
@@ -23,7 +25,7 @@ _COMBINE = {
 _RUNNING = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}
 
 
-@rule(*_COMBINE)
+@rule(*_COMBINE, folded=True)
 def reduced(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """All elements along some axes, combined in order."""
     (value,) = values
@@ -98,7 +100,7 @@ def _start(operation: str, dtype: np.dtype) -> object:
     return 1 if operation == "mul" else 0
 
 
-@rule("dot_general")
+@rule("dot_general", folded=True)
 def dot_general(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """Products summed along shared axes, as in a product of matrices."""
     (contract, batch), (left, right) = equation.params["dimension_numbers"], values
@@ -116,6 +118,9 @@ def dot_general(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> 
         arranged(right, contract[1], batch[1]),
     )
     shape = (one.shape[0], one.shape[1], other.shape[1], one.shape[2])
+    if math.prod(shape) > MOST_PRODUCTS:
+        count = f"takes {math.prod(shape)} products"
+        raise lowering.too_large(equation, count, MOST_PRODUCTS)
     factors = [
         Value(np.broadcast_to(one[:, :, None, :], shape), dtype),
         Value(np.broadcast_to(other[:, None, :, :], shape), dtype),
@@ -129,13 +134,11 @@ def _cuts(*groups: Sequence[int]) -> list[tuple[int, int]]:
     return list(itertools.pairwise(ends))
 
 
-@rule("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
+@rule(*_RUNNING, folded=True)
 def running(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """Along an axis, all elements up to each one, combined."""
     (value,) = values
-    operation = _RUNNING.get(equation.primitive.name)
-    if operation is None:
-        raise lowering.unsupported(equation, "has no translation to JavaScript")
+    operation = _RUNNING[equation.primitive.name]
     lines = np.moveaxis(value.labels, equation.params["axis"], -1)
     lines = lines[..., ::-1] if equation.params["reverse"] else lines
     if value.is_small:
@@ -153,13 +156,13 @@ def running(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
             [Value(lines, value.dtype)],
             [value.dtype],
             [lines.shape],
-            (lines.shape[-1], operation),
+            (lines.shape[-1], f"(a,b)=>{expression(operation, value.dtype, ['a', 'b'], ())}"),
         )
     made = made[..., ::-1] if equation.params["reverse"] else made
     return Value(np.moveaxis(made, -1, equation.params["axis"]), value.dtype)
 
 
-@rule("argmax", "argmin")
+@rule("argmax", "argmin", folded=True)
 def extremum(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
     """The position of the first largest or smallest element along an axis; NaN comes before all."""
     (value,) = values
@@ -167,13 +170,28 @@ def extremum(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Val
     lines = np.moveaxis(value.labels, axis, -1)
     dtype = np.dtype(equation.params["index_dtype"])
     static = (lines.shape[-1], 1 if equation.primitive.name == "argmax" else -1)
+    place = np.dtype(np.int32)
     (made,) = kernel(
-        lowering, "extremum", [Value(lines, value.dtype)], [dtype], [lines.shape[:-1]], static
+        lowering, "extremum", [Value(lines, value.dtype)], [place], [lines.shape[:-1]], static
     )
-    return Value(made, dtype)
+    return lowering.converted(Value(made, place), dtype)
 
 
-@rule("sort")
+@rule("top_k", folded=True)
+def top_k(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
+    """The largest elements along an axis, in descending order, and where they stand."""
+    (value,) = values
+    axis, count = equation.params["axis"], equation.params["k"]
+    lines = Value(np.moveaxis(value.labels, axis, -1), value.dtype)
+    shape = (*lines.shape[:-1], count)
+    dtypes = [value.dtype, np.dtype(np.int32)]
+    made = kernel(lowering, "largest", [lines], dtypes, [shape] * 2, (lines.shape[-1], count))
+    numbers, places = (np.moveaxis(labels, -1, axis) for labels in made)
+    dtype = np.dtype(avals(*equation.outvars)[1].dtype)
+    return [Value(numbers, value.dtype), lowering.converted(Value(places, dtypes[1]), dtype)]
+
+
+@rule("sort", folded=True)
 def sort(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
     """Arrays sorted along an axis by the first of them; equal elements keep their order."""
     if equation.params["num_keys"] != 1:
@@ -205,6 +223,3 @@ def kernel(
     )
     graph.block.statements.append(Kernel(helper, inputs, outputs, static))
     return [buffer.labels.reshape(shape) for buffer, shape in zip(outputs, shapes, strict=True)]
-
-
-FOLDED.update(_COMBINE, _RUNNING, ("dot_general", "argmax", "argmin", "sort", "cumlogsumexp"))

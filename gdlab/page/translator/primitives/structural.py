@@ -9,7 +9,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from gdlab.page.translator.ir import Value
-from gdlab.page.translator.lowering import FOLDED, Lowering, avals, rule
+from gdlab.page.translator.lowering import Lowering, avals, rule
 
 
 @rule(
@@ -37,7 +37,7 @@ def moved(_lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[
     return [Value(flat[index], values[0].dtype) for index in where]
 
 
-@rule("iota", "iota_2x32_shape")
+@rule("iota", "iota_2x32_shape", folded=True)
 def iota(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> list[Value]:
     """0, 1, 2, …, along an axis."""
     return lowering.evaluated(equation, [])
@@ -68,6 +68,3 @@ def _sources(primitive: Any, parameters: Any, shapes: tuple[tuple[int, ...], ...
         start += size
     results = primitive.bind(*indices, **dict(parameters))
     return [np.asarray(result) for result in jax.tree.leaves(results)]
-
-
-FOLDED.add("iota")
