@@ -1,6 +1,5 @@
 """What all pictures share: colours, scales and words."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -8,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing, spans_decades
 
 # From Okabe and Ito's palette, which the colour-blind can tell apart, also in grey.
 CURVE = "#0072B2"
@@ -27,17 +28,6 @@ SECOND = "#009E73"
 """A colour beside that of a curve."""
 PALETTE = CURVE, DIVERGED, SECOND, "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 """A colour for each of some groups, always with a marker or dashes of its own."""
-Spacing = Literal["linear", "log", "decay"]
-SPACED: dict[Spacing, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "linear": (np.asarray, np.asarray),
-    "log": (np.log10, lambda power: 10.0**power),
-    "decay": (
-        lambda beta: -np.log10(np.maximum(1 - np.asarray(beta), np.finfo(float).tiny)),
-        lambda nines: 1 - 10.0 ** -np.asarray(nines),
-    ),
-}
-"""From values to where they stand evenly, and back."""
-USUAL_DECAYS = 0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999
 NEGLIGIBLE = 1e-16
 """Times the largest, below which all values have one colour."""
 LONGEST_NAME = 40
@@ -62,35 +52,6 @@ def line_style(number: int, points: int) -> dict[str, Any]:
         "markeredgecolor": "white",
         "markeredgewidth": 0.5,
     }
-
-
-def spans_decades(values: np.ndarray) -> bool:
-    """Whether finite values ask for a logarithmic scale."""
-    values = values[np.isfinite(values)]
-    return values.size > 0 and np.min(values) > 0 and np.max(values) >= 10 * np.min(values)
-
-
-def spacing(values: np.ndarray) -> Spacing:
-    """On which scale sorted values stand evenly.
-
-    Linear, logarithmic, or that of decays, −log₁₀(1 − β), on which .9, .99 and .999 do.
-    """
-    finite = values[np.isfinite(values)]
-    if _spaced_by_factors(finite):
-        return "log"
-    if finite.size and np.min(finite) >= 0 and _spaced_by_factors(1 - finite[::-1]):
-        return "decay"
-    return "linear"
-
-
-def _spaced_by_factors(values: np.ndarray) -> bool:
-    """Whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
-    if not spans_decades(values):
-        return False
-    unevenness = [
-        np.std(gaps) / np.mean(gaps) for gaps in (np.diff(np.log(values)), np.diff(values))
-    ]
-    return bool(unevenness[0] <= unevenness[1])  # two values are even on either
 
 
 def set_spacing(ax: Axes, along: Literal["x", "y"], values: np.ndarray) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 
-from gdlab.plots.scales import COLORMAP, MISSING, norm_of, spans_decades, words
+from gdlab.plots.scales import COLORMAP, MISSING, norm_of, words
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
+from gdlab.sweeps.results.spacing import spans_decades
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult

@@ -15,16 +15,14 @@ from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
     COLORMAP,
     DIVERGED,
-    SPACED,
-    USUAL_DECAYS,
     label,
     norm_of,
-    spacing,
     words,
 )
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
+from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult

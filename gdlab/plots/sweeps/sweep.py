@@ -19,17 +19,15 @@ from gdlab.plots.scales import (
     DIVERGED_TEXT,
     DIVERGED_TINT,
     MISSING,
-    SPACED,
     cells,
     norm_of,
     set_spacing,
-    spacing,
-    spans_decades,
     words,
 )
 from gdlab.plots.sweeps.parallel import plot_parallel
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.scoring import best_position, scores
+from gdlab.sweeps.results.spacing import SPACED, spacing, spans_decades
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult

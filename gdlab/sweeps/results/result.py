@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -15,6 +15,9 @@ from gdlab.sweeps.results.ranges import Edge
 from gdlab.sweeps.results.recorded import RecordedOptimizer
 from gdlab.sweeps.results.scoring import SO_FAR, Rule
 from gdlab.training.models import open_model
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.report.report import SweepReport
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -388,6 +391,58 @@ class SweepResult:
         array([0.1, 0.2, 0.4])
         """
         return merging.merged([self, *others])
+
+    def report(
+        self,
+        metric: str = "final_loss",
+        *,
+        maximize: bool | None = None,
+        tolerance: float | None = None,
+        target: float | None = None,
+        confidence: float = 0.95,
+        power: float = 0.8,
+    ) -> "SweepReport":
+        """Judge the result in numbers and words; needs the extra ``lab``.
+
+        The report says whether the best point lies at the edge of a range; what the best of k
+        trials is expected to be, and which optimizer leads at equal budgets; how wide the basin is
+        in each hyperparameter; whether one optimizer is better than another on other seeds, with
+        intervals, and how many seeds a claim would need; how soon each comes to a target, with a
+        performance profile; and it gives an alarm where an optimizer loses to one that it includes.
+        A sweep of one seed, or of one optimizer, has a shorter report.
+
+        Args:
+            metric: "final_loss", or the name of an evaluation metric.
+            maximize: whether more is better, unless the name of the metric tells.
+            tolerance: the factor of the best score within which a point is nearly as good; 2 unless
+                given, 1.1 where more is better.
+            target: the loss whose first time is told; unless given, nine tenths of the way from
+                the start to the best end of any run.
+            confidence: of the intervals; one minus it is the level of the tests.
+            power: the probability with which the needed number of seeds finds a difference.
+
+        Raises:
+            ValueError: if there is no such metric, or nothing tells its direction.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> rates = Axis("learning_rate", [0.1, 0.2, 0.4, 0.8])
+        >>> report = sweep(lambda w: w**2, 1.0, sgd(rates), steps=3).report()
+        >>> report
+        <SweepReport of final_loss: 4 judgements, 0 alarms>
+        >>> print(report.of_kind("range")[0].sentence)
+        The best learning_rate, 0.4, lies inside the range of the 4 values from 0.1 to 0.8.
+        """
+        from gdlab.sweeps.report.report import sweep_report
+
+        return sweep_report(
+            self,
+            metric,
+            maximize=maximize,
+            tolerance=tolerance,
+            target=target,
+            confidence=confidence,
+            power=power,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to a netCDF file; needs the extra ``lab``.

@@ -1,0 +1,1 @@
+"""Judgements of the result of a sweep, in numbers, words and tables."""

@@ -1,0 +1,107 @@
+"""The best point of each optimizer, and what its seeds are worth."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gdlab.sweeps.report.contestants import Contestant, Measure
+from gdlab.sweeps.report.judgement import Judgement, number, plural, point_in_words
+from gdlab.sweeps.report.statistics import mean_interval
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BestPoint(Judgement):
+    """The best point of an optimizer on a problem."""
+
+    kind: ClassVar[str] = "best"
+    heading: ClassVar[str] = "Best points"
+    optimizer: str
+    metric: str
+    point: dict[str, Any]
+    """The value of each axis there."""
+    median: float
+    """The median of the metric over the seeds there."""
+    mean: float
+    """The mean over the seeds, each judged at the point that is best on all others."""
+    low: float
+    """The lower end of the interval of that mean; NaN for one seed."""
+    high: float
+    seeds: int
+    points: int
+    """The number of points that were tried."""
+    failed: int
+    """The number of points at which a seed diverged or came to no end."""
+
+    @property
+    def sentence(self) -> str:
+        """The best point with its score and its interval."""
+        name = self.optimizer or "The best point"
+        metric = self.metric.replace("_", " ")
+        place = f" at {point_in_words(self.point)}" if self.point else ""
+        verb = " is best" if self.optimizer else " stands" if place else " has"
+        text = f"{name}{verb}{place}"
+        if self.problem:
+            text += f" on {self.problem}"
+        text += f": {metric} {number(self.median)}"
+        if np.isfinite(self.low):
+            text += (
+                f"; a new seed would give {number(self.mean)} (mean of {self.seeds} seeds, "
+                f"interval {number(self.low)} to {number(self.high)})"
+            )
+        if self.failed:
+            text += f"; at {self.failed} of {plural(self.points, 'point')} a seed failed"
+        return f"{text}."
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row, with a column for each axis."""
+        (row,) = super().rows
+        point = row.pop("point")
+        return [row | {f"best {name}": value for name, value in point.items()}]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NothingTrained(Judgement):
+    """An optimizer that came to no end at any point."""
+
+    kind: ClassVar[str] = "best"
+    heading: ClassVar[str] = "Best points"
+    optimizer: str
+    points: int
+
+    @property
+    def sentence(self) -> str:
+        """The failure, and what to do."""
+        name = " on ".join(filter(None, (self.optimizer or "The sweep", self.problem)))
+        return (
+            f"{name} came to its end at none of {plural(self.points, 'point')}: try smaller "
+            "learning rates."
+        )
+
+    @property
+    def is_alarm(self) -> bool:
+        """Always."""
+        return True
+
+
+def best_point(contestant: Contestant, measure: Measure, confidence: float) -> Judgement:
+    """Judge the best point of one optimizer on one problem."""
+    point, values = contestant.best_point(measure), contestant.values(measure)
+    names: dict[str, Any] = {"problem": contestant.problem, "optimizer": contestant.optimizer}
+    if point is None:
+        return NothingTrained(**names, points=len(values))
+    elsewhere = contestant.tuned_on_other_seeds(measure)
+    low, high = mean_interval(elsewhere, confidence)
+    return BestPoint(
+        **names,
+        metric=measure.metric,
+        point=contestant.labels(point),
+        median=float(contestant.scores(measure)[point]),
+        mean=float(np.mean(elsewhere)),
+        low=low,
+        high=high,
+        seeds=len(contestant.seeds),
+        points=len(values),
+        failed=int(np.sum(np.any(np.isnan(values), axis=1))),
+    )

@@ -1,0 +1,142 @@
+"""The optimizers and problems of some results, one pair at a time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gdlab.sweeps.results.recorded import form_of
+from gdlab.sweeps.results.result import SweepResult
+from gdlab.sweeps.results.scoring import best_position, lane_values, point_labels, scores
+
+
+class Measure(NamedTuple):
+    """What a result is judged by."""
+
+    metric: str
+    maximize: bool
+
+    @property
+    def sign(self) -> float:
+        """The factor that makes less of the metric better."""
+        return -1.0 if self.maximize else 1.0
+
+    def words(self) -> str:
+        """The name of the metric as one would write it."""
+        return self.metric.replace("_", " ")
+
+
+class Contestant(NamedTuple):
+    """One optimizer on one problem."""
+
+    problem: str
+    """The name of the problem, the empty string if there is one alone."""
+    optimizer: str
+    """The name of the optimizer, the empty string if there is one alone."""
+    result: SweepResult
+    """The part of the result that belongs to them, without dimensions for both."""
+
+    @property
+    def name(self) -> str:
+        """The names of both, the empty string if there is one of each."""
+        parts = [self.optimizer, f"on {self.problem}" if self.problem else ""]
+        return " ".join(filter(None, parts))
+
+    @property
+    def seeds(self) -> np.ndarray:
+        """The seeds, of shape ``(n,)``."""
+        return self.result.coords["seed"]
+
+    def values(self, measure: Measure) -> np.ndarray:
+        """The metric of each point and seed, of shape ``(points, seeds)``; see ``lane_values``."""
+        return lane_values(self.result, measure.metric).reshape(-1, len(self.seeds))
+
+    def scores(self, measure: Measure) -> np.ndarray:
+        """The median of each point over its seeds, of shape ``(points,)``; ±∞ is the worst."""
+        return scores(self.result, measure.metric, maximize=measure.maximize).ravel()
+
+    def best_point(self, measure: Measure) -> int | None:
+        """The number of the best point, ``None`` if none has a finite score."""
+        found = best_position(self.scores(measure), measure.maximize)
+        return None if found is None else found[0]
+
+    def labels(self, point: int) -> dict[str, Any]:
+        """The values of the axes at a point, and the labels of dimensions without an axis."""
+        dims = self.result.dims[:-1]
+        place = np.unravel_index(point, self.result.status.shape[:-1])
+        return point_labels(self.result, dict(zip(dims, map(int, place), strict=True)))
+
+    def tuned_on_other_seeds(self, measure: Measure) -> np.ndarray:
+        """The metric of each seed at the point that is best on all others, of shape ``(seeds,)``.
+
+        No seed takes part in choosing the point by which it is judged, so that these are what a
+        new seed would give. A single seed is judged at its own best point. ±∞ is a run without a
+        value.
+        """
+        signed = measure.sign * self.values(measure)
+        signed = np.where(np.isnan(signed), np.inf, signed)
+        if len(self.seeds) == 1:
+            return measure.sign * np.min(signed, axis=0)
+        chosen = [
+            np.argmin(np.median(np.delete(signed, seed, axis=1), axis=1))
+            for seed in range(len(self.seeds))
+        ]
+        return measure.sign * signed[chosen, np.arange(len(self.seeds))]
+
+
+def contestants_of(results: Any) -> list[Contestant]:
+    """Every optimizer on every problem of what :func:`gdlab.sweep` returned.
+
+    Args:
+        results: a result; or a dictionary of results, by names of optimizers or, where all have
+            the same optimizers, of problems; or one by problems of dictionaries by optimizers.
+
+    Raises:
+        TypeError: if it is anything else.
+    """
+    if isinstance(results, SweepResult):
+        return _parts(results, "", "")
+    if not isinstance(results, Mapping) or not results:
+        raise TypeError(
+            "a report is of a SweepResult, or of a dictionary of them such as sweep returns, not "
+            f"of {type(results).__name__}"
+        )
+    nested = any(isinstance(part, Mapping) for part in results.values())
+    by_problem = nested or _are_problems(list(results.values()))
+    found: list[Contestant] = []
+    for name, part in results.items():
+        for contestant in contestants_of(part):
+            found.append(
+                contestant._replace(problem=name)
+                if by_problem
+                else contestant._replace(optimizer=name)
+            )
+    return found
+
+
+def _are_problems(results: Sequence[Any]) -> bool:
+    """Whether results stand for problems: all have the same optimizers, or several of them."""
+    forms = {
+        tuple(form_of(tx) for tx in result.optimizers)
+        for result in results
+        if isinstance(result, SweepResult)
+    }
+    return len(results) > 1 and (
+        len(forms) == 1 or all("optimizer" in result.dims for result in results)
+    )
+
+
+def _parts(result: SweepResult, problem: str, optimizer: str) -> list[Contestant]:
+    """The contestants of one result, which are labels of its dimensions."""
+    for kind in ("problem", "optimizer"):
+        if kind in result.dims:
+            return [
+                contestant
+                for name in result.coords[kind].tolist()
+                for contestant in _parts(
+                    result.select(**{kind: name}),
+                    name if kind == "problem" else problem,
+                    name if kind == "optimizer" else optimizer,
+                )
+            ]
+    return [Contestant(problem, optimizer, result)]

@@ -1,0 +1,69 @@
+"""What all judgements have, and how they write numbers and lists."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A judgement of a result: its numbers are the fields, and it can be read as a sentence."""
+
+    kind: ClassVar[str]
+    """The name of its kind, by which :meth:`gdlab.SweepReport.to_dataframe` selects."""
+    heading: ClassVar[str]
+    """The heading under which it stands in a report."""
+    problem: str = ""
+    """The problem that it is about; the empty string if there is one alone."""
+
+    @property
+    def sentence(self) -> str:
+        """The judgement in words."""
+        raise NotImplementedError
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether it says that the result should not be trusted as it is."""
+        return False
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of a table, each a dictionary from column to value."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return [{name: getattr(self, name) for name in names} | {"alarm": self.is_alarm}]
+
+
+def number(value: Any) -> str:
+    """A number with three digits, or a text as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer):
+        return str(value)
+    return f"{value:.3g}".replace("-", "−")
+
+
+def label(value: Any) -> str:
+    """A label as it was written; one that was drawn, which has more than six digits, to three."""
+    if isinstance(value, str):
+        return value
+    written = f"{value:.6g}"
+    return (written if float(written) == value else f"{value:.3g}").replace("-", "−")
+
+
+def point_in_words(labels: dict[str, Any]) -> str:
+    """The values of axes as equations."""
+    return ", ".join(f"{name} = {label(value)}" for name, value in labels.items())
+
+
+def enumeration(parts: Sequence[str], last: str = "and") -> str:
+    """Parts separated by commas, and the last one by a word."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def plural(count: float, noun: str) -> str:
+    """A count with its noun."""
+    return f"{number(count)} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,216 @@
+"""The report on a result: every judgement of it, as words, as a table and as a page."""
+
+import collections
+import dataclasses
+import html as markup
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.report.best import best_point
+from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
+from gdlab.sweeps.report.differences import differences_of
+from gdlab.sweeps.report.edges import ranges_of
+from gdlab.sweeps.report.inclusion import inclusions_of
+from gdlab.sweeps.report.judgement import Judgement, plural
+from gdlab.sweeps.report.sensitivity import sensitivities_of
+from gdlab.sweeps.report.targets import StepsToTarget, profile_of, steps_to_target
+from gdlab.sweeps.report.tuning import equal_budget, expected_best, worst_value
+
+TOLERANCES = {False: 2.0, True: 1.1}
+"""The factor of the best score that counts as nearly as good, by whether more is better."""
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SweepReport:
+    """The judgements of a result; :meth:`gdlab.SweepResult.report` makes it.
+
+    ``print(report)`` shows it in sentences, alarms first; a notebook shows these with their tables.
+    """
+
+    judgements: tuple[Judgement, ...]
+    """Every judgement. Its numbers are its fields, ``sentence`` says it in words, and ``is_alarm``
+    tells whether the result should not be trusted as it is."""
+    results: Any
+    """What was judged."""
+    metric: str
+    maximize: bool
+
+    @property
+    def alarms(self) -> tuple[Judgement, ...]:
+        """The judgements that are alarms."""
+        return tuple(each for each in self.judgements if each.is_alarm)
+
+    def of_kind(self, kind: str) -> tuple[Judgement, ...]:
+        """The judgements of one kind.
+
+        Args:
+            kind: "best", "range", "sensitivity", "tuning", "budget", "difference", "target",
+                "profile" or "inclusion".
+
+        Raises:
+            ValueError: if there is no judgement of that kind.
+        """
+        found = tuple(each for each in self.judgements if each.kind == kind)
+        if not found:
+            kinds = ", ".join(dict.fromkeys(each.kind for each in self.judgements))
+            raise ValueError(f"the report has no judgement of the kind {kind!r}; it has {kinds}")
+        return found
+
+    def to_dataframe(self, kind: str | None = None) -> Any:
+        """A ``pandas.DataFrame`` of the numbers.
+
+        Args:
+            kind: the kind of judgement, as for :meth:`of_kind`; unless given, all of them, with the
+                ``kind`` and the ``sentence`` of each in front.
+        """
+        import pandas
+
+        if kind is not None:
+            return pandas.DataFrame([row for each in self.of_kind(kind) for row in each.rows])
+        return pandas.DataFrame(
+            [
+                {"kind": each.kind, "sentence": each.sentence, **row}
+                for each in self.judgements
+                for row in each.rows
+            ]
+        )
+
+    def __str__(self) -> str:
+        lines = [self._title()]
+        if self.alarms:
+            lines += ["", "Alarms", *(f"  ! {each.sentence}" for each in self.alarms)]
+        for heading, judgements in self._by_heading().items():
+            lines += ["", heading, *(f"  {each.sentence}" for each in judgements)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        judgements = plural(len(self.judgements), "judgement")
+        return f"<SweepReport of {self.metric}: {judgements}, {plural(len(self.alarms), 'alarm')}>"
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self) -> str:
+        """The sentences under their headings, each heading with its table folded away below."""
+        parts = [f"<p>{markup.escape(self._title())}</p>"]
+        if self.alarms:
+            items = "".join(f"<li>{markup.escape(each.sentence)}</li>" for each in self.alarms)
+            parts.append(f'<div class="alarms"><h3>Alarms</h3><ul>{items}</ul></div>')
+        for heading, judgements in self._by_heading().items():
+            items = "".join(f"<li>{markup.escape(each.sentence)}</li>" for each in judgements)
+            rows = [row for each in judgements for row in each.rows]
+            parts.append(f"<h3>{heading}</h3><ul>{items}</ul>{_folded_table(rows)}")
+        return f'<div class="sweep-report">{"".join(parts)}</div>'
+
+    def _title(self) -> str:
+        more = "more" if self.maximize else "less"
+        return f"Judged by {self.metric.replace('_', ' ')}, of which {more} is better."
+
+    def _by_heading(self) -> dict[str, list[Judgement]]:
+        """The judgements that are no alarms, by their headings."""
+        found: dict[str, list[Judgement]] = collections.defaultdict(list)
+        for each in self.judgements:
+            if not each.is_alarm:
+                found[each.heading].append(each)
+        return found
+
+
+def sweep_report(
+    results: Any,
+    metric: str = "final_loss",
+    *,
+    maximize: bool | None = None,
+    tolerance: float | None = None,
+    target: float | None = None,
+    confidence: float = 0.95,
+    power: float = 0.8,
+) -> SweepReport:
+    """Judge what :func:`gdlab.sweep` returned, also where that is a dictionary of results.
+
+    The arguments are those of :meth:`gdlab.SweepResult.report`, which is this function of one
+    result. Optimizers whose axes differ have a result each, and are compared here.
+
+    Args:
+        results: a result; a dictionary of results by the names of optimizers, or of problems if
+            all have the same optimizers; or one by problems of dictionaries by optimizers.
+        metric: "final_loss", or the name of an evaluation metric.
+        maximize: whether more is better, unless the name of the metric tells.
+        tolerance: the factor of the best score within which a point is nearly as good; 2 unless
+            given, 1.1 where more is better.
+        target: the loss whose first time is told.
+        confidence: of the intervals; one minus it is the level of the tests.
+        power: the probability with which the needed number of seeds finds a difference.
+
+    Raises:
+        ValueError: if there is no such metric, or nothing tells its direction.
+        TypeError: if ``results`` is anything else.
+
+    >>> from gdlab import Axis, adam, sgd, sweep, sweep_report
+    >>> rates = Axis("learning_rate", [0.03, 0.1, 0.3])
+    >>> optimizers = {"sgd": sgd(rates), "adam": adam(rates, b1=Axis("b1", [0.5, 0.9]))}
+    >>> results = sweep(lambda w: w**2, 1.0, optimizers, steps=20)
+    >>> print(sweep_report(results).of_kind("range")[0].sentence)
+    The best learning_rate of sgd, 0.3, is at the highest end of the 3 values from 0.03 to 0.3: a
+    better one may lie beyond. Try 0.95 and 3.
+    """
+    measure = Measure(metric, is_maximized(metric, maximize))
+    contestants = contestants_of(results)
+    tolerance = TOLERANCES[measure.maximize] if tolerance is None else tolerance
+    judgements: list[Judgement] = []
+    times: list[StepsToTarget] = []
+    for problem in dict.fromkeys(contestant.problem for contestant in contestants):
+        there = [contestant for contestant in contestants if contestant.problem == problem]
+        for contestant in there:
+            judgements.append(best_point(contestant, measure, confidence))
+            judgements += ranges_of(contestant, measure)
+            judgements += sensitivities_of(contestant, measure, tolerance)
+        judgements += _tuning(there, measure, confidence)
+        if len(there) > 1:
+            differences = differences_of(there, measure, confidence, power)
+            judgements += [*differences, *inclusions_of(there, measure, differences)]
+        if len(there) > 1 or target is not None:
+            times += steps_to_target(there, target)
+    judgements += times
+    profile = profile_of(times)
+    judgements += [] if profile is None else [profile]
+    return SweepReport(tuple(judgements), results, measure.metric, measure.maximize)
+
+
+def _tuning(there: Sequence[Contestant], measure: Measure, confidence: float) -> list[Judgement]:
+    """What tuning costs on one problem, by optimizer and at equal budgets."""
+    worst = worst_value(there, measure)
+    if not np.isfinite(worst):
+        return []
+    every = [expected_best(contestant, measure, worst, confidence) for contestant in there]
+    tunings = [each for each in every if each is not None]
+    equal = equal_budget(tunings, measure)
+    return [*tunings, *([] if equal is None else [equal])]
+
+
+def _folded_table(rows: Sequence[dict[str, Any]]) -> str:
+    """A table of rows, of the columns that any of them has, folded away."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [name for name in columns if any(_cell(row.get(name)) for row in rows)]
+    head = "".join(f"<th>{markup.escape(name)}</th>" for name in columns)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{markup.escape(_cell(row.get(name)))}</td>' for name in columns)}</tr>"
+        for row in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<details><summary>Numbers</summary><div class="wide">{table}</div></details>'
+
+
+def _cell(value: Any) -> str:
+    """A value as a cell shows it; nothing for what is not there."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, np.ndarray | tuple | list):
+        return ", ".join(_cell(each) for each in value)
+    if isinstance(value, float | np.floating):
+        return f"{value:.4g}".replace("-", "−")
+    return str(value)

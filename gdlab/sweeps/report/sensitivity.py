@@ -1,0 +1,87 @@
+"""How far each hyperparameter may be off."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from gdlab.sweeps.report.contestants import Contestant, Measure
+from gdlab.sweeps.report.judgement import Judgement, label, number
+from gdlab.sweeps.results.ranges import basin
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sensitivity(Judgement):
+    """The stretch of an axis around the best point that is nearly as good."""
+
+    kind: ClassVar[str] = "sensitivity"
+    heading: ClassVar[str] = "Sensitivity"
+    optimizer: str
+    metric: str
+    axis: str
+    tolerance: float
+    """The factor of the best score that counts as nearly as good."""
+    low: float
+    high: float
+    factor: float
+    """The width of the stretch as the ratio of its ends; NaN if an end is not positive."""
+    open_below: bool
+    """Whether the stretch begins at the smallest value that was tried."""
+    open_above: bool
+    """Whether it ends at the largest value that was tried."""
+
+    @property
+    def sentence(self) -> str:
+        """The stretch, and its width in factors."""
+        of = " on ".join(filter(None, (self.optimizer, self.problem)))
+        text = (
+            f"{self.axis}{f' of {of}' if of else ''} keeps the {self.metric.replace('_', ' ')} "
+            f"within a factor of {number(self.tolerance)} of the best from {label(self.low)} to "
+            f"{label(self.high)}"
+        )
+        least = "at least " if self.open_below or self.open_above else ""
+        if self.factor > 1:
+            text += f", {least}a factor of {number(self.factor)} wide"
+        elif self.low == self.high:
+            text += ", at no other value that was tried"
+        return f"{text}."
+
+
+def sensitivities_of(
+    contestant: Contestant, measure: Measure, tolerance: float
+) -> list[Sensitivity]:
+    """Judge every axis that is a dimension and has several values, at the best of all others.
+
+    Axes that were sampled together change with each other, so that nothing can be said of one
+    alone; nor can it where scores are negative, of which a factor means nothing.
+    """
+    result, point = contestant.result, contestant.best_point(measure)
+    point_scores = contestant.scores(measure)
+    if point is None or np.any(point_scores[np.isfinite(point_scores)] < 0):
+        return []
+    place = dict(
+        zip(result.dims[:-1], np.unravel_index(point, result.status.shape[:-1]), strict=True)
+    )
+    found = []
+    for axis, dimension in result.axes.items():
+        values = result.coords[axis]
+        if axis != dimension or len(values) < 2:
+            continue
+        at_best = tuple(i for name, i in place.items() if name != dimension)
+        ends = basin(result, axis, measure.metric, tolerance, measure.maximize)
+        low, high = (float(np.asarray(end)[at_best]) for end in ends)
+        found.append(
+            Sensitivity(
+                problem=contestant.problem,
+                optimizer=contestant.optimizer,
+                metric=measure.metric,
+                axis=axis,
+                tolerance=tolerance,
+                low=low,
+                high=high,
+                factor=high / low if low > 0 else np.nan,
+                open_below=low == np.min(values),
+                open_above=high == np.max(values),
+            )
+        )
+    return found

@@ -1,0 +1,186 @@
+"""How soon optimizers come to a target, and performance profiles over problems and seeds."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gdlab.sweeps.report.contestants import Contestant
+from gdlab.sweeps.report.judgement import (
+    Judgement,
+    number,
+    plural,
+    point_in_words,
+)
+
+REMAINS = 0.1
+"""The share of the best reduction of the loss that a run may lack at the target."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepsToTarget(Judgement):
+    """How soon an optimizer comes to a target, at the point that comes there soonest."""
+
+    kind: ClassVar[str] = "target"
+    heading: ClassVar[str] = "Time to target"
+    optimizer: str
+    point: dict[str, Any]
+    targets: np.ndarray
+    """The loss that is asked for on each seed, of shape (seeds,)."""
+    steps: np.ndarray
+    """The first recorded step at which it is reached, of shape (seeds,); ∞ where it is not."""
+    evaluations: np.ndarray
+    """The number of evaluations of the loss up to there, likewise."""
+
+    @property
+    def sentence(self) -> str:
+        """The median number of steps and evaluations, and how many seeds come there."""
+        of = " on ".join(filter(None, (self.optimizer or "The sweep", self.problem)))
+        loss = number(np.median(self.targets))
+        reached = int(np.sum(np.isfinite(self.steps)))
+        if not reached:
+            return f"{of} comes to a loss of {loss} at no point."
+        place = f" at {point_in_words(self.point)}" if self.point else ""
+        steps, evaluations = np.median(self.steps), np.median(self.evaluations)
+        median = (
+            f"in {plural(steps, 'step')} ({number(evaluations)} evaluations)"
+            if np.isfinite(steps)
+            else "on fewer than half of the seeds"
+        )
+        count = len(self.steps)
+        seeds = f", on {reached} of {count} seeds" if 1 < count > reached else ""
+        return f"{of} comes to a loss of {loss} {median}{place}{seeds}."
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row, with a column for each axis."""
+        row = {
+            "problem": self.problem,
+            "optimizer": self.optimizer,
+            "target": float(np.median(self.targets)),
+            "steps": float(np.median(self.steps)),
+            "evaluations": float(np.median(self.evaluations)),
+            "reached": int(np.sum(np.isfinite(self.steps))),
+            "seeds": len(self.steps),
+        }
+        return [row | {f"{name} there": value for name, value in self.point.items()}]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PerformanceProfile(Judgement):
+    """The share of tasks that each optimizer solves within a factor τ of the fastest.
+
+    ρₛ(τ) = |{p : tₚₛ ≤ τ·minₛ tₚₛ}| / |{p}|, where tₚₛ is the number of evaluations of optimizer s
+    on task p, a problem with a seed.
+
+    Source: E. Dolan and J. Moré, Benchmarking optimization software with performance profiles,
+    2002, eq. 2.1.
+    """
+
+    kind: ClassVar[str] = "profile"
+    heading: ClassVar[str] = "Performance profile"
+    ratios: dict[str, np.ndarray]
+    """For each optimizer its evaluations relative to the fewest, of shape (tasks,); ∞ where it
+    does not come to the target."""
+
+    def share(self, optimizer: str, factor: float) -> float:
+        """ρ: the share of tasks that an optimizer solves within a factor of the fastest."""
+        return float(np.mean(self.ratios[optimizer] <= factor))
+
+    @property
+    def sentence(self) -> str:
+        """For each optimizer on how many tasks it is fastest, and within a factor of 2 of it."""
+        count = len(next(iter(self.ratios.values())))
+        parts = [
+            f"{name} is the fastest on {np.sum(ratios <= 1)} and within a factor of 2 of it on "
+            f"{np.sum(ratios <= 2)}"
+            + (f", and does not come there on {lost}" if (lost := np.sum(np.isinf(ratios))) else "")
+            for name, ratios in self.ratios.items()
+        ]
+        return f"Of {plural(count, 'pair')} of problem and seed: {'; '.join(parts)}."
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each optimizer."""
+        return [
+            {
+                "optimizer": name,
+                "tasks": len(ratios),
+                **{f"within {factor}": self.share(name, factor) for factor in (1, 2, 4, 8)},
+                "solved": float(np.mean(np.isfinite(ratios))),
+            }
+            for name, ratios in self.ratios.items()
+        ]
+
+
+def steps_to_target(contestants: Sequence[Contestant], target: float | None) -> list[StepsToTarget]:
+    """Judge how soon each optimizer comes to a target on one problem.
+
+    Args:
+        contestants: the optimizers.
+        target: a loss; unless given, it is on each seed f + 0.1·(f₀ − f), with f₀ the loss at the
+            start and f the smallest loss at the end of any run (J. Moré and S. Wild, Benchmarking
+            derivative-free optimization algorithms, 2009, eq. 2.2).
+    """
+    curves = [_curves(contestant) for contestant in contestants]
+    if target is None:
+        start = np.median(np.concatenate([each[:, :, 0] for each in curves]), axis=0)
+        ends = np.concatenate([each[:, :, -1] for each in curves])
+        if not np.all(np.any(np.isfinite(ends), axis=0)):
+            return []
+        lowest = np.nanmin(np.where(np.isfinite(ends), ends, np.nan), axis=0)
+        targets = lowest + REMAINS * (start - lowest)
+    else:
+        targets = np.full(curves[0].shape[1], target)
+    return [
+        _soonest(contestant, losses, targets)
+        for contestant, losses in zip(contestants, curves, strict=True)
+    ]
+
+
+def profile_of(found: Sequence[StepsToTarget]) -> PerformanceProfile | None:
+    """The performance profile of all optimizers over all problems and seeds.
+
+    Returns:
+        ``None`` if there are fewer than two optimizers, or they did not run on the same problems.
+    """
+    by_name: dict[str, dict[str, np.ndarray]] = {}
+    for each in found:
+        by_name.setdefault(each.optimizer, {})[each.problem] = each.evaluations
+    problems = [sorted(times) for times in by_name.values()]
+    if len(by_name) < 2 or any(names != problems[0] for names in problems):
+        return None
+    times = np.stack(
+        [np.concatenate([times[name] for name in problems[0]]) for times in by_name.values()]
+    )
+    fewest = np.min(times, axis=0)
+    solved = np.isfinite(fewest)
+    ratios = np.where(np.isfinite(times), times, np.inf) / np.where(solved, fewest, 1.0)
+    return PerformanceProfile(ratios=dict(zip(by_name, ratios, strict=True)))
+
+
+def _curves(contestant: Contestant) -> np.ndarray:
+    """The loss of each point and seed at the recorded steps, of shape (points, seeds, steps)."""
+    loss = contestant.result.loss
+    return loss.reshape(-1, *loss.shape[-2:])
+
+
+def _soonest(contestant: Contestant, losses: np.ndarray, targets: np.ndarray) -> StepsToTarget:
+    """The point with the smallest median of steps, or with the most seeds that come there."""
+    reached = losses <= targets[:, None]
+    recorded = contestant.result.coords["step"]
+    steps = np.where(reached.any(axis=-1), recorded[np.argmax(reached, axis=-1)], np.inf)
+    failures = np.sum(np.isinf(steps), axis=1)
+    point = int(np.lexsort([failures, np.median(steps, axis=1)])[0])
+    stopped = contestant.result.stopped_at.reshape(len(losses), -1)[point]
+    taken = np.where(stopped >= 0, stopped, recorded[-1]) + 1
+    each = contestant.result.evaluations.reshape(len(losses), -1)[point] / taken
+    return StepsToTarget(
+        problem=contestant.problem,
+        optimizer=contestant.optimizer,
+        point=contestant.labels(point),
+        targets=targets,
+        steps=steps[point],
+        evaluations=(steps[point] + 1) * each,
+    )

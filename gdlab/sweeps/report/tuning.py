@@ -1,0 +1,185 @@
+"""What tuning costs: the best that some trials are expected to find."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gdlab.sweeps.report.contestants import Contestant, Measure
+from gdlab.sweeps.report.judgement import Judgement, enumeration, number, plural
+from gdlab.sweeps.report.statistics import expected_minimum, mean_interval
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExpectedBest(Judgement):
+    """The expected best of k trials, which are different points drawn at random."""
+
+    kind: ClassVar[str] = "tuning"
+    heading: ClassVar[str] = "Cost of tuning"
+    optimizer: str
+    metric: str
+    by_seed: np.ndarray
+    """The expected best of 1, …, n trials on each seed, of shape (seeds, n)."""
+    evaluations: float
+    """The mean number of evaluations of the loss that a trial cost."""
+    confidence: float
+
+    @property
+    def expected(self) -> np.ndarray:
+        """The mean over the seeds, of shape (n,)."""
+        return np.mean(self.by_seed, axis=0)
+
+    @property
+    def trials(self) -> list[int]:
+        """The numbers of trials that are told: powers of two, and all."""
+        count = self.by_seed.shape[1]
+        return [*(2**i for i in range(count.bit_length()) if 2**i < count), count]
+
+    @property
+    def sentence(self) -> str:
+        """The expectation for some numbers of trials."""
+        of = " on ".join(filter(None, (self.optimizer, self.problem)))
+        parts = [f"{number(self.expected[k - 1])} of {k}" for k in self.trials[:-1:2]]
+        parts.append(f"{number(self.expected[-1])} of all {self.trials[-1]}")
+        metric = self.metric.replace("_", " ")
+        begin = f"{of}: the" if of else "The"
+        return (
+            f"{begin} best {metric} of trials drawn at random is expected to be "
+            f"{enumeration(parts)}."
+        )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each number of trials."""
+        rows = []
+        for k in self.trials:
+            low, high = mean_interval(self.by_seed[:, k - 1], self.confidence)
+            rows.append(
+                {
+                    "problem": self.problem,
+                    "optimizer": self.optimizer,
+                    "trials": k,
+                    "evaluations": k * self.evaluations,
+                    "expected": float(self.expected[k - 1]),
+                    "low": low,
+                    "high": high,
+                }
+            )
+        return rows
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EqualBudget(Judgement):
+    """Optimizers compared at the same number of evaluations spent on tuning."""
+
+    kind: ClassVar[str] = "budget"
+    heading: ClassVar[str] = "At equal budget"
+    metric: str
+    maximize: bool
+    budgets: np.ndarray
+    """Evaluations of the loss, of shape (budgets,): multiples of the dearest optimizer's trial."""
+    trials: dict[str, np.ndarray]
+    """For each optimizer how many trials a budget pays for."""
+    expected: dict[str, np.ndarray]
+    """For each optimizer the expected best of these."""
+
+    @property
+    def leaders(self) -> list[str]:
+        """The optimizer with the best expectation at each budget."""
+        table = np.stack(list(self.expected.values()))
+        best = np.argmax(table, axis=0) if self.maximize else np.argmin(table, axis=0)
+        return [list(self.expected)[i] for i in best]
+
+    @property
+    def sentence(self) -> str:
+        """Which optimizer leads at which budget."""
+        stretches: list[tuple[str, int, int]] = []
+        for i, name in enumerate(self.leaders, start=1):
+            if stretches and stretches[-1][0] == name:
+                stretches[-1] = (name, stretches[-1][1], i)
+            else:
+                stretches.append((name, i, i))
+        where = f" on {self.problem}" if self.problem else ""
+        last = stretches[-1][2]
+        if len(stretches) == 1:
+            return (
+                f"{stretches[0][0]} is expected to be best{where} at every equal budget from 1 to "
+                f"{plural(last, 'trial')}."
+            )
+        parts = [
+            f"{name} with {begin}"
+            + (f" to {end} trials" if end > begin else f" trial{'s' * (begin > 1)}")
+            for name, begin, end in stretches
+        ]
+        return f"At equal budgets{where} the best is expected of {enumeration(parts)}."
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each budget."""
+        return [
+            {
+                "problem": self.problem,
+                "evaluations": float(budget),
+                **{f"expected of {name}": float(v[i]) for name, v in self.expected.items()},
+                "leader": self.leaders[i],
+            }
+            for i, budget in enumerate(self.budgets)
+        ]
+
+
+def expected_best(
+    contestant: Contestant, measure: Measure, worst: float, confidence: float
+) -> ExpectedBest | None:
+    """Judge the tuning of one optimizer on one problem.
+
+    Args:
+        contestant: the optimizer and the problem.
+        measure: what the result is judged by.
+        worst: the value that a run without one counts as.
+        confidence: of the intervals.
+
+    Returns:
+        ``None`` if there is one point alone, so that nothing is tuned.
+    """
+    values = contestant.values(measure)
+    if len(values) < 2:
+        return None
+    signed = measure.sign * np.where(np.isnan(values), worst, values)
+    return ExpectedBest(
+        problem=contestant.problem,
+        optimizer=contestant.optimizer,
+        metric=measure.metric,
+        by_seed=measure.sign * expected_minimum(signed.T),
+        evaluations=float(np.mean(contestant.result.evaluations)),
+        confidence=confidence,
+    )
+
+
+def worst_value(contestants: Sequence[Contestant], measure: Measure) -> float:
+    """The worst of all values that came to be, which runs that failed count as."""
+    values = np.concatenate([contestant.values(measure).ravel() for contestant in contestants])
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.nan
+    return float(np.min(finite) if measure.maximize else np.max(finite))
+
+
+def equal_budget(tunings: Sequence[ExpectedBest], measure: Measure) -> EqualBudget | None:
+    """Compare what optimizers are expected to reach on one problem at equal budgets."""
+    if len(tunings) < 2:
+        return None
+    dearest = max(tuning.evaluations for tuning in tunings)
+    least = min(tuning.evaluations * tuning.by_seed.shape[1] for tuning in tunings)
+    budgets = dearest * np.arange(1, int(least / dearest + 1e-9) + 1)
+    if not budgets.size:
+        return None
+    trials = {t.optimizer: (budgets / t.evaluations + 1e-9).astype(int) for t in tunings}
+    return EqualBudget(
+        problem=tunings[0].problem,
+        metric=measure.metric,
+        maximize=measure.maximize,
+        budgets=budgets,
+        trials=trials,
+        expected={t.optimizer: t.expected[trials[t.optimizer] - 1] for t in tunings},
+    )

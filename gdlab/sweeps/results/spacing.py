@@ -1,0 +1,48 @@
+"""The scale on which the values of an axis stand evenly: linear, logarithmic, or that of decays."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+Spacing = Literal["linear", "log", "decay"]
+SPACED: dict[Spacing, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "linear": (np.asarray, np.asarray),
+    "log": (np.log10, lambda power: 10.0**power),
+    "decay": (
+        lambda beta: -np.log10(np.maximum(1 - np.asarray(beta), np.finfo(float).tiny)),
+        lambda nines: 1 - 10.0 ** -np.asarray(nines),
+    ),
+}
+"""The functions from values to where they stand evenly, and back."""
+USUAL_DECAYS = 0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999
+"""The ticks of an axis of decays."""
+
+
+def spans_decades(values: np.ndarray) -> bool:
+    """Tell whether finite values ask for a logarithmic scale."""
+    values = values[np.isfinite(values)]
+    return values.size > 0 and np.min(values) > 0 and np.max(values) >= 10 * np.min(values)
+
+
+def spacing(values: np.ndarray) -> Spacing:
+    """The scale on which sorted values stand evenly.
+
+    It is linear, logarithmic, or that of decays, −log₁₀(1 − β), on which 0.9, 0.99 and 0.999 do.
+    """
+    finite = values[np.isfinite(values)]
+    if _spaced_by_factors(finite):
+        return "log"
+    if finite.size and np.min(finite) >= 0 and _spaced_by_factors(1 - finite[::-1]):
+        return "decay"
+    return "linear"
+
+
+def _spaced_by_factors(values: np.ndarray) -> bool:
+    """Whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
+    if not spans_decades(values):
+        return False
+    unevenness = [
+        np.std(gaps) / np.mean(gaps) for gaps in (np.diff(np.log(values)), np.diff(values))
+    ]
+    return bool(unevenness[0] <= unevenness[1])  # two values are even on either
