@@ -1,0 +1,1 @@
+"""Pictures of hyperparameters over the sizes of models."""

@@ -1,0 +1,41 @@
+"""The interval of the vertex of a fitted parabola."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Interval = tuple[float, float]
+EVERYWHERE: Interval = (-math.inf, math.inf)
+
+
+def vertex_interval(
+    linear: float, square: float, covariance: ArrayLike, quantile: float
+) -> Interval:
+    """The confidence interval of −b/(2c), the vertex of a + b·u + c·u², by Fieller's theorem.
+
+    v belongs to it where (b + 2cv)² ≤ q²·Var(b + 2cv). Unlike v plus or minus some standard errors
+    it knows that the curvature c is uncertain as well: where c cannot be told from 0 it is the
+    whole line.
+
+    Args:
+        linear: b, as it was estimated.
+        square: c.
+        covariance: of (b, c), of shape (2, 2).
+        quantile: q, the quantile of Student's t.
+
+    >>> low, high = vertex_interval(0.0, 1.0, [[0.04, 0.0], [0.0, 0.0]], 2.0)
+    >>> print(round(low, 12), round(high, 12))
+    -0.2 0.2
+
+    Source: E. C. Fieller, Some problems in interval estimation, 1954.
+    """
+    (var_b, cov), (_, var_c) = np.asarray(covariance, float)
+    second = 4 * (square**2 - quantile**2 * var_c)
+    first = 4 * (linear * square - quantile**2 * cov)
+    zeroth = linear**2 - quantile**2 * var_b
+    discriminant = first**2 - 4 * second * zeroth
+    if second <= 0 or square <= 0:
+        return EVERYWHERE
+    middle, half = -first / (2 * second), math.sqrt(max(discriminant, 0.0)) / (2 * second)
+    return middle - half, middle + half

@@ -1,0 +1,232 @@
+"""The best learning rate of one model, by a parabola in the logarithm of the rate."""
+
+import dataclasses
+import math
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gdlab.scaling.fieller import EVERYWHERE, Interval
+from gdlab.scaling.parabola import Parabola, fitted_parabola
+
+Edge: TypeAlias = Literal["", "low", "high", "divergence"]
+Transform: TypeAlias = Literal["log", "identity", "negation"]
+"""Function of the metric that is fitted and is to be smallest."""
+LEAST_POINTS = 5
+"""Number of rates that are fitted even if they lie outside of the window."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optimum:
+    """The best learning rate of one cell of a sweep; made by :func:`fit_optimum`."""
+
+    rate: float
+    """The best learning rate: the vertex of the parabola, or the best rate that was tried where
+    the vertex means nothing."""
+    interval: Interval
+    """The confidence interval of the rate: 0 or ∞ where the range of rates leaves it open."""
+    best_tried: float
+    """The rate with the best mean among those that were tried."""
+    edge: Edge
+    """The end of the range at which the best rate stands: "low" or "high" where the next rate was
+    not tried, "divergence" where it diverged, and "" where it does not stand at an end."""
+    is_flat: bool
+    """True if the curvature cannot be told from zero, so that the interval is the whole range."""
+    rates: np.ndarray
+    """All rates at which every seed trained to its end, around the best one."""
+    values: np.ndarray
+    """The mean over the seeds of what is fitted there, the loss after ``transform``."""
+    diverges_from: float
+    """The lowest rate above these at which a seed diverged, ∞ if there is none."""
+    transform: Transform
+    """The logarithm of a loss, a loss that is not always positive itself, or minus what is to be
+    large."""
+    parabola: Parabola | None
+    """The fit, or None where there were too few rates."""
+    confidence: float
+
+    @property
+    def is_reliable(self) -> bool:
+        """True if the range holds the optimum, or the end of stability is what bounds it."""
+        is_bounded = self.interval[0] > 0 and self.interval[1] < math.inf
+        return is_bounded and not self.is_flat
+
+    @property
+    def best_value(self) -> float:
+        """The metric at the best rate, the median of a log-normal loss or the mean of another."""
+        value = self.value_at(self.rate)
+        return {"log": math.exp(value), "identity": value, "negation": -value}[self.transform]
+
+    @property
+    def warning(self) -> str:
+        """The reason why the optimum means less than it seems, or "" if there is none."""
+        if self.edge in ("low", "high"):
+            end, beyond = ("lower", "smaller") if self.edge == "low" else ("upper", "larger")
+            return (
+                f"the best rate {self.best_tried:.3g} is the {end} end of the range: "
+                f"try {beyond} rates"
+            )
+        if self.edge == "divergence":
+            return f"training diverges right above the best rate {self.best_tried:.3g}"
+        if self.is_flat:
+            return "the loss is so flat or so noisy that no rate is better than the others"
+        return ""
+
+    def value_at(self, rate: float) -> float:
+        """The mean value at a rate between those tried, interpolated.
+
+        It is ∞ where training diverges, and NaN where no rate was tried.
+        """
+        if rate >= self.diverges_from:
+            return math.inf
+        at = math.log(rate)
+        logs = np.log(self.rates)
+        return float(np.interp(at, logs, self.values, left=math.nan, right=math.nan))
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        found = f"<Optimum {self.rate:.3g} ({self.confidence:.0%}: {low:.3g} to {high:.3g})"
+        return f"{found}; {self.warning}>" if self.warning else f"{found}>"
+
+
+def fit_optimum(
+    rates: ArrayLike,
+    losses: ArrayLike,
+    *,
+    window: float = 3.0,
+    confidence: float = 0.95,
+    maximize: bool = False,
+) -> Optimum:
+    """The best learning rate, by a parabola through the losses near the best of those tried.
+
+    log L(η) ≈ a + b·u + c·u², u = log₂ η, with the vertex at u = −b/(2c)
+
+    A loss is a parabola in log η only near its minimum, so the fit takes the rates within a factor
+    ``window`` of the best, and at least five. The interval is Fieller's for the vertex, and the
+    wider of two: one from the residuals of the fit, and one from the differences between the
+    parabolas of single seeds, since neighbouring rates of one seed err alike. The latter needs
+    three seeds, and with fewer the interval may be too narrow.
+
+    Args:
+        rates: the learning rates, of shape ``(n,)``, in any order.
+        losses: the losses, of shape ``(n, seeds)`` or ``(n,)``; NaN where a run diverged. A rate at
+            which any seed diverged is not fitted.
+        window: the factor between the best rate and the farthest that is fitted.
+        confidence: the probability that the interval covers the best rate.
+        maximize: whether more is better, as for an accuracy, which is fitted as it is.
+
+    Raises:
+        ValueError: if shapes do not fit, a rate is not positive, or no rate trained every seed.
+
+    >>> import numpy as np
+    >>> from gdlab.scaling import fit_optimum
+    >>> rates = 2.0 ** np.arange(-8, -2)
+    >>> fit_optimum(rates, np.exp(0.1 * (np.log2(rates) + 5.25) ** 2)).rate == 2**-5.25
+    True
+    """
+    log_rates, values, transform = _prepared(rates, losses, maximize)
+    means = values.mean(axis=1)
+    best, low, high = _stretch(means)
+    near = _near(log_rates, best, low, high, math.log2(window))
+    parabola = fitted_parabola(log_rates[near], values[near])
+    edge: Edge = "low" if best == low else ""
+    if best == high:
+        edge = "high" if high == len(means) - 1 else "divergence"
+    position, interval, is_flat = _placed(
+        parabola, log_rates, best, (low, high), edge, confidence, log_rates[near]
+    )
+    return Optimum(
+        rate=2.0**position,
+        interval=(2.0 ** interval[0], 2.0 ** interval[1]),
+        best_tried=2.0 ** float(log_rates[best]),
+        edge=edge,
+        is_flat=is_flat,
+        rates=2.0 ** log_rates[low : high + 1],
+        values=means[low : high + 1],
+        diverges_from=2.0 ** float(log_rates[high + 1]) if high < len(means) - 1 else math.inf,
+        transform=transform,
+        parabola=parabola,
+        confidence=confidence,
+    )
+
+
+def _prepared(
+    rates: ArrayLike, losses: ArrayLike, maximize: bool
+) -> tuple[np.ndarray, np.ndarray, Transform]:
+    """Rising logarithms of rates, and what is to be minimal, of shape ``(n, seeds)``."""
+    rates, losses = np.asarray(rates, float), np.asarray(losses, float)
+    losses = losses[:, None] if losses.ndim == 1 else losses
+    if rates.ndim != 1 or losses.ndim != 2 or len(losses) != len(rates) or not losses.shape[1]:
+        raise ValueError(
+            f"losses must have the shape (rates, seeds), not {losses.shape} for {rates.shape} rates"
+        )
+    if not np.all(rates > 0) or len(np.unique(rates)) != len(rates):
+        raise ValueError(f"rates must be positive and different from each other, not {rates}")
+    order = np.argsort(rates)
+    losses = np.where(np.isfinite(losses), losses, np.nan)[order]
+    if maximize:
+        return np.log2(rates[order]), -losses, "negation"
+    if np.all(losses[~np.isnan(losses)] > 0):
+        return np.log2(rates[order]), np.log(losses), "log"
+    return np.log2(rates[order]), losses, "identity"
+
+
+def _stretch(means: np.ndarray) -> tuple[int, int, int]:
+    """The best position, and the ends of the unbroken stretch of finite means around it."""
+    finite = np.isfinite(means)
+    if not finite.any():
+        raise ValueError("there is no learning rate at which every seed trained to its end")
+    best = int(np.nanargmin(means))
+    low = high = best
+    while low > 0 and finite[low - 1]:
+        low -= 1
+    while high < len(means) - 1 and finite[high + 1]:
+        high += 1
+    return best, low, high
+
+
+def _near(log_rates: np.ndarray, best: int, low: int, high: int, window: float) -> slice:
+    """The positions that are fitted."""
+    rounding = 1e-6
+    first = last = best
+    while True:
+        left = log_rates[best] - log_rates[first - 1] if first > low else math.inf
+        right = log_rates[last + 1] - log_rates[best] if last < high else math.inf
+        nearest = min(left, right)
+        is_needed = last - first + 1 < LEAST_POINTS
+        if math.isinf(nearest) or (nearest > window + rounding and not is_needed):
+            return slice(first, last + 1)
+        first, last = (first - 1, last) if left <= right else (first, last + 1)
+
+
+def _placed(
+    parabola: Parabola | None,
+    log_rates: np.ndarray,
+    best: int,
+    stretch: tuple[int, int],
+    edge: Edge,
+    confidence: float,
+    fitted: np.ndarray,
+) -> tuple[float, Interval, bool]:
+    """The optimum and its interval, as logarithms, and whether the basin is flat."""
+    tried = float(log_rates[best])
+    # Between these the best rate lies if noise is left out of account.
+    below = float(log_rates[best - 1]) if best > 0 else -math.inf
+    above = float(log_rates[best + 1]) if best < len(log_rates) - 1 else math.inf
+    found = EVERYWHERE
+    if parabola is not None and parabola.square > 0:
+        found = parabola.vertex_interval(confidence)
+    is_bounded = math.isfinite(found[0]) and math.isfinite(found[1])
+    if edge == "low":
+        return tried, (-math.inf, max(above, found[1] if is_bounded else above)), False
+    if edge:
+        end = math.inf if edge == "high" else above
+        return tried, (min(below, found[0] if is_bounded else below), end), False
+    if parabola is None:
+        return tried, (below, above), False
+    if not is_bounded:
+        low, high = stretch
+        return tried, (float(log_rates[low]), float(log_rates[high])), True
+    vertex = min(max(parabola.vertex, float(fitted[0])), float(fitted[-1]))
+    return vertex, (min(found[0], vertex), max(found[1], vertex)), False

@@ -1,0 +1,105 @@
+"""A parabola fitted to the curves of several seeds, and how sure its coefficients are."""
+
+import dataclasses
+
+import numpy as np
+
+from gdlab.scaling.fieller import Interval, vertex_interval
+
+FEWEST_SEEDS = 3
+"""From so many seeds on, their own parabolas say how uncertain their mean is."""
+SIGNIFICANCE = 0.05
+"""Level at which the parabola is said not to fit the means over the seeds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Coefficients:
+    """Covariance of the linear and the square coefficient, and its degrees of freedom."""
+
+    covariance: np.ndarray
+    degrees: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Parabola:
+    """The least-squares parabola a + b·(u − ū) + c·(u − ū)² of u = log₂ η."""
+
+    centre: float
+    """ū, the mean of the logarithms."""
+    constant: float
+    linear: float
+    square: float
+    uncertainties: tuple[Coefficients, ...]
+    """One from the residuals, and one from the differences between three or more seeds."""
+    ends: Interval
+    """The lowest and the highest logarithm that was fitted."""
+
+    @property
+    def vertex(self) -> float:
+        """The logarithm at which the parabola is smallest, if it is curved upwards."""
+        return self.centre - self.linear / (2 * self.square)
+
+    def vertex_interval(self, confidence: float) -> Interval:
+        """The confidence interval of the vertex: from the lowest to the highest of all."""
+        from scipy.stats import t
+
+        found = []
+        for each in self.uncertainties:
+            quantile = float(t.ppf((1 + confidence) / 2, each.degrees))
+            found.append(vertex_interval(self.linear, self.square, each.covariance, quantile))
+        low, high = min(low for low, _ in found), max(high for _, high in found)
+        return self.centre + low, self.centre + high
+
+    def __call__(self, log_rates: np.ndarray) -> np.ndarray:
+        """The values of the parabola."""
+        u = log_rates - self.centre
+        return self.constant + self.linear * u + self.square * u**2
+
+
+def fitted_parabola(log_rates: np.ndarray, values: np.ndarray) -> Parabola | None:
+    """The parabola through the means over the seeds; None if too few values tell nothing of errors.
+
+    Args:
+        log_rates: of shape ``(n,)``.
+        values: of shape ``(n, seeds)``.
+    """
+    points, seeds = values.shape
+    if points < 3 or points * seeds < 4:
+        return None
+    centre = float(np.mean(log_rates))
+    u = log_rates - centre
+    design = np.stack([np.ones(points), u, u**2], axis=1)
+    by_seed = np.linalg.lstsq(design, values, rcond=None)[0]
+    constant, linear, square = (float(number) for number in by_seed.mean(axis=1))
+    uncertainties = [_from_residuals(design, values, by_seed.mean(axis=1))]
+    if seeds >= FEWEST_SEEDS:
+        between = np.cov(by_seed[1:]) / seeds
+        uncertainties.append(Coefficients(between, seeds - 1))
+    ends = float(log_rates[0]), float(log_rates[-1])
+    return Parabola(centre, constant, linear, square, tuple(uncertainties), ends)
+
+
+def _from_residuals(
+    design: np.ndarray, values: np.ndarray, coefficients: np.ndarray
+) -> Coefficients:
+    """The covariance if errors are independent, each seed being higher or lower as a whole.
+
+    Where the means over the seeds leave the parabola by more than seeds differ, its failure to fit
+    is what makes the coefficients uncertain.
+    """
+    from scipy.stats import f
+
+    points, seeds = values.shape
+    means = values.mean(axis=1)
+    of_fit = seeds * float(np.sum((means - design @ coefficients) ** 2))
+    interaction = values - means[:, None] - values.mean(axis=0) + values.mean()
+    of_seeds = float(np.sum(interaction**2))
+    degrees_of_fit, degrees_of_seeds = points - 3, (points - 1) * (seeds - 1)
+    degrees = degrees_of_fit + degrees_of_seeds
+    variance = (of_fit + of_seeds) / degrees
+    if degrees_of_fit and degrees_of_seeds:
+        bound = f.ppf(1 - SIGNIFICANCE, degrees_of_fit, degrees_of_seeds)
+        if of_fit / degrees_of_fit > bound * of_seeds / degrees_of_seeds:
+            variance, degrees = of_fit / degrees_of_fit, degrees_of_fit
+    covariance = variance / seeds * np.linalg.inv(design.T @ design)[1:, 1:]
+    return Coefficients(covariance, degrees)
