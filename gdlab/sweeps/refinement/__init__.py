@@ -1,0 +1,1 @@
+"""Refinement of a sweep: descent from its best points by derivatives of whole runs."""
