@@ -189,6 +189,8 @@ from gdlab.sweeps import (
     map_axes,
     optimize_study,
 )
+from gdlab.sweeps.refine import refine
+from gdlab.sweeps.refinement.outcome import Refinement
 from gdlab.sweeps.sweep import sweep
 from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches
 from gdlab.training.minimize import minimize
@@ -334,6 +336,7 @@ __all__ = [
     "Outcome",
     "Page",
     "PopulationBasedTraining",
+    "Refinement",
     "Resources",
     "Schedule",
     "Shared",
@@ -584,6 +587,7 @@ __all__ = [
     "rectified",
     "reduce_on_plateau",
     "reduce_variance",
+    "refine",
     "repeat_schedule",
     "restore_state",
     "reuse_vertical",
