@@ -16,8 +16,9 @@ from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.document import document
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.landmarks import landmarks_of
-from gdlab.page.page import Page
-from gdlab.page.picture import picture_of
+from gdlab.page.page import HEIGHT, Page
+from gdlab.page.panels import panels_of
+from gdlab.page.pictures import Pictures
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.sliders import check_ranges, sliders_of
 from gdlab.page.translator.program import translate_function, translate_optimizer
@@ -27,6 +28,8 @@ from gdlab.problems.problem import Problem
 LARGEST = 100_000
 """The size of a page, in bytes, from which on there is a warning."""
 
+SMALL_HEIGHT = 460
+"""Height of the frame of a page of chosen panels, in pixels, until the page has told its own."""
 MOST_STEPS = 10_000
 """The most steps of a run: a page runs all of them anew at each move of a slider."""
 
@@ -41,6 +44,7 @@ def explore(
     view: Any = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     title: str | None = None,
+    panels: Sequence[str] | None = None,
 ) -> Page:
     """A page on which optimizers run on a function of two variables, as sliders are dragged.
 
@@ -60,6 +64,10 @@ def explore(
         ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
             goes some decades to either side of the value unless given.
         title: the heading; the name of the function unless given.
+        panels: the panels of a small page without a heading, to stand between paragraphs, with the
+            sliders below them: ``"map"``, ``"loss"``, ``"table"``, and of a quadratic function
+            ``"modes"``, ``"poles"``, ``"regimes"``, ``"spring"`` and ``"noise"``. All of them, with
+            everything around them, unless given.
 
     Returns:
         The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
@@ -67,8 +75,9 @@ def explore(
     Raises:
         IndexError: if the function reads a third variable.
         TypeError: if it does not return a real scalar.
-        ValueError: if ``start``, ``steps``, ``view`` or ``ranges`` are not as above, a problem has
-            not two parameters, or the function takes more data or products than a page should.
+        ValueError: if ``start``, ``steps``, ``view``, ``ranges`` or ``panels`` are not as above, a
+            problem has not two parameters, or the function takes more data or products than a page
+            should.
         NotImplementedError: if the function or an optimizer uses what cannot be translated, which
             is named.
 
@@ -96,10 +105,12 @@ def explore(
     heading = _name_of(fun) if title is None else title
     function = translate_function(fun)
     quadratic = quadratic_of(fun)
+    chosen = panels_of(panels, quadratic is not None)
     begin = start_of(fun.start if start is None and isinstance(fun, Problem) else start, quadratic)
     races = {name: translate_optimizer(own, function) for name, own in optimizers.items()}
     check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
-    paths = runs_of(fun, optimizers, begin, steps)
+    runs = runs_of(fun, optimizers, begin, steps)
+    paths = [np.asarray(run.path) for run in runs.values()]
     landmarks = landmarks_of(fun, quadratic)
     ends = view_of(view, paths, landmarks, quadratic)
     dynamics = {name: _dynamics(own, quadratic) for name, own in optimizers.items()}
@@ -108,6 +119,7 @@ def explore(
         "start": begin.tolist(),
         "steps": steps,
         "view": ends.tolist(),
+        "panels": chosen,
         **landmarks.as_json(),
         "quadratic": None if quadratic is None else _as_json(quadratic),
         "optimizers": [
@@ -128,10 +140,14 @@ def explore(
     programs = [race.javascript for race in races.values()]
     html = document(heading, page, functions, programs)
     _warn_of_size(html, function.javascript, programs)
+    linear = [name for name, own in dynamics.items() if own is not None and "refused" not in own]
+    pictures = Pictures(fun, optimizers, runs, ends, landmarks, quadratic, linear)
     return Page(
         html,
         heading,
-        in_float64(lambda: picture_of(fun, dict(zip(optimizers, paths, strict=True)), ends)),
+        in_float64(pictures.data_address),
+        {name: in_float64(draw) for name, draw in pictures.views().items()},
+        HEIGHT if chosen is None else SMALL_HEIGHT,
     )
 
 

@@ -2,12 +2,16 @@
 
 import html as markup
 import os
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gdlab.files import written_whole
 
 HEIGHT = 900
 """Height of the frame in a notebook, in pixels, until the page has told its own height."""
+PICTURES = (".svg", ".pdf", ".png")
+"""The endings of files that hold a picture."""
 
 LISTENER = """\
 if (!window.gdlabFrames) {
@@ -43,19 +47,54 @@ class Page:
     True
     """
 
-    def __init__(self, html: str, title: str, picture: Callable[[], str | None]):
+    html: str
+
+    def __init__(
+        self,
+        html: str,
+        title: str,
+        picture: Callable[[], str | None],
+        views: Mapping[str, Callable[[], Any]] | None = None,
+        height: int = HEIGHT,
+    ):
         self.html = html
         self._title = title
         self._picture = picture
+        self._views = dict(views or {})
+        self._height = height
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file, which is there as a whole or not at all.
+    def save(self, path: str | os.PathLike[str], view: str | None = None) -> None:
+        """Write the page, or a still picture of one of its views, to a file.
+
+        The file is there as a whole or not at all.
 
         Args:
-            path: of the file, such as ``"ravine.html"``; one that is there is replaced.
+            path: of the file, such as ``"ravine.html"``, or ``"ravine.svg"``, ``".pdf"`` or
+                ``".png"`` for a picture; one that is there is replaced.
+            view: the view that a picture shows: ``"map"``, which is the default, ``"loss"``, and of
+                a quadratic function ``"modes"`` and ``"poles"``. Pictures need the extra ``lab``.
+
+        Raises:
+            ValueError: if there is no such view, or a view is given and the file is no picture.
+
+        >>> import gdlab
+        >>> page = gdlab.explore(lambda w: w[0] ** 2 + w[1] ** 2, gdlab.sgd(0.1))
+        >>> page.save("bowl.svg", view="loss")  # doctest: +SKIP
         """
+        kind = pathlib.Path(path).suffix.lower()
+        if kind not in PICTURES:
+            if view is not None:
+                raise ValueError(f"view: a picture ends in {', '.join(PICTURES)}, not {path!r}")
+            with written_whole(path) as beside:
+                beside.write_text(self.html, encoding="utf-8")
+            return
+        view = next(iter(self._views), None) if view is None else view
+        if view not in self._views:
+            known = ", ".join(self._views) or "none"
+            raise ValueError(f"view: there is no view {view!r}; this page has {known}")
+        figure = self._views[view]()
         with written_whole(path) as beside:
-            beside.write_text(self.html, encoding="utf-8")
+            figure.savefig(beside, format=kind[1:])
 
     def _repr_html_(self) -> str:
         title = markup.escape(self._title)
@@ -63,7 +102,7 @@ class Page:
             f"<script>{LISTENER}</script>"
             f'<iframe class="gdlab-page" sandbox="allow-scripts" title="{title}" '
             f'srcdoc="{markup.escape(self.html)}" '
-            f'style="width: 100%; height: {HEIGHT}px; border: 0"></iframe>'
+            f'style="width: 100%; height: {self._height}px; border: 0"></iframe>'
         )
         picture = self._picture()
         if picture is None:

@@ -10,6 +10,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.page.landmarks import Landmarks
 from gdlab.page.quadratic import Quadratic
 from gdlab.training.minimize import minimize
+from gdlab.training.trajectory import Trajectory
 
 FROM_CENTER = np.array([-1.5, 1.0])
 """Where a run starts unless told, as seen from the minimum of a quadratic, or from 0."""
@@ -105,16 +106,16 @@ def runs_of(
     optimizers: Mapping[str, GradientTransformation],
     start: np.ndarray,
     steps: int,
-) -> list[np.ndarray]:
-    """The path of each optimizer as it is given; without a key, if the function is random."""
+) -> dict[str, Trajectory]:
+    """The run of each optimizer as it is given; without a key, if the function is random."""
 
     def without_key(w: Any) -> Any:
         return fun(w)
 
-    return [
-        np.asarray(minimize(without_key, jnp.asarray(start), tx, steps).path)
-        for tx in optimizers.values()
-    ]
+    return {
+        name: minimize(without_key, jnp.asarray(start), tx, steps)
+        for name, tx in optimizers.items()
+    }
 
 
 def _numbers(given: Any) -> np.ndarray | None:

@@ -5,6 +5,7 @@ import importlib.resources
 import json
 import re
 import sys
+import xml.etree.ElementTree
 
 import jax.numpy as jnp
 import pytest
@@ -49,6 +50,24 @@ def test_nothing_is_left_where_a_page_cannot_be_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x.html"]
 
 
+def test_a_panel_that_only_a_quadratic_function_has_is_refused_for_another():
+    with pytest.raises(ValueError, match="'poles' is there for quadratic functions only"):
+        gdlab.explore(lambda w: jnp.sum(w**4), gdlab.sgd(0.1), steps=2, panels=["poles"])
+
+
+def test_each_view_is_saved_as_a_picture_for_slides(tmp_path):
+    page = gdlab.explore(bowl, {"a": gdlab.sgd(0.1), "b": gdlab.adam(0.1)}, steps=9)
+    for view in ("map", "loss", "modes", "poles"):
+        page.save(tmp_path / "x.svg", view=view)
+        text = (tmp_path / "x.svg").read_text(encoding="utf-8")
+        assert xml.etree.ElementTree.fromstring(text).tag.endswith("svg")
+    with pytest.raises(ValueError, match="no view 'pole'; this page has map, loss, modes, poles"):
+        page.save(tmp_path / "x.svg", view="pole")
+    with pytest.raises(ValueError, match=r"a picture ends in \.svg"):
+        page.save(tmp_path / "x.html", view="map")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.svg"]
+
+
 def test_a_notebook_shows_the_page_in_a_sandbox_with_a_still_picture_beside_it():
     page = gdlab.explore(bowl, gdlab.sgd(0.1), title="<b>")
     shown = page._repr_html_()
@@ -77,6 +96,8 @@ def test_without_matplotlib_the_still_picture_is_left_out(monkeypatch):
         ({"ranges": {"lr": (0, 1)}}, "no hyperparameter is called 'lr'"),
         ({"ranges": {"learning_rate": 0.1}}, r"'learning_rate' needs \(low, high\)"),
         ({"ranges": {"learning_rate": (0.1, 0.2, 0.3)}}, r"'learning_rate' needs \(low, high\)"),
+        ({"panels": ["maps"]}, "panels: 'maps' is none of map, loss"),
+        ({"panels": []}, "choose at least one"),
         ({"steps": 0}, "steps must be a whole number from 1 to 10000, not 0"),
         ({"steps": 1.5}, "steps must be a whole number from 1 to 10000, not 1.5"),
         ({"steps": 10**9}, "steps must be a whole number from 1 to 10000, not 1000000000"),

@@ -632,6 +632,36 @@ def test_every_width_shows_everything(opened, ravine_file, tmp_path, width, sche
         assert opened.run(f"document.getElementById('{name}').getAttribute('role')") == "img"
 
 
+def test_a_small_page_shows_the_chosen_panels_and_the_sliders_alone(tab, tmp_path):
+    path = tmp_path / "small.html"
+    tx = gdlab.sgd(0.02, momentum=0.8)
+    gdlab.explore(ravine, tx, START, steps=80, panels=["poles", "loss"]).save(path)
+    shown = "[...document.querySelectorAll('canvas')].filter((c) => c.clientWidth).map((c) => c.id)"
+    for width in (400, 800):
+        tab.open(path, width=width)
+        assert sorted(tab.run(shown)) == ["loss", "poles"]
+        assert tab.run("document.documentElement.scrollWidth") <= width
+        assert tab.run("document.querySelector('h1').offsetParent === null")
+    slide(tab, slider("sgd", "momentum"), 0.2)
+    # Even in −log₁₀(1 − β) from 0 to .999, with three digits.
+    beta = settings(tab)["optimizers"]["sgd"]["hyperparameters"]["momentum"]
+    assert beta == pytest.approx(1 - 10**-0.6, abs=1e-3)
+    assert tab.complaints == []
+
+
+def test_a_page_prints_in_ink_on_paper_with_all_its_sliders(opened, ravine_file, tmp_path):
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    opened.call("Emulation.setEmulatedMedia", media="print", features=dark)
+    opened.open(ravine_file, width=760)
+    opened.run("window.dispatchEvent(new Event('beforeprint'))")
+    opened.screenshot(tmp_path / "print.png")
+    opened.run("window.dispatchEvent(new Event('afterprint'))")
+    opened.call("Emulation.setEmulatedMedia", media="", features=[])
+    picture = matplotlib.image.imread(tmp_path / "print.png")[..., :3]
+    assert np.mean(picture) > 0.9
+    assert len(opened.call("Page.printToPDF")["data"]) > 50_000
+
+
 def test_every_picture_says_in_words_what_it_shows(opened):
     opened.wait("document.getElementById('map').hasAttribute('aria-label')")
     words = {

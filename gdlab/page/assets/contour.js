@@ -158,10 +158,10 @@ function contourImage(width, height, n) {
 }
 
 function contours(width, height) {
-  const wanted = JSON.stringify([now.view, now.eigen, width, height, night.matches]);
+  const wanted = JSON.stringify([now.view, now.eigen, width, height, isNight()]);
   if (kept.key !== wanted) {
     kept.key = wanted;
-    kept.image = contourImage(width, height, COARSE);
+    kept.image = contourImage(width, height, printing ? FINE : COARSE);
     clearTimeout(refining);
     refining = setTimeout(() => {
       kept.image = contourImage(width, height, FINE);

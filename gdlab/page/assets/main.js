@@ -24,11 +24,16 @@ function paint(time) {
   }
   tryPointed();
   syncControls();
-  paintMap();
-  paintLoss();
+  if (isShown("map")) paintMap();
+  if (isShown("loss")) paintLoss();
   paintReadout();
   if (quadratic) paintAnalysis();
   announce();
+}
+
+// Whether anyone sees a canvas: those of panels that were not chosen have no size.
+function isShown(id) {
+  return $(id).clientWidth > 0;
 }
 
 function setHidden(selector, hidden) {
@@ -44,8 +49,8 @@ function paintAnalysis() {
   setHidden(".noisy", !noisy);
   $("no-noise").hidden = noisy;
   for (const place of document.querySelectorAll(".of")) place.textContent = present.name;
-  paintModes(racer, present);
-  if ($("spring-details").open) paintSpring(found, racer);
+  if (isShown("modes")) paintModes(racer, present);
+  if (isShown("spring")) paintSpring(found, racer);
   for (const other of racers) if (other.near) markLimits(other);
   $("parts").hidden = !now.arrows || !found;
   $("verdict").textContent = found ? verdict(racer, found) : (present.dynamics.refused ?? "");
@@ -53,9 +58,9 @@ function paintAnalysis() {
   $("pointed").textContent = tried ? verdict(racer, found) : $("pointed").dataset.hint;
   $("mixed").hidden = found.modes.length === 2;
   $("held").hidden = !present.dynamics.scales.length;
-  paintPoles(found, foundNow);
+  if (isShown("poles")) paintPoles(found, foundNow);
   paintRegimes(foundNow);
-  if (noisy && $("noise-details").open) paintSplit(racer);
+  if (noisy && isShown("split")) paintSplit(racer);
 }
 
 function markLimits(racer) {
@@ -144,6 +149,16 @@ function describeAnalysis() {
   $("split").setAttribute("aria-label", "Expected excess loss, without noise and from noise.");
 }
 
+// A small page of some panels only.
+function choosePanels(panels) {
+  document.body.classList.add("small");
+  if (panels.some((name) => ["modes", "poles", "regimes", "spring", "noise"].includes(name)) && racers.length > 1) panels = [...panels, "close up"];
+  for (const found of document.querySelectorAll("[data-panel]")) {
+    found.classList.toggle("chosen", panels.includes(found.dataset.panel));
+    if (found.matches("details")) found.open = panels.includes(found.dataset.panel);
+  }
+}
+
 function dress() {
   readTheme();
   const style = getComputedStyle(document.documentElement);
@@ -205,8 +220,16 @@ setHidden(".quadratic, .linear", true);
 if (quadratic) setHidden(".quadratic", false);
 else document.body.classList.add("alone");
 explainLandmarks();
+if (PAGE.panels) choosePanels(PAGE.panels);
 dress();
 night.addEventListener("change", dress);
+for (const kind of ["beforeprint", "afterprint"]) {
+  window.addEventListener(kind, () => {
+    printing = kind === "beforeprint";
+    dress();
+    paint(performance.now());
+  });
+}
 // A page that is hidden at first has no size until it is seen.
 new ResizeObserver(schedule).observe(document.querySelector("main"));
 window.addEventListener("resize", schedule);

@@ -6,7 +6,13 @@ const PALETTE = {
   dark: ["#56B4E9", "#FF8A3C", "#2FCC9B", "#E79AC8", "#F0C24A", "#8FD0F5", "#DDDDDD"],
 };
 const DASHES = [[], [9, 4], [2, 4], [10, 3, 2, 3], [5, 3], [12, 3, 2, 3, 2, 3], [1, 2]];
-const night = matchMedia("(prefers-color-scheme: dark)");
+// Paper is light, whatever the screen is.
+const night = matchMedia("screen and (prefers-color-scheme: dark)");
+let printing = false;
+
+function isNight() {
+  return night.matches && !printing;
+}
 let ink = {};
 
 function readTheme() {
@@ -17,7 +23,7 @@ function readTheme() {
     quiet: read("--quiet"),
     line: read("--line"),
     paper: read("--paper"),
-    colors: PALETTE[night.matches ? "dark" : "light"],
+    colors: PALETTE[isNight() ? "dark" : "light"],
   };
 }
 

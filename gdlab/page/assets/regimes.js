@@ -56,12 +56,13 @@ function regimeTile(racer, held) {
   const [a, b] = axesOf(racer);
   const others = racer.controls.filter((c) => c !== a && c !== b).map((c) => racer.h[c.position]);
   const scalesHeld = racer.dynamics.scales.concat(racer.dynamics.clocks).map((atom) => held[atom]);
-  const wanted = JSON.stringify([now.focus, atlas.across, atlas.up, others, scalesHeld, night.matches]);
+  const wanted = JSON.stringify([now.focus, atlas.across, atlas.up, others, scalesHeld, isNight()]);
   if (atlas.key !== wanted) {
     atlas.key = wanted;
     const shape = JSON.stringify([now.focus, atlas.across, atlas.up]);
-    if (atlas.shape !== shape || performance.now() - atlas.painted > PAUSE) {
-      atlas.tile = [...regimeRows(racer, held, COLUMNS, ROWS)].at(-1);
+    const fine = printing ? FINER : 1;
+    if (printing || atlas.shape !== shape || performance.now() - atlas.painted > PAUSE) {
+      atlas.tile = [...regimeRows(racer, held, fine * COLUMNS, fine * ROWS)].at(-1);
       atlas.shape = shape;
       atlas.painted = performance.now();
     }
@@ -83,7 +84,7 @@ function paintRegimes(found) {
   const racer = racers[now.focus];
   const [a, b] = axesOf(racer);
   canvas.closest("figure").hidden = !a;
-  if (!a) return;
+  if (!a || !isShown("regimes")) return;
   const y = b === a ? { low: 0, high: 1, ticks: [], name: "" } : axisOf(b, canvas.clientHeight);
   const pen = canvas.getContext("2d");
   const swatch = (paintIt) => (px, py) => {

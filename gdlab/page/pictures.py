@@ -1,0 +1,143 @@
+"""Still pictures of the views of a page, for slides and for viewers that strip scripts."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdlab.analysis.linear.linearization import linearize
+from gdlab.core.transformation import GradientTransformation
+from gdlab.page.landmarks import Landmarks
+from gdlab.page.quadratic import Quadratic
+from gdlab.training.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#B8579A", "#B07800", "#3A8FC4", "#444444")
+"""The colours of the optimizers, as on the page."""
+SIZE = (5.6, 4.6)
+"""Width and height of a picture, in inches."""
+
+
+class Pictures:
+    """What a page shows at first, view by view, as matplotlib figures.
+
+    Args:
+        fun: the function.
+        optimizers: the optimizers, by name.
+        runs: the run of each optimizer.
+        window: ((left, right), (bottom, top)) of the map.
+        landmarks: what is known of the function.
+        quadratic: the function as a quadratic one, None if it is none.
+        linear: the names of those optimizers that can be linearised.
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        optimizers: Mapping[str, GradientTransformation],
+        runs: Mapping[str, Trajectory],
+        window: np.ndarray,
+        landmarks: Landmarks,
+        quadratic: Quadratic | None,
+        linear: list[str],
+    ):
+        self._fun, self._optimizers, self._runs = fun, optimizers, runs
+        self._window, self._landmarks, self._quadratic = window, landmarks, quadratic
+        self._linear = linear
+
+    def views(self) -> dict[str, Callable[[], "Figure"]]:
+        """A function that draws each view, by the name of the view."""
+        drawers = {"map": self._map, "loss": self._loss}
+        if self._quadratic is not None:
+            drawers["modes"] = self._modes
+        if self._linear:
+            drawers["poles"] = self._poles
+        return {name: lambda draw=draw: _figure(draw) for name, draw in drawers.items()}
+
+    def data_address(self) -> str | None:
+        """The map as a data address; None without matplotlib or any finite value."""
+        try:
+            figure = self.views()["map"]()
+        except (ImportError, ValueError):  # there is nothing to draw, and the page says so itself
+            return None
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=80)
+        return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+    def _map(self, ax: "Axes") -> None:
+        from gdlab.plots.trajectories.contours import contours
+
+        paths = {name: np.asarray(run.path) for name, run in self._runs.items()}
+        contours(self._fun, paths, ax, bounds=self._window)
+        if (legend := ax.get_legend()) is not None:
+            for text in legend.get_texts():
+                text.set_parse_math(False)  # a name is a name, as on the page
+
+    def _loss(self, ax: "Axes") -> None:
+        lowest = self._landmarks.lowest or 0.0
+        curves = {name: np.asarray(run.values) - lowest for name, run in self._runs.items()}
+        _draw_curves(ax, curves, 1)
+        ax.set_ylabel("f(w)" if lowest == 0 else "f(w) − min f")
+
+    def _modes(self, ax: "Axes") -> None:
+        assert self._quadratic is not None
+        center, directions = self._quadratic.center, self._quadratic.directions
+        curves = {}
+        for name, run in self._runs.items():
+            errors = np.abs((np.asarray(run.path) - center) @ directions)
+            for curvature, error in zip(self._quadratic.curvatures, errors.T, strict=True):
+                curves[f"{name}, λ = {curvature:.3g}"] = error
+        _draw_curves(ax, curves, 2)
+        ax.set_ylabel("|error| along each eigenvector")
+
+    def _poles(self, ax: "Axes") -> None:
+        from gdlab.plots.analysis.poles import poles
+
+        assert self._quadratic is not None
+        found = [
+            np.ravel(
+                linearize(
+                    self._optimizers[name], self._quadratic.hessian, state=self._runs[name].state
+                ).poles
+            )
+            for name in self._linear
+        ]
+        widest = max(map(len, found))
+        padded = [np.pad(one, (0, widest - len(one)), constant_values=one[-1]) for one in found]
+        poles(np.array(padded), ax=ax, labels=self._linear if len(found) > 1 else None)
+
+
+def _figure(draw: Callable[["Axes"], None]) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, layout="constrained")
+    draw(figure.subplots())
+    return figure
+
+
+def _draw_curves(ax: "Axes", curves: Mapping[str, np.ndarray], each: int) -> None:
+    """Curves over the steps, on a logarithmic scale if that shows all of them.
+
+    ``each`` of them belong to one optimizer and have its colour.
+    """
+    for position, (name, values) in enumerate(curves.items()):
+        owner, kind = divmod(position, each)
+        ax.plot(
+            np.where(np.isfinite(values), values, np.nan),
+            label=name,
+            color=COLORS[owner % len(COLORS)],
+            linestyle=("-", "--")[kind],
+        )
+    shown = np.concatenate(list(curves.values()))
+    shown = shown[np.isfinite(shown)]
+    if len(shown) and shown.min() >= 0 and shown.max() > 0:
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=max(shown[shown > 0].min(), 1e-16 * shown.max()) / 2)
+    ax.set_xlabel("step")
+    for text in ax.legend().get_texts():
+        text.set_parse_math(False)
