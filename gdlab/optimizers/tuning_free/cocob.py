@@ -50,7 +50,7 @@ def coin_betting(alpha: Hyperparameter = 100.0, eps: Hyperparameter = 1e-8) -> L
 
     def update(u, state):
         total, largest, absolute, reward = state
-        reward = jnp.maximum(reward - u * bet(*state), 0)
+        reward = reward - jnp.minimum(u * bet(*state), reward)
         absolute, largest = absolute + jnp.abs(u), jnp.maximum(largest, jnp.abs(u))
         state = total - u, largest, absolute, reward
         return bet(*state), state
