@@ -27,7 +27,9 @@ def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int
             f"axis {next(iter(found))!r} is sampled: say how often, such as samples=64, "
             f"not samples={samples}"
         )
-    quantiles = dict(zip(found, _quantiles(samples, len(found), sampling, seed).T, strict=True))
+    quantiles = dict(
+        zip(found, sobol_or_random(samples, len(found), sampling, seed).T, strict=True)
+    )
 
     def draw(node: Any) -> Any:
         is_drawn = isinstance(node, SampledAxis)
@@ -50,9 +52,14 @@ def _sampled(tree: Any) -> dict[str, SampledAxis]:
     return {a.name: a for _, a in axes_with_paths(tree) if isinstance(a, SampledAxis)}
 
 
-def _quantiles(
+def sobol_or_random(
     samples: int, dimensions: int, sampling: Sampling, seed: Sequence[int]
 ) -> np.ndarray:
+    """Points in the unit cube, of shape ``(samples, dimensions)``, evenly spread or independent.
+
+    Raises:
+        ValueError: if ``sampling`` is neither.
+    """
     rng = np.random.default_rng(seed)
     if sampling == "random":
         return rng.random((samples, dimensions))
