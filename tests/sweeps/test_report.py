@@ -237,6 +237,12 @@ def test_a_difference_within_the_noise_tells_how_many_seeds_it_would_take():
     assert "8 seeds do not decide" in found.sentence
 
 
+def test_optimizers_that_do_the_same_do_not_differ():
+    found = only(two(np.ones((3, 4)), np.ones((3, 4))).report(), "difference")
+    assert (found.mean, found.p_value, found.wins, found.losses) == (0, 1, 0, 0)
+    assert found.seeds_needed == np.inf
+
+
 def test_one_seed_decides_nothing():
     found = only(two([[3], [2], [4]], [[2], [1], [3]]).report(), "difference")
     assert not found.is_significant

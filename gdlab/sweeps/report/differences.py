@@ -117,8 +117,9 @@ def _difference(
     # A single pair has neither a deviation nor a p value.
     pairs = gain if len(seeds) > 1 else np.full(2, np.nan)
     compared = paired_comparison(pairs, confidence)
-    deviation = compared.deviation
-    effect = compared.mean / deviation if deviation > 0 else np.inf * np.sign(compared.mean)
+    effect = compared.mean  # none, or one that is not known
+    if effect:
+        effect = effect / compared.deviation if compared.deviation > 0 else np.inf
     return Difference(
         problem=one[0].problem,
         better=names[0],

@@ -45,10 +45,10 @@ def number(value: Any) -> str:
 
 
 def label(value: Any) -> str:
-    """A label as it was written; one that was drawn, which has more than six digits, to three."""
-    if isinstance(value, str):
-        return value
-    written = f"{value:.6g}"
+    """A label as it was written; one that was drawn, which has more than five digits, to three."""
+    if isinstance(value, str | int):
+        return str(value)
+    written = f"{value:.5g}"
     return (written if float(written) == value else f"{value:.3g}").replace("-", "−")
 
 

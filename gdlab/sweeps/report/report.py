@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import html as markup
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from gdlab.sweeps.report.judgement import Judgement, plural
 from gdlab.sweeps.report.sensitivity import sensitivities_of
 from gdlab.sweeps.report.targets import StepsToTarget, profile_of, steps_to_target
 from gdlab.sweeps.report.tuning import equal_budget, expected_best, worst_value
+
+if TYPE_CHECKING:
+    from gdlab.page.page import Page
 
 TOLERANCES = {False: 2.0, True: 1.1}
 """The factor of the best score that counts as nearly as good, by whether more is better."""
@@ -77,6 +80,25 @@ class SweepReport:
                 for row in each.rows
             ]
         )
+
+    def page(self, title: str = "Sweep") -> "Page":
+        """The result as one HTML file that loads nothing, with this report below its pictures.
+
+        Parallel coordinates, a map of any two hyperparameters and the curves of all seeds are
+        linked: a point that is pointed at in one of them is marked in all. It needs the extra
+        ``lab``. In a notebook the page shows itself; ``page(…).save(path)`` writes it.
+
+        Args:
+            title: its heading.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> rates = Axis("learning_rate", [0.1, 0.2, 0.4])
+        >>> sweep(lambda w: w**2, 1.0, sgd(rates), steps=9).report().page("Three rates")
+        <Page 'Three rates', ... kB>
+        """
+        from gdlab.sweeps.report.page import page_of
+
+        return page_of(self, title)
 
     def __str__(self) -> str:
         lines = [self._title()]

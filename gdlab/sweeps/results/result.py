@@ -17,6 +17,7 @@ from gdlab.sweeps.results.scoring import SO_FAR, Rule
 from gdlab.training.models import open_model
 
 if TYPE_CHECKING:
+    from gdlab.page.page import Page
     from gdlab.sweeps.report.report import SweepReport
 
 
@@ -443,6 +444,28 @@ class SweepResult:
             confidence=confidence,
             power=power,
         )
+
+    def page(
+        self,
+        metric: str = "final_loss",
+        *,
+        maximize: bool | None = None,
+        title: str = "Sweep",
+    ) -> "Page":
+        """The result as one HTML file that loads nothing; needs the extra ``lab``.
+
+        It is the page of :meth:`report`: linked pictures of all points and their curves, with the
+        report below them. :meth:`gdlab.SweepReport.page` says more.
+
+        Args:
+            metric: the metric that is judged and shown first.
+            maximize: whether more is better, unless the name of the metric tells.
+            title: the heading.
+
+        Raises:
+            ValueError: if there is no such metric, or nothing tells its direction.
+        """
+        return self.report(metric, maximize=maximize).page(title)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to a netCDF file; needs the extra ``lab``.

@@ -1,0 +1,65 @@
+"""The colours of the scores of a sweep: from the best at 0 to the worst at 1."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from gdlab.sweeps.results.spacing import spans_decades
+
+NEGLIGIBLE = 1e-16
+"""The share of the largest score below which all have one colour."""
+CROWDED = 0.15
+"""The share of the range in which the better half must lie for colours to be spread out there."""
+FLOOR = 1e-3
+"""The share of the range that is the smallest distance from the best which is told apart."""
+Kind = Literal["linear", "log", "gap"]
+
+
+class ColorScale(NamedTuple):
+    """A scale on which scores differ in colour, the better ones above all.
+
+    It is linear; logarithmic where scores span decades; or, where the better half would have nearly
+    one colour, logarithmic in the distance from the best.
+    """
+
+    kind: Kind
+    best: float
+    worst: float
+
+    def places(self, scores: np.ndarray) -> np.ndarray:
+        """The places of scores on the scale, 0 for the best and 1 for the worst."""
+        if self.best == self.worst:
+            return np.where(np.isfinite(scores), 0.0, np.nan)
+        if self.kind == "log":
+            floor = NEGLIGIBLE * max(self.best, self.worst)
+            ends = np.log(np.maximum([self.best, self.worst], floor))
+            found = (np.log(np.maximum(scores, floor)) - ends[0]) / (ends[1] - ends[0])
+        else:
+            found = (np.asarray(scores) - self.best) / (self.worst - self.best)
+        if self.kind == "gap":
+            found = np.log1p(np.maximum(found, 0.0) / FLOOR) / np.log1p(1 / FLOOR)
+        return np.clip(found, 0.0, 1.0)
+
+    def scores(self, places: np.ndarray) -> np.ndarray:
+        """The scores at places on the scale."""
+        places = np.asarray(places, float)
+        if self.kind == "log":
+            floor = NEGLIGIBLE * max(self.best, self.worst)
+            ends = np.log(np.maximum([self.best, self.worst], floor))
+            return np.exp(ends[0] + places * (ends[1] - ends[0]))
+        if self.kind == "gap":
+            places = np.expm1(places * np.log1p(1 / FLOOR)) * FLOOR
+        return self.best + places * (self.worst - self.best)
+
+
+def color_scale(scores: np.ndarray, maximize: bool) -> ColorScale:
+    """The scale of the colours of some scores, of which those that are not finite have none."""
+    finite = np.sort(scores[np.isfinite(scores)])
+    if not finite.size:
+        return ColorScale("linear", 0.0, 1.0)
+    ends = (finite[-1], finite[0]) if maximize else (finite[0], finite[-1])
+    best, worst = map(float, ends)
+    if not maximize and spans_decades(finite):
+        return ColorScale("log", best, worst)
+    crowded = best != worst and (np.median(finite) - best) / (worst - best) < CROWDED
+    return ColorScale("gap" if crowded else "linear", best, worst)
