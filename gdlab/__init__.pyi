@@ -191,6 +191,7 @@ from gdlab.sweeps import (
 )
 from gdlab.sweeps.refine import refine
 from gdlab.sweeps.refinement.outcome import Refinement
+from gdlab.sweeps.report.report import SweepReport, sweep_report
 from gdlab.sweeps.sweep import sweep
 from gdlab.training import EpochSampler, Outcome, Trajectory, minibatches
 from gdlab.training.minimize import minimize
@@ -345,6 +346,7 @@ __all__ = [
     "Stopping",
     "Structure",
     "SuccessiveHalving",
+    "SweepReport",
     "SweepResult",
     "Trajectory",
     "above",
@@ -696,6 +698,7 @@ __all__ = [
     "sum_of_squares",
     "sum_over",
     "sweep",
+    "sweep_report",
     "switch",
     "trac",
     "trace",
