@@ -3,6 +3,9 @@
 The counts are those of the compiled program. Where fusion may differ they are bounds.
 """
 
+import collections
+import re
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -14,8 +17,8 @@ SHAPE = (500, 2000)
 ELEMENTS = 10**6
 
 
-def counts(library, tx):
-    """The words moved and the words of temporaries, for each parameter, of a donated step."""
+def compiled(library, tx):
+    """A donated step."""
 
     def step(params, state, gradient):
         updates, state = tx.update(gradient, state, params)
@@ -23,8 +26,13 @@ def counts(library, tx):
 
     params = jax.ShapeDtypeStruct(SHAPE, jnp.float32)
     arguments = params, jax.eval_shape(tx.init, params), params
-    compiled = jax.jit(step, donate_argnums=(0, 1)).lower(*arguments).compile()
-    cost, memory = compiled.cost_analysis(), compiled.memory_analysis()
+    return jax.jit(step, donate_argnums=(0, 1)).lower(*arguments).compile()
+
+
+def counts(library, tx):
+    """The words moved and the words of temporaries, for each parameter, of a donated step."""
+    program = compiled(library, tx)
+    cost, memory = program.cost_analysis(), program.memory_analysis()
     if not cost or "bytes accessed" not in cost or memory is None:
         pytest.skip(f"the backend {jax.default_backend()} tells no costs of a program")
     return cost["bytes accessed"] / 4 / ELEMENTS, memory.temp_size_in_bytes / 4 / ELEMENTS
@@ -69,6 +77,25 @@ def test_a_step_that_stores_an_array_takes_no_more_than_that_of_optax(name):
     ours, theirs = (counts(library, STORING[name](library)) for library in (gdlab, optax))
     assert ours[0] <= theirs[0] + 0.01
     assert ours[1] <= theirs[1] + 0.01
+
+
+def kernels(library, tx):
+    """The kernels that work on whole arrays, as so many operations of each kind."""
+    text = compiled(library, tx).as_text()
+    rows, columns = SHAPE
+    operation = re.compile(rf"= f32\[{rows},{columns}\]\S* ([a-z]\w*)\(")
+    fused = re.findall(r"^%fused\S* \(.*?^}", text, re.MULTILINE | re.DOTALL)
+    found = (frozenset(collections.Counter(operation.findall(one)).items()) for one in fused)
+    return collections.Counter(filter(None, found))
+
+
+@pytest.mark.usually(dtype_promotion="optax mixes dtypes")
+def test_the_kernels_of_adam_are_those_of_optax():
+    if jax.default_backend() != "cpu":
+        pytest.skip("elsewhere all results are one kernel")
+    ours, theirs = (kernels(library, library.adam(1e-3)) for library in (gdlab, optax))
+    assert ours == theirs
+    assert ours.total() == 3
 
 
 @pytest.mark.slow

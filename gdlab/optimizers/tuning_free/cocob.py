@@ -50,6 +50,8 @@ def coin_betting(alpha: Hyperparameter = 100.0, eps: Hyperparameter = 1e-8) -> L
 
     def update(u, state):
         total, largest, absolute, reward = state
+        # max(Rₜ₋₁ − gₜ·dₜ₋₁, 0). A maximum with a constant would be computed anew for the bet, from
+        # arrays that are replaced.
         reward = reward - jnp.minimum(u * bet(*state), reward)
         absolute, largest = absolute + jnp.abs(u), jnp.maximum(largest, jnp.abs(u))
         state = total - u, largest, absolute, reward
