@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import t
 
 from gdlab.scaling import fit_optimum
-from gdlab.scaling.fieller import vertex_interval
+from gdlab.scaling.laws.fieller import vertex_interval
 
 LOGS = np.arange(-10.0, -0.9, 0.5)
 RATES = 2.0**LOGS

@@ -12,8 +12,8 @@ from gdlab.plots.scales import COLORMAP, CURVE, DIVERGED, label, words
 from gdlab.sweeps.results.spacing import spans_decades
 
 if TYPE_CHECKING:
-    from gdlab.scaling.learning_rate_law import LearningRateLaw
-    from gdlab.scaling.optimum import Optimum
+    from gdlab.scaling.laws.learning_rate_law import LearningRateLaw
+    from gdlab.scaling.laws.optimum import Optimum
 
 LIGHTEST = 0.88
 """End of the colour map that is used: what is lighter is hard to see on white."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.scaling.cells import Cell, cells_of
-from gdlab.scaling.optimum import Optimum, fit_optimum
-from gdlab.scaling.power_law import PowerLaw, Prediction, fit_power_law
-from gdlab.scaling.transfer import Transfer, transfer_between
+from gdlab.scaling.laws.cells import Cell, cells_of
+from gdlab.scaling.laws.optimum import Optimum, fit_optimum
+from gdlab.scaling.laws.power_law import PowerLaw, Prediction, fit_power_law
+from gdlab.scaling.laws.transfer import Transfer, transfer_between
 from gdlab.sweeps.results.result import SweepResult
 
 

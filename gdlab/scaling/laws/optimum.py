@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.scaling.fieller import EVERYWHERE, Interval
-from gdlab.scaling.parabola import Parabola, fitted_parabola
+from gdlab.scaling.laws.fieller import EVERYWHERE, Interval
+from gdlab.scaling.laws.parabola import Parabola, fitted_parabola
 
 Edge: TypeAlias = Literal["", "low", "high", "divergence"]
 Transform: TypeAlias = Literal["log", "identity", "negation"]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gdlab.scaling.fieller import Interval, vertex_interval
+from gdlab.scaling.laws.fieller import Interval, vertex_interval
 
 FEWEST_SEEDS = 3
 """From so many seeds on, their own parabolas say how uncertain their mean is."""

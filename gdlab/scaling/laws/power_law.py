@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.scaling.fieller import Interval
+from gdlab.scaling.laws.fieller import Interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

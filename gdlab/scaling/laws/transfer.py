@@ -3,8 +3,8 @@
 import dataclasses
 import math
 
-from gdlab.scaling.fieller import Interval
-from gdlab.scaling.optimum import Optimum
+from gdlab.scaling.laws.fieller import Interval
+from gdlab.scaling.laws.optimum import Optimum
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

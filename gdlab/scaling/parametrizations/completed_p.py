@@ -6,9 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from gdlab.core.structure import Params
-from gdlab.scaling.mup import MaximalUpdateRule, StartVariance, Table, require_one_of
-from gdlab.scaling.parametrization import LeafMultipliers, Parametrization
-from gdlab.scaling.widths import Layout, WidthRatios, widths_of
+from gdlab.scaling.parametrizations.mup import (
+    MaximalUpdateRule,
+    StartVariance,
+    Table,
+    require_one_of,
+)
+from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
+from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of
 
 
 @dataclasses.dataclass(frozen=True)

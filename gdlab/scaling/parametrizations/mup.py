@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from gdlab.core.structure import Params
-from gdlab.scaling.parametrization import LeafMultipliers, Parametrization
-from gdlab.scaling.widths import Layout, WidthRatios, widths_of
+from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
+from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of
 
 Method: TypeAlias = Literal["adam", "sgd"]
 """Kind of optimizer: one that divides gradients by their size, or one that does not."""

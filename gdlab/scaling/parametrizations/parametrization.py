@@ -13,7 +13,7 @@ from gdlab.core.scaled_by_leaf import scaled_by_leaf
 from gdlab.core.schedule import Schedule
 from gdlab.core.structure import Params, Tree, Value, dotted, flatten, leaves_with_paths
 from gdlab.core.transformation import GradientTransformation
-from gdlab.scaling.widths import WidthRatios, Widths
+from gdlab.scaling.parametrizations.widths import WidthRatios, Widths
 from gdlab.training.models import open_model
 
 

@@ -4,8 +4,8 @@ import dataclasses
 from typing import ClassVar
 
 from gdlab.core.structure import Params
-from gdlab.scaling.parametrization import LeafMultipliers, Parametrization
-from gdlab.scaling.widths import WidthRatios, Widths
+from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
+from gdlab.scaling.parametrizations.widths import WidthRatios, Widths
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""The picture of a coordinate check."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdlab.plots.figures import panels_of
+from gdlab.plots.scales import legend_name, line_style
+
+if TYPE_CHECKING:
+    from gdlab.scaling.coordinates.coordinate_check import CoordinateCheck
+
+
+def plot_coordinate_check(check: "CoordinateCheck", ax: Any = None) -> np.ndarray:
+    """The sizes of activations, and of their changes, over width after the last step.
+
+    Lines are the geometric means over the seeds, bands their range; a level line is what a learning
+    rate that transfers needs.
+
+    Args:
+        check: what to draw.
+        ax: two matplotlib axes to draw on; new ones unless given.
+
+    Returns:
+        The two matplotlib axes.
+    """
+    panels = panels_of(ax, (1, 2), (9.0, 3.8))
+    kinds = {"activations": check.activations, "changes since the start": check.changes}
+    for panel, (title, sizes) in zip(panels, kinds.items(), strict=True):
+        for number, (name, values) in enumerate(sizes.items()):
+            last = values[:, -1]
+            style = line_style(number, len(check.widths)) | {"markevery": 1}
+            line = np.exp(np.mean(np.log(last), axis=1))
+            panel.plot(check.widths, line, **style, label=legend_name(name))
+            low, high = last.min(axis=1), last.max(axis=1)
+            panel.fill_between(check.widths, low, high, color=style["color"], alpha=0.2, lw=0)
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log", base=2)
+        panel.set_xticks(check.widths, [f"{width:g}" for width in check.widths])
+        panel.set_xticks([], minor=True)
+        panel.set(xlabel="width", title=f"{title}, after {check.steps} steps")
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("mean absolute value")
+    panels[1].legend(fontsize="small", frameon=False)
+    return panels

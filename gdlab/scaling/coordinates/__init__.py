@@ -1,0 +1,1 @@
+"""Sizes of activations over the width of a model."""

@@ -1,0 +1,1 @@
+"""Best learning rates, the laws that they follow over sizes, and whether they transfer."""
