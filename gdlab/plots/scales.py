@@ -66,7 +66,7 @@ def set_spacing(ax: Axes, along: Literal["x", "y"], values: np.ndarray) -> None:
         ends = np.min(values), np.max(values)
         usual = [beta for beta in USUAL_DECAYS if ends[0] <= beta <= ends[1]]
         at = values if len(values) <= len(USUAL_DECAYS) else usual
-        axis.set_ticks(at, [f"{beta:.6g}".removeprefix("0") or "0" for beta in at])
+        axis.set_ticks(at, [f"{beta:.6g}" for beta in at])
         axis.set_minor_locator(NullLocator())
 
 

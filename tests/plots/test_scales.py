@@ -36,7 +36,7 @@ def test_decays_are_drawn_at_equal_distances_for_each_nine():
     ax.set_xlim(0.9, 0.9999)
     places = ax.transData.transform(np.stack([decays, np.zeros(4)], axis=-1))[:, 0]
     np.testing.assert_allclose(np.diff(places), np.diff(places)[0])
-    assert [text.get_text() for text in ax.get_xticklabels()] == [".9", ".99", ".999", ".9999"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0.9", "0.99", "0.999", "0.9999"]
 
 
 def test_losses_that_are_zero_but_for_rounding_do_not_take_all_the_colours():

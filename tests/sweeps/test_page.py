@@ -212,14 +212,13 @@ def test_results_whose_axes_differ_are_one_page():
     assert len(base64.b64decode(problem["curves"]["losses"])) == 2 * 12 * 3
 
 
-def test_colours_are_spread_where_the_better_half_is_crowded():
+def test_colours_are_spread_where_the_better_quarter_is_crowded():
     scores = np.array([1.0, 1.01, 1.02, 1.03, 9.0])
     scale = color_scale(scores, maximize=False)
     assert scale.kind == "gap"
     places = scale.places(scores)
-    assert (places[0], places[-1]) == (0, 1)
-    # 0.01 of 8 is 1.25 thousandths of the range, the unit in which distances are told apart.
-    np.testing.assert_allclose(places[1], np.log(1 + 1.25) / np.log(1001), rtol=1e-9)
+    # The better quarter has half of the colours.
+    np.testing.assert_allclose(places[[0, 1, -1]], [0, 0.5, 1])
     np.testing.assert_allclose(scale.scores(places), scores)
 
 
@@ -227,7 +226,7 @@ def test_colours_are_spread_where_the_better_half_is_crowded():
     ("scores", "maximize", "kind"),
     [
         ([1e-6, 1e-3, 1.0], False, "log"),
-        ([0.1, 0.4, 0.9], True, "linear"),
+        ([0.1, 0.5, 0.9], True, "linear"),
         ([-1, 3, 5], False, "linear"),
     ],
 )

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 
-from gdlab.plots.scales import COLORMAP, MISSING, norm_of, words
+from gdlab.plots.scales import COLORMAP, MISSING, words
+from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
@@ -55,9 +55,10 @@ def plot_history(
     y = np.concatenate([first[None], after, after[-1:]])
 
     point_scores = scores(result, metric, maximize=maximize).ravel()
-    norm = norm_of(point_scores)
-    colors = plt.get_cmap(COLORMAP)(norm(np.where(np.isfinite(point_scores), point_scores, 1.0)))
-    colors[~np.isfinite(point_scores)] = (*3 * [float(MISSING)], 1.0)
+    norm = norm_of_scores(point_scores, maximize)
+    finite = np.isfinite(point_scores)
+    colors = np.full((finite.size, 4), (*3 * [float(MISSING)], 1.0))
+    colors[finite] = plt.get_cmap(COLORMAP)(norm(point_scores[finite]))
     worst_first = np.argsort(point_scores if maximize else -point_scores)
     steps = [np.stack([np.repeat(x, 2)[1:], np.repeat(member, 2)[:-1]], axis=-1) for member in y.T]
     ax.add_collection(
@@ -79,6 +80,6 @@ def plot_history(
     ax.autoscale_view()
     ax.set(xlabel="step", ylabel=words(axis), xlim=(x[0], x[-1]))
     ax.spines[["top", "right"]].set_visible(False)
-    if np.isfinite(point_scores).any():
-        ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label=words(metric))
+    if finite.any():
+        color_bar(norm, [ax], metric)
     return ax

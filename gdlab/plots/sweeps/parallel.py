@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -16,9 +15,9 @@ from gdlab.plots.scales import (
     COLORMAP,
     DIVERGED,
     label,
-    norm_of,
     words,
 )
+from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
@@ -77,7 +76,7 @@ def plot_parallel(
     finite = np.isfinite(point_scores)
     _thin(ax, lines[~finite & diverged], DIVERGED, "diverged")
     _thin(ax, lines[~finite & ~diverged], UNFINISHED, "not run to the end")
-    norm = norm_of(point_scores)
+    norm = norm_of_scores(point_scores, maximize)
     order = np.flatnonzero(finite)
     order = order[np.argsort(point_scores[order] if maximize else -point_scores[order])]
     colors = plt.get_cmap(COLORMAP)(norm(point_scores[order]))
@@ -91,7 +90,7 @@ def plot_parallel(
         )  # fmt: skip
     _rulers(ax, coordinates)
     if finite.any():
-        ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label=words(metric), pad=0.02)
+        color_bar(norm, [ax], metric, pad=0.02)
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1.07), ncols=3, frameon=False, borderaxespad=0,
         fontsize="small",

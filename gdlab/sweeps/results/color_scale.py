@@ -9,22 +9,25 @@ from gdlab.sweeps.results.spacing import spans_decades
 NEGLIGIBLE = 1e-16
 """The share of the largest score below which all have one colour."""
 CROWDED = 0.15
-"""The share of the range in which the better half must lie for colours to be spread out there."""
-FLOOR = 1e-3
-"""The share of the range that is the smallest distance from the best which is told apart."""
+"""The share of the range in which the better quarter must lie for colours to be spread out."""
+LEAST_FLOOR = 1e-6
+"""The least share of the range that is told apart from the best."""
 Kind = Literal["linear", "log", "gap"]
 
 
 class ColorScale(NamedTuple):
     """A scale on which scores differ in colour, the better ones above all.
 
-    It is linear; logarithmic where scores span decades; or, where the better half would have nearly
-    one colour, logarithmic in the distance from the best.
+    It is linear; logarithmic where scores span decades; or, where the better quarter would have
+    nearly one colour, ln(1 + d/f)/ln(1 + 1/f) of the distance d from the best, as a share of the
+    range, with f such that the better quarter has half of the colours.
     """
 
     kind: Kind
     best: float
     worst: float
+    floor: float = 1.0
+    """f."""
 
     def places(self, scores: np.ndarray) -> np.ndarray:
         """The places of scores on the scale, 0 for the best and 1 for the worst."""
@@ -37,7 +40,7 @@ class ColorScale(NamedTuple):
         else:
             found = (np.asarray(scores) - self.best) / (self.worst - self.best)
         if self.kind == "gap":
-            found = np.log1p(np.maximum(found, 0.0) / FLOOR) / np.log1p(1 / FLOOR)
+            found = np.log1p(np.maximum(found, 0.0) / self.floor) / np.log1p(1 / self.floor)
         return np.clip(found, 0.0, 1.0)
 
     def scores(self, places: np.ndarray) -> np.ndarray:
@@ -48,7 +51,7 @@ class ColorScale(NamedTuple):
             ends = np.log(np.maximum([self.best, self.worst], floor))
             return np.exp(ends[0] + places * (ends[1] - ends[0]))
         if self.kind == "gap":
-            places = np.expm1(places * np.log1p(1 / FLOOR)) * FLOOR
+            places = np.expm1(places * np.log1p(1 / self.floor)) * self.floor
         return self.best + places * (self.worst - self.best)
 
 
@@ -61,5 +64,11 @@ def color_scale(scores: np.ndarray, maximize: bool) -> ColorScale:
     best, worst = map(float, ends)
     if not maximize and spans_decades(finite):
         return ColorScale("log", best, worst)
-    crowded = best != worst and (np.median(finite) - best) / (worst - best) < CROWDED
-    return ColorScale("gap" if crowded else "linear", best, worst)
+    if best == worst:
+        return ColorScale("linear", best, worst)
+    quarter = float((np.quantile(finite, 0.75 if maximize else 0.25) - best) / (worst - best))
+    if quarter >= CROWDED:
+        return ColorScale("linear", best, worst)
+    # (1 + q/f)² = 1 + 1/f.
+    floor = max(quarter**2 / (1 - 2 * quarter), LEAST_FLOOR)
+    return ColorScale("gap", best, worst, floor)

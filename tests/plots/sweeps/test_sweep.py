@@ -118,7 +118,9 @@ def test_two_axes_are_a_heat_map_of_the_medians():
     # Rates upwards, the second row of ``final`` first.
     np.testing.assert_array_equal(medians.filled(NAN), [[5, NAN], [2, 4]])
     np.testing.assert_array_equal(lost.mask, [[True, False], [True, True]])
-    assert ax.lines[0].get_xydata().tolist() == [[0.5, 0.2]]
+    assert ax.lines[0].get_xydata().tolist() == [[0, 1]]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0.5", "0.9"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0.1", "0.2"]
 
 
 def test_in_a_heat_map_what_diverged_and_what_was_not_run_have_their_own_colours():
@@ -126,7 +128,7 @@ def test_in_a_heat_map_what_diverged_and_what_was_not_run_have_their_own_colours
     final = [[[NAN], [NAN]], [[NAN], [1.0]]]
     coords = {"learning_rate": [1.0, 2.0], "b1": [1.0, 2.0]}
     ax = made(final, coords, seeds=[0], status=status).plot()
-    colors = pixels(ax, [(1, 1), (2, 1), (1, 2)])
+    colors = pixels(ax, [(0.2, 0.2), (1.2, 0.2), (0.2, 1.2)])
     tint, missing = (255 * np.array(to_rgb(c)) for c in (DIVERGED_TINT, MISSING))
     np.testing.assert_allclose(colors, [tint, missing, missing], atol=2)
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -150,6 +152,59 @@ def test_heat_maps_of_several_optimizers_share_their_colours():
               for panel in panels.ravel()}  # fmt: skip
     assert limits == {1.0: 50.0}
     assert len(panels[0, 0].figure.axes) == 3  # one colour bar
+
+
+def test_cells_of_a_heat_map_have_one_size_and_a_tick_at_each_value_that_was_tried():
+    values = [0, 0.01, 0.1, 1]
+    ax = made(np.ones((4, 2, 1)), {"b1": values, "learning_rate": [0.1, 1.45]}, seeds=[0]).plot()
+    mesh = next(mesh for mesh in ax.collections if isinstance(mesh, QuadMesh))
+    sides = np.diff(mesh.get_coordinates()[:, 0, 1]), np.diff(mesh.get_coordinates()[0, :, 0])
+    np.testing.assert_allclose(np.concatenate(sides), 1)
+    assert ax.get_yticks().tolist() == [0, 1, 2, 3]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "0.01", "0.1", "1"]
+
+
+def test_of_more_values_than_a_dozen_every_other_one_is_written():
+    rates = np.geomspace(1e-3, 1, 20).round(4)
+    ax = made(np.ones((2, 20, 1)), {"b1": [0.5, 0.9], "learning_rate": rates}, seeds=[0]).plot()
+    texts = [float(text.get_text()) for text in ax.get_xticklabels()]
+    np.testing.assert_allclose(texts, rates[::2], rtol=1e-4)
+
+
+def test_a_third_axis_is_a_heat_map_for_each_of_its_values():
+    coords = {"b1": [0.5, 0.9, 0.99], "learning_rate": np.geomspace(1e-3, 10, 8).round(4)}
+    final = np.arange(96.0).reshape(3, 8, 4, 1)
+    coords["eps"] = [1e-8, 1e-6, 1e-4, 1e-2]
+    panels = made(final, coords, seeds=[0]).plot()
+    # The two longest axes are the sides, so that each panel is one value of the shortest.
+    assert [panel.get_title() for panel in panels.ravel()] == ["b1 = 0.5", "b1 = 0.9", "b1 = 0.99"]
+    for panel, values in zip(panels.ravel(), final[..., 0], strict=True):
+        np.testing.assert_array_equal(panel.collections[-1].get_array(), values)
+    assert len({panel.collections[-1].norm for panel in panels.ravel()}) == 1
+
+
+def test_two_more_axes_are_rows_and_columns_and_three_more_are_parallel_coordinates():
+    coords = {"a": [1, 2], "b": [1, 2], "c": [1, 2, 3], "d": [1, 2, 3]}
+    panels = made(np.ones((2, 2, 3, 3, 1)), coords, seeds=[0]).plot()
+    assert panels.shape == (2, 2)
+    assert panels[1, 0].get_title() == "a = 2, b = 1"
+    coords = {name: [1, 2] for name in "abcde"}
+    assert made(np.ones((2,) * 5 + (1,)), coords, seeds=[0]).plot().get_yticks().size == 0
+
+
+def test_the_better_half_of_an_accuracy_has_more_than_one_colour():
+    accuracy = np.array([0.9, 0.899, 0.895, 0.89, 0.88, 0.1])
+    coords = {"b1": [0.5, 0.9], "learning_rate": [0.1, 1.0, 10.0]}
+    metrics = {"accuracy": accuracy.reshape(2, 3, 1)}
+    ax = made(np.ones((2, 3, 1)), coords, seeds=[0], metrics=metrics).plot("accuracy")
+    places = np.sort(ax.collections[-1].norm(accuracy))
+    assert (places[0], places[-1]) == (0, 1)
+    # The better quarter, from 0.89725 up, has half of the colours.
+    assert ax.collections[-1].norm(np.quantile(accuracy, 0.75)) == pytest.approx(0.5)
+    bar = ax.figure.axes[1]
+    ticks = [float(text.get_text()) for text in bar.get_yticklabels()]
+    np.testing.assert_allclose(ticks[-1], 0.9)
+    assert ticks[0] == 0.1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 1), (2, 2, 1)])

@@ -1,0 +1,59 @@
+"""A metric against one axis: the median over the seeds, their range, and where they diverged."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from gdlab.plots.scales import CURVE, DIVERGED, DIVERGED_TEXT, cells, set_spacing
+from gdlab.plots.sweeps.lanes import Lanes
+from gdlab.sweeps.results.scoring import best_position
+from gdlab.sweeps.results.spacing import SPACED, spacing, spans_decades
+
+
+def draw_curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: bool) -> None:
+    """Draw median and seeds or their range, the best point, and where some or all diverged."""
+    order = np.argsort(x)
+    x, (values, scores, diverged) = x[order], (array[order] for array in lanes)
+    median = np.where(np.isfinite(scores), scores, np.nan)
+    if scatter:
+        ax.plot(x, values, ".", color=CURVE, alpha=0.3, markersize=5, markeredgewidth=0)
+        ax.plot(x, median, "_", color=CURVE, markersize=6)
+    else:
+        _band(ax, x, values, diverged)
+        # Where neighbours have no median, no line would show that a point has one.
+        finite = np.isfinite(median)
+        alone = finite & ~np.append(False, finite[:-1]) & ~np.append(finite[1:], False)
+        ax.plot(x, median, color=CURVE, linewidth=1.6)
+        ax.plot(x, np.where(alone, median, np.nan), ".", color=CURVE, markersize=4)
+    best = best_position(scores, maximize)
+    if best is not None:
+        ax.plot(x[best], median[best], "o", color=CURVE, markersize=7 if scatter else 4.5)
+    set_spacing(ax, "x", x)
+    if spans_decades(values):
+        ax.set_yscale("log")
+    _shade(ax, x, diverged)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _band(ax: Axes, x: np.ndarray, values: np.ndarray, diverged: np.ndarray) -> None:
+    """The range over the seeds, where none of them diverged."""
+    shown = (diverged == 0) & ~np.isnan(values).all(axis=-1)
+    kept = np.where(shown[:, None], values, 0.0)
+    hidden = np.where(shown, 0.0, np.nan)
+    low, high = np.nanmin(kept, axis=-1) + hidden, np.nanmax(kept, axis=-1) + hidden
+    ax.fill_between(x, low, high, color=CURVE, alpha=0.25, linewidth=0)
+
+
+def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
+    """Shade the cells of values at which seeds diverged, the darker the more."""
+    left, right = cells(x)
+    for start, end, share in zip(left, right, diverged, strict=True):
+        if share > 0:
+            ax.axvspan(start, end, color=DIVERGED, alpha=0.28 * share, linewidth=0, zorder=0)
+    if (diverged == 1).any():
+        forward, inverse = SPACED[spacing(x)]
+        ends = np.array([left[np.argmax(diverged == 1)], right[-1]])
+        ax.text(
+            inverse(np.mean(forward(ends))), 0.5, "diverged", transform=ax.get_xaxis_transform(),
+            rotation=90, ha="center", va="center", color=DIVERGED_TEXT, fontsize="small",
+        )  # fmt: skip
+    ax.set_xlim(left[0], right[-1])

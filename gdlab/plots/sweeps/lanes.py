@@ -1,0 +1,35 @@
+"""What is drawn of a metric."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gdlab.sweeps.results.scoring import scores
+
+if TYPE_CHECKING:
+    from gdlab.sweeps.results.result import SweepResult
+
+
+class Lanes(NamedTuple):
+    """The metric of all lanes."""
+
+    values: np.ndarray
+    """The value of each lane, NaN where it has none."""
+    scores: np.ndarray
+    """The median over the seeds, ±∞ where too many have none."""
+    diverged: np.ndarray
+    """The share of the seeds that were run which diverged."""
+
+    def facet(self, index: tuple[int, ...]) -> "Lanes":
+        """What belongs to one panel."""
+        return Lanes(*(array[index] for array in self))
+
+
+def lanes_of(result: "SweepResult", metric: str, maximize: bool, dims: list[str]) -> Lanes:
+    """The metric of all lanes, with the dimensions of the points in this order."""
+    run = np.sum(result.status != "not run", axis=-1)
+    diverged = np.sum(result.status == "diverged", axis=-1) / np.maximum(run, 1)
+    order = [result.dims.index(name) for name in dims]
+    values = np.transpose(result.values(metric), [*order, len(order)])
+    point_scores = scores(result, metric, maximize=maximize)
+    return Lanes(values, np.transpose(point_scores, order), np.transpose(diverged, order))
