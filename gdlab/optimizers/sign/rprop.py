@@ -55,8 +55,10 @@ def scale_by_rprop(
         sign = jnp.sign(u)
         agreement = (sign * jnp.conj(previous)).real
         turned = agreement < 0
-        factor = jnp.where(turned, eta_minus, jnp.where(agreement > 0, eta_plus, 1.0))
-        size = jnp.clip(size * factor.astype(size.dtype), min_step_size, max_step_size)
+        grown = size * jnp.where(agreement > 0, eta_plus, 1.0).astype(size.dtype)
+        within = lambda size: jnp.clip(size, min_step_size, max_step_size)  # noqa: E731
+        # Clipped before it is chosen: XLA computes what is clipped last anew wherever it is used.
+        size = jnp.where(turned, within(size * eta_minus), within(grown))
         sign = jnp.where(turned, 0, sign)
         return size * sign, (size, sign)
 
