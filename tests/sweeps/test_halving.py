@@ -227,3 +227,15 @@ def test_several_optimizers_are_halved_each_by_itself(full):
     for i in range(2):
         assert (result.status[i, :, 0] == "ok").sum() == 2
     np.testing.assert_array_equal(result.status[0], result.status[1])
+
+
+def test_the_name_of_the_metric_tells_which_points_survive():
+    """Of accuracies −w, with w = (1 − 2η)ᵗ, the largest survives, and not the smallest."""
+    rates = Axis("learning_rate", [0.1, 0.2, 0.3, 0.4])
+    policy = SuccessiveHalving(factor=4, rungs=[2], metric="accuracy")
+    result = sweep(
+        lambda w: w**2, 1.0, sgd(rates), steps=3, policy=policy, evaluate=lambda w: {"accuracy": -w}
+    )
+    assert result.status[:, 0].tolist() == ["pruned", "pruned", "pruned", "ok"]
+    with pytest.raises(ValueError, match="'quality' does not tell"):
+        SuccessiveHalving(metric="quality")

@@ -16,6 +16,7 @@ from gdlab.sweeps.execute.tables import LaneTables
 from gdlab.sweeps.plan.arguments import entropy_of
 from gdlab.sweeps.plan.assembly import PlannedRun
 from gdlab.sweeps.plan.brackets import Bracket
+from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.plan.policies import Move, Ranking
 from gdlab.sweeps.plan.task import POINT_NUMBER
 
@@ -105,11 +106,12 @@ class SweepRun:
         policy = self._options.policy
         assert policy is not None  # there are no rungs without a policy
         axes = {name: array for name, array in values.items() if name != POINT_NUMBER}
+        maximize = is_maximized(policy.metric, policy.maximize)
         return policy.move(
             Ranking(
                 bracket,
                 rung,
-                self.tables.scores(places, policy.metric, policy.maximize),
+                self.tables.scores(places, policy.metric, maximize),
                 axes,
                 {name: _range(self._task.points[name]) for name in axes},
                 np.random.default_rng([*entropy_of(self._task.key), bracket, rung]),

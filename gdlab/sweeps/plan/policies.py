@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from gdlab.axes.grid import Points
+from gdlab.sweeps.plan.direction import is_maximized
 
 
 class Ranking(NamedTuple):
@@ -52,8 +53,8 @@ class Policy(Protocol):
         ...
 
     @property
-    def maximize(self) -> bool:
-        """Whether more of it is better."""
+    def maximize(self) -> bool | None:
+        """Whether more of it is better, ``None`` where its name tells."""
         ...
 
     def brackets(self, size: int, steps: int, /) -> list[np.ndarray]:
@@ -83,10 +84,11 @@ class SuccessiveHalving:
         least_steps: the steps that every point gets, where the rungs are not given.
         metric: by what points are ranked: "loss", the last one, on the same batch for all points
             of a seed; or the name of an evaluation metric.
-        maximize: whether more of it is better.
+        maximize: whether more of it is better, unless its name tells.
 
     Raises:
-        ValueError: if ``factor`` is not above 1, or the rungs are not positive or do not rise.
+        ValueError: if nothing tells the direction of the metric, ``factor`` is not above 1, or the
+            rungs are not positive or do not rise.
 
     >>> from gdlab.sweeps import SuccessiveHalving
     >>> SuccessiveHalving(factor=4).rungs_of(0, 300)
@@ -100,10 +102,11 @@ class SuccessiveHalving:
     rungs: Sequence[int] | None = None
     least_steps: int = 10
     metric: str = "loss"
-    maximize: bool = False
+    maximize: bool | None = None
 
     def __post_init__(self) -> None:
         _check_factor(self.factor)
+        is_maximized(self.metric, self.maximize)
         rungs = [0, *(self.rungs or [])]
         if any(later <= rung for rung, later in itertools.pairwise(rungs)):
             raise ValueError(f"rungs must be positive and rise, not {self.rungs}")
@@ -136,10 +139,10 @@ class Hyperband:
         factor: how many points there are to each survivor of a rung.
         least_steps: the steps that every point gets.
         metric: by what points are ranked: "loss", or the name of an evaluation metric.
-        maximize: whether more of it is better.
+        maximize: whether more of it is better, unless its name tells.
 
     Raises:
-        ValueError: if ``factor`` is not above 1.
+        ValueError: if nothing tells the direction of the metric, ``factor`` is not above 1.
 
     >>> from gdlab.sweeps import Hyperband
     >>> policy = Hyperband(factor=3, least_steps=10)
@@ -155,10 +158,11 @@ class Hyperband:
     factor: float = 3.0
     least_steps: int = 10
     metric: str = "loss"
-    maximize: bool = False
+    maximize: bool | None = None
 
     def __post_init__(self) -> None:
         _check_factor(self.factor)
+        is_maximized(self.metric, self.maximize)
 
     def brackets(self, size: int, steps: int) -> list[np.ndarray]:
         """The points dealt out in proportion to the brackets' sizes."""
@@ -199,7 +203,7 @@ class PopulationBasedTraining:
         fraction: the part of the points that is replaced, at most one half.
         factors: by what hyperparameters are multiplied.
         metric: by what points are ranked: "loss", or the name of an evaluation metric.
-        maximize: whether more of it is better.
+        maximize: whether more of it is better, unless its name tells.
 
     Raises:
         ValueError: if ``every`` is not positive or ``fraction`` is not in (0, ½].
@@ -215,9 +219,10 @@ class PopulationBasedTraining:
     fraction: float = 0.2
     factors: Sequence[float] = (0.8, 1.25)
     metric: str = "loss"
-    maximize: bool = False
+    maximize: bool | None = None
 
     def __post_init__(self) -> None:
+        is_maximized(self.metric, self.maximize)
         if self.every < 1:
             raise ValueError(f"every must be a positive number of steps, not {self.every}")
         if not 0 < self.fraction <= 0.5:
