@@ -5,6 +5,7 @@ A picture stands in a folder below, in the module of its name.
 
 from gdlab.plots.analysis.circuit import circuit_response
 from gdlab.plots.analysis.error_by_mode import error_by_mode
+from gdlab.plots.analysis.expected_loss import expected_loss
 from gdlab.plots.analysis.frequency_response import frequency_response
 from gdlab.plots.analysis.landscape import landscape, landscape_surface, landscapes
 from gdlab.plots.analysis.mode_factors import mode_factors
@@ -34,6 +35,7 @@ __all__ = [
     "circuit_response",
     "contours",
     "error_by_mode",
+    "expected_loss",
     "filters",
     "frequency_response",
     "landscape",

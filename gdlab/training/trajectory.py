@@ -35,6 +35,20 @@ class Trajectory(NamedTuple):
     """The number of evaluations of the loss, with or without its gradient: of the run itself and
     of the parts of ``tx`` that count theirs, as line searches do; None without a ``tol``."""
 
+    def plot(self, *, minimum: float | None = None, ax: Any = None) -> Any:
+        """Draw the loss at each step, as :func:`gdlab.plots.losses`; needs the extra ``lab``.
+
+        Args:
+            minimum: the smallest loss there is, above which losses are then drawn.
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
+        """
+        from gdlab import plots
+
+        return plots.losses(self, minimum=minimum, ax=ax)
+
     def closed(self, form: Form) -> "Trajectory":
         """The run with models of this structure in the place of their arrays."""
         held, given = self.model_state

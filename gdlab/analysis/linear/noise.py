@@ -31,6 +31,12 @@ class ExpectedLoss(NamedTuple):
         """The sum of both."""
         return self.deterministic + self.stochastic
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the expected loss and its two parts over the steps; needs the extra ``lab``."""
+        from gdlab import plots
+
+        return plots.expected_loss(self.deterministic, self.stochastic, ax=ax)
+
 
 @in_float64
 def expected_loss(
