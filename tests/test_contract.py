@@ -143,6 +143,12 @@ def gradients(params, seed=0):
     return jax.tree.map(of_leaf, params)
 
 
+def scaled(grads, scale, in_half):
+    """Gradients times a number, or times another one in float16, which has a smaller range."""
+    size = lambda g: in_half if g.dtype == jnp.float16 else scale  # noqa: E731
+    return jax.tree.map(lambda g: (g.astype(jnp.float32) * size(g)).astype(g.dtype), grads)
+
+
 def zeros(params):
     return jax.tree.map(lambda param: jnp.zeros((STEPS, *param.shape), param.dtype), params)
 
@@ -250,7 +256,7 @@ def test_updates_have_the_types_of_gradients_and_states_keep_their_own(example, 
 
 
 @each_example
-def test_leaves_of_every_kind_pass_and_zero_gradients_make_no_nan(example):
+def test_leaves_of_every_kind_pass_and_stay_finite_under_zero_tiny_and_huge_gradients(example):
     params = every_kind_of_leaf()
     updates, state = compiled_scan(example.tx, gradients(params), params)
     if is_thorough(example.tx.factory.name):
@@ -260,9 +266,11 @@ def test_leaves_of_every_kind_pass_and_zero_gradients_make_no_nan(example):
     assert types(apply_updates(params, last)) == types(params)
     assert all(np.isfinite(leaf.astype(np.float32)).all() for leaf in jax.tree.leaves(updates))
 
-    updates, state = compiled_scan(example.tx, zeros(params), params)
-    for leaf in jax.tree.leaves((updates, state)):
-        assert np.isfinite(leaf.astype(np.float32)).all()
+    huge, tiny = (scaled(gradients(params), *sizes) for sizes in ((1e30, 1e3), (1e-30, 6e-8)))
+    for hazard in (*([huge] if example.bears_huge else []), tiny, zeros(params)):
+        updates, state = compiled_scan(example.tx, hazard, params)
+        for leaf in jax.tree.leaves((updates, state)):
+            assert np.isfinite(leaf.astype(np.float32)).all()
     if (
         example.rests
         and "nesterov" not in repr(example.tx)
@@ -306,11 +314,12 @@ def test_a_state_can_be_donated_with_the_parameters(example):
 @each(where=lambda example: example.keeps_nan)
 @pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_nan_in_a_gradient_shows_in_the_updates_there_and_nowhere_else(example):
-    params = vector()
-    grads = {"matrix": np.array(gradients(params)["matrix"])}
+    params = vector() | {"other": jnp.array([0.25, 0.75])}
+    grads = jax.tree.map(np.array, gradients(params))
     grads["matrix"][:, 1] = np.nan
     updates, _ = compiled_scan(example.tx, grads, params)
     assert np.isnan(updates["matrix"][-1]).tolist() == [False, True, False]
+    assert np.isfinite(updates["other"]).all()
 
 
 @each(where=with_numbers, thorough=True)

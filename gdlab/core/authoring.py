@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
 from gdlab.core.forms import is_marking, is_stored_form, marked
-from gdlab.core.numerics import as_before, cast, strong, widen
+from gdlab.core.numerics import as_before, cast, is_inexact, squarable, strong, widen
 from gdlab.core.opening import (
     AtLeaf,
     Declaration,
@@ -108,6 +108,7 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
         reads=_reads_of_arrays(factory, declared),
         by_leaf=(*own, PATHS) if "path" in declared.reads + declared.init_reads else tuple(own),
         keeps_sign=declared.gives_nonnegative,
+        squares=declared.squares,
     )
     return rule if shared is None else _with_shared(rule, declared, shared, at)
 
@@ -251,6 +252,7 @@ def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening)
         reads=dict(rule.reads) | dict(_reads_of_arrays(factory, declared)),
         by_leaf=(*rule.by_leaf, *own),
         keeps_sign=rule.keeps_sign if declared.nonnegative else lambda _: False,
+        squares=rule.squares or declared.squares,
     )
 
 
@@ -293,6 +295,8 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
         return _as_slots(factory, names, strong(init(params if reads_all else widen(params))))
 
     def update_tree(updates, values, params, extra):
+        if declared.squares:
+            updates = jax.tree.map(lambda u: squarable(u) if is_inexact(u) else u, updates)
         known = extra if reads_all else {n: extra[n] for n in declared.reads if n in extra}
         known = dict(known)
         for name in reads:

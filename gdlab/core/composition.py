@@ -1,7 +1,8 @@
 """Rules put together in series and in parallel."""
 
+import itertools
 from collections.abc import Callable, Hashable, Sequence
-from itertools import pairwise
+from operator import attrgetter
 from typing import TypeVar
 
 import jax
@@ -73,7 +74,7 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
     """
     if len(rules) == 1:
         return rules[0]
-    for before, after in pairwise(rules):
+    for before, after in itertools.pairwise(rules):
         if before.gives_bus and not after.takes_bus:
             raise ValueError(
                 "a bus leads into a transformation of one signal: read it with wire(i), or join "
@@ -167,15 +168,21 @@ def _together(rules: Sequence[ArrayRule], init: Function, update: Function) -> A
         return values, tuple(context for _, context in advanced)
 
     return ArrayRule(
-        slots=tuple(name for rule in rules for name in rule.slots),
+        slots=_all(rules, "slots"),
         init=init,
         update=update,
-        shared=tuple(name for rule in rules for name in rule.shared),
+        shared=_all(rules, "shared"),
         start=lambda dtype: tuple(value for rule in rules for value in rule.start(dtype)),
         advance=advance,
         reads=reasons(rules),
-        by_leaf=tuple(value for rule in rules for value in rule.by_leaf),
+        by_leaf=_all(rules, "by_leaf"),
+        squares=any(map(attrgetter("squares"), rules)),
     )
+
+
+def _all(rules: Sequence[ArrayRule], field: str) -> tuple[Value, ...]:
+    """What a field of each rule holds, in one tuple."""
+    return tuple(itertools.chain.from_iterable(map(attrgetter(field), rules)))
 
 
 def series_of_trees(rules: Sequence[TreeRule]) -> TreeRule:

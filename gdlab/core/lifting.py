@@ -14,7 +14,7 @@ from jax.core import Tracer
 from gdlab.core.by_leaf import ByLeaf, same_value
 from gdlab.core.forms import marked_as_shared
 from gdlab.core.kernels import joins_kernels, with_results_apart
-from gdlab.core.numerics import cast, dtype_like, is_array, widen
+from gdlab.core.numerics import cast, dtype_like, is_array, squarable, widen
 from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
@@ -204,7 +204,8 @@ def array_update(
     by_leaf: Mapping[int, Leaf],
 ) -> Callable[..., tuple[Leaf, list[Tree]]]:
     """``one(leaf, slots, param, grad, key)``: what ``rule`` makes of one array."""
-    update = with_results_apart(rule.update) if rule.slots and joins_kernels() else rule.update
+    update = _of_squarable(rule.update) if rule.squares else rule.update
+    update = with_results_apart(update) if rule.slots and joins_kernels() else update
 
     def one(leaf, slots, param, grad, key):
         reading = Reading(widen(param), widen(grad), value, key, by_leaf)
@@ -221,6 +222,11 @@ def array_update(
         return new, list(after)
 
     return one
+
+
+def _of_squarable(update: Function) -> Function:
+    """The update of a rule that squares its input, on elements whose squares are finite."""
+    return lambda u, *args: update(squarable(u), *args)
 
 
 class _UnfitState(Exception):

@@ -1,6 +1,7 @@
 """The dtypes of computations, and arithmetic that survives zeros and NaNs."""
 
 import contextlib
+import functools
 from collections.abc import Iterable
 
 import jax
@@ -192,6 +193,39 @@ def _guarded_quotient_jvp(primals: Tree, tangents: Tree) -> Tree:
     vanishes = denominator <= 0
     inverse = jnp.where(vanishes, 0, 1 / jnp.where(vanishes, 1, denominator))
     return quotient, inverse * (tangents[0] - quotient * tangents[1])
+
+
+@functools.cache
+def _largest_to_square(dtype: np.dtype) -> np.floating:
+    """The largest modulus that is squared: a sum of 2²⁸ such squares is still finite."""
+    return dtype.type(2.0 ** ((np.finfo(dtype).maxexp - 28) // 2))
+
+
+def squarable(x: jax.Array) -> jax.Array:
+    """``x`` with each modulus above 2⁵⁰ (float64: 2⁴⁹⁸) brought down to that.
+
+    The squares of larger elements, or the sums of these squares, could be infinite. What is
+    infinite itself counts as large, and a NaN stays one.
+
+    >>> import jax.numpy as jnp
+    >>> from gdlab.core.numerics import squarable
+    >>> squarable(jnp.array([-1e30, 2.0]))
+    Array([-1.1258999e+15,  2.0000000e+00], dtype=float32)
+    """
+    if not jnp.iscomplexobj(x):
+        # One operation: XLA stores the result of several where two kernels read it.
+        largest = _largest_to_square(x.dtype)
+        return jax.lax.clamp(-largest, x, largest)
+    size = jnp.abs(x)
+    largest = _largest_to_square(size.dtype)
+    is_too_large = size > largest
+    return jnp.where(is_too_large, x * (largest / jnp.where(is_too_large, size, 1)), x)
+
+
+def exceeds_squarable(x: jax.Array) -> jax.Array:
+    """Tell of each element whether :func:`squarable` would change it."""
+    size = jnp.abs(x)
+    return size > _largest_to_square(size.dtype)
 
 
 def abs_squared(x: jax.Array) -> jax.Array:

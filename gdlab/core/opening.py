@@ -67,6 +67,7 @@ class Declaration(NamedTuple):
     shared: str | None = None
     init_reads: tuple[str, ...] = ()
     nonnegative: NonNegative = False
+    squares: bool = False
 
     def gives_nonnegative(self, given: bool) -> bool:
         """Tell whether the output is nowhere negative, where the input is or is not known to be."""
@@ -88,6 +89,7 @@ def declaration(
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
     nonnegative: NonNegative = False,
+    squares: bool = False,
 ) -> Declaration:
     """The declarations of ``function``, checked.
 
@@ -109,7 +111,9 @@ def declaration(
                 f"{function.__name__}: nonnegative names {name!r}, which is no slot; the slots are "
                 f"{', '.join(known_slots)}"
             )
-    return Declaration(open_, _names(reads), slots, shared, _names(init_reads), nonnegative)
+    return Declaration(
+        open_, _names(reads), slots, shared, _names(init_reads), nonnegative, squares
+    )
 
 
 def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -78,6 +78,9 @@ class ArrayRule(NamedTuple):
     keeps_sign: Callable[[bool], bool] = lambda _: False
     """``keeps_sign(is_nonnegative)`` → whether the output is nowhere negative, given that of the
     input"""
+    squares: bool = False
+    """True if a part of it squares the input or what comes of it: then no element that is handed in
+    may be so large that its square is infinite."""
 
 
 class TreeRule(NamedTuple):

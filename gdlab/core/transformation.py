@@ -210,7 +210,10 @@ Closure = Callable[P, Value]
 def transformation(function: Closure[P], /) -> Callable[P, GradientTransformation]: ...
 @overload
 def transformation(
-    *, reads: str | tuple[str, ...] = (), slots: tuple[str, ...] | None = None
+    *,
+    reads: str | tuple[str, ...] = (),
+    slots: tuple[str, ...] | None = None,
+    squares: bool = False,
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
 def transformation(
     function: Function | None = None,
@@ -218,6 +221,7 @@ def transformation(
     *,
     reads: str | tuple[str, ...] = (),
     slots: tuple[str, ...] | None = None,
+    squares: bool = False,
 ) -> Function:
     """Make a transformation of an ordinary closure over its hyperparameters.
 
@@ -233,6 +237,8 @@ def transformation(
             stored, which it hands on as well.
         slots: the names of the entries of its state, if there are several: then the state is a
             tuple of them. One entry is called as the transformation is, and is the state.
+        squares: whether it squares its input. Elements whose squares would be infinite are then
+            brought down to 2⁵⁰ before.
 
     Raises:
         ValueError: if ``reads`` names something else.
@@ -258,7 +264,7 @@ def transformation(
 
     def decorate(function):
         known = (*READ_BY_TREES, EVERYTHING)
-        declared = declaration(function, open_tree_rule, known, reads, slots)
+        declared = declaration(function, open_tree_rule, known, reads, slots, squares=squares)
         return parametrized(GradientTransformation, function, declared)
 
     return decorate if function is None else decorate(function)
@@ -274,6 +280,7 @@ def leafwise(
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
     nonnegative: NonNegative = False,
+    squares: bool = False,
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
 def leafwise(
     function: Function | None = None,
@@ -284,6 +291,7 @@ def leafwise(
     shared: str | None = None,
     init_reads: str | tuple[str, ...] = (),
     nonnegative: NonNegative = False,
+    squares: bool = False,
 ) -> Function:
     """Make a transformation of a closure that treats **one array**; gdlab lifts it to trees.
 
@@ -302,6 +310,9 @@ def leafwise(
         nonnegative: what has no negative elements, which is stored in less memory or more exactly:
             True for the output and all slots, ``"like input"`` where that holds if the input has
             none, or the names of slots.
+        squares: whether it squares its input. Elements whose squares would be infinite are then
+            brought down to 2⁵⁰ where they enter the chain or the fork that it stands in, so that
+            all links and branches see the same.
 
     Raises:
         ValueError: if ``reads`` or ``init_reads`` names something else, or ``nonnegative`` no slot.
@@ -327,8 +338,9 @@ def leafwise(
 
     def decorate(function):
         declared = declaration(
-            function, open_array_rule, READ_BY_ARRAYS, reads, slots, shared, init_reads, nonnegative
-        )
+            function, open_array_rule, READ_BY_ARRAYS, reads, slots, shared, init_reads,
+            nonnegative, squares,
+        )  # fmt: skip
         return parametrized(GradientTransformation, function, declared)
 
     return decorate if function is None else decorate(function)
@@ -342,6 +354,7 @@ def leaf_wrapper(
     reads: str | tuple[str, ...] = (),
     slots: tuple[str, ...] | None = None,
     nonnegative: NonNegative = False,
+    squares: bool = False,
 ) -> Callable[[Closure[P]], Callable[P, GradientTransformation]]: ...
 def leaf_wrapper(
     function: Function | None = None,
@@ -350,6 +363,7 @@ def leaf_wrapper(
     reads: str | tuple[str, ...] = (),
     slots: tuple[str, ...] | None = None,
     nonnegative: NonNegative = False,
+    squares: bool = False,
 ) -> Function:
     """Make a transformation of a closure that wraps the rule for **one array** of another.
 
@@ -366,6 +380,7 @@ def leaf_wrapper(
         slots: the names of what the wrapper keeps for each array itself.
         nonnegative: ``"like input"`` if what it hands to the inner rule has no negative elements
             where its own input has none.
+        squares: whether it squares its input, as for :func:`leafwise`.
 
     Raises:
         TypeError: if it takes no transformation, or one of whole trees.
@@ -387,8 +402,9 @@ def leaf_wrapper(
 
     def decorate(function):
         declared = declaration(
-            function, open_leaf_wrapper, READ_BY_ARRAYS, reads, slots, nonnegative=nonnegative
-        )
+            function, open_leaf_wrapper, READ_BY_ARRAYS, reads, slots, nonnegative=nonnegative,
+            squares=squares,
+        )  # fmt: skip
         return parametrized(GradientTransformation, function, declared)
 
     return decorate if function is None else decorate(function)
@@ -463,6 +479,15 @@ def composition_of(tx: GradientTransformation) -> GradientTransformation | None:
         return None
     made = tx.called_with(tx.arguments())
     return made if isinstance(made, GradientTransformation) else None
+
+
+def squares_something(tx: GradientTransformation) -> bool:
+    """Tell whether any part of ``tx`` declares that it squares what it is given."""
+    if tx.factory.declared.squares:
+        return True
+    made = composition_of(tx)
+    parts = jax.tree.leaves(tx.children if made is None else [made], is_leaf=_is_transformation)
+    return any(squares_something(part) for part in parts if _is_transformation(part))
 
 
 def is_wiring(tx: GradientTransformation) -> bool:

@@ -12,7 +12,9 @@ EXAMPLES = {
     ],
     "foreign": [
         # The averages of optax's Adam change the dtype of complex squares.
-        Example(gdlab.foreign(*optax.scale_by_adam()), source=False, on_complex=None),
+        Example(
+            gdlab.foreign(*optax.scale_by_adam()), source=False, on_complex=None, bears_huge=False
+        ),
     ],
     "fork": [
         Example(gdlab.fork(gdlab.ratio(0.1), gdlab.identity(), gdlab.square())),

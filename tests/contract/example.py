@@ -18,6 +18,8 @@ class Example(NamedTuple):
     """Whether its schedules advance at every call."""
     keeps_nan: bool = True
     """Whether a NaN stays where it was in the gradient, and shows there and nowhere else."""
+    bears_huge: bool = True
+    """Whether updates and state stay finite under gradients of 1e30."""
     derivatives: bool = True
     """Whether derivatives by its numbers exist where the directions of equal gradients do not."""
     by_element: bool = True

@@ -15,6 +15,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @leafwise(
     slots=("mean_square_gradient", "mean_square_step"),
     nonnegative=("mean_square_gradient", "mean_square_step"),
+    squares=True,
 )
 def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6) -> LeafFunctions:
     """Scale by the ratio of the root mean squares of past steps and past gradients.

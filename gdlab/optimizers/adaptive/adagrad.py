@@ -50,7 +50,7 @@ def adagrad(
     )
 
 
-@transformation(slots=("outer_products",))
+@transformation(slots=("outer_products",), squares=True)
 def scale_by_full_rss(
     initial_accumulator_value: Hyperparameter = 0.0,
     eps: Hyperparameter = 1e-7,

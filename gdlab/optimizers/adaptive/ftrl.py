@@ -8,7 +8,7 @@ from gdlab.core.numerics import abs_squared, safe_divide
 from gdlab.core.transformation import leafwise
 
 
-@leafwise(reads="param", slots=("nu", "linear"), nonnegative=("nu",))
+@leafwise(reads="param", slots=("nu", "linear"), nonnegative=("nu",), squares=True)
 def ftrl(
     learning_rate: Hyperparameter,
     learning_rate_power: Hyperparameter = -0.5,

@@ -12,7 +12,7 @@ from gdlab.transforms.averages.debiasing import Weight
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
-@leafwise(slots=("mu", "nu", "golden_step"), shared="weights", nonnegative=("nu",))
+@leafwise(slots=("mu", "nu", "golden_step"), shared="weights", nonnegative=("nu",), squares=True)
 def scale_by_adamg(
     b1: Hyperparameter = 0.95,
     b2: Hyperparameter = 0.999,

@@ -5,7 +5,7 @@ from typing import Literal
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import join
-from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
+from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt, squarable
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
@@ -37,6 +37,7 @@ def conditional_ratio(beta: Hyperparameter, eps: Hyperparameter) -> Function:
     """
 
     def divide(g, m):
+        g, m = squarable(g), squarable(m)
         d = beta * m + (1 - beta) * g
         crossed = 2 * beta * (1 - beta) * (m.conj() * d).real
         v = beta**2 * abs_squared(m) + crossed + (1 - beta) ** 2 * abs_squared(g)

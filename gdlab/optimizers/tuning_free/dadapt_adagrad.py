@@ -14,7 +14,7 @@ from gdlab.transforms.norms.norms import tree_norm
 from gdlab.transforms.parameters.from_start import from_start
 
 
-@transformation(slots=("grad_sum", "sum_of_squares", "estim_lr", "weighted_squares"))
+@transformation(slots=("grad_sum", "sum_of_squares", "estim_lr", "weighted_squares"), squares=True)
 def scale_by_dadapt_adagrad(
     learning_rate: Hyperparameter = 1.0,
     eps: Hyperparameter = 1e-6,

@@ -16,7 +16,9 @@ from gdlab.transforms.norms.norms import tree_norm
 from gdlab.transforms.parameters.decay import add_decayed_weights
 
 
-@transformation(reads="params", slots=("mu", "nu", "grad_sum", "estim_lr", "numerator", "weights"))
+@transformation(
+    reads="params", slots=("mu", "nu", "grad_sum", "estim_lr", "numerator", "weights"), squares=True
+)
 def dadapt_adamw(
     learning_rate: Hyperparameter = 1.0,
     betas: Sequence[Hyperparameter] = (0.9, 0.999),

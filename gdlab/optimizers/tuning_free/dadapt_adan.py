@@ -24,6 +24,7 @@ from gdlab.transforms.norms.norms import tree_norm
 @transformation(
     reads=("params", "step"),
     slots=("mu", "delta", "nu", "previous", "grad_sum", "estim_lr", "weighted_squares"),
+    squares=True,
 )
 def dadapt_adan(
     learning_rate: Hyperparameter = 1.0,

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.numerics import common_dtype, trained
+from gdlab.core.numerics import common_dtype, squarable, trained
 from gdlab.core.structure import Params, Tree, map_arrays
 from gdlab.core.transformation import GradientTransformation
 from gdlab.transforms.norms.inner_products import (
@@ -49,7 +49,8 @@ def scaled_displacement(
         moved, inner = base_optimizer.update(updates, inner, params, **extra)
         w, old_scale = trained(params), scale(learned)
         gradient = regularised(filled(updates, w), w, old_scale)
-        learned = learn(learned, -inner_product(way, gradient))
+        # The scale is learned from squares of it.
+        learned = learn(learned, squarable(-inner_product(way, gradient)))
         new_way = add_scaled(way, 1.0, filled(moved, w))
         steps = subtracted(scaled(scale(learned), new_way), scaled(old_scale, way))
         return map_arrays(lambda _, step: step, moved, steps), (inner, new_way, learned)

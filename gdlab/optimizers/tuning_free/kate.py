@@ -10,7 +10,9 @@ from gdlab.core.wiring import chain
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
-@leafwise(slots=("sum_of_squares", "numerator"), nonnegative=("sum_of_squares", "numerator"))
+@leafwise(
+    slots=("sum_of_squares", "numerator"), nonnegative=("sum_of_squares", "numerator"), squares=True
+)
 def scale_by_kate(eta: Hyperparameter = 0.0, eps: Hyperparameter = 0.0) -> LeafFunctions:
     """Divide by the sum of squared gradients, and make up for it by a numerator that grows.
 

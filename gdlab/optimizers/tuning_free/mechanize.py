@@ -31,7 +31,9 @@ class Bettors(NamedTuple):
 
 
 @transformation(
-    reads=("params", EVERYTHING), slots=("base_optimizer_state", "displacement", "bettors")
+    reads=("params", EVERYTHING),
+    slots=("base_optimizer_state", "displacement", "bettors"),
+    squares=True,
 )
 def mechanize(
     base_optimizer: GradientTransformation,

@@ -12,7 +12,7 @@ from gdlab.optimizers.tuning_free.loss_model import LossModel, shrunk
 from gdlab.transforms.norms.inner_products import filled, inner_product, scaled
 
 
-@transformation(reads=("params", "value", "step"), slots=("mu", "loss_model"))
+@transformation(reads=("params", "value", "step"), slots=("mu", "loss_model"), squares=True)
 def momo(
     learning_rate: Hyperparameter = 1.0,
     beta: Hyperparameter = 0.9,

@@ -13,7 +13,9 @@ from gdlab.transforms.averages.debiasing import Weight
 from gdlab.transforms.norms.inner_products import filled, inner_product, scaled
 
 
-@transformation(reads=("params", "value"), slots=("mu", "nu", "loss_model", "weights"))
+@transformation(
+    reads=("params", "value"), slots=("mu", "nu", "loss_model", "weights"), squares=True
+)
 def momo_adam(
     learning_rate: Hyperparameter = 1e-2,
     b1: Hyperparameter = 0.9,

@@ -32,6 +32,7 @@ from gdlab.transforms.norms.norms import tree_norm
         "numerator",
         "weights",
     ),
+    squares=True,
 )
 def prodigy(
     learning_rate: Hyperparameter = 1.0,

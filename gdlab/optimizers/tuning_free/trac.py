@@ -44,7 +44,9 @@ class Tuners(NamedTuple):
 
 
 @transformation(
-    reads=("params", EVERYTHING), slots=("base_optimizer_state", "displacement", "tuners")
+    reads=("params", EVERYTHING),
+    slots=("base_optimizer_state", "displacement", "tuners"),
+    squares=True,
 )
 def trac(
     base_optimizer: GradientTransformation,

@@ -10,7 +10,7 @@ from gdlab.core.wiring import fork, identity
 from gdlab.transforms.signals.ratios import placed
 
 
-@leafwise(nonnegative=True)
+@leafwise(nonnegative=True, squares=True)
 def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> LeafFunctions:
     """Accumulate the squares of all updates so far.
 

@@ -11,7 +11,7 @@ from gdlab.transforms.averages.debiasing import Weight
 from gdlab.transforms.signals.ratios import placed
 
 
-@leafwise(slots=("mean", "variance"), shared="weight", nonnegative=("variance",))
+@leafwise(slots=("mean", "variance"), shared="weight", nonnegative=("variance",), squares=True)
 def variance(
     decay: Hyperparameter,
     initial_scale: Hyperparameter | None = None,

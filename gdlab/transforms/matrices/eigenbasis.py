@@ -20,7 +20,7 @@ Refresh = Literal["qr", "eigh"]
 """The way in which bases follow their factors; :func:`in_eigenbasis` says more."""
 
 
-@leaf_wrapper(reads="step", slots=("factors", "basis"))
+@leaf_wrapper(reads="step", slots=("factors", "basis"), squares=True)
 def in_eigenbasis(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
     decay: Hyperparameter = 0.95,

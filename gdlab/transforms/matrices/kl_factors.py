@@ -31,7 +31,7 @@ Statistics = Literal["gram", "kl"]
 Shampoo, or those that :func:`scale_by_kl_factors` describes."""
 
 
-@leafwise(reads="step", slots=("factors", "bases"))
+@leafwise(reads="step", slots=("factors", "bases"), squares=True)
 def scale_by_kl_factors(
     decay: Hyperparameter = 0.95,
     eps: Hyperparameter = 1e-4,

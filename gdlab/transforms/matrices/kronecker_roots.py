@@ -20,7 +20,7 @@ from gdlab.transforms.matrices.decompositions import eigh
 from gdlab.transforms.steps.periods import is_due
 
 
-@leafwise(reads="step", slots=("factors", "roots"), shared="weight")
+@leafwise(reads="step", slots=("factors", "roots"), shared="weight", squares=True)
 def scale_by_kronecker_roots(
     decay: Hyperparameter | None = None,
     eps: Hyperparameter = 1e-6,

@@ -17,7 +17,7 @@ LARGEST_ENTRY = 1e9
 """An entry of a factor that is larger is not let grow: it whitens gradients of 1e-18."""
 
 
-@leafwise(reads=("key", "step"), slots=("factors",), shared="since_update")
+@leafwise(reads=("key", "step"), slots=("factors",), shared="since_update", squares=True)
 def scale_by_kron(
     preconditioner_lr: Hyperparameter = 0.1,
     preconditioner_update_probability: Hyperparameter = 1.0,

@@ -33,7 +33,7 @@ def expected_scales(params: Params) -> Tree:
     return jax.tree.map(scale, params)
 
 
-@leafwise(reads="param", slots=("nu", "decay"), shared="weight")
+@leafwise(reads="param", slots=("nu", "decay"), shared="weight", squares=True)
 def descend_by_amos(
     learning_rate: Hyperparameter,
     eta: Hyperparameter,

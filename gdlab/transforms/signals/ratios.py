@@ -8,7 +8,7 @@ from gdlab.core.structure import Function
 from gdlab.core.transformation import leafwise
 
 
-@leafwise(nonnegative=True)
+@leafwise(nonnegative=True, squares=True)
 def square() -> LeafFunctions:
     """Square the updates, element by element.
 

@@ -4,11 +4,15 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.numerics import is_inexact, safe_increment
+from gdlab.core.numerics import exceeds_squarable, is_inexact, safe_increment, widen
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.state import State
 from gdlab.core.structure import Extra, Params, Tree, Updates
-from gdlab.core.transformation import GradientTransformation, transformation
+from gdlab.core.transformation import (
+    GradientTransformation,
+    squares_something,
+    transformation,
+)
 
 
 @transformation(
@@ -19,7 +23,8 @@ def apply_if_finite(inner: GradientTransformation) -> TreeFunctions:
     """Skip the steps that are not finite, count and report them.
 
     They are those whose gradients or updates are not finite, or which would leave something in the
-    state that is not, from which it could never recover: the square of a huge gradient. A skipped
+    state that is not. Where ``inner`` squares gradients, a step is skipped as well if one of them
+    has an element above 2⁵⁰ (float64: 2⁴⁹⁸): its square would weigh on all steps to come. A skipped
     step changes neither the parameters nor the inner state, so it does not advance
     schedules either, and it is never applied, however many come in a row: read
     ``state.notfinite_count``, the number of steps skipped in a row, to decide when to stop.
@@ -67,6 +72,8 @@ def step_if(
     """
     new_updates, new = inner.update(updates, state, params, **extra)
     taken = accepted & all_finite((updates, new_updates)) & _stays_finite(state, new)
+    if squares_something(inner):
+        taken &= ~_any_exceeds_squarable(updates)
 
     # Selected and not multiplied, so that a NaN cannot get through.
     def chosen(new, old):
@@ -80,6 +87,11 @@ def all_finite(tree: Tree) -> jax.Array:
     # Asked of each element: a maximum over several devices would drop a NaN.
     checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree) if is_inexact(leaf)]
     return jnp.all(jnp.array(checks)) if checks else jnp.array(True)
+
+
+def _any_exceeds_squarable(updates: Updates) -> jax.Array:
+    leaves = [widen(leaf) for leaf in jax.tree.leaves(updates) if is_inexact(leaf)]
+    return jnp.any(jnp.array([jnp.any(exceeds_squarable(leaf)) for leaf in leaves], bool))
 
 
 def _stays_finite(old: Tree, new: Tree) -> jax.Array:
