@@ -94,6 +94,9 @@ def test_what_was_computed_before_ctrl_c_is_in_the_exception(at):
     assert known[..., :count].all()
     assert not known[..., count:].any()
     np.testing.assert_array_equal(result.loss[..., :count], expected.loss[..., :count])
+    best = result.best()
+    assert best["loss_so_far"] == result.loss[..., count - 1].min()
+    result.optimizer_at(best)
 
 
 def test_after_ctrl_c_the_same_call_goes_on_where_it_was(at, tmp_path):

@@ -45,7 +45,11 @@ def _best(result: "SweepResult") -> str:
         best = result.best()
     except ValueError as error:
         return str(error)
-    return ", ".join(f"{name} = {_number(value)}" for name, value in best.items())
+    written = {
+        name: _label(value) if name in result.axes else _number(value)
+        for name, value in best.items()
+    }
+    return ", ".join(f"{name} = {text}" for name, text in written.items())
 
 
 def _edges(result: "SweepResult") -> dict[str, str]:
@@ -61,22 +65,27 @@ def _edges(result: "SweepResult") -> dict[str, str]:
         return {"stable up to": _edge(value, unstable)}
     others = [name for name in result.dims[:-1] if name != dimension]
     if len(others) == 1 and np.size(value) <= MOST_ROWS:
-        labels = map(_number, result.coords[others[0]].tolist())
+        labels = map(_label, result.coords[others[0]].tolist())
         return {
             f"stable up to, {others[0]} {label}": _edge(*ends)
             for label, *ends in zip(labels, value, unstable, strict=True)
         }
     stable = value[~np.isnan(value)]
-    ends = [_number(end) for end in (stable.min(), stable.max())] if stable.size else ["nothing"]
+    ends = [_label(end) for end in (stable.min(), stable.max())] if stable.size else ["nothing"]
     return {"stable up to": " … ".join(ends)}
 
 
 def _edge(value: Any, unstable: Any) -> str:
     if np.isnan(value):
-        return f"nothing: {_number(unstable)} diverges" if np.isfinite(unstable) else "not run"
+        return f"nothing: {_label(unstable)} diverges" if np.isfinite(unstable) else "not run"
     if np.isinf(unstable):
-        return f"learning_rate = {_number(value)}, the largest that was tried"
-    return f"learning_rate = {_number(value)}; {_number(unstable)} diverges"
+        return f"learning_rate = {_label(value)}, the largest that was tried"
+    return f"learning_rate = {_label(value)}; {_label(unstable)} diverges"
+
+
+def _label(value: Any) -> str:
+    """A label as it was written."""
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _number(value: Any) -> str:
