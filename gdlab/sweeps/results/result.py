@@ -5,15 +5,19 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
-from gdlab.core.axis import is_axis
-from gdlab.core.representation import as_written
-from gdlab.sweeps.results import labelled, merging, ranges, scoring, selecting, summary
+from gdlab.sweeps.results import (
+    labelled,
+    merging,
+    ranges,
+    rerunning,
+    scoring,
+    selecting,
+    summary,
+)
 from gdlab.sweeps.results.ranges import Edge
-from gdlab.sweeps.results.recorded import RecordedOptimizer
-from gdlab.sweeps.results.scoring import SO_FAR, Rule
+from gdlab.sweeps.results.scoring import Rule
 from gdlab.training.models import open_model
 
 if TYPE_CHECKING:
@@ -276,25 +280,7 @@ class SweepResult:
         >>> result.optimizer_at(result.best())
         sgd(0.4)
         """
-        number = 0
-        if len(self.optimizers) > 1:
-            names = self.coords["optimizer"].tolist()
-            if point.get("optimizer") not in names:
-                raise ValueError(f"say which optimizer, one of {', '.join(names)}, as 'optimizer'")
-            number = names.index(point["optimizer"])
-        if isinstance(tx := self.optimizers[number], RecordedOptimizer):
-            raise ValueError(
-                f"the result was loaded, so the optimizer is known as text alone: {tx}"
-            )
-
-        def value(node: Any) -> Any:
-            if not is_axis(node):
-                return node
-            if node.name not in point:
-                raise ValueError(f"the point has no value for the axis {node.name!r}")
-            return float(as_written(np.asarray(point[node.name], node.values.dtype)))
-
-        return jax.tree.map(value, tx, is_leaf=is_axis)
+        return rerunning.optimizer_at(self, point)
 
     def rerun(self, point: Mapping[str, Any], **changes: Any) -> "SweepResult":
         """The sweep of one point alone, or of all that agree in what is given.
@@ -317,10 +303,7 @@ class SweepResult:
         >>> result.rerun(result.best(), keep_params="all").params
         array([[0.00800...]], dtype=float32)
         """
-        self._recipe("rerun")
-        passed_over = {"final_loss", SO_FAR, *self.metrics} - {*self.axes, *self.dims}
-        labels = {name: [value] for name, value in point.items() if name not in passed_over}
-        return self.select(**labels).recipe.changed(**{"checkpoint": None} | changes).run()
+        return rerunning.rerun(self, point, changes)
 
     def extend(self, axis: str, values: Sequence[float]) -> "SweepResult":
         """This result and more values of an axis, of which only those that are missing are run.
@@ -338,34 +321,7 @@ class SweepResult:
         >>> result.extend("learning_rate", [0.2, 0.4]).coords["learning_rate"]
         array([0.1, 0.2, 0.4])
         """
-        recipe = self._recipe("extend")
-        along = list(self.axes.values())
-        alone = [name for name in self.axes if self.axes[name] == name and along.count(name) == 1]
-        if axis not in alone:
-            raise ValueError(
-                f"extend: {axis!r} is not an axis that is a dimension by itself; there are {alone}"
-            )
-        known = self.coords[axis]
-        missing = [
-            value
-            for value in dict.fromkeys(values)
-            if not np.isclose(known, value, rtol=1e-6, atol=0.0).any()
-        ]
-        if not missing:
-            return self
-        more = recipe.at({axis: missing}).changed(checkpoint=None).run()
-        # Dimensions that were dropped from this result have one label in its call.
-        gone = {name: more.coords[name][0] for name in more.dims if name not in self.dims}
-        everything = recipe.at({axis: np.union1d(known, missing)})
-        return dataclasses.replace(self.merge(more.select(**gone)), recipe=everything)
-
-    def _recipe(self, what: str) -> Any:
-        if self.recipe is None:
-            raise ValueError(
-                f"{what}: the loss is not known of a result that was loaded or put together; call "
-                "sweep for the other values, and merge what it returns"
-            )
-        return self.recipe
+        return rerunning.extended(self, axis, values)
 
     def merge(self, *others: "SweepResult") -> "SweepResult":
         """One result over the union of the labels of several of the same sweep.
