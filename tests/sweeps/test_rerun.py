@@ -60,7 +60,7 @@ def test_a_point_is_run_again_as_it_was(result):
 
 
 def test_the_best_point_is_run_again_with_its_parameters(result):
-    best = result.best("size")
+    best = result.best("size", maximize=False)
     again = result.rerun(best, keep_params="all", steps=STEPS)
     assert best.keys() == {"rate", "momentum", "size"}
     np.testing.assert_allclose(

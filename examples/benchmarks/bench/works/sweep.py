@@ -110,8 +110,10 @@ def ways(count: int, mesh: Any = None) -> dict[str, Callable[[], float]]:
         f"compiled anew for each of {CLOSURES}": compiled_anew,
         "compiled once, looped": looped,
         BY_HAND: lambda: best_of(many(rates, params, data, key)[1]),
-        "gdlab.sweep": lambda: sweep().best("judged")["learning_rate"],
-        "gdlab.sweep, halving": lambda: sweep(policy=HALVING).best("judged")["learning_rate"],
+        "gdlab.sweep": lambda: sweep().best("judged", maximize=False)["learning_rate"],
+        "gdlab.sweep, halving": lambda: sweep(policy=HALVING).best("judged", maximize=False)[
+            "learning_rate"
+        ],
     }
 
 
