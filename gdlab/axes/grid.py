@@ -4,13 +4,14 @@ Axes along one dimension move together; dimensions multiply, the first one slowe
 """
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from gdlab.axes.naming import DIMENSIONS, FIELDS
-from gdlab.core.axis import SAMPLE, Axis, is_axis
+from gdlab.core.axis import SAMPLE, Axis, ChoiceAxis, is_axis
 from gdlab.core.structure import dotted
 
 RESERVED = (*DIMENSIONS, *FIELDS)
@@ -50,19 +51,36 @@ def grid_of(tree: Any) -> Grid:
     """The grid of all axes in ``tree``, in the order in which they stand there.
 
     Raises:
-        ValueError: if axes of one name differ, those along one dimension have different lengths,
-            a name is not free, or an axis is still to be drawn.
+        ValueError: if axes of one name differ, those along one dimension have different lengths, a
+            name is not free, or an axis changes the program.
+    """
+    found = axes_with_paths(tree)
+    for path, axis in found:
+        if isinstance(axis, ChoiceAxis):
+            raise ValueError(
+                f"{path}: each choice of {axis!r} is a program of its own, but here one program is "
+                "made for all points: give one of the choices, or use gdlab.sweep"
+            )
+    return product_of(found)
+
+
+def product_of(found: list[tuple[str, Axis]]) -> Grid:
+    """The grid of axes, given with their paths, in their order.
+
+    Raises:
+        ValueError: if axes of one name differ, those along one dimension have different lengths, or
+            a name is not free.
     """
     sizes: dict[str, int] = {}
     axes: dict[str, Axis] = {}
-    for path, axis in axes_with_paths(tree):
+    for path, axis in found:
         # Values may lie along the samples; no other values are what samples are called by.
         for name, free in ((axis.name, None), (axis.along, SAMPLE)):
             if name in RESERVED and name != free:
                 kind = "dimension" if name in DIMENSIONS else "field"
                 raise ValueError(f"{path}: every sweep has a {kind} {name!r} of its own")
         known = axes.setdefault(axis.name, axis)
-        if known.along != axis.along or not np.array_equal(known.values, axis.values):
+        if known.along != axis.along or not np.array_equal(known.labels, axis.labels):
             raise ValueError(
                 f"{path}: another axis is named {axis.name!r} and has other values ({len(known)} "
                 f"of them against {len(axis)}); axes of one name move together"
@@ -79,3 +97,12 @@ def axes_with_paths(tree: Any) -> list[tuple[str, Axis]]:
     """Dotted path and axis of all axes in a tree."""
     pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_axis)
     return [(dotted(path), node) for path, node in pairs if is_axis(node)]
+
+
+def replace_axes(function: Callable[[Axis], Any], tree: Any) -> Any:
+    """The tree with the function of each axis in its place; outermost names stay in order."""
+    if isinstance(tree, Mapping):
+        return {name: replace_axes(function, part) for name, part in tree.items()}
+    return jax.tree.map(
+        lambda node: function(node) if is_axis(node) else node, tree, is_leaf=is_axis
+    )

@@ -1,6 +1,6 @@
 """Axes: where a number would stand, all the values that a sweep is to try."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 import jax
@@ -11,6 +11,9 @@ from jax.core import Tracer
 from gdlab.core.ranges import require_all_fit, widest_float
 from gdlab.core.representation import as_written, represent
 from gdlab.core.structure import Argument, Value
+
+PLAIN = (bool, int, float, str)
+"""The types of choices that are their own labels."""
 
 SAMPLE = "sample"
 """The dimension that all sampled axes share."""
@@ -98,6 +101,44 @@ class Axis(Argument):
         """
         return SampledAxis(name, low, high, "log_uniform")
 
+    @classmethod
+    def choices(
+        cls, name: str, choices: "Mapping[str, Value] | Sequence[Value]", along: str | None = None
+    ) -> "ChoiceAxis":
+        """An axis over things that are no numbers, or that change the shapes of arrays.
+
+        A sweep compiles a program for each of them: for a width, a depth, a function, a schedule,
+        a model or an optimizer. It may stand wherever an axis may, in the place of ``params``, of
+        ``steps`` or of ``batch_size``, and among the ``hyperparameters``.
+
+        Args:
+            name: the name in the sweep's result.
+            choices: label → choice; or the choices, which numbers, texts and truth values label
+                themselves, and functions by their names.
+            along: the dimension of the result along which they lie, as for any axis.
+
+        Raises:
+            ValueError: if there are no choices, or two of them have one label.
+
+        >>> from gdlab import Axis
+        >>> Axis.choices("depth", [1, 2, 4])
+        Axis.choices('depth', [1, 2, 4])
+        """
+        return ChoiceAxis(name, choices, along)
+
+    @property
+    def first(self) -> Value:
+        """The first of the values, for those who need only one to see the structure."""
+        return self.values[0]
+
+    def value_of(self, position: int) -> Value:
+        """The value at a position, as a Python number."""
+        return self.labels[position].item()
+
+    def only(self, labels: Sequence[Value]) -> "Axis":
+        """The axis with these values alone."""
+        return Axis(self.name, labels, self.along)
+
     @property
     def labels(self) -> np.ndarray:
         """The values as they were written, of shape ``(n,)``: 0.1, and integers as integers."""
@@ -163,6 +204,114 @@ class SampledAxis(Axis):
         return f"Axis.{self.distribution}({self.name!r}, {low}, {high})"
 
 
+class ChoiceAxis(Axis):
+    """An axis over things for each of which a sweep compiles a program.
+
+    :meth:`Axis.choices` makes it. Its ``values`` are the positions of the choices.
+    """
+
+    __slots__ = ("options",)
+    options: "Options"
+
+    def __init__(
+        self,
+        name: str,
+        choices: Mapping[str, Value] | Sequence[Value],
+        along: str | None = None,
+    ):
+        self.options = Options.of(name, choices)
+        super().__init__(name, np.arange(len(self.options.labels)), along)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of the choices, of shape ``(n,)``."""
+        return np.asarray(self.options.labels)
+
+    @property
+    def first(self) -> Value:
+        """The first choice."""
+        return self.options.choices[0]
+
+    def value_of(self, position: int) -> Value:
+        """The choice at a position."""
+        return self.options.choices[position]
+
+    def only(self, labels: Sequence[Value]) -> "ChoiceAxis":
+        """The axis with the choices of these labels alone.
+
+        Raises:
+            ValueError: if there is no choice of a label.
+        """
+        known = dict(zip(self.options.labels, self.options.choices, strict=True))
+        labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
+        if missing := [label for label in labels if label not in known]:
+            raise ValueError(
+                f"Axis {self.name!r} has no choice {missing[0]!r}; it has {list(known)}"
+            )
+        return ChoiceAxis(self.name, {label: known[label] for label in labels}, self.along)
+
+    def __repr__(self) -> str:
+        along = "" if self.along == self.name else f", along={self.along!r}"
+        return f"Axis.choices({self.name!r}, {self.options!r}{along})"
+
+
+class Options:
+    """The choices of an axis and their labels, which are equal if they are the same objects."""
+
+    __slots__ = ("choices", "labels")
+
+    def __init__(self, labels: tuple[Value, ...], choices: tuple[Value, ...]):
+        self.labels: tuple[Value, ...] = labels
+        self.choices: tuple[Value, ...] = choices
+
+    @classmethod
+    def of(cls, name: str, choices: Mapping[str, Value] | Sequence[Value]) -> "Options":
+        """The choices of an axis of this name.
+
+        Raises:
+            ValueError: if there are none, or two of them have one label.
+        """
+        if isinstance(choices, Mapping):
+            labels, values = tuple(choices), tuple(choices.values())
+        else:
+            values = tuple(choices)
+            labels = tuple(map(_label_of, values))
+        if not labels:
+            raise ValueError(f"Axis {name!r}: there is nothing to choose from")
+        if len(set(labels)) < len(labels):
+            raise ValueError(
+                f"Axis {name!r}: choices must have different labels, not {list(labels)}: give a "
+                "dictionary, label → choice"
+            )
+        return cls(labels, values)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Options)
+            and self.labels == other.labels
+            and all(a is b or a == b for a, b in zip(self._plain, other._plain, strict=True))
+        )
+
+    @property
+    def _plain(self) -> list[Value]:
+        """What is compared: plain choices by value, others by identity."""
+        return [value if isinstance(value, PLAIN) else id(value) for value in self.choices]
+
+    def __hash__(self) -> int:
+        return hash(self.labels)
+
+    def __repr__(self) -> str:
+        if all(label is choice for label, choice in zip(self.labels, self.choices, strict=True)):
+            return represent(list(self.choices))
+        return represent(dict(zip(self.labels, self.choices, strict=True)))
+
+
+def _label_of(choice: Value) -> Value:
+    if isinstance(choice, PLAIN):
+        return choice
+    return getattr(choice, "__name__", None) or repr(choice)
+
+
 def _register(cls: type[Axis]) -> None:
     names = [name for kind in cls.__mro__ for name in getattr(kind, "__slots__", ())]
     static = [name for name in names if name != "values"]
@@ -186,6 +335,7 @@ def _register(cls: type[Axis]) -> None:
 
 _register(Axis)
 _register(SampledAxis)
+_register(ChoiceAxis)
 
 
 def is_axis(value: object) -> bool:

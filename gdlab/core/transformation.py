@@ -605,4 +605,4 @@ def _refuse_axes(tx: Parametrized) -> None:
 
 
 def _first_on_axis(value: Value) -> Value:
-    return value.values[0] if is_axis(value) else value
+    return value.first if isinstance(value, Axis) else value

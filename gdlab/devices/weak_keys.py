@@ -27,7 +27,7 @@ def weak_key(value: Any) -> Any:
     """A key that is equal for equal values, and holds functions by :class:`ByIdentity` weakly."""
     if isinstance(value, ByIdentity):
         try:
-            return WeakIdentity(value.function)
+            return WeakIdentity(value.function), weak_key(value.keywords_key)
         except TypeError:
             return value  # there is no weak reference to objects of such a class
     if isinstance(value, tuple):

@@ -9,8 +9,9 @@ from typing import Any
 import jax
 
 from gdlab.axes.sampling import Sampling, require_sampled
+from gdlab.core.axis import Axis
 from gdlab.core.ranges import require_positive
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.progress.monitor import monitoring
 from gdlab.sweeps.execute.collect import collected
 from gdlab.sweeps.execute.identity import checkpoint_of
@@ -21,6 +22,7 @@ from gdlab.sweeps.execute.tables import KeepParams
 from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.plan import arguments
 from gdlab.sweeps.plan.assembly import planned_run
+from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.results.result import SweepResult
@@ -30,11 +32,13 @@ from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
 def sweep(
     loss: Callable[..., Any] | Mapping[str, Callable[..., Any]],
     params: Any,
-    tx: GradientTransformation | Mapping[str, GradientTransformation],
+    tx: GradientTransformation
+    | Callable[..., GradientTransformation]
+    | Mapping[str, GradientTransformation | Callable[..., GradientTransformation]],
     data: Any = None,
     *,
-    steps: int,
-    batch_size: int | None = None,
+    steps: int | Axis | Callable[..., int],
+    batch_size: int | Axis | Callable[..., int] | None = None,
     seeds: int | Sequence[int] = 1,
     key: jax.Array | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
@@ -59,6 +63,11 @@ def sweep(
     within it, among the ``hyperparameters`` of the loss, or among ``params``. The number of
     compilations depends on neither the number of values nor that of the seeds.
 
+    An axis that changes shapes makes a program for each of its values, and is a dimension of the
+    same result: one in the place of ``steps`` or ``batch_size``, whole numbers among the
+    ``hyperparameters`` that ``init(key, width)`` takes, and :meth:`gdlab.Axis.choices` anywhere.
+    Such values, and other whole numbers that ``init`` takes, reach functions as Python numbers.
+
     A lane, one point with one seed, diverges when its loss or its parameters are not finite, or its
     loss exceeds 10⁴ times its first value, or another factor in ``stopping``. That is a result, and
     no exception: the lane stops at its last good parameters, and no other lane is touched. Seeds
@@ -76,15 +85,18 @@ def sweep(
             then dictionaries of the same names.
         params: the start, a tree of arrays, or a model as in :func:`gdlab.minimize`; or
             ``init(key)``, so that seeds differ in it.
-        tx: an optimizer with axes; or a dictionary of them, which adds the dimension
-            ``optimizer``.
+        tx: an optimizer with axes; a function that makes one of hyperparameters that change shapes,
+            such as ``lambda width: adam(1.0 / width)``; or a dictionary of them, which adds the
+            dimension ``optimizer``.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
             on the device, an iterable of batches, such as a loader, which all lanes share. It gives
             a batch for each step and one more, to judge the last point, and is iterated over again
             when it ends, and for each optimizer. An iterator, such as a generator, is read once. A
             list is a tree of arrays: write ``iter(batches)`` for one of batches.
-        steps: the number of steps of each run.
-        batch_size: examples in a batch, drawn without replacement; ``None`` for all of them.
+        steps: the number of steps of each run; or an axis of such numbers, or a function of
+            hyperparameters that change shapes. The last losses of shorter runs stay.
+        batch_size: examples in a batch, drawn without replacement; ``None`` for all of them; or an
+            axis or a function likewise.
         seeds: their number, or the seeds themselves, from 0 to 2³² − 1.
         key: PRNG key from which the seeds' keys are made; ``jax.random.key(0)`` unless given.
         hyperparameters: name → number, array or axis, passed by keyword to those of ``loss``,
@@ -136,51 +148,68 @@ def sweep(
     array(['ok', 'ok', 'diverged'], dtype='<U...')
     >>> result.best()["learning_rate"]
     0.5
+
+    One dimension of this result is made of three programs:
+
+    >>> result = sweep(
+    ...     lambda w: jnp.mean(w**2),
+    ...     lambda key, width: jnp.ones(width),
+    ...     lambda width: sgd(Axis("rate", [0.1, 0.2]), momentum=0.0),
+    ...     steps=10,
+    ...     hyperparameters={"width": Axis("width", [1, 2, 4])},
+    ... )
+    >>> result
+    <SweepResult (width: 3, rate: 2, seed: 1), 6 ok>
     """
     params = arguments.opened(loss, params)
     call = SweepCall(sweep, dict(locals()))
     key = jax.random.key(0) if key is None else key
     stopping, resources = stopping or Stopping(), resources or Resources()
-    require_positive(steps=steps, record_every=record_every)
+    require_positive(record_every=record_every)
     if keep_params not in (None, "best", "all"):
         raise ValueError(f"keep_params must be None, 'best' or 'all', not {keep_params!r}")
     require_sampled((tx, hyperparameters, params), samples)
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)
-    arguments.require_readable(problems, optimizers)
+    hyperparameters = dict(hyperparameters or {})
+    cells = cells_of(CellArguments(problems, optimizers, hyperparameters, steps, batch_size))
+    arguments.require_readable(problems, len(optimizers) * len(cells))
     settings = {
         "steps": steps,
         "batch_size": batch_size or 0,
         "record_every": record_every,
         "divergence_factor": stopping.divergence_factor,
         "key": arguments.name_of_key(key),
+        **{f"target {name}": bound for name, bound in stopping.bounds},
+        **({"policy": repr(policy)} if policy else {}),
     }
-    settings |= {f"target {name}": bound for name, bound in stopping.bounds}
-    settings |= {"policy": repr(policy)} if policy else {}
-    planned = [
-        planned_run(
-            place,
-            problem,
-            optimizer,
-            hyperparameters or {},
-            samples=samples,
-            sampling=sampling,
-            key=key,
-            evaluate=evaluate,
-            has_aux=has_aux,
-            model_state=model_state,
-            batch_size=batch_size,
-            seeds=arguments.seeds_of(seeds),
-            settings=settings,
-            steps=steps,
-            record_every=record_every,
-            divergence_factor=stopping.divergence_factor,
-            targets=stopping.bounds,
-            mesh=resources.row,
-        )
-        for place, problem, optimizer in arguments.pairs_of(problems, optimizers)
-    ]
-    prepared = [PreparedRun.of(run, policy) for run in planned]
+    with telling_of_choices():
+        planned = [
+            planned_run(
+                place | cell.place,
+                cell,
+                problem._replace(params=cell.filled(problem.params)),
+                as_transformation(cell.made(optimizer)),
+                cell.hyperparameters(hyperparameters),
+                samples=samples,
+                sampling=sampling,
+                key=key,
+                evaluate=evaluate,
+                has_aux=has_aux,
+                model_state=model_state,
+                batch_size=cell.made(batch_size),
+                seeds=arguments.seeds_of(seeds),
+                settings=cell.settings(settings),
+                steps=cell.made(steps),
+                record_every=record_every,
+                divergence_factor=stopping.divergence_factor,
+                targets=stopping.bounds,
+                mesh=resources.row,
+            )
+            for place, problem, optimizer in arguments.pairs_of(problems, optimizers)
+            for cell in cells
+        ]
+        prepared = [PreparedRun.of(run, policy) for run in planned]
     saving = Checkpointing.of(checkpoint)
     kept = None if saving is None else checkpoint_of(saving.folder, prepared, resources)
     with contextlib.ExitStack() as stack:

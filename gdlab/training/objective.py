@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,22 +17,47 @@ class ByIdentity:
     """A user's function, by whose identity programs are compiled and found again.
 
     It may be a callable object that cannot be compared or hashed.
+
+    Args:
+        function: the function.
+        keywords: arguments that are fixed when programs are compiled, such as the width of a model;
+            those that are no numbers or texts count by their identity as well.
     """
 
-    __slots__ = ("function",)
+    __slots__ = ("_keywords_key", "function", "keywords")
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(
+        self, function: Callable[..., Any], keywords: Mapping[str, Any] = MappingProxyType({})
+    ):
         self.function: Callable[..., Any] = function
+        self.keywords: Mapping[str, Any] = keywords
+        self._keywords_key = tuple((name, *_key_of(keywords[name])) for name in sorted(keywords))
+
+    @property
+    def keywords_key(self) -> Hashable:
+        """A key that is equal for equal fixed arguments."""
+        return self._keywords_key
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        return self.function(*args, **kwargs)
+        return self.function(*args, **self.keywords, **kwargs)
 
     def __hash__(self) -> int:
-        return id(self.function)
+        return hash((id(self.function), self._keywords_key))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ByIdentity) and self.function is other.function
+        return (
+            isinstance(other, ByIdentity)
+            and self.function is other.function
+            and self._keywords_key == other._keywords_key
+        )
+
+
+def _key_of(value: Any) -> tuple[Hashable, ...]:
+    """The type of a plain value, since 1 equals True, and the value; others by identity."""
+    if isinstance(value, bool | int | float | str):
+        return type(value), value
+    return (ByIdentity(value),)
 
 
 @dataclasses.dataclass(frozen=True)

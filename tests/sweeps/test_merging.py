@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gdlab import Axis, Resources, adam, sgd, sweep
-from gdlab.sweeps.results.merging import stacked
+from gdlab.sweeps.results.combining.merging import stacked
 from tests.sweeps.made import assert_same, made, on_rates, sampled
 
 NAN = np.nan

@@ -70,7 +70,9 @@ def _fit(values: np.ndarray, width: float) -> bool:
 
 def written(value: Any) -> str:
     """A value as it was written, to five digits."""
-    return value if isinstance(value, str) else f"{value:.5g}".replace("-", "−")
+    if isinstance(value, str | bool | np.bool_):
+        return str(value)
+    return f"{value:.5g}".replace("-", "−")
 
 
 def explain_colors(panels: Sequence[Axes], lanes: Lanes, metric: str, norm: Normalize) -> None:

@@ -50,9 +50,9 @@ def plot_sweep(
 
     One axis is a curve, the median over seeds with their range, or a scatter if it was sampled.
     Two axes are a heat map with a cell of the same size for each pair of values. A third and a
-    fourth axis are a heat map for each of their values, as are several optimizers or problems, on
-    the same scales. Several axes that were sampled, and whatever has too many panels, are parallel
-    coordinates.
+    fourth axis are a heat map for each of their values, as are several optimizers, problems or
+    choices by name, on the same scales. Several axes that were sampled, and whatever has too many
+    panels, are parallel coordinates.
 
     Args:
         result: what :func:`gdlab.sweep` returned.
@@ -109,15 +109,17 @@ def _arrangement(result: "SweepResult") -> Arrangement | None:
     axes = [
         name for name, along in result.axes.items() if name == along or along not in result.axes
     ]
-    if not axes:
+    # Choices by name have no place on a scale.
+    numbers = [name for name in axes if result.coords[name].dtype.kind in "iuf"]
+    if not numbers:
         raise ValueError(
             "the sweep has no axis to plot against; its losses are curves over "
             'coords["step"] in result.loss'
         )
     is_sampled = any(name != result.axes[name] for name in axes)
     # The longest axes are the sides, and stand in the order in which they were given.
-    longest = sorted(axes, key=lambda name: -len(result.coords[name]))[:2]
-    sides = [name for name in axes if name in longest]
+    longest = sorted(numbers, key=lambda name: -len(result.coords[name]))[:2]
+    sides = [name for name in numbers if name in longest]
     facets = [name for name in NAMES if name in result.dims]
     facets += [name for name in axes if name not in sides]
     panels = math.prod(len(result.coords[name]) for name in facets)

@@ -1,6 +1,7 @@
 """Labelled results, made of the tables of runs."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -10,9 +11,12 @@ from gdlab.axes.naming import named
 from gdlab.core.representation import as_written
 from gdlab.sweeps.execute.run import SweepRun
 from gdlab.sweeps.execute.tables import CONVERGED, status_names
+from gdlab.sweeps.plan.cells import Cell
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.plan.task import POINT_NUMBER
-from gdlab.sweeps.results.merging import stacked
+from gdlab.sweeps.results.combining.by_label import ByLabel, label_of
+from gdlab.sweeps.results.combining.merging import stacked
+from gdlab.sweeps.results.combining.steps import with_steps_of_all
 from gdlab.sweeps.results.provenance import provenance
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.models import OpenedModel
@@ -39,17 +43,70 @@ def _combined(runs: list[SweepRun], dimensions: list[str], call: SweepCall) -> A
     if not dimensions:
         return _result_of(runs[0], call)
     dimension, *inner = dimensions
-    parts: dict[str, list[SweepRun]] = {}
+    parts: dict[Any, list[SweepRun]] = {}
     for run in runs:
         parts.setdefault(run.planned.place[dimension], []).append(run)
+    cells = [part[0].planned.cell for part in parts.values()]
     results = {
-        label: _combined(part, inner, call.only(**{dimension: label}))
+        label: _combined(part, inner, _call_of(dimension, label, part[0].planned.cell, call))
         for label, part in parts.items()
     }
     if any(not isinstance(result, SweepResult) for result in results.values()):
         return results
-    one = stacked(dimension, results)
-    return results if one is None else dataclasses.replace(one, recipe=call)
+    one = stacked(dimension, dict(zip(results, with_steps_of_all(results.values()), strict=True)))
+    if one is None:
+        return results
+    along = [name for name, other in cells[0].along.items() if other == dimension]
+    if not along:
+        return dataclasses.replace(one, recipe=call)
+    coords = {name: np.asarray([cell.labels[name] for cell in cells]) for name in along}
+    return dataclasses.replace(
+        one,
+        coords=one.coords | coords,
+        axes=dict.fromkeys(along, dimension) | one.axes,
+        recipe=call,
+        **_kept_by_label(dimension, along, cells, list(results.values()), one),
+    )
+
+
+def _kept_by_label(
+    dimension: str,
+    along: list[str],
+    cells: list[Cell],
+    results: list[SweepResult],
+    one: SweepResult,
+) -> dict[str, Any]:
+    """The optimizers and the parameters that differ along a dimension, by label.
+
+    Args:
+        dimension: the name of the dimension.
+        along: the axes along it.
+        cells: the cell of each result.
+        results: the results along it.
+        one: all of them together, without the parameters whose shapes differ.
+    """
+    labels = [label_of([cell.labels[name] for name in along]) for cell in cells]
+
+    def by_label(parts: Iterable[Any]) -> ByLabel:
+        return ByLabel(dimension, tuple(along), dict(zip(labels, parts, strict=True)))
+
+    changed: dict[str, Any] = {}
+    if len({repr(result.optimizers) for result in results}) > 1:
+        columns = zip(*(result.optimizers for result in results), strict=True)
+        changed["optimizers"] = tuple(map(by_label, columns))
+    first = results[0].params_dims
+    if one.kept is None and first and all(result.params_dims == first for result in results):
+        changed["kept"] = by_label(result.kept for result in results)
+        changed["params_dims"] = first
+    return changed
+
+
+def _call_of(dimension: str, label: Any, cell: Cell, call: SweepCall) -> SweepCall:
+    """The part of a call that made one of the results along a dimension."""
+    if dimension not in cell.place:
+        return call.only(**{dimension: label})
+    along = [name for name, other in cell.along.items() if other == dimension]
+    return call.at({name: [cell.labels[name]] for name in along})
 
 
 def _result_of(run: SweepRun, call: SweepCall) -> SweepResult:

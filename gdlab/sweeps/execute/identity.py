@@ -66,5 +66,5 @@ def _identity_of(run: PreparedRun) -> dict[str, str]:
         ),
         "programs": of_program(programs.traced, programs.first_points(task.size)),
     } | {name: str(value) for name, value in planned.settings.items()}
-    prefix = ", ".join(planned.place.values())
+    prefix = ", ".join(map(str, planned.place.values()))
     return {f"{prefix}: {name}" if prefix else name: value for name, value in identity.items()}

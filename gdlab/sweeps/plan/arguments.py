@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.devices.transfer import key_implementation
 from gdlab.training.loader import Stream, is_loader
 from gdlab.training.models import open_model
@@ -45,8 +44,8 @@ def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
 
 
 def pairs_of(
-    problems: Mapping[str, Problem], optimizers: Mapping[str, GradientTransformation]
-) -> Iterator[tuple[dict[str, str], Problem, GradientTransformation]]:
+    problems: Mapping[str, Problem], optimizers: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, Any], Problem, Any]]:
     """Each optimizer on each problem, with its place: the names of those of which several are."""
     for problem_name, problem in problems.items():
         for name, tx in optimizers.items():
@@ -72,27 +71,32 @@ def opened(loss: Any, params: Any) -> Any:
     return open_model(params).unless_plain()
 
 
-def optimizers_of(tx: Any) -> dict[str, GradientTransformation]:
-    """The optimizers by name; one without a name if there are not several."""
+def optimizers_of(tx: Any) -> dict[str, Any]:
+    """The optimizers, or the functions that make them, by name; one without a name if alone."""
     optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
-    return {name: as_transformation(one) for name, one in optimizers.items()}
+    return optimizers
 
 
-def require_readable(problems: Mapping[str, Problem], optimizers: Mapping[str, Any]) -> None:
+def require_readable(problems: Mapping[str, Problem], runs_of_each: int) -> None:
     """Refuse an iterator of batches that more than one run would have to read.
+
+    Args:
+        problems: the problems.
+        runs_of_each: the number of optimizers and cells that are run on each problem.
 
     Raises:
         ValueError: if there is one.
     """
     for _, _, data in problems.values():
-        runs = len(optimizers) * sum(problem.data is data for problem in problems.values())
+        runs = runs_of_each * sum(problem.data is data for problem in problems.values())
         if isinstance(data, Stream) and data.read_once and runs > 1:
             raise ValueError(
                 f"data is an iterator ({type(data.loader).__name__}), which can be read once, but "
-                f"{runs} runs need it, one for each optimizer on each problem: give a loader that "
-                "can be iterated over again, an object whose __iter__ returns a new iterator"
+                f"{runs} runs need it, one for each optimizer and program on each problem: give a "
+                "loader that can be iterated over again, an object whose __iter__ returns a new "
+                "iterator"
             )
 
 

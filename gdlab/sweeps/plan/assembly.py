@@ -1,7 +1,6 @@
 """The arguments of one optimizer on one problem, put into the form in which they are run."""
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,9 +10,11 @@ import numpy as np
 from gdlab.axes.grid import Grid, grid_of
 from gdlab.axes.sampling import drawn
 from gdlab.axes.slots import at_point, with_slots
+from gdlab.core.ranges import require_positive
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.arguments import entropy_of
+from gdlab.sweeps.plan.cells import Cell, accepted
 from gdlab.sweeps.plan.first_model import form_of_model
 from gdlab.sweeps.plan.task import POINT_NUMBER, ProgramStructure, SweepTask, SweptValues
 from gdlab.training.loader import Stream
@@ -36,8 +37,10 @@ class AxisArguments(NamedTuple):
 class PlannedRun(NamedTuple):
     """One optimizer on one problem, before anything is compiled for it."""
 
-    place: dict[str, str]
-    """Its name among several problems or optimizers, by dimension."""
+    place: dict[str, Any]
+    """Its name among several problems or optimizers, and its label among cells, by dimension."""
+    cell: Cell
+    """The values of the axes that need a program for each value."""
     task: SweepTask
     grid: Grid
     tx: Any
@@ -48,11 +51,12 @@ class PlannedRun(NamedTuple):
     @property
     def name(self) -> str:
         """Its names together, empty where there is only one run."""
-        return ".".join(self.place.values())
+        return ".".join(map(str, self.place.values()))
 
 
 def planned_run(
-    place: dict[str, str],
+    place: dict[str, Any],
+    cell: Cell,
     problem: Problem,
     tx: GradientTransformation,
     hyperparameters: Mapping[str, Any],
@@ -74,26 +78,34 @@ def planned_run(
         ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
     """
     loss, params, data = problem
+    require_positive(steps=of_structure["steps"])
     _require_numbers(hyperparameters)
     model = open_model(params)
-    init = ByIdentity(model.params) if model.is_init else None
+    fixed = cell.fixed
+    init = ByIdentity(model.params, accepted(model.params, fixed)) if model.is_init else None
     first = None if init else model
     swept, first = drawn(
         (SweptValues(tx, dict(hyperparameters)), first), samples, sampling, entropy_of(key)
     )
     grid = grid_of(AxisArguments(swept.tx, swept.hyperparameters, first and first.params))
+    _require_own_dimensions(grid, cell)
     template, first = with_slots((swept, first))
 
-    fixed = None
+    held = None
     if first is not None:
         point = {name: values[0] for name, values in grid.points.items()}
         differentiable(at_point(first.params, point), "params")
-        first, fixed = _parted(first)
-    of_loss, of_init, of_evaluate = _dealt_out(template.hyperparameters, loss, init, evaluate)
+        first, held = _parted(first)
+    _require_taken(template.hyperparameters, loss, init, evaluate)
+    of_init = accepted(init.function, template.hyperparameters) if init else {}
     form = form_of_model(init, of_init, grid, seed_keys(key, seeds)) if init else model.form
     structure = ProgramStructure(
         objective=Objective(
-            ByIdentity(loss), data is not None, has_aux, model_state is not None, form
+            ByIdentity(loss, accepted(loss, fixed)),
+            data is not None,
+            has_aux,
+            model_state is not None,
+            form,
         ),
         sampler=sampler_of(data, batch_size),
         streamed=isinstance(data, Stream),
@@ -101,53 +113,55 @@ def planned_run(
     )
     task = SweepTask(
         structure=structure,
-        template=SweptValues(template.tx, of_loss, fixed),
+        template=SweptValues(template.tx, accepted(loss, template.hyperparameters), held),
         init=init,
         first=first,
         init_hyperparameters=of_init,
-        evaluate=ByIdentity(evaluate) if evaluate else None,
-        evaluate_hyperparameters=of_evaluate,
+        evaluate=ByIdentity(evaluate, accepted(evaluate, fixed)) if evaluate else None,
+        evaluate_hyperparameters=accepted(evaluate, template.hyperparameters) if evaluate else {},
         data=data,
         model_state=model_state,
         points=grid.points | {POINT_NUMBER: np.arange(grid.size)},
         seeds=seeds,
         key=key,
     )
-    return PlannedRun(place, task, grid, swept.tx, settings)
+    return PlannedRun(place, cell, task, grid, swept.tx, settings)
 
 
-def _dealt_out(
-    hyperparameters: dict[str, Any],
+def _require_own_dimensions(grid: Grid, cell: Cell) -> None:
+    """Refuse an axis of data that lies along one which changes shapes.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    for name, axis in grid.axes.items():
+        if axis.along in cell.place:
+            raise ValueError(
+                f"axis {name!r} lies along {axis.along!r}, which changes shapes, so that each of "
+                f"its values would belong to one shape: write Axis.choices({name!r}, …, "
+                f"along={axis.along!r})"
+            )
+
+
+def _require_taken(
+    hyperparameters: Mapping[str, Any],
     loss: Callable[..., Any],
     init: ByIdentity | None,
     evaluate: Callable[..., Any] | None,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The hyperparameters of the loss, of ``init`` and of ``evaluate``.
+) -> None:
+    """Refuse hyperparameters that nothing takes.
 
     Raises:
-        ValueError: if one of them has a name that the sweep itself uses, or nothing takes it.
+        ValueError: naming the first; or one that has a name which the sweep itself uses.
     """
-    of_loss = accepted(loss, hyperparameters)
-    of_init = accepted(init.function, hyperparameters) if init else {}
-    of_evaluate = accepted(evaluate, hyperparameters) if evaluate else {}
+    functions = [loss, *([init.function] if init else []), *([evaluate] if evaluate else [])]
     for name in hyperparameters:
         if name in ("key", "model_state"):
             raise ValueError(f"hyperparameters: the sweep itself passes {name!r} to the loss")
-        if name not in of_loss | of_init | of_evaluate:
+        if not any(accepted(function, {name: None}) for function in functions):
             raise ValueError(
                 f"hyperparameters: neither the loss nor init nor evaluate has a parameter {name!r}"
             )
-    return of_loss, of_init, of_evaluate
-
-
-def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyperparameters for which a function has a parameter."""
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return dict(names)
-    keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    taken = {parameter.name for parameter in parameters if parameter.kind in keyword}
-    return {name: value for name, value in names.items() if name in taken}
 
 
 def _parted(model: OpenedModel) -> tuple[OpenedModel, Any]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
+from gdlab.axes.grid import replace_axes
 from gdlab.core.axis import Axis, SampledAxis, is_axis
 
-AXES_IN = ("tx", "hyperparameters", "params")
+AXES_IN = ("tx", "hyperparameters", "params", "steps", "batch_size")
 """The arguments in which axes may stand."""
 NAMED_BY = {"problem": ("loss", "params", "data"), "optimizer": ("tx",)}
 """The arguments that are dictionaries where there are several problems or optimizers."""
@@ -57,9 +58,8 @@ class SweepCall:
                 to be; of axes along one dimension all.
         """
 
-        def replaced(node: Any) -> Any:
-            known = is_axis(node) and node.name in labels
-            return Axis(node.name, labels[node.name], node.along) if known else node
+        def replaced(axis: Axis) -> Axis:
+            return axis.only(labels[axis.name]) if axis.name in labels else axis
 
         arguments = dict(self.arguments)
         for kind in NAMED_BY.keys() & labels.keys():
@@ -69,15 +69,8 @@ class SweepCall:
         if "seed" in labels:
             arguments["seeds"] = [int(seed) for seed in labels["seed"]]
         for argument in AXES_IN:
-            arguments[argument] = _mapped(replaced, arguments[argument])
+            arguments[argument] = replace_axes(replaced, arguments[argument])
         parts = jax.tree.leaves([arguments[name] for name in AXES_IN], is_leaf=is_axis)
         if not any(isinstance(part, SampledAxis) for part in parts):
             arguments["samples"] = None
         return dataclasses.replace(self, arguments=arguments)
-
-
-def _mapped(function: Callable[[Any], Any], tree: Any) -> Any:
-    """The function of all leaves and axes of a tree, whose outermost names stay in order."""
-    if isinstance(tree, Mapping):
-        return {name: _mapped(function, part) for name, part in tree.items()}
-    return jax.tree.map(function, tree, is_leaf=is_axis)

@@ -14,6 +14,7 @@ from gdlab.sweeps.compiled.lane_state import DIVERGED
 from gdlab.sweeps.execute.lane_programs import LanePrograms
 from gdlab.sweeps.plan.arguments import problems_of, seeds_of
 from gdlab.sweeps.plan.assembly import planned_run
+from gdlab.sweeps.plan.cells import CellArguments, cells_of
 from gdlab.sweeps.plan.task import POINT_NUMBER
 from gdlab.sweeps.refinement.starts import Starts
 from gdlab.sweeps.refinement.values import ValueOf
@@ -46,21 +47,37 @@ def value_along(begin: Starts, metric: str, objective: Objective | None) -> Valu
         )
     key = call["key"]
     stopping = call["stopping"] or Stopping()
+    cell, *others = cells_of(
+        CellArguments(
+            {"": problem},
+            {"": begin.places.tx},
+            begin.places.hyperparameters,
+            call["steps"],
+            call["batch_size"],
+        )
+    )
+    if others:
+        raise ValueError(
+            f"refine: the sweep has axes that change shapes ({', '.join(cell.labels)}), but it is "
+            "of one shape that it can be told which way to go: select one, such as "
+            f"result.select({next(iter(cell.labels))}=…)"
+        )
     planned = planned_run(
         {},
-        problem,
-        as_transformation(begin.places.tx),
-        begin.places.hyperparameters,
+        cell,
+        problem._replace(params=cell.filled(problem.params)),
+        as_transformation(cell.made(begin.places.tx)),
+        cell.hyperparameters(begin.places.hyperparameters),
         samples=None,
         sampling="sobol",
         key=jax.random.key(0) if key is None else key,
         evaluate=call["evaluate"],
         has_aux=call["has_aux"],
         model_state=call["model_state"],
-        batch_size=call["batch_size"],
+        batch_size=cell.made(call["batch_size"]),
         seeds=seeds_of(call["seeds"]),
-        steps=call["steps"],
-        record_every=call["steps"],
+        steps=cell.made(call["steps"]),
+        record_every=cell.made(call["steps"]),
         divergence_factor=stopping.divergence_factor,
         targets=(),
         mesh=None,

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from gdlab.core.axis import is_axis
+from gdlab.sweeps.results.combining.by_label import ByLabel
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -33,6 +34,9 @@ def form_of(optimizer: Any) -> str:
     """The source code of an optimizer, with the name of each axis in place of its values."""
     if isinstance(optimizer, RecordedOptimizer):
         return optimizer.form
+    if isinstance(optimizer, ByLabel):
+        # More labels make no other sweep.
+        return f"one for each {optimizer.dimension}"
     named = jax.tree.map(
         lambda node: _AnyAxis(node.name) if is_axis(node) else node, optimizer, is_leaf=is_axis
     )

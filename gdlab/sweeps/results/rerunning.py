@@ -9,6 +9,7 @@ import numpy as np
 
 from gdlab.core.axis import is_axis
 from gdlab.core.representation import as_written
+from gdlab.sweeps.results.combining.by_label import ByLabel
 from gdlab.sweeps.results.recorded import RecordedOptimizer
 from gdlab.sweeps.results.scoring import SO_FAR
 from gdlab.sweeps.results.selecting import matches
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def optimizer_at(result: "SweepResult", point: Mapping[str, Any]) -> Any:
     """The optimizer at a point; see :meth:`gdlab.SweepResult.optimizer_at`."""
     tx = result.optimizers[_optimizer_number(result, point)]
+    while isinstance(tx, ByLabel):
+        tx = tx.at(point)
     if isinstance(tx, RecordedOptimizer):
         raise ValueError(f"the result was loaded, so the optimizer is known as text alone: {tx}")
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from gdlab.sweeps.results import (
     labelled,
-    merging,
     ranges,
     rerunning,
     scoring,
     selecting,
     summary,
 )
+from gdlab.sweeps.results.combining import merging
+from gdlab.sweeps.results.combining.by_label import ByLabel
 from gdlab.sweeps.results.ranges import Edge
 from gdlab.sweeps.results.scoring import Rule
 from gdlab.training.models import open_model
@@ -82,7 +83,10 @@ class SweepResult:
         """The trained parameters, a tree or a model whose arrays have ``params_dims`` in front.
 
         It is ``None`` unless ``keep_params`` asked for them; :meth:`model` takes out one lane.
+        Where shapes differ along a dimension, it is a dictionary of such trees by its labels.
         """
+        if isinstance(self.kept, ByLabel):
+            return self.kept.map(lambda tree: open_model(tree).close())
         return open_model(self.kept).close()
 
     @property

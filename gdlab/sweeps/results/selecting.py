@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.sweeps.results.combining.by_label import dimensions_of, taken
 from gdlab.training.models import open_model
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def model_of(result: "SweepResult") -> Any:
             "the result has no parameters: give keep_params='all' or 'best' and, with 'best', no "
             "condition but seed; those of several problems are there only if their models are "
             "alike, and rerun(point, keep_params='all') has those of one point"
+        )
+    if several := sorted(dimensions_of(result.kept)):
+        raise ValueError(
+            f"models of several shapes are left: say which, such as model({several[0]}=…)"
         )
     shape = jax.tree.leaves(result.kept)[0].shape[: len(result.params_dims)]
     if left := [f"{n} {name}" for n, name in zip(shape, result.params_dims, strict=True) if n > 1]:
@@ -111,7 +116,11 @@ def _taken(
         for name, values in result.coords.items()
     }
     # Parameters of the best point alone need not belong to any of the lanes that are left.
-    remain = set(positions) <= set(result.params_dims)
+    remain = set(positions) <= {*result.params_dims, *dimensions_of(result.kept)}
+    kept, optimizers = result.kept, _optimizers(result, positions.get("optimizer"))
+    for name, found in positions.items():
+        kept = taken(kept, name, found, name in dropped)
+        optimizers = tuple(taken(tx, name, found, name in dropped) for tx in optimizers)
     cut = [name for name in coords if result.axes.get(name, name) in positions]
     labels = {name: np.ravel(coords[name]).tolist() for name in cut}
     return dataclasses.replace(
@@ -124,10 +133,8 @@ def _taken(
             for name in LANE_ARRAYS
         },
         history=_history(result, lambda values: take(values, ("rung", *point_dims))),
-        optimizers=_optimizers(result, positions.get("optimizer")),
-        kept=jax.tree.map(lambda leaf: take(leaf, result.params_dims), result.kept)
-        if remain
-        else None,
+        optimizers=optimizers,
+        kept=jax.tree.map(lambda leaf: take(leaf, result.params_dims), kept) if remain else None,
         params_dims=tuple(name for name in result.params_dims if name not in dropped)
         if remain
         else (),

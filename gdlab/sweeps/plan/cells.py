@@ -1,0 +1,216 @@
+"""Cells of a sweep: the values of the axes that need a program for each value.
+
+An axis changes programs where its values are shapes or structure: those of ``steps`` and of
+``batch_size``, whole numbers that are handed to ``init`` or to a function that makes the optimizer,
+and whatever :meth:`gdlab.Axis.choices` chooses between. All other axes are data of one program.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gdlab.axes.grid import axes_with_paths, product_of, replace_axes
+from gdlab.core.axis import Axis, ChoiceAxis, is_axis
+from gdlab.core.transformation import GradientTransformation
+from gdlab.training.models import open_model
+from gdlab.training.problem import Problem
+
+
+class CellArguments(NamedTuple):
+    """The arguments of a sweep that may differ from cell to cell."""
+
+    problems: Mapping[str, Problem]
+    optimizers: Mapping[str, Any]
+    """Optimizers, or functions that make them of hyperparameters."""
+    hyperparameters: Mapping[str, Any]
+    steps: Any
+    batch_size: Any
+
+
+class Cell(NamedTuple):
+    """One value of each axis that changes programs."""
+
+    place: dict[str, Any]
+    """Dimension → label."""
+    labels: dict[str, Any]
+    """Name of an axis → label of its value."""
+    along: dict[str, str]
+    """Name of an axis → the dimension along which it lies."""
+    values: dict[str, Any]
+    """Name of an axis → its value."""
+    fixed: dict[str, Any]
+    """The hyperparameters that are fixed when programs are compiled, by name."""
+
+    def filled(self, tree: Any) -> Any:
+        """A tree with the values in place of the axes of this cell."""
+        return replace_axes(lambda axis: self.values.get(axis.name, axis), tree)
+
+    def made(self, given: Any) -> Any:
+        """An argument, filled; of a function that makes it of hyperparameters, what it makes."""
+        if not is_maker(given):
+            return self.filled(given)
+        made = given(**accepted(given, self.fixed))
+        return self.filled(made)
+
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of some settings that do not differ from cell to cell."""
+        return {name: v for name, v in given.items() if not (is_axis(v) or is_maker(v))}
+
+    def hyperparameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The hyperparameters that are data, with the axes that are left."""
+        return {name: self.filled(v) for name, v in given.items() if name not in self.fixed}
+
+    @property
+    def name(self) -> str:
+        """The labels in words, empty where there are no axes that change programs."""
+        return ", ".join(f"{name}={label}" for name, label in self.labels.items())
+
+
+def cells_of(arguments: CellArguments) -> list[Cell]:
+    """The cells, the last axis fastest; one without labels if no axis changes programs.
+
+    Raises:
+        ValueError: if axes clash, or a function needs a hyperparameter that is data or not given.
+    """
+    takers = list(_takers(arguments))
+    names = _names_of_program_axes(arguments, takers)
+    found = [(path, axis) for path, axis in _all_axes(arguments) if axis.name in names]
+    grid = product_of(found)
+    given = arguments.hyperparameters
+    plain = {name: given[name] for name in _plain_and_taken(given, takers)}
+    cells = []
+    for index in np.ndindex(*grid.sizes.values()):
+        position = dict(zip(grid.sizes, index, strict=True))
+        at = {name: position[axis.along] for name, axis in grid.axes.items()}
+        labels = {name: axis.labels[at[name]].item() for name, axis in grid.axes.items()}
+        values = {name: axis.value_of(at[name]) for name, axis in grid.axes.items()}
+        of_axes = {
+            name: values[axis.name]
+            for name, axis in given.items()
+            if is_axis(axis) and axis.name in values
+        }
+        cells.append(
+            Cell(
+                place={name: labels.get(name, i) for name, i in position.items()},
+                labels=labels,
+                along={name: axis.along for name, axis in grid.axes.items()},
+                values=values,
+                fixed=plain | of_axes,
+            )
+        )
+    for argument, function in _makers(arguments):
+        _require_parameters(argument, function, cells[0].fixed)
+    return cells
+
+
+@contextlib.contextmanager
+def telling_of_choices() -> Iterator[None]:
+    """A context in which an error about a traced size tells how a size is swept."""
+    try:
+        yield
+    except TypeError as error:
+        if isinstance(error, jax.errors.JAXTypeError) or "Tracer" in str(error):
+            error.add_note(
+                "A hyperparameter is data of one program, which cannot be a size or decide what is "
+                "computed. Axis.choices(name, values) makes a program for each of its values, and "
+                "so does an Axis of whole numbers that init takes."
+            )
+        raise
+
+
+def is_maker(given: Any) -> bool:
+    """Tell whether an argument is a function that makes the argument of hyperparameters."""
+    return inspect.isroutine(given) or (
+        callable(given) and not isinstance(given, GradientTransformation | Axis | tuple)
+    )
+
+
+def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters for which a function has a parameter."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(names)
+    keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    taken = {parameter.name for parameter in parameters if parameter.kind in keyword}
+    return {name: value for name, value in names.items() if name in taken}
+
+
+def _makers(arguments: CellArguments) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The functions that make an argument, with the name of the argument."""
+    for tx in arguments.optimizers.values():
+        if is_maker(tx):
+            yield "tx", tx
+    for name in ("steps", "batch_size"):
+        if is_maker(given := getattr(arguments, name)):
+            yield name, given
+
+
+def _takers(arguments: CellArguments) -> Iterator[Callable[..., Any]]:
+    """The functions to which whole numbers are handed as structure."""
+    for problem in arguments.problems.values():
+        start = problem.params
+        starts = start.options.choices if isinstance(start, ChoiceAxis) else (start,)
+        for model in map(open_model, starts):
+            if model.is_init:
+                yield model.params
+    for _, function in _makers(arguments):
+        yield function
+
+
+def _all_axes(arguments: CellArguments) -> list[tuple[str, Axis]]:
+    starts = {name: problem.params for name, problem in arguments.problems.items()}
+    makers = {name: tx for name, tx in arguments.optimizers.items() if not is_maker(tx)}
+    # One by one, since trees sort the names in a dictionary.
+    given = [{f"hyperparameters.{name}": v} for name, v in arguments.hyperparameters.items()]
+    sizes = [{"steps": arguments.steps}, {"batch_size": arguments.batch_size}]
+    places = [{"params": starts}, {"tx": makers}, *given, *sizes]
+    return [pair for place in places for pair in axes_with_paths(place)]
+
+
+def _names_of_program_axes(arguments: CellArguments, takers: list[Callable[..., Any]]) -> set[str]:
+    choices = {axis.name for _, axis in _all_axes(arguments) if isinstance(axis, ChoiceAxis)}
+    sizes = {axis.name for axis in (arguments.steps, arguments.batch_size) if is_axis(axis)}
+    whole = {
+        name: axis
+        for name, axis in arguments.hyperparameters.items()
+        if is_axis(axis) and axis.whole
+    }
+    handed = {axis.name for taker in takers for axis in accepted(taker, whole).values()}
+    return choices | sizes | handed
+
+
+def _plain_and_taken(
+    hyperparameters: Mapping[str, Any], takers: list[Callable[..., Any]]
+) -> set[str]:
+    """The names of whole numbers and other plain values that are handed on as structure."""
+    plain = {
+        name: value
+        for name, value in hyperparameters.items()
+        if isinstance(value, int | str) and not isinstance(value, bool)
+    }
+    return {name for taker in takers for name in accepted(taker, plain)}
+
+
+def _require_parameters(
+    argument: str, function: Callable[..., Any], fixed: Mapping[str, Any]
+) -> None:
+    """Refuse a function that needs what is not known when programs are compiled.
+
+    Raises:
+        ValueError: naming the first such parameter.
+    """
+    for name, parameter in inspect.signature(function).parameters.items():
+        needed = parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        )
+        if needed and name not in fixed:
+            raise ValueError(
+                f"{argument} is a function of {name!r}, which must be a whole number, an axis of "
+                f"whole numbers or an Axis.choices among the hyperparameters; there are "
+                f"{list(fixed)}"
+            )
