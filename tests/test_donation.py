@@ -22,10 +22,8 @@ NEARLY_NOTHING = 0.05
 REPLACED = {
     "accsgd": 1,
     "acprop": 1,
-    "adabelief": 1,
     "adopt": 2,
     "bcos": 1,
-    "belief": 1,
     "cocob": 3,
     "coin_betting": 3,
     "from_first": 1,
@@ -36,12 +34,11 @@ REPLACED = {
     "rprop": 1,
     "scale_by_acprop": 1,
     "scale_by_adopt": 2,
-    "scale_by_belief": 1,
     "scale_by_cocob": 3,
     "scale_by_lion": 1,
     "scale_by_rprop": 1,
-    "scale_by_stddev": 2,
-    "variance": 2,
+    "scale_by_stddev": 1,
+    "variance": 1,
     "wait": 1,
 }
 """The update reads arrays of the state that the step replaces. XLA decides what to copy before it

@@ -51,10 +51,10 @@ METHODS = {
     "adamax": lambda library: library.adamax(1e-3),
     "radam": lambda library: library.radam(1e-3),
     "adadelta": lambda library: library.adadelta(0.1),
+    "adabelief": lambda library: library.adabelief(1e-3),
 }
 STORING = {
     "lion": lambda library: library.lion(1e-3),
-    "adabelief": lambda library: library.adabelief(1e-3),
 }
 """Methods whose update reads what a kernel before it has replaced, so that XLA keeps one array."""
 PLAIN = ("momentum", "adamw")
@@ -102,6 +102,12 @@ def test_the_kernels_of_adam_are_those_of_optax():
 def test_adadelta_takes_its_step_from_what_it_has_not_replaced():
     # Three words for the one mean, four for the other, and five for the parameters.
     assert counts(gdlab, gdlab.adadelta(0.1))[0] <= 12.01
+
+
+@pytest.mark.slow
+def test_the_second_moment_of_adabelief_is_computed_once():
+    # Three words for the first moment, four for the second, and four for the parameters.
+    assert counts(gdlab, gdlab.adabelief(1e-3))[0] <= 11.01
 
 
 def test_clipping_by_the_global_norm_stores_nothing():

@@ -36,7 +36,8 @@ def belief(decay: Hyperparameter, eps: Hyperparameter, *, lagged: bool = False) 
         return now, now.after(decay)
 
     def update(u, s, weights):
-        after = decay * s + (1 - decay) * u + eps
+        # A sum with eps at its end would be computed anew wherever it is used, from the replaced s.
+        after = decay * s + ((1 - decay) * u + eps)
         before, now = (weight.value() for weight in weights)
         if not lagged:
             return after / now, after

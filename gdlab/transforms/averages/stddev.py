@@ -48,8 +48,9 @@ def variance(
         deviation = u - mean
         mean = mean + share * deviation
         # The first corrected mean is the first value, and a square that overflows changes nothing.
-        past = spread + share * abs_squared(deviation)
-        spread = jnp.where(share < 1, (1 - share) * past, 0)
+        spread = (1 - share) * spread + jnp.where(share < 1, share * abs_squared(deviation), 0) * (
+            1 - share
+        )
         if initial_scale is None or not bias_correction:
             return spread, (mean, spread)
         return spread + initial_scale * weight.remaining / weight.value(), (mean, spread)
