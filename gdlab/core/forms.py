@@ -41,6 +41,11 @@ def stored_form(cls: F) -> F:
     return cls
 
 
+def known_forms() -> list[Any]:
+    """The classes whose instances stand for one array."""
+    return sorted(_FORMS, key=lambda form: form.__name__)
+
+
 def is_stored_form(node: object) -> bool:
     """Tell whether a node of a state is no array, but stands for one."""
     return type(node) in _FORMS

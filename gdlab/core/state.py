@@ -7,6 +7,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.conversion import is_stored_otherwise, stored_as
 from gdlab.core.forms import read_forms
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
@@ -298,7 +299,7 @@ def flatten_state(state: Tree) -> dict[str, Leaf]:
 
 
 def restore_state(
-    like: Tree, arrays: Mapping[str, Leaf], *, partial: bool = False
+    like: Tree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
 ) -> tuple[Tree, dict[str, str]]:
     """A state from the flat dictionary that :func:`flatten_state` made of one.
 
@@ -306,6 +307,8 @@ def restore_state(
         like: a state of the optimizer that goes on, as its ``init`` makes it.
         arrays: dotted path → array.
         partial: whether what does not fit is left as it is in ``like``, and reported.
+        convert: whether what is stored in another precision or format, such as a moment in eight
+            bits, is read and stored as in ``like``.
 
     Returns:
         The state, and of each path that did not fit the reason; nothing unless ``partial``.
@@ -320,6 +323,8 @@ def restore_state(
     >>> sorted(misfits)
     ['mu', 'mu_weight', 'nu', 'nu_weight', 'trace']
     """
+    if convert:
+        arrays = stored_as(like, arrays)
     pairs, treedef = jax.tree_util.tree_flatten_with_path(like)
     own = {dotted(path): leaf for path, leaf in pairs}
     misfits = {path: "the optimizer keeps no such entry" for path in arrays if path not in own}
@@ -331,7 +336,10 @@ def restore_state(
         restored.append(leaf if reason else jnp.asarray(arrays[path]))
     if misfits and not partial:
         lines = "\n".join(f"  {path}: {reason}" for path, reason in misfits.items())
-        raise ValueError(f"the arrays are not a state of this optimizer:\n{lines}")
+        hint = ""
+        if not convert and is_stored_otherwise(like, arrays):
+            hint = "\n(some are stored in another precision or format, which convert=True reads)"
+        raise ValueError(f"the arrays are not a state of this optimizer:\n{lines}{hint}")
     return treedef.unflatten(restored), misfits
 
 

@@ -300,3 +300,42 @@ def test_a_method_that_is_stored_in_few_bits_is_not_linearised():
     for form in FORMATS:
         with pytest.raises(ValueError, match=f"stores its state in '{form}', too coarse to linear"):
             gdlab.analysis.linearize(stored(gdlab.sgd(0.1, momentum=0.9), form), curvature=1.0)
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("new", ["float32", *FORMATS])
+@pytest.mark.parametrize("old", ["float32", *FORMATS])
+def test_a_state_goes_on_in_another_format(old, new):
+    _, state = after(stored(adam(0.1), old), 2)
+    arrays, tx = gdlab.flatten_state(state), stored(adam(0.1), new)
+    converted, misfits = gdlab.restore_state(tx.init(PARAMS), arrays, convert=True)
+    assert not misfits
+    assert kinds(converted) == kinds(tx.init(PARAMS))
+    # A code of eight bits is within a hundredth of the largest in its group.
+    for name in ("mu", "nu"):
+        kept, exact = (read_forms(one[name])["w"].astype(jnp.float32) for one in (converted, state))
+        np.testing.assert_allclose(kept, exact, rtol=2.0**-7, atol=float(jnp.abs(exact).max()) / 90)
+    if old != new:
+        hint = "another precision or format, which convert=True reads"
+        with pytest.raises(ValueError, match=hint):
+            gdlab.restore_state(tx.init(PARAMS), arrays)
+
+
+def test_a_float32_run_goes_on_in_eight_bits_with_parameters_of_bfloat16():
+    params, state = after(adam(0.1), 2)
+    tx = stored(adam(0.1), "int8", params="split")
+    narrow = jax.tree.map(lambda w: w.astype(jnp.bfloat16), params)
+    fresh = tx.init(narrow)
+    inner, _ = gdlab.restore_state(fresh.inner, gdlab.flatten_state(state), convert=True)
+    updates, _ = tx.update(PARAMS, fresh.replace(inner=inner), narrow)
+    exact, _ = adam(0.1).update(PARAMS, state, params)
+    moved = gdlab.apply_updates(narrow, updates)["w"].astype(jnp.float32)
+    # The parameters are rounded to bfloat16 once, and each update is off by a few per cent.
+    np.testing.assert_allclose(moved, (params["w"] + exact["w"]), atol=2.0**-8 + 0.1 * 0.05)
+
+
+def test_what_is_no_other_form_of_an_array_is_not_converted():
+    tx = stored(adam(0.1), "bfloat16")
+    arrays = gdlab.flatten_state(adam(0.1).init({"w": jnp.zeros(3), "b": jnp.ones(3)}))
+    with pytest.raises(ValueError, match=r"nu.w.array: the arrays have no such entry"):
+        gdlab.restore_state(tx.init(PARAMS), arrays, convert=True)
