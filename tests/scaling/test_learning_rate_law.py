@@ -71,12 +71,14 @@ def test_noise_leaves_it_undecided_rather_than_transferred():
 def test_an_optimum_beyond_the_range_is_left_out_of_the_law_and_bounds_the_drift():
     law = learning_rate_law(by_width(-2.0), ["width"])  # at 512 it would be 2^-11, the lowest
     assert len(law.warnings) == 1
-    assert law.warnings[0].startswith("at width 512 the best rate 0.000488 is the lower end")
+    assert law.warnings[0].startswith(
+        "at width 512 the best rate is at the lower end of the range, 0.000488"
+    )
     assert law.law.ranges["width"] == (64.0, 256.0)
     (found,) = law.transfer()
     assert found.interval[0] == -math.inf
     assert found.transfers is False  # by at least the distance to the end of the range
-    assert "Note: at width 512 the best rate" in law.verdict()
+    assert "Note: at width 512 the best rate is at the lower end" in law.verdict()
 
 
 def test_with_all_optima_beyond_the_range_there_is_no_law():

@@ -127,9 +127,18 @@ def test_an_optimum_at_the_end_of_the_range_is_open_to_that_side_and_warned_of(v
     found = fit_optimum(RATES, curves([vertex] * 2, noise=0.001))
     assert found.edge == edge
     assert found.rate == found.best_tried == (RATES[0] if edge == "low" else RATES[-1])
-    assert f"is the {end} end of the range" in found.warning
+    assert f"the best rate is at the {end} end of the range" in found.warning
     assert found.interval[0] == 0.0 if edge == "low" else found.interval[1] == math.inf
     assert not found.is_reliable
+
+
+def test_a_vertex_beyond_the_range_is_at_its_end_though_a_rate_within_was_better_by_noise():
+    losses = curves([-0.5])[:, 0]
+    losses[-2] = losses[-1] * 0.999
+    found = fit_optimum(RATES, losses)
+    assert (found.edge, found.rate, found.best_tried) == ("high", RATES[-1], RATES[-2])
+    assert found.interval[1] == math.inf
+    assert found.interval[0] <= RATES[-2]
 
 
 def test_an_optimum_right_below_divergence_is_bounded_by_it():

@@ -64,11 +64,11 @@ class Optimum:
         if self.edge in ("low", "high"):
             end, beyond = ("lower", "smaller") if self.edge == "low" else ("upper", "larger")
             return (
-                f"the best rate {self.best_tried:.3g} is the {end} end of the range: "
+                f"the best rate is at the {end} end of the range, {self.rate:.3g}: "
                 f"try {beyond} rates"
             )
         if self.edge == "divergence":
-            return f"training diverges right above the best rate {self.best_tried:.3g}"
+            return f"training diverges right above the best rate {self.rate:.3g}"
         if self.is_flat:
             return "the loss is so flat or so noisy that no rate is better than the others"
         return ""
@@ -130,9 +130,7 @@ def fit_optimum(
     best, low, high = _stretch(means)
     near = _near(log_rates, best, low, high, math.log2(window))
     parabola = fitted_parabola(log_rates[near], values[near])
-    edge: Edge = "low" if best == low else ""
-    if best == high:
-        edge = "high" if high == len(means) - 1 else "divergence"
+    edge = _edge(parabola, best, (low, high), log_rates)
     position, interval, is_flat = _placed(
         parabola, log_rates, best, (low, high), edge, confidence, log_rates[near]
     )
@@ -200,6 +198,19 @@ def _near(log_rates: np.ndarray, best: int, low: int, high: int, window: float) 
         first, last = (first - 1, last) if left <= right else (first, last + 1)
 
 
+def _edge(
+    parabola: Parabola | None, best: int, stretch: tuple[int, int], log_rates: np.ndarray
+) -> Edge:
+    """The end of the stretch at which the best rate or the vertex stands, if one does."""
+    low, high = stretch
+    vertex = log_rates[best]
+    if parabola is not None and parabola.square > 0:
+        vertex = parabola.vertex
+    if best == high or vertex > log_rates[high]:
+        return "high" if high == len(log_rates) - 1 else "divergence"
+    return "low" if best == low or vertex < log_rates[low] else ""
+
+
 def _placed(
     parabola: Parabola | None,
     log_rates: np.ndarray,
@@ -210,23 +221,25 @@ def _placed(
     fitted: np.ndarray,
 ) -> tuple[float, Interval, bool]:
     """The optimum and its interval, as logarithms, and whether the basin is flat."""
+    low, high = stretch
     tried = float(log_rates[best])
-    # Between these the best rate lies if noise is left out of account.
-    below = float(log_rates[best - 1]) if best > 0 else -math.inf
-    above = float(log_rates[best + 1]) if best < len(log_rates) - 1 else math.inf
     found = EVERYWHERE
     if parabola is not None and parabola.square > 0:
         found = parabola.vertex_interval(confidence)
     is_bounded = math.isfinite(found[0]) and math.isfinite(found[1])
+    # Between its neighbours the best rate lies if noise is left out of account.
+    neighbours = [-math.inf, *log_rates, math.inf]
+    below, above = float(neighbours[best]), float(neighbours[best + 2])
     if edge == "low":
-        return tried, (-math.inf, max(above, found[1] if is_bounded else above)), False
+        bound = max(above, found[1]) if is_bounded else above
+        return float(log_rates[low]), (-math.inf, bound), False
     if edge:
-        end = math.inf if edge == "high" else above
-        return tried, (min(below, found[0] if is_bounded else below), end), False
+        bound = min(below, found[0]) if is_bounded else below
+        end = math.inf if edge == "high" else float(log_rates[high + 1])
+        return float(log_rates[high]), (bound, end), False
     if parabola is None:
         return tried, (below, above), False
     if not is_bounded:
-        low, high = stretch
         return tried, (float(log_rates[low]), float(log_rates[high])), True
     vertex = min(max(parabola.vertex, float(fitted[0])), float(fitted[-1]))
     return vertex, (min(found[0], vertex), max(found[1], vertex)), False
