@@ -80,17 +80,17 @@ def test_a_step_that_stores_an_array_takes_no_more_than_that_of_optax(name):
 
 
 def kernels(library, tx):
-    """The kernels that work on whole arrays, as so many operations of each kind."""
+    """The kernels that work on whole arrays, as so many steps of arithmetic of each kind."""
     text = compiled(library, tx).as_text()
     rows, columns = SHAPE
-    operation = re.compile(rf"= f32\[{rows},{columns}\]\S* ([a-z]\w*)\(")
+    operation = re.compile(rf"= f32\[{rows},{columns}\]\S* (add|multiply|divide|sqrt|select)\(")
     fused = re.findall(r"^%fused\S* \(.*?^}", text, re.MULTILINE | re.DOTALL)
     found = (frozenset(collections.Counter(operation.findall(one)).items()) for one in fused)
     return collections.Counter(filter(None, found))
 
 
 @pytest.mark.usually(dtype_promotion="optax mixes dtypes")
-def test_the_kernels_of_adam_are_those_of_optax():
+def test_the_kernels_of_adam_are_those_of_optax_but_for_a_bound_on_gradients():
     if jax.default_backend() != "cpu":
         pytest.skip("elsewhere all results are one kernel")
     ours, theirs = (kernels(library, library.adam(1e-3)) for library in (gdlab, optax))
