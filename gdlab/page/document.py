@@ -17,6 +17,7 @@ from gdlab.page.translator.program import RUNNER
 
 SCRIPTS = (
     "scales.js",
+    "plane.js",
     "races.js",
     "address.js",
     "painting.js",

@@ -7,22 +7,26 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.core.schedule import Schedule
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.document import document
-from gdlab.page.dynamics import dynamics_of
-from gdlab.page.landmarks import landmarks_of
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.panels import panels_of
 from gdlab.page.pictures import Pictures
+from gdlab.page.plane import PlaneChoice
 from gdlab.page.quadratic import Quadratic, quadratic_of
+from gdlab.page.scene import Scene
 from gdlab.page.sliders import check_ranges, sliders_of
-from gdlab.page.translator.program import translate_function, translate_optimizer
-from gdlab.page.view import runs_of, start_of, view_of
+from gdlab.page.space import Space, space_of
+from gdlab.page.translator.program import (
+    TranslatedOptimizer,
+    translate_function,
+    translate_optimizer,
+)
+from gdlab.page.view import FROM_CENTER, view_of
 from gdlab.problems.problem import Problem
 
 LARGEST = 100_000
@@ -30,6 +34,8 @@ LARGEST = 100_000
 
 SMALL_HEIGHT = 460
 """Height of the frame of a page of chosen panels, in pixels, until the page has told its own."""
+MOST_NUMBERS = 5_000_000
+"""The most numbers that the points of a run may be."""
 MOST_STEPS = 10_000
 """The most steps of a run: a page runs all of them anew at each move of a slider."""
 
@@ -45,22 +51,30 @@ def explore(
     ranges: Mapping[str, tuple[float, float]] | None = None,
     title: str | None = None,
     panels: Sequence[str] | None = None,
+    plane: PlaneChoice = "principal",
 ) -> Page:
-    """A page on which optimizers run on a function of two variables, as sliders are dragged.
+    """A page on which optimizers run on a function, as sliders are dragged.
 
     The steps are those of ``tx`` itself, translated to JavaScript, in float64. The page is one
     file that loads nothing. If the function is quadratic, it also shows the error mode by mode, the
     poles, where in the plane of two hyperparameters the run converges, and the largest stable
     learning rate. It needs the extra ``lab``.
 
+    A function of more variables is seen on a plane: the map shows its values there and the runs
+    projected onto it, and beside the loss of each run stands that of its projection, so that one
+    sees what the plane leaves out. If the function is quadratic, the page shows the error by mode.
+
     Args:
-        fun: ``fun(w)`` of a vector of two, written in ``jax.numpy``, a real scalar; or a
-            :class:`gdlab.problems.Problem` of two parameters, a random one as it is without a key.
+        fun: ``fun(w)`` of a vector, or of a tree of arrays like ``start``, written in
+            ``jax.numpy``, a real scalar; or a :class:`gdlab.problems.Problem`, which is taken on
+            all its data, and a random one as it is without a key.
         tx: an optimizer, which is named by its factory, or several by name, which then race.
-        start: where they start; it can be dragged. Where the problem does unless given.
+        start: where they start, as numbers in a row or a tree of arrays; it can be dragged. Where
+            the problem does, or two numbers, unless given.
         steps: how many steps they take, at most 10 000; there is a slider.
-        view: ``((low, high), (low, high))`` of the two variables. Unless given it is the window of
-            the problem, or one around the runs and the critical points that are known.
+        view: ``((low, high), (low, high))`` of the two variables, or along the plane. Unless given
+            it is the window of the problem, or one around the runs and the critical points that
+            are known.
         ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
             goes some decades to either side of the value unless given.
         title: the heading; the name of the function unless given.
@@ -68,16 +82,19 @@ def explore(
             sliders below them: ``"map"``, ``"loss"``, ``"table"``, and of a quadratic function
             ``"modes"``, ``"poles"``, ``"regimes"``, ``"spring"`` and ``"noise"``. All of them, with
             everything around them, unless given.
+        plane: the plane on which a function of more than two variables is seen, through the end of
+            the first run: ``"principal"``, the two directions along which the runs extend most;
+            ``"eigenvectors"``, those of the smallest and of the largest curvature; or two
+            variables by name or position, such as ``(0, 3)`` or ``("w.0", "b")``.
 
     Returns:
         The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
 
     Raises:
-        IndexError: if the function reads a third variable.
+        IndexError: if the function reads a variable that is not there.
         TypeError: if it does not return a real scalar.
-        ValueError: if ``start``, ``steps``, ``view``, ``ranges`` or ``panels`` are not as above, a
-            problem has not two parameters, or the function takes more data or products than a page
-            should.
+        ValueError: if ``start``, ``steps``, ``view``, ``ranges``, ``panels`` or ``plane`` are not
+            as above, or the function takes more data or products than a page should.
         NotImplementedError: if the function or an optimizer uses what cannot be translated, which
             is named.
 
@@ -99,49 +116,41 @@ def explore(
     """
     if not isinstance(steps, numbers.Integral) or not 1 <= steps <= MOST_STEPS:
         raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}, not {steps!r}")
-    if isinstance(fun, Problem) and fun.size != 2:
-        raise ValueError(f"fun must be of two parameters, but {fun.name} has {fun.size}")
     optimizers = _named(tx)
     heading = _name_of(fun) if title is None else title
-    function = translate_function(fun)
-    quadratic = quadratic_of(fun)
-    chosen = panels_of(panels, quadratic is not None)
-    begin = start_of(fun.start if start is None and isinstance(fun, Problem) else start, quadratic)
-    races = {name: translate_optimizer(own, function) for name, own in optimizers.items()}
+    space = space_of(fun, start)
+    _require_room(space, steps)
+    function = translate_function(space.fun, space.size)
+    quadratic = quadratic_of(space.fun, space.size)
+    if space.start is None:
+        space = space._replace(start=FROM_CENTER + (0 if quadratic is None else quadratic.center))
+    races = {
+        name: translate_optimizer(own, function, space.unravel) for name, own in optimizers.items()
+    }
     check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
-    runs = runs_of(fun, optimizers, begin, steps)
-    paths = [np.asarray(run.path) for run in runs.values()]
-    landmarks = landmarks_of(fun, quadratic)
-    ends = view_of(view, paths, landmarks, quadratic)
-    dynamics = {name: _dynamics(own, quadratic) for name, own in optimizers.items()}
+    scene = Scene.of(fun, space, optimizers, steps, quadratic, plane)
+    chosen = panels_of(panels, scene.panels)
+    ends = view_of(view, list(scene.paths.values()), scene.landmarks, scene.flat_quadratic)
     page = {
         "title": heading,
-        "start": begin.tolist(),
+        "start": scene.start.tolist(),
         "steps": steps,
         "view": ends.tolist(),
         "panels": chosen,
-        **landmarks.as_json(),
-        "quadratic": None if quadratic is None else _as_json(quadratic),
+        **scene.as_json(),
         "optimizers": [
-            {
-                "name": name,
-                "sliders": [
-                    slider._asdict()
-                    for slider in sliders_of(
-                        race.hyperparameters, ranges or {}, _scheduled(optimizers[name])
-                    )
-                ],
-                "dynamics": dynamics[name],
-            }
+            _optimizer_json(name, race, optimizers[name], ranges or {}, scene)
             for name, race in races.items()
         ],
     }
-    functions = [function.javascript, None if quadratic is None else _at_origin(quadratic)]
+    near = None if scene.flat_quadratic is None else _at_origin(scene.flat_quadratic)
     programs = [race.javascript for race in races.values()]
-    html = document(heading, page, functions, programs)
+    html = document(heading, page, [function.javascript, near], programs)
     _warn_of_size(html, function.javascript, programs)
-    linear = [name for name, own in dynamics.items() if own is not None and "refused" not in own]
-    pictures = Pictures(fun, optimizers, runs, ends, landmarks, quadratic, linear)
+    pictures = Pictures(
+        scene.fun, optimizers, scene.runs, scene.paths, ends, scene.landmarks,
+        scene.flat_quadratic, scene.linear,
+    )  # fmt: skip
     return Page(
         html,
         heading,
@@ -149,6 +158,30 @@ def explore(
         {name: in_float64(draw) for name, draw in pictures.views().items()},
         HEIGHT if chosen is None else SMALL_HEIGHT,
     )
+
+
+def _require_room(space: Space, steps: int) -> None:
+    if space.size * (steps + 1) > MOST_NUMBERS:
+        most = MOST_NUMBERS // space.size - 1
+        raise ValueError(
+            f"steps: a page keeps every point of a run, so that of {space.size} variables it takes "
+            f"at most {most} steps, not {steps}"
+        )
+
+
+def _optimizer_json(
+    name: str,
+    race: TranslatedOptimizer,
+    tx: GradientTransformation,
+    ranges: Mapping[str, tuple[float, float]],
+    scene: Scene,
+) -> dict[str, Any]:
+    sliders = sliders_of(race.hyperparameters, ranges, _scheduled(tx))
+    return {
+        "name": name,
+        "sliders": [slider._asdict() for slider in sliders],
+        "dynamics": scene.dynamics[name],
+    }
 
 
 def _named(
@@ -194,18 +227,7 @@ def _kB(size: int) -> str:  # the unit is written so
     return f"{size / 1000:.0f} kB"
 
 
-def _dynamics(tx: GradientTransformation, quadratic: Quadratic | None) -> dict[str, Any] | None:
-    return None if quadratic is None else dynamics_of(tx, quadratic.hessian)
-
-
 def _at_origin(quadratic: Quadratic) -> str:
     """½wᵀHw: its minimum is 0, where differences cancel nothing."""
     hessian = jnp.asarray(quadratic.hessian)
     return translate_function(lambda w: 0.5 * jnp.vdot(w, hessian @ w)).javascript
-
-
-def _as_json(quadratic: Quadratic) -> dict[str, Any]:
-    return {
-        name: np.asarray(value).tolist() if value is not None else None
-        for name, value in quadratic._asdict().items()
-    }

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 ALWAYS = ("map", "loss", "table")
-"""Panels that every function of two variables has."""
+"""Panels that every function has."""
 QUADRATIC = ("modes", "poles", "regimes", "spring", "noise")
-"""Panels that only a quadratic function has."""
+"""Panels that only a quadratic function has, of more than two variables the first one alone."""
 
 
-def panels_of(panels: Sequence[str] | None, quadratic: bool) -> list[str] | None:
+def panels_of(panels: Sequence[str] | None, present: Sequence[str]) -> list[str] | None:
     """The chosen panels; None for the whole page.
 
+    Args:
+        panels: as for :func:`~gdlab.explore`.
+        present: those that the page has.
+
     Raises:
-        ValueError: naming the panel that does not exist or needs a quadratic function.
+        ValueError: naming the panel that does not exist or that this function does not have.
     """
     if panels is None:
         return None
@@ -23,9 +27,9 @@ def panels_of(panels: Sequence[str] | None, quadratic: bool) -> list[str] | None
         if panel not in ALWAYS + QUADRATIC:
             known = ", ".join(ALWAYS + QUADRATIC)
             raise ValueError(f"panels: {panel!r} is none of {known}")
-        if panel in QUADRATIC and not quadratic:
+        if panel not in present:
             raise ValueError(
-                f"panels: {panel!r} is there for quadratic functions only; this one has "
-                f"{', '.join(ALWAYS)}"
+                f"panels: {panel!r} is there for quadratic functions only, and all but 'modes' for "
+                f"two variables only; this one has {', '.join(present)}"
             )
     return chosen

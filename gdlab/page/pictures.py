@@ -27,9 +27,10 @@ class Pictures:
     """What a page shows at first, view by view, as matplotlib figures.
 
     Args:
-        fun: the function.
+        fun: the function of the two coordinates of the map.
         optimizers: the optimizers, by name.
         runs: the run of each optimizer.
+        paths: the points of each run in the two coordinates of the map.
         window: ((left, right), (bottom, top)) of the map.
         landmarks: what is known of the function.
         quadratic: the function as a quadratic one, None if it is none.
@@ -41,12 +42,13 @@ class Pictures:
         fun: Callable[..., Any],
         optimizers: Mapping[str, GradientTransformation],
         runs: Mapping[str, Trajectory],
+        paths: Mapping[str, np.ndarray],
         window: np.ndarray,
         landmarks: Landmarks,
         quadratic: Quadratic | None,
         linear: list[str],
     ):
-        self._fun, self._optimizers, self._runs = fun, optimizers, runs
+        self._fun, self._optimizers, self._runs, self._paths = fun, optimizers, runs, paths
         self._window, self._landmarks, self._quadratic = window, landmarks, quadratic
         self._linear = linear
 
@@ -72,8 +74,7 @@ class Pictures:
     def _map(self, ax: "Axes") -> None:
         from gdlab.plots.trajectories.contours import contours
 
-        paths = {name: np.asarray(run.path) for name, run in self._runs.items()}
-        contours(self._fun, paths, ax, bounds=self._window)
+        contours(self._fun, self._paths, ax, bounds=self._window)
         if (legend := ax.get_legend()) is not None:
             for text in legend.get_texts():
                 text.set_parse_math(False)  # a name is a name, as on the page
@@ -88,8 +89,8 @@ class Pictures:
         assert self._quadratic is not None
         center, directions = self._quadratic.center, self._quadratic.directions
         curves = {}
-        for name, run in self._runs.items():
-            errors = np.abs((np.asarray(run.path) - center) @ directions)
+        for name, path in self._paths.items():
+            errors = np.abs((path - center) @ directions)
             for curvature, error in zip(self._quadratic.curvatures, errors.T, strict=True):
                 curves[f"{name}, λ = {curvature:.3g}"] = error
         _draw_curves(ax, curves, 2)

@@ -1,4 +1,4 @@
-"""Whether a function of two variables is quadratic, and which one."""
+"""Whether a function is quadratic, and which one."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 PLACES = np.array([[0.0, 0.0], [1.0, -0.7], [-2.3, 0.4], [0.6, 3.1], [-11.0, -7.0], [40.0, 65.0]])
-"""Where curvature is compared."""
+"""Where curvature is compared, of a function of two variables."""
+LARGEST_HESSIAN = 300
+"""The most variables of a function that is asked whether it is quadratic."""
 TOLERANCE = 1e-9
 
 
@@ -27,9 +29,16 @@ class Quadratic(NamedTuple):
     """Its eigenvectors, in the columns."""
 
 
-def quadratic_of(fun: Callable[..., Any]) -> Quadratic | None:
-    """The function as a quadratic one, or None if its Hessian is not the same everywhere."""
-    at = jnp.asarray(PLACES)
+def quadratic_of(fun: Callable[..., Any], size: int = 2) -> Quadratic | None:
+    """The function as a quadratic one, or None if its Hessian is not the same everywhere.
+
+    Args:
+        fun: a function of a vector.
+        size: the length of the vector; of very long ones no Hessian is taken.
+    """
+    if size > LARGEST_HESSIAN:
+        return None
+    at = jnp.asarray(PLACES if size == 2 else np.random.default_rng(0).normal(size=(4, size)))
     hessians, gradient = jax.device_get(
         jax.jit(lambda at: (jax.vmap(jax.hessian(fun))(at), jax.grad(fun)(0 * at[0])))(at)
     )
@@ -45,7 +54,8 @@ def quadratic_of(fun: Callable[..., Any]) -> Quadratic | None:
         return None
     curvatures, directions = np.linalg.eigh(hessian)
     # Eigenvectors have no sign of their own; these look along the axes.
-    directions = directions * np.sign(directions[np.argmax(np.abs(directions), axis=0), [0, 1]])
+    largest = np.argmax(np.abs(directions), axis=0)
+    directions = directions * np.sign(directions[largest, np.arange(size)])
     convex = curvatures[0] >= -TOLERANCE * scale
     lowest = float(fun(jnp.asarray(center))) if convex else None
     return Quadratic(hessian, center + 0.0, lowest, curvatures, directions)

@@ -1,14 +1,16 @@
 """Where a page looks at first."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.landmarks import Landmarks
 from gdlab.page.quadratic import Quadratic
+from gdlab.page.space import Space
 from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 
@@ -22,20 +24,6 @@ FAR = 20.0
 """Beyond so many distances between start and end a run is out of the picture."""
 MOST_STRETCH = 4.0
 """Up to which ratio of extents both axes have one scale."""
-
-
-def start_of(start: Any, quadratic: Quadratic | None) -> np.ndarray:
-    """The start as two numbers.
-
-    Raises:
-        ValueError: if it is anything else.
-    """
-    if start is None:
-        return FROM_CENTER if quadratic is None else quadratic.center + FROM_CENTER
-    values = _numbers(start)
-    if values is None or values.shape != (2,):
-        raise ValueError(f"start must be two finite numbers, such as (-1.5, 1.0), not {start!r}")
-    return values
 
 
 def view_of(
@@ -102,20 +90,16 @@ def _window(low: np.ndarray, high: np.ndarray, margin: float, one_scale: bool) -
 
 
 def runs_of(
-    fun: Callable[..., Any],
-    optimizers: Mapping[str, GradientTransformation],
-    start: np.ndarray,
-    steps: int,
+    space: Space, optimizers: Mapping[str, GradientTransformation], steps: int
 ) -> dict[str, Trajectory]:
     """The run of each optimizer as it is given; without a key, if the function is random."""
+    unravel = space.unravel or (lambda w: w)
+    start = unravel(jnp.asarray(space.start))
 
-    def without_key(w: Any) -> Any:
-        return fun(w)
+    def without_key(params: Any) -> Any:
+        return space.fun(params if space.unravel is None else ravel_pytree(params)[0])
 
-    return {
-        name: minimize(without_key, jnp.asarray(start), tx, steps)
-        for name, tx in optimizers.items()
-    }
+    return {name: minimize(without_key, start, tx, steps) for name, tx in optimizers.items()}
 
 
 def _numbers(given: Any) -> np.ndarray | None:

@@ -87,9 +87,17 @@ def test_without_matplotlib_the_still_picture_is_left_out(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"start": (1, 2, 3)}, "start must be two finite numbers"),
+        ({"start": (1,)}, "start must be two finite numbers or more"),
+        ({"start": (1, 2, 3), "plane": "main"}, "plane must be 'principal', 'eigenvectors' or two"),
+        ({"start": (1, 2, 3), "plane": (0, 3)}, "no variable is called 3; there are 3, from 'w₁'"),
+        (
+            {"start": (1, 2, 3), "panels": ["poles"]},
+            "'poles' is there for quadratic functions only",
+        ),
+        ({"start": [0.1] * 5001}, "start has 5001 numbers; a page takes functions of at most 5000"),
+        ({"start": [0.1] * 1001, "steps": 9999}, "it takes at most 4994 steps, not 9999"),
         ({"start": (1, float("nan"))}, "start must be two finite numbers"),
-        ({"start": {"x": 1.0, "y": 2.0}}, "start must be two finite numbers"),
+        ({"start": {"x": "a", "y": 2.0}}, "start must be two finite numbers"),
         ({"view": ((1, 0), (0, 1))}, "view must be"),
         ({"view": (0, 1)}, "view must be"),
         ({"view": ((0, 1), (1,))}, "view must be"),
@@ -117,7 +125,6 @@ def test_what_does_not_fit_is_refused_by_its_name(arguments, message):
             r"test_explore.*reads index 2 of an axis of 2",
         ),
         (lambda w: w[0] ** 2 + w[-3] ** 2, IndexError, "reads index -1 of an axis of 2"),
-        (problems.rosenbrock(3), ValueError, "Rosenbrock in 3 dimensions has 3"),
         (lambda w: 2 * w, TypeError, "must return a real scalar"),
     ],
 )

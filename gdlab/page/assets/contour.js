@@ -8,7 +8,7 @@ let refining = 0;
 
 function grid(n) {
   const [[left, right], [low, high]] = now.view;
-  const { value } = FUNCTION;
+  const { value } = SEEN;
   const values = new Float64Array(n * n);
   const w = new Float64Array(2);
   for (let j = 0; j < n; j += 1) {

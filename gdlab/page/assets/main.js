@@ -28,6 +28,7 @@ function paint(time) {
   if (isShown("loss")) paintLoss();
   paintReadout();
   if (quadratic) paintAnalysis();
+  else if (spectrum && isShown("modes")) paintModesOf(racers[now.focus]);
   announce();
 }
 
@@ -38,6 +39,11 @@ function isShown(id) {
 
 function setHidden(selector, hidden) {
   for (const found of document.querySelectorAll(selector)) found.hidden = hidden;
+}
+
+function paintModesOf(racer) {
+  for (const place of document.querySelectorAll(".of")) place.textContent = racer.name;
+  paintModes(racer, racer);
 }
 
 function paintAnalysis() {
@@ -104,7 +110,7 @@ function paintReadout() {
     first.colSpan = gone ? 3 : 1;
     second.hidden = value.hidden = gone;
     second.textContent = text(racer.path[2 * t + 1], 4);
-    value.textContent = text(racer.values[t], 4);
+    value.textContent = text(racer.values[t], 4) + (racer.projected ? ` (projected ${text(racer.projected[t], 3)})` : "");
     value.title = fate(racer);
     racer.row.hidden = !racer.visible;
   }
@@ -181,7 +187,7 @@ window.gdlab = {
       if (!control) throw new Error(`no hyperparameter ${path}; there are ${racer.controls.map((own) => own.path).join(", ")}`);
       h[control.position] = value;
     }
-    return racer.race.run(h, Float64Array.from(start), steps);
+    return runFrom(racer.race, h, Float64Array.from(start), steps);
   },
   // What is set: { start, steps, shown, view, optimizers: { name: { hyperparameters, path, values } } }.
   settings() {
@@ -193,6 +199,7 @@ window.gdlab = {
           hyperparameters: Object.fromEntries(racer.controls.map((c) => [c.path, racer.h[c.position]])),
           path: [...racer.path],
           values: [...racer.values],
+          ...(racer.projected && { projected: [...racer.projected] }),
         },
       ]),
     );
@@ -218,8 +225,13 @@ followAddress();
 bindControls();
 setHidden(".quadratic, .linear", true);
 if (quadratic) setHidden(".quadratic", false);
+else if (spectrum) setHidden(".charts > .quadratic", false);
 else document.body.classList.add("alone");
 explainLandmarks();
+document.querySelectorAll("#readout thead th").forEach((cell, k) => {
+  if (k === 1 || k === 2) cell.textContent = PAGE.names[k - 1];
+});
+if (PAGE.plane) $("plane").textContent = `Across ${PAGE.names[0]}, up ${PAGE.names[1]}. ${PAGE.plane.note}`;
 if (PAGE.panels) choosePanels(PAGE.panels);
 dress();
 night.addEventListener("change", dress);

@@ -210,6 +210,14 @@ function stroke(canvas, label, color, dash = []) {
   }];
 }
 
+function thin(canvas, label, color) {
+  const pen = canvas.getContext("2d");
+  return [label, (x, y) => {
+    Object.assign(pen, { strokeStyle: color, lineWidth: 1 });
+    line(pen, x, y, x + 24, y);
+  }];
+}
+
 function $(id) {
   return document.getElementById(id);
 }

@@ -67,15 +67,23 @@ function paintLoss() {
   const canvas = $("loss");
   const { clientWidth: width, clientHeight: height } = canvas;
   const shown = racers.map((racer, i) => ({ racer: shownFor(racer), i })).filter(({ racer }) => racer.visible);
-  const base = quadratic?.lowest ?? 0;
+  const base = PAGE.lowest ?? 0;
+  const projections = shown.filter(({ racer }) => racer.projected).map(({ racer, i }) => ({ curve: racer.projected.subarray(0, racer.finite), i }));
   const curves = shown.map(({ racer }) => racer.values.subarray(0, racer.finite).map((f) => f - base));
-  const logarithmic = base !== 0 || curves.every((curve) => curve.every((f) => f >= 0));
+  const all = [...curves, ...projections.map(({ curve }) => curve)];
+  const logarithmic = base !== 0 || all.every((curve) => curve.every((f) => f >= 0));
   const name = base === 0 ? "f(w)" : "f(w) − min f";
-  const y = logarithmic ? logAxis(curves, height, name) : linearAxis(curves, height, name);
-  const chart = frame(canvas, stepsAxis(width), y);
+  const y = logarithmic ? logAxis(all, height, name) : linearAxis(all, height, name);
+  const words = projections.length ? [stroke(canvas, "of the run", ink.text), thin(canvas, "of its projection", ink.text)] : [];
+  const chart = frame(canvas, stepsAxis(width), y, words);
   const scaled = logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : (f) => f;
   clip(chart, () => {
     markShown(chart);
+    for (const { curve, i } of projections) {
+      Object.assign(chart.pen, { strokeStyle: colorOf(i), lineWidth: 1, globalAlpha: 0.8 });
+      trace(chart, curve, 0, curve.length - 1, scaled);
+    }
+    chart.pen.globalAlpha = 1;
     shown.forEach(({ i }, k) => {
       chart.pen.strokeStyle = colorOf(i);
       chart.pen.setLineDash(dashOf(i));
@@ -88,6 +96,7 @@ function paintLoss() {
 
 // The signed error of each mode along the run.
 function errorsOf(racer) {
+  if (PLANE) return racer.errors.map((curve) => curve.subarray(0, racer.finite));
   const found = [new Float64Array(racer.finite), new Float64Array(racer.finite)];
   for (let t = 0; t < racer.finite; t += 1) {
     const modes = toModes(racer.path[2 * t], racer.path[2 * t + 1]);
@@ -97,18 +106,20 @@ function errorsOf(racer) {
   return found;
 }
 
-const MODE_DASHES = [[], [7, 4]];
+// The modes that are shown: both of two variables, or some of many.
+const spectrum = PAGE.spectrum ?? (quadratic && { curvatures: quadratic.curvatures, positions: [1, 2] });
+const MODE_DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [5, 3], [1, 2]];
 
 function modeName(mode) {
-  return `mode ${mode + 1}, λ = ${text(quadratic.curvatures[mode])}`;
+  return `mode ${spectrum.positions[mode]}, λ = ${text(spectrum.curvatures[mode])}`;
 }
 
 function modeColor(mode) {
-  return ink.colors[[0, 1][mode]];
+  return ink.colors[mode];
 }
 
 function modeKey(canvas) {
-  return [0, 1].map((mode) => stroke(canvas, modeName(mode), modeColor(mode), MODE_DASHES[mode]));
+  return spectrum.curvatures.map((_, mode) => stroke(canvas, modeName(mode), modeColor(mode), MODE_DASHES[mode]));
 }
 
 // Beside another setting that is tried, the present one is faint.

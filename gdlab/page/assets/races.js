@@ -68,12 +68,13 @@ function rerun() {
 let runs = 0;
 
 function runAnew(racer) {
-  let [path, values, failed] = [new Float64Array(0), new Float64Array(0), ""];
+  let [run, failed] = [{ path: new Float64Array(0), values: new Float64Array(0), errors: [] }, ""];
   try {
-    ({ path, values } = racer.race.run(racer.h, now.start, now.steps));
+    run = runFrom(racer.race, racer.h, now.start, now.steps);
   } catch (error) {
     failed = error.message; // a number that no double holds exactly
   }
+  const { path, values } = run;
   let finite = 0;
   while (
     finite <= now.steps &&
@@ -82,7 +83,7 @@ function runAnew(racer) {
     Number.isFinite(values[finite])
   ) finite += 1;
   runs += 1;
-  Object.assign(racer, { path, values, finite, failed, version: runs, known: null, floor: null });
+  Object.assign(racer, { projected: null, ...run, finite, failed, version: runs, known: null, floor: null });
   racer.converged = !failed && finite <= now.steps && rested(racer);
 }
 

@@ -53,6 +53,7 @@ class Module:
         names: dict[int, str],
         writes: Sequence[tuple[str, int]] = (),
         returns: int | None = None,
+        copies: Sequence[Map] = (),
     ) -> None:
         """Add a function.
 
@@ -63,17 +64,21 @@ class Module:
             names: the names of those variables that are parameters.
             writes: places to write at its end, such as ``w[0]``, and the labels to write there.
             returns: the label of what it returns.
+            copies: copies of whole arrays that are made at its end, before those places are
+                written; none of them reads what another one writes.
         """
         results = [label for _, label in writes] + ([] if returns is None else [returns])
-        writer = _Writer(self._graph, block, results, self.name, names)
+        writer = _Writer(self._graph, block, [*results, *_sources(copies)], self.name, names)
         body = writer.block(block)
         # All of them are read before a place is written that others are read from.
         places = [place for place, _ in writes] + ([] if returns is None else ["return "])
         read = [writer.read(label) for label in results]
         for index, (label, expression_) in enumerate(zip(results, read, strict=True)):
-            if len(results) > 1 and not (_is_settled(label) or expression_.isidentifier()):
+            together = len(results) + len(copies) > 1
+            if together and not (_is_settled(label) or expression_.isidentifier()):
                 body.append(f"const r{index}={expression_};")
                 read[index] = f"r{index}"
+        body += map(writer.copied, copies)
         for place, written in zip(places, read, strict=True):
             body.append(f"{place}{'' if place == 'return ' else '='}{written};")
         self._functions.append(f"function {name}({','.join(parameters)}){{\n{_lines(body)}\n}}")
@@ -101,9 +106,28 @@ def _allocated(buffer: Buffer) -> str:
         return f"new {kind}({buffer.size})"
     if buffer.size <= _WRITTEN_OUT or buffer.dtype == np.bool_:
         return f"{kind}.of({','.join(_plain(number, buffer.dtype) for number in buffer.data)})"
-    stored = buffer.data
-    raw = base64.b64encode(stored.astype(stored.dtype.newbyteorder("<")).tobytes()).decode()
-    return f'new {kind}(decoded("{raw}"))'
+    if buffer.dtype == np.float64:
+        return _compact(buffer.data)
+    return f"new {kind}({_decoded(buffer.data)})"
+
+
+def _compact(data: np.ndarray) -> str:
+    """Doubles in the fewest bytes that hold them exactly: as multiples of a power of two, if so."""
+    for digits in range(9) if not np.signbit(data).any() else ():
+        scaled = data * 2.0**digits
+        if np.all(scaled <= 255) and np.all(scaled == np.floor(scaled)):
+            part = f"new Uint8Array({_decoded(scaled.astype(np.uint8))})"
+            return f"Float64Array.from({part},x=>x/{2**digits})"
+    with np.errstate(all="ignore"):
+        single = data.astype(np.float32)
+    if np.array_equal(data, single, equal_nan=True):
+        return f"Float64Array.from(new Float32Array({_decoded(single)}))"
+    return f"new Float64Array({_decoded(data)})"
+
+
+def _decoded(data: np.ndarray) -> str:
+    raw = data.astype(data.dtype.newbyteorder("<")).tobytes()
+    return f'decoded("{base64.b64encode(raw).decode()}")'
 
 
 def _plain(number: object, dtype: np.dtype) -> str:
@@ -208,6 +232,10 @@ class _Writer:
         return expression(statement.operation, statement.dtype, arguments, statement.static)
 
     # Loops over arrays.
+
+    def copied(self, statement: Map) -> str:
+        """A copy that is no statement of a block."""
+        return self._map(statement)
 
     def _access(self, access: Access, indices: Sequence[str]) -> str:
         if isinstance(access, Same):
@@ -318,6 +346,13 @@ class _Writer:
         for source, into in block.copies:
             if self._live.needs(into):
                 yield f"{self._name(into)}.set({self._name(source)});"
+
+
+def _sources(copies: Iterable[Map]) -> Iterator[int]:
+    """A label of each buffer or number that some copies read."""
+    for copy in copies:
+        (operand,) = copy.operands
+        yield operand.label if isinstance(operand, Same) else int(operand.buffer.labels[0])
 
 
 def _is_whole(access: Access) -> bool:

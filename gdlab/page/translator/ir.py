@@ -13,6 +13,8 @@ import numpy as np
 
 UNROLLED = 64
 """Up to so many elements are variables of their own; more are a buffer, filled in a loop."""
+FEW_UNROLLED = 9
+"""The same in programs of many variables, which would become long."""
 
 _BUFFER_BITS = 40
 
@@ -44,11 +46,6 @@ class Value:
     def shape(self) -> tuple[int, ...]:
         """The shape of the array."""
         return self.labels.shape
-
-    @property
-    def is_small(self) -> bool:
-        """True if its elements are few enough for a variable each."""
-        return self.labels.size <= UNROLLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,9 +228,14 @@ class Block:
 
 
 class Graph:
-    """All labels, constants and buffers of one program, and the block that is being written."""
+    """All labels, constants and buffers of one program, and the block that is being written.
 
-    def __init__(self) -> None:
+    Args:
+        unrolled: up to so many elements are variables of their own.
+    """
+
+    def __init__(self, unrolled: int = UNROLLED) -> None:
+        self.unrolled = unrolled
         self.buffers: list[Buffer] = []
         self.constants: list[Any] = []
         self.block: Block = Block()
@@ -267,6 +269,10 @@ class Graph:
     def position(label: int) -> int:
         """The index of an element in its buffer."""
         return label & ((1 << _BUFFER_BITS) - 1)
+
+    def is_small(self, value: Value) -> bool:
+        """Tell if the elements of an array are few enough for a variable each."""
+        return value.labels.size <= self.unrolled
 
     def constant(self, values: Any, dtype: Any = None) -> Value:
         """Known numbers."""
@@ -325,7 +331,7 @@ class Graph:
                     return self.constant(_EVALUATED[operation](*known), dtype)
         labels = np.broadcast_arrays(*(value.labels for value in values))
         shape = labels[0].shape
-        if labels[0].size <= UNROLLED:
+        if labels[0].size <= self.unrolled:
             flat = [
                 self.let(operation, [int(one) for one in arguments], dtype, static)
                 for arguments in zip(*(array.ravel() for array in labels), strict=True)
@@ -355,11 +361,9 @@ class Graph:
         first = int(labels.flat[0])
         if (labels == first).all():
             return Same(first)
-        known = self.known(value)
+        known = self._known_access(value)
         if known is not None:
-            return self.access(
-                Value(self.constant_buffer(known).labels.reshape(value.shape), value.dtype)
-            )
+            return known
         owners = labels >> _BUFFER_BITS
         buffer = self.owner(first)
         if buffer is None or (owners != owners.flat[0]).any():
@@ -372,6 +376,19 @@ class Graph:
         offset, strides = _strides(np.arange(positions.size).reshape(positions.shape))
         assert strides is not None
         return Looked(buffer, Strided(table, offset, strides))
+
+    def _known_access(self, value: Value) -> Access | None:
+        """The way to constants, which are stored once however they are repeated or transposed."""
+        labels = value.labels
+        once = labels[tuple(slice(1 if s == 0 else None) for s in labels.strides)]
+        # A transposed view tells by its strides in which order it was made.
+        order = sorted(range(once.ndim), key=lambda axis: -abs(once.strides[axis]))
+        known = self.known(Value(once.transpose(order), value.dtype))
+        if known is None:
+            return None
+        stored = self.constant_buffer(known).labels.reshape(known.shape)
+        stored = stored.transpose(np.argsort(order))
+        return self.access(Value(np.broadcast_to(stored, value.shape), value.dtype))
 
     def constant_buffer(self, numbers: np.ndarray) -> Buffer:
         """A buffer that holds known numbers."""
@@ -401,6 +418,22 @@ class Graph:
                 self._map(buffer.labels[positions], "copy", [part], value.dtype)
         if singles:
             self.block.statements.append(Fill(buffer, singles))
+
+    def copy_into(self, value: Value, buffer: Buffer, offset: int) -> Map | None:
+        """The copy of an array to a part of an argument, to be made at the end of a function.
+
+        None if the array is that part already. What lies elsewhere in an argument is copied out of
+        it now, before anything is written there.
+        """
+        target = buffer.labels[offset : offset + value.labels.size]
+        flat = Value(value.labels.ravel(), value.dtype)
+        if np.array_equal(flat.labels, target):
+            return None
+        access = self.access(flat)
+        if not isinstance(access, Same) and access.buffer.name is not None:
+            access = self.access(self.gathered(flat))
+        into = Strided(buffer, offset, (1,))
+        return Map(into, flat.shape, "copy", (access,), value.dtype)
 
     def contiguous(self, value: Value) -> Buffer:
         """A buffer that holds exactly the elements of a value, in order."""

@@ -1,6 +1,5 @@
 """A function and an optimizer as JavaScript."""
 
-import itertools
 import json
 import math
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.translator import primitives as _primitives  # registers the rules  # noqa: F401
 from gdlab.page.translator.emit import Module
-from gdlab.page.translator.ir import Block, Buffer, Call, Graph, Value
+from gdlab.page.translator.ir import FEW_UNROLLED, UNROLLED, Block, Buffer, Call, Graph, Map, Value
 from gdlab.page.translator.lowering import Lowering
 
 RUNNER = """\
@@ -132,48 +131,79 @@ def translate(fun: Callable[[Any], Any], tx: GradientTransformation, dimension: 
     return Program(function, translate_optimizer(tx, function))
 
 
-def translate_function(fun: Callable[[Any], Any], dimension: int = 2) -> TranslatedFunction:
+def translate_function(
+    fun: Callable[[Any], Any],
+    dimension: int = 2,
+    *,
+    curvature: bool = False,
+    measure: Callable[[Any], Any] | None = None,
+) -> TranslatedFunction:
     """Translate the value and the gradient of a function of a vector.
 
     Args:
         fun: as for :func:`translate`.
         dimension: the length of the vector.
+        curvature: True to translate the product of the Hessian and a vector as well, as
+            ``curvature(w, v, out)``.
+        measure: another function of the vector that returns a real scalar, such as an accuracy,
+            which becomes ``measure(w)``.
     """
     # Named, so that an optimizer's calls of them are calls in the program as well.
     value = jax.jit(lambda w: _real_scalar(fun(w)))
     gradient = jax.jit(jax.grad(value))
-    graph = Graph()
-    module = Module(graph)
-    point = graph.buffer(dimension, np.float64, "w")
-    subject = f"the function {getattr(fun, '__name__', fun)!r}"
-    with jax.enable_x64(True):
-        w = jnp.zeros(dimension)
-        for name, traced in (
-            ("value", jax.make_jaxpr(value)(w)),
-            ("evaluate", jax.make_jaxpr(jax.value_and_grad(value))(w)),
-        ):
+    writer = _FunctionWriter(dimension, f"the function {getattr(fun, '__name__', fun)!r}")
+    writer.write("value", lambda w: (value(w),), ["w"])
+    writer.write("evaluate", lambda w: jax.value_and_grad(value)(w), ["w"])
+    if curvature:
+        writer.write("curvature", lambda w, v: (0.0, jax.jvp(gradient, (w,), (v,))[1]), ["w", "v"])
+    if measure is not None:
+        writer.write("measure", lambda w: (_real_scalar(measure(w)),), ["w"])
+    code = writer.module.javascript(
+        f"return{{dimension:{dimension},{','.join(writer.names)},"
+        "gradient(w,out){evaluate(w,out)}};"
+    )
+    return TranslatedFunction(f"(()=>{{\n{code}\n}})()", dimension, value, gradient)
+
+
+class _FunctionWriter:
+    """Functions of vectors of one length, which return a number and may fill another vector."""
+
+    def __init__(self, dimension: int, subject: str):
+        self.graph = Graph(_unrolled(dimension))
+        self.module = Module(self.graph)
+        self.names: list[str] = []
+        self._dimension, self._subject = dimension, subject
+
+    def write(self, name: str, fun: Callable[..., Any], parameters: list[str]) -> None:
+        """Add a function of vectors that returns (number,) or (number, vector)."""
+        graph = self.graph
+        given = [graph.buffer(self._dimension, np.float64, one) for one in parameters]
+        with jax.enable_x64(True):
+            traced = jax.make_jaxpr(fun)(*[jnp.zeros(self._dimension) for _ in parameters])
             block = graph.block = Block()
-            results = Lowering(graph, subject).closed(traced, [_vector(point)])
-            writes = [] if name == "value" else _writes("out", results[1])
-            parameters = ["w"] if name == "value" else ["w", "out"]
-            result = int(results[0].labels)
-            module.function(name, parameters, block, {}, writes, result)
-    last = f"return{{dimension:{dimension},value,evaluate,gradient(w,out){{evaluate(w,out)}}}};"
-    code = f"(()=>{{\n{module.javascript(last)}\n}})()"
-    return TranslatedFunction(code, dimension, value, gradient)
+            number, *vectors = Lowering(graph, self._subject).closed(traced, map(_vector, given))
+            out = graph.buffer(self._dimension, np.float64, "out")
+            writes, copies = _written(graph, out, *vectors)
+        parameters = [*parameters, "out"] if vectors else parameters
+        self.module.function(name, parameters, block, {}, writes, int(number.labels), copies)
+        self.names.append(name)
 
 
 def translate_optimizer(
-    tx: GradientTransformation, function: TranslatedFunction
+    tx: GradientTransformation,
+    function: TranslatedFunction,
+    unravel: Callable[[Any], Any] | None = None,
 ) -> TranslatedOptimizer:
     """Translate an optimizer for a function that has been translated.
 
     Args:
         tx: as for :func:`translate`.
         function: what it minimises; several optimizers can share one.
+        unravel: makes the tree of parameters that the optimizer sees of the vector; the optimizer
+            sees the vector itself unless given.
     """
     with jax.enable_x64(True):
-        writer = _OptimizerWriter(as_transformation(tx), function)
+        writer = _OptimizerWriter(as_transformation(tx), function, unravel or (lambda w: w))
         names = writer.write_init()
         writer.write_update()
     code = writer.module.javascript(f"return{{states:{len(names)},init,update}};")
@@ -183,7 +213,13 @@ def translate_optimizer(
 class _OptimizerWriter:
     """The functions ``init`` and ``update`` of an optimizer, written one after the other."""
 
-    def __init__(self, tx: GradientTransformation, function: TranslatedFunction):
+    def __init__(
+        self,
+        tx: GradientTransformation,
+        function: TranslatedFunction,
+        unravel: Callable[[Any], Any],
+    ):
+        self.unravel = unravel
         leaves, self.structure = jax.tree_util.tree_flatten_with_path(tx)
         self.tx, self.function = tx, function
         self.inputs = [_Input(dotted(path), leaf) for path, leaf in leaves]
@@ -193,12 +229,13 @@ class _OptimizerWriter:
             for one in self.inputs
             for name, number in zip(one.names, one.numbers, strict=True)
         }
-        self.graph = Graph()
+        self.graph = Graph(_unrolled(function.dimension))
         self.module = Module(self.graph)
         self.given = self.graph.buffer(len(self.hyperparameters), np.float64, "h")
         self.point = self.graph.buffer(function.dimension, np.float64, "w")
         self.slope = self.graph.buffer(function.dimension, np.float64, "g")
         self.w = jnp.zeros(function.dimension)
+        self._state_buffer: Buffer | None = None
         self.state: Any = None
         """What JAX knows of the state, once ``init`` is written."""
         self.parts: list[Value] = []
@@ -207,12 +244,13 @@ class _OptimizerWriter:
     def write_init(self) -> list[str]:
         """Write ``init``, and tell how the numbers in the state are called."""
         block = self.graph.block = Block()
-        init = lambda arguments, w: self._rebuilt(arguments).init(w)  # noqa: E731
+        init = lambda arguments, w: self._rebuilt(arguments).init(self.unravel(w))  # noqa: E731
         traced, self.state = jax.make_jaxpr(init, return_shape=True)(self.arguments, self.w)
         lowering = Lowering(self.graph, f"init of {self.tx!r}")
         self.parts = lowering.closed(traced, [*self._hyperparameters(), _vector(self.point)])
         made = [as_doubles(self.graph, part) for part in self.parts]
-        self.module.function("init", ["h", "w", "s"], block, {}, _writes("s", *made))
+        writes, copies = _written(self.graph, self._states(), *made)
+        self.module.function("init", ["h", "w", "s"], block, {}, writes, copies=copies)
         return _names_of(self.state, self.parts)
 
     def write_update(self) -> None:
@@ -226,10 +264,12 @@ class _OptimizerWriter:
         )
 
         def update(arguments: Any, w: Any, state: Any, value: Any, grad: Any) -> Any:
-            known = {"value": value, "grad": grad}
-            known |= {"value_fn": function.value, "grad_fn": function.gradient}
-            updates, state = self._rebuilt(arguments).update(grad, state, w, **known)
-            return apply_updates(w, updates), state
+            params, grads = self.unravel(w), self.unravel(grad)
+            known = {"value": value, "grad": grads}
+            known["value_fn"] = lambda params: function.value(_flat(params))
+            known["grad_fn"] = lambda params: self.unravel(function.gradient(_flat(params)))
+            updates, state = self._rebuilt(arguments).update(grads, state, params, **known)
+            return _flat(apply_updates(params, updates)), state
 
         traced = jax.make_jaxpr(update)(self.arguments, self.w, self.state, jnp.zeros(()), self.w)
         given = [*self._hyperparameters(), _vector(self.point), *self._state_before()]
@@ -237,8 +277,13 @@ class _OptimizerWriter:
         lowering = Lowering(self.graph, f"update of {self.tx!r}", calls)
         new, *after = lowering.closed(traced, given)
         after = [as_doubles(self.graph, part) for part in after]
-        writes = _writes("w", new) + _writes("s", *after)
-        self.module.function("update", ["h", "w", "s", "v", "g"], block, {value: "v"}, writes)
+        writes, copies = _written(self.graph, self.point, new)
+        to_state = _written(self.graph, self._states(), *after)
+        parameters = ["h", "w", "s", "v", "g"]
+        self.module.function(
+            "update", parameters, block, {value: "v"}, writes + to_state[0],
+            copies=copies + to_state[1],
+        )  # fmt: skip
 
     def _rebuilt(self, arguments: list[Any]) -> Any:
         """The optimizer with other numbers."""
@@ -250,10 +295,14 @@ class _OptimizerWriter:
         forms = [(np.shape(leaf), np.dtype(jnp.result_type(leaf))) for leaf in self.arguments]
         return _read(self.graph, self.given, forms)
 
-    def _state_before(self) -> list[Value]:
+    def _states(self) -> Buffer:
         size = sum(part.labels.size for part in self.parts)
-        states = self.graph.buffer(size, np.float64, "s")
-        return _read(self.graph, states, [(part.shape, part.dtype) for part in self.parts])
+        if self._state_buffer is None:
+            self._state_buffer = self.graph.buffer(size, np.float64, "s")
+        return self._state_buffer
+
+    def _state_before(self) -> list[Value]:
+        return _read(self.graph, self._states(), [(part.shape, part.dtype) for part in self.parts])
 
 
 class _Input:
@@ -311,10 +360,29 @@ def _vector(buffer: Buffer) -> Value:
     return Value(buffer.labels, buffer.dtype)
 
 
-def _writes(name: str, *values: Value) -> list[tuple[str, int]]:
-    """Where the numbers of some arrays are written, one after another."""
-    labels = itertools.chain.from_iterable(value.labels.ravel() for value in values)
-    return [(f"{name}[{i}]", int(label)) for i, label in enumerate(labels)]
+def _unrolled(dimension: int) -> int:
+    return UNROLLED if dimension <= FEW_UNROLLED else FEW_UNROLLED
+
+
+def _written(
+    graph: Graph, buffer: Buffer, *values: Value
+) -> tuple[list[tuple[str, int]], list[Map]]:
+    """Arrays written to an argument, one after another: single numbers, and copies of long ones."""
+    writes, copies, offset = [], [], 0
+    for value in values:
+        if graph.is_small(value):
+            labels = enumerate(value.labels.ravel().tolist(), offset)
+            writes += [(f"{buffer.name}[{i}]", label) for i, label in labels]
+        elif (copy := graph.copy_into(value, buffer, offset)) is not None:
+            copies.append(copy)
+        offset += value.labels.size
+    return writes, copies
+
+
+def _flat(params: Any) -> Any:
+    """The numbers of a tree of arrays in a row; a vector is one already."""
+    leaves = jax.tree.leaves(params)
+    return params if leaves[0] is params else jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
 
 
 def as_doubles(graph: Graph, value: Value) -> Value:

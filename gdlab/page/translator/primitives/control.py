@@ -64,7 +64,7 @@ def cond(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Va
         shape, dtype = cases[0].shape, cases[0].dtype
         if all(np.array_equal(case.labels, cases[0].labels) for case in cases):
             made.append(cases[0])
-        elif cases[0].is_small:
+        elif graph.is_small(cases[0]):
             labels = graph.variables(shape)
             targets += labels.ravel().tolist()
             for block, case in zip(blocks, cases, strict=True):
@@ -126,7 +126,7 @@ def scan(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Va
     stacked, made = [], []
     for result in results[carried:]:
         whole = graph.buffer(length * result.labels.size, result.dtype)
-        if result.is_small:
+        if graph.is_small(result):
             stacked.append((tuple(result.labels.ravel().tolist()), whole))
         else:
             stacked.append((graph.contiguous(result), whole))
@@ -182,7 +182,7 @@ class _Carry:
         for start, changes in zip(starts, self._changes, strict=True):
             if not changes:
                 self.values.append(start)
-            elif start.is_small:
+            elif graph.is_small(start):
                 labels = graph.variables(start.shape)
                 self.variables += labels.ravel().tolist()
                 self.starts += start.labels.ravel().tolist()
@@ -200,7 +200,7 @@ class _Carry:
         for result, changes in zip(results, self._changes, strict=True):
             if not changes:
                 continue
-            if result.is_small:
+            if self.graph.is_small(result):
                 block.results += result.labels.ravel().tolist()
                 continue
             made = self.graph.contiguous(result)

@@ -201,7 +201,7 @@ def _stored(
     graph = lowering.graph
     known = graph.known(addresses)
     addresses = Value(np.broadcast_to(addresses.labels, updates.shape), _INDEX)
-    if known is not None and operand.is_small and updates.is_small:
+    if known is not None and graph.is_small(operand) and graph.is_small(updates):
         labels = operand.labels.ravel().copy()
         where = np.broadcast_to(known, updates.shape).ravel()
         for address, label in zip(where.tolist(), updates.labels.ravel().tolist(), strict=True):

@@ -70,7 +70,7 @@ def combined(
     inner = shape[len(outer) :]
     start = graph.constant(np.asarray(_start(operation, dtype), dtype))
     size, count = int(np.prod(outer)), int(np.prod(inner))
-    if size * count <= UNROLLED:
+    if size * count <= graph.unrolled:
         terms = values[0] if len(values) == 1 else lowering.elementwise("mul", *values)
         columns = terms.labels.reshape(size, count)
         total = start.labels if not count else columns[:, 0]
@@ -141,7 +141,7 @@ def running(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
     operation = _RUNNING[equation.primitive.name]
     lines = np.moveaxis(value.labels, equation.params["axis"], -1)
     lines = lines[..., ::-1] if equation.params["reverse"] else lines
-    if value.is_small:
+    if lowering.graph.is_small(value):
         columns = [lines[..., :1]]
         for index in range(1, lines.shape[-1]):
             pair = (

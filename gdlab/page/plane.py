@@ -1,0 +1,149 @@
+"""A plane in the space of the parameters, on which runs in many dimensions are seen."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gdlab.page.quadratic import Quadratic
+
+PlaneChoice = str | Sequence[str | int]
+"""``"principal"``, ``"eigenvectors"``, or the names or positions of two variables."""
+
+
+class Plane(NamedTuple):
+    """The points origin + a·d₁ + b·d₂, for orthonormal directions d₁ and d₂."""
+
+    origin: np.ndarray
+    """A point of the plane, where both coordinates are 0."""
+    directions: np.ndarray
+    """d₁ and d₂, of shape (2, n)."""
+    names: tuple[str, str]
+    """What the two coordinates are called."""
+    note: str
+    """A sentence about the plane."""
+
+    def coordinates(self, points: np.ndarray) -> np.ndarray:
+        """a and b of the points of the plane that lie nearest to some points."""
+        return (points - self.origin) @ self.directions.T
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """How far points are from the plane."""
+        away = points - self.origin
+        return np.linalg.norm(away - (away @ self.directions.T) @ self.directions, axis=-1)
+
+    def restricted(self, fun: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """A function of all variables as one of a and b."""
+        origin, directions = jnp.asarray(self.origin), jnp.asarray(self.directions)
+        return lambda at: fun(origin + at @ directions)
+
+    def as_json(self, start: np.ndarray) -> dict[str, Any]:
+        """The entries of the page's JSON, for the start of the runs."""
+        packed = np.concatenate([self.origin, *self.directions, start])
+        return {
+            "size": len(self.origin),
+            "vectors": base64.b64encode(packed.astype("<f8").tobytes()).decode(),
+            "names": self.names,
+            "note": self.note,
+        }
+
+
+def plane_of(
+    choice: PlaneChoice,
+    fun: Callable[[Any], Any],
+    paths: Mapping[str, np.ndarray],
+    quadratic: Quadratic | None,
+    names: Sequence[str],
+) -> Plane:
+    """The plane that is chosen, through the end of the first run that stays finite.
+
+    Args:
+        choice: ``"principal"``, the two directions along which the runs extend most;
+            ``"eigenvectors"``, those of the largest and of the smallest curvature there; or two
+            variables by name or position.
+        fun: the function of a vector.
+        paths: the run of each optimizer, of shape (steps + 1, n).
+        quadratic: the function as a quadratic one, None if it is none.
+        names: the name of each variable.
+
+    Raises:
+        ValueError: if the choice is none of these.
+    """
+    finite = [path[np.isfinite(path).all(1)] for path in paths.values()]
+    ends = [path[-1] for path, whole in zip(finite, paths.values(), strict=True)
+            if len(path) == len(whole)]  # fmt: skip
+    origin = ends[0] if ends else finite[0][0]
+    if choice == "principal":
+        return _principal(origin, finite)
+    if choice == "eigenvectors":
+        return _eigenvectors(origin, fun, quadratic)
+    if isinstance(choice, str) or len(choice) != 2:
+        raise _no_plane(choice, names)
+    positions = [_position(one, names) for one in choice]
+    if positions[0] == positions[1]:
+        raise _no_plane(choice, names)
+    across, up = (names[position] for position in positions)
+    note = f"The other {len(names) - 2} variables have the values at which the first run ends."
+    origin = origin.copy()
+    origin[positions] = 0  # so that coordinates are the values of the variables themselves
+    return Plane(origin, np.eye(len(names))[positions], (across, up), note)
+
+
+def _principal(origin: np.ndarray, paths: Sequence[np.ndarray]) -> Plane:
+    """The directions along which near points extend most; a run that leaves is left out."""
+    size = np.median([np.linalg.norm(path[0] - origin) for path in paths])
+    points = np.concatenate([path - origin for path in paths])
+    points = points[np.linalg.norm(points, axis=1) <= 3 * max(size, 1e-12)]
+    _, sizes, directions = np.linalg.svd(points, full_matrices=True)
+    total = np.sum(sizes**2)
+    shares = [s**2 / total if total > 0 else 0.0 for s in [*sizes, 0.0, 0.0][:2]]
+    percent = [f"{100 * share:.3g} %" for share in shares]
+    note = (
+        "The plane of the two principal directions of the runs, which hold "
+        f"{percent[0]} and {percent[1]} of their squared distances from the end of the first."
+    )
+    return Plane(origin, _turned(directions[:2]), ("direction 1", "direction 2"), note)
+
+
+def _eigenvectors(
+    origin: np.ndarray, fun: Callable[[Any], Any], quadratic: Quadratic | None
+) -> Plane:
+    if quadratic is not None:
+        curvatures, vectors = quadratic.curvatures, quadratic.directions
+    else:
+        hessian = np.asarray(jax.jit(jax.hessian(fun))(jnp.asarray(origin)))
+        curvatures, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
+    low, high = float(curvatures[0]), float(curvatures[-1])
+    note = (
+        f"The plane of the eigenvectors of the smallest curvature, {low:.3g}, and of the largest, "
+        f"{high:.3g}, where the first run ends."
+    )
+    directions = _turned(vectors[:, [0, -1]].T)
+    return Plane(origin, directions, (f"λ = {low:.3g}", f"λ = {high:.3g}"), note)
+
+
+def _turned(directions: np.ndarray) -> np.ndarray:
+    """Directions have no sign of their own; these have a positive largest component."""
+    largest = np.argmax(np.abs(directions), axis=1)
+    return directions * np.sign(directions[np.arange(2), largest])[:, None]
+
+
+def _position(variable: str | int, names: Sequence[str]) -> int:
+    if isinstance(variable, str) and variable in names:
+        return list(names).index(variable)
+    if isinstance(variable, int) and -len(names) <= variable < len(names):
+        return variable % len(names)
+    raise ValueError(
+        f"plane: no variable is called {variable!r}; there are {len(names)}, from {names[0]!r} to "
+        f"{names[-1]!r}"
+    )
+
+
+def _no_plane(choice: object, names: Sequence[str]) -> ValueError:
+    return ValueError(
+        "plane must be 'principal', 'eigenvectors' or two variables, such as "
+        f"({names[0]!r}, {names[1]!r}), not {choice!r}"
+    )

@@ -1,0 +1,103 @@
+"""The parameters of a function as one vector."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.core.structure import dotted
+from gdlab.problems.problem import Problem
+
+MOST_VARIABLES = 5000
+"""The most variables that a function on a page may have."""
+
+
+class Space(NamedTuple):
+    """A function of a vector, and how the vector stands for the parameters of the user."""
+
+    fun: Callable[[Any], Any]
+    """The function of the vector."""
+    start: np.ndarray | None
+    """Where runs start, as a vector; None where the page chooses two numbers."""
+    unravel: Callable[[Any], Any] | None = None
+    """Makes the tree of parameters of a vector; None if the parameters are the vector."""
+    names: tuple[str, ...] = ("w₁", "w₂")
+    """The name of each variable."""
+
+    @property
+    def size(self) -> int:
+        """The number of variables."""
+        return 2 if self.start is None else len(self.start)
+
+
+def space_of(fun: Callable[..., Any], start: Any) -> Space:
+    """The space of a function's parameters.
+
+    Args:
+        fun: the function, or a problem, which then is on all its data and without a key.
+        start: a sequence of numbers, a tree of arrays, or None for the start of the problem.
+
+    Raises:
+        ValueError: if the start is not made of two finite numbers or more.
+    """
+    plain = fun
+    if isinstance(fun, Problem):
+        start = fun.start if start is None else start
+        if fun.data is not None:
+            plain = _named(lambda w: fun(w, fun.data), fun.name)
+    if start is None:
+        return Space(plain, None)
+    vector = _vector(start)
+    if vector is not None:
+        names = tuple(f"w{str(i + 1).translate(_SUBSCRIPTS)}" for i in range(len(vector)))
+        return Space(plain, _checked(vector, start), None, names)
+    try:
+        tree = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), start)
+        flat, unravel = ravel_pytree(tree)
+    except (TypeError, ValueError):
+        raise _no_start(start) from None
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    names = tuple(
+        ".".join([dotted(path), *map(str, index)])
+        for path, leaf in leaves
+        for index in np.ndindex(leaf.shape)
+    )
+    whole = _named(lambda w: plain(unravel(w)), getattr(fun, "__name__", ""))
+    return Space(whole, _checked(np.asarray(flat), start), unravel, names)
+
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def _named(fun: Callable[..., Any], name: str) -> Callable[..., Any]:
+    fun.__name__ = name
+    return fun
+
+
+def _vector(start: Any) -> np.ndarray | None:
+    """A sequence of numbers or an array of one dimension; None for anything else."""
+    try:
+        values = np.asarray(start, np.float64)
+    except (TypeError, ValueError):
+        return None
+    return values if values.ndim == 1 else None
+
+
+def _checked(values: np.ndarray, start: Any) -> np.ndarray:
+    if len(values) < 2 or not np.all(np.isfinite(values)):
+        raise _no_start(start)
+    if len(values) > MOST_VARIABLES:
+        raise ValueError(
+            f"start has {len(values)} numbers; a page takes functions of at most {MOST_VARIABLES}"
+        )
+    return values
+
+
+def _no_start(start: Any) -> ValueError:
+    return ValueError(
+        "start must be two finite numbers or more, such as (-1.5, 1.0), or a tree of arrays of "
+        f"them, not {start!r}"
+    )
