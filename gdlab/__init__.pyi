@@ -21,6 +21,7 @@ from gdlab.core.rarely import rarely
 from gdlab.core.scaled_by_leaf import scaled_by_leaf
 from gdlab.core.schedule import Schedule, schedule
 from gdlab.core.sharding import state_sharding
+from gdlab.core.stacks import stacked_like, unstacked
 from gdlab.core.state import (
     State,
     evaluation_params,
@@ -211,6 +212,7 @@ from gdlab.transforms.averages.touched_rows import where_touched
 from gdlab.transforms.groups.freezing import freeze, selective_transform, set_to_zero
 from gdlab.transforms.groups.layouts import flatten, split_real_and_imaginary
 from gdlab.transforms.groups.masking import masked, partition
+from gdlab.transforms.groups.stacking import stacked
 from gdlab.transforms.line_search.backtracking import scale_by_backtracking_linesearch
 from gdlab.transforms.line_search.zoom import scale_by_zoom_linesearch
 from gdlab.transforms.matrices.eigenbasis import in_eigenbasis
@@ -686,6 +688,8 @@ __all__ = [
     "splus",
     "square",
     "stable_adamw",
+    "stacked",
+    "stacked_like",
     "state_bytes",
     "state_sharding",
     "stateless",
@@ -707,6 +711,7 @@ __all__ = [
     "trust_region",
     "unitwise_clip",
     "unitwise_norm",
+    "unstacked",
     "variance",
     "wait",
     "warmed_up",

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.batches import in_batches
 from gdlab.core.dispatch import MANY_LEAVES, compiled_for_few, runs_in_python
-from gdlab.core.lifting import in_batches
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.structure import DType, Leaf, Params, Updates, check_shapes, flatten, flatten_like
 

@@ -8,7 +8,7 @@ import jax
 from gdlab.core.apply import apply_updates
 from gdlab.core.composition import series, stateless
 from gdlab.core.dispatch import MANY_LEAVES, runs_in_python, update_at_compiled_speed
-from gdlab.core.numerics import is_array
+from gdlab.core.numerics import arrays_only, is_array
 from gdlab.core.opening import Opening, open_rule
 from gdlab.core.rules import ArrayRule, Part
 from gdlab.core.state import State
@@ -54,8 +54,9 @@ def apply_gradients(
             f"apply_gradients takes a transformation of gdlab, not {tx!r}; chain(tx) makes one of "
             "an optimizer of another library"
         )
-    new, state = update_at_compiled_speed(_take_step, tx, grads, state, params, extra)
-    if not all(map(is_array, jax.tree.leaves(params))):
+    arrays = arrays_only(params)
+    new, state = update_at_compiled_speed(_take_step, tx, grads, state, arrays, extra)
+    if arrays is not params:
         new = jax.tree.map(lambda old, made: made if is_array(old) else old, params, new)
     return new, state
 

@@ -297,6 +297,7 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
     def update_tree(updates, values, params, extra):
         if declared.squares:
             updates = jax.tree.map(lambda u: squarable(u) if is_inexact(u) else u, updates)
+        updates, params = widen(updates), widen(params)
         known = extra if reads_all else {n: extra[n] for n in declared.reads if n in extra}
         known = dict(known)
         for name in reads:

@@ -6,7 +6,7 @@ a rule for one array sees the value of its own leaf.
 """
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Annotated, TypeAlias
 
 import jax
@@ -244,3 +244,31 @@ def same_value(value: Leaf) -> Hashable:
     """A key that is equal for equal values of two leaves."""
     is_array = isinstance(value, jax.Array | np.ndarray)
     return id(value) if is_array else (type(value), value)
+
+
+def shared_by(
+    values: Sequence[ByLeaf], rows: Sequence[Mapping[int, Leaf]]
+) -> tuple[dict[int, Leaf], dict[int, list[Leaf]]]:
+    """The values that several leaves share, and the numbers in which they differ.
+
+    Args:
+        values: the values by leaf.
+        rows: the values at each of the leaves, by the identity of the object that holds them.
+
+    Raises:
+        ValueError: if the leaves differ in what is no number.
+    """
+    shared: dict[int, Leaf] = {}
+    numbers: dict[int, list[Leaf]] = {}
+    for value in values:
+        column = [row[id(value)] for row in rows]
+        if len({same_value(one) for one in column}) == 1:
+            shared[id(value)] = column[0]
+        elif isinstance(value, NumberByLeaf):
+            numbers[id(value)] = column
+        else:
+            raise ValueError(
+                f"{value.name}: leaves that are in one stack of the state have different values, "
+                f"{column}; make the state by init for this transformation"
+            )
+    return shared, numbers

@@ -13,10 +13,11 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.core.lifting import Arrays, Compiled, array_update, lifted
-from gdlab.core.numerics import arrays_only, is_array
+from gdlab.core.numerics import is_array
 from gdlab.core.opening import Opening, open_rule
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.rules import ArrayRule, Part, TreeRule
+from gdlab.core.stacks import StackedArrays, over_stack
 from gdlab.core.structure import (
     Context,
     Extra,
@@ -78,7 +79,10 @@ def as_tree_rule(part: Part) -> TreeRule:
         def update(context, value, items):
             return _update_arrays(numbers_on_device(tx), count, context, value, items, dtype, links)
 
-        return lifted(rule, tx, dtype, Compiled(advance, update))
+        def update_stack(context, value, arrays):
+            return _update_stack(numbers_on_device(tx), count, context, value, arrays, dtype, links)
+
+        return lifted(rule, tx, dtype, Compiled(advance, update, update_stack))
     if rule.goes_by_array:
         return rule
 
@@ -129,6 +133,22 @@ def _update_array(
 
 
 @functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
+def _update_stack(
+    tx: Parametrized,
+    count: Leaf,
+    context: Context,
+    value: Leaf,
+    arrays: StackedArrays,
+    dtype: np.dtype,
+    links: int,
+) -> Value:
+    rule = open_rule(tx, Opening(count, dtype, links))
+    assert isinstance(rule, ArrayRule)
+    update_for = functools.partial(array_update, rule, tx, dtype, context, value)
+    return over_stack(update_for, {})(arrays, {})
+
+
+@functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
 def _update_tree(
     tx: Parametrized,
     count: Leaf,
@@ -152,7 +172,10 @@ def update_at_compiled_speed(
     params: Params,
     extra: dict[str, Value],
 ) -> tuple[Updates, Tree]:
-    """``perform(tx, updates, state, params, extra)``, compiled where that is possible."""
+    """``perform(tx, updates, state, params, extra)``, compiled where that is possible.
+
+    The parameters are arrays alone.
+    """
     leaves = jax.tree.leaves(updates)
     if runs_in_python(leaves):
         return perform(tx, updates, state, params, extra)
@@ -165,7 +188,7 @@ def update_at_compiled_speed(
             return perform(tx, updates, state, params, extra)
     if not all(map(is_array, leaves)):
         return perform(tx, updates, state, params, extra)
-    return _compiled(perform)(numbers_on_device(tx), updates, state, arrays_only(params), extra)
+    return _compiled(perform)(numbers_on_device(tx), updates, state, params, extra)
 
 
 def numbers_on_device(tx: Value) -> Value:

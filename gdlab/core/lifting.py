@@ -8,16 +8,20 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from gdlab.core.by_leaf import ByLeaf, same_value
+from gdlab.core.batches import for_each, in_batches
+from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, same_value, shared_by
 from gdlab.core.forms import marked_as_shared
 from gdlab.core.kernels import joins_kernels, with_results_apart
 from gdlab.core.numerics import cast, dtype_like, is_array, squarable, widen
 from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
+from gdlab.core.slots_by_leaf import is_noting, noted
+from gdlab.core.stacks import StackedArrays, Stacks, over_stack, together
 from gdlab.core.structure import (
     Context,
     Extra,
@@ -36,12 +40,6 @@ from gdlab.core.structure import (
     path_of,
 )
 
-BATCH = 8
-"""So many equal arrays are handed to a compiled function at once.
-
-A call costs more than the arithmetic on a small array, and compiling grows with the batch.
-"""
-
 Arrays = tuple[Leaf, list[Tree], Leaf, Leaf, Leaf]
 """An update, the slots, the parameter, the gradient and the key of one array."""
 
@@ -51,6 +49,7 @@ class Compiled(NamedTuple):
 
     advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Context]]
     update: Callable[[Context, Leaf, list[Arrays]], list[tuple[Leaf, tuple[Tree, ...]]]]
+    update_stack: Callable[[Context, Leaf, StackedArrays], tuple[list[Leaf], Sequence[Tree]]]
 
 
 def lifted(rule: ArrayRule, tx: object, dtype: np.dtype, compiled: Compiled) -> TreeRule:
@@ -88,10 +87,9 @@ def _reads_of_tree(reads: Reasons) -> Reasons:
 def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -> tuple[Tree, ...]:
     leaves, treedef = flatten(params)
     columns: list[list[Tree]] = [[] for _ in rule.slots]
+    known = _at_leaves(rule.by_leaf, dtype, params, leaves) if rule.slots else []
     if rule.slots:
-        for leaf, by_leaf in zip(
-            leaves, _at_leaves(rule.by_leaf, dtype, params, leaves), strict=True
-        ):
+        for leaf, by_leaf in zip(leaves, known, strict=True):
             slots: Sequence[Tree] = [None] * len(columns)
             if is_array(leaf):
                 array = cast(leaf, dtype_like(leaf, dtype))
@@ -103,7 +101,26 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
             for column, slot in zip(columns, slots, strict=True):
                 column.append(slot)
     trees = [treedef.unflatten(column) for column in columns]
+    if rule.slots and is_noting():
+        trees = noted(trees, params, _kinds(rule, leaves, known))
     return (*trees, *marked_as_shared(rule.start(dtype)))
+
+
+def _kinds(
+    rule: ArrayRule, leaves: list[Leaf], known: list[Mapping[int, Leaf]]
+) -> list[Hashable | None]:
+    """What has to agree of leaves that are treated together, None where there is no array."""
+    structures = [id(value) for value in rule.by_leaf if not isinstance(value, NumberByLeaf)]
+    return [
+        (
+            jnp.shape(leaf),
+            jnp.result_type(leaf).name,
+            *(same_value(values[one]) for one in structures),
+        )
+        if is_array(leaf)
+        else None
+        for leaf, values in zip(leaves, known, strict=True)
+    ]
 
 
 def _update_leaves(
@@ -118,7 +135,8 @@ def _update_leaves(
 ) -> tuple[Updates, tuple[Tree, ...]]:
     leaves, treedef = flatten(updates)
     slots, shared = values[: len(rule.slots)], values[len(rule.slots) :]
-    items = _items(rule, updates, leaves, treedef, slots, params, extra)
+    are_stacked = bool(slots) and isinstance(slots[0], Stacks)
+    items = _items(rule, updates, leaves, treedef, () if are_stacked else slots, params, extra)
     moving = [index for index, leaf in enumerate(leaves) if is_array(leaf)]
     _check_presence(updates, items, moving)
     eager = bool(moving) and not isinstance(leaves[moving[0]], Tracer) and not _is_disabled()
@@ -127,6 +145,10 @@ def _update_leaves(
     value = extra["value"] if "value" in rule.reads else None
     rows = [row for _, row, *_ in items]
     known = _at_leaves(rule.by_leaf, dtype, updates if params is None else params, leaves)
+    if are_stacked:
+        step = _Step(rule, tx, dtype, compiled if eager else None, context, value, known)
+        trees = _step_stacks(step, updates, leaves, items, slots)
+        return treedef.unflatten(leaves), (*trees, *shared)
     for by_leaf, members in _alike(rule.by_leaf, known, moving):
         if eager:
             run = lambda batch: compiled.update(context, value, batch)  # noqa: E731
@@ -147,6 +169,79 @@ def _update_leaves(
         for slot in range(len(rule.slots))
     ]
     return treedef.unflatten(leaves), (*trees, *shared)
+
+
+class _Step(NamedTuple):
+    """What a rule for one array has to know beside the arrays of a leaf."""
+
+    rule: ArrayRule
+    tx: object
+    dtype: np.dtype
+    compiled: Compiled | None
+    """The compiled functions, where nothing is traced."""
+    context: Context
+    value: Leaf
+    known: list[Mapping[int, Leaf]]
+    """The values by leaf at each leaf."""
+
+    def at(self, by_leaf: Mapping[int, Leaf]) -> Function:
+        """The update of one array that has these values by leaf."""
+        return array_update(self.rule, self.tx, self.dtype, self.context, self.value, by_leaf)
+
+
+def _step_stacks(
+    step: _Step,
+    updates: Updates,
+    leaves: list[Leaf],
+    items: list[Arrays],
+    slots: tuple[Stacks, ...],
+) -> list[Stacks]:
+    """The slots after a step, where those of alike leaves are in stacks; ``leaves`` change."""
+    layout = slots[0].layout
+    layout.require_fits(updates, leaves)
+    run = _of_stacks(step)
+    after: list[Sequence[Tree]] = []
+    for position, members in enumerate(layout.members):
+        own, _, *read = map(list, zip(*(items[index] for index in members), strict=True))
+        arrays = StackedArrays(own, [slot.stacks[position] for slot in slots], *read)
+        try:
+            new, kept = run(arrays, [step.known[index] for index in members])
+        except _UnfitState as error:
+            raise ValueError(
+                f"{described(step.tx)}: the state does not fit the updates at "
+                f"{path_of(updates, members[0])}: {error}; make the state by init for these "
+                "parameters"
+            ) from error.__cause__
+        after.append(kept)
+        for index, leaf in zip(members, new, strict=True):
+            leaves[index] = leaf
+    return [Stacks(layout, [kept[slot] for kept in after]) for slot in range(len(slots))]
+
+
+def _of_stacks(step: _Step) -> Function:
+    """``run(arrays, known)`` for one stack; alike ones are traced once."""
+    if step.compiled is not None:
+        update = step.compiled.update_stack
+        return lambda arrays, _: update(step.context, step.value, arrays)
+    functions: dict[Hashable, Function] = {}
+
+    def run(arrays: StackedArrays, known: list[Mapping[int, Leaf]]) -> Value:
+        structure, columns = shared_by(step.rule.by_leaf, known)
+        numbers = {
+            name: together([_as_array(number, step.dtype) for number in column])
+            for name, column in columns.items()
+        }
+        key = tuple((name, same_value(value)) for name, value in structure.items())
+        if key not in functions:
+            functions[key] = jax.jit(over_stack(step.at, structure))
+        return functions[key](arrays, numbers)
+
+    return run
+
+
+def _as_array(number: Leaf, dtype: np.dtype) -> jax.Array:
+    """A number as an array, in the dtype of the tree where it has fractions."""
+    return jnp.asarray(number, dtype if isinstance(number, float) else None)
 
 
 def _items(
@@ -288,30 +383,3 @@ def _alike(
 
 def _is_disabled() -> bool:
     return jax.config.jax_disable_jit  # type: ignore[attr-defined]
-
-
-def for_each(one: Function) -> Callable[[list[Value]], list[Value]]:
-    """``one(*item)`` of several items, in one call."""
-    return jax.jit(lambda items: [one(*item) for item in items])
-
-
-def in_batches(function: Callable[[list[Value]], list[Value]], items: list[Value]) -> list[Value]:
-    """``function(items)``, called on batches of items whose first arrays are alike.
-
-    Within a trace a batch is one call to trace and to lower. A batch is full or has one item, so
-    that ``function`` is compiled for two lengths at most.
-    """
-    alike: dict[Hashable, list[int]] = {}
-    for index, (leaf, *_) in enumerate(items):
-        concrete = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
-        sharding = leaf.sharding if concrete else None
-        kind = getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), sharding
-        alike.setdefault(kind, []).append(index)
-    results: list[Value] = [None] * len(items)
-    for members in alike.values():
-        full = len(members) - len(members) % BATCH
-        batches = [members[start : start + BATCH] for start in range(0, full, BATCH)]
-        for batch in [*batches, *([index] for index in members[full:])]:
-            for index, result in zip(batch, function([items[i] for i in batch]), strict=True):
-                results[index] = result
-    return results

@@ -16,6 +16,8 @@ _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 def is_array(leaf: Leaf) -> bool:
     """Tell whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
+    if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer):
+        return True  # as most are that are asked about outside of a trace, where each call counts
     # No array but one of float0 has elements of no size.
     return isinstance(leaf, _ARRAYS) and getattr(getattr(leaf, "dtype", None), "itemsize", 1) > 0
 
@@ -49,8 +51,9 @@ def promoting_complex(leaves: Iterable[Leaf]) -> contextlib.AbstractContextManag
     Rates and second moments are real whatever the gradient is. Without complex arrays nothing is
     promoted, and JAX may refuse to.
     """
-    for leaf in leaves:
-        if jnp.iscomplexobj(leaf):
+    # Each dtype is looked at once: a tree has hundreds of leaves, and few dtypes.
+    for dtype in {getattr(leaf, "dtype", type(leaf)) for leaf in leaves}:
+        if jnp.issubdtype(dtype, jnp.complexfloating):
             return jax.numpy_dtype_promotion("standard")
     return contextlib.nullcontext()
 

@@ -5,6 +5,7 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
 from gdlab.core.representation import described
+from gdlab.core.stacks import is_stacks
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Tree
 from gdlab.core.transformation import GradientTransformation
@@ -30,8 +31,8 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
             the state depends on them.
 
     Raises:
-        TypeError: if a leaf is, or has, no sharding, or if JAX cannot follow the axes through
-            ``init``, as through some reshaping.
+        TypeError: if a leaf is, or has, no sharding, if JAX cannot follow the axes through
+            ``init``, as through some reshaping, or if shapes are missing that :func:`stacked` needs.
         ValueError: if the parameters lie on several meshes.
 
     >>> import jax, jax.numpy as jnp
@@ -52,9 +53,16 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
         raise ValueError(f"the parameters must lie on one mesh, not on {len(places)}: {places}")
     params = treedef.unflatten(shapes)
     if named:
-        return _followed(tx, params, named)
-    plain = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype), params)
-    return jax.tree.map(lambda _: next(iter(others), None), tx.init(plain))
+        state = _followed(tx, params, named)
+    else:
+        plain = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype), params)
+        state = jax.tree.map(lambda _: next(iter(others), None), tx.init(plain))
+    if any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks))) and any(map(is_leaf, leaves)):
+        raise TypeError(
+            f"{described(tx)} puts arrays of equal shapes into stacks, so state_sharding needs the "
+            "shapes: hand over the parameters, or jax.ShapeDtypeStruct(shape, dtype, sharding=…)"
+        )
+    return state
 
 
 def _shape(leaf: Leaf) -> jax.ShapeDtypeStruct:

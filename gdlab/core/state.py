@@ -97,7 +97,7 @@ jax.tree_util.register_pytree_with_keys(
         state.names,
     ),
     State.of,
-    lambda state: (tuple(state.values()), state.names),
+    lambda state: (tuple(state.values()), tuple(state)),
 )
 
 

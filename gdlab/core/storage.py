@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from gdlab.core.forms import is_stored_form, read_forms
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.placement import placed_like
+from gdlab.core.stacks import stacked_like, unstacked
 from gdlab.core.structure import Leaf, Signal, Tree, TreeDef
 
 Slots: TypeAlias = tuple[Tree, ...]
@@ -49,6 +50,15 @@ def written(new: Tree, old: Tree) -> Tree:
     """
     pairs, structure = _pairs(new, old)
     return structure.unflatten([_written_one(*pair) for pair in pairs])
+
+
+def in_form_of(state: Tree, like: Tree) -> Tree:
+    """A state as ``init`` makes it, in the forms and the stacks in which another one is kept.
+
+    Raises:
+        ValueError: if they differ in structure or in shapes.
+    """
+    return stacked_like(written(state, unstacked(like)), like)
 
 
 def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Signal, Slots]:

@@ -124,7 +124,9 @@ class GradientTransformation(Parametrized):
                 the state is of another transformation or other parameters, or if something that
                 is read is missing.
         """
-        return update_at_compiled_speed(_perform, self, updates, state, params, extra)
+        return update_at_compiled_speed(
+            _perform, self, updates, state, arrays_only(params), extra
+        )
 
     def __iter__(self) -> Iterator[Function]:
         yield self.init
@@ -499,7 +501,7 @@ def _perform(
     tx: Parametrized, updates: Updates, state: Tree, params: Params, extra: dict[str, Value]
 ) -> tuple[Updates, Tree]:
     _refuse_axes(tx)
-    moving, params = arrays_only(updates), arrays_only(params)
+    moving = arrays_only(updates)
     count = state.get(COUNT, 0) if isinstance(state, dict) else 0
     leaves = jax.tree.leaves(moving)
     opening = Opening(count, common_dtype(leaves))
@@ -507,7 +509,7 @@ def _perform(
     rule = tree_rule(tx, opening)
     values = _unpacked(tx, rule, opening, state)
     with promoting_complex(leaves):
-        new, values = rule.update(widen(moving), values, widen(params), extra)
+        new, values = rule.update(moving, values, params, extra)
     new = _like_the_arguments(new, updates, params, state)
     if not isinstance(state, dict):
         return new, state

@@ -216,6 +216,7 @@ EXAMPLES = {
         Example(gdlab.stateless_with_tree_map(doubled), source=False),
     ],
     # Rounding to few bits keeps no law to the last digit; formats have tests of their own.
+    "stacked": [Example(gdlab.stacked(gdlab.adam(0.1)))],
     "stored": [Example(gdlab.stored(gdlab.adam(0.1), "float32"))],
     "stored_slots": [Example(gdlab.stored_slots(gdlab.sgd(0.1, 0.9), {"trace": "float32"}))],
     "kahan_params": [Example(gdlab.kahan_params(gdlab.adam(0.1)), keeps_dtypes=False)],

@@ -1,5 +1,8 @@
 """A step in one call is the step of the pair, with fewer calls of compiled programs."""
 
+import os
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,3 +129,23 @@ def test_it_runs_fewer_programs_than_the_pair(leaves):
     one = compiled_calls(apply_gradients, tx, params, state, params)
     two = compiled_calls(pair, tx, params, state, params)
     assert (one == 1 and two == 2) if leaves == 1 else one < 0.7 * two
+
+
+def test_a_step_outside_jit_makes_few_python_calls():
+    tx, params = gdlab.adam(0.1), {"w": jnp.ones(2)}
+    state = tx.init(params)
+    for _ in range(2):  # what is compiled or found out once is known
+        apply_gradients(tx, params, state, params)
+    package, calls = os.path.dirname(gdlab.__file__), []
+
+    def count(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            calls.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        apply_gradients(tx, params, state, params)
+    finally:
+        sys.setprofile(before)
+    assert 0 < len(calls) <= 12, calls

@@ -12,6 +12,7 @@ from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import trained
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
+from gdlab.core.storage import in_form_of
 from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
@@ -99,7 +100,8 @@ def slow_weights(
             there = map_arrays(jnp.subtract, weights, params)
             updates = jax.tree.map(lambda u, to: to.astype(u.dtype), updates, there)
             if reset_state:
-                inner_state = inner.init(apply_updates(params, updates))
+                anew = inner.init(apply_updates(params, updates))
+                inner_state = in_form_of(anew, inner_state)
             return updates, SlowWeights(weights), inner_state, outer_state
 
         def wait(*unchanged):

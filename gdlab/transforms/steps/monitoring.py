@@ -110,7 +110,7 @@ def monitor(measures: Mapping[str, Join]) -> TreeRule:
         del params, extra
         after = [
             one.after(before) if isinstance(one, _ToAverage) else one
-            for one, before in zip(measured(updates), values, strict=True)
+            for one, before in zip(measured(widen(updates)), values, strict=True)
         ]
         return updates, tuple(as_before(after, list(values)))
 

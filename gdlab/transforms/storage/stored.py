@@ -10,6 +10,7 @@ from gdlab.core.dispatch import as_tree_rule
 from gdlab.core.forms import MarkedSlot, is_stored_form, marking
 from gdlab.core.numerics import is_inexact
 from gdlab.core.rules import Part, TreeRule
+from gdlab.core.stacks import is_stacks
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Path, Tree, dotted, require_matches
 from gdlab.core.transformation import GradientTransformation, transformation, wiring
@@ -159,6 +160,11 @@ def _format(one: object) -> SlotFormat:
 
 
 def _in_formats(state: State, choose: Choice) -> State:
+    if any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks))):
+        raise TypeError(
+            "stored: the format of a slot is chosen before it is put into a stack; write "
+            "stacked(stored(tx, …)) for stored(stacked(tx), …)"
+        )
     places = list(_places(state, (), ()))
     treedef = jax.tree.structure(state, is_leaf=is_stored_form)
     chosen = iter(choose([place for place in places if place.is_open]))

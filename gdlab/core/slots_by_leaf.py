@@ -1,0 +1,94 @@
+"""What a rule keeps for each leaf, noted while a state is made that is to have stacks.
+
+The stacks are made when the whole state is there, so that whatever chooses the form in which a slot
+is stored has done so.
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+
+from gdlab.core.structure import Leaf, Params, Tree, TreeDef, flatten, leaves_with_paths
+
+_thread = threading.local()
+
+
+@contextmanager
+def noting(labels: Callable[[Params], list[Leaf]]) -> Iterator[None]:
+    """A context in which rules for one array note what they keep for each leaf.
+
+    Args:
+        labels: the label of each leaf of a tree; leaves of different labels are not alike.
+    """
+    outer, _thread.rules = getattr(_thread, "rules", None), _Rules(labels)
+    try:
+        yield
+    finally:
+        _thread.rules = outer
+
+
+class _Rules:
+    """The rules that have made their slots in this context."""
+
+    def __init__(self, labels: Callable[[Params], list[Leaf]]):
+        self.labels = labels
+        self.count = 0
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class SlotsByLeaf:
+    """One slot of a rule for each leaf of a tree, before like ones are put into stacks."""
+
+    __slots__ = ("kinds", "rule", "slots", "treedef")
+
+    def __init__(self, rule: int, treedef: TreeDef, kinds: tuple[Hashable, ...], slots: list[Tree]):
+        self.rule: int = rule
+        """The number of the rule; all its slots are put into the same stacks."""
+        self.treedef: TreeDef = treedef
+        self.kinds: tuple[Hashable, ...] = kinds
+        """What has to agree of the leaves in a stack; None where there is no array."""
+        self.slots: list[Tree] = slots
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[object, Tree]], tuple[object, ...]]:
+        """The slots, under the dotted paths of their leaves."""
+        tree = self.treedef.unflatten(range(self.treedef.num_leaves))
+        keys = [jax.tree_util.DictKey(path) for path, _ in leaves_with_paths(tree)]
+        aux = (self.rule, self.treedef, self.kinds)
+        return list(zip(keys, self.slots, strict=True)), aux
+
+    @classmethod
+    def tree_unflatten(cls, aux: tuple[Any, ...], slots: list[Tree]) -> "SlotsByLeaf":
+        """The same slots with other values."""
+        rule, treedef, kinds = aux
+        return cls(rule, treedef, kinds, list(slots))
+
+
+def is_noting() -> bool:
+    """Tell whether rules are to note what they keep."""
+    return getattr(_thread, "rules", None) is not None
+
+
+def noted(
+    columns: Sequence[Tree], params: Params, kinds: Sequence[Hashable | None]
+) -> list[SlotsByLeaf]:
+    """The slots of a rule, leaf by leaf.
+
+    Args:
+        columns: the slots, each a tree like ``params``.
+        params: the tree that the rule has been given.
+        kinds: what has to agree of leaves that are alike, None where there is no array.
+    """
+    rules = _thread.rules
+    rules.count += 1
+    leaves, treedef = flatten(params)
+    labels = rules.labels(params) or [None] * len(leaves)
+    of_leaves = tuple(
+        None if kind is None else (kind, label) for kind, label in zip(kinds, labels, strict=True)
+    )
+    return [
+        SlotsByLeaf(rules.count, treedef, of_leaves, treedef.flatten_up_to(column))
+        for column in columns
+    ]
