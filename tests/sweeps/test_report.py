@@ -243,6 +243,11 @@ def test_optimizers_that_do_the_same_do_not_differ():
     assert found.seeds_needed == np.inf
 
 
+def test_seeds_that_change_nothing_are_no_evidence_of_chance():
+    found = only(two(np.ones((3, 4)), 0.5 * np.ones((3, 4))).report(), "difference")
+    assert "0.5 on every seed alike" in found.sentence
+
+
 def test_one_seed_decides_nothing():
     found = only(two([[3], [2], [4]], [[2], [1], [3]]).report(), "difference")
     assert not found.is_significant

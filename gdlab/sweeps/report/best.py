@@ -44,7 +44,7 @@ class BestPoint(Judgement):
         if self.problem:
             text += f" on {self.problem}"
         text += f": {metric} {number(self.median)}"
-        if np.isfinite(self.low):
+        if self.low < self.high:
             text += (
                 f"; a new seed would give {number(self.mean)} (mean of {self.seeds} seeds, "
                 f"interval {number(self.low)} to {number(self.high)})"

@@ -64,6 +64,12 @@ class Difference(Judgement):
                 f"{self.better} is {won} than {self.other}{where}, where runs of other seeds "
                 f"diverged (sign test p = {number(self.sign_p_value)})."
             )
+        if np.ptp(self.by_seed) == 0 and self.mean:
+            return (
+                f"{self.better} is better than {self.other}{where} in {metric} by "
+                f"{number(self.mean)} on every seed alike: nothing here is random, so that more "
+                "seeds tell no more."
+            )
         by = (
             f"{number(self.mean)} (interval {number(self.low)} to {number(self.high)}, {won}, "
             f"p = {number(self.p_value)})"

@@ -46,9 +46,9 @@ def number(value: Any) -> str:
 
 def label(value: Any) -> str:
     """A label as it was written; one that was drawn, which has more than five digits, to three."""
-    if isinstance(value, str | int):
-        return str(value)
-    written = f"{value:.5g}"
+    if isinstance(value, str):
+        return value
+    written = str(value) if isinstance(value, int) else f"{value:.5g}"
     return (written if float(written) == value else f"{value:.3g}").replace("-", "−")
 
 

@@ -13,12 +13,12 @@ function paintCurves() {
   const [low, high] = [known.low - margin, known.high + margin];
   const y = { low, high, ticks: ticksOf(known.scale, low, high, height / 32), name: "loss" };
   const chart = frame(canvas, x, y);
-  const all = losses(known);
+  const [all, middle] = [losses(known), medianCurves(known)];
   const { colors, ranked: order } = metric();
   const focus = focused();
   clip(chart, () => {
     for (const point of [...order].slice(0, MOST_CURVES).reverse()) {
-      if (isShown(point) && point !== focus) trace(chart, known, medians(all[point]), colorAt(colors[point]), 1, 0.35);
+      if (isShown(point) && point !== focus) trace(chart, known, middle[point], colorAt(colors[point]), 1, 0.45);
     }
     if (focus === null) return;
     for (const row of all[focus]) trace(chart, known, row, ink.paper, 3.6, 0.8);

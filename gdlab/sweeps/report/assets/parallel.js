@@ -142,8 +142,8 @@ function paintLegend() {
   const { pen, width } = fresh(canvas);
   const { legend, words, colors } = metric();
   canvas.setAttribute("aria-label", `Colours of ${words}, from ${legend[0]}, the best, to ${legend.at(-1)}`);
-  if (colors.every((place) => place === null)) return;
-  const [left, right] = [24, width - 40];
+  if (colors.every((place) => !place)) return; // there is none, or one alone
+  const [left, right] = [36, width - 40];
   for (let x = left; x < right; x += 1) {
     pen.fillStyle = colorAt((x - left) / (right - left));
     pen.fillRect(x, 2, 1.5, 10);

@@ -75,6 +75,7 @@ function syncChoices() {
   option($("across"), names, now.across);
   option($("up"), names, now.up);
   $("problem-choice").hidden = PAGE.problems.length < 2;
+  $("parallel-figure").hidden = !names.length;
   $("map-figure").hidden = !hasMap();
   $("curves-figure").hidden = !problem().curves.steps.length;
   const cells = hasMap() && isGrid(now.across) && isGrid(now.up);

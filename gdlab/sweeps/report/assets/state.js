@@ -60,6 +60,13 @@ function losses(which) {
   return unpacked.get(which);
 }
 
+// The median over the seeds of every point, step by step.
+const summarised = new Map();
+function medianCurves(which) {
+  if (!summarised.has(which)) summarised.set(which, losses(which).map(medians));
+  return summarised.get(which);
+}
+
 function medians(rows) {
   return (rows[0] ?? []).map((_, t) => {
     const values = rows.map((row) => row[t]).filter((u) => !Number.isNaN(u)).sort((a, b) => a - b);
@@ -71,9 +78,10 @@ function medians(rows) {
 
 // Colours between those of viridis; the best stands out from the ground, whatever that is.
 const VIRIDIS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
+const PALEST = 0.92; // on white ground, where the last colours would not be seen
 function colorAt(place) {
   if (place === null) return null;
-  const u = clamp(isNight() ? 1 - place : place, 0, 1) * (VIRIDIS.length - 1);
+  const u = clamp(isNight() ? 1 - place : PALEST * place, 0, 1) * (VIRIDIS.length - 1);
   const i = Math.min(Math.floor(u), VIRIDIS.length - 2);
   const mixed = VIRIDIS[i].map((from, k) => Math.round(from + (u - i) * (VIRIDIS[i + 1][k] - from)));
   return `rgb(${mixed.join()})`;
