@@ -2,9 +2,11 @@
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gdlab import Axis, sgd, sweep
 from gdlab.scaling import learning_rate_law
 from tests.sweeps.made import made, on_rates
 
@@ -116,6 +118,23 @@ def test_one_result_with_dimensions_of_sizes_is_cut_into_cells():
     # The order of dimensions in the result does not matter.
     turned = learning_rate_law(result, ["tokens", "width"])
     assert turned.law.exponents == pytest.approx(dict(law.law.exponents))
+
+
+def test_an_axis_of_widths_is_swept_and_fitted_in_two_calls():
+    # One step of gradient descent on the square of the mean of n parameters multiplies the mean by
+    # 1 − 2η/n, so that the loss is a function of η/n and the best rate is proportional to n.
+    result = sweep(
+        lambda params: 1.0 + jnp.sum(params) ** 2 / jnp.size(params) ** 2,
+        lambda key, width: jnp.ones(width),
+        sgd(Axis("learning_rate", 2.0 ** np.arange(-4.0, 7.0))),
+        steps=1,
+        seeds=3,
+        hyperparameters={"width": Axis("width", [2, 4, 8])},
+        progress=False,
+    )
+    law = learning_rate_law(result)
+    assert law.law.exponents["width"] == pytest.approx(1.0, abs=1e-4)
+    assert law.transfer()[0].shift == pytest.approx(2.0, abs=1e-4)
 
 
 def test_the_table_has_a_row_for_each_cell():
