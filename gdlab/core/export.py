@@ -16,6 +16,7 @@ from gdlab.core.by_leaf import ByLeaf
 from gdlab.core.joins import Join
 from gdlab.core.parametrized import Factory
 from gdlab.core.schedule import Schedule
+from gdlab.core.stacks import Layout, Stacks, layout_like
 from gdlab.core.state import State
 from gdlab.core.static import Static
 from gdlab.core.structure import Named, Value
@@ -80,6 +81,21 @@ def _read_static(text: bytes | bytearray) -> Static:
     return Static(_read(json.loads(text)))
 
 
+def _write_layout(layout: Layout) -> bytes:
+    written = json.dumps(list(map(_written, (layout.positions(), layout.members)))).encode()
+    if _read_layout(written) != layout:
+        raise ValueError(
+            "a state with stacks can be a part of an exported program where the parameters are "
+            f"dictionaries, lists and tuples, not {layout.treedef}"
+        )
+    return written
+
+
+def _read_layout(text: bytes | bytearray) -> Layout:
+    positions, members = map(_read, json.loads(text))
+    return layout_like(positions, members)
+
+
 def _register(cls: type, write: Callable[[Value], bytes], read: Callable[[bytes], Value]) -> None:
     jax.export.register_pytree_node_serialization(
         cls,
@@ -106,3 +122,4 @@ for _cls in (GradientTransformation, Schedule, Join):
 _register(Named, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))
 _register(ByLeaf, _write_static, _read_static)
 _register(State, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))
+_register(Stacks, _write_layout, _read_layout)

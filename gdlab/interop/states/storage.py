@@ -1,18 +1,19 @@
-"""States of stored methods, made states of the methods within them, and the other way round."""
+"""States of stored and stacked methods, made states of the methods within, and the way back."""
 
+from gdlab.core.stacks import unstacked
 from gdlab.core.state import State
-from gdlab.core.storage import read, written
+from gdlab.core.storage import in_form_of, read
 from gdlab.core.structure import Params
 from gdlab.core.transformation import GradientTransformation
 
 
 def within_storage(tx: GradientTransformation) -> GradientTransformation:
-    """The method within :func:`gdlab.stored`, or ``tx`` itself.
+    """The method within :func:`gdlab.stored` and :func:`gdlab.stacked`, or ``tx`` itself.
 
     Raises:
         ValueError: if parameters are stored in a format as well, of which no other library knows.
     """
-    while tx.factory.name in ("stored", "stored_slots"):
+    while tx.factory.name in ("stacked", "stored", "stored_slots"):
         if getattr(tx, "params", None) is not None:
             raise ValueError(
                 f"the state of {tx!r} cannot be carried over: it has the bits that its parameters "
@@ -23,11 +24,11 @@ def within_storage(tx: GradientTransformation) -> GradientTransformation:
 
 
 def plain(tx: GradientTransformation, state: State) -> tuple[GradientTransformation, State]:
-    """The method within a stored one and its state as arrays, or both as they are."""
+    """The method within a stored or stacked one and its state as arrays, or both as they are."""
     method = within_storage(tx)
-    return (tx, state) if method is tx else (method, read(state))
+    return (tx, state) if method is tx else (method, read(unstacked(state)))
 
 
 def in_formats_of(tx: GradientTransformation, state: State, params: Params) -> State:
-    """The state of the method within a stored one, in the formats of the stored one."""
-    return written(state, tx.init(params))
+    """The state of the method within a stored or stacked one, as that one keeps it."""
+    return in_form_of(state, tx.init(params))

@@ -4,8 +4,10 @@ import pickle
 import re
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -261,6 +263,25 @@ def test_a_run_goes_on_with_stacks_or_without_them():
     entered = stacked_like(state, stacked(tx).init(params))
     assert_close(unstacked(entered), state, rtol=0)
     assert_close(trained(stacked(tx), params, entered)[0], trained(tx, params, state)[0], 1e-6)
+
+
+def test_a_program_with_a_stacked_state_can_be_exported():
+    params, tx = several(), stacked(sgd(0.1, momentum=0.9))
+    state = tx.init(params)
+    program = jax.export.export(jax.jit(tx.update))(params, state, params)
+    again = jax.export.deserialize(program.serialize())
+    assert_close(again.call(params, state, params), tx.update(params, state, params), rtol=1e-6)
+
+
+def test_a_state_of_optax_enters_stacks_and_leaves_them():
+    params = jax.tree.map(lambda w: w.astype(jnp.float32), several())
+    _, theirs = optax.adam(0.1).update(params, optax.adam(0.1).init(params), params)
+    tx = stacked(adam(0.1))
+    state = gdlab.interop.from_optax(theirs, tx=tx, params=params)
+    np.testing.assert_allclose(
+        state.mu.by_name()["layer0.bias"][1], theirs[0].mu["layer1"]["bias"], rtol=1e-6
+    )
+    assert_close(gdlab.interop.to_optax(state, tx=tx, like=theirs), theirs, rtol=1e-6)
 
 
 def test_flax_writes_stacks_by_name():
