@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from gdlab.core.axis import Axis, is_axis
+from gdlab.core.checked import checked
 from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules
 from gdlab.core.schedule import Schedule
@@ -14,6 +15,7 @@ from gdlab.core.structure import Arguments, Leaf, Path, Value, dotted
 from gdlab.core.transformation import COUNT, GradientTransformation, composition_of, is_wiring
 
 
+@checked
 def hyperparameters(tx: GradientTransformation, state: State | None = None) -> dict[str, Value]:
     """The values in force now, by dotted path.
 
@@ -39,6 +41,7 @@ def hyperparameters(tx: GradientTransformation, state: State | None = None) -> d
     return dict(_in_force(tx, (), 0, steps))
 
 
+@checked
 def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> GradientTransformation:
     """A copy of ``tx`` with other values for some hyperparameters.
 

@@ -91,11 +91,21 @@ def _unless_none(convert: Converter) -> Converter:
 
 
 def _each(convert: Converter) -> Converter:
-    return lambda values: tuple(convert(value) for value in values)
+    def convert_each(values: Any) -> tuple[Any, ...]:
+        if isinstance(values, str | Mapping) or not hasattr(values, "__iter__"):
+            raise TypeError(f"expected a list, not {values!r}")
+        return tuple(convert(value) for value in values)
+
+    return convert_each
 
 
 def _each_value(convert: Converter) -> Converter:
-    return lambda values: {key: convert(value) for key, value in values.items()}
+    def convert_each_value(values: Any) -> dict[Any, Any]:
+        if not isinstance(values, Mapping):
+            raise TypeError(f"expected a dictionary, not {values!r}")
+        return {key: convert(value) for key, value in values.items()}
+
+    return convert_each_value
 
 
 def _mentions(annotation: Any, number: type) -> bool:

@@ -190,6 +190,10 @@ def as_mask(value: Value) -> ByLeaf | None:
     """The choice of leaves that a user wrote; None chooses all of them."""
     if value is None:
         return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise TypeError(
+            f"expected booleans, patterns or a function of the parameters, not {value!r}"
+        )
     patterns = [value] if isinstance(value, str) else value
     if isinstance(patterns, list | tuple) and patterns and _all_strings(patterns):
         patterns_of([(pattern, True) for pattern in patterns])

@@ -6,10 +6,12 @@ from typing import Annotated, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
+from gdlab.core.checked import Between
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.ranges import require_all_fit, require_fit, widest_float
 from gdlab.core.schedule import Schedule, as_schedule, schedule
@@ -34,7 +36,7 @@ def as_hyperparameter(value: Value) -> Value:
     if pairs := patterns_of(value):
         patterns, values = zip(*pairs, strict=True)
         return NumberByLeaf(_alike(tuple(map(as_hyperparameter, values))), patterns)
-    if is_container(value):
+    if is_container(value) and jax.tree.leaves(value, is_leaf=is_argument):
         tree = jax.tree.map(as_hyperparameter, value, is_leaf=is_argument)
         return NumberByLeaf(_alike(tree))
     if callable(value):
@@ -54,6 +56,8 @@ def _as_float(value: Value) -> float:
 
 
 def _fitting(value: float) -> float:
+    if value != value:
+        raise ValueError("a NaN is not a number to train with")
     return require_fit(value, widest_float())
 
 
@@ -75,6 +79,43 @@ Its values are Python numbers, arrays, schedules, axes, or one of these for each
 parameters: a tree, a list of pairs ``(pattern of the path, number)``, or :func:`gdlab.by_leaf` of
 a function.
 """
+
+
+def _within(bounds: Between) -> Data:
+    """The numbers between two bounds, as far as they are known before training."""
+
+    def convert(value: Value) -> Value:
+        converted = as_hyperparameter(value)
+        if isinstance(converted, jax.Array):
+            return converted
+        for number in _known_numbers(converted):
+            if not bounds.includes(number):
+                raise ValueError(f"expected a number {bounds.words}, not {number:g}")
+        return converted
+
+    return Data(convert, number=True, name="Hyperparameter")
+
+
+def _known_numbers(value: Value) -> list[float]:
+    """The Python numbers in a hyperparameter, and the values of its axes.
+
+    Arrays and schedules are not read, since they may be traced.
+    """
+    found = []
+    for node in jax.tree.leaves(value, is_leaf=is_argument):
+        if isinstance(node, Axis) and not isinstance(node.values, Tracer):
+            found.extend(np.ravel(node.values).tolist())
+        elif isinstance(node, float):
+            found.append(node)
+    return found
+
+
+NonNegative: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0))]
+"""A hyperparameter of at least 0: an ε, a bound of a norm, a number of steps."""
+AtLeastOne: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(1))]
+"""A hyperparameter of at least 1: a period in steps."""
+Fraction: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, 1))]
+"""A hyperparameter from 0 to 1: the weight of the past in an average."""
 
 
 @schedule

@@ -6,6 +6,7 @@ from typing import ClassVar, ParamSpec
 import jax
 
 from gdlab.core.annotations import is_data
+from gdlab.core.checked import is_what_converts
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.structure import Function, Value
 
@@ -33,6 +34,7 @@ def as_join(value: object) -> Join:
 
 
 is_data(Join, as_join)
+is_what_converts(Join, as_join)
 
 
 def join(function: Callable[P, Function]) -> Callable[P, Join]:

@@ -14,6 +14,7 @@ from typing import ClassVar, ParamSpec, Self, TypeVar
 import jax
 
 from gdlab.core.annotations import Data, data_parameters, readable
+from gdlab.core.checked import Signature
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
 from gdlab.core.structure import (
@@ -78,6 +79,9 @@ class Factory:
         if self.structural:
             structure = Static({name: arguments[name] for name in self.structural})
             for name, value in structure.values.items():
+                # Defaults are right, so that a traced step, which makes its parts, checks nothing.
+                if value is not self.parameters[name].default:
+                    self.checks.require_argument(name, value)
                 if value is not None and any(map(is_argument, _nodes(value))):
                     raise TypeError(
                         f"{self.name}: argument {name!r} is structure, which is compiled in: it "
@@ -98,6 +102,11 @@ class Factory:
         if self.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             return Named(converted.items())
         return converted
+
+    @functools.cached_property
+    def checks(self) -> Signature:
+        """The kinds of value that the parameters take."""
+        return Signature(self.function, self.name)
 
     @functools.cached_property
     def defaults(self) -> dict[str, str]:

@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import LARGEST_COUNT
 from gdlab.core.structure import Tree, dotted
-
-LARGEST_COUNT = int(np.iinfo(np.int32).max)
-"""The largest number of steps that a state can count."""
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, as_structure, same_value
+from gdlab.core.checked import checked
 from gdlab.core.hyperparameter import Hyperparameter, as_hyperparameter
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
@@ -53,6 +54,7 @@ jax.tree_util.register_pytree_with_keys(
 )
 
 
+@checked
 def scaled_by_leaf(
     value: Hyperparameter,
     factors: Tree | list[tuple[str, float]] | Callable[[Params], Tree],

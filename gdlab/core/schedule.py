@@ -1,5 +1,6 @@
 """Schedules: a number that depends on the step, made of numbers that are data themselves."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec
 
@@ -8,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.annotations import is_data
+from gdlab.core.checked import is_array_of_numbers, is_what_converts
 from gdlab.core.numerics import numbers_as, strong
-from gdlab.core.parametrized import Parametrized, at_step, parametrized
+from gdlab.core.parametrized import Parametrized, at_step, own_arguments, parametrized
 from gdlab.core.ranges import require_count
 from gdlab.core.structure import Function, Value
 
@@ -28,6 +30,8 @@ class Schedule(Parametrized):
 
     def __call__(self, count: jax.typing.ArrayLike) -> jax.Array:
         """The value at step ``count``, an integer scalar that starts at 0."""
+        if not is_array_of_numbers(count) or (isinstance(count, float) and count != count):
+            raise TypeError(f"{self.factory.name}: the step must be a number, not {count!r}")
         require_count(f"{self.factory.name}: the step", count)
         # In the widest dtype, so that what an author divides by it is as exact as it can be. The
         # part of a schedule that begins at a number may be at a fraction of a step.
@@ -36,7 +40,15 @@ class Schedule(Parametrized):
         count = count.astype(int if is_step else float)
         # The numbers of a schedule are of the widest float, whatever it is multiplied with later.
         now = numbers_as(at_step(self, count), np.dtype(jnp.result_type(float)))
-        return strong(jnp.asarray(now.called_with(now.arguments())(count)))
+        value = now.called_with(now.arguments())(count)
+        if not is_array_of_numbers(value):
+            raise TypeError(f"{self!r} must return a number at each step, not {value!r}")
+        return strong(jnp.asarray(value))
+
+    def _check(self) -> None:
+        """Let the author refuse numbers that do not fit each other, where all are known."""
+        if all(isinstance(number, float | Schedule) for number in own_arguments(self)):
+            self.called_with(self.arguments())
 
     def plot(self, steps: int = 100, ax: Any = None) -> Any:
         """Draw its values from step 0 to step ``steps``; needs the extra ``lab``.
@@ -64,10 +76,23 @@ def as_schedule(value: object) -> Schedule:
         return value
     if isinstance(value, Parametrized) or not callable(value):
         raise TypeError(f"expected a schedule (step ↦ value), not {value!r}")
+    if not _takes_one_argument(value):
+        raise TypeError(f"expected a function of the step alone, but {value!r} takes others")
     return foreign_schedule(value)
 
 
+def _takes_one_argument(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(0)
+    except TypeError:
+        return False
+    except ValueError:  # written in C, it does not tell
+        return True
+    return True
+
+
 is_data(Schedule, as_schedule)
+is_what_converts(Schedule, as_schedule)
 
 
 def schedule(function: Callable[P, Callable[[jax.Array], Value]]) -> Callable[P, Schedule]:

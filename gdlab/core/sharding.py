@@ -4,6 +4,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
+from gdlab.core.checked import checked
 from gdlab.core.representation import described
 from gdlab.core.stacks import is_stacks
 from gdlab.core.state import State
@@ -11,6 +12,7 @@ from gdlab.core.structure import Leaf, Tree
 from gdlab.core.transformation import GradientTransformation
 
 
+@checked
 def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
     """The sharding of each array of a state, so that it lies as its parameter does.
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.conversion import is_stored_otherwise, stored_as
+from gdlab.core.checked import checked
 from gdlab.core.forms import read_forms
 from gdlab.core.numerics import is_array
 from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
@@ -246,6 +247,7 @@ def _parts(state: Tree, protocol: type[Part]) -> list[Part]:
     return [node for node in jax.tree.leaves(state, is_leaf=says) if says(node)]
 
 
+@checked
 def find_slot(state: Tree, name: str) -> Tree:
     """The entry of this name in a state, however deep it lies in wrappers and groups.
 
@@ -283,6 +285,7 @@ def _entries(node: Tree, path: str) -> Iterator[tuple[str, Tree]]:
             yield from _entries(inner, f"{path}{dotted(below)}." if below else path)
 
 
+@checked
 def flatten_state(state: Tree) -> dict[str, Leaf]:
     """A state as a flat dictionary of arrays, which any format of files can hold.
 
@@ -298,6 +301,7 @@ def flatten_state(state: Tree) -> dict[str, Leaf]:
     return {dotted(path): leaf for path, leaf in pairs}
 
 
+@checked
 def restore_state(
     like: Tree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
 ) -> tuple[Tree, dict[str, str]]:

@@ -13,6 +13,7 @@ from jax.core import Tracer
 from gdlab.core.annotations import is_data
 from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
 from gdlab.core.axis import Axis, is_axis
+from gdlab.core.checked import checked, is_what_converts
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
 from gdlab.core.numerics import (
     arrays_and_shapes_only,
@@ -197,6 +198,7 @@ def as_transformation(value: object) -> GradientTransformation:
 
 
 is_data(GradientTransformation, as_transformation)
+is_what_converts(GradientTransformation, as_transformation)
 
 
 def as_state(tx: GradientTransformation, state: Tree) -> Tree:
@@ -458,6 +460,7 @@ def with_known_keywords(update: Function) -> Function:
     return update_with_known
 
 
+@checked
 def expand(tx: GradientTransformation) -> GradientTransformation:
     """Open a named method into the composition of parts that it is.
 

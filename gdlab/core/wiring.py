@@ -88,6 +88,8 @@ def _as_named(pairs: Value) -> Named[GradientTransformation]:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise TypeError(f"expected pairs (name, transformation), not {pair!r}")
         name, tx = pair
+        if "." in name:
+            raise ValueError(f"the name {name!r} becomes a part of dotted paths: leave out the dot")
         if name in links:
             raise ValueError(f"the name {name!r} stands twice")
         links[name] = as_transformation(tx)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from gdlab.core.checked import checked
 from gdlab.training.models import Trainable
 
 
+@checked
 def trainable(model: Any, wrt: Any) -> Any:
     """A model of which a part is trained, to be given in its place.
 

@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.losses.classification import sigmoid_binary_cross_entropy
 from gdlab.losses.regression import squared_error
 from gdlab.problems.bundled_data import breast_cancer, diabetes
 from gdlab.problems.problem import Problem, tags
 
 
+@checked
 def least_squares(examples: int | None = None) -> Problem:
     """Least squares on the diabetes data: ten measurements, and the progression of the disease.
 
@@ -66,6 +68,7 @@ def least_squares(examples: int | None = None) -> Problem:
     )
 
 
+@checked
 def logistic_regression(regularisation: float = 0.01) -> Problem:
     """Logistic regression on the breast-cancer data, with L² regularisation.
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.problems.layers import shifted
 from gdlab.problems.problem import Problem
 
@@ -36,6 +37,7 @@ def probabilities(
     return jax.nn.softmax(problem.model(params, moved))  # type: ignore[misc]
 
 
+@checked
 def measure_network(
     problem: Problem, params: Any, data: Any = None, *, shift: int = 1
 ) -> NetworkMeasures:

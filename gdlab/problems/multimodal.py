@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.problems.problem import Problem, point, require_size, tags
+from gdlab.core.checked import Count, checked
+from gdlab.problems.problem import Problem, point, tags
 from gdlab.problems.valleys import SURVEY
 
 
+@checked
 def himmelblau() -> Problem:
     """Himmelblau's function: four minima of one height around a hill.
 
@@ -47,7 +49,8 @@ def himmelblau() -> Problem:
     )
 
 
-def rastrigin(size: int = 2) -> Problem:
+@checked
+def rastrigin(size: Count = 2) -> Problem:
     """Rastrigin's function: a bowl with a grid of dents.
 
     f(w) = Σᵢ 10 + wᵢ² − 10 cos 2πwᵢ,    f = 0 at 0
@@ -59,7 +62,6 @@ def rastrigin(size: int = 2) -> Problem:
     Source: L. A. Rastrigin, Systems of extremal control, 1974; for n dimensions H. Mühlenbein,
     M. Schomisch, J. Born, The parallel genetic algorithm as function optimizer, 1991.
     """
-    require_size("rastrigin", size)
     bend = 40 * np.pi**2
     return Problem(
         function=lambda w: jnp.sum(10 + w**2 - 10 * jnp.cos(2 * jnp.pi * w)),
@@ -75,7 +77,8 @@ def rastrigin(size: int = 2) -> Problem:
     )
 
 
-def ackley(size: int = 2) -> Problem:
+@checked
+def ackley(size: Count = 2) -> Problem:
     """Ackley's function: a dented plain around a steep funnel with a pointed bottom.
 
     f(w) = 20 + e − 20 exp(−0.2 √(Σᵢ wᵢ²/n)) − exp(Σᵢ cos(2πwᵢ)/n),    f = 0 at 0
@@ -89,7 +92,6 @@ def ackley(size: int = 2) -> Problem:
 
     Source: D. H. Ackley, A Connectionist Machine for Genetic Hillclimbing, 1987.
     """
-    require_size("ackley", size)
 
     def function(w: jax.Array) -> jax.Array:
         square = jnp.mean(w**2)
@@ -112,7 +114,8 @@ def ackley(size: int = 2) -> Problem:
     )
 
 
-def styblinski_tang(size: int = 2) -> Problem:
+@checked
+def styblinski_tang(size: Count = 2) -> Problem:
     """The function of Styblinski and Tang: each coordinate has a good well and a bad one.
 
     f(w) = ½ Σᵢ wᵢ⁴ − 16wᵢ² + 5wᵢ,    f = −39.166n at wᵢ = −2.9035
@@ -126,7 +129,6 @@ def styblinski_tang(size: int = 2) -> Problem:
 
     Source: M. A. Styblinski, T.-S. Tang, Experiments in nonconvex optimization, 1990.
     """
-    require_size("styblinski_tang", size)
     good, bad, hill = -2.903534027771177, 2.746802770990837, 0.1567312567803401
     choices = list(itertools.product((good, bad, hill), repeat=size)) if size <= 3 else []
     minima = [c for c in choices if hill not in c and c != (good,) * size]
@@ -148,6 +150,7 @@ def styblinski_tang(size: int = 2) -> Problem:
     )
 
 
+@checked
 def goldstein_price() -> Problem:
     """The function of Goldstein and Price: four minima, and values over six decades.
 
@@ -181,6 +184,7 @@ def goldstein_price() -> Problem:
     )
 
 
+@checked
 def three_hump_camel() -> Problem:
     """The camel with three humps: a minimum with a shallower one on either side.
 
@@ -211,6 +215,7 @@ def three_hump_camel() -> Problem:
     )
 
 
+@checked
 def six_hump_camel() -> Problem:
     """The camel with six humps: two minima of one height among six.
 
@@ -255,6 +260,7 @@ def six_hump_camel() -> Problem:
     )
 
 
+@checked
 def branin() -> Problem:
     """Branin's function: three minima of one height in a row.
 
@@ -290,6 +296,7 @@ def branin() -> Problem:
     )
 
 
+@checked
 def bohachevsky() -> Problem:
     """Bohachevsky's first function: a bowl with ripples.
 
@@ -325,7 +332,8 @@ def bohachevsky() -> Problem:
     )
 
 
-def griewank(size: int = 2) -> Problem:
+@checked
+def griewank(size: Count = 2) -> Problem:
     """Griewank's function: a wide bowl full of small dents.
 
     f(w) = Σᵢ wᵢ²/4000 + 1 − Πᵢ cos(wᵢ/√i),    f = 0 at 0
@@ -336,7 +344,6 @@ def griewank(size: int = 2) -> Problem:
 
     Source: A. O. Griewank, Generalized descent for global optimization, 1981.
     """
-    require_size("griewank", size)
     scales = 1 / np.sqrt(np.arange(1, size + 1))
 
     def function(w: jax.Array) -> jax.Array:
@@ -355,7 +362,8 @@ def griewank(size: int = 2) -> Problem:
     )
 
 
-def levy(size: int = 2) -> Problem:
+@checked
+def levy(size: Count = 2) -> Problem:
     """Lévy's function: a bowl with waves across it.
 
     f(w) = sin² πz₁ + Σᵢ (zᵢ − 1)² (1 + 10 sin²(πzᵢ + 1)) + (zₙ − 1)² (1 + sin² 2πzₙ), with
@@ -368,7 +376,6 @@ def levy(size: int = 2) -> Problem:
     Source: A. V. Levy, A. Montalvo, The tunneling algorithm for the global minimization of
     functions, 1985.
     """
-    require_size("levy", size)
 
     def function(w: jax.Array) -> jax.Array:
         d = (w - 1) / 4

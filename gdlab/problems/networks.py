@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.losses.classification import softmax_cross_entropy_with_integer_labels
 from gdlab.problems.bundled_data import digits
 from gdlab.problems.layers import (
@@ -23,6 +24,7 @@ SOURCE = "E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, 199
 CLASSES, SIDE = 10, 8
 
 
+@checked
 def dense_network(
     widths: Sequence[int] = (32,),
     *,
@@ -81,6 +83,7 @@ def dense_network(
     return _problem(name, layers, shapes, bias, dropout, shift, skip)
 
 
+@checked
 def convolutional_network(
     channels: Sequence[int] = (8, 16, 32),
     strides: Sequence[int] | None = None,

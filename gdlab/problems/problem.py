@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast, get_args
 
@@ -172,13 +171,3 @@ def point(*coordinates: float) -> np.ndarray:
 def constant(value: Any, like: jax.Array) -> jax.Array:
     """A constant in the dtype of an array, so that it does not decide the dtype of a result."""
     return jnp.asarray(value, like.dtype)
-
-
-def require_size(name: str, size: int, least: int = 1) -> None:
-    """Refuse a function of too few variables, or of no whole number of them.
-
-    Raises:
-        ValueError: naming the function.
-    """
-    if not isinstance(size, numbers.Integral) or size < least:
-        raise ValueError(f"{name}: size must be a whole number of at least {least}, not {size!r}")

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.problems.problem import Problem, constant, tags
 
 
+@checked
 def quadratic(
     spectrum: Sequence[float] | np.ndarray = (1.0, 25.0),
     rotation: float | np.ndarray | None = None,
@@ -103,6 +105,7 @@ def quadratic(
     )
 
 
+@checked
 def random_rotation(size: int, seed: int = 0) -> np.ndarray:
     """An orthogonal matrix, drawn evenly from all of them.
 

@@ -3,9 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.problems.problem import Problem, point, tags
 
 
+@checked
 def saddle() -> Problem:
     """The plain saddle, started almost on its ridge.
 
@@ -34,6 +36,7 @@ def saddle() -> Problem:
     )
 
 
+@checked
 def monkey_saddle() -> Problem:
     """A saddle with room for a tail: three ways down, three ways up, and no curvature between.
 
@@ -60,6 +63,7 @@ def monkey_saddle() -> Problem:
     )
 
 
+@checked
 def double_well() -> Problem:
     """Two minima with a saddle between them, started almost on the ridge that parts them.
 
@@ -85,6 +89,7 @@ def double_well() -> Problem:
     )
 
 
+@checked
 def plateau() -> Problem:
     """A well in a plain: the farther away, the flatter.
 
@@ -114,6 +119,7 @@ def plateau() -> Problem:
     )
 
 
+@checked
 def easom() -> Problem:
     """Easom's function: one narrow well in a plain that is flat to the last digit.
 

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.problems.problem import Problem, constant, point, tags
 from gdlab.problems.quadratics import orthogonal, rotation_by
 
 
+@checked
 def heavy_ball_cycle() -> Problem:
     """A strongly convex function on which the heavy ball with Polyak's parameters cycles for ever.
 
@@ -51,6 +53,7 @@ def heavy_ball_cycle() -> Problem:
     )
 
 
+@checked
 def rare_large_gradient(slope: float = 3.0) -> Problem:
     """A linear function in rare steep and frequent shallow pieces, on which Adam goes uphill.
 
@@ -99,6 +102,7 @@ def rare_large_gradient(slope: float = 3.0) -> Problem:
     )
 
 
+@checked
 def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
     """The same problem in coordinates that are turned.
 
@@ -158,6 +162,7 @@ def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
     )
 
 
+@checked
 def rescaled(problem: Problem, value: float = 1.0, units: float = 1.0) -> Problem:
     """The same problem with its values, or its parameters, measured in other units.
 

@@ -1,15 +1,19 @@
 """Functions with one minimum, most of them at the bottom of a long valley."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.problems.problem import Problem, point, require_size, tags
+from gdlab.core.checked import Between, Count, checked
+from gdlab.problems.problem import Problem, point, tags
 
 SURVEY = "M. Jamil, X.-S. Yang, A literature survey of benchmark functions, 2013"
 
 
-def rosenbrock(size: int = 2) -> Problem:
+@checked
+def rosenbrock(size: Annotated[int, Between(2)] = 2) -> Problem:
     """Rosenbrock's banana: a curved valley whose floor is nearly flat.
 
     f(w) = Σᵢ 100 (wᵢ₊₁ − wᵢ²)² + (1 − wᵢ)²,    f = 0 at (1, …, 1)
@@ -24,7 +28,6 @@ def rosenbrock(size: int = 2) -> Problem:
     function, 1960; for n dimensions Y.-W. Shang, Y.-H. Qiu, A note on the extended Rosenbrock
     function, 2006.
     """
-    require_size("rosenbrock", size, 2)
     diagonal = np.full(size, 1002.0)
     diagonal[0], diagonal[-1] = 802.0, 200.0
     beside = np.full(size - 1, -400.0)
@@ -42,6 +45,7 @@ def rosenbrock(size: int = 2) -> Problem:
     )
 
 
+@checked
 def beale() -> Problem:
     """Beale's function: a plain with sharp edges, and a flat valley in it.
 
@@ -76,6 +80,7 @@ def beale() -> Problem:
     )
 
 
+@checked
 def long_valley() -> Problem:
     """A straight valley with steep walls, whose floor falls at an all but constant slope.
 
@@ -106,6 +111,7 @@ def long_valley() -> Problem:
     )
 
 
+@checked
 def booth() -> Problem:
     """Booth's function: a well-conditioned quadratic between the axes.
 
@@ -131,6 +137,7 @@ def booth() -> Problem:
     )
 
 
+@checked
 def matyas() -> Problem:
     """Matyas's function: a quadratic ravine along the diagonal.
 
@@ -156,6 +163,7 @@ def matyas() -> Problem:
     )
 
 
+@checked
 def powell_singular() -> Problem:
     """Powell's singular function: convex, but at the minimiser two of four curvatures vanish.
 
@@ -186,7 +194,8 @@ def powell_singular() -> Problem:
     )
 
 
-def zakharov(size: int = 2) -> Problem:
+@checked
+def zakharov(size: Count = 2) -> Problem:
     """Zakharov's function: a bowl, and a wall across it that grows with the fourth power.
 
     f(w) = Σᵢ wᵢ² + s² + s⁴, with s = ½ Σᵢ i wᵢ,    f = 0 at 0
@@ -197,7 +206,6 @@ def zakharov(size: int = 2) -> Problem:
 
     Source: M. Jamil, X.-S. Yang, A literature survey of benchmark functions, 2013.
     """
-    require_size("zakharov", size, 1)
     weights = np.arange(1, size + 1) / 2
 
     def function(w: jax.Array) -> jax.Array:

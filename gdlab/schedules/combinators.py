@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.schedule import Schedule, schedule
 from gdlab.core.structure import Function, Number
@@ -24,7 +24,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Hyperpara
         boundaries: the steps at which the second and later ones begin, one fewer, rising.
 
     Raises:
-        ValueError: if the two lengths do not fit.
+        ValueError: if the two lengths do not fit, or boundaries do not rise.
 
     >>> from gdlab import constant_schedule, join_schedules, linear_schedule
     >>> eta = join_schedules([linear_schedule(0.0, 1.0, 2), constant_schedule(0.25)], [3])
@@ -36,6 +36,9 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Hyperpara
             f"join_schedules needs one boundary fewer than schedules, not {len(boundaries)} for "
             f"{len(schedules)}"
         )
+    known = [boundary for boundary in boundaries if isinstance(boundary, float)]
+    if known != sorted(known):
+        raise ValueError(f"join_schedules: boundaries must rise, unlike {known}")
     return lambda count: in_turn(count, schedules, boundaries)
 
 
@@ -65,7 +68,7 @@ def multiply_schedules(*factors: Hyperparameter) -> Function:
 
 
 @schedule
-def repeat_schedule(schedule: Schedule, period_steps: Hyperparameter) -> Function:
+def repeat_schedule(schedule: Schedule, period_steps: NonNegative) -> Function:
     """One schedule again and again, which counts from the start of each period.
 
     η(t) = schedule(t mod period)

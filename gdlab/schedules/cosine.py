@@ -1,6 +1,6 @@
 """Down along half a cosine, and along a cosine for ever."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import between, period_of, progress, raised
@@ -10,7 +10,7 @@ from gdlab.schedules.shapes import half_cosine
 @schedule
 def cosine_decay_schedule(
     init_value: Hyperparameter,
-    decay_steps: Hyperparameter,
+    decay_steps: NonNegative,
     alpha: Hyperparameter = 0.0,
     exponent: Hyperparameter = 1.0,
 ) -> Function:
@@ -41,7 +41,7 @@ def cosine_decay_schedule(
 
 @schedule
 def periodic_cosine_schedule(
-    init_value: Hyperparameter, end_value: Hyperparameter, transition_steps: Hyperparameter
+    init_value: Hyperparameter, end_value: Hyperparameter, transition_steps: NonNegative
 ) -> Function:
     """Down along half a cosine, up again along the other half, and so on.
 

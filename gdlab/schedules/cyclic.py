@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import period_of, progress
@@ -14,8 +14,8 @@ MODES = "triangular", "triangular2", "exp_range"
 def cyclic_schedule(
     init_value: Hyperparameter,
     peak_value: Hyperparameter,
-    up_steps: Hyperparameter = 2000,
-    down_steps: Hyperparameter | None = None,
+    up_steps: NonNegative = 2000,
+    down_steps: NonNegative | None = None,
     mode: str = "triangular",
     gamma: Hyperparameter = 1.0,
 ) -> Function:

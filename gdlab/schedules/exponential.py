@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import transitions
@@ -11,7 +11,7 @@ from gdlab.schedules.progress import transitions
 @schedule
 def exponential_decay(
     init_value: Hyperparameter,
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     decay_rate: Hyperparameter,
     transition_begin: Hyperparameter = 0,
     staircase: bool = False,

@@ -1,6 +1,6 @@
 """Divide by a number that grows with the steps."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import transitions
@@ -9,7 +9,7 @@ from gdlab.schedules.progress import transitions
 @schedule
 def inverse_time_decay(
     init_value: Hyperparameter,
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     decay_rate: Hyperparameter,
     transition_begin: Hyperparameter = 0,
     staircase: bool = False,

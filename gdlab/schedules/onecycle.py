@@ -1,6 +1,6 @@
 """Up once and down once, far below the start at the end."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.piecewise import interpolated
@@ -9,7 +9,7 @@ from gdlab.schedules.shapes import shape_of
 
 @schedule
 def linear_onecycle_schedule(
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     peak_value: Hyperparameter,
     pct_start: Hyperparameter = 0.3,
     pct_final: Hyperparameter = 0.85,
@@ -48,7 +48,7 @@ def linear_onecycle_schedule(
 
 @schedule
 def cosine_onecycle_schedule(
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     peak_value: Hyperparameter,
     pct_start: Hyperparameter = 0.3,
     div_factor: Hyperparameter = 25.0,

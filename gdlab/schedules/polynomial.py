@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import between, progress, raised, transitions
@@ -13,7 +13,7 @@ def polynomial_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
     power: Hyperparameter,
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     transition_begin: Hyperparameter = 0,
     *,
     cycle: bool = False,
@@ -52,7 +52,7 @@ def polynomial_schedule(
 def linear_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     transition_begin: Hyperparameter = 0,
 ) -> Function:
     """Go from one value to another along a straight line.

@@ -1,6 +1,6 @@
 """A decay along a hyperbola, for a given budget of steps."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import between, progress
@@ -10,7 +10,7 @@ from gdlab.schedules.progress import between, progress
 def rex_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
-    transition_steps: Hyperparameter,
+    transition_steps: NonNegative,
     transition_begin: Hyperparameter = 0,
 ) -> Function:
     """Go from one value to another along a hyperbola that falls fastest at its end.

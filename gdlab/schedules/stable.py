@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import has_begun, progress
@@ -13,9 +13,9 @@ from gdlab.schedules.shapes import shape_of
 def warmup_stable_decay_schedule(
     init_value: Hyperparameter,
     peak_value: Hyperparameter,
-    warmup_steps: Hyperparameter,
-    stable_steps: Hyperparameter,
-    decay_steps: Hyperparameter,
+    warmup_steps: NonNegative,
+    stable_steps: NonNegative,
+    decay_steps: NonNegative,
     end_value: Hyperparameter = 0.0,
     *,
     decay_type: str = "linear",

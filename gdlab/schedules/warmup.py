@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function, Number
 from gdlab.schedules.exponential import exponential_decay
@@ -13,7 +13,7 @@ from gdlab.schedules.shapes import half_cosine
 
 @schedule
 def warmup_constant_schedule(
-    init_value: Hyperparameter, peak_value: Hyperparameter, warmup_steps: Hyperparameter
+    init_value: Hyperparameter, peak_value: Hyperparameter, warmup_steps: NonNegative
 ) -> Function:
     """Up along a straight line, then constant.
 
@@ -35,8 +35,8 @@ def warmup_constant_schedule(
 def warmup_cosine_decay_schedule(
     init_value: Hyperparameter,
     peak_value: Hyperparameter,
-    warmup_steps: Hyperparameter,
-    decay_steps: Hyperparameter,
+    warmup_steps: NonNegative,
+    decay_steps: NonNegative,
     end_value: Hyperparameter = 0.0,
     exponent: Hyperparameter = 1.0,
 ) -> Function:
@@ -60,6 +60,12 @@ def warmup_cosine_decay_schedule(
     Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017,
     eq. 5, for the decay.
     """
+    both = (warmup_steps, decay_steps)
+    if all(isinstance(steps, float) for steps in both) and decay_steps < warmup_steps:
+        raise ValueError(
+            f"warmup_cosine_decay_schedule: decay_steps counts the warm-up of {warmup_steps:g} "
+            f"steps as well, so it cannot be {decay_steps:g}"
+        )
 
     def value(count):
         done = progress(count, warmup_steps, decay_steps - warmup_steps)
@@ -73,8 +79,8 @@ def warmup_cosine_decay_schedule(
 def warmup_exponential_decay_schedule(
     init_value: Hyperparameter,
     peak_value: Hyperparameter,
-    warmup_steps: Hyperparameter,
-    transition_steps: Hyperparameter,
+    warmup_steps: NonNegative,
+    transition_steps: NonNegative,
     decay_rate: Hyperparameter,
     transition_begin: Hyperparameter = 0,
     staircase: bool = False,
@@ -112,7 +118,7 @@ def warmup_exponential_decay_schedule(
 def warmup_inverse_sqrt_decay_schedule(
     init_value: Hyperparameter,
     peak_value: Hyperparameter,
-    warmup_steps: Hyperparameter,
+    warmup_steps: NonNegative,
     timescale: Hyperparameter | None = None,
 ) -> Function:
     """Up along a straight line, then down with the square root of the steps, without an end.
@@ -156,7 +162,7 @@ def _warmed_up(
 
 
 @schedule
-def warmed_up(value: Hyperparameter, warmup_steps: Hyperparameter) -> Function:
+def warmed_up(value: Hyperparameter, warmup_steps: NonNegative) -> Function:
     """A value, or a schedule, that is reached linearly from the first step on.
 
     η(t) = value·min((t + 1)/warmup_steps, 1), t = 0, 1, …

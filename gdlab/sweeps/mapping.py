@@ -12,6 +12,7 @@ from gdlab.axes.grid import Points, grid_of
 from gdlab.axes.naming import named
 from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
+from gdlab.core.checked import checked
 from gdlab.core.ranges import require_positive
 from gdlab.devices.memory import points_that_fit
 from gdlab.devices.mesh import padded, row_of_devices
@@ -44,6 +45,7 @@ class Mapped(NamedTuple):
         return xarray.Dataset(variables, coords)
 
 
+@checked
 def map_axes(
     function: Callable[..., Any],
     *,

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gdlab.core.checked import checked
+
 if TYPE_CHECKING:
     import chex
 
@@ -216,6 +218,7 @@ class EpochSampler:
         )
 
 
+@checked
 def minibatches(
     data: "chex.ArrayTree",
     batch_size: int | None,

@@ -1,15 +1,14 @@
 """One run of an optimizer, as one compiled program."""
 
 import functools
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.checked import Size, checked
 from gdlab.core.numerics import common_dtype
-from gdlab.core.ranges import require_count
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
@@ -31,11 +30,12 @@ from gdlab.training.trajectory import Trajectory
 from gdlab.training.until_converged import run_until_converged
 
 
+@checked
 def minimize(
     fun: Callable[..., Any],
     x0: Any,
     tx: GradientTransformation,
-    steps: int,
+    steps: Size,
     *,
     data: Any = None,
     batch_size: int | None = None,
@@ -114,9 +114,6 @@ def minimize(
     >>> run.values
     Array([0.5      , 0.125    , 0.03125  , 0.0078125], dtype=float32)
     """
-    if operator.index(steps) < 0:
-        raise ValueError(f"steps must be at least 0, not {steps}")
-    require_count("steps", steps)
     model = open_model(x0)
     objective = Objective(
         ByIdentity(fun), data is not None, has_aux, model_state is not None, model.form

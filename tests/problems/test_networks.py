@@ -162,7 +162,9 @@ def test_scaling_one_layer_up_and_the_next_down_changes_nothing_without_biases()
 
 
 def test_skip_connections_add_what_a_block_is_given():
-    blocks = {skip: problems.convolutional_network((2,), blocks=1, skip=skip) for skip in (0, 1)}
+    blocks = {
+        skip: problems.convolutional_network((2,), blocks=1, skip=skip) for skip in (False, True)
+    }
     params = blocks[1].start
     params = params | {"conv0block0": jax.tree.map(np.zeros_like, params["conv0block0"])}
     images, _ = few(blocks[1])

@@ -97,7 +97,7 @@ def test_modes_of_a_noisy_quadratic_have_their_stationary_variances():
         (([1.0, 2.0], np.eye(3)), "rotation has the shape"),
         (([1.0, 2.0], np.ones((2, 2))), "must be orthogonal"),
         (([1.0, 2.0, 3.0], 0.5), "rotation has the shape"),
-        (([[1.0]],), "spectrum must be a list"),
+        (([[1.0]],), "spectrum must be a list of numbers"),
     ],
 )
 def test_quadratic_that_does_not_fit_is_refused(arguments, message):
@@ -138,7 +138,9 @@ def test_what_makes_no_sense_is_refused(make, message):
 )
 @pytest.mark.parametrize("size", [0, 2.5])
 def test_a_function_of_no_number_of_variables_is_refused_by_its_name(name, size):
-    with pytest.raises(ValueError, match=f"{name}: size must be a whole number .* not {size}"):
+    with pytest.raises(
+        ValueError, match=f"{name}: size must be a whole number between .* not {size}"
+    ):
         getattr(problems, name)(size)
 
 

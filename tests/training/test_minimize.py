@@ -47,7 +47,7 @@ def test_an_optimizer_of_another_library_will_do():
     run = minimize(lambda w: 0.5 * jnp.sum(w**2), jnp.ones(2), optax.sgd(0.5, 0.25), steps=3)
     own = minimize(lambda w: 0.5 * jnp.sum(w**2), jnp.ones(2), sgd(0.5, 0.25), steps=3)
     np.testing.assert_allclose(run.path, own.path, rtol=1e-6)
-    with pytest.raises(TypeError, match="expected a transformation"):
+    with pytest.raises(TypeError, match="tx must be a GradientTransformation, not 0.5"):
         minimize(jnp.sum, jnp.ones(2), 0.5, steps=3)
 
 
@@ -155,9 +155,9 @@ def test_an_axis_is_explained():
 
 
 def test_a_number_of_steps_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="steps must be at least 0, not -1"):
+    with pytest.raises(ValueError, match=r"steps must be a whole number .*, not -1"):
         minimize(lambda w: w**2, 1.0, sgd(0.1), -1)
-    with pytest.raises(TypeError, match="float"):
+    with pytest.raises(TypeError, match=r"steps must be a whole number .*, not 1"):
         minimize(lambda w: w**2, 1.0, sgd(0.1), 1.5)
 
 

@@ -224,7 +224,7 @@ def test_bounds_that_do_not_fit_are_refused():
     solve = lambda x0, bounds: minimize(  # noqa: E731
         lambda w: jnp.sum(jnp.abs(w) ** 2), x0, gdlab.sgd(0.1), 2, bounds=bounds
     )
-    with pytest.raises(TypeError, match=r"pair \(lower, upper\)"):
+    with pytest.raises(TypeError, match=r"bounds must be a tuple of 2 values or None"):
         solve(jnp.ones(2), 0.0)
     with pytest.raises(ValueError, match=r"upper bound has the shape \(3,\)"):
         solve(jnp.ones(2), (0.0, jnp.ones(3)))

@@ -15,11 +15,13 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
+from gdlab.core.checked import Count, checked
 
 FEW = 40
 """Parameters whose Hessian is written out: it costs less than to compile a search."""
 
 
+@checked
 def classify_critical_point(
     loss: Callable[..., Any],
     params: Any,
@@ -27,7 +29,7 @@ def classify_critical_point(
     *,
     gradient_tolerance: float | None = None,
     curvature_tolerance: float | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Literal["minimum", "maximum", "saddle", "degenerate"]:
     """The kind of critical point that the parameters are, by its smallest and largest curvature.
 

@@ -16,6 +16,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
+from gdlab.core.checked import Count, checked
 
 
 class SpectralDensity(NamedTuple):
@@ -37,17 +38,18 @@ class SpectralDensity(NamedTuple):
         return plots.spectral_density(self.grid, self.density, eigenvalues, ax=ax)
 
 
+@checked
 def spectral_density(
     loss: Callable[..., Any],
     params: Any,
     data: Any = None,
     *,
     key: jax.Array,
-    probes: int = 10,
+    probes: Count = 10,
     iterations: int = 30,
-    points: int = 512,
+    points: Count = 512,
     bandwidth: float | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> SpectralDensity:
     """The density of the eigenvalues of a loss's Hessian.
 
@@ -103,7 +105,7 @@ def spectral_density(
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _quadrature(
-    mean_loss: MeanLoss, dimension: int, probes: int, params: Any, data: Any, key: jax.Array
+    mean_loss: MeanLoss, dimension: int, probes: Count, params: Any, data: Any, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     flat = ravel_pytree(params)[0]
     matvec = flat_hessian(mean_loss, params, data)
@@ -122,7 +124,7 @@ def _quadrature(
 
 @functools.partial(jax.jit, static_argnums=2)
 def _smooth(
-    nodes: jax.Array, weights: jax.Array, points: int, bandwidth: Any
+    nodes: jax.Array, weights: jax.Array, points: Count, bandwidth: Any
 ) -> tuple[jax.Array, jax.Array]:
     low, high = nodes.min(), nodes.max()
     largest = jnp.maximum(jnp.abs(low), jnp.abs(high))

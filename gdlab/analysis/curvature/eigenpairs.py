@@ -18,6 +18,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
+from gdlab.core.checked import Count, checked
 
 Which = Literal["largest", "smallest", "magnitude"]
 
@@ -36,6 +37,7 @@ class Eigenpairs(NamedTuple):
     """‖Hv − λv‖: so close to each of the values there is an eigenvalue."""
 
 
+@checked
 def hessian_eigenpairs(
     loss: Callable[..., Any],
     params: Any,
@@ -46,7 +48,7 @@ def hessian_eigenpairs(
     key: jax.Array | None = None,
     start: Any = None,
     iterations: int | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Eigenpairs:
     """The k outermost eigenvalues of a loss's Hessian, and their eigenvectors.
 
@@ -143,8 +145,6 @@ def eigenpairs(
     k = operator.index(k)
     if not 1 <= k <= size:
         raise ValueError(f"k is {k}, but the Hessian of {size} parameters has {size} eigenvalues")
-    if which not in _ENDS:
-        raise ValueError(f"which must be one of {list(_ENDS)}, but is {which!r}")
     if iterations is not None and operator.index(iterations) < k:
         raise ValueError(f"k = {k} eigenvalues need as many iterations, but these are {iterations}")
     if start is not None:

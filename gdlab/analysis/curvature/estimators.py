@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.parameter_space import require_finite
+from gdlab.core.checked import Count, checked
 
 
 class Estimate(NamedTuple):
@@ -22,14 +23,15 @@ class Estimate(NamedTuple):
     """Its standard deviation, estimated from the spread of the probes."""
 
 
+@checked
 def hessian_trace(
     loss: Callable[..., Any],
     params: Any,
     data: Any = None,
     *,
     key: jax.Array,
-    probes: int = 100,
-    batch_size: int | None = None,
+    probes: Count = 100,
+    batch_size: Count | None = None,
 ) -> Estimate:
     """The trace of a loss's Hessian, by Hutchinson's estimator.
 
@@ -67,14 +69,15 @@ def hessian_trace(
     return _estimate(_quadratic_form, loss, params, data, key, probes, batch_size)
 
 
+@checked
 def hessian_diagonal(
     loss: Callable[..., Any],
     params: Any,
     data: Any = None,
     *,
     key: jax.Array,
-    probes: int = 100,
-    batch_size: int | None = None,
+    probes: Count = 100,
+    batch_size: Count | None = None,
 ) -> Estimate:
     """The diagonal of a loss's Hessian, by Hutchinson's estimator.
 

@@ -8,18 +8,20 @@ import jax
 
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
+from gdlab.core.checked import Count, checked
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 
 
+@checked
 def empirical_fisher_vector_product(
     log_likelihood: Callable[[Any, Any], Any],
     params: Any,
     vector: Any,
     data: Any,
     *,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Any:
     """The empirical Fisher matrix times a vector.
 

@@ -9,11 +9,13 @@ import jax
 
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
+from gdlab.core.checked import Count, checked
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import Form, ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
 
 
+@checked
 def gauss_newton_vector_product(
     model: Callable[[Any, Any], Any],
     loss: Callable[[Any, Any], Any],
@@ -21,7 +23,7 @@ def gauss_newton_vector_product(
     vector: Any,
     data: tuple[Any, Any],
     *,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Any:
     """The generalised Gauss–Newton matrix times a vector.
 

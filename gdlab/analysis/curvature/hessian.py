@@ -9,6 +9,7 @@ import jax
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.one_pass import OnePass, in_memory
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
+from gdlab.core.checked import Count, checked
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -30,7 +31,7 @@ class MeanLoss:
 
     @classmethod
     def of(
-        cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: int | None
+        cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: Count | None
     ) -> tuple["MeanLoss", Any]:
         """The mean of ``loss(params)``, or of ``loss(params, batch)`` if there are data.
 
@@ -63,7 +64,7 @@ class MeanLoss:
 
     @classmethod
     def over(
-        cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: int | None
+        cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: Count | None
     ) -> tuple["MeanLoss", Any, Any]:
         """The same, the parameters, and the data that it is computed on.
 
@@ -95,13 +96,14 @@ class MeanLoss:
         return lambda params: self.objective(params, batch, None, ModelState(self.held))[0]
 
 
+@checked
 def hessian_vector_product(
     loss: Callable[..., Any],
     params: Any,
     vector: Any,
     data: Any = None,
     *,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Any:
     """The Hessian of a loss times a vector, in the memory of a few gradients.
 

@@ -17,18 +17,20 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
+from gdlab.core.checked import Count, checked
 from gdlab.core.numerics import cast
 from gdlab.training.models import open_model
 
 _MOST_DIMENSIONS, _MOST_PASSES = 100, 50
 
 
+@checked
 def newton_step(
     loss: Callable[..., Any],
     params: Any,
     data: Any = None,
     *,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Any:
     """The parameters after one step of Newton's method.
 

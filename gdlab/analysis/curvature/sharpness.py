@@ -16,6 +16,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
+from gdlab.core.checked import Count, checked
 
 _NOISE = 1e-2
 
@@ -31,6 +32,7 @@ class Sharpness(NamedTuple):
     """‖Hv − λv‖: so close to the value there is an eigenvalue."""
 
 
+@checked
 def sharpness(
     loss: Callable[..., Any],
     params: Any,
@@ -38,7 +40,7 @@ def sharpness(
     *,
     preconditioner: Any = None,
     key: jax.Array | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> float:
     """The largest eigenvalue of a loss's Hessian.
 
@@ -80,6 +82,7 @@ def sharpness(
     return float(found.values[0])
 
 
+@checked
 def follow_sharpness(
     loss: Callable[..., Any],
     params: Any,
@@ -89,7 +92,7 @@ def follow_sharpness(
     preconditioner: Any = None,
     key: jax.Array | None = None,
     iterations: int = 12,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> Sharpness:
     """The largest eigenvalue of a loss's Hessian, from its eigenvector a few steps before.
 

@@ -22,6 +22,7 @@ from gdlab.analysis.landscapes.directions import (
 )
 from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
+from gdlab.core.checked import Count, checked
 from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 
@@ -86,6 +87,7 @@ class Landscape(NamedTuple):
         )  # fmt: skip
 
 
+@checked
 def landscape(
     loss: Callable[..., Any],
     params: Any,
@@ -94,8 +96,8 @@ def landscape(
     directions: Kind | Any = "filter",
     path: Any = None,
     extent: Extent | None = None,
-    points: int | tuple[int, int] = 41,
-    batch_size: int | None = None,
+    points: Count | tuple[int, int] = 41,
+    batch_size: Count | None = None,
     key: jax.Array | None = None,
     progress: bool = True,
 ) -> Landscape:
@@ -266,7 +268,10 @@ def _directions(
 
 
 def _axes(
-    extent: Extent | None, points: int | tuple[int, int], track: np.ndarray | None, at_least: float
+    extent: Extent | None,
+    points: Count | tuple[int, int],
+    track: np.ndarray | None,
+    at_least: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The values along the axes.
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdlab.analysis.linear.linearization import linearize
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -87,6 +88,7 @@ class Circuit(NamedTuple):
         return plots.circuit_response(times, self.response(times, iterates[0]), iterates, ax=ax)
 
 
+@checked
 def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> Circuit:
     """The resistor, inductor and capacitor that each mode of ``tx`` is like.
 

@@ -1,8 +1,9 @@
 """The ways of writing momentum, turned into each other."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from gdlab.core.axis import is_axis
+from gdlab.core.checked import checked
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation
 from gdlab.optimizers.momentum.sgd import nesterov, sgd
@@ -10,6 +11,7 @@ from gdlab.optimizers.momentum.sgd import nesterov, sgd
 Convention = Literal["accumulating", "averaging", "learning_rate_in_momentum"]
 
 
+@checked
 def convert(tx: GradientTransformation, convention: Convention) -> GradientTransformation:
     """The same momentum in another convention: equal iterates from another formula.
 
@@ -32,8 +34,6 @@ def convert(tx: GradientTransformation, convention: Convention) -> GradientTrans
     >>> convert(sgd(0.5, momentum=0.5, averaging=True), "learning_rate_in_momentum")
     sgd(0.25, momentum=0.5, learning_rate_in_momentum=True)
     """
-    if convention not in get_args(Convention):
-        raise ValueError(f"convention is one of {get_args(Convention)}, not {convention!r}")
     factories = {made.factory: made for made in (sgd, nesterov)}  # type: ignore[attr-defined]
     make = factories.get(getattr(tx, "factory", None))
     arguments = tx.arguments() if make else {}

@@ -20,6 +20,7 @@ from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachab
 from gdlab.analysis.linear.period import EVERY_STEP, period_of, require_every_step
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
+from gdlab.core.checked import Count, checked
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
@@ -38,8 +39,9 @@ class FrequencyResponse(NamedTuple):
         return plots.frequency_response(self.frequency, self.response, ax=ax)
 
 
+@checked
 @in_float64
-def impulse_response(tx: GradientTransformation, steps: int) -> np.ndarray:
+def impulse_response(tx: GradientTransformation, steps: Count) -> np.ndarray:
     """The updates of ``tx`` on gradients 1, 0, 0, …, from its initial state; of shape (steps,).
 
     For the average with decay β it is (1 − β)βᵏ.
@@ -59,8 +61,9 @@ def impulse_response(tx: GradientTransformation, steps: int) -> np.ndarray:
     return answer(_linear(tx), np.eye(1, steps)[0])
 
 
+@checked
 @in_float64
-def step_response(tx: GradientTransformation, steps: int) -> np.ndarray:
+def step_response(tx: GradientTransformation, steps: Count) -> np.ndarray:
     """The updates of ``tx`` on gradients 1, 1, 1, …, from its initial state; of shape (steps,).
 
     For the average with decay β it is 1 − βᵗ.
@@ -80,6 +83,7 @@ def step_response(tx: GradientTransformation, steps: int) -> np.ndarray:
     return answer(_linear(tx), np.ones(steps))
 
 
+@checked
 @in_float64
 def frequency_response(tx: GradientTransformation, frequency: Any = None) -> FrequencyResponse:
     """The gain and phase of ``tx`` for waves, once its start is forgotten.
@@ -104,6 +108,7 @@ def frequency_response(tx: GradientTransformation, frequency: Any = None) -> Fre
     return FrequencyResponse(frequency, _transfer(_state_space(tx), np.exp(2j * np.pi * frequency)))
 
 
+@checked
 @in_float64
 def cutoff_frequency(tx: GradientTransformation) -> float:
     """The −3 dB frequency: the lowest at which the gain has fallen to 1/√2 of that at frequency 0.
@@ -145,6 +150,7 @@ def cutoff_frequency(tx: GradientTransformation) -> float:
     return float(found.root)
 
 
+@checked
 @in_float64
 def dc_gain(tx: GradientTransformation) -> float:
     """The update of ``tx`` on a constant gradient of 1 in the end: the gain at frequency 0.
@@ -167,6 +173,7 @@ def dc_gain(tx: GradientTransformation) -> float:
     return float(_transfer(system, np.array([1.0]))[0].real) if _decays(system) else np.inf
 
 
+@checked
 @in_float64
 def half_life(tx: GradientTransformation) -> float:
     """The steps after which the memory of a gradient has halved: ln ½ / ln ρ, ρ the slowest pole.
@@ -192,6 +199,7 @@ def half_life(tx: GradientTransformation) -> float:
     return float(np.log(0.5) / np.log(slowest)) if slowest > 0 else 0.0
 
 
+@checked
 @in_float64
 def noise_gain(tx: GradientTransformation) -> float:
     """The factor by which ``tx`` multiplies the variance of white noise: the sum of its response².
@@ -221,6 +229,7 @@ def noise_gain(tx: GradientTransformation) -> float:
     return float((system.D**2 + system.C @ covariance @ system.C.T)[0, 0])
 
 
+@checked
 @in_float64
 def averaging_window(tx: GradientTransformation) -> float:
     """The number of equally weighted gradients that average noise as well: (Σh)²/Σh².

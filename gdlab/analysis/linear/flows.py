@@ -7,10 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
+
 TOLERANCE = 1e-6
 """Of a step of the solver, in float32; in float64 its square."""
 
 
+@checked
 def gradient_flow(fun: Callable[[Any], Any], w0: Any, times: Any) -> Any:
     """The path that gradient descent follows as η → 0: ẇ = −∇f(w).
 
@@ -35,6 +38,7 @@ def gradient_flow(fun: Callable[[Any], Any], w0: Any, times: Any) -> Any:
     return _solved(_downhill, jax.tree.map(jnp.asarray, w0), times, fun)
 
 
+@checked
 def heavy_ball_flow(fun: Callable[[Any], Any], w0: Any, times: Any, friction: float) -> Any:
     """The path that momentum follows as its steps shrink: ẅ + γẇ + ∇f(w) = 0, from rest.
 

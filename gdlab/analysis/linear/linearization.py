@@ -10,6 +10,7 @@ from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.linear_system import in_succession
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, periodic_setting, signal_sizes, step_loops
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -101,6 +102,7 @@ class Linearization:
         return plots.poles(self.poles, ax=ax, labels=told_apart)
 
 
+@checked
 @in_float64
 def linearize(
     tx: GradientTransformation,

@@ -15,6 +15,7 @@ from gdlab.analysis.linear.period import require_every_step
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, closed_loops, prepare, require_linear
 from gdlab.analysis.linear.superposition import require_superposition
+from gdlab.core.checked import Count, checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -38,9 +39,10 @@ class ExpectedLoss(NamedTuple):
         return plots.expected_loss(self.deterministic, self.stochastic, ax=ax)
 
 
+@checked
 @in_float64
 def expected_loss(
-    tx: GradientTransformation, curvature: Any, w0: Any, steps: int, *, noise: Any
+    tx: GradientTransformation, curvature: Any, w0: Any, steps: Count, *, noise: Any
 ) -> ExpectedLoss:
     """The expected loss of ``tx`` on a quadratic whose gradients carry white noise.
 
@@ -79,6 +81,7 @@ def expected_loss(
     return ExpectedLoss(np.asarray(mean**2 @ half), np.asarray(variance @ half))
 
 
+@checked
 @in_float64
 def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: Any) -> Any:
     """The variance of w that gradient noise keeps up in the end: how far the iterates hover.

@@ -8,6 +8,7 @@ from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.linear.radius import dominant_poles
 from gdlab.axes.grid import axes_with_paths
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -32,6 +33,7 @@ class RegimeMap(NamedTuple):
         return plots.regimes(self.dims, self.coords, self.rate, self.regime, ax=ax)
 
 
+@checked
 def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> RegimeMap:
     """The rate and the regime of ``tx`` at every point of the grid that its axes span.
 

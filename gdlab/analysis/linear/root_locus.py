@@ -8,6 +8,7 @@ from gdlab.analysis.linear.arguments import checked_curvature
 from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.linear.linearization import sorted_poles
 from gdlab.axes.grid import axes_with_paths
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -29,6 +30,7 @@ class RootLocus(NamedTuple):
         return plots.root_locus(self.values, self.poles, self.name, ax=ax)
 
 
+@checked
 def root_locus(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> RootLocus:
     """The poles of ``tx`` at every value of the one axis in it.
 

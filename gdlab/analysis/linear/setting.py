@@ -106,7 +106,7 @@ def prepare(
         tx = as_transformation(tx)
     if step is not None and state is not None:
         raise ValueError("step and state both say where scales are held: give one of them")
-    if step is not None and not (isinstance(step, (int, np.integer)) and step >= 1):
+    if step is not None and step < 1:
         raise ValueError(f"step counts from 1, the first update, not {step}")
     curvature = checked_curvature(curvature)
     form: Form = ("mode", "spectrum", "hessian")[curvature.ndim]

@@ -19,6 +19,7 @@ from gdlab.analysis.linear.setting import (
     require_same_period,
 )
 from gdlab.core.access import hyperparameters
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 DECADES = 15
@@ -27,6 +28,7 @@ MARGIN = 1e-13
 """Rounding of a pole that stands at 1 because a step is tiny."""
 
 
+@checked
 @in_float64
 def stable_range(
     tx: GradientTransformation,
@@ -90,6 +92,7 @@ def stable_range(
     return _stretch(radius, grid, present, grid.size if small else 3)
 
 
+@checked
 @in_float64
 def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> float:
     """The largest curvature on which ``tx`` is stable as it is: 2/η for gradient descent.

@@ -17,6 +17,7 @@ from gdlab.analysis.linear.setting import (
     require_same_period,
 )
 from gdlab.analysis.linear.stability import only_number
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 CURVATURES = 17
@@ -26,6 +27,7 @@ POINTS = {1: 201, 2: 31, 3: 13}
 ROUNDS = 24
 
 
+@checked
 @in_float64
 def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float = 1.0) -> float:
     """The factor by which the error shrinks in one step, in the end, on curvatures from μ to L.
@@ -52,6 +54,7 @@ def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float
     return float(radius ** (1 / setting.period.length))
 
 
+@checked
 @in_float64
 def best_hyperparameters(
     tx: GradientTransformation,

@@ -12,6 +12,7 @@ from gdlab.analysis.linear.linearization import linearize
 from gdlab.analysis.linear.noise import expected_loss, stationary_variance
 from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.analysis.linear.stability import stable_range
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.results.ranges import Edge
 from gdlab.sweeps.results.result import SweepResult
@@ -72,6 +73,7 @@ class SweepComparison(NamedTuple):
         return plot_sweep_comparison(*self, ax=ax)
 
 
+@checked
 def compare(
     measured: Trajectory | SweepResult,
     tx: GradientTransformation,
@@ -120,9 +122,7 @@ def compare(
     modes, distance = _in_modes(curvature, start, minimiser)
     if isinstance(measured, Trajectory):
         return _of_run(measured, tx, modes, distance, minimum, noise)
-    if isinstance(measured, SweepResult):
-        return _of_sweep(measured, tx, modes, distance, minimum, noise)
-    raise TypeError(f"compare takes a Trajectory or a SweepResult, not {type(measured).__name__}")
+    return _of_sweep(measured, tx, modes, distance, minimum, noise)
 
 
 def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:

@@ -13,10 +13,12 @@ from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import unit_response
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
+from gdlab.core.checked import Count, checked
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.models import open_model
 
 
+@checked
 def preconditioned_sharpness(
     loss: Callable[..., Any],
     params: Any,
@@ -25,7 +27,7 @@ def preconditioned_sharpness(
     data: Any = None,
     *,
     key: jax.Array | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
 ) -> float:
     """The largest eigenvalue of P⁻¹H, with P the diagonal by which ``tx`` divides gradients.
 

@@ -20,6 +20,7 @@ from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import sharpness_limit, unit_response
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
+from gdlab.core.checked import Count, checked
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
@@ -83,6 +84,7 @@ class _Carry(NamedTuple):
     preconditioned_vector: Any
 
 
+@checked
 def track(
     loss: Callable[..., Any],
     params: Any,
@@ -91,8 +93,8 @@ def track(
     data: Any = None,
     *,
     every: int = 20,
-    batch_size: int | None = None,
-    curvature_batch_size: int | None = None,
+    batch_size: Count | None = None,
+    curvature_batch_size: Count | None = None,
     iterations: int = 20,
     key: jax.Array | None = None,
     progress: bool = True,

@@ -8,6 +8,7 @@ import jax
 
 from gdlab.core.annotations import Data
 from gdlab.core.authoring import open_tree_rule
+from gdlab.core.checked import checked
 from gdlab.core.opening import Declaration
 from gdlab.core.parametrized import Factory
 from gdlab.core.representation import represent
@@ -21,6 +22,7 @@ from gdlab.interop.lifting.roles import Roles, function_of
 P = ParamSpec("P")
 
 
+@checked
 def lift(
     factory: Callable[P, Value],
     *,

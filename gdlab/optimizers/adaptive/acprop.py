@@ -1,7 +1,7 @@
 """ACProp: AdaBelief that divides each gradient by what was known before it."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -15,9 +15,9 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def scale_by_acprop(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-16,
-    eps_root: Hyperparameter = 1e-16,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-16,
+    eps_root: NonNegative = 1e-16,
 ) -> GradientTransformation:
     """The direction of ACProp: the gradient over the deviation that was known before it.
 
@@ -47,9 +47,9 @@ identity(), mu=ema(0.9)), square(), belief(0.999, 1e-16, lagged=True)))
 def acprop(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-16,
-    eps_root: Hyperparameter = 1e-16,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-16,
+    eps_root: NonNegative = 1e-16,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

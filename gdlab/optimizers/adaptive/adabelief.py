@@ -1,6 +1,6 @@
 """AdaBelief: Adam that divides by how far gradients are from what was expected."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, on_wires, wire
@@ -15,9 +15,9 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def scale_by_belief(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-16,
-    eps_root: Hyperparameter = 1e-16,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-16,
+    eps_root: NonNegative = 1e-16,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -52,9 +52,9 @@ belief(0.999, 1e-16))))
 def adabelief(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-16,
-    eps_root: Hyperparameter = 1e-16,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-16,
+    eps_root: NonNegative = 1e-16,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:

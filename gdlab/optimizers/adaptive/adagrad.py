@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -18,7 +18,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def adagrad(
     learning_rate: Hyperparameter,
     initial_accumulator_value: Hyperparameter = 0.1,
-    eps: Hyperparameter = 1e-7,
+    eps: NonNegative = 1e-7,
     *,
     eps_in_sqrt: bool = True,
 ) -> GradientTransformation:
@@ -53,7 +53,7 @@ def adagrad(
 @transformation(slots=("outer_products",), squares=True)
 def scale_by_full_rss(
     initial_accumulator_value: Hyperparameter = 0.0,
-    eps: Hyperparameter = 1e-7,
+    eps: NonNegative = 1e-7,
     eps_in_sqrt: bool = True,
 ) -> TreeFunctions:
     """Multiply by the inverse root of the sum of outer products of all gradients so far.
@@ -101,7 +101,7 @@ def scale_by_full_rss(
 def full_matrix_adagrad(
     learning_rate: Hyperparameter,
     initial_accumulator_value: Hyperparameter = 0.0,
-    eps: Hyperparameter = 1e-7,
+    eps: NonNegative = 1e-7,
     *,
     eps_in_sqrt: bool = True,
 ) -> GradientTransformation:

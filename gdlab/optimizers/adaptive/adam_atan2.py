@@ -5,7 +5,7 @@ import math
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_sqrt
 from gdlab.core.structure import Function
@@ -53,7 +53,7 @@ def arctangent(a: Hyperparameter, b: Hyperparameter) -> Function:
 def adam_atan2(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     a: Hyperparameter = 4 / math.pi,
     b: Hyperparameter = 1.0,
     weight_decay: Hyperparameter = 0.0,

@@ -1,7 +1,7 @@
 """AdaMax: Adam with the infinity norm in place of the root mean square."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.averaging import ema
@@ -15,8 +15,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def scale_by_adamax(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     *,
     eps_in_maximum: bool = True,
 ) -> GradientTransformation:
@@ -48,8 +48,8 @@ def scale_by_adamax(
 def adamax(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     *,
     eps_in_maximum: bool = True,
 ) -> GradientTransformation:
@@ -82,8 +82,8 @@ scale_by_learning_rate(0.1))
 def adamaxw(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,
     *,

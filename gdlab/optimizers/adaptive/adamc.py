@@ -1,7 +1,7 @@
 """AdamC: AdamW whose decay follows the learning rate twice."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
@@ -13,9 +13,9 @@ from gdlab.transforms.parameters.decay import descend_with_corrected_decay
 def adamc(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,

@@ -1,7 +1,7 @@
 """Adan: Adam with Nesterov's momentum by the change of gradients."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, on_wires, wire
@@ -16,10 +16,10 @@ from gdlab.transforms.signals.ratios import ratio, square
 @transformation
 def scale_by_adan(
     b1: Hyperparameter = 0.98,
-    b2: Hyperparameter = 0.92,
+    b2: Fraction = 0.92,
     b3: Hyperparameter = 0.99,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
 ) -> GradientTransformation:
     """The direction of Adan: averages of gradients and of their changes, over a root mean square.
 
@@ -58,10 +58,10 @@ def scale_by_adan(
 def adan(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.98,
-    b2: Hyperparameter = 0.92,
+    b2: Fraction = 0.92,
     b3: Hyperparameter = 0.99,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -18,7 +18,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @schedule
 def half_life_warmup(
-    init_decay: Hyperparameter, end_decay: Hyperparameter, transition_steps: Hyperparameter
+    init_decay: Hyperparameter, end_decay: Hyperparameter, transition_steps: NonNegative
 ) -> Function:
     """The decay of an average whose half-life grows linearly.
 
@@ -50,11 +50,11 @@ def half_life_warmup(
 @transformation
 def scale_by_ademamix(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     b3: Hyperparameter = 0.9999,
     alpha: Hyperparameter = 6.0,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
 ) -> GradientTransformation:
     """The direction of AdEMAMix: a fast and a slow average over the root of the average square.
@@ -90,11 +90,11 @@ mu_slow=ema(0.9999)), nu=chain(square(), debias(ema(0.999))))
 def ademamix(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     b3: Hyperparameter = 0.9999,
     alpha: Hyperparameter = 5.0,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,

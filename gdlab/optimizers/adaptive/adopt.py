@@ -1,6 +1,6 @@
 """ADOPT: Adam that divides each gradient by what was known before it."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
@@ -17,8 +17,8 @@ from gdlab.transforms.steps.waiting import wait
 @transformation
 def scale_by_adopt(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.9999,
-    eps: Hyperparameter = 1e-6,
+    b2: Fraction = 0.9999,
+    eps: NonNegative = 1e-6,
     mu_dtype: DType | None = None,
     *,
     nesterov: bool = False,
@@ -59,8 +59,8 @@ from_first(ema(0.9999, lagged=True)))), wait(named_chain(('mu', ema(0.9)))))
 def adopt(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.9999,
-    eps: Hyperparameter = 1e-6,
+    b2: Fraction = 0.9999,
+    eps: NonNegative = 1e-6,
     mu_dtype: DType | None = None,
     *,
     nesterov: bool = False,

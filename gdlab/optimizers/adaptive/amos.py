@@ -1,7 +1,7 @@
 """Amos: Adam with one scale for each array, whose decay and learning rate set themselves."""
 
 from gdlab.core.by_leaf import by_leaf
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -16,7 +16,7 @@ def amos(
     momentum: Hyperparameter | None = None,
     c_coef: Hyperparameter = 0.25,
     d_coef: Hyperparameter = 0.25,
-    eps: Hyperparameter = 1e-18,
+    eps: NonNegative = 1e-18,
 ) -> GradientTransformation:
     """Amos: one second moment for each array, and decays that fall as training goes on.
 

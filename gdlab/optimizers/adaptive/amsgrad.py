@@ -1,6 +1,6 @@
 """AMSGrad: Adam whose denominator never shrinks."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, named_chain
@@ -14,9 +14,9 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def scale_by_amsgrad(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
@@ -52,7 +52,7 @@ def scale_by_amsgrad(
 
 
 def largest_moment(
-    b2: Hyperparameter, bias_correction: bool, maximum_of_corrected: bool
+    b2: Fraction, bias_correction: bool, maximum_of_corrected: bool
 ) -> GradientTransformation:
     """The largest average of squares so far, corrected before, after or not at all."""
     mean_square, largest = ("nu", ema(b2)), ("nu_max", running_maximum())
@@ -68,9 +68,9 @@ def largest_moment(
 def amsgrad(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,

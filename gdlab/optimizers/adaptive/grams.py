@@ -1,7 +1,7 @@
 """Grams: the size of Adam's step with the sign of the gradient."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.optimizers.adaptive.adam import scale_by_adam
@@ -14,8 +14,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def grams(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

@@ -1,7 +1,7 @@
 """LAMB: Adam whose steps are in proportion to the weights of each layer."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
@@ -14,9 +14,9 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def lamb(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-6,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-6,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

@@ -1,7 +1,7 @@
 """LaProp: RMSProp first, and momentum afterwards."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
 from gdlab.transforms.averages.averaging import ema
@@ -15,9 +15,9 @@ from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 def laprop(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-15,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-15,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,

@@ -1,6 +1,6 @@
 """MADGRAD: dual averaging with a cube root, and momentum."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.parameters.decay import add_decayed_weights
@@ -12,7 +12,7 @@ def madgrad(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter = 0.9,
     weight_decay: Hyperparameter = 0.0,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
 ) -> GradientTransformation:
     """MADGRAD: all gradients count from the start, later ones more, over a cube root.
 

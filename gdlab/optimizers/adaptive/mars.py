@@ -3,7 +3,7 @@
 import jax
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
@@ -23,14 +23,14 @@ def matrix_or_vector(params: Params) -> Tree:
 def mars(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.95,
-    b2: Hyperparameter = 0.99,
+    b2: Fraction = 0.99,
     gamma: Hyperparameter = 0.025,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,
-    max_norm: Hyperparameter = 1.0,
+    max_norm: NonNegative = 1.0,
     exact: bool = False,
     adam_learning_rate: Hyperparameter | None = None,
     adam_b1: Hyperparameter = 0.9,

@@ -1,7 +1,7 @@
 """Nadam: Adam with Nesterov's momentum."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -45,9 +45,9 @@ def _direction(b1, b2, eps, eps_root, mu_dtype, momentum_decay, scheduled_averag
 def nadam(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     *,
     momentum_decay: Hyperparameter | None = None,
@@ -92,9 +92,9 @@ def nadam(
 def nadamw(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,

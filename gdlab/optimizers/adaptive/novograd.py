@@ -1,6 +1,6 @@
 """NovoGrad: momentum over gradients of normalised layers."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
@@ -16,9 +16,9 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def scale_by_novograd(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.25,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.25,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
     mu_dtype: DType | None = None,
 ) -> GradientTransformation:
@@ -55,9 +55,9 @@ from_first(ema(0.25)))), add_decayed_weights(), named_chain(('mu', trace(0.9))))
 def novograd(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.25,
-    eps: Hyperparameter = 1e-6,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.25,
+    eps: NonNegative = 1e-6,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
 ) -> GradientTransformation:
     """NovoGrad: one second moment for each layer, and momentum after the division.

@@ -1,6 +1,6 @@
 """Optimistic Adam: Adam for games, which expects the next direction to change as the last did."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
@@ -14,9 +14,9 @@ def optimistic_adam(
     learning_rate: Hyperparameter,
     optimism: Hyperparameter | None = None,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     *,
     nesterov: bool = False,
@@ -66,9 +66,9 @@ def optimistic_adam_v2(
     alpha: Hyperparameter = 1.0,
     beta: Hyperparameter = 1.0,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:

@@ -1,6 +1,6 @@
 """Padam: between Adam and momentum."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.adaptive.amsgrad import largest_moment
@@ -15,8 +15,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def padam(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     partial: Hyperparameter = 0.125,
     *,
     amsgrad: bool = True,

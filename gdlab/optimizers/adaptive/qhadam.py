@@ -1,6 +1,6 @@
 """QHAdam: Adam with quasi-hyperbolic averages."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -14,10 +14,10 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def qhadam(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.995,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     nu1: Hyperparameter = 0.7,
     nu2: Hyperparameter = 1.0,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
 ) -> GradientTransformation:
     """QHAdam: Adam in which the present gradient keeps a weight of its own.
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
@@ -15,7 +15,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @schedule
-def rectification(b2: Hyperparameter = 0.999, threshold: Hyperparameter = 5.0) -> Function:
+def rectification(b2: Fraction = 0.999, threshold: Hyperparameter = 5.0) -> Function:
     """The factor by which RAdam makes up for the variance of an average of few squares.
 
     rₜ = √((ρₜ − 4)(ρₜ − 2)ρ∞/((ρ∞ − 4)(ρ∞ − 2)ρₜ)) where ρₜ ≥ threshold, and 0 before,
@@ -53,8 +53,8 @@ def rectification(b2: Hyperparameter = 0.999, threshold: Hyperparameter = 5.0) -
 @join
 def rectified(
     factor: Hyperparameter,
-    eps: Hyperparameter | None = None,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative | None = None,
+    eps_root: NonNegative | None = None,
 ) -> Function:
     """Join a direction and a second moment: their ratio times a factor, or the direction alone.
 
@@ -74,9 +74,9 @@ def rectified(
 @transformation
 def scale_by_radam(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     threshold: Hyperparameter = 5.0,
     *,
     nesterov: bool = False,
@@ -111,9 +111,9 @@ nu=chain(square(), debias(ema(0.999))))
 def radam(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     threshold: Hyperparameter = 5.0,
     *,
     nesterov: bool = False,

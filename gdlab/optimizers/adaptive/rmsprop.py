@@ -1,6 +1,6 @@
 """RMSProp: Adagrad with a fading memory."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.momentum import trace
@@ -13,7 +13,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def rmsprop(
     learning_rate: Hyperparameter,
     decay: Hyperparameter = 0.9,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     initial_scale: Hyperparameter | None = None,
     eps_in_sqrt: bool = True,
     centered: bool = False,

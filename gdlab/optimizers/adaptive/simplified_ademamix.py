@@ -1,7 +1,7 @@
 """Simplified AdEMAMix: Adam with a long sum of gradients and one fresh gradient beside it."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -16,10 +16,10 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def scale_by_simplified_ademamix(
     b1: Hyperparameter = 0.99,
-    b2: Hyperparameter = 0.95,
+    b2: Fraction = 0.95,
     alpha: Hyperparameter = 0.0,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
 ) -> GradientTransformation:
     """The direction of simplified AdEMAMix: a sum of gradients, and the newest once more.
 
@@ -48,10 +48,10 @@ nu=chain(square(), debias(ema(0.95))))
 def simplified_ademamix(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.99,
-    b2: Hyperparameter = 0.95,
+    b2: Fraction = 0.95,
     alpha: Hyperparameter = 0.0,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

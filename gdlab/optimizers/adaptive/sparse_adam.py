@@ -1,6 +1,6 @@
 """Sparse Adam: Adam for embeddings, of which few rows have a gradient at a time."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
@@ -12,8 +12,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def sparse_adam(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
 ) -> GradientTransformation:
     """Sparse Adam: Adam whose moments age only in the rows that have a gradient.
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import bus, join
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -36,8 +36,8 @@ def shortened() -> Function:
 def stable_adamw(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.99,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.99,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 1e-2,
     mask: Mask = None,
 ) -> GradientTransformation:

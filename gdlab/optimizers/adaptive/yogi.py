@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, leafwise, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.averaging import ema
@@ -49,9 +49,9 @@ def additive_moment(
 @transformation
 def scale_by_yogi(
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-3,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-3,
+    eps_root: NonNegative | None = None,
     initial_accumulator_value: Hyperparameter = 0.0,
     *,
     bias_correction: bool = True,
@@ -85,8 +85,8 @@ def scale_by_yogi(
 def yogi(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-3,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-3,
     *,
     initial_accumulator_value: Hyperparameter = 0.0,
     bias_correction: bool = True,

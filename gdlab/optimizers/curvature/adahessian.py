@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.structure import Function
@@ -44,7 +44,7 @@ def spatial_mean() -> LeafFunctions:
 
 
 @join
-def over_root_to_power(power: Hyperparameter, eps: Hyperparameter) -> Function:
+def over_root_to_power(power: Hyperparameter, eps: NonNegative) -> Function:
     """Join a direction and a second moment: m/((√v)^power + eps), and 0 where that is 0."""
 
     def divide(m, v):
@@ -59,8 +59,8 @@ def over_root_to_power(power: Hyperparameter, eps: Hyperparameter) -> Function:
 def adahessian(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-4,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-4,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     hessian_power: Hyperparameter = 1.0,

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -20,7 +20,7 @@ HUTCHINSON: GradientTransformation = hutchinson()
 
 
 @join
-def over_curvature(gamma: Hyperparameter, eps: Hyperparameter) -> Function:
+def over_curvature(gamma: Hyperparameter, eps: NonNegative) -> Function:
     """Join a direction and a curvature: m/max(gamma·h, eps), so that no curvature is negative."""
     return lambda m, h: m / jnp.maximum(gamma * h, eps)
 
@@ -29,12 +29,12 @@ def over_curvature(gamma: Hyperparameter, eps: Hyperparameter) -> Function:
 def sophia(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.965,
-    b2: Hyperparameter = 0.99,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.99,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 1e-4,
     weight_decay_mask: Mask = None,
     gamma: Hyperparameter = 0.01,
-    clip_threshold: Hyperparameter = 1.0,
+    clip_threshold: NonNegative = 1.0,
     update_interval: Hyperparameter = 10.0,
     hessian_diagonal_fn: GradientTransformation = HUTCHINSON,
     mu_dtype: DType | None = None,

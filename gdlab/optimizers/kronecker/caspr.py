@@ -1,7 +1,7 @@
 """CASPR: the preconditioners of the axes combined by a Kronecker sum."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import AtLeastOne, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.kronecker.shampoo import descent_along
 from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
@@ -11,14 +11,14 @@ from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
 def caspr(
     learning_rate: Hyperparameter,
     decay: Hyperparameter | None = None,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
     momentum: Hyperparameter | None = None,
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,
     graft: GradientTransformation | None = None,
     start: Hyperparameter | None = None,
-    every: Hyperparameter = 1,
+    every: AtLeastOne = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     nesterov: bool = False,

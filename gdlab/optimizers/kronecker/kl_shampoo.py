@@ -1,7 +1,7 @@
 """KL-Shampoo: whitening by the Kronecker product nearest to the gradients' covariance."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import AtLeastOne, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -16,11 +16,11 @@ def kl_shampoo(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.95,
     decay: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-4,
+    eps: NonNegative = 1e-4,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,
-    every: Hyperparameter = 10,
+    every: AtLeastOne = 10,
     relative_eps: bool = True,
     block_size: int | None = 1024,
     axes: Structure | None = None,

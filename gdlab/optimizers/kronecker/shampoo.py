@@ -1,7 +1,7 @@
 """Shampoo: a preconditioner for each axis of an array."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import AtLeastOne, Hyperparameter, NonNegative
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, on_wires, wire
@@ -17,7 +17,7 @@ from gdlab.transforms.signals.switching import from_step, switch
 def shampoo(
     learning_rate: Hyperparameter,
     decay: Hyperparameter | None = None,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
     momentum: Hyperparameter | None = None,
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
@@ -25,7 +25,7 @@ def shampoo(
     graft: GradientTransformation | None = None,
     start: Hyperparameter | None = None,
     exponent: Hyperparameter | None = None,
-    every: Hyperparameter = 1,
+    every: AtLeastOne = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,

@@ -1,7 +1,7 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import AtLeastOne, Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
@@ -18,11 +18,11 @@ from gdlab.transforms.steps.waiting import wait
 @transformation
 def scale_by_soap(
     b1: Hyperparameter = 0.95,
-    b2: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.95,
+    eps: NonNegative = 1e-8,
     *,
     factor_decay: Hyperparameter = 0.95,
-    every: Hyperparameter = 10,
+    every: AtLeastOne = 10,
     max_dim: int = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:
@@ -59,13 +59,13 @@ def scale_by_soap(
 def soap(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.95,
-    b2: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.95,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.01,
     mask: Mask = None,
     *,
     factor_decay: Hyperparameter = 0.95,
-    every: Hyperparameter = 10,
+    every: AtLeastOne = 10,
     max_dim: int = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:

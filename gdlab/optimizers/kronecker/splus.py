@@ -2,7 +2,7 @@
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import AtLeastOne, Fraction, Hyperparameter
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
@@ -39,11 +39,11 @@ def scale_by_mean_dimension(other: Hyperparameter = 1e-3) -> LeafFunctions:
 def splus(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     weight_decay: Hyperparameter = 0.01,
     mask: Mask = None,
     *,
-    every: Hyperparameter = 100,
+    every: AtLeastOne = 100,
     average_decay: Hyperparameter = 0.999,
     other_scale: Hyperparameter = 1e-3,
     max_dim: int = 10000,

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -29,7 +29,7 @@ def adago(
     ns_steps: int = 5,
     beta: Hyperparameter = 0.95,
     gamma: Hyperparameter = 10.0,
-    eps: Hyperparameter = 5e-4,
+    eps: NonNegative = 5e-4,
     initial_accumulator_value: Hyperparameter = 1e-6,
     mu_dtype: DType | None = None,
     *,

@@ -1,7 +1,7 @@
 """AdaMuon: Muon with a second moment of what it makes."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
@@ -21,8 +21,8 @@ def adamuon(
     ns_coeffs: Polynomials = STANDARD,
     ns_steps: int = 5,
     beta: Hyperparameter = 0.95,
-    beta2: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    beta2: Fraction = 0.95,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     mu_dtype: DType | None = None,

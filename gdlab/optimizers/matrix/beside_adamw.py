@@ -1,7 +1,7 @@
 """A method for matrices, and AdamW for what is none."""
 
 from gdlab.core.by_leaf import ByLeaf, Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.wiring import chain
@@ -29,9 +29,9 @@ def beside_adamw(
     axes: ByLeaf,
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
-    eps_root: Hyperparameter | None = None,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative | None = None,
     mu_dtype: DType | None = None,
     weight_decay: Hyperparameter = 0.0,
 ) -> GradientTransformation:

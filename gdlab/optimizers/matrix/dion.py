@@ -1,7 +1,7 @@
 """Dion: orthogonal directions of low rank, with error feedback."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -16,7 +16,7 @@ def dion(
     learning_rate: Hyperparameter,
     rank: int = 64,
     mu: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     mu_dtype: DType | None = None,

@@ -1,7 +1,7 @@
 """Muon: momentum, orthogonalised."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, named_chain
@@ -17,7 +17,7 @@ def scale_by_muon(
     ns_coeffs: Polynomials = STANDARD,
     ns_steps: int = 5,
     beta: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     mu_dtype: DType | None = None,
     *,
     nesterov: bool = True,
@@ -74,7 +74,7 @@ def muon(
     ns_coeffs: Polynomials = STANDARD,
     ns_steps: int = 5,
     beta: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     mu_dtype: DType | None = None,

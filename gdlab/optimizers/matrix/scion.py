@@ -1,6 +1,6 @@
 """Scion: steps of a given norm, layer by layer, inside a ball of that norm."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, identity, named_chain
@@ -20,7 +20,7 @@ def scion(
     norms: Norms = BY_SHAPE,
     ns_coeffs: Polynomials = STANDARD,
     ns_steps: int = 5,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     mu_dtype: DType | None = None,
     *,
     constrained: bool = True,

@@ -1,7 +1,7 @@
 """Adafactor: second moments as matrices of rank one, and steps relative to the weights."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -21,11 +21,11 @@ def adafactor(
     decay_rate: Hyperparameter = 0.8,
     decay_offset: Hyperparameter = 0,
     multiply_by_parameter_scale: bool = True,
-    clipping_threshold: Hyperparameter | None = 1.0,
+    clipping_threshold: NonNegative | None = 1.0,
     momentum: Hyperparameter | None = None,
     dtype_momentum: DType | None = None,
     weight_decay_rate: Hyperparameter | None = None,
-    eps: Hyperparameter = 1e-30,
+    eps: NonNegative = 1e-30,
     factored: bool = True,
     weight_decay_mask: Mask = None,
     *,

@@ -1,7 +1,7 @@
 """Adam-mini: Adam with one second moment for each block of weights."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
@@ -17,8 +17,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def adam_mini(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.1,
     mask: Mask = None,
     *,

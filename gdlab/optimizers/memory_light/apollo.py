@@ -1,7 +1,7 @@
 """APOLLO: gradients scaled as Adam scales a random projection of them."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -23,8 +23,8 @@ def apollo(
     update_proj_gap: Hyperparameter = 200,
     scale: Hyperparameter = 1.0,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,

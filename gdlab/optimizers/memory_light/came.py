@@ -3,7 +3,7 @@
 import operator
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import as_join, bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, on_wires, wire
@@ -20,11 +20,11 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def came(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     b3: Hyperparameter = 0.9999,
-    eps: Hyperparameter = 1e-30,
+    eps: NonNegative = 1e-30,
     eps_residual: Hyperparameter = 1e-16,
-    clipping_threshold: Hyperparameter = 1.0,
+    clipping_threshold: NonNegative = 1.0,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,

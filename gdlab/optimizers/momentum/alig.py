@@ -1,6 +1,6 @@
 """ALI-G: Polyak's step size with a cap, under Nesterov's momentum."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.momentum.polyak_sgd import scale_by_polyak
@@ -12,7 +12,7 @@ from gdlab.transforms.signals.scaling import scale
 def alig(
     max_learning_rate: Hyperparameter,
     momentum: Hyperparameter = 0.9,
-    eps: Hyperparameter = 1e-5,
+    eps: NonNegative = 1e-5,
 ) -> GradientTransformation:
     """ALI-G: adaptive learning rates for interpolation with gradients.
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
@@ -18,7 +18,7 @@ def scale_by_lars(
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     trust_coefficient: Hyperparameter = 0.001,
-    eps: Hyperparameter = 0.0,
+    eps: NonNegative = 0.0,
     trust_ratio_mask: Mask = None,
 ) -> LeafFunctions:
     """The direction of LARS: the decayed gradient of each array in proportion to its weights.
@@ -69,7 +69,7 @@ def lars(
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     trust_coefficient: Hyperparameter = 0.001,
-    eps: Hyperparameter = 0.0,
+    eps: NonNegative = 0.0,
     trust_ratio_mask: Mask = None,
     momentum: Hyperparameter = 0.9,
     nesterov: bool = False,

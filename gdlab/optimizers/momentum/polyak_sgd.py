@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -20,7 +20,7 @@ Variant = Literal["sps", "sps+"]
 def scale_by_polyak(
     f_min: Hyperparameter = 0.0,
     max_learning_rate: Hyperparameter = 1.0,
-    eps: Hyperparameter = 0.0,
+    eps: NonNegative = 0.0,
     variant: Variant = "sps",
 ) -> TreeFunctions:
     """Scale the gradient by Polyak's step size.
@@ -68,7 +68,7 @@ def polyak_sgd(
     max_learning_rate: Hyperparameter = 1.0,
     scaling: Hyperparameter = 1.0,
     f_min: Hyperparameter = 0.0,
-    eps: Hyperparameter = 0.0,
+    eps: NonNegative = 0.0,
     variant: Variant = "sps",
 ) -> GradientTransformation:
     """Gradient descent with Polyak's step size, which needs no learning rate.

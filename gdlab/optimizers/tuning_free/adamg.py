@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
@@ -15,11 +15,11 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @leafwise(slots=("mu", "nu", "golden_step"), shared="weights", nonnegative=("nu",), squares=True)
 def scale_by_adamg(
     b1: Hyperparameter = 0.95,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     b3: Hyperparameter = 0.95,
     p: Hyperparameter = 0.2,
     q: Hyperparameter = 0.24,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
 ) -> LeafFunctions:
     """The direction of Adam, for gradients weighed by a power of their mean square.
 
@@ -75,11 +75,11 @@ def scale_by_adamg(
 def adamg(
     learning_rate: Hyperparameter = 1.0,
     b1: Hyperparameter = 0.95,
-    b2: Hyperparameter = 0.999,
+    b2: Fraction = 0.999,
     b3: Hyperparameter = 0.95,
     p: Hyperparameter = 0.2,
     q: Hyperparameter = 0.24,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
 ) -> GradientTransformation:
     """Adam with golden step sizes, which come from the gradients' own sizes (AdamG).
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt, squarable
 from gdlab.core.structure import Function
@@ -19,7 +19,7 @@ Mode = Literal["g", "m", "c"]
 
 
 @join
-def conditional_ratio(beta: Hyperparameter, eps: Hyperparameter) -> Function:
+def conditional_ratio(beta: Hyperparameter, eps: NonNegative) -> Function:
     """Join a gradient and the average before it: the next average over its conditional root.
 
     u = d/(√v + eps), d = β·m + (1 − β)·g, v = β²·m² + 2β(1 − β)·m·d + (1 − β)²·g²: the mean square
@@ -50,10 +50,10 @@ def conditional_ratio(beta: Hyperparameter, eps: Hyperparameter) -> Function:
 def bcos(
     learning_rate: Hyperparameter = 1e-3,
     beta: Hyperparameter = 0.9,
-    beta2: Hyperparameter | None = None,
+    beta2: Fraction | None = None,
     mode: Mode = "c",
     weight_decay: Hyperparameter = 0.1,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
     mask: Mask = None,
 ) -> GradientTransformation:
     """Block-coordinate optimal step sizes (BCOS): a direction over the root of its mean square.

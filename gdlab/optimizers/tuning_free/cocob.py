@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
@@ -17,7 +17,7 @@ from gdlab.transforms.signals.scaling import scale
     slots=("cumulative_gradients", "scale", "subgradients", "reward"),
     nonnegative=("scale", "subgradients", "reward"),
 )
-def coin_betting(alpha: Hyperparameter = 100.0, eps: Hyperparameter = 1e-8) -> LeafFunctions:
+def coin_betting(alpha: Hyperparameter = 100.0, eps: NonNegative = 1e-8) -> LeafFunctions:
     """The displacement from the start that each element bets on its gradients.
 
     Lₜ = max(Lₜ₋₁, |gₜ|), Gₜ = Gₜ₋₁ + |gₜ|, Rₜ = max(Rₜ₋₁ − gₜ·dₜ₋₁, 0), θₜ = θₜ₋₁ − gₜ,
@@ -62,7 +62,7 @@ def coin_betting(alpha: Hyperparameter = 100.0, eps: Hyperparameter = 1e-8) -> L
 
 @transformation
 def scale_by_cocob(
-    alpha: Hyperparameter = 100.0, eps: Hyperparameter = 1e-8
+    alpha: Hyperparameter = 100.0, eps: NonNegative = 1e-8
 ) -> GradientTransformation:
     """The step to where each element bets on its gradients, counted from the start.
 
@@ -86,7 +86,7 @@ def scale_by_cocob(
 def cocob(
     learning_rate: Hyperparameter = 1.0,
     alpha: Hyperparameter = 100.0,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

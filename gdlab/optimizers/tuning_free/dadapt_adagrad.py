@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -17,7 +17,7 @@ from gdlab.transforms.parameters.from_start import from_start
 @transformation(slots=("grad_sum", "sum_of_squares", "estim_lr", "weighted_squares"), squares=True)
 def scale_by_dadapt_adagrad(
     learning_rate: Hyperparameter = 1.0,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
     estim_lr0: Hyperparameter = 1e-6,
     *,
     initial_accumulator_value: Hyperparameter = 1e-6,
@@ -71,7 +71,7 @@ def scale_by_dadapt_adagrad(
 def dadapt_adagrad(
     learning_rate: Hyperparameter = 1.0,
     momentum: Hyperparameter = 0.0,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
     estim_lr0: Hyperparameter = 1e-6,
     *,
     initial_accumulator_value: Hyperparameter = 1e-6,

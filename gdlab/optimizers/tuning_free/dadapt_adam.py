@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -22,7 +22,7 @@ from gdlab.transforms.parameters.decay import add_decayed_weights
 def dadapt_adamw(
     learning_rate: Hyperparameter = 1.0,
     betas: Sequence[Hyperparameter] = (0.9, 0.999),
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     estim_lr0: Hyperparameter = 1e-6,
     weight_decay: Hyperparameter = 0.0,
     *,
@@ -96,7 +96,7 @@ def dadapt_adamw(
 def dadapt_adam(
     learning_rate: Hyperparameter = 1.0,
     betas: Sequence[Hyperparameter] = (0.9, 0.999),
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     estim_lr0: Hyperparameter = 1e-6,
     weight_decay: Hyperparameter = 0.0,
     *,

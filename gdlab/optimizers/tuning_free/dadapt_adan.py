@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, grown
@@ -29,7 +29,7 @@ from gdlab.transforms.norms.norms import tree_norm
 def dadapt_adan(
     learning_rate: Hyperparameter = 1.0,
     betas: Sequence[Hyperparameter] = (0.98, 0.92, 0.99),
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     estim_lr0: Hyperparameter = 1e-6,
     weight_decay: Hyperparameter = 0.02,
     *,

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter
 from gdlab.core.structure import Tree
 from gdlab.transforms.averages.debiasing import Weight
 from gdlab.transforms.norms.inner_products import add_scaled, scaled
@@ -25,7 +25,7 @@ def grown(
 
 
 def correction(
-    weights: tuple[Weight, ...], b1: Hyperparameter, b2: Hyperparameter
+    weights: tuple[Weight, ...], b1: Hyperparameter, b2: Fraction
 ) -> tuple[tuple[Weight, ...], jax.Array | float]:
     """The weights of Adam's averages one step on, and the factor that corrects for both biases.
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function, flatten
@@ -43,7 +43,7 @@ def polynomial_averaging(gamma: Hyperparameter = 8.0) -> Function:
 @transformation(reads=("params", "step"), slots=("params0", "max_dist", "grad_norm"))
 def scale_by_dog(
     init_step: InitStep = "heuristic",
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     *,
     init_value: Hyperparameter = 1e-6,
 ) -> TreeFunctions:
@@ -101,7 +101,7 @@ def scale_by_dog(
 def dog(
     learning_rate: Hyperparameter = 1.0,
     init_step: InitStep = "heuristic",
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,

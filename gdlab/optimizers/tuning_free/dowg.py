@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.structure import flatten
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -16,7 +16,7 @@ from gdlab.transforms.norms.norms import tree_norm
 
 @transformation(reads="params", slots=("params0", "estim_sq_dist", "weighted_norm"))
 def scale_by_dowg(
-    init_estim_sq_dist: Hyperparameter | None = None, eps: Hyperparameter = 1e-4
+    init_estim_sq_dist: Hyperparameter | None = None, eps: NonNegative = 1e-4
 ) -> TreeFunctions:
     """Multiply by the squared distance come so far over the norm of the weighted gradients.
 
@@ -60,7 +60,7 @@ def scale_by_dowg(
 def dowg(
     learning_rate: Hyperparameter = 1.0,
     init_estim_sq_dist: Hyperparameter | None = None,
-    eps: Hyperparameter = 1e-4,
+    eps: NonNegative = 1e-4,
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import cast, safe_divide, safe_sqrt, storage_dtype, widen
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
@@ -16,7 +16,7 @@ from gdlab.transforms.norms.norms import norm
 @leafwise(reads="param", init_reads="param", slots=("params0", "max_dist", "grad_norm"))
 def scale_by_distance_over_gradients(
     reps_rel: Hyperparameter = 1e-6,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     param_dtype: DType | None = None,
     global_scale: Hyperparameter = 1.0,
 ) -> LeafFunctions:
@@ -64,7 +64,7 @@ def scale_by_distance_over_gradients(
 def ldog(
     learning_rate: Hyperparameter = 1.0,
     reps_rel: Hyperparameter = 1e-6,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,

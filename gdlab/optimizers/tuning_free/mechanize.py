@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -38,7 +38,7 @@ class Bettors(NamedTuple):
 def mechanize(
     base_optimizer: GradientTransformation,
     weight_decay: Hyperparameter = 1e-2,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     s_init: Hyperparameter = 1e-6,
     num_betas: int = 6,
 ) -> TreeFunctions:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged
@@ -19,8 +19,8 @@ from gdlab.transforms.norms.inner_products import filled, inner_product, scaled
 def momo_adam(
     learning_rate: Hyperparameter = 1e-2,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     lower_bound: Hyperparameter = 0.0,
     weight_decay: Hyperparameter = 0.0,
     adapt_lower_bound: bool = False,

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, correction, weights_at_start
@@ -38,7 +38,7 @@ def prodigy(
     learning_rate: Hyperparameter = 1.0,
     betas: Sequence[Hyperparameter] = (0.9, 0.999),
     beta3: Hyperparameter | None = None,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     estim_lr0: Hyperparameter = 1e-6,
     estim_lr_coef: Hyperparameter = 1.0,
     weight_decay: Hyperparameter = 0.0,

@@ -1,6 +1,6 @@
 """Schedule-Free AdamW."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -14,10 +14,10 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def schedule_free_adamw(
     learning_rate: Hyperparameter = 0.0025,
-    warmup_steps: Hyperparameter | None = None,
+    warmup_steps: NonNegative | None = None,
     b1: Hyperparameter = 0.9,
-    b2: Hyperparameter = 0.999,
-    eps: Hyperparameter = 1e-8,
+    b2: Fraction = 0.999,
+    eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_lr_power: Hyperparameter = 2.0,
     state_dtype: DType | None = None,

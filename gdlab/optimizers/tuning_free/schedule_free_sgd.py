@@ -1,6 +1,6 @@
 """Schedule-Free gradient descent."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -13,7 +13,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def schedule_free_sgd(
     learning_rate: Hyperparameter = 1.0,
-    warmup_steps: Hyperparameter | None = None,
+    warmup_steps: NonNegative | None = None,
     b1: Hyperparameter = 0.9,
     weight_decay: Hyperparameter | None = None,
     weight_lr_power: Hyperparameter = 2.0,

@@ -9,7 +9,7 @@ import numpy as np
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -51,7 +51,7 @@ class Tuners(NamedTuple):
 def trac(
     base_optimizer: GradientTransformation,
     betas: Sequence[Hyperparameter] = (0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999),
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     s_init: Hyperparameter = 1e-8,
 ) -> TreeFunctions:
     """Learn how far to follow another optimizer away from the start (TRAC).

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, LINESTYLES, MARKERS
 
@@ -12,6 +13,7 @@ MANY = 60
 """Iterates of which each one has room."""
 
 
+@checked
 def circuit_response(
     times: Any, response: Any, iterates: Any = None, ax: Axes | None = None
 ) -> Axes:

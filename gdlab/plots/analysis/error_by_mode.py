@@ -7,8 +7,10 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import COLORMAP, LINESTYLES, label, spans_decades
+from gdlab.plots.scales import COLORMAP, LINESTYLES, label
+from gdlab.sweeps.results.spacing import spans_decades
 
 MOST_NAMES = 6
 LEAST_SHARE = 1e-4
@@ -17,6 +19,7 @@ COLORS = ListedColormap(plt.get_cmap(COLORMAP)(np.linspace(0, 0.85, 256)))
 """The part of the colour map that stands out from white."""
 
 
+@checked
 def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
     """The loss ½λᵢwᵢ² of each mode on a logarithmic scale, and its share of the whole below.
 

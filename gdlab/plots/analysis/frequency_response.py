@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, label
 
@@ -13,6 +14,7 @@ DEEPEST = 80.0
 """Decibels below the largest gain to which zeros of a filter are followed."""
 
 
+@checked
 def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndarray:
     """Gain in decibels and phase in degrees against the frequency, as in a Bode diagram.
 

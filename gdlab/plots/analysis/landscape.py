@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, MISSING, label, norm_of, tick_within_decades
@@ -30,6 +31,7 @@ NAMES = "direction 1", "direction 2"
 TICKS = 5
 
 
+@checked
 def landscape(
     x: Any,
     y: Any,
@@ -85,6 +87,7 @@ def landscape(
     return ax
 
 
+@checked
 def landscape_surface(
     x: Any,
     y: Any,
@@ -133,6 +136,7 @@ def landscape_surface(
     return ax
 
 
+@checked
 def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool = False) -> Any:
     """Several landscapes side by side, on one scale.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import label
@@ -12,6 +13,7 @@ from gdlab.plots.scales import label
 HALF_HEIGHT = 1.12
 
 
+@checked
 def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndarray:
     r"""Factors 1 − 2ησᵢ² on the real axis, a panel for each learning rate.
 

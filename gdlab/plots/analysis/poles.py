@@ -7,11 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from gdlab.core.checked import checked
 from gdlab.plots.analysis.unit_circle import draw_poles, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS
 
 
+@checked
 def poles(poles: Any, ax: Any = None, labels: Sequence[str] | None = None) -> Axes:
     """Poles in the complex plane: inside the unit circle an error dies out, elsewhere it stays.
 

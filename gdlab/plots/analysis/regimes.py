@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
     COLORMAP,
@@ -33,6 +34,7 @@ LEAST_REGION = 0.01
 """The share of a map from which on a region has its name in it."""
 
 
+@checked
 def regimes(
     dims: Sequence[str],
     coords: Mapping[str, np.ndarray],

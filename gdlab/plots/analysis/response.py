@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE
 
@@ -13,6 +14,7 @@ MOST_STEMS = 80
 """That are seen one by one."""
 
 
+@checked
 def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "impulse") -> Axes:
     """The output of a filter, step by step, as stems.
 

@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from scipy.optimize import linear_sum_assignment
 
+from gdlab.core.checked import checked
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of, words
@@ -16,6 +17,7 @@ COLORBAR = 1.0
 """Inches beside the plane."""
 
 
+@checked
 def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Any = None) -> Axes:
     """The poles' paths in the complex plane, coloured by the hyperparameter that moves them.
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import (
     CURVE,
@@ -18,6 +19,7 @@ from gdlab.plots.scales import (
 ROOM = 1.12
 
 
+@checked
 def sharpness(
     step: Any,
     sharpness: Any,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED
 
@@ -12,6 +13,7 @@ LOWEST = 1e-7
 """The smallest density that is shown, as a part of the largest: below, it is the smoothing's."""
 
 
+@checked
 def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any = None) -> Axes:
     """The density of eigenvalues on a logarithmic scale, on which single ones can be seen.
 

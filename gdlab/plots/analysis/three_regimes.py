@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND, label
 
@@ -17,6 +18,7 @@ LOOKS = {
 MOST_MARKERS = 60
 
 
+@checked
 def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None) -> np.ndarray:
     r"""Iterates of one weight, a panel for each run, with the factor of its first step.
 

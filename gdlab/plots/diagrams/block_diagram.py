@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation, as_transformation, expand
 from gdlab.plots.diagrams.blocks import (
     GAP,
@@ -33,6 +34,7 @@ BRANCHES = CURVE, DIVERGED, SECOND
 POINTS = 9
 
 
+@checked
 def block_diagram(tx: GradientTransformation, ax: Axes | None = None) -> Axes:
     """A composition as a block diagram: links in series, branches in parallel, wrappers as frames.
 

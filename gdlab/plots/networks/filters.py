@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
 from gdlab.problems.problem import Problem
 
@@ -23,6 +24,7 @@ IN_A_ROW = 16
 """Kernels that look at one channel."""
 
 
+@checked
 def filters(params: Any, layer: str | None = None, *, ax: Any = None) -> Any:
     """The kernels of a layer, red where a weight is positive and blue where it is negative.
 

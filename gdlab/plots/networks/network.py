@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon, Rectangle
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.networks.arguments import image_of, network_of, parameters_of
 from gdlab.plots.networks.columns import Column, columns_of
@@ -76,6 +77,7 @@ class Grid:
         return Rectangle((self.left + x, self.top + y), side * pixel, side * pixel, fill=False)
 
 
+@checked
 def network(
     problem: Problem, params: Any = None, image: Any = None, ax: Any = None, *, channels: int = 32
 ) -> Axes:

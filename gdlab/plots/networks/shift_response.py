@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
 from gdlab.plots.networks.arguments import image_of, network_of, parameters_of
 from gdlab.plots.scales import HATCH, MARKERS, PALETTE
@@ -19,6 +20,7 @@ CELL, ROW = 13.0, 1.95
 """From a cell with ten bars to the next one, in bars, and to the one below, in probabilities."""
 
 
+@checked
 def shift_response(
     networks: Any, image: Any = None, *, shift: int = 3, data: Any = None, ax: Any = None
 ) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
@@ -17,6 +18,7 @@ FEW = 40
 """Values of which each is marked."""
 
 
+@checked
 def averages(
     values: Any, transformations: Mapping[str, GradientTransformation], ax: Any = None
 ) -> Axes:

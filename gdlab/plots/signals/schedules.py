@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import Count, checked
 from gdlab.core.schedule import Schedule, as_schedule
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
@@ -18,8 +19,9 @@ MANY = 2000
 """Steps that are drawn at most, evenly spaced."""
 
 
+@checked
 def schedules(
-    schedules: Schedule | Mapping[str, Schedule], steps: int = 100, ax: Any = None
+    schedules: Schedule | Mapping[str, Schedule], steps: Count = 100, ax: Any = None
 ) -> Axes:
     """The values of schedules from step 0 to step ``steps``, both included.
 

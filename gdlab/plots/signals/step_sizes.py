@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
@@ -13,6 +14,7 @@ from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
 from gdlab.plots.signals.outputs import outputs_of
 
 
+@checked
 def step_sizes(
     gradients: Any, optimizers: Mapping[str, GradientTransformation], ax: Any = None
 ) -> Axes:

@@ -10,6 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.arguments import runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, label, legend_name, line_style
@@ -38,6 +39,7 @@ class Drawing:
     paths: dict[str, Line2D]
 
 
+@checked
 def contours(
     problem: Callable[..., Any],
     trajectories: Any = None,

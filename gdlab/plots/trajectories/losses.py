@@ -8,14 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.core.checked import checked
 from gdlab.plots.arguments import require_named, runs_by_name
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import legend_name, line_style, spans_decades
+from gdlab.plots.scales import legend_name, line_style
+from gdlab.sweeps.results.spacing import spans_decades
 
 SMALLEST, LARGEST = 1e-16, 100.0
 """Times the loss at the start, between which losses are drawn."""
 
 
+@checked
 def losses(runs: Any, *, minimum: float | None = None, ax: Any = None) -> Axes:
     """The loss of runs at each step, on a logarithmic axis if it spans a factor of ten.
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
@@ -37,6 +38,7 @@ class StepParts(NamedTuple):
     """Where the gradient was evaluated: at w, or where a look-ahead method asked for it."""
 
 
+@checked
 def step_vectors(
     problem: Callable[..., Any],
     optimizers: Mapping[str, GradientTransformation],

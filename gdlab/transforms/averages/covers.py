@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -14,7 +14,7 @@ from gdlab.transforms.signals.ratios import ratio, square
 
 
 @leafwise(slots=("covers",))
-def sum_by_covers(b2: Hyperparameter = 1.0) -> LeafFunctions:
+def sum_by_covers(b2: Fraction = 1.0) -> LeafFunctions:
     """A bound of the sum of numbers that are not negative, from one maximum for each slice.
 
     νₜ(i) = b·νₜ₋₁(i) + a·gₜ(i), with νₜ₋₁(i) the least of the maxima of νₜ₋₁ over the slices that i
@@ -63,7 +63,7 @@ def sum_by_covers(b2: Hyperparameter = 1.0) -> LeafFunctions:
 
 @transformation
 def scale_by_sm3(
-    b1: Hyperparameter = 0.9, b2: Hyperparameter = 1.0, eps: Hyperparameter = 1e-8
+    b1: Hyperparameter = 0.9, b2: Fraction = 1.0, eps: NonNegative = 1e-8
 ) -> GradientTransformation:
     """The direction of SM3: an average of gradients over the roots of bounded sums of squares.
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter
 from gdlab.core.numerics import as_before
 from gdlab.core.rules import ArrayRule, Part, Reading
 from gdlab.core.structure import Number
@@ -107,7 +107,7 @@ class Weight(NamedTuple):
 
 
 @leafwise(shared="weights")
-def bias_correction(b1: Hyperparameter, b2: Hyperparameter) -> LeafFunctions:
+def bias_correction(b1: Hyperparameter, b2: Fraction) -> LeafFunctions:
     """One scalar in place of two corrections: Adam in Kingma and Ba's efficient form.
 
     uₜ = gₜ·√(1 − b2ᵗ)/(1 − b1ᵗ)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
@@ -114,7 +114,7 @@ def scale_by_factored_rms(
     decay_rate: Hyperparameter = 0.8,
     step_offset: Hyperparameter = 0,
     min_dim_size_to_factor: int = 128,
-    epsilon: Hyperparameter = 1e-30,
+    epsilon: NonNegative = 1e-30,
     *,
     axes: FactoredAxes = "largest",
     decay: Hyperparameter | None = None,

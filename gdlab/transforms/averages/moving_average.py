@@ -1,17 +1,20 @@
 """The mean of the last few values, all of which are kept."""
 
-import operator
+from typing import Annotated
 
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
+from gdlab.core.checked import Between
 from gdlab.core.numerics import storage_dtype
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 
 
 @leafwise
-def moving_average(window: int, accumulator_dtype: DType | None = None) -> LeafFunctions:
+def moving_average(
+    window: Annotated[int, Between(1, 1_000_000)], accumulator_dtype: DType | None = None
+) -> LeafFunctions:
     """Simple moving average: the mean of the last few values, zeros before the first of them.
 
     mₜ = (gₜ + gₜ₋₁ + … + gₜ₋ₙ₊₁)/n, g₀ = g₋₁ = … = 0; the value k steps back weighs 1/n, or nothing
@@ -27,7 +30,7 @@ def moving_average(window: int, accumulator_dtype: DType | None = None) -> LeafF
         accumulator_dtype: dtype in which they are stored; the parameter's, at least float32.
 
     Raises:
-        ValueError: if ``window`` is not at least 1.
+        ValueError: if ``window`` is not from 1 to a million, since all values are kept.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import moving_average
@@ -42,18 +45,14 @@ def moving_average(window: int, accumulator_dtype: DType | None = None) -> LeafF
 
     Source: A. V. Oppenheim, R. W. Schafer, Discrete-time signal processing, 1999, section 2.2.
     """
-    count = operator.index(window)
-    if count < 1:
-        raise ValueError(f"window must be at least 1 value, not {count}")
-
     dtype = storage_dtype(accumulator_dtype)
 
     def init(like):
-        return jnp.broadcast_to(jnp.zeros_like(like, dtype), (count, *like.shape))
+        return jnp.broadcast_to(jnp.zeros_like(like, dtype), (window, *like.shape))
 
     def update(u, latest):
         latest = jnp.concatenate([u[None], latest[:-1]])
         # Summed anew every time: what is added and later taken away would leave its rounding.
-        return jnp.sum(latest, 0) / count, latest
+        return jnp.sum(latest, 0) / window, latest
 
     return init, update

@@ -1,6 +1,6 @@
 """Scaling by the root of the mean square of recent gradients."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -11,7 +11,7 @@ from gdlab.transforms.signals.ratios import placed, square
 @transformation
 def scale_by_rms(
     decay: Hyperparameter = 0.9,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     initial_scale: Hyperparameter | None = None,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
@@ -38,7 +38,7 @@ def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> LeafFunct
 @transformation
 def scale_by_rss(
     initial_accumulator_value: Hyperparameter = 0.1,
-    eps: Hyperparameter = 1e-7,
+    eps: NonNegative = 1e-7,
     eps_in_sqrt: bool = True,
 ) -> GradientTransformation:
     """Divide by the root of the sum of squares of all gradients so far.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import AtLeastOne, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
@@ -23,10 +23,10 @@ from gdlab.transforms.steps.periods import is_due
 @leafwise(reads="step", slots=("factors", "roots"), shared="weight", squares=True)
 def scale_by_kronecker_roots(
     decay: Hyperparameter | None = None,
-    eps: Hyperparameter = 1e-6,
+    eps: NonNegative = 1e-6,
     *,
     exponent: Hyperparameter | None = None,
-    every: Hyperparameter = 1,
+    every: AtLeastOne = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,

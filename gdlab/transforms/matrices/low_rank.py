@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide, storage_dtype
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
@@ -17,7 +17,7 @@ from gdlab.transforms.norms.norms import norm
 def orthogonalize_low_rank(
     rank: int = 64,
     mu: Hyperparameter = 0.95,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     *,
     mu_dtype: DType | None = None,
     weight_dimension_numbers: MatrixAxes = None,

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
@@ -21,7 +21,7 @@ from gdlab.transforms.matrices.newton_schulz import (
 def orthogonalize(
     ns_coeffs: Polynomials = STANDARD,
     ns_steps: int = 5,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     *,
     weight_dimension_numbers: MatrixAxes = None,
     preconditioning: str = "frobenius",

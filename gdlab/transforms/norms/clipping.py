@@ -4,14 +4,14 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise, transformation
 from gdlab.transforms.norms.norms import norm, rms, tree_norm
 
 
 @leafwise
-def clip(max_delta: Hyperparameter) -> LeafFunctions:
+def clip(max_delta: NonNegative) -> LeafFunctions:
     """Bound each element of the updates.
 
     uₜ = max(−max_delta, min(gₜ, max_delta))
@@ -26,7 +26,7 @@ def clip(max_delta: Hyperparameter) -> LeafFunctions:
 
 
 @transformation
-def clip_by_global_norm(max_norm: Hyperparameter) -> TreeFunctions:
+def clip_by_global_norm(max_norm: NonNegative) -> TreeFunctions:
     """Bound the norm of all updates together, keeping their direction.
 
     uₜ = gₜ·min(1, max_norm/‖gₜ‖), with the norm over the whole tree, in float32 at least
@@ -53,7 +53,7 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> TreeFunctions:
 
 
 @leafwise
-def clip_by_norm(max_norm: Hyperparameter) -> LeafFunctions:
+def clip_by_norm(max_norm: NonNegative) -> LeafFunctions:
     """Bound the norm of each array of the updates, keeping its direction.
 
     uₜ = gₜ·min(1, max_norm/‖gₜ‖), with the norm of each array by itself: ``clipnorm`` of Keras

@@ -3,7 +3,7 @@
 import jax
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.norms.norms import tree_norm
@@ -11,7 +11,7 @@ from gdlab.transforms.norms.norms import tree_norm
 
 @transformation
 def normalize_by_update_norm(
-    scale_factor: Hyperparameter = 1.0, eps: Hyperparameter = 1e-6
+    scale_factor: Hyperparameter = 1.0, eps: NonNegative = 1e-6
 ) -> TreeFunctions:
     """Scale all updates together to one length.
 

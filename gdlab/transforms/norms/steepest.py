@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.annotations import Data
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import ByLeaf, as_structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.structure import DType, Function, Number, Tree, Value
 from gdlab.core.transformation import leafwise
@@ -57,7 +57,7 @@ def steepest(
     norms: Norms = BY_SHAPE,
     ns_coeffs: Polynomials = STANDARD,
     ns_steps: int = 5,
-    eps: Hyperparameter = 1e-8,
+    eps: NonNegative = 1e-8,
     *,
     weight_dimension_numbers: MatrixAxes = None,
     dtype: DType | None = None,

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.norms.norms import norm, rms
@@ -13,7 +13,7 @@ from gdlab.transforms.norms.norms import norm, rms
 def scale_by_trust_ratio(
     min_norm: Hyperparameter = 0.0,
     trust_coefficient: Hyperparameter = 1.0,
-    eps: Hyperparameter = 0.0,
+    eps: NonNegative = 0.0,
 ) -> LeafFunctions:
     """Scale the update of each array to the norm of its weights.
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide
 from gdlab.core.structure import Function
@@ -18,7 +18,7 @@ from gdlab.transforms.signals.scaling import scale
 
 
 @join
-def cube_ratio(eps: Hyperparameter) -> Function:
+def cube_ratio(eps: NonNegative) -> Function:
     """Join a sum of gradients and a sum of squares: the one over the cube root of the other.
 
     u = s/(∛v + eps), and 0 where that denominator is 0
@@ -43,7 +43,7 @@ def cube_ratio(eps: Hyperparameter) -> Function:
 
 @transformation
 def scale_by_madgrad(
-    learning_rate: Hyperparameter, momentum: Hyperparameter = 0.9, eps: Hyperparameter = 1e-6
+    learning_rate: Hyperparameter, momentum: Hyperparameter = 0.9, eps: NonNegative = 1e-6
 ) -> GradientTransformation:
     """The step of MADGRAD, down to its sign: part of the way to where dual averaging is.
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide
 from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import leafwise
@@ -40,7 +40,7 @@ def descend_by_amos(
     beta: Hyperparameter = 0.999,
     c_coef: Hyperparameter = 0.25,
     d_coef: Hyperparameter = 0.25,
-    eps: Hyperparameter = 1e-18,
+    eps: NonNegative = 1e-18,
 ) -> LeafFunctions:
     """The step of Amos, for each array by itself.
 

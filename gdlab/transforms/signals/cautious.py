@@ -1,6 +1,6 @@
 """Updates without the elements that would go against the gradient."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import fork, identity
 from gdlab.transforms.signals.joins import agreeing
@@ -9,7 +9,7 @@ from gdlab.transforms.signals.scaling import scale
 
 @transformation
 def cautious(
-    inner: GradientTransformation, eps: Hyperparameter = 1.0, *, descends: bool = True
+    inner: GradientTransformation, eps: NonNegative = 1.0, *, descends: bool = True
 ) -> GradientTransformation:
     """Drop the elements of an update that go against the gradient, and lengthen the others.
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.structure import Function
@@ -57,7 +57,7 @@ def weighted_sum(*weights: Hyperparameter) -> Function:
 
 
 @join
-def power_ratio(power: Hyperparameter, eps: Hyperparameter) -> Function:
+def power_ratio(power: Hyperparameter, eps: NonNegative) -> Function:
     """Join a direction and a second moment: the direction over a power of the moment.
 
     u = m / (v + eps)^power, and 0 where that denominator is 0; power ½ is :func:`ratio`, power 0
@@ -82,7 +82,7 @@ def power_ratio(power: Hyperparameter, eps: Hyperparameter) -> Function:
 
 
 @join
-def over_maximum(eps: Hyperparameter) -> Function:
+def over_maximum(eps: NonNegative) -> Function:
     """Join a direction and a second moment: the direction over the moment's root, or over ε.
 
     u = m / max(√v, eps), and 0 where that denominator is 0
@@ -99,7 +99,7 @@ def over_maximum(eps: Hyperparameter) -> Function:
 
 
 @join
-def agreeing(eps: Hyperparameter = 1.0) -> Function:
+def agreeing(eps: NonNegative = 1.0) -> Function:
     """Join a direction and the gradient: the direction where the signs of both agree.
 
     uᵢ = mᵢ·φᵢ·n/(Σⱼφⱼ + eps), with φᵢ = 1 where mᵢ·gᵢ > 0 and 0 elsewhere, and n the number of

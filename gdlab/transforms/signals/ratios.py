@@ -1,7 +1,7 @@
 """Quotients of a direction and the size of past gradients, with which adaptive methods end."""
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.joins import Join, join
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.structure import Function
@@ -24,7 +24,7 @@ def square() -> LeafFunctions:
 
 
 @join
-def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = None) -> Function:
+def ratio(eps: NonNegative | None = None, eps_root: NonNegative | None = None) -> Function:
     """Join a direction and a second moment: the direction over the moment's root.
 
     u = m / (√(v + eps_root) + eps), and 0 where that denominator is 0.
@@ -47,7 +47,7 @@ def ratio(eps: Hyperparameter | None = None, eps_root: Hyperparameter | None = N
 
 
 @join
-def quotient(eps: Hyperparameter | None = None) -> Function:
+def quotient(eps: NonNegative | None = None) -> Function:
     """Join a direction and a size: the one over the other.
 
     u = m / (n + eps), and 0 where that denominator is 0.
@@ -64,6 +64,6 @@ def quotient(eps: Hyperparameter | None = None) -> Function:
     return divide
 
 
-def placed(eps: Hyperparameter, eps_in_sqrt: bool) -> Join:
+def placed(eps: NonNegative, eps_in_sqrt: bool) -> Join:
     """The ratio with its ε where a convention wants it."""
     return ratio(eps_root=eps) if eps_in_sqrt else ratio(eps=eps)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.core.numerics import arrays_and_shapes_only
 from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import GradientTransformation
@@ -40,6 +41,7 @@ class StateBytes(NamedTuple):
         return "\n".join([head, *lines])
 
 
+@checked
 def state_bytes(tx: GradientTransformation, params: Params) -> StateBytes:
     """Count the bytes of a state before there is one.
 

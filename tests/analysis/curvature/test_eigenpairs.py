@@ -144,7 +144,7 @@ def test_eigenvalues_that_do_not_converge_are_warned_of(monkeypatch):
     [
         ({"k": 4}, "k is 4, but the Hessian of 3"),
         ({"k": 0}, "k is 0"),
-        ({"which": "LM"}, "which must be one of"),
+        ({"which": "LM"}, "which must be 'largest'"),
         ({"k": 3, "iterations": 2}, "as many iterations"),
         ({"start": {"a": 1.0}}, "start and params differ"),
     ],

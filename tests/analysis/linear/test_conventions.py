@@ -99,7 +99,7 @@ def test_a_schedule_is_kept_where_the_formulas_stay_equal():
             "averaging",
             "learning_rate is Axis.*each of its values",
         ),
-        (gdlab.sgd(0.1, 0.9), "classical", "convention is one of .*averaging.* not 'classical'"),
+        (gdlab.sgd(0.1, 0.9), "classical", "convention must be .*averaging.* not 'classical'"),
     ],
 )
 def test_conversions_that_would_not_keep_the_path_are_refused(tx, goal, message):
@@ -107,7 +107,7 @@ def test_conversions_that_would_not_keep_the_path_are_refused(tx, goal, message)
         convert(tx, goal)
 
 
-@pytest.mark.parametrize("tx", [gdlab.sgd(0.1), gdlab.adam(0.1), gdlab.trace(0.9), 0.1], ids=repr)
+@pytest.mark.parametrize("tx", [gdlab.sgd(0.1), gdlab.adam(0.1), gdlab.trace(0.9)], ids=repr)
 def test_what_has_no_momentum_is_refused(tx):
     with pytest.raises(TypeError, match="convert takes sgd or nesterov with momentum"):
         convert(tx, "averaging")

@@ -156,7 +156,7 @@ def test_what_cannot_be_predicted_is_refused():
         compare(run, sgd(0.1), [1.0, -1.0], w)
     with pytest.raises(ValueError, match="start holds 3 numbers, but the curvature has 2"):
         compare(run, sgd(0.1), HESSIAN, jnp.ones(3))
-    with pytest.raises(TypeError, match="not dict"):
+    with pytest.raises(TypeError, match="must be a Trajectory or a SweepResult, not"):
         compare({}, sgd(0.1), HESSIAN, w)
     tx = sgd(Axis("learning_rate", [0.1, 0.2]), momentum=Axis("momentum", [0.0, 0.5]))
     result = sweep(quadratic, w, tx, steps=3, progress=False)

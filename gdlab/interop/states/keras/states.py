@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
@@ -84,6 +85,7 @@ BESIDE = (
 """The entries that every optimizer of Keras may keep beside those of its method."""
 
 
+@checked
 def from_keras(
     optimizer: Value,
     names: Names,
@@ -144,6 +146,7 @@ def from_keras(
     return entered(record, METHODS, tx, params, calls, BESIDE)
 
 
+@checked
 def to_keras(
     state: State,
     names: Names,

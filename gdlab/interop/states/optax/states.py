@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.checked import checked
 from gdlab.core.numerics import arrays_only
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Tree, dotted
@@ -14,6 +15,7 @@ from gdlab.interop.states.optax.leaving import Export
 from gdlab.interop.states.storage import in_formats_of, plain, within_storage
 
 
+@checked
 def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> State:
     """The state from which ``tx`` goes on where an optimizer of optax has stopped.
 
@@ -48,6 +50,7 @@ def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> S
     return Import(tx, flat_arrays(theirs), like, flat_arrays(arrays_only(fast)), slow).state()
 
 
+@checked
 def to_optax(
     state: State, like: Tree | None, *, tx: GradientTransformation, count: int | None = None
 ) -> Tree:

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.core.structure import Params, Value, flatten, leaves_with_paths
 from gdlab.interop.states.by_parameter.layouts import Layout, axes_by_path, permuted, restored
 from gdlab.interop.states.by_parameter.records import require_paths, shapes_by_path
 from gdlab.interop.states.by_parameter.tensors import as_array, as_tensor
 
 
+@checked
 def params_from_torch(
     state_dict: Mapping[str, Value],
     names: Mapping[str, str],
@@ -59,6 +61,7 @@ def params_from_torch(
     )
 
 
+@checked
 def params_to_torch(
     params: Params,
     names: Mapping[str, str],

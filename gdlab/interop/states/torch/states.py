@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation
@@ -75,6 +76,7 @@ WITHOUT_COUNT = ("SGD", "Muon")
 """The optimizers of torch that do not count their updates."""
 
 
+@checked
 def from_torch(
     state_dict: StateDict | Sequence[StateDict],
     names: Names | Sequence[Names],
@@ -136,6 +138,7 @@ def from_torch(
     return entered(record, METHODS, tx, params, calls)
 
 
+@checked
 def to_torch(
     state: State,
     names: Names | Sequence[Names],

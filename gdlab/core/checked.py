@@ -1,0 +1,439 @@
+"""Arguments that are checked against their annotations before a function begins.
+
+A signature says what a function takes, so that it is the one place from which mistakes are told:
+:func:`checked` reads the annotations once, and refuses a call with an argument that does not fit,
+naming the argument, what came and what would work. What an annotation leaves open (``Any``, a type
+variable, a name that is imported for type checkers alone) is not looked at.
+
+A number's range stands in its annotation too: ``Annotated[int, Between(1)]``.
+"""
+
+import collections.abc
+import functools
+import inspect
+import math
+import operator
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.typing import DTypeLike
+
+P = ParamSpec("P")
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+
+def _nothing(_: Any) -> bool:
+    return False
+
+
+class Kind(NamedTuple):
+    """A kind of value: the words for it, and the test for it."""
+
+    words: str
+    """What a message calls it: ``a whole number``."""
+    includes: Callable[[Any], bool]
+    """Whether a value is of this kind."""
+    resembles: Callable[[Any], bool] = _nothing
+    """Whether a value that is not included is of the right type, and only out of range."""
+
+
+class Between(NamedTuple):
+    """Marks the annotation of a number that lies between two bounds, which are included."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def includes(self, number: float) -> bool:
+        """Tell whether a number lies between the bounds; a NaN does not."""
+        return self.low <= number <= self.high
+
+    @property
+    def words(self) -> str:
+        """The bounds as a message writes them."""
+        if math.isinf(self.high):
+            return f"of at least {self.low}"
+        if math.isinf(self.low):
+            return f"of at most {self.high}"
+        return f"between {self.low} and {self.high}"
+
+
+LARGEST_COUNT = int(np.iinfo(np.int32).max)
+"""The largest number of steps that a state can count."""
+Count: TypeAlias = Annotated[int, Between(1, LARGEST_COUNT)]
+"""A number of things of which there is at least one: steps, examples, variables."""
+Size: TypeAlias = Annotated[int, Between(0, LARGEST_COUNT)]
+"""A number of things of which there may be none."""
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _dtype_of(value: Any) -> np.dtype | None:
+    """The dtype of an array or a number, traced or not."""
+    if isinstance(value, bool | int | float | complex):
+        return np.dtype(type(value))
+    dtype = getattr(value, "dtype", None)
+    return dtype if hasattr(value, "shape") else None
+
+
+def is_array_of_numbers(value: Any) -> bool:
+    """Tell whether a value is a number, or an array of numbers or keys, traced or not."""
+    dtype = _dtype_of(value)
+    return dtype is not None and (
+        jnp.issubdtype(dtype, np.number)
+        or jnp.issubdtype(dtype, np.bool_)
+        or jnp.issubdtype(dtype, jax.dtypes.extended)
+    )
+
+
+def _is_real(value: Any) -> bool:
+    dtype = _dtype_of(value)
+    return (
+        dtype is not None
+        and np.ndim(value) == 0
+        and not isinstance(value, bool)
+        and (jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer))
+    )
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        jax.dtypes.canonicalize_dtype(value)
+    except TypeError:
+        return False
+    return value is not None
+
+
+def _is_of_array_type(value: Any) -> bool:
+    return hasattr(value, "shape") and is_array_of_numbers(value)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, os.PathLike) or (isinstance(value, str) and value != "")
+
+
+KINDS: dict[Any, Kind] = {
+    bool: Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
+    int: Kind("a whole number", _is_whole),
+    float: Kind("a number", _is_real),
+    complex: Kind("a number, which may be complex", is_array_of_numbers),
+    str: Kind("a text", lambda value: isinstance(value, str)),
+    types.NoneType: Kind("None", lambda value: value is None),
+    np.ndarray: Kind("an array", _is_of_array_type),
+    jax.Array: Kind("an array", _is_of_array_type),
+    os.PathLike: Kind("a path", _is_path),
+    DTypeLike: Kind("a dtype, such as jnp.float32", _is_dtype),
+}
+"""The kinds of value that are told apart by more than their class."""
+
+
+def is_what_converts(cls: type, convert: Callable[[Any], Any]) -> None:
+    """Let parameters annotated with the class ``cls`` take all that ``convert`` accepts."""
+
+    def includes(value: Any) -> bool:
+        try:
+            convert(value)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    KINDS[cls] = Kind(_with_article(cls.__name__), includes)
+
+
+@functools.cache
+def kind_of(annotation: Any) -> Kind | None:
+    """The kind of value that an annotation describes; None where it leaves everything open."""
+    if annotation is Any or annotation is object:
+        return None
+    if annotation in KINDS:
+        return KINDS[annotation]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _annotated(arguments[0], annotation.__metadata__)
+    if origin is Literal:
+        return _choice(arguments)
+    if origin in (types.UnionType, typing.Union):
+        return _union(arguments)
+    if isinstance(origin, type):
+        return _generic(origin, arguments)
+    if isinstance(annotation, type) and not getattr(annotation, "_is_protocol", False):
+        return Kind(_with_article(annotation.__name__), _instance_of(annotation))
+    return None
+
+
+def _annotated(annotation: Any, marks: tuple[Any, ...]) -> Kind | None:
+    kind = next((mark for mark in marks if isinstance(mark, Kind)), None) or kind_of(annotation)
+    for mark in marks:
+        if isinstance(mark, Between) and kind is not None:
+            kind = _bounded(kind, mark)
+    return kind
+
+
+def _bounded(kind: Kind, bounds: Between) -> Kind:
+    def includes(value: Any) -> bool:
+        # A traced number is not known yet.
+        return kind.includes(value) and (isinstance(value, Tracer) or bounds.includes(value))
+
+    return Kind(f"{kind.words} {bounds.words}", includes, kind.includes)
+
+
+def _union(members: tuple[Any, ...]) -> Kind | None:
+    dtype_like = set(typing.get_args(DTypeLike))
+    if dtype_like <= set(members):
+        members = (DTypeLike, *(member for member in members if member not in dtype_like))
+    if any(map(_is_path_like, members)):
+        members = (os.PathLike, *(m for m in members if not _is_path_like(m) and m is not str))
+    kinds = [kind_of(member) for member in members]
+    known = [kind for kind in kinds if kind is not None]
+    if len(known) < len(kinds):
+        return None
+    # `None` is said last, and what is said twice is said once.
+    words = list(dict.fromkeys(kind.words for kind in known if kind.words != "None"))
+    if len(words) < len(known) and types.NoneType in members:
+        words.append("None")
+    return Kind(
+        _either(words),
+        lambda value: any(kind.includes(value) for kind in known),
+        lambda value: any(kind.resembles(value) for kind in known),
+    )
+
+
+def _is_path_like(annotation: Any) -> bool:
+    return (typing.get_origin(annotation) or annotation) is os.PathLike
+
+
+def _generic(origin: type, arguments: tuple[Any, ...]) -> Kind | None:
+    if origin is collections.abc.Callable:
+        return Kind("a function", callable)
+    if issubclass(origin, Mapping):
+        return _mapping(kind_of(arguments[0]), kind_of(arguments[1]))
+    if origin is tuple and Ellipsis not in arguments:
+        return _tuple([kind_of(argument) for argument in arguments])
+    if issubclass(origin, Sequence):
+        return _sequence(kind_of(arguments[0]))
+    if origin is type:
+        return Kind("a class", lambda value: isinstance(value, type))
+    return Kind(_with_article(origin.__name__), _instance_of(origin))
+
+
+def _mapping(key: Kind | None, value: Kind | None) -> Kind:
+    words = "a dictionary"
+    if key and value:
+        words = f"a dictionary of {_plural(key)} and {_plural(value)}"
+    elif key:
+        words = f"a dictionary with {_plural(key)} for keys"
+
+    def includes(given: Any) -> bool:
+        return isinstance(given, Mapping) and all(
+            (key is None or key.includes(name)) and (value is None or value.includes(item))
+            for name, item in given.items()
+        )
+
+    return Kind(words, includes)
+
+
+def _sequence(item: Kind | None) -> Kind:
+    words = f"a list of {_plural(item)}" if item else "a list"
+
+    def includes(given: Any) -> bool:
+        if isinstance(given, str | bytes | Mapping):
+            return False
+        if isinstance(given, Sequence):
+            return item is None or all(map(item.includes, given))
+        return _is_of_array_type(given) and given.ndim > 0
+
+    return Kind(words, includes)
+
+
+def _tuple(items: list[Kind | None]) -> Kind:
+    words = f"a tuple of {len(items)} values"
+    if any(items):
+        words = f"the tuple ({', '.join(item.words if item else 'any value' for item in items)})"
+
+    def includes(given: Any) -> bool:
+        return (
+            isinstance(given, tuple | list)
+            and len(given) == len(items)
+            and all(
+                item is None or item.includes(value)
+                for item, value in zip(items, given, strict=True)
+            )
+        )
+
+    return Kind(words, includes)
+
+
+def _choice(values: tuple[Any, ...]) -> Kind:
+    return Kind(
+        _either([repr(value) for value in values]),
+        lambda given: any(type(given) is type(value) and given == value for value in values),
+        lambda given: any(type(given) is type(value) for value in values),
+    )
+
+
+def _instance_of(cls: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, cls)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
+
+
+def _plural(kind: Kind) -> str:
+    words = kind.words
+    for article in ("a ", "an "):
+        if words.startswith(article) and " or " not in words:
+            return f"{words.removeprefix(article)}s"
+    return f"values that are each {words}"
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function's parameters, without those that cannot be resolved."""
+    names = getattr(function, "__globals__", {})
+    resolved = {}
+    for name, annotation in inspect.get_annotations(function).items():
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, names)  # as typing itself does
+            except (NameError, AttributeError, TypeError):
+                continue  # a name that is imported for type checkers alone
+        resolved[name] = types.NoneType if annotation is None else annotation
+    resolved.pop("return", None)
+    return resolved
+
+
+class Signature:
+    """The parameters of a function with the kinds of value that they take."""
+
+    def __init__(self, function: Callable[..., Any], name: str):
+        self.name = name
+        self.signature = inspect.signature(function)
+        self.kinds: dict[str, Kind] = {}
+        for parameter, annotation in annotations_of(function).items():
+            kind = kind_of(annotation)
+            if kind is not None:
+                self.kinds[parameter] = kind
+
+    def require(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Refuse a call that does not fit.
+
+        Raises:
+            TypeError: if arguments are missing or unknown, or one is of another kind.
+            ValueError: if one is of the right kind, and outside of its range or choices.
+        """
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        for parameter, value in bound.arguments.items():
+            self.require_argument(parameter, value)
+
+    def require_argument(self, parameter: str, value: Any) -> None:
+        """Refuse an argument that does not fit; of a variadic parameter, all its values.
+
+        Raises:
+            TypeError: if it is of another kind.
+            ValueError: if it is of the right kind, and outside of its range or choices.
+        """
+        kind = self.kinds.get(parameter)
+        if kind is None:
+            return
+        form = self.signature.parameters[parameter].kind
+        if form is inspect.Parameter.VAR_POSITIONAL:
+            values = value
+        elif form is inspect.Parameter.VAR_KEYWORD:
+            values = value.values()
+        else:
+            values = (value,)
+        for given in values:
+            require_kind(self.name, parameter, given, kind)
+
+
+def require_kind(function: str, parameter: str, value: Any, kind: Kind) -> None:
+    """Refuse a value that is not of a kind.
+
+    Raises:
+        TypeError: naming the argument, what came, and what would work.
+        ValueError: the same, if the value is of the right type and out of range.
+    """
+    if kind.includes(value):
+        return
+    error = ValueError if kind.resembles(value) else TypeError
+    raise error(f"{function}: {parameter} must be {kind.words}, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    written = repr(value)
+    return written if len(written) <= 80 else f"{written[:60]}… ({type(value).__name__})"
+
+
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function so that each call is checked against its annotations.
+
+    The check takes some microseconds, so it stands at functions that a user calls, and not at
+    those that a training step is traced through.
+
+    Args:
+        function: the annotations of its parameters say what it takes.
+
+    Returns:
+        The same function, which raises ``TypeError`` or ``ValueError`` before it begins.
+
+    >>> from gdlab.core.checked import Count, checked
+    >>> @checked
+    ... def halved(steps: Count, name: str = "run") -> float:
+    ...     return steps / 2
+    >>> halved(3)
+    1.5
+    >>> halved(0)
+    Traceback (most recent call last):
+        ...
+    ValueError: halved: steps must be a whole number between 1 and 2147483647, not 0
+    """
+    signature: Signature | None = None
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        nonlocal signature
+        if signature is None:  # read at the first call: importing stays fast
+            signature = Signature(function, function.__name__)
+        signature.require(args, kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def checked_class(cls: C) -> C:
+    """Decorate a class so that making an instance is checked like a call of a function."""
+    initialise = cls.__init__
+    signature: Signature | None = None
+
+    @functools.wraps(initialise)
+    def checked_initialise(self: Any, *args: Any, **kwargs: Any) -> None:
+        nonlocal signature
+        if signature is None:
+            signature = Signature(initialise, cls.__name__)
+        signature.require((self, *args), kwargs)
+        initialise(self, *args, **kwargs)
+
+    cls.__init__ = checked_initialise
+    return cls
