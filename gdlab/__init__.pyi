@@ -18,6 +18,7 @@ from gdlab.core.by_leaf import Labels, Mask, Structure, by_leaf
 from gdlab.core.hyperparameter import Hyperparameter, array
 from gdlab.core.joins import Join, bus, join
 from gdlab.core.rarely import rarely
+from gdlab.core.restoring import flatten_state, restore_state
 from gdlab.core.scaled_by_leaf import scaled_by_leaf
 from gdlab.core.schedule import Schedule, schedule
 from gdlab.core.sharding import state_sharding
@@ -26,8 +27,6 @@ from gdlab.core.state import (
     State,
     evaluation_params,
     find_slot,
-    flatten_state,
-    restore_state,
 )
 from gdlab.core.transformation import (
     GradientTransformation,

@@ -8,6 +8,7 @@ from typing import TypeVar
 import jax
 
 from gdlab.core.rules import ArrayRule, Reading, TreeRule, like_before, output_like, reasons
+from gdlab.core.state import refuse_narrow_within
 from gdlab.core.structure import Function, Signal, Tree, Value
 
 R = TypeVar("R", ArrayRule, TreeRule)
@@ -211,7 +212,13 @@ def parallel_trees(rules: Sequence[TreeRule], join: Callable[..., Signal]) -> Tr
             new.extend(after)
         return jax.tree.map(join, *outputs), tuple(new)
 
-    return _trees_together(rules, update)
+    rule = _trees_together(rules, update)
+
+    def init(params):
+        refuse_narrow_within("fork", rule.init, params)
+        return rule.init(params)
+
+    return rule._replace(init=init)
 
 
 def _trees_together(rules: Sequence[TreeRule], update: Function) -> TreeRule:

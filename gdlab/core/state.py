@@ -1,17 +1,17 @@
 """The state of a transformation: its entries by name, for reading, storing and restoring."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.conversion import is_stored_otherwise, stored_as
 from gdlab.core.checked import checked
 from gdlab.core.forms import read_forms
 from gdlab.core.numerics import is_array
-from gdlab.core.structure import Leaf, Params, Tree, Value, dotted
+from gdlab.core.rounding import is_narrow
+from gdlab.core.structure import Params, Tree, Value, dotted
 
 Part = TypeVar("Part")
 LAYOUT: str = "2"
@@ -180,6 +180,28 @@ def needs_wide_updates(state: Tree) -> bool:
     return any(part.needs_wide_updates() for part in _parts(state, NeedsWideUpdates))
 
 
+def refuse_narrow_within(wrapper: str, init: Callable[[Params], Tree], params: Params) -> None:
+    """Refuse a method that trains low-precision parameters within a wrapper that would mislead it.
+
+    Args:
+        wrapper: the name of a wrapper that changes the updates of what it wraps, or that hands it
+            other arrays than the parameters.
+        init: the ``init`` of what it wraps.
+        params: the parameters in the dtypes in which they are stored.
+
+    Raises:
+        ValueError: if the state that ``init`` makes tells of such a method.
+    """
+    if not any(map(is_narrow, jax.tree.leaves(params))):
+        return
+    if needs_wide_updates(jax.eval_shape(init, params)):
+        raise ValueError(
+            f"{wrapper} changes the updates of what it wraps, or hands it other arrays than the "
+            "parameters, so that parameters of low precision would not move as they should: put "
+            f"stochastic_params, kahan_params, master_params or split_params around {wrapper}"
+        )
+
+
 def evaluations_made(state: Tree) -> jax.Array:
     """The number of evaluations of the loss that the parts of a state have made, all together."""
     found = _parts(state, CountsEvaluations)
@@ -283,75 +305,3 @@ def _entries(node: Tree, path: str) -> Iterator[tuple[str, Tree]]:
     for below, inner in pairs:
         if is_state(inner):
             yield from _entries(inner, f"{path}{dotted(below)}." if below else path)
-
-
-@checked
-def flatten_state(state: Tree) -> dict[str, Leaf]:
-    """A state as a flat dictionary of arrays, which any format of files can hold.
-
-    Returns:
-        Dotted path → array, such as ``mu.encoder.kernel``.
-
-    >>> import jax.numpy as jnp
-    >>> from gdlab import flatten_state, sgd
-    >>> flatten_state(sgd(0.1, momentum=0.9).init({"w": jnp.zeros(2)}))
-    {'trace.w': Array([0., 0.], dtype=float32)}
-    """
-    pairs, _ = jax.tree_util.tree_flatten_with_path(state)
-    return {dotted(path): leaf for path, leaf in pairs}
-
-
-@checked
-def restore_state(
-    like: Tree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
-) -> tuple[Tree, dict[str, str]]:
-    """A state from the flat dictionary that :func:`flatten_state` made of one.
-
-    Args:
-        like: a state of the optimizer that goes on, as its ``init`` makes it.
-        arrays: dotted path → array.
-        partial: whether what does not fit is left as it is in ``like``, and reported.
-        convert: whether what is stored in another precision or format, such as a moment in eight
-            bits, is read and stored as in ``like``.
-
-    Returns:
-        The state, and of each path that did not fit the reason; nothing unless ``partial``.
-
-    Raises:
-        ValueError: if something does not fit and ``partial`` is False, with all the reasons.
-
-    >>> import jax.numpy as jnp
-    >>> from gdlab import adam, flatten_state, restore_state, sgd
-    >>> old = flatten_state(adam(0.1).init(jnp.zeros(2)))
-    >>> state, misfits = restore_state(sgd(0.1, 0.9).init(jnp.zeros(2)), old, partial=True)
-    >>> sorted(misfits)
-    ['mu', 'mu_weight', 'nu', 'nu_weight', 'trace']
-    """
-    if convert:
-        arrays = stored_as(like, arrays)
-    pairs, treedef = jax.tree_util.tree_flatten_with_path(like)
-    own = {dotted(path): leaf for path, leaf in pairs}
-    misfits = {path: "the optimizer keeps no such entry" for path in arrays if path not in own}
-    restored = []
-    for path, leaf in own.items():
-        reason = _misfit(arrays.get(path), leaf)
-        if reason:
-            misfits[path] = reason
-        restored.append(leaf if reason else jnp.asarray(arrays[path]))
-    if misfits and not partial:
-        lines = "\n".join(f"  {path}: {reason}" for path, reason in misfits.items())
-        hint = ""
-        if not convert and is_stored_otherwise(like, arrays):
-            hint = "\n(some are stored in another precision or format, which convert=True reads)"
-        raise ValueError(f"the arrays are not a state of this optimizer:\n{lines}{hint}")
-    return treedef.unflatten(restored), misfits
-
-
-def _misfit(array: Leaf | None, leaf: Leaf) -> str | None:
-    if array is None:
-        return "the arrays have no such entry"
-    for what in ("shape", "dtype"):
-        found, wanted = getattr(array, what, None), getattr(leaf, what)
-        if found != wanted:
-            return f"its {what} is {found}, not {wanted}"
-    return None

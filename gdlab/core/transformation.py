@@ -32,7 +32,12 @@ from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rounding import is_narrow
 from gdlab.core.rules import EVERYTHING, READ_BY_ARRAYS, READ_BY_TREES, TreeRule
-from gdlab.core.state import State, make_known_to_flax, needs_wide_updates
+from gdlab.core.state import (
+    State,
+    make_known_to_flax,
+    needs_wide_updates,
+    refuse_narrow_within,
+)
 from gdlab.core.structure import (
     DType,
     Function,
@@ -125,9 +130,7 @@ class GradientTransformation(Parametrized):
                 the state is of another transformation or other parameters, or if something that
                 is read is missing.
         """
-        return update_at_compiled_speed(
-            _perform, self, updates, state, arrays_only(params), extra
-        )
+        return update_at_compiled_speed(_perform, self, updates, state, arrays_only(params), extra)
 
     def __iter__(self) -> Iterator[Function]:
         yield self.init
@@ -434,7 +437,12 @@ def foreign(init: Function, update: Function) -> Value:
     An ``update`` that takes any keyword is handed ``grad_fn`` and ``key`` only if it names them:
     training supplies both, and optax's line searches refuse what they do not know.
     """
-    return lambda params: init(widen(params)), with_known_keywords(update)
+
+    def init_wide(params):
+        refuse_narrow_within(FOREIGN, init, params)
+        return init(widen(params))
+
+    return init_wide, with_known_keywords(update)
 
 
 def with_known_keywords(update: Function) -> Function:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import common_dtype, squarable, trained
+from gdlab.core.state import refuse_narrow_within
 from gdlab.core.structure import Params, Tree, map_arrays
 from gdlab.core.transformation import GradientTransformation
 from gdlab.transforms.norms.inner_products import (
@@ -40,6 +41,7 @@ def scaled_displacement(
     """
 
     def init(params):
+        refuse_narrow_within("the scaling of displacements", base_optimizer.init, params)
         zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
         way = jax.tree.map(jnp.zeros_like, trained(params))
         return base_optimizer.init(params), way, start(zero)

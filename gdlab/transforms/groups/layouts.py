@@ -7,6 +7,7 @@ from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import common_dtype, dtype_like
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rules import EVERYTHING
+from gdlab.core.state import refuse_narrow_within
 from gdlab.core.structure import Function
 from gdlab.core.structure import flatten as flatten_tree
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -47,7 +48,13 @@ def flatten(inner: GradientTransformation) -> TreeFunctions:
         real = common_dtype(leaves)
         return dtype_like(1j if any(map(jnp.iscomplexobj, leaves)) else 1.0, real)
 
-    return _in_layout(inner, to_vector, back)
+    init, update = _in_layout(inner, to_vector, back)
+
+    def init_vector(params):
+        refuse_narrow_within("flatten", inner.init, params)
+        return init(params)
+
+    return init_vector, update
 
 
 @transformation(reads=EVERYTHING, slots=("inner",))
@@ -82,7 +89,9 @@ def split_real_and_imaginary(inner: GradientTransformation) -> TreeFunctions:
     return _in_layout(inner, to_pairs, back)
 
 
-def _in_layout(inner: GradientTransformation, to: Function, back: Function) -> TreeFunctions:
+def _in_layout(
+    inner: GradientTransformation, to: Function, back: Function
+) -> tuple[Function, Function]:
     def init(params):
         return (inner.init(to(params)),)
 

@@ -7,6 +7,7 @@ from gdlab.core.authoring import TreeFunctions
 from gdlab.core.numerics import safe_increment
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
+from gdlab.core.state import refuse_narrow_within
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 
@@ -38,7 +39,13 @@ def conditionally_transform(
     [1.]
     [10.]
     """
-    return _conditionally(inner, should_transform_fn, forward_extra_args, lambda u: u)
+    init, update = _conditionally(inner, should_transform_fn, forward_extra_args, lambda u: u)
+
+    def init_all(params):
+        refuse_narrow_within("conditionally_transform", inner.init, params)
+        return init(params)
+
+    return init_all, update
 
 
 @transformation(reads=EVERYTHING, slots=("step", "inner_state"))
@@ -74,7 +81,7 @@ def conditionally_mask(
 
 def _conditionally(
     inner: GradientTransformation, condition: Function, forwards: bool, otherwise: Function
-) -> TreeFunctions:
+) -> tuple[Function, Function]:
     def init(params):
         return jnp.zeros((), jnp.int32), inner.init(params)
 

@@ -8,6 +8,7 @@ from gdlab.core.hyperparameter import AtLeastOne
 from gdlab.core.numerics import as_before, widen
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
+from gdlab.core.state import refuse_narrow_within
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.steps.periods import is_complete
 
@@ -36,6 +37,7 @@ def hold(inner: GradientTransformation, every: AtLeastOne) -> TreeFunctions:
     """
 
     def init(params):
+        refuse_narrow_within("hold", inner.init, params)
         held = jax.tree.map(jnp.zeros_like, widen(params))
         return jnp.zeros((), jnp.int32), held, inner.init(params)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+import optax
 import pytest
 
 import gdlab
@@ -332,3 +333,25 @@ def test_parameters_of_eight_bits_and_other_widths_are_refused():
     tx = kahan_params(gdlab.sgd(0.1))
     with pytest.raises(ValueError, match="params are needed by kahan_params"):
         tx.update(jnp.ones(2), tx.init(jnp.ones(2, jnp.bfloat16)))
+
+
+MISLEADING = {
+    "flatten": gdlab.flatten,
+    "hold": lambda tx: gdlab.hold(tx, 2),
+    "conditionally_transform": lambda tx: gdlab.conditionally_transform(tx, lambda t: t > 1),
+    "the scaling of displacements": gdlab.mechanize,
+    "fork": gdlab.cautious,
+    "foreign": lambda tx: gdlab.foreign(*optax.chain(optax.GradientTransformation(*tx))),
+}
+
+
+@pytest.mark.parametrize("name", MISLEADING)
+def test_within_a_wrapper_that_would_mislead_it_it_is_refused_and_around_it_it_learns(name):
+    wrap, tx = MISLEADING[name], gdlab.sgd(1e-3, 0.9)
+    params = {"w": jnp.ones(64, jnp.bfloat16), "b": jnp.ones(2)}
+    with pytest.raises(ValueError, match=f"{name} changes the updates .* put stochastic_params"):
+        wrap(stochastic_params(tx)).init(params)
+    wrap(stochastic_params(tx)).init({"w": jnp.ones(4)})  # nothing to mislead it about
+    around = stochastic_params(wrap(tx))
+    gradient = jax.tree.map(jnp.ones_like, params)
+    assert around.update(gradient, around.init(params), params)[0]["w"].dtype == jnp.float32

@@ -302,7 +302,7 @@ def test_a_method_that_is_stored_in_few_bits_is_not_linearised():
             gdlab.analysis.linearize(stored(gdlab.sgd(0.1, momentum=0.9), form), curvature=1.0)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("new", ["float32", *FORMATS])
 @pytest.mark.parametrize("old", ["float32", *FORMATS])
 def test_a_state_goes_on_in_another_format(old, new):

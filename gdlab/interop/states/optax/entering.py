@@ -6,7 +6,8 @@ import numpy as np
 
 from gdlab.core.numerics import common_dtype
 from gdlab.core.representation import described
-from gdlab.core.state import State, flatten_state
+from gdlab.core.restoring import flatten_state
+from gdlab.core.state import State
 from gdlab.core.structure import Leaf, dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.states.optax.correspondence import Array, Fixed, joined
