@@ -10,7 +10,7 @@ from gdlab.sweeps.report.judgement import Judgement, number, plural, point_in_wo
 from gdlab.sweeps.report.statistics import mean_interval
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class BestPoint(Judgement):
     """The best point of an optimizer on a problem."""
 
@@ -61,7 +61,7 @@ class BestPoint(Judgement):
         return [row | {f"best {name}": value for name, value in point.items()}]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class NothingTrained(Judgement):
     """An optimizer that came to no end at any point."""
 

@@ -12,7 +12,7 @@ from gdlab.sweeps.report.judgement import Judgement, number, plural
 from gdlab.sweeps.report.statistics import adjusted, paired_comparison, seeds_needed
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Difference(Judgement):
     """The difference of two optimizers, paired by seed, each tuned on the other seeds."""
 

@@ -18,7 +18,7 @@ STEPS_BEYOND = 2
 Side = Literal["inside", "lowest", "highest"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RangeOfAxis(Judgement):
     """The place of the best value within the range of an axis."""
 

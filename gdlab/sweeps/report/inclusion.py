@@ -41,7 +41,7 @@ INCLUSIONS: dict[tuple[str, str], str] = {
 second, up to the bias corrections of the first steps."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Inclusion(Judgement):
     """A pair of optimizers of which one includes the other."""
 

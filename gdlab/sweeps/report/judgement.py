@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Judgement:
-    """A judgement of a result: its numbers are the fields, and it can be read as a sentence."""
+    """A judgement of a result: its numbers are its fields, and ``print`` shows it as a sentence."""
 
     kind: ClassVar[str]
     """The name of its kind, by which :meth:`gdlab.SweepReport.to_dataframe` selects."""
@@ -33,6 +33,9 @@ class Judgement:
         """Rows of a table, each a dictionary from column to value."""
         names = [field.name for field in dataclasses.fields(self)]
         return [{name: getattr(self, name) for name in names} | {"alarm": self.is_alarm}]
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 def number(value: Any) -> str:

@@ -26,7 +26,7 @@ TOLERANCES = {False: 2.0, True: 1.1}
 """The factor of the best score that counts as nearly as good, by whether more is better."""
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SweepReport:
     """The judgements of a result; :meth:`gdlab.SweepResult.report` makes it.
 
@@ -80,6 +80,25 @@ class SweepReport:
                 for row in each.rows
             ]
         )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw what tuning costs, the differences with their intervals, and the profile.
+
+        Each problem's cost of tuning is a panel: the expected best of k trials over the evaluations
+        that they cost, with its interval over the seeds. It needs the extra ``lab``.
+
+        Args:
+            ax: as many matplotlib axes as there are panels; new ones unless given.
+
+        Returns:
+            The matplotlib axes, of shape ``(panels,)``.
+
+        Raises:
+            ValueError: if the report judges none of these.
+        """
+        from gdlab.plots.sweeps.report import plot_report
+
+        return plot_report(self, ax)
 
     def page(self, title: str = "Sweep") -> "Page":
         """The result as one HTML file that loads nothing, with this report below its pictures.

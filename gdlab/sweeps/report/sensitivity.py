@@ -10,7 +10,7 @@ from gdlab.sweeps.report.judgement import Judgement, label, number
 from gdlab.sweeps.results.ranges import basin
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Sensitivity(Judgement):
     """The stretch of an axis around the best point that is nearly as good."""
 

@@ -18,7 +18,7 @@ REMAINS = 0.1
 """The share of the best reduction of the loss that a run may lack at the target."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StepsToTarget(Judgement):
     """How soon an optimizer comes to a target, at the point that comes there soonest."""
 
@@ -67,7 +67,7 @@ class StepsToTarget(Judgement):
         return [row | {f"{name} there": value for name, value in self.point.items()}]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class PerformanceProfile(Judgement):
     """The share of tasks that each optimizer solves within a factor τ of the fastest.
 

@@ -11,7 +11,7 @@ from gdlab.sweeps.report.judgement import Judgement, enumeration, number, plural
 from gdlab.sweeps.report.statistics import expected_minimum, mean_interval
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class ExpectedBest(Judgement):
     """The expected best of k trials, which are different points drawn at random."""
 
@@ -69,7 +69,7 @@ class ExpectedBest(Judgement):
         return rows
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class EqualBudget(Judgement):
     """Optimizers compared at the same number of evaluations spent on tuning."""
 
