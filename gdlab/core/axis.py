@@ -51,6 +51,8 @@ class Axis(Argument):
     ):
         if not isinstance(name, str) or not name:
             raise TypeError(f"an Axis needs a name, a non-empty string, not {name!r}")
+        if along is not None and not isinstance(along, str):
+            raise TypeError(f"Axis {name!r}: along must be the name of a dimension, not {along!r}")
         self.name = name
         self.along = name if along is None else along
         try:

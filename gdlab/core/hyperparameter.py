@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.core.annotations import Data
-from gdlab.core.axis import Axis
+from gdlab.core.axis import Axis, ChoiceAxis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
 from gdlab.core.checked import Between
 from gdlab.core.parametrized import Parametrized
@@ -103,6 +103,8 @@ def _known_numbers(value: Value) -> list[float]:
     """
     found = []
     for node in jax.tree.leaves(value, is_leaf=is_argument):
+        if isinstance(node, ChoiceAxis):
+            continue  # its values are positions
         if isinstance(node, Axis) and not isinstance(node.values, Tracer):
             found.extend(np.ravel(node.values).tolist())
         elif isinstance(node, float):

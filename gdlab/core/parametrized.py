@@ -79,14 +79,14 @@ class Factory:
         if self.structural:
             structure = Static({name: arguments[name] for name in self.structural})
             for name, value in structure.values.items():
-                # Defaults are right, so that a traced step, which makes its parts, checks nothing.
-                if value is not self.parameters[name].default:
-                    self.checks.require_argument(name, value)
                 if value is not None and any(map(is_argument, _nodes(value))):
                     raise TypeError(
                         f"{self.name}: argument {name!r} is structure, which is compiled in: it "
                         f"cannot be {value!r}; make an optimizer for each of its values"
                     )
+                # Defaults are right, so that a traced step, which makes its parts, checks nothing.
+                if value is not self.parameters[name].default:
+                    self.checks.require_argument(name, value)
         made = self.made.build(self, children, structure)
         made._check()
         return made

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import is_axis
+from gdlab.core.checked import checked
 from gdlab.core.ranges import require_positive, widest_float
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.direction import is_maximized
@@ -21,6 +22,7 @@ from gdlab.sweeps.refinement.values import RunValues, ValueOf
 from gdlab.sweeps.results.result import SweepResult
 
 
+@checked
 def refine(
     result: SweepResult,
     over: Sequence[str] | None = None,

@@ -169,7 +169,7 @@ def test_a_population_of_one_is_left_alone():
         (lambda: Hyperband(factor=0.5), "factor must be above 1, not 0.5"),
         (lambda: SuccessiveHalving(rungs=[0, 5]), r"rungs must be positive and rise, not \[0, 5\]"),
         (lambda: SuccessiveHalving(rungs=[5, 5]), r"rungs must be positive and rise, not \[5, 5\]"),
-        (lambda: PopulationBasedTraining(every=0), "every must be a positive number"),
+        (lambda: PopulationBasedTraining(every=0), "every must be a whole number"),
         (lambda: PopulationBasedTraining(every=5, fraction=0), "fraction must be above 0"),
         (lambda: PopulationBasedTraining(every=5, fraction=0.6), "fraction must be above 0"),
     ],

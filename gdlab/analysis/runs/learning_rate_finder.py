@@ -11,6 +11,7 @@ from gdlab.analysis.runs import range_test
 from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
+from gdlab.core.checked import checked
 from gdlab.core.ranges import require_positive
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
@@ -88,6 +89,7 @@ class LearningRates:
         return f"<LearningRates {', '.join(numbers)}>"
 
 
+@checked
 def find_learning_rate(
     loss: Callable[..., Any],
     params: Any,

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from gdlab.core.access import hyperparameters, set_hyperparameters
 from gdlab.core.axis import Axis
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
@@ -155,6 +156,7 @@ class Race:
         return f"<Race {'; '.join(map(self._label, self.paths))}>"
 
 
+@checked
 def race(
     problem: Callable[..., Any],
     optimizers: Mapping[str, GradientTransformation],

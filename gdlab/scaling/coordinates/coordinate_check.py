@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.checked import checked
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.scaling.laws.fieller import Interval
@@ -144,6 +145,7 @@ class CoordinateCheck:
         return f"<CoordinateCheck of {', '.join(self.activations)} at {len(self.widths)} widths>"
 
 
+@checked
 def coordinate_check(
     activations: Callable[[Any, Any], Any],
     loss: Callable[[Any, Any], jax.Array],

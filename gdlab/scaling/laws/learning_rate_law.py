@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.scaling.laws.cells import Cell, cells_of
 from gdlab.scaling.laws.optimum import Optimum, fit_optimum
 from gdlab.scaling.laws.power_law import PowerLaw, Prediction, fit_power_law
@@ -137,6 +138,7 @@ class LearningRateLaw:
         return f"<LearningRateLaw of {len(self.cells)} cells over {', '.join(self.sizes)}>"
 
 
+@checked
 def learning_rate_law(
     results: SweepResult | Mapping[Any, SweepResult],
     sizes: Sequence[str] | None = None,

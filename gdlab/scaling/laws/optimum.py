@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gdlab.core.checked import checked
 from gdlab.scaling.laws.fieller import EVERYWHERE, Interval
 from gdlab.scaling.laws.parabola import Parabola, fitted_parabola
 
@@ -90,6 +91,7 @@ class Optimum:
         return f"{found}; {self.warning}>" if self.warning else f"{found}>"
 
 
+@checked
 def fit_optimum(
     rates: ArrayLike,
     losses: ArrayLike,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gdlab.core.checked import checked
 from gdlab.scaling.laws.fieller import Interval
 
 
@@ -94,6 +95,7 @@ class PowerLaw:
         return f"<PowerLaw {self.scale:.3g} · {powers}>"
 
 
+@checked
 def fit_power_law(
     sizes: Mapping[str, ArrayLike],
     values: ArrayLike,

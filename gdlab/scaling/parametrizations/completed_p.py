@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from gdlab.core.checked import checked
 from gdlab.core.structure import Params
 from gdlab.scaling.parametrizations.mup import (
     MaximalUpdateRule,
@@ -47,6 +48,7 @@ class CompletedRule:
         return self.depth_ratio(params) ** -self.alpha
 
 
+@checked
 def completed_p(
     base: Any,
     *,

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
+from gdlab.core.checked import checked
 from gdlab.core.structure import Params
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
 from gdlab.scaling.parametrizations.widths import WidthRatios, Widths
@@ -25,6 +26,7 @@ class StandardRule:
         return 1.0
 
 
+@checked
 def standard() -> Parametrization:
     """The standard parametrisation: one learning rate for all parameters of all widths.
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from gdlab.axes.grid import Points
+from gdlab.core.checked import Count, checked_class
 from gdlab.sweeps.plan.direction import is_maximized
 
 
@@ -70,6 +71,7 @@ class Policy(Protocol):
         ...
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class SuccessiveHalving:
     """Go on with the best part of the points only, again and again.
@@ -126,6 +128,7 @@ class SuccessiveHalving:
         return _best(ranking, math.ceil(len(ranking.scores) / self.factor))
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class Hyperband:
     """Successive halving, hedged: in brackets of points that are ranked from early to never.
@@ -185,6 +188,7 @@ class Hyperband:
         return _best(ranking, max(1, math.floor(len(ranking.scores) / self.factor)))
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class PopulationBasedTraining:
     """Let the worst points go on from copies of the best, with hyperparameters a little changed.
@@ -215,7 +219,7 @@ class PopulationBasedTraining:
     Source: M. Jaderberg et al., Population Based Training of Neural Networks, 2017, algorithm 1.
     """
 
-    every: int
+    every: Count
     fraction: float = 0.2
     factors: Sequence[float] = (0.8, 1.25)
     metric: str = "loss"
@@ -223,8 +227,8 @@ class PopulationBasedTraining:
 
     def __post_init__(self) -> None:
         is_maximized(self.metric, self.maximize)
-        if self.every < 1:
-            raise ValueError(f"every must be a positive number of steps, not {self.every}")
+        if not self.factors or not all(0 < factor < math.inf for factor in self.factors):
+            raise ValueError(f"factors must be positive numbers, not {self.factors}")
         if not 0 < self.fraction <= 0.5:
             raise ValueError(f"fraction must be above 0 and at most 0.5, not {self.fraction}")
 
