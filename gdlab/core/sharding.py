@@ -34,7 +34,7 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
 
     Raises:
         TypeError: if a leaf is, or has, no sharding, if JAX cannot follow the axes through
-            ``init``, as through some reshaping, or if :func:`stacked` needs shapes that are missing.
+            ``init``, as through some reshaping, or if :func:`stacked` is not told the shapes.
         ValueError: if the parameters lie on several meshes.
 
     >>> import jax, jax.numpy as jnp
