@@ -58,11 +58,12 @@ def _draw_curves(ax: Axes, law: "LearningRateLaw") -> None:
             grid = np.linspace(low, high, 60)
             fitted = _in_units(optimum, optimum.parabola(grid))
             ax.plot(2.0**grid, fitted, color=color, linewidth=1.4, label=f"{at:g}")
+            height = _in_units(optimum, optimum.parabola(np.log2([optimum.rate])))
         else:
-            drawn = _in_units(optimum, optimum.values)
+            drawn, height = _in_units(optimum, optimum.values), optimum.best_value
             ax.plot(optimum.rates, drawn, ":", color=color, linewidth=1.0, label=f"{at:g}")
         ax.plot(
-            optimum.rate, optimum.best_value, "o" if optimum.is_reliable else "X", color=color,
+            optimum.rate, height, "o" if optimum.is_reliable else "X", color=color,
             markersize=8, markeredgecolor="black", markeredgewidth=0.8, zorder=3,
         )  # fmt: skip
     ax.set_xscale("log", base=2)
