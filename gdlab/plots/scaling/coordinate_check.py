@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import legend_name, line_style
@@ -36,6 +37,7 @@ def plot_coordinate_check(check: "CoordinateCheck", ax: Any = None) -> np.ndarra
             panel.fill_between(check.widths, low, high, color=style["color"], alpha=0.2, lw=0)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log", base=2)
+        _level(panel, check.widths[-1] / check.widths[0])
         panel.set_xticks(check.widths, [f"{width:g}" for width in check.widths])
         panel.set_xticks([], minor=True)
         panel.set(xlabel="width", title=f"{title}, after {check.steps} steps")
@@ -43,3 +45,10 @@ def plot_coordinate_check(check: "CoordinateCheck", ax: Any = None) -> np.ndarra
     panels[0].set_ylabel("mean absolute value")
     panels[1].legend(fontsize="small", frameon=False)
     return panels
+
+
+def _level(panel: Axes, factor: float) -> None:
+    """Let the heights span at least this factor, so that what is nearly level looks level."""
+    low, high = panel.get_ylim()
+    more = max(1.0, factor / (high / low)) ** 0.5
+    panel.set_ylim(low / more, high * more)
