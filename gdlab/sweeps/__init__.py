@@ -9,6 +9,7 @@ from gdlab.sweeps.plan.policies import (
     Ranking,
     SuccessiveHalving,
 )
+from gdlab.sweeps.proposals.proposer import GaussianProcess, Measured, Proposer
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
 from gdlab.sweeps.study import optimize_study
@@ -16,11 +17,14 @@ from gdlab.sweeps.sweep import sweep
 
 __all__ = [
     "Checkpointing",
+    "GaussianProcess",
     "Hyperband",
     "Mapped",
+    "Measured",
     "Move",
     "Policy",
     "PopulationBasedTraining",
+    "Proposer",
     "Ranking",
     "Resources",
     "Stopping",

@@ -1,14 +1,12 @@
 """Sweeps whose points Optuna chooses: a batch of trials in each call of the devices."""
 
-import operator
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from gdlab.axes.grid import RESERVED, axes_with_paths
-from gdlab.core.axis import Axis, SampledAxis, is_axis
+from gdlab.core.axis import SampledAxis
 from gdlab.core.ranges import require_positive
 from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
@@ -16,9 +14,10 @@ from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.plan.arguments import opened
 from gdlab.sweeps.plan.assembly import AxisArguments
 from gdlab.sweeps.plan.policies import PopulationBasedTraining
+from gdlab.sweeps.proposals.proposer import Proposer
+from gdlab.sweeps.proposals.rounds import Round, joined, with_values
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.results.scoring import scores
-from gdlab.sweeps.results.selecting import LANE_ARRAYS
 from gdlab.sweeps.sweep import sweep
 from gdlab.training.loader import is_loader, is_read_once
 
@@ -114,7 +113,7 @@ def optimize_study(
     }
     picture = live_picture(live) or False
     maximize = study.direction.name == "MAXIMIZE"
-    rounds: list[TrialBatch] = []
+    rounds: list[Round] = []
 
     goes_on = True
 
@@ -131,12 +130,12 @@ def optimize_study(
                 name: np.pad([t.params[name] for t in asked], (0, width - len(asked)), "edge")
                 for name in distributions
             }
-            tx_, hyperparameters_, params_ = _filled(places, values)
+            tx_, hyperparameters_, params_ = with_values(places, values, TRIAL)
             result: Any = sweep(
                 loss, params_, tx_, data, hyperparameters=hyperparameters_, live=picture,
                 **arguments,
             )  # fmt: skip
-            rounds.append(TrialBatch(result, numbers))
+            rounds.append(Round(result, numbers))
             for score in scores(result, metric, maximize=maximize)[: len(numbers)]:
                 goes_on &= _tell(study, asked[0], float(score))
                 asked.pop(0)
@@ -144,11 +143,11 @@ def optimize_study(
             for trial in asked:
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             if (part := getattr(error, "result", None)) is not None:
-                rounds.append(TrialBatch(part, numbers))
+                rounds.append(Round(part, numbers))
             if rounds:
-                error.result = _joined(rounds, places)  # type: ignore[attr-defined]
+                error.result = joined(rounds, places, TRIAL)  # type: ignore[attr-defined]
             raise
-    return _joined(rounds, places)
+    return joined(rounds, places, TRIAL)
 
 
 def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
@@ -170,14 +169,6 @@ def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
     return True
 
 
-class TrialBatch(NamedTuple):
-    """The result of a batch of trials; what follows them is padding."""
-
-    result: SweepResult
-    numbers: list[int]
-    """The numbers of the trials in the study."""
-
-
 def _require_fitting(study: Any, loss: Any, tx: Any, arguments: Mapping[str, Any]) -> None:
     """Refuse what a study cannot choose for.
 
@@ -197,7 +188,11 @@ def _require_fitting(study: Any, loss: Any, tx: Any, arguments: Mapping[str, Any
     for name, advice in INSTEAD.items():
         if arguments.get(name) is not None:
             raise ValueError(f"{name}={arguments[name]!r} does not apply: {advice}")
-    if isinstance(arguments.get("policy"), PopulationBasedTraining):
+    if isinstance(policy := arguments.get("policy"), Proposer):
+        raise ValueError(
+            f"policy: {policy!r} chooses the points, and so does the study: call sweep without one"
+        )
+    if isinstance(policy, PopulationBasedTraining):
         raise ValueError(
             "policy: population-based training changes the hyperparameters on the way, so a trial "
             "would not tell of those that the study chose"
@@ -236,49 +231,3 @@ def _bounds(axis: SampledAxis) -> tuple[float, float]:
     """As they were written, and not as float32 holds them."""
     low, high = as_written(axis.values).tolist()
     return low, high
-
-
-def _filled(places: AxisArguments, values: Mapping[str, Any]) -> AxisArguments:
-    """The same with these values, paired, on the axes."""
-
-    def chosen(node: Any) -> Any:
-        return Axis(node.name, values[node.name], along=TRIAL) if is_axis(node) else node
-
-    return jax.tree.map(chosen, places, is_leaf=is_axis)
-
-
-def _joined(rounds: list[TrialBatch], places: AxisArguments) -> SweepResult:
-    """One result of all trials, without padding."""
-    first = rounds[0].result
-
-    def joined(get: Callable[[SweepResult], Any]) -> Any:
-        trees = [get(result) for result, _ in rounds]
-        counts = [len(numbers) for _, numbers in rounds]
-
-        def together(*leaves: np.ndarray) -> np.ndarray:
-            return np.concatenate([leaf[:n] for leaf, n in zip(leaves, counts, strict=True)])
-
-        return jax.tree.map(together, *trees)
-
-    values = joined(lambda r: {name: r.coords[name] for name in r.axes})
-    numbers = np.concatenate([numbers for _, numbers in rounds])
-    everything = _filled(places, values)
-    kept, params_dims = None, ()
-    if all(result.kept is not None for result, _ in rounds):
-        params_dims = first.params_dims
-        if params_dims == first.dims:
-            kept = joined(lambda r: r.kept)
-        else:
-            kept = min(rounds, key=lambda r: np.min(scores(r.result))).result.kept
-    return SweepResult(
-        dims=first.dims,
-        coords=first.coords | {TRIAL: numbers} | values,
-        axes=first.axes,
-        **{name: joined(operator.attrgetter(name)) for name in LANE_ARRAYS},
-        optimizers=(everything.tx,),
-        settings=first.settings,
-        provenance=first.provenance,
-        kept=kept,
-        params_dims=params_dims,
-        recipe=first.recipe.changed(**everything._asdict()),
-    )
