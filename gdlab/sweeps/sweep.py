@@ -25,6 +25,8 @@ from gdlab.sweeps.plan.assembly import planned_run
 from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.plan.sweep_call import SweepCall
+from gdlab.sweeps.proposals.proposer import Proposer
+from gdlab.sweeps.proposals.rounds import sweep_in_rounds
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
 
@@ -47,7 +49,7 @@ def sweep(
     evaluate: Callable[..., Any] | None = None,
     has_aux: bool = False,
     model_state: Any = None,
-    policy: Policy | None = None,
+    policy: Policy | Proposer | None = None,
     stopping: Stopping | None = None,
     record_every: int = 1,
     keep_params: KeepParams = None,
@@ -112,7 +114,8 @@ def sweep(
         model_state: what the loss carries beside the parameters, as in :func:`gdlab.minimize`.
         policy: what becomes of the points on the way, such as
             :class:`~gdlab.SuccessiveHalving`, :class:`~gdlab.Hyperband` or
-            :class:`~gdlab.PopulationBasedTraining`.
+            :class:`~gdlab.PopulationBasedTraining`; or how they are chosen in batches, such as
+            :class:`~gdlab.GaussianProcess`.
         stopping: when lanes stop early: at targets, or diverged; see :class:`Stopping`.
         record_every: of how many steps the loss of one is kept.
         keep_params: whether to return the trained parameters of all runs, or of all seeds at the
@@ -163,6 +166,8 @@ def sweep(
     """
     params = arguments.opened(loss, params)
     call = SweepCall(sweep, dict(locals()))
+    if isinstance(policy, Proposer):
+        return sweep_in_rounds(call, policy)
     key = jax.random.key(0) if key is None else key
     stopping, resources = stopping or Stopping(), resources or Resources()
     require_positive(record_every=record_every)
