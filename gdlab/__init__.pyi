@@ -189,6 +189,7 @@ from gdlab.sweeps import (
     map_axes,
     optimize_study,
 )
+from gdlab.sweeps.proposals.proposer import GaussianProcess
 from gdlab.sweeps.refine import refine
 from gdlab.sweeps.refinement.outcome import Refinement
 from gdlab.sweeps.report.report import SweepReport, sweep_report
@@ -328,6 +329,7 @@ __all__ = [
     "BFloat16Format",
     "Checkpointing",
     "EpochSampler",
+    "GaussianProcess",
     "GradientTransformation",
     "Hyperband",
     "Hyperparameter",
