@@ -22,6 +22,7 @@ NEARLY_NOTHING = 0.05
 REPLACED = {
     "accsgd": 1,
     "acprop": 1,
+    "adan": 2,
     "adopt": 2,
     "bcos": 1,
     "cocob": 3,
@@ -33,6 +34,7 @@ REPLACED = {
     "pull_towards_long_steps": 1,
     "rprop": 1,
     "scale_by_acprop": 1,
+    "scale_by_adan": 2,
     "scale_by_adopt": 2,
     "scale_by_cocob": 3,
     "scale_by_lion": 1,
@@ -45,8 +47,6 @@ REPLACED = {
 orders kernels, and copies them. Where it joins kernels nothing is stored."""
 
 STORED_ANYWAY = {
-    "adan": 1,
-    "scale_by_adan": 1,
     "delay": 1,
     "difference": 1,
     "optimistic_gradient_descent": 1,
@@ -57,7 +57,7 @@ STORED_ANYWAY = {
     "moving_average": 5,
 }
 """The same, but what replaces an array is itself no result of the kernel: the gradient, or another
-array of the state. The kernel of Adan would have too many arguments."""
+array of the state."""
 
 NARROW = {"lion": 0.5, "sgd": 0.5}
 """The same for averages that are stored in half the bytes."""
@@ -76,8 +76,8 @@ REDUCED = {
     "hyperball": 1,
     "lamb": 1,
     "ldog": 1,
-    "mars": 1,
-    "mechanize": 1,
+    "mars": 2,
+    "mechanize": 2,
     "momo_adam": 1,
     "radial_brake": 1,
     "scale_by_distance_over_gradients": 1,
@@ -90,18 +90,32 @@ REDUCED = {
     "sparse_adam": 1,
     "stable_adamw": 2,
     "sum_by_covers": 1,
-    "trac": 1,
+    "trac": 2,
     "where_touched": 1,
-    "dadapt_adagrad": 2,
-    "dadapt_adam": 4,
+    "dadapt_adagrad": 3,
+    "dadapt_adam": 3,
     "dadapt_adamw": 2,
-    "dadapt_adan": 2,
+    "dadapt_adan": 3,
     "dadapt_lion": 3,
     "dadapt_sgd": 1,
-    "scale_by_dadapt_adagrad": 2,
+    "scale_by_dadapt_adagrad": 3,
     "scale_by_dadapt_sgd": 1,
 }
 """A number that all elements decide is needed before the arrays from which it is taken are used."""
+
+BOUNDED = {
+    "adam_mini": 1,
+    "amos": 1,
+    "descend_by_amos": 1,
+    "mean_over": 1,
+    "mean_over_inputs": 1,
+    "momo": 1,
+    "novograd": 1,
+    "prodigy": 1,
+    "scale_by_novograd": 1,
+}
+"""XLA stores the gradient whose elements have been brought down to what can be squared, where a sum
+reads it beside other kernels. It does so in some of the methods above as well."""
 
 BRANCHING = {
     "accumulate": 2,
@@ -144,6 +158,7 @@ EXCEPTIONS = (
     | STORED_ANYWAY
     | NARROW
     | REDUCED
+    | BOUNDED
     | BRANCHING
     | ELSEWHERE
     | MARKED
