@@ -147,6 +147,7 @@ from gdlab.optimizers.tuning_free.schedule_free_sgd import schedule_free_sgd
 from gdlab.optimizers.tuning_free.trac import trac
 from gdlab.page.explore import explore
 from gdlab.page.page import Page
+from gdlab.page.training import explore_training
 from gdlab.schedules import (
     at_most_inverse_root,
     chebyshev_schedule,
@@ -455,6 +456,7 @@ __all__ = [
     "expand",
     "expected_scales",
     "explore",
+    "explore_training",
     "exponential_decay",
     "extrapolated",
     "factored_decay",

@@ -23,8 +23,10 @@ SCRIPTS = (
     "painting.js",
     "contour.js",
     "linear.js",
+    "charts.js",
     "panels.js",
     "regimes.js",
+    "sliders.js",
     "controls.js",
     "main.js",
 )

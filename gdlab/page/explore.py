@@ -5,24 +5,21 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from gdlab.analysis.linear.precision import in_float64
-from gdlab.core.schedule import Schedule
-from gdlab.core.structure import dotted
-from gdlab.core.transformation import GradientTransformation, as_transformation
+from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import document
+from gdlab.page.optimizers import named_optimizers, slider_json
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.panels import panels_of
 from gdlab.page.pictures import Pictures
 from gdlab.page.plane import PlaneChoice
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.scene import Scene
-from gdlab.page.sliders import check_ranges, sliders_of
+from gdlab.page.sliders import check_ranges
 from gdlab.page.space import Space, space_of
 from gdlab.page.translator.program import (
-    TranslatedOptimizer,
     translate_function,
     translate_optimizer,
 )
@@ -116,7 +113,7 @@ def explore(
     """
     if not isinstance(steps, numbers.Integral) or not 1 <= steps <= MOST_STEPS:
         raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}, not {steps!r}")
-    optimizers = _named(tx)
+    optimizers = named_optimizers(tx)
     heading = _name_of(fun) if title is None else title
     space = space_of(fun, start)
     _require_room(space, steps)
@@ -139,7 +136,10 @@ def explore(
         "panels": chosen,
         **scene.as_json(),
         "optimizers": [
-            _optimizer_json(name, race, optimizers[name], ranges or {}, scene)
+            {
+                **slider_json(name, race, optimizers[name], ranges or {}),
+                "dynamics": scene.dynamics[name],
+            }
             for name, race in races.items()
         ],
     }
@@ -169,46 +169,11 @@ def _require_room(space: Space, steps: int) -> None:
         )
 
 
-def _optimizer_json(
-    name: str,
-    race: TranslatedOptimizer,
-    tx: GradientTransformation,
-    ranges: Mapping[str, tuple[float, float]],
-    scene: Scene,
-) -> dict[str, Any]:
-    sliders = sliders_of(race.hyperparameters, ranges, _scheduled(tx))
-    return {
-        "name": name,
-        "sliders": [slider._asdict() for slider in sliders],
-        "dynamics": scene.dynamics[name],
-    }
-
-
-def _named(
-    tx: GradientTransformation | Mapping[str, GradientTransformation],
-) -> dict[str, GradientTransformation]:
-    """Optimizers by name; a single one is called by its factory."""
-    if isinstance(tx, Mapping):
-        if not tx:
-            raise ValueError("tx holds no optimizer")
-        return {str(name): as_transformation(own) for name, own in tx.items()}
-    single = as_transformation(tx)
-    factory = repr(single).partition("(")[0]
-    # One of another library has no name that says what it is.
-    return {"optimizer" if factory == "foreign" else factory: single}
-
-
 def _name_of(fun: Callable[..., Any]) -> str:
     if isinstance(fun, Problem):
         return fun.name
     name = getattr(fun, "__name__", "<lambda>")
     return "f(w)" if name == "<lambda>" else name.replace("_", " ")
-
-
-def _scheduled(tx: GradientTransformation) -> list[str]:
-    """The paths of the hyperparameters that follow a schedule."""
-    found, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=lambda x: isinstance(x, Schedule))
-    return [dotted(path) for path, value in found if isinstance(value, Schedule)]
 
 
 def _warn_of_size(html: str, function: str, programs: Sequence[str]) -> None:

@@ -113,16 +113,27 @@ def _allocated(buffer: Buffer) -> str:
 
 def _compact(data: np.ndarray) -> str:
     """Doubles in the fewest bytes that hold them exactly: as multiples of a power of two, if so."""
-    for digits in range(9) if not np.signbit(data).any() else ():
+    for digits in range(9):
         scaled = data * 2.0**digits
-        if np.all(scaled <= 255) and np.all(scaled == np.floor(scaled)):
-            part = f"new Uint8Array({_decoded(scaled.astype(np.uint8))})"
-            return f"Float64Array.from({part},x=>x/{2**digits})"
+        if np.all(np.abs(scaled) <= 255) and np.array_equal(scaled, np.round(scaled)):
+            small = _byte_sized(scaled)
+            if small is not None:
+                kind = "Int8Array" if small.dtype == np.int8 else "Uint8Array"
+                return f"Float64Array.from(new {kind}({_decoded(small)}),x=>x/{2**digits})"
     with np.errstate(all="ignore"):
         single = data.astype(np.float32)
     if np.array_equal(data, single, equal_nan=True):
         return f"Float64Array.from(new Float32Array({_decoded(single)}))"
     return f"new Float64Array({_decoded(data)})"
+
+
+def _byte_sized(whole: np.ndarray) -> np.ndarray | None:
+    """Whole numbers as bytes; None if some do not fit, or −0 would become 0."""
+    if np.any(np.signbit(whole) & (whole == 0)):
+        return None
+    if whole.min() >= 0:
+        return whole.astype(np.uint8)
+    return whole.astype(np.int8) if whole.min() >= -128 and whole.max() <= 127 else None
 
 
 def _decoded(data: np.ndarray) -> str:

@@ -1,0 +1,223 @@
+"""A model that trains on a live page, with the curvature and its limit drawn as it goes."""
+
+import base64
+import html as markup
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gdlab.analysis.linear.precision import as_float64, in_float64
+from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
+from gdlab.core.transformation import GradientTransformation
+from gdlab.page.document import asset, compact_json, script_asset, self_contained
+from gdlab.page.dynamics import dynamics_of
+from gdlab.page.optimizers import named_optimizers, slider_json
+from gdlab.page.page import HEIGHT, Page
+from gdlab.page.sliders import check_ranges
+from gdlab.page.space import Space, space_of
+from gdlab.page.translator.program import (
+    RUNNER,
+    TranslatedFunction,
+    TranslatedOptimizer,
+    translate_function,
+    translate_optimizer,
+)
+
+SCRIPTS = (
+    "scales.js",
+    "trained.js",
+    "painting.js",
+    "charts.js",
+    "linear.js",
+    "sliders.js",
+    "edge.js",
+    "training.js",
+)
+"""In the order in which they build on each other."""
+
+
+@in_float64
+def explore_training(
+    loss: Callable[..., Any],
+    tx: GradientTransformation | Mapping[str, GradientTransformation],
+    params: Any,
+    *,
+    measure: Callable[..., Any] | None = None,
+    measure_name: str = "accuracy",
+    tiles: Callable[..., Any] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    title: str | None = None,
+) -> Page:
+    """A page on which a model trains, and shows its sharpness rise to the limit of its optimizer.
+
+    The loss, its gradient, its Hessian's products with vectors and the optimizers are translated to
+    JavaScript from their JAX code, in float64, so that the training is that of
+    :func:`gdlab.minimize` up to rounding. As it trains, the page draws the loss, a measure such as
+    the accuracy, the largest eigenvalue of the Hessian, preconditioned as the optimizer does it,
+    and the largest value at which the optimizer is stable with its present hyperparameters.
+    Sliders act at once. One can go back to any step, and train on from there.
+
+    Args:
+        loss: ``loss(params)`` on all the data, which it closes over, written in ``jax.numpy``; a
+            real scalar. It is evaluated some times at each step, so that a page of some thousand
+            products of weights and examples is quick, and one of some million slow.
+        tx: an optimizer, or several by name, of which one is chosen on the page.
+        params: where training starts, a tree of arrays, of at most 5000 numbers.
+        measure: ``measure(params)``, a number between 0 and 1, such as the accuracy.
+        measure_name: what the measure is called.
+        tiles: ``tiles(params)``, an array of shape ``(count, rows, columns)`` made of elements of
+            the parameters, such as the weights into each unit, which is drawn as pictures.
+        ranges: as for :func:`~gdlab.explore`.
+        title: the heading; the name of the loss unless given.
+
+    Returns:
+        The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
+
+    Raises:
+        TypeError: if the loss does not return a real scalar.
+        ValueError: if ``params`` or ``ranges`` are not as above, or the loss takes more products
+            than a page should.
+        NotImplementedError: if the loss or an optimizer uses what cannot be translated, which is
+            named.
+
+    >>> import jax.numpy as jnp
+    >>> import gdlab
+    >>> inputs = jnp.linspace(-1, 1, 20)
+    >>> def loss(params):
+    ...     hidden = jnp.tanh(jnp.outer(inputs, params["w"]))
+    ...     return jnp.mean((hidden @ params["v"] - inputs**2) ** 2)
+    >>> params = {"v": jnp.array([0.1, -0.2]), "w": jnp.array([0.3, 0.5])}
+    >>> gdlab.explore_training(loss, gdlab.sgd(0.5), params, title="A small network")
+    <Page 'A small network', ... kB>
+
+    Source: J. Cohen et al., Gradient descent on neural networks typically occurs at the edge of
+    stability, 2021; J. Cohen et al., Adaptive gradient methods at the edge of stability, 2022.
+    """
+    optimizers = named_optimizers(tx)
+    space = space_of(loss, params)
+    unravel = space.unravel or (lambda w: w)
+    function = translate_function(
+        space.fun,
+        space.size,
+        curvature=True,
+        measure=None if measure is None else lambda w: measure(unravel(w)),
+    )
+    bowl = translate_function(lambda w: 0.5 * jnp.vdot(w, w))
+    races = {
+        name: translate_optimizer(own, function, space.unravel) for name, own in optimizers.items()
+    }
+    near = [translate_optimizer(own, bowl).javascript for own in optimizers.values()]
+    check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
+    heading = getattr(loss, "__name__", "loss").replace("_", " ") if title is None else title
+    page = {
+        "start": base64.b64encode(np.asarray(space.start, "<f8").tobytes()).decode(),
+        "measure": measure_name,
+        "tiles": None if tiles is None else _tiles(tiles, space),
+        "optimizers": [
+            _optimizer_json(name, races[name], own, unravel(jnp.asarray(space.start)), ranges or {})
+            for name, own in optimizers.items()
+        ],
+    }
+    programs = [race.javascript for race in races.values()]
+    return Page(
+        _document(heading, page, function, programs, near), heading, lambda: None, {}, HEIGHT
+    )
+
+
+def _document(
+    title: str,
+    page: dict[str, Any],
+    function: TranslatedFunction,
+    programs: list[str],
+    near: list[str],
+) -> str:
+    data = [
+        f"const PAGE = {compact_json(page)};",
+        f"const FUNCTION = {function.javascript};",
+        f"const PROGRAMS = [{','.join(programs)}];",
+        f"const NEAR = [{','.join(near)}];",
+        f"const assemble = {RUNNER};",
+    ]
+    body = asset("training.html").replace("{{title}}", markup.escape(title))
+    style = asset("page.css") + asset("training.css")
+    return self_contained(title, body, style, data, map(script_asset, SCRIPTS))
+
+
+def _optimizer_json(
+    name: str,
+    race: TranslatedOptimizer,
+    tx: GradientTransformation,
+    params: Any,
+    ranges: Mapping[str, tuple[float, float]],
+) -> dict[str, Any]:
+    anatomy, refused = _anatomy(tx, params)
+    return {
+        **slider_json(name, race, tx, ranges),
+        "dynamics": dynamics_of(tx, np.eye(2)),
+        "anatomy": anatomy,
+        "refused": refused,
+    }
+
+
+def _anatomy(
+    tx: GradientTransformation, params: Any
+) -> tuple[dict[str, list[tuple[int, int]]] | None, str]:
+    """Which numbers of the state are signals, scales and clocks; or None, and why that is unknown.
+
+    Stretches of positions in the state, each from the first to before the last.
+    """
+    try:
+        anatomy = anatomy_on(tx, params)
+        if anatomy.adaptive:
+            require_diagonal(anatomy, tx, params)
+    except ValueError as error:
+        return None, str(error)
+    if not _is_elementwise(tx, params):
+        return None, (
+            f"The update of {tx!r} of a weight depends on the gradients of others: it has no limit "
+            "that is one number."
+        )
+    leaves = jax.tree.leaves(jax.eval_shape(as_float64(tx).init, params))
+    ends = np.cumsum([0, *(int(np.prod(leaf.shape)) for leaf in leaves)])
+    stretches = {
+        kind: [(int(ends[i]), int(ends[i + 1])) for i in anatomy.positions(kind)]
+        for kind in ("signal", "scale", "clock")
+    }
+    return {
+        "signals": stretches["signal"],
+        "silent": [],
+        "scales": stretches["scale"],
+        "clocks": stretches["clock"],
+    }, ""
+
+
+def _is_elementwise(tx: GradientTransformation, params: Any) -> bool:
+    """Tell if the update of a weight depends on its own gradient alone, for gradients of size 1."""
+    flat, unravel = ravel_pytree(params)
+    mixed = jnp.cos(1.0 + jnp.arange(flat.size))
+    leaves = np.cumsum([0, *(np.size(leaf) for leaf in jax.tree.leaves(params))])[:-1]
+
+    def update(gradient: Any) -> Any:
+        known = {"value": jnp.ones(()), "grad": unravel(gradient)}
+        updates, _ = tx.update(unravel(gradient), tx.init(params), params, **known)
+        return ravel_pytree(updates)[0]
+
+    try:
+        one, other = update(mixed), update(mixed.at[leaves].add(1.0))
+    except (TypeError, ValueError):
+        return False  # it asks for the loss at other points
+    same = jnp.abs(one - other) <= 1e-9 * jnp.max(jnp.abs(one))
+    return bool(jnp.all(same.at[leaves].set(True)))
+
+
+def _tiles(tiles: Callable[..., Any], space: Space) -> dict[str, Any]:
+    """Which parameter stands where in the pictures."""
+    unravel = space.unravel or (lambda w: w)
+    at = np.asarray(tiles(unravel(jnp.arange(space.size, dtype=float))))
+    if at.ndim != 3:
+        raise ValueError(f"tiles must have shape (count, rows, columns), not {at.shape}")
+    return {"shape": at.shape, "at": at.round().astype(int).ravel().tolist()}
