@@ -52,21 +52,26 @@ def is_thorough(name):
     return not is_method or name in CLASSIC
 
 
-def each(*, where=lambda example: True, at_most=None, thorough=False):
-    """Every example; at most so many of one transformation, where compiling takes its time."""
+def each(*, where=lambda example: True, at_most=None, thorough=False, every_second_from=None):
+    """Every example; at most so many of one transformation, where compiling takes its time.
+
+    With ``every_second_from``, 0 or 1, the plain run takes every second example of those that are
+    not slow anyway. Laws begin at one or the other, so that each example is held to half of them.
+    """
     names = [name for name in PUBLIC if is_thorough(name) or not thorough]
     examples = [
         (example, marks_of(name))
         for name in names
         for example in EXAMPLES.get(name, [])[: at_most if is_thorough(name) else 1]
+        if where(example)
     ]
+    if every_second_from is not None:
+        quick = [marks for _, marks in examples if pytest.mark.slow not in marks]
+        for marks in quick[1 - every_second_from :: 2]:
+            marks.append(pytest.mark.slow)
     return pytest.mark.parametrize(
         "example",
-        [
-            pytest.param(example, id=repr(example.tx), marks=marks)
-            for example, marks in examples
-            if where(example)
-        ],
+        [pytest.param(example, id=repr(example.tx), marks=marks) for example, marks in examples],
     )
 
 
@@ -287,7 +292,7 @@ def test_a_tree_without_leaves_passes_through(example):
         assert updates == empty
 
 
-@each(where=with_numbers, thorough=True)
+@each(where=with_numbers, thorough=True, every_second_from=1)
 def test_lanes_of_different_numbers_are_a_loop_over_them_traced_once(example):
     params = vector()
     grads = gradients(params)
@@ -322,7 +327,7 @@ def test_a_nan_in_a_gradient_shows_in_the_updates_there_and_nowhere_else(example
     assert np.isfinite(updates["other"]).all()
 
 
-@each(where=with_numbers, thorough=True)
+@each(where=with_numbers, thorough=True, every_second_from=0)
 def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
     params = vector()
     grads = gradients(params)
@@ -349,7 +354,9 @@ def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
         assert_close(updates, expected)
 
 
-@each(where=lambda e: with_numbers(e) and e.derivatives, at_most=1, thorough=True)
+@each(
+    where=lambda e: with_numbers(e) and e.derivatives, at_most=1, thorough=True, every_second_from=1
+)
 def test_derivatives_by_every_number_are_finite(example):
     params = vector()
     grads = gradients(params)
@@ -401,7 +408,7 @@ def test_its_numbers_have_readable_paths_by_which_each_can_be_set(example):
         assert changed == numbers | {path: 0.125}
 
 
-@each(at_most=1, thorough=True)
+@each(at_most=1, thorough=True, every_second_from=0)
 def test_its_expansion_makes_the_same_updates(example):
     params = vector()
     grads = gradients(params)
@@ -409,7 +416,7 @@ def test_its_expansion_makes_the_same_updates(example):
     assert_close(updates, uncompiled(example.tx, grads, params)[0])
 
 
-@each(where=lambda example: example.by_element, at_most=1, thorough=True)
+@each(where=lambda example: example.by_element, at_most=1, thorough=True, every_second_from=1)
 def test_many_leaves_handed_over_one_by_one_move_as_one_array_does(example):
     whole = {"matrix": np.linspace(-2.0, 2.0, 33, dtype=np.float32)}
     grads = jax.tree.map(np.asarray, gradients(whole))
@@ -419,7 +426,7 @@ def test_many_leaves_handed_over_one_by_one_move_as_one_array_does(example):
     assert_close(np.stack(updates["matrix"], axis=1), expected["matrix"])
 
 
-@each(thorough=True)
+@each(thorough=True, every_second_from=0)
 def test_calls_outside_jit_are_compiled_right_and_have_no_nan_in_between(example):
     params = vector()
     grads = gradients(params)
@@ -429,7 +436,7 @@ def test_calls_outside_jit_are_compiled_right_and_have_no_nan_in_between(example
     assert_close(updates, expected)
 
 
-@each(at_most=1, thorough=True)
+@each(at_most=1, thorough=True, every_second_from=1)
 def test_inside_a_method_that_hides_it_and_on_a_bare_array_it_makes_the_same_updates(example):
     @gdlab.transformation
     def hiding():
@@ -448,7 +455,7 @@ def test_inside_a_method_that_hides_it_and_on_a_bare_array_it_makes_the_same_upd
     assert_close(updates, expected["matrix"])
 
 
-@each(where=lambda example: not example.random, at_most=1, thorough=True)
+@each(where=lambda example: not example.random, at_most=1, thorough=True, every_second_from=0)
 def test_beside_itself_with_a_key_it_makes_twice_the_same_updates(example):
     params = vector()
     gradient = jax.tree.map(lambda g: g[0], gradients(params))
@@ -460,7 +467,7 @@ def test_beside_itself_with_a_key_it_makes_twice_the_same_updates(example):
     assert_close(updates, jax.tree.map(jnp.zeros_like, params))
 
 
-@each(at_most=1, thorough=True)
+@each(at_most=1, thorough=True, every_second_from=1)
 def test_in_lanes_that_carry_their_states_it_is_a_loop_over_them(example):
     params = vector()
     steps = [jax.tree.map(lambda g: g[k], gradients(params)) for k in range(2)]  # noqa: B023
@@ -476,7 +483,7 @@ def test_in_lanes_that_carry_their_states_it_is_a_loop_over_them(example):
         assert_close(jax.tree.map(lambda leaf: leaf[lane], lanes), alone)  # noqa: B023
 
 
-@each(where=lambda example: example.on_complex)
+@each(where=lambda example: example.on_complex, every_second_from=0)
 def test_a_phase_of_complex_gradients_is_one_of_the_updates_or_is_lost(example):
     turn = jnp.exp(jnp.array(0.75j))
     params = vector(jnp.complex64)

@@ -137,6 +137,7 @@ def test_the_runs_that_are_kept_can_be_read_and_have_the_works_of_the_code():
         assert run.works.keys() <= WORKS.keys()
 
 
+@pytest.mark.slow
 def test_the_command_measures_one_work_and_saves_its_figures(tmp_path):
     command = [sys.executable, "examples/benchmarks/run.py", "--quick", "--only", "adadelta"]
     done = subprocess.run(

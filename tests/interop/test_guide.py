@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "interop.md"
 
 
+@pytest.mark.slow
 def test_every_block_of_the_guide_runs():
     blocks = list(re.finditer(r"^```python\n(.*?)^```", GUIDE.read_text(), re.M | re.S))
     assert blocks

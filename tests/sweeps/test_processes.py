@@ -4,6 +4,7 @@ import contextlib
 import socket
 
 import numpy as np
+import pytest
 
 from tests.sweeps.processes import kill_at, started
 from tests.sweeps.scripts import shared
@@ -40,6 +41,7 @@ def close(found, expected, **more):
         np.testing.assert_array_equal(found, expected, **more)
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_the_result_of_one_whatever_befell_them(tmp_path):
     """One could not save any more in the second of three stages, and later both were killed."""
     with pair(tmp_path, 6, "population", "chunks") as processes:

@@ -50,6 +50,7 @@ def test_learning_rates_and_curvatures_are_stable_up_to_the_closed_form(name):
         assert sharpness_limit(make(0.7, beta)) == pytest.approx(limit(beta) / 0.7, rel=1e-9)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("make", "limit"), [(gdlab.adam, 38.0), (gdlab.nadam, 13.571428571428571)])
 def test_limits_at_a_decay_of_nine_tenths_in_the_metric_of_the_scales(make, limit):
     high = stable_range(make(0.1, eps=0.5), 2.0, gradient_rms=3.0)[1]

@@ -170,6 +170,7 @@ def broken_between(
     return lambda params: (), update
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("around", [1e-6, 1e-4, 0.02, 0.1])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("what", ["diverges", "stands still", "arrives at once"])

@@ -125,6 +125,7 @@ def test_it_is_the_largest_eigenvalue_of_the_hessian_over_the_scales(tx, scales_
     assert found == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_optax_has_the_same_adam():
     batch = networks.examples()
     with jax.numpy_dtype_promotion("standard"):
@@ -145,6 +146,7 @@ def test_beside_its_limit_it_is_that_of_cohen_with_any_eps():
     assert found / sharpness_limit(tx) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_learning_rate_is_no_part_of_it():
     """Wherever it stands, though this schedule ends at 0."""
     batch = networks.examples()

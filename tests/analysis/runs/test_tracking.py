@@ -88,6 +88,7 @@ def test_it_trains_as_minimize_does_and_measures_on_the_way():
     np.testing.assert_allclose(found.threshold, 3 / (0.2 - 0.1 * AT / STEPS), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_with_adam_on_minibatches_it_measures_on_all_data_what_numpy_does():
     """The step sees 4 or 2 of 10 examples, the curvature all of them."""
     key, data, tx = jax.random.key(3), examples(), adam(0.02)

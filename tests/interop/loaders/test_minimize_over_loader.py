@@ -49,6 +49,7 @@ def loop():
     return np.array(values), params
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.__name__)
 def test_a_run_over_a_loader_is_the_loop_over_its_batches(loop, loader):
     run = minimize(cross_entropy, start(), adam(0.05), STEPS, data=loader())

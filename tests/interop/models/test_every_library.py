@@ -226,6 +226,7 @@ def test_the_average_that_is_evaluated_is_a_model_too(library):
     assert not np.allclose(first(run.evaluation_params), first(run.params))
 
 
+@pytest.mark.slow
 @only_slow_unless("linen")
 def test_landscapes_and_curvature_are_those_of_the_model_as_the_loss_calls_it(library):
     run = trained(library)
@@ -239,6 +240,7 @@ def test_landscapes_and_curvature_are_those_of_the_model_as_the_loss_calls_it(li
         sharpness(library.loss, library.make(KEY), DATA)
 
 
+@pytest.mark.slow
 @only_slow_unless("equinox")
 def test_tracking_trains_the_model_and_measures_its_sharpness(library):
     model, tx = library.make(KEY), sgd(0.05)

@@ -89,6 +89,7 @@ def slopes():
     return gdlab.hyperparameters(jax.grad(last_loss)(optimizer()))
 
 
+@pytest.mark.slow
 def test_adapters_train_alike_under_either_import_and_in_own_words():
     theirs = train(optax)
     assert_alike(theirs, train(moved))

@@ -101,6 +101,7 @@ def sweep_of_warm_ups():
     return gdlab.sweep(loss, Denoiser, tx, steps=STEPS, key=jax.random.key(1))
 
 
+@pytest.mark.slow
 def test_a_diffusion_model_and_its_average_train_alike_under_either_import_and_in_own_words():
     theirs = train(optax)
     assert_alike(theirs, train(moved))

@@ -181,6 +181,7 @@ def follow(tx, params, state, start, steps):
     return params, state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "steps", [7, pytest.param(6, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
 )
@@ -208,6 +209,7 @@ def test_gradients_that_are_accumulated_so_far_and_the_average_go_along(steps):
         np.testing.assert_allclose(back[str(key)], variable.value, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_schedule_of_micro_batches_has_its_value_at_the_last_one_of_each_update():
     schedule = gdlab.cosine_decay_schedule(0.1, 30)
     make = lambda o: o.Adam(o.schedules.CosineDecay(0.1, 30), gradient_accumulation_steps=3)  # noqa: E731

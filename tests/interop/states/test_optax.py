@@ -63,6 +63,7 @@ def check_return(pair, state, back):
             )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", every_optimizer())
 def test_run_that_changes_library_ends_where_it_would(name):
     check_changes(OPTIMIZERS[name], OPTIMIZERS[name].single)

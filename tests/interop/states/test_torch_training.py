@@ -135,6 +135,7 @@ def begun(name, batches):
     return model, optimizer, scheduler, tx
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["adamw", pytest.param("sgd", marks=pytest.mark.slow)])
 def test_training_that_is_moved_has_the_losses_of_one_that_is_not(name, batches):
     model, optimizer, scheduler, tx = begun(name, batches)
@@ -176,6 +177,7 @@ def run_without(module, code, *paths):
     subprocess.run([sys.executable, "-c", code, *map(str, paths)], check=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_state_goes_through_a_file_to_where_torch_is_not_installed(batches, tmp_path):
     model, optimizer, _, tx = begun("adamw", batches)
     safetensors.numpy.save_file(flat(optimizer), tmp_path / "optimizer.safetensors")

@@ -35,6 +35,7 @@ COEFFICIENTS = {
 }
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("iteration", ["standard", "gram"])
 @pytest.mark.parametrize("name", COEFFICIENTS)
@@ -49,6 +50,7 @@ def test_products_apply_the_polynomials_to_the_singular_values(name, iteration, 
         np.testing.assert_allclose(actual, expected, atol=1e-11)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("by", ["frobenius", "spectral", "schatten", "aol"])
 def test_each_preconditioning_is_that_of_optax_and_its_norm(by):
     g = gaussian((3, 8))
