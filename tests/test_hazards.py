@@ -66,7 +66,7 @@ ROWS = [
         optax.normalize_by_update_norm,
         gdlab.normalize_by_update_norm,
         (1.0,),
-        (*SQUARED, *HALF),
+        SQUARED,
     ),
 ]
 

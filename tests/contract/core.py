@@ -13,7 +13,10 @@ EXAMPLES = {
     "foreign": [
         # The averages of optax's Adam change the dtype of complex squares.
         Example(
-            gdlab.foreign(*optax.scale_by_adam()), source=False, on_complex=None, bears_huge=False
+            gdlab.foreign(*optax.scale_by_adam()),
+            source=False,
+            on_complex=None,
+            bears_extremes=False,
         ),
     ],
     "fork": [

@@ -53,7 +53,7 @@ EXAMPLES = {
         ),
     ],
     "scale_by_truncated_newton": [Example(gdlab.scale_by_truncated_newton(), keeps_nan=False)],
-    "trust_region": [Example(gdlab.trust_region(), keeps_nan=False)],
+    "trust_region": [Example(gdlab.trust_region(), keeps_nan=False, bears_extremes=False)],
     "lbfgs": [
         Example(gdlab.lbfgs(memory_size=2), keeps_nan=False),
     ],

@@ -18,8 +18,9 @@ class Example(NamedTuple):
     """Whether its schedules advance at every call."""
     keeps_nan: bool = True
     """Whether a NaN stays where it was in the gradient, and shows there and nowhere else."""
-    bears_huge: bool = True
-    """Whether updates and state stay finite under gradients of 1e30."""
+    bears_extremes: bool = True
+    """Whether updates and state stay finite under gradients of 1e30 and of 1e-30, and of 1e3 and of
+    6e-8 in float16, which does not hold the squares of the former."""
     derivatives: bool = True
     """Whether derivatives by its numbers exist where the directions of equal gradients do not."""
     by_element: bool = True

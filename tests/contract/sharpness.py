@@ -19,11 +19,14 @@ EXAMPLES = {
     "friendly_sam": [evaluates(gdlab.friendly_sam(inner))],
     "gradient_at": [evaluates(gdlab.gradient_at(probe))],
     # What is orthogonal to the whole gradient may be more than float16 holds.
-    "gsam": [evaluates(gdlab.gsam(inner), bears_huge=False)],
+    "gsam": [evaluates(gdlab.gsam(inner), bears_extremes=False)],
     # Uncompiled, each step traces both kinds of steps anew, which takes long with many leaves.
     "looksam": [
         evaluates(
-            gdlab.looksam(inner, every=2), counts_calls=False, by_element=False, bears_huge=False
+            gdlab.looksam(inner, every=2),
+            counts_calls=False,
+            by_element=False,
+            bears_extremes=False,
         )
     ],
     "msam": [Example(gdlab.msam(inner), keeps_nan=False)],

@@ -208,7 +208,7 @@ EXAMPLES = {
     "split_real_and_imaginary": [
         Example(gdlab.split_real_and_imaginary(gdlab.sgd(0.1, 0.9))),
     ],
-    "square": [Example(gdlab.square(), on_complex="size")],
+    "square": [Example(gdlab.square(), on_complex="size", bears_extremes=False)],
     "stateless": [
         Example(gdlab.stateless(twice), source=False),
     ],
@@ -224,13 +224,18 @@ EXAMPLES = {
     "split_params": [Example(gdlab.split_params(gdlab.adam(0.1)), keeps_dtypes=False)],
     "stochastic_params": [Example(gdlab.stochastic_params(gdlab.adam(0.1)), keeps_dtypes=False)],
     "sum_of_squares": [
-        Example(gdlab.sum_of_squares(), on_complex="size"),
-        Example(gdlab.sum_of_squares(0.1), rests=False, on_complex="size"),
+        Example(gdlab.sum_of_squares(), on_complex="size", bears_extremes=False),
+        Example(gdlab.sum_of_squares(0.1), rests=False, on_complex="size", bears_extremes=False),
     ],
     "trace": [Example(gdlab.trace(0.9, nesterov=True))],
     "variance": [
-        Example(gdlab.variance(0.9), on_complex="size"),
-        Example(gdlab.variance(0.9, 0.1, bias_correction=True), rests=False, on_complex="size"),
+        Example(gdlab.variance(0.9), on_complex="size", bears_extremes=False),
+        Example(
+            gdlab.variance(0.9, 0.1, bias_correction=True),
+            rests=False,
+            on_complex="size",
+            bears_extremes=False,
+        ),
     ],
     "cautious": [Example(gdlab.cautious(gdlab.sgd(0.1, 0.9)), by_element=False)],
     "delay": [Example(gdlab.delay()), Example(gdlab.delay(starts_at_first=True))],
@@ -255,6 +260,7 @@ EXAMPLES = {
                 gdlab.fork(gdlab.interpolate(0.25), gdlab.identity(), gdlab.scale(3.0)),
             ),
             by_element=False,
+            bears_extremes=False,
             keeps_nan=False,
         )
     ],
