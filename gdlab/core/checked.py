@@ -171,7 +171,9 @@ def kind_of(annotation: Any) -> Kind | None:
         return _union(arguments)
     if isinstance(origin, type):
         return _generic(origin, arguments)
-    if isinstance(annotation, type) and not getattr(annotation, "_is_protocol", False):
+    if getattr(annotation, "_is_protocol", False):
+        return _with_attributes(annotation)
+    if isinstance(annotation, type):
         return Kind(_with_article(annotation.__name__), _instance_of(annotation))
     return None
 
@@ -288,6 +290,12 @@ def _choice(values: tuple[Any, ...]) -> Kind:
 
 def _instance_of(cls: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, cls)
+
+
+def _with_attributes(protocol: type) -> Kind:
+    names = [name for name in dir(protocol) if not name.startswith("_")]
+    words = f"{_with_article(protocol.__name__)}, which has {', '.join(names)}"
+    return Kind(words, lambda value: all(hasattr(value, name) for name in names))
 
 
 def _with_article(name: str) -> str:

@@ -18,6 +18,8 @@ def is_array(leaf: Leaf) -> bool:
     """Tell whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
     if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer):
         return True  # as most are that are asked about outside of a trace, where each call counts
+    if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU":
+        raise TypeError(f"an array of numbers is needed, not {leaf!r}")
     # No array but one of float0 has elements of no size.
     return isinstance(leaf, _ARRAYS) and getattr(getattr(leaf, "dtype", None), "itemsize", 1) > 0
 

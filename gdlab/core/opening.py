@@ -170,7 +170,12 @@ class OpenJoin:
 
     def __call__(self, reading: Reading, *signals: Signal) -> Signal:
         """The signals of the branches, joined."""
-        return self._at(reading)(*signals)
+        joined = self._at(reading)(*signals)
+        if not (self.is_bus or hasattr(joined, "dtype")):
+            raise TypeError(
+                f"fork: a join must return one array made of those of the branches, not {joined!r}"
+            )
+        return joined
 
 
 def _is_one(node: object) -> bool:

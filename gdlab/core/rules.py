@@ -128,8 +128,14 @@ def require(reads: Reasons, name: str, given: object) -> None:
 
     Raises:
         ValueError: with the transformation that reads it, and how it is given.
+        TypeError: if what must be a function is none.
     """
     if given is not None or name not in reads:
+        if name.endswith("_fn") and name in reads and not callable(given):
+            raise TypeError(
+                f"the keyword {name} must be a function of the parameters, such as "
+                f"{SUPPLIED[name]}, not {given!r}"
+            )
         return
     if name in ("param", "params"):
         raise ValueError(

@@ -93,6 +93,7 @@ class Objective:
             # A copy: Equinox marks a state as used once another has been made of it.
             keyword["model_state"] = jax.tree.map(lambda leaf: leaf, given)
         batches = [batch] if self.has_batch else []
+        self._require_callable(params, *batches, **keyword)
         value, held = self.form.call(
             lambda model: self.fun(model, *batches, **keyword), params, held, key
         )
@@ -102,13 +103,30 @@ class Objective:
         elif self.has_state:
             value, given = value
         elif self.has_aux:
-            value, aux = value
+            value, aux = _pair(value)
         if (kind := _unlike_a_real_scalar(value)) is not None:
             raise TypeError(
                 f"the loss must be a real scalar, but it {kind}"
                 + ("" if self.has_aux else "; with has_aux=True it may return (loss, aux)")
             )
         return value, (ModelState(held, given), aux)
+
+    def _require_callable(self, *arguments: Any, **keyword: Any) -> None:
+        """Refuse a loss that does not take what it is called with."""
+        try:
+            signature = inspect.signature(self.fun.function)
+        except ValueError:  # written in C, it does not tell
+            return
+        try:
+            signature.bind(*arguments, **self.fun.keywords, **keyword)
+        except TypeError as error:
+            batch = "params, batch" if self.has_batch else "params"
+            names = "".join(f", {name}=…" for name in (*self.fun.keywords, *keyword))
+            advice = "" if self.has_batch else "; with data it would be given a batch as well"
+            raise TypeError(
+                f"the loss is called as loss({batch}{names}), which {self.fun.function!r} does not "
+                f"take: {error}{advice}"
+            ) from None
 
     @property
     def carries_state(self) -> bool:
@@ -140,3 +158,10 @@ def _unlike_a_real_scalar(value: Any) -> str | None:
     if shape == () and jnp.issubdtype(dtype, jnp.floating):
         return None
     return f"has the shape {shape} and the dtype {dtype}"
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        raise TypeError(f"with has_aux=True the loss must return (loss, aux), not {value!r}")
+    loss, aux = value
+    return loss, aux

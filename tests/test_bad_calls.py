@@ -1,0 +1,146 @@
+"""Bad calls are refused by an error that names the argument, and says what came."""
+
+import numpy as np
+import pytest
+
+import gdlab
+from gdlab import (
+    Axis,
+    PopulationBasedTraining,
+    SuccessiveHalving,
+    accumulate,
+    adam,
+    analysis,
+    clip,
+    clip_by_global_norm,
+    constant_schedule,
+    cosine_decay_schedule,
+    ema,
+    expand,
+    fork,
+    hyperparameters,
+    join_schedules,
+    linear_schedule,
+    look_ahead,
+    masked,
+    minibatches,
+    minimize,
+    moving_average,
+    named_chain,
+    piecewise_constant_schedule,
+    problems,
+    set_hyperparameters,
+    sgd,
+    sweep,
+    warmup_cosine_decay_schedule,
+)
+
+nan = float("nan")
+w = g = np.ones(3, np.float32)
+P = {"a": np.ones(2, np.float32), "b": np.ones(3, np.float32)}
+inputs = np.random.default_rng(0).normal(size=(16, 3)).astype("f")
+data = (inputs, inputs @ w)
+
+
+def bowl(w):
+    return (w**2).sum() / 2
+
+
+def mse(w, batch):
+    x, y = batch
+    return ((x @ w - y) ** 2).mean()
+
+
+def one(tx, gradient=g, params=w, **keywords):
+    return tx.update(gradient, tx.init(params), params, **keywords)[0]
+
+
+def sw(loss=bowl, params=w, tx=None, **changes):
+    tx = sgd(Axis("lr", [0.1, 0.2])) if tx is None else tx
+    return sweep(loss, params, tx, **({"steps": 3, "progress": False} | changes))
+
+
+BAD = [
+    # Numbers that mean nothing
+    (lambda: accumulate(sgd(0.1), -3), "steps.* at least 1, not -3"),
+    (lambda: accumulate(sgd(0.1), nan), "steps.*NaN"),
+    (lambda: clip(-1.0), "max_delta.* at least 0, not -1"),
+    (lambda: clip_by_global_norm(-1.0), "max_norm.* at least 0, not -1"),
+    (lambda: clip_by_global_norm(Axis("norm", [1.0, -1.0])), "max_norm.* not -1"),
+    (lambda: adam(0.1, b2=1.5), "b2.* between 0 and 1, not 1.5"),
+    (lambda: sgd(nan), "learning_rate.*NaN"),
+    (lambda: adam(1e-3, mu_dtype=int), "cannot be stored as int64"),
+    (lambda: adam(10**400), "learning_rate.*does not fit"),
+    (lambda: Axis("a", [1e-50]), "Axis 'a'.*does not fit into float32"),
+    (lambda: Axis("a", [1.0], along=3), "along must be the name of a dimension, not 3"),
+    (lambda: adam({}), "learning_rate.*expected a number"),
+    (lambda: moving_average(10**12), "window must be .* not 1000000000000"),
+    # Schedules
+    (lambda: linear_schedule(1.0, 0.0, -5), "transition_steps.* not -5"),
+    (lambda: cosine_decay_schedule(1.0, -5), "decay_steps.* not -5"),
+    (lambda: cosine_decay_schedule(1.0, 5)(nan), "the step must be a number, not nan"),
+    (lambda: cosine_decay_schedule(1.0, 5)("x"), "the step must be a number, not 'x'"),
+    (lambda: join_schedules([constant_schedule(1.0)] * 3, [5, 2]), "boundaries must rise"),
+    (lambda: join_schedules([constant_schedule(1.0)], [1]), "one boundary fewer"),
+    (lambda: warmup_cosine_decay_schedule(0.0, 1.0, 10, 5), "decay_steps counts the warm-up"),
+    (lambda: piecewise_constant_schedule(1.0, [3]), "boundaries_and_scales.*a dictionary"),
+    (lambda: adam(lambda: 1.0), "learning_rate.*function of the step alone"),
+    (lambda: one(adam(lambda t: "x")), "must return a number at each step, not 'x'"),
+    (lambda: one(adam(lambda t: None)), "must return a number at each step, not None"),
+    # Wiring, masks, names
+    (lambda: one(fork(lambda a, b: None, sgd(0.1), sgd(0.1))), "a join must return one array"),
+    (lambda: one(fork(lambda a, b: (a, b), sgd(0.1), sgd(0.1))), "a join must return one array"),
+    (lambda: named_chain(("a.b", sgd(0.1))), "'a.b' becomes a part of dotted paths"),
+    (lambda: masked(sgd(0.1), 3), "mask.*not 3"),
+    (lambda: one(masked(sgd(0.1), {"a": 1, "b": 0}), P, P), "mask: the value at 'a' must be True"),
+    (lambda: one(masked(sgd(0.1), lambda p: 3), P, P), "mask.* must be True or False, not 3"),
+    (lambda: expand(3), "tx must be a GradientTransformation, not 3"),
+    (lambda: hyperparameters(3), "tx must be .*not 3"),
+    (lambda: set_hyperparameters(adam(1e-3), [("b1", 1.0)]), "must be a dictionary"),
+    (lambda: ema(0.9, accumulator_dtype="foo"), "accumulator_dtype must be a dtype"),
+    # Trees that hold no numbers
+    (lambda: adam(0.1).init(np.array([object()])), "array of numbers"),
+    (lambda: one(adam(0.1), np.array(["a"]), np.array(["b"])), "array of numbers"),
+    (lambda: adam(0.1).update(g, None, w), "the state is not one of adam"),
+    (lambda: adam(0.1).update(g, sgd(0.1).init(w), w), "the state is not one of adam"),
+    (lambda: one(look_ahead(sgd(0.1)), grad_fn=3), "grad_fn must be a function"),
+    # Runs
+    (lambda: minimize(bowl, w, sgd(0.1), True), "steps must be a whole number"),
+    (lambda: minimize(bowl, w, sgd(0.1), 2.5), "steps must be a whole number"),
+    (lambda: minimize(bowl, w, sgd(0.1), 10**19), "steps must be a whole number"),
+    (lambda: minimize(bowl, None, sgd(0.1), 3), "x0 has no arrays"),
+    (lambda: minimize(bowl, np.arange(3), sgd(0.1), 3), "x0 is int"),
+    (lambda: minimize(bowl, w, sgd(0.1), 3, data=data), r"called as loss\(params, batch\)"),
+    (lambda: minimize(bowl, w, sgd(0.1), 3, has_aux=True), r"must return \(loss, aux\)"),
+    (lambda: list(minibatches(data, 2, None, epochs="x")), "epochs must be a whole number"),
+    # Sweeps
+    (lambda: sw(seeds=[-1]), "seeds must be at least 0"),
+    (lambda: sw(tx=sgd(Axis("loss", [0.1]))), "field 'loss' of its own"),
+    (lambda: sw(hyperparameters=3), "hyperparameters must be .* not 3"),
+    (lambda: sw(policy="halving"), "policy must be .*Policy.* not 'halving'"),
+    (lambda: sw(has_aux="x"), "has_aux must be True or False, not 'x'"),
+    (lambda: sw(evaluate=3), "evaluate must be .* not 3"),
+    (lambda: sw(loss=3), "loss must be .* not 3"),
+    (lambda: sw(loss=lambda: 1.0), r"called as loss\(params\)"),
+    (lambda: sw(params=None), "params has no arrays"),
+    (lambda: sw(tx={1: sgd(0.1)}), "tx must be"),
+    (lambda: SuccessiveHalving(factor="x"), "factor must be a number, not 'x'"),
+    (lambda: SuccessiveHalving(rungs=[1.5]), "rungs must be a list of whole numbers"),
+    (lambda: SuccessiveHalving(least_steps="x"), "least_steps must be a whole number"),
+    (lambda: PopulationBasedTraining(every=1.5), "every must be a whole number"),
+    (lambda: PopulationBasedTraining(every=1, factors=()), "factors must be positive"),
+    (lambda: PopulationBasedTraining(every=1, factors=(nan,)), "factors must be positive"),
+    # Analyses
+    (lambda: analysis.impulse_response(ema(0.9), -3), "steps must be a whole number"),
+    (lambda: analysis.impulse_response(ema(0.9), 2.5), "steps must be a whole number"),
+    (lambda: analysis.hessian_trace(bowl, w, key=3), "key must be an array, not 3"),
+    (lambda: analysis.hessian_eigenpairs(3, w), "must be a function, not 3"),
+    (lambda: problems.ackley("two"), "size must be a whole number"),
+    (lambda: gdlab.foreign(1, 2), "init must be a function, not 1"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD, ids=[message for _, message in BAD])
+def test_a_bad_call_is_refused_and_the_argument_is_named(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
