@@ -74,6 +74,9 @@ def test_the_cost_is_that_of_the_curve_between_the_rates_that_were_tried():
     first, second = optimum(-5.0), optimum(-6.0)
     assert shift(first, second).cost == pytest.approx(math.expm1(0.15 * 1.0**2), abs=1e-9)
     assert "is 16.2 % above its least" in shift(first, second).sentence
-    # An accuracy has no factor.
+    # Of a rate that was not tried nothing is known, and an accuracy has no factor.
+    beyond = dataclasses.replace(first, rate=2.0)
+    assert math.isnan(shift(beyond, second).cost)
+    assert "its least" not in shift(beyond, second).sentence
     accuracy = fit_optimum(2.0**LOGS, 0.9 - 0.01 * (LOGS + 5) ** 2, maximize=True)
     assert math.isnan(shift(accuracy, accuracy).cost)

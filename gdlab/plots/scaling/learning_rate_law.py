@@ -124,7 +124,8 @@ def _draw_band(ax: Axes, law: "LearningRateLaw", low: float, high: float) -> Non
         grid, bands[:, 0], bands[:, 1], color="0.5", alpha=0.18, linewidth=0,
         label=f"{law.confidence:.0%} for one more size",
     )  # fmt: skip
-    for part, name in ((grid < low, None), (grid > high, "extrapolated")):
+    fitted = law.law.ranges[size]
+    for part, name in ((grid <= fitted[0], None), (grid >= fitted[1], "extrapolated")):
         ax.plot(grid[part], values[part], "--", color="black", linewidth=1.0, label=name)
     ax.legend(fontsize="small", frameon=False)
 

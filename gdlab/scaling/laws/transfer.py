@@ -127,5 +127,6 @@ def _logs(optimum: Optimum) -> tuple[float, Interval]:
 def _cost(first: Optimum, second: Optimum) -> float:
     if second.transform != "log":
         return math.nan
+    more = math.expm1(second.value_at(first.rate) - second.value_at(second.rate))
     # Noise may have put the least of the measured losses beside the best rate.
-    return max(0.0, math.expm1(second.value_at(first.rate) - second.value_at(second.rate)))
+    return more if math.isnan(more) else max(0.0, more)
