@@ -142,6 +142,15 @@ def test_a_momentum_of_zero_is_a_natural_end_and_one_at_the_top_is_led_towards_1
     assert all(0.9 < value < 1 for value in suggested)
 
 
+@pytest.mark.parametrize(
+    ("final", "suggested"), [([1, 2], (4, 2)), ([2, 1], (24, 32)), ([1, 2, 3], (4, 2))]
+)
+def test_beyond_whole_numbers_there_are_whole_ones_above_zero(final, suggested):
+    widths = [8, 16, 32][: len(final)]
+    result = made(np.array(final, float)[:, None], {"width": widths}, seeds=[0])
+    assert only(result.report(), "range").suggested == suggested
+
+
 def test_sampled_values_near_the_end_of_their_range_are_an_alarm():
     rates, decays = np.geomspace(1e-3, 1, 50), np.linspace(0, 1, 50)[::-1]
     final = np.abs(np.log10(rates) + 2.95)[:, None]
@@ -378,6 +387,15 @@ def test_dictionaries_of_results_are_optimizers_if_these_differ_and_else_problem
     assert [(each.problem, each.optimizer) for each in found] == [("p", "a"), ("p", "b")]
     with pytest.raises(TypeError, match="not of list"):
         sweep_report([one])
+
+
+def test_choices_that_are_no_numbers_have_neither_range_nor_basin():
+    coords = {"activation": ["relu", "tanh"], "width": [64, 128, 256], "bias": [False, True]}
+    report = made(RNG.random((2, 3, 2, 2)), coords).report()
+    for kind in ("range", "sensitivity"):
+        assert [each.axis for each in report.of_kind(kind)] == ["width"]
+    assert "activation = " in str(report)
+    assert "relu" in report.page().html
 
 
 def test_numbers_are_a_table():

@@ -34,6 +34,26 @@ def draw_curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: b
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def draw_choices(ax: Axes, names: np.ndarray, lanes: Lanes, maximize: bool) -> None:
+    """Draw the median and the range of the seeds at each choice by name, the best one larger."""
+    places = np.arange(len(names))
+    values, scores, diverged = lanes
+    ax.plot(np.repeat(places, values.shape[-1]), values.ravel(), ".", color=CURVE, alpha=0.4)
+    ax.plot(places, np.where(np.isfinite(scores), scores, np.nan), "_", color=CURVE, markersize=18)
+    best = best_position(scores, maximize)
+    if best is not None:
+        ax.plot(best[0], scores[best[0]], "o", color=CURVE, markersize=7)
+    if spans_decades(values):
+        ax.set_yscale("log")
+    for place, share in zip(places, diverged, strict=True):
+        if share > 0:
+            ends = place - 0.5, place + 0.5
+            ax.axvspan(*ends, color=DIVERGED, alpha=0.28 * share, linewidth=0, zorder=0)
+    ax.set_xticks(places, [str(name) for name in names])
+    ax.set_xlim(-0.5, len(names) - 0.5)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
 def _band(ax: Axes, x: np.ndarray, values: np.ndarray, diverged: np.ndarray) -> None:
     """The range over the seeds, where none of them diverged."""
     shown = (diverged == 0) & ~np.isnan(values).all(axis=-1)

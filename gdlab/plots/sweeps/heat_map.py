@@ -29,23 +29,29 @@ class Plane(NamedTuple):
 
 def draw_heat_map(ax: Axes, plane: Plane, lanes: Lanes, maximize: bool, norm: Normalize) -> None:
     """Draw the scores of all cells, what diverged in its own colour, and a dot at the best."""
-    order = np.ix_(*map(np.argsort, plane))
-    scores, diverged = lanes.scores[order], lanes.diverged[order]
+    orders = [np.argsort(v) if is_numeric(v) else np.arange(len(v)) for v in plane]
+    scores, diverged = (array[np.ix_(*orders)] for array in (lanes.scores, lanes.diverged))
+    y, x = (values[order] for values, order in zip(plane, orders, strict=True))
     finite = np.isfinite(scores)
     ax.set_facecolor(MISSING)
     lost = np.where(~finite & (diverged > 0), 0.0, np.nan)
     look: dict[str, Any] = {"edgecolors": "white", "linewidth": 0.6}
-    edges = [np.arange(len(values) + 1) - 0.5 for values in (plane.x, plane.y)]
+    edges = [np.arange(len(values) + 1) - 0.5 for values in (x, y)]
     ax.pcolormesh(*edges, lost, cmap=ListedColormap([DIVERGED_TINT]), **look)
     ax.pcolormesh(*edges, np.where(finite, scores, np.nan), cmap=COLORMAP, norm=norm, **look)
     best = best_position(scores, maximize)
     if best is not None:
         ax.plot(best[1], best[0], "o", color="white", markeredgecolor="black", markersize=7)
-    _write_values(ax.yaxis, np.sort(plane.y), rotated=False)
+    _write_values(ax.yaxis, y, rotated=False)
     width = ax.get_window_extent().width / ax.figure.dpi
-    _write_values(ax.xaxis, np.sort(plane.x), rotated=not _fit(np.sort(plane.x), width))
+    _write_values(ax.xaxis, x, rotated=not _fit(x, width))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def is_numeric(values: np.ndarray) -> bool:
+    """Whether values are numbers, which have an order, and not choices by name."""
+    return values.dtype.kind in "iuf"
 
 
 def _write_values(axis: Axis, values: np.ndarray, *, rotated: bool) -> None:

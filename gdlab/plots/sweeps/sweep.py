@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import words
 from gdlab.plots.sweeps.colors import norm_of_scores
-from gdlab.plots.sweeps.curve import draw_curve
-from gdlab.plots.sweeps.heat_map import Plane, draw_heat_map, explain_colors, written
+from gdlab.plots.sweeps.curve import draw_choices, draw_curve
+from gdlab.plots.sweeps.heat_map import Plane, draw_heat_map, explain_colors, is_numeric, written
 from gdlab.plots.sweeps.lanes import lanes_of
 from gdlab.plots.sweeps.parallel import plot_parallel
 from gdlab.sweeps.plan.direction import is_maximized
@@ -84,8 +84,11 @@ def plot_sweep(
     lanes = lanes_of(result, metric, maximize, [*facets, *(result.axes[name] for name in sides)])
     norm = norm_of_scores(lanes.scores, maximize)
     for panel, index in zip(panels, np.ndindex(shape), strict=False):
-        if len(sides) == 1:
-            draw_curve(panel, result.coords[sides[0]], lanes.facet(index), maximize, is_sampled)
+        x = result.coords[sides[-1]]
+        if len(sides) == 1 and is_numeric(x):
+            draw_curve(panel, x, lanes.facet(index), maximize, is_sampled)
+        elif len(sides) == 1:
+            draw_choices(panel, x, lanes.facet(index), maximize)
         else:
             plane = Plane(*(result.coords[name] for name in sides))
             draw_heat_map(panel, plane, lanes.facet(index), maximize, norm)
@@ -109,17 +112,17 @@ def _arrangement(result: "SweepResult") -> Arrangement | None:
     axes = [
         name for name, along in result.axes.items() if name == along or along not in result.axes
     ]
-    # Choices by name have no place on a scale.
-    numbers = [name for name in axes if result.coords[name].dtype.kind in "iuf"]
-    if not numbers:
+    if not axes:
         raise ValueError(
             "the sweep has no axis to plot against; its losses are curves over "
             'coords["step"] in result.loss'
         )
     is_sampled = any(name != result.axes[name] for name in axes)
-    # The longest axes are the sides, and stand in the order in which they were given.
-    longest = sorted(numbers, key=lambda name: -len(result.coords[name]))[:2]
-    sides = [name for name in numbers if name in longest]
+    # Choices by name are sides only where there are no numbers. The longest axes are the sides, and
+    # stand in the order in which they were given.
+    wanted = [name for name in axes if is_numeric(result.coords[name])] or axes
+    longest = sorted(wanted, key=lambda name: -len(result.coords[name]))[:2]
+    sides = [name for name in wanted if name in longest]
     facets = [name for name in NAMES if name in result.dims]
     facets += [name for name in axes if name not in sides]
     panels = math.prod(len(result.coords[name]) for name in facets)

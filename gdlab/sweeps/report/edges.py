@@ -62,7 +62,7 @@ class RangeOfAxis(Judgement):
 
 
 def ranges_of(contestant: Contestant, measure: Measure) -> list[RangeOfAxis]:
-    """Judge every axis that has several values."""
+    """Judge every axis that has several numbers; choices among other things have no range."""
     result, point = contestant.result, contestant.best_point(measure)
     if point is None:
         return []
@@ -70,7 +70,7 @@ def ranges_of(contestant: Contestant, measure: Measure) -> list[RangeOfAxis]:
     found = []
     for axis, dimension in result.axes.items():
         values = np.unique(result.coords[axis])
-        if len(values) > 1 and axis in best:
+        if len(values) > 1 and values.dtype.kind in "iuf":
             sampled = dimension not in result.axes
             found.append(_range(contestant, axis, best[axis], values, sampled=sampled))
     return found
@@ -116,6 +116,8 @@ def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
     if scale == "linear" and values[0] >= 0 and values[-1] < 1:
         # On the way to 1, as with decays; or to 0.
         scale = "decay" if side == "highest" else "log"
+    if scale == "linear" and side == "lowest" and values[0] > 0:
+        scale = "log"  # and not beyond 0
     forward, inverse = SPACED[scale]
     ends = np.asarray(forward(values[[0, -1]]), float)
     step = (ends[1] - ends[0]) / count if np.all(np.isfinite(ends)) else 1.0
@@ -123,4 +125,6 @@ def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
         step = min(step, 1.0)
     steps = step * np.arange(1, STEPS_BEYOND + 1)
     found = inverse(ends[1] + steps if side == "highest" else ends[0] - steps)
-    return tuple(float(f"{value:.2g}") for value in np.asarray(found))
+    if values.dtype.kind in "iu":
+        found = np.rint(found)
+    return tuple(dict.fromkeys(float(f"{value:.2g}") for value in np.asarray(found)))

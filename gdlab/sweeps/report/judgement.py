@@ -49,8 +49,8 @@ def number(value: Any) -> str:
 
 def label(value: Any) -> str:
     """A label as it was written; one that was drawn, which has more than five digits, to three."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | bool):
+        return str(value)
     written = str(value) if isinstance(value, int) else f"{value:.5g}"
     return (written if float(written) == value else f"{value:.3g}").replace("-", "−")
 

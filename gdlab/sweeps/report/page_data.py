@@ -114,7 +114,7 @@ def coordinate(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _has_names(values: Sequence[Any]) -> bool:
-    return any(isinstance(value, str) for value in values)
+    return any(isinstance(value, str | bool) for value in values)
 
 
 def _numbers(values: np.ndarray) -> tuple[dict[float, float], list[tuple[float, str]]]:

@@ -36,21 +36,21 @@ class Sensitivity(Judgement):
         of = " on ".join(filter(None, (self.optimizer, self.problem)))
         text = (
             f"{self.axis}{f' of {of}' if of else ''} keeps the {self.metric.replace('_', ' ')} "
-            f"within a factor of {number(self.tolerance)} of the best from {label(self.low)} to "
-            f"{label(self.high)}"
+            f"within a factor of {number(self.tolerance)} of the best"
         )
+        if self.low == self.high:
+            return f"{text} at no tried value but {label(self.low)}."
+        text += f" from {label(self.low)} to {label(self.high)}"
         least = "at least " if self.open_below or self.open_above else ""
         if self.factor > 1:
             text += f", {least}a factor of {number(self.factor)} wide"
-        elif self.low == self.high:
-            text += ", at no other value that was tried"
         return f"{text}."
 
 
 def sensitivities_of(
     contestant: Contestant, measure: Measure, tolerance: float
 ) -> list[Sensitivity]:
-    """Judge every axis that is a dimension and has several values, at the best of all others.
+    """Judge every axis that is a dimension and has several numbers, at the best of all others.
 
     Axes that were sampled together change with each other, so that nothing can be said of one
     alone; nor can it where scores are negative, of which a factor means nothing.
@@ -65,7 +65,7 @@ def sensitivities_of(
     found = []
     for axis, dimension in result.axes.items():
         values = result.coords[axis]
-        if axis != dimension or len(values) < 2:
+        if axis != dimension or len(values) < 2 or values.dtype.kind not in "iuf":
             continue
         at_best = tuple(i for name, i in place.items() if name != dimension)
         ends = basin(result, axis, measure.metric, tolerance, measure.maximize)

@@ -192,6 +192,27 @@ def test_two_more_axes_are_rows_and_columns_and_three_more_are_parallel_coordina
     assert made(np.ones((2,) * 5 + (1,)), coords, seeds=[0]).plot().get_yticks().size == 0
 
 
+def test_choices_by_name_are_places_side_by_side_in_their_order():
+    final = np.array([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0], [NAN, NAN, NAN]])
+    ax = made(final, {"activation": ["tanh", "relu", "exp"]}, seeds=range(3)).plot()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["tanh", "relu", "exp"]
+    medians = next(line for line in ax.lines if line.get_marker() == "_")
+    np.testing.assert_array_equal(medians.get_ydata(), [2, 5, NAN])
+    assert ax.lines[-1].get_xydata().tolist() == [[0, 2]]
+    assert [span[:2] for span in spans(ax)] == [(1.5, 2.5)]
+
+
+def test_two_axes_of_names_are_a_heat_map_and_one_beside_numbers_is_a_panel_each():
+    names = {"norm": ["layer", "batch"], "activation": ["tanh", "relu"]}
+    ax = made(np.arange(4.0).reshape(2, 2, 1), names, seeds=[0]).plot()
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["layer", "batch"]
+    np.testing.assert_array_equal(ax.collections[-1].get_array(), [[0, 1], [2, 3]])
+    coords = {"activation": ["tanh", "relu"], "learning_rate": [0.1, 0.2]}
+    panels = made(np.ones((2, 2, 1)), coords, seeds=[0]).plot()
+    titles = [panel.get_title() for panel in panels.ravel()]
+    assert titles == ["activation = tanh", "activation = relu"]
+
+
 def test_the_better_half_of_an_accuracy_has_more_than_one_colour():
     accuracy = np.array([0.9, 0.899, 0.895, 0.89, 0.88, 0.1])
     coords = {"b1": [0.5, 0.9], "learning_rate": [0.1, 1.0, 10.0]}
