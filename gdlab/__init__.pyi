@@ -182,6 +182,7 @@ from gdlab.schedules.power_of_count import power_of_count
 from gdlab.sweeps import (
     Checkpointing,
     Hyperband,
+    Patience,
     PopulationBasedTraining,
     Resources,
     Stopping,
@@ -340,6 +341,7 @@ __all__ = [
     "Mask",
     "Outcome",
     "Page",
+    "Patience",
     "PopulationBasedTraining",
     "Refinement",
     "Resources",

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 
 FIELDS = ("loss", "final_loss", "status", "stopped_at", "evaluations")
 """The names of a result's own arrays over its lanes."""
-DIMENSIONS = ("optimizer", "problem", "seed", "step", "rung", "sample")
+EVALUATION_STEP = "evaluation_step"
+"""The dimension of metrics that are evaluated on the way."""
+DIMENSIONS = ("optimizer", "problem", "seed", "step", EVALUATION_STEP, "rung", "sample")
 """The names of the dimensions that a sweep makes itself."""
 
 

@@ -11,7 +11,7 @@ from gdlab.sweeps.plan.policies import (
 )
 from gdlab.sweeps.proposals.proposer import GaussianProcess, Measured, Proposer
 from gdlab.sweeps.results.result import SweepResult
-from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
+from gdlab.sweeps.settings import Checkpointing, Patience, Resources, Stopping
 from gdlab.sweeps.study import optimize_study
 from gdlab.sweeps.sweep import sweep
 
@@ -22,6 +22,7 @@ __all__ = [
     "Mapped",
     "Measured",
     "Move",
+    "Patience",
     "Policy",
     "PopulationBasedTraining",
     "Proposer",

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from gdlab.core.ranges import require_positive
 from gdlab.devices.mesh import row_of_devices
+from gdlab.sweeps.plan.direction import is_maximized
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +92,40 @@ class Resources:
 
 
 @dataclasses.dataclass(frozen=True)
+class Patience:
+    """The number of evaluations for which a lane goes on without a better value of a metric.
+
+    It looks at the evaluations on the way, which ``evaluate_every`` asks for.
+
+    Args:
+        metric: the name of an evaluation metric.
+        evaluations: the number of evaluations in a row without an improvement at which a lane
+            stops.
+        least: by how much a value must be better than the best so far to be an improvement.
+        maximize: whether more is better, unless the name of the metric tells.
+
+    Raises:
+        ValueError: if the number is not positive, ``least`` is negative, or nothing tells the
+            direction of the metric.
+
+    >>> from gdlab import Patience
+    >>> Patience("held_out_loss", 3)
+    Patience(metric='held_out_loss', evaluations=3, least=0.0, maximize=False)
+    """
+
+    metric: str
+    evaluations: int = 5
+    least: float = 0.0
+    maximize: bool | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(evaluations=self.evaluations)
+        if not self.least >= 0:
+            raise ValueError(f"least must be at least 0, not {self.least}")
+        object.__setattr__(self, "maximize", is_maximized(self.metric, self.maximize))
+
+
+@dataclasses.dataclass(frozen=True)
 class Stopping:
     """The conditions under which a lane stops before its last step.
 
@@ -99,6 +134,8 @@ class Stopping:
             and has converged, at the step at which all of them are at or below theirs.
         divergence_factor: a lane has diverged when its loss exceeds this factor times its first
             value, or is not finite.
+        patience: a metric, and the number of evaluations without an improvement after which a lane
+            stops; it has converged then as well.
 
     Raises:
         ValueError: if a target is no number.
@@ -112,6 +149,7 @@ class Stopping:
 
     targets: Mapping[str, float] = dataclasses.field(default_factory=dict)
     divergence_factor: float = 1e4
+    patience: Patience | None = None
 
     def __post_init__(self) -> None:
         for name, bound in self.targets.items():

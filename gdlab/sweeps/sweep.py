@@ -23,6 +23,7 @@ from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.plan import arguments
 from gdlab.sweeps.plan.assembly import planned_run
 from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
+from gdlab.sweeps.plan.length import Interval
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Proposer
@@ -39,7 +40,8 @@ def sweep(
     | Mapping[str, GradientTransformation | Callable[..., GradientTransformation]],
     data: Any = None,
     *,
-    steps: int | Axis | Callable[..., int],
+    steps: int | Axis | Callable[..., int] | None = None,
+    epochs: int | Axis | Callable[..., int] | None = None,
     batch_size: int | Axis | Callable[..., int] | None = None,
     seeds: int | Sequence[int] = 1,
     key: jax.Array | None = None,
@@ -47,6 +49,7 @@ def sweep(
     samples: int | None = None,
     sampling: Sampling = "sobol",
     evaluate: Callable[..., Any] | None = None,
+    evaluate_every: Interval | None = None,
     has_aux: bool = False,
     model_state: Any = None,
     policy: Policy | Proposer | None = None,
@@ -97,6 +100,7 @@ def sweep(
             list is a tree of arrays: write ``iter(batches)`` for one of batches.
         steps: the number of steps of each run; or an axis of such numbers, or a function of
             hyperparameters that change shapes. The last losses of shorter runs stay.
+        epochs: the number of passes over the data, in place of ``steps``.
         batch_size: examples in a batch, drawn without replacement; ``None`` for all of them; or an
             axis or a function likewise.
         seeds: their number, or the seeds themselves, from 0 to 2³² − 1.
@@ -109,6 +113,8 @@ def sweep(
         evaluate: ``evaluate(params)``, a scalar or a dictionary of scalars, computed at the end of
             each run; it is also given ``model_state`` if there is one. No name in it may be that
             of an axis, a dimension or a field of the result, such as "loss".
+        evaluate_every: the number of steps from one evaluation on the way to the next, or "epoch";
+            its values are the ``curves`` of the result, and ``stopping`` may look at them.
         has_aux: whether ``loss`` returns ``(loss, aux)``, with ``aux`` a dictionary of scalars,
             which are recorded like the loss and named like metrics.
         model_state: what the loss carries beside the parameters, as in :func:`gdlab.minimize`.
@@ -116,7 +122,8 @@ def sweep(
             :class:`~gdlab.SuccessiveHalving`, :class:`~gdlab.Hyperband` or
             :class:`~gdlab.PopulationBasedTraining`; or how they are chosen in batches, such as
             :class:`~gdlab.GaussianProcess`.
-        stopping: when lanes stop early: at targets, or diverged; see :class:`Stopping`.
+        stopping: when lanes stop early: at targets, diverged, or without improvement; see
+            :class:`Stopping`.
         record_every: of how many steps the loss of one is kept.
         keep_params: whether to return the trained parameters of all runs, or of all seeds at the
             point with the smallest median of final losses.
@@ -177,15 +184,17 @@ def sweep(
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)
     hyperparameters = dict(hyperparameters or {})
-    cells = cells_of(CellArguments(problems, optimizers, hyperparameters, steps, batch_size))
+    sizes = {"steps": steps, "epochs": epochs, "batch_size": batch_size}
+    cells = cells_of(CellArguments(problems, optimizers, hyperparameters, sizes))
     arguments.require_readable(problems, len(optimizers) * len(cells))
     settings = {
-        "steps": steps,
-        "batch_size": batch_size or 0,
+        **{name: 0 if size is None else size for name, size in sizes.items()},
+        "evaluate_every": evaluate_every or 0,
         "record_every": record_every,
         "divergence_factor": stopping.divergence_factor,
         "key": arguments.name_of_key(key),
         **{f"target {name}": bound for name, bound in stopping.bounds},
+        **({"patience": repr(stopping.patience)} if stopping.patience else {}),
         **({"policy": repr(policy)} if policy else {}),
     }
     with telling_of_choices():
@@ -206,6 +215,9 @@ def sweep(
                 seeds=arguments.seeds_of(seeds),
                 settings=cell.settings(settings),
                 steps=cell.made(steps),
+                epochs=cell.made(epochs),
+                evaluate_every=evaluate_every,
+                patience=stopping.patience,
                 record_every=record_every,
                 divergence_factor=stopping.divergence_factor,
                 targets=stopping.bounds,

@@ -8,8 +8,8 @@ import gdlab
 
 PACKAGE = pathlib.Path(gdlab.__file__).parent
 MOST_FILES_IN_A_ROOM = 12
-DRAWN_AT_THE_CALL = ("gdlab.plots", "gdlab.page")
-"""Packages that are imported within the functions that draw, and count only at the top."""
+SHOWN_AT_THE_CALL = ("gdlab.plots", "gdlab.page", "gdlab.sweeps.report")
+"""Packages that are imported within the functions that show a thing, and count only at the top."""
 
 
 def name_of(path):
@@ -39,7 +39,7 @@ def imports_below(node, within_function):
         if is_for_types(child):
             continue
         for name in imported(child):
-            if not (within_function and name.startswith(DRAWN_AT_THE_CALL)):
+            if not (within_function and name.startswith(SHOWN_AT_THE_CALL)):
                 yield name
         is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         yield from imports_below(child, within_function or is_function)

@@ -1,5 +1,6 @@
 """Lanes spread over devices, of which the CPU shows eight, against the same lanes on one."""
 
+import dataclasses
 import re
 
 import jax
@@ -111,7 +112,8 @@ def test_any_mesh_is_a_row_of_devices(mesh, shares):
     ids=["halving", "population", "chunks", "halving in chunks", "the best"],
 )
 def test_whatever_is_done_with_lanes_is_done_on_several_devices(mesh, shares, more):
-    result = sweep(**arguments(20, **more), resources=Resources(mesh=mesh))
+    on_all = dataclasses.replace(more.get("resources", Resources()), mesh=mesh)
+    result = sweep(**arguments(20, **(more | {"resources": on_all})))
     assert {devices for devices, _ in shares} == {8}
     require_close(result, sweep(**arguments(20, **more)))
 
@@ -205,9 +207,8 @@ def test_what_is_broken_off_on_several_devices_goes_on_there(mesh, tmp_path, mon
     result = sweep(**arguments(20, **more), **again)
     np.testing.assert_array_equal(result.loss, expected.loss)
     # On fewer devices the lanes would be grouped in another way.
-    fewer = {
-        "resources": Resources(mesh=jax.make_mesh((4,), ("lanes",), devices=jax.devices()[:4]))
-    }
+    half = jax.make_mesh((4,), ("lanes",), devices=jax.devices()[:4])
+    fewer = {"resources": Resources(lane_chunk=16, mesh=half)}
     with pytest.raises(ValueError, match="another sweep: mesh"):
         sweep(**arguments(20, **(more | fewer)), **again)
 

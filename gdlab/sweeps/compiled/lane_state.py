@@ -1,5 +1,7 @@
 """The state of a sweep on the devices: what every lane carries on, and what was recorded."""
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -7,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.core.state import evaluates_elsewhere, evaluation_params
-from gdlab.sweeps.plan.task import ProgramStructure
+from gdlab.sweeps.plan.task import ProgramStructure, Rows
 from gdlab.training.batches import EpochSampler
 from gdlab.training.step import Progress
 
@@ -29,6 +31,33 @@ class LaneState(NamedTuple):
     """The step at which the lane stopped, −1 if it has not."""
     evaluations: jax.Array
     """The number of evaluations of the loss or its gradient; those in a loop count once a step."""
+    improvement: "Improvement | None"
+    """The progress of the metric for which lanes have patience, if there is one."""
+
+
+class Improvement(NamedTuple):
+    """The progress of a metric of one run."""
+
+    best: jax.Array
+    """The best value so far."""
+    since: jax.Array
+    """The number of evaluations since it."""
+
+
+class Records(NamedTuple):
+    """The values that are recorded of a step or of several."""
+
+    loss: Any
+    aux: Any
+    metrics: dict[str, Any]
+    """The evaluation metrics on the way, at steps of their own."""
+
+    def map(self, function: Callable[..., Any], rows: Rows, *others: "Records") -> "Records":
+        """The records made of ``function(rows of a part, leaf, leaves of the others)``."""
+        parts = zip((rows.recorded, rows.recorded, rows.evaluated), self, *others, strict=True)
+        return Records(
+            *(jax.tree.map(functools.partial(function, of), *part) for of, *part in parts)
+        )
 
 
 class LastGood(NamedTuple):
@@ -57,8 +86,8 @@ class SweepState(NamedTuple):
 
     lanes: LaneState
     """The lanes, with leading axes of seeds and points."""
-    records: Any
-    """Loss and aux at the recorded steps, with leading axes of these, seeds and points."""
+    records: Records
+    """The values at the recorded steps, with leading axes of these, seeds and points."""
 
 
 class EpochOrders(NamedTuple):

@@ -58,6 +58,7 @@ def step_of_lane(
         status=jnp.where(was_running, status, lane.status).astype(lane.status.dtype),
         stopped_at=jnp.where(was_running & ~running, step, lane.stopped_at),
         evaluations=lane.evaluations + jnp.where(was_running, len(calls), 0),
+        improvement=lane.improvement,
     )
     return lane, record
 

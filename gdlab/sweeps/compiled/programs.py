@@ -15,11 +15,17 @@ from jax.sharding import PartitionSpec
 from gdlab.axes.naming import named_scalars
 from gdlab.axes.slots import at_point
 from gdlab.core.numerics import strong
+from gdlab.sweeps.compiled.evaluation import (
+    evaluated_on_the_way,
+    no_improvement_yet,
+    recorded_metrics,
+)
 from gdlab.sweeps.compiled.lane_state import (
     RUNNING,
     EpochOrders,
     LaneState,
     LastGood,
+    Records,
     SweepState,
     layout_on,
     on_devices,
@@ -28,12 +34,10 @@ from gdlab.sweeps.compiled.lane_step import (
     inexact_dtype,
     objective_of_lane,
     step_of_lane,
-    with_fixed,
 )
 from gdlab.sweeps.compiled.weak_structure import WeakStructure
 from gdlab.sweeps.plan.task import ProgramStructure, SweptValues
-from gdlab.training.models import Form, ModelState, OpenedModel
-from gdlab.training.objective import ByIdentity
+from gdlab.training.models import ModelState, OpenedModel
 from gdlab.training.seed_keys import SeedKeys
 from gdlab.training.step import OnBatch, Progress, on_batch_in, on_batch_of
 
@@ -69,18 +73,20 @@ def start(
             status=jnp.full((), RUNNING, jnp.int8),
             stopped_at=jnp.full((), -1),
             evaluations=jnp.full((), 0),
+            improvement=no_improvement_yet(structure.evaluation),
         )
         # As the steps return them: with weak types the second call would be another program.
         return strong(lane)
 
     over_points = jax.vmap(of_point, (0 if model_by_point else None, 0))
     lanes = jax.vmap(over_points, (0, None))(model, points)
-    shape = (len(structure.recorded_steps), *lanes.loss.shape)
-    record = _shape_of_record(structure, template, lanes.progress, points, keys.step[0], data)
-    records = jax.tree.map(
-        lambda leaf: jnp.full(shape + leaf.shape, jnp.nan, inexact_dtype(leaf)), record
+    loss, aux = _shape_of_record(structure, template, lanes.progress, points, keys.step[0], data)
+    seen = len(structure.recorded_steps), *lanes.loss.shape
+    loss, aux = jax.tree.map(lambda leaf: _blank(seen + leaf.shape, leaf), (loss, aux))
+    return on_devices(
+        structure,
+        SweepState(lanes, Records(loss, aux, _blank_metrics(structure, template, points, lanes))),
     )
-    return on_devices(structure, SweepState(lanes, records))
 
 
 @functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(2, 3))
@@ -119,27 +125,6 @@ def advance(
             check_vma=False,
         )
     return take_all(template, state, orders, points, keys, data, first_of_data, begin, end)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def evaluated(
-    evaluate: ByIdentity,
-    form: Form,
-    hyperparameters: Any,
-    points: Any,
-    fixed: Any,
-    params: Any,
-    model_state: ModelState,
-) -> Any:
-    """The return value of ``evaluate`` in every lane."""
-
-    def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
-        held, given = with_fixed(model_state, fixed)
-        model = form.close(params, held)
-        arguments = (model,) if given is None else (model, given)
-        return evaluate(*arguments, **at_point(hyperparameters, point))
-
-    return jax.vmap(jax.vmap(of_point), (None, 0, 0))(points, params, model_state)
 
 
 @functools.partial(jax.jit, static_argnums=(0,))
@@ -183,12 +168,15 @@ def _take_steps(
         last = step == structure.steps
         index = jnp.where(last, len(structure.recorded_steps) - 1, step // structure.record_every)
         kept = last | (step % structure.record_every == 0)
-        records = jax.tree.map(
+        loss, aux = jax.tree.map(
             lambda all_, new: all_.at[index].set(jnp.where(kept, new, all_[index])),
-            records,
+            (records.loss, records.aux),
             record,
         )
-        return step + 1, orders, SweepState(lanes, records)
+        lanes, metrics = evaluated_on_the_way(
+            structure, template, points, lanes, records.metrics, step
+        )
+        return step + 1, orders, SweepState(lanes, Records(loss, aux, metrics))
 
     def goes_on(carried: Any) -> jax.Array:
         step, _, (lanes, _) = carried
@@ -197,6 +185,23 @@ def _take_steps(
     begin = jnp.asarray(begin)
     _, orders, state = jax.lax.while_loop(goes_on, take, (begin, orders, state))
     return state, orders
+
+
+def _blank(shape: tuple[int, ...], like: Any) -> jax.Array:
+    """Records of what is not known yet, NaN."""
+    return jnp.full(shape, jnp.nan, inexact_dtype(like))
+
+
+def _blank_metrics(
+    structure: ProgramStructure, template: SweptValues, points: Any, lanes: LaneState
+) -> dict[str, Any]:
+    """Records of the metrics on the way, none without an evaluation there."""
+    if (evaluation := structure.evaluation) is None:
+        return {}
+    form, rows = structure.objective.form, len(structure.evaluated_steps)
+    make = functools.partial(recorded_metrics, evaluation, form)
+    shapes = jax.eval_shape(make, template, points, lanes)
+    return {name: _blank((rows, *shape.shape), shape) for name, shape in shapes.items()}
 
 
 def _on_batch(

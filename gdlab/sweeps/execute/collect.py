@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gdlab.axes.naming import named
+from gdlab.axes.naming import EVALUATION_STEP, named
 from gdlab.core.representation import as_written
 from gdlab.sweeps.execute.run import SweepRun
 from gdlab.sweeps.execute.tables import CONVERGED, status_names
@@ -120,24 +120,38 @@ def _result_of(run: SweepRun, call: SweepCall) -> SweepResult:
         moved = np.moveaxis(leaf, (axis + 1, axis), (0, 1))
         return moved.reshape(shape + moved.shape[2:])
 
+    assert tables.records is not None  # a run without them has not begun
     steps = np.asarray(structure.recorded_steps)
-    loss, aux = tables.records
+    loss, aux, curves = tables.records
     loss = by_axis(loss, 1)
     stopped_at, last_loss = by_axis(tables.stopped_at), by_axis(tables.loss)
-    # A lane that has reached its target stays there.
-    held = (by_axis(tables.status) == CONVERGED)[..., None] & (steps > stopped_at[..., None])
-    loss = np.where(held, last_loss[..., None], loss)
+    # A lane that has converged stays there.
+    converged = (by_axis(tables.status) == CONVERGED)[..., None]
+    loss = np.where(converged & (steps > stopped_at[..., None]), last_loss[..., None], loss)
+    metrics = {name: by_axis(values) for name, values in tables.metrics.items()}
+    evaluated = np.asarray(structure.evaluated_steps)
+    held = converged & (evaluated > stopped_at[..., None])
+    curves = {
+        name: np.where(held, metrics[name][..., None], by_axis(values, 1))
+        if name in metrics
+        else by_axis(values, 1)
+        for name, values in curves.items()
+    }
     history, rungs = _history(run, shape[:-1])
     kept, best = tables.kept_params(), tables.keep_params == "best"
     kept = kept if best or kept is None else jax.tree.map(by_axis, kept)
     kept = _whole(kept, task.template.fixed, (len(seeds),) if best else shape)
     return SweepResult(
         dims=(*grid.sizes, "seed"),
-        coords=grid.coords | {"seed": seeds, "step": steps} | rungs,
+        coords=grid.coords
+        | {"seed": seeds, "step": steps}
+        | ({EVALUATION_STEP: evaluated} if curves else {})
+        | rungs,
         axes={name: axis.along for name, axis in grid.axes.items()},
         loss=loss,
         aux={name: by_axis(values, 1) for name, values in named(aux, "aux").items()},
-        metrics={name: by_axis(values) for name, values in tables.metrics.items()},
+        metrics=metrics,
+        curves=curves,
         # The loss at the last point is recorded at the very end.
         status=status_names(by_axis(tables.status), ~np.isnan(loss[..., -1])),
         stopped_at=stopped_at,

@@ -61,7 +61,6 @@ def _identity_of(run: PreparedRun) -> dict[str, str]:
                 task.points,
                 task.template._replace(fixed=None),
                 task.init_hyperparameters,
-                task.evaluate_hyperparameters,
             )
         ),
         "programs": of_program(programs.traced, programs.first_points(task.size)),

@@ -137,7 +137,7 @@ class IntervalRunner:
 
     def _fetch(self, group: LaneGroup, interval: RungInterval, records: bool) -> None:
         """Write the state of a group on its way into the tables."""
-        rows = interval.rows if records else []
+        rows = interval.rows if records else None
         result = self._programs.result(group, rows)
         self._tables.apply(result, rows, group.seeds, group.places)
 

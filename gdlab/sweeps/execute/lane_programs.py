@@ -8,19 +8,20 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from gdlab.axes.grid import Points
-from gdlab.axes.naming import FIELDS, named_scalars
+from gdlab.axes.naming import named_scalars
 from gdlab.axes.slots import slot_names
 from gdlab.devices.memory import points_in_cache, points_that_fit
 from gdlab.devices.mesh import evenly, on_all_devices, padded
 from gdlab.devices.shape_cache import ShapeCache
 from gdlab.devices.transfer import shape_on_host, to_devices, to_host
 from gdlab.sweeps.compiled import programs
+from gdlab.sweeps.compiled.evaluation import evaluated
 from gdlab.sweeps.compiled.lane_state import EpochOrders, LastGood, SweepState, layout_on
 from gdlab.sweeps.compiled.weak_structure import WeakStructure
 from gdlab.sweeps.execute.groups import LaneGroup
 from gdlab.sweeps.execute.tables import GroupResult
 from gdlab.sweeps.plan.first_model import first_model
-from gdlab.sweeps.plan.task import POINT_NUMBER, SweepTask
+from gdlab.sweeps.plan.task import POINT_NUMBER, Rows, SweepTask
 from gdlab.training.loader import Stream
 from gdlab.training.models import OpenedModel
 from gdlab.training.seed_keys import SeedKeys, seed_keys
@@ -52,14 +53,14 @@ class LanePrograms:
         self.shape: SweepState = self._shape(task.points, task.seeds)
         self.metrics: dict[str, Any] = _METRICS.get(
             (task.evaluate, task.structure),
-            (self.shape, task.points, task.evaluate_hyperparameters),
+            (self.shape, task.points, task.template),
             lambda: jax.eval_shape(self._evaluated, self.shape, task.points),
         )
 
     @property
     def aux(self) -> dict[str, Any]:
         """Shapes and dtypes of the auxiliary values of the loss at the recorded steps, by name."""
-        return named_scalars(self.shape.records[1], "aux", programs.AUX, leading=3)
+        return named_scalars(self.shape.records.aux, "aux", programs.AUX, leading=3)
 
     def points_at_once(self, seeds: int) -> int:
         """The number of points, with so many seeds each, that are best computed together."""
@@ -188,22 +189,22 @@ class LanePrograms:
         shape = self.shape_on_host(group)
         group.state, group.on_host = SweepState(lanes, _blank(shape.records)), True
 
-    def result(self, group: LaneGroup, rows: list[int], **wanted: bool) -> GroupResult:
+    def result(self, group: LaneGroup, rows: Rows | None, **wanted: bool) -> GroupResult:
         """The results of a group, without padding, on the host.
 
         Args:
             group: which lanes they are.
-            rows: which recorded steps are wanted.
+            rows: which rows of the records are wanted; None for no records.
             wanted: what else is, see :meth:`_padded_result`.
         """
-        result = self._padded_result(group.state, group.points, bool(rows), **wanted)
+        result = self._padded_result(group.state, group.points, rows is not None, **wanted)
         return _unpadded(to_host(result), len(group.places), rows)
 
-    def shape_of_result(self, group: LaneGroup, rows: list[int], **wanted: bool) -> GroupResult:
+    def shape_of_result(self, group: LaneGroup, rows: Rows, **wanted: bool) -> GroupResult:
         """Shapes and dtypes of :meth:`result`."""
 
         def result(state: SweepState) -> GroupResult:
-            return self._padded_result(state, group.points, bool(rows), **wanted)
+            return self._padded_result(state, group.points, rows is not None, **wanted)
 
         shape = shape_on_host(jax.eval_shape(result, self._shape_of(group)))
         return jax.eval_shape(lambda result: _unpadded(result, len(group.places), rows), shape)
@@ -300,26 +301,16 @@ class LanePrograms:
         task = self.task
         if task.evaluate is None:
             return {}
-        good = state.lanes.last_good
-        values = programs.evaluated(
-            task.evaluate,
-            task.structure.objective.form,
-            task.evaluate_hyperparameters,
-            points,
-            task.template.fixed,
-            good.to_evaluate,
-            good.model_state,
-        )
-        name = getattr(task.evaluate.function, "__name__", "<lambda>")
-        # A single metric is called like the function, unless that is not free.
-        name = "evaluation" if name in ("<lambda>", *FIELDS) else name
-        return named_scalars(values, name, "what evaluate returns", leading=2)
+        form = task.structure.objective.form
+        return evaluated(task.evaluate, form, task.template, points, state.lanes.last_good)
 
 
-def _unpadded(result: GroupResult, count: int, rows: list[int]) -> GroupResult:
-    """The first ``count`` points of a result, and of the recorded steps these."""
-    chosen = np.asarray(rows, int)
-    records = jax.tree.map(lambda leaf: leaf[chosen, :, :count], result.records)
+def _unpadded(result: GroupResult, count: int, rows: Rows | None) -> GroupResult:
+    """The first ``count`` points of a result, and these rows of its records."""
+    records = None
+    if rows is not None:
+        take = lambda of, leaf: leaf[np.asarray(of, int), :, :count]  # noqa: E731
+        records = result.records.map(take, rows)
     others = result._replace(records=None)
     return jax.tree.map(lambda leaf: leaf[:, :count], others)._replace(records=records)
 

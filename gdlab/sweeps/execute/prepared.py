@@ -28,6 +28,9 @@ class PreparedRun(NamedTuple):
         brackets = brackets_of(policy, planned.task)
         if policy is not None:
             _require_known("policy", policy.metric, ("loss", *programs.metrics))
+        evaluation = planned.task.structure.evaluation
+        if evaluation is not None and evaluation.patience is not None:
+            _require_known("patience", evaluation.patience.metric, tuple(programs.metrics))
         for name, _ in planned.task.structure.targets:
             _require_known("targets", name, ("loss", "gradient_norm", *programs.aux))
         taken = {*FIELDS, *DIMENSIONS, *grid.sizes, *grid.axes}

@@ -45,7 +45,7 @@ class SweepRun:
         )
         self._seeds_at_once, self._points_at_once = self._at_once()
         self.tables: LaneTables = LaneTables(
-            rows=len(self._task.structure.recorded_steps),
+            rows=self._task.structure.rows(0, self._task.structure.steps + 1),
             seeds=len(self._task.seeds),
             points=self._task.size,
             keep_params=options.keep_params,

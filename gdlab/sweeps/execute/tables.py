@@ -5,7 +5,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from gdlab.sweeps.compiled.lane_state import CONVERGED, DIVERGED, RUNNING
+from gdlab.sweeps.compiled.lane_state import CONVERGED, DIVERGED, RUNNING, Records
+from gdlab.sweeps.plan.task import Rows
 
 PRUNED, NOT_RUN = 3, 4
 """The status, which programs do not know, of lanes that a policy dropped or that have not begun."""
@@ -17,8 +18,7 @@ class GroupResult(NamedTuple):
     """The result of a group of lanes, seeds × points of them, over some steps."""
 
     records: Any
-    """Loss and aux at the recorded ones of these steps, of shape ``(rows, seeds, points)``; None
-    unless wanted."""
+    """The :class:`Records` of these steps, of shape ``(rows, seeds, points)``, or None."""
     loss: Any
     """The loss that was seen last."""
     status: Any
@@ -36,21 +36,23 @@ class LaneTables:
     """Arrays over all seeds and points, filled result by result.
 
     Args:
-        rows: how many steps are recorded.
+        rows: all rows of the records.
         seeds: the number of seeds.
         points: the number of points.
         keep_params: whose parameters are wanted.
         by_point: whether a result always has all seeds of its points.
     """
 
-    def __init__(self, rows: int, seeds: int, points: int, keep_params: KeepParams, by_point: bool):
+    def __init__(
+        self, rows: Rows, seeds: int, points: int, keep_params: KeepParams, by_point: bool
+    ):
         self._rows = rows
         shape = (seeds, points)
         self.loss: np.ndarray = np.full(shape, np.nan, np.float32)
         self.status: np.ndarray = np.full(shape, NOT_RUN, np.int8)
         self.stopped_at: np.ndarray = np.full(shape, -1)
         self.evaluations: np.ndarray = np.zeros(shape, int)
-        self.records: Any = None
+        self.records: Records | None = None
         self.metrics: dict[str, np.ndarray] = {}
         self.params: Any = None
         self.best_point: int | None = None
@@ -59,30 +61,36 @@ class LaneTables:
         self._best_only = keep_params == "best" and by_point
 
     def apply(
-        self, result: GroupResult, rows: list[int], seeds: np.ndarray, points: np.ndarray
+        self, result: GroupResult, rows: Rows | None, seeds: np.ndarray, points: np.ndarray
     ) -> None:
-        """Write a result for the recorded steps ``rows``, these seeds and these points."""
+        """Write a result for these rows of its records, these seeds and these points."""
         here = np.ix_(seeds, points)
         if self.loss.dtype != result.loss.dtype:
             self.loss = self.loss.astype(result.loss.dtype)
         self.loss[here], self.status[here] = result.loss, result.status
         self.stopped_at[here], self.evaluations[here] = result.stopped_at, result.evaluations
         lanes = self.loss.shape
-        if self.records is None and result.records is not None:
-            full = lambda leaf: _blank((self._rows, *lanes, *leaf.shape[3:]), leaf.dtype)  # noqa: E731
-            self.records = jax.tree.map(full, result.records)
-
-        def write(all_: np.ndarray, new: Any) -> None:
-            all_[np.ix_(np.asarray(rows, int), seeds, points)] = new
-
-        if result.records is not None:
-            jax.tree.map(write, self.records, result.records)
+        if rows is not None:
+            self._record(result.records, rows, seeds, points)
         for name, values in result.metrics.items():
             if name not in self.metrics:
                 self.metrics[name] = _blank(lanes + values.shape[2:], values.dtype)
             self.metrics[name][here] = values
         if result.params is not None:
             self._keep(result.params, seeds, points)
+
+    def _record(self, new: Records, rows: Rows, seeds: np.ndarray, points: np.ndarray) -> None:
+        if self.records is None:
+
+            def blank(of: list[int], leaf: np.ndarray) -> np.ndarray:
+                return _blank((len(of), *self.loss.shape, *leaf.shape[3:]), leaf.dtype)
+
+            self.records = new.map(blank, self._rows)
+
+        def write(of: list[int], all_: np.ndarray, new: np.ndarray) -> None:
+            all_[np.ix_(np.asarray(of, int), seeds, points)] = new
+
+        self.records.map(write, rows, new)
 
     def _keep(self, params: Any, seeds: np.ndarray, points: np.ndarray) -> None:
         if self._best_only:

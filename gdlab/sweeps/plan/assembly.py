@@ -10,13 +10,20 @@ import numpy as np
 from gdlab.axes.grid import Grid, grid_of
 from gdlab.axes.sampling import drawn
 from gdlab.axes.slots import at_point, with_slots
-from gdlab.core.ranges import require_positive
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.arguments import entropy_of
 from gdlab.sweeps.plan.cells import Cell, accepted
 from gdlab.sweeps.plan.first_model import form_of_model
-from gdlab.sweeps.plan.task import POINT_NUMBER, ProgramStructure, SweepTask, SweptValues
+from gdlab.sweeps.plan.length import Interval, evaluation_interval, steps_of
+from gdlab.sweeps.plan.task import (
+    POINT_NUMBER,
+    Evaluation,
+    ProgramStructure,
+    SweepTask,
+    SweptValues,
+)
+from gdlab.sweeps.settings import Patience
 from gdlab.training.loader import Stream
 from gdlab.training.models import OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -70,6 +77,10 @@ def planned_run(
     batch_size: int | None,
     seeds: np.ndarray,
     settings: dict[str, Any],
+    steps: int | None,
+    epochs: int | None = None,
+    evaluate_every: Interval | None = None,
+    patience: Patience | None = None,
     **of_structure: Any,
 ) -> PlannedRun:
     """One optimizer on one problem, with its grid.
@@ -78,14 +89,13 @@ def planned_run(
         ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
     """
     loss, params, data = problem
-    require_positive(steps=of_structure["steps"])
     _require_numbers(hyperparameters)
     model = open_model(params)
     fixed = cell.fixed
     init = ByIdentity(model.params, accepted(model.params, fixed)) if model.is_init else None
     first = None if init else model
     swept, first = drawn(
-        (SweptValues(tx, dict(hyperparameters)), first), samples, sampling, entropy_of(key)
+        (SweptValues(tx, dict(hyperparameters), {}), first), samples, sampling, entropy_of(key)
     )
     grid = grid_of(AxisArguments(swept.tx, swept.hyperparameters, first and first.params))
     _require_own_dimensions(grid, cell)
@@ -97,8 +107,15 @@ def planned_run(
         differentiable(at_point(first.params, point), "params")
         first, held = _parted(first)
     _require_taken(template.hyperparameters, loss, init, evaluate)
-    of_init = accepted(init.function, template.hyperparameters) if init else {}
+    of_loss, of_init, of_evaluate = (
+        accepted(function, template.hyperparameters) if function else {}
+        for function in (loss, init and init.function, evaluate)
+    )
     form = form_of_model(init, of_init, grid, seed_keys(key, seeds)) if init else model.form
+    sampler = sampler_of(data, batch_size)
+    if evaluate is not None:
+        evaluate = ByIdentity(evaluate, accepted(evaluate, fixed))
+    every = evaluation_interval(evaluate_every, evaluate is not None, sampler)
     structure = ProgramStructure(
         objective=Objective(
             ByIdentity(loss, accepted(loss, fixed)),
@@ -107,25 +124,45 @@ def planned_run(
             model_state is not None,
             form,
         ),
-        sampler=sampler_of(data, batch_size),
+        sampler=sampler,
         streamed=isinstance(data, Stream),
+        steps=steps_of(steps, epochs, sampler),
+        evaluation=_evaluation(evaluate, every, patience),
         **of_structure,
     )
     task = SweepTask(
         structure=structure,
-        template=SweptValues(template.tx, accepted(loss, template.hyperparameters), held),
+        template=SweptValues(template.tx, of_loss, of_evaluate, held),
         init=init,
         first=first,
         init_hyperparameters=of_init,
-        evaluate=ByIdentity(evaluate, accepted(evaluate, fixed)) if evaluate else None,
-        evaluate_hyperparameters=accepted(evaluate, template.hyperparameters) if evaluate else {},
+        evaluate=evaluate,
         data=data,
         model_state=model_state,
         points=grid.points | {POINT_NUMBER: np.arange(grid.size)},
         seeds=seeds,
         key=key,
     )
+    if sampler is not None and "batch_size" in settings:
+        settings = settings | {"steps_per_epoch": sampler.batches_per_epoch}
     return PlannedRun(place, cell, task, grid, swept.tx, settings)
+
+
+def _evaluation(
+    evaluate: ByIdentity | None, every: int | None, patience: Patience | None
+) -> Evaluation | None:
+    """The evaluation on the way, None without one.
+
+    Raises:
+        ValueError: if there is none, but lanes are to stop by it.
+    """
+    if evaluate is not None and every is not None:
+        return Evaluation(evaluate, every, patience)
+    if patience is not None:
+        raise ValueError(
+            f"{patience} looks at evaluations on the way: give evaluate and evaluate_every"
+        )
+    return None
 
 
 def _require_own_dimensions(grid: Grid, cell: Cell) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gdlab.sweeps.plan.policies import Policy
-from gdlab.sweeps.plan.task import ProgramStructure, SweepTask
+from gdlab.sweeps.plan.task import ProgramStructure, Rows, SweepTask
 from gdlab.training.loader import Stream
 
 
@@ -15,8 +15,8 @@ class RungInterval(NamedTuple):
 
     begin: int
     end: int
-    rows: list[int]
-    """The numbers of the recorded steps that lie in it."""
+    rows: Rows
+    """The rows of the records that belong to it."""
     last: bool
 
 
@@ -68,7 +68,7 @@ def _intervals(
         RungInterval(
             begin,
             end,
-            [i for i, step in enumerate(structure.recorded_steps) if begin <= step < end],
+            structure.rows(begin, end),
             last=end > steps,
         )
         for begin, end in itertools.pairwise([0, *rungs, steps + 1])

@@ -27,8 +27,8 @@ class CellArguments(NamedTuple):
     optimizers: Mapping[str, Any]
     """Optimizers, or functions that make them of hyperparameters."""
     hyperparameters: Mapping[str, Any]
-    steps: Any
-    batch_size: Any
+    sizes: Mapping[str, Any]
+    """The numbers by their names: of steps, of epochs, of examples in a batch."""
 
 
 class Cell(NamedTuple):
@@ -144,8 +144,8 @@ def _makers(arguments: CellArguments) -> Iterator[tuple[str, Callable[..., Any]]
     for tx in arguments.optimizers.values():
         if is_maker(tx):
             yield "tx", tx
-    for name in ("steps", "batch_size"):
-        if is_maker(given := getattr(arguments, name)):
+    for name, given in arguments.sizes.items():
+        if is_maker(given):
             yield name, given
 
 
@@ -166,14 +166,14 @@ def _all_axes(arguments: CellArguments) -> list[tuple[str, Axis]]:
     makers = {name: tx for name, tx in arguments.optimizers.items() if not is_maker(tx)}
     # One by one, since trees sort the names in a dictionary.
     given = [{f"hyperparameters.{name}": v} for name, v in arguments.hyperparameters.items()]
-    sizes = [{"steps": arguments.steps}, {"batch_size": arguments.batch_size}]
+    sizes = [{name: given} for name, given in arguments.sizes.items()]
     places = [{"params": starts}, {"tx": makers}, *given, *sizes]
     return [pair for place in places for pair in axes_with_paths(place)]
 
 
 def _names_of_program_axes(arguments: CellArguments, takers: list[Callable[..., Any]]) -> set[str]:
     choices = {axis.name for _, axis in _all_axes(arguments) if isinstance(axis, ChoiceAxis)}
-    sizes = {axis.name for axis in (arguments.steps, arguments.batch_size) if is_axis(axis)}
+    sizes = {axis.name for axis in arguments.sizes.values() if is_axis(axis)}
     whole = {
         name: axis
         for name, axis in arguments.hyperparameters.items()

@@ -9,7 +9,7 @@ import jax
 from gdlab.axes.grid import replace_axes
 from gdlab.core.axis import Axis, SampledAxis, is_axis
 
-AXES_IN = ("tx", "hyperparameters", "params", "steps", "batch_size")
+AXES_IN = ("tx", "hyperparameters", "params", "steps", "epochs", "batch_size")
 """The arguments in which axes may stand."""
 NAMED_BY = {"problem": ("loss", "params", "data"), "optimizer": ("tx",)}
 """The arguments that are dictionaries where there are several problems or optimizers."""

@@ -8,12 +8,32 @@ import numpy as np
 from jax.sharding import Mesh
 
 from gdlab.axes.grid import Points
+from gdlab.sweeps.settings import Patience
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import OpenedModel
 from gdlab.training.objective import ByIdentity, Objective
 
 POINT_NUMBER = ""
 """The name of a point's number among its hyperparameters, which no axis can have."""
+
+
+class Evaluation(NamedTuple):
+    """The evaluation of lanes on the way."""
+
+    evaluate: ByIdentity
+    every: int
+    """The number of steps from one evaluation to the next."""
+    patience: Patience | None
+    """When lanes stop that improve no more."""
+
+
+class Rows(NamedTuple):
+    """The numbers of the rows of records that belong to some steps."""
+
+    recorded: list[int]
+    """Those of loss and auxiliary values."""
+    evaluated: list[int]
+    """Those of the metrics on the way."""
 
 
 class ProgramStructure(NamedTuple):
@@ -29,11 +49,27 @@ class ProgramStructure(NamedTuple):
     targets: tuple[tuple[str, float], ...]
     mesh: Mesh | None
     """Devices in a row, over which the points are spread."""
+    evaluation: Evaluation | None
+    """The evaluation on the way, if there is one beside that at the end."""
 
     @property
     def recorded_steps(self) -> list[int]:
         """Every ``record_every``-th step, and the one that would follow the last."""
         return [*range(0, self.steps, self.record_every), self.steps]
+
+    @property
+    def evaluated_steps(self) -> list[int]:
+        """The steps at which lanes are evaluated, the one that would follow the last among them."""
+        if self.evaluation is None:
+            return []
+        return [*range(0, self.steps, self.evaluation.every), self.steps]
+
+    def rows(self, begin: int, end: int) -> Rows:
+        """The rows of the records of the steps from ``begin`` to ``end``."""
+        return Rows(
+            [i for i, step in enumerate(self.recorded_steps) if begin <= step < end],
+            [i for i, step in enumerate(self.evaluated_steps) if begin <= step < end],
+        )
 
 
 class SweptValues(NamedTuple):
@@ -42,6 +78,8 @@ class SweptValues(NamedTuple):
     tx: Any
     hyperparameters: dict[str, Any]
     """Those that are passed to the loss."""
+    evaluate_hyperparameters: dict[str, Any]
+    """Those that are passed to ``evaluate``."""
     fixed: Any = None
     """The arrays that the model holds and never changes, one copy for all lanes; None where
     ``init`` makes the model, whose lanes have their own."""
@@ -58,7 +96,6 @@ class SweepTask:
     """The model to start from, unless there is ``init``."""
     init_hyperparameters: dict[str, Any]
     evaluate: ByIdentity | None
-    evaluate_hyperparameters: dict[str, Any]
     data: Any
     """The arrays, or the :class:`Stream`, that batches come from."""
     model_state: Any

@@ -9,6 +9,7 @@ import numpy as np
 from gdlab.axes.grid import Points
 from gdlab.axes.slots import at_point, with_slots
 from gdlab.core.numerics import widen
+from gdlab.core.ranges import LARGEST_COUNT
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.compiled.lane_state import DIVERGED
 from gdlab.sweeps.execute.lane_programs import LanePrograms
@@ -52,8 +53,7 @@ def value_along(begin: Starts, metric: str, objective: Objective | None) -> Valu
             {"": problem},
             {"": begin.places.tx},
             begin.places.hyperparameters,
-            call["steps"],
-            call["batch_size"],
+            {name: call[name] for name in ("steps", "epochs", "batch_size")},
         )
     )
     if others:
@@ -77,7 +77,8 @@ def value_along(begin: Starts, metric: str, objective: Objective | None) -> Valu
         batch_size=cell.made(call["batch_size"]),
         seeds=seeds_of(call["seeds"]),
         steps=cell.made(call["steps"]),
-        record_every=cell.made(call["steps"]),
+        epochs=cell.made(call["epochs"]),
+        record_every=LARGEST_COUNT,
         divergence_factor=stopping.divergence_factor,
         targets=(),
         mesh=None,

@@ -115,7 +115,7 @@ class SweepReport:
         >>> sweep(lambda w: w**2, 1.0, sgd(rates), steps=9).report().page("Three rates")
         <Page 'Three rates', ... kB>
         """
-        from gdlab.sweeps.report.page import page_of
+        from gdlab.sweeps.report.page.page import page_of
 
         return page_of(self, title)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdlab.axes.naming import EVALUATION_STEP
+
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
@@ -31,11 +33,12 @@ def dataset(result: "SweepResult") -> Any:
     groups = {
         "aux": (result.aux, steps),
         "metric": (result.metrics, result.dims),
+        "curve": (result.curves, (*result.dims, EVALUATION_STEP)),
         "history": (result.history, ("rung", *result.dims[:-1])),
     }
     for role, (arrays, dims) in groups.items():
         for name, values in arrays.items():
-            free = f"history_{name}" if role == "history" else name
+            free = f"{role}_{name}" if role in ("history", "curve") else name
             free = _free(free, role, variables | coords)
             variables[free] = (dims, values, {"role": role, "name": name})
     return xarray.Dataset(variables, coords, attributes(result))

@@ -48,6 +48,9 @@ class SweepResult:
     """The auxiliary values of the loss, likewise."""
     metrics: dict[str, np.ndarray]
     """The values of ``evaluate`` at the end of each lane, of shape ``dims``."""
+    curves: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """The values of ``evaluate`` on the way, if asked for by ``evaluate_every``, of shape
+    ``(*dims, evaluation_step)``."""
     status: np.ndarray
     """The end of each lane, of shape ``dims``: "ok" at its last step, "diverged", "converged" at
     its target, "pruned" by successive halving, "unfinished" where the sweep was broken off, or
@@ -509,6 +512,27 @@ class SweepResult:
         from gdlab.plots.sweeps.sweep import plot_sweep
 
         return plot_sweep(self, metric, maximize=maximize, ax=ax)
+
+    def plot_curves(
+        self, metric: str | None = None, point: Mapping[str, Any] | None = None, *, ax: Any = None
+    ) -> Any:
+        """Training and validation of a point over its steps, and epochs; needs the extra ``lab``.
+
+        Args:
+            metric: the name of a metric on the way; the first one unless given.
+            point: name of an axis → its value; the point with the best final loss unless given.
+            ax: the matplotlib axes to draw on; new ones unless given.
+
+        Returns:
+            The matplotlib axes.
+
+        Raises:
+            ValueError: if the sweep did not evaluate on the way, there is no such metric, or
+                several points are left.
+        """
+        from gdlab.plots.sweeps.training_curves import plot_curves
+
+        return plot_curves(self, metric, point, ax)
 
     def plot_history(
         self,

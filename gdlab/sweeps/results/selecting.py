@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 """The relative distance of a number from the label that it means: labels are often float32."""
-LANE_ARRAYS = ("loss", "aux", "metrics", "status", "stopped_at", "evaluations")
+LANE_ARRAYS = ("loss", "aux", "metrics", "curves", "status", "stopped_at", "evaluations")
 """The fields of a result that are arrays over its lanes, or dictionaries of such arrays."""
 NO_PARENT = -1
 """The parent of a member of a population whose parent is not in the result."""

@@ -96,6 +96,7 @@ def _fields(dataset: Any) -> dict[str, Any]:
         **{role: arrays[role][role] for role in ("loss", "status", "stopped_at", "evaluations")},
         aux=arrays.get("aux", {}),
         metrics=arrays.get("metric", {}),
+        curves=arrays.get("curve", {}),
         history=arrays.get("history", {}),
         optimizers=tuple(
             RecordedOptimizer(source, form)

@@ -3,6 +3,7 @@
 It says what it saves and how many steps lanes were taken along, and writes its results to files.
 """
 
+import dataclasses
 import errno
 import pathlib
 import sys
@@ -83,7 +84,7 @@ def main(process, processes, port, folder, full_at, *names):
             checkpoint = of_it if way == "saved" else None
             result = run(
                 name,
-                resources=Resources(mesh=mesh),
+                resources=dataclasses.replace(CASES[name].get("resources", Resources()), mesh=mesh),
                 checkpoint=checkpoint and Checkpointing(checkpoint, seconds_between_saves=0),
             )
             print("done", name, way, sum(taken), flush=True)

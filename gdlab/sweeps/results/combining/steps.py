@@ -4,7 +4,10 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
+
+from gdlab.axes.naming import EVALUATION_STEP
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
@@ -17,16 +20,19 @@ def with_steps_of_all(results: "Iterable[SweepResult]") -> "list[SweepResult]":
     A step that a run did not record is NaN in it.
     """
     results = list(results)
-    steps = [result.coords["step"] for result in results]
-    everything = np.unique(np.concatenate(steps))
-    if all(np.array_equal(own, everything) for own in steps):
-        return results
-    return [_over(result, everything) for result in results]
+    for dimension, arrays in (("step", ("loss", "aux")), (EVALUATION_STEP, ("curves",))):
+        steps = [result.coords.get(dimension, np.zeros(0, int)) for result in results]
+        everything = np.unique(np.concatenate(steps))
+        if not all(np.array_equal(own, everything) for own in steps):
+            results = [_over(result, everything, dimension, arrays) for result in results]
+    return results
 
 
-def _over(result: "SweepResult", steps: np.ndarray) -> "SweepResult":
-    own = result.coords["step"]
-    places = np.searchsorted(steps, own)
+def _over(
+    result: "SweepResult", steps: np.ndarray, dimension: str, arrays: tuple[str, ...]
+) -> "SweepResult":
+    """The result with some of its arrays over other steps along a dimension."""
+    places = np.searchsorted(steps, result.coords[dimension])
 
     def spread(values: np.ndarray) -> np.ndarray:
         spread = np.full((*values.shape[:-1], len(steps)), np.nan, values.dtype)
@@ -34,9 +40,5 @@ def _over(result: "SweepResult", steps: np.ndarray) -> "SweepResult":
         spread[..., places[-1] :] = values[..., -1:]
         return spread
 
-    return dataclasses.replace(
-        result,
-        coords=result.coords | {"step": steps},
-        loss=spread(result.loss),
-        aux={name: spread(values) for name, values in result.aux.items()},
-    )
+    changed = {name: jax.tree.map(spread, getattr(result, name)) for name in arrays}
+    return dataclasses.replace(result, coords=result.coords | {dimension: steps}, **changed)

@@ -10,7 +10,7 @@ import rjsmin
 from gdlab.page.document import asset, compact_json, script_asset, self_contained
 from gdlab.page.page import Page
 from gdlab.sweeps.report.contestants import Measure, contestants_of
-from gdlab.sweeps.report.page_data import page_data
+from gdlab.sweeps.report.page.page_data import page_data
 from gdlab.sweeps.report.report import SweepReport
 
 SHARED_SCRIPTS = ("scales.js", "painting.js")
@@ -48,6 +48,6 @@ def _picture(report: SweepReport) -> Any:
 
 
 def _asset(name: str) -> str:
-    """The text of a file in ``gdlab/sweeps/report/assets``."""
-    folder = importlib.resources.files("gdlab.sweeps.report") / "assets"
+    """The text of a file in ``gdlab/sweeps/report/page/assets``."""
+    folder = importlib.resources.files("gdlab.sweeps.report.page") / "assets"
     return (folder / name).read_text(encoding="utf-8")

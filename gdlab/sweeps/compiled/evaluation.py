@@ -1,0 +1,99 @@
+"""The evaluation of lanes: of all of them at some steps, and at their ends."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.axes.naming import FIELDS, named_scalars
+from gdlab.axes.slots import at_point
+from gdlab.sweeps.compiled.lane_state import (
+    CONVERGED,
+    DIVERGED,
+    RUNNING,
+    Improvement,
+    LaneState,
+    LastGood,
+)
+from gdlab.sweeps.compiled.lane_step import inexact_dtype, with_fixed
+from gdlab.sweeps.plan.task import Evaluation, ProgramStructure, SweptValues
+from gdlab.training.models import Form, ModelState
+from gdlab.training.objective import ByIdentity
+
+
+def metrics_of(
+    evaluate: ByIdentity, form: Form, template: SweptValues, points: Any, good: LastGood
+) -> dict[str, Any]:
+    """The metrics of all lanes by name, with leading axes of seeds and points."""
+
+    def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
+        held, given = with_fixed(model_state, template.fixed)
+        model = form.close(params, held)
+        arguments = (model,) if given is None else (model, given)
+        return evaluate(*arguments, **at_point(template.evaluate_hyperparameters, point))
+
+    over_lanes = jax.vmap(jax.vmap(of_point), (None, 0, 0))
+    values = over_lanes(points, good.to_evaluate, good.model_state)
+    name = getattr(evaluate.function, "__name__", "<lambda>")
+    # A single metric is called like the function, unless that is not free.
+    name = "evaluation" if name in ("<lambda>", *FIELDS) else name
+    return named_scalars(values, name, "what evaluate returns", leading=2)
+
+
+def recorded_metrics(
+    evaluation: Evaluation, form: Form, template: SweptValues, points: Any, lanes: LaneState
+) -> dict[str, Any]:
+    """The metrics of lanes on the way, NaN where they diverged."""
+    metrics = metrics_of(evaluation.evaluate, form, template, points, lanes.last_good)
+    diverged = lanes.status == DIVERGED
+    return {
+        name: jnp.where(diverged, jnp.nan, values).astype(inexact_dtype(values))
+        for name, values in metrics.items()
+    }
+
+
+def evaluated_on_the_way(
+    structure: ProgramStructure,
+    template: SweptValues,
+    points: Any,
+    lanes: LaneState,
+    records: dict[str, Any],
+    step: jax.Array,
+) -> tuple[LaneState, dict[str, Any]]:
+    """The lanes and the records of their metrics after the evaluation of a step, if it has one."""
+    evaluation = structure.evaluation
+    if evaluation is None:
+        return lanes, records
+    last = step == structure.steps
+    due = last | (step % evaluation.every == 0)
+    row = jnp.where(last, len(structure.evaluated_steps) - 1, step // evaluation.every)
+    form = structure.objective.form
+    compute = functools.partial(recorded_metrics, evaluation, form, template, points, lanes)
+    now = jax.lax.cond(due, compute, lambda: {name: of[row] for name, of in records.items()})
+    records = {name: of.at[row].set(now[name]) for name, of in records.items()}
+    if (patience := evaluation.patience) is None or lanes.improvement is None:
+        return lanes, records
+    value = now[patience.metric]
+    value = (-value if patience.maximize else value).astype(lanes.improvement.best.dtype)
+    best, since = lanes.improvement
+    better = value < best - patience.least
+    best = jnp.where(due & better, value, best)
+    since = jnp.where(due, jnp.where(better, 0, since + 1), since)
+    ends = due & ~last & (lanes.status == RUNNING) & (since >= patience.evaluations)
+    return lanes._replace(
+        status=jnp.where(ends, CONVERGED, lanes.status).astype(lanes.status.dtype),
+        stopped_at=jnp.where(ends, step, lanes.stopped_at),
+        improvement=Improvement(best, since),
+    ), records
+
+
+def no_improvement_yet(evaluation: Evaluation | None) -> Improvement | None:
+    """The progress of a run before its first evaluation; None without patience."""
+    if evaluation is None or evaluation.patience is None:
+        return None
+    return Improvement(jnp.full((), jnp.inf), jnp.full((), 0))
+
+
+evaluated = jax.jit(metrics_of, static_argnums=(0, 1))
+"""The same, compiled."""
