@@ -1,7 +1,7 @@
-"""What an optimizer does, worked out from the code that trains.
+"""The analysis of optimizers and losses, computed from the code that trains.
 
-``linear`` takes an optimizer near a minimum as a linear system, ``curvature`` and
-``landscapes`` look at a loss, and ``runs`` at both together.
+``linear`` treats an optimizer near a minimum as a linear system, ``curvature`` and
+``landscapes`` examine a loss, and ``runs`` examines an optimizer and a loss together.
 """
 
 from gdlab.analysis.curvature.critical_points import classify_critical_point

@@ -19,7 +19,7 @@ class Krylov(NamedTuple):
 
     @property
     def exists(self) -> jax.Array:
-        """Which rows of the basis there are."""
+        """A mask that is true at the rows of ``basis`` that hold a basis vector."""
         return jnp.arange(len(self.basis)) < self.size
 
 

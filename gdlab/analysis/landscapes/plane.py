@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 LARGEST_CONDITION = 1e6
-"""Of the matrix of inner products of two directions: at an angle below 1/1000 they are parallel."""
+"""The largest condition number of the Gram matrix of two directions.
+
+Directions at an angle below about 1/1000 exceed it and are refused as parallel."""
 
 
 class Plane(NamedTuple):

@@ -9,8 +9,8 @@ import numpy as np
 
 from gdlab.core.checked import checked
 
-TOLERANCE = 1e-6
-"""Of a step of the solver, in float32; in float64 its square."""
+FLOAT32_TOLERANCE = 1e-6
+"""The error tolerance of a solver step in float32; float64 uses its square."""
 
 
 @checked
@@ -92,7 +92,7 @@ def _solved(field: Callable[..., Any], start: Any, times: Any, arguments: Any) -
     if times.ndim != 1 or times.size < 2 or not np.all(np.diff(times) > 0):
         raise ValueError(f"times must be at least two numbers that rise, not {times}")
     dtype = jnp.result_type(*jax.tree.leaves(start))
-    tolerance = TOLERANCE if dtype == jnp.float32 else TOLERANCE**2
+    tolerance = FLOAT32_TOLERANCE if dtype == jnp.float32 else FLOAT32_TOLERANCE**2
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         diffrax.Tsit5() if dtype == jnp.float32 else diffrax.Dopri8(),

@@ -15,7 +15,9 @@ from gdlab.analysis.linear.anatomy import FAR, Anatomy, Kind, one_step
 from gdlab.analysis.linear.period import Period
 
 ROUNDS = 8
-"""How often scales are extrapolated to their limit; a linear recursion is there after one."""
+"""The number of rounds that extrapolate the scales to their limit.
+
+One round suffices for a linear recursion."""
 SLOW = 1 - 3e-7
 """A scale whose steps shrink by less than this factor is millions of steps from its limit."""
 
@@ -26,9 +28,9 @@ class Frozen(NamedTuple):
     states: Any
     """The state before each step of a period, its signals zero; of shape (period, …)."""
     endless: jax.Array
-    """Whether each scale has no limit within millions of steps."""
+    """A mask of the scales that have no limit within millions of steps."""
     miss: jax.Array
-    """By how much each scale after a step without gradient is off, relative to itself."""
+    """The relative error of each scale after a step without gradient."""
 
 
 def frozen(

@@ -21,9 +21,9 @@ class HyperparameterGrid(NamedTuple):
     coords: dict[str, np.ndarray]
     """The values along each dimension, and those of axes along one of another name."""
     matrices: np.ndarray
-    """That of each mode at each point, over a period, of shape (points, modes, d, d)."""
+    """The matrix of each mode at each point over one period, of shape (points, modes, d, d)."""
     period: int
-    """How many steps a period has."""
+    """The number of steps in a period."""
 
 
 def hyperparameter_grid(

@@ -32,9 +32,9 @@ class LinearSystem(NamedTuple):
     start: Any
     """Initial parameters to initial state, (d, n)."""
     nonlinearity: Any
-    """By how much doubling and adding fail, relative to the largest entry."""
+    """The largest deviation from homogeneity and additivity, relative to the largest entry."""
     randomness: Any
-    """By how much another key changes the step, relative to the largest entry."""
+    """The largest change of the step under another key, relative to the largest entry."""
 
 
 def closed_loop(
@@ -92,7 +92,15 @@ def in_succession(steps: LinearSystem) -> LinearSystem:
 
 
 def reachable(leads: np.ndarray) -> np.ndarray:
-    """Which coordinate is reached from which, over any number of steps; both of shape (d, d)."""
+    """The transitive closure of ``leads``: the coordinates that influence each coordinate.
+
+    Args:
+        leads: a boolean matrix of shape (d, d); ``leads[i, j]`` is true if coordinate j influences
+            coordinate i in one step.
+
+    Returns:
+        The same for any positive number of steps, of shape (d, d).
+    """
     reached = leads.copy()
     for middle in range(len(reached)):
         reached |= np.outer(reached[:, middle], reached[middle])

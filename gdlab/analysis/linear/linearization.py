@@ -35,13 +35,13 @@ class Linearization:
     start: np.ndarray
     """The initial (state, w) that a w of 1 has, in the shape of ``input``."""
     coordinates: tuple[str, ...]
-    """What each row and column stands for: paths of the state, and w."""
+    """The coordinate of each row and column: paths in the state, then w."""
     curvature: np.ndarray
     """λ, the spectrum, or the Hessian."""
 
     @property
     def period(self) -> int:
-        """After how many steps the optimizer does the same again; 1 for most."""
+        """The number of steps after which the optimizer repeats the same map; 1 for most."""
         return len(self.step_matrices)
 
     @functools.cached_property
@@ -54,7 +54,9 @@ class Linearization:
 
     @property
     def spectral_radius(self) -> Any:
-        """ρ, by what the error shrinks in one step, in the end: the size of the largest pole.
+        """ρ, the asymptotic factor by which the error shrinks in one step.
+
+        It is the modulus of the largest pole.
 
         Over a period of k steps that pole is ρᵏ.
         """

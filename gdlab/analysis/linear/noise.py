@@ -25,7 +25,7 @@ class ExpectedLoss(NamedTuple):
     deterministic: np.ndarray
     """The loss of the mean iterate, what a run without noise has, of shape (steps + 1,)."""
     stochastic: np.ndarray
-    """What the noise adds, of shape (steps + 1,)."""
+    """The part of the loss that the noise adds, of shape (steps + 1,)."""
 
     @property
     def total(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where the algebra of a few poles is done: in float64, on the CPU."""
+"""Contexts and conversions for small linear algebra in float64 on the CPU."""
 
 import contextlib
 import functools

@@ -16,7 +16,7 @@ def dominant_poles(matrices: np.ndarray) -> np.ndarray:
     if d == 1:
         poles = safe[..., 0, 0].astype(complex)
     elif d == 2:
-        poles = _of_two(safe)
+        poles = _dominant_of_two(safe)
     else:
         all_poles = np.linalg.eigvals(safe)
         largest = np.argmax(np.abs(all_poles), axis=-1)
@@ -24,8 +24,8 @@ def dominant_poles(matrices: np.ndarray) -> np.ndarray:
     return np.where(finite, poles, np.inf)
 
 
-def _of_two(matrices: np.ndarray) -> np.ndarray:
-    """Of two poles, in closed form: where most maps are made of these it is far quicker."""
+def _dominant_of_two(matrices: np.ndarray) -> np.ndarray:
+    """The dominant pole of each 2 × 2 matrix, in closed form for speed."""
     first, last = matrices[..., 0, 0], matrices[..., 1, 1]
     half = (first + last) / 2
     # As half² less the determinant it would cancel where both poles are close to 1.

@@ -1,4 +1,4 @@
-"""Where in the plane of two hyperparameters an optimizer glides, oscillates or diverges."""
+"""Maps of the regimes (monotone, oscillating, divergent) of an optimizer over hyperparameters."""
 
 from typing import Any, NamedTuple
 

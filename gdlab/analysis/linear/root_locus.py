@@ -13,12 +13,12 @@ from gdlab.core.transformation import GradientTransformation
 
 
 class RootLocus(NamedTuple):
-    """Where the poles stand at each value of a hyperparameter."""
+    """The poles of an optimizer at each value of a hyperparameter."""
 
     name: str
     """The name of its axis."""
     values: np.ndarray
-    """Of shape ``(n,)``."""
+    """The values of the hyperparameter, of shape ``(n,)``."""
     poles: np.ndarray
     """Largest first, of shape ``(n, d)``, or ``(n, modes, d)`` of a spectrum; those of a period
     where ``tx`` has one."""

@@ -1,4 +1,4 @@
-"""What is linearised, checked once: the optimizer, its curvatures, and how its scales are held."""
+"""The checked inputs of a linearisation: an optimizer, its curvatures, and its fixed scales."""
 
 import functools
 from typing import Any, Literal, NamedTuple
@@ -32,12 +32,12 @@ from gdlab.core.transformation import GradientTransformation, as_state, as_trans
 
 Form = Literal["mode", "spectrum", "hessian"]
 
-LINEAR = 1e-9
-"""What doubling and adding may fail by in a step that counts as linear."""
-HELD = 1e-6
-"""What scales may be off by, relative to themselves."""
+LINEARITY_TOLERANCE = 1e-9
+"""The largest relative deviation from homogeneity and additivity of a step taken as linear."""
+SCALE_TOLERANCE = 1e-6
+"""The largest relative error of the scales that are held fixed."""
 KEYS = 16
-"""How many PRNG keys a step is compared for: of random signs some differ."""
+"""The number of PRNG keys for which a step is compared, enough for random signs to differ."""
 
 
 class NoLimitError(ValueError):
@@ -48,7 +48,7 @@ class Setting(NamedTuple):
     """An optimizer in float64 on some curvature, one Hessian for each mode."""
 
     name: str
-    """How it was written."""
+    """The representation of the transformation as the caller gave it, for messages."""
     anatomy: Anatomy
     period: Period
     tx: GradientTransformation
@@ -56,21 +56,21 @@ class Setting(NamedTuple):
     """A tree of zeros."""
     form: Form
     curvature: np.ndarray
-    """As given: a number, a spectrum, or a Hessian."""
+    """The curvature as the caller gave it: a number, a spectrum, or a Hessian."""
     hessians: np.ndarray
-    """Of shape (modes, n, n)."""
+    """The Hessian of each mode, of shape (modes, n, n)."""
     gradient_rms: np.ndarray
-    """Of shape (modes, n)."""
+    """The root mean square of the gradients in each mode, of shape (modes, n)."""
     step: Any
     state: Any
     clock: Any
-    """What clocks show in the limit of the scales."""
+    """The value of the step counters in the limit of the scales."""
     kept: tuple[bool, ...]
-    """Which signals a change of w comes back from, block by block."""
+    """A flag for each block of signals: true if it lies on a cycle with w."""
 
     @property
     def held(self) -> tuple[Any, ...]:
-        """What is linearised, without its curvature."""
+        """The arguments of a linearisation other than the curvature."""
         own = self.tx, self.params, self.step, self.state, self.clock
         return self.anatomy, self.period, *own
 
@@ -81,13 +81,13 @@ class Setting(NamedTuple):
         return np.flatnonzero(np.repeat([*self.kept, True], [*sizes, self.hessians.shape[-1]]))
 
     def on_spectrum(self, curvatures: np.ndarray) -> "Setting":
-        """The same on other modes, the gradients' sizes as they are for the first one."""
+        """Return the same setting on other modes, with the gradient sizes of the first mode."""
         hessians = np.asarray(curvatures, np.float64).reshape(-1, 1, 1)
         rms = np.broadcast_to(self.gradient_rms[:1, :1], (len(hessians), 1))
         return self._replace(form="spectrum", hessians=hessians, gradient_rms=rms)
 
     def shaped(self, array: np.ndarray) -> np.ndarray:
-        """Without the axis of modes, unless there is a spectrum."""
+        """Drop the axis of modes, unless the curvature is a spectrum."""
         return array if self.form == "spectrum" else array[0]
 
 
@@ -136,7 +136,7 @@ def prepare(
         period = period._replace(length=apart.length, endless=apart.endless)
     if state is not None:
         state = _fitting(name, tx, as_float64(as_state(tx, state)), params)
-    # As arrays, so that another step is no other program.
+    # Arrays rather than Python numbers, so that another step does not compile another program.
     at = None if step is None else np.asarray(step), np.asarray(clock)
     kept = _kept((anatomy, period, tx, params, at[0], state, at[1]), rms, hessians)
     return Setting(
@@ -146,14 +146,14 @@ def prepare(
 
 
 def linear_setting(tx: GradientTransformation, curvature: Any, **held: Any) -> Setting:
-    """What :func:`prepare` returns, once it is seen to be linear and the same at every step."""
+    """Return the setting of :func:`prepare`, checked to be linear and the same at every step."""
     setting = periodic_setting(tx, curvature, **held)
     require_every_step(setting.name, setting.period, "matrix that is the same at every step")
     return setting
 
 
 def periodic_setting(tx: GradientTransformation, curvature: Any, **held: Any) -> Setting:
-    """What :func:`prepare` returns, once it is seen to be linear and to have a period."""
+    """Return the setting of :func:`prepare`, checked to be linear and to have a period."""
     setting = prepare(tx, curvature, **held)
     require_period(setting.name, setting.period)
     require_linear(setting)
@@ -176,16 +176,16 @@ def require_linear(setting: Setting) -> None:
             f"{name} has no limit: its scales {', '.join(growing)} keep changing for millions of "
             "steps; name a step=, or hand over a state="
         )
-    lost = [path for path, x in zip(paths, miss, strict=True) if not x <= HELD]
+    lost = [path for path, x in zip(paths, miss, strict=True) if not x <= SCALE_TOLERANCE]
     if lost:
         raise ValueError(
             f"{name} cannot be linearised: its scales {', '.join(lost)} do not outlast a step, so "
             "they follow the gradient at hand"
         )
-    if not np.max(systems.steps.randomness) <= LINEAR:
+    if not np.max(systems.steps.randomness) <= LINEARITY_TOLERANCE:
         raise random_error(name)
     off = np.max(systems.steps.nonlinearity)
-    if not off <= LINEAR:
+    if not off <= LINEARITY_TOLERANCE:
         raise ValueError(
             f"{name} is not linear in the gradient, even with its scales held: twice the gradient "
             "does not give twice the update, as for a method that takes signs"
@@ -260,7 +260,7 @@ def require_same_period(setting: Setting, names: tuple[str, ...], values: np.nda
 
 
 def is_scheduled(tx: GradientTransformation) -> bool:
-    """Whether a schedule stands anywhere in ``tx``, or in what it is composed of."""
+    """Tell whether ``tx``, or any transformation in it, has a schedule as a hyperparameter."""
     return any(map(_is_schedule, jax.tree.leaves(expand(tx), is_leaf=_is_schedule)))
 
 
@@ -305,17 +305,18 @@ def _matrices_at(anatomy, period, names, tx, params, *rest):
 
     def at(row):
         own = set_hyperparameters(tx, dict(zip(names, row, strict=True)))
-        # That the step is not random is known by now.
+        # No keys are compared: the step has been checked for randomness before.
         return _systems_with(anatomy, period, 0, own, params, *moment).steps.A
 
     return jax.vmap(at)(values)
 
 
 def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple[bool, ...]:
-    """Which signals lie on a cycle with w: not those that only watch it, nor those it cannot reach.
+    """Tell for each signal whether it lies on a cycle with w.
 
-    Hyperparameters are moved a little, so that a momentum of 0 counts as momentum; but whole
-    numbers from 2 on may count steps.
+    A signal does not if it never influences w, or if w never influences it. Hyperparameters are
+    perturbed slightly, so that a momentum of 0 counts as momentum; integers from 2 on are left
+    alone, because they may count steps.
     """
     anatomy, period, tx, params, *moment = held
 
@@ -327,7 +328,7 @@ def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple
     generic = jax.tree.map(moved, tx)
     n = hessians.shape[-1]
     flat = ~np.any(hessians, (1, 2), keepdims=True)
-    # All modes, since the program for so many is needed anyway.
+    # All modes at once, because the program of that batch size is needed anyway.
     hessians = np.where(flat, np.eye(n), hessians)
     found = _systems(anatomy, period, generic, params, *moment, rms, hessians)
     sizes = [*signal_sizes(anatomy, tx, params), n]
@@ -339,7 +340,7 @@ def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple
 
 
 def signal_sizes(anatomy: Anatomy, tx: Any, params: Any) -> list[int]:
-    """How many numbers each signal holds."""
+    """The number of entries of each signal."""
     leaves = jax.tree.leaves(jax.eval_shape(tx.init, params))
     return [int(np.prod(leaves[i].shape)) for i in anatomy.positions("signal")]
 

@@ -1,4 +1,4 @@
-"""Where an optimizer is stable: in a hyperparameter, and in the curvature."""
+"""The intervals of a hyperparameter and of the curvature in which an optimizer is stable."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,9 +23,9 @@ from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 DECADES = 15
-"""How far the scan goes to either side of 1."""
+"""The number of decades that the scan covers on either side of 1."""
 MARGIN = 1e-13
-"""Rounding of a pole that stands at 1 because a step is tiny."""
+"""The rounding error of a pole that equals 1 because the step is tiny."""
 
 
 @checked
@@ -180,7 +180,7 @@ def _stretch(
     # Stretches by the positions of their first and last point.
     edges = np.flatnonzero(np.diff(np.concatenate([[False], stable, [False]]).astype(int)))
     stretches = [(first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True)]
-    # Steps so tiny that rounding hides whether they lead away do not make one.
+    # Ignore intervals in which |ρ − 1| is below rounding error.
     stretches = [(a, b) for a, b in stretches if np.min(radii[a : b + 1]) < 1 - MARGIN]
     if not stretches:
         return np.nan, np.nan
@@ -194,8 +194,8 @@ def _stretch(
 def _refined(
     radius: Callable[[np.ndarray], np.ndarray], at_once: int, inside: float, outside: float
 ) -> float:
-    """Where stability ends between two points, to the last digits."""
-    # The margin is for steps so tiny that their pole is rounded to 1.
+    """The boundary of stability between a stable and an unstable point, to the last digits."""
+    # The margin allows for steps so tiny that their pole is rounded to 1.
     limit = 1.0 if radius(np.array([inside]))[0] < 1 else 1 + MARGIN
     while abs(outside - inside) > 4e-16 * abs(outside):
         points = np.linspace(inside, outside, at_once + 2)[1:-1]

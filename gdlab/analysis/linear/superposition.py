@@ -1,4 +1,4 @@
-"""Whether a transformation is linear at every size: sums of gradients give sums of updates."""
+"""A test of superposition: sums of gradients of any size must give sums of updates."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ import numpy as np
 from gdlab.analysis.linear.anatomy import one_step, random_error
 from gdlab.core.transformation import GradientTransformation
 
-LINEAR = 1e-9
-"""What adding may fail by, relative to the largest update."""
+ADDITIVITY_TOLERANCE = 1e-9
+"""The largest deviation from additivity, relative to the largest update."""
 SIZES = (1.0, 1e12)
-"""How large the gradients are that are added: a bound on them is met by large ones alone."""
+"""The sizes of the gradients that are added; only large ones reach a bound such as clipping."""
 
 
 def answer(tx: GradientTransformation, inputs: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -27,7 +27,7 @@ def answer(tx: GradientTransformation, inputs: np.ndarray, seed: int = 0) -> np.
 
 
 def require_superposition(name: str, tx: GradientTransformation, advice: str) -> None:
-    """Refuse what does not add, or is random.
+    """Refuse a transformation that is not additive, or is random.
 
     Args:
         name: of ``tx``, for the message.
@@ -47,7 +47,7 @@ def require_superposition(name: str, tx: GradientTransformation, advice: str) ->
             raise ValueError(f"{name} has updates that are not finite with these hyperparameters")
         off = np.max(np.abs(answers[0] - 2 * answers[1] - answers[2]))
         largest = np.max(np.abs(answers))
-        if off > LINEAR * largest:
+        if off > ADDITIVITY_TOLERANCE * largest:
             raise ValueError(
                 f"{name} is not linear: adding gradients of size {size:g} does not add its updates "
                 f"(off by {off:.3g}); {advice}"

@@ -1,4 +1,4 @@
-"""How fast an optimizer converges between two curvatures, and what makes it fastest."""
+"""The rate of convergence between two curvatures, and the hyperparameters that optimise it."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 CURVATURES = 17
-"""How many curvatures from μ to L are looked at: the slowest mode may lie between them."""
+"""The number of curvatures from μ to L, since the slowest mode may lie strictly between them."""
 POINTS = {1: 201, 2: 31, 3: 13}
-"""How many values of each hyperparameter a round of the search tries, by how many there are."""
+"""The number of hyperparameters → the number of values of each in one round of the search."""
 ROUNDS = 24
 
 
@@ -128,7 +128,11 @@ def best_hyperparameters(
 
 
 class _Scale:
-    """How a hyperparameter is searched: one beyond 1 nothing converges with, between 0 and 1."""
+    """The scale on which a hyperparameter is searched.
+
+    A hyperparameter with which no value above 1 converges is searched between 0 and 1, on a
+    logistic scale; any other one is searched on a logarithmic scale.
+    """
 
     def __init__(self, setting: Setting, name: str, names: tuple[str, ...], unit: float):
         others = [other for other in names if other != name]

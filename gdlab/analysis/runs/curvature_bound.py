@@ -102,7 +102,7 @@ def curvature_bound(
 
 
 def _examples(data: Any, batch_size: int | None) -> Any:
-    """As many examples as some batches have, evenly from all of them, or a loader's first."""
+    """Select the examples of a few batches: evenly spaced rows of arrays, or a loader's first."""
     if is_loader(data):
         return _FirstBatches(data)
     if data is None or batch_size is None:

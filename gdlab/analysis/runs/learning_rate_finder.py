@@ -23,7 +23,7 @@ from gdlab.training.problem import Problem
 FROM_THE_EDGE = 2.0
 """The factor by which the suggestion stays below the largest stable rate."""
 ROUNDING = 1e-6
-"""Differences of losses that mean nothing, as a part of them."""
+"""The relative difference of losses below which they count as equal."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -50,7 +50,7 @@ class LearningRates:
     curve: np.ndarray
     """The loss that stands for each rate, smoothed; of shape ``(rate,)``, ∞ where it diverged."""
     result: SweepResult
-    """All the lanes that it is made of."""
+    """The sweep with all lanes of the range test."""
 
     @property
     def rates(self) -> np.ndarray:
@@ -250,7 +250,7 @@ def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
     falling = stable[: last + 1]
     positions = {
         "steepest": range_test.steepest(falling),
-        "valley": range_test.valley(falling, max(range_test.LEAST_FALL * fall, noise)),
+        "valley": range_test.valley(falling, max(range_test.MIN_RELATIVE_FALL * fall, noise)),
         "minimum": (first + last) // 2,
     }
     found = {what: float(rates[position]) for what, position in positions.items()}

@@ -16,7 +16,7 @@ from gdlab.core.transformation import GradientTransformation
 
 
 def anatomy_on(tx: GradientTransformation, params: Any) -> Anatomy:
-    """What the state of ``tx`` for these parameters is made of.
+    """The anatomy of the state of ``tx`` for these parameters.
 
     Raises:
         ValueError: if ``tx`` is not odd in the gradients.
@@ -61,7 +61,7 @@ def require_diagonal(anatomy: Anatomy, tx: GradientTransformation, params: Any) 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
-    """Whether it is so after a generic gradient."""
+    """Tell whether ``tx`` is diagonal after a step with a generic gradient."""
     flat, unravel = ravel_pytree(params)
     mixed = jnp.cos(1.0 + jnp.arange(flat.size, dtype=flat.dtype))
     _, state = one_step(tx, tx.init(params), params, lambda _: mixed, unravel)
@@ -75,7 +75,7 @@ def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
 
 
 def _small(params: Any) -> float:
-    """A gradient whose square is nothing beside any scale, and still a normal number."""
+    """The size of a gradient whose square is negligible beside any scale, yet a normal number."""
     dtype = ravel_pytree(in_one_dtype(params))[0].dtype
     return 1e-18 if dtype == jnp.float32 else 1e-130
 

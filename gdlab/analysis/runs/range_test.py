@@ -1,7 +1,8 @@
-"""What the losses of a range test tell: losses by learning rate in, positions among them out.
+"""Robust features of the loss curve of a learning-rate range test.
 
-One learning rate in each row, from the lowest up. Everything here is made of medians and of
-differences along the rates, so that what one or two lanes did by accident does not count.
+Arrays have one row for each learning rate, in ascending order, and results are positions among
+the rows. Everything is computed from medians and from differences along the rates, so that an
+accident in one or two lanes has no influence.
 """
 
 from typing import NamedTuple
@@ -9,40 +10,41 @@ from typing import NamedTuple
 import numpy as np
 
 WINDOW = 5
-"""How many neighbouring rates are smoothed together."""
-ACCIDENT = WINDOW // 2
-"""How many neighbouring rates a median of the window does not follow."""
-LEAST_FALL = 0.01
-"""What counts as a fall, as a part of the whole one."""
+"""The number of neighbouring rates in a moving median."""
+MAX_ACCIDENT_LENGTH = WINDOW // 2
+"""The largest number of neighbouring rates that the moving median ignores."""
+MIN_RELATIVE_FALL = 0.01
+"""The smallest decrease that counts as a fall, as a fraction of the total decrease."""
 
 
 class Curve(NamedTuple):
     """The loss at the end of a short training, over the learning rates."""
 
     values: np.ndarray
-    """Of each rate, ∞ where it diverged, NaN where it did so by accident."""
+    """The loss of each rate, ∞ where it diverged, NaN where it diverged by accident."""
     smooth: np.ndarray
     """The medians of neighbouring values."""
     noise: np.ndarray
-    """By how much each value may be off: two standard errors."""
+    """The uncertainty of each value: two standard errors."""
 
 
 def accidents(diverged: np.ndarray) -> np.ndarray:
-    """Which rates diverged below the end of stability, of a length that no median follows.
+    """The mask of the rates that diverged by accident, below the end of stability.
 
-    Stability ends with the first stretch that is longer, or reaches the highest rate.
+    Stability ends with the first run of diverged rates that is longer than ``MAX_ACCIDENT_LENGTH``
+    or reaches the highest rate; shorter runs before it are accidents.
     """
     found = np.zeros_like(diverged)
     changes = np.flatnonzero(np.diff(diverged, prepend=False, append=False))
     for begin, end in zip(changes[::2], changes[1::2], strict=True):
-        if end - begin > ACCIDENT or end == len(diverged):
+        if end - begin > MAX_ACCIDENT_LENGTH or end == len(diverged):
             break
         found[begin:end] = True
     return found
 
 
 def curve(losses: np.ndarray, passed_over: np.ndarray) -> Curve:
-    """The curve of what was recorded.
+    """The loss curve of the recorded losses.
 
     The loss of a lane is the median of its last quarter, which a spike at the beginning does not
     reach; that of a rate is the median of its seeds.
@@ -79,13 +81,13 @@ def valley(curve: np.ndarray, least: float) -> int:
 
 
 def steepest(curve: np.ndarray) -> int:
-    """Where the loss falls fastest, by the slopes of lines through neighbouring values.
+    """The position at which the loss falls fastest, by slopes of lines through neighbouring values.
 
     Args:
         curve: the losses, finite, at rates with even ratios.
     """
-    offsets = np.arange(WINDOW) - ACCIDENT
-    around = np.pad(curve, ACCIDENT, mode="edge")
+    offsets = np.arange(WINDOW) - MAX_ACCIDENT_LENGTH
+    around = np.pad(curve, MAX_ACCIDENT_LENGTH, mode="edge")
     return int(np.argmin(np.correlate(around, offsets.astype(float), "valid")))
 
 
@@ -106,14 +108,15 @@ def minimum(curve: np.ndarray, noise: float) -> tuple[int, int]:
 def _running_median(values: np.ndarray) -> np.ndarray:
     """The median of each value and its neighbours; that of the outermost five holds at an end."""
     inner = np.nanmedian(np.lib.stride_tricks.sliding_window_view(values, WINDOW), axis=-1)
-    return np.pad(inner, ACCIDENT, mode="edge")
+    return np.pad(inner, MAX_ACCIDENT_LENGTH, mode="edge")
 
 
 def _two_standard_errors(end: np.ndarray) -> np.ndarray:
-    """Of the median, from differences between steps, in which the trend of a lane cancels.
+    """Two standard errors of the median of the last losses of each rate.
 
-    Of normal noise the median of their moduli is 0.954 of its standard deviation, and that of a
-    median of n values is 1.25/√n of it.
+    The noise is estimated from differences between successive steps, in which the trend of a lane
+    cancels. For normal noise of standard deviation σ the median of their moduli is 0.954 σ, and
+    the standard error of a median of n values is 1.25 σ/√n.
     """
     finite = np.where(np.isfinite(end), end, 0.0)
     deviation = np.median(np.abs(np.diff(finite)), axis=-1) / 0.954

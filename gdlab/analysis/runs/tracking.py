@@ -227,7 +227,7 @@ def _stream(data: Any) -> Stream | None:
 
 
 def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple[Any, Any, Any]:
-    """At each step the threshold and the unit of P, and the anatomy of ``tx`` if it is adaptive."""
+    """The threshold and the unit of P at each step, and the anatomy of ``tx`` if it is adaptive."""
 
     def at(step: int | None) -> tuple[float, float]:
         # The limit is that of the next step, while P was left by the last one.
