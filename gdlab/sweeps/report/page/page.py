@@ -13,11 +13,11 @@ from gdlab.sweeps.report.contestants import Measure, contestants_of
 from gdlab.sweeps.report.page.page_data import page_data
 from gdlab.sweeps.report.report import SweepReport
 
-SHARED_SCRIPTS = ("scales.js", "painting.js")
+SHARED_SCRIPTS: tuple[str, ...] = ("scales.js", "painting.js")
 """Scripts of live pages that this one uses: numbers as text and ticks, and canvases."""
-SCRIPTS = ("state.js", "parallel.js", "cells.js", "curves.js", "result.js")
+SCRIPTS: tuple[str, ...] = ("state.js", "parallel.js", "cells.js", "curves.js", "result.js")
 """Scripts of this page, in the order in which they build on each other."""
-HEIGHT = 1_200
+HEIGHT: int = 1_200
 """Height of the frame in a notebook, in pixels, until the page has told its own height."""
 
 
