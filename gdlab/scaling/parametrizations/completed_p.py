@@ -77,7 +77,8 @@ def completed_p(
     ``x + parametrization.residual_multiplier(params) * block(x)``. The paper prints the output
     layer with its factor 1/m in the forward pass, which is ``table="table 8"``.
 
-    Batch size and number of steps are those of the base model.
+    Batch size and number of steps are those of the base model: the later rules for these, known as
+    Complete(d)P, are not part of it.
 
     Args:
         base: the base model, as for :func:`mup`. Blocks that it has not are compared with those
@@ -100,8 +101,9 @@ def completed_p(
     >>> from gdlab.scaling import completed_p
     >>> def shapes(width, depth):
     ...     return {"blocks": [jnp.ones((width, width))] * depth}
-    >>> found = completed_p(shapes(2, 1), depth=4.0, blocks="blocks").multipliers(shapes(8, 4))
-    >>> found["blocks.3"].learning_rate, found["blocks.3"].weight_decay, found["blocks.3"].eps
+    >>> parametrization = completed_p(shapes(2, 1), depth=4.0, blocks="blocks")
+    >>> last = parametrization.multipliers(shapes(8, 4))["blocks.3"]
+    >>> last.learning_rate, last.weight_decay, last.eps
     (0.25, 4.0, 0.0625)
 
     Source: N. Dey et al., Don't be lazy: CompleteP enables compute-efficient deep transformers,

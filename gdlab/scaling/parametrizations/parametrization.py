@@ -23,6 +23,7 @@ class LeafMultipliers(NamedTuple):
     initial_scale: float = 1.0
     """Factor of the start that the model's own ``init`` draws."""
     learning_rate: float = 1.0
+    """Factor of the learning rate."""
     weight_decay: float = 1.0
     """Factor of a decay that is itself multiplied by the learning rate, as AdamW's is."""
     eps: float = 1.0
