@@ -1,14 +1,14 @@
 """The sharding of an optimizer's state over devices, given that of the parameters."""
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
 from gdlab.core.checked import checked
 from gdlab.core.representation import described
 from gdlab.core.stacks import is_stacks
 from gdlab.core.state import State
-from gdlab.core.structure import Leaf, Tree
+from gdlab.core.structure import Leaf, Tree, TreeDef
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -34,7 +34,8 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
 
     Raises:
         TypeError: if a leaf is, or has, no sharding, if JAX cannot follow the axes through
-            ``init``, as through some reshaping, or if :func:`stacked` is not told the shapes.
+            ``init``, as through some reshaping, or if the structure of the state depends on shapes
+            or dtypes that are not given, as in 8 bit.
         ValueError: if the parameters lie on several meshes.
 
     >>> import jax, jax.numpy as jnp
@@ -47,7 +48,23 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
     """
     is_leaf = lambda node: isinstance(node, Sharding)  # noqa: E731
     leaves, treedef = jax.tree.flatten(params_sharding, is_leaf=is_leaf)
-    shapes = [_shape(leaf) for leaf in leaves]
+    state = _state_sharding(tx, treedef, list(map(_shape, leaves)))
+    if any(map(is_leaf, leaves)):
+        # The structure may not depend on the shapes and dtypes that were made up.
+        others = [_shape(leaf, other=True) for leaf in leaves]
+        other = _state_sharding(tx, treedef, others)
+        same = jax.tree.structure(state) == jax.tree.structure(other)
+        if not same or any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks))):
+            raise TypeError(
+                f"what {described(tx)} keeps depends on the shapes and dtypes of the parameters: "
+                "hand over the parameters, or jax.ShapeDtypeStruct(shape, dtype, sharding=…)"
+            )
+    return state
+
+
+def _state_sharding(
+    tx: GradientTransformation, treedef: TreeDef, shapes: list[jax.ShapeDtypeStruct]
+) -> State:
     named = [one.sharding for one in shapes if isinstance(one.sharding, NamedSharding)]
     others = {one.sharding for one in shapes} - set(named)
     places = {sharding.mesh for sharding in named} | others
@@ -55,19 +72,12 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
         raise ValueError(f"the parameters must lie on one mesh, not on {len(places)}: {places}")
     params = treedef.unflatten(shapes)
     if named:
-        state = _followed(tx, params, named)
-    else:
-        plain = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype), params)
-        state = jax.tree.map(lambda _: next(iter(others), None), tx.init(plain))
-    if any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks))) and any(map(is_leaf, leaves)):
-        raise TypeError(
-            f"{described(tx)} puts arrays of equal shapes into stacks, so state_sharding needs the "
-            "shapes: hand over the parameters, or jax.ShapeDtypeStruct(shape, dtype, sharding=…)"
-        )
-    return state
+        return _followed(tx, params, named)
+    plain = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype), params)
+    return jax.tree.map(lambda _: next(iter(others), None), tx.init(plain))
 
 
-def _shape(leaf: Leaf) -> jax.ShapeDtypeStruct:
+def _shape(leaf: Leaf, other: bool = False) -> jax.ShapeDtypeStruct:
     sharding = getattr(leaf, "sharding", leaf)
     if not isinstance(sharding, Sharding):
         raise TypeError(f"expected a sharding, or an array or a shape that has one, not {leaf!r}")
@@ -75,8 +85,12 @@ def _shape(leaf: Leaf) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
     # Any shape will do whose axes can be split.
     axes = range(len(sharding.spec)) if isinstance(sharding, NamedSharding) else ()
-    shape = tuple(len(sharding.device_set) * (axis + 2) for axis in axes)
-    return jax.ShapeDtypeStruct(shape, np.float32, sharding=sharding)
+    least = 2**14 if other else 2
+    shape = tuple(len(sharding.device_set) * (axis + least) for axis in axes)
+    if other:
+        # A specification without axes is that of a vector on every device as well.
+        return jax.ShapeDtypeStruct(shape or (least,), jnp.bfloat16, sharding=sharding)
+    return jax.ShapeDtypeStruct(shape, jnp.float32, sharding=sharding)
 
 
 def _followed(tx: GradientTransformation, params: Tree, shardings: list[NamedSharding]) -> State:

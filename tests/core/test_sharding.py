@@ -183,3 +183,21 @@ def test_numbers_kept_for_one_mesh_do_not_break_on_the_next(axis_types):
             params = {"w": jax.device_put(jnp.ones(8), spec)}
             updates, _ = tx.update(params, tx.init(params), params)
             np.testing.assert_allclose(updates["w"], -0.1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "tx",
+    [
+        gdlab.stored(gdlab.adam(0.1), "int8"),
+        gdlab.kahan_params(gdlab.adam(0.1)),
+    ],
+    ids=repr,
+)
+def test_shardings_alone_do_not_do_where_the_state_depends_on_sizes_and_dtypes(tx):
+    mesh = jax.make_mesh((2,), ("rows",))
+    by_rows = NamedSharding(mesh, PartitionSpec("rows"))
+    with pytest.raises(TypeError, match="depends on the shapes and dtypes of the parameters"):
+        gdlab.state_sharding(tx, {"weight": by_rows})
+    params = {"weight": jax.device_put(jnp.ones((16, 256), jnp.bfloat16), by_rows)}
+    sharding = gdlab.state_sharding(tx, params)
+    assert jax.tree.structure(sharding) == jax.tree.structure(tx.init(params))
