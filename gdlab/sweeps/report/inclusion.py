@@ -19,7 +19,7 @@ from gdlab.sweeps.report.differences import Difference
 from gdlab.sweeps.report.judgement import Judgement, enumeration, number
 from gdlab.sweeps.results.recorded import form_of
 
-_LARGE_EPS = "eps → ∞ with learning_rate / eps held"
+_LARGE_EPS: str = "eps → ∞ with learning_rate / eps held"
 INCLUSIONS: dict[tuple[str, str], str] = {
     ("momentum", "sgd"): "momentum = 0",
     ("nesterov", "sgd"): "momentum = 0",

@@ -22,7 +22,7 @@ from gdlab.sweeps.report.tuning import equal_budget, expected_best, worst_value
 if TYPE_CHECKING:
     from gdlab.page.page import Page
 
-TOLERANCES = {False: 2.0, True: 1.1}
+TOLERANCES: dict[bool, float] = {False: 2.0, True: 1.1}
 """The factor of the best score that counts as nearly as good, by whether more is better."""
 
 
