@@ -1,4 +1,4 @@
-"""What all pictures share: colours, scales and words."""
+"""Colours, scales and labels that all pictures share."""
 
 from typing import Any, Literal
 
@@ -16,37 +16,37 @@ DIVERGED = "#D55E00"
 DIVERGED_TEXT = "#7A3300"
 DIVERGED_TINT = "#F4D2BA"
 MISSING = "0.82"
-"""The colour of what was not run, or not to its end."""
+"""The colour of cells that were not run, or not to their end."""
 COLORMAP = "viridis"
 UNSTABLE = "0.82"
 """The grey of what is unstable, always hatched."""
 HATCH = "///"
 MARKERS = "o", "s", "^", "D", "v", "P", "*"
-"""A shape for each of some groups."""
+"""The marker of each group."""
 LINESTYLES = "-", "--", "-.", ":"
 SECOND = "#009E73"
-"""A colour beside that of a curve."""
+"""The colour of a second curve."""
 PALETTE = CURVE, DIVERGED, SECOND, "#CC79A7", "#E69F00", "#56B4E9", "#000000"
-"""A colour for each of some groups, always with a marker or dashes of its own."""
-NEGLIGIBLE = 1e-16
-"""Times the largest, below which all values have one colour."""
+"""The colour of each group; markers or dashes always differ as well."""
+NEGLIGIBLE_FRACTION = 1e-16
+"""The fraction of the largest value below which all values have the same colour."""
 LONGEST_NAME = 40
 INVISIBLE = "\u200c"
 """A character of no width: matplotlib leaves names that begin with _ out of legends."""
-MARKS = 12
-"""Of a line, at equal numbers of steps."""
+MARKERS_PER_LINE = 12
+"""The number of markers on a line, at equal numbers of steps."""
 
 
 def line_style(number: int, points: int) -> dict[str, Any]:
-    """How each of some lines is drawn.
+    """The style of the line with this number among several lines.
 
-    All differ in colour and in marker, and from the eighth on in dashes.
+    Lines differ in colour and marker, and from the eighth on in dashes.
     """
     return {
         "color": PALETTE[number % len(PALETTE)],
         "marker": MARKERS[number % len(MARKERS)],
         "linestyle": LINESTYLES[number // len(MARKERS) % len(LINESTYLES)],
-        "markevery": max(1, points // MARKS),
+        "markevery": max(1, points // MARKERS_PER_LINE),
         "linewidth": 1.5,
         "markersize": 4.5,
         "markeredgecolor": "white",
@@ -84,7 +84,7 @@ def norm_of(values: np.ndarray) -> Normalize:
     finite = values[np.isfinite(values)]
     ends = (np.min(finite), np.max(finite)) if finite.size else (0.0, 1.0)
     if spans_decades(finite):
-        return LogNorm(max(ends[0], NEGLIGIBLE * ends[1]), ends[1])
+        return LogNorm(max(ends[0], NEGLIGIBLE_FRACTION * ends[1]), ends[1])
     return Normalize(*ends)
 
 

@@ -1,4 +1,4 @@
-"""What was predicted, as lines, over what was measured, as marks."""
+"""Predicted curves drawn as lines, with measured values as marks."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from gdlab.plots.scales import (
 )
 
 MARKS = 60
-"""How many of the steps of a run are marked."""
+"""The number of steps of a run that carry a mark."""
 
 
 def plot_run_comparison(

@@ -1,4 +1,4 @@
-"""Of which modes the loss consists, step by step."""
+"""The contribution of each mode to the loss, step by step."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from gdlab.sweeps.results.spacing import spans_decades
 
 MOST_NAMES = 6
 LEAST_SHARE = 1e-4
-"""Of the loss at its smallest, down to which a mode is followed."""
+"""The share of the smallest loss below which a mode is no longer drawn."""
 COLORS = ListedColormap(plt.get_cmap(COLORMAP)(np.linspace(0, 0.85, 256)))
 """The part of the colour map that stands out from white."""
 
@@ -94,5 +94,5 @@ def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
 
 
 def _positive(values: np.ndarray) -> np.ndarray:
-    """What has a place on a logarithmic scale."""
+    """Replace values that a logarithmic scale cannot show by NaN."""
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)

@@ -1,4 +1,4 @@
-"""What a filter makes of each frequency: its gain and its phase."""
+"""The gain and the phase of a filter at each frequency."""
 
 from typing import Any
 

@@ -200,7 +200,7 @@ def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool =
 
 
 class _Seen(NamedTuple):
-    """What is drawn, as arrays."""
+    """The arrays of a landscape and of the path across it."""
 
     x: np.ndarray
     y: np.ndarray
@@ -237,7 +237,7 @@ class _Seen(NamedTuple):
 
     @property
     def sentences(self) -> list[str]:
-        """How much of the path is seen, and how far its true loss is from that of the plane."""
+        """The explained variance of the path, and the gap between its true loss and the plane's."""
         lines = []
         if self.explained_variance is not None:
             share = label(100 * self.explained_variance)

@@ -20,7 +20,7 @@ MARKERS = "v", "s", "o"
 LANE = "0.35"
 SUGGESTION = "black"
 MARGIN = 0.15
-"""How far the picture reaches beyond the losses at and below the best rate, as a part of them."""
+"""The margin of the vertical axis around the losses at and below the best rate, as a fraction."""
 
 
 def plot_learning_rates(

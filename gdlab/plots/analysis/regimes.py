@@ -1,4 +1,4 @@
-"""Where an optimizer glides, oscillates or diverges, over one or two hyperparameters."""
+"""The regimes of an optimizer (monotone, oscillating, divergent) over its hyperparameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,12 +26,12 @@ from gdlab.plots.scales import (
 
 LINES = {"monotone": (CURVE, "-"), "oscillating": (SECOND, "--"), "divergent": (DIVERGED, ":")}
 RATE = "rate ρ of one step"
-TALLEST = 1.25
-"""Up to where rates are shown that only say how fast a run diverges."""
-FASTEST = 0.99
-"""From here to 1 the colours reach at least, and from the lowest rate if that is lower."""
+MAX_SHOWN_RATE = 1.25
+"""The largest rate that is shown; larger ones only tell how fast a run diverges."""
+MAX_COLOR_START = 0.99
+"""The largest lower end of the colour scale, whose upper end is 1."""
 LEAST_REGION = 0.01
-"""The share of a map from which on a region has its name in it."""
+"""The smallest share of a map at which a region is labelled with its name."""
 
 
 @checked
@@ -94,7 +94,7 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
             hatch=HATCH, linewidth=0, zorder=0,
         )  # fmt: skip
     ax.axhline(1, color="black", linewidth=0.8)
-    shown = np.minimum(rate, 10 * TALLEST)
+    shown = np.minimum(rate, 10 * MAX_SHOWN_RATE)
     for name, (color, linestyle) in LINES.items():
         here = regime == name
         if here.any():
@@ -104,7 +104,7 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
                 x, np.where(drawn, shown, np.nan), linestyle, color=color, linewidth=2, label=name
             )
     set_spacing(ax, "x", x)
-    ax.set(xlim=(x[0], x[-1]), ylim=(0, TALLEST))
+    ax.set(xlim=(x[0], x[-1]), ylim=(0, MAX_SHOWN_RATE))
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
         fontsize="small",
@@ -116,7 +116,7 @@ def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.nd
     set_spacing(ax, "x", x)
     set_spacing(ax, "y", y)
     ax.grid(visible=False)
-    norm = Normalize(np.nanmin(rate, initial=FASTEST), 1)
+    norm = Normalize(np.nanmin(rate, initial=MAX_COLOR_START), 1)
     edges = [np.append(left, right[-1:]) for left, right in map(cells, (x, y))]
     ax.pcolormesh(*edges, np.minimum(rate, 1), cmap=COLORMAP, norm=norm, rasterized=True)
     unstable = regime == "divergent"

@@ -1,4 +1,4 @@
-"""What a filter answers to a single impulse, or to a step."""
+"""The response of a filter to an impulse or to a step."""
 
 from typing import Any, Literal
 
@@ -10,8 +10,8 @@ from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE
 
-MOST_STEMS = 80
-"""That are seen one by one."""
+MAX_STEMS = 80
+"""The largest number of samples drawn as stems; more are drawn as a line."""
 
 
 @checked
@@ -40,7 +40,7 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
     if ax is None:
         ax = figure_of((6.4, 3.2)).subplots()
     steps = np.arange(len(response))
-    few = len(response) <= MOST_STEMS
+    few = len(response) <= MAX_STEMS
     ax.vlines(steps, 0, response, color=CURVE, linewidth=1.2 if few else 0.4)
     ax.plot(steps, response, "o", color=CURVE, markersize=4.5 if few else 2)
     ax.axhline(0, color="0.4", linewidth=0.8)

@@ -1,4 +1,4 @@
-"""How the eigenvalues of a Hessian are distributed."""
+"""The distribution of the eigenvalues of a Hessian."""
 
 from typing import Any
 

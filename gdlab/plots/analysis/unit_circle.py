@@ -1,4 +1,4 @@
-"""The complex plane with the unit circle, inside which what is multiplied dies out."""
+"""The complex plane with the unit circle, which bounds the stable poles."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,19 +8,19 @@ from matplotlib.patches import Circle
 from gdlab.plots.scales import CURVE, DIVERGED
 
 ON_THE_CIRCLE = 1e-9
-"""How close to it rounding may leave a pole that stands on the circle."""
+"""The distance from the unit circle within which rounding may leave a pole that lies on it."""
 MARGIN = 0.08
 HEADROOM = 0.6
 """Inches for the legend above."""
 
 
 def inside(poles: np.ndarray) -> np.ndarray:
-    """Which of them lie strictly inside the unit circle."""
+    """Return a mask of the poles that lie strictly inside the unit circle."""
     return np.abs(poles) < 1 - ON_THE_CIRCLE
 
 
 def size_around(poles: np.ndarray, width: float) -> tuple[float, float]:
-    """Of a figure whose width the unit circle and these poles fill, both axes at one scale."""
+    """The size in inches of a figure that fits the unit circle and the poles at equal aspect."""
     finite = poles[np.isfinite(poles)]
     across, up = (
         np.ptp(np.append(part, [-1.0, 1.0])) for part in (np.real(finite), np.imag(finite))
@@ -29,7 +29,7 @@ def size_around(poles: np.ndarray, width: float) -> tuple[float, float]:
 
 
 def draw_unit_circle(ax: Axes) -> None:
-    """The unit disc and the real and imaginary axes, with room for all that is drawn."""
+    """Draw the unit disc and the real and imaginary axes, with a margin around them."""
     ax.add_patch(Circle((0, 0), 1, facecolor="0.95", edgecolor="0.5", linewidth=1, zorder=0))
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0.5)
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0.5)

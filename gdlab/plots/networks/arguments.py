@@ -1,4 +1,4 @@
-"""What pictures of networks are given."""
+"""Checks of the arguments that pictures of networks share."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from gdlab.problems.problem import Problem, require_like
 
 
 def network_of(problem: Any) -> Problem:
-    """The problem.
+    """Return ``problem``, checked to be a network.
 
     Raises:
         ValueError: if it is no network.
@@ -21,7 +21,7 @@ def network_of(problem: Any) -> Problem:
 
 
 def parameters_of(problem: Problem, params: Any) -> dict[str, dict[str, np.ndarray]]:
-    """The parameters as arrays of NumPy; those of the start unless given.
+    """Return the parameters as NumPy arrays; those of the problem's start unless given.
 
     Raises:
         ValueError: if they are not those of this network.
@@ -32,7 +32,7 @@ def parameters_of(problem: Problem, params: Any) -> dict[str, dict[str, np.ndarr
 
 
 def image_of(problem: Problem, image: Any) -> np.ndarray:
-    """The image; the first one that is held out unless given.
+    """Return the image as a NumPy array; the first held-out image unless given.
 
     Raises:
         ValueError: if it is of another shape than those of the problem.

@@ -1,4 +1,4 @@
-"""What a picture of a network says of each layer."""
+"""The maps and the captions of each layer in a picture of a network."""
 
 import dataclasses
 from typing import Any
@@ -17,17 +17,17 @@ class Column:
     name: str
     maps: Maps
     size: str
-    """How many values it hands on, in which order."""
+    """The caption of the output's shape, such as ``"28×28"``."""
     kernel: tuple[int, ...] = ()
     """The shape of its kernel; empty where there are no weights."""
     layer: Layer = Layer()  # noqa: RUF009
-    """How the kernel is applied."""
+    """The way in which the kernel is applied: its stride and skip connection."""
     use: str = ""
-    """Of the weights."""
+    """The caption that tells how the weights are used."""
     weights: str = ""
-    """How many they are."""
+    """The caption with the number of weights."""
     instead: str = ""
-    """How many they would be if all values went into all others."""
+    """The caption with the number of weights of a dense layer between the same values."""
 
 
 def columns_of(

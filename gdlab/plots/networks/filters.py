@@ -14,14 +14,14 @@ from gdlab.plots.figures import panels_of
 from gdlab.problems.problem import Problem
 
 SIGNED = colormaps["RdBu_r"].with_extremes(bad=(0, 0, 0, 0))
-"""White at zero, and darker to either side."""
+"""A diverging colour map that is white at zero; NaN is transparent."""
 GAPS = "0.88"
-WIDTH, TALLEST, LOWEST = 6.2, 3.2, 0.7
-"""Of a panel, in inches."""
-PIXEL = 0.22
-"""The most that one has."""
-IN_A_ROW = 16
-"""Kernels that look at one channel."""
+PANEL_WIDTH, MAX_PANEL_HEIGHT, MIN_PANEL_HEIGHT = 6.2, 3.2, 0.7
+"""The width, the largest height and the smallest height of a panel, in inches."""
+MAX_PIXEL_SIZE = 0.22
+"""The largest side of a pixel, in inches."""
+KERNELS_PER_ROW = 16
+"""The number of kernels in a row, for layers with one input channel."""
 
 
 @checked
@@ -58,7 +58,11 @@ def filters(params: Any, layer: str | None = None, *, ax: Any = None) -> Any:
     found = {name: _kernel(name, one, layer) for name, one in named.items()}
     mosaics = {name: _mosaic(*kernel) for name, kernel in found.items()}
     heights = [
-        np.clip(min(WIDTH / mosaic.shape[1], PIXEL) * mosaic.shape[0], LOWEST, TALLEST)
+        np.clip(
+            min(PANEL_WIDTH / mosaic.shape[1], MAX_PIXEL_SIZE) * mosaic.shape[0],
+            MIN_PANEL_HEIGHT,
+            MAX_PANEL_HEIGHT,
+        )
         for mosaic in mosaics.values()
     ]
     size = 7.2, float(np.sum(heights)) + 0.4 * len(heights)
@@ -100,12 +104,12 @@ def _kernel(name: str, params: Any, layer: str | None) -> tuple[str, np.ndarray]
 
 
 def _is_image(layer: str, kernel: np.ndarray) -> bool:
-    """Whether a kernel has places, and is no matrix."""
+    """Tell whether a kernel is drawn as images: of a convolution, or units that read an image."""
     return kernel.ndim == 4 or (layer == "dense0" and math.isqrt(len(kernel)) ** 2 == len(kernel))
 
 
 def _mosaic(layer: str, kernel: np.ndarray) -> np.ndarray:
-    """All kernels in one picture, with gaps that are no numbers; a matrix is laid on its side."""
+    """Arrange all kernels in one array with gaps of NaN; a matrix is transposed."""
     if not _is_image(layer, kernel):
         return kernel.T
     if kernel.ndim == 2:
@@ -114,7 +118,7 @@ def _mosaic(layer: str, kernel: np.ndarray) -> np.ndarray:
     side, _, inputs, outputs = kernel.shape
     tiles = kernel.transpose(2, 3, 0, 1)
     if inputs == 1:
-        columns = min(outputs, IN_A_ROW)
+        columns = min(outputs, KERNELS_PER_ROW)
         empty = np.full((-outputs % columns, side, side), np.nan)
         tiles = np.concatenate([tiles[0], empty]).reshape(-1, columns, side, side)
     framed = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)

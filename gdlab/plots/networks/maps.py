@@ -5,55 +5,58 @@ import math
 
 import numpy as np
 
-TALLEST = 36
-"""Pixels of a grid from top to bottom, about."""
-UNIT = 1.6
-"""How many pixels wide the cell of a single number is."""
+MAX_GRID_PIXELS = 36
+"""The approximate largest height of a grid, in pixels."""
+SINGLE_VALUE_WIDTH = 1.6
+"""The width of the cell of a single number, in pixels."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maps:
-    """What a layer hands on, channel by channel, in pixels from the left and top of a grid.
+    """The output of a layer as a grid of channels, measured in pixels from its top left corner.
 
-    A layer without places, a dense one, has maps of one pixel.
+    A dense layer has no spatial positions: its maps are of one pixel.
     """
 
     values: np.ndarray
-    """Of shape (height, width, channels): those that are drawn."""
+    """The channels that are drawn, of shape (height, width, channels)."""
     total: int
-    """How many channels there are."""
+    """The number of channels of the layer, drawn or not."""
 
     @property
     def side(self) -> int:
-        """How many pixels a map has from left to right."""
+        """The width of a map, in pixels."""
         return self.values.shape[1]
 
     @property
     def channels(self) -> int:
-        """How many channels are drawn."""
+        """The number of channels that are drawn."""
         return self.values.shape[-1]
 
     @property
     def pixel(self) -> float:
-        """How wide one is, as a multiple of that of an image."""
-        return UNIT if self.side == 1 else 1.0
+        """The width of a pixel of these maps, as a multiple of the width of an image's pixel."""
+        return SINGLE_VALUE_WIDTH if self.side == 1 else 1.0
 
     @property
     def pitch(self) -> int:
-        """Pixels from one map to the next."""
+        """The distance between the left edges of neighbouring maps, in pixels."""
         return self.side + (self.side > 1)
 
     @property
     def columns(self) -> int:
-        """As few as keep the grid low; somewhat more, if all rows are full then."""
-        rows = max(1, int((TALLEST / self.pixel + 1) // self.pitch))
+        """The number of columns of the grid.
+
+        It is the smallest that keeps the grid low, or up to twice as many if that fills all rows.
+        """
+        rows = max(1, int((MAX_GRID_PIXELS / self.pixel + 1) // self.pitch))
         fewest = math.ceil(self.channels / rows)
         full = [n for n in range(fewest, 2 * fewest + 1) if self.channels % n == 0]
         return full[0] if full else fewest
 
     @property
     def rows(self) -> int:
-        """How many there are in the grid."""
+        """The number of rows in the grid."""
         return math.ceil(self.channels / self.columns)
 
     @property
@@ -64,7 +67,7 @@ class Maps:
         return self.pixel * across, self.pixel * down
 
     def corner(self, channel: int) -> np.ndarray:
-        """Where a map has its left and top."""
+        """The position (x, y) of the top left corner of a map, in pixels of an image."""
         row, column = divmod(channel, self.columns)
         return self.pixel * self.pitch * np.array([column, row], float)
 

@@ -21,21 +21,21 @@ from gdlab.problems.measures import probabilities
 from gdlab.problems.problem import Problem
 
 # Lengths in the picture are in inches.
-WIDTH, TALLEST, LEAST = 7.2, 2.3, 1.5
-"""Of a page; of the grids in it, and of all there is beside words."""
+PAGE_WIDTH, MAX_GRID_HEIGHT, MIN_FIGURE_HEIGHT = 7.2, 2.3, 1.5
+"""The width of a page, the largest height of a grid, and the smallest height without captions."""
 LARGEST_PIXEL, SMALLEST_PIXEL = 0.1, 0.04
 GAP = 0.36
-"""Between the grids, where the lines are."""
-NARROWEST = 0.54
-"""Of a grid with the words above and below it, which have most of the gap as well."""
-BARS, NAMES, SHARES = 1.1, 0.14, 0.38
-"""Of the probabilities, of the names of classes beside them and the shares behind."""
-ARC = 0.25
+"""The horizontal gap between grids, in which connections are drawn."""
+MIN_COLUMN_WIDTH = 0.54
+"""The smallest width of a column, whose captions also extend into the gap."""
+BARS_WIDTH, CLASS_NAME_WIDTH, SHARE_WIDTH = 1.1, 0.14, 0.38
+"""The widths of the column of probabilities, of the class names and of the percentages in it."""
+SKIP_HEIGHT = 0.25
 """The height of a skip connection."""
-LINE, POINTS = 0.125, 7.5
-"""Of words: the distance of their lines, and their size."""
-LETTERS = 72 / (0.56 * POINTS)
-"""In an inch."""
+LINE_HEIGHT, FONT_SIZE = 0.125, 7.5
+"""The distance between lines of text, in inches, and the font size, in points."""
+LETTERS_PER_INCH = 72 / (0.56 * FONT_SIZE)
+"""The mean number of characters in one inch of text."""
 QUIET, FRAME = "0.4", "0.6"
 KERNELS = DIVERGED, CURVE, SECOND, PALETTE[3], PALETTE[6]
 """A colour for the kernel of each convolution."""
@@ -44,7 +44,7 @@ INK = colormaps["Greys"].with_extremes(bad=(0, 0, 0, 0))
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Grid:
-    """Maps where they stand in the picture, halfway between its top and its bottom."""
+    """Maps at their horizontal position in the picture, centred vertically at zero."""
 
     maps: Maps
     middle: float
@@ -52,26 +52,26 @@ class Grid:
 
     @property
     def left(self) -> float:
-        """Where it begins."""
+        """The x coordinate of the left edge."""
         return self.middle - self.maps.size[0] * self.pixel / 2
 
     @property
     def right(self) -> float:
-        """Where it ends."""
+        """The x coordinate of the right edge."""
         return self.middle + self.maps.size[0] * self.pixel / 2
 
     @property
     def bottom(self) -> float:
-        """Half its height, since the middle of the picture is at zero."""
+        """The y coordinate of the bottom edge; the y axis points down and is zero in the middle."""
         return self.maps.size[1] * self.pixel / 2
 
     @property
     def top(self) -> float:
-        """As far above the middle."""
+        """The y coordinate of the top edge."""
         return -self.bottom
 
     def square(self, channel: int, row: float, column: float, side: int = 1) -> Rectangle:
-        """Some pixels of a map."""
+        """A square outline around ``side`` × ``side`` pixels of a map."""
         pixel = self.pixel * self.maps.pixel
         x, y = self.maps.corner(channel) * self.pixel + pixel * np.array([column, row])
         return Rectangle((self.left + x, self.top + y), side * pixel, side * pixel, fill=False)
@@ -121,7 +121,7 @@ def network(
         Grid(column.maps, middle, pixel)
         for column, middle in zip(columns[:-1], middles, strict=False)
     ]
-    half = max(LEAST / 2, *(grid.bottom for grid in grids))
+    half = max(MIN_FIGURE_HEIGHT / 2, *(grid.bottom for grid in grids))
     wide = float(np.sum(widths + GAP))
     new = figure_of((wide, wide / 2)) if ax is None else None
     axes: Any = new.subplots() if new else ax
@@ -134,7 +134,7 @@ def network(
     _draw_bars(axes, middles[-1], half, grids[-1], answer)
 
     rooms = widths + GAP - 0.08
-    top = -half - 0.1 - ARC * any(column.layer.skip for column in columns)
+    top = -half - 0.1 - SKIP_HEIGHT * any(column.layer.skip for column in columns)
     black = ["black"] * len(columns)
     quiet = [QUIET] * len(columns)
     for words, settings in (("size", {}), ("name", {"fontweight": "bold"})):
@@ -151,15 +151,15 @@ def network(
 
 
 def _widths(columns: Sequence[Column]) -> tuple[np.ndarray, float]:
-    """Of all columns, and of the pixels that are as large as the page allows."""
+    """The widths of all columns, and the largest pixel size that fits the page."""
     sizes = np.array([column.maps.size for column in columns[:-1]])
     tallest = sizes[:, 1].max()
     pixel, widths = SMALLEST_PIXEL, np.empty(0)
     for pixel in np.linspace(LARGEST_PIXEL, SMALLEST_PIXEL, 61):
-        widths = np.append(np.maximum(pixel * sizes[:, 0], NARROWEST), BARS)
-        if np.sum(widths + GAP) <= WIDTH and pixel * tallest <= TALLEST:
+        widths = np.append(np.maximum(pixel * sizes[:, 0], MIN_COLUMN_WIDTH), BARS_WIDTH)
+        if np.sum(widths + GAP) <= PAGE_WIDTH and pixel * tallest <= MAX_GRID_HEIGHT:
             break
-    spare = max(0.0, WIDTH - np.sum(widths + GAP)) / len(widths)
+    spare = max(0.0, PAGE_WIDTH - np.sum(widths + GAP)) / len(widths)
     return widths + spare, float(pixel)
 
 
@@ -170,7 +170,7 @@ def _inks(columns: Sequence[Column]) -> list[str]:
 
 
 def _draw_maps(ax: Axes, grid: Grid) -> None:
-    """All of them in one picture with gaps, and a frame around each."""
+    """Draw all maps as one image with gaps, and a frame around each."""
     maps = grid.maps
     side, pitch = maps.side, maps.pitch
     mosaic = np.full((maps.rows * pitch, maps.columns * pitch), np.nan)
@@ -188,12 +188,12 @@ def _draw_maps(ax: Axes, grid: Grid) -> None:
 
 
 def _connect(ax: Axes, before: Grid, after: Grid, column: Column, ink: str) -> None:
-    """What a layer looks at, and where it puts what it finds."""
+    """Draw the connections of a layer from its input maps to its output maps."""
     if column.layer.skip:
         x, y = [before.middle, after.middle], before.top - 0.03
-        ax.plot([x[0], *x], [y, y - ARC / 2, y - ARC / 2], color=QUIET, linewidth=1)
+        ax.plot([x[0], *x], [y, y - SKIP_HEIGHT / 2, y - SKIP_HEIGHT / 2], color=QUIET, linewidth=1)
         arrow = {"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", (x[1], y), (x[1], y - ARC / 2), arrowprops=arrow)
+        ax.annotate("", (x[1], y), (x[1], y - SKIP_HEIGHT / 2), arrowprops=arrow)
     if len(column.kernel) == 2:
         _fan(ax, before, after.left, after.bottom)
     elif not column.kernel:
@@ -205,7 +205,7 @@ def _connect(ax: Axes, before: Grid, after: Grid, column: Column, ink: str) -> N
 
 
 def _share(ax: Axes, before: Grid, after: Grid, stride: int, ink: str) -> None:
-    """One kernel at two places."""
+    """Draw one kernel at two positions."""
     source, target = before.maps.at_edge(right=True), after.maps.at_edge(right=False)
     found = places(before.maps.side, after.maps.side, stride)
     for row, column, dashes in zip(found, reversed(found), ("-", (0, (3, 2))), strict=False):
@@ -220,7 +220,7 @@ def _share(ax: Axes, before: Grid, after: Grid, stride: int, ink: str) -> None:
 
 
 def _wedge(ax: Axes, patch: Rectangle, pixel: Rectangle, ink: str, dashes: Any) -> None:
-    """Lines from all of a patch to the one pixel that it feeds."""
+    """Draw a wedge from a patch to the one pixel that it feeds."""
     for square in (patch, pixel):
         ax.add_patch(square).set(edgecolor=ink, linewidth=1.3, linestyle=dashes, zorder=4)
     right, left = patch.get_corners()[[1, 2]], pixel.get_corners()[[0, 3]]
@@ -231,7 +231,7 @@ def _wedge(ax: Axes, patch: Rectangle, pixel: Rectangle, ink: str, dashes: Any) 
 
 
 def _fan(ax: Axes, before: Grid, left: float, half: float) -> None:
-    """All values go to all of what starts there."""
+    """Draw the shaded area that stands for all connections of a dense layer."""
     corners = [
         (before.right, before.top), (left, -half), (left, half), (before.right, before.bottom)
     ]  # fmt: skip
@@ -239,19 +239,26 @@ def _fan(ax: Axes, before: Grid, left: float, half: float) -> None:
 
 
 def _draw_bars(ax: Axes, middle: float, half: float, before: Grid, answer: np.ndarray) -> None:
-    """The probability of each class."""
-    left, pitch = middle - BARS / 2, 2 * half / len(answer)
+    """Draw the probability of each class as a bar."""
+    left, pitch = middle - BARS_WIDTH / 2, 2 * half / len(answer)
     _fan(ax, before, left, half)
-    start, longest = left + NAMES + 0.04, BARS - NAMES - SHARES
+    start, longest = left + CLASS_NAME_WIDTH + 0.04, BARS_WIDTH - CLASS_NAME_WIDTH - SHARE_WIDTH
     for number, probability in enumerate(answer):
         y = -half + (number + 0.5) * pitch
         best = probability == np.max(answer)
-        ax.text(left + NAMES / 2, y, str(number), ha="center", va="center", fontsize=POINTS)
+        ax.text(
+            left + CLASS_NAME_WIDTH / 2,
+            y,
+            str(number),
+            ha="center",
+            va="center",
+            fontsize=FONT_SIZE,
+        )
         ax.barh(y, probability * longest, 0.7 * pitch, left=start, color=CURVE if best else FRAME)
         if best:
             share = f"{100 * probability:.0f} %"
             x = start + probability * longest + 0.04
-            ax.text(x, y, share, va="center", fontsize=POINTS)
+            ax.text(x, y, share, va="center", fontsize=FONT_SIZE)
 
 
 def _write(
@@ -264,20 +271,20 @@ def _write(
     inks: Sequence[str],
     **settings: Any,
 ) -> float:
-    """Words below or above y, broken into lines that fit a column; returns where they end."""
+    """Write captions below or above y, broken to fit their columns; return the y where they end."""
     most = 0
     for x, room, each, ink in zip(middles, rooms, words, inks, strict=True):
-        lines = _broken(each, int(room * LETTERS))
+        lines = _broken(each, int(room * LETTERS_PER_INCH))
         most = max(most, len(lines))
         ax.text(
-            x, y, "\n".join(lines), color=ink, fontsize=POINTS, linespacing=1.15, ha="center",
+            x, y, "\n".join(lines), color=ink, fontsize=FONT_SIZE, linespacing=1.15, ha="center",
             va="top" if down > 0 else "bottom", **settings,
         )  # fmt: skip
-    return y + down * (LINE * most + 0.05)
+    return y + down * (LINE_HEIGHT * most + 0.05)
 
 
 def _broken(words: str, most: int) -> list[str]:
-    """As few lines as can be, and these of about one length."""
+    """Break words into the fewest lines of at most ``most`` characters, of about equal length."""
     lines = []
     for sentence in words.splitlines():
         widths = range(min(most, len(sentence)), 0, -1)

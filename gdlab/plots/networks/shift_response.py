@@ -1,4 +1,4 @@
-"""What a shift of the image does to what a network says."""
+"""The response of a network to shifts of its input image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,26 +16,27 @@ from gdlab.problems.layers import shifted
 from gdlab.problems.measures import measure_network, probabilities
 from gdlab.problems.problem import Problem
 
-CELL, ROW = 13.0, 1.95
-"""From a cell with ten bars to the next one, in bars, and to the one below, in probabilities."""
+CELL_WIDTH, ROW_HEIGHT = 13.0, 1.95
+"""The distance between cells, in bar widths, and between rows, in units of probability."""
 
 
 @checked
 def shift_response(
     networks: Any, image: Any = None, *, shift: int = 3, data: Any = None, ax: Any = None
 ) -> np.ndarray:
-    """What networks make of an image that is shifted, and how often a shift changes what they read.
+    """Draw the predictions of networks for a shifted image, and how often a shift changes them.
 
-    On the left the image is shifted to the right, by one pixel more in each column. Below it stand
-    the probabilities of the classes, filled where the network reads it as before the shift and
-    hatched where it does not; the line is what they were before. On the right is the share of
-    images, shifted in all eight directions, that are read as before.
+    The left panel shifts the image to the right, by one more pixel in each column. Below it are
+    the class probabilities, filled where the predicted class is the same as before the shift and
+    hatched where it is not; the outline is the probabilities before the shift. The right panel
+    shows the share of images, shifted in all eight directions, whose prediction stays the same.
 
     Args:
         networks: name → (problem, parameters), or one such pair.
-        image: what they read; the first one that is held out unless given.
-        shift: by how many pixels images are shifted at most.
-        data: (images, labels) to count on; those held out unless given.
+        image: the image to shift, in the shape of the problem's images; the first held-out one
+            unless given.
+        shift: the largest shift, in pixels; at least 1.
+        data: (images, labels) for the right panel; the held-out ones unless given.
         ax: two matplotlib axes to draw on; new ones unless given.
 
     Returns:
@@ -83,10 +84,10 @@ def _look(number: int) -> dict[str, Any]:
 def _draw_answers(
     ax: Axes, networks: Mapping[str, tuple[Problem, Any]], image: np.ndarray, shift: int
 ) -> None:
-    """Below a row of images, one for each shift, a row of probabilities for each network."""
+    """Draw a row of shifted images, and below it a row of probabilities for each network."""
     ax.set_axis_off()
     for column in range(shift + 1):
-        inset = ax.inset_axes((column * CELL, 0.1, 10, 1.5), transform=ax.transData)
+        inset = ax.inset_axes((column * CELL_WIDTH, 0.1, 10, 1.5), transform=ax.transData)
         inset.imshow(
             shifted(jnp.asarray(image), 0, column)[..., 0], cmap="Greys", interpolation="nearest"
         )
@@ -94,9 +95,9 @@ def _draw_answers(
         inset.grid(visible=False)
         inset.spines[:].set(visible=True, color="0.6", linewidth=0.5)
         words = ["as it is", "1 pixel"][column] if column < 2 else f"{column} pixels"
-        ax.text(column * CELL + 4.5, 1.7, words, ha="center", va="bottom", fontsize="small")
+        ax.text(column * CELL_WIDTH + 4.5, 1.7, words, ha="center", va="bottom", fontsize="small")
     for number, (name, (problem, params)) in enumerate(networks.items()):
-        floor = -(number + 1) * ROW + 0.1
+        floor = -(number + 1) * ROW_HEIGHT + 0.1
         look = _look(number)
         if name:
             ax.plot(0, floor + 1.5, **look, clip_on=False)
@@ -106,16 +107,16 @@ def _draw_answers(
             for column in range(shift + 1)
         ]
         for column, answer in enumerate(answers):
-            _draw_answer(ax, column * CELL, floor, answer, answers[0], look["color"])
-    end = -len(networks) * ROW
+            _draw_answer(ax, column * CELL_WIDTH, floor, answer, answers[0], look["color"])
+    end = -len(networks) * ROW_HEIGHT
     ax.text(0, end, "bars: the digits 0 to 9", va="top", fontsize="small", color="0.35")
-    ax.set(xlim=(-1, (shift + 1) * CELL - 2), ylim=(end - 0.4, 2.2))
+    ax.set(xlim=(-1, (shift + 1) * CELL_WIDTH - 2), ylim=(end - 0.4, 2.2))
 
 
 def _draw_answer(
     ax: Axes, left: float, floor: float, answer: np.ndarray, before: np.ndarray, color: str
 ) -> None:
-    """The probabilities of the classes over a line, and what they were before the shift."""
+    """Draw the class probabilities as bars, and those before the shift as an outline."""
     read = int(np.argmax(answer))
     same = read == np.argmax(before)
     look: dict[str, Any] = {"color": color}
@@ -133,7 +134,7 @@ def _draw_answer(
 def _draw_consistency(
     ax: Axes, networks: Mapping[str, tuple[Problem, Any]], shift: int, data: Any
 ) -> None:
-    """For each network a curve over the size of the shift."""
+    """Draw the consistency of each network as a curve over the size of the shift."""
     shifts = range(1, shift + 1)
     for number, (name, (problem, params)) in enumerate(networks.items()):
         found = [measure_network(problem, params, data, shift=by).consistency for by in shifts]

@@ -76,7 +76,7 @@ def _draw_curves(ax: Axes, law: "LearningRateLaw") -> None:
 
 
 def _in_units(optimum: "Optimum", values: np.ndarray) -> np.ndarray:
-    """What was fitted in the units of the metric."""
+    """Transform fitted values back into the units of the metric."""
     return {"log": np.exp, "identity": np.asarray, "negation": np.negative}[optimum.transform](
         values
     )

@@ -1,4 +1,4 @@
-"""What transformations make of a series of numbers."""
+"""The outputs of transformations for a series of numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from gdlab.core.transformation import GradientTransformation, as_transformation
 def outputs_of(
     name: str, series: Any, transformations: Mapping[str, GradientTransformation]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A series, and what each transformation returns for it, number by number.
+    """Return a series as an array, and the output of each transformation for it.
 
     Raises:
         ValueError: if the series is none, under the name that it goes by.

@@ -1,4 +1,4 @@
-"""How large the steps of optimizers are."""
+"""The sizes of the steps of optimizers."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -50,7 +50,7 @@ def draw_heat_map(ax: Axes, plane: Plane, lanes: Lanes, maximize: bool, norm: No
 
 
 def is_numeric(values: np.ndarray) -> bool:
-    """Whether values are numbers, which have an order, and not choices by name."""
+    """Tell whether values are numbers, which have an order, rather than names of choices."""
     return values.dtype.kind in "iuf"
 
 
@@ -68,7 +68,7 @@ def _written(count: int) -> np.ndarray:
 
 
 def _fit(values: np.ndarray, width: float) -> bool:
-    """Whether labels have room side by side, in inches."""
+    """Tell whether the labels fit side by side into a width in inches."""
     positions = _written(len(values))
     longest = max(len(written(values[position])) for position in positions)
     return (longest + 1) * LETTER * len(positions) < width

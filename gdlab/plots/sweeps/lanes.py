@@ -1,4 +1,4 @@
-"""What is drawn of a metric."""
+"""The values, scores and divergence of a metric, arranged for drawing."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ class Lanes(NamedTuple):
     """The share of the seeds that were run which diverged."""
 
     def facet(self, index: tuple[int, ...]) -> "Lanes":
-        """What belongs to one panel."""
+        """Return the part of the arrays that one panel shows."""
         return Lanes(*(array[index] for array in self))
 
 

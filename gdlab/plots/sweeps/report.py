@@ -51,7 +51,7 @@ def plot_report(report: "SweepReport", ax: Any = None) -> np.ndarray:
 
 
 def _panels(report: "SweepReport") -> list[Callable[[Axes], None]]:
-    """What draws each panel."""
+    """Return a drawing function for each panel."""
     tunings = [each for each in report.judgements if isinstance(each, ExpectedBest)]
     panels: list[Callable[[Axes], None]] = []
     for problem in dict.fromkeys(each.problem for each in tunings):

@@ -28,14 +28,14 @@ NAMES = ("problem", "optimizer")
 
 
 class Arrangement(NamedTuple):
-    """What a picture shows along its sides, and what in panels."""
+    """The assignment of a sweep's dimensions to the sides of a picture and to its panels."""
 
     facets: list[str]
     """The dimensions with a panel for each label."""
     sides: list[str]
     """The axes along the sides: x alone, or y and x."""
     is_sampled: bool
-    """Whether the values along them were drawn."""
+    """A flag: the values along the sides were sampled at random."""
 
 
 def plot_sweep(
@@ -103,7 +103,7 @@ def plot_sweep(
 
 
 def _arrangement(result: "SweepResult") -> Arrangement | None:
-    """Which axes are sides, and which are panels; ``None`` for parallel coordinates.
+    """Choose the axes along the sides and those in panels; ``None`` for parallel coordinates.
 
     Raises:
         ValueError: if there is no axis.

@@ -10,30 +10,31 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gdlab.analysis.landscapes.window import window_of_runs
 from gdlab.core.checked import checked
 from gdlab.plots.arguments import runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, label, legend_name, line_style
-from gdlab.plots.trajectories.terrain import Terrain, terrain_of
+from gdlab.plots.trajectories.terrain import Terrain, knows_bounds, terrain_of
 
 GROUND = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.0, 0.42, 256)))
 """White in the valleys, so that paths stand out from it."""
-LONG = 16
-"""Names of so many letters leave room for two beside each other."""
-FAR = 100.0
-"""Beyond so many pictures from the middle nothing is drawn."""
-CRITICAL = {
+LONG_NAME = 16
+"""The number of characters of a name up to which two names fit beside each other."""
+MAX_DISTANCE = 100.0
+"""The distance from the middle, in widths of the picture, beyond which nothing is drawn."""
+CRITICAL_POINTS = {
     "minimisers": ("*", "#F0E442", 13, "minimum"),
     "local_minimisers": ("*", "white", 9, "local minimum"),
     "saddles": ("X", "white", 8, "saddle"),
     "maximisers": ("^", "white", 8, "maximum"),
 }
-"""Which critical points a problem knows → marker, colour, size, name."""
+"""The attribute of a problem with its critical points → their marker, colour, size and name."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Drawing:
-    """What of a picture moves in an animation."""
+    """The axes of a picture and the lines in it that an animation moves."""
 
     ax: Any
     paths: dict[str, Line2D]
@@ -62,14 +63,15 @@ def contours(
         ax: the matplotlib axes to draw on, three-dimensional ones for a surface; new ones unless
             given.
         surface: whether to draw the function as a surface in three dimensions.
-        bounds: ((left, right), (bottom, top)); those of the problem unless given.
+        bounds: ((left, right), (bottom, top)); unless given those of the problem, or the window
+            around the runs, as :func:`gdlab.explore` finds it.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if a path is none in a plane, there are no bounds, or the axes have not as many
-            dimensions as the picture.
+        ValueError: if a path is none in a plane, there are neither bounds nor paths, or the axes
+            have not as many dimensions as the picture.
 
     >>> from gdlab import minimize, plots, problems, sgd
     >>> valley = problems.long_valley()
@@ -81,7 +83,10 @@ def contours(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['plain', 'momentum', 'start', 'minimum']
     """
-    return draw(terrain_of(problem, bounds), paths_of(trajectories), ax, surface).ax
+    paths = paths_of(trajectories)
+    if paths and not knows_bounds(problem, bounds):
+        bounds = window_of_runs(list(paths.values()))
+    return draw(terrain_of(problem, bounds), paths, ax, surface).ax
 
 
 def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
@@ -131,7 +136,7 @@ def draw(
             *placed(starts), "o", color="black", markerfacecolor="white", markersize=7.5,
             markeredgewidth=1.6, label="start", zorder=5,
         )  # fmt: skip
-    for known, (marker, color, size, name) in CRITICAL.items():
+    for known, (marker, color, size, name) in CRITICAL_POINTS.items():
         points = np.asarray(getattr(terrain.function, known, ()), float).reshape(-1, 2)
         points = points[terrain.inside(points)]
         if points.size:
@@ -140,7 +145,7 @@ def draw(
                 markeredgewidth=0.8, label=name, zorder=6 if marker == "*" else 3,
             )  # fmt: skip
     if names := ax.get_legend_handles_labels()[1]:
-        columns = 3 if max(map(len, names)) < LONG else 2
+        columns = 3 if max(map(len, names)) < LONG_NAME else 2
         ax.legend(
             loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False,
             borderaxespad=0.3, fontsize="small", columnspacing=1.2, handlelength=2.4,
@@ -159,7 +164,7 @@ def _on_plane(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndar
     )  # fmt: skip
     ax.set(xlim=terrain.bounds[0], ylim=terrain.bounds[1], xlabel="w₁", ylabel="w₂")
     sides = np.asarray(terrain.bounds)
-    middle, reach = sides.mean(axis=1), FAR * np.ptp(sides, axis=1)
+    middle, reach = sides.mean(axis=1), MAX_DISTANCE * np.ptp(sides, axis=1)
 
     def placed(path: np.ndarray) -> tuple[np.ndarray, ...]:
         near = np.all(np.abs(path - middle) <= reach, axis=-1, keepdims=True)

@@ -28,14 +28,14 @@ SYMBOLS = {
     "step-forward": "›",
     "fast-forward": "▶|",
 }
-"""In place of matplotlib's icons, which are a font that it fetches from the network."""
+"""The buttons as plain characters; matplotlib's icons are a font fetched from the network."""
 HEAD = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>A race</title>\n'
 DOTS_PER_INCH = 80
 MILLISECONDS_AT_END = 2000
-COLORS = 128
-"""Of a frame: a third of the size, and what stands out keeps its colour."""
-LARGEST = 200.0
-"""Megabytes of a player; by default matplotlib leaves out what is beyond 20."""
+FRAME_COLORS = 128
+"""The number of colours in a frame, which makes files a third as large and keeps strong colours."""
+MAX_PLAYER_MEGABYTES = 200.0
+"""The largest size of a player in megabytes; matplotlib's default drops frames beyond 20."""
 
 
 class _HoldingWriter(PillowWriter):
@@ -50,7 +50,7 @@ class _HoldingWriter(PillowWriter):
 
 
 def require_kind(path: str | os.PathLike[str]) -> str:
-    """In which of the formats a file of this name is.
+    """Return the file format that a path's suffix names: ``.gif``, ``.mp4`` or ``.html``.
 
     Raises:
         ValueError: if it is none of them.
@@ -116,7 +116,7 @@ def player(animation: Animation, frames_per_second: int) -> str:
     settings: Any = {
         "savefig.bbox": None,
         "savefig.dpi": DOTS_PER_INCH,
-        "animation.embed_limit": LARGEST,
+        "animation.embed_limit": MAX_PLAYER_MEGABYTES,
     }
     with mpl.rc_context(settings):
         html = animation.to_jshtml(frames_per_second, embed_frames=True, default_mode="once")
@@ -127,7 +127,7 @@ def player(animation: Animation, frames_per_second: int) -> str:
 
 def _few_colors(frame: Image.Image) -> Image.Image:
     return frame.convert("RGB").quantize(
-        COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        FRAME_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
     )
 
 

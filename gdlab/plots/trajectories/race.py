@@ -1,7 +1,6 @@
-"""Optimizers that start together, each at the learning rate that is best for it."""
+"""Optimizers that start together, each at a learning rate that suits it."""
 
 import dataclasses
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,8 +12,8 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gdlab.core.access import hyperparameters, set_hyperparameters
-from gdlab.core.axis import Axis
+from gdlab.analysis.landscapes.window import window_of_runs
+from gdlab.analysis.runs.tuned_runs import RATES, Ground, constant_value, tuned_runs
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
@@ -24,16 +23,10 @@ from gdlab.plots.trajectories import player
 from gdlab.plots.trajectories.contours import draw, paths_of
 from gdlab.plots.trajectories.losses import draw_losses
 from gdlab.plots.trajectories.start import start_in_plane
-from gdlab.plots.trajectories.terrain import Terrain, terrain_of
+from gdlab.plots.trajectories.terrain import Terrain, knows_bounds, terrain_of
 from gdlab.sweeps.results.result import SweepResult
-from gdlab.sweeps.sweep import sweep
-from gdlab.training.minimize import minimize
 
-RATES = np.geomspace(1e-4, 10, 51)
-"""The learning rates that are tried unless others are given: ten to each decade."""
-LONGEST_STEP = 0.1
-"""Of the diagonal of the picture, if there is no minimum."""
-MOST_FRAMES = 80
+DEFAULT_LEARNING_MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
 
 
@@ -45,20 +38,20 @@ class Race:
     """
 
     optimizers: dict[str, GradientTransformation]
-    """With the learning rates they ran at."""
+    """The optimizers by name, with the learning rates they ran at."""
     learning_rates: dict[str, float]
-    """Of each of them; NaN where it follows a schedule, or has no one rate. If another
-    hyperparameter is tuned, its values."""
+    """The learning rate of each optimizer; NaN where it follows a schedule or has more than one.
+    If another hyperparameter was tuned, its values instead."""
     hyperparameter: str
-    """What they are of: the learning rate, unless another was tuned."""
+    """The name of the hyperparameter in ``learning_rates``."""
     paths: dict[str, np.ndarray]
-    """Where each went, of shape ``(steps + 1, 2)``."""
+    """The path of each optimizer, of shape ``(steps + 1, 2)``."""
     values: dict[str, np.ndarray]
-    """The loss there, of shape ``(steps + 1,)``."""
+    """The loss along each path, of shape ``(steps + 1,)``."""
     result: SweepResult | None
     """The sweep that chose the learning rates; None if none was tuned."""
     terrain: Terrain
-    """What they ran on."""
+    """The function on which the optimizers ran, over the region of the picture."""
 
     def plot(self, ax: Any = None) -> np.ndarray:
         """The paths over contour lines, and the loss at each step.
@@ -171,11 +164,14 @@ def race(
 ) -> Race:
     """Let optimizers run from one start, each at the learning rate that one sweep finds for it.
 
-    The same rates are tried for all. The best is the one with the lowest loss after the last step;
-    of those that come equally low, the one with the lowest mean on the way. Where there is no
-    minimum, as on a saddle, a loss tells nothing but how far a run has jumped: there the best rate
-    is that whose loss, counted only down to the lowest in the picture, has the lowest mean, of
-    those that never take a step longer than a tenth of the picture's diagonal while they are in it.
+    The same rates are tried for all. The rate that is taken has the lowest mean loss over the last
+    half of the run, where the mean of the worst rate within a factor of 1.6 counts. It is therefore
+    no lucky end of a run that jumps about, and one step more or a start nearby change it little. Of
+    equal rates the one with the lowest mean over the whole run is taken.
+
+    Where there is no minimum, as on a saddle, losses count only down to the lowest in the picture,
+    and rates are left out at which a run takes a step longer than a tenth of the diagonal of the
+    picture while it is in it.
 
     Args:
         problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
@@ -185,7 +181,8 @@ def race(
         start: where they start, of shape ``(2,)``; where the problem does unless given.
         tune: whether to tune the learning rates, or the rates that are to be tried.
         hyperparameter: what is tuned, as :func:`gdlab.set_hyperparameters` takes it.
-        bounds: ((left, right), (bottom, top)) of the picture; those of the problem unless given.
+        bounds: ((left, right), (bottom, top)) of the picture; unless given those of the problem,
+            or the window around the runs, as :func:`gdlab.explore` finds it.
         key: PRNG key for a random problem; ``jax.random.key(0)`` unless given.
         progress: whether to show the progress bar of the sweep.
 
@@ -193,7 +190,7 @@ def race(
         A :class:`Race`, which can be drawn, played and saved.
 
     Raises:
-        ValueError: if there is no start, there are no bounds, a learning rate that is to be tuned
+        ValueError: if there is no start, the bounds are none, a learning rate that is to be tuned
             follows a schedule, or an optimizer reaches the end at none of the rates.
         KeyError: naming an optimizer that is to be tuned and has no such hyperparameter, or
             several.
@@ -207,117 +204,38 @@ def race(
     ... )
     <Race plain, η = 0.2; momentum, η = 0.2>
     """
-    terrain = terrain_of(problem, bounds)
     start = start_in_plane(problem, start)
     require_named("optimizers", optimizers, "optimizer")
-    key = jax.random.key(0) if key is None else key
-    chosen = dict(optimizers)
-    result = None
-    if tune is not False:
-        rates = RATES if tune is True else np.asarray(tune, float)
-        axis = Axis(hyperparameter, rates)
-        swept = {name: _tuned(name, tx, hyperparameter, axis) for name, tx in chosen.items()}
-        result = sweep(
-            _telling_where(problem), start, swept,
-            steps=steps, key=key, has_aux=True, progress=progress,
-        )  # fmt: skip
-        assert isinstance(result, SweepResult)  # all optimizers have the one axis
-        best = _best_rates(result, terrain)
-        chosen = {
-            name: set_hyperparameters(tx, {hyperparameter: rate})
-            for (name, tx), rate in zip(chosen.items(), best, strict=True)
-        }
-    paths = paths_of(
-        {name: minimize(problem, start, tx, steps, key=key) for name, tx in chosen.items()}
+    terrain = terrain_of(problem, bounds) if knows_bounds(problem, bounds) else None
+    tuned = tuned_runs(
+        problem,
+        optimizers,
+        start,
+        _ground(problem, terrain),
+        values=RATES if tune is True else None if tune is False else np.asarray(tune, float),
+        hyperparameter=hyperparameter,
+        steps=steps,
+        key=jax.random.key(0) if key is None else key,
+        progress=progress,
     )
+    paths = paths_of(tuned.runs)
+    terrain = terrain or terrain_of(problem, window_of_runs(list(paths.values())))
+    chosen = tuned.optimizers
     return Race(
         optimizers=chosen,
-        learning_rates={name: _rate(tx, hyperparameter) for name, tx in chosen.items()},
+        learning_rates={name: constant_value(tx, hyperparameter) for name, tx in chosen.items()},
         hyperparameter=hyperparameter,
         paths=paths,
         values={name: terrain.at(path) for name, path in paths.items()},
-        result=result,
+        result=tuned.result,
         terrain=terrain,
     )
 
 
-def _tuned(
-    name: str, tx: GradientTransformation, hyperparameter: str, axis: Axis
-) -> GradientTransformation:
-    _require_constant(name, tx, hyperparameter)
-    try:
-        return set_hyperparameters(tx, {hyperparameter: axis})
-    except KeyError as error:
-        raise KeyError(
-            f"{name}: {error.args[0]}; name another hyperparameter=, or run all as they are with "
-            "tune=False"
-        ) from None
-
-
-def _require_constant(name: str, tx: GradientTransformation, hyperparameter: str) -> None:
-    paths = hyperparameters(tx)
-    ends = [path for path in paths if f".{path}".endswith(f".{hyperparameter}")]
-    if any(path.startswith(f"{end}.") for end in ends for path in paths):
-        raise ValueError(
-            f"{name}: its {hyperparameter} follows a schedule, which cannot be tuned as a number; "
-            "give a number in its place, or tune=False"
-        )
-
-
-def _telling_where(problem: Callable[..., Any]) -> Callable[..., Any]:
-    """The loss, with the coordinates beside it, so that a sweep records them."""
-
-    def loss(w: jax.Array, **random: Any) -> Any:
-        return problem(w, **random), {"w1": w[0], "w2": w[1]}
-
-    loss.__signature__ = inspect.signature(problem)  # whether it takes a key
-    return loss
-
-
-def _best_rates(result: SweepResult, terrain: Terrain) -> list[float]:
-    """The best rate of each optimizer.
-
-    Raises:
-        ValueError: if one reaches the end at none of them.
-    """
-    order = ("optimizer", *[name for name in result.dims if name not in ("optimizer", "seed")])
-    assert result.dims == (*order, "seed")
-    loss = result.loss[:, :, 0]
-    if terrain.minimum is not None:  # else the floor is only the lowest point that was drawn
-        loss = np.maximum(loss, terrain.floor)
-    mean, end = np.mean(loss, axis=-1), loss[..., -1]
-    if terrain.bottomless:
-        path = np.stack([result.aux[name][:, :, 0] for name in ("w1", "w2")], axis=-1)
-        steps = np.linalg.norm(np.diff(path, axis=-2), axis=-1)
-        longest = np.max(np.where(terrain.inside(path[..., :-1, :]), steps, 0), axis=-1)
-        diagonal = np.linalg.norm(np.ptp(terrain.bounds, axis=1))
-        end = np.where(longest <= LONGEST_STEP * diagonal, mean, np.inf)
-    rates = result.coords[order[1]]
-    best = []
-    for name, first, second in zip(result.coords["optimizer"], end, mean, strict=True):
-        finite = np.isfinite(first) & np.isfinite(second)
-        if not finite.any():
-            raise ValueError(
-                f"{name} comes to its end at none of the rates from {label(float(rates.min()))} to "
-                f"{label(float(rates.max()))}: give tune others"
-            )
-        ranked = np.lexsort([np.where(finite, second, np.inf), np.where(finite, first, np.inf)])
-        best.append(float(rates[ranked[0]]))
-    return best
-
-
-def _rate(tx: GradientTransformation, hyperparameter: str) -> float:
-    """The learning rate, NaN if it is none or not one number."""
-    found = [
-        value
-        for path, value in hyperparameters(tx).items()
-        if f".{path}".endswith(f".{hyperparameter}")
-    ]
-    try:
-        _require_constant("", tx, hyperparameter)
-    except ValueError:
-        return np.nan
-    return float(found[0]) if len(found) == 1 and np.ndim(found[0]) == 0 else np.nan
+def _ground(problem: Callable[..., Any], terrain: Terrain | None) -> Ground:
+    if terrain is None:
+        return Ground(getattr(problem, "minimum", None))
+    return Ground(terrain.minimum, terrain.floor, np.asarray(terrain.bounds))
 
 
 def _draw_losses(

@@ -1,4 +1,4 @@
-"""Where runs in a plane start."""
+"""The starting point of runs in a plane."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def start_in_plane(problem: Callable[..., Any], start: Any) -> jax.Array:
-    """The start; that of the problem unless given.
+    """Return the starting point as an array; the problem's own unless given.
 
     Raises:
         ValueError: if it is no point in a plane.

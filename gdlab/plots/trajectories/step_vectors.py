@@ -17,25 +17,25 @@ from gdlab.plots.trajectories.start import start_in_plane
 from gdlab.plots.trajectories.terrain import terrain_of
 from gdlab.training.minimize import minimize
 
-ROOM = 0.2
-"""Around the vectors, as a share of the side of the square that holds them."""
-LINES = 12
-"""About so many contours."""
+RELATIVE_MARGIN = 0.2
+"""The margin around the vectors, as a fraction of the side of their bounding square."""
+CONTOUR_COUNT = 12
+"""The approximate number of contour lines."""
 PARTS = "step", "history", "gradient", "where the gradient is evaluated", "path"
-"""What a legend names, in this order."""
+"""The entries of the legend, in order."""
 
 
 class StepParts(NamedTuple):
     """A step from w, cut in two."""
 
     start: np.ndarray
-    """w."""
+    """The parameters w before the step."""
     history: np.ndarray
-    """The step that would be taken if the gradient were zero: what is remembered."""
+    """The step that a zero gradient would give: the contribution of the state."""
     gradient: np.ndarray
-    """What the gradient adds to it."""
+    """The difference between the whole step and ``history``: the contribution of the gradient."""
     asked: np.ndarray
-    """Where the gradient was evaluated: at w, or where a look-ahead method asked for it."""
+    """The point at which the gradient was evaluated: w, or the look-ahead point of the method."""
 
 
 @checked
@@ -133,12 +133,12 @@ def _draw(ax: Any, problem: Callable[..., Any], parts: StepParts, path: np.ndarr
     end = led_to + parts.gradient
     corners = np.stack([parts.start, led_to, end, parts.asked])
     low, high = corners.min(axis=0), corners.max(axis=0)
-    half = (0.5 + ROOM) * max(np.max(high - low), np.finfo(float).tiny)
+    half = (0.5 + RELATIVE_MARGIN) * max(np.max(high - low), np.finfo(float).tiny)
     middle = (low + high) / 2
     (left, bottom), (right, top) = middle - half, middle + half
     terrain = terrain_of(lambda w: problem(w), ((left, right), (bottom, top)))
     ax.grid(visible=False)
-    ax.contour(terrain.x, terrain.y, terrain.z, levels=LINES, colors="0.82", linewidths=0.8)
+    ax.contour(terrain.x, terrain.y, terrain.z, levels=CONTOUR_COUNT, colors="0.82", linewidths=0.8)
     ax.plot(*path.T, color="0.45", linestyle=":", linewidth=1.4, marker=".", label="path")
     # The sum lies below its parts, which may be along it.
     for tail, head, width, color, dashes, name in (

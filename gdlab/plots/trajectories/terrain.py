@@ -1,4 +1,4 @@
-"""A function of two variables over the ground of a picture."""
+"""A function of two variables on a grid that covers a picture."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from matplotlib.colors import FuncNorm, Normalize
 
 Bounds = tuple[tuple[float, float], tuple[float, float]]
 
-ACROSS = 241
-"""Points along each side."""
+GRID_POINTS = 241
+"""The number of grid points along each side."""
 LEVELS = 16
-LOWEST_PART = 0.002
-"""The share of the ground that lies below the lowest level, unless that is too high or low."""
-FLAT_PART = 0.05
-"""The same of a surface."""
-LOWEST_HEIGHT = 0.01
-"""Of the whole height, below which the lowest level is in any case."""
-DEEPEST = 1e-9
-"""Of the whole height, above which it is."""
+AREA_BELOW_LEVELS = 0.002
+"""The share of the grid below the lowest level, as long as that level is within its bounds."""
+SURFACE_AREA_BELOW_LEVELS = 0.05
+"""The share of the grid below the lowest level of a surface in three dimensions."""
+MAX_LOWEST_LEVEL = 0.01
+"""The upper bound of the lowest level, as a fraction of the range of heights."""
+MIN_LOWEST_LEVEL = 1e-9
+"""The lower bound of the lowest level, as a fraction of the range of heights."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,27 +47,27 @@ class Terrain:
         return np.asarray(jax.vmap(self.function)(jnp.asarray(path)), float)
 
     def inside(self, path: np.ndarray) -> np.ndarray:
-        """Which points of a path, of shape ``(…, 2)``, are in the picture."""
+        """Return a mask of the points of a path, of shape ``(…, 2)``, that are in the picture."""
         low, high = np.transpose(self.bounds)
         return np.all((path >= low) & (path <= high), axis=-1)
 
     @property
     def bottomless(self) -> bool:
-        """Whether there is no minimum, so that heights above it mean nothing."""
+        """Tell whether the function is unbounded below, so that no height has a reference."""
         return self.minimum == -np.inf
 
     def steps_inside(self, path: np.ndarray) -> int:
-        """How many points of a path are in the picture."""
+        """Count the points of a path that are in the picture."""
         return int(np.count_nonzero(self.inside(path)))
 
     def flattened(self) -> "Terrain":
-        """With its lowest level higher, so that the floor of a valley is no row of spikes.
+        """Return the terrain with a higher lowest level, as a surface needs it.
 
-        A surface is drawn between points of the grid, and on the levels of a plane each of them
-        that happens to be near the minimum would be a pit.
+        A surface interpolates between grid points. With the levels of a contour plot each grid
+        point close to the minimum would become a spike in the floor of a valley.
         """
         return dataclasses.replace(
-            self, levels=_levels(self.z, self.floor, self.bottomless, FLAT_PART)
+            self, levels=_levels(self.z, self.floor, self.bottomless, SURFACE_AREA_BELOW_LEVELS)
         )
 
     @property
@@ -85,6 +85,11 @@ class Terrain:
             return self.floor + unit * np.expm1(height)
 
         return FuncNorm((forward, inverse), *ends)
+
+
+def knows_bounds(function: Callable[..., Any], bounds: Any) -> bool:
+    """Tell whether bounds are given, or the function knows its own."""
+    return bounds is not None or getattr(function, "bounds", None) is not None
 
 
 def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
@@ -113,14 +118,14 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
     sides = np.asarray(bounds, float)
     if sides.shape != (2, 2) or not np.all(sides[:, 0] < sides[:, 1]):
         raise ValueError(f"bounds must be ((left, right), (bottom, top)), rising, not {bounds}")
-    x, y = (np.linspace(low, high, ACROSS) for low, high in sides)
+    x, y = (np.linspace(low, high, GRID_POINTS) for low, high in sides)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     z = np.asarray(jax.vmap(function)(jnp.asarray(points)), float)
     if z.shape != points.shape[:1]:
         raise ValueError(
             f"the function must return a number at each point, not an array of shape {z.shape[1:]}"
         )
-    z = z.reshape(ACROSS, ACROSS)
+    z = z.reshape(GRID_POINTS, GRID_POINTS)
     z = np.where(np.isfinite(z), z, np.nan)
     if np.isnan(z).all():
         raise ValueError(f"the function is finite nowhere within {bounds}")
@@ -141,7 +146,7 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
 
 
 def _levels(
-    z: np.ndarray, floor: float, bottomless: bool, lowest_part: float = LOWEST_PART
+    z: np.ndarray, floor: float, bottomless: bool, lowest_part: float = AREA_BELOW_LEVELS
 ) -> np.ndarray:
     top = float(np.nanmax(z))
     if top <= floor:
@@ -151,5 +156,5 @@ def _levels(
     height = top - floor
     low = np.nanquantile(z, lowest_part) - floor
     return floor + np.geomspace(
-        np.clip(low, DEEPEST * height, LOWEST_HEIGHT * height), height, LEVELS
+        np.clip(low, MIN_LOWEST_LEVEL * height, MAX_LOWEST_LEVEL * height), height, LEVELS
     )
