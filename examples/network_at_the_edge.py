@@ -9,7 +9,9 @@ there while the loss goes on falling: 2/η for gradient descent, 2(1 + β)/η fo
 Adam 38/η for the Hessian as Adam sees it. Move a slider while it trains, and the limit moves and
 the sharpness follows. Go back in time, and train on from there with other settings.
 
-Nobody types a limit in: the page computes it from the optimizer that trains.
+Nobody types a limit in: the page computes it from the optimizer that trains. It also shows the
+singular values of the momentum of the first layer and of its last update: Muon, which has no such
+limit, makes those of the update flat.
 """
 
 import argparse
@@ -26,8 +28,9 @@ EXAMPLES = 500
 PAGE = pathlib.Path(__file__).with_suffix(".html")
 OPTIMIZERS = {
     "gradient descent": gdlab.sgd(0.3),
-    "heavy ball": gdlab.sgd(0.45, momentum=0.9),
+    "heavy ball": gdlab.sgd(0.5, momentum=0.7),
     "Adam": gdlab.adam(0.01),
+    "Muon": gdlab.muon(0.02),
 }
 
 digits = load_digits()
@@ -72,6 +75,7 @@ def main(path=PAGE):
         start(),
         measure=accuracy,
         tiles=weights,
+        matrix=lambda params: params["hidden"]["w"],
         title="A network at the edge of stability",
     )
     page.save(path)

@@ -46,17 +46,16 @@ def document(
         programs: for each optimizer that of its steps on a function.
     """
     function, at_origin = functions
-    data = [
-        f"const PAGE = {compact_json(page)};",
+    data = [f"const PAGE = {compact_json(page)};"]
+    code = [
         f"const FUNCTION = {function};",
         f"const AT_ORIGIN = {at_origin or 'null'};",
-        "const PROGRAMS = [",
-        ",\n".join(programs),
-        "];",
+        f"const PROGRAMS = [{','.join(programs)}];",
         f"const assemble = {RUNNER};",
     ]
     body = asset("page.html").replace("{{title}}", markup.escape(title))
-    return self_contained(title, body, asset("page.css"), data, map(script_asset, SCRIPTS))
+    scripts = [*code, *map(script_asset, SCRIPTS)]
+    return self_contained(title, body, asset("page.css"), data, scripts)
 
 
 def self_contained(

@@ -15,6 +15,7 @@ from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import asset, compact_json, script_asset, self_contained
 from gdlab.page.dynamics import dynamics_of
+from gdlab.page.matrix import elements_of, momentum_of, positions_json
 from gdlab.page.optimizers import named_optimizers, slider_json
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.sliders import check_ranges
@@ -35,6 +36,7 @@ SCRIPTS = (
     "linear.js",
     "sliders.js",
     "edge.js",
+    "spectra.js",
     "training.js",
 )
 """In the order in which they build on each other."""
@@ -49,6 +51,7 @@ def explore_training(
     measure: Callable[..., Any] | None = None,
     measure_name: str = "accuracy",
     tiles: Callable[..., Any] | None = None,
+    matrix: Callable[..., Any] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     title: str | None = None,
 ) -> Page:
@@ -71,6 +74,9 @@ def explore_training(
         measure_name: what the measure is called.
         tiles: ``tiles(params)``, an array of shape ``(count, rows, columns)`` made of elements of
             the parameters, such as the weights into each unit, which is drawn as pictures.
+        matrix: ``matrix(params)``, one matrix of the parameters, such as ``lambda p: p["w"]``. The
+            page shows the singular values of its momentum and of its last update side by side:
+            Muon makes those of the update flat.
         ranges: as for :func:`~gdlab.explore`.
         title: the heading; the name of the loss unless given.
 
@@ -116,9 +122,10 @@ def explore_training(
     page = {
         "start": base64.b64encode(np.asarray(space.start, "<f8").tobytes()).decode(),
         "measure": measure_name,
-        "tiles": None if tiles is None else _tiles(tiles, space),
+        "tiles": _picked(tiles, space, 3, "tiles"),
+        "matrix": _picked(matrix, space, 2, "matrix"),
         "optimizers": [
-            _optimizer_json(name, races[name], own, unravel(jnp.asarray(space.start)), ranges or {})
+            _optimizer_json(name, races[name], own, space, matrix, ranges or {})
             for name, own in optimizers.items()
         ],
     }
@@ -135,8 +142,8 @@ def _document(
     programs: list[str],
     near: list[str],
 ) -> str:
-    data = [
-        f"const PAGE = {compact_json(page)};",
+    data = [f"const PAGE = {compact_json(page)};"]
+    code = [
         f"const FUNCTION = {function.javascript};",
         f"const PROGRAMS = [{','.join(programs)}];",
         f"const NEAR = [{','.join(near)}];",
@@ -144,22 +151,29 @@ def _document(
     ]
     body = asset("training.html").replace("{{title}}", markup.escape(title))
     style = asset("page.css") + asset("training.css")
-    return self_contained(title, body, style, data, map(script_asset, SCRIPTS))
+    return self_contained(title, body, style, data, [*code, *map(script_asset, SCRIPTS)])
 
 
 def _optimizer_json(
     name: str,
     race: TranslatedOptimizer,
     tx: GradientTransformation,
-    params: Any,
+    space: Space,
+    matrix: Callable[..., Any] | None,
     ranges: Mapping[str, tuple[float, float]],
 ) -> dict[str, Any]:
+    start = jnp.asarray(space.start)
+    params = start if space.unravel is None else space.unravel(start)
     anatomy, refused = _anatomy(tx, params)
+    momentum = None
+    if matrix is not None:
+        momentum = momentum_of(tx, params, elements_of(matrix, space, 2, "matrix"))
     return {
         **slider_json(name, race, tx, ranges),
         "dynamics": dynamics_of(tx, np.eye(2)),
         "anatomy": anatomy,
         "refused": refused,
+        "momentum": None if momentum is None else positions_json(momentum),
     }
 
 
@@ -214,10 +228,10 @@ def _is_elementwise(tx: GradientTransformation, params: Any) -> bool:
     return bool(jnp.all(same.at[leaves].set(True)))
 
 
-def _tiles(tiles: Callable[..., Any], space: Space) -> dict[str, Any]:
-    """Which parameter stands where in the pictures."""
-    unravel = space.unravel or (lambda w: w)
-    at = np.asarray(tiles(unravel(jnp.arange(space.size, dtype=float))))
-    if at.ndim != 3:
-        raise ValueError(f"tiles must have shape (count, rows, columns), not {at.shape}")
-    return {"shape": at.shape, "at": at.round().astype(int).ravel().tolist()}
+def _picked(
+    pick: Callable[..., Any] | None, space: Space, ndim: int, name: str
+) -> dict[str, Any] | None:
+    """Which parameter stands where in what a function picks."""
+    if pick is None:
+        return None
+    return positions_json(elements_of(pick, space, ndim, name))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from gdlab.analysis.landscapes.window import window_around, window_of_runs
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.landmarks import Landmarks
 from gdlab.page.quadratic import Quadratic
@@ -16,14 +17,6 @@ from gdlab.training.trajectory import Trajectory
 
 FROM_CENTER = np.array([-1.5, 1.0])
 """Where a run starts unless told, as seen from the minimum of a quadratic, or from 0."""
-MARGIN = 0.2
-"""The share of the runs' extent that is left free on each side."""
-ASPECT = 4 / 3
-"""Width by height."""
-FAR = 20.0
-"""Beyond so many distances between start and end a run is out of the picture."""
-MOST_STRETCH = 4.0
-"""Up to which ratio of extents both axes have one scale."""
 
 
 def view_of(
@@ -48,45 +41,13 @@ def view_of(
         points = np.concatenate([landmarks.window.T, paths[0][:1], *map(_point, landmarks.points)])
         low, high = points.min(0), points.max(0)
         # The author's window has its own margins.
-        return _window(low, high, 0.0, one_scale=True)
-    points = np.concatenate([*_near(paths), *map(_point, landmarks.points)])
-    low, high = points.min(0), points.max(0)
-    size = float((high - low).max())
-    if size <= 1e-6 * np.abs(points).max():
-        # Nothing moves: the start may be the minimum, or the gradient zero or NaN.
-        half = 0.5 * max(1.0, float(np.abs(points).max()))
-        low, high = low - half, high + half
-    return _window(low, high, MARGIN, one_scale=quadratic is not None)
+        return window_around(low, high, 0.0, one_scale=True)
+    points = [point for _, point in landmarks.points]
+    return window_of_runs(paths, points, one_scale=quadratic is not None)
 
 
 def _point(landmark: tuple[str, np.ndarray]) -> np.ndarray:
     return landmark[1][None]
-
-
-def _near(paths: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The parts of the runs that are worth a look; the start is always among them.
-
-    Runs that leave are no reason to look from so far that the others are dots.
-    """
-    start = paths[0][0]
-    with np.errstate(over="ignore"):
-        distances = [np.linalg.norm(path - start, axis=1) for path in paths]
-        ends = [
-            far[np.isfinite(path).all(1)][-1] for far, path in zip(distances, paths, strict=True)
-        ]
-    reach = min(FAR * max(np.median(ends), 1e-3), 1e6)
-    return [start[None], *(path[far <= reach] for path, far in zip(paths, distances, strict=True))]
-
-
-def _window(low: np.ndarray, high: np.ndarray, margin: float, one_scale: bool) -> np.ndarray:
-    """The window around a box, with a margin, and with one scale on both axes where that fits."""
-    extent = np.maximum(high - low, 0.05 * (high - low).max())
-    middle, extent = (low + high) / 2, extent * (1 + 2 * margin)
-    width = max(extent[0] / ASPECT, extent[1])
-    same = np.array([ASPECT, 1.0]) * width
-    if one_scale or np.all(same <= MOST_STRETCH * extent):
-        extent = same
-    return np.stack([middle - extent / 2, middle + extent / 2], axis=1)
 
 
 def runs_of(

@@ -6,7 +6,7 @@ const scratch = { point: new Float64Array(SIZE), zeros: new Float64Array(SIZE) }
 // The number by which each gradient is divided, relative to that in one dimension after gradients
 // of size 1: P of the preconditioned Hessian P⁻¹H. Here √(P⁻¹), null where P is 1.
 function rootOfScales(racer) {
-  const { anatomy } = racer;
+  const { anatomy } = racer; // null of a method of which there is no such number
   if (!anatomy || !anatomy.scales.length) return null;
   const full = {
     dynamics: anatomy,
@@ -34,7 +34,6 @@ function along(racer, root, v) {
 // The largest eigenvalue of P⁻¹H: each look goes on from the direction of the one before, by the
 // best combination of that direction and of its residual.
 function sharpnessOf(racer) {
-  if (racer.anatomy === null) return NaN;
   const root = rootOfScales(racer);
   if (root && (racer.at === 0 || !root.every(Number.isFinite))) return NaN;
   let rounds = 1;

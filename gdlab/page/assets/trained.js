@@ -18,8 +18,21 @@ const BOWL = {
 };
 const quadratic = { directions: [[1, 0], [0, 1]], lowest: 0, curvatures: [1, 1] };
 
-const racers = PAGE.optimizers.map(({ name, sliders, dynamics, anatomy }, i) => ({
+// Positions in a vector: a list, or an offset and strides over a shape.
+function positions(given) {
+  if (!given || given.list) return given?.list;
+  let found = [given.offset];
+  given.strides.forEach((stride, axis) => {
+    found = found.flatMap((at) => Array.from({ length: given.shape[axis] }, (_, k) => at + k * stride));
+  });
+  return found;
+}
+
+for (const picked of [PAGE.tiles, PAGE.matrix]) if (picked) picked.at = positions(picked);
+
+const racers = PAGE.optimizers.map(({ name, sliders, dynamics, anatomy, momentum }, i) => ({
   name,
+  momentum: positions(momentum),
   race: assemble(PROGRAMS[i], FUNCTION),
   update: PROGRAMS[i](FUNCTION).update,
   near: dynamics.refused ? null : assemble(NEAR[i], BOWL),
@@ -37,7 +50,7 @@ function startAnew(racer) {
   const w = START.slice();
   const s = new Float64Array(racer.race.states);
   racer.race.init(racer.h, w, s);
-  Object.assign(racer, { w, s, at: 0, direction: null, gone: false, snapshots: [{ at: 0, w: w.slice(), s: s.slice() }], every: 1 });
+  Object.assign(racer, { w, s, at: 0, before: null, direction: null, gone: false, snapshots: [{ at: 0, w: w.slice(), s: s.slice() }], every: 1 });
   racer.record = { loss: [FUNCTION.value(w)], measure: [measured(w)], sharpness: [NaN], limit: [NaN], h: [] };
   look(racer);
 }
@@ -61,6 +74,7 @@ function trainStep(racer) {
   record.h.length = racer.at;
   racer.snapshots = racer.snapshots.filter(({ at }) => at <= racer.at);
   record.h.push(racer.h.slice());
+  racer.before = racer.w.slice();
   racer.race.step(racer.h, racer.w, racer.s);
   racer.at += 1;
   const loss = FUNCTION.value(racer.w);
@@ -82,10 +96,15 @@ function trainStep(racer) {
 
 // Back to a step that was recorded: from the snapshot before it, by the settings of those days.
 function goBack(racer, step) {
-  const near = racer.snapshots.filter(({ at }) => at <= step).at(-1);
+  // The step itself is taken again, so that its update is known.
+  const near = racer.snapshots.filter(({ at }) => at < step || at === 0).at(-1);
   racer.w.set(near.w);
   racer.s.set(near.s);
-  for (let t = near.at; t < step; t += 1) racer.race.step(racer.record.h[t], racer.w, racer.s);
+  racer.before = null;
+  for (let t = near.at; t < step; t += 1) {
+    if (t === step - 1) racer.before = racer.w.slice();
+    racer.race.step(racer.record.h[t], racer.w, racer.s);
+  }
   racer.at = step;
   racer.gone = false;
 }

@@ -44,6 +44,7 @@ function paint() {
   if (FUNCTION.measure) paintRecord("measure", PAGE.measure, false);
   paintSharpness(racer);
   paintTiles(racer);
+  paintSpectra(racer);
   paintReadout(racer);
 }
 
@@ -74,7 +75,7 @@ function paintSharpness(racer) {
   const { sharpness, limit } = racer.record;
   const finite = [...sharpness, ...limit].filter(Number.isFinite);
   // What stands far above the limit, as a first step does, is cut off.
-  const last = limit.filter(Number.isFinite).at(-1) ?? 1;
+  const last = limit.filter(Number.isFinite).at(-1) ?? Math.max(...finite, 1e-9);
   const high = Math.min(Math.max(1.15 * last, ...finite.map((x) => 1.08 * x), 1e-9), 2 * last);
   const y = { low: 0, high, ticks: ticks(0, high, canvas.clientHeight / 34), name: "curvature" };
   const keys = [stroke(canvas, "sharpness", colorOf(now.focus)), stroke(canvas, "largest stable", ink.text, [6, 4])];
@@ -124,7 +125,7 @@ function paintReadout(racer) {
   const t = Math.min(now.shown, record.loss.length - 1);
   const rows = [["loss", text(record.loss[t], 4)]];
   if (FUNCTION.measure) rows.push([PAGE.measure, text(record.measure[t], 4)]);
-  rows.push(["sharpness", text(record.sharpness[t], 4)], ["largest stable", text(record.limit[t], 4)]);
+  for (const [name, value] of [["sharpness", record.sharpness[t]], ["largest stable", record.limit[t]]]) rows.push([name, Number.isNaN(value) ? "–" : text(value, 4)]);
   $("readout").replaceChildren(...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value))));
   const why = racer.anatomy === null ? racer.refused : (racer.dynamics.refused ?? "");
   $("verdict").textContent = racer.gone ? `${racer.name} diverged at step ${record.loss.length - 1}: go back, and set other sliders.` : why;
@@ -208,6 +209,10 @@ window.gdlab = {
     now.shown = current().at;
     schedule();
     return this.record(name);
+  },
+  // The singular values of the momentum and of the last update: { momentum, update }.
+  spectra(name) {
+    return spectraOf(racers.find((own) => own.name === name));
   },
   record(name) {
     const { h, ...rest } = racers.find((own) => own.name === name).record;
