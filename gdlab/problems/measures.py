@@ -1,4 +1,4 @@
-"""What a trained network is worth: its weights counted, its accuracy, and what a shift does."""
+"""Measures of a trained network: the number of weights, the accuracy, and the effect of shifts."""
 
 import functools
 import itertools
@@ -14,25 +14,36 @@ from gdlab.problems.problem import Problem
 
 
 class NetworkMeasures(NamedTuple):
-    """What :func:`measure_network` returns."""
+    """The measures of a trained network; made by :func:`measure_network`."""
 
     weights: int
     """The number of parameters."""
     accuracy: float
-    """The part of the images that is read correctly."""
+    """The fraction of the images that are classified correctly."""
     shifted_accuracy: float
-    """The same, of the shifted images."""
+    """The fraction of the shifted images that are classified correctly."""
     consistency: float
-    """The part of the shifted images that is read as it was before the shift, right or wrong."""
+    """The fraction of the shifted images whose predicted class is the same as before the shift."""
     output_change: float
-    """By how much a shift changes the probabilities: the mean total variation, from 0 to 1."""
+    """The mean total variation between the probabilities before and after a shift, from 0 to 1."""
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def probabilities(
     problem: Problem, params: Any, images: jax.Array, down: Any = 0, right: Any = 0
 ) -> jax.Array:
-    """Those of the classes, for images that are moved; compiled once for a network."""
+    """The class probabilities of shifted images; compiled once for each network.
+
+    Args:
+        problem: a network that reads images.
+        params: its parameters.
+        images: the images, of shape ``(n, height, width, channels)``.
+        down: the shift downwards, in pixels.
+        right: the shift to the right, in pixels.
+
+    Returns:
+        The probabilities, of shape ``(n, classes)``.
+    """
     moved = jax.vmap(shifted, (0, None, None))(images, down, right)
     return jax.nn.softmax(problem.model(params, moved))  # type: ignore[misc]
 
@@ -41,7 +52,7 @@ def probabilities(
 def measure_network(
     problem: Problem, params: Any, data: Any = None, *, shift: int = 1
 ) -> NetworkMeasures:
-    """Count the weights of a network, and measure its accuracy and how far a shift disturbs it.
+    """Count the weights of a network, and measure its accuracy and its sensitivity to shifts.
 
     Images are shifted by exactly ``shift`` pixels, in each of the eight directions. A network that
     is invariant under shifts has the consistency 1 and the output change 0.

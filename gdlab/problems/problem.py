@@ -27,7 +27,7 @@ Tag = Literal[
     "network",
     "trap",
 ]
-"""What makes a problem hard, or easy.
+"""A property that makes a problem hard, or easy.
 
 ===========  =======================================================================
 convex       everywhere
@@ -76,50 +76,50 @@ class Problem:
     function: Callable[..., Any]
     """``function(params[, batch][, key=None])``, a real scalar."""
     name: str
-    """As titles and legends have it."""
+    """The name of the problem in titles and legends."""
     start: Any
-    """Where runs start, unless somewhere else is more telling: a tree of arrays."""
+    """The usual starting point of runs: a tree of arrays."""
     source: str
-    """Author, title, year."""
+    """The source of the problem: author, title, year."""
     tags: frozenset[Tag] = frozenset()
-    """What makes it hard, or easy."""
+    """The properties that make it hard, or easy."""
     minimum: float | None = None
-    """Its smallest value; −∞ if there is none, None if it is not known."""
+    """The minimum of the function; −∞ if it is unbounded below, None if it is not known."""
     minimisers: tuple[Any, ...] = ()
-    """Where it has that value. If there are infinitely many, the one that is told of in the
-    docstring."""
+    """The points at which the minimum is attained. If there are infinitely many, the one that the
+    docstring names."""
     local_minimisers: tuple[Any, ...] = ()
-    """Minima that are higher, as far as they are known."""
+    """Local minima above the minimum, as far as they are known."""
     saddles: tuple[Any, ...] = ()
-    """Critical points that are no extrema, as far as they are known."""
+    """Critical points that are not extrema, as far as they are known."""
     maximisers: tuple[Any, ...] = ()
     """Local maxima, as far as they are known."""
     spectrum: np.ndarray | None = None
     """The eigenvalues of the Hessian, in ascending order, at the first minimiser, or at the first
     saddle if there is no minimiser; on all the data."""
     curvature_bounds: tuple[float, float] | None = None
-    """Between which all its curvatures lie, wherever."""
+    """The lower and the upper bound of all eigenvalues of the Hessian, everywhere."""
     gradient_noise: np.ndarray | None = None
-    """The covariance of the gradient, if a key is given: that of the noise."""
+    """The covariance of the gradient noise that a key adds."""
     bounds: tuple[tuple[float, float], tuple[float, float]] | None = None
-    """((left, right), (bottom, top)) of a picture, if it is a function of two variables."""
+    """The region ((left, right), (bottom, top)) of a picture, for a function of two variables."""
     box: tuple[float, float] | None = None
-    """Between which each parameter has to stay, if that is part of the problem; see
+    """The lower and the upper bound of each parameter, if the problem is constrained; see
     :func:`gdlab.project_onto_box`."""
     data: Any = None
     """A tree of arrays whose leading axis counts the examples."""
     held_out: Any = None
-    """More of them, not to be trained on."""
+    """Held-out examples, in the form of ``data``, that must not be used in training."""
     model: Callable[..., Any] | None = None
-    """``model(params, inputs)``, what the loss compares with targets."""
+    """A function ``model(params, inputs)`` whose values the loss compares with targets."""
     layers: Mapping[str, Layer] = dataclasses.field(default_factory=dict)
-    """Of a network before its last layer, in their order: name in the parameters → how it is
-    applied."""
+    """The layers of a network except the last, in order: name in the parameters → a description of
+    the way in which the layer is applied."""
     activations: Callable[..., Any] | None = None
-    """``activations(params, inputs)``, layer → what it hands on. What the last one hands on,
-    flattened, goes into the layer whose values ``model`` returns."""
+    """A function ``activations(params, inputs)`` that returns layer → its output. The flattened
+    output of the last one is the input of the layer whose values ``model`` returns."""
     init: Callable[[jax.Array], Any] | None = None
-    """``init(key)`` draws a start."""
+    """A function ``init(key)`` that draws a starting point."""
 
     def __post_init__(self) -> None:
         if unknown := set(self.tags) - set(get_args(Tag)):

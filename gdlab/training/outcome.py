@@ -23,7 +23,7 @@ class Outcome(enum.IntEnum):
     """
 
     STEP_LIMIT = 0
-    """All steps were taken, and the gradient is still larger than the tolerance."""
+    """The maximum number of steps was taken, and the gradient still exceeds the tolerance."""
     CONVERGED = 1
     """No element of the gradient is larger than the tolerance; at a bound, where it is positive
     towards the inside only, it does not count."""

@@ -15,9 +15,9 @@ class Held(NamedTuple):
     """The arrays that a model holds beside those that are trained."""
 
     carried: Any = None
-    """Those that a call may change, such as batch statistics."""
+    """The arrays that a call may change, such as batch statistics."""
     fixed: Any = None
-    """Those that stay as they are, such as parameters that a filter leaves out. The lanes of a
+    """The arrays that do not change, such as parameters that a filter leaves out. The lanes of a
     sweep share them."""
 
 

@@ -64,9 +64,9 @@ class NnxForm(Form):
     """The ``nnx.GraphDef``, in which a shared module or variable stands once."""
     trained: tuple[Path, ...]
     carried: tuple[Path, ...]
-    """Those that the loss may change: batch statistics, caches, counters."""
+    """The paths of the variables that the loss may change: batch statistics, caches, counters."""
     fixed: tuple[Path, ...]
-    """Parameters that are not trained, and the state of random streams."""
+    """The paths of parameters that are not trained, and of the state of random streams."""
     keys: tuple[tuple[Path, str], ...]
     """The keys of the random streams, which are held as their data, and their generators."""
     counts: tuple[Path, ...]

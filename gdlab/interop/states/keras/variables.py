@@ -171,7 +171,7 @@ Slots = Sequence[tuple[str, str | None]]
 def _orders(
     paths: list[str], methods: Mapping[str, set[str]], beside: Sequence[str]
 ) -> Iterator[Slots]:
-    """All orders in which the variables may be."""
+    """The orders in which the variables of Keras may be stored."""
     several = itertools.chain.from_iterable(
         itertools.combinations(beside, count) for count in range(len(beside) + 1)
     )

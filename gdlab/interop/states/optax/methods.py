@@ -29,8 +29,8 @@ Layout = Callable[[GradientTransformation], Sequence[Item]]
 """A function from a transformation of gdlab to the layout of optax's state of the same call."""
 Link = Layout | Sequence[Item]
 
-WIDE = np.longdouble
-"""In which conversions are computed, so that they come back to the bit."""
+CONVERSION_DTYPE = np.longdouble
+"""The dtype of conversions, wide enough that converting back gives the same bits."""
 FIRST_STEP = FromCount("is_initial_step", lambda t: np.array(t == 0), lambda is_first: not is_first)
 
 
@@ -188,11 +188,11 @@ SEARCHED = (
 
 
 def _root(x: np.ndarray) -> np.ndarray:
-    return np.sqrt(x.astype(WIDE)).astype(x.dtype)
+    return np.sqrt(x.astype(CONVERSION_DTYPE)).astype(x.dtype)
 
 
 def _square(x: np.ndarray) -> np.ndarray:
-    return np.square(x.astype(WIDE)).astype(x.dtype)
+    return np.square(x.astype(CONVERSION_DTYPE)).astype(x.dtype)
 
 
 # --- Methods whose layout depends on their arguments
@@ -235,7 +235,7 @@ def _variance(tx: GradientTransformation) -> list[Item]:
 
 
 def _wide(x: np.ndarray) -> np.dtype:
-    return np.dtype(np.clongdouble if np.iscomplexobj(x) else WIDE)
+    return np.dtype(np.clongdouble if np.iscomplexobj(x) else CONVERSION_DTYPE)
 
 
 def _momentum(*, has_rate: bool) -> Layout:
@@ -375,9 +375,11 @@ def _mechanize(tx: GradientTransformation) -> list[Item]:
     )
 
     def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
-        param, start = beside.param().astype(WIDE), theirs[0]
-        scale = beside.theirs("s").astype(WIDE).sum() + WIDE(constant(tx, "eps"))
-        return [((param - start.astype(WIDE)) / scale).astype(start.dtype)]
+        param, start = beside.param().astype(CONVERSION_DTYPE), theirs[0]
+        scale = beside.theirs("s").astype(CONVERSION_DTYPE).sum() + CONVERSION_DTYPE(
+            constant(tx, "eps")
+        )
+        return [((param - start.astype(CONVERSION_DTYPE)) / scale).astype(start.dtype)]
 
     def backward(*_: object) -> Arrays:
         raise ValueError(reason)
@@ -400,8 +402,8 @@ def _schedule_free(tx: GradientTransformation) -> list[Item]:
 
     def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
         z, y = theirs[0], beside.param()
-        wide = z.astype(WIDE)
-        average = wide + (y.astype(WIDE) - wide) / WIDE(constant(tx, "b1"))
+        wide = z.astype(CONVERSION_DTYPE)
+        average = wide + (y.astype(CONVERSION_DTYPE) - wide) / CONVERSION_DTYPE(constant(tx, "b1"))
         return [z, average.astype(np.result_type(z.dtype, np.float32))]
 
     moved = Moved(("z",), ("z", "average.average"), forward, lambda ours, _: [ours[0]])

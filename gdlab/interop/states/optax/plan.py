@@ -170,12 +170,12 @@ class Injected(NamedTuple):
         return is_schedule(self.tx.arguments().get(self.name))
 
     def numbers(self) -> list[Leaf]:
-        """All numbers of ``tx``, of which it may be one where ``tx`` has no such argument."""
+        """The numeric hyperparameters of ``tx``, one of which may be the number by another name."""
         return [x for x in hyperparameters(self.tx).values() if is_array(x) or type(x) is float]
 
 
 class Plan:
-    """All that is to be moved between a state of optax and one of gdlab."""
+    """The plan of a conversion between a state of optax and one of gdlab."""
 
     def __init__(
         self, tx: GradientTransformation, theirs: Collection[str] | None, held: Flat | None = None

@@ -16,7 +16,7 @@ from gdlab.interop.states.optax.correspondence import (
     Wrapped,
     same,
 )
-from gdlab.interop.states.optax.methods import WIDE, Layout, scheduled
+from gdlab.interop.states.optax.methods import CONVERSION_DTYPE, Layout, scheduled
 
 WEIGHTED = "micro-batches with weights of their own are unknown to optax"
 
@@ -46,12 +46,12 @@ def _apply_every(_: GradientTransformation) -> list[Item]:
 
     def forward(theirs: Arrays, _: Arrays, beside: BesideTheirs) -> Arrays:
         total, seen = theirs[0], int(beside.theirs("count"))
-        mean = total.astype(WIDE) / seen if seen else np.zeros(total.shape)
+        mean = total.astype(CONVERSION_DTYPE) / seen if seen else np.zeros(total.shape)
         return [mean.astype(total.dtype)]
 
     def backward(ours: Arrays, beside: BesideOurs) -> Arrays:
         mean = ours[0]
-        return [(mean.astype(WIDE) * int(beside.ours("micro_step"))).astype(mean.dtype)]
+        return [(mean.astype(CONVERSION_DTYPE) * int(beside.ours("micro_step"))).astype(mean.dtype)]
 
     return [
         same("count", "micro_step"),
