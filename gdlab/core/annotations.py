@@ -1,4 +1,4 @@
-"""Which parameters of a factory are data: read from the annotations, strictly."""
+"""The parameters of a factory that are data, as its annotations declare them."""
 
 import inspect
 import types
@@ -15,13 +15,13 @@ class Data(NamedTuple):
     """Marks an annotation (``Annotated[..., Data(...)]``) whose values are data."""
 
     convert: Converter
-    """Turns a user's value into what is stored."""
+    """The function that converts a user's value into the stored value."""
     number: bool = False
-    """Whether the value is used as a number, so that a schedule stands for its value in force."""
+    """True if the value is used as a number, so that a schedule stands for its current value."""
     together: bool = False
-    """Whether ``convert`` takes all values of a variadic parameter at once."""
+    """True if ``convert`` takes all values of a variadic parameter at once."""
     name: str = ""
-    """What a signature calls the annotation."""
+    """The name of the annotation in a signature."""
 
 
 _converters: dict[type, Converter] = {}

@@ -296,7 +296,7 @@ class Options:
 
     @property
     def _plain(self) -> list[Value]:
-        """What is compared: plain choices by value, others by identity."""
+        """The keys for comparison: plain choices by value, others by identity."""
         return [value if isinstance(value, PLAIN) else id(value) for value in self.choices]
 
     def __hash__(self) -> int:

@@ -38,11 +38,11 @@ class Kind(NamedTuple):
     """A kind of value: the words for it, and the test for it."""
 
     words: str
-    """What a message calls it: ``a whole number``."""
+    """The name of the kind in messages, such as ``a whole number``."""
     includes: Callable[[Any], bool]
-    """Whether a value is of this kind."""
+    """The test that is true for values of this kind."""
     resembles: Callable[[Any], bool] = _nothing
-    """Whether a value that is not included is of the right type, and only out of range."""
+    """The test that is true for values of the right type that are merely out of range."""
 
 
 class Between(NamedTuple):

@@ -182,7 +182,7 @@ def _together(rules: Sequence[ArrayRule], init: Function, update: Function) -> A
 
 
 def _all(rules: Sequence[ArrayRule], field: str) -> tuple[Value, ...]:
-    """What a field of each rule holds, in one tuple."""
+    """The entries of a field of all rules, concatenated into one tuple."""
     return tuple(itertools.chain.from_iterable(map(attrgetter(field), rules)))
 
 

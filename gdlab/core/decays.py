@@ -1,10 +1,9 @@
-"""Coefficients that weigh the past, told from other hyperparameters by their names."""
+"""Decay coefficients of averages, told from other hyperparameters by their names."""
 
 DECAYS = ("momentum", "decay", "b1", "b2", "b3", "beta", "rho")
-"""Parts of the names of such coefficients, which lie between 0 and 1."""
+"""Parts of the names of decay coefficients, which lie between 0 and 1."""
 UNNAMED_DECAY = 0.9
-"""From this value on a number below 1 is taken for a decay whatever it is called, unless its name
-says that it is a bound."""
+"""The smallest number below 1 that counts as a decay under any name but that of a bound."""
 
 
 def names_along(path: str) -> list[str]:

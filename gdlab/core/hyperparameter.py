@@ -62,7 +62,7 @@ def _fitting(value: float) -> float:
 
 
 def _alike(tree: Tree) -> Value:
-    """All values as schedules if one is, so that every leaf has the same kind of state."""
+    """Turn all values into schedules if one is, so that every leaf has the same kind of state."""
     if not any(isinstance(x, Schedule) for x in jax.tree.leaves(tree, is_leaf=is_argument)):
         return tree
     to_schedule = lambda x: x if is_argument(x) else constant_schedule(x)  # noqa: E731

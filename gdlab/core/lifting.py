@@ -109,7 +109,7 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
 def _kinds(
     rule: ArrayRule, leaves: list[Leaf], known: list[Mapping[int, Leaf]]
 ) -> list[Hashable | None]:
-    """What has to agree of leaves that are treated together, None where there is no array."""
+    """The properties in which leaves must agree to be stacked, None where there is no array."""
     structures = [id(value) for value in rule.by_leaf if not isinstance(value, NumberByLeaf)]
     return [
         (
@@ -172,7 +172,7 @@ def _update_leaves(
 
 
 class _Step(NamedTuple):
-    """What a rule for one array has to know beside the arrays of a leaf."""
+    """The inputs of a rule for one array that do not depend on the leaf."""
 
     rule: ArrayRule
     tx: object

@@ -113,7 +113,7 @@ class Part(NamedTuple):
 
 
 def reasons(rules: Sequence[ArrayRule | TreeRule]) -> Reasons:
-    """All that any of the rules reads; the first one that reads a name gives the reason."""
+    """The names that any of the rules reads → the reason of the first rule that reads the name."""
     if len(rules) == 1:
         return rules[0].reads
     found: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""What a rule keeps for each leaf, noted while a state is made that is to have stacks.
+"""The slots of a rule leaf by leaf, recorded while a state with stacks is initialised.
 
-The stacks are made when the whole state is there, so that whatever chooses the form in which a slot
-is stored has done so.
+The stacks are built when the state is complete, because the storage form of each slot is chosen by
+then.
 """
 
 import threading
@@ -49,7 +49,7 @@ class SlotsByLeaf:
         """The number of the rule; all its slots are put into the same stacks."""
         self.treedef: TreeDef = treedef
         self.kinds: tuple[Hashable, ...] = kinds
-        """What has to agree of the leaves in a stack; None where there is no array."""
+        """The properties in which the leaves of a stack agree; None where there is no array."""
         self.slots: list[Tree] = slots
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[object, Tree]], tuple[object, ...]]:

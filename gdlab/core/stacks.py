@@ -96,7 +96,7 @@ def layout_like(tree: Tree, members: Sequence[Sequence[int]]) -> Layout:
 
 
 class Stacks:
-    """What a rule keeps for the leaves of a tree, in stacks of alike arrays.
+    """The values of a slot for the leaves of a tree, in stacks of arrays of the same kind.
 
     Args:
         layout: the leaves in each stack.
@@ -238,7 +238,7 @@ def _joined(layout: Layout, leaves: Sequence[Tree], members: Sequence[int]) -> T
 
 
 def _placements(value: Tree) -> list[object]:
-    """How each array lies over the devices, as far as that is known."""
+    """The sharding of each array, as far as it is known."""
     return [
         jax.typeof(array).sharding.spec if isinstance(array, Tracer) else array.sharding
         for array in jax.tree.leaves(value)

@@ -13,7 +13,7 @@ from gdlab.transforms.norms.inner_products import add_scaled, scaled
 
 @is_exported
 class LossModel(NamedTuple):
-    """Averages of which a model of the loss is made, and the lower bound that it is cut off at."""
+    """The averages of a linear model of the loss, and the lower bound that truncates it."""
 
     value: jax.Array
     """The average of the losses."""
@@ -24,12 +24,12 @@ class LossModel(NamedTuple):
 
     @classmethod
     def at_start(cls, params: Tree, bound: Number) -> "LossModel":
-        """Nothing has arrived."""
+        """Return the model before the first loss, with averages of zero."""
         zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
         return cls(zero, zero, bound + zero)
 
     def after(self, decay: Number, value: jax.Array, product: jax.Array) -> "LossModel":
-        """The averages with another loss."""
+        """Return the model after one more loss is averaged in."""
         move = lambda old, new: decay * old + (1 - decay) * new  # noqa: E731
         return LossModel(move(self.value, value), move(self.product, product), self.bound)
 

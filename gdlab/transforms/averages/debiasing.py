@@ -87,14 +87,14 @@ def debias(average: GradientTransformation) -> ArrayRule:
 
 @is_exported
 class Weight(NamedTuple):
-    """The weight of an exponential average that has arrived, and that which its start still has."""
+    """The total weight of the values in an exponential average, and the weight of its start."""
 
     arrived: Number
     remaining: Number
 
     @classmethod
     def at_start(cls) -> "Weight":
-        """Nothing has arrived, and all of the start remains."""
+        """Return the weights before the first value: 0 for values and 1 for the start."""
         return cls(0.0, 1.0)
 
     def value(self) -> jax.Array:

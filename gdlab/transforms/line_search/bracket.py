@@ -23,7 +23,7 @@ class Bracket(NamedTuple):
 
     @classmethod
     def unbounded(cls, start: Point) -> "Bracket":
-        """All step sizes."""
+        """Return the bracket from ``start`` to infinity, which contains all step sizes."""
         infinity = jnp.full_like(start.value, jnp.inf)
         return cls(start, Point(infinity, infinity, infinity), jnp.array(True))
 

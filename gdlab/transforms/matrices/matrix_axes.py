@@ -62,7 +62,7 @@ class MatrixView(NamedTuple):
 
     @property
     def fan_out(self) -> int:
-        """The number of its outputs."""
+        """The number of outputs of a matrix."""
         return math.prod(self.shape[axis] for axis in self.outputs)
 
     def matrices(self, x: jax.Array) -> jax.Array:
@@ -72,7 +72,7 @@ class MatrixView(NamedTuple):
         return x.transpose(self._order).reshape(*batch, self.fan_in, self.fan_out)
 
     def restored(self, matrices: jax.Array, like: jax.Array) -> jax.Array:
-        """Such matrices in the layout of the array ``like``."""
+        """The inverse of :meth:`matrices`: the array of these matrices, sharded like ``like``."""
         order = self._order
         moved = matrices.reshape([self.shape[axis] for axis in order])
         back = moved.transpose([order.index(axis) for axis in range(len(order))])

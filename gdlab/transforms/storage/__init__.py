@@ -1,1 +1,1 @@
-"""What states and low-precision parameters are stored in."""
+"""The formats in which states and low-precision parameters are stored."""

@@ -35,7 +35,7 @@ class RoundedAtRandom(NamedTuple):
     array: jax.Array
     """The array, in bfloat16."""
     writes: jax.Array
-    """How often it has been written, by which the roundings differ."""
+    """The number of writes so far, which makes the random roundings differ."""
 
     @property
     def shape(self) -> tuple[int, ...]:

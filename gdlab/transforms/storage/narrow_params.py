@@ -21,7 +21,7 @@ from gdlab.core.transformation import GradientTransformation
 
 
 class NarrowParam:
-    """What is kept beside a parameter of 16 bits, and the dtype of that parameter."""
+    """The additional value stored for a parameter of 16 bits, and the dtype of that parameter."""
 
     __slots__ = ("dtype", "kept")
 
