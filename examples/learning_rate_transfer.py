@@ -1,7 +1,7 @@
 """Does the best learning rate of a narrow network serve a wide one?
 
     python examples/learning_rate_transfer.py           about half a minute
-    python examples/learning_rate_transfer.py --full    about ten minutes
+    python examples/learning_rate_transfer.py --full    about a quarter of an hour
 
 Dense networks and two-layer transformers learn scikit-learn's 1797 handwritten digits at several
 widths, each at a grid of learning rates a factor of √2 apart, with the standard parametrisation and

@@ -11,7 +11,6 @@ from gdlab.scaling.parametrizations.mup import (
     MaximalUpdateRule,
     StartVariance,
     Table,
-    require_one_of,
 )
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
 from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of
@@ -109,8 +108,6 @@ def completed_p(
     Source: N. Dey et al., Don't be lazy: CompleteP enables compute-efficient deep transformers,
     2025, table 1.
     """
-    require_one_of("table", table, ("table 3", "table 8", "table 9"))
-    require_one_of("start_variance", start_variance, ("1/fan_in", "constant"))
     if not 0.5 <= alpha <= 1:
         raise ValueError(f"alpha must be from 0.5 to 1, not {alpha}")
     rule = CompletedRule(MaximalUpdateRule("adam", table, start_variance), depth, blocks, alpha)
