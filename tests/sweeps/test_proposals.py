@@ -161,6 +161,7 @@ def test_a_proposer_of_ones_own_will_do():
             {"tx": sgd(Axis("a", [1.0, 2.0], along="x"), Axis("b", [0.1, 0.2], along="x"))},
             "axis 'a' lies along 'x'",
         ),
+        ({"batch_size": Axis("batch_size", [2, 4])}, "batch_size changes shapes"),
         ({"policy": GaussianProcess(metric="other_loss")}, "no metric 'other_loss'"),
     ],
 )

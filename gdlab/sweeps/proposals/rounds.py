@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import SAMPLE, Axis, is_axis
-from gdlab.sweeps.plan.arguments import opened
+from gdlab.sweeps.plan.arguments import opened, problems_of
 from gdlab.sweeps.plan.assembly import AxisArguments
+from gdlab.sweeps.plan.cells import CellArguments, cells_of
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Measured, Proposer
@@ -97,6 +98,18 @@ def _require_fitting(arguments: Mapping[str, Any], proposer: Proposer) -> None:
                 f"{name} is a dictionary of {list(given)}, but points are chosen for one alone: "
                 f"call sweep for each of them, or without {proposer!r}"
             )
+    sizes = {name: arguments[name] for name in ("steps", "epochs", "batch_size")}
+    problems = problems_of(arguments["loss"], arguments["params"], None)
+    optimizers = {"": arguments["tx"]}
+    cells = cells_of(
+        CellArguments(problems, optimizers, dict(arguments["hyperparameters"] or {}), sizes)
+    )
+    if names := ", ".join(cells[0].labels):
+        raise ValueError(
+            f"{names} changes shapes or structure, which takes a program for each value, but "
+            f"points are chosen within one program: call sweep for each value, or without "
+            f"{proposer!r}"
+        )
     samples = arguments["samples"]
     if samples is None or samples < 1:
         raise ValueError(

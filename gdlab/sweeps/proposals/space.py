@@ -27,7 +27,7 @@ class Side(NamedTuple):
         low, high = float(values.min()), float(values.max())
         if isinstance(axis, SampledAxis):
             return cls(low, high, axis.distribution == "log_uniform", None)
-        return cls(low, high, low > 0 and high >= DECADE * low, values)
+        return cls(low, high, low > 0 and high >= DECADE * low, axis.labels)
 
     def quantiles(self, values: np.ndarray) -> np.ndarray:
         """Positions in [0, 1] of values."""
