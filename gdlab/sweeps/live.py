@@ -1,6 +1,6 @@
 """A picture of a sweep that is redrawn while the sweep runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,23 @@ import numpy as np
 from gdlab.progress.notebook import notebook_display
 from gdlab.sweeps.results.result import SweepResult
 
+Live = bool | Callable[[Any], Any] | Sequence[bool | Callable[[Any], Any]]
+"""Whether to redraw a picture, a function of the result so far, or several of these."""
 
-def live_picture(live: bool | Callable[[Any], Any]) -> Callable[[Any], Any] | None:
-    """What is called with the result so far: a user's function, a picture, or nothing."""
+
+def live_picture(live: Live) -> Callable[[Any], Any] | None:
+    """The function that is called with the result so far: a picture, a user's, or several."""
     if callable(live):
         return live
-    return LivePicture() if live else None
+    if not isinstance(live, Sequence):
+        return LivePicture() if live else None
+    several = [each for each in map(live_picture, live) if each is not None]
+
+    def call_all(result: Any) -> None:
+        for each in several:
+            each(result)
+
+    return call_all if several else None
 
 
 class LivePicture:

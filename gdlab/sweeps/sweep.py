@@ -19,7 +19,7 @@ from gdlab.sweeps.execute.options import RunOptions
 from gdlab.sweeps.execute.prepared import PreparedRun
 from gdlab.sweeps.execute.run import SweepRun
 from gdlab.sweeps.execute.tables import KeepParams
-from gdlab.sweeps.live import live_picture
+from gdlab.sweeps.live import Live, live_picture
 from gdlab.sweeps.plan import arguments
 from gdlab.sweeps.plan.assembly import planned_run
 from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
@@ -59,7 +59,7 @@ def sweep(
     resources: Resources | None = None,
     checkpoint: str | os.PathLike[str] | Checkpointing | None = None,
     progress: bool = True,
-    live: bool | Callable[[SweepResult], Any] = False,
+    live: Live = False,
 ) -> SweepResult | dict[str, Any]:
     """Train once for every value of every axis and for every seed, all in one program.
 
@@ -133,7 +133,8 @@ def sweep(
             sweep warns and goes on without it.
         progress: whether to show a progress bar, in a terminal or a notebook.
         live: whether to redraw the picture of the result every two seconds while it comes in; or
-            a function that is called with the result so far.
+            a function that is called with the result so far, such as one of
+            :mod:`gdlab.loggers`; or a list of these.
 
     Returns:
         A :class:`SweepResult`. If the axes of several optimizers or problems differ, a dictionary

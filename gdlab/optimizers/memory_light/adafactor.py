@@ -1,7 +1,7 @@
 """Adafactor: second moments as matrices of rank one, and steps relative to the weights."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain

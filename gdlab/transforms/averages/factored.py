@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation

@@ -1,0 +1,46 @@
+"""Lanes of a sweep in Trackio."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gdlab.loggers.lane_logger import LaneLogger
+
+
+class TrackioLogger(LaneLogger):
+    """A run of a project for each lane; needs ``trackio``.
+
+    Trackio holds one run at a time, so that a lane is logged when it has ended.
+
+    Args:
+        project: the name of the project.
+        **options: other arguments of ``trackio.init``.
+
+    >>> from gdlab import Axis, sgd, sweep
+    >>> from gdlab.loggers import TrackioLogger
+    >>> tx = sgd(Axis("learning_rate", [0.1, 0.4]))
+    >>> result = sweep(  # doctest: +SKIP
+    ...     lambda w: w**2, 1.0, tx, steps=20, live=TrackioLogger("rates")
+    ... )
+    """
+
+    waits_for_ends = True
+
+    def __init__(self, project: str, **options: Any):
+        super().__init__()
+        self._options = {"project": project} | options
+
+    def begin(self, name: str, config: Mapping[str, Any]) -> Any:
+        """A new run."""
+        import trackio  # type: ignore[import-not-found]
+
+        return trackio.init(name=name, config=dict(config), **self._options)
+
+    def log(self, run: Any, step: int, values: Mapping[str, float]) -> None:
+        """The values of a step together."""
+        run.log(dict(values), step=step)
+
+    def end(self, run: Any, status: str, metrics: Mapping[str, float]) -> None:
+        """The metrics at the end, and the end of the run."""
+        final = {f"final/{name}": value for name, value in metrics.items()}
+        run.log(final | {"status": status})
+        run.finish()
