@@ -100,7 +100,7 @@ def _principal(origin: np.ndarray, paths: Sequence[np.ndarray]) -> Plane:
     _, sizes, directions = np.linalg.svd(points, full_matrices=True)
     total = np.sum(sizes**2)
     shares = [s**2 / total if total > 0 else 0.0 for s in [*sizes, 0.0, 0.0][:2]]
-    percent = [f"{100 * share:.3g} %" for share in shares]
+    percent = [f"{100 * share:.3g}\u00a0%" for share in shares]
     note = (
         "The plane of the two principal directions of the runs, which hold "
         f"{percent[0]} and {percent[1]} of their squared distances from the end of the first."

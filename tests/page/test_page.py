@@ -802,6 +802,7 @@ def test_known_minima_saddles_and_maxima_are_in_the_window_and_named(tab, tmp_pa
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_a_saddle_is_not_called_a_minimum(tab, tmp_path):
     path = tmp_path / "saddle.html"
     gdlab.explore(lambda w: w[0] ** 2 - w[1] ** 2, gdlab.sgd(0.1), (-2.0, 0.1)).save(path)
@@ -836,6 +837,7 @@ def test_what_has_fallen_below_the_smallest_normal_number_converged(tab, tmp_pat
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_a_start_without_a_value_is_told_from_a_run_that_diverged(tab, tmp_path):
     path = tmp_path / "nan.html"
     gdlab.explore(lambda w: jnp.log(w[0]) + w[1] ** 2, gdlab.adam(0.1)).save(path)

@@ -145,6 +145,7 @@ def test_every_width_shows_all_curves(tab, width):
         assert tab.run(f"document.getElementById('{name}').clientWidth") > 200, name
 
 
+@pytest.mark.slow
 def test_a_method_that_is_not_diagonal_says_that_it_has_no_limit(tab, tmp_path):
     path = tmp_path / "muon.html"
     gdlab.explore_training(loss, gdlab.muon(0.02), PARAMS).save(path)
@@ -182,12 +183,14 @@ def test_the_sharpness_of_the_digits_rises_to_the_limit_and_stays(tmp_path):
         start = jax.tree.map(jnp.asarray, example.start())
         run = gdlab.minimize(example.loss, start, gdlab.sgd(0.3), 20)
         np.testing.assert_allclose(record["loss"], run.values, rtol=1e-9)
-        for name, steps in (("gradient descent", 500), ("heavy ball", 250), ("Adam", 250)):
-            record = None
+        for name, steps in (("gradient descent", 500), ("heavy ball", 300), ("Adam", 350)):
             for _ in range(steps // 50):
                 record = call(tab, f"gdlab.train({name!r}, 50)")
-            late = np.array(record["sharpness"][-60:]) / record["limit"][-1]
-            assert 0.9 < np.median(late) < 1.1, name
+            shares = np.array(record["sharpness"][5:]) / record["limit"][-1]
+            assert shares[:10].mean() < 0.8, name
+            # It crosses the limit by little, is thrown back, and returns.
+            assert 1.0 < shares.max() < 1.25, name
+            assert 0.75 < np.median(shares[-150:]) < 1.1, name
             assert record["loss"][-1] < 0.3 * record["loss"][0]
         assert tab.complaints == []
 

@@ -101,16 +101,22 @@ function verdict(racer, { radius, regime, limits }) {
   return `${where}ρ = ${text(radius, 4)}: the error ${how}${stable}${held}.`;
 }
 
+// A coordinate of a plane is a sum, of which nothing but rounding may be left.
+function coordinate(x) {
+  return PLANE ? text(Math.abs(x) < 1e-12 ? 0 : x) : text(x, 4);
+}
+
 function paintReadout() {
   for (const racer of racers) {
     const t = Math.min(now.shown, racer.finite - 1);
     const gone = now.shown >= racer.finite && !racer.converged;
     const [first, second, value] = racer.cells;
-    first.textContent = gone ? fate(racer) : text(racer.path[2 * t], 4);
+    first.textContent = gone ? fate(racer) : coordinate(racer.path[2 * t]);
     first.colSpan = gone ? 3 : 1;
     second.hidden = value.hidden = gone;
-    second.textContent = text(racer.path[2 * t + 1], 4);
-    value.textContent = text(racer.values[t], 4) + (racer.projected ? ` (projected ${text(racer.projected[t], 3)})` : "");
+    second.textContent = coordinate(racer.path[2 * t + 1]);
+    value.textContent = text(racer.values[t], 4);
+    if (racer.projected && !gone) value.append(element("small", {}, `projected ${text(racer.projected[t])}`));
     value.title = fate(racer);
     racer.row.hidden = !racer.visible;
   }
@@ -231,6 +237,7 @@ explainLandmarks();
 document.querySelectorAll("#readout thead th").forEach((cell, k) => {
   if (k === 1 || k === 2) cell.textContent = PAGE.names[k - 1];
 });
+document.body.classList.toggle("plane", PLANE !== null);
 if (PAGE.plane) $("plane").textContent = `Across ${PAGE.names[0]}, up ${PAGE.names[1]}. ${PAGE.plane.note}`;
 if (PAGE.panels) choosePanels(PAGE.panels);
 dress();
