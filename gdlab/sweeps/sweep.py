@@ -23,13 +23,13 @@ from gdlab.sweeps.live import Live, live_picture
 from gdlab.sweeps.plan import arguments
 from gdlab.sweeps.plan.assembly import planned_run
 from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
-from gdlab.sweeps.plan.length import Interval
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Proposer
 from gdlab.sweeps.proposals.rounds import sweep_in_rounds
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
+from gdlab.training.length import Interval
 
 
 def sweep(

@@ -13,6 +13,7 @@ from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
+from gdlab.training.length import steps_of
 from gdlab.training.loader import is_loader
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -35,8 +36,9 @@ def minimize(
     fun: Callable[..., Any],
     x0: Any,
     tx: GradientTransformation,
-    steps: Size,
+    steps: Size | None = None,
     *,
+    epochs: Size | None = None,
     data: Any = None,
     batch_size: int | None = None,
     key: jax.Array | None = None,
@@ -69,6 +71,7 @@ def minimize(
             given, and which is returned: see :func:`gdlab.interop.trainable`.
         tx: the optimizer; a pair ``(init, update)`` of another library will do.
         steps: the number of steps.
+        epochs: the number of passes over the data, in place of ``steps``.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
             on the device, a loader: an iterable of batches. It gives a batch for each step and one
             more, to judge the last point. It is iterated over again when it ends, and to pass over
@@ -113,12 +116,21 @@ def minimize(
     Array([1.   , 0.5  , 0.25 , 0.125], dtype=float32)
     >>> run.values
     Array([0.5      , 0.125    , 0.03125  , 0.0078125], dtype=float32)
+
+    Ten examples in batches of four are three steps an epoch:
+
+    >>> data, key = jnp.ones(10), jax.random.key(0)
+    >>> loss = lambda w, batch: jnp.mean((w - batch) ** 2)
+    >>> minimize(loss, 0.0, sgd(0.5), epochs=2, data=data, batch_size=4, key=key).steps
+    Array(6, dtype=int32)
     """
     model = open_model(x0)
     objective = Objective(
         ByIdentity(fun), data is not None, has_aux, model_state is not None, model.form
     )
     sampler = sampler_of(data, batch_size)
+    if epochs is not None or steps is None:
+        steps = steps_of(steps, epochs, sampler)
     streamed = is_loader(data)
     draws = sampler is not None and sampler.batches_per_epoch > 1
     if key is None and (draws or objective.takes_key):

@@ -15,7 +15,6 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.arguments import entropy_of
 from gdlab.sweeps.plan.cells import Cell, accepted
 from gdlab.sweeps.plan.first_model import form_of_model
-from gdlab.sweeps.plan.length import Interval, evaluation_interval, steps_of
 from gdlab.sweeps.plan.task import (
     POINT_NUMBER,
     Evaluation,
@@ -24,6 +23,7 @@ from gdlab.sweeps.plan.task import (
     SweptValues,
 )
 from gdlab.sweeps.settings import Patience
+from gdlab.training.length import Interval, evaluation_interval, steps_of
 from gdlab.training.loader import Stream
 from gdlab.training.models import OpenedModel, open_model
 from gdlab.training.objective import ByIdentity, Objective
