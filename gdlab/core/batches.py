@@ -8,7 +8,7 @@ from jax.core import Tracer
 from gdlab.core.structure import Function, Value
 
 BATCH = 8
-"""So many equal arrays are handed to a compiled function at once.
+"""The number of equal arrays that are handed to a compiled function at once.
 
 A call costs more than the arithmetic on a small array, and compiling grows with the batch.
 """

@@ -89,7 +89,7 @@ class MarkedSlot:
         return self.array
 
     def write(self, array: jax.Array) -> "MarkedSlot":
-        """Another array under the same mark."""
+        """Return another array with the same marks."""
         return MarkedSlot(array, self.is_nonnegative, self.is_shared)
 
 

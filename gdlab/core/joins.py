@@ -58,7 +58,7 @@ def join(function: Callable[P, Function]) -> Callable[P, Join]:
 
 @join
 def foreign_join(function: Function) -> Function:
-    """Any function of the branches' outputs, as a join without hyperparameters."""
+    """Turn any function of the branches' outputs into a join without hyperparameters."""
     return function
 
 

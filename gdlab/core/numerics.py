@@ -138,7 +138,7 @@ def as_before(new: Tree, old: Tree) -> Tree:
 
 
 def numbers_as(tree: Tree, dtype: np.dtype) -> Tree:
-    """Every number in ``tree`` in one real dtype, so that ``1 - decay`` is rounded like ``decay``.
+    """Convert the numbers in a tree to one real dtype, so that ``1 - decay`` rounds like ``decay``.
 
     A Python float becomes a NumPy scalar and no array: a constant that a rule can look at.
     """

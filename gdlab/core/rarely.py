@@ -83,7 +83,10 @@ def _has_lanes(flag: jax.Array) -> bool:
 def _derivative_of_lanes(
     work: Function, otherwise: Function, primals: Tree, tangents: Tree
 ) -> tuple[Tree, Tree]:
-    """Both sides, as ``vmap`` makes them of a ``cond``: that one cannot be differentiated again."""
+    """The derivative of both branches, selected by lane.
+
+    It is the form that ``vmap`` gives a ``cond``, which cannot be differentiated again.
+    """
     due, of_work, of_otherwise, operands = primals
     _, *others = tangents
 

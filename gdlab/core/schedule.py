@@ -115,6 +115,6 @@ def schedule(function: Callable[P, Callable[[jax.Array], Value]]) -> Callable[P,
 
 @schedule
 def foreign_schedule(function: Function) -> Function:
-    """Any function of the step, such as one of optax's, as a schedule without leaves."""
+    """Turn any function of the step, such as one of optax's, into a schedule without leaves."""
     # Such functions may index or compare with integers, so they get the count as one.
     return lambda count: function(count.astype(int))

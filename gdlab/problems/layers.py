@@ -104,7 +104,7 @@ def shifted(image: jax.Array, down: jax.Array | int, right: jax.Array | int) -> 
 
 
 def shifted_at_random(key: jax.Array, images: jax.Array, most: int) -> jax.Array:
-    """Each image moved by at most so many pixels in either direction: a digit stays that digit."""
+    """Shift each image at random by at most ``most`` pixels, which keeps a digit the same digit."""
     down, right = jax.random.randint(key, (2, len(images)), -most, most + 1)
     return jax.vmap(shifted)(images, down, right)
 

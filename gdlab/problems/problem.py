@@ -137,7 +137,7 @@ class Problem:
         return self.function(jax.tree.map(jnp.asarray, params), *args, **kwargs)
 
     def __repr__(self) -> str:
-        """Its name and its tags."""
+        """The name and the tags of the problem."""
         return f"<Problem {self.name}: {', '.join(sorted(self.tags))}>"
 
     @property
@@ -158,7 +158,7 @@ def require_like(name: str, start: Any, params: Any) -> None:
 
 
 def tags(*always: Tag, **on_condition: bool) -> frozenset[Tag]:
-    """Some tags, and others by keyword where they hold."""
+    """The set of the given tags and of those keywords that are true."""
     chosen = cast(list[Tag], [tag for tag, holds in on_condition.items() if holds])
     return frozenset([*always, *chosen])
 

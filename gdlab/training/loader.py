@@ -19,7 +19,7 @@ MOST_SECONDS = 0.25
 
 
 class Block(NamedTuple):
-    """Some steps and the data for them."""
+    """A range of steps and the data for them."""
 
     begin: int
     end: int
@@ -28,7 +28,7 @@ class Block(NamedTuple):
 
 
 class Exhausted(ValueError):
-    """There are no more batches."""
+    """The error of a loader that has no more batches."""
 
 
 def is_loader(data: Any) -> bool:

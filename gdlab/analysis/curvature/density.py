@@ -25,11 +25,13 @@ class SpectralDensity(NamedTuple):
     grid: jax.Array
     """Evenly spaced values, all over the spectrum, of shape ``(points,)``."""
     density: jax.Array
-    """The share of eigenvalues per unit there; times the spacing it sums to 1."""
+    """The density of the eigenvalues at ``grid``; times the spacing it sums to 1."""
     nodes: jax.Array
     """The nodes of the quadrature rule of each probe, of shape ``(probes, iterations)``."""
     weights: jax.Array
-    """Their weights, which sum to 1 for each probe: mean f(λ) ≈ mean over probes Σ wᵢ f(θᵢ)."""
+    """The weights of the nodes, in their shape; they sum to 1 for each probe.
+
+    The mean of f(λ) is about the mean over probes of Σ wᵢ f(θᵢ)."""
 
     def plot(self, ax: Any = None, *, eigenvalues: Any = None) -> Any:
         """Draw the density, and some eigenvalues if they are given; needs the extra ``lab``."""

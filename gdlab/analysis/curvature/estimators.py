@@ -18,9 +18,9 @@ class Estimate(NamedTuple):
     """A mean over random probes."""
 
     value: Any
-    """The mean, whose expectation is what is estimated."""
+    """The mean, an unbiased estimate."""
     standard_error: Any
-    """Its standard deviation, estimated from the spread of the probes."""
+    """The standard deviation of ``value``, estimated from the spread of the probes."""
 
 
 @checked

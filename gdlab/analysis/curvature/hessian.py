@@ -78,12 +78,12 @@ class MeanLoss:
         return mean_over_batches(lambda batch: self._on(batch)(params), data, self.sampler)
 
     def gradient(self, params: Any, data: Any) -> Any:
-        """Its gradient."""
+        """The gradient of the mean loss, a tree like ``params``."""
         gradient = lambda batch: jax.grad(self._on(batch))(params)  # noqa: E731
         return mean_over_batches(gradient, data, self.sampler)
 
     def hessian_product(self, params: Any, data: Any, vector: Any) -> Any:
-        """Its Hessian times a vector: the derivative of the gradient along the vector."""
+        """The Hessian of the mean loss times a vector: the derivative of the gradient along it."""
 
         def product(batch: Any) -> Any:
             return jax.jvp(jax.grad(self._on(batch)), (params,), (vector,))[1]

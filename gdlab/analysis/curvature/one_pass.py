@@ -1,4 +1,4 @@
-"""One pass over a loader, held in memory: what a loss over all of its examples is averaged over."""
+"""All batches of one pass over a loader, held in memory to average a loss over its examples."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from gdlab.training.loader import Block, is_loader, one_pass
 
 
 class Stack(NamedTuple):
-    """Some batches of equal shapes."""
+    """Batches of equal shapes, stacked."""
 
     batches: Any
     """A tree of arrays with leading axes of batches and examples."""
@@ -48,7 +48,7 @@ class OnePass(NamedTuple):
 
     @classmethod
     def of(cls, loader: Iterable[Any]) -> "OnePass":
-        """One pass over a loader, on the device.
+        """Read one pass over a loader into the memory of the device.
 
         Raises:
             ValueError: if there are no batches, the leaves of a batch do not have one number of

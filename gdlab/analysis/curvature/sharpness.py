@@ -27,7 +27,7 @@ class Sharpness(NamedTuple):
     value: jax.Array
     """The eigenvalue λ; NaN where the Hessian is not finite."""
     vector: Any
-    """Its eigenvector v, a tree like the parameters, to start from next time."""
+    """The eigenvector v, a tree like the parameters, from which the next computation can start."""
     residual: jax.Array
     """‖Hv − λv‖: so close to the value there is an eigenvalue."""
 

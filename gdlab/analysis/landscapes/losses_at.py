@@ -20,16 +20,16 @@ UPDATES = 25
 
 
 class Points(NamedTuple):
-    """Some points."""
+    """Points at which a loss is evaluated, given by their numbers."""
 
     size: int
-    """The number of them."""
+    """The number of points."""
     params_of: Callable[[np.ndarray], Any]
     """The parameters at the points of these numbers, with a leading axis of the points."""
 
 
 class _Part(NamedTuple):
-    """Data that are held at a time."""
+    """The part of the data that is in memory at a time."""
 
     data: Any
     examples: int

@@ -78,7 +78,7 @@ def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSyste
 
 
 def in_succession(steps: LinearSystem) -> LinearSystem:
-    """Some steps, one after another along the leading axis, as one: the input stays the same."""
+    """The composition of the steps along the leading axis, for an input that stays the same."""
     whole = jax.tree.map(lambda x: x[0], steps)
     for index in range(1, len(steps.A)):
         step = jax.tree.map(lambda x: x[index], steps)  # noqa: B023

@@ -38,7 +38,7 @@ class Period(NamedTuple):
     """The pattern in which the steps of a method repeat."""
 
     length: int = 1
-    """After how many steps: 1 for a method that does the same at every step."""
+    """The number of steps in the period: 1 for a method that does the same at every step."""
     restarting: tuple[int, ...] = ()
     """The leaves of the state that are signals and start over once in a period, such as the mean of
     the gradients that an accumulation waits for."""

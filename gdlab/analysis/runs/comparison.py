@@ -25,16 +25,16 @@ long as a rate can be told from it."""
 
 
 class RunComparison(NamedTuple):
-    """A run beside what is predicted of it."""
+    """The measured and the predicted loss of a run."""
 
     step: np.ndarray
-    """0, 1, …, of shape (steps + 1,)."""
+    """The step numbers 0, 1, …, of shape (steps + 1,)."""
     measured: np.ndarray
-    """The loss above its minimum at each of them, at the average where ``tx`` averages."""
+    """The loss above its minimum at each step, at the average where ``tx`` averages."""
     predicted: np.ndarray
-    """Its expected value."""
+    """The expected value of ``measured``."""
     stochastic: np.ndarray
-    """The part of it that noise adds."""
+    """The part of ``predicted`` that noise adds."""
     measured_rate: float
     """The factor by which the error shrank in one step, fitted over the last stretch that falls;
     NaN if there is none."""
@@ -51,16 +51,16 @@ class RunComparison(NamedTuple):
 
 
 class SweepComparison(NamedTuple):
-    """A sweep over one hyperparameter beside what is predicted of it."""
+    """The measured and the predicted outcome of a sweep over one hyperparameter."""
 
     name: str
-    """The hyperparameter."""
+    """The name of the hyperparameter."""
     values: np.ndarray
-    """Its values, of shape (n,)."""
+    """The values of the hyperparameter, of shape (n,)."""
     measured: np.ndarray
     """The loss above its minimum at the end, of shape (n, seeds), NaN where a run diverged."""
     predicted: np.ndarray
-    """Its expected value, of shape (n,)."""
+    """The expected value of ``measured``, of shape (n,)."""
     predicted_range: tuple[float, float]
     """The range in which ``tx`` is stable."""
     measured_edge: Edge

@@ -24,7 +24,7 @@ from gdlab.training.seed_keys import seed_keys
 BATCHES = 16
 """The number of batches of examples that are looked at, where there are batches."""
 KEYS = 8
-"""Over how many keys a random loss is averaged."""
+"""The number of keys over which a random loss is averaged."""
 STEPS = 100
 """The number of gradients that the scales of an adaptive method see before they are taken."""
 

@@ -33,7 +33,7 @@ class LearningRates:
     suggestion: float
     """The rate to train with: the minimum, or half of the largest stable rate if that is less."""
     why: str
-    """Why this one, in a few sentences."""
+    """The reason for the suggestion, in a few sentences."""
     steepest: float
     """The rate at which the loss falls fastest with the logarithm of the rate."""
     valley: float

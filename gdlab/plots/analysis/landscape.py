@@ -18,7 +18,7 @@ from gdlab.plots.scales import COLORMAP, DIVERGED, MISSING, label, norm_of, tick
 
 BANDS = 40
 LINES = 10
-"""About so many contours are lines."""
+"""The approximate number of contour lines."""
 HALO = (withStroke(linewidth=3, foreground="white"),)
 LEGEND = {
     "ncols": 4, "frameon": False, "fontsize": "small", "handletextpad": 0.5, "columnspacing": 1.5
@@ -342,7 +342,7 @@ def _ends(norm: Normalize) -> tuple[float, float]:
 
 
 def _heights(norm: Normalize, all_seen: Sequence[_Seen]) -> tuple[float, float]:
-    """Between which surfaces are, and the lines along their paths."""
+    """The lowest and the highest value of all surfaces and of the lines along their paths."""
     low, high = _ends(norm)
     for seen in all_seen:
         for values in (seen.plane_losses, seen.path_losses):

@@ -97,7 +97,7 @@ def branches(poles: np.ndarray) -> np.ndarray:
 
 
 def crossings(values: np.ndarray, paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Between which values some of the paths (d, n) pass through the unit circle, and where there.
+    """The pairs of values between which paths (d, n) cross the unit circle, and the crossings.
 
     The pair of values, in rising order, is one value twice where a pole stands on the circle. Where
     it is passed between two values the place is that of the direction in which the outer of the two

@@ -181,7 +181,7 @@ class _Drawing:
         )  # fmt: skip
 
     def word(self, x: float, y: float, text: str, colour: str, **settings: Any) -> None:
-        """Some words, which are centred unless told."""
+        """Write words, centred unless the settings say otherwise."""
         settings = {"ha": "center", "va": "center", "size": POINTS, "zorder": 3, **settings}
         self.ax.text(x, y, text, color=colour, parse_math=False, **settings)
 

@@ -13,9 +13,9 @@ from gdlab.core.structure import Named, Value
 from gdlab.core.transformation import GradientTransformation
 
 LETTER, LINE = 0.082, 0.165
-"""The width of a letter of a box, and the distance of its lines."""
+"""The width of a letter and the height of a line in a box."""
 PADDING, GAP, LANE = 0.12, 0.34, 0.2
-"""Around the words of a box; between neighbours in series; between branches."""
+"""The padding around words in a box, the gap between boxes in series, and that between branches."""
 LONGEST_LINE = 26
 TITLE = 0.22
 """The height of the title of a frame, and of the name of a branch."""
@@ -23,7 +23,7 @@ TITLE = 0.22
 
 @dataclasses.dataclass(frozen=True)
 class Box:
-    """One part: its name, and its arguments below."""
+    """A box for one transformation: its name, and its arguments below."""
 
     name: str
     arguments: tuple[str, ...] = ()

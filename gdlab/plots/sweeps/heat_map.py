@@ -82,7 +82,7 @@ def written(value: Any) -> str:
 
 
 def explain_colors(panels: Sequence[Axes], lanes: Lanes, metric: str, norm: Normalize) -> None:
-    """One colour bar for all panels, and a legend of the cells without a colour of it."""
+    """Add a colour bar for all panels, and a legend of the cells that have none of its colours."""
     figure = panels[0].figure
     finite = np.isfinite(lanes.scores)
     if finite.any():

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 UNFINISHED = "0.6"
-LEAST_GAP = 0.07
-"""Between two ticks, as a share of the axis."""
+MIN_TICK_GAP = 0.07
+"""The smallest distance between two ticks, as a fraction of the axis."""
 
 
 class Coordinate(NamedTuple):
@@ -99,7 +99,7 @@ def plot_parallel(
 
 
 def _coordinates(result: "SweepResult") -> list[Coordinate]:
-    """One for each dimension of names and each axis, in the order of the dimensions."""
+    """The coordinates of all dimensions of names and all axes, in the order of the dimensions."""
     labels = lane_labels(result)
     names = [name for name in ("problem", "optimizer") if name in result.dims] + list(result.axes)
     return [_coordinate(name, labels[name][..., 0].ravel()) for name in names]
@@ -127,7 +127,7 @@ def _coordinate(name: str, values: np.ndarray) -> Coordinate:
     inner = [
         (float(height(tick)), label(tick))
         for tick in ticks[scale](low, high)
-        if low < tick < high and LEAST_GAP < height(tick) < 1 - LEAST_GAP
+        if low < tick < high and MIN_TICK_GAP < height(tick) < 1 - MIN_TICK_GAP
     ]
     return Coordinate(name, height(values), [(0.0, label(low)), *inner, (1.0, label(high))])
 

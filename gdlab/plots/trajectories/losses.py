@@ -15,7 +15,7 @@ from gdlab.plots.scales import legend_name, line_style
 from gdlab.sweeps.results.spacing import spans_decades
 
 SMALLEST, LARGEST = 1e-16, 100.0
-"""Times the loss at the start, between which losses are drawn."""
+"""The range of losses that is drawn, as multiples of the loss at the start."""
 
 
 @checked

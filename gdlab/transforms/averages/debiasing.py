@@ -108,7 +108,7 @@ class Weight(NamedTuple):
 
 @leafwise(shared="weights")
 def bias_correction(b1: Hyperparameter, b2: Fraction) -> LeafFunctions:
-    """One scalar in place of two corrections: Adam in Kingma and Ba's efficient form.
+    """A single scalar in place of two bias corrections: Adam in Kingma and Ba's efficient form.
 
     uₜ = gₜ·√(1 − b2ᵗ)/(1 − b1ᵗ)
 

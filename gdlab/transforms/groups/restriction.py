@@ -37,7 +37,7 @@ def restricted(extra: Extra, chosen: list[bool], params: Params) -> dict[str, Va
 
 
 def merge(parts: list[tuple[list[bool], Updates]]) -> Updates:
-    """One tree of the leaves that each part was given."""
+    """Merge the leaves that each part was given into one tree."""
     _, treedef = flatten(parts[0][1])
     columns = [jax.tree.leaves(part, is_leaf=is_none) for _, part in parts]
     owners = zip(*(chosen for chosen, _ in parts), strict=True)

@@ -67,7 +67,7 @@ class Searched(NamedTuple):
 
     @classmethod
     def nothing(cls, params: Params) -> "Searched":
-        """Before the first step."""
+        """Return the record before the first step."""
         dtype = common_dtype(jax.tree.leaves(params))
         zero = jnp.zeros((), jnp.int32)
         return cls(jnp.zeros((), dtype), jax.tree.map(jnp.zeros_like, params), zero, zero)
@@ -75,7 +75,7 @@ class Searched(NamedTuple):
     def after(
         self, value: jax.Array, grad: Tree, evaluations: jax.Array | int, failed: jax.Array
     ) -> "Searched":
-        """After a step that led to this value and gradient, or failed."""
+        """Return the record after a step that led to this value and gradient, or failed."""
         return Searched(
             value=value,
             grad=grad,

@@ -32,7 +32,7 @@ class _Search(NamedTuple):
 
     @classmethod
     def at(cls, start: Point, grad: Tree, size: jax.Array) -> "_Search":
-        """Before the first trial; no step is tried where the direction does not lead down."""
+        """Return the search before its first trial; it is over if the ray does not descend."""
         useless = ~(start.is_finite() & (start.slope < 0))
         return cls(size, Bracket.unbounded(start), grad, jnp.array(False), useless, jnp.int32(0))
 
@@ -45,7 +45,7 @@ class _Search(NamedTuple):
         longest: Number,
         precision: Number,
     ) -> "_Search":
-        """After a trial at :attr:`size`."""
+        """Return the search after a trial at :attr:`size`."""
         low = self.bracket.low
         rises = wolfe.is_too_high(trial)
         met = ~rises & wolfe.is_flat(trial)

@@ -46,7 +46,7 @@ def filled(updates: Tree, like: Tree) -> Tree:
 
 
 def chosen(condition: jax.Array, one: Tree, other: Tree) -> Tree:
-    """One of two trees of arrays, by a scalar."""
+    """Select one of two trees of arrays by a scalar condition."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), one, other)
 
 

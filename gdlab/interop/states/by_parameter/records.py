@@ -55,7 +55,7 @@ class Kept(NamedTuple):
     """The arrays that another library keeps for one parameter."""
 
     arrays: dict[str, np.ndarray]
-    """Their name → array, with gdlab's order of the axes."""
+    """The name in the other library → the array, with gdlab's order of the axes."""
     steps: int | None = None
     """The number of updates that it has made, where that is kept."""
 
