@@ -17,8 +17,10 @@ from gdlab.analysis.curvature.parameter_space import (
 )
 from gdlab.core.checked import Count, checked
 
-FEW = 40
-"""Parameters whose Hessian is written out: it costs less than to compile a search."""
+MAX_DENSE_PARAMETERS = 40
+"""The largest number of parameters for which the whole Hessian is computed.
+
+It costs less than compiling an iterative search."""
 
 
 @checked
@@ -68,7 +70,7 @@ def classify_critical_point(
     mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     gradient_norm, norm = _norms(mean_loss, params, data)
     require_finite(gradient_norm, "the gradient")
-    if number_of_parameters(params) <= FEW:
+    if number_of_parameters(params) <= MAX_DENSE_PARAMETERS:
         smallest, largest = _ends(mean_loss, params, data)
         unconverged = ""
     else:

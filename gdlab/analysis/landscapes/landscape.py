@@ -27,7 +27,7 @@ from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 
 MARGIN = 0.2
-"""The part of a path's width and height that is left free on each of its sides."""
+"""The margin on each side of a path, as a fraction of its width and height."""
 
 Extent = float | tuple[tuple[float, float], tuple[float, float]]
 

@@ -19,9 +19,9 @@ from gdlab.sweeps.results.result import SweepResult
 from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 
-FLOOR = 100.0
-"""The factor by which a loss stands above its rounding errors, or the loss that noise leaves, as
-long as a rate can be told from it."""
+MIN_RATIO_TO_FLOOR = 100.0
+"""The smallest ratio of a loss to its rounding errors, or to the loss that noise leaves, at which
+a rate can be fitted to it."""
 
 
 class RunComparison(NamedTuple):
@@ -138,7 +138,7 @@ def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
     expected = expected_loss(tx, modes, distance, steps, noise=noise)
     left = modes @ stationary_variance(tx, modes, noise=noise) / 2
     rounding = np.finfo(np.asarray(values).dtype).eps * max(abs(minimum), 1e-3 * measured[0])
-    floor = FLOOR * max(left, rounding)
+    floor = MIN_RATIO_TO_FLOOR * max(left, rounding)
     if averages:
         predicted = _loss_at_average(tx, modes, distance, steps)
         # The average forgets at a rate of its own, which may be the slower one.

@@ -22,11 +22,11 @@ from gdlab.training.problem import Problem
 from gdlab.training.seed_keys import seed_keys
 
 BATCHES = 16
-"""The number of batches of examples that are looked at, where there are batches."""
+"""The largest number of batches of examples on which the curvature is measured."""
 KEYS = 8
 """The number of keys over which a random loss is averaged."""
 STEPS = 100
-"""The number of gradients that the scales of an adaptive method see before they are taken."""
+"""The number of gradients that the scales of an adaptive method average before they are used."""
 
 
 class CurvatureBound(NamedTuple):

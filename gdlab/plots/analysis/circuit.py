@@ -9,8 +9,8 @@ from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, LINESTYLES, MARKERS
 
-MANY = 60
-"""Iterates of which each one has room."""
+MAX_LARGE_MARKERS = 60
+"""The number of iterates up to which their markers are large; more have smaller ones."""
 
 
 @checked
@@ -44,7 +44,7 @@ def circuit_response(
         ax.plot(times, line, style, color=DIVERGED_TEXT, linewidth=1.5, label=label)
     if iterates is not None:
         iterates = np.asarray(iterates, float).reshape(len(iterates), -1)
-        size = 3.5 if len(iterates) <= MANY else 1.8
+        size = 3.5 if len(iterates) <= MAX_LARGE_MARKERS else 1.8
         for mode, points in enumerate(iterates.T):
             ax.plot(
                 points, MARKERS[mode % len(MARKERS)], color=CURVE, markersize=size,

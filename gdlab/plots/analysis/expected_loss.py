@@ -11,7 +11,7 @@ from gdlab.plots.scales import CURVE, DIVERGED, SECOND
 from gdlab.sweeps.results.spacing import spans_decades
 
 SMALLEST = 1e-12
-"""The share of the largest loss below which a part of it is not drawn."""
+"""The fraction of the largest loss below which a component of the loss is not drawn."""
 
 
 def expected_loss(deterministic: Any, stochastic: Any, ax: Any = None) -> Axes:

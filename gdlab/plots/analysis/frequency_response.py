@@ -10,8 +10,8 @@ from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, label
 
 PARTS_OF_A_TURN = 1, 1.5, 3, 4.5, 9, 10
-DEEPEST = 80.0
-"""Decibels below the largest gain to which zeros of a filter are followed."""
+MAX_ATTENUATION = 80.0
+"""The attenuation, in decibels below the largest gain, at which zeros of a filter are cut off."""
 
 
 @checked
@@ -61,8 +61,8 @@ def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndar
     upper.set_xscale("log")
     lower.set_xscale("log")
     lowest, highest = np.min(_finite(gain), initial=0, where=np.isfinite(gain)), np.max(gain)
-    if np.isfinite(highest) and lowest < highest - DEEPEST:
-        upper.set_ylim(bottom=highest - DEEPEST)
+    if np.isfinite(highest) and lowest < highest - MAX_ATTENUATION:
+        upper.set_ylim(bottom=highest - MAX_ATTENUATION)
     lower.yaxis.set_major_locator(MaxNLocator(6, steps=PARTS_OF_A_TURN))
     upper.set(ylabel="gain (dB)", xlim=(frequency[shown][0], frequency[-1]))
     lower.set(ylabel="phase (degrees)", xlabel="frequency (cycles per step)")

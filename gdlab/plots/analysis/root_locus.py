@@ -14,7 +14,7 @@ from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of, words
 
 COLORBAR = 1.0
-"""Inches beside the plane."""
+"""The width of the colour bar beside the plane, in inches."""
 
 
 @checked

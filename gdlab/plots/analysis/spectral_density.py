@@ -9,8 +9,8 @@ from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED
 
-LOWEST = 1e-7
-"""The smallest density that is shown, as a part of the largest: below, it is the smoothing's."""
+MIN_RELATIVE_DENSITY = 1e-7
+"""The smallest density shown, as a fraction of the largest; lower values are due to smoothing."""
 
 
 @checked
@@ -35,7 +35,7 @@ def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any =
     if ax is None:
         ax = figure_of((6.4, 3.6)).subplots()
     highest = np.max(density)
-    floor = LOWEST * highest
+    floor = MIN_RELATIVE_DENSITY * highest
     ax.fill_between(grid, floor, density, color=CURVE, alpha=0.25, linewidth=0)
     ax.plot(grid, density, color=CURVE, linewidth=1.6, label="density")
     if grid[0] < 0 < grid[-1]:

@@ -11,7 +11,7 @@ ON_THE_CIRCLE = 1e-9
 """The distance from the unit circle within which rounding may leave a pole that lies on it."""
 MARGIN = 0.08
 HEADROOM = 0.6
-"""Inches for the legend above."""
+"""The height reserved for the legend above the plane, in inches."""
 
 
 def inside(poles: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE, legend_name
 from gdlab.plots.signals.outputs import outputs_of
 
-FEW = 40
-"""Values of which each is marked."""
+MAX_MARKED_VALUES = 40
+"""The largest number of values that are marked one by one."""
 
 
 @checked
@@ -47,7 +47,7 @@ def averages(
     values, averaged = outputs_of("values", values, transformations)
     ax = figure_of((6.4, 3.2)).subplots() if ax is None else ax
     steps = np.arange(1, len(values) + 1)
-    few = len(values) <= FEW
+    few = len(values) <= MAX_MARKED_VALUES
     ax.plot(steps, values, "o", color="0.6", markersize=6 if few else 3, label="values", zorder=1)
     for number, (name, line) in enumerate(averaged.items()):
         ax.plot(

@@ -13,10 +13,10 @@ from gdlab.core.schedule import Schedule, as_schedule
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
 
-FEW = 40
-"""Steps of which each is marked."""
-MANY = 2000
-"""Steps that are drawn at most, evenly spaced."""
+MAX_MARKED_STEPS = 40
+"""The largest number of steps that are marked one by one."""
+MAX_DRAWN_STEPS = 2000
+"""The largest number of steps that are drawn, evenly spaced."""
 
 
 @checked
@@ -46,14 +46,14 @@ def schedules(
     if steps < 1:
         raise ValueError(f"steps must be positive, not {steps}")
     named = schedules if isinstance(schedules, Mapping) else {"": schedules}
-    counts = np.unique(np.linspace(0, steps, min(steps + 1, MANY)).round().astype(int))
+    counts = np.unique(np.linspace(0, steps, min(steps + 1, MAX_DRAWN_STEPS)).round().astype(int))
     ax = figure_of((6.0, 3.2)).subplots() if ax is None else ax
     for number, (name, eta) in enumerate(named.items()):
         values = np.asarray(jax.jit(jax.vmap(as_schedule(eta)))(counts))
         ax.plot(
             counts, values, color=PALETTE[number % len(PALETTE)],
             linestyle=LINESTYLES[number % len(LINESTYLES)],
-            marker="o" if steps <= FEW else None, markersize=3.5, linewidth=1.8,
+            marker="o" if steps <= MAX_MARKED_STEPS else None, markersize=3.5, linewidth=1.8,
             label=legend_name(name),
         )  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))

@@ -24,7 +24,7 @@ MOST_PANELS = 30
 MOST_FACETS = 2
 """The number of dimensions along which panels can stand: in rows and columns."""
 NAMES = ("problem", "optimizer")
-"""Dimensions of names, which are a panel for each label."""
+"""The dimensions whose labels are names, with a panel for each label."""
 
 
 class Arrangement(NamedTuple):
