@@ -22,7 +22,7 @@ class Box(NamedTuple):
     lower: Any
     """The smallest value of every element, a tree like the parameters."""
     upper: Any
-    """The largest."""
+    """The largest value of every element, a tree like the parameters."""
 
     @classmethod
     def of(cls, bounds: Any, params: Any) -> "Box":
@@ -44,7 +44,7 @@ class Box(NamedTuple):
         )
 
     def project(self, params: Any) -> Any:
-        """The nearest parameters within."""
+        """The nearest parameters within the bounds."""
         return jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
     def projected_gradient(self, params: Any, grad: Any) -> Any:

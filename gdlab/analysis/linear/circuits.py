@@ -20,9 +20,9 @@ class Circuit(NamedTuple):
     resistance: Any
     """R = 1, by convention: what the equation fixes is L/R and RC."""
     inductance: Any
-    """L, in steps."""
+    """The inductance L, in steps."""
     capacitance: Any
-    """C, in steps; 0 without momentum."""
+    """The capacitance C, in steps; 0 without momentum."""
 
     @property
     def damping_ratio(self) -> Any:

@@ -22,15 +22,15 @@ class LinearSystem(NamedTuple):
     """x ← Ax + Bg, y = Cx + Dg, and how far the step is from being so."""
 
     A: Any
-    """State to next state, of shape (d, d)."""
+    """The map from state to next state, of shape (d, d)."""
     B: Any
-    """Input to next state, (d, n)."""
+    """The map from input to next state, of shape (d, n)."""
     C: Any
-    """State to output, (n, d)."""
+    """The map from state to output, of shape (n, d)."""
     D: Any
-    """Input to output, (n, n)."""
+    """The map from input to output, of shape (n, n)."""
     start: Any
-    """Initial parameters to initial state, (d, n)."""
+    """The map from initial parameters to initial state, of shape (d, n)."""
     nonlinearity: Any
     """The largest deviation from homogeneity and additivity, relative to the largest entry."""
     randomness: Any

@@ -29,7 +29,7 @@ class ExpectedLoss(NamedTuple):
 
     @property
     def total(self) -> np.ndarray:
-        """The sum of both."""
+        """The whole expected loss: the sum of its two parts."""
         return self.deterministic + self.stochastic
 
     def plot(self, ax: Any = None) -> Any:

@@ -16,7 +16,7 @@ class RootLocus(NamedTuple):
     """The poles of an optimizer at each value of a hyperparameter."""
 
     name: str
-    """The name of its axis."""
+    """The name of the hyperparameter's axis."""
     values: np.ndarray
     """The values of the hyperparameter, of shape ``(n,)``."""
     poles: np.ndarray

@@ -53,7 +53,7 @@ class Setting(NamedTuple):
     period: Period
     tx: GradientTransformation
     params: Any
-    """A tree of zeros."""
+    """The parameters: a tree of zeros of the right shapes."""
     form: Form
     curvature: np.ndarray
     """The curvature as the caller gave it: a number, a spectrum, or a Hessian."""

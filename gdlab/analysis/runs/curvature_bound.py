@@ -35,7 +35,7 @@ class CurvatureBound(NamedTuple):
     value: float
     """The rate, NaN where there is no prediction."""
     why: str
-    """A sentence about it."""
+    """The reason for the bound, or for its absence, in a sentence."""
 
 
 def curvature_bound(

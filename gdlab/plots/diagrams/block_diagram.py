@@ -114,7 +114,7 @@ class _Drawing:
             self.frame(block, left, middle, colour)
 
     def series(self, block: Series, left: float, middle: float, colour: str) -> None:
-        """Blocks with arrows between them."""
+        """Draw blocks in series, with arrows between them."""
         for link, following in itertools.pairwise((*block.blocks, None)):
             assert link is not None
             self.block(link, left, middle, colour)
@@ -124,7 +124,7 @@ class _Drawing:
                 left += GAP
 
     def parallel(self, block: Parallel, left: float, middle: float, colour: str) -> None:
-        """Branches from one point, and the box that joins them."""
+        """Draw branches that start from one point, and the box that joins them."""
         split, first = left + 0.5 * GAP, left + 1.5 * GAP
         end, join = first + block.inner, left + block.width - block.join.width
         self.line([(left, middle), (split, middle)], colour)
@@ -150,7 +150,7 @@ class _Drawing:
         self.box(block.join, join, middle, colour)
 
     def frame(self, block: Frame, left: float, middle: float, colour: str) -> None:
-        """A dashed frame with its title above what it holds."""
+        """Draw a dashed frame with its title above its contents."""
         top = middle - block.height / 2
         self.patch(left, top, block.width, block.height, QUIET, "none", linestyle=(0, (4, 3)))
         self.word(left + PADDING, top + TITLE / 2 + 0.03, block.title, QUIET, ha="left")
@@ -160,7 +160,7 @@ class _Drawing:
         self.line([(inside + block.block.width, middle), (left + block.width, middle)], colour)
 
     def box(self, box: Box, left: float, middle: float, colour: str) -> None:
-        """A box with its words."""
+        """Draw a box with its words."""
         fill = JOIN if box.joins else "white"
         self.patch(left, middle - box.height / 2, box.width, box.height, colour, fill)
         centre = left + box.width / 2
@@ -171,7 +171,7 @@ class _Drawing:
 
     def patch(self, left: float, top: float, width: float, height: float, edge: Any, fill: Any,
               **settings: Any) -> None:  # fmt: skip
-        """A rectangle with rounded corners."""
+        """Draw a rectangle with rounded corners."""
         style = "round,pad=0,rounding_size=0.06"
         self.ax.add_patch(
             FancyBboxPatch(
@@ -186,17 +186,17 @@ class _Drawing:
         self.ax.text(x, y, text, color=colour, parse_math=False, **settings)
 
     def lead(self, points: list[tuple[float, float]], block: Block, colour: str) -> None:
-        """A wire to a block, with an arrow where its first box is."""
+        """Draw a wire to a block, with an arrowhead if it ends at a box."""
         first = block.blocks[0] if isinstance(block, Series) else block
         (self.arrow if isinstance(first, Box) else self.line)(points, colour)
 
     def line(self, points: list[tuple[float, float]], colour: str) -> None:
-        """A wire through points."""
+        """Draw a wire through points."""
         self.ax.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, zorder=1.5,
                      solid_joinstyle="round")  # fmt: skip
 
     def arrow(self, points: list[tuple[float, float]], colour: str) -> None:
-        """A wire through points, with an arrow at its end."""
+        """Draw a wire through points, with an arrowhead at its end."""
         self.line(points, colour)
         self.ax.add_patch(
             FancyArrowPatch(

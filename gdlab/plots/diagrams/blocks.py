@@ -49,18 +49,18 @@ class Series:
 
     @property
     def width(self) -> float:
-        """The width of all, and of the wires between them."""
+        """The total width of the blocks and of the wires between them."""
         return sum(block.width for block in self.blocks) + GAP * (len(self.blocks) - 1)
 
     @property
     def height(self) -> float:
-        """The height of the tallest."""
+        """The height of the tallest block."""
         return max(block.height for block in self.blocks)
 
 
 @dataclasses.dataclass(frozen=True)
 class Parallel:
-    """Blocks side by side, which are given the same, and the box that joins what they make."""
+    """Parallel branches with the same input, and the box that joins their outputs."""
 
     branches: tuple["Block", ...]
     names: tuple[str, ...]

@@ -30,7 +30,7 @@ class Terrain:
 
     function: Callable[..., Any]
     bounds: Bounds
-    """((left, right), (bottom, top))."""
+    """The region of the picture: ((left, right), (bottom, top))."""
     x: np.ndarray
     y: np.ndarray
     z: np.ndarray

@@ -67,7 +67,7 @@ class EquinoxForm(Form):
     leaves: tuple[Hashable, ...]
 
     def close(self, params: Any, held: Held) -> Any:
-        """The module with these arrays."""
+        """Return the module with these arrays."""
         others = iter(held.fixed)
         made = []
         for array, leaf in zip(self.treedef.flatten_up_to(params), self.leaves, strict=True):

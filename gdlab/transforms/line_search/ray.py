@@ -19,9 +19,9 @@ class Point(NamedTuple):
     """A point of a ray."""
 
     size: jax.Array
-    """The step size that leads to it."""
+    """The step size that leads to the point."""
     value: jax.Array
-    """The loss there."""
+    """The loss at the point."""
     slope: jax.Array
     """The derivative of the loss by the step size."""
 
@@ -47,7 +47,7 @@ class Searched(NamedTuple):
     value: jax.Array
     """The loss at the parameters after the step."""
     grad: Tree
-    """The gradient there."""
+    """The gradient at the parameters after the step."""
     evaluations: jax.Array
     """The number of evaluations of the loss and its gradient, in all steps together."""
     failures: jax.Array
