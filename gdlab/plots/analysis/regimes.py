@@ -37,18 +37,19 @@ LEAST_REGION = 0.01
 @checked
 def regimes(
     dims: Sequence[str],
-    coords: Mapping[str, np.ndarray],
-    rate: np.ndarray,
-    regime: np.ndarray,
+    coords: Mapping[str, Any],
+    rate: Any,
+    regime: Any,
     ax: Any = None,
 ) -> Axes:
-    """The rate of convergence over one hyperparameter as a curve, over two as a map.
+    """Draw the rate of convergence over one hyperparameter as a curve, over two as a map.
 
     Args:
-        dims: the names of the hyperparameters; of two, the first is drawn upwards.
-        coords: name → the values along it.
-        rate: ρ, by what the slowest error shrinks in one step, of shape ``dims``.
-        regime: "monotone", "oscillating" or "divergent", of shape ``dims``.
+        dims: the names of the hyperparameters; the first of two is on the vertical axis.
+        coords: name of a hyperparameter → its values, of shape ``(n,)``.
+        rate: ρ, the factor by which the slowest mode shrinks in one step; one axis for each of
+            ``dims``.
+        regime: "monotone", "oscillating" or "divergent", in the shape of ``rate``.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
