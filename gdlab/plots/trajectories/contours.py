@@ -84,8 +84,9 @@ def contours(
     ['plain', 'momentum', 'start', 'minimum']
     """
     paths = paths_of(trajectories)
-    if paths and not knows_bounds(problem, bounds):
-        bounds = window_of_runs(list(paths.values()))
+    known = [path for path in paths.values() if len(path)]
+    if known and not knows_bounds(problem, bounds):
+        bounds = window_of_runs(known)
     return draw(terrain_of(problem, bounds), paths, ax, surface).ax
 
 
@@ -131,10 +132,11 @@ def draw(
         look = line_style(number, terrain.steps_inside(path))
         (lines[name],) = ax.plot(*placed(path), **look, label=legend_name(name) or None, zorder=4)
     starts = np.reshape([path[0] for path in paths.values() if len(path)], (-1, 2))
+    starts = starts[terrain.inside(starts)]
     if starts.size:
         ax.plot(
             *placed(starts), "o", color="black", markerfacecolor="white", markersize=7.5,
-            markeredgewidth=1.6, label="start", zorder=5,
+            markeredgewidth=1.6, label="start", zorder=5, clip_on=surface,
         )  # fmt: skip
     for known, (marker, color, size, name) in CRITICAL_POINTS.items():
         points = np.asarray(getattr(terrain.function, known, ()), float).reshape(-1, 2)
@@ -142,7 +144,7 @@ def draw(
         if points.size:
             ax.plot(
                 *placed(points), marker, color=color, markersize=size, markeredgecolor="black",
-                markeredgewidth=0.8, label=name, zorder=6 if marker == "*" else 3,
+                markeredgewidth=0.8, label=name, zorder=6 if marker == "*" else 3, clip_on=surface,
             )  # fmt: skip
     if names := ax.get_legend_handles_labels()[1]:
         columns = 3 if max(map(len, names)) < LONG_NAME else 2

@@ -193,3 +193,20 @@ def test_what_is_no_function_of_two_variables_is_refused():
         plots.contours(problems.rosenbrock(3))
     with pytest.raises(ValueError, match=r"a number at each point, not an array of shape \(2,\)"):
         plots.contours(lambda w: 2 * w, bounds=BOUNDS)
+
+
+def test_the_picture_of_a_function_of_ones_own_is_the_window_around_its_paths():
+    path = np.array([[30.0, 2.0], [36.0, 5.0], [40.0, 7.0], [np.nan, np.nan]])
+    ax = plots.contours(
+        lambda w: (w[0] - 40) ** 2 + (w[1] - 7) ** 2, {"run": path, "lost": path[3:]}
+    )
+    assert 25 < ax.get_xlim()[0] < 30 < 40 < ax.get_xlim()[1] < 45
+    assert ax.get_ylim()[0] < 2 < 7 < ax.get_ylim()[1]
+
+
+def test_the_mark_of_a_start_at_the_edge_of_a_picture_is_whole_and_one_outside_has_none():
+    inside, outside = np.array([[-1.0, 0.0], [0.0, 0.0]]), np.array([[-3.0, 0.0], [0.0, 0.0]])
+    ax = plots.contours(lambda w: w @ w, {"a": inside, "b": outside}, bounds=((-1, 1), (-1, 1)))
+    (start,) = (line for line in ax.lines if line.get_label() == "start")
+    assert not start.get_clip_on()
+    assert np.transpose(start.get_data()).tolist() == [[-1.0, 0.0]]

@@ -1,11 +1,22 @@
 """Races whose best learning rates are known, and the files they are written to."""
 
+import jax
 import matplotlib.animation
 import numpy as np
 import pytest
 from PIL import Image
 
-from gdlab import adam, chain, hyperparameters, linear_schedule, nesterov, plots, problems, sgd
+from gdlab import (
+    adam,
+    chain,
+    hyperparameters,
+    linear_schedule,
+    nesterov,
+    plots,
+    problems,
+    rmsprop,
+    sgd,
+)
 
 QUADRATIC = problems.quadratic([1.0, 9.0])
 OPTIMIZERS = {"plain": sgd(1.0), "momentum": sgd(1.0, momentum=0.25)}
@@ -16,19 +27,23 @@ def short():
     return plots.race(QUADRATIC, OPTIMIZERS, steps=4, tune=[0.1, 0.2], progress=False)
 
 
-def test_each_rate_is_the_best_of_its_optimizer_by_a_recursion_written_out():
-    rates = [0.05, 0.1, 0.15, 0.2, 0.3]
+def test_each_rate_is_the_most_robust_of_its_optimizer_by_a_recursion_written_out():
+    rates = [0.02, 0.04, 0.08, 0.1, 0.2, 0.3]
+    close = [[0], [1], [2, 3], [2, 3], [4, 5], [4, 5]]  # within a factor of 1.6
     race = plots.race(QUADRATIC, OPTIMIZERS, steps=20, tune=rates, progress=False)
     for name, beta in (("plain", 0.0), ("momentum", 0.25)):
-        ends = []
+        losses = []
         for rate in rates:
             w, v = np.array(QUADRATIC.start), np.zeros(2)
+            losses.append([])
             for _ in range(20):
                 v = beta * v + [1, 9] * w
                 w = w - rate * v
-            ends.append(0.5 * np.sum([1, 9] * w**2))
-        assert race.learning_rates[name] == rates[np.argmin(ends)]
-        assert race.values[name][-1] == pytest.approx(min(ends), rel=1e-3)
+                losses[-1].append(0.5 * np.sum([1, 9] * w**2))
+        means = np.mean(np.array(losses)[:, -10:], axis=1)
+        best = min(range(6), key=lambda rate: (max(means[close[rate]]), means[rate]))
+        assert race.learning_rates[name] == rates[best]
+        assert race.values[name][-1] == pytest.approx(losses[best][-1], rel=1e-3)
         np.testing.assert_array_equal(race.paths[name][0], QUADRATIC.start)
     assert race.result.dims == ("optimizer", "learning_rate", "seed")
     assert (
@@ -45,29 +60,54 @@ def test_of_rates_that_all_arrive_the_quickest_is_taken():
 
 def test_a_run_may_end_lower_than_all_that_is_drawn_where_the_minimum_is_not_known():
     # The minimum is between the points that are drawn. Both rates end below these: the first one
-    # comes there sooner, the other goes on to 0.7²⁰ and 0.05·0.83²⁰ from it, and not 0.05·0.9²⁰.
+    # comes there sooner, the other goes on to 0.7⁴⁰ and 0.05·0.83⁴⁰ from it, and not 0.05·0.9⁴⁰.
     race = plots.race(
         lambda w: (w[0] - 0.01) ** 2 + 0.1 * (w[1] - 0.01) ** 2, {"plain": sgd(1.0)},
-        start=(1.01, 0.06), bounds=((-6, 6), (-6, 6)), steps=20, tune=[0.5, 0.85], progress=False,
+        start=(1.01, 0.06), bounds=((-6, 6), (-6, 6)), steps=40, tune=[0.5, 0.85], progress=False,
     )  # fmt: skip
     assert race.values["plain"][-1] < race.terrain.floor
     assert race.learning_rates == {"plain": 0.85}
 
 
-def test_on_a_saddle_no_step_is_longer_than_a_tenth_of_the_diagonal_and_the_next_rate_has_one():
+def test_on_a_saddle_no_step_of_a_near_rate_is_longer_than_a_tenth_of_the_diagonal():
     rates = np.geomspace(0.01, 10, 31)
     race = plots.race(problems.saddle(), {"adam": adam(0.1)}, steps=60, tune=rates, progress=False)
-
-    def longest(path):
-        inside = np.all(np.abs(path[:-1]) <= 1.5, axis=1)
-        return np.max(np.linalg.norm(np.diff(path, axis=0), axis=1)[inside])
-
-    limit = 0.1 * np.hypot(3, 3)
-    assert longest(race.paths["adam"]) <= limit
     chosen = np.argmin(np.abs(rates - race.learning_rates["adam"]))
-    faster = plots.race(problems.saddle(), {"adam": adam(rates[chosen + 1])}, steps=60, tune=False)
-    assert longest(faster.paths["adam"]) > limit
+    faster = {str(i): adam(rates[chosen + i]) for i in range(4)}
+    paths = plots.race(problems.saddle(), faster, steps=60, tune=False).paths
+
+    def leaps(path):
+        inside = np.all(np.abs(path[:-1]) <= 1.5, axis=1)
+        longest = np.max(np.linalg.norm(np.diff(path, axis=0), axis=1)[inside])
+        return longest > 0.1 * np.hypot(3, 3)
+
+    assert [bool(leaps(path)) for path in paths.values()] == [False, False, False, True]
     assert not np.all(np.abs(race.paths["adam"][-1]) < 1.5)
+
+
+@pytest.fixture(scope="module")
+def beale_rates():
+    """The rates that are chosen on Beale's function, by width, moved start and number of steps."""
+    methods = {"RMSProp": rmsprop(1.0), "Adam": adam(1.0), "momentum": sgd(1.0, momentum=0.9)}
+    settings = [(False, 0.0, n) for n in (110, 120, 121, 130)]
+    settings += [(True, 0.0, 120), (True, 0.01, 120), (False, 0.01, 120)]
+    found = []
+    for wide, moved, steps in settings:
+        with jax.enable_x64(wide):
+            problem = problems.beale()
+            start = np.asarray(problem.start) + moved
+            race = plots.race(problem, methods, steps=steps, start=start, progress=False)
+        found.append(race.learning_rates)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["RMSProp", "Adam", "momentum"])
+def test_more_steps_another_width_and_a_moved_start_change_a_rate_by_two_tenths_of_a_decade(
+    beale_rates, name
+):
+    decades = np.log10([rates[name] for rates in beale_rates])
+    assert np.ptp(decades) < 0.21
 
 
 def test_without_tuning_each_runs_as_it_is():
@@ -91,6 +131,19 @@ def test_a_function_of_ones_own_runs_from_the_start_it_is_given():
     )  # fmt: skip
     np.testing.assert_array_equal(race.paths["nesterov"][0], [1, 1])
     assert race.values["nesterov"][0] == 2
+
+
+def test_the_picture_of_a_function_of_ones_own_is_the_window_around_its_runs():
+    def bowl(w):
+        return (w[0] - 40) ** 2 + 3 * (w[1] - 7) ** 2
+
+    optimizers = {"plain": sgd(0.1), "momentum": sgd(0.03, momentum=0.5)}
+    race = plots.race(bowl, optimizers, start=(30, 2), steps=40, tune=False)
+    ((left, right), (bottom, top)) = race.terrain.bounds
+    assert left < 30 < 40 < right
+    assert bottom < 2 < 7 < top
+    assert right - left < 30
+    assert all(np.all(race.terrain.inside(path)) for path in race.paths.values())
 
 
 def test_a_random_problem_is_raced_with_its_noise_and_drawn_by_its_expectation():
@@ -124,7 +177,7 @@ def test_a_schedule_has_no_rate_in_the_legend_and_is_not_tuned():
 @pytest.mark.parametrize(
     ("problem", "optimizers", "settings", "said"),
     [
-        (lambda w: w[0], {"a": sgd(0.1)}, {"bounds": ((0, 1), (0, 1))}, "start must be a point"),
+        (lambda w: w[0], {"a": sgd(0.1)}, {}, "start must be a point"),
         (QUADRATIC, {"a": sgd(0.1)}, {"start": (1, 1, 1)}, r"not of shape \(3,\)"),
         (QUADRATIC, {"a": sgd(0.1)}, {"start": (1, np.nan)}, "not .*nan"),
         (QUADRATIC, {}, {}, "optimizers must be .* name → optimizer, .* not an empty one"),
