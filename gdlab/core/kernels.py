@@ -7,12 +7,15 @@ arguments alone, and what the results have in common is computed once within the
 
 import functools
 import os
+from typing import TYPE_CHECKING
 
 import jax
 from jax.core import eval_jaxpr
-from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
 
 from gdlab.core.structure import Context, Function, Leaf, Signal, Tree, Value
+
+if TYPE_CHECKING:
+    from jax.extend.core import Jaxpr, JaxprEqn
 
 FLAG = "xla_cpu_use_multi_output_fusion"
 """XLA's name for the option, which only the environment variable ``XLA_FLAGS`` can set."""
@@ -68,11 +71,13 @@ def with_results_apart(update: Function) -> Function:
     return update_apart
 
 
-def _is_elementwise(program: Jaxpr) -> bool:
+def _is_elementwise(program: "Jaxpr") -> bool:
     return all(map(_is_elementwise_equation, program.eqns))
 
 
-def _is_elementwise_equation(equation: JaxprEqn) -> bool:
+def _is_elementwise_equation(equation: "JaxprEqn") -> bool:
+    from jax.extend.core import jaxprs_in_params  # slow to import, and seldom needed
+
     if equation.primitive.name in CALLS:
         return all(map(_is_elementwise, jaxprs_in_params(equation.params)))
     return equation.primitive.name in ELEMENTWISE

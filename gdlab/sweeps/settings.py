@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 from jax.sharding import Mesh
 
+from gdlab.core.checked import checked_class
 from gdlab.core.ranges import require_positive
 from gdlab.devices.mesh import row_of_devices
 from gdlab.sweeps.plan.direction import is_maximized
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class Checkpointing:
     """A folder in which a sweep keeps its finished work, and how often it does so.
@@ -42,6 +44,7 @@ class Checkpointing:
         return cls(checkpoint)
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class Resources:
     """The devices and the memory that a sweep uses.
@@ -91,6 +94,7 @@ class Resources:
         return None if self.lane_chunk == "auto" else self.lane_chunk
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class Patience:
     """The number of evaluations for which a lane goes on without a better value of a metric.
@@ -125,6 +129,7 @@ class Patience:
         object.__setattr__(self, "maximize", is_maximized(self.metric, self.maximize))
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class Stopping:
     """The conditions under which a lane stops before its last step.

@@ -7,6 +7,7 @@ import numpy as np
 
 from gdlab.axes.grid import RESERVED, axes_with_paths
 from gdlab.core.axis import SampledAxis
+from gdlab.core.checked import checked
 from gdlab.core.ranges import require_positive
 from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
@@ -34,6 +35,7 @@ INSTEAD = {
 """Arguments of a sweep that do not apply, and what takes their place."""
 
 
+@checked
 def optimize_study(
     study: "optuna.Study",
     loss: Callable[..., Any],

@@ -10,6 +10,7 @@ import jax
 
 from gdlab.axes.sampling import Sampling, require_sampled
 from gdlab.core.axis import Axis
+from gdlab.core.checked import checked
 from gdlab.core.ranges import require_positive
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.progress.monitor import monitoring
@@ -32,6 +33,7 @@ from gdlab.sweeps.settings import Checkpointing, Resources, Stopping
 from gdlab.training.length import Interval
 
 
+@checked
 def sweep(
     loss: Callable[..., Any] | Mapping[str, Callable[..., Any]],
     params: Any,

@@ -189,7 +189,9 @@ def test_unknown_names_are_refused_with_those_there_are(result):
         result.best("accuracy")
     with pytest.raises(ValueError, match=r"no dimension 'seeds'; there are learning_rate, seed"):
         result.best(over="seeds")
-    with pytest.raises(ValueError, match=r"rule must be one of median, mean, min, max, not 'mode'"):
+    with pytest.raises(
+        ValueError, match=r"rule must be 'median', 'mean', 'min' or 'max', not 'mode'"
+    ):
         result.best(rule="mode")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.report.best import best_point
 from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
@@ -159,6 +160,7 @@ class SweepReport:
         return found
 
 
+@checked
 def sweep_report(
     results: Any,
     metric: str = "final_loss",

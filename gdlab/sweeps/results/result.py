@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdlab.core.checked import checked
 from gdlab.sweeps.results import (
     labelled,
     ranges,
@@ -112,6 +113,7 @@ class SweepResult:
         """
         return scoring.lane_values(self, metric)
 
+    @checked
     def best(
         self,
         metric: str = "final_loss",
@@ -149,6 +151,7 @@ class SweepResult:
         """
         return scoring.best(self, metric, over=over, rule=rule, maximize=maximize)
 
+    @checked
     def best_index(
         self,
         metric: str = "final_loss",
@@ -160,6 +163,7 @@ class SweepResult:
         """The position of :meth:`best` along each dimension that is not in ``over``."""
         return scoring.best_index(self, metric, over=over, rule=rule, maximize=maximize)
 
+    @checked
     def stable_range(self, axis: str = "learning_rate") -> tuple[Any, Any]:
         """The smallest and the largest value of an axis at which no seed diverged.
 
@@ -174,6 +178,7 @@ class SweepResult:
         """
         return ranges.stable_range(self, axis)
 
+    @checked
     def edge(self, axis: str = "learning_rate") -> Edge:
         """The end of stability along an axis: the largest stable value, with its bracket.
 
@@ -192,6 +197,7 @@ class SweepResult:
         """
         return ranges.edge(self, axis)
 
+    @checked
     def basin(
         self,
         axis: str = "learning_rate",
@@ -271,6 +277,7 @@ class SweepResult:
         """
         return selecting.model_of(self.select(**labels))
 
+    @checked
     def optimizer_at(self, point: Mapping[str, Any]) -> Any:
         """The optimizer at a point, with its values in place of the axes.
 
@@ -312,6 +319,7 @@ class SweepResult:
         """
         return rerunning.rerun(self, point, changes)
 
+    @checked
     def extend(self, axis: str, values: Sequence[float]) -> "SweepResult":
         """This result and more values of an axis, of which only those that are missing are run.
 
@@ -330,6 +338,7 @@ class SweepResult:
         """
         return rerunning.extended(self, axis, values)
 
+    @checked
     def merge(self, *others: "SweepResult") -> "SweepResult":
         """One result over the union of the labels of several of the same sweep.
 
@@ -356,6 +365,7 @@ class SweepResult:
         """
         return merging.merged([self, *others])
 
+    @checked
     def report(
         self,
         metric: str = "final_loss",
@@ -408,6 +418,7 @@ class SweepResult:
             power=power,
         )
 
+    @checked
     def page(
         self,
         metric: str = "final_loss",
@@ -430,6 +441,7 @@ class SweepResult:
         """
         return self.report(metric, maximize=maximize).page(title)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to a netCDF file; needs the extra ``lab``.
 
@@ -444,6 +456,7 @@ class SweepResult:
         storage.save(self, path)
 
     @classmethod
+    @checked
     def load(cls, path: str | os.PathLike[str], *, like: Any = None) -> "SweepResult":
         """Read a result that :meth:`save` wrote; needs the extra ``lab``.
 
@@ -487,6 +500,7 @@ class SweepResult:
         """A ``pandas.DataFrame`` with a row for each lane; needs the extra ``lab``."""
         return labelled.frame(self)
 
+    @checked
     def plot(
         self, metric: str = "final_loss", *, maximize: bool | None = None, ax: Any = None
     ) -> Any:
@@ -513,6 +527,7 @@ class SweepResult:
 
         return plot_sweep(self, metric, maximize=maximize, ax=ax)
 
+    @checked
     def plot_curves(
         self, metric: str | None = None, point: Mapping[str, Any] | None = None, *, ax: Any = None
     ) -> Any:
@@ -534,6 +549,7 @@ class SweepResult:
 
         return plot_curves(self, metric, point, ax)
 
+    @checked
     def plot_history(
         self,
         axis: str,
