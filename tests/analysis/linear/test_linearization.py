@@ -428,11 +428,7 @@ def test_what_cannot_be_linearised_is_refused_and_told_why(name):
         linearize(tx, 1.0)
 
 
-@pytest.mark.parametrize(
-    "tx",
-    [gdlab.sgd(np.nan), gdlab.sgd(np.inf), gdlab.adam(np.inf), gdlab.sgd(0.1, np.nan)],
-    ids=repr,
-)
+@pytest.mark.parametrize("tx", [gdlab.sgd(np.inf), gdlab.adam(np.inf)], ids=repr)
 def test_an_optimizer_whose_updates_are_not_finite_is_refused_with_this_reason(tx):
     with pytest.raises(ValueError, match="not finite"):
         linearize(tx, 1.0)
