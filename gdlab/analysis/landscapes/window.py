@@ -9,7 +9,7 @@ MARGIN = 0.2
 ASPECT = 4 / 3
 """The width of a window with one scale, by its height."""
 FAR = 20.0
-"""Beyond so many distances between start and end a run is out of the window."""
+"""The distance of a run, in distances between start and end, beyond which it leaves the window."""
 MOST_STRETCH = 4.0
 """The ratio of extents up to which both axes have one scale."""
 

@@ -23,7 +23,7 @@ LONGEST_STEP = 0.1
 
 
 class Ground(NamedTuple):
-    """What the choice of a value has to know of a function of two variables."""
+    """The properties of a function of two variables on which the choice of a value depends."""
 
     minimum: float | None
     """The minimum; −∞ if there is none, None if it is not known."""
