@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import FuncNorm
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
@@ -23,13 +23,16 @@ from gdlab.plots.scales import (
     set_spacing,
     words,
 )
+from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS
 
 LINES = {"monotone": (CURVE, "-"), "oscillating": (SECOND, "--"), "divergent": (DIVERGED, ":")}
 RATE = "rate ρ of one step"
 MAX_SHOWN_RATE = 1.25
 """The largest rate that is shown; larger ones only tell how fast a run diverges."""
 MAX_COLOR_START = 0.99
-"""The largest lower end of the colour scale, whose upper end is 1."""
+"""The largest lower end of the colour scale."""
+MAX_COLOR_END = 0.9999
+"""The largest upper end of the colour scale, up to which colours differ."""
 LEAST_REGION = 0.01
 """The smallest share of a map at which a region is labelled with its name."""
 
@@ -117,7 +120,7 @@ def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.nd
     set_spacing(ax, "x", x)
     set_spacing(ax, "y", y)
     ax.grid(visible=False)
-    norm = Normalize(np.nanmin(rate, initial=MAX_COLOR_START), 1)
+    norm = _color_scale(rate)
     edges = [np.append(left, right[-1:]) for left, right in map(cells, (x, y))]
     ax.pcolormesh(*edges, np.minimum(rate, 1), cmap=COLORMAP, norm=norm, rasterized=True)
     unstable = regime == "divergent"
@@ -138,8 +141,24 @@ def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.nd
             )
     for name in LINES:
         _write(ax, x, y, regime == name, name)
-    ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label=RATE)
+    bar = ax.figure.colorbar(ScalarMappable(norm, COLORMAP), ax=ax, label=RATE, extend="max")
+    ends = [float(norm.vmin), float(norm.vmax)]  # type: ignore[arg-type]
+    ticks = [rate for rate in USUAL_DECAYS if ends[0] <= rate <= ends[1]]
+    bar.set_ticks(ticks, labels=[f"{rate:g}" for rate in ticks])
+    bar.minorticks_off()
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+
+
+def _color_scale(rate: np.ndarray) -> FuncNorm:
+    """The scale on which 0.9, 0.99 and 0.999 stand evenly, as the numbers of steps they cost do.
+
+    It reaches from the lowest rate to the highest one below 1, but at least to where the number of
+    steps is ten times as large.
+    """
+    low = float(np.nanmin(rate, initial=MAX_COLOR_START))
+    high = float(np.max(rate, initial=0, where=rate < 1))
+    high = max(min(high, MAX_COLOR_END), 1 - (1 - low) / 10)
+    return FuncNorm(SPACED["decay"], low, high)
 
 
 def _write(ax: Axes, x: np.ndarray, y: np.ndarray, region: np.ndarray, name: str) -> None:

@@ -84,11 +84,11 @@ def test_values_in_any_order_give_the_same_curve():
     np.testing.assert_allclose(y[:10], 1 - ETA[:10])
 
 
-def test_the_map_colours_rates_from_the_lowest_to_1_with_the_first_axis_upwards():
+def test_the_map_colours_rates_from_the_lowest_upwards_with_the_first_axis_upwards():
     ax = gradient_descent_map()
     (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
     assert mesh.norm.vmin == pytest.approx(0)
-    assert mesh.norm.vmax == 1
+    assert 0.975 <= mesh.norm.vmax <= 0.9999  # some factors are −1 up to rounding
     colours = np.asarray(mesh.get_array()).reshape(37, 41)
     assert colours[0, 0] == pytest.approx(0.95)
     assert colours[-1, -1] == 1
@@ -145,9 +145,19 @@ def test_a_regime_map_draws_itself_also_along_a_dimension_that_is_no_axis():
 
 def test_a_map_of_slow_rates_uses_all_colours_for_them():
     coords = {"a": np.arange(3.0), "b": np.arange(4.0)}
-    for rates, lowest in (((0.9, 1.2), 0.9), ((0.999, 1.2), 0.99), ((1.5, np.inf), 0.99)):
+    slow = ((0.9, 1.2), 0.9, 0.99), ((0.999, 1.2), 0.99, 0.999), ((1.5, np.inf), 0.99, 0.999)
+    for rates, lowest, highest in slow:
         rate = np.resize(rates, (3, 4))
         regime = np.where(rate < 1, "monotone", "divergent")
         ax = plots.regimes(["a", "b"], coords, rate, regime)
         (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
-        assert (mesh.norm.vmin, mesh.norm.vmax) == (lowest, 1)
+        assert (mesh.norm.vmin, mesh.norm.vmax) == pytest.approx((lowest, highest))
+
+
+def test_each_further_nine_of_a_rate_has_a_colour_as_far_away():
+    rate = np.array([[0.0, 0.9, 0.99], [0.999, 0.9999, 0.99999]])
+    coords = {"a": np.arange(2.0), "b": np.arange(3.0)}
+    ax = plots.regimes(["a", "b"], coords, rate, np.full((2, 3), "monotone"))
+    (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
+    places = np.asarray(mesh.norm(rate.ravel()))
+    np.testing.assert_allclose(places, [0, 0.25, 0.5, 0.75, 1, 1.25], atol=1e-9)
