@@ -437,7 +437,7 @@ REFUSED = {
     ),
     "an average that optax does not keep": (
         optax.sgd(0.1, 0.9),
-        gdlab.sgd(0.1, 0.9, averaging=8.0),
+        gdlab.sgd(0.1, 0.9, averaging=True),
         "sgd.* keeps no trace as it is: an option is set that optax has not",
     ),
     "a method of gdlab alone": (optax.sgd(0.1), gdlab.soap(0.1), "optax has no counterpart of"),
