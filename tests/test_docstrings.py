@@ -11,12 +11,15 @@ import gdlab
 PACKAGE = pathlib.Path(gdlab.__file__).parent
 FOLDERS = (
     "analysis",
+    "axes",
     "core",
+    "devices",
     "interop",
     "losses",
     "optimizers",
     "plots",
     "problems",
+    "progress",
     "schedules",
     "training",
     "transforms",

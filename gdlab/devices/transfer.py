@@ -23,7 +23,7 @@ def zeros_like(tree: Any) -> Any:
 
 
 def to_devices(tree: Any, like: Any, sharding: Any = None) -> Any:
-    """What :func:`to_host` gave, as arrays on the devices, of the dtypes of ``like``."""
+    """Turn the result of :func:`to_host` into arrays on the devices, in the dtypes of ``like``."""
 
     def of_leaf(leaf: Any, kind: Any) -> Any:
         array = jnp.asarray(leaf) if sharding is None else jax.device_put(leaf, sharding)

@@ -1,4 +1,4 @@
-"""Whether this is a notebook, and how something is shown there."""
+"""The module that displays objects in a notebook, if there is one."""
 
 from typing import Any
 
