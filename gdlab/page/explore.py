@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from gdlab.analysis.linear.precision import in_float64
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import document
 from gdlab.page.optimizers import named_optimizers, slider_json
@@ -38,6 +39,7 @@ MOST_STEPS = 10_000
 
 
 @in_float64
+@checked
 def explore(
     fun: Callable[..., Any],
     tx: GradientTransformation | Mapping[str, GradientTransformation],

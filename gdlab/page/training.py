@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
+from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import asset, compact_json, script_asset, self_contained
 from gdlab.page.dynamics import dynamics_of
@@ -43,6 +44,7 @@ SCRIPTS = (
 
 
 @in_float64
+@checked
 def explore_training(
     loss: Callable[..., Any],
     tx: GradientTransformation | Mapping[str, GradientTransformation],

@@ -142,7 +142,9 @@ def test_every_width_shows_all_curves(tab, width):
     tab.frames(3)
     assert tab.run("document.documentElement.scrollWidth") <= width
     for name in ("sharpness", "loss", "measure", "tiles"):
-        assert tab.run(f"document.getElementById('{name}').clientWidth") > 200, name
+        canvas = f"document.getElementById('{name}')"
+        assert tab.run(f"{canvas}.clientWidth") > 200, name
+        assert "at step" in tab.run(f"{canvas}.getAttribute('aria-label')")
 
 
 @pytest.mark.slow

@@ -48,6 +48,11 @@ function paint() {
   paintReadout(racer);
 }
 
+function markPoint({ pen, x, y }, value, color) {
+  pen.setLineDash([]);
+  if (Number.isFinite(value)) dot(pen, x(now.shown), y(value), 3.5, color);
+}
+
 // One of the recorded numbers of all racers; the one that trains is drawn in full.
 function paintRecord(kind, name, logarithmic) {
   const canvas = $(kind);
@@ -63,7 +68,9 @@ function paintRecord(kind, name, logarithmic) {
       chart.pen.strokeStyle = colorOf(i);
       chart.pen.setLineDash(dashOf(i));
       chart.pen.lineWidth = 2;
-      trace(chart, curve, 0, curve.length - 1, logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : undefined);
+      const scaled = logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : (f) => f;
+      trace(chart, curve, 0, curve.length - 1, scaled);
+      if (i === now.focus) markPoint(chart, scaled(curve[now.shown]), colorOf(i));
     });
     chart.pen.globalAlpha = 1;
     chart.pen.setLineDash([]);
@@ -85,9 +92,15 @@ function paintSharpness(racer) {
     Object.assign(chart.pen, { strokeStyle: ink.text, lineWidth: 1.5 });
     chart.pen.setLineDash([6, 4]);
     trace(chart, limit, 0, limit.length - 1);
+    // With these settings it stays where it is.
+    const [end, height] = [chart.x(limit.length - 1), chart.y(limit.at(-1))];
+    chart.pen.globalAlpha = 0.5;
+    if (Number.isFinite(height)) line(chart.pen, end, height, chart.box.right, height);
+    chart.pen.globalAlpha = 1;
     chart.pen.setLineDash([]);
     Object.assign(chart.pen, { strokeStyle: colorOf(now.focus), lineWidth: 2 });
     trace(chart, sharpness, 0, sharpness.length - 1);
+    markPoint(chart, sharpness[now.shown], colorOf(now.focus));
   });
   $("curvature-name").textContent = racer.anatomy?.scales.length ? "Sharpness, preconditioned by the optimizer, and its limit" : "Sharpness and its limit";
 }
@@ -127,8 +140,18 @@ function paintReadout(racer) {
   if (FUNCTION.measure) rows.push([PAGE.measure, text(record.measure[t], 4)]);
   for (const [name, value] of [["sharpness", record.sharpness[t]], ["largest stable", record.limit[t]]]) rows.push([name, Number.isNaN(value) ? "–" : text(value, 4)]);
   $("readout").replaceChildren(...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value))));
+  if (!motion.training) describe(racer, t, rows);
   const why = racer.anatomy === null ? racer.refused : (racer.dynamics.refused ?? "");
   $("verdict").textContent = racer.gone ? `${racer.name} diverged at step ${record.loss.length - 1}: go back, and set other sliders.` : why;
+}
+
+// What a screen reader says of the pictures, once training rests.
+function describe(racer, t, rows) {
+  const numbers = rows.map((row) => row.join(" ")).join(", ");
+  const words = `${racer.name} at step ${t}: ${numbers}.`;
+  const names = { sharpness: "Sharpness and its limit over the steps.", loss: "Loss over the steps.", measure: `${PAGE.measure} over the steps.`, tiles: "Weights into each unit.", momentum: "Singular values of the momentum.", update: "Singular values of the last update." };
+  for (const [id, name] of Object.entries(names)) $(id).setAttribute("aria-label", `${name} ${words}`);
+  $("status").textContent = words;
 }
 
 function syncControls() {
