@@ -121,8 +121,20 @@ def player(animation: Animation, frames_per_second: int) -> str:
     with mpl.rc_context(settings):
         html = animation.to_jshtml(frames_per_second, embed_frames=True, default_mode="once")
     html = re.sub(r"<link[^>]*>", "", html)
+    html = _begun_at_its_end(html)
     html = re.sub(r'(?<="data:image/png;base64,)[^"]*', _smaller, html)
     return re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda icon: SYMBOLS[icon[1]], html)
+
+
+def _begun_at_its_end(html: str) -> str:
+    """The player with the whole run in view until it plays; from the end, ▶ begins anew."""
+    html = re.sub(r"(anim\w+) = new Animation\([^;]*;", r"\g<0> \1.last_frame();", html)
+    return re.sub(
+        r'onclick="(anim\w+)\.play_animation\(\)"',
+        r'onclick="if (\1.current_frame >= \1.frames.length - 1) \1.first_frame(); '
+        r'\1.play_animation()"',
+        html,
+    )
 
 
 def _few_colors(frame: Image.Image) -> Image.Image:

@@ -1,5 +1,7 @@
 """Races whose best learning rates are known, and the files they are written to."""
 
+import re
+
 import jax
 import matplotlib.animation
 import numpy as np
@@ -227,6 +229,13 @@ def test_a_page_is_a_player_that_needs_nothing_from_elsewhere(short, tmp_path):
     assert "<link" not in html
     assert 'class="fa' not in html
     assert "http" not in short._repr_html_()
+
+
+def test_a_player_shows_the_whole_run_until_it_plays_and_plays_again_from_its_start(short):
+    html = short._repr_html_()
+    (name,) = re.findall(r"(anim\w+) = new Animation\([^;]*; \1\.last_frame\(\);", html)
+    again = f"if ({name}.current_frame >= {name}.frames.length - 1) {name}.first_frame(); "
+    assert f'onclick="{again}{name}.play_animation()"' in html
 
 
 def test_an_mp4_is_refused_where_ffmpeg_is_missing(short, tmp_path, monkeypatch):
