@@ -1,5 +1,6 @@
 """The gain and the phase of a filter at each frequency."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,14 @@ from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import CURVE, DIVERGED_TEXT, label
+from gdlab.plots.scales import LINESTYLES, PALETTE, label, legend_name
 
 PARTS_OF_A_TURN = 1, 1.5, 3, 4.5, 9, 10
 MAX_ATTENUATION = 80.0
 """The attenuation, in decibels below the largest gain, at which zeros of a filter are cut off."""
+
+CURVES = "response"
+"""The matplotlib id of the curves, by which those of earlier calls on the same axes are found."""
 
 
 @checked
@@ -24,11 +28,16 @@ def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndar
     Args:
         frequency: in cycles per step, rising, up to ½; frequency 0 has no place on the logarithmic
             scale, but the gain there counts.
-        response: H, complex, at each of them.
-        ax: two matplotlib axes, for gain and phase; new ones unless given.
+        response: H, complex, at each of them; or name → H of several filters, which differ in
+            colour and dashes.
+        ax: two matplotlib axes, for gain and phase; new ones unless given. A filter that is drawn
+            over others differs from them.
 
     Returns:
         The two matplotlib axes.
+
+    Raises:
+        ValueError: if there is no response.
 
     >>> import numpy as np
     >>> from gdlab import plots
@@ -38,37 +47,57 @@ def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndar
     >>> [text.get_text() for text in gain.get_legend().get_texts()]
     ['−3 dB at 0.0168 cycles per step']
     """
-    frequency, response = np.asarray(frequency, float), np.asarray(response, complex)
+    named = response if isinstance(response, Mapping) else {"": response}
+    if not named:
+        raise ValueError("response must be one response or name → response, not an empty one")
+    frequency = np.asarray(frequency, float)
     upper, lower = panels = panels_of(ax, (2, 1), (6.4, 4.6), sharex=True)
-    size = np.abs(response)
-    with np.errstate(divide="ignore"):
-        gain = 20 * np.log10(size)
-    phase = np.degrees(np.unwrap(np.angle(response)))
-    shown = frequency > 0
-    upper.plot(frequency[shown], _finite(gain[shown]), color=CURVE, linewidth=1.8)
-    lower.plot(frequency[shown], phase[shown], color=CURVE, linewidth=1.8)
-    cutoff = _cutoff(frequency, size)
-    if np.isfinite(cutoff):
-        level = 20 * np.log10(size[0] / np.sqrt(2))
-        upper.axhline(level, color="0.6", linestyle=":", linewidth=1)
-        upper.plot(
-            cutoff, level, "D", color=DIVERGED_TEXT, markersize=6, zorder=3,
-            label=f"−3 dB at {label(cutoff)} cycles per step",
-        )  # fmt: skip
-        lower.axvline(cutoff, color="0.6", linestyle=":", linewidth=1)
-        upper.axvline(cutoff, color="0.6", linestyle=":", linewidth=1)
+    for name, one in named.items():
+        _draw_filter(upper, lower, frequency, np.asarray(one, complex), str(name))
+    if upper.get_legend_handles_labels()[1]:
         upper.legend(fontsize="small", frameon=False, loc="lower left")
     upper.set_xscale("log")
     lower.set_xscale("log")
-    lowest, highest = np.min(_finite(gain), initial=0, where=np.isfinite(gain)), np.max(gain)
-    if np.isfinite(highest) and lowest < highest - MAX_ATTENUATION:
+    gains = [line.get_ydata() for line in upper.lines if line.get_gid() == CURVES]
+    highest = np.nanmax(np.concatenate(gains), initial=-np.inf)
+    if np.isfinite(highest) and np.nanmin(np.concatenate(gains)) < highest - MAX_ATTENUATION:
         upper.set_ylim(bottom=highest - MAX_ATTENUATION)
     lower.yaxis.set_major_locator(MaxNLocator(6, steps=PARTS_OF_A_TURN))
-    upper.set(ylabel="gain (dB)", xlim=(frequency[shown][0], frequency[-1]))
+    upper.set(ylabel="gain (dB)", xlim=(frequency[frequency > 0][0], frequency[-1]))
     lower.set(ylabel="phase (degrees)", xlabel="frequency (cycles per step)")
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
     return panels
+
+
+def _draw_filter(
+    upper: Any, lower: Any, frequency: np.ndarray, response: np.ndarray, name: str
+) -> None:
+    """Draw one filter, in the next colour and dashes of these axes, with its cutoff."""
+    number = sum(line.get_gid() == CURVES for line in upper.lines)
+    color, dashes = PALETTE[number % len(PALETTE)], LINESTYLES[number % len(LINESTYLES)]
+    size = np.abs(response)
+    with np.errstate(divide="ignore"):
+        gain = 20 * np.log10(size)
+    phase = np.degrees(np.unwrap(np.angle(response)))
+    cutoff = _cutoff(frequency, size)
+    text = f"−3 dB at {label(cutoff)} cycles per step" if np.isfinite(cutoff) else ""
+    shown = frequency > 0
+    for panel, values in ((upper, _finite(gain)), (lower, phase)):
+        (line,) = panel.plot(frequency[shown], values[shown], dashes, color=color, linewidth=1.8)
+        line.set_gid(CURVES)
+        if np.isfinite(cutoff):
+            panel.axvline(cutoff, color="0.6", linestyle=":", linewidth=1)
+        if name and panel is upper:
+            line.set_label(f"{legend_name(name)}, {text}" if text else legend_name(name))
+    if np.isfinite(cutoff):
+        level = 20 * np.log10(size[0] / np.sqrt(2))
+        upper.axhline(level, color="0.6", linestyle=":", linewidth=1)
+        (mark,) = upper.plot(
+            cutoff, level, "D", color=color, markeredgecolor="black", markersize=6, zorder=3
+        )
+        if not name:
+            mark.set_label(text)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

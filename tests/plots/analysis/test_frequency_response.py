@@ -80,3 +80,22 @@ def test_it_draws_on_the_axes_it_is_given():
     assert list(plots.frequency_response(FREQUENCY, average(0.5), ax=given)) == list(given)
     with pytest.raises(ValueError, match="2 panels need as many axes, not 1"):
         plots.frequency_response(FREQUENCY, average(0.5), ax=given[0])
+
+
+def test_several_filters_differ_in_colour_and_dashes_and_are_named_with_their_cutoffs():
+    panels = plots.frequency_response(FREQUENCY, {"fast": average(0.5), "slow": average(0.9)})
+    plots.frequency_response(FREQUENCY, average(0.99), panels)
+    for ax in panels:
+        curves = [line for line in ax.lines if len(line.get_xdata()) == len(FREQUENCY) - 1]
+        assert len({line.get_color() for line in curves}) == 3
+        assert len({line.get_linestyle() for line in curves}) == 3
+    assert [text.get_text() for text in panels[0].get_legend().get_texts()] == [
+        f"fast, −3 dB at {cutoff(0.5):.3g} cycles per step",
+        f"slow, −3 dB at {cutoff(0.9):.3g} cycles per step",
+        f"−3 dB at {cutoff(0.99):.3g} cycles per step",
+    ]
+
+
+def test_no_filters_are_refused():
+    with pytest.raises(ValueError, match="name → response, not an empty one"):
+        plots.frequency_response(FREQUENCY, {})
