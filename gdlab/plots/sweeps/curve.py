@@ -1,5 +1,7 @@
 """A metric against one axis: the median over the seeds, their range, and where they diverged."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -7,6 +9,9 @@ from gdlab.plots.scales import CURVE, DIVERGED, DIVERGED_TEXT, cells, set_spacin
 from gdlab.plots.sweeps.lanes import Lanes
 from gdlab.sweeps.results.scoring import best_position
 from gdlab.sweeps.results.spacing import SPACED, spacing, spans_decades
+
+NARROWEST_NAMED = 0.07
+"""The width of a band, as a fraction of that of the axes, from which on it has a name within."""
 
 
 def draw_curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: bool) -> None:
@@ -70,10 +75,29 @@ def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
         if share > 0:
             ax.axvspan(start, end, color=DIVERGED, alpha=0.28 * share, linewidth=0, zorder=0)
     if (diverged == 1).any():
-        forward, inverse = SPACED[spacing(x)]
-        ends = np.array([left[np.argmax(diverged == 1)], right[-1]])
-        ax.text(
-            inverse(np.mean(forward(ends))), 0.5, "diverged", transform=ax.get_xaxis_transform(),
-            rotation=90, ha="center", va="center", color=DIVERGED_TEXT, fontsize="small",
-        )  # fmt: skip
+        forward, _ = SPACED[spacing(x)]
+        ends = forward(np.stack([left, right]))
+        _name_band(ax, (ends - ends[0, 0]) / (ends[1, -1] - ends[0, 0]), diverged == 1)
     ax.set_xlim(left[0], right[-1])
+
+
+def _name_band(ax: Axes, ends: np.ndarray, diverged: np.ndarray) -> None:
+    """Write "diverged" into the widest band of such cells, or above it where it is too narrow.
+
+    ``ends`` are the left and right ends of the cells as fractions of the width of the axes.
+    """
+    padded = np.concatenate([[False], diverged, [False]])
+    bands = np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
+    spans = np.stack([ends[0, bands[:, 0]], ends[1, bands[:, 1] - 1]], axis=1)
+    low, high = spans[np.argmax(np.ptp(spans, axis=1))]
+    middle = (low + high) / 2
+    style: dict[str, Any] = {"color": DIVERGED_TEXT, "fontsize": "small"}
+    if high - low >= NARROWEST_NAMED:
+        ax.text(
+            middle, 0.5, "diverged", transform=ax.transAxes, rotation=90, ha="center",
+            va="center", **style,
+        )  # fmt: skip
+    else:
+        side = "right" if middle > 0.5 else "left"
+        at = high if side == "right" else low
+        ax.text(at, 1.01, "diverged", transform=ax.transAxes, ha=side, va="bottom", **style)

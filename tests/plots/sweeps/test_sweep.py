@@ -50,6 +50,15 @@ def test_the_more_seeds_diverged_the_darker_and_the_line_is_their_median():
     assert [text.get_text() for text in ax.texts] == ["diverged"]
 
 
+def test_a_narrow_band_has_its_name_above_it_and_a_wide_one_within():
+    rates = np.linspace(0.1, 2.0, 20)
+    for first, inside in ((19, False), (10, True)):
+        final = np.where(np.arange(20) < first, 1.0, NAN)[:, None]
+        (text,) = on_rates(final, rates).plot().texts
+        assert (0 < text.get_position()[1] < 1) == inside
+        assert text.get_rotation() == (90 if inside else 0)
+
+
 def test_only_what_diverged_is_shaded():
     status = [["pruned"], ["ok"], ["not run"], ["converged"], ["diverged"]]
     final = [[NAN], [1.0], [NAN], [2.0], [NAN]]
