@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
 
 from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
@@ -73,6 +75,8 @@ def filters(params: Any, layer: str | None = None, *, ax: Any = None) -> Any:
         own, kernel = found[name]
         aspect = "equal" if _is_image(own, kernel) else "auto"
         panel.imshow(mosaic, cmap=SIGNED, norm=norm, interpolation="nearest", aspect=aspect)
+        if _is_image(own, kernel):
+            _outline(panel, mosaic, _side(kernel))
         panel.set(xticks=[], yticks=[], ylabel=_down(own, kernel), anchor="W", facecolor=GAPS)
         panel.spines[:].set_visible(False)
         panel.grid(visible=False)
@@ -106,6 +110,26 @@ def _kernel(name: str, params: Any, layer: str | None) -> tuple[str, np.ndarray]
 def _is_image(layer: str, kernel: np.ndarray) -> bool:
     """Tell whether a kernel is drawn as images: of a convolution, or units that read an image."""
     return kernel.ndim == 4 or (layer == "dense0" and math.isqrt(len(kernel)) ** 2 == len(kernel))
+
+
+def _side(kernel: np.ndarray) -> int:
+    """The number of weights along a side of each image of a kernel."""
+    return len(kernel) if kernel.ndim == 4 else math.isqrt(len(kernel))
+
+
+def _outline(panel: Any, mosaic: np.ndarray, side: int) -> None:
+    """Draw a line around each image, since weights near zero are as pale as the gaps."""
+    rows, columns = (range(0, size, side + 1) for size in mosaic.shape)
+    squares = [
+        Rectangle((column - 0.5, row - 0.5), side, side)
+        for row in rows
+        for column in columns
+        if np.isfinite(mosaic[row, column])
+    ]
+    panel.add_collection(
+        PatchCollection(squares, facecolor="none", edgecolor="0.35", linewidth=0.7, clip_on=False),
+        autolim=False,
+    )
 
 
 def _mosaic(layer: str, kernel: np.ndarray) -> np.ndarray:

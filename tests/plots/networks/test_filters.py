@@ -84,3 +84,10 @@ def test_it_draws_on_the_axes_it_is_given():
 def test_what_has_no_such_kernels_is_refused(params, layer, said):
     with pytest.raises(ValueError, match=said):
         plots.filters(params, layer)
+
+
+def test_each_kernel_has_an_outline_since_weights_near_zero_are_pale():
+    ax = plots.filters(problems.convolutional_network((4, 8)), "conv1")
+    (outlines,) = ax.collections
+    assert len(outlines.get_paths()) == 4 * 8
+    assert outlines.get_paths()[0].get_extents().size.tolist() == [3, 3]
