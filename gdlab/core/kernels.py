@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import jax
 from jax.core import eval_jaxpr
 
-from gdlab.core.structure import Context, Function, Leaf, Signal, Tree, Value
+from gdlab.core.structure import Arguments, Context, Function, Leaf, Signal, Tree, Value
 
 if TYPE_CHECKING:
     from jax.extend.core import Jaxpr, JaxprEqn
@@ -75,9 +75,16 @@ def _is_elementwise(program: "Jaxpr") -> bool:
     return all(map(_is_elementwise_equation, program.eqns))
 
 
-def _is_elementwise_equation(equation: "JaxprEqn") -> bool:
-    from jax.extend.core import jaxprs_in_params  # slow to import, and seldom needed
+def _programs_in(params: Arguments) -> list["Jaxpr"]:
+    values = [
+        value
+        for given in params.values()
+        for value in (given if isinstance(given, tuple | list) else (given,))
+    ]
+    return [value for value in values if hasattr(value, "eqns")]
 
+
+def _is_elementwise_equation(equation: "JaxprEqn") -> bool:
     if equation.primitive.name in CALLS:
-        return all(map(_is_elementwise, jaxprs_in_params(equation.params)))
+        return all(map(_is_elementwise, _programs_in(equation.params)))
     return equation.primitive.name in ELEMENTWISE

@@ -160,6 +160,9 @@ def open_wiring(tx: Parametrized, _: Declaration, opening: Opening) -> Rule:
     return tx.called_with(tx.structure.values | dict(zip(tx.factory.data, children, strict=True)))
 
 
+NO_SIGNALS = (type(None), tuple, list, str)
+
+
 class OpenJoin:
     """A join whose numbers have their dtype, and are those of the leaf at hand."""
 
@@ -171,7 +174,7 @@ class OpenJoin:
     def __call__(self, reading: Reading, *signals: Signal) -> Signal:
         """The signals of the branches, joined."""
         joined = self._at(reading)(*signals)
-        if not (self.is_bus or hasattr(joined, "dtype")):
+        if type(joined) in NO_SIGNALS and not self.is_bus:
             raise TypeError(
                 f"fork: a join must return one array made of those of the branches, not {joined!r}"
             )

@@ -1,7 +1,6 @@
 """A function and optimizers in, one live page out."""
 
 import numbers
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
+from gdlab.core.warning import warn_caller
 from gdlab.page.document import document
 from gdlab.page.optimizers import named_optimizers, slider_json
 from gdlab.page.page import HEIGHT, Page
@@ -182,11 +182,10 @@ def _warn_of_size(html: str, function: str, programs: Sequence[str]) -> None:
     size = len(html.encode())
     if size > LARGEST:
         steps = sum(map(len, programs))
-        warnings.warn(
+        warn_caller(
             f"the page takes {_kB(size)}, of which {_kB(len(function))} are the function with its "
             f"data and {_kB(steps)} the steps of {len(programs)} optimizers; a function of less "
             "data or a page of fewer optimizers takes less",
-            stacklevel=4,
         )
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import operator
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -19,6 +18,7 @@ from gdlab.analysis.curvature.parameter_space import (
     require_finite,
 )
 from gdlab.core.checked import Count, checked
+from gdlab.core.warning import warn_caller
 
 Which = Literal["largest", "smallest", "magnitude"]
 
@@ -122,7 +122,7 @@ def _warn_of_errors(pairs: Eigenpairs, which: str, converged: bool) -> None:
     else:
         return
     residuals = f"their residuals are {pairs.residuals}, and the values {pairs.values}"
-    warnings.warn(f"{what}: {residuals}, {advice}", RuntimeWarning, stacklevel=3)
+    warn_caller(f"{what}: {residuals}, {advice}", RuntimeWarning)
 
 
 def eigenpairs(

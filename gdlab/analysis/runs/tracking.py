@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from gdlab.core.checked import Count, checked
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
+from gdlab.core.warning import warn_caller
 from gdlab.progress.bar import Bar
 from gdlab.progress.interrupts import Interrupts
 from gdlab.training.loader import Block, Stream, is_loader, is_read_once, require_own_sizes
@@ -240,7 +240,7 @@ def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple
         anatomy = anatomy_on(tx, params)
         pairs = [at(int(s)) for s in steps] if is_scheduled(tx) else [at(None)] * len(steps)
     except ValueError as error:
-        warnings.warn(f"there is no threshold: {error}", RuntimeWarning, stacklevel=3)
+        warn_caller(f"there is no threshold: {error}", RuntimeWarning)
         nothing = np.full(len(steps), np.nan)
         return nothing, nothing, None
     threshold, unit = np.array(pairs).T

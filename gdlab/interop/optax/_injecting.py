@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from gdlab.core.schedule import Schedule
 from gdlab.core.static import Static
 from gdlab.core.structure import Arguments, DType, Function, Params, Value
 from gdlab.core.transformation import GradientTransformation, as_transformation, transformation
+from gdlab.core.warning import warn_caller
 from gdlab.interop.optax._base import StatefulSchedule
 
 
@@ -87,10 +87,9 @@ def inject_stateful_hyperparams(
     >>> optax.inject_hyperparams(optax.sgd)(0.1).init(jnp.ones(1)).hyperparams
     {'learning_rate': Array(0.1, dtype=float32)}
     """
-    warnings.warn(
+    warn_caller(
         "inject_stateful_hyperparams is deprecated; use inject_hyperparams",
         DeprecationWarning,
-        stacklevel=2,
     )
     return inject_hyperparams(inner_factory, static_args, hyperparam_dtype)
 

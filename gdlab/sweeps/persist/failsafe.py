@@ -1,9 +1,9 @@
 """A checkpoint that a sweep outlives: what is computed is worth more than its copy."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+from gdlab.core.warning import warn_caller
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 
@@ -54,8 +54,7 @@ class FailsafeCheckpoint:
             write(*args)
         except OSError as error:
             self.works = False
-            warnings.warn(
+            warn_caller(
                 f"the sweep goes on, but saves nothing any more: {error}. Once the folder can be "
                 "written, the same call goes on from what was saved before.",
-                stacklevel=2,
             )
