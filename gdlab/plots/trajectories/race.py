@@ -200,10 +200,10 @@ def race(
     >>> plots.race(
     ...     problems.quadratic([1.0, 9.0]),
     ...     {"plain": sgd(0.1), "momentum": sgd(0.1, momentum=0.5)},
-    ...     tune=[0.1, 0.2, 0.3],
+    ...     tune=[0.05, 0.1, 0.2],
     ...     progress=False,
     ... )
-    <Race plain, η = 0.2; momentum, η = 0.2>
+    <Race plain, η = 0.2; momentum, η = 0.1>
     """
     start = start_in_plane(problem, start)
     require_named("optimizers", optimizers, "optimizer")
