@@ -47,7 +47,7 @@ def test_an_optimizer_of_another_library_will_do():
     run = minimize(lambda w: 0.5 * jnp.sum(w**2), jnp.ones(2), optax.sgd(0.5, 0.25), steps=3)
     own = minimize(lambda w: 0.5 * jnp.sum(w**2), jnp.ones(2), sgd(0.5, 0.25), steps=3)
     np.testing.assert_allclose(run.path, own.path, rtol=1e-6)
-    with pytest.raises(TypeError, match="tx must be a GradientTransformation, not 0.5"):
+    with pytest.raises(TypeError, match=r"tx must be a GradientTransformation, not 0.5"):
         minimize(jnp.sum, jnp.ones(2), 0.5, steps=3)
 
 
