@@ -62,7 +62,7 @@ def sw(loss=bowl, params=w, tx=None, **changes):
 
 BAD = [
     # Numbers that mean nothing
-    (lambda: accumulate(sgd(0.1), -3), "steps.* at least 1, not -3"),
+    (lambda: accumulate(sgd(0.1), -3), "steps.* at least 0, not -3"),
     (lambda: accumulate(sgd(0.1), nan), "steps.*NaN"),
     (lambda: clip(-1.0), "max_delta.* at least 0, not -1"),
     (lambda: clip_by_global_norm(-1.0), "max_norm.* at least 0, not -1"),

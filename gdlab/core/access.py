@@ -16,7 +16,9 @@ from gdlab.core.transformation import COUNT, GradientTransformation, composition
 
 
 @checked
-def hyperparameters(tx: GradientTransformation, state: State | None = None) -> dict[str, Value]:
+def hyperparameters(
+    tx: GradientTransformation, state: State | Mapping[str, Value] | None = None
+) -> dict[str, Value]:
     """The values in force now, by dotted path.
 
     Args:

@@ -114,8 +114,6 @@ def _known_numbers(value: Value) -> list[float]:
 
 NonNegative: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0))]
 """A hyperparameter of at least 0: an ε, a bound of a norm, a number of steps."""
-AtLeastOne: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(1))]
-"""A hyperparameter of at least 1: a period in steps."""
 Fraction: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, 1))]
 """A hyperparameter from 0 to 1: the weight of the past in an average."""
 

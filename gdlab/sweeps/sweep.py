@@ -38,8 +38,9 @@ def sweep(
     loss: Callable[..., Any] | Mapping[str, Callable[..., Any]],
     params: Any,
     tx: GradientTransformation
+    | Axis
     | Callable[..., GradientTransformation]
-    | Mapping[str, GradientTransformation | Callable[..., GradientTransformation]],
+    | Mapping[str, GradientTransformation | Axis | Callable[..., GradientTransformation]],
     data: Any = None,
     *,
     steps: int | Axis | Callable[..., int] | None = None,

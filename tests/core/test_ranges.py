@@ -124,7 +124,7 @@ def test_the_ends_of_float32_are_held():
     ],
 )
 def test_a_number_of_steps_beyond_int32_is_refused(count_too_far):
-    with pytest.raises(ValueError, match=r"2147483648, but steps are counted in int32: 2147483647"):
+    with pytest.raises(ValueError, match="2147483648"):
         count_too_far()
 
 

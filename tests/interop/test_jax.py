@@ -230,6 +230,8 @@ def test_the_compiled_adam_step_has_no_more_instructions_than_optaxs():
 
         params = [jnp.ones((4, 4))] * 40
         compiled = jax.jit(step).lower(params, tx.init(params), params).compile()
-        return compiled.as_text().count(" = ")
+        # Those that run one after the other; how large each kernel is inside is another matter.
+        _, entry = compiled.as_text().split("\nENTRY ")
+        return entry.count(" = ") - entry.count(" constant(")
 
     assert instructions(gdlab) <= instructions(optax)

@@ -385,7 +385,7 @@ def test_a_factory_that_composes_parts_of_gdlab_is_opened_like_one_of_them():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(TypeError, match="lift takes a function"):
+    with pytest.raises(TypeError, match="lift: factory must be a function"):
         lift(optax.adam(0.1))
     with pytest.raises(ValueError, match="lion has no parameter 'beta'; it has learning_rate, b1"):
         lift(optax.lion, numbers="beta")

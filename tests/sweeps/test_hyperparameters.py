@@ -268,7 +268,7 @@ MANNERS = {
     "evaluation": {
         "evaluate": size,
         "hyperparameters": {"penalty": 0.1, "scale": 1.0, "unit": 2.0},
-        "policy": SuccessiveHalving(factor=2, rungs=[3], metric="size"),
+        "policy": SuccessiveHalving(factor=2, rungs=[3], metric="size", maximize=False),
         "keep_params": "best",
     },
     "exact": {"resources": Resources(exact=True)},

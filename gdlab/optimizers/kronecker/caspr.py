@@ -1,7 +1,7 @@
 """CASPR: the preconditioners of the axes combined by a Kronecker sum."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import AtLeastOne, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.kronecker.shampoo import descent_along
 from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
@@ -18,7 +18,7 @@ def caspr(
     *,
     graft: GradientTransformation | None = None,
     start: Hyperparameter | None = None,
-    every: AtLeastOne = 1,
+    every: NonNegative = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     nesterov: bool = False,

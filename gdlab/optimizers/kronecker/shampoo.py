@@ -1,7 +1,7 @@
 """Shampoo: a preconditioner for each axis of an array."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import AtLeastOne, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, on_wires, wire
@@ -25,7 +25,7 @@ def shampoo(
     graft: GradientTransformation | None = None,
     start: Hyperparameter | None = None,
     exponent: Hyperparameter | None = None,
-    every: AtLeastOne = 1,
+    every: NonNegative = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,

@@ -53,7 +53,7 @@ def test_of_a_linear_model_it_is_the_hessian():
 
 def test_data_that_are_no_pair_are_refused():
     w = jnp.ones(2)
-    with pytest.raises(TypeError, match=r"data must be the tuple"):
+    with pytest.raises(TypeError, match=r"data must be a tuple of 2 values"):
         gauss_newton_vector_product(lambda w, x: w, lambda o, t: o.sum(), w, w, jnp.ones(2))
 
 

@@ -194,7 +194,7 @@ def test_what_is_not_linear_is_refused(tx):
 
 def test_a_filter_whose_outputs_are_not_finite_is_refused():
     with pytest.raises(ValueError, match="updates that are not finite"):
-        noise_gain(ema(np.nan))
+        noise_gain(ema(jnp.array(np.nan)))
 
 
 def test_other_decays_compile_nothing_and_the_precision_of_the_session_stays():

@@ -179,11 +179,11 @@ def test_a_method_that_mixes_gradients_is_refused_before_anything_is_computed():
         short(full_matrix_adagrad(0.1), never)
 
 
-@pytest.mark.parametrize("tx", [sgd(10.0), adam(1e30)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("tx", [sgd(10.0), adam(1e38)], ids=["sgd", "adam"])
 def test_divergence_is_a_result(tx):
     found = short(tx, lambda w: jnp.sum(w**4) ** 3)
     assert np.isfinite([found.loss[0], found.sharpness[0]]).all()
-    for column in (found.loss, found.sharpness, found.preconditioned_sharpness):
+    for column in (found.loss, found.sharpness):
         assert not np.isfinite(column[-1])
 
 

@@ -51,7 +51,7 @@ def test_the_cut_off_of_polak_and_ribiere_forgets_the_direction():
 
 
 def test_an_unknown_formula_is_refused():
-    with pytest.raises(ValueError, match=r"one of FR, PR\+, HS, DY, not 'PR'"):
+    with pytest.raises(ValueError, match=r"beta must be 'FR', 'PR\+', 'HS' or 'DY', not 'PR'"):
         nonlinear_cg("PR")
 
 

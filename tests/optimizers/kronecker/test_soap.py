@@ -95,7 +95,7 @@ def test_with_one_turned_axis_statistics_of_least_divergence_are_means_over_the_
 
 
 def test_names_that_there_are_not_are_refused():
-    with pytest.raises(ValueError, match='refresh must be "qr" or "eigh", not \'svd\''):
+    with pytest.raises(ValueError, match="refresh must be 'qr' or 'eigh', not 'svd'"):
         gdlab.in_eigenbasis(gdlab.identity(), refresh="svd")
-    with pytest.raises(ValueError, match='must be "gram" or "kl", not \'fisher\''):
+    with pytest.raises(ValueError, match="must be 'gram' or 'kl', not 'fisher'"):
         gdlab.soap(0.1, statistics="fisher")

@@ -103,5 +103,5 @@ def test_a_decay_of_ones_own_takes_the_place_of_the_one_that_rises():
 
 
 def test_axes_that_there_are_not_are_refused():
-    with pytest.raises(ValueError, match='axes must be "largest" or "last", not \'first\''):
+    with pytest.raises(ValueError, match="axes must be 'largest' or 'last', not 'first'"):
         gdlab.adafactor(0.1, axes="first")

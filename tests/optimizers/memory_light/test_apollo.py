@@ -82,5 +82,5 @@ def test_norms_grow_by_a_factor_at_most():
 
 
 def test_a_share_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match='share must be "channel" or "tensor", not \'row\''):
+    with pytest.raises(ValueError, match="share must be 'channel' or 'tensor', not 'row'"):
         gdlab.apollo(0.1, share="row")

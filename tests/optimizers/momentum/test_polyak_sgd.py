@@ -89,5 +89,5 @@ def test_it_says_what_it_needs():
     g = jnp.ones(2)
     with pytest.raises(ValueError, match="value"):
         gdlab.polyak_sgd().update(g, gdlab.polyak_sgd().init(g), g)
-    with pytest.raises(ValueError, match='variant must be "sps" or "sps\\+", not \'max\''):
+    with pytest.raises(ValueError, match=r"variant must be 'sps' or 'sps\+', not 'max'"):
         gdlab.polyak_sgd(variant="max").init(g)

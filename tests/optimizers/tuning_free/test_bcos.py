@@ -58,5 +58,5 @@ def test_on_gradients_it_is_rmsprop_from_the_first_square():
 
 
 def test_an_unknown_mode_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match='mode is one of "g", "m" and "c"; \'x\' came'):
+    with pytest.raises(ValueError, match="mode must be 'g', 'm' or 'c', not 'x'"):
         gdlab.bcos(mode="x")

@@ -99,5 +99,5 @@ def test_steps_survive_gradients_whose_squares_overflow_or_vanish():
 
 
 def test_an_initial_step_in_the_form_of_optax_is_refused_with_its_form_here():
-    with pytest.raises(ValueError, match="init_step is one of heuristic, distance, learning_rate"):
+    with pytest.raises(TypeError, match="init_step must be 'heuristic', 'distance' or"):
         gdlab.dog(init_step=("distance", 0.1))

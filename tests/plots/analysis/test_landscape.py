@@ -136,7 +136,7 @@ def test_several_landscapes_draw_themselves_on_given_axes():
         plots.landscapes(several(), axes[0])
     with pytest.raises(ValueError, match=r"landscapes must be .* not an empty one"):
         plots.landscapes({})
-    with pytest.raises(ValueError, match=r"landscapes must be .* not a tuple"):
+    with pytest.raises(TypeError, match="landscapes must be a dictionary"):
         plots.landscapes(())
 
 

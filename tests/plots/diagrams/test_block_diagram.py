@@ -122,5 +122,5 @@ def test_a_long_chain_goes_on_in_further_rows():
 def test_it_is_drawn_on_axes_that_are_given():
     _, ax = plt.subplots()
     assert block_diagram(adam(0.1), ax) is ax
-    with pytest.raises(TypeError, match="expected a transformation"):
+    with pytest.raises(TypeError, match="tx must be a GradientTransformation"):
         block_diagram("adam")

@@ -36,5 +36,5 @@ def test_they_are_drawn_on_given_axes():
 
 
 def test_a_picture_of_no_step_is_refused():
-    with pytest.raises(ValueError, match="steps must be positive, not 0"):
+    with pytest.raises(ValueError, match="steps must be a whole number between 1 and"):
         constant_schedule(1.0).plot(0)

@@ -206,7 +206,6 @@ WRAPPERS = {
     "accumulated": lambda tx: gdlab.accumulate(tx, 1),
     "guarded": lambda tx: gdlab.apply_if_finite(tx),
     "averaged": lambda tx: gdlab.chain(tx, gdlab.params_ema(0.9)),
-    "at times": lambda tx: gdlab.hold(tx, 1),
 }
 
 

@@ -85,13 +85,13 @@ def test_formats_are_chosen_by_pattern_or_by_entry():
 
 
 def test_a_format_or_a_name_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match="there is no format 'int4'; there are float32"):
+    with pytest.raises(ValueError, match=r"formats must be 'float32', 'bfloat16', .*not 'int4'"):
         stored(adam(0.1), "int4")
     with pytest.raises(ValueError, match="pattern 'trace' matches none of the paths"):
         stored(adam(0.1), [("trace", "int8")]).init(PARAMS)
     with pytest.raises(ValueError, match="the entry 'trace', which the state does not have"):
         stored(adam(0.1), {"trace": "int8"}).init(PARAMS)
-    with pytest.raises(ValueError, match="params must be one of stochastic, kahan"):
+    with pytest.raises(ValueError, match="params must be 'stochastic', 'kahan'"):
         stored(adam(0.1), "int8", params="exact")
     with pytest.raises(ValueError, match="group must be a power of two"):
         Int8Format(group=48)
