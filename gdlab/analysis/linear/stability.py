@@ -55,7 +55,7 @@ def stable_range(
         gradient_rms: the size of the gradients that scales have seen.
 
     Returns:
-        (low, high): the stable stretch around the present value, or the lowest one if that is
+        The ends of the stable interval around the present value, or of the lowest one if that is
         unstable. An end beyond all that was tried is 0 or ∞; (NaN, NaN) says that ``tx`` is
         unstable for every value.
 
