@@ -118,7 +118,7 @@ def test_several_optimizers_are_in_groups_of_their_own(data, at_once, monkeypatc
 MEMORY = """
 import resource, sys
 import jax.numpy as jnp, numpy as np
-from gdlab import Axis, sgd, sweep
+from gdlab import Axis, Resources, sgd, sweep
 
 lanes, chunk = map(int, sys.argv[1:])
 
@@ -128,7 +128,10 @@ def bowl(w):
 
 rates = np.linspace(0.01, 1.99, lanes).astype(np.float32)
 tx = sgd(Axis("rate", rates), 0.0)
-result = sweep(bowl, jnp.ones(256), tx, steps=8, record_every=8, lane_chunk=chunk, progress=False)
+resources = Resources(lane_chunk=chunk)
+result = sweep(
+    bowl, jnp.ones(256), tx, steps=8, record_every=8, resources=resources, progress=False
+)
 np.testing.assert_allclose(
     result.final_loss[:, 0], 128 * (1 - rates.astype(float)) ** 16, rtol=1e-3, atol=1e-12
 )
