@@ -133,12 +133,14 @@ def _in_force(
             yield dotted(here), value
 
 
-def _steps_of_schedules(tx: GradientTransformation, state: State | None) -> dict[int, Leaf]:
+def _steps_of_schedules(
+    tx: GradientTransformation, given: State | Mapping[str, Value] | None
+) -> dict[int, Leaf]:
     """The step that each scheduled transformation within ``tx`` has reached, by identity."""
-    if state is None:
+    if given is None:
         return {}
     # As optax's functions leave it, a state may be a plain dictionary.
-    state = State(state) if isinstance(state, dict) else state
+    state = given if isinstance(given, State) else State(given)
     sharing, wrapped = _in_one_state(tx)
     inner = jax.tree.leaves(list(state.values()) if is_state(state) else [], is_leaf=is_state)
     states = [node for node in inner if is_state(node)]
