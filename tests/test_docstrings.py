@@ -17,6 +17,7 @@ FOLDERS = (
     "interop",
     "losses",
     "optimizers",
+    "page",
     "plots",
     "problems",
     "progress",

@@ -30,7 +30,7 @@ SCRIPTS = (
     "controls.js",
     "main.js",
 )
-"""In the order in which they build on each other."""
+"""The scripts of a page of runs, in the order in which they build on each other."""
 
 
 def document(

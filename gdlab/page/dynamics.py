@@ -1,4 +1,4 @@
-"""What a page must know of an optimizer to linearise its steps where the reader looks."""
+"""The parts of an optimizer's state, by which a page linearises its steps."""
 
 from typing import Any
 
@@ -10,12 +10,13 @@ from gdlab.core.transformation import GradientTransformation
 
 
 def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, Any]:
-    """Which atoms of the state are signals, scales and clocks; or why there is no telling.
+    """The numbers in the state that are signals, scales and clocks; or why that is unknown.
 
     Returns:
-        ``{"refused": why}``, or ``signals``, the atoms that a linearisation keeps, in order;
-        ``silent``, those that are set to zero beside them; ``scales``; ``clocks``; and
-        ``components``, which of the two weights each kept signal belongs to, None if to neither.
+        ``{"refused": why}``, or positions in the state: ``signals``, those that a linearisation
+        keeps, in order; ``silent``, those that are set to zero beside them; ``scales``;
+        ``clocks``; and ``components``, the weight, 0 or 1, to which each kept signal belongs, None
+        if it belongs to neither.
     """
     try:
         # Scales that grow for ever have no limit, but a first step.

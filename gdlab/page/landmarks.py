@@ -1,4 +1,4 @@
-"""What is known of a function before anything runs: critical points, bounds, its least value."""
+"""The critical points, the bounds and the least value of a function, as far as they are known."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from gdlab.problems.problem import Problem
 
 
 class Landmarks(NamedTuple):
-    """What a map of a function of two variables marks, and which window its author chose."""
+    """The critical points and bounds that a map marks, and the window that its author chose."""
 
     points: tuple[tuple[str, np.ndarray], ...] = ()
     """Critical points, each with its kind: minimum, local minimum, saddle or maximum."""

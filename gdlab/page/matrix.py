@@ -1,4 +1,4 @@
-"""Which numbers of the parameters and of a state make up a matrix and its momentum."""
+"""The positions of a matrix in the parameters, and of its momentum in a state."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.page.space import Space
 
 SECOND_MOMENTS = ("nu", "nu_max", "second", "sum_of_squares")
-"""How slots are called that hold squares, and are no momentum."""
+"""The names of slots that hold squares, which are no momentum."""
 
 
 def elements_of(pick: Callable[[Any], Any], space: Space, ndim: int, name: str) -> np.ndarray:

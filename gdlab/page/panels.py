@@ -1,4 +1,4 @@
-"""Which panels of a page are shown."""
+"""The panels of a page, and the choice of those that are shown."""
 
 from collections.abc import Sequence
 

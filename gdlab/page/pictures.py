@@ -24,7 +24,7 @@ SIZE = (5.6, 4.6)
 
 
 class Pictures:
-    """What a page shows at first, view by view, as matplotlib figures.
+    """Draws the views of a page, as it shows them at first, with matplotlib.
 
     Args:
         fun: the function of the two coordinates of the map.

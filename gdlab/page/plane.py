@@ -22,7 +22,7 @@ class Plane(NamedTuple):
     directions: np.ndarray
     """d₁ and d₂, of shape (2, n)."""
     names: tuple[str, str]
-    """What the two coordinates are called."""
+    """The names of the two coordinates."""
     note: str
     """A sentence about the plane."""
 
@@ -31,7 +31,7 @@ class Plane(NamedTuple):
         return (points - self.origin) @ self.directions.T
 
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """How far points are from the plane."""
+        """The distance of points from the plane."""
         away = points - self.origin
         return np.linalg.norm(away - (away @ self.directions.T) @ self.directions, axis=-1)
 

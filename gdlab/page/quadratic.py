@@ -1,4 +1,4 @@
-"""Whether a function is quadratic, and which one."""
+"""The coefficients of a function that is quadratic."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 PLACES = np.array([[0.0, 0.0], [1.0, -0.7], [-2.3, 0.4], [0.6, 3.1], [-11.0, -7.0], [40.0, 65.0]])
-"""Where curvature is compared, of a function of two variables."""
+"""The points at which the curvatures of a function of two variables are compared."""
 LARGEST_HESSIAN = 300
 """The most variables of a function that is asked whether it is quadratic."""
 TOLERANCE = 1e-9
+"""The largest relative difference of numbers that count as equal."""
 
 
 class Quadratic(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a page shows, in two coordinates: those of a function of two variables, or of a plane."""
+"""The runs and landmarks of a page in two coordinates: two variables, or those of a plane."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ MOST_MODES = 6
 
 
 class Scene(NamedTuple):
-    """What a page of two coordinates shows, be they the variables or those of a plane."""
+    """The content of a page in two coordinates, which are the variables or those of a plane."""
 
     fun: Callable[..., Any]
     """The function of the two coordinates; the user's own if it has two variables."""

@@ -1,4 +1,4 @@
-"""The sliders of a page: which stretch of a hyperparameter each covers, and on what scale."""
+"""The sliders of a page: the range of a hyperparameter that each covers, and its scale."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -9,34 +9,34 @@ from gdlab.core.decays import is_decay, last_name
 Scale = Literal["log", "linear", "decay", "whole"]
 
 DECADES_DOWN, DECADES_UP = 2.0, 1.5
-"""How far a slider on a logarithmic scale goes to either side of its value."""
+"""The decades by which a slider on a logarithmic scale goes below and above its value."""
 COUNTS = ("steps", "begin", "boundaries")
-"""How numbers of steps are called, at the end; they are whole."""
+"""The ends of the names of hyperparameters that are whole numbers of steps."""
 FEW = 10
-"""How far a slider of a number of steps goes at least."""
+"""The least upper end of a slider of a number of steps."""
 SLOWEST_DECAY = 0.999
-"""As far as the slider of a decay goes at least."""
+"""The least upper end of a slider of a decay."""
 SMALL = 0.1
-"""How far a slider goes whose value is 0, where a number of that name is usually small."""
+"""The upper end of a slider whose value is 0, where a number of that name is usually small."""
 
 
 class Slider(NamedTuple):
-    """A slider."""
+    """A slider for one hyperparameter of an optimizer."""
 
     path: str
-    """Of the hyperparameter."""
+    """The path of the hyperparameter."""
     position: int
-    """Of the hyperparameter among all of this optimizer."""
+    """The index of the hyperparameter among all of this optimizer."""
     label: str
     """The shortest end of the path that no other slider of this optimizer has; what belongs to a
     schedule also says of what."""
     value: float
     scale: Scale
-    """Where "decay" is even in −log₁₀(1 − β), and "whole" stops at whole numbers only."""
+    """The spacing: "decay" is even in −log₁₀(1 − β), and "whole" stops at whole numbers only."""
     low: float
     high: float
     folded: bool
-    """Whether it is out of sight at first."""
+    """True if the slider is out of sight at first."""
 
 
 def sliders_of(
@@ -98,7 +98,7 @@ def _rises(stretch: Any) -> bool:
 
 
 def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list[str]:
-    """For each dotted path the shortest end of it that is no other one's, and no mere number.
+    """The shortest end of each dotted path that is no other one's, and no mere number.
 
     Args:
         paths: all of them.
@@ -126,7 +126,7 @@ def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list
 
 
 def _fewest(path: str, scheduled: Collection[str]) -> int:
-    """How many names an end of a path has at least."""
+    """The least number of names that an end of a path has."""
     names = path.split(".")
     above = [one.count(".") for one in scheduled if path.startswith(one + ".")]
     named = [at for at, name in enumerate(names) if not name.isdecimal()]

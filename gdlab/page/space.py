@@ -21,7 +21,7 @@ class Space(NamedTuple):
     fun: Callable[[Any], Any]
     """The function of the vector."""
     start: np.ndarray | None
-    """Where runs start, as a vector; None where the page chooses two numbers."""
+    """The vector at which runs start; None where the page chooses two numbers."""
     unravel: Callable[[Any], Any] | None = None
     """Makes the tree of parameters of a vector; None if the parameters are the vector."""
     names: tuple[str, ...] = ("w₁", "w₂")

@@ -40,7 +40,7 @@ SCRIPTS = (
     "spectra.js",
     "training.js",
 )
-"""In the order in which they build on each other."""
+"""The scripts of a page of training, in the order in which they build on each other."""
 
 
 @in_float64
@@ -182,9 +182,9 @@ def _optimizer_json(
 def _anatomy(
     tx: GradientTransformation, params: Any
 ) -> tuple[dict[str, list[tuple[int, int]]] | None, str]:
-    """Which numbers of the state are signals, scales and clocks; or None, and why that is unknown.
+    """The numbers of the state that are signals, scales and clocks; or None, and why not.
 
-    Stretches of positions in the state, each from the first to before the last.
+    They are told as ranges of positions in the state, each of which excludes its end.
     """
     try:
         anatomy = anatomy_on(tx, params)
@@ -233,7 +233,7 @@ def _is_elementwise(tx: GradientTransformation, params: Any) -> bool:
 def _picked(
     pick: Callable[..., Any] | None, space: Space, ndim: int, name: str
 ) -> dict[str, Any] | None:
-    """Which parameter stands where in what a function picks."""
+    """The positions of the parameters that a function picks, as JSON; None without a function."""
     if pick is None:
         return None
     return positions_json(elements_of(pick, space, ndim, name))

@@ -1,4 +1,4 @@
-"""Where a page looks at first."""
+"""The window that a page shows at first, and the runs in it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 
 FROM_CENTER = np.array([-1.5, 1.0])
-"""Where a run starts unless told, as seen from the minimum of a quadratic, or from 0."""
+"""The default start of a run, relative to the centre of a quadratic function, or to 0."""
 
 
 def view_of(

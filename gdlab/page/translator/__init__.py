@@ -1,1 +1,1 @@
-"""From jaxprs to JavaScript: a function and an optimizer as programs of a page."""
+"""The translation of jaxprs to JavaScript: a function and an optimizer as programs of a page."""

@@ -1,4 +1,4 @@
-"""From the intermediate form to JavaScript."""
+"""The translation of the intermediate form to JavaScript."""
 
 import base64
 import itertools
@@ -386,5 +386,5 @@ def _address(access: Strided, indices: Sequence[str]) -> str:
 
 
 def _is_settled(label: int) -> bool:
-    """Whether what a label is read as does not change when something is written."""
+    """Tell whether the expression of a label stays the same when something is written."""
     return label < 0

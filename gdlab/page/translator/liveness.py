@@ -1,4 +1,4 @@
-"""Which statements of a block matter, and how often each variable is read."""
+"""The statements of a block that its results need, and the reads of each variable."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from gdlab.page.translator.ir import (
 
 
 class Flow(NamedTuple):
-    """What goes into a statement and what comes out of it, blocks within it apart."""
+    """The variables and buffers that a statement reads and writes, blocks within it apart."""
 
     reads: list[int]
     """Labels, as often as they are read."""
@@ -40,7 +40,7 @@ class Flow(NamedTuple):
 
 
 def flow(statement: Statement) -> Flow:
-    """What a statement reads and writes."""
+    """The variables and buffers that a statement reads and writes, blocks within it apart."""
     match statement:
         case Let():
             return Flow([*statement.arguments], [], [statement.target], _static(statement), [])
@@ -88,7 +88,7 @@ def _static(statement: Let | Map) -> list[Buffer]:
 
 
 class Liveness:
-    """What is needed for the results of a block.
+    """The statements, variables and buffers that the results of a block need.
 
     Args:
         graph: the graph of the block.
@@ -109,15 +109,15 @@ class Liveness:
         self._count(block, results)
 
     def keeps(self, statement: Statement) -> bool:
-        """Whether a statement matters."""
+        """Tell whether the results need a statement."""
         return id(statement) in self._kept
 
     def needs(self, what: int | Buffer) -> bool:
-        """Whether a variable or a buffer is read."""
+        """Tell whether the results need a variable or a buffer."""
         return what in (self._buffers if isinstance(what, Buffer) else self._variables)
 
     def read_once(self, label: int, block: Block) -> bool:
-        """Whether a variable is read a single time, in this very block and outside loops."""
+        """Tell whether a variable is read a single time, in this very block and outside loops."""
         return self._reads[label] == 1 and self._read_in[label] is block
 
     def _need(self, labels: Iterable[int]) -> None:
@@ -164,7 +164,7 @@ class Liveness:
         self._walk(block)
 
     def results(self, block: Block, targets: list[int]) -> list[int]:
-        """What a block hands to those targets that are needed."""
+        """The results that a block hands to those targets that are needed."""
         return [
             result
             for result, target in zip(block.results, targets, strict=True)

@@ -1,4 +1,4 @@
-"""From a jaxpr to the intermediate form, one equation after another."""
+"""The translation of a jaxpr to the intermediate form, one equation after another."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ Handle = Callable[["Lowering", JaxprEqn, list[Value]], Value | Sequence[Value]]
 
 
 class Rule(NamedTuple):
-    """What to do with a primitive."""
+    """The translation of a primitive."""
 
     handle: Handle
     """Makes its results from its arguments."""
@@ -39,7 +39,7 @@ _OTHERS = (
     *(str(Path(package.__file__).parent) for package in (jax, np) if package.__file__),
     str(Path(__file__).parents[1]),
 )
-"""Where nothing of the user's is written: in packages, and in that of the page."""
+"""The folders of JAX, NumPy and this package, in which no code of the user stands."""
 
 
 def rule(*names: str, folded: bool = False) -> Callable[[Handle], Handle]:
@@ -190,7 +190,7 @@ def avals(*atoms: Any) -> list[Any]:
 
 
 def _written_at(equation: JaxprEqn) -> str:
-    """Where the user wrote what became an equation."""
+    """The place in the user's code that became an equation."""
     traceback = getattr(equation.source_info, "traceback", None)
     for frame in traceback.frames if traceback is not None else ():
         here = str(frame.file_name)

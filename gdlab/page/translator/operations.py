@@ -11,19 +11,19 @@ import numpy as np
 
 
 class Operation(NamedTuple):
-    """How an operation is written for each kind of number; ``{0}`` and ``{1}`` are its arguments.
+    """The JavaScript of an operation for each kind of number, whose arguments are ``{0}``, ``{1}``.
 
     A kind without a template does not have the operation.
     """
 
     real: str = ""
-    """For float32 and float64."""
+    """The template for float32 and float64."""
     whole: str = ""
-    """For integers of 32 bits, before the result is wrapped to 32 bits."""
+    """The template for integers of 32 bits, before the result is wrapped to 32 bits."""
     big: str = ""
-    """For integers of 64 bits, before the result is wrapped to 64 bits."""
+    """The template for integers of 64 bits, before the result is wrapped to 64 bits."""
     logical: str = ""
-    """For booleans."""
+    """The template for booleans."""
     exact: bool = False
     """True if results for float32 numbers are float32 numbers without rounding."""
 

@@ -237,7 +237,7 @@ class _OptimizerWriter:
         self.w = jnp.zeros(function.dimension)
         self._state_buffer: Buffer | None = None
         self.state: Any = None
-        """What JAX knows of the state, once ``init`` is written."""
+        """The shapes and dtypes of the state, once ``init`` is written."""
         self.parts: list[Value] = []
         """The leaves of the state as ``init`` makes them."""
 

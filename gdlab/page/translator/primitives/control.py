@@ -163,9 +163,9 @@ def _row(lowering: Lowering, source: Value, shape: tuple[int, ...], counter: int
 
 
 class _Carry:
-    """What a loop carries: variables for small arrays, buffers for large ones.
+    """The values that a loop carries: variables for small arrays, buffers for large ones.
 
-    What the body hands on as it came is not carried at all.
+    A value that the body hands on unchanged is not carried at all.
     """
 
     def __init__(self, lowering: Lowering, body: Any, constants: int, starts: list[Value]):

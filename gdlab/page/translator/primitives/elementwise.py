@@ -106,7 +106,7 @@ def logistic(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
 
 @rule("round", folded=True)
 def rounded(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """To the nearest integer."""
+    """Round to the nearest integer."""
     to_even = "EVEN" in str(equation.params["rounding_method"])
     return lowering.elementwise("round_to_even" if to_even else "round_from_zero", values[0])
 

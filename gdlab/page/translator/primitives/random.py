@@ -61,7 +61,7 @@ def _by(
     values: list[Value],
     core: int,
 ) -> list[Value]:
-    """What JAX's own generator computes, mapped over arrays of keys."""
+    """The results of JAX's own generator, mapped over arrays of keys."""
     _only_threefry(lowering, equation)
     batch = values[0].labels.ndim - core
     for _ in range(batch):

@@ -45,13 +45,13 @@ def iota(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> list[Value]:
 
 @rule("empty2")
 def empty(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> Value:
-    """What nobody reads: the place of a number that only another branch has."""
+    """Zeros that nobody reads, in the place of a number that only another branch has."""
     (result,) = avals(*equation.outvars)
     return lowering.graph.constant(np.zeros(result.shape, result.dtype))
 
 
 def sources(equation: JaxprEqn, shapes: tuple[tuple[int, ...], ...]) -> list[np.ndarray]:
-    """For each result, which element of all arguments in a row stands where."""
+    """The indices from which each result takes its elements, into all arguments in a row."""
     parameters = equation.params
     try:
         return _sources(equation.primitive, tuple(sorted(parameters.items())), shapes)
