@@ -131,6 +131,17 @@ def test_squares_are_bounded_for_all_links_and_branches_alike():
     np.testing.assert_array_equal(gdlab.sgd(1.0).update(huge, gdlab.sgd(1.0).init(huge))[0], -huge)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_a_rule_for_the_tree_squares_gradients_of_16_bits_in_float32(dtype):
+    @gdlab.transformation(squares=True)
+    def square_all():
+        return lambda updates: jax.tree.map(jnp.square, updates)
+
+    gradient = jnp.array([3.0, -100.0, 2.0**-5], dtype)
+    updates, _ = square_all().update(gradient, square_all().init(gradient))
+    np.testing.assert_array_equal(updates, jnp.array([9.0, 10_000.0, 2.0**-10], dtype))
+
+
 def test_moduli_of_complex_elements_are_bounded_and_their_phases_stay():
     z = jnp.exp(1j * jnp.array([0.5, 2.0])) * jnp.array([1e30, 3.0])
     updates, state = gdlab.adam(0.1).update(z, gdlab.adam(0.1).init(z))

@@ -295,9 +295,9 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
         return _as_slots(factory, names, strong(init(params if reads_all else widen(params))))
 
     def update_tree(updates, values, params, extra):
+        updates, params = widen(updates), widen(params)
         if declared.squares:
             updates = jax.tree.map(lambda u: squarable(u) if is_inexact(u) else u, updates)
-        updates, params = widen(updates), widen(params)
         known = extra if reads_all else {n: extra[n] for n in declared.reads if n in extra}
         known = dict(known)
         for name in reads:
