@@ -27,7 +27,7 @@ from gdlab.core.numerics import (
     widen,
 )
 from gdlab.core.opening import NonNegative, Opening, declaration, is_opening, open_rule, open_wiring
-from gdlab.core.parametrized import Parametrized, parametrized
+from gdlab.core.parametrized import Parametrized, at_step, parametrized
 from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rounding import is_narrow
@@ -498,7 +498,7 @@ def squares_something(tx: GradientTransformation) -> bool:
     """Tell whether any part of ``tx`` declares that it squares what it is given."""
     if tx.factory.declared.squares:
         return True
-    made = composition_of(tx)
+    made = composition_of(at_step(tx, 0))
     parts = jax.tree.leaves(tx.children if made is None else [made], is_leaf=_is_transformation)
     return any(squares_something(part) for part in parts if _is_transformation(part))
 

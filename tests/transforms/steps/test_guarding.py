@@ -12,6 +12,8 @@ from gdlab import (
     apply_if_finite,
     chain,
     clip_by_global_norm,
+    constant_schedule,
+    dadapt_lion,
     leafwise,
     linear_schedule,
     scale,
@@ -48,6 +50,15 @@ def test_a_bad_step_is_as_if_it_had_not_been(kind, inner):
     close = functools.partial(np.testing.assert_allclose, rtol=2 * 12 * np.finfo(np.float32).eps)
     jax.tree.map(close, [every[0], every[3]], expected)
     jax.tree.map(close, state.inner_state, plain)
+
+
+def test_a_method_that_computes_with_its_scheduled_numbers_is_guarded():
+    steady = constant_schedule(0.99)
+    # It takes the root of β₂ before its first step.
+    (scheduled, _), (plain, _) = (
+        stepped(apply_if_finite(dadapt_lion(betas=(0.9, b2))), [GOOD]) for b2 in (steady, 0.99)
+    )
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6), scheduled, plain)
 
 
 def test_skipped_steps_are_counted_in_a_row_and_in_all():
