@@ -12,8 +12,7 @@ from gdlab.axes.grid import Points, grid_of
 from gdlab.axes.naming import named
 from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
-from gdlab.core.checked import checked
-from gdlab.core.ranges import require_positive
+from gdlab.core.checked import Count, checked
 from gdlab.devices.memory import points_that_fit
 from gdlab.devices.mesh import padded, row_of_devices
 from gdlab.sweeps.plan.task import POINT_NUMBER
@@ -49,10 +48,10 @@ class Mapped(NamedTuple):
 def map_axes(
     function: Callable[..., Any],
     *,
-    samples: int | None = None,
+    samples: Count | None = None,
     sampling: Sampling = "sobol",
     seed: int = 0,
-    lane_chunk: int | Literal["auto"] = "auto",
+    lane_chunk: Count | Literal["auto"] = "auto",
     mesh: Mesh | None = None,
 ) -> Callable[..., Mapped]:
     """A function of axes: the same function at every point of their grid, in one program.
@@ -80,8 +79,6 @@ def map_axes(
     array([[11., 21., 31.],
            [12., 22., 32.]], dtype=float32)
     """
-    if lane_chunk != "auto":
-        require_positive(lane_chunk=lane_chunk)
     row = row_of_devices(mesh)
 
     @functools.wraps(function)

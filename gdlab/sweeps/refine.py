@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import is_axis
-from gdlab.core.checked import checked
-from gdlab.core.ranges import require_positive, widest_float
+from gdlab.core.checked import Count, checked
+from gdlab.core.ranges import widest_float
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.refinement.descent import Descent, beside, descend_together
@@ -30,8 +30,8 @@ def refine(
     metric: str = "final_loss",
     maximize: bool | None = None,
     objective: Callable[[GradientTransformation], jax.Array] | None = None,
-    starts: int = 1,
-    steps: int = 100,
+    starts: Count = 1,
+    steps: Count = 100,
     bounds: Mapping[str, Bounds] | None = None,
 ) -> Refinement:
     """Descend from the best points of a sweep by derivatives of whole runs.
@@ -83,7 +83,6 @@ def refine(
     0.5
     >>> tx = refined.optimizer
     """
-    require_positive(starts=starts, steps=steps)
     maximize = is_maximized(metric, maximize)
     begin = starts_of(result, over or (), metric=metric, maximize=maximize, count=starts)
     surface = _surface(

@@ -3,13 +3,12 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jax.sharding import Mesh
 
-from gdlab.core.checked import checked_class
-from gdlab.core.ranges import require_positive
+from gdlab.core.checked import Between, Count, checked_class
 from gdlab.devices.mesh import row_of_devices
 from gdlab.sweeps.plan.direction import is_maximized
 
@@ -65,13 +64,11 @@ class Resources:
     Resources(lane_chunk=64, exact=False, mesh=None)
     """
 
-    lane_chunk: int | Literal["auto"] = "auto"
+    lane_chunk: Count | Literal["auto"] = "auto"
     exact: bool = False
     mesh: Mesh | None = None
 
     def __post_init__(self) -> None:
-        if self.lane_chunk != "auto":
-            require_positive(lane_chunk=self.lane_chunk)
         if self.exact and (row := self.row) is not None:
             raise ValueError(
                 "exact=True computes one lane at a time: it cannot spread them over "
@@ -118,14 +115,11 @@ class Patience:
     """
 
     metric: str
-    evaluations: int = 5
-    least: float = 0.0
+    evaluations: Count = 5
+    least: Annotated[float, Between(0)] = 0.0
     maximize: bool | None = None
 
     def __post_init__(self) -> None:
-        require_positive(evaluations=self.evaluations)
-        if not self.least >= 0:
-            raise ValueError(f"least must be at least 0, not {self.least}")
         object.__setattr__(self, "maximize", is_maximized(self.metric, self.maximize))
 
 
@@ -143,7 +137,7 @@ class Stopping:
             stops; it has converged then as well.
 
     Raises:
-        ValueError: if a target is no number.
+        ValueError: if a target is NaN.
 
     >>> from gdlab import Axis, Stopping, sgd, sweep
     >>> tx = sgd(Axis("learning_rate", [0.1, 0.4]))
@@ -158,10 +152,8 @@ class Stopping:
 
     def __post_init__(self) -> None:
         for name, bound in self.targets.items():
-            if not isinstance(bound, int | float | np.number) or np.isnan(bound):
-                raise ValueError(
-                    f"targets: {name!r} must have a number to come down to, not {bound!r}"
-                )
+            if np.isnan(bound):
+                raise ValueError(f"targets: {name!r} must have a number to come down to, not nan")
 
     @property
     def bounds(self) -> tuple[tuple[str, float], ...]:

@@ -7,8 +7,7 @@ import numpy as np
 
 from gdlab.axes.grid import RESERVED, axes_with_paths
 from gdlab.core.axis import SampledAxis
-from gdlab.core.checked import checked
-from gdlab.core.ranges import require_positive
+from gdlab.core.checked import Count, checked
 from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.live import live_picture
@@ -43,8 +42,8 @@ def optimize_study(
     tx: GradientTransformation,
     data: Any = None,
     *,
-    trials: int,
-    batch: int,
+    trials: Count,
+    batch: Count,
     metric: str = "final_loss",
     hyperparameters: Mapping[str, Any] | None = None,
     live: bool | Callable[[SweepResult], Any] = False,
@@ -100,8 +99,7 @@ def optimize_study(
     from optuna.distributions import BaseDistribution, FloatDistribution
     from optuna.trial import TrialState
 
-    require_positive(trials=trials, batch=batch)
-    _require_fitting(study, loss, tx, arguments)
+    _require_fitting(study, arguments)
     width = min(batch, trials)
     if is_loader(data) and is_read_once(data) and width < trials:
         raise ValueError(
@@ -171,7 +169,7 @@ def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
     return True
 
 
-def _require_fitting(study: Any, loss: Any, tx: Any, arguments: Mapping[str, Any]) -> None:
+def _require_fitting(study: Any, arguments: Mapping[str, Any]) -> None:
     """Refuse what a study cannot choose for.
 
     Raises:
@@ -181,12 +179,6 @@ def _require_fitting(study: Any, loss: Any, tx: Any, arguments: Mapping[str, Any
         raise ValueError(
             f"study has {len(study.directions)} objectives, but each trial is told one, the metric"
         )
-    for name, given in (("loss", loss), ("tx", tx)):
-        if isinstance(given, Mapping):
-            raise ValueError(
-                f"{name} is a dictionary of {list(given)}: a study is of one alone, so call "
-                "optimize_study for each of them"
-            )
     for name, advice in INSTEAD.items():
         if arguments.get(name) is not None:
             raise ValueError(f"{name}={arguments[name]!r} does not apply: {advice}")

@@ -10,8 +10,7 @@ import jax
 
 from gdlab.axes.sampling import Sampling, require_sampled
 from gdlab.core.axis import Axis
-from gdlab.core.checked import checked
-from gdlab.core.ranges import require_positive
+from gdlab.core.checked import Count, checked
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.progress.monitor import monitoring
 from gdlab.sweeps.execute.collect import collected
@@ -46,10 +45,10 @@ def sweep(
     steps: int | Axis | Callable[..., int] | None = None,
     epochs: int | Axis | Callable[..., int] | None = None,
     batch_size: int | Axis | Callable[..., int] | None = None,
-    seeds: int | Sequence[int] = 1,
+    seeds: Count | Sequence[int] = 1,
     key: jax.Array | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
-    samples: int | None = None,
+    samples: Count | None = None,
     sampling: Sampling = "sobol",
     evaluate: Callable[..., Any] | None = None,
     evaluate_every: Interval | None = None,
@@ -57,7 +56,7 @@ def sweep(
     model_state: Any = None,
     policy: Policy | Proposer | None = None,
     stopping: Stopping | None = None,
-    record_every: int = 1,
+    record_every: Count = 1,
     keep_params: KeepParams = None,
     resources: Resources | None = None,
     checkpoint: str | os.PathLike[str] | Checkpointing | None = None,
@@ -181,9 +180,6 @@ def sweep(
         return sweep_in_rounds(call, policy)
     key = jax.random.key(0) if key is None else key
     stopping, resources = stopping or Stopping(), resources or Resources()
-    require_positive(record_every=record_every)
-    if keep_params not in (None, "best", "all"):
-        raise ValueError(f"keep_params must be None, 'best' or 'all', not {keep_params!r}")
     require_sampled((tx, hyperparameters, params), samples)
     problems = arguments.problems_of(loss, params, data)
     optimizers = arguments.optimizers_of(tx)

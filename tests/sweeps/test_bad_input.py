@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gdlab import Axis, Resources, Stopping, adam, sgd, sweep
+from gdlab import Axis, GaussianProcess, Patience, Resources, Stopping, adam, sgd, sweep
 from gdlab.sweeps import Hyperband, PopulationBasedTraining, SuccessiveHalving
 from tests.sweeps.counting import count_compilations
 
@@ -128,12 +128,26 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     [
         ({"steps": 0}, "steps must be positive and an integer, not 0"),
         ({"steps": 2.5}, "steps must be a whole number, .* not 2.5"),
-        ({"record_every": 0}, "record_every must be positive"),
-        ({"seeds": 0}, "seeds must be a positive number"),
+        (
+            {"record_every": 0},
+            "record_every must be a whole number between 1 and 2147483647, not 0",
+        ),
+        (
+            {"seeds": 0},
+            "seeds must be a whole number between 1 and 2147483647 or a list of whole .*, not 0",
+        ),
+        (
+            {"seeds": 10**10},
+            "seeds must be a whole number between 1 and 2147483647 or .*, not 10000000000",
+        ),
         ({"seeds": []}, "seeds must be a positive number"),
-        ({"seeds": [0.5]}, "seeds must be a whole number or a list of whole numbers"),
+        (
+            {"seeds": [0.5]},
+            "seeds must be a whole number between 1 and 2147483647 or a list of whole numbers",
+        ),
         ({"seeds": [1, 2, 1]}, "seeds must differ from each other"),
         ({"batch_size": 4}, "batch_size is given, but no data"),
+        ({"samples": 0}, "samples must be a whole number between 1 and 2147483647 or None, not 0"),
         ({"keep_params": "some"}, "keep_params must be 'best' or 'all' or None, not 'some'"),
         ({"samples": 4}, "samples=4 is given, but no axis is sampled"),
         ({"hyperparameters": {"smoothing": 0.1}}, "has a parameter 'smoothing'"),
@@ -157,13 +171,30 @@ def test_other_impossible_arguments(arguments, message):
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (0, "lane_chunk must be positive"),
-        (1.5, "lane_chunk must be a whole number or 'auto', not 1.5"),
-        ("all", "lane_chunk must be a whole number or 'auto', not 'all'"),
+        (0, "lane_chunk must be a whole number between 1 and 2147483647 or 'auto', not 0"),
+        (1.5, "lane_chunk must be a whole number between 1 and 2147483647 or 'auto', not 1.5"),
+        ("all", "lane_chunk must be a whole number between 1 and 2147483647 or 'auto', not 'all'"),
     ],
 )
 def test_lanes_in_impossible_numbers(number, message):
     refused((TypeError, ValueError), message, lambda: Resources(lane_chunk=number))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Patience("error", 0), "Patience: evaluations must be a whole number between 1"),
+        (lambda: Patience("error", least=-1.0), "Patience: least must be a number of at least 0"),
+        (lambda: Patience("error", least=np.nan), "Patience: least must be .* not nan"),
+        (lambda: GaussianProcess(batch=0), "GaussianProcess: batch must be a whole number between"),
+        (
+            lambda: GaussianProcess(policy="halving"),
+            "policy must be a Policy, which has .*rungs_of",
+        ),
+    ],
+)
+def test_settings_out_of_their_range(make, message):
+    refused((TypeError, ValueError), message, make)
 
 
 @pytest.mark.parametrize(

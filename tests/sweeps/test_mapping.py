@@ -114,7 +114,10 @@ def test_the_mapped_function_is_called_by_its_name():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: map_axes(wave, lane_chunk=0), "lane_chunk must be positive"),
+        (
+            lambda: map_axes(wave, lane_chunk=0),
+            "lane_chunk must be a whole number between 1 and 2147483647 or 'auto', not 0",
+        ),
         (lambda: map_axes(wave)(Axis("x", X), Axis("x", X[:2])), "another axis is named 'x'"),
         (lambda: map_axes(wave)(Axis("seed", X), 1.0), "has a dimension 'seed'"),
         (lambda: map_axes(wave)(Axis.uniform("x", 0, 1), 1.0), "axis 'x' is sampled"),

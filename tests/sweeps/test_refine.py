@@ -243,7 +243,11 @@ def several():
         ({"optimizer": "adam"}, {"bounds": {"b1": (0, 1)}}, "'b1' is not refined"),
         ({"optimizer": "adam"}, {"bounds": {"rate": (0.5, 1)}}, "[0.1]"),
         ({"optimizer": "adam"}, {"objective": lambda tx: jnp.ones(2)}, "objective must return"),
-        ({"optimizer": "adam"}, {"starts": 0}, "starts must be positive"),
+        (
+            {"optimizer": "adam"},
+            {"starts": 0},
+            "starts must be a whole number between 1 and 2147483647, not 0",
+        ),
     ],
 )
 def test_what_cannot_be_refined_is_refused(several, selected, arguments, words):

@@ -238,7 +238,7 @@ def test_an_error_fails_the_trials_it_hits_and_no_others():
         ({"sampling": "random"}, "sampling='random' does not apply: .*sampler"),
         ({"checkpoint": "folder"}, "checkpoint='folder' does not apply: the storage"),
         ({"policy": PopulationBasedTraining(every=2)}, "policy: population-based"),
-        ({"trials": 0}, "trials must be positive"),
+        ({"trials": 0}, "trials must be a whole number between 1 and 2147483647, not 0"),
         ({"batch": 1.5}, "batch must be a whole number"),
         ({"loss": scaled, "data": iter([np.ones(2)])}, "data is an iterator.*5 trials in batches"),
         ({"study": optuna.create_study(directions=["minimize"] * 2)}, "study has 2 objectives"),

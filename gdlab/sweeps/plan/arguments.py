@@ -102,10 +102,7 @@ def require_readable(problems: Mapping[str, Problem], runs_of_each: int) -> None
 
 def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
     """The seeds themselves."""
-    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
-        numbers = np.arange(int(seeds))
-    else:
-        numbers = np.asarray(seeds)
+    numbers = np.arange(seeds) if isinstance(seeds, int | np.integer) else np.asarray(seeds)
     if numbers.ndim != 1 or numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
     if outside := [int(n) for n in numbers if not 0 <= n < NUMBER_OF_SEEDS]:
@@ -116,18 +113,6 @@ def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
     if len(np.unique(numbers)) < len(numbers):
         raise ValueError(f"seeds must differ from each other, unlike {seeds}")
     return numbers
-
-
-def bounds_of(targets: Mapping[str, Any]) -> dict[str, float]:
-    """The targets as numbers.
-
-    Raises:
-        ValueError: if one of them is not a number.
-    """
-    for name, bound in targets.items():
-        if not isinstance(bound, int | float | np.number) or np.isnan(bound):
-            raise ValueError(f"targets: {name!r} must have a number to come down to, not {bound!r}")
-    return {name: float(bound) for name, bound in targets.items()}
 
 
 def name_of_key(key: jax.Array) -> str:

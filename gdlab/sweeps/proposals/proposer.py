@@ -10,7 +10,7 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.axes.sampling import sobol_or_random
-from gdlab.core.ranges import require_positive
+from gdlab.core.checked import Count, checked_class
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.proposals.gaussian_process import Observed
 from gdlab.sweeps.proposals.search import best_batch
@@ -67,6 +67,7 @@ class Proposer(Protocol):
         ...
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class GaussianProcess:
     """Choose points where a Gaussian process expects the most, from what came of those before.
@@ -102,13 +103,10 @@ class GaussianProcess:
     0.5
     """
 
-    batch: int = 8
+    batch: Count = 8
     metric: str = "final_loss"
     maximize: bool | None = None
     policy: Policy | None = None
-
-    def __post_init__(self) -> None:
-        require_positive(batch=self.batch)
 
     def propose(self, measured: Measured, count: int) -> Points:
         """Points that fill the space if nothing was measured yet, and else the most promising."""

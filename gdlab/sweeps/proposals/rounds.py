@@ -111,10 +111,9 @@ def _require_fitting(arguments: Mapping[str, Any], proposer: Proposer) -> None:
             f"{proposer!r}"
         )
     samples = arguments["samples"]
-    if samples is None or samples < 1:
+    if samples is None:
         raise ValueError(
-            f"say how many points {proposer!r} is to choose in all, such as samples=64, not "
-            f"samples={samples}"
+            f"say how many points {proposer!r} is to choose in all, such as samples=64"
         )
     data = arguments["data"]
     if is_loader(data) and is_read_once(data) and proposer.batch < samples:
