@@ -428,8 +428,19 @@ def test_what_cannot_be_linearised_is_refused_and_told_why(name):
         linearize(tx, 1.0)
 
 
-@pytest.mark.parametrize("tx", [gdlab.sgd(np.inf), gdlab.adam(np.inf)], ids=repr)
-def test_an_optimizer_whose_updates_are_not_finite_is_refused_with_this_reason(tx):
+@pytest.mark.parametrize(
+    "make",
+    [
+        # A number that is NaN is refused when it is handed in, and an array is not read there.
+        lambda: gdlab.sgd(jnp.array(jnp.nan)),
+        lambda: gdlab.sgd(np.inf),
+        lambda: gdlab.adam(np.inf),
+        lambda: gdlab.sgd(0.1, jnp.array(jnp.nan)),
+    ],
+    ids=["nan rate", "infinite rate", "infinite rate of adam", "nan momentum"],
+)
+def test_an_optimizer_whose_updates_are_not_finite_is_refused_with_this_reason(make):
+    tx = make()
     with pytest.raises(ValueError, match="not finite"):
         linearize(tx, 1.0)
 
