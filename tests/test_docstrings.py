@@ -15,6 +15,7 @@ FOLDERS = (
     "core",
     "devices",
     "interop",
+    "loggers",
     "losses",
     "optimizers",
     "page",
@@ -22,6 +23,7 @@ FOLDERS = (
     "problems",
     "progress",
     "schedules",
+    "sweeps",
     "training",
     "transforms",
 )

@@ -11,7 +11,7 @@ from gdlab.core.axis import is_axis
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class AxisSlot:
-    """Where an axis stood, for its value at a point; its values and length are not compiled in."""
+    """The place of an axis, for its value at a point; its values and length are not compiled in."""
 
     name: str
 

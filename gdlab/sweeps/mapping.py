@@ -20,10 +20,10 @@ from gdlab.training.objective import ByIdentity
 
 
 class Mapped(NamedTuple):
-    """What a function returns at all points of a grid."""
+    """The values of a function at all points of a grid."""
 
     values: Any
-    """What it returns, each array with leading axes of ``dims``."""
+    """The values that it returns, each array with leading axes of ``dims``."""
     dims: tuple[str, ...]
     """The names of the dimensions."""
     coords: dict[str, np.ndarray]

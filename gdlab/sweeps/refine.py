@@ -134,7 +134,7 @@ class Descended(NamedTuple):
 
     descents: list[Descent]
     trusted: np.ndarray
-    """Whether the gradient at each start tells how the value changes, of shape ``(starts,)``."""
+    """True where the gradient at a start tells how the value changes, of shape ``(starts,)``."""
     disagreement: np.ndarray
     """The disagreement at each start and at its end, of shape ``(starts, 2)``."""
 

@@ -1,4 +1,4 @@
-"""What a sweep has done so far, kept in a folder so that a process that is killed loses little.
+"""The work that a sweep has done, kept in a folder so that a process that is killed loses little.
 
 The folder holds a manifest, which says what sweep it belongs to, and units, each of which is there
 whole or not at all. A unit is an ordinary Orbax checkpoint, so Orbax alone can read it. A lock of
@@ -33,7 +33,7 @@ VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
 ADVICE = "choose another folder, or delete this one to start over"
 
 LAYOUT = "2"
-"""What an identity tells as "checkpoint layout": it changes with what the folder holds."""
+"""The version of the folder's layout, which stands in an identity as "checkpoint layout"."""
 
 LOCK = "lock"
 """The file in the folder by which the lock is held; that it is there says nothing."""
@@ -456,7 +456,7 @@ def _spec(info: Any, inside: str) -> dict[str, Any]:
 
 
 async def _all(tasks: Iterable[Awaitable[Any]]) -> list[Any]:
-    """What the tasks return; none of them goes on after another has failed."""
+    """The values that the tasks return; none of them goes on after another has failed."""
     results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

@@ -18,12 +18,12 @@ from gdlab.sweeps.plan.direction import is_maximized
 
 
 class Ranking(NamedTuple):
-    """What a policy sees at a rung: the points that are left, of which there are n."""
+    """The points that are left at a rung, n of them, as a policy sees them."""
 
     bracket: int
-    """Which of the policy's brackets they belong to."""
+    """The number of the policy's bracket to which they belong, from 0."""
     rung: int
-    """Which of the bracket's rungs this is, from 0."""
+    """The number of the bracket's rung at which they are, from 0."""
     scores: np.ndarray
     """The median over seeds, of shape ``(n,)``: the smaller the better, infinite for the dead."""
     points: Points
@@ -35,7 +35,7 @@ class Ranking(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What becomes of the n points at a rung: there are m from now on."""
+    """A decision on the n points at a rung, of which there are m from now on."""
 
     parents: np.ndarray
     """Whose state each of the m continues, a position among the n."""
@@ -46,16 +46,16 @@ class Move(NamedTuple):
 
 
 class Policy(Protocol):
-    """What a policy has to offer; any class with these is one."""
+    """The interface of a policy; any class that has it is one."""
 
     @property
     def metric(self) -> str:
-        """By what points are ranked: "loss", or the name of an evaluation metric."""
+        """The metric by which points are ranked: "loss", or the name of an evaluation metric."""
         ...
 
     @property
     def maximize(self) -> bool | None:
-        """Whether more of it is better, ``None`` where its name tells."""
+        """True if more of it is better, False if less is, None if its name tells."""
         ...
 
     def brackets(self, size: int, steps: int, /) -> list[np.ndarray]:
@@ -67,7 +67,7 @@ class Policy(Protocol):
         ...
 
     def move(self, ranking: Ranking, /) -> Move:
-        """What becomes of the points of a bracket at a rung."""
+        """Decide how the points of a bracket go on from a rung."""
         ...
 
 
@@ -269,7 +269,7 @@ def _geometric_rungs(steps: int, factor: float, count: int) -> list[int]:
 
 
 def _most_rungs(steps: int, policy: SuccessiveHalving | Hyperband) -> int:
-    """How often ``steps`` can be divided by the factor and stay at least ``least_steps``.
+    """The number of rungs: the most divisions of ``steps`` by the factor that leave ``least_steps``.
 
     Raises:
         ValueError: if the factor is so close to 1 that two rungs are the same number of steps.

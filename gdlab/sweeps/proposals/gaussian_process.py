@@ -28,11 +28,11 @@ class Observed(NamedTuple):
     """Points and their values, padded."""
 
     points: jax.Array
-    """Of shape ``(rows, dimensions)``, in the unit cube."""
+    """The points, of shape ``(rows, dimensions)``, in the unit cube."""
     values: jax.Array
-    """Of shape ``(rows,)``, about 0 on average and 1 in variance."""
+    """The scores, of shape ``(rows,)``, about 0 on average and 1 in variance."""
     counts: jax.Array
-    """Which rows are there, booleans of shape ``(rows,)``."""
+    """True for the rows that are there, of shape ``(rows,)``."""
 
 
 class Scales(NamedTuple):

@@ -24,7 +24,7 @@ ROWS = 32
 
 
 class Measured(NamedTuple):
-    """What a proposer sees: the points so far, of which there are n."""
+    """The points so far, n of them, as a proposer sees them."""
 
     space: Space
     """The axes."""
@@ -33,33 +33,33 @@ class Measured(NamedTuple):
     scores: np.ndarray
     """The median over seeds, of shape ``(n,)``: the smaller the better, infinite for the dead."""
     capacity: int
-    """How many points there will be in all, so that arrays can be of one size from the start."""
+    """The number of points that there will be in all, so that arrays can be of one size."""
     key: jax.Array
     """The randomness of this batch."""
 
 
 @runtime_checkable
 class Proposer(Protocol):
-    """What a policy has to offer that chooses points; any class with these is one."""
+    """The interface of a policy that chooses points; any class that has it is one."""
 
     @property
     def batch(self) -> int:
-        """How many points are chosen, and trained, together."""
+        """The number of points that are chosen, and trained, together."""
         ...
 
     @property
     def metric(self) -> str:
-        """By what points are judged: "final_loss", or the name of an evaluation metric."""
+        """The metric that judges points: "final_loss", or the name of an evaluation metric."""
         ...
 
     @property
     def maximize(self) -> bool | None:
-        """Whether more of it is better, None if its name tells."""
+        """True if more of it is better, False if less is, None if its name tells."""
         ...
 
     @property
     def policy(self) -> Policy | None:
-        """What becomes of the points of a batch on the way."""
+        """The policy that drops or moves points of a batch on the way, if there is one."""
         ...
 
     def propose(self, measured: Measured, count: int, /) -> Points:

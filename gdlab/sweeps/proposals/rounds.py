@@ -126,7 +126,7 @@ def _require_fitting(arguments: Mapping[str, Any], proposer: Proposer) -> None:
 def _measured(
     rounds: list[Round], space: Space, proposer: Proposer, samples: int, key: jax.Array
 ) -> Measured:
-    """What has been measured so far."""
+    """The measurements of all rounds so far."""
     maximize = is_maximized(proposer.metric, proposer.maximize)
 
     def together(get: Callable[[SweepResult], np.ndarray]) -> np.ndarray:

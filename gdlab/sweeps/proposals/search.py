@@ -16,15 +16,15 @@ from gdlab.sweeps.proposals.gaussian_process import (
 )
 
 CANDIDATES, CLOSE_CANDIDATES = 1024, 256
-"""How many points are compared first, all over the cube and as many again about the best points so
-far; and in each round that looks closer."""
+"""The numbers of points that are compared: at first, all over the cube and as many again about the
+best points so far; and in each round that looks closer."""
 CENTRES = 4
-"""How many of the points with the lowest means have candidates about them."""
+"""The number of points with the lowest means that have candidates about them."""
 LEAST_DISTANCE, PENALTY = 1e-3, 1e4
 """The distance along any side below which two points are one, and how much less the logarithm of
 the expected improvement of such a point counts."""
 ROUNDS = 4
-"""How many rounds look closer around the best candidate."""
+"""The number of rounds that look closer around the best candidate."""
 
 
 @functools.partial(jax.jit, static_argnames=("count",))
@@ -100,7 +100,7 @@ def _most_worth(
 
 
 def _taken(points: jax.Array, observed: Observed) -> jax.Array:
-    """Whether points were observed: the same runs would only have the same result."""
+    """Tell which points were observed: the same runs would only have the same result."""
     apart = jnp.max(jnp.abs(points[:, None] - observed.points[None]), axis=-1)
     return jnp.any((apart < LEAST_DISTANCE) & observed.counts[None], axis=1)
 

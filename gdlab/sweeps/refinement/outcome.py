@@ -1,4 +1,4 @@
-"""What came of a refinement."""
+"""The outcome of a refinement."""
 
 import dataclasses
 import html
@@ -22,7 +22,7 @@ class Refinement:
     metric: str
     """The value that was descended, the mean over the seeds."""
     maximize: bool
-    """Whether it was ascended instead."""
+    """True if it was ascended instead."""
     paths: tuple[np.ndarray, ...]
     """The values of the hyperparameters at each start and after each step from there, an array of
     shape ``(steps + 1, names)`` for each start."""
@@ -37,7 +37,7 @@ class Refinement:
     """The relative distance of the gradient from central differences at each start, and at the end
     of the descent from there, of shape ``(starts, 2)``; NaN where the gradient is too small."""
     evaluations: int
-    """How many times value and gradient were computed, at all starts together."""
+    """The number of evaluations of value and gradient, at all starts together."""
     optimizer: GradientTransformation
     """The optimizer at the best end."""
     hyperparameters: dict[str, Any]

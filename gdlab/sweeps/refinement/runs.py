@@ -104,7 +104,7 @@ def _value_of_runs(programs: LanePrograms, metric: str) -> ValueOf:
 
 
 def _value_of_objective(objective: Objective, template: GradientTransformation) -> ValueOf:
-    """What a function of the optimizer returns.
+    """The value of a function of the optimizer, at points.
 
     Args:
         objective: the function.

@@ -67,7 +67,7 @@ class Surface:
     given: np.ndarray
     """The values of the refined ones at each start, of shape ``(starts, coordinates)``."""
     free: np.ndarray
-    """Which of these may move, likewise; one that lies on its bound has no coordinate."""
+    """True for those of them that may move; one that lies on its bound has no coordinate."""
     scale: Scale
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a derivative of a run tells how the run changes, judged by differences."""
+"""The agreement of a derivative of runs with differences, which tells whether to trust it."""
 
 from collections.abc import Callable
 

@@ -32,7 +32,7 @@ class RunValues:
         self._values = jax.jit(value_of)
         self._with_slopes = jax.jit(self._traced_slopes)
         self.evaluations: int = 0
-        """How many times values and slopes were computed."""
+        """The number of evaluations of values and of slopes so far."""
 
     def values(self, points: Points) -> np.ndarray:
         """The values, of shape ``(points,)``, NaN where a run diverged."""

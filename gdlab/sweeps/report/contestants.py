@@ -11,7 +11,7 @@ from gdlab.sweeps.results.scoring import best_position, lane_values, point_label
 
 
 class Measure(NamedTuple):
-    """What a result is judged by."""
+    """The metric by which a result is judged, and its direction."""
 
     metric: str
     maximize: bool
@@ -115,7 +115,7 @@ def contestants_of(results: Any) -> list[Contestant]:
 
 
 def _are_problems(results: Sequence[Any]) -> bool:
-    """Whether results stand for problems: all have the same optimizers, or several of them."""
+    """Tell whether results stand for problems: all have the same optimizers, or several of them."""
     forms = {
         tuple(form_of(tx) for tx in result.optimizers)
         for result in results

@@ -1,4 +1,4 @@
-"""Whether one optimizer is better than another on other seeds as well."""
+"""The differences between optimizers, and whether other seeds would show them as well."""
 
 import dataclasses
 import itertools
@@ -23,7 +23,7 @@ class Difference(Judgement):
     metric: str
     seeds: int
     by_seed: np.ndarray
-    """How much better the first one is on each seed, of shape (seeds,)."""
+    """The advantage of the first one on each seed, of shape (seeds,)."""
     mean: float
     low: float
     """The lower end of the interval of the mean, by Student's t."""
@@ -32,12 +32,12 @@ class Difference(Judgement):
     """The lower end of the interval of the mean, by resampling the seeds."""
     bootstrap_high: float
     p_value: float
-    """Of the paired t test, adjusted by Holm's method for all pairs of optimizers."""
+    """The p value of the paired t test, adjusted by Holm's method for all pairs of optimizers."""
     wins: int
     """On how many seeds the first one is better."""
     losses: int
     sign_p_value: float
-    """Of the sign test, not adjusted."""
+    """The p value of the sign test, not adjusted."""
     confidence: float
     power: float
     seeds_needed: float
@@ -45,7 +45,7 @@ class Difference(Judgement):
 
     @property
     def is_significant(self) -> bool:
-        """Whether the p value is below one minus the confidence."""
+        """True if the p value is below one minus the confidence."""
         return self.p_value < 1 - self.confidence
 
     @property

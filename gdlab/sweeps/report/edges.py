@@ -1,4 +1,4 @@
-"""Whether the best point lies within the range of each axis."""
+"""The place of the best point within the range of each axis."""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -14,7 +14,7 @@ OUTER = 0.05
 SAMPLED_STEPS = 4
 """The number of steps into which a sampled range is thought to fall."""
 STEPS_BEYOND = 2
-"""How many values beyond an edge are suggested."""
+"""The number of values beyond an edge that are suggested."""
 Side = Literal["inside", "lowest", "highest"]
 
 
@@ -36,13 +36,13 @@ class RangeOfAxis(Judgement):
     side: Side
     """Where the best value lies: inside, or at the lowest or highest of them."""
     is_natural: bool
-    """Whether that end is the natural one, such as a momentum of 0."""
+    """True if that end is the natural one, such as a momentum of 0."""
     suggested: tuple[float, ...]
     """Values beyond the edge that are worth a try."""
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the best value lies at an end beyond which there may be a better one."""
+        """True if the best value lies at an end beyond which there may be a better one."""
         return self.side != "inside" and not self.is_natural
 
     @property

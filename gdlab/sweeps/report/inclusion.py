@@ -56,13 +56,13 @@ class Inclusion(Judgement):
     """The median over the seeds of the one that includes, each tuned on all others."""
     included_score: float
     is_violated: bool
-    """Whether the one that includes is worse by more than the seeds explain."""
+    """True if the one that includes is worse by more than the seeds explain."""
     differences_in_tuning: tuple[str, ...]
-    """What was tuned differently."""
+    """The differences between the tuning of the two, in words."""
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the inclusion is violated."""
+        """True if the inclusion is violated."""
         return self.is_violated
 
     @property
@@ -164,7 +164,7 @@ def _with_momentum(name: str, given: dict[str | None, str]) -> str:
 
 
 def _unequal(one: Contestant, other: Contestant, limit: str) -> list[str]:
-    """What differs in the tuning of two optimizers."""
+    """The differences between the tuning of two optimizers, in words."""
     found = []
     if "eps" in limit and "eps" not in one.result.axes:
         found.append(f"the eps of {one.optimizer} was not tuned")

@@ -1,4 +1,4 @@
-"""What all judgements have, and how they write numbers and lists."""
+"""The base of all judgements, and the numbers and lists in their sentences."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Judgement:
 
     @property
     def is_alarm(self) -> bool:
-        """Whether it says that the result should not be trusted as it is."""
+        """True if it says that the result should not be trusted as it is."""
         return False
 
     @property

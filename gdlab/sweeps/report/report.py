@@ -38,7 +38,7 @@ class SweepReport:
     """Every judgement. Its numbers are its fields, ``sentence`` says it in words, and ``is_alarm``
     tells whether the result should not be trusted as it is."""
     results: Any
-    """What was judged."""
+    """The result that was judged, or the dictionary of results."""
     metric: str
     maximize: bool
 
@@ -223,7 +223,7 @@ def sweep_report(
 
 
 def _tuning(there: Sequence[Contestant], measure: Measure, confidence: float) -> list[Judgement]:
-    """What tuning costs on one problem, by optimizer and at equal budgets."""
+    """The cost of tuning on one problem, by optimizer and at equal budgets."""
     worst = worst_value(there, measure)
     if not np.isfinite(worst):
         return []

@@ -1,4 +1,4 @@
-"""How far each hyperparameter may be off."""
+"""The stretch over which each hyperparameter may be off."""
 
 import dataclasses
 from typing import ClassVar
@@ -26,9 +26,9 @@ class Sensitivity(Judgement):
     factor: float
     """The width of the stretch as the ratio of its ends; NaN if an end is not positive."""
     open_below: bool
-    """Whether the stretch begins at the smallest value that was tried."""
+    """True if the stretch begins at the smallest value that was tried."""
     open_above: bool
-    """Whether it ends at the largest value that was tried."""
+    """True if it ends at the largest value that was tried."""
 
     @property
     def sentence(self) -> str:

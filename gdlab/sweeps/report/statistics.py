@@ -8,7 +8,7 @@ from scipy import stats
 MOST_SEEDS = 10_000
 """The largest number of seeds that is searched for."""
 RESAMPLES = 4_000
-"""How many samples the bootstrap draws."""
+"""The number of samples that the bootstrap draws."""
 
 
 def expected_minimum(values: np.ndarray) -> np.ndarray:
@@ -47,17 +47,17 @@ class PairedComparison(NamedTuple):
     deviation: float
     """The standard deviation of a difference."""
     interval: tuple[float, float]
-    """Of the mean, by Student's t."""
+    """The interval of the mean by Student's t."""
     bootstrap: tuple[float, float]
-    """Of the mean, by resampling the pairs."""
+    """The interval of the mean by resampling the pairs."""
     p_value: float
-    """Of the t test that the mean is zero."""
+    """The p value of the t test that the mean is zero."""
     wins: int
     """The number of positive differences."""
     losses: int
     """The number of negative differences."""
     sign_p_value: float
-    """Of the sign test, which asks nothing of the distribution."""
+    """The p value of the sign test, which asks nothing of the distribution."""
 
 
 def paired_comparison(differences: np.ndarray, confidence: float) -> PairedComparison:

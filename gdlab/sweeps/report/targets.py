@@ -1,4 +1,4 @@
-"""How soon optimizers come to a target, and performance profiles over problems and seeds."""
+"""The times at which optimizers come to a target, and performance profiles of them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ REMAINS = 0.1
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StepsToTarget(Judgement):
-    """How soon an optimizer comes to a target, at the point that comes there soonest."""
+    """The steps that an optimizer takes to a target, at the point that comes there soonest."""
 
     kind: ClassVar[str] = "target"
     heading: ClassVar[str] = "Time to target"

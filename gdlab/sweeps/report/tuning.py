@@ -1,4 +1,4 @@
-"""What tuning costs: the best that some trials are expected to find."""
+"""The cost of tuning: the best that some trials are expected to find."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ class EqualBudget(Judgement):
 
     @property
     def sentence(self) -> str:
-        """Which optimizer leads at which budget."""
+        """The optimizers that lead, each with the budgets at which it does."""
         stretches: list[tuple[str, int, int]] = []
         for i, name in enumerate(self.leaders, start=1):
             if stretches and stretches[-1][0] == name:

@@ -45,7 +45,7 @@ def dataset(result: "SweepResult") -> Any:
 
 
 def attributes(result: "SweepResult") -> dict[str, str]:
-    """What a result says of itself beside its arrays, as JSON."""
+    """The facts about a result that are not in its arrays, as JSON."""
     return {
         "optimizers": json.dumps([repr(tx) for tx in result.optimizers]),
         "axes": json.dumps(result.axes),

@@ -11,7 +11,7 @@ import jax
 from jaxlib import version as jaxlib_version
 
 GIT_SECONDS = 2.0
-"""How long git may take, which reads every file of a repository to tell whether it is dirty."""
+"""The time limit of a call of git, which may read every file to find changes, in seconds."""
 
 
 def provenance() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is left of an optimizer in a file, and what tells whether two sweeps used the same."""
+"""The text of an optimizer in a file, and the form that tells whether two sweeps used the same."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""How points of a sweep are compared: one number for each, from those of its lanes."""
+"""The scores by which points of a sweep are compared: one number for each, from its lanes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal

@@ -39,7 +39,7 @@ def spacing(values: np.ndarray) -> Spacing:
 
 
 def _spaced_by_factors(values: np.ndarray) -> bool:
-    """Whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
+    """Tell whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
     if not spans_decades(values):
         return False
     unevenness = [

@@ -1,4 +1,4 @@
-"""What a page knows of a result: numbers as positions and colours, and curves in few bytes."""
+"""The constants of a result's page: numbers as positions and colours, and curves in few bytes."""
 
 import base64
 from collections.abc import Sequence
