@@ -1,6 +1,6 @@
 """A function and optimizers in, one live page out."""
 
-import numbers
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -113,7 +113,8 @@ def explore(
     <Page 'A ravine', ... kB>
     >>> page.save("ravine.html")  # doctest: +SKIP
     """
-    if not isinstance(steps, numbers.Integral) or not 1 <= steps <= MOST_STEPS:
+    steps = operator.index(steps)
+    if not 1 <= steps <= MOST_STEPS:
         raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}, not {steps!r}")
     optimizers = named_optimizers(tx)
     heading = _name_of(fun) if title is None else title

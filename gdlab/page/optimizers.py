@@ -19,7 +19,7 @@ def named_optimizers(
     if isinstance(tx, Mapping):
         if not tx:
             raise ValueError("tx holds no optimizer")
-        return {str(name): as_transformation(own) for name, own in tx.items()}
+        return {name: as_transformation(own) for name, own in tx.items()}
     single = as_transformation(tx)
     factory = repr(single).partition("(")[0]
     # One of another library has no name that says what it is.

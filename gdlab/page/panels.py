@@ -20,10 +20,9 @@ def panels_of(panels: Sequence[str] | None, present: Sequence[str]) -> list[str]
     """
     if panels is None:
         return None
-    chosen = [panels] if isinstance(panels, str) else list(panels)
-    if not chosen:
+    if not panels:
         raise ValueError("panels: choose at least one, such as panels=['map', 'loss']")
-    for panel in chosen:
+    for panel in panels:
         if panel not in ALWAYS + QUADRATIC:
             known = ", ".join(ALWAYS + QUADRATIC)
             raise ValueError(f"panels: {panel!r} is none of {known}")
@@ -32,4 +31,4 @@ def panels_of(panels: Sequence[str] | None, present: Sequence[str]) -> list[str]
                 f"panels: {panel!r} is there for quadratic functions only, and all but 'modes' for "
                 f"two variables only; this one has {', '.join(present)}"
             )
-    return chosen
+    return list(panels)

@@ -1,6 +1,7 @@
 """A plane in the space of the parameters, on which runs in many dimensions are seen."""
 
 import base64
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -76,6 +77,7 @@ def plane_of(
     ends = [path[-1] for path, whole in zip(finite, paths.values(), strict=True)
             if len(path) == len(whole)]  # fmt: skip
     origin = ends[0] if ends else finite[0][0]
+    choice = choice if isinstance(choice, str) else tuple(choice)
     if choice == "principal":
         return _principal(origin, finite)
     if choice == "eigenvectors":
@@ -132,10 +134,11 @@ def _turned(directions: np.ndarray) -> np.ndarray:
 
 
 def _position(variable: str | int, names: Sequence[str]) -> int:
-    if isinstance(variable, str) and variable in names:
-        return list(names).index(variable)
-    if isinstance(variable, int) and -len(names) <= variable < len(names):
-        return variable % len(names)
+    if isinstance(variable, str):
+        if variable in names:
+            return list(names).index(variable)
+    elif -len(names) <= variable < len(names):
+        return operator.index(variable) % len(names)
     raise ValueError(
         f"plane: no variable is called {variable!r}; there are {len(names)}, from {names[0]!r} to "
         f"{names[-1]!r}"

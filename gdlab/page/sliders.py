@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from gdlab.core.decays import is_decay, last_name
 
@@ -74,7 +74,7 @@ def sliders_of(
     return sorted(made, key=lambda slider: (slider.folded, "learning_rate" not in slider.path))
 
 
-def check_ranges(ranges: Mapping[str, Any], paths: Sequence[str]) -> None:
+def check_ranges(ranges: Mapping[str, tuple[float, float]], paths: Sequence[str]) -> None:
     """Refuse ranges that no slider has, or that are none.
 
     Raises:
@@ -85,16 +85,9 @@ def check_ranges(ranges: Mapping[str, Any], paths: Sequence[str]) -> None:
             raise ValueError(
                 f"ranges: no hyperparameter is called {name!r}; there are {', '.join(paths)}"
             )
-        if not _rises(stretch):
+        low, high = stretch
+        if not -math.inf < low < high < math.inf:
             raise ValueError(f"ranges: {name!r} needs (low, high) with low < high, not {stretch!r}")
-
-
-def _rises(stretch: Any) -> bool:
-    try:
-        low, high = map(float, stretch)
-    except (TypeError, ValueError):
-        return False
-    return math.isfinite(low) and math.isfinite(high) and low < high
 
 
 def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list[str]:

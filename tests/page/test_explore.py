@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import gdlab
@@ -114,6 +115,12 @@ def test_without_matplotlib_the_still_picture_is_left_out(monkeypatch):
 def test_what_does_not_fit_is_refused_by_its_name(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
         gdlab.explore(bowl, gdlab.sgd(0.1), **arguments)
+
+
+def test_whole_numbers_may_be_those_of_numpy():
+    start, tx = (1.0, 2.0, 3.0), gdlab.sgd(0.1)
+    page = gdlab.explore(bowl, tx, start, steps=np.int64(5), plane=np.array([0, 2]))
+    assert page.html == gdlab.explore(bowl, tx, start, steps=5, plane=(0, 2)).html
 
 
 @pytest.mark.parametrize(
