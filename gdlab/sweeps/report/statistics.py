@@ -73,7 +73,6 @@ def paired_comparison(differences: np.ndarray, confidence: float) -> PairedCompa
         return PairedComparison(np.nan, np.nan, unknown, unknown, np.nan, wins, losses, sign)
     mean, deviation = float(np.mean(differences)), float(np.std(differences, ddof=1))
     error = deviation / np.sqrt(len(differences))
-    half = float(stats.t.ppf((1 + confidence) / 2, len(differences) - 1)) * error
     if deviation > 0:
         p_value = float(2 * stats.t.sf(abs(mean) / error, len(differences) - 1))
     else:
@@ -81,7 +80,7 @@ def paired_comparison(differences: np.ndarray, confidence: float) -> PairedCompa
     resampled = np.random.default_rng(0).choice(differences, (RESAMPLES, len(differences)))
     ends = np.quantile(np.mean(resampled, axis=1), [(1 - confidence) / 2, (1 + confidence) / 2])
     bootstrap = (float(ends[0]), float(ends[1]))
-    interval = (mean - half, mean + half)
+    interval = mean_interval(differences, confidence)
     return PairedComparison(mean, deviation, interval, bootstrap, p_value, wins, losses, sign)
 
 
