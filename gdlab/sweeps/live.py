@@ -9,7 +9,7 @@ from gdlab.progress.notebook import notebook_display
 from gdlab.sweeps.results.result import SweepResult
 
 Live = bool | Callable[[Any], Any] | Sequence[bool | Callable[[Any], Any]]
-"""The argument ``live``: True for a picture, a function of the result so far, or a list of these."""
+"""The argument ``live``: True for a picture, a function of the result so far, or several."""
 
 
 def live_picture(live: Live) -> Callable[[Any], Any] | None:

@@ -222,6 +222,6 @@ def _parameters(places: AxisArguments) -> dict[str, SampledAxis]:
 
 
 def _bounds(axis: SampledAxis) -> tuple[float, float]:
-    """As they were written, and not as float32 holds them."""
+    """The bounds of an axis as they were written, and not as float32 holds them."""
     low, high = as_written(axis.values).tolist()
     return low, high

@@ -110,7 +110,7 @@ class EpochOrders(NamedTuple):
         return cls(jnp.full((), -1, jnp.int32), jnp.zeros((seeds, sampler.size), jnp.int32))
 
     def at(self, sampler: EpochSampler, keys: jax.Array, step: jax.Array) -> "EpochOrders":
-        """Those of the epoch of a step, drawn anew unless these are."""
+        """The orders of the epoch of a step, drawn anew unless they are these."""
         epoch = step // sampler.batches_per_epoch
 
         def draw() -> jax.Array:

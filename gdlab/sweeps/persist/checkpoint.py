@@ -447,7 +447,7 @@ def _checkpointer() -> Any:
 
 
 def _spec(info: Any, inside: str) -> dict[str, Any]:
-    """Where TensorStore finds an array that Orbax describes."""
+    """The place where TensorStore finds an array that Orbax describes."""
     base = {"driver": "file", "path": f"{info.parent_dir}/{inside}"}
     return {
         "driver": "zarr",

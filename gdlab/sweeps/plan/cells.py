@@ -57,7 +57,7 @@ class Cell(NamedTuple):
         return self.filled(made)
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of some settings that do not differ from cell to cell."""
+        """The settings that do not differ from cell to cell, of those given."""
         return {name: v for name, v in given.items() if not (is_axis(v) or is_maker(v))}
 
     def hyperparameters(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def _geometric_rungs(steps: int, factor: float, count: int) -> list[int]:
 
 
 def _most_rungs(steps: int, policy: SuccessiveHalving | Hyperband) -> int:
-    """The number of rungs: the most divisions of ``steps`` by the factor that leave ``least_steps``.
+    """The most divisions of ``steps`` by the factor that leave at least ``least_steps``.
 
     Raises:
         ValueError: if the factor is so close to 1 that two rungs are the same number of steps.

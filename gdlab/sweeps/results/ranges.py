@@ -42,10 +42,8 @@ def basin(
     """The ends of the unbroken stretch around the best value whose scores are within a factor.
 
     Raises:
-        ValueError: if ``tol`` is below 1, or a score is negative.
+        ValueError: if a score is negative.
     """
-    if tol < 1:
-        raise ValueError(f"tol is a factor of the best {metric}, at least 1, not {tol}")
     maximize = is_maximized(metric, maximize)
     point_scores = scores(result, metric, maximize=maximize)
     if np.any(point_scores[np.isfinite(point_scores)] < 0):

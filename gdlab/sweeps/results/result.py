@@ -3,11 +3,11 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, checked
 from gdlab.sweeps.results import (
     labelled,
     ranges,
@@ -203,7 +203,7 @@ class SweepResult:
         axis: str = "learning_rate",
         metric: str = "final_loss",
         *,
-        tol: float = 2.0,
+        tol: Annotated[float, Between(1)] = 2.0,
         maximize: bool | None = None,
     ) -> tuple[Any, Any]:
         """The range of an axis that is nearly as good as its best value.
@@ -214,7 +214,7 @@ class SweepResult:
         Args:
             axis: the name of an axis that is a dimension, or was sampled alone.
             metric: "final_loss", or the name of an evaluation metric.
-            tol: the factor.
+            tol: the factor, at least 1.
             maximize: whether more is better, unless the name of the metric tells.
 
         Returns:

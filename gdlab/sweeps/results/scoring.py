@@ -55,11 +55,9 @@ def scores(
     A lane without a value counts as the worst, but one that was not run does not count at all.
 
     Raises:
-        ValueError: if there is no such metric, dimension or rule, or nothing tells whether more of
-            the metric is better.
+        ValueError: if there is no such metric or dimension, or nothing tells whether more of the
+            metric is better.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, not {rule!r}")
     values = lane_values(result, metric)
     worst = -np.inf if is_maximized(metric, maximize) else np.inf
     values = np.where(np.isnan(values), worst, values)
@@ -136,7 +134,7 @@ def reduced_dims(result: "SweepResult", over: str | tuple[str, ...]) -> tuple[st
 
 
 def best_position(scores: np.ndarray, maximize: bool) -> tuple[int, ...] | None:
-    """Where the best score stands, ``None`` if no score is finite."""
+    """The position of the best score, None if no score is finite."""
     if not np.any(np.isfinite(scores)):
         return None
     ordered = np.where(np.isfinite(scores), -scores if maximize else scores, np.inf)

@@ -89,7 +89,7 @@ def _coordinates(there: Sequence[Contestant], labels: list[dict[str, Any]]) -> l
 
 
 def coordinate(values: Sequence[Any]) -> dict[str, Any]:
-    """Where values stand on an axis, those that are missing nowhere.
+    """The places of values on an axis, on which a missing one has none.
 
     Returns:
         ``heights`` from 0 to 1, ``ticks`` as pairs of height and text, ``texts`` of the values, and
