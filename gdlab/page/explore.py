@@ -11,21 +11,16 @@ from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.warning import warn_caller
 from gdlab.page.document import document
-from gdlab.page.optimizers import named_optimizers, slider_json
+from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.panels import panels_of
 from gdlab.page.pictures import Pictures
 from gdlab.page.plane import PlaneChoice
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.scene import Scene
-from gdlab.page.sliders import check_ranges
-from gdlab.page.space import Space, space_of
-from gdlab.page.translator.program import (
-    translate_function,
-    translate_optimizer,
-)
+from gdlab.page.space import Space, heading_of, space_of
+from gdlab.page.translator.program import translate_function
 from gdlab.page.view import FROM_CENTER, view_of
-from gdlab.problems.problem import Problem
 
 LARGEST = 100_000
 """The size of a page, in bytes, from which on there is a warning."""
@@ -117,17 +112,14 @@ def explore(
     if not 1 <= steps <= MOST_STEPS:
         raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS}, not {steps!r}")
     optimizers = named_optimizers(tx)
-    heading = _name_of(fun) if title is None else title
+    heading = heading_of(fun, "f(w)") if title is None else title
     space = space_of(fun, start)
     _require_room(space, steps)
     function = translate_function(space.fun, space.size)
     quadratic = quadratic_of(space.fun, space.size)
     if space.start is None:
         space = space._replace(start=FROM_CENTER + (0 if quadratic is None else quadratic.center))
-    races = {
-        name: translate_optimizer(own, function, space.unravel) for name, own in optimizers.items()
-    }
-    check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
+    races = translated_optimizers(optimizers, function, space, ranges or {})
     scene = Scene.of(fun, space, optimizers, steps, quadratic, plane)
     chosen = panels_of(panels, scene.panels)
     ends = view_of(view, list(scene.paths.values()), scene.landmarks, scene.flat_quadratic)
@@ -170,13 +162,6 @@ def _require_room(space: Space, steps: int) -> None:
             f"steps: a page keeps every point of a run, so that of {space.size} variables it takes "
             f"at most {most} steps, not {steps}"
         )
-
-
-def _name_of(fun: Callable[..., Any]) -> str:
-    if isinstance(fun, Problem):
-        return fun.name
-    name = getattr(fun, "__name__", "<lambda>")
-    return "f(w)" if name == "<lambda>" else name.replace("_", " ")
 
 
 def _warn_of_size(html: str, function: str, programs: Sequence[str]) -> None:

@@ -27,8 +27,7 @@ def elements_of(pick: Callable[[Any], Any], space: Space, ndim: int, name: str) 
     Raises:
         ValueError: if the result has another number of dimensions, or is not made of parameters.
     """
-    unravel = space.unravel or (lambda w: w)
-    found = np.asarray(pick(unravel(jnp.arange(space.size, dtype=float))))
+    found = np.asarray(pick(space.params(jnp.arange(space.size, dtype=float))))
     if found.ndim != ndim:
         shape = "(count, rows, columns)" if ndim == 3 else "(rows, columns)"
         raise ValueError(f"{name} must have shape {shape}, not {found.shape}")

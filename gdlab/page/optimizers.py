@@ -1,4 +1,4 @@
-"""The optimizers of a page: their names, and the sliders that each has."""
+"""The optimizers of a page: their names, their translations, and the sliders of each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,13 @@ import jax
 from gdlab.core.schedule import Schedule
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation, as_transformation
-from gdlab.page.sliders import sliders_of
-from gdlab.page.translator.program import TranslatedOptimizer
+from gdlab.page.sliders import check_ranges, sliders_of
+from gdlab.page.space import Space
+from gdlab.page.translator.program import (
+    TranslatedFunction,
+    TranslatedOptimizer,
+    translate_optimizer,
+)
 
 
 def named_optimizers(
@@ -24,6 +29,20 @@ def named_optimizers(
     factory = repr(single).partition("(")[0]
     # One of another library has no name that says what it is.
     return {"optimizer" if factory == "foreign" else factory: single}
+
+
+def translated_optimizers(
+    optimizers: Mapping[str, GradientTransformation],
+    function: TranslatedFunction,
+    space: Space,
+    ranges: Mapping[str, tuple[float, float]],
+) -> dict[str, TranslatedOptimizer]:
+    """Translate optimizers by name, and refuse ranges of hyperparameters that none of them has."""
+    made = {
+        name: translate_optimizer(own, function, space.params) for name, own in optimizers.items()
+    }
+    check_ranges(ranges, [path for own in made.values() for path in own.hyperparameters])
+    return made
 
 
 def slider_json(

@@ -32,6 +32,10 @@ class Space(NamedTuple):
         """The number of variables."""
         return 2 if self.start is None else len(self.start)
 
+    def params(self, vector: Any) -> Any:
+        """The parameters of the user for which a vector stands."""
+        return vector if self.unravel is None else self.unravel(vector)
+
 
 def space_of(fun: Callable[..., Any], start: Any) -> Space:
     """The space of a function's parameters.
@@ -67,6 +71,14 @@ def space_of(fun: Callable[..., Any], start: Any) -> Space:
     )
     whole = _named(lambda w: plain(unravel(w)), getattr(fun, "__name__", ""))
     return Space(whole, _checked(np.asarray(flat), start), unravel, names)
+
+
+def heading_of(fun: Callable[..., Any], unnamed: str) -> str:
+    """The name of a function as the heading of its page, or ``unnamed`` for one without a name."""
+    if isinstance(fun, Problem):
+        return fun.name
+    name = getattr(fun, "__name__", "<lambda>")
+    return unnamed if name == "<lambda>" else name.replace("_", " ")
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

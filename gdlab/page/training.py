@@ -17,10 +17,9 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import asset, compact_json, script_asset, self_contained
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.matrix import elements_of, momentum_of, positions_json
-from gdlab.page.optimizers import named_optimizers, slider_json
+from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
 from gdlab.page.page import HEIGHT, Page
-from gdlab.page.sliders import check_ranges
-from gdlab.page.space import Space, space_of
+from gdlab.page.space import Space, heading_of, space_of
 from gdlab.page.translator.program import (
     RUNNER,
     TranslatedFunction,
@@ -107,20 +106,16 @@ def explore_training(
     """
     optimizers = named_optimizers(tx)
     space = space_of(loss, params)
-    unravel = space.unravel or (lambda w: w)
     function = translate_function(
         space.fun,
         space.size,
         curvature=True,
-        measure=None if measure is None else lambda w: measure(unravel(w)),
+        measure=None if measure is None else lambda w: measure(space.params(w)),
     )
     bowl = translate_function(lambda w: 0.5 * jnp.vdot(w, w))
-    races = {
-        name: translate_optimizer(own, function, space.unravel) for name, own in optimizers.items()
-    }
+    races = translated_optimizers(optimizers, function, space, ranges or {})
     near = [translate_optimizer(own, bowl).javascript for own in optimizers.values()]
-    check_ranges(ranges or {}, [path for own in races.values() for path in own.hyperparameters])
-    heading = getattr(loss, "__name__", "loss").replace("_", " ") if title is None else title
+    heading = heading_of(loss, "loss") if title is None else title
     page = {
         "start": base64.b64encode(np.asarray(space.start, "<f8").tobytes()).decode(),
         "measure": measure_name,
@@ -164,8 +159,7 @@ def _optimizer_json(
     matrix: Callable[..., Any] | None,
     ranges: Mapping[str, tuple[float, float]],
 ) -> dict[str, Any]:
-    start = jnp.asarray(space.start)
-    params = start if space.unravel is None else space.unravel(start)
+    params = space.params(jnp.asarray(space.start))
     anatomy, refused = _anatomy(tx, params)
     momentum = None
     if matrix is not None:

@@ -54,11 +54,10 @@ def runs_of(
     space: Space, optimizers: Mapping[str, GradientTransformation], steps: int
 ) -> dict[str, Trajectory]:
     """The run of each optimizer as it is given; without a key, if the function is random."""
-    unravel = space.unravel or (lambda w: w)
-    start = unravel(jnp.asarray(space.start))
+    start = space.params(jnp.asarray(space.start))
 
     def without_key(params: Any) -> Any:
-        return space.fun(params if space.unravel is None else ravel_pytree(params)[0])
+        return space.fun(ravel_pytree(params)[0])
 
     return {name: minimize(without_key, start, tx, steps) for name, tx in optimizers.items()}
 
