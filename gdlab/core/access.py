@@ -142,10 +142,10 @@ def _steps_of_schedules(
     # As optax's functions leave it, a state may be a plain dictionary.
     state = given if isinstance(given, State) else State(given)
     sharing, wrapped = _in_one_state(tx)
-    inner = jax.tree.leaves(list(state.values()) if is_state(state) else [], is_leaf=is_state)
+    inner = jax.tree.leaves(list(state.values()), is_leaf=is_state)
     states = [node for node in inner if is_state(node)]
     counted = any(map(has_schedules, sharing))
-    if not is_state(state) or len(states) != len(wrapped) or (counted and COUNT not in state.names):
+    if len(states) != len(wrapped) or (counted and COUNT not in state.names):
         raise ValueError(
             f"the state is not one of {tx!r}: it counts the steps of other schedules, or of none"
         )
