@@ -96,11 +96,16 @@ def as_tree_rule(part: Part) -> TreeRule:
     return rule._replace(update=update_tree)
 
 
-@functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
-def _advance(tx: Parametrized, count: Leaf, shared: Tree, dtype: np.dtype, links: int) -> Value:
+def _open_array_rule(tx: Parametrized, count: Leaf, dtype: np.dtype, links: int) -> ArrayRule:
+    """The rule for one array that ``tx`` is, opened anew within the trace of a compilation."""
     rule = open_rule(tx, Opening(count, dtype, links))
     assert isinstance(rule, ArrayRule)
-    return rule.advance(shared)
+    return rule
+
+
+@functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
+def _advance(tx: Parametrized, count: Leaf, shared: Tree, dtype: np.dtype, links: int) -> Value:
+    return _open_array_rule(tx, count, dtype, links).advance(shared)
 
 
 @functools.partial(compiled_for_few, static_argnames=("dtype", "links"))
@@ -127,8 +132,7 @@ def _update_array(
     dtype: np.dtype,
     links: int,
 ) -> Value:
-    rule = open_rule(tx, Opening(count, dtype, links))
-    assert isinstance(rule, ArrayRule)
+    rule = _open_array_rule(tx, count, dtype, links)
     return array_update(rule, tx, dtype, context, value, {})(*item)
 
 
@@ -142,8 +146,7 @@ def _update_stack(
     dtype: np.dtype,
     links: int,
 ) -> Value:
-    rule = open_rule(tx, Opening(count, dtype, links))
-    assert isinstance(rule, ArrayRule)
+    rule = _open_array_rule(tx, count, dtype, links)
     update_for = functools.partial(array_update, rule, tx, dtype, context, value)
     return over_stack(update_for, {})(arrays, {})
 
