@@ -20,8 +20,8 @@ from gdlab.core.numerics import cast, dtype_like, is_array, squarable, widen
 from gdlab.core.ranges import require_numbers_fit
 from gdlab.core.representation import described
 from gdlab.core.rules import ArrayRule, Reading, Reasons, TreeRule, require
-from gdlab.core.slots_by_leaf import is_noting, noted
-from gdlab.core.stacks import StackedArrays, Stacks, over_stack, together
+from gdlab.core.slots_by_leaf import is_recording_slots, recorded_slots
+from gdlab.core.stacks import StackedArrays, Stacks, over_stack, stack_of
 from gdlab.core.structure import (
     Context,
     Extra,
@@ -101,8 +101,8 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
             for column, slot in zip(columns, slots, strict=True):
                 column.append(slot)
     trees = [treedef.unflatten(column) for column in columns]
-    if rule.slots and is_noting():
-        trees = noted(trees, params, _kinds(rule, leaves, known))
+    if rule.slots and is_recording_slots():
+        trees = recorded_slots(trees, params, _kinds(rule, leaves, known))
     return (*trees, *marked_as_shared(rule.start(dtype)))
 
 
@@ -157,11 +157,7 @@ def _update_leaves(
         try:
             results = in_batches(run, [items[index] for index in members])
         except _UnfitState as error:
-            first = next(index for index in members if leaves[index].shape == error.shape)
-            raise ValueError(
-                f"{described(tx)}: the state does not fit the updates at "
-                f"{path_of(updates, first)}: {error}; make the state by init for these parameters"
-            ) from error.__cause__
+            raise _unfit(tx, updates, leaves, members, error) from error.__cause__
         for index, (leaf, row) in zip(members, results, strict=True):
             leaves[index], rows[index] = leaf, row
     trees = [
@@ -207,11 +203,7 @@ def _step_stacks(
         try:
             new, kept = run(arrays, [step.known[index] for index in members])
         except _UnfitState as error:
-            raise ValueError(
-                f"{described(step.tx)}: the state does not fit the updates at "
-                f"{path_of(updates, members[0])}: {error}; make the state by init for these "
-                "parameters"
-            ) from error.__cause__
+            raise _unfit(step.tx, updates, leaves, members, error) from error.__cause__
         after.append(kept)
         for index, leaf in zip(members, new, strict=True):
             leaves[index] = leaf
@@ -228,7 +220,7 @@ def _of_stacks(step: _Step) -> Function:
     def run(arrays: StackedArrays, known: list[Mapping[int, Leaf]]) -> Value:
         structure, columns = shared_by(step.rule.by_leaf, known)
         numbers = {
-            name: together([_as_array(number, step.dtype) for number in column])
+            name: stack_of([_as_array(number, step.dtype) for number in column])
             for name, column in columns.items()
         }
         key = tuple((name, same_value(value)) for name, value in structure.items())
@@ -333,6 +325,17 @@ class _UnfitState(Exception):
             f"its slot {slot!r} holds {shapes(found)}, where it needs {shapes(wanted)}"
         )
         self.shape = shape
+
+
+def _unfit(
+    tx: object, updates: Updates, leaves: list[Leaf], members: Sequence[int], error: _UnfitState
+) -> ValueError:
+    """The error that names the first of these leaves whose slots do not fit."""
+    first = next(index for index in members if leaves[index].shape == error.shape)
+    return ValueError(
+        f"{described(tx)}: the state does not fit the updates at {path_of(updates, first)}: "
+        f"{error}; make the state by init for these parameters"
+    )
 
 
 def _check_state(rule: ArrayRule, array: Leaf, slots: list[Tree], reading: Reading) -> None:

@@ -17,8 +17,8 @@ _thread = threading.local()
 
 
 @contextmanager
-def noting(labels: Callable[[Params], list[Leaf]]) -> Iterator[None]:
-    """A context in which rules for one array note what they keep for each leaf.
+def recording_slots(labels: Callable[[Params], list[Leaf]]) -> Iterator[None]:
+    """A context in which rules for one array record their slots leaf by leaf.
 
     Args:
         labels: the label of each leaf of a tree; leaves of different labels are not alike.
@@ -66,12 +66,12 @@ class SlotsByLeaf:
         return cls(rule, treedef, kinds, list(slots))
 
 
-def is_noting() -> bool:
-    """Tell whether rules are to note what they keep."""
+def is_recording_slots() -> bool:
+    """Tell whether rules are to record their slots leaf by leaf."""
     return getattr(_thread, "rules", None) is not None
 
 
-def noted(
+def recorded_slots(
     columns: Sequence[Tree], params: Params, kinds: Sequence[Hashable | None]
 ) -> list[SlotsByLeaf]:
     """The slots of a rule, leaf by leaf.

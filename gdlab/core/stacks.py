@@ -117,7 +117,7 @@ class Stacks:
         """A tree like the parameters of what is kept for each."""
         leaves: list[Tree] = [None] * len(self.layout.paths)
         for members, stack in zip(self.layout.members, self.stacks, strict=True):
-            for index, value in zip(members, apart(stack, len(members)), strict=True):
+            for index, value in zip(members, values_in(stack, len(members)), strict=True):
                 leaves[index] = value
         return self.layout.treedef.unflatten(leaves)
 
@@ -167,7 +167,7 @@ def is_stacks(node: object) -> bool:
     return isinstance(node, Stacks)
 
 
-def together(arrays: Sequence[Leaf]) -> Leaf:
+def stack_of(arrays: Sequence[Leaf]) -> Leaf:
     """Arrays of one shape as one array, whose first axis runs over them; None where all are."""
     if arrays[0] is None:
         return None
@@ -207,18 +207,18 @@ def over_stack(
     def run(arrays, numbers):
         new, after = jax.vmap(one)(
             numbers,
-            together(arrays.updates),
+            stack_of(arrays.updates),
             arrays.slots,
-            together(arrays.params),
-            together(arrays.grads),
-            together(arrays.keys),
+            stack_of(arrays.params),
+            stack_of(arrays.grads),
+            stack_of(arrays.keys),
         )
-        return apart(new, len(arrays.updates)), after
+        return values_in(new, len(arrays.updates)), after
 
     return run
 
 
-def apart(stack: Tree, count: int) -> list[Tree]:
+def values_in(stack: Tree, count: int) -> list[Tree]:
     """The values in a stack of so many."""
     leaves, treedef = jax.tree.flatten(stack)
     columns = [list(leaf) for leaf in leaves]
@@ -234,7 +234,7 @@ def _joined(layout: Layout, leaves: Sequence[Tree], members: Sequence[int]) -> T
                 "differently over the devices, so it cannot be in one stack: give the two "
                 "different labels, stacked(tx, labels=…)"
             )
-    return jax.tree.map(lambda *arrays: together(arrays), *values)
+    return jax.tree.map(lambda *arrays: stack_of(arrays), *values)
 
 
 def _placements(value: Tree) -> list[object]:

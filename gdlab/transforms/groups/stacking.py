@@ -1,23 +1,32 @@
 """Alike arrays of the parameters, updated together."""
 
+import math
 import sys
-from typing import cast
+from collections.abc import Callable, Hashable
+from itertools import pairwise
+from typing import Any, TypeAlias, cast
+
+import jax
 
 from gdlab.core.by_leaf import ByLeaf, Structure
+from gdlab.core.checked import Count
 from gdlab.core.dispatch import as_tree_rule
 from gdlab.core.rules import Part, TreeRule
-from gdlab.core.slots_by_leaf import noting
-from gdlab.core.stacking import in_stacks
-from gdlab.core.stacks import make_stacks_known_to_flax
+from gdlab.core.slots_by_leaf import SlotsByLeaf, recording_slots
+from gdlab.core.stacks import Layout, Stacks, make_stacks_known_to_flax
+from gdlab.core.structure import Tree
 from gdlab.core.transformation import GradientTransformation, wiring
+
+StackLength: TypeAlias = Callable[[int], int]
+"""The most arrays in a stack, for arrays of so many elements."""
 
 
 @wiring
 def stacked(
     inner: GradientTransformation,
     *,
-    most: int = 16,
-    elements: int = 2**18,
+    most: Count = 16,
+    elements: Count = 2**18,
     labels: Structure = None,
 ) -> TreeRule:
     """Update alike arrays together, so that a step on many small ones has few kernels.
@@ -56,17 +65,56 @@ def stacked(
     >>> {name: stack.shape for name, stack in state.trace.by_name().items()}
     {'first': (2, 2), 'third': (1, 3)}
     """
-    for name, number in (("most", most), ("elements", elements)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"stacked: {name} must be a positive whole number, not {number!r}")
     rule = as_tree_rule(cast(Part, inner))
     apart = cast(ByLeaf, labels)
 
     def init(params):
         if "flax.serialization" in sys.modules:
             make_stacks_known_to_flax()
-        with noting(apart.at_leaves):
+        with recording_slots(apart.at_leaves):
             values = rule.init(params)
-        return in_stacks(values, lambda size: min(most, elements // max(size, 1)))
+        return _in_stacks(values, lambda size: min(most, elements // max(size, 1)))
 
     return rule._replace(init=init)
+
+
+def _in_stacks(values: Tree, longest: StackLength) -> Tree:
+    """A state whose slots have been recorded leaf by leaf, with those of alike leaves in stacks."""
+    is_recorded = lambda node: isinstance(node, SlotsByLeaf)  # noqa: E731
+    rules: dict[int, list[SlotsByLeaf]] = {}
+    for node in jax.tree.leaves(values, is_leaf=is_recorded):
+        if is_recorded(node):
+            rules.setdefault(node.rule, []).append(node)
+    layouts = {rule: _layout(columns, longest) for rule, columns in rules.items()}
+
+    def joined(node: Tree) -> Tree:
+        if not is_recorded(node):
+            return node
+        layout = layouts[node.rule]
+        return Stacks(layout, ()).like(layout.treedef.unflatten(node.slots))
+
+    return jax.tree.map(joined, values, is_leaf=is_recorded)
+
+
+def _layout(columns: list[SlotsByLeaf], longest: StackLength) -> Layout:
+    """The stacks of leaves of one kind for which the same is kept."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    first = columns[0]
+    rows = zip(*(column.slots for column in columns), strict=True)
+    for index, (kind, row) in enumerate(zip(first.kinds, rows, strict=True)):
+        if kind is not None:
+            alike.setdefault((kind, *map(_type_of, row)), []).append(index)
+    stacks = []
+    for (((shape, *_), _), *_), members in alike.items():
+        most = max(longest(math.prod(shape)), 1)
+        # Of nearly one length, so that few lengths are compiled.
+        count = math.ceil(len(members) / most)
+        ends = [len(members) * part // count for part in range(count + 1)]
+        stacks += [tuple(members[start:end]) for start, end in pairwise(ends)]
+    return Layout(first.treedef, tuple(sorted(stacks)))
+
+
+def _type_of(slot: Tree) -> Hashable:
+    """The structure of a slot, and the types of its arrays."""
+    leaves, treedef = jax.tree.flatten(slot)
+    return treedef, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
