@@ -398,6 +398,19 @@ def test_choices_that_are_no_numbers_have_neither_range_nor_basin():
     assert "relu" in report.page().html
 
 
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ({"confidence": 95.0}, "confidence must be a number between 0 and 1, not 95"),
+        ({"power": -0.1}, "power must be a number between 0 and 1, not -0.1"),
+        ({"tolerance": 0.5}, "tolerance must be a number of at least 1 or None, not 0.5"),
+    ],
+)
+def test_levels_that_are_no_probabilities_and_a_tolerance_below_one_are_refused(argument, words):
+    with pytest.raises(ValueError, match=words):
+        on_rates([[1.0], [2.0]], [0.1, 0.2]).report(**argument)
+
+
 def test_numbers_are_a_table():
     report = seeds_apart(0.3, 0.1)[0].report()
     frame = report.to_dataframe("difference")

@@ -6,17 +6,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gdlab.sweeps.report.contestants import Contestant, Measure
-from gdlab.sweeps.report.judgement import Judgement, number, plural, point_in_words
+from gdlab.sweeps.report.judgement import (
+    OptimizerJudgement,
+    metric_in_words,
+    number,
+    plural,
+    point_in_words,
+)
 from gdlab.sweeps.report.statistics import mean_interval
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class BestPoint(Judgement):
+class BestPoint(OptimizerJudgement):
     """The best point of an optimizer on a problem."""
 
     kind: ClassVar[str] = "best"
     heading: ClassVar[str] = "Best points"
-    optimizer: str
     metric: str
     point: dict[str, Any]
     """The value of each axis there."""
@@ -37,13 +42,10 @@ class BestPoint(Judgement):
     def sentence(self) -> str:
         """The best point with its score and its interval."""
         name = self.optimizer or "The best point"
-        metric = self.metric.replace("_", " ")
+        metric = metric_in_words(self.metric)
         place = f" at {point_in_words(self.point)}" if self.point else ""
         verb = " is best" if self.optimizer else " stands" if place else " has"
-        text = f"{name}{verb}{place}"
-        if self.problem:
-            text += f" on {self.problem}"
-        text += f": {metric} {number(self.median)}"
+        text = f"{name}{verb}{place}{self.on_problem}: {metric} {number(self.median)}"
         if self.low < self.high:
             text += (
                 f"; a new seed would give {number(self.mean)} (mean of {self.seeds} seeds, "
@@ -62,30 +64,28 @@ class BestPoint(Judgement):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class NothingTrained(Judgement):
+class NothingTrained(OptimizerJudgement):
     """An optimizer that came to no end at any point."""
 
     kind: ClassVar[str] = "best"
     heading: ClassVar[str] = "Best points"
-    optimizer: str
     points: int
 
     @property
     def sentence(self) -> str:
         """The failure, and what to do."""
-        name = " on ".join(filter(None, (self.optimizer or "The sweep", self.problem)))
         return (
-            f"{name} came to its end at none of {plural(self.points, 'point')}: try smaller "
-            "learning rates."
+            f"{self.optimizer or 'The sweep'}{self.on_problem} came to its end at none of "
+            f"{plural(self.points, 'point')}: try smaller learning rates."
         )
 
     @property
     def is_alarm(self) -> bool:
-        """Always."""
+        """True, always."""
         return True
 
 
-def best_point(contestant: Contestant, measure: Measure, confidence: float) -> Judgement:
+def best_point(contestant: Contestant, measure: Measure, confidence: float) -> OptimizerJudgement:
     """Judge the best point of one optimizer on one problem."""
     point, values = contestant.best_point(measure), contestant.values(measure)
     names: dict[str, Any] = {"problem": contestant.problem, "optimizer": contestant.optimizer}

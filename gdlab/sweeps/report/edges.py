@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from gdlab.sweeps.report.contestants import Contestant, Measure
-from gdlab.sweeps.report.judgement import Judgement, enumeration, label
+from gdlab.sweeps.report.judgement import OptimizerJudgement, enumeration, label
 from gdlab.sweeps.results.spacing import SPACED, spacing
 
 OUTER = 0.05
@@ -19,12 +19,11 @@ Side = Literal["inside", "lowest", "highest"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class RangeOfAxis(Judgement):
+class RangeOfAxis(OptimizerJudgement):
     """The place of the best value within the range of an axis."""
 
     kind: ClassVar[str] = "range"
     heading: ClassVar[str] = "Ranges"
-    optimizer: str
     axis: str
     best: float
     low: float
@@ -48,8 +47,8 @@ class RangeOfAxis(Judgement):
     @property
     def sentence(self) -> str:
         """The place of the best value, and which values to try if it lies at the edge."""
-        of = " on ".join(filter(None, (self.optimizer, self.problem)))
-        name = f"The best {self.axis}{f' of {of}' if of else ''}, {label(self.best)},"
+        of = f" of {self.subject}" if self.subject else ""
+        name = f"The best {self.axis}{of}, {label(self.best)},"
         values = f"the {self.tried} values from {label(self.low)} to {label(self.high)}"
         if self.side == "inside":
             return f"{name} lies inside the range of {values}."

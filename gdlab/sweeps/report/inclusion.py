@@ -16,7 +16,7 @@ import numpy as np
 
 from gdlab.sweeps.report.contestants import Contestant, Measure
 from gdlab.sweeps.report.differences import Difference
-from gdlab.sweeps.report.judgement import Judgement, enumeration, number
+from gdlab.sweeps.report.judgement import Judgement, enumeration, metric_in_words, number
 from gdlab.sweeps.results.recorded import form_of
 
 _LARGE_EPS: str = "eps → ∞ with learning_rate / eps held"
@@ -68,14 +68,13 @@ class Inclusion(Judgement):
     @property
     def sentence(self) -> str:
         """The inclusion, and if it is violated what was tuned differently."""
-        where = f" on {self.problem}" if self.problem else ""
         includes = f"{self.optimizer} includes {self.included} ({self.limit})"
         if not self.is_violated:
-            return f"{includes} and does not lose to it{where}, as it must not."
-        metric = self.metric.replace("_", " ")
+            return f"{includes} and does not lose to it{self.on_problem}, as it must not."
+        metric = metric_in_words(self.metric)
         unequal = enumeration(self.differences_in_tuning)
         return (
-            f"{includes}, and yet loses to it{where}, with a best {metric} of "
+            f"{includes}, and yet loses to it{self.on_problem}, with a best {metric} of "
             f"{number(self.score)} against {number(self.included_score)}: at equal tuning it "
             f"cannot{f', but {unequal}' if unequal else ''}. Tune it further before it is "
             "compared."

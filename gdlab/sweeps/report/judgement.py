@@ -29,6 +29,11 @@ class Judgement:
         return False
 
     @property
+    def on_problem(self) -> str:
+        """The problem with its preposition, the empty string if there is one alone."""
+        return f" on {self.problem}" if self.problem else ""
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
         """Rows of a table, each a dictionary from column to value."""
         names = [field.name for field in dataclasses.fields(self)]
@@ -36,6 +41,19 @@ class Judgement:
 
     def __str__(self) -> str:
         return self.sentence
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class OptimizerJudgement(Judgement):
+    """A judgement of one optimizer on one problem."""
+
+    optimizer: str
+    """The optimizer that it is about; the empty string if there is one alone."""
+
+    @property
+    def subject(self) -> str:
+        """The names of the optimizer and of the problem, of those that have one."""
+        return " on ".join(filter(None, (self.optimizer, self.problem)))
 
 
 def number(value: Any) -> str:
@@ -53,6 +71,11 @@ def label(value: Any) -> str:
         return str(value)
     written = str(value) if isinstance(value, int) else f"{value:.5g}"
     return (written if float(written) == value else f"{value:.3g}").replace("-", "−")
+
+
+def metric_in_words(metric: str) -> str:
+    """The name of a metric as one would write it."""
+    return metric.replace("_", " ")
 
 
 def point_in_words(labels: dict[str, Any]) -> str:

@@ -4,18 +4,18 @@ import collections
 import dataclasses
 import html as markup
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, checked
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.report.best import best_point
 from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
 from gdlab.sweeps.report.differences import differences_of
 from gdlab.sweeps.report.edges import ranges_of
 from gdlab.sweeps.report.inclusion import inclusions_of
-from gdlab.sweeps.report.judgement import Judgement, plural
+from gdlab.sweeps.report.judgement import Judgement, metric_in_words, plural
 from gdlab.sweeps.report.sensitivity import sensitivities_of
 from gdlab.sweeps.report.targets import StepsToTarget, profile_of, steps_to_target
 from gdlab.sweeps.report.tuning import equal_budget, expected_best, worst_value
@@ -149,7 +149,7 @@ class SweepReport:
 
     def _title(self) -> str:
         more = "more" if self.maximize else "less"
-        return f"Judged by {self.metric.replace('_', ' ')}, of which {more} is better."
+        return f"Judged by {metric_in_words(self.metric)}, of which {more} is better."
 
     def _by_heading(self) -> dict[str, list[Judgement]]:
         """The judgements that are no alarms, by their headings."""
@@ -166,10 +166,10 @@ def sweep_report(
     metric: str = "final_loss",
     *,
     maximize: bool | None = None,
-    tolerance: float | None = None,
+    tolerance: Annotated[float, Between(1)] | None = None,
     target: float | None = None,
-    confidence: float = 0.95,
-    power: float = 0.8,
+    confidence: Annotated[float, Between(0, 1)] = 0.95,
+    power: Annotated[float, Between(0, 1)] = 0.8,
 ) -> SweepReport:
     """Judge what :func:`gdlab.sweep` returned, also where that is a dictionary of results.
 

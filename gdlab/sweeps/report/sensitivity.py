@@ -6,17 +6,16 @@ from typing import ClassVar
 import numpy as np
 
 from gdlab.sweeps.report.contestants import Contestant, Measure
-from gdlab.sweeps.report.judgement import Judgement, label, number
+from gdlab.sweeps.report.judgement import OptimizerJudgement, label, metric_in_words, number
 from gdlab.sweeps.results.ranges import basin
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Sensitivity(Judgement):
+class Sensitivity(OptimizerJudgement):
     """The stretch of an axis around the best point that is nearly as good."""
 
     kind: ClassVar[str] = "sensitivity"
     heading: ClassVar[str] = "Sensitivity"
-    optimizer: str
     metric: str
     axis: str
     tolerance: float
@@ -33,9 +32,9 @@ class Sensitivity(Judgement):
     @property
     def sentence(self) -> str:
         """The stretch, and its width in factors."""
-        of = " on ".join(filter(None, (self.optimizer, self.problem)))
+        of = f" of {self.subject}" if self.subject else ""
         text = (
-            f"{self.axis}{f' of {of}' if of else ''} keeps the {self.metric.replace('_', ' ')} "
+            f"{self.axis}{of} keeps the {metric_in_words(self.metric)} "
             f"within a factor of {number(self.tolerance)} of the best"
         )
         if self.low == self.high:

@@ -9,6 +9,7 @@ import numpy as np
 from gdlab.sweeps.report.contestants import Contestant
 from gdlab.sweeps.report.judgement import (
     Judgement,
+    OptimizerJudgement,
     number,
     plural,
     point_in_words,
@@ -19,12 +20,11 @@ REMAINS = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class StepsToTarget(Judgement):
+class StepsToTarget(OptimizerJudgement):
     """The steps that an optimizer takes to a target, at the point that comes there soonest."""
 
     kind: ClassVar[str] = "target"
     heading: ClassVar[str] = "Time to target"
-    optimizer: str
     point: dict[str, Any]
     targets: np.ndarray
     """The loss that is asked for on each seed, of shape (seeds,)."""
@@ -36,7 +36,7 @@ class StepsToTarget(Judgement):
     @property
     def sentence(self) -> str:
         """The median number of steps and evaluations, and how many seeds come there."""
-        of = " on ".join(filter(None, (self.optimizer or "The sweep", self.problem)))
+        of = f"{self.optimizer or 'The sweep'}{self.on_problem}"
         loss = number(np.median(self.targets))
         reached = int(np.sum(np.isfinite(self.steps)))
         if not reached:

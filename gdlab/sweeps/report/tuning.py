@@ -7,17 +7,23 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gdlab.sweeps.report.contestants import Contestant, Measure
-from gdlab.sweeps.report.judgement import Judgement, enumeration, number, plural
+from gdlab.sweeps.report.judgement import (
+    Judgement,
+    OptimizerJudgement,
+    enumeration,
+    metric_in_words,
+    number,
+    plural,
+)
 from gdlab.sweeps.report.statistics import expected_minimum, mean_interval
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class ExpectedBest(Judgement):
+class ExpectedBest(OptimizerJudgement):
     """The expected best of k trials, which are different points drawn at random."""
 
     kind: ClassVar[str] = "tuning"
     heading: ClassVar[str] = "Cost of tuning"
-    optimizer: str
     metric: str
     by_seed: np.ndarray
     """The expected best of 1, …, n trials on each seed, of shape (seeds, n)."""
@@ -39,11 +45,10 @@ class ExpectedBest(Judgement):
     @property
     def sentence(self) -> str:
         """The expectation for some numbers of trials."""
-        of = " on ".join(filter(None, (self.optimizer, self.problem)))
         parts = [f"{number(self.expected[k - 1])} of {k}" for k in self.trials[:-1:2]]
         parts.append(f"{number(self.expected[-1])} of all {self.trials[-1]}")
-        metric = self.metric.replace("_", " ")
-        begin = f"{of}: the" if of else "The"
+        metric = metric_in_words(self.metric)
+        begin = f"{self.subject}: the" if self.subject else "The"
         return (
             f"{begin} best {metric} of trials drawn at random is expected to be "
             f"{enumeration(parts)}."
@@ -100,7 +105,7 @@ class EqualBudget(Judgement):
                 stretches[-1] = (name, stretches[-1][1], i)
             else:
                 stretches.append((name, i, i))
-        where = f" on {self.problem}" if self.problem else ""
+        where = self.on_problem
         last = stretches[-1][2]
         if len(stretches) == 1:
             return (
