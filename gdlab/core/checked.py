@@ -386,7 +386,8 @@ def require_kind(function: str, parameter: str, value: Any, kind: Kind) -> None:
     if kind.includes(value):
         return
     error = ValueError if kind.resembles(value) else TypeError
-    raise error(f"{function}: {parameter} must be {kind.words}, not {_shown(value)}")
+    advice = "; it must be known before tracing" if isinstance(value, Tracer) else ""
+    raise error(f"{function}: {parameter} must be {kind.words}, not {_shown(value)}{advice}")
 
 
 def _shown(value: Any) -> str:

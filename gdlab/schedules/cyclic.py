@@ -1,5 +1,7 @@
 """Up and down between two values, again and again."""
 
+from typing import Literal
+
 import jax.numpy as jnp
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
@@ -7,7 +9,7 @@ from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import period_of, progress
 
-MODES = "triangular", "triangular2", "exp_range"
+Mode = Literal["triangular", "triangular2", "exp_range"]
 
 
 @schedule
@@ -16,7 +18,7 @@ def cyclic_schedule(
     peak_value: Hyperparameter,
     up_steps: NonNegative = 2000,
     down_steps: NonNegative | None = None,
-    mode: str = "triangular",
+    mode: Mode = "triangular",
     gamma: Hyperparameter = 1.0,
 ) -> Function:
     """Up and down between two values along lines, in cycles whose height may shrink.
@@ -43,8 +45,6 @@ def cyclic_schedule(
 
     Source: L. N. Smith, Cyclical learning rates for training neural networks, 2017.
     """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     falling = up_steps if down_steps is None else down_steps
 
     def value(count):

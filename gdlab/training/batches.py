@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Count, checked, checked_class
 
 if TYPE_CHECKING:
     import chex
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True)
 class EpochSampler:
     """The examples of the minibatch of each step, sampled without replacement.
@@ -70,13 +70,11 @@ class EpochSampler:
     2009 (the "shuffle" scheme).
     """
 
-    size: int
-    batch_size: int
+    size: Count
+    batch_size: Count
     drop_last: bool = False
 
     def __post_init__(self) -> None:
-        _check_positive("size", self.size)
-        _check_positive("batch_size", self.batch_size)
         if self.batch_size > self.size:
             raise ValueError(
                 f"batch_size is {self.batch_size}, but there are only {self.size} examples: "
@@ -276,17 +274,6 @@ def _rows(rows: np.ndarray, leaf: jax.Array) -> jax.Array:
 @jax.jit
 def _take(indices: jax.Array, leaf: jax.Array) -> jax.Array:
     return jnp.asarray(leaf).at[indices].get(mode="promise_in_bounds")
-
-
-def _check_positive(name: str, value: Any) -> None:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be an integer known before tracing, but is {value!r}."
-        ) from None
-    if number < 1:
-        raise ValueError(f"{name} must be positive, but is {number}.")
 
 
 def _is_array(leaf: Any) -> bool:

@@ -29,11 +29,9 @@ class Box(NamedTuple):
         """The box of a user's pair ``(lower, upper)``.
 
         Raises:
-            TypeError: if the bounds are no pair, or a parameter is complex.
+            TypeError: if a parameter is complex.
             ValueError: if they do not fit the parameters.
         """
-        if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-            raise TypeError(f"bounds must be the pair (lower, upper), not {bounds!r}")
         for path, leaf in leaves_with_paths(params):
             if jnp.iscomplexobj(leaf):
                 raise TypeError(f"bounds order real numbers, but {path or 'x0'!r} is complex")

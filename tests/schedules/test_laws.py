@@ -286,7 +286,10 @@ def test_all_numbers_of_all_schedules_can_be_swept_in_one_program():
             lambda: gd.piecewise_interpolate_schedule("spline", 1.0, {2: 3.0}),
             "interpolate_type must be one of linear, .*, not 'spline'",
         ),
-        (lambda: gd.cyclic_schedule(0.1, 1.0, mode="saw"), "mode must be one of .*, not 'saw'"),
+        (
+            lambda: gd.cyclic_schedule(0.1, 1.0, mode="saw"),
+            "mode must be 'triangular', 'triangular2' or 'exp_range', not 'saw'",
+        ),
         (lambda: gd.chebyshev_schedule(0.1, 1.0, 6), "must be a power of two, not 6"),
         (lambda: gd.sgdr_schedule([]), "the arguments of one cycle at least"),
         (

@@ -344,9 +344,9 @@ def test_without_a_key_the_data_keep_their_order():
 @pytest.mark.parametrize(
     ("size", "batch_size", "message"),
     [
-        (0, 1, "size must be positive, but is 0"),
-        (10, 0, "batch_size must be positive, but is 0"),
-        (10, -4, "batch_size must be positive, but is -4"),
+        (0, 1, "size must be a whole number between 1 .*, not 0"),
+        (10, 0, "batch_size must be a whole number between 1 .*, not 0"),
+        (10, -4, "batch_size must be a whole number between 1 .*, not -4"),
         (10, 11, "batch_size is 11, but there are only 10 examples"),
     ],
 )
@@ -356,9 +356,11 @@ def test_impossible_sizes_are_named(size, batch_size, message):
 
 
 def test_a_size_that_is_no_integer_is_named():
-    with pytest.raises(TypeError, match=r"batch_size must be an integer .* 2\.5"):
+    with pytest.raises(TypeError, match=r"batch_size must be a whole number .* 2\.5"):
         EpochSampler(10, 2.5)
-    with pytest.raises(TypeError, match="batch_size must be an integer known before tracing"):
+    with pytest.raises(
+        TypeError, match=r"batch_size must be a whole number .*known before tracing"
+    ):
         jax.jit(lambda size: EpochSampler(10, size))(3)
 
 
@@ -374,7 +376,7 @@ def test_data_without_a_leading_axis_or_without_arrays_are_refused():
         EpochSampler.for_data({"x": np.zeros(3), "y": 1.0})
     with pytest.raises(ValueError, match="data has no arrays"):
         EpochSampler.for_data({"x": None})
-    with pytest.raises(ValueError, match="size must be positive, but is 0"):
+    with pytest.raises(ValueError, match=r"size must be a whole number between 1 .*, not 0"):
         EpochSampler.for_data(np.zeros((0, 3)))
 
 

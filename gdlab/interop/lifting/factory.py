@@ -71,8 +71,6 @@ def lift(
     >>> sweep(lambda w: jnp.sum(w**2), jnp.ones(2), lion(rates), steps=20).best()
     {'learning_rate': 0.1..., 'final_loss': 0.080...}
     """
-    if not callable(factory):
-        raise TypeError(f"lift takes a function that makes a pair (init, update), not {factory!r}")
     numbers, structure = _names(numbers), _names(structure)
     if isinstance(getattr(factory, "factory", None), Factory):
         if numbers or structure:

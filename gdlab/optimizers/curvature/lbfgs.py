@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, safe_divide
 from gdlab.core.structure import Tree
@@ -29,7 +30,7 @@ WOLFE_FROM_ONE: GradientTransformation = scale_by_zoom_linesearch(20, initial_gu
     reads=("params", "step"),
     slots=("params", "updates", "diff_params_memory", "diff_updates_memory", "weights_memory"),
 )
-def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> TreeFunctions:
+def scale_by_lbfgs(memory_size: Count = 10, scale_init_precond: bool = True) -> TreeFunctions:
     """Multiply gradients by an estimate of the inverse Hessian, made of the last few steps.
 
     With sₜ = wₜ − wₜ₋₁, yₜ = gₜ − gₜ₋₁ and ρ = 1/⟨y, s⟩, the output is Hₜ·gₜ, where
@@ -62,8 +63,6 @@ def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> Tr
     R. H. Byrd, P. Lu, J. Nocedal, C. Zhu, A limited memory algorithm for bound constrained
     optimization, 1995, eq. 3.9.
     """
-    if memory_size < 1:
-        raise ValueError(f"memory_size must be at least 1, not {memory_size}")
 
     def init(params):
         zeros = jax.tree.map(jnp.zeros_like, params)
@@ -89,7 +88,7 @@ def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> Tr
 @transformation
 def lbfgs(
     learning_rate: Hyperparameter | None = None,
-    memory_size: int = 10,
+    memory_size: Count = 10,
     scale_init_precond: bool = True,
     linesearch: GradientTransformation | None = WOLFE_FROM_ONE,
 ) -> GradientTransformation:

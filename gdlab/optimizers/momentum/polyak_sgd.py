@@ -47,8 +47,6 @@ def scale_by_polyak(
     Source: N. Loizou, S. Vaswani, I. Laradji, S. Lacoste-Julien, Stochastic Polyak step-size for
     SGD, 2020, eq. 3; sps+: G. Garrigos, R. M. Gower, F. Schaipp, Function value learning, 2023.
     """
-    if variant not in ("sps", "sps+"):
-        raise ValueError(f'variant must be "sps" or "sps+", not {variant!r}')
 
     def update(updates, *, value):
         length = tree_norm(updates)

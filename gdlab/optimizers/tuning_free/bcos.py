@@ -97,11 +97,9 @@ def bcos(
         direction = scaling
     elif mode == "m":
         direction = chain(from_first(ema(beta)), scaling)
-    elif mode == "c":
+    else:
         before = from_first(ema(beta, lagged=True))
         direction = fork(conditional_ratio(beta, eps), identity(), mu=before)
-    else:
-        raise ValueError(f'bcos: mode is one of "g", "m" and "c"; {mode!r} came')
     return chain(
         direction,
         add_decayed_weights(weight_decay, mask),

@@ -68,12 +68,6 @@ def scale_by_dog(
 
     Source: M. Ivgi, O. Hinder, Y. Carmon, DoG is SGD's best friend, 2023, eq. 1.
     """
-    known = ("heuristic", "distance", "learning_rate")
-    if init_step not in known:
-        raise ValueError(
-            f"scale_by_dog: init_step is one of {', '.join(known)}, and its number is init_value; "
-            f"{init_step!r} came"
-        )
 
     def init(params):
         params0 = trained(params)

@@ -75,8 +75,6 @@ def factored_ema(
     Source: N. Shazeer, M. Stern, Adafactor: adaptive learning rates with sublinear memory cost,
     2018, algorithm 1.
     """
-    if axes not in ("largest", "last"):
-        raise ValueError(f'axes must be "largest" or "last", not {axes!r}')
 
     def matrix_axes(like):
         """The axes over which rows and columns are means, or None where nothing is factored."""

@@ -120,11 +120,6 @@ def scale_by_zoom_linesearch(
 
     Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, algorithms 3.5 and 3.6.
     """
-    if initial_guess_strategy not in FIRST_SIZES:
-        raise ValueError(
-            f"initial_guess_strategy is one of {', '.join(FIRST_SIZES)}, "
-            f"not {initial_guess_strategy!r}"
-        )
     first_size = FIRST_SIZES[initial_guess_strategy]
     longest = jnp.inf if max_learning_rate is None else max_learning_rate
 

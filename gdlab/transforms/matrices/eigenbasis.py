@@ -71,10 +71,6 @@ def in_eigenbasis(
     Source: N. Vyas, D. Morwani, R. Zhao, M. Kwun, I. Shapira, D. Brandfonbrener, L. Janson,
     S. Kakade, SOAP: improving and stabilizing Shampoo using Adam, 2024, algorithms 3 and 4.
     """
-    if refresh not in ("qr", "eigh"):
-        raise ValueError(f'refresh must be "qr" or "eigh", not {refresh!r}')
-    if statistics not in ("gram", "kl"):
-        raise ValueError(f'statistics must be "gram" or "kl", not {statistics!r}')
 
     def turned_axes(g):
         own = range(g.ndim) if g.ndim >= 2 and g.size else ()

@@ -170,8 +170,6 @@ def scale_from_subspace(
 
     Source: H. Zhu and others, APOLLO: SGD-like memory, AdamW-level performance, 2024, algorithm 1.
     """
-    if share not in ("channel", "tensor"):
-        raise ValueError(f'share must be "channel" or "tensor", not {share!r}')
 
     def init(like, init_inner):
         along_axis = _projected_axis(like, rank, axis)

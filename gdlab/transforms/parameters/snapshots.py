@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.checked import Count
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import is_inexact, safe_increment, trained
@@ -105,7 +106,7 @@ def params_mean(start: Hyperparameter = 0, every: NonNegative = 1) -> TreeFuncti
 
 @transformation(reads=("params", "step"))
 def params_window_mean(
-    window: int, start: Hyperparameter = 0, every: NonNegative = 1
+    window: Count, start: Hyperparameter = 0, every: NonNegative = 1
 ) -> TreeFunctions:
     """Keep the last snapshots of the parameters and evaluate their mean (LAWA).
 
@@ -142,8 +143,6 @@ def params_window_mean(
     Source: J. Kaddour, Stop wasting my time! Saving days of ImageNet and BERT training with latest
     weight averaging, 2022, section 2.
     """
-    if window < 1:
-        raise ValueError(f"params_window_mean: window must be at least 1, not {window}")
 
     def init(params):
         def no_snapshots(w):

@@ -68,8 +68,6 @@ def conjugate_direction(beta: Beta = "PR+") -> TreeFunctions:
 
     Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, algorithm 5.4 and eq. 5.41–5.49.
     """
-    if beta not in _BETAS:
-        raise ValueError(f"beta is one of {', '.join(_BETAS)}, not {beta!r}")
 
     def init(params):
         zeros = jax.tree.map(jnp.zeros_like, params)

@@ -69,8 +69,6 @@ def stored(
     >>> state.mu.dtype, state.nu.codes.dtype
     (dtype(bfloat16), dtype('uint8'))
     """
-    if params is not None and params not in WAYS:
-        raise ValueError(f"params must be one of {', '.join(WAYS)}, or None, not {params!r}")
     slots = stored_slots(inner, formats)
     return slots if params is None else WAYS[params](slots)
 

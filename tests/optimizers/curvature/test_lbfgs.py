@@ -108,7 +108,7 @@ def test_a_rotation_of_the_parameters_rotates_the_path():
 
 
 def test_a_memory_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="memory_size must be at least 1, not 0"):
+    with pytest.raises(ValueError, match=r"memory_size must be a whole number between 1 .*, not 0"):
         gdlab.lbfgs(memory_size=0)
 
 

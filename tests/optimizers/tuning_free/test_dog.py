@@ -98,6 +98,6 @@ def test_steps_survive_gradients_whose_squares_overflow_or_vanish():
         np.testing.assert_allclose(updates, [-0.3, -0.4], rtol=1e-6)
 
 
-def test_an_initial_step_in_the_form_of_optax_is_refused_with_its_form_here():
+def test_an_initial_step_in_the_form_of_optax_is_refused_with_the_choices_here():
     with pytest.raises(TypeError, match="init_step must be 'heuristic', 'distance' or"):
         gdlab.dog(init_step=("distance", 0.1))

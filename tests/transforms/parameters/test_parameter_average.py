@@ -177,7 +177,7 @@ def test_the_exponential_average_is_that_of_torch():
 def test_a_window_of_one_is_the_last_snapshot_and_a_window_of_none_is_refused():
     w, state, path = run(chain(sgd(0.3), params_window_mean(1, every=2)), jnp.array([2.0]), 5)
     np.testing.assert_allclose(evaluation_params(state, w), path[4], rtol=EPS)
-    with pytest.raises(ValueError, match="window must be at least 1"):
+    with pytest.raises(ValueError, match="window must be a whole number between 1"):
         params_window_mean(0).init(w)
 
 
