@@ -7,55 +7,94 @@ import importlib.resources
 import json
 import re
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import rcssmin
 import rjsmin
 
 from gdlab.page.translator.program import RUNNER
 
-SCRIPTS = (
-    "scales.js",
-    "plane.js",
-    "races.js",
-    "address.js",
-    "painting.js",
-    "contour.js",
-    "linear.js",
-    "charts.js",
-    "panels.js",
-    "regimes.js",
-    "sliders.js",
-    "controls.js",
-    "main.js",
+
+class Template(NamedTuple):
+    """The files in ``gdlab/page/assets`` that make up one kind of page."""
+
+    body: str
+    styles: tuple[str, ...]
+    scripts: tuple[str, ...]
+    """The scripts, in the order in which they build on each other."""
+
+
+RUNS = Template(
+    "page.html",
+    ("page.css",),
+    (
+        "scales.js",
+        "plane.js",
+        "races.js",
+        "address.js",
+        "painting.js",
+        "contour.js",
+        "linear.js",
+        "charts.js",
+        "panels.js",
+        "regimes.js",
+        "sliders.js",
+        "controls.js",
+        "main.js",
+    ),
 )
-"""The scripts of a page of runs, in the order in which they build on each other."""
+"""The page on which optimizers run on a function."""
+TRAINING = Template(
+    "training.html",
+    ("page.css", "training.css"),
+    (
+        "scales.js",
+        "trained.js",
+        "painting.js",
+        "charts.js",
+        "linear.js",
+        "sliders.js",
+        "edge.js",
+        "spectra.js",
+        "training.js",
+    ),
+)
+"""The page on which a model trains."""
 
 
 def document(
-    title: str, page: dict[str, Any], functions: Sequence[str | None], programs: Sequence[str]
+    template: Template,
+    title: str,
+    page: dict[str, Any],
+    function: str,
+    programs: Sequence[str],
+    constants: Mapping[str, str],
 ) -> str:
     """The live page of a function and its optimizers, as HTML.
 
     Args:
+        template: the kind of page.
         title: its heading.
         page: what the scripts know, as JSON.
-        functions: the JavaScript of the function, and of a quadratic one its translate whose
-            minimum is 0.
-        programs: for each optimizer that of its steps on a function.
+        function: the JavaScript of the function.
+        programs: for each optimizer the JavaScript of its steps on a function.
+        constants: the JavaScript of further constants that the scripts of this kind of page read.
     """
-    function, at_origin = functions
-    data = [f"const PAGE = {compact_json(page)};"]
-    code = [
-        f"const FUNCTION = {function};",
-        f"const AT_ORIGIN = {at_origin or 'null'};",
-        f"const PROGRAMS = [{','.join(programs)}];",
-        f"const assemble = {RUNNER};",
-    ]
-    body = asset("page.html").replace("{{title}}", markup.escape(title))
-    scripts = [*code, *map(script_asset, SCRIPTS)]
-    return self_contained(title, body, asset("page.css"), data, scripts)
+    known = {
+        "FUNCTION": function,
+        "PROGRAMS": f"[{','.join(programs)}]",
+        "assemble": RUNNER,
+        **constants,
+    }
+    code = [f"const {name} = {value};" for name, value in known.items()]
+    return self_contained(
+        title,
+        asset(template.body).replace("{{title}}", markup.escape(title)),
+        "".join(map(asset, template.styles)),
+        [f"const PAGE = {compact_json(page)};"],
+        [*code, *map(script_asset, template.scripts)],
+    )
 
 
 def self_contained(

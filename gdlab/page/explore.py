@@ -10,7 +10,7 @@ from gdlab.analysis.linear.precision import in_float64
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.warning import warn_caller
-from gdlab.page.document import document
+from gdlab.page.document import RUNS, document
 from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.panels import panels_of
@@ -138,9 +138,10 @@ def explore(
             for name, race in races.items()
         ],
     }
-    near = None if scene.flat_quadratic is None else _at_origin(scene.flat_quadratic)
+    flat = scene.flat_quadratic
+    near = {"AT_ORIGIN": "null" if flat is None else _at_origin(flat)}
     programs = [race.javascript for race in races.values()]
-    html = document(heading, page, [function.javascript, near], programs)
+    html = document(RUNS, heading, page, function.javascript, programs, near)
     _warn_of_size(html, function.javascript, programs)
     pictures = Pictures(
         scene.fun, optimizers, scene.runs, scene.paths, ends, scene.landmarks,

@@ -1,7 +1,6 @@
 """A model that trains on a live page, with the curvature and its limit drawn as it goes."""
 
 import base64
-import html as markup
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,32 +13,17 @@ from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
-from gdlab.page.document import asset, compact_json, script_asset, self_contained
+from gdlab.page.document import TRAINING, document
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.matrix import elements_of, momentum_of, positions_json
 from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.space import Space, heading_of, space_of
 from gdlab.page.translator.program import (
-    RUNNER,
-    TranslatedFunction,
     TranslatedOptimizer,
     translate_function,
     translate_optimizer,
 )
-
-SCRIPTS = (
-    "scales.js",
-    "trained.js",
-    "painting.js",
-    "charts.js",
-    "linear.js",
-    "sliders.js",
-    "edge.js",
-    "spectra.js",
-    "training.js",
-)
-"""The scripts of a page of training, in the order in which they build on each other."""
 
 
 @in_float64
@@ -127,28 +111,9 @@ def explore_training(
         ],
     }
     programs = [race.javascript for race in races.values()]
-    return Page(
-        _document(heading, page, function, programs, near), heading, lambda: None, {}, HEIGHT
-    )
-
-
-def _document(
-    title: str,
-    page: dict[str, Any],
-    function: TranslatedFunction,
-    programs: list[str],
-    near: list[str],
-) -> str:
-    data = [f"const PAGE = {compact_json(page)};"]
-    code = [
-        f"const FUNCTION = {function.javascript};",
-        f"const PROGRAMS = [{','.join(programs)}];",
-        f"const NEAR = [{','.join(near)}];",
-        f"const assemble = {RUNNER};",
-    ]
-    body = asset("training.html").replace("{{title}}", markup.escape(title))
-    style = asset("page.css") + asset("training.css")
-    return self_contained(title, body, style, data, [*code, *map(script_asset, SCRIPTS)])
+    constants = {"NEAR": f"[{','.join(near)}]"}
+    html = document(TRAINING, heading, page, function.javascript, programs, constants)
+    return Page(html, heading, lambda: None, {}, HEIGHT)
 
 
 def _optimizer_json(
