@@ -11,8 +11,7 @@ from gdlab.analysis.runs import range_test
 from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import checked
-from gdlab.core.ranges import require_positive
+from gdlab.core.checked import Count, checked
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.results.ranges import Edge
@@ -99,8 +98,8 @@ def find_learning_rate(
     hyperparameter: str = "learning_rate",
     low: float = 1e-6,
     high: float = 1e2,
-    number: int = 64,
-    steps: int = 100,
+    number: Count = 64,
+    steps: Count = 100,
     batch_size: int | None = None,
     seeds: int | Sequence[int] = 1,
     key: jax.Array | None = None,
@@ -160,9 +159,6 @@ def find_learning_rate(
     for what, tree in (("tx", tx), ("params", params)):
         if any(map(is_axis, jax.tree.leaves(tree, is_leaf=is_axis))):
             raise ValueError(f"{what} has axes: find the learning rate at one of their points")
-    if not callable(loss):
-        raise TypeError(f"loss must be a function, one alone, not {type(loss).__name__}")
-    require_positive(number=number, steps=steps)
     if number < 2 * range_test.WINDOW:
         raise ValueError(f"number: a curve needs {2 * range_test.WINDOW} rates, not {number}")
     if not 0 < low < high < np.inf:

@@ -43,8 +43,6 @@ def schedules(
     >>> [round(float(line.get_ydata()[5]), 4) for line in ax.lines]
     [0.75, 0.8536]
     """
-    if steps < 1:
-        raise ValueError(f"steps must be positive, not {steps}")
     named = schedules if isinstance(schedules, Mapping) else {"": schedules}
     counts = np.unique(np.linspace(0, steps, min(steps + 1, MAX_DRAWN_STEPS)).round().astype(int))
     ax = figure_of((6.0, 3.2)).subplots() if ax is None else ax

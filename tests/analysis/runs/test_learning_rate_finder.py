@@ -258,7 +258,7 @@ def test_a_schedule_is_refused_with_what_to_do():
         ({"low": 1.0, "high": 0.1}, ValueError, "low and high must be positive, finite and rise"),
         ({"low": 0.0}, ValueError, "low and high must be positive"),
         ({"number": 9}, ValueError, "number: a curve needs 10 rates, not 9"),
-        ({"steps": 0}, ValueError, "steps must be positive"),
+        ({"steps": 0}, ValueError, "steps must be a whole number between 1 "),
         ({"tx": sgd(Axis("learning_rate", [0.1]))}, ValueError, "tx has axes"),
         ({"loss": {"one": quadratic}}, TypeError, "loss must be a function, not"),
         ({"hyperparameter": "rate"}, KeyError, "there are learning_rate"),
