@@ -179,12 +179,31 @@ def test_a_method_that_mixes_gradients_is_refused_before_anything_is_computed():
         short(full_matrix_adagrad(0.1), never)
 
 
-@pytest.mark.parametrize("tx", [sgd(10.0), adam(1e38)], ids=["sgd", "adam"])
-def test_divergence_is_a_result(tx):
+@pytest.mark.parametrize(
+    ("tx", "diverging"),
+    [
+        (sgd(10.0), ("loss", "sharpness", "preconditioned_sharpness")),
+        (adam(1e38), ("loss", "sharpness")),
+    ],
+    ids=["sgd", "adam"],
+)
+def test_divergence_is_a_result(tx, diverging):
     found = short(tx, lambda w: jnp.sum(w**4) ** 3)
     assert np.isfinite([found.loss[0], found.sharpness[0]]).all()
-    for column in (found.loss, found.sharpness):
-        assert not np.isfinite(column[-1])
+    for column in diverging:
+        assert not np.isfinite(getattr(found, column)[-1])
+
+
+def test_the_preconditioned_sharpness_of_a_diverged_run_of_adam_is_finite_and_far_above_its_limit():
+    """The second moments have a bound. At w = (c, c) the largest eigenvalue of H is 528 c¹⁰."""
+    found = short(adam(1e30), lambda w: jnp.sum(w**4) ** 3)
+    assert not np.isfinite(found.loss[-1])
+    w, v = np.asarray(found.params), np.asarray(found.state.nu)
+    np.testing.assert_allclose(w, w[0], rtol=1e-10)
+    scale = (1 - 0.9**6) * np.sqrt(v[0] / (1 - 0.999**6))
+    largest = 528 * w[0] ** 10 / scale
+    np.testing.assert_allclose(found.preconditioned_sharpness[-1], largest, rtol=1e-7)
+    assert np.all(found.preconditioned_sharpness[1:] > 1e100 * found.threshold[1:])
 
 
 def test_an_averaging_method_is_judged_at_its_average():
