@@ -99,9 +99,11 @@ def _principal(origin: np.ndarray, paths: Sequence[np.ndarray]) -> Plane:
     size = np.median([np.linalg.norm(path[0] - origin) for path in paths])
     points = np.concatenate([path - origin for path in paths])
     points = points[np.linalg.norm(points, axis=1) <= 3 * max(size, 1e-12)]
-    _, sizes, directions = np.linalg.svd(points, full_matrices=True)
+    # There are two directions even of a single point.
+    points = np.concatenate([points, np.zeros((2, len(origin)))])
+    _, sizes, directions = np.linalg.svd(points, full_matrices=False)
     total = np.sum(sizes**2)
-    shares = [s**2 / total if total > 0 else 0.0 for s in [*sizes, 0.0, 0.0][:2]]
+    shares = [s**2 / total if total > 0 else 0.0 for s in sizes[:2]]
     percent = [f"{100 * share:.3g}\u00a0%" for share in shares]
     note = (
         "The plane of the two principal directions of the runs, which hold "

@@ -1,6 +1,7 @@
 """Functions of many variables, on a plane: what a browser computes against JAX and closed forms."""
 
 import json
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,20 @@ def test_the_principal_plane_holds_runs_that_lie_in_one():
     np.testing.assert_allclose(plane.distance(path), 0, atol=1e-12)
     np.testing.assert_allclose(plane.directions @ plane.directions.T, np.eye(2), atol=1e-12)
     np.testing.assert_allclose(plane.coordinates(path[-1]), 0, atol=1e-12)
+
+
+def test_the_principal_plane_of_a_single_point_has_orthonormal_directions():
+    plane = plane_of("principal", lambda w: 0.0, {"a": np.ones((1, 4))}, None, "abcd")
+    np.testing.assert_allclose(plane.directions @ plane.directions.T, np.eye(2), atol=1e-12)
+
+
+def test_the_principal_plane_of_long_runs_takes_memory_in_proportion_to_their_length():
+    path = RANDOM.normal(size=(3000, 3))
+    tracemalloc.start()
+    plane_of("principal", lambda w: 0.0, {"a": path}, None, "abc")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30 * path.nbytes
 
 
 def test_the_plane_of_eigenvectors_has_the_extreme_curvatures():
