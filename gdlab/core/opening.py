@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from gdlab.core.by_leaf import ByLeaf
-from gdlab.core.numerics import numbers_as
+from gdlab.core.numerics import is_array, numbers_as
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules, own_arguments
 from gdlab.core.rules import (
     READ_BY_INIT,
@@ -160,9 +160,6 @@ def open_wiring(tx: Parametrized, _: Declaration, opening: Opening) -> Rule:
     return tx.called_with(tx.structure.values | dict(zip(tx.factory.data, children, strict=True)))
 
 
-NO_SIGNALS = (type(None), tuple, list, str)
-
-
 class OpenJoin:
     """A join whose numbers have their dtype, and are those of the leaf at hand."""
 
@@ -171,10 +168,18 @@ class OpenJoin:
         self.is_bus: bool = join.factory.name == "bus"
         self._at = AtLeaf(join, self.by_leaf, opening)
 
-    def __call__(self, reading: Reading, *signals: Signal) -> Signal:
-        """The signals of the branches, joined."""
+    def __call__(self, reading: Reading, *values: Value) -> Value:
+        """The return value of the join for these values."""
+        return self._at(reading)(*values)
+
+    def signal(self, reading: Reading, *signals: Signal) -> Signal:
+        """The one signal that the join makes of those of the branches.
+
+        Raises:
+            TypeError: if it makes no array of them.
+        """
         joined = self._at(reading)(*signals)
-        if type(joined) in NO_SIGNALS and not self.is_bus:
+        if not self.is_bus and not is_array(joined):
             raise TypeError(
                 f"fork: a join must return one array made of those of the branches, not {joined!r}"
             )

@@ -176,13 +176,13 @@ def fork(join: Join, *transforms: GradientTransformation, **named: GradientTrans
     opened = cast(OpenJoin, join)
     rules = [part.rule for part in parts]
     if all(isinstance(rule, ArrayRule) for rule in rules):
-        return parallel(cast(list[ArrayRule], rules), opened, opened.by_leaf, opened.is_bus)
+        return parallel(cast(list[ArrayRule], rules), opened.signal, opened.by_leaf, opened.is_bus)
     if opened.is_bus or opened.by_leaf:
         what = "a bus" if opened.is_bus else "a join with values by leaf"
         raise ValueError(
             f"fork: {what} joins rules for one array, but a branch is a rule for trees"
         )
-    join_arrays = lambda *outputs: opened(Reading(), *outputs)  # noqa: E731
+    join_arrays = lambda *outputs: opened.signal(Reading(), *outputs)  # noqa: E731
     return parallel_trees([as_tree_rule(part) for part in parts], join_arrays)
 
 
@@ -232,5 +232,5 @@ def on_wires(join: Join) -> Rule:
     Array([9.], dtype=float32)
     """
     opened = cast(OpenJoin, join)
-    rule = stateless(lambda signals, reading: opened(reading, *signals))
+    rule = stateless(lambda signals, reading: opened.signal(reading, *signals))
     return rule._replace(by_leaf=tuple(opened.by_leaf), takes_bus=True)

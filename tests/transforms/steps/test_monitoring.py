@@ -102,3 +102,9 @@ def test_measurements_keep_their_dtypes_through_a_scan():
     weights = 0.1 * 0.9 ** np.arange(5)[::-1]
     expected = weights @ np.linalg.norm(GRADS, axis=1) / weights.sum()
     assert float(state.norm.value) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_measure_may_be_of_several_numbers():
+    tx = chain(monitor({"bounds": lambda u: (jnp.min(u), jnp.max(u))}), sgd(0.1))
+    _, state = tx.update(jnp.array([3.0, -4.0]), tx.init(jnp.zeros(2)))
+    assert jax.tree.map(float, state.bounds) == (-4.0, 3.0)
