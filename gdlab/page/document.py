@@ -30,10 +30,12 @@ RUNS = Template(
     ("page.css",),
     (
         "scales.js",
+        "elements.js",
         "plane.js",
         "races.js",
         "address.js",
         "painting.js",
+        "repainting.js",
         "contour.js",
         "linear.js",
         "charts.js",
@@ -50,8 +52,10 @@ TRAINING = Template(
     ("page.css", "training.css"),
     (
         "scales.js",
+        "elements.js",
         "trained.js",
         "painting.js",
+        "repainting.js",
         "charts.js",
         "linear.js",
         "sliders.js",

@@ -1,13 +1,6 @@
 // A frame: run what changed, then paint what is seen.
 
-let asked = false;
 let chosenFor = -1;
-
-function schedule() {
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(paint);
-}
 
 function changed() {
   writeAddress();
@@ -15,7 +8,6 @@ function changed() {
 }
 
 function paint(time) {
-  asked = false;
   advance(time);
   rerun();
   if (chosenFor !== now.focus) {
@@ -179,7 +171,6 @@ function dress() {
     swatch.setAttribute("stroke", colorOf(i));
     swatch.setAttribute("stroke-dasharray", dashOf(i).join(" "));
   });
-  schedule();
 }
 
 window.gdlab = {
@@ -240,17 +231,7 @@ document.querySelectorAll("#readout thead th").forEach((cell, k) => {
 document.body.classList.toggle("plane", PLANE !== null);
 if (PAGE.plane) $("plane").textContent = `Across ${PAGE.names[0]}, up ${PAGE.names[1]}. ${PAGE.plane.note}`;
 if (PAGE.panels) choosePanels(PAGE.panels);
-dress();
-night.addEventListener("change", dress);
-for (const kind of ["beforeprint", "afterprint"]) {
-  window.addEventListener(kind, () => {
-    printing = kind === "beforeprint";
-    dress();
-    paint(performance.now());
-  });
-}
-// A page that is hidden at first has no size until it is seen.
-new ResizeObserver(schedule).observe(document.querySelector("main"));
+keepPainted();
 window.addEventListener("resize", schedule);
 window.addEventListener("hashchange", () => {
   followAddress();

@@ -217,7 +217,3 @@ function thin(canvas, label, color) {
     line(pen, x, y, x + 24, y);
   }];
 }
-
-function $(id) {
-  return document.getElementById(id);
-}

@@ -3,8 +3,7 @@
 function plane() {
   if (!PAGE.plane) return null;
   const { size } = PAGE.plane;
-  const bytes = Uint8Array.from(atob(PAGE.plane.vectors), (letter) => letter.charCodeAt(0));
-  const all = new Float64Array(bytes.buffer);
+  const all = new Float64Array(bytesOf(PAGE.plane.vectors));
   const [origin, first, second, start] = [0, 1, 2, 3].map((k) => all.subarray(k * size, (k + 1) * size));
   const point = new Float64Array(size);
   const coordinates = (w, at = 0) => {

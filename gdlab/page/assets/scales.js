@@ -29,6 +29,11 @@ function textOf(control, x) {
   return text(x, Math.max(3, 2 + Math.ceil(-Math.log10(1 - x))));
 }
 
+// The bytes of what is written in base 64.
+function bytesOf(packed) {
+  return Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)).buffer;
+}
+
 const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 function power(exponent) {

@@ -1,5 +1,4 @@
-// Sliders with their numbers, and other elements of the page.
-
+// Sliders with their numbers.
 
 function valueAt(control, u) {
   const { to, from } = scales[control.scale];
@@ -21,13 +20,6 @@ function unclamped(control, value) {
 
 function positionOf(control, value) {
   return clamp(unclamped(control, value), 0, 1);
-}
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }
 
 // A stroke in the colour and the dashes of an optimizer, which is sharp wherever it is shown.
@@ -127,8 +119,4 @@ function buildAllSliders(racer, i) {
   const more = element("details", {}, element("summary", {}, folded.map(({ label }) => label).join(", ")));
   more.append(...buildSliders(racer, i, folded));
   return [...rows, more];
-}
-
-function options(select, names) {
-  select.replaceChildren(...names.map((name, i) => element("option", { value: i }, name)));
 }

@@ -1,7 +1,6 @@
 // The optimizers, each with a training of its own: the point, the state, and all that was recorded.
 
-const decodedVector = (text) => new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-const START = decodedVector(PAGE.start);
+const START = new Float64Array(bytesOf(PAGE.start));
 const SIZE = START.length;
 
 // A bowl ½λ|w|² of two variables, on which the limit of an optimizer is found.

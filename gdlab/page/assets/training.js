@@ -1,14 +1,7 @@
 // The page on which a network trains.
 
-let asked = false;
 const motion = { training: false };
 const FRAME = 22; // milliseconds of training in a frame
-
-function schedule() {
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(paint);
-}
 
 function changed() {
   schedule();
@@ -35,7 +28,6 @@ function advance() {
 }
 
 function paint() {
-  asked = false;
   advance();
   const racer = current();
   now.steps = Math.max(20, ...racers.map(({ record }) => record.loss.length - 1));
@@ -167,8 +159,6 @@ function syncControls() {
   [...$("sliders").children].forEach((group, i) => (group.hidden = i !== now.focus));
 }
 
-let announcing = 0;
-
 function scrub(step) {
   motion.training = false;
   now.shown = clamp(Math.round(step), 0, current().record.loss.length - 1);
@@ -220,7 +210,6 @@ function bindPage() {
 
 function dress() {
   readTheme();
-  schedule();
 }
 
 window.gdlab = {
@@ -260,13 +249,4 @@ racers.forEach((racer, i) => {
   startAnew(racer);
 });
 bindPage();
-dress();
-night.addEventListener("change", dress);
-for (const kind of ["beforeprint", "afterprint"]) {
-  window.addEventListener(kind, () => {
-    printing = kind === "beforeprint";
-    readTheme();
-    paint();
-  });
-}
-new ResizeObserver(schedule).observe(document.querySelector("main"));
+keepPainted();

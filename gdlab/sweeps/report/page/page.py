@@ -13,8 +13,13 @@ from gdlab.sweeps.report.contestants import Measure, contestants_of
 from gdlab.sweeps.report.page.page_data import page_data
 from gdlab.sweeps.report.report import SweepReport
 
-SHARED_SCRIPTS: tuple[str, ...] = ("scales.js", "painting.js")
-"""Scripts of live pages that this one uses: numbers as text and ticks, and canvases."""
+SHARED_SCRIPTS: tuple[str, ...] = (
+    "scales.js",
+    "elements.js",
+    "painting.js",
+    "repainting.js",
+)
+"""Scripts of live pages that this one uses: numbers as text and ticks, elements, and canvases."""
 SCRIPTS: tuple[str, ...] = ("state.js", "parallel.js", "cells.js", "curves.js", "result.js")
 """Scripts of this page, in the order in which they build on each other."""
 HEIGHT: int = 1_200

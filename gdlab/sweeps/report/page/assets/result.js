@@ -1,13 +1,5 @@
 // What is chosen, pointed at and typed; each asks for a frame.
 
-let asked = false;
-
-function schedule() {
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(paint);
-}
-
 function dress() {
   readTheme();
   const style = getComputedStyle(document.documentElement);
@@ -18,7 +10,6 @@ function dress() {
 }
 
 function paint() {
-  asked = false;
   paintParallel();
   paintLegend();
   if (hasMap()) paintCells();
@@ -48,14 +39,9 @@ function describe(point) {
   return `${place}${place ? ": " : ""}${score}${seeds}${standing}.`;
 }
 
-function option(select, names, chosen) {
-  select.replaceChildren(...names.map((name, i) => {
-    const made = document.createElement("option");
-    made.value = i;
-    made.textContent = name;
-    made.selected = i === chosen;
-    return made;
-  }));
+function choices(select, names, chosen) {
+  options(select, names);
+  select.value = chosen;
 }
 
 // The coordinates of the map that one looks at first: those that all points have, and of these the
@@ -70,10 +56,10 @@ function chooseSides() {
 
 function syncChoices() {
   const names = problem().coordinates.map(({ name }) => name);
-  option($("problem"), PAGE.problems.map(({ name }) => name), now.problem);
-  option($("metric"), problem().metrics.map(({ words }) => words), now.metric);
-  option($("across"), names, now.across);
-  option($("up"), names, now.up);
+  choices($("problem"), PAGE.problems.map(({ name }) => name), now.problem);
+  choices($("metric"), problem().metrics.map(({ words }) => words), now.metric);
+  choices($("across"), names, now.across);
+  choices($("up"), names, now.up);
   $("problem-choice").hidden = PAGE.problems.length < 2;
   $("parallel-figure").hidden = !names.length;
   $("map-figure").hidden = !hasMap();
@@ -195,21 +181,7 @@ keys($("parallel"), { ArrowUp: ranking(-1), ArrowLeft: ranking(-1), ArrowDown: r
 const towards = (right, up) => (from) => neighbour(from, right, up);
 keys($("cells"), { ArrowRight: towards(1, 0), ArrowLeft: towards(-1, 0), ArrowUp: towards(0, 1), ArrowDown: towards(0, -1) });
 
-for (const kind of ["beforeprint", "afterprint"]) {
-  window.addEventListener(kind, () => {
-    printing = kind === "beforeprint";
-    dress();
-    paint();
-  });
-}
-night.addEventListener("change", () => {
-  dress();
-  schedule();
-});
-// A page that is hidden at first has no size until it is seen.
-new ResizeObserver(schedule).observe(document.querySelector("main"));
-
-dress();
 restart();
+keepPainted();
 // For tests and for the curious: what is shown.
 window.gdlab = { now, problem, rulers: () => rulers, metric, focused, describe, places: () => places(), losses: () => losses(problem().curves) };

@@ -2,10 +2,6 @@
 
 const now = { problem: 0, metric: 0, kept: null, pointed: null, brushes: new Map(), across: 0, up: 1 };
 
-function $(id) {
-  return document.getElementById(id);
-}
-
 function problem() {
   return PAGE.problems[now.problem];
 }
@@ -42,13 +38,12 @@ const unpacked = new Map();
 function losses(which) {
   if (!unpacked.has(which)) {
     const { losses: packed, seeds } = which;
-    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-    const codes = new DataView(bytes.buffer);
+    const codes = new DataView(bytesOf(packed));
     const steps = which.steps.length;
     let lane = 0;
     unpacked.set(which, seeds.map((count) => {
       const rows = [];
-      for (let seed = 0; seed < count && bytes.length; seed += 1, lane += 1) {
+      for (let seed = 0; seed < count && codes.byteLength; seed += 1, lane += 1) {
         rows.push(Array.from({ length: steps }, (_, t) => {
           const code = codes.getUint16(2 * (lane * steps + t), true);
           return code === 65535 ? NaN : code / 65534;
