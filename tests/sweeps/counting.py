@@ -27,10 +27,9 @@ class Executed:
         self.lower = program.lower
         self.calls = []
 
-    def __call__(self, structure, template, state, *others):
-        *_, begin, end = others
-        self.calls.append((*state.lanes.status.shape, int(end) - int(begin)))
-        return self._program(structure, template, state, *others)
+    def __call__(self, structure, state, orders, inputs):
+        self.calls.append((*state.lanes.status.shape, int(inputs.end) - int(inputs.begin)))
+        return self._program(structure, state, orders, inputs)
 
     @property
     def lane_steps(self):

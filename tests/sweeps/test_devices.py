@@ -144,7 +144,7 @@ def test_data_are_brought_to_the_devices_once_wherever_they_were(mesh, monkeypat
     program, seen = programs.advance, []
 
     def advance(*args):
-        seen.append(args[6])
+        seen.append(args[-1].data)
         return program(*args)
 
     advance.lower = program.lower

@@ -6,7 +6,7 @@ their values nor what they were chosen by is compiled in, only their number.
 """
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -89,23 +89,28 @@ def start(
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(2, 3))
+class StepInputs(NamedTuple):
+    """The inputs of some steps that the steps do not change."""
+
+    template: SweptValues
+    points: Any
+    """The hyperparameters of the points by name, each of shape ``(points,)``."""
+    keys: SeedKeys
+    data: Any
+    first_of_data: Any
+    """The step to which the first of the streamed batches belongs."""
+    begin: Any
+    end: Any
+    """The number of the step before which to stop."""
+
+
+@functools.partial(jax.jit, static_argnums=(0,), donate_argnums=(1, 2))
 def advance(
-    weak: WeakStructure,
-    template: SweptValues,
-    state: SweepState,
-    orders: EpochOrders | None,
-    points: Any,
-    keys: SeedKeys,
-    data: Any,
-    first_of_data: Any,
-    begin: Any,
-    end: Any,
+    weak: WeakStructure, state: SweepState, orders: EpochOrders | None, inputs: StepInputs
 ) -> tuple[SweepState, EpochOrders | None]:
     """Take the steps from ``begin`` to ``end``, whose number is not compiled in.
 
     The ``orders`` that the last call of any lanes of the same seeds returned are not drawn again.
-    ``first_of_data`` is the step to which the first of the streamed batches belongs.
 
     A step first judges the point it starts from, so the last points are judged, and their losses
     recorded, by the step that follows the last; ``last_good`` is then what the runs came to. It is
@@ -116,15 +121,16 @@ def advance(
     if structure.mesh is not None:
         every, lanes = PartitionSpec(), PartitionSpec(structure.mesh.axis_names)
         carried = SweepState(*layout_on(structure.mesh))  # type: ignore[arg-type]
+        read = StepInputs(*[every] * 7)._replace(points=lanes)  # type: ignore[arg-type]
         take_all = jax.shard_map(
             take_all,
             mesh=structure.mesh,
-            in_specs=(every, carried, every, lanes, *[every] * 5),
+            in_specs=(carried, every, read),
             out_specs=(carried, every),
             # Devices know nothing of each other, so there is nothing to check.
             check_vma=False,
         )
-    return take_all(template, state, orders, points, keys, data, first_of_data, begin, end)
+    return take_all(state, orders, inputs)
 
 
 @functools.partial(jax.jit, static_argnums=(0,))
@@ -137,16 +143,12 @@ def picked(structure: ProgramStructure, state: SweepState, parents: jax.Array) -
 
 def _take_steps(
     structure: ProgramStructure,
-    template: SweptValues,
     state: SweepState,
     orders: EpochOrders | None,
-    points: Any,
-    keys: SeedKeys,
-    data: Any,
-    first_of_data: Any,
-    begin: Any,
-    end: Any,
+    inputs: StepInputs,
 ) -> tuple[SweepState, EpochOrders | None]:
+    template, points, keys, data, first_of_data, begin, end = inputs
+
     def take(carried: Any) -> Any:
         step, orders, (lanes, records) = carried
         if orders is not None and structure.sampler is not None:

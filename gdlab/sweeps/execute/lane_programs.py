@@ -76,17 +76,8 @@ class LanePrograms:
         keys = _KEYS.get((), (task.key, numbers), lambda: jax.eval_shape(self._keys, numbers))
         orders = jax.eval_shape(lambda: EpochOrders.none_yet(task.structure.sampler, len(numbers)))
         orders = self._on(PartitionSpec(), orders)
-        arguments = (
-            task.template,
-            self._shape(points, numbers),
-            orders,
-            points,
-            keys,
-            data,
-            0,
-            0,
-            1,
-        )
+        inputs = programs.StepInputs(task.template, points, keys, data, 0, 0, 1)
+        arguments = self._shape(points, numbers), orders, inputs
         return points_that_fit(
             programs.advance,
             (self._structure,),
@@ -114,8 +105,8 @@ class LanePrograms:
         task, keys = self.task, self._keys(self.task.seeds)
         state = self._start(points, task.seeds)
         orders = EpochOrders.none_yet(task.structure.sampler, len(task.seeds))
-        last = points, keys, self._data, 0, 0, end
-        state, _ = programs.advance(self._structure, task.template, state, orders, *last)
+        inputs = programs.StepInputs(task.template, points, keys, self._data, 0, 0, end)
+        state, _ = programs.advance(self._structure, state, orders, inputs)
         return state, self._evaluated(state, points)
 
     def start(self, group: LaneGroup) -> None:
@@ -154,18 +145,11 @@ class LanePrograms:
         """Take the steps of a group up to ``end``, and wait for them."""
         task = self.task
         keys = self._keys(task.seeds[group.seeds])
-        group.state, orders = programs.advance(
-            self._structure,
-            task.template,
-            group.state,
-            self._orders_for(group.seeds),
-            group.points,
-            keys,
-            data,
-            first_of_data,
-            group.steps,
-            end,
+        inputs = programs.StepInputs(
+            task.template, group.points, keys, data, first_of_data, group.steps, end
         )
+        orders = self._orders_for(group.seeds)
+        group.state, orders = programs.advance(self._structure, group.state, orders, inputs)
         jax.block_until_ready(group.state.lanes.status)
         self._orders = group.seeds, orders
         group.steps = end
