@@ -38,14 +38,16 @@ function paintParallel() {
   for (const point of shown.filter((p) => colors[p] === null)) strokeLine(pen, point, failureColor(point), 0.35);
   const faint = count > 100 ? 0.45 : 0.8;
   for (const point of [...order].reverse()) if (isShown(point)) strokeLine(pen, point, colorAt(colors[point]), faint);
-  for (let i = 0; i < rulers.x.length; i += 1) paintRuler(pen, i);
   const focus = focused();
-  if (focus === null) return;
-  pen.lineWidth = 5;
-  strokeLine(pen, focus, ink.paper, 1);
-  pen.lineWidth = 2.6;
-  strokeLine(pen, focus, ink.text, 1);
-  for (const [x, y] of corners(focus)) dot(pen, x, y, 4, ink.text, ink.paper);
+  if (focus !== null) {
+    pen.lineWidth = 5;
+    strokeLine(pen, focus, ink.paper, 1);
+    pen.lineWidth = 2.6;
+    strokeLine(pen, focus, ink.text, 1);
+  }
+  // Over the lines, which would strike the labels through.
+  for (let i = 0; i < rulers.x.length; i += 1) paintRuler(pen, i);
+  if (focus !== null) for (const [x, y] of corners(focus)) dot(pen, x, y, 4, ink.text, ink.paper);
 }
 
 function strokeLine(pen, point, color, alpha) {
@@ -78,7 +80,7 @@ function paintRuler(pen, i) {
     line(pen, x - 4, y, x, y);
     if (last - y < 14) continue;
     last = y;
-    halo(pen, shorten(pen, label, (i ? x - rulers.x[i - 1] : x) - 10), x - 7, y);
+    onGround(pen, shorten(pen, label, (i ? x - rulers.x[i - 1] : x) - 10), x - 7, y);
   }
   const room = rulers.x.length > 1 ? rulers.x[1] - rulers.x[0] : 200;
   const isLast = i === rulers.x.length - 1;
@@ -92,15 +94,13 @@ function paintRuler(pen, i) {
   pen.fillText(words, at, i % 2 && narrow ? 12 : 26);
 }
 
-// Text that stands on lines: with a rim of the ground.
-function halo(pen, words, x, y) {
-  pen.lineWidth = 4;
-  pen.strokeStyle = ink.paper;
-  pen.strokeText(words, x, y);
+// Text that ends at x and stands on lines: on a piece of the ground.
+function onGround(pen, words, x, y) {
+  const width = pen.measureText(words).width;
+  pen.fillStyle = ink.paper;
+  pen.fillRect(x - width - 2, y - 7, width + 3, 14);
   pen.fillStyle = ink.text;
   pen.fillText(words, x, y);
-  pen.strokeStyle = ink.quiet;
-  pen.lineWidth = 1;
 }
 
 function shorten(pen, words, room) {
