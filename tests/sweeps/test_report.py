@@ -142,6 +142,12 @@ def test_a_momentum_of_zero_is_a_natural_end_and_one_at_the_top_is_led_towards_1
     assert all(0.9 < value < 1 for value in suggested)
 
 
+def test_below_decays_there_are_smaller_ones_down_to_zero():
+    result = made(np.array([[1.0], [2.0], [3.0]]), {"b2": [0.9, 0.99, 0.999]}, seeds=[0])
+    # Half as many nines are 1 − 10^(−1/2), and none are 0.
+    assert only(result.report(), "range").suggested == (0.68, 0.0)
+
+
 @pytest.mark.parametrize(
     ("final", "suggested"), [([1, 2], (4, 2)), ([2, 1], (24, 32)), ([1, 2, 3], (4, 2))]
 )

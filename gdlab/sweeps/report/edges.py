@@ -122,6 +122,8 @@ def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
     step = (ends[1] - ends[0]) / count if np.all(np.isfinite(ends)) else 1.0
     if scale != "linear":
         step = min(step, 1.0)
+    if scale == "decay" and side == "lowest":
+        step = min(step, ends[0] / STEPS_BEYOND)  # and not beyond 0
     steps = step * np.arange(1, STEPS_BEYOND + 1)
     found = inverse(ends[1] + steps if side == "highest" else ends[0] - steps)
     if values.dtype.kind in "iu":
