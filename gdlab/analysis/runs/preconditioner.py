@@ -14,6 +14,15 @@ from gdlab.analysis.linear.period import EVERY_STEP, PRECONDITIONER, period_of, 
 from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.core.transformation import GradientTransformation
 
+PAST_STEPS = 3
+"""The number of steps from which scales are taken; at the first one some methods keep zeros."""
+RELATIVE_SIZE = 1e-9
+"""The size of the gradients by which a method is tested, relative to those that its scales know.
+
+Their squares are below rounding error beside the scales. They are not much smaller than that,
+because a method such as Muon, which divides by a norm plus ε, is linear in gradients far below ε.
+"""
+
 
 def anatomy_on(tx: GradientTransformation, params: Any) -> Anatomy:
     """The anatomy of the state of ``tx`` for these parameters.
@@ -61,14 +70,19 @@ def require_diagonal(anatomy: Anatomy, tx: GradientTransformation, params: Any) 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
-    """Tell whether ``tx`` is diagonal after a step with a generic gradient."""
+    """Tell whether ``tx`` is diagonal after a few steps with generic gradients of size 1."""
     flat, unravel = ravel_pytree(params)
-    mixed = jnp.cos(1.0 + jnp.arange(flat.size, dtype=flat.dtype))
-    _, state = one_step(tx, tx.init(params), params, lambda _: mixed, unravel)
-    size = _small(params)
+    numbers = jnp.arange(PAST_STEPS * flat.size, dtype=flat.dtype)
+    gradients = jnp.cos(1.0 + numbers).reshape(PAST_STEPS, flat.size)
+    state, _ = jax.lax.scan(
+        lambda state, gradient: (one_step(tx, state, params, lambda _: gradient, unravel)[1], None),
+        tx.init(params),
+        gradients,
+    )
     # As one batch, since the update is most of this program.
     response = jax.vmap(_response(anatomy, tx, params, state))
-    ones, together = response(size * jnp.stack([jnp.ones_like(flat), mixed]))
+    mixed = gradients[0]
+    ones, together = response(RELATIVE_SIZE * jnp.stack([jnp.ones_like(flat), mixed]))
     one_by_one = ones * mixed
     tolerance = 100 * jnp.finfo(flat.dtype).eps
     return jnp.all(jnp.abs(together - one_by_one) <= tolerance * jnp.abs(one_by_one))

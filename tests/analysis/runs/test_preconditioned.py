@@ -10,10 +10,12 @@ from gdlab import (
     adagrad,
     adam,
     adamw,
+    adopt,
     amsgrad,
     chain,
     clip_by_global_norm,
     full_matrix_adagrad,
+    muon,
     nadam,
     nesterov,
     rmsprop,
@@ -170,11 +172,33 @@ def half_square(w):
     return 0.5 * jnp.sum(jnp.array([4.0, 1.0]) * w**2)
 
 
-def test_a_method_that_mixes_gradients_is_refused():
-    tx, w = full_matrix_adagrad(0.1), jnp.ones(2)
+@pytest.mark.parametrize(
+    ("tx", "start"),
+    [
+        (full_matrix_adagrad(0.1), lambda: jnp.ones(2)),
+        # Adam serves the vector, and Muon the matrix.
+        (muon(0.1), lambda: {"b": jnp.ones(2), "w": jnp.ones((2, 2))}),
+    ],
+    ids=["full_matrix_adagrad", "muon"],
+)
+def test_a_method_that_mixes_gradients_is_refused(tx, start):
+    w = start()
     _, state = tx.update(w, tx.init(w), w)
-    with pytest.raises(ValueError, match=r"full_matrix_adagrad.* no diagonal preconditioner"):
-        preconditioned_sharpness(half_square, w, tx, state)
+    of_first = lambda w: half_square(jax.tree.leaves(w)[0])  # noqa: E731
+    with pytest.raises(ValueError, match=r"no diagonal preconditioner"):
+        preconditioned_sharpness(of_first, w, tx, state)
+
+
+@pytest.mark.slow
+def test_a_method_whose_first_step_only_fills_its_scales_has_a_diagonal():
+    """ADOPT starts with v = g², and after another gradient 2g has v = (0.9999 + 0.0001·4)g²."""
+    tx, w = adopt(0.1), jnp.ones(2)
+    state = tx.init(w)
+    for size in (1.0, 2.0):
+        _, state = tx.update(size * jax.grad(half_square)(w), state, w)
+    # The gradient of each weight at w = 1 is its curvature, so that all eigenvalues are equal.
+    found = preconditioned_sharpness(half_square, w, tx, state)
+    assert found == pytest.approx((0.9999 + 0.0001 * 4) ** -0.5, rel=1e-9)
 
 
 def test_a_method_whose_step_is_not_odd_is_refused():
