@@ -15,7 +15,12 @@ _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 
 def is_array(leaf: Leaf) -> bool:
-    """Tell whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not."""
+    """Tell whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not.
+
+    Raises:
+        TypeError: if it is an array of objects or of texts, which would otherwise pass for
+            something that is not trained.
+    """
     if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer):
         return True  # as most are that are asked about outside of a trace, where each call counts
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU":

@@ -6,7 +6,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
 from gdlab.core.checked import checked
 from gdlab.core.representation import described
-from gdlab.core.stacks import is_stacks
+from gdlab.core.stacks import has_stacks
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Tree, TreeDef
 from gdlab.core.transformation import GradientTransformation
@@ -54,7 +54,7 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
         others = [_shape(leaf, other=True) for leaf in leaves]
         other = _state_sharding(tx, treedef, others)
         same = jax.tree.structure(state) == jax.tree.structure(other)
-        if not same or any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks))):
+        if not same or has_stacks(state):
             raise TypeError(
                 f"what {described(tx)} keeps depends on the shapes and dtypes of the parameters: "
                 "hand over the parameters, or jax.ShapeDtypeStruct(shape, dtype, sharding=…)"

@@ -167,6 +167,11 @@ def is_stacks(node: object) -> bool:
     return isinstance(node, Stacks)
 
 
+def has_stacks(state: Tree) -> bool:
+    """Tell whether any node of a state is what is kept for several leaves in stacks."""
+    return any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks)))
+
+
 def stack_of(arrays: Sequence[Leaf]) -> Leaf:
     """Arrays of one shape as one array, whose first axis runs over them; None where all are."""
     if arrays[0] is None:

@@ -10,7 +10,7 @@ from gdlab.core.dispatch import as_tree_rule
 from gdlab.core.forms import MarkedSlot, is_stored_form, marking
 from gdlab.core.numerics import is_inexact
 from gdlab.core.rules import Part, TreeRule
-from gdlab.core.stacks import is_stacks
+from gdlab.core.stacks import has_stacks
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Path, Tree, dotted, require_matches
 from gdlab.core.transformation import GradientTransformation, transformation, wiring
@@ -158,7 +158,7 @@ def _format(one: object) -> SlotFormat:
 
 
 def _in_formats(state: State, choose: Choice) -> State:
-    if any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks))):
+    if has_stacks(state):
         raise TypeError(
             "stored: the format of a slot is chosen before it is put into a stack; write "
             "stacked(stored(tx, …)) for stored(stacked(tx), …)"
