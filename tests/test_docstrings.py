@@ -22,6 +22,7 @@ FOLDERS = (
     "plots",
     "problems",
     "progress",
+    "scaling",
     "schedules",
     "sweeps",
     "training",

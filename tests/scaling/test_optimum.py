@@ -184,3 +184,8 @@ def test_two_rates_are_bracketed_and_three_without_errors_as_well():
 def test_bad_curves_are_refused(rates, losses, message):
     with pytest.raises(ValueError, match=message):
         fit_optimum(rates, losses)
+
+
+def test_a_confidence_in_per_cent_is_refused():
+    with pytest.raises(ValueError, match="confidence must be a number between 0 and 1, not 95"):
+        fit_optimum([1.0, 2.0], [1.0, 2.0], confidence=95)

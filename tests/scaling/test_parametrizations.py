@@ -290,7 +290,7 @@ def test_what_is_none_of_the_choices_is_refused():
         mup(shapes(BASE), method="adamw")
     with pytest.raises(TypeError, match="table must be 'table 3', 'table 8' or 'table 9', not 8"):
         mup(shapes(BASE), table=8)
-    with pytest.raises(ValueError, match=r"alpha must be from 0\.5 to 1, not 0"):
+    with pytest.raises(ValueError, match=r"alpha must be a number between 0\.5 and 1, not 0"):
         completed_p(shapes(BASE), depth=2.0, blocks="", alpha=0.0)
     with pytest.raises(ValueError, match="ratios of 'w' must be positive"):
         mup([("w", (0.0, 1.0))])

@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.apply import apply_updates
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, Count, checked
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.scaling.laws.fieller import Interval
@@ -25,7 +25,7 @@ class Slope(NamedTuple):
 
     value: float
     interval: Interval
-    """Its confidence interval of 95 %."""
+    """The confidence interval of the exponent, of 95 %."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -33,12 +33,12 @@ class CoordinateCheck:
     """The mean absolute sizes of activations over width; made by :func:`coordinate_check`."""
 
     widths: np.ndarray
-    """Of shape ``(width,)``, rising."""
+    """The widths in rising order, of shape ``(width,)``."""
     activations: dict[str, np.ndarray]
     """Name → mean absolute value of the activation, of shape ``(width, step, seed)``; step 0 is
     the start."""
     changes: dict[str, np.ndarray]
-    """Name → mean absolute difference from the start, likewise."""
+    """Name → mean absolute difference from the start, of the same shape."""
 
     @property
     def steps(self) -> int:
@@ -153,8 +153,8 @@ def coordinate_check(
     tx: GradientTransformation,
     batch: Any,
     *,
-    steps: int = 4,
-    seeds: int = 3,
+    steps: Count = 4,
+    seeds: Annotated[int, Between(2)] = 3,
     key: jax.Array | None = None,
 ) -> CoordinateCheck:
     """The sizes of activations over width, after a few steps on one batch.
@@ -174,7 +174,7 @@ def coordinate_check(
         tx: the optimizer of all widths, such as ``parametrization.optimizer(adam(0.01))``.
         batch: a tree of arrays, the same at each step.
         steps: the number of steps.
-        seeds: the number of starts.
+        seeds: the number of starts, two or more.
         key: PRNG key from which they are drawn; ``jax.random.key(0)`` unless given.
 
     Raises:
@@ -194,11 +194,8 @@ def coordinate_check(
     >>> check.verdict()
     'Sizes depend on the width: from width 64 to 1024 after 4 steps, the activation of output ...
     """
-    if len(inits) < 2 or steps < 1 or seeds < 2:
-        raise ValueError(
-            "a coordinate check needs two widths, a step and two seeds at least, not "
-            f"{len(inits)}, {steps} and {seeds}"
-        )
+    if len(inits) < 2:
+        raise ValueError(f"inits must hold two widths at least, not {list(inits)}")
     keys = jax.random.split(jax.random.key(0) if key is None else key, seeds)
     found = []
     for width in sorted(inits):

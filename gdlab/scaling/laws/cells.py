@@ -14,9 +14,9 @@ class Cell(NamedTuple):
 
     sizes: dict[str, float]
     rates: np.ndarray
-    """Of shape ``(n,)``."""
+    """The learning rates, of shape ``(n,)``."""
     losses: np.ndarray
-    """Of shape ``(n, seeds)``, NaN where a run did not finish."""
+    """The losses of shape ``(n, seeds)``, NaN where a run did not finish."""
 
 
 def cells_of(

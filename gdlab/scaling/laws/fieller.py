@@ -1,12 +1,19 @@
 """The interval of the vertex of a fitted parabola."""
 
 import math
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-Interval = tuple[float, float]
+from gdlab.core.checked import Between
+
+Interval: TypeAlias = tuple[float, float]
+"""The lower and the upper end of an interval."""
+Confidence: TypeAlias = Annotated[float, Between(0, 1)]
+"""The probability that an interval covers what it is for."""
 EVERYWHERE: Interval = (-math.inf, math.inf)
+"""The interval that is the whole line."""
 
 
 def vertex_interval(

@@ -10,6 +10,7 @@ import numpy as np
 
 from gdlab.core.checked import checked
 from gdlab.scaling.laws.cells import Cell, cells_of
+from gdlab.scaling.laws.fieller import Confidence
 from gdlab.scaling.laws.optimum import Optimum, fit_optimum
 from gdlab.scaling.laws.power_law import PowerLaw, Prediction, fit_power_law
 from gdlab.scaling.laws.transfer import Transfer, transfer_between
@@ -146,7 +147,7 @@ def learning_rate_law(
     axis: str = "learning_rate",
     metric: str = "final_loss",
     window: float = 3.0,
-    confidence: float = 0.95,
+    confidence: Confidence = 0.95,
     maximize: bool = False,
 ) -> LearningRateLaw:
     """The best learning rate at each size, the law of these, and whether it moves at all.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gdlab.core.checked import checked
-from gdlab.scaling.laws.fieller import EVERYWHERE, Interval
+from gdlab.scaling.laws.fieller import EVERYWHERE, Confidence, Interval
 from gdlab.scaling.laws.parabola import Parabola, fitted_parabola
 
 Edge: TypeAlias = Literal["", "low", "high", "divergence"]
@@ -97,7 +97,7 @@ def fit_optimum(
     losses: ArrayLike,
     *,
     window: float = 3.0,
-    confidence: float = 0.95,
+    confidence: Confidence = 0.95,
     maximize: bool = False,
 ) -> Optimum:
     """The best learning rate, by a parabola through the losses near the best of those tried.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gdlab.core.checked import checked
-from gdlab.scaling.laws.fieller import Interval
+from gdlab.scaling.laws.fieller import Confidence, Interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,19 +35,19 @@ class PowerLaw:
     """A power law value = scale · Π (sizeⱼ/referenceⱼ)^pⱼ; made by :func:`fit_power_law`."""
 
     exponents: dict[str, float]
-    """p of each size."""
+    """The exponent p of each size."""
     intervals: dict[str, Interval]
     """The confidence interval of each exponent."""
     references: dict[str, float]
     """The geometric mean of each size."""
     scale: float
-    """The value at these."""
+    """The value at the references."""
     ranges: dict[str, Interval]
     """The smallest and the largest of each size that were fitted."""
     coefficients: np.ndarray
-    """log₂ scale, then the exponents."""
+    """The coefficients of the regression: log₂ scale, then the exponents."""
     covariance: np.ndarray
-    """Their covariance."""
+    """The covariance of the coefficients."""
     variance: float
     """The variance of log₂ of one more measurement about the law."""
     quantile: float
@@ -101,7 +101,7 @@ def fit_power_law(
     values: ArrayLike,
     errors: ArrayLike | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: Confidence = 0.95,
 ) -> PowerLaw:
     """A power law by weighted least squares in logarithms.
 

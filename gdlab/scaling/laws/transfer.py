@@ -20,7 +20,7 @@ class Transfer:
     shift: float
     """The shift of the best rate in steps of the grid, positive where it rises."""
     interval: Interval
-    """Its confidence interval, infinite where a range of rates leaves an optimum open."""
+    """The confidence interval of the shift, infinite where a range leaves an optimum open."""
     step: float
     """The factor between neighbouring rates of the grid."""
     tolerance: float

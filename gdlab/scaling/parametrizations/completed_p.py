@@ -3,15 +3,11 @@
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, checked
 from gdlab.core.structure import Params
-from gdlab.scaling.parametrizations.mup import (
-    MaximalUpdateRule,
-    StartVariance,
-    Table,
-)
+from gdlab.scaling.parametrizations.mup import MaximalUpdateRule, StartVariance, Table
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
 from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of
 
@@ -53,7 +49,7 @@ def completed_p(
     *,
     depth: float | Callable[[Params], float],
     blocks: str,
-    alpha: float = 1.0,
+    alpha: Annotated[float, Between(0.5, 1)] = 1.0,
     table: Table = "table 3",
     start_variance: StartVariance = "1/fan_in",
     layouts: Mapping[str, Layout] | None = None,
@@ -108,7 +104,5 @@ def completed_p(
     Source: N. Dey et al., Don't be lazy: CompleteP enables compute-efficient deep transformers,
     2025, table 1.
     """
-    if not 0.5 <= alpha <= 1:
-        raise ValueError(f"alpha must be from 0.5 to 1, not {alpha}")
     rule = CompletedRule(MaximalUpdateRule("adam", table, start_variance), depth, blocks, alpha)
     return Parametrization("completed_p(…)", widths_of(base, layouts), rule)

@@ -58,7 +58,7 @@ class MaximalUpdateRule:
         return moved if self.scale_weight_decay else moved._replace(weight_decay=1.0)
 
     def residual_multiplier(self, params: Params) -> float:
-        """One: the depth changes nothing."""
+        """Return 1, since nothing depends on the depth."""
         del params
         return 1.0
 

@@ -16,12 +16,12 @@ class StandardRule:
     scaled: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, path: str, widths: WidthRatios, params: Params) -> LeafMultipliers:
-        """Ones."""
+        """Return factors of 1 for every parameter."""
         del path, widths, params
         return LeafMultipliers()
 
     def residual_multiplier(self, params: Params) -> float:
-        """One."""
+        """Return 1, since nothing depends on the depth."""
         del params
         return 1.0
 
