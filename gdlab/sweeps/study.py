@@ -15,11 +15,10 @@ from gdlab.sweeps.plan.arguments import opened
 from gdlab.sweeps.plan.assembly import AxisArguments
 from gdlab.sweeps.plan.policies import PopulationBasedTraining
 from gdlab.sweeps.proposals.proposer import Proposer
-from gdlab.sweeps.proposals.rounds import Round, joined, with_values
+from gdlab.sweeps.proposals.rounds import Round, joined, require_rereadable, with_values
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.results.scoring import scores
 from gdlab.sweeps.sweep import sweep
-from gdlab.training.loader import is_loader, is_read_once
 
 if TYPE_CHECKING:
     import optuna
@@ -100,12 +99,8 @@ def optimize_study(
     from optuna.trial import TrialState
 
     _require_fitting(study, arguments)
+    require_rereadable(data, trials, batch, "trials")
     width = min(batch, trials)
-    if is_loader(data) and is_read_once(data) and width < trials:
-        raise ValueError(
-            f"data is an iterator, which can be read once, but {trials} trials in batches of "
-            f"{width} are several sweeps: give a loader that can be iterated over again"
-        )
     places = AxisArguments(tx, dict(hyperparameters or {}), opened(loss, params))
     distributions: dict[str, BaseDistribution] = {
         name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
@@ -114,12 +109,8 @@ def optimize_study(
     picture = live_picture(live) or False
     maximize = study.direction.name == "MAXIMIZE"
     rounds: list[Round] = []
-
-    goes_on = True
-
     for begin in range(0, trials, width):
-        if not goes_on:
-            break
+        has_more = True
         asked: list[optuna.Trial] = []
         numbers: list[int] = []
         try:
@@ -137,7 +128,7 @@ def optimize_study(
             )  # fmt: skip
             rounds.append(Round(result, numbers))
             for score in scores(result, metric, maximize=maximize)[: len(numbers)]:
-                goes_on &= _tell(study, asked[0], float(score))
+                has_more &= _tell(study, asked[0], float(score))
                 asked.pop(0)
         except BaseException as error:
             for trial in asked:
@@ -147,6 +138,8 @@ def optimize_study(
             if rounds:
                 error.result = joined(rounds, places, TRIAL)  # type: ignore[attr-defined]
             raise
+        if not has_more:
+            break
     return joined(rounds, places, TRIAL)
 
 

@@ -111,7 +111,11 @@ def test_a_loss_that_is_no_scalar(loss, message):
         (DATA | {"y": np.float32(0)}, {}, r"data\['y'\] is a scalar"),
         ({}, {}, "data has no arrays"),
         (DATA, {"batch_size": 7}, "batch_size is 7, but there are only 6 examples"),
-        (DATA, {"batch_size": 0}, "batch_size must be positive"),
+        (
+            DATA,
+            {"batch_size": 0},
+            "batch_size must be a whole number between 1 and 2147483647, not 0",
+        ),
     ],
 )
 def test_data_that_do_not_fit_together(data, arguments, message):

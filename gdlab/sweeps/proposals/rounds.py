@@ -115,11 +115,25 @@ def _require_fitting(arguments: Mapping[str, Any], proposer: Proposer) -> None:
         raise ValueError(
             f"say how many points {proposer!r} is to choose in all, such as samples=64"
         )
-    data = arguments["data"]
-    if is_loader(data) and is_read_once(data) and proposer.batch < samples:
+    require_rereadable(arguments["data"], samples, proposer.batch, "points")
+
+
+def require_rereadable(data: Any, count: int, batch: int, noun: str) -> None:
+    """Refuse an iterator of batches that several rounds would have to read.
+
+    Args:
+        data: the data of the sweeps.
+        count: the number of points in all.
+        batch: the number of points in a round.
+        noun: the word for the points, in the plural.
+
+    Raises:
+        ValueError: if there is more than one round, and the data can be read once.
+    """
+    if is_loader(data) and is_read_once(data) and batch < count:
         raise ValueError(
-            f"data is an iterator, which can be read once, but {samples} points in batches of "
-            f"{proposer.batch} are several sweeps: give a loader that can be iterated over again"
+            f"data is an iterator, which can be read once, but {count} {noun} in batches of "
+            f"{batch} are several sweeps: give a loader that can be iterated over again"
         )
 
 
