@@ -143,10 +143,7 @@ def explore(
     programs = [race.javascript for race in races.values()]
     html = document(RUNS, heading, page, function.javascript, programs, near)
     _warn_of_size(html, function.javascript, programs)
-    pictures = Pictures(
-        scene.fun, optimizers, scene.runs, scene.paths, ends, scene.landmarks,
-        scene.flat_quadratic, scene.linear,
-    )  # fmt: skip
+    pictures = Pictures(scene, optimizers, ends)
     return Page(
         html,
         heading,

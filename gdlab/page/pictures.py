@@ -3,15 +3,13 @@
 import base64
 import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gdlab.analysis.linear.linearization import linearize
 from gdlab.core.transformation import GradientTransformation
-from gdlab.page.landmarks import Landmarks
-from gdlab.page.quadratic import Quadratic
-from gdlab.training.trajectory import Trajectory
+from gdlab.page.scene import Scene
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,37 +25,22 @@ class Pictures:
     """Draws the views of a page, as it shows them at first, with matplotlib.
 
     Args:
-        fun: the function of the two coordinates of the map.
+        scene: the runs and landmarks in the two coordinates of the map.
         optimizers: the optimizers, by name.
-        runs: the run of each optimizer.
-        paths: the points of each run in the two coordinates of the map.
         window: ((left, right), (bottom, top)) of the map.
-        landmarks: what is known of the function.
-        quadratic: the function as a quadratic one, None if it is none.
-        linear: the names of those optimizers that can be linearised.
     """
 
     def __init__(
-        self,
-        fun: Callable[..., Any],
-        optimizers: Mapping[str, GradientTransformation],
-        runs: Mapping[str, Trajectory],
-        paths: Mapping[str, np.ndarray],
-        window: np.ndarray,
-        landmarks: Landmarks,
-        quadratic: Quadratic | None,
-        linear: list[str],
+        self, scene: Scene, optimizers: Mapping[str, GradientTransformation], window: np.ndarray
     ):
-        self._fun, self._optimizers, self._runs, self._paths = fun, optimizers, runs, paths
-        self._window, self._landmarks, self._quadratic = window, landmarks, quadratic
-        self._linear = linear
+        self._scene, self._optimizers, self._window = scene, optimizers, window
 
     def views(self) -> dict[str, Callable[[], "Figure"]]:
         """A function that draws each view, by the name of the view."""
         drawers = {"map": self._map, "loss": self._loss}
-        if self._quadratic is not None:
+        if self._scene.flat_quadratic is not None:
             drawers["modes"] = self._modes
-        if self._linear:
+        if self._scene.linear:
             drawers["poles"] = self._poles
         return {name: lambda draw=draw: _figure(draw) for name, draw in drawers.items()}
 
@@ -74,24 +57,24 @@ class Pictures:
     def _map(self, ax: "Axes") -> None:
         from gdlab.plots.trajectories.contours import contours
 
-        contours(self._fun, self._paths, ax, bounds=self._window)
+        contours(self._scene.fun, self._scene.paths, ax, bounds=self._window)
         if (legend := ax.get_legend()) is not None:
             for text in legend.get_texts():
                 text.set_parse_math(False)  # a name is a name, as on the page
 
     def _loss(self, ax: "Axes") -> None:
-        lowest = self._landmarks.lowest or 0.0
-        curves = {name: np.asarray(run.values) - lowest for name, run in self._runs.items()}
+        lowest = self._scene.landmarks.lowest or 0.0
+        curves = {name: np.asarray(run.values) - lowest for name, run in self._scene.runs.items()}
         _draw_curves(ax, curves, 1)
         ax.set_ylabel("f(w)" if lowest == 0 else "f(w) − min f")
 
     def _modes(self, ax: "Axes") -> None:
-        assert self._quadratic is not None
-        center, directions = self._quadratic.center, self._quadratic.directions
+        quadratic = self._scene.flat_quadratic
+        assert quadratic is not None
         curves = {}
-        for name, path in self._paths.items():
-            errors = np.abs((path - center) @ directions)
-            for curvature, error in zip(self._quadratic.curvatures, errors.T, strict=True):
+        for name, path in self._scene.paths.items():
+            errors = np.abs((path - quadratic.center) @ quadratic.directions)
+            for curvature, error in zip(quadratic.curvatures, errors.T, strict=True):
                 curves[f"{name}, λ = {curvature:.3g}"] = error
         _draw_curves(ax, curves, 2)
         ax.set_ylabel("|error| along each eigenvector")
@@ -99,18 +82,19 @@ class Pictures:
     def _poles(self, ax: "Axes") -> None:
         from gdlab.plots.analysis.poles import poles
 
-        assert self._quadratic is not None
+        quadratic, linear = self._scene.flat_quadratic, self._scene.linear
+        assert quadratic is not None
         found = [
             np.ravel(
                 linearize(
-                    self._optimizers[name], self._quadratic.hessian, state=self._runs[name].state
+                    self._optimizers[name], quadratic.hessian, state=self._scene.runs[name].state
                 ).poles
             )
-            for name in self._linear
+            for name in linear
         ]
         widest = max(map(len, found))
         padded = [np.pad(one, (0, widest - len(one)), constant_values=one[-1]) for one in found]
-        poles(np.array(padded), ax=ax, labels=self._linear if len(found) > 1 else None)
+        poles(np.array(padded), ax=ax, labels=linear if len(found) > 1 else None)
 
 
 def _figure(draw: Callable[["Axes"], None]) -> "Figure":

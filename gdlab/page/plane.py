@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.page.quadratic import Quadratic
+from gdlab.page.quadratic import Quadratic, along_axes
 
 PlaneChoice = str | Sequence[str | int]
 """``"principal"``, ``"eigenvectors"``, or the names or positions of two variables."""
@@ -109,7 +109,7 @@ def _principal(origin: np.ndarray, paths: Sequence[np.ndarray]) -> Plane:
         "The plane of the two principal directions of the runs, which hold "
         f"{percent[0]} and {percent[1]} of their squared distances from the end of the first."
     )
-    return Plane(origin, _turned(directions[:2]), ("direction 1", "direction 2"), note)
+    return Plane(origin, along_axes(directions[:2]), ("direction 1", "direction 2"), note)
 
 
 def _eigenvectors(
@@ -125,14 +125,8 @@ def _eigenvectors(
         f"The plane of the eigenvectors of the smallest curvature, {low:.3g}, and of the largest, "
         f"{high:.3g}, where the first run ends."
     )
-    directions = _turned(vectors[:, [0, -1]].T)
+    directions = along_axes(vectors[:, [0, -1]].T)
     return Plane(origin, directions, (f"λ = {low:.3g}", f"λ = {high:.3g}"), note)
-
-
-def _turned(directions: np.ndarray) -> np.ndarray:
-    """Directions have no sign of their own; these have a positive largest component."""
-    largest = np.argmax(np.abs(directions), axis=1)
-    return directions * np.sign(directions[np.arange(2), largest])[:, None]
 
 
 def _position(variable: str | int, names: Sequence[str]) -> int:

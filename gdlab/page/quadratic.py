@@ -54,9 +54,16 @@ def quadratic_of(fun: Callable[..., Any], size: int = 2) -> Quadratic | None:
     if np.max(np.abs(hessian @ center + gradient)) > TOLERANCE * max(1, np.max(np.abs(gradient))):
         return None
     curvatures, directions = np.linalg.eigh(hessian)
-    # Eigenvectors have no sign of their own; these look along the axes.
-    largest = np.argmax(np.abs(directions), axis=0)
-    directions = directions * np.sign(directions[largest, np.arange(size)])
+    directions = along_axes(directions.T).T
     convex = curvatures[0] >= -TOLERANCE * scale
     lowest = float(fun(jnp.asarray(center))) if convex else None
     return Quadratic(hessian, center + 0.0, lowest, curvatures, directions)
+
+
+def along_axes(directions: np.ndarray) -> np.ndarray:
+    """Directions, one a row, with the sign that makes the largest component of each positive.
+
+    Eigenvectors and singular vectors have no sign of their own.
+    """
+    largest = np.argmax(np.abs(directions), axis=1)
+    return directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]

@@ -54,8 +54,8 @@ def space_of(fun: Callable[..., Any], start: Any) -> Space:
             plain = _named(lambda w: fun(w, fun.data), fun.name)
     if start is None:
         return Space(plain, None)
-    vector = _vector(start)
-    if vector is not None:
+    vector = array_of(start)
+    if vector is not None and vector.ndim == 1:
         names = tuple(f"w{str(i + 1).translate(_SUBSCRIPTS)}" for i in range(len(vector)))
         return Space(plain, _checked(vector, start), None, names)
     try:
@@ -73,6 +73,14 @@ def space_of(fun: Callable[..., Any], start: Any) -> Space:
     return Space(whole, _checked(np.asarray(flat), start), unravel, names)
 
 
+def array_of(given: Any) -> np.ndarray | None:
+    """Numbers in nested sequences or an array, as an array of float64; None for anything else."""
+    try:
+        return np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
 def heading_of(fun: Callable[..., Any], unnamed: str) -> str:
     """The name of a function as the heading of its page, or ``unnamed`` for one without a name."""
     if isinstance(fun, Problem):
@@ -87,15 +95,6 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def _named(fun: Callable[..., Any], name: str) -> Callable[..., Any]:
     fun.__name__ = name
     return fun
-
-
-def _vector(start: Any) -> np.ndarray | None:
-    """A sequence of numbers or an array of one dimension; None for anything else."""
-    try:
-        values = np.asarray(start, np.float64)
-    except (TypeError, ValueError):
-        return None
-    return values if values.ndim == 1 else None
 
 
 def _checked(values: np.ndarray, start: Any) -> np.ndarray:

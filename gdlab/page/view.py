@@ -11,7 +11,7 @@ from gdlab.analysis.landscapes.window import window_around, window_of_runs
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.landmarks import Landmarks
 from gdlab.page.quadratic import Quadratic
-from gdlab.page.space import Space
+from gdlab.page.space import Space, array_of
 from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 
@@ -31,8 +31,8 @@ def view_of(
         ValueError: if what is given is no such pair.
     """
     if view is not None:
-        ends = _numbers(view)
-        if ends is None or ends.shape != (2, 2) or np.any(ends[:, 0] >= ends[:, 1]):
+        ends = array_of(view)
+        if ends is None or ends.shape != (2, 2) or not _is_box(ends):
             raise ValueError(
                 f"view must be ((low, high), (low, high)), such as ((-2, 2), (-1, 3)), not {view!r}"
             )
@@ -44,6 +44,10 @@ def view_of(
         return window_around(low, high, 0.0, one_scale=True)
     points = [point for _, point in landmarks.points]
     return window_of_runs(paths, points, one_scale=quadratic is not None)
+
+
+def _is_box(ends: np.ndarray) -> bool:
+    return bool(np.all(np.isfinite(ends)) and np.all(ends[:, 0] < ends[:, 1]))
 
 
 def _point(landmark: tuple[str, np.ndarray]) -> np.ndarray:
@@ -60,12 +64,3 @@ def runs_of(
         return space.fun(ravel_pytree(params)[0])
 
     return {name: minimize(without_key, start, tx, steps) for name, tx in optimizers.items()}
-
-
-def _numbers(given: Any) -> np.ndarray | None:
-    """An array of finite numbers, None if it is none."""
-    try:
-        values = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        return None
-    return values if np.all(np.isfinite(values)) else None

@@ -43,6 +43,11 @@ function linearAxis(curves, height, name) {
   return { low: low - margin, high: high + margin, ticks: ticks(low - margin, high + margin, height / 32), name };
 }
 
+// The height on a logarithmic axis; what is not positive has none.
+function logarithm(x) {
+  return x > 0 ? Math.log10(x) : NaN;
+}
+
 function trace(chart, values, from, to, height = (x) => x) {
   const points = [];
   for (let t = from; t <= to; t += 1) points.push([chart.x(t), chart.y(height(values[t]))]);

@@ -18,7 +18,7 @@ function paintLoss() {
   const y = logarithmic ? logAxis(all, height, name) : linearAxis(all, height, name);
   const words = projections.length ? [stroke(canvas, "of the run", ink.text), thin(canvas, "of its projection", ink.text)] : [];
   const chart = frame(canvas, stepsAxis(width), y, words);
-  const scaled = logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : (f) => f;
+  const scaled = logarithmic ? logarithm : (f) => f;
   clip(chart, () => {
     markShown(chart);
     for (const { curve, i } of projections) {
@@ -80,7 +80,7 @@ function paintModes(racer, present) {
         chart.pen.strokeStyle = modeColor(mode);
         chart.pen.setLineDash(MODE_DASHES[mode]);
         chart.pen.lineWidth = 2;
-        trace(chart, curve, 0, curve.length - 1, (e) => (e > 0 ? Math.log10(e) : NaN));
+        trace(chart, curve, 0, curve.length - 1, logarithm);
       });
     }
     chart.pen.setLineDash([]);
@@ -211,7 +211,7 @@ function paintSplit(racer) {
     for (const [, color, dash, curve] of curves) {
       Object.assign(chart.pen, { strokeStyle: color, lineWidth: 2 });
       chart.pen.setLineDash(dash);
-      trace(chart, curve, 0, curve.length - 1, (f) => (f > 0 ? Math.log10(f) : NaN));
+      trace(chart, curve, 0, curve.length - 1, logarithm);
     }
     chart.pen.setLineDash([]);
   });

@@ -40,9 +40,10 @@ function paint() {
   paintReadout(racer);
 }
 
-function markPoint({ pen, x, y }, value, color) {
-  pen.setLineDash([]);
-  if (Number.isFinite(value)) dot(pen, x(now.shown), y(value), 3.5, color);
+// A whole dot, even at the edge of the box, where the last step is.
+function markPoint({ pen, box, x, y }, value, color) {
+  const height = y(value);
+  if (height >= box.top && height <= box.bottom) dot(pen, x(now.shown), height, 3.5, color);
 }
 
 // One of the recorded numbers of all racers; the one that trains is drawn in full.
@@ -53,6 +54,7 @@ function paintRecord(kind, name, logarithmic) {
   const y = logarithmic ? logAxis(curves, height, name) : { low: 0, high: 1.02, ticks: ticks(0, 1.02, height / 32), name };
   const shown = racers.map(({ name: own }, i) => stroke(canvas, own, colorOf(i), dashOf(i)));
   const chart = frame(canvas, stepsAxis(canvas.clientWidth), y, shown);
+  const scaled = logarithmic ? logarithm : (f) => f;
   clip(chart, () => {
     markShown(chart);
     curves.forEach((curve, i) => {
@@ -60,13 +62,10 @@ function paintRecord(kind, name, logarithmic) {
       chart.pen.strokeStyle = colorOf(i);
       chart.pen.setLineDash(dashOf(i));
       chart.pen.lineWidth = 2;
-      const scaled = logarithmic ? (f) => (f > 0 ? Math.log10(f) : NaN) : (f) => f;
       trace(chart, curve, 0, curve.length - 1, scaled);
-      if (i === now.focus) markPoint(chart, scaled(curve[now.shown]), colorOf(i));
     });
-    chart.pen.globalAlpha = 1;
-    chart.pen.setLineDash([]);
   });
+  markPoint(chart, scaled(curves[now.focus][now.shown]), colorOf(now.focus));
 }
 
 function paintSharpness(racer) {
@@ -92,8 +91,8 @@ function paintSharpness(racer) {
     chart.pen.setLineDash([]);
     Object.assign(chart.pen, { strokeStyle: colorOf(now.focus), lineWidth: 2 });
     trace(chart, sharpness, 0, sharpness.length - 1);
-    markPoint(chart, sharpness[now.shown], colorOf(now.focus));
   });
+  markPoint(chart, sharpness[now.shown], colorOf(now.focus));
   $("curvature-name").textContent = racer.anatomy?.scales.length ? "Sharpness, preconditioned by the optimizer, and its limit" : "Sharpness and its limit";
 }
 
