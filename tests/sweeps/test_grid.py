@@ -189,9 +189,16 @@ def test_several_optimizers_are_tried_at_the_same_samples():
     np.testing.assert_array_equal(result.coords["rate"], alone.coords["rate"])
 
 
-@pytest.mark.parametrize("samples", [None, 0, -3])
-def test_a_sampled_axis_asks_how_often(samples):
-    with pytest.raises(ValueError, match="axis 'rate' is sampled: say how often"):
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (None, "axis 'rate' is sampled: say how often"),
+        (0, "samples must be a whole number between 1 and 2147483647 or None, not 0"),
+        (-3, "samples must be a whole number between 1 and 2147483647 or None, not -3"),
+    ],
+)
+def test_a_sampled_axis_asks_how_often(samples, message):
+    with pytest.raises(ValueError, match=message):
         sweep(given, jnp.zeros(1), sgd(Axis.uniform("rate", 0.1, 1.0)), steps=1, samples=samples)
 
 

@@ -301,9 +301,9 @@ def test_the_lanes_of_a_sweep_share_what_a_filter_leaves_out(monkeypatch, tmp_pa
     carries = []
     advance = programs.advance
 
-    def noted(*args):
-        carries.append(sum(leaf.nbytes for leaf in jax.tree.leaves(args[2].lanes)))
-        return advance(*args)
+    def noted(structure, state, *inputs):
+        carries.append(sum(leaf.nbytes for leaf in jax.tree.leaves(state.lanes)))
+        return advance(structure, state, *inputs)
 
     noted.lower = advance.lower
     monkeypatch.setattr(programs, "advance", noted)
