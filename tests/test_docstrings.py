@@ -9,25 +9,7 @@ import pytest
 import gdlab
 
 PACKAGE = pathlib.Path(gdlab.__file__).parent
-FOLDERS = (
-    "analysis",
-    "axes",
-    "core",
-    "devices",
-    "interop",
-    "loggers",
-    "losses",
-    "optimizers",
-    "page",
-    "plots",
-    "problems",
-    "progress",
-    "scaling",
-    "schedules",
-    "sweeps",
-    "training",
-    "transforms",
-)
+FOLDERS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 FRAGMENT_OPENINGS = {"What", "How", "Whether", "Of", "Which", "By"}
 """Words that open half a sentence, which needs the name above it to be understood."""
 
