@@ -589,7 +589,7 @@ def test_groups_and_looking_ahead_go_together():
     state = tx.init(PARAMS)
     for _ in range(2):
         updates, state = tx.update(PARAMS, state, PARAMS, grad_fn=lambda params: params)
-    # a: v₁ = 1, w̃ = 1 − .1·.9·1, v₂ = .9 + w̃; the parameters were left where they are.
+    # a: v₁ = 1, w̃ = 1 − 0.1·0.9·1, v₂ = 0.9 + w̃; the parameters were left where they are.
     np.testing.assert_allclose(updates["a"], -0.1 * (0.9 + 0.91), rtol=1e-6)
     assert (updates["b"]["bias"] == -1).all()
 

@@ -176,7 +176,7 @@ def test_functions_among_the_keywords_work_outside_jit_and_leave_other_links_com
     for _ in range(2):
         updates, state = tx.update(grad_fn(w), state, w, grad_fn=grad_fn, value_fn=jnp.sum)
         w = w + updates
-    # By hand: w₁ = .9, v₁ = 1; w₂ = w₁ − .1(.5·v₁ + w₁ − .05·v₁) for a start at 1.
+    # By hand: w₁ = 0.9, v₁ = 1; w₂ = w₁ − 0.1(0.5·v₁ + w₁ − 0.05·v₁) for a start at 1.
     np.testing.assert_allclose(w, [0.765, 1.53], rtol=1e-6)
 
 

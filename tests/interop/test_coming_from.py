@@ -115,7 +115,7 @@ def test_a_method_of_keras_takes_the_steps_that_the_table_says(theirs, source):
 
     expected = keras_path(make, rates)
     found = gdlab_path(lambda _: ours(source, 0.02), rates)
-    # Keras has the exponent −.8 of its Adafactor in float32.
+    # Keras has the exponent −0.8 of its Adafactor in float32.
     tolerance = 1e-5 if "Adafactor" in theirs else 1e-10
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 

@@ -244,8 +244,8 @@ def test_L34_a_fast_second_average_oscillates_near_the_solution_with_an_amplitud
 @pytest.mark.parametrize("eta", [0.03, 0.1])
 def test_L34_advice_holds_where_the_horizon_is_long_beside_the_way(eta):
     losses = np.asarray(final_losses(eta))
-    assert (losses[:, 2:] < 1e-15).all()  # b2 = .99 and .999, slower than any b1 here
-    assert (losses[:, 0] > 1e-4).all()  # b2 = .5
+    assert (losses[:, 2:] < 1e-15).all()  # b2 = 0.99 and 0.999, slower than any b1 here
+    assert (losses[:, 0] > 1e-4).all()  # b2 = 0.5
 
 
 def test_L34_advice_fails_at_a_small_eta_where_a_slower_second_average_ends_worse():
@@ -253,7 +253,7 @@ def test_L34_advice_fails_at_a_small_eta_where_a_slower_second_average_ends_wors
     losses = np.asarray(final_losses(0.003))
     assert (losses[:, 3] > 3 * losses[:, 2]).all()
     assert (losses[:, 2] > 1000 * losses[:, 1]).all()
-    # There even equal decays end best: b1 = b2 = .9 of all pairs.
+    # There even equal decays end best: b1 = b2 = 0.9 of all pairs.
     assert losses.min() == losses[FIRST.index(0.9), SECOND.index(0.9)]
 
 

@@ -112,8 +112,8 @@ def steps_to_a_thousandth(errors):
 def test_L5_order_in_which_modes_converge_depends_on_the_learning_rate():
     small = np.argsort(steps_to_a_thousandth(modes_over_time(0.02, 800)))
     large = np.argsort(steps_to_a_thousandth(modes_over_time(0.105, 800)))
-    assert list(small) == [0, 1, 2, 3]  # steep modes first: factors .64, .84, .96, .99
-    assert list(large) == [1, 2, 0, 3]  # the steepest overshoots: −.89 beside .16, .79, .95
+    assert list(small) == [0, 1, 2, 3]  # steep modes first: factors 0.64, 0.84, 0.96, 0.99
+    assert list(large) == [1, 2, 0, 3]  # the steepest overshoots: −0.89 beside 0.16, 0.79, 0.95
 
 
 # L6: fewer equations than unknowns, from zero

@@ -104,7 +104,7 @@ def test_L22_momentum_converges_with_a_learning_rate_at_which_plain_descent_dive
     eta = 1.8 * 2 / CURVATURES[-1]
     momentum = gdlab.sgd(eta / (1 - BETA) if averaged else eta, BETA, averaging=averaged)
     assert np.abs(descend(gdlab.sgd(eta), 400)[-1]).max() > 1e100
-    # √.9 a step is 7e-10 after 400.
+    # √0.9 a step is 7e-10 after 400.
     assert np.abs(descend(momentum, 400)[-1]).max() < 1e-7
 
 
@@ -232,7 +232,7 @@ def test_L25_across_a_ravine_gradients_cancel_and_along_it_they_add_up():
     state = remember.init(jnp.zeros(2))
     for gradient in gradients:
         velocity, state = remember.update(jnp.asarray(gradient), state)
-    # Σₖ (β/r)ᵏ, of which less than (.9/.98)²⁰⁰ is missing.
+    # Σₖ (β/r)ᵏ, of which less than (0.9/0.98)²⁰⁰ is missing.
     law = 1 / (1 - BETA / shrink)
     np.testing.assert_allclose(velocity / gradients[-1], law, rtol=1e-6)
     assert law[0] > 10

@@ -98,7 +98,7 @@ def test_method_converges_below_its_limit_and_diverges_above_it(name):
     make, _, limit = LINEAR_METHODS[name]
     below = [0.99 * limit(beta) / CURVATURE for beta in DECAYS]
     above = [1.01 * limit(beta) / CURVATURE for beta in DECAYS]
-    # The slowest, √.99 a step, takes 1500 steps to 5e-4; the slowest above grows by 2 % a step.
+    # The slowest, √0.99 a step, takes 1500 steps to 5e-4; the slowest above grows by 2 % a step.
     last = np.abs(paths_over(make, below + above, DECAYS + DECAYS, 1500)[:, -1])
     assert (last[: len(DECAYS)] < 1e-2).all()
     assert (last[len(DECAYS) :] > 1e6).all()
@@ -120,7 +120,7 @@ def poles(path):
 
 def test_poles_of_the_heavy_ball_are_complex_and_of_size_root_beta_between_two_learning_rates():
     beta = 0.64
-    between, beyond = (0.21**2, 1.79**2), (0.19**2, 1.81**2)  # (1 ∓ √β)² is .2² and 1.8²
+    between, beyond = (0.21**2, 1.79**2), (0.19**2, 1.81**2)  # (1 ∓ √β)² is 0.2² and 1.8²
     etas = np.array([*between, *beyond]) / CURVATURE
     slow, fast, *outside = paths_over(gdlab.sgd, etas, np.full(4, beta), 4)
     for path in (slow, fast):
@@ -178,7 +178,7 @@ def test_tuned_method_shrinks_the_error_at_its_best_rate(make, rate):
 
 
 # Adaptive methods whose second moment stands still: 400 steps of a constant gradient P with decay
-# .5 make it P², then a decay of 1 keeps it, and from there on the gradient is λw.
+# 0.5 make it P², then a decay of 1 keeps it, and from there on the gradient is λw.
 
 WARMUP, FREE = 400, 1500
 SCALE = 4.0

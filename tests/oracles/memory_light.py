@@ -67,7 +67,7 @@ METHODS = {
         partial(gdlab.adafactor, min_dim_size_to_factor=3, momentum=0.9),
         partial(ref.adafactor, least=3, momentum=0.9),
         partial(optax.adafactor, min_dim_size_to_factor=3, momentum=0.9),
-        # optax computes the decay 1 − t^−.8 in float32, and steps are relative to the weights.
+        # optax computes the decay 1 − t^−0.8 in float32, and steps are relative to the weights.
         rtol=1e-4,
     ),
     "adafactor, not factored and not relative": Method(
@@ -86,7 +86,7 @@ METHODS = {
         lambda lr: gdlab.adafactor(at_most_one_over_root(lr), 1, axes="last"),
         partial(limited, axes="last", least=1),
         keras=lambda o: o.Adafactor(),
-        # Keras has the exponent −.8 in float32, and steps are relative to the weights.
+        # Keras has the exponent −0.8 in float32, and steps are relative to the weights.
         rtol=1e-5,
     ),
     "sm3": Method(

@@ -643,7 +643,7 @@ def test_a_small_page_shows_the_chosen_panels_and_the_sliders_alone(tab, tmp_pat
         assert tab.run("document.documentElement.scrollWidth") <= width
         assert tab.run("document.querySelector('h1').offsetParent === null")
     slide(tab, slider("sgd", "momentum"), 0.2)
-    # Even in −log₁₀(1 − β) from 0 to .999, with three digits.
+    # Even in −log₁₀(1 − β) from 0 to 0.999, with three digits.
     beta = settings(tab)["optimizers"]["sgd"]["hyperparameters"]["momentum"]
     assert beta == pytest.approx(1 - 10**-0.6, abs=1e-3)
     assert tab.complaints == []

@@ -199,7 +199,7 @@ def test_on_shifted_images_convolutions_are_worth_a_dense_layer_of_half_as_many_
     convolutional = trained_on_shifted_images(problems.convolutional_network((6, 12, 16), shift=1))
     dense = trained_on_shifted_images(problems.dense_network([64], shift=1))
     assert convolutional.weights < 0.65 * dense.weights
-    # One of 360 images is .003; other starts are off by about .01.
+    # One of 360 images is 0.003; other starts are off by about 0.01.
     assert convolutional.accuracy > dense.accuracy + 0.01
     assert convolutional.shifted_accuracy > dense.shifted_accuracy - 0.01
     assert convolutional.consistency > 0.92

@@ -141,7 +141,7 @@ def normuon(
     nesterov: bool = False,
     rms: float | None = 0.2,
 ) -> Iterator[np.ndarray]:
-    """O = NS(M); v ← β₂v + (1 − β₂)mean(O²); Ô = O/(√v + ε); W ← W − η(.2√(mn)Ô/‖Ô‖ + λW).
+    """O = NS(M); v ← β₂v + (1 − β₂)mean(O²); Ô = O/(√v + ε); W ← W − η(0.2√(mn)Ô/‖Ô‖ + λW).
 
     Li et al. 2025, arXiv:2510.05491, Algorithm 1. The authors' code looks ahead (``nesterov``) and
     gives Ô the norm of O times √max(1, out/in) (``rms=None``).
@@ -177,7 +177,7 @@ def adamuon(
     weight_decay: Numbers = 0.0,
     sign: bool = True,
 ) -> Iterator[np.ndarray]:
-    """O = NS(sign(M)); V ← βV + (1 − β)O²; Ô = O/(√V + ε); W ← W − η(.2√(mn)Ô/‖Ô‖ + λW).
+    """O = NS(sign(M)); V ← βV + (1 − β)O²; Ô = O/(√V + ε); W ← W − η(0.2√(mn)Ô/‖Ô‖ + λW).
 
     Si, Zhang and Shen 2025, arXiv:2507.11005, Algorithm 1. The first version had no sign and
     corrected V for its start at zero, which the last scaling undoes.

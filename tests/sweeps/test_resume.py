@@ -35,7 +35,7 @@ KILLS = [
     ("halving", 2, 0.04),
     ("loader", 5, 0.01),
 ]
-"""In the middle, while a save is under way or shortly after it: it takes about .05 s."""
+"""In the middle, while a save is under way or shortly after it: it takes about 0.05 s."""
 
 
 def taken(lines):

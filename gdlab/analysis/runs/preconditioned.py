@@ -32,7 +32,7 @@ def preconditioned_sharpness(
     """The largest eigenvalue of P⁻¹H, with P the diagonal by which ``tx`` divides gradients.
 
     For Adam P = (1 − b1ᵗ)·diag(√v̂ + ε), and training is stable while it is below
-    :func:`sharpness_limit` of ``tx``, 38/η at b1 = .9. P is read off the update of ``tx`` itself,
+    :func:`sharpness_limit` of ``tx``, 38/η at b1 = 0.9. P is read off the update of ``tx`` itself,
     as its response to a small gradient beside that of the same method in one dimension, for
     gradients of size 1.
 

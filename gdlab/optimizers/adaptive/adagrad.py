@@ -33,7 +33,7 @@ def adagrad(
 
     Args:
         learning_rate: η.
-        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras .1.
+        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras 0.1.
         eps: ε.
         eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
 

@@ -65,7 +65,7 @@ def adam(
     wₜ₊₁ = wₜ − η·m̂ₜ/(√v̂ₜ + ε) with m̂ₜ = mₜ/(1 − b1ᵗ), v̂ₜ = vₜ/(1 − b2ᵗ)
 
     On a constant gradient every step has the size η (ε → 0). With v frozen it is stable on
-    curvature λ, measured in the metric √v̂ + ε, iff η < 2(1 + b1)/((1 − b1)λ): 38/λ at b1 = .9.
+    curvature λ, measured in the metric √v̂ + ε, iff η < 2(1 + b1)/((1 − b1)λ): 38/λ at b1 = 0.9.
 
     When to use:
         As the first thing to try on a network. Its steps have about the size η whatever the scale

@@ -33,7 +33,7 @@ def laprop(
 
     When to use:
         In place of Adam where gradients change size from step to step, as with small batches,
-        recurrent networks or reinforcement learning, or where a b2 of .9 and less is wanted.
+        recurrent networks or reinforcement learning, or where a b2 of 0.9 and less is wanted.
 
     Args:
         learning_rate: η, which also scales the decay.

@@ -58,7 +58,7 @@ def nadam(
     m̄ₜ = μₜ₊₁·mₜ/(1 − ∏ᵢ₌₁ᵗ⁺¹ μᵢ) + (1 − μₜ)·gₜ/(1 − ∏ᵢ₌₁ᵗ μᵢ), wₜ₊₁ = wₜ − η·m̄ₜ/(√v̂ₜ + ε)
 
     With v frozen it is stable on curvature λ, measured in the metric √v̂ + ε, iff
-    η < 2(1 + b1)/((1 − b1)(1 + 2b1)λ) in the limit: 13.57/λ at b1 = .9.
+    η < 2(1 + b1)/((1 − b1)(1 + 2b1)λ) in the limit: 13.57/λ at b1 = 0.9.
 
     Without a schedule of the momentum it is ``adam(…, nesterov=True)``.
 
@@ -73,7 +73,7 @@ def nadam(
         eps: ε, outside the root and after the correction.
         eps_root: ε inside the root; none unless given.
         mu_dtype: dtype in which the average of gradients is stored.
-        momentum_decay: ψ of Dozat's schedule μₜ = b1·(1 − ½·0.96^(tψ)): .004 in the paper and in
+        momentum_decay: ψ of Dozat's schedule μₜ = b1·(1 − ½·0.96^(tψ)): 0.004 in the paper and in
             torch, 1 in Keras. Without it μ = b1 throughout, as in optax.
         scheduled_average: whether m is averaged with μₜ, for which Dozat's correction by ∏ μᵢ is
             right, or with b1, as in torch and Keras, which correct by the same product.

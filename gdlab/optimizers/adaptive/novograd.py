@@ -76,7 +76,8 @@ def novograd(
     Args:
         learning_rate: η.
         b1: decay of the sum of gradients.
-        b2: decay of the average of squared norms; the paper has .25 and, for long runs, .95 to .99.
+        b2: decay of the average of squared norms; the paper has 0.25 and, for long runs,
+            0.95 to 0.99.
         eps: ε, outside the root.
         eps_root: ε inside the root; none unless given.
         weight_decay: λ, inside the momentum, but not divided by the norm.

@@ -31,7 +31,7 @@ def padam(
 
     When to use:
         Image classification, where Adam's last percent is missing: start from the learning rate of
-        momentum, .1, and decay it in stages, with p = ⅛.
+        momentum, 0.1, and decay it in stages, with p = ⅛.
 
     Args:
         learning_rate: η.

@@ -28,7 +28,7 @@ def qhadam(
     gradient every step has the size η (ε → 0), and scaling the loss changes nothing (ε → 0).
 
     When to use:
-        In place of Adam with a long momentum: b1 = .995 averages over 200 gradients, and ν₁ keeps
+        In place of Adam with a long momentum: b1 = 0.995 averages over 200 gradients, and ν₁ keeps
         it from reacting late. ν₂ a little below 1 bounds the steps of an unstable start.
 
     Args:

@@ -123,8 +123,8 @@ def radam(
     wₜ₊₁ = wₜ − η·rₜ·m̂ₜ/(√v̂ₜ + ε) where ρₜ ≥ threshold, and wₜ − η·m̂ₜ before
 
     The first steps, five at the usual b2, are those of momentum, and so depend on the scale of the
-    loss; after that it is Adam with the learning rate η·rₜ, where r rises to .83 in 2/(1 − b2)
-    steps, and to .98 in 5/(1 − b2).
+    loss; after that it is Adam with the learning rate η·rₜ, where r rises to 0.83 in 2/(1 − b2)
+    steps, and to 0.98 in 5/(1 − b2).
 
     When to use:
         In place of Adam where a warm-up would have to be tuned. A linear warm-up over 2/(1 − b2)

@@ -104,7 +104,7 @@ def yogi(
         of the method and large: it bounds the effective learning rate by η/ε.
 
     Args:
-        learning_rate: η; the paper has .01.
+        learning_rate: η; the paper has 0.01.
         b1: decay of the average of gradients.
         b2: 1 − b2 is the share of g² by which v moves.
         eps: ε, outside the root and after the correction.

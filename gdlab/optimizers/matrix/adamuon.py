@@ -39,7 +39,7 @@ def adamuon(
     """AdaMuon: Muon with a second moment for each element, and AdamW for what is no matrix.
 
     oₜ = orthogonalize(sign(mₜ)), mₜ = β·mₜ₋₁ + (1 − β)·gₜ, vₜ = β₂·vₜ₋₁ + (1 − β₂)·oₜ²,
-    ôₜ = oₜ/(√vₜ + ε), wₜ₊₁ = wₜ − η·(.2·ôₜ/rms(ôₜ) + λ·wₜ)
+    ôₜ = oₜ/(√vₜ + ε), wₜ₊₁ = wₜ − η·(0.2·ôₜ/rms(ôₜ) + λ·wₜ)
 
     The sign makes the step blind to the scale of each element of the gradient, so that scaling the
     loss changes nothing, and the second moment evens out elements that are moved more than others.

@@ -104,7 +104,7 @@ def muon(
         For hidden weight matrices of transformers and convolutional networks, where it needs fewer
         steps than AdamW. Give embeddings and the output layer to AdamW:
         ``muon_weight_dimension_numbers=[("embed|head", None)]``. Its learning rate is not AdamW's:
-        .02 is usual, or AdamW's own with ``consistent_rms=0.2``.
+        0.02 is usual, or AdamW's own with ``consistent_rms=0.2``.
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -126,7 +126,7 @@ def muon(
         muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
             :func:`orthogonalize`: one that has two axes unless told otherwise.
         consistent_rms: the root mean square of a direction, with s = consistent_rms·√max(in, out)
-            instead; .2 goes with what was found for AdamW.
+            instead; 0.2 goes with what was found for AdamW.
         iteration: as for :func:`orthogonalize`.
         dtype: of the matrix products; float32 at least unless given.
 

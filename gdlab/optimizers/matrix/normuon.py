@@ -40,7 +40,7 @@ def normuon(
 
     oₜ = orthogonalize(mₜ), mₜ = β·mₜ₋₁ + (1 − β)·gₜ,
     vₜ = β₂·vₜ₋₁ + (1 − β₂)·mean over inputs of oₜ², ôₜ = oₜ/(√vₜ + ε),
-    wₜ₊₁ = wₜ − η·(.2·ôₜ/rms(ôₜ) + λ·wₜ)
+    wₜ₊₁ = wₜ − η·(0.2·ôₜ/rms(ôₜ) + λ·wₜ)
 
     An orthogonal factor of a matrix with more outputs than inputs moves some neurons far more than
     others; v evens that out over time. Scaling the loss changes nothing (ε → 0).

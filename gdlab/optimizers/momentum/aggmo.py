@@ -25,7 +25,7 @@ def aggmo(
     g·mean(1/(1 − βᵢ)). Where a long memory alone would oscillate, the shorter ones damp it.
 
     When to use:
-        Where momentum of .99 or more would be fast but oscillates, as on losses with long, narrow
+        Where momentum of 0.99 or more would be fast but oscillates, as on losses with long, narrow
         valleys. It keeps one array for each β.
 
     Args:

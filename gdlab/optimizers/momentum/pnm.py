@@ -53,7 +53,7 @@ def pnm(
 
     mₜ = b1²·mₜ₋₂ + (1 − b1²)·gₜ, wₜ₊₁ = wₜ − η·((1 + b0)·mₜ − b0·mₜ₋₁)/√((1 + b0)² + b0²)
 
-    On a constant gradient the step grows to ηg/√((1 + b0)² + b0²): .447·ηg with the defaults.
+    On a constant gradient the step grows to ηg/√((1 + b0)² + b0²): 0.447·ηg with the defaults.
 
     When to use:
         In place of momentum with large batches, whose gradients have too little noise to leave

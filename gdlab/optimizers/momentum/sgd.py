@@ -28,7 +28,7 @@ def sgd(
     averaged momentum iff η < 2(1 + β)/((1 − β)λ); with Nesterov's iff η < 2(1 + β)/((1 + 2β)λ).
 
     When to use:
-        As the baseline of every comparison, with momentum .9. On vision networks with a tuned rate
+        As the baseline of every comparison, with momentum 0.9. On vision networks with a tuned rate
         and decay it is hard to beat.
 
     Args:

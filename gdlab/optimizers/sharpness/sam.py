@@ -18,7 +18,7 @@ def sam(inner: GradientTransformation, rho: Hyperparameter = 0.05) -> GradientTr
 
     When to use:
         Image classifiers and fine-tuning, where it generalises better for twice the cost of a step.
-        Take for ``inner`` the method that was tuned without it, and search rho in .02 … .2. It is
+        Take for ``inner`` the method that was tuned without it, and search rho in 0.02 … 0.2. It is
         meant for the gradient of one mini-batch: pass that batch's ``grad_fn``.
 
     Args:

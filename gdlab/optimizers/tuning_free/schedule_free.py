@@ -58,7 +58,7 @@ def schedule_free(
     When to use:
         In place of a learning rate that decays to zero, when it is not known beforehand how long
         training goes on: x is good at every step. It wants a constant learning rate after the
-        warm-up, a base without momentum of its own, and a larger b1 (.95, .98) for longer runs.
+        warm-up, a base without momentum of its own, and a larger b1 (0.95, 0.98) for longer runs.
 
     Args:
         base_optimizer: an optimizer, down to its learning rate.

@@ -31,7 +31,7 @@ def schedule_free_sgd(
 
     When to use:
         In place of momentum with a learning rate that decays, with a learning rate of about that
-        of plain gradient descent, 10 to 50 times that which is best with momentum .9.
+        of plain gradient descent, 10 to 50 times that which is best with momentum 0.9.
 
     Args:
         learning_rate: η, after the warm-up.

@@ -46,7 +46,7 @@ def scale_by_rss(
     Gₜ = Gₜ₋₁ + gₜ², uₜ = gₜ/√(Gₜ + eps)
 
     Args:
-        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras .1.
+        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras 0.1.
         eps: ε, which bounds the step where gradients vanish.
         eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
 

@@ -20,7 +20,7 @@ Triple: TypeAlias = tuple[Number, Number, Number]
 """The coefficients (a, b, c) of the polynomial aσ + bσ³ + cσ⁵."""
 
 STANDARD = (3.4445, -4.7750, 2.0315)
-"""Jordan's: steep at zero, at the price of values that end anywhere in [.68, 1.21]."""
+"""Jordan's: steep at zero, at the price of values that end anywhere in [0.68, 1.21]."""
 
 PRESETS = {
     "standard": lambda: STANDARD,

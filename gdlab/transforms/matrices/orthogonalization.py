@@ -35,8 +35,8 @@ def orthogonalize(
 
     It makes U·Vᵀ nearly, the direction of steepest descent under the spectral norm. Scaling the
     gradient changes nothing (ε → 0), and it commutes with rotations from both sides. In five steps
-    the standard polynomial lifts singular values above 1/200 of the norm into [.68, 1.21]; those of
-    "polar_express" converge to 1. After :func:`scale_by_adam`, with three steps, it makes the
+    the standard polynomial lifts singular values above 1/200 of the norm into [0.68, 1.21]; those
+    of "polar_express" converge to 1. After :func:`scale_by_adam`, with three steps, it makes the
     direction of Muon² (Liu et al. 2026), whose singular values are closer to each other before.
 
     Args:
@@ -114,12 +114,12 @@ def scale_by_shape(
 
     With the first, a step of η changes the outputs of a layer by about η in root mean square,
     whatever its width. With the second, the root mean square of a step is η·consistent_rms, as that
-    of Adam's is η times .2 to .4.
+    of Adam's is η times 0.2 to 0.4.
 
     Args:
         weight_dimension_numbers: as for :func:`orthogonalize`. By default the axes are (in, out),
             as in JAX; the kernels of torch are "oi".
-        consistent_rms: .2 for learning rates and decays that were found for AdamW.
+        consistent_rms: 0.2 for learning rates and decays that were found for AdamW.
         at_least: the least ratio of sides that counts: 1 for Muon, 0 for Dion and Scion.
 
     >>> import jax.numpy as jnp

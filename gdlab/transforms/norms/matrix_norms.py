@@ -68,7 +68,7 @@ def scale_to_rms(
     uₜ = size·gₜ/rms(gₜ), and 0 where gₜ is 0
 
     Args:
-        size: the root mean square; Adam's updates have about .2.
+        size: the root mean square; Adam's updates have about 0.2.
         weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
 
     >>> import jax.numpy as jnp

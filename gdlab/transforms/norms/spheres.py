@@ -30,7 +30,7 @@ def descend_on_sphere(
 
     Args:
         learning_rate: η, the tangent of the angle between two steps if gₜ is at a right angle to
-            wₜ: .01 to .1 is usual.
+            wₜ: 0.01 to 0.1 is usual.
         weight_dimension_numbers: which axes are a matrix, as for :func:`orthogonalize`. Any other
             array has one norm. An array that starts at zero stays there.
 

@@ -100,7 +100,7 @@ class BFloat16Format:
 
     A number is rounded to the nearest of bfloat16, which has two or three digits, or up or down at
     random so that the mean is exact. The latter is needed where a slot changes by less than its
-    last digit at each step, as an average of squares with the decay .999 does.
+    last digit at each step, as an average of squares with the decay 0.999 does.
 
     Args:
         rounding: "nearest", "stochastic", or None for "stochastic" where nothing is negative, as in

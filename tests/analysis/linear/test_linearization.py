@@ -536,5 +536,5 @@ def test_strict_promotion_of_the_session_does_no_harm():
 def test_the_state_of_a_number_goes_with_a_number_as_curvature():
     tx = gdlab.rmsprop(0.5, decay=0.75, eps=0.0)
     _, state = tx.update(jnp.array(4.0), tx.init(jnp.array(0.0)))
-    # v = 16/4 after the first gradient, so w ← (1 − .5·3/2)w.
+    # v = 16/4 after the first gradient, so w ← (1 − 0.5·3/2)w.
     assert linearize(tx, 3.0, state=state).poles[0] == pytest.approx(0.25, rel=1e-6)

@@ -233,7 +233,7 @@ def test_the_matrix_of_a_period_is_the_product_of_those_of_its_steps():
 @pytest.mark.slow
 def test_noise_that_stays_through_a_period_comes_in_as_the_period_takes_it():
     assert linearize(accumulate(sgd(0.3), 4), 2.0).input[-1, 0] == pytest.approx(-0.3, rel=1e-14)
-    # w ← .7w − .3ξ, k times, and half of the way
+    # w ← 0.7w − 0.3ξ, k times, and half of the way
     pushed = -0.3 * np.sum(0.7 ** np.arange(5)) / 2
     found = linearize(lookahead(sgd(0.3), 0.5, 5), 1.0).input[-1, 0]
     assert found == pytest.approx(pushed, rel=1e-13)
@@ -299,7 +299,7 @@ def test_scales_that_are_refreshed_now_and_then_are_held_in_between():
     found = linearize(tx, 3.0, gradient_rms=2.5)
     assert found.period == 4
     assert found.spectral_radius == pytest.approx(1 - 0.2 * 3 / 2.5, rel=1e-9)
-    # After the first update v = .1·2.5², and it stays until the fifth.
+    # After the first update v = 0.1·2.5², and it stays until the fifth.
     early = linearize(tx, 3.0, gradient_rms=2.5, step=1)
     assert early.spectral_radius == pytest.approx(1 - 0.2 * 3 / 2.5 / np.sqrt(0.1), rel=1e-9)
 

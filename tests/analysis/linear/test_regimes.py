@@ -75,7 +75,7 @@ def test_contour_of_rate_one_lies_on_the_closed_form(nesterov, limit):
 def test_the_slowest_mode_decides():
     spectrum = [0.1, 1.0]
     found = regime_map(gdlab.sgd(Axis("eta", [0.5, 1.5, 1.95, 2.5])), spectrum)
-    # 1 − .1η beside 1 − η: the flat mode is the slower one up to η = 2/1.1.
+    # 1 − 0.1η beside 1 − η: the flat mode is the slower one up to η = 2/1.1.
     np.testing.assert_allclose(found.rate, [0.95, 0.85, 0.95, 1.5])
     assert list(found.regime) == ["monotone", "monotone", "oscillating", "divergent"]
     rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(2, 2)))[0]

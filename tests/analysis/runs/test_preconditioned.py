@@ -96,7 +96,7 @@ def scales_of_rmsprop(gradients):
 
 
 def scales_of_adagrad(gradients):
-    """G has no limit: after a single gradient of size 1 it is .1 + 1."""
+    """G has no limit: after a single gradient of size 1 it is 0.1 + 1."""
     return np.sqrt(0.1 + np.sum(gradients**2, axis=0) + 1e-7) / np.sqrt(1.1 + 1e-7)
 
 
@@ -230,5 +230,5 @@ def test_a_weight_that_no_gradient_reaches_does_no_harm():
     tx, w = adam(0.1), jnp.ones(3)
     of_two = lambda w: half_square(w[:2])  # noqa: E731
     _, state = tx.update(jax.grad(of_two)(w), tx.init(w), w)
-    # After one step P = (1 − b1)|g|: 4/(.1·4) and 1/(.1·1).
+    # After one step P = (1 − b1)|g|: 4/(0.1·4) and 1/(0.1·1).
     assert preconditioned_sharpness(of_two, w, tx, state) == pytest.approx(10.0, rel=1e-7)

@@ -41,7 +41,7 @@ def test_full_matrix_turns_with_the_problem_and_the_diagonal_form_does_not():
     turned, straight = (
         gdlab_path(full(eps=1e-2), grads=GRADS @ q, params=PARAMS @ q) for q in (turn, np.eye(5))
     )
-    # While G is singular, rounding outside its range is divided by √ε = .1.
+    # While G is singular, rounding outside its range is divided by √ε = 0.1.
     agree(turned, straight @ turn, rtol=1e-10, atol=1e-11)
     turned, straight = (
         gdlab_path(diagonal(eps=1e-2), grads=GRADS @ q, params=PARAMS @ q)

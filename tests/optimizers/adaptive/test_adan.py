@@ -14,7 +14,7 @@ pytestmark = pytest.mark.x64
 
 
 def test_change_of_the_gradient_weighs_b2_and_not_one_minus_b2():
-    """The paper's 1 − β₂ with β₂ = .08; optax has the .08."""
+    """The paper's 1 − β₂ with β₂ = 0.08; optax has the 0.08."""
     theirs = optax_path(partial(optax.adan, eps=1e-3, eps_root=0.0))
     ours = gdlab_path(partial(gdlab.adan, eps=1e-3))
     assert differ(ours, theirs)

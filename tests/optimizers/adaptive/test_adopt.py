@@ -68,7 +68,7 @@ def test_clipping_counts_from_the_first_step_that_moves():
 
 
 def test_stable_range_of_adopt_is_that_of_its_average():
-    """38/λ at b1 = .9, where v is 1.
+    """38/λ at b1 = 0.9, where v is 1.
 
     The analysis holds the v that a step without gradient leaves, and what divides here is the v
     before that, which is 1/b2.

@@ -46,7 +46,7 @@ def test_centred_scale_of_a_constant_gradient_is_never_rounding(gradient, bias_c
     assert np.isfinite(steps).all()
     if bias_correction:  # without deviation, ε alone is left, from the first step on
         np.testing.assert_allclose(path[0], -gradient / 1e-4, rtol=1e-5)
-    else:  # the variance that the start at zero feigns fades as .9ᵗ
+    else:  # the variance that the start at zero feigns fades as 0.9ᵗ
         last = np.asarray(path, np.float64)[-1, 0] - np.asarray(path, np.float64)[-101, 0]
         np.testing.assert_allclose(last / 100, -gradient / 1e-4, rtol=1e-3)
 

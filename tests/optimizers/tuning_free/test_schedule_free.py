@@ -62,7 +62,7 @@ def test_an_average_that_is_not_stored_follows_from_the_parameters_while_beta_va
     for keeps in (True, False):
         tx = gdlab.schedule_free_adamw(per_step(LEARNING_RATE), b1=beta, keeps_average=keeps)
         both.append(run(tx, jnp.asarray(GRADS), jnp.asarray(PARAMS))[:2])
-    # Thirty steps, whose rounding is divided by a β of .2 at first.
+    # Thirty steps, whose rounding is divided by a β of 0.2 at first.
     for stored, implied in zip(*both, strict=True):
         np.testing.assert_allclose(implied, stored, rtol=1e-11, atol=1e-12)
 

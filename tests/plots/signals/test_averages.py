@@ -18,17 +18,17 @@ def test_the_averages_of_five_prices_are_those_worked_out_by_hand():
             PRICES,
             {
                 "mean": debias(moving_average(5)),
-                "β = .2": ema(0.2, initial_value=12.30),
-                "β = .5": ema(0.5, initial_value=12.30),
+                "β = 0.2": ema(0.2, initial_value=12.30),
+                "β = 0.5": ema(0.5, initial_value=12.30),
             },
         )
     )
     np.testing.assert_array_equal(lines["values"], PRICES)
     assert lines["mean"][-1] == pytest.approx(11.02, abs=1e-12)
     by_hand = [12.30, 11.26, 10.412, 10.4824, 10.97648]
-    np.testing.assert_allclose(lines["β = .2"], by_hand, rtol=1e-12)
+    np.testing.assert_allclose(lines["β = 0.2"], by_hand, rtol=1e-12)
     by_hand = [12.30, 11.65, 10.925, 10.7125, 10.90625]
-    np.testing.assert_allclose(lines["β = .5"], by_hand, rtol=1e-12)
+    np.testing.assert_allclose(lines["β = 0.5"], by_hand, rtol=1e-12)
 
 
 def test_what_is_no_series_is_refused():

@@ -162,7 +162,7 @@ def test_in_float32_the_correction_is_exact_to_rounding_from_the_first_step(deca
         expected.append(m / (1 - beta**t))
     found = run(debias(ema(decay)), signal)
     # The uncorrected average and its weight each gather some roundings of 6e-8; 1 − βᵗ computed
-    # in float32 would be off by 7e-4 at .99999.
+    # in float32 would be off by 7e-4 at 0.99999.
     np.testing.assert_allclose(found, expected, rtol=0, atol=4e-6 * np.abs(expected).max())
 
 

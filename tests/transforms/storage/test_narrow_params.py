@@ -216,7 +216,7 @@ def test_wrappers_leave_the_updates_wide(way, wrapper):
     params = {"w": jnp.ones(512, jnp.bfloat16)}
     gradients = {"w": jnp.ones((100, 512), jnp.bfloat16)}
     found, _ = trained(tx, params, gradients)
-    # A way that is lost stays at 1. Roundings at random have the standard error .001 here.
+    # A way that is lost stays at 1. Roundings at random have the standard error 0.001 here.
     assert abs(float(jnp.mean(found["w"].astype(jnp.float32))) - 0.9) < 0.005
 
 

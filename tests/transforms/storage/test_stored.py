@@ -38,7 +38,7 @@ def after(tx, steps, params=PARAMS):
 def test_a_stored_method_goes_nearly_where_the_method_goes(form):
     near, _ = after(stored(adam(0.01), form), 20)
     exact, _ = after(adam(0.01), 20)
-    # Each of 20 steps of .01 may be off by a few per cent.
+    # Each of 20 steps of 0.01 may be off by a few per cent.
     np.testing.assert_allclose(near["w"], exact["w"], atol=20 * 0.01 * 0.05)
 
 
@@ -177,7 +177,7 @@ def test_an_average_of_squares_moves_at_random_where_it_would_rest_when_rounded_
         return float(jnp.mean(read_forms(state).ema.astype(jnp.float32)))
 
     exact = 1 - 0.999**3000
-    # Near .5 a step of .0005 is a quarter of the spacing of bfloat16.
+    # Near 0.5 a step of 0.0005 is a quarter of the spacing of bfloat16.
     assert mean_of_squares("nearest") < 0.6
     np.testing.assert_allclose(mean_of_squares("stochastic"), exact, rtol=0.02)
 
