@@ -11,6 +11,7 @@ from gdlab import (
     accumulate,
     adam,
     analysis,
+    apply_updates,
     bus,
     chain,
     clip,
@@ -20,6 +21,7 @@ from gdlab import (
     ema,
     expand,
     fork,
+    global_norm,
     hyperparameters,
     join_schedules,
     linear_schedule,
@@ -78,6 +80,9 @@ BAD = [
     (lambda: Axis("a", [1.0], along=3), "along must be the name of a dimension, not 3"),
     (lambda: adam({}), "learning_rate.*expected a number"),
     (lambda: moving_average(10**12), "window must be .* not 1000000000000"),
+    (lambda: sgd(1j), "learning_rate.* not 1j"),
+    (lambda: sgd(np.complex64(1)), "learning_rate.* not np.complex64"),
+    (lambda: sgd(Axis("rate", [1j])), "Axis 'rate': values must be numbers"),
     # Schedules
     (lambda: linear_schedule(1.0, 0.0, -5), "transition_steps.* not -5"),
     (lambda: cosine_decay_schedule(1.0, -5), "decay_steps.* not -5"),
@@ -90,6 +95,7 @@ BAD = [
     (lambda: adam(lambda: 1.0), "learning_rate.*function of the step alone"),
     (lambda: one(adam(lambda t: "x")), "must return a number at each step, not 'x'"),
     (lambda: one(adam(lambda t: None)), "must return a number at each step, not None"),
+    (lambda: one(adam(lambda t: 1j)), "must return a number at each step, not 1j"),
     # Wiring, masks, names
     (lambda: one(fork(lambda a, b: None, sgd(0.1), sgd(0.1))), "a join must return one array"),
     (lambda: one(fork(lambda a, b: (a, b), sgd(0.1), sgd(0.1))), "a join must return one array"),
@@ -103,7 +109,14 @@ BAD = [
     (lambda: hyperparameters(3), "tx must be .*not 3"),
     (lambda: set_hyperparameters(adam(1e-3), [("b1", 1.0)]), "must be a dictionary"),
     (lambda: ema(0.9, accumulator_dtype="foo"), "accumulator_dtype must be a dtype"),
-    # Trees that hold no numbers
+    # Trees that do not agree, or hold no numbers
+    (lambda: apply_updates(P, 1.0), "params have a leaf at 'a' where updates have none"),
+    (lambda: apply_updates(w, 1.0), r"differ in shape at 'the root': \(\) and \(3,\)"),
+    (lambda: apply_updates({"a": w}, {"a": 1}), r"differ in shape at 'a': \(\) and \(3,\)"),
+    (lambda: one(adam(0.1), 1.0), r"differ in shape at 'the root': \(\) and \(3,\)"),
+    (lambda: global_norm("abc"), "tree must be a tree of arrays, not 'abc'"),
+    (lambda: global_norm({"a": "x", "b": abs}), "tree must be a tree of arrays"),
+    (lambda: global_norm(np.array(["x"])), "array of numbers"),
     (lambda: adam(0.1).init(np.array([object()])), "array of numbers"),
     (lambda: one(adam(0.1), np.array(["a"]), np.array(["b"])), "array of numbers"),
     (lambda: adam(0.1).update(g, None, w), "the state is not one of adam"),
@@ -135,7 +148,15 @@ BAD = [
     (lambda: PopulationBasedTraining(every=1.5), "every must be a whole number"),
     (lambda: PopulationBasedTraining(every=1, factors=()), "factors must be positive"),
     (lambda: PopulationBasedTraining(every=1, factors=(nan,)), "factors must be positive"),
+    (lambda: sw(seeds=10**10), "seeds must be .* not 10000000000"),
+    (lambda: sw(seeds=2 * 10**9), "seeds must be .* not 2000000000"),
+    (lambda: sw(seeds=[10**10]), r"below 2\*\*32.* not 10000000000"),
+    (lambda: sw(samples=10**9), "samples must be .* not 1000000000"),
+    (lambda: sw(seeds=10**6, steps=10**9), "the losses at all recorded steps .* record_every"),
+    (lambda: sw(live=3), "live must be .* not 3"),
     # Analyses
+    (lambda: analysis.step_response(ema(0.9), 10**9), "steps must be .* not 1000000000"),
+    (lambda: analysis.landscape(bowl, w, points=10**6), "points must be .* not 1000000"),
     (lambda: analysis.impulse_response(ema(0.9), -3), "steps must be a whole number"),
     (lambda: analysis.impulse_response(ema(0.9), 2.5), "steps must be a whole number"),
     (lambda: analysis.hessian_trace(bowl, w, key=3), "key must be an array, not 3"),
@@ -149,3 +170,17 @@ BAD = [
 def test_a_bad_call_is_refused_and_the_argument_is_named(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_a_failing_live_function_is_named_and_what_was_computed_is_kept():
+    def live(result):
+        raise KeyError("no such column")
+
+    with pytest.raises(KeyError, match="raised by `live`") as caught:
+        sw(live=live)
+    assert caught.value.result.loss.shape == (2, 1, 4)
+
+
+@pytest.mark.parametrize("tree", [None, {}, {"w": np.array([3.0, 4.0]), "activation": abs}])
+def test_what_is_no_array_adds_nothing_to_a_norm(tree):
+    assert global_norm(tree) == (5 if tree else 0)

@@ -44,6 +44,10 @@ class Kind(NamedTuple):
     resembles: Callable[[Any], bool] = _nothing
     """The test that is true for values of the right type that are merely out of range."""
 
+    def comes_near(self, value: Any) -> bool:
+        """Tell whether a value is of the right type, in range or not."""
+        return self.includes(value) or self.resembles(value)
+
 
 class Between(NamedTuple):
     """Marks the annotation of a number that lies between two bounds, which are included."""
@@ -71,6 +75,10 @@ Count: TypeAlias = Annotated[int, Between(1, LARGEST_COUNT)]
 """A number of things of which there is at least one: steps, examples, variables."""
 Size: TypeAlias = Annotated[int, Between(0, LARGEST_COUNT)]
 """A number of things of which there may be none."""
+LARGEST_LENGTH = 1_000_000
+"""The largest number of values that are asked for at once: one more digit is a slip of the hand."""
+Length: TypeAlias = Annotated[int, Between(1, LARGEST_LENGTH)]
+"""A number of values that memory holds side by side: the length of an axis, not of a loop."""
 
 
 def _is_whole(value: Any) -> bool:
@@ -101,14 +109,16 @@ def is_array_of_numbers(value: Any) -> bool:
     )
 
 
-def _is_real(value: Any) -> bool:
+def is_array_of_reals(value: Any) -> bool:
+    """Tell whether a value is a real number, or an array of real numbers, traced or not."""
     dtype = _dtype_of(value)
-    return (
-        dtype is not None
-        and np.ndim(value) == 0
-        and not isinstance(value, bool)
-        and (jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer))
+    return dtype is not None and (
+        jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
     )
+
+
+def _is_real(value: Any) -> bool:
+    return is_array_of_reals(value) and np.ndim(value) == 0 and not isinstance(value, bool)
 
 
 def _is_dtype(value: Any) -> bool:
@@ -252,14 +262,18 @@ def _mapping(key: Kind | None, value: Kind | None) -> Kind:
 def _sequence(item: Kind | None) -> Kind:
     words = f"a list of {_plural(item)}" if item else "a list"
 
-    def includes(given: Any) -> bool:
+    def fits(given: Any, test: Callable[[Any], bool] | None) -> bool:
         if isinstance(given, str | bytes | Mapping):
             return False
         if isinstance(given, Sequence):
-            return item is None or all(map(item.includes, given))
+            return test is None or all(map(test, given))
         return _is_of_array_type(given) and given.ndim > 0
 
-    return Kind(words, includes)
+    return Kind(
+        words,
+        lambda given: fits(given, item and item.includes),
+        lambda given: fits(given, item and item.comes_near),
+    )
 
 
 def _tuple(items: list[Kind | None]) -> Kind:
@@ -267,17 +281,18 @@ def _tuple(items: list[Kind | None]) -> Kind:
     if any(items):
         words = f"the tuple ({', '.join(item.words if item else 'any value' for item in items)})"
 
-    def includes(given: Any) -> bool:
+    def fits(given: Any, tests: list[Callable[[Any], bool] | None]) -> bool:
         return (
             isinstance(given, tuple | list)
             and len(given) == len(items)
-            and all(
-                item is None or item.includes(value)
-                for item, value in zip(items, given, strict=True)
-            )
+            and all(test is None or test(value) for test, value in zip(tests, given, strict=True))
         )
 
-    return Kind(words, includes)
+    return Kind(
+        words,
+        lambda given: fits(given, [item and item.includes for item in items]),
+        lambda given: fits(given, [item and item.comes_near for item in items]),
+    )
 
 
 def _choice(values: tuple[Any, ...]) -> Kind:

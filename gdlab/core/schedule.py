@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.annotations import is_data
-from gdlab.core.checked import is_array_of_numbers, is_what_converts
+from gdlab.core.checked import is_array_of_numbers, is_array_of_reals, is_what_converts
 from gdlab.core.numerics import numbers_as, strong
 from gdlab.core.parametrized import Parametrized, at_step, own_arguments, parametrized
 from gdlab.core.ranges import require_count
@@ -41,7 +41,7 @@ class Schedule(Parametrized):
         # The numbers of a schedule are of the widest float, whatever it is multiplied with later.
         now = numbers_as(at_step(self, count), np.dtype(jnp.result_type(float)))
         value = now.called_with(now.arguments())(count)
-        if not is_array_of_numbers(value):
+        if not is_array_of_reals(value):
             raise TypeError(f"{self!r} must return a number at each step, not {value!r}")
         return strong(jnp.asarray(value))
 

@@ -158,11 +158,19 @@ def check_shapes(
     """
     for index, (leaf, other) in enumerate(zip(leaves, others, strict=True)):
         own, wanted = getattr(leaf, "shape", None), getattr(other, "shape", None)
+        if own == wanted:
+            continue
+        own, wanted = _shape(leaf), _shape(other)
         if own != wanted and own is not None and wanted is not None:
             raise ValueError(
                 f"{name} and {expected} differ in shape at {path_of(tree, index)}: "
                 f"{own} and {wanted}"
             )
+
+
+def _shape(leaf: Leaf) -> tuple[int, ...] | None:
+    """The shape of an array or of a Python number; None for what is neither."""
+    return () if isinstance(leaf, int | float | complex) else getattr(leaf, "shape", None)
 
 
 def spread(name: str, prefix: Tree, tree: Tree) -> list[Leaf]:

@@ -31,7 +31,16 @@ class Redraw:
             self.show(self._snapshot())
 
     def show(self, result: Any) -> None:
-        """Draw a result, if there is a picture at all."""
-        if self._draw is not None:
+        """Draw a result, if there is a picture at all.
+
+        Raises:
+            Exception: the one that ``draw`` raises, with a note that names the argument ``live``.
+        """
+        if self._draw is None:
+            return
+        try:
             self._draw(result)
-            self._drawn_at = time.perf_counter()
+        except Exception as error:
+            error.add_note("This was raised by `live`, which is called with the result so far.")
+            raise
+        self._drawn_at = time.perf_counter()

@@ -12,7 +12,7 @@ from gdlab.axes.grid import Points, grid_of
 from gdlab.axes.naming import named
 from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Length, checked
 from gdlab.devices.memory import points_that_fit
 from gdlab.devices.mesh import padded, row_of_devices
 from gdlab.sweeps.plan.task import POINT_NUMBER
@@ -48,7 +48,7 @@ class Mapped(NamedTuple):
 def map_axes(
     function: Callable[..., Any],
     *,
-    samples: Count | None = None,
+    samples: Length | None = None,
     sampling: Sampling = "sobol",
     seed: int = 0,
     lane_chunk: Count | Literal["auto"] = "auto",

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import is_axis
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Length, checked
 from gdlab.core.ranges import widest_float
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.plan.direction import is_maximized
@@ -30,7 +30,7 @@ def refine(
     metric: str = "final_loss",
     maximize: bool | None = None,
     objective: Callable[[GradientTransformation], jax.Array] | None = None,
-    starts: Count = 1,
+    starts: Length = 1,
     steps: Count = 100,
     bounds: Mapping[str, Bounds] | None = None,
 ) -> Refinement:

@@ -10,7 +10,7 @@ import jax
 
 from gdlab.axes.sampling import Sampling, require_sampled
 from gdlab.core.axis import Axis
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Length, checked
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.progress.monitor import monitoring
 from gdlab.sweeps.execute.collect import collected
@@ -24,6 +24,7 @@ from gdlab.sweeps.plan import arguments
 from gdlab.sweeps.plan.assembly import planned_run
 from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
 from gdlab.sweeps.plan.policies import Policy
+from gdlab.sweeps.plan.room import require_room
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Proposer
 from gdlab.sweeps.proposals.rounds import sweep_in_rounds
@@ -45,10 +46,10 @@ def sweep(
     steps: int | Axis | Callable[..., int] | None = None,
     epochs: int | Axis | Callable[..., int] | None = None,
     batch_size: int | Axis | Callable[..., int] | None = None,
-    seeds: Count | Sequence[int] = 1,
+    seeds: Length | Sequence[int] = 1,
     key: jax.Array | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
-    samples: Count | None = None,
+    samples: Length | None = None,
     sampling: Sampling = "sobol",
     evaluate: Callable[..., Any] | None = None,
     evaluate_every: Interval | None = None,
@@ -143,8 +144,8 @@ def sweep(
         of one for each.
 
     Raises:
-        ValueError: if sizes do not fit, names of axes clash, nothing takes a hyperparameter, or the
-            checkpoint is not of this sweep.
+        ValueError: if sizes do not fit, names of axes clash, nothing takes a hyperparameter, the
+            recorded losses do not fit into memory, or the checkpoint is not of this sweep.
         TypeError: if ``loss`` does not return a real scalar, or ``evaluate`` or ``aux`` something
             else than scalars.
         OSError: if something is left to do and the folder of the checkpoint cannot be written from
@@ -227,6 +228,7 @@ def sweep(
             for cell in cells
         ]
         prepared = [PreparedRun.of(run, policy) for run in planned]
+        require_room(run.task for run in planned)
     saving = Checkpointing.of(checkpoint)
     kept = None if saving is None else checkpoint_of(saving.folder, prepared, resources)
     with contextlib.ExitStack() as stack:

@@ -193,8 +193,8 @@ def test_several_optimizers_are_tried_at_the_same_samples():
     ("samples", "message"),
     [
         (None, "axis 'rate' is sampled: say how often"),
-        (0, "samples must be a whole number between 1 and 2147483647 or None, not 0"),
-        (-3, "samples must be a whole number between 1 and 2147483647 or None, not -3"),
+        (0, "samples must be a whole number between 1 and 1000000 or None, not 0"),
+        (-3, "samples must be a whole number between 1 and 1000000 or None, not -3"),
     ],
 )
 def test_a_sampled_axis_asks_how_often(samples, message):

@@ -246,7 +246,7 @@ def several():
         (
             {"optimizer": "adam"},
             {"starts": 0},
-            "starts must be a whole number between 1 and 2147483647, not 0",
+            "starts must be a whole number between 1 and 1000000, not 0",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Length, checked
 
 
 class SpectralDensity(NamedTuple):
@@ -49,7 +49,7 @@ def spectral_density(
     key: jax.Array,
     probes: Count = 10,
     iterations: int = 30,
-    points: Count = 512,
+    points: Length = 512,
     bandwidth: float | None = None,
     batch_size: Count | None = None,
 ) -> SpectralDensity:
@@ -126,7 +126,7 @@ def _quadrature(
 
 @functools.partial(jax.jit, static_argnums=2)
 def _smooth(
-    nodes: jax.Array, weights: jax.Array, points: Count, bandwidth: Any
+    nodes: jax.Array, weights: jax.Array, points: Length, bandwidth: Any
 ) -> tuple[jax.Array, jax.Array]:
     low, high = nodes.min(), nodes.max()
     largest = jnp.maximum(jnp.abs(low), jnp.abs(high))

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,15 @@ from gdlab.analysis.landscapes.directions import (
 )
 from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Between, Count, checked
 from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 
 MARGIN = 0.2
 """The margin on each side of a path, as a fraction of its width and height."""
 
+GridLength: TypeAlias = Annotated[int, Between(2, 10_000)]
+"""A number of points along one side of a grid."""
 Extent = float | tuple[tuple[float, float], tuple[float, float]]
 
 
@@ -96,7 +98,7 @@ def landscape(
     directions: Kind | Any = "filter",
     path: Any = None,
     extent: Extent | None = None,
-    points: Count | tuple[int, int] = 41,
+    points: GridLength | tuple[GridLength, GridLength] = 41,
     batch_size: Count | None = None,
     key: jax.Array | None = None,
     progress: bool = True,
@@ -269,7 +271,7 @@ def _directions(
 
 def _axes(
     extent: Extent | None,
-    points: Count | tuple[int, int],
+    points: GridLength | tuple[GridLength, GridLength],
     track: np.ndarray | None,
     at_least: float,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -296,7 +298,5 @@ def _axes(
             f"extent must be a positive number or ((left, right), (bottom, top)), not {extent}"
         )
     counts = [operator.index(count) for count in np.broadcast_to(points, 2)]
-    if min(counts) < 2:
-        raise ValueError(f"points must be at least 2 along each axis, not {points}")
     x, y = (np.linspace(low, high, n) for (low, high), n in zip(ends, counts, strict=True))
     return x, y

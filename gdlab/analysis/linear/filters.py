@@ -20,7 +20,7 @@ from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachab
 from gdlab.analysis.linear.period import EVERY_STEP, period_of, require_every_step
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Length, checked
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
@@ -41,7 +41,7 @@ class FrequencyResponse(NamedTuple):
 
 @checked
 @in_float64
-def impulse_response(tx: GradientTransformation, steps: Count) -> np.ndarray:
+def impulse_response(tx: GradientTransformation, steps: Length) -> np.ndarray:
     """The updates of ``tx`` on gradients 1, 0, 0, …, from its initial state; of shape (steps,).
 
     For the average with decay β it is (1 − β)βᵏ.
@@ -63,7 +63,7 @@ def impulse_response(tx: GradientTransformation, steps: Count) -> np.ndarray:
 
 @checked
 @in_float64
-def step_response(tx: GradientTransformation, steps: Count) -> np.ndarray:
+def step_response(tx: GradientTransformation, steps: Length) -> np.ndarray:
     """The updates of ``tx`` on gradients 1, 1, 1, …, from its initial state; of shape (steps,).
 
     For the average with decay β it is 1 − βᵗ.
@@ -234,7 +234,7 @@ def noise_gain(tx: GradientTransformation) -> float:
 def averaging_window(tx: GradientTransformation) -> float:
     """The number of equally weighted gradients that average noise as well: (Σh)²/Σh².
 
-    (1 + β)/(1 − β) for the average with decay β: 19 for .9.
+    (1 + β)/(1 − β) for the average with decay β: 19 for 0.9.
 
     Args:
         tx: a linear transformation.

@@ -11,7 +11,7 @@ from gdlab.analysis.runs import range_test
 from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Length, checked
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.results.ranges import Edge
@@ -98,10 +98,10 @@ def find_learning_rate(
     hyperparameter: str = "learning_rate",
     low: float = 1e-6,
     high: float = 1e2,
-    number: Count = 64,
+    number: Length = 64,
     steps: Count = 100,
     batch_size: int | None = None,
-    seeds: int | Sequence[int] = 1,
+    seeds: Length | Sequence[int] = 1,
     key: jax.Array | None = None,
     has_aux: bool = False,
     model_state: Any = None,

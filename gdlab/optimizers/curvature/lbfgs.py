@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import Count
+from gdlab.core.checked import Length
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, safe_divide
 from gdlab.core.structure import Tree
@@ -30,7 +30,7 @@ WOLFE_FROM_ONE: GradientTransformation = scale_by_zoom_linesearch(20, initial_gu
     reads=("params", "step"),
     slots=("params", "updates", "diff_params_memory", "diff_updates_memory", "weights_memory"),
 )
-def scale_by_lbfgs(memory_size: Count = 10, scale_init_precond: bool = True) -> TreeFunctions:
+def scale_by_lbfgs(memory_size: Length = 10, scale_init_precond: bool = True) -> TreeFunctions:
     """Multiply gradients by an estimate of the inverse Hessian, made of the last few steps.
 
     With sₜ = wₜ − wₜ₋₁, yₜ = gₜ − gₜ₋₁ and ρ = 1/⟨y, s⟩, the output is Hₜ·gₜ, where
@@ -88,7 +88,7 @@ def scale_by_lbfgs(memory_size: Count = 10, scale_init_precond: bool = True) -> 
 @transformation
 def lbfgs(
     learning_rate: Hyperparameter | None = None,
-    memory_size: Count = 10,
+    memory_size: Length = 10,
     scale_init_precond: bool = True,
     linesearch: GradientTransformation | None = WOLFE_FROM_ONE,
 ) -> GradientTransformation:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.apply import apply_updates
-from gdlab.core.checked import Between, Count, checked
+from gdlab.core.checked import LARGEST_LENGTH, Between, Count, checked
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.scaling.laws.fieller import Interval
@@ -154,7 +154,7 @@ def coordinate_check(
     batch: Any,
     *,
     steps: Count = 4,
-    seeds: Annotated[int, Between(2)] = 3,
+    seeds: Annotated[int, Between(2, LARGEST_LENGTH)] = 3,
     key: jax.Array | None = None,
 ) -> CoordinateCheck:
     """The sizes of activations over width, after a few steps on one batch.

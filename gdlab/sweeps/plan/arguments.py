@@ -105,7 +105,8 @@ def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
     numbers = np.arange(seeds) if isinstance(seeds, int | np.integer) else np.asarray(seeds)
     if numbers.ndim != 1 or numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
-    if outside := [int(n) for n in numbers if not 0 <= n < NUMBER_OF_SEEDS]:
+    outside = numbers[(numbers < 0) | (numbers >= NUMBER_OF_SEEDS)]
+    if outside.size:
         raise ValueError(
             f"seeds must be at least 0 and below 2**32, of which each is other randomness, not "
             f"{outside[0]}"

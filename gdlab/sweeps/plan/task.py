@@ -60,6 +60,11 @@ class ProgramStructure(NamedTuple):
     @property
     def evaluated_steps(self) -> list[int]:
         """The steps at which lanes are evaluated, the one that would follow the last among them."""
+    @property
+    def number_recorded(self) -> int:
+        """The number of recorded steps, which may be more than a list could hold."""
+        return -(-self.steps // self.record_every) + 1
+
         if self.evaluation is None:
             return []
         return [*range(0, self.steps, self.evaluation.every), self.steps]
@@ -112,4 +117,9 @@ class SweepTask:
     @property
     def lane_steps(self) -> int:
         """The steps of all lanes together, if none is dropped."""
+    @property
+    def bytes_of_losses(self) -> int:
+        """The memory that the recorded losses of all lanes take on the host, in float32."""
+        return 4 * self.size * len(self.seeds) * self.structure.number_recorded
+
         return self.size * len(self.seeds) * (self.structure.steps + 1)

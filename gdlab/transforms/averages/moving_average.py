@@ -1,11 +1,9 @@
 """The mean of the last few values, all of which are kept."""
 
-from typing import Annotated
-
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import Between
+from gdlab.core.checked import Length
 from gdlab.core.numerics import storage_dtype
 from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
@@ -13,7 +11,7 @@ from gdlab.core.transformation import leafwise
 
 @leafwise
 def moving_average(
-    window: Annotated[int, Between(1, 1_000_000)], accumulator_dtype: DType | None = None
+    window: Length, accumulator_dtype: DType | None = None
 ) -> LeafFunctions:
     """Simple moving average: the mean of the last few values, zeros before the first of them.
 

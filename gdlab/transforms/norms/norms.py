@@ -168,7 +168,6 @@ def rms(
     return length / max(x.size // max(length.size, 1), 1) ** 0.5
 
 
-@jax.jit
 def global_norm(tree: Tree) -> jax.Array:
     """The Euclidean norm of all elements of a tree, computed in float32 at least.
 
@@ -176,12 +175,25 @@ def global_norm(tree: Tree) -> jax.Array:
 
     Squares neither overflow nor vanish, and its derivative at zero is zero.
 
+    Args:
+        tree: a pytree of arrays; leaves that are not arrays, such as a module's functions, do not
+            count.
+
+    Returns:
+        A scalar, 0 for a tree without leaves.
+
+    Raises:
+        TypeError: if the tree has leaves, and none of them is an array.
+
     >>> import jax.numpy as jnp
     >>> from gdlab import global_norm
     >>> global_norm({"a": jnp.array([3.0]), "b": jnp.array([4.0])})
     Array(5., dtype=float32)
     """
-    return tree_norm(arrays_only(tree))
+    arrays = arrays_only(tree)
+    if not jax.tree.leaves(arrays) and jax.tree.leaves(tree):
+        raise TypeError(f"global_norm: tree must be a tree of arrays, not {tree!r}")
+    return _compiled_tree_norm(arrays)
 
 
 def tree_norm(tree: Tree, ord: float = 2, *, ignore_nan: bool = False) -> jax.Array:
@@ -194,6 +206,9 @@ def tree_norm(tree: Tree, ord: float = 2, *, ignore_nan: bool = False) -> jax.Ar
     """
     leaves = [widen(leaf) for leaf in jax.tree.leaves(tree)]
     return (_tree_norm_of_numbers if ignore_nan else _tree_norm)(leaves, ord)
+
+
+_compiled_tree_norm = jax.jit(tree_norm)
 
 
 def _tree_norm(leaves: list[jax.Array], ord: float, *, passes_over_nan: bool = False) -> jax.Array:

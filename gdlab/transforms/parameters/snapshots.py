@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import Count
+from gdlab.core.checked import Length
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import is_inexact, safe_increment, trained
@@ -106,7 +106,7 @@ def params_mean(start: Hyperparameter = 0, every: NonNegative = 1) -> TreeFuncti
 
 @transformation(reads=("params", "step"))
 def params_window_mean(
-    window: Count, start: Hyperparameter = 0, every: NonNegative = 1
+    window: Length, start: Hyperparameter = 0, every: NonNegative = 1
 ) -> TreeFunctions:
     """Keep the last snapshots of the parameters and evaluate their mean (LAWA).
 

@@ -245,7 +245,7 @@ LINE = jnp.outer(jnp.arange(5.0), jnp.ones(3))
         ({"directions": "random", "path": jnp.ones((4, 2))}, "path"),
         ({"directions": "random", "extent": 0.0}, "extent must be a positive number"),
         ({"directions": "random", "extent": ((1, 0), (0, 1))}, "extent must be"),
-        ({"directions": "random", "points": (1, 5)}, "points must be at least 2"),
+        ({"directions": "random", "points": (1, 5)}, "points must be a whole number between 2"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):

@@ -1,0 +1,21 @@
+"""The memory of the host that the result of a sweep needs."""
+
+from collections.abc import Iterable
+
+from gdlab.devices.memory import free_bytes_of_host
+from gdlab.sweeps.plan.task import SweepTask
+
+
+def require_room(tasks: Iterable[SweepTask]) -> None:
+    """Refuse a sweep whose recorded losses do not fit into the memory of the host.
+
+    Raises:
+        ValueError: saying how much they take, and what would take less.
+    """
+    needed, free = sum(task.bytes_of_losses for task in tasks), free_bytes_of_host()
+    if needed > free:
+        raise ValueError(
+            f"the losses at all recorded steps of all lanes take {needed / 2**30:.3g} GiB, and the "
+            f"host has {free / 2**30:.3g} GiB left: give fewer points or seeds, or a larger "
+            "record_every"
+        )
