@@ -22,8 +22,11 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
-    "public_names",
+    "formulas",
+    "mathml",
     "method_pages",
+    "offline",
+    "public_names",
 ]
 exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 
@@ -34,6 +37,7 @@ html_title = "gdlab"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+html_math_renderer = "mathml"
 
 # Always, and not from a cache: a cache does not notice that gdlab changed under an unchanged page.
 nb_execution_mode = "force"
@@ -41,6 +45,8 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+# A progress bar is over before anybody reads the page, and its widget would load from another host.
+nb_ipywidgets_js = {}
 # CommonMark alone has no tables.
 nb_render_markdown_format = "myst"
 nb_code_prompt_show = "Show the code"
