@@ -227,8 +227,8 @@ def sweep(
             for place, problem, optimizer in arguments.pairs_of(problems, optimizers)
             for cell in cells
         ]
-        prepared = [PreparedRun.of(run, policy) for run in planned]
         require_room(run.task for run in planned)
+        prepared = [PreparedRun.of(run, policy) for run in planned]
     saving = Checkpointing.of(checkpoint)
     kept = None if saving is None else checkpoint_of(saving.folder, prepared, resources)
     with contextlib.ExitStack() as stack:
