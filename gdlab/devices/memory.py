@@ -94,13 +94,13 @@ def free_bytes(device: Any) -> float:
     statistics = device.memory_stats()
     if statistics and "bytes_limit" in statistics:
         return statistics["bytes_limit"] - statistics["bytes_in_use"]
-    return min(_free_on_host(), _free_in_group())
-
     return free_bytes_of_host()
 
 
 def free_bytes_of_host() -> float:
     """The free memory of the host, within the limit of its container."""
+    return min(_free_on_host(), _free_in_group())
+
 
 def _free_on_host() -> float:
     try:

@@ -1,5 +1,6 @@
 """One optimizer on one problem, in the form in which programs are compiled for it."""
 
+import contextlib
 import dataclasses
 from typing import Any, NamedTuple
 
@@ -52,19 +53,25 @@ class ProgramStructure(NamedTuple):
     evaluation: Evaluation | None
     """The evaluation on the way, if there is one beside that at the end."""
 
+    def axes_of_lane(self) -> contextlib.AbstractContextManager[Any]:
+        """A context in which users' functions may name the axes that lanes are split over."""
+        if self.split is None or self.mesh is None:
+            return contextlib.nullcontext()
+        return jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh)
+
     @property
     def recorded_steps(self) -> list[int]:
         """Every ``record_every``-th step, and the one that would follow the last."""
         return [*range(0, self.steps, self.record_every), self.steps]
 
     @property
-    def evaluated_steps(self) -> list[int]:
-        """The steps at which lanes are evaluated, the one that would follow the last among them."""
-    @property
     def number_recorded(self) -> int:
         """The number of recorded steps, which may be more than a list could hold."""
         return -(-self.steps // self.record_every) + 1
 
+    @property
+    def evaluated_steps(self) -> list[int]:
+        """The steps at which lanes are evaluated, the one that would follow the last among them."""
         if self.evaluation is None:
             return []
         return [*range(0, self.steps, self.evaluation.every), self.steps]
@@ -115,11 +122,11 @@ class SweepTask:
         return len(self.points[POINT_NUMBER])
 
     @property
-    def lane_steps(self) -> int:
-        """The steps of all lanes together, if none is dropped."""
-    @property
     def bytes_of_losses(self) -> int:
         """The memory that the recorded losses of all lanes take on the host, in float32."""
         return 4 * self.size * len(self.seeds) * self.structure.number_recorded
 
+    @property
+    def lane_steps(self) -> int:
+        """The steps of all lanes together, if none is dropped."""
         return self.size * len(self.seeds) * (self.structure.steps + 1)
