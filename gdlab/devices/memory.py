@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from gdlab.devices.mesh import parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 
 SHARE = 0.5
@@ -55,8 +56,9 @@ def points_that_fit(
     free = SHARE * free_bytes(devices[0]) / (len(devices) if is_host(devices[0]) else 1)
     if need.bytes <= free:
         return size
-    of_a_point = max((need.bytes - need.on_all) * len(devices) / size, 1.0)
-    return max(1, min(size, int((free - need.on_all) * len(devices) / of_a_point)))
+    parts = parts_of_lanes(mesh)
+    of_a_point = max((need.bytes - need.on_all) * parts / size, 1.0)
+    return max(1, min(size, int((free - need.on_all) * parts / of_a_point)))
 
 
 def points_in_cache(bytes_of_a_point: float, seeds: int, mesh: Mesh | None) -> float:
@@ -65,7 +67,7 @@ def points_in_cache(bytes_of_a_point: float, seeds: int, mesh: Mesh | None) -> f
     if not is_host(devices[0]):
         return math.inf
     fewest = math.ceil(FEWEST_LANES / seeds)
-    return len(devices) * max(fewest, CACHE // max(bytes_of_a_point, 1))
+    return parts_of_lanes(mesh) * max(fewest, CACHE // max(bytes_of_a_point, 1))
 
 
 def is_host(device: Any) -> bool:

@@ -1,17 +1,47 @@
-"""Devices in a row, and points in numbers that can be dealt out to them."""
+"""Devices over which lanes are spread, and points in numbers that can be dealt out to them."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+LANES = "lanes of a sweep"
+"""The name of the axis over which lanes are spread, which no axis of a user's mesh has."""
 
 
 def row_of_devices(mesh: Mesh | None) -> Mesh | None:
     """The devices of a mesh that belong to this process, in a row; None for a single one."""
-    devices = [] if mesh is None else mesh.local_mesh.devices.reshape(-1)
-    return Mesh(devices, ("lanes",)) if len(devices) > 1 else None
+    return rows_of_devices(mesh, ())
+
+
+def rows_of_devices(mesh: Mesh | None, of_lane: Collection[str]) -> Mesh | None:
+    """The devices of a mesh that belong to this process: in rows, each of which shares its lanes.
+
+    Args:
+        mesh: the devices.
+        of_lane: the axes of the mesh over which single lanes are split; the rows lie along them.
+
+    Returns:
+        A mesh whose first axis is that of the lanes, and whose others are ``of_lane``, in the order
+        of the mesh; None for a single device.
+    """
+    if mesh is None or mesh.local_mesh.size == 1:
+        return None
+    names = [name for name in mesh.axis_names if name in of_lane]
+    axes = [mesh.axis_names.index(name) for name in names]
+    devices = np.moveaxis(mesh.local_mesh.devices, axes, range(-len(axes), 0))
+    lengths = [mesh.local_mesh.shape[name] for name in names]
+    # What is split over the other axes, and how, is up to XLA within the program of the lanes.
+    automatic = (AxisType.Auto,) * (1 + len(names))
+    return Mesh(devices.reshape(-1, *lengths), (LANES, *names), axis_types=automatic)
+
+
+def parts_of_lanes(mesh: Mesh | None) -> int:
+    """The number of devices, or of rows of them, over which lanes are spread."""
+    return 1 if mesh is None else mesh.shape[LANES]
 
 
 def on_all_devices(tree: Any, mesh: Mesh | None) -> Any:
@@ -21,8 +51,7 @@ def on_all_devices(tree: Any, mesh: Mesh | None) -> Any:
 
 def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
     """The members with copies of the last added until all devices have equally many."""
-    devices = 1 if mesh is None else mesh.size
-    return np.pad(members, (0, -len(members) % devices), mode="edge")
+    return np.pad(members, (0, -len(members) % parts_of_lanes(mesh)), mode="edge")
 
 
 def evenly(size: int, most: int) -> int:

@@ -22,10 +22,17 @@ def zeros_like(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), tree)
 
 
-def to_devices(tree: Any, like: Any, sharding: Any = None) -> Any:
-    """Turn the result of :func:`to_host` into arrays on the devices, in the dtypes of ``like``."""
+def to_devices(tree: Any, like: Any) -> Any:
+    """Turn the result of :func:`to_host` into arrays on the devices, in the dtypes of ``like``.
+
+    Args:
+        tree: the arrays on the host.
+        like: shapes and dtypes of what they are to be, with shardings where they are to lie
+            anywhere else than on the default device.
+    """
 
     def of_leaf(leaf: Any, kind: Any) -> Any:
+        sharding = kind.sharding
         array = jnp.asarray(leaf) if sharding is None else jax.device_put(leaf, sharding)
         if is_key(kind):
             # Only arrays tell their generator, not their shapes.

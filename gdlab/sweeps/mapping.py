@@ -14,7 +14,7 @@ from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
 from gdlab.core.checked import Count, Length, checked
 from gdlab.devices.memory import points_that_fit
-from gdlab.devices.mesh import padded, row_of_devices
+from gdlab.devices.mesh import LANES, padded, row_of_devices
 from gdlab.sweeps.plan.task import POINT_NUMBER
 from gdlab.training.objective import ByIdentity
 
@@ -110,7 +110,7 @@ def _at_points(function: ByIdentity, mesh: Mesh | None, template: Any, points: A
         return jax.vmap(at)(points)
 
     if mesh is not None:
-        lanes = PartitionSpec(mesh.axis_names)
+        lanes = PartitionSpec(LANES)
         at_all = jax.shard_map(
             at_all, mesh=mesh, in_specs=(PartitionSpec(), lanes), out_specs=lanes, check_vma=False
         )

@@ -3,13 +3,14 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jax.sharding import Mesh
 
 from gdlab.core.checked import Between, Count, checked_class
-from gdlab.devices.mesh import row_of_devices
+from gdlab.devices.lane_split import axes_of
+from gdlab.devices.mesh import rows_of_devices
 from gdlab.sweeps.plan.direction import is_maximized
 
 
@@ -55,30 +56,59 @@ class Resources:
             one is computed at a time.
         mesh: devices over which the lanes are spread; if it holds those of several processes, each
             process computes a part, and all return all.
+        params_spec: for lanes that are larger than a device, a tree like the parameters of one
+            lane, or a prefix of one, of ``jax.sharding.PartitionSpec`` (or None, for a whole
+            array). Each lane is split over the axes of the mesh that it names, and lanes are spread
+            over the others. The state of the optimizer is split as its parameters are.
 
     Raises:
-        ValueError: if ``lane_chunk`` is not positive, or ``exact`` is asked for on several devices.
+        ValueError: if ``lane_chunk`` is not positive, ``exact`` is asked for on several devices, or
+            ``params_spec`` names an axis that the mesh does not have in one process.
+        TypeError: if ``params_spec`` holds something else than specifications.
 
     >>> from gdlab import Resources
     >>> Resources(lane_chunk=64)
-    Resources(lane_chunk=64, exact=False, mesh=None)
+    Resources(lane_chunk=64, exact=False, mesh=None, params_spec=None)
     """
 
     lane_chunk: Count | Literal["auto"] = "auto"
     exact: bool = False
     mesh: Mesh | None = None
+    params_spec: Any = None
 
     def __post_init__(self) -> None:
-        if self.exact and (row := self.row) is not None:
+        self._require_axes()
+        if self.exact and (rows := self.rows) is not None:
             raise ValueError(
                 "exact=True computes one lane at a time: it cannot spread them over "
-                f"{row.size} devices"
+                f"{rows.size} devices"
             )
 
+    def _require_axes(self) -> None:
+        """Refuse a specification that names what is no axis of the mesh within one process."""
+        for name in sorted(axes_of(self.params_spec)):
+            if self.mesh is None:
+                raise ValueError(
+                    f"params_spec splits parameters over {name!r}, but there is no mesh: give "
+                    f"mesh=jax.make_mesh((…, …), ('lanes', {name!r}))"
+                )
+            if name not in self.mesh.axis_names:
+                raise ValueError(
+                    f"params_spec splits parameters over {name!r}, but the axes of the mesh are "
+                    f"{', '.join(map(repr, self.mesh.axis_names))}"
+                )
+            here, everywhere = self.mesh.local_mesh.shape[name], self.mesh.shape[name]
+            if here < everywhere:
+                raise ValueError(
+                    f"params_spec splits parameters over {name!r}, of whose {everywhere} devices "
+                    f"this process has {here}: a lane is computed by one process, so order the "
+                    "mesh so that processes lie along the other axes"
+                )
+
     @property
-    def row(self) -> Mesh | None:
-        """The devices of this process, in a row; None for a single one."""
-        return row_of_devices(self.mesh)
+    def rows(self) -> Mesh | None:
+        """The devices of this process, in rows that share lanes; None for a single device."""
+        return rows_of_devices(self.mesh, axes_of(self.params_spec))
 
     @property
     def shared(self) -> bool:

@@ -222,7 +222,8 @@ def sweep(
                 record_every=record_every,
                 divergence_factor=stopping.divergence_factor,
                 targets=stopping.bounds,
-                mesh=resources.row,
+                mesh=resources.rows,
+                params_spec=resources.params_spec,
             )
             for place, problem, optimizer in arguments.pairs_of(problems, optimizers)
             for cell in cells

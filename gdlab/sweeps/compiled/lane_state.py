@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gdlab.core.state import evaluates_elsewhere, evaluation_params
+from gdlab.devices.mesh import LANES
 from gdlab.sweeps.plan.task import ProgramStructure, Rows
 from gdlab.training.batches import EpochSampler
 from gdlab.training.step import Progress
@@ -120,23 +121,35 @@ class EpochOrders(NamedTuple):
         return EpochOrders(epoch.astype(self.epoch.dtype), orders)
 
 
-class StateLayout(NamedTuple):
-    """The shardings of the parts of a state."""
-
-    lanes: PartitionSpec
-    records: PartitionSpec
-
-
-def layout_on(mesh: Mesh) -> StateLayout:
-    """A part of the points on each device."""
-    names = mesh.axis_names
-    return StateLayout(PartitionSpec(None, names), PartitionSpec(None, None, names))
+def specs_of(structure: ProgramStructure, state: SweepState) -> SweepState:
+    """The specification of each array of a state: points over rows of devices, lanes within one."""
+    leading = None, LANES
+    whole = lambda tree: jax.tree.map(lambda _: PartitionSpec(*leading), tree)  # noqa: E731
+    lanes = whole(state.lanes)
+    if (split := structure.split) is not None:
+        kept = state.lanes.last_good
+        lanes = lanes._replace(
+            progress=lanes.progress._replace(
+                params=split.of_params(state.lanes.progress.params, leading),
+                state=split.of_state(state.lanes.progress.state, leading),
+            ),
+            last_good=lanes.last_good._replace(
+                params=split.of_params(kept.params, leading),
+                averaged=kept.averaged and split.of_params(kept.averaged, leading),
+            ),
+        )
+    records = jax.tree.map(lambda _: PartitionSpec(None, *leading), state.records)
+    return SweepState(lanes, records)
 
 
 def on_devices(structure: ProgramStructure, state: SweepState) -> SweepState:
     """The state with its parts on the devices where they belong."""
-    if structure.mesh is None:
-        return state
-    lanes, records = (NamedSharding(structure.mesh, spec) for spec in layout_on(structure.mesh))
-    constrain = jax.lax.with_sharding_constraint
-    return SweepState(constrain(state.lanes, lanes), constrain(state.records, records))
+    return placed_on(structure.mesh, state, specs_of(structure, state))
+
+
+def placed_on(mesh: Mesh | None, tree: Any, specs: Any) -> Any:
+    """A traced tree with its arrays on the devices of a mesh as specified; as it is without one."""
+    if mesh is None:
+        return tree
+    shardings = jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs)
+    return jax.lax.with_sharding_constraint(tree, shardings)

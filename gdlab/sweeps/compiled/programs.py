@@ -5,6 +5,7 @@ is drawn once for all points of the grid, which see the same batches. The points
 their values nor what they were chosen by is compiled in, only their number.
 """
 
+import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from jax.sharding import PartitionSpec
 from gdlab.axes.naming import named_scalars
 from gdlab.axes.slots import at_point
 from gdlab.core.numerics import strong
+from gdlab.devices.lane_split import LaneSplit
+from gdlab.devices.mesh import LANES
 from gdlab.sweeps.compiled.evaluation import (
     evaluated_on_the_way,
     no_improvement_yet,
@@ -27,8 +30,8 @@ from gdlab.sweeps.compiled.lane_state import (
     LastGood,
     Records,
     SweepState,
-    layout_on,
     on_devices,
+    placed_on,
 )
 from gdlab.sweeps.compiled.lane_step import (
     inexact_dtype,
@@ -36,8 +39,10 @@ from gdlab.sweeps.compiled.lane_step import (
     step_of_lane,
 )
 from gdlab.sweeps.compiled.weak_structure import WeakStructure
+from gdlab.sweeps.plan.first_model import first_model
 from gdlab.sweeps.plan.task import ProgramStructure, SweptValues
 from gdlab.training.models import ModelState, OpenedModel
+from gdlab.training.objective import ByIdentity
 from gdlab.training.seed_keys import SeedKeys
 from gdlab.training.step import OnBatch, Progress, on_batch_in, on_batch_of
 
@@ -89,6 +94,22 @@ def start(
     )
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def split_model(
+    structure: ProgramStructure,
+    split: LaneSplit,
+    init: ByIdentity | None,
+    template: Any,
+    hyperparameters: Any,
+    points: Any,
+    keys: jax.Array,
+) -> OpenedModel:
+    """The model before the first step, no lane of which is ever on one device as a whole."""
+    model = first_model(init, template, hyperparameters, points, keys)
+    specs = split.of_params(model.params, (None, LANES) if points else (None,))
+    return dataclasses.replace(model, params=placed_on(structure.mesh, model.params, specs))
+
+
 class StepInputs(NamedTuple):
     """The inputs of some steps that the steps do not change."""
 
@@ -119,18 +140,21 @@ def advance(
     structure: ProgramStructure = weak.structure
     take_all = functools.partial(_take_steps, structure)
     if structure.mesh is not None:
-        every, lanes = PartitionSpec(), PartitionSpec(structure.mesh.axis_names)
-        carried = SweepState(*layout_on(structure.mesh))  # type: ignore[arg-type]
+        every, lanes = PartitionSpec(), PartitionSpec(LANES)
+        carried = SweepState(PartitionSpec(None, LANES), PartitionSpec(None, None, LANES))  # type: ignore[arg-type]
         read = StepInputs(*[every] * 7)._replace(points=lanes)  # type: ignore[arg-type]
         take_all = jax.shard_map(
             take_all,
             mesh=structure.mesh,
             in_specs=(carried, every, read),
             out_specs=(carried, every),
-            # Devices know nothing of each other, so there is nothing to check.
+            # Within a row of devices, what they exchange is up to XLA.
+            axis_names={LANES},
+            # Rows know nothing of each other, so there is nothing to check.
             check_vma=False,
         )
-    return take_all(state, orders, inputs)
+    state, orders = take_all(state, orders, inputs)
+    return on_devices(structure, state), orders
 
 
 @functools.partial(jax.jit, static_argnums=(0,))

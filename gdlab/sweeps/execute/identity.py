@@ -36,6 +36,7 @@ def checkpoint_of(
         "exact": str(resources.exact),
         "lane_chunk": str(resources.lane_chunk),
         "mesh": str(resources.mesh and resources.mesh.shape),
+        "params_spec": str(resources.params_spec),
     }
     for run in runs:
         identity |= _identity_of(run)

@@ -1,6 +1,7 @@
 """The work of the devices on groups of lanes."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from gdlab.devices.shape_cache import ShapeCache
 from gdlab.devices.transfer import shape_on_host, to_devices, to_host
 from gdlab.sweeps.compiled import programs
 from gdlab.sweeps.compiled.evaluation import evaluated
-from gdlab.sweeps.compiled.lane_state import EpochOrders, LastGood, SweepState, layout_on
+from gdlab.sweeps.compiled.lane_state import EpochOrders, LastGood, SweepState, specs_of
 from gdlab.sweeps.compiled.weak_structure import WeakStructure
 from gdlab.sweeps.execute.groups import LaneGroup
 from gdlab.sweeps.execute.tables import GroupResult
@@ -72,10 +73,10 @@ class LanePrograms:
         points = self.first_points(evenly(size, most))
         data = self._data
         if mesh is not None:
-            data = self._on(PartitionSpec(), jax.eval_shape(lambda data: data, data))
+            data = self._on_all(jax.eval_shape(lambda data: data, data))
         keys = _KEYS.get((), (task.key, numbers), lambda: jax.eval_shape(self._keys, numbers))
         orders = jax.eval_shape(lambda: EpochOrders.none_yet(task.structure.sampler, len(numbers)))
-        orders = self._on(PartitionSpec(), orders)
+        orders = self._on_all(orders)
         inputs = programs.StepInputs(task.template, points, keys, data, 0, 0, 1)
         arguments = self._shape(points, numbers), orders, inputs
         return points_that_fit(
@@ -128,14 +129,8 @@ class LanePrograms:
     def on_devices(self, state: SweepState, group: LaneGroup) -> SweepState:
         """The state that :meth:`put_away` or a checkpoint holds, back on the devices."""
         like = self._shape_of(group)
-        if self.task.structure.mesh is None:
-            return to_devices(state, like)
-        spec = layout_on(self.task.structure.mesh)
-        lanes, records = (NamedSharding(self.task.structure.mesh, s) for s in spec)
-        return SweepState(
-            to_devices(state.lanes, like.lanes, lanes),
-            to_devices(state.records, like.records, records),
-        )
+        # The shapes know where they lie.
+        return to_devices(state, like)
 
     def on_all_devices(self, data: Any) -> Any:
         """Data where they are needed, so that they are not brought there for every call."""
@@ -243,21 +238,30 @@ class LanePrograms:
     def _start(self, points: Points, seeds: Any) -> SweepState:
         task, keys = self.task, self._keys(seeds)
         of_start = {name: points[name] for name in self._of_start}
-        model = first_model(task.init, task.first, task.init_hyperparameters, of_start, keys.init)
-        return programs.start(
-            task.structure,
-            bool(of_start),
-            task.template,
-            model,
-            points,
-            keys,
-            self._data,
-            task.model_state,
-        )
+        model = self._model(of_start, keys.init)
+        with task.structure.axes_of_lane():
+            return programs.start(
+                task.structure,
+                bool(of_start),
+                task.template,
+                model,
+                points,
+                keys,
+                self._data,
+                task.model_state,
+            )
+
+    def _model(self, points: Points, keys: jax.Array) -> OpenedModel:
+        """The model before the first step at these points, or at all alike."""
+        task = self.task
+        make = first_model
+        if (split := task.structure.split) is not None:
+            make = functools.partial(programs.split_model, task.structure, split)
+        return make(task.init, task.first, task.init_hyperparameters, points, keys)
 
     def _shape(self, points: Points, seeds: Any) -> SweepState:
         """Shapes and dtypes of the lanes, and on which devices they lie."""
-        task, mesh = self.task, self.task.structure.mesh
+        task = self.task
         shape = _SHAPES.get(
             (task.structure, task.init),
             (
@@ -266,19 +270,22 @@ class LanePrograms:
             ),
             lambda: jax.eval_shape(self._start, points, seeds),
         )
-        if mesh is None:
-            return shape
-        spec = layout_on(mesh)
-        return SweepState(self._on(spec.lanes, shape.lanes), self._on(spec.records, shape.records))
+        return self._on(specs_of(task.structure, shape), shape)
 
-    def _on(self, spec: PartitionSpec, shapes: Any) -> Any:
+    def _on(self, specs: Any, shapes: Any) -> Any:
         """Shapes and dtypes, and where on the devices they lie if there are several."""
         if (mesh := self.task.structure.mesh) is None:
             return shapes
-        sharding = NamedSharding(mesh, spec)
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
-        )
+
+        def placed(leaf: Any, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
+            sharding = NamedSharding(mesh, spec)
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+        return jax.tree.map(placed, shapes, specs)
+
+    def _on_all(self, shapes: Any) -> Any:
+        """Shapes and dtypes of what is on every device."""
+        return self._on(jax.tree.map(lambda _: PartitionSpec(), shapes), shapes)
 
     def _evaluated(self, state: SweepState, points: Points) -> dict[str, Any]:
         """The evaluation metrics by name."""
@@ -286,7 +293,8 @@ class LanePrograms:
         if task.evaluate is None:
             return {}
         form = task.structure.objective.form
-        return evaluated(task.evaluate, form, task.template, points, state.lanes.last_good)
+        with task.structure.axes_of_lane():
+            return evaluated(task.evaluate, form, task.template, points, state.lanes.last_good)
 
 
 def _unpadded(result: GroupResult, count: int, rows: Rows | None) -> GroupResult:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from gdlab.axes.grid import Points
+from gdlab.devices.mesh import parts_of_lanes
 from gdlab.devices.transfer import least_of_processes
 from gdlab.sweeps.execute.group_checkpoints import GroupCheckpoints
 from gdlab.sweeps.execute.groups import LaneGroup, groups_of
@@ -128,7 +129,7 @@ class SweepRun:
 
     def _layout(self) -> tuple[int, int]:
         seeds, mesh = len(self._task.seeds), self._task.structure.mesh
-        devices = 1 if mesh is None else mesh.size
+        devices = parts_of_lanes(mesh)
         chunk = self._options.resources.most_lanes
         if self._options.resources.exact:
             # A lane by itself is the same program whatever else is swept.

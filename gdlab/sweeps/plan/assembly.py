@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from gdlab.axes.grid import Grid, grid_of
 from gdlab.axes.sampling import drawn
 from gdlab.axes.slots import at_point, with_slots
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import GradientTransformation
+from gdlab.devices.lane_split import LaneSplit
 from gdlab.sweeps.plan.arguments import entropy_of
 from gdlab.sweeps.plan.cells import Cell, accepted
-from gdlab.sweeps.plan.first_model import form_of_model
+from gdlab.sweeps.plan.first_model import shape_of_model
 from gdlab.sweeps.plan.task import (
     POINT_NUMBER,
     Evaluation,
@@ -81,6 +83,8 @@ def planned_run(
     epochs: int | None = None,
     evaluate_every: Interval | None = None,
     patience: Patience | None = None,
+    mesh: Mesh | None = None,
+    params_spec: Any = None,
     **of_structure: Any,
 ) -> PlannedRun:
     """One optimizer on one problem, with its grid.
@@ -102,16 +106,19 @@ def planned_run(
     template, first = with_slots((swept, first))
 
     held = None
+    point = {name: values[0] for name, values in grid.points.items()}
     if first is not None:
-        point = {name: values[0] for name, values in grid.points.items()}
-        differentiable(at_point(first.params, point), "params")
+        params = differentiable(at_point(first.params, point), "params")
         first, held = _parted(first)
     _require_taken(template.hyperparameters, loss, init, evaluate)
     of_loss, of_init, of_evaluate = (
         accepted(function, template.hyperparameters) if function else {}
         for function in (loss, init and init.function, evaluate)
     )
-    form = form_of_model(init, of_init, grid, seed_keys(key, seeds)) if init else model.form
+    form = model.form
+    if init is not None:
+        made = shape_of_model(init, of_init, grid, seed_keys(key, seeds))
+        form, params = made.form, made.params
     sampler = sampler_of(data, batch_size)
     if evaluate is not None:
         evaluate = ByIdentity(evaluate, accepted(evaluate, fixed))
@@ -128,6 +135,8 @@ def planned_run(
         streamed=isinstance(data, Stream),
         steps=steps_of(steps, epochs, sampler),
         evaluation=_evaluation(evaluate, every, patience),
+        mesh=mesh,
+        split=LaneSplit.of(params_spec, mesh, params, at_point(template.tx, point)),
         **of_structure,
     )
     task = SweepTask(

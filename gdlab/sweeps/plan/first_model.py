@@ -8,7 +8,7 @@ import jax
 
 from gdlab.axes.grid import Grid
 from gdlab.axes.slots import at_point, slot_names
-from gdlab.training.models import Form, OpenedModel, open_model
+from gdlab.training.models import OpenedModel, open_model
 from gdlab.training.objective import ByIdentity
 from gdlab.training.seed_keys import SeedKeys
 from gdlab.training.start import differentiable
@@ -33,11 +33,12 @@ def first_model(
     return jax.vmap(over_points, (0, None))(keys, points)
 
 
-def form_of_model(
+def shape_of_model(
     init: ByIdentity, hyperparameters: dict[str, Any], grid: Grid, keys: SeedKeys
-) -> Form:
-    """The structure of the model that a function makes."""
+) -> OpenedModel:
+    """The model of one lane that a function makes, with shapes and dtypes for arrays."""
     names = slot_names(hyperparameters)
     points = {name: values for name, values in grid.points.items() if name in names}
     make = functools.partial(first_model, init, None, hyperparameters)
-    return jax.eval_shape(make, points, keys.init).form
+    of_lane = (lambda leaf: leaf[0, 0]) if points else lambda leaf: leaf[0]
+    return jax.eval_shape(lambda: jax.tree.map(of_lane, make(points, keys.init)))

@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from gdlab.axes.grid import Points
+from gdlab.devices.lane_split import LaneSplit
 from gdlab.sweeps.settings import Patience
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import OpenedModel
@@ -49,7 +50,9 @@ class ProgramStructure(NamedTuple):
     divergence_factor: float
     targets: tuple[tuple[str, float], ...]
     mesh: Mesh | None
-    """Devices in a row, over which the points are spread."""
+    """Devices in rows, over which the points are spread."""
+    split: LaneSplit | None
+    """The split of each lane over the devices of a row; None where lanes are whole."""
     evaluation: Evaluation | None
     """The evaluation on the way, if there is one beside that at the end."""
 
