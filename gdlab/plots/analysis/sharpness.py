@@ -17,6 +17,7 @@ from gdlab.plots.scales import (
 )
 
 ROOM = 1.12
+"""The factor by which the picture reaches beyond the largest value, and below the smallest."""
 
 
 @checked
@@ -29,6 +30,8 @@ def sharpness(
     name: str = "sharpness",
 ) -> Any:
     """The sharpness over the steps, and the threshold above which the optimizer is unstable.
+
+    The scale is logarithmic where the sharpness rises to ten times the threshold.
 
     Args:
         step: the steps at which it was measured.
@@ -56,19 +59,11 @@ def sharpness(
         )
     first = panels[0]
     first.plot(step, sharpness, color=CURVE, linewidth=1.6, label=name)
-    # A threshold may go to ∞, as learning rates go to 0, and be unknown where sharpness is known.
-    highest = np.max(sharpness, initial=0, where=np.isfinite(sharpness))
-    lowest = np.min(threshold, initial=np.inf, where=np.isfinite(threshold))
-    top = ROOM * (max(highest, lowest) if np.isfinite(lowest) else highest or 1)
-    if np.isfinite(lowest):
-        first.plot(
-            step, threshold, "--", color=DIVERGED_TEXT, linewidth=1.6, label="stable up to here"
-        )
-        first.fill_between(
-            step, np.minimum(threshold, top), top, facecolor=DIVERGED_TINT, edgecolor="0.65",
-            hatch=HATCH, linewidth=0, alpha=0.5, zorder=0, label="unstable",
-        )  # fmt: skip
-    first.set(ylabel=name, ylim=(0, top), xlim=(step[0], step[-1]))
+    bottom, top = _draw_threshold(step, sharpness, threshold, first)
+    first.set(
+        ylabel=name, ylim=(bottom, top), xlim=(step[0], step[-1]),
+        yscale="log" if bottom > 0 else "linear",
+    )  # fmt: skip
     first.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
         fontsize="small",
@@ -84,3 +79,28 @@ def sharpness(
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
     return panels[0] if loss is None else panels
+
+
+def _draw_threshold(
+    step: np.ndarray, sharpness: np.ndarray, threshold: np.ndarray, ax: Any
+) -> tuple[float, float]:
+    """Draw what is known of the threshold, and return the limits of the vertical axis.
+
+    The lower limit is zero unless the scale is to be logarithmic. A threshold may go to ∞, as
+    learning rates go to 0, and be unknown where sharpness is known.
+    """
+    highest = np.max(sharpness, initial=0, where=np.isfinite(sharpness))
+    limit = np.min(threshold, initial=np.inf, where=np.isfinite(threshold))
+    top = ROOM * (max(highest, limit) if np.isfinite(limit) else highest or 1)
+    bottom = 0.0
+    if highest >= 10 * limit > 0:
+        bottom = min(np.min(sharpness, initial=limit, where=sharpness > 0), limit) / ROOM
+    if np.isfinite(limit):
+        ax.plot(
+            step, threshold, "--", color=DIVERGED_TEXT, linewidth=1.6, label="stable up to here"
+        )
+        ax.fill_between(
+            step, np.minimum(threshold, top), top, facecolor=DIVERGED_TINT, edgecolor="0.65",
+            hatch=HATCH, linewidth=0, alpha=0.5, zorder=0, label="unstable",
+        )  # fmt: skip
+    return bottom, top

@@ -26,7 +26,6 @@ from gdlab.plots.trajectories.start import start_in_plane
 from gdlab.plots.trajectories.terrain import Terrain, knows_bounds, terrain_of
 from gdlab.sweeps.results.result import SweepResult
 
-DEFAULT_LEARNING_MOST_FRAMES = 80
 MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
 

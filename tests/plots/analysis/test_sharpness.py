@@ -39,6 +39,14 @@ def test_the_threshold_is_in_view_while_the_sharpness_is_far_below():
     assert plots.sharpness(STEP, SHARPNESS / 100, 4.0).get_ylim()[1] > 4.0
 
 
+def test_a_sharpness_far_above_the_threshold_leaves_the_threshold_in_view():
+    ax = plots.sharpness(STEP, [4000.0, 30.0, np.nan, 60.0, 45.0], 50.0)
+    assert ax.get_yscale() == "log"
+    low, high = ax.transAxes.inverted().transform(ax.transData.transform([(0, 30), (0, 50)]))[:, 1]
+    assert 0 < low < low + 0.05 < high < 0.5
+    assert plots.sharpness(STEP, SHARPNESS, 4.0).get_yscale() == "linear"
+
+
 def test_where_no_threshold_is_known_none_is_drawn():
     ax = plots.sharpness(STEP, SHARPNESS, np.nan)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["sharpness"]
