@@ -15,6 +15,8 @@ from gdlab.core.structure import Argument, Value
 PLAIN = (bool, int, float, str)
 """The types of choices that are their own labels."""
 
+KINDS: dict[str, Literal["int", "bool"]] = {"i": "int", "u": "int", "b": "bool"}
+"""The kinds of values that are no floats, by NumPy's letters for their dtypes."""
 SAMPLE = "sample"
 """The dimension that all sampled axes share."""
 
@@ -40,11 +42,12 @@ class Axis(Argument):
     adam(Axis('learning_rate', array([0.001, 0.01], 'float32')))
     """
 
-    __slots__ = ("along", "name", "values", "whole")
+    __slots__ = ("along", "kind", "name", "values")
     along: str
+    kind: Literal["float", "int", "bool"]
+    """What the values were written as, and are labelled by; they are computed with as floats."""
     name: str
     values: jax.Array
-    whole: bool
 
     def __init__(
         self, name: str, values: Sequence[float] | jax.Array | np.ndarray, along: str | None = None
@@ -67,7 +70,7 @@ class Axis(Argument):
                 "sweep each, or a dictionary of problems or optimizers"
             ) from error
         given = values.dtype if isinstance(values, jax.Array) else np.asarray(values).dtype
-        self.whole = bool(np.issubdtype(given, np.integer))
+        self.kind = KINDS.get(given.kind, "float")
         if self.values.ndim != 1 or self.values.size == 0:
             raise ValueError(
                 f"Axis {name!r}: values must be a one-dimensional, non-empty list of numbers, "
@@ -143,9 +146,11 @@ class Axis(Argument):
 
     @property
     def labels(self) -> np.ndarray:
-        """The values as they were written, of shape ``(n,)``: 0.1, and integers as integers."""
+        """The values as they were written, of shape ``(n,)``: 0.1, 10 and True."""
         written = as_written(self.values)
-        whole = self.whole and np.array_equal(written, np.rint(written))
+        if self.kind == "bool" and np.isin(written, (0, 1)).all():
+            return written.astype(bool)
+        whole = self.kind == "int" and np.array_equal(written, np.rint(written))
         return written.astype(np.int64) if whole else written
 
     def __len__(self) -> int:
@@ -164,8 +169,8 @@ class Axis(Argument):
 
     def __repr__(self) -> str:
         along = "" if self.along == self.name else f", along={self.along!r}"
-        whole = self.whole and not isinstance(self.values, Tracer)
-        values = represent(self.labels if whole else self.values)
+        written = self.kind != "float" and not isinstance(self.values, Tracer)
+        values = represent(self.labels if written else self.values)
         return f"Axis({self.name!r}, {values}{along})"
 
 

@@ -56,6 +56,14 @@ def test_an_axis_that_was_sampled_alone_is_sorted():
     assert result.edge() == (0.5, (0.5, 1.0))
 
 
+@pytest.mark.parametrize("choices", [[False, True], ["relu", "tanh"]])
+def test_choices_without_an_order_have_neither_edge_nor_basin(choices):
+    result = made([[1.0], [2.0]], {"choice": choices}, seeds=[0])
+    for stretch in (result.edge, result.stable_range, result.basin):
+        with pytest.raises(ValueError, match=f"'choice' chooses among {choices[0]}, {choices[1]}"):
+            stretch("choice")
+
+
 def test_axes_that_were_sampled_together_have_no_edge():
     result = sampled([[1], [2]], [0.1, 0.2], [0.9, 0.8])
     with pytest.raises(ValueError, match="'learning_rate' lies along 'sample' together with b1"):

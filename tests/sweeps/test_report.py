@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gdlab import Axis, adam, adamw, sgd
+from gdlab import Axis, adam, adamw, sgd, sweep
 from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
 from gdlab.sweeps.report.report import sweep_report
 from gdlab.sweeps.report.statistics import (
@@ -402,6 +402,18 @@ def test_choices_that_are_no_numbers_have_neither_range_nor_basin():
         assert [each.axis for each in report.of_kind(kind)] == ["width"]
     assert "activation = " in str(report)
     assert "relu" in report.page().html
+
+
+def test_an_axis_of_truth_values_is_swept_as_numbers_and_judged_as_a_choice():
+    flag = Axis("flag", [False, True])
+    result = sweep(
+        lambda w, flag: w**2 + flag, 1.0, sgd(0.1), steps=2, hyperparameters={"flag": flag}
+    )
+    np.testing.assert_array_equal(result.coords["flag"], np.array([False, True]))
+    np.testing.assert_allclose(result.final_loss[:, 0], [0.8**4, 0.8**4 + 1], rtol=1e-6)
+    report = result.report()
+    assert not {each.kind for each in report.judgements} & {"range", "sensitivity"}
+    assert "flag = False" in str(report)
 
 
 @pytest.mark.parametrize(

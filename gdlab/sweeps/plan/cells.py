@@ -177,7 +177,7 @@ def _names_of_program_axes(arguments: CellArguments, takers: list[Callable[..., 
     whole = {
         name: axis
         for name, axis in arguments.hyperparameters.items()
-        if is_axis(axis) and axis.whole
+        if is_axis(axis) and axis.kind == "int"
     }
     handed = {axis.name for taker in takers for axis in accepted(taker, whole).values()}
     return choices | sizes | handed

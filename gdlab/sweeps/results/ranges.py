@@ -94,7 +94,11 @@ def _along(
 
 
 def _axis(result: "SweepResult", axis: str) -> tuple[int, np.ndarray]:
-    """The position and the values of an axis that is a dimension, or alone on one."""
+    """The position and the values of an axis that is a dimension, or alone on one.
+
+    Raises:
+        ValueError: if there is no such axis, others change with it, or its values are no numbers.
+    """
     if axis not in result.axes:
         raise ValueError(f"there is no axis {axis!r}; there are {', '.join(result.axes)}")
     dimension = result.axes[axis]
@@ -104,4 +108,10 @@ def _axis(result: "SweepResult", axis: str) -> tuple[int, np.ndarray]:
             f"{axis!r} lies along {dimension!r} together with {', '.join(others)}: they change "
             "with its values, so that no stretch of it can be read off"
         )
-    return result.dims.index(dimension), result.coords[axis]
+    values = result.coords[axis]
+    if values.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{axis!r} chooses among {', '.join(map(str, values))}, which have no order: a stretch "
+            "is one of an axis of numbers"
+        )
+    return result.dims.index(dimension), values
