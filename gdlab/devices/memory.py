@@ -37,6 +37,7 @@ def points_that_fit(
     size: int,
     data: Any,
     mesh: Mesh | None,
+    beside: Any = (),
 ) -> int:
     """The number of points for which there is memory, by the compiled program's own account.
 
@@ -47,11 +48,14 @@ def points_that_fit(
         size: how many these are.
         data: the part of the arguments that does not grow with the points.
         mesh: the devices over which the points are spread.
+        beside: arrays of the points, or their shapes and dtypes, that are on the devices while the
+            program runs and are none of its arguments.
 
     Returns:
         ``size``, or fewer.
     """
     need = _NEEDS.get((program, static), arguments, lambda: _need(program, static, arguments, data))
+    need = need._replace(bytes=need.bytes + sum(map(_bytes_on_a_device, jax.tree.leaves(beside))))
     devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
     free = SHARE * free_bytes(devices[0]) / (len(devices) if is_host(devices[0]) else 1)
     if need.bytes <= free:
@@ -89,6 +93,13 @@ def _need(
         + analysis.temp_size_in_bytes
     )
     return MemoryNeed(total, sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data)))
+
+
+def _bytes_on_a_device(leaf: Any) -> int:
+    """The bytes of an array, or of its largest part if it is spread over devices."""
+    sharding = getattr(leaf, "sharding", None)
+    shape = leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
+    return math.prod(shape) * leaf.dtype.itemsize
 
 
 def free_bytes(device: Any) -> float:

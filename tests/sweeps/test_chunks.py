@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gdlab import Axis, Resources, adam, sweep
+from gdlab.sweeps.execute import lane_programs
 from tests.sweeps.counting import executed
 
 RATES, SEEDS, STEPS = np.geomspace(1e-3, 10.0, 7), 3, 12
@@ -34,8 +35,8 @@ def data():
 def run(data, **arguments):
     return sweep(
         squared_error, init, adam(Axis("rate", RATES)), data, steps=STEPS, batch_size=4,
-        seeds=SEEDS, has_aux=True, evaluate=lambda w: {"norm": jnp.linalg.norm(w)},
-        **{"keep_params": "all"} | arguments,
+        seeds=SEEDS, has_aux=True,
+        **{"keep_params": "all", "evaluate": lambda w: {"norm": jnp.linalg.norm(w)}} | arguments,
     )  # fmt: skip
 
 
@@ -101,6 +102,43 @@ def test_groups_are_as_large_as_the_memory_allows(data, at_once, monkeypatch):
     assert 1 < points_at_once[1] < 7
     # There is always room for one.
     assert points_at_once[2] == 1
+
+
+class Measured:
+    """In place of a program: it notes the memory that it takes at each call, as compiled."""
+
+    def __init__(self, program):
+        self.lower, self._program, self.bytes = program.lower, program, []
+
+    def __call__(self, *args):
+        if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(args)):
+            need = self.lower(*args).compile().memory_analysis()
+            self.bytes.append(need.argument_size_in_bytes + need.temp_size_in_bytes)
+        return self._program(*args)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.2])
+def test_groups_are_small_enough_to_be_evaluated(data, at_once, monkeypatch, share):
+    """The evaluation takes forty times the memory of a step, and all that the lanes hold."""
+
+    def norm(w):
+        table = jnp.sin(jnp.arange(5000.0)[:, None] * w)  # which is sorted, so it is all there
+        return {"norm": jnp.linalg.norm(w) + 0.0 * jnp.sort(table, axis=0)[2500, 0]}
+
+    measured = Measured(lane_programs.evaluated)
+    monkeypatch.setattr(lane_programs, "evaluated", measured)
+    of_lane = 5000 * 3 * 4
+    free = 8 * share * SEEDS * len(RATES) * of_lane
+    monkeypatch.setattr("gdlab.devices.memory.free_bytes", lambda _: free)
+    with executed(monkeypatch) as noted:
+        result = run(data, evaluate=norm)
+    assert_close(result, at_once)
+    ((seeds, points),) = noted.shapes
+    assert seeds == SEEDS
+    assert points == len(RATES) if share == 1.0 else 1 <= points < len(RATES)
+    assert measured.bytes
+    assert max(measured.bytes) >= seeds * points * of_lane
+    assert max(measured.bytes) <= free / 2
 
 
 def test_several_optimizers_are_in_groups_of_their_own(data, at_once, monkeypatch):

@@ -78,15 +78,34 @@ class LanePrograms:
         orders = jax.eval_shape(lambda: EpochOrders.none_yet(task.structure.sampler, len(numbers)))
         orders = self._on_all(orders)
         inputs = programs.StepInputs(task.template, points, keys, data, 0, 0, 1)
-        arguments = self._shape(points, numbers), orders, inputs
-        return points_that_fit(
+        state = self._shape(points, numbers)
+        fit = points_that_fit(
             programs.advance,
             (self._structure,),
-            arguments,
+            (state, orders, inputs),
             len(points[POINT_NUMBER]),
             (self._data, task.template.fixed, orders),
             mesh,
         )
+        return min(fit, self._evaluated_at_once(state, points))
+
+    def _evaluated_at_once(self, state: SweepState, points: Points) -> int:
+        """The number of points that can be evaluated together while their state is there."""
+        task, size = self.task, len(points[POINT_NUMBER])
+        if task.evaluate is None:
+            return size
+        # What is evaluated is an argument, and the rest of the state lies beside it.
+        good, rest = state.lanes.last_good, state.lanes._replace(last_good=None)
+        with task.structure.axes_of_lane():
+            return points_that_fit(
+                evaluated,
+                (task.evaluate, task.structure.objective.form),
+                (task.template, points, good),
+                size,
+                task.template.fixed,
+                task.structure.mesh,
+                beside=(rest, state.records),
+            )
 
     def first_points(self, count: int) -> Points:
         """So many points, padded."""
