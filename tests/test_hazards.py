@@ -97,7 +97,7 @@ def fails(updates, state, size):
     return not is_finite or (size != 0 and not numbers(updates).any())
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("theirs", "ours", "arguments", "hazards"), [
     pytest.param(*row, id=name) for name, *row in ROWS
 ])  # fmt: skip

@@ -108,7 +108,7 @@ def is_within(exchange: Exchange, kind: str | None) -> bool:
     return exchange.operation == "all-reduce" and number <= largest
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_eight_devices_equal_one_and_exchange_no_more_than_the_rule_needs(name):
     tx: GradientTransformation = EXAMPLES[name][0].tx

@@ -34,7 +34,7 @@ METHODS = {
 }
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("leaves", [2, 40])
 @pytest.mark.parametrize("tx", METHODS.values(), ids=METHODS)

@@ -40,6 +40,7 @@ def test_nothing_is_kept_of_a_trace(name):
         trace(WRAPPERS[name](gdlab.sgd(0.1, 0.9)))
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_trace_is_found():
     kept = []
 

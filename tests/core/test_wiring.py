@@ -68,6 +68,7 @@ def test_a_chain_is_one_link_after_another(links):
     assert_equal(run(chain(*links)), stacked)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("links", LINKS.values(), ids=LINKS)
 def test_chaining_is_associative_and_identity_is_neutral(links):
     a, b, c = links

@@ -42,6 +42,7 @@ def losses(tx, apply_updates=eqx.apply_updates, steps=5):
     return values
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("method", ["adam", "adamw", "rmsprop", "adagrad"])
 def test_an_equinox_loop_trains_with_gdlab_as_with_optax(method):
     ours = losses(getattr(gdlab, method)(0.03))
@@ -56,6 +57,7 @@ def test_gdlab_applies_updates_to_a_module_with_functions_among_its_leaves():
     )
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("jitted", [False, True])
 def test_a_whole_module_can_be_the_parameters(jitted):
     model, tx = network(), gdlab.adamw(0.03)

@@ -63,6 +63,7 @@ def test_a_jitted_step_is_traced_once_for_all_learning_rates(name):
     assert len(set(moved)) == len(RATES)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_batch_of_optimizers_is_the_loop_over_them(name):
     singles = [OPTIMIZERS[name](rate) for rate in RATES]
@@ -77,6 +78,7 @@ def test_a_batch_of_optimizers_is_the_loop_over_them(name):
     jax.tree.map(close, mapped, looped)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.x64
 @pytest.mark.parametrize("name", ["sgd", "clipped", "scheduled"])
 def test_the_hypergradient_is_the_slope_of_the_final_loss(name):
@@ -152,6 +154,7 @@ def sharded_and_replicated(mesh):
     return params, jax.device_put(params, {"w": rows, "b": whole})
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("jitted", [False, True])
 @pytest.mark.parametrize("name", ["adamw", "clipped", "sgd"])
 def test_sharded_parameters_step_as_whole_ones_and_stay_sharded(name, jitted, mesh):
@@ -194,6 +197,7 @@ def test_many_leaves_on_different_devices_step_outside_jit():
     assert state.trace[1].devices() == {devices[1]}
 
 
+@pytest.mark.slow
 def test_many_leaves_outside_jit_step_as_the_compiled_tree_does():
     shapes = [(2, 3), (3,), (), (0,), (2, 3)] * 9
     dtypes = [jnp.float32] * 40 + [jnp.bfloat16] * 5

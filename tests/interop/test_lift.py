@@ -123,6 +123,7 @@ def assert_same(one, other, rtol=1e-9):
     jax.tree.map(same, one, other)
 
 
+@pytest.mark.sampled(2)
 @each_method
 def test_a_lifted_method_of_optax_is_the_method_and_its_derivative_is_finite(name):
     numbers = numbers_of(name)
@@ -140,6 +141,7 @@ def test_a_lifted_method_of_optax_is_the_method_and_its_derivative_is_finite(nam
     assert any(np.any(slope) for slope in jax.tree.leaves(slopes))
 
 
+@pytest.mark.sampled(1)
 @each_method
 def test_a_schedule_in_each_number_is_the_factory_called_with_its_value_at_each_step(name):
     schedules = {

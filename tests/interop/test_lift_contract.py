@@ -25,6 +25,7 @@ CLAUSES = [
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("clause", CLAUSES)
 @pytest.mark.parametrize(
     "method",

@@ -16,6 +16,7 @@ def trained(tx):
     return jax.jit(tx.update)(PARAMS, tx.init(PARAMS), PARAMS)[1]
 
 
+@pytest.mark.slow
 def test_the_state_of_a_stored_method_goes_to_optax_and_comes_back():
     tx = gdlab.stored(gdlab.adam(0.1), "int8")
     state = trained(tx)

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def assert_equal(one, other):
     jax.tree.map(functools.partial(np.testing.assert_allclose, **ROUNDING), one, other)
 
 
+@pytest.mark.slow
 @few
 @given(links(), gradient_sequences, trees)
 def test_identity_is_neutral_on_both_sides(link, gradients, params):
@@ -45,6 +47,7 @@ def test_identity_is_neutral_on_both_sides(link, gradients, params):
         assert_equal(run(neighboured, gradients, params)[0], alone)
 
 
+@pytest.mark.slow
 @few
 @given(links(), links(), links(), gradient_sequences, trees)
 def test_chaining_is_associative(first, second, third, gradients, params):
@@ -69,6 +72,7 @@ def test_a_debiased_average_keeps_constants(decay, constant):
         assert_equal(update, constant)
 
 
+@pytest.mark.slow
 @few
 @given(links(), links(), st.sets(st.sampled_from(sorted(SHAPES))), gradient_sequences, trees)
 def test_groups_partition_a_tree_and_two_masks_do_the_same(one, other, of_one, gradients, params):
@@ -139,6 +143,7 @@ def test_joined_schedules_meet_at_their_boundaries(values, lengths):
         np.testing.assert_allclose(joined(end - 1), ramp(end - 1 - start), rtol=1e-6)
 
 
+@pytest.mark.slow
 @law(max_examples=6)
 @given(
     st.lists(st.floats(2**-10, 0.25, width=32), min_size=3, max_size=3, unique=True), leaves((3,))

@@ -235,6 +235,7 @@ def bell(w):
 LOWER, PASS, UPPER = (np.array([x, 0.0]) for x in np.sort(np.roots([4, 0, -4, 0.3])))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("function", "point", "kind"),
     [

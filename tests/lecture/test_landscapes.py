@@ -53,6 +53,7 @@ def test_L9_the_loss_is_equal_under_every_order_of_the_hidden_units_and_higher_b
     assert loss(halfway, problem.data) > 1.2 * losses[0]
 
 
+@pytest.mark.slow
 def test_L10_a_deep_network_stands_larger_changes_of_its_filters_with_skip_connections():
     shares, highest, losses = {}, {}, {}
     for skip in (True, False):

@@ -196,6 +196,7 @@ def test_L24_momentum_in_force_can_be_read_off():
     agree(seen, [0.5, 0.6, 0.7, 0.8, 0.9, 0.9])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "make",
     [

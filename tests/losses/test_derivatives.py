@@ -74,7 +74,7 @@ CLOSED = {
 }  # fmt: skip
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("loss", "gradient", "hessian"), CLOSED.values(), ids=CLOSED)
 def test_derivatives_are_those_of_the_closed_form_and_of_differences(loss, gradient, hessian):
     z, v = jnp.asarray(Z), jnp.asarray(V)

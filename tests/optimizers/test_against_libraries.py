@@ -61,6 +61,7 @@ def agree_by_leaf(path, other, rtol):
         np.testing.assert_allclose(path[name], other[name], rtol=rtol, atol=rtol, err_msg=name)
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_method_takes_the_steps_of_its_paper(name):
     method = METHODS[name]

@@ -310,6 +310,7 @@ def stationary_variance(tx, noise, steps=300):
     return float(jnp.mean(w**2))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("eta", [0.05, 0.3, 0.6])
 def test_noise_keeps_gradient_descent_at_its_stationary_variance(eta):
     law = eta * 4 / (CURVATURE * (2 - eta * CURVATURE))
@@ -317,6 +318,7 @@ def test_noise_keeps_gradient_descent_at_its_stationary_variance(eta):
     np.testing.assert_allclose(measured, law, rtol=THREE_STANDARD_ERRORS)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("eta", "beta"), [(0.05, 0.5), (0.3, 0.9), (1.1, 0.9)])
 def test_noise_keeps_the_heavy_ball_at_its_stationary_variance(eta, beta):
     law = eta * 4 * (1 + beta) / (CURVATURE * (1 - beta) * (2 * (1 + beta) - eta * CURVATURE))

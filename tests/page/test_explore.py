@@ -56,6 +56,7 @@ def test_a_panel_that_only_a_quadratic_function_has_is_refused_for_another():
         gdlab.explore(lambda w: jnp.sum(w**4), gdlab.sgd(0.1), steps=2, panels=["poles"])
 
 
+@pytest.mark.slow
 def test_each_view_is_saved_as_a_picture_for_slides(tmp_path):
     page = gdlab.explore(bowl, {"a": gdlab.sgd(0.1), "b": gdlab.adam(0.1)}, steps=9)
     for view in ("map", "loss", "modes", "poles"):

@@ -101,6 +101,7 @@ def expected(name, start, steps, **changes):
     return np.asarray(run.path), np.asarray(run.values)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
@@ -291,6 +292,7 @@ def test_a_broken_link_shows_the_page_as_it_was_made(opened, ravine_file):
     assert settings(opened) == usual
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["plain", "momentum", "nesterov"])
 def test_poles_and_stability_limit_are_those_of_the_analysis(opened, name):
     found = opened.run(f"gdlab.analysis('{name}')")
@@ -308,6 +310,7 @@ def test_the_limit_of_heavy_ball_is_its_closed_form(opened):
     assert limit == pytest.approx(2 * 1.8 / 20, rel=1e-9)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("steps", [1, 7, 80])
 def test_the_poles_of_adam_are_those_with_the_scales_of_the_step_shown(opened, steps):
     slide(opened, SCRUB, steps)
@@ -320,6 +323,7 @@ def test_the_poles_of_adam_are_those_with_the_scales_of_the_step_shown(opened, s
     assert found["limits"]["learning_rate"] == pytest.approx(high, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_poles_of_every_kind_of_state_are_those_of_the_analysis(tab, tmp_path):
     optimizers = {
         "scales without a limit": gdlab.adagrad(0.3),
@@ -399,6 +403,7 @@ def test_noise_adds_the_stationary_variance_of_heavy_ball(opened):
     assert noise[-1] == pytest.approx(0.5 * np.sum(CURVATURES * variances), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_noise_adds_what_the_analysis_expects_of_schedules_and_decay(tab, tmp_path):
     optimizers = {
         "schedule": gdlab.sgd(0.02, momentum=gdlab.linear_schedule(0.5, 0.9, 30)),
@@ -413,6 +418,7 @@ def test_noise_adds_what_the_analysis_expects_of_schedules_and_decay(tab, tmp_pa
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_noise_in_adamw_is_that_of_its_steps_with_their_scales(tab, tmp_path):
     eta, b1, b2, decay, steps = 0.1, 0.8, 0.9, 0.3, 30
     tx = gdlab.adamw(eta, b1=b1, b2=b2, weight_decay=decay)
@@ -434,6 +440,7 @@ def test_noise_in_adamw_is_that_of_its_steps_with_their_scales(tab, tmp_path):
     np.testing.assert_allclose(tab.run("gdlab.analysis('adamw').noise"), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_limit_of_a_scheduled_rate_is_that_of_the_rate_in_force(tab, tmp_path):
     tx = gdlab.sgd(gdlab.warmup_cosine_decay_schedule(0.01, 0.05, 10, 40), momentum=0.8)
     path = tmp_path / "schedule.html"
@@ -460,6 +467,7 @@ def test_the_limit_of_a_scheduled_rate_is_that_of_the_rate_in_force(tab, tmp_pat
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_a_slider_of_steps_stops_at_whole_numbers_only(tab, tmp_path):
     path = tmp_path / "steps.html"
     gdlab.explore(ravine, gdlab.accumulate(gdlab.sgd(0.05), 2), START).save(path)
@@ -546,6 +554,7 @@ def test_a_click_on_the_map_of_regimes_sets_the_sliders_and_so_does_a_drag(opene
     assert others["nesterov"]["hyperparameters"] == {"learning_rate": 0.02, "momentum": 0.8}
 
 
+@pytest.mark.slow
 def test_a_finger_that_taps_the_map_of_regimes_sets_the_sliders(opened, ravine_file):
     opened.open(ravine_file, width=400)
     opened.run("document.getElementById('regimes').scrollIntoView()")
@@ -606,6 +615,7 @@ def test_a_mode_is_a_spring_whose_damping_follows_from_its_poles(opened):
         assert ratio == pytest.approx(-pole.real / abs(pole), rel=1e-2)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("scheme", "width"),
     [
@@ -649,6 +659,7 @@ def test_a_small_page_shows_the_chosen_panels_and_the_sliders_alone(tab, tmp_pat
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_a_page_prints_in_ink_on_paper_with_all_its_sliders(opened, ravine_file, tmp_path):
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
     opened.call("Emulation.setEmulatedMedia", media="print", features=dark)
@@ -686,6 +697,7 @@ def test_what_is_not_quadratic_has_no_modes(tab, tmp_path):
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_cannot_be_linearised_says_why_and_runs_all_the_same(tab, tmp_path):
     path = tmp_path / "accumulated.html"
     tx = gdlab.accumulate(gdlab.sgd(0.05), 2)
@@ -702,6 +714,7 @@ def test_an_optimizer_that_cannot_be_linearised_says_why_and_runs_all_the_same(t
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_an_optimizer_without_hyperparameters_has_poles_and_no_map(tab, tmp_path):
     path = tmp_path / "fixed.html"
     gdlab.explore(lambda w: w[0] ** 2 + 2 * w[1] ** 2, optax.sgd(0.1)).save(path)
@@ -763,6 +776,7 @@ def test_the_frame_in_a_notebook_is_as_high_as_the_page(tab, notebook_file, tmp_
     assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_it_in_its_sandbox_and_a_phone_scrolls_it(tab, notebook_file, tmp_path):
     tab.open(notebook_file, width=400)
     assert frame_height(tab) == pytest.approx(0.85 * 900, abs=1)
@@ -822,6 +836,7 @@ def polyak_without_care():
     return update
 
 
+@pytest.mark.slow
 def test_what_has_fallen_below_the_smallest_normal_number_converged(tab, tmp_path):
     path = tmp_path / "zero.html"
     optimizers = {"rests": polyak_without_care(), "leaves": gdlab.sgd(3.0)}

@@ -54,6 +54,7 @@ def test_the_principal_plane_of_long_runs_takes_memory_in_proportion_to_their_le
     assert most < 30 * path.nbytes
 
 
+@pytest.mark.slow
 def test_the_plane_of_eigenvectors_has_the_extreme_curvatures():
     plane = plane_of("eigenvectors", valley, {"a": np.stack([START, 0 * START])}, None, "a" * 12)
     hessian = jax.hessian(plane.restricted(valley))(jnp.zeros(2))
@@ -80,6 +81,7 @@ def settings(tab):
     return json.loads(tab.run("JSON.stringify(gdlab.settings())"))["optimizers"]
 
 
+@pytest.mark.slow
 def test_runs_in_twelve_variables_are_those_of_minimize_and_their_modes_follow_closed_forms(
     tab, tmp_path
 ):

@@ -161,6 +161,7 @@ print(json.dumps({name: np.asarray(path).tolist() for name, path in runs.items()
 """
 
 
+@pytest.mark.slow
 @node.needs_node
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="fuses products and sums")
 def test_polynomials_are_equal_to_the_last_bit_where_nothing_is_fused(monkeypatch):

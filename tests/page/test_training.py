@@ -86,6 +86,7 @@ def test_training_in_the_page_is_that_of_minimize(tab, name):
     np.testing.assert_allclose(where, flat(point), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_sharpness_and_limit_are_those_of_the_analysis(tab, name):
     record = call(tab, f"gdlab.train({name!r}, 80)")
@@ -197,6 +198,7 @@ def test_the_sharpness_of_the_digits_rises_to_the_limit_and_stays(tmp_path):
         assert tab.complaints == []
 
 
+@pytest.mark.slow
 def test_the_matrix_view_has_the_singular_values_of_momentum_and_update(tab, tmp_path):
     path = tmp_path / "matrix.html"
     optimizers = {

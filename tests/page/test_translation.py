@@ -136,6 +136,7 @@ ONE_OF_EACH_KIND = ("rosenbrock", "piecewise", "least_squares")
 """The problems on which all methods are translated at each run; the others are slow."""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("name", "make"),
     [

@@ -65,6 +65,7 @@ GROUPS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("chunk", GROUPS)
 def test_whatever_the_chunk_the_result_is_the_same(data, at_once, monkeypatch, chunk):
     with executed(monkeypatch) as noted:

@@ -100,6 +100,7 @@ def test_any_mesh_is_a_row_of_devices(mesh, shares):
     require_close(result, sweep(**arguments(10)))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "more",
     [

@@ -71,6 +71,7 @@ def test_a_picture_shows_the_latest_loss_of_each_lane():
     assert len(plt.get_fignums()) == 1
 
 
+@pytest.mark.slow
 def test_a_picture_is_redrawn_for_two_axes_and_as_optimizers_begin():
     picture, panels = LivePicture(), []
 

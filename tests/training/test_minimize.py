@@ -178,7 +178,7 @@ GO_ON = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("tx", GO_ON.values(), ids=GO_ON)
 @pytest.mark.parametrize("first", [0, 1, 3])
 def test_two_halves_of_a_run_are_the_run(tx, first):
@@ -267,6 +267,7 @@ LINE_SEARCHES = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("tx", "spared"), LINE_SEARCHES.values(), ids=LINE_SEARCHES)
 def test_a_step_whose_line_search_knows_value_and_gradient_computes_neither(tx, spared):
     steps = 15
@@ -291,6 +292,7 @@ def test_a_step_whose_line_search_knows_value_and_gradient_computes_neither(tx, 
     assert run.values[-1] < run.values[0]
 
 
+@pytest.mark.slow
 def test_nothing_is_spared_where_the_loss_is_another_function_at_each_step():
     x = jnp.linspace(-1.0, 1.0, 12)[:, None] * jnp.ones(2)
     data = (x, x @ jnp.array([1.0, -2.0]))

@@ -70,6 +70,7 @@ def test_a_search_that_finds_no_lower_point_twice_has_stalled_and_stays_where_it
     assert run.steps == 2  # once with the memory, once without
 
 
+@pytest.mark.slow
 @pytest.mark.x64
 def test_lanes_stop_one_by_one_as_they_would_alone():
     traces = []
@@ -179,6 +180,7 @@ BOXES = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.x64
 @pytest.mark.parametrize("bounds", BOXES.values(), ids=BOXES)
 def test_within_bounds_it_finds_the_minimum_that_scipy_finds(bounds):

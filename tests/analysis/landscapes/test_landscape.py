@@ -139,6 +139,7 @@ def test_rescaling_the_layers_of_a_relu_network_leaves_its_filter_normalised_pic
     assert np.abs(np.subtract(*pictures["random"])).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.x64
 def test_principal_components_explain_what_numpy_says_they_do():
     rows = np.random.default_rng(2).normal(size=(20, 6)) * [5, 3, 1, 1, 0.5, 0.1]

@@ -104,6 +104,7 @@ RULES = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", RULES)
 def test_expectation_is_the_mean_of_many_runs_from_the_first_step_on(name):
     tx, rule = RULES[name]

@@ -132,6 +132,7 @@ def test_a_long_training_with_the_suggestion_comes_near_the_best_of_a_long_sweep
 # Accidents.
 
 
+@pytest.mark.slow
 def test_a_spike_in_the_first_steps_of_all_lanes_does_not_move_the_suggestion():
     class Batches:
         def __init__(self, spike):

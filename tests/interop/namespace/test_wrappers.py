@@ -195,6 +195,7 @@ def test_keywords_reach_all_links():
     assert optax.tree.get(state, "scale") == 0.25
 
 
+@pytest.mark.slow
 def test_a_line_search_hands_further_arguments_to_the_loss():
     def loss(w, batch, scale=1.0):
         return scale * jnp.sum((w - batch) ** 2)

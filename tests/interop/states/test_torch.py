@@ -107,6 +107,7 @@ PLAIN = {
 """The runs that are compared each time; the others are slow together."""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.x64
 @pytest.mark.parametrize(("name", "k"), list(moves(WITH_TORCH, PLAIN)))
 def test_run_that_is_moved_goes_as_one_that_is_not(name, k):

@@ -67,6 +67,7 @@ def test_clipping_counts_from_the_first_step_that_moves():
     agree(gdlab_path(lambda lr: gdlab.adopt(lr, b2=0.9, clip_value_fn=bounds)), ahead)
 
 
+@pytest.mark.slow
 def test_stable_range_of_adopt_is_that_of_its_average():
     """38/λ at b1 = 0.9, where v is 1.
 

@@ -29,6 +29,7 @@ CONSTANT = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "make",
     [

@@ -99,6 +99,7 @@ def test_where_the_parameters_did_not_move_it_begins_again_with_the_gradient():
     np.testing.assert_allclose(direction, gradient / 5, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_rotation_of_the_parameters_rotates_the_path():
     q, _ = np.linalg.qr(RANDOM.normal(size=(6, 6)))
     start = RANDOM.normal(size=6)

@@ -40,6 +40,7 @@ def test_solved_to_the_end_it_is_newtons_step():
     np.testing.assert_allclose(run.params, SOLVED, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_its_steps_are_as_exact_as_they_promise():
     direction = gdlab.scale_by_truncated_newton(forcing=0.1)
     w = jnp.array([-1.2, 1.0, 0.5])
@@ -50,6 +51,7 @@ def test_its_steps_are_as_exact_as_they_promise():
     assert jnp.linalg.norm(left) <= 0.1 * jnp.linalg.norm(gradient)
 
 
+@pytest.mark.slow
 def test_along_negative_curvature_it_goes_down_the_gradient():
     loss = lambda w: -0.5 * (2 * w[0] ** 2 + w[1] ** 2)  # noqa: E731
     tx, w = gdlab.scale_by_truncated_newton(), jnp.array([1.0, 1.0])
@@ -60,6 +62,7 @@ def test_along_negative_curvature_it_goes_down_the_gradient():
     assert state.products == 1
 
 
+@pytest.mark.slow
 def test_it_converges_superlinearly():
     loss = lambda w: jnp.sum(jnp.cosh(w)) + 0.5 * (w[0] - w[1]) ** 2  # noqa: E731
     run = minimize(loss, jnp.array([0.5, -1.0]), gdlab.newton_cg(), 20, tol=1e-13)
@@ -167,6 +170,7 @@ def test_the_damped_step_has_the_length_of_the_region_and_solves_its_equation():
     assert multiple[0] > 0
 
 
+@pytest.mark.slow
 def test_levenberg_marquardt_does_not_depend_on_units_nor_on_a_factor_of_the_loss():
     units, start = jnp.array([1e3, 1e-2]), jnp.array([-1.2, 1.0])
     plain, tx = half_squares(rosenbrock_residuals), gdlab.levenberg_marquardt

@@ -23,6 +23,7 @@ def quadratic(w):
     return 0.5 * jnp.vdot(w, THREE @ w) - jnp.vdot(SHIFT, w)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("beta", BETAS)
 def test_a_quadratic_of_three_curvatures_is_solved_in_three_steps(beta):
     tx = chain(conjugate_direction(beta), scale(-1.0), EXACT)

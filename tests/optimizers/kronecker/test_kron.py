@@ -73,6 +73,7 @@ def test_factors_learn_once_the_share_asks_for_it():
     assert seen == [False, False, True, False, False, True, False]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("shape", [(), (3,), (3, 2)])
 def test_factors_of_an_array_that_never_has_a_gradient_stay_finite(shape):
     # Each update multiplies them by up to 1.5, and 1.5²⁰⁰⁰ is no number of float64.

@@ -43,6 +43,7 @@ def test_root_is_the_fractional_power_of_the_matrix():
         agree(inverse_root(jnp.asarray(matrix), power, 0.1, False), np.real(expected), rtol=1e-11)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("settings", [{}, {"axes": 0}, {"axes": 1}, {"kronecker_sum": True}])
 def test_without_accumulation_a_square_matrix_becomes_its_polar_factor(settings):
     square = RANDOM.normal(size=(3, 3))
@@ -56,6 +57,7 @@ def test_without_accumulation_a_matrix_of_full_rank_becomes_its_polar_factor(set
     agree(direction(MATRIX, decay=0.0, eps=0.0, **settings), polar, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shape", [(), (5,), (3, 3), (3, 4, 2), (2, 3, 2, 2)])
 def test_first_direction_does_not_depend_on_the_scale_of_the_loss_at_any_rank(shape):
     # With the exponent −1/k in place of −1/2k it would fall with the scale.
@@ -63,6 +65,7 @@ def test_first_direction_does_not_depend_on_the_scale_of_the_loss_at_any_rank(sh
     agree(direction(1e3 * gradient, eps=0.0), direction(gradient, eps=0.0), rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("settings", [{}, {"decay": 0.9}, {"axes": 0, "decay": 0.9}])
 def test_turning_the_coordinates_of_the_axes_turns_the_path(settings):
     left, right = turn(4), turn(3)

@@ -29,6 +29,7 @@ def adam_a_step_late(grads, params, **settings):
     return np.concatenate([params[None], later])
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("settings", [{}, {"statistics": "kl"}])
 def test_turning_the_coordinates_of_the_axes_turns_the_path(settings):
     left, right = (np.linalg.qr(RANDOM.normal(size=(4, 4)))[0] for _ in range(2))

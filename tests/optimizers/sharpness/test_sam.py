@@ -110,6 +110,7 @@ def test_parts_that_gsam_and_looksam_add_are_orthogonal_to_what_they_are_added_t
     agree(jnp.linalg.norm(vertical), 0.7 * jnp.linalg.norm(sharp))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("radius", [1e-3, 0.3])
 def test_looksam_adds_nothing_where_the_adversarial_gradient_is_parallel_to_the_gradient(radius):
     # In float32: of parallel gradients rounding is left.

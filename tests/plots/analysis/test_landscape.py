@@ -64,6 +64,7 @@ def test_both_losses_are_lines_over_the_surface(lift, height):
         np.testing.assert_allclose(line.get_data_3d(), [*PATH.T, height(losses[name])])
 
 
+@pytest.mark.slow
 def test_a_result_draws_itself_on_given_axes():
     found = Landscape(X, Y, LOSSES, 0.1, None, ("one", "other"), **SEEN, explained_variance=0.9)
     figure = plt.figure()

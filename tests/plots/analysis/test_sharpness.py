@@ -58,6 +58,7 @@ def test_where_no_threshold_is_known_none_is_drawn():
     assert nothing.get_ylim()[0] < nothing.get_ylim()[1]
 
 
+@pytest.mark.slow
 def test_the_loss_is_a_second_panel_logarithmic_where_it_spans_decades():
     panels = plots.sharpness(STEP, SHARPNESS, 4.0, loss=[1.0, 0.1, 0.01, 1e-3, 1e-4])
     assert [ax.get_ylabel() for ax in panels] == ["sharpness", "loss"]

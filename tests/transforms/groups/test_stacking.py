@@ -75,7 +75,7 @@ def assert_close(ours, theirs, rtol=1e-9):
 
 
 @pytest.mark.x64(dtype_promotion="standard")
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("tx", ONE_EACH, ids=repr)
 def test_every_method_goes_as_it_goes_without_stacks(tx):
     params = several()
@@ -85,7 +85,7 @@ def test_every_method_goes_as_it_goes_without_stacks(tx):
 
 
 @pytest.mark.x64(dtype_promotion="standard")
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "tx",
     [
@@ -274,6 +274,7 @@ def test_a_program_with_a_stacked_state_can_be_exported():
     assert_close(again.call(params, state, params), tx.update(params, state, params), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_state_of_optax_enters_stacks_and_leaves_them():
     params = jax.tree.map(lambda w: w.astype(jnp.float32), several())
     _, theirs = optax.adam(0.1).update(params, optax.adam(0.1).init(params), params)

@@ -38,6 +38,7 @@ def search(tx, loss, start, direction=None):
 CURVATURES = [0.9, 0.4, 0.05]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("loss", [rosenbrock, himmelblau])
 @pytest.mark.parametrize("size", [1e-6, 1.0, 1e4])
 def test_strong_wolfe_conditions_hold_whatever_the_length_of_the_direction(loss, size):
@@ -139,6 +140,7 @@ def test_guesses_of_the_first_step():
         gdlab.scale_by_zoom_linesearch(20, initial_guess_strategy="two")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("curv_rtol", CURVATURES)
 def test_gradient_descent_with_it_goes_where_optaxs_goes(curv_rtol):
     loss = lambda w: jnp.sum(jnp.cosh(w)) + 0.5 * w[0] * w[1]  # noqa: E731

@@ -19,7 +19,7 @@ def after(tx, array):
     return tx.update(array, tx.init(array))[0]
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("iteration", ["standard", "gram"])
 def test_float32_is_as_good_as_float32_can_be(iteration):
     g = jnp.asarray(gaussian((64, 256)), jnp.float32)

@@ -68,6 +68,7 @@ def test_a_nan_shows_unless_it_is_to_be_ignored_and_infinity_is_infinite():
     assert norm(jnp.array([jnp.inf, jnp.nan]), ignore_nan=True) == np.inf
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("length", [norm, lambda x, **how: tree_norm([x], **how)])
 @pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_passing_over_nan_is_the_norm_of_the_other_elements(length):
@@ -82,6 +83,7 @@ def test_passing_over_nan_is_the_norm_of_the_other_elements(length):
     np.testing.assert_allclose(slopes, numbers / np.where(long > 0, long, 1), rtol=4 * EPS)
 
 
+@pytest.mark.slow
 @pytest.mark.usually(debug_nans="it makes a NaN on purpose")
 def test_a_long_sum_that_passes_over_nan_does_not_cease_to_grow():
     # 2²⁴ + 1 is no float32: a plain sum of ones, one after the other, stops there.
@@ -103,6 +105,7 @@ def test_the_root_mean_square_counts_what_is_averaged():
     assert rms(jnp.zeros((0, 2))) == 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shape", [(), (5,), (3, 2), (1, 4), (4, 1), (2, 3, 4, 5), (1, 1, 1, 4)])
 def test_units_are_those_of_optax_where_there_are_not_three_axes(shape):
     x = jnp.asarray(np.random.default_rng(2).normal(size=shape), jnp.float32)

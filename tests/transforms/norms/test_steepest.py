@@ -51,6 +51,7 @@ def test_the_direction_has_norm_one_and_no_other_such_ascends_more(name):
         assert np.sum(G * other) / norm(other) <= dual(G)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", NORMS)
 def test_constrained_weights_stay_in_the_ball(name):
     norm, _ = NORMS[name]

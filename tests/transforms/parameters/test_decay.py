@@ -58,6 +58,7 @@ FORMS = [
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("mask", "expected"), FORMS)
 def test_a_mask_chooses_by_tree_prefix_pattern_or_function(mask, expected):
     assert decayed(add_decayed_weights(0.5, mask=mask)) == expected

@@ -38,6 +38,7 @@ def test_a_step_that_stays_in_the_box_is_unchanged_to_the_bit():
     jax.tree.map(np.testing.assert_array_equal, ours, jax.tree.map(np.float32, UPDATES))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.x64
 @pytest.mark.parametrize(
     "projection",

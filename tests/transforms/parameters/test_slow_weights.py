@@ -45,6 +45,7 @@ def assert_close(one, other):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), one, other)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("reset_state", [False, True])
 @pytest.mark.parametrize("period", [1, 3, 5])
 def test_lookahead_goes_as_that_of_optax(period, reset_state):
@@ -136,6 +137,7 @@ def test_the_distance_is_the_gradient_of_the_outer_method_and_the_value_is_not_i
     assert set(seen) == {"updates", "params", "grad", "value_fn"}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("period", "largest"), [(5, 1 + 3 ** (1 / 5)), (3, 1 + 3 ** (1 / 3)), (4, 2)]
 )

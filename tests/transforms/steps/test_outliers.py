@@ -35,6 +35,7 @@ def taken(tx, norms, values=None):
     return np.asarray(moved), state
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "is_outlier", [beyond_sigmas(6.0), beyond_median(3.0), above(2.0)], ids=repr
 )

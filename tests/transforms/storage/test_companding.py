@@ -75,6 +75,7 @@ def test_a_square_that_is_not_zero_does_not_become_zero():
     assert np.all(read[64:] == 0)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("size", [1e-30, 1e-6, 1.0, 1e6, 1e30])
 def test_neither_large_nor_small_groups_are_beyond_the_scales(size):
     x = size * jnp.linspace(-1, 1, 64)
@@ -90,6 +91,7 @@ def test_scales_outside_of_float16_have_the_digits_of_bfloat16():
     assert np.isfinite(scale_from_bits(scale_to_bits(jnp.float32(3.4e38))))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_bad_element_is_not_hidden(bad):
     x = jnp.ones(64).at[3].set(bad)
@@ -99,6 +101,7 @@ def test_a_bad_element_is_not_hidden(bad):
         assert np.all(np.isfinite(read[32:]))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("length", "group"), [(1, 32), (33, 32), (100, 64), (5, 1)])
 def test_a_length_that_is_no_multiple_of_a_group_comes_back_as_it_is(length, group):
     x = jnp.linspace(-1, 1, 3 * length).reshape(3, length)

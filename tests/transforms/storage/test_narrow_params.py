@@ -71,6 +71,7 @@ def test_plain_bfloat16_does_not_learn_where_float32_does():
     np.testing.assert_array_equal(plain, jnp.ones(2, jnp.bfloat16))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("way", WAYS)
 def test_narrow_parameters_come_to_where_float32_does(way, dtype):
@@ -169,6 +170,7 @@ def test_the_sum_is_the_parameter_meant_across_signs_and_cancellation(way):
     assert np.all(np.abs(whole - meant) <= lost * (1 + 2**-7))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_changed_from_outside_is_what_goes_on(way):
     tx = WAYS[way](gdlab.sgd(1e-3))
@@ -231,6 +233,7 @@ def test_unjitted_steps_are_those_of_the_compiled_loop():
     np.testing.assert_array_equal(params["w"], expected["w"])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_from_a_file_goes_on_bit_for_bit(way):
     tx = WAYS[way](gdlab.adam(1e-2))
@@ -344,6 +347,7 @@ MISLEADING = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", MISLEADING)
 def test_within_a_wrapper_that_would_mislead_it_it_is_refused_and_around_it_it_learns(name):
     wrap, tx = MISLEADING[name], gdlab.sgd(1e-4, 0.9)

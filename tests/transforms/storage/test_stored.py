@@ -115,6 +115,7 @@ WRAPPED = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", WRAPPED)
 def test_slots_are_found_in_wrappers_and_what_these_keep_stays(name):
     tx, small, whole = WRAPPED[name]
@@ -153,6 +154,7 @@ def test_averages_of_parameters_are_read_where_they_are_evaluated():
     np.testing.assert_allclose(better["w"], exact["w"], atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_complex_array_is_stored_in_its_parts():
     z = jnp.exp(1j * jnp.linspace(0, 6, 2048))
     tx = stored(adam(0.1), "int8")
@@ -190,6 +192,7 @@ def test_it_is_written_as_it_was_made_and_its_numbers_keep_their_names():
     assert list(gdlab.hyperparameters(tx))[:2] == ["inner.learning_rate", "inner.b1"]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_over_a_stored_method():
     many = jax.vmap(lambda rate: stored(adam(rate), "int8"))(jnp.array([0.1, 0.2]))
     step = lambda tx: tx.update(PARAMS, tx.init(PARAMS), PARAMS)[0]["w"][0, 0]  # noqa: E731
@@ -264,6 +267,7 @@ def test_adamw_takes_seven_bytes_a_parameter_with_its_gradient():
     assert parameter + gradient + kept.per_parameter <= 7 + 2 * 2 / 32 + 1e-4
 
 
+@pytest.mark.slow
 def test_training_with_few_bits_is_not_worse_by_more_than_a_twentieth():
     datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
     images, labels = datasets.load_digits(return_X_y=True)
@@ -302,7 +306,7 @@ def test_a_method_that_is_stored_in_few_bits_is_not_linearised():
             gdlab.analysis.linearize(stored(gdlab.sgd(0.1, momentum=0.9), form), curvature=1.0)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("new", ["float32", *FORMATS])
 @pytest.mark.parametrize("old", ["float32", *FORMATS])
 def test_a_state_goes_on_in_another_format(old, new):
