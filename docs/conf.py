@@ -26,6 +26,7 @@ extensions = [
     "mathml",
     "method_pages",
     "offline",
+    "pictures",
     "public_names",
 ]
 exclude_patterns = ["_build", "_ext", "jupyter_execute"]
