@@ -145,6 +145,7 @@ from gdlab.optimizers.tuning_free.schedule_free import schedule_free
 from gdlab.optimizers.tuning_free.schedule_free_adamw import schedule_free_adamw
 from gdlab.optimizers.tuning_free.schedule_free_sgd import schedule_free_sgd
 from gdlab.optimizers.tuning_free.trac import trac
+from gdlab.page.exercise import Exercise, exercise
 from gdlab.page.explore import explore
 from gdlab.page.page import Page
 from gdlab.page.training import explore_training
@@ -331,6 +332,7 @@ __all__ = [
     "BFloat16Format",
     "Checkpointing",
     "EpochSampler",
+    "Exercise",
     "GaussianProcess",
     "GradientTransformation",
     "Hyperband",
@@ -455,6 +457,7 @@ __all__ = [
     "ema",
     "ema_nesterov",
     "evaluation_params",
+    "exercise",
     "expand",
     "expected_scales",
     "explore",

@@ -7,7 +7,7 @@ import importlib.resources
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import rcssmin
@@ -19,14 +19,15 @@ from gdlab.page.translator.program import RUNNER
 class Template(NamedTuple):
     """The files in ``gdlab/page/assets`` that make up one kind of page."""
 
-    body: str
+    bodies: tuple[str, ...]
+    """The pieces of markup, from top to bottom."""
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
     """The scripts, in the order in which they build on each other."""
 
 
 RUNS = Template(
-    "page.html",
+    ("page.html",),
     ("page.css",),
     (
         "scales.js",
@@ -48,7 +49,7 @@ RUNS = Template(
 )
 """The page on which optimizers run on a function."""
 TRAINING = Template(
-    "training.html",
+    ("training.html",),
     ("page.css", "training.css"),
     (
         "scales.js",
@@ -67,38 +68,43 @@ TRAINING = Template(
 """The page on which a model trains."""
 
 
-def document(
-    template: Template,
-    title: str,
-    page: dict[str, Any],
-    function: str,
-    programs: Sequence[str],
-    constants: Mapping[str, str],
-) -> str:
-    """The live page of a function and its optimizers, as HTML.
+class Document(NamedTuple):
+    """The content of a page, from which its HTML is written."""
+
+    template: Template
+    """The kind of page."""
+    title: str
+    """The heading, as plain text."""
+    page: dict[str, Any]
+    """The data that the scripts read as ``PAGE``, to be written as JSON."""
+    constants: dict[str, str]
+    """Name → JavaScript of each further constant that the scripts read."""
+
+    def html(self) -> str:
+        """The whole document, as HTML."""
+        body = "".join(map(asset, self.template.bodies))
+        code = [f"const {name} = {value};" for name, value in self.constants.items()]
+        return self_contained(
+            self.title,
+            body.replace("{{title}}", markup.escape(self.title)),
+            "".join(map(asset, self.template.styles)),
+            [f"const PAGE = {compact_json(self.page)};"],
+            [*code, *map(script_asset, self.template.scripts)],
+        )
+
+
+def program_constants(function: str, programs: Sequence[str]) -> dict[str, str]:
+    """The constants by which scripts run optimizers on a function.
 
     Args:
-        template: the kind of page.
-        title: its heading.
-        page: what the scripts know, as JSON.
         function: the JavaScript of the function.
         programs: for each optimizer the JavaScript of its steps on a function.
-        constants: the JavaScript of further constants that the scripts of this kind of page read.
     """
-    known = {
+    return {
         "FUNCTION": function,
         "PROGRAMS": f"[{','.join(programs)}]",
         "assemble": RUNNER,
-        **constants,
     }
-    code = [f"const {name} = {value};" for name, value in known.items()]
-    return self_contained(
-        title,
-        asset(template.body).replace("{{title}}", markup.escape(title)),
-        "".join(map(asset, template.styles)),
-        [f"const PAGE = {compact_json(page)};"],
-        [*code, *map(script_asset, template.scripts)],
-    )
 
 
 def self_contained(

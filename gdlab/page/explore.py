@@ -10,7 +10,7 @@ from gdlab.analysis.linear.precision import in_float64
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.warning import warn_caller
-from gdlab.page.document import RUNS, document
+from gdlab.page.document import RUNS, Document, program_constants
 from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.panels import panels_of
@@ -141,7 +141,9 @@ def explore(
     flat = scene.flat_quadratic
     near = {"AT_ORIGIN": "null" if flat is None else _at_origin(flat)}
     programs = [race.javascript for race in races.values()]
-    html = document(RUNS, heading, page, function.javascript, programs, near)
+    constants = {**program_constants(function.javascript, programs), **near}
+    document = Document(RUNS, heading, page, constants)
+    html = document.html()
     _warn_of_size(html, function.javascript, programs)
     pictures = Pictures(scene, optimizers, ends)
     return Page(
@@ -150,6 +152,7 @@ def explore(
         in_float64(pictures.data_address),
         {name: in_float64(draw) for name, draw in pictures.views().items()},
         HEIGHT if chosen is None else SMALL_HEIGHT,
+        document,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gdlab.files import written_whole
+from gdlab.page.document import Document
 
 HEIGHT = 900
 """Height of the frame in a notebook, in pixels, until the page has told its own height."""
@@ -40,6 +41,9 @@ class Page:
 
     Attributes:
         html: the whole page, which needs nothing else.
+        document: the content of a page of :func:`~gdlab.explore` or
+            :func:`~gdlab.explore_training`, which :func:`~gdlab.exercise` writes anew; None for
+            other pages.
 
     >>> import gdlab
     >>> page = gdlab.explore(lambda w: w[0] ** 2 + w[1] ** 2, gdlab.sgd(0.1), title="A bowl")
@@ -48,6 +52,7 @@ class Page:
     """
 
     html: str
+    document: Document | None
 
     def __init__(
         self,
@@ -56,8 +61,10 @@ class Page:
         picture: Callable[[], str | None],
         views: Mapping[str, Callable[[], Any]] | None = None,
         height: int = HEIGHT,
+        document: Document | None = None,
     ):
         self.html = html
+        self.document = document
         self._title = title
         self._picture = picture
         self._views = dict(views or {})

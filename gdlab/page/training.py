@@ -13,7 +13,7 @@ from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
-from gdlab.page.document import TRAINING, document
+from gdlab.page.document import TRAINING, Document, program_constants
 from gdlab.page.dynamics import dynamics_of
 from gdlab.page.matrix import elements_of, momentum_of, positions_json
 from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
@@ -111,9 +111,9 @@ def explore_training(
         ],
     }
     programs = [race.javascript for race in races.values()]
-    constants = {"NEAR": f"[{','.join(near)}]"}
-    html = document(TRAINING, heading, page, function.javascript, programs, constants)
-    return Page(html, heading, lambda: None, {}, HEIGHT)
+    constants = program_constants(function.javascript, programs)
+    document = Document(TRAINING, heading, page, {**constants, "NEAR": f"[{','.join(near)}]"})
+    return Page(document.html(), heading, lambda: None, {}, HEIGHT, document)
 
 
 def _optimizer_json(

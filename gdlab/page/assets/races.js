@@ -52,7 +52,7 @@ function resetSettings() {
   });
   for (const racer of racers) {
     for (const { position, value } of racer.controls) racer.h[position] = value;
-    racer.visible = true;
+    racer.visible = !PAGE.sealed; // an exercise shows its runs once it is answered
     racer.stale = true;
   }
 }

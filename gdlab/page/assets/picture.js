@@ -1,0 +1,4 @@
+// A still picture.
+
+document.body.classList.add("pictured");
+$("picture").src = PAGE.picture;

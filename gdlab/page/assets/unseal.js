@@ -1,0 +1,7 @@
+// Once an exercise is answered its runs are in sight.
+
+document.addEventListener("answered", () => {
+  PAGE.sealed = false;
+  for (const racer of racers) racer.visible = true;
+  changed();
+});
