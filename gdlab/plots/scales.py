@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing, spans_decades
 
@@ -77,6 +77,11 @@ def tick_within_decades(axis: Axis) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
+
+
+def tick_whole_steps(axis: Axis, most: int | Literal["auto"] = "auto") -> None:
+    """Numbers at whole steps only, at most about ``most`` of them."""
+    axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
 
 
 def norm_of(values: np.ndarray) -> Normalize:

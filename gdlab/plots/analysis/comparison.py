@@ -13,6 +13,7 @@ from gdlab.plots.scales import (
     SECOND,
     label,
     set_spacing,
+    tick_whole_steps,
     words,
 )
 
@@ -63,6 +64,7 @@ def plot_run_comparison(
     low, high = stable_range
     stable = f"stable for {label(low)} < η < {label(high)}"
     ax.set(xlabel="step", ylabel="loss above its minimum", yscale="log", xlim=(0, step[-1]))
+    tick_whole_steps(ax.xaxis)
     ax.set_title(
         "unstable for every η" if np.isnan(high) else stable, fontsize="medium", loc="left"
     )

@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
 from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import COLORMAP, LINESTYLES, label
+from gdlab.plots.scales import COLORMAP, LINESTYLES, label, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades
 
 MOST_NAMES = 6
@@ -38,7 +38,8 @@ def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
         ValueError: unless the path has a column for each mode.
 
     >>> from gdlab import plots
-    >>> loss, share = plots.error_by_mode([1.0, 10.0], [[1.0, 1.0], [0.9, 0.1], [0.81, 0.01]])
+    >>> path = [[0.9**k, 0.2**k] for k in range(9)]
+    >>> loss, share = plots.error_by_mode([1.0, 10.0], path)
     >>> [text.get_text() for text in loss.get_legend().get_texts()]
     ['λ = 1', 'λ = 10', 'all modes']
     """
@@ -82,6 +83,7 @@ def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
     lower.set(
         xlabel="step k", ylabel="share of the loss", ylim=(0, 1), xlim=(0, max(steps[-1], 1)),
     )  # fmt: skip
+    tick_whole_steps(lower.xaxis)
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
     upper.legend(

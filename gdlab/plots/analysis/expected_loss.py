@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import CURVE, DIVERGED, SECOND
+from gdlab.plots.scales import CURVE, DIVERGED, SECOND, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades
 
 SMALLEST = 1e-12
@@ -50,7 +49,7 @@ def expected_loss(deterministic: Any, stochastic: Any, ax: Any = None) -> Axes:
         largest = np.max(total[np.isfinite(total)])
         lowest = min(np.min(part[part > 0], initial=largest) for part in parts)
         ax.set_ylim(max(lowest, SMALLEST * largest) / 1.5, 1.5 * largest)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    tick_whole_steps(ax.xaxis)
     ax.set(xlabel="step", ylabel="expected loss", xlim=(0, max(len(total) - 1, 1)))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small")

@@ -4,11 +4,10 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import CURVE
+from gdlab.plots.scales import CURVE, tick_whole_steps
 
 MAX_STEMS = 80
 """The largest number of samples drawn as stems; more are drawn as a line."""
@@ -30,7 +29,7 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
         ValueError: if ``kind`` is neither.
 
     >>> from gdlab import plots
-    >>> ax = plots.response([0.5, 0.25, 0.125])
+    >>> ax = plots.response([0.3, 0.21, 0.147, 0.103, 0.072, 0.05, 0.035, 0.025, 0.017])
     >>> ax.get_ylabel()
     'impulse response'
     """
@@ -44,7 +43,7 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
     ax.vlines(steps, 0, response, color=CURVE, linewidth=1.2 if few else 0.4)
     ax.plot(steps, response, "o", color=CURVE, markersize=4.5 if few else 2)
     ax.axhline(0, color="0.4", linewidth=0.8)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    tick_whole_steps(ax.xaxis)
     ax.set(xlabel="step k", ylabel=f"{kind} response")
     ax.spines[["top", "right"]].set_visible(False)
     return ax

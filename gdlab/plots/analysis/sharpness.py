@@ -13,6 +13,7 @@ from gdlab.plots.scales import (
     HATCH,
     SECOND,
     spans_decades,
+    tick_whole_steps,
     tick_within_decades,
 )
 
@@ -76,6 +77,7 @@ def sharpness(
             tick_within_decades(panels[1].yaxis)
         panels[1].set_ylabel("loss")
     panels[-1].set_xlabel("step")
+    tick_whole_steps(panels[-1].xaxis)
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
     return panels[0] if loss is None else panels

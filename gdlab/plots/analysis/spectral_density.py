@@ -26,8 +26,11 @@ def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any =
     Returns:
         The matplotlib axes.
 
+    >>> import numpy as np
     >>> from gdlab import plots
-    >>> ax = plots.spectral_density([0.0, 1.0, 2.0], [0.1, 0.8, 0.1], eigenvalues=[1.9])
+    >>> grid = np.linspace(-1.0, 9.0, 201)
+    >>> density = 4 * np.exp(-8 * grid**2) + 0.02 * np.exp(-40 * (grid - 7) ** 2)
+    >>> ax = plots.spectral_density(grid, density, eigenvalues=[7.0])
     >>> ax.get_yscale()
     'log'
     """

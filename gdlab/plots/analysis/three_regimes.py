@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.checked import checked
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import CURVE, DIVERGED, SECOND, label
+from gdlab.plots.scales import CURVE, DIVERGED, SECOND, label, tick_whole_steps
 
 LOOKS = {
     "monotone": (CURVE, "o", "-"),
@@ -37,8 +36,10 @@ def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None
         ValueError: if a run starts at the minimum, or makes no step.
 
     >>> from gdlab import plots
-    >>> panels = plots.three_regimes({"η = 0.1": [1.0, 0.8], "η = 1.1": [1.0, -1.2]})
-    >>> panels[1].get_title()
+    >>> factors = {"η = 0.1": 0.8, "η = 0.9": -0.8, "η = 1.1": -1.2}
+    >>> paths = {name: [factor**k for k in range(12)] for name, factor in factors.items()}
+    >>> panels = plots.three_regimes(paths)
+    >>> panels[2].get_title()
     'diverging\nη = 1.1, factor −1.2'
     """
     panels = panels_of(ax, (1, len(paths)), (2.55 * len(paths), 2.7))
@@ -61,7 +62,7 @@ def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None
             markersize=5 if marker == "X" else 3.5, markeredgewidth=0,
         )  # fmt: skip
         panel.set(title=f"{regime}\n{name}, factor {label(factor)}", xlabel="step k")
-        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+        tick_whole_steps(panel.xaxis, 4)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("iterate wₖ")
     return panels

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE, legend_name
+from gdlab.plots.scales import LINESTYLES, MARKERS, PALETTE, legend_name, tick_whole_steps
 from gdlab.plots.signals.outputs import outputs_of
 
 MAX_MARKED_VALUES = 40
@@ -36,12 +35,12 @@ def averages(
     Raises:
         ValueError: if there are no values, or no averages.
 
-    >>> from gdlab import ema, moving_average, plots
-    >>> prices = [12.30, 11.00, 10.20, 10.50, 11.10]
-    >>> averages = {"simple": moving_average(5), "exponential": ema(0.2, initial_value=12.30)}
+    >>> from gdlab import debias, ema, plots
+    >>> prices = [12.30, 11.00, 10.20, 10.50, 11.10, 12.70, 13.20, 11.90, 12.40, 14.10]
+    >>> averages = {"debias(ema(0.8))": debias(ema(0.8)), "ema(0.8)": ema(0.8)}
     >>> ax = plots.averages(prices, averages)
-    >>> [float(line.get_ydata()[-1]) for line in ax.lines[1:]]
-    [11.02, 10.97648]
+    >>> [float(line.get_ydata()[0]) for line in ax.lines[1:]]
+    [12.3, 2.46]
     """
     require_named("transformations", transformations, "transformation")
     values, averaged = outputs_of("values", values, transformations)
@@ -56,7 +55,7 @@ def averages(
             marker=MARKERS[(number + 1) % len(MARKERS)] if few else None,
             markersize=4.5, linewidth=1.6, label=legend_name(name),
         )  # fmt: skip
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    tick_whole_steps(ax.xaxis)
     ax.set(xlabel="step t", ylabel="value")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(

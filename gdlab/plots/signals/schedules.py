@@ -6,12 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.checked import Count, checked
 from gdlab.core.schedule import Schedule, as_schedule
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
+from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name, tick_whole_steps
 
 MAX_MARKED_STEPS = 40
 """The largest number of steps that are marked one by one."""
@@ -54,7 +53,7 @@ def schedules(
             marker="o" if steps <= MAX_MARKED_STEPS else None, markersize=3.5, linewidth=1.8,
             label=legend_name(name),
         )  # fmt: skip
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
+    tick_whole_steps(ax.xaxis, 6)
     ax.set(xlabel="step t", ylabel="value")
     ax.margins(x=0.02)
     ax.spines[["top", "right"]].set_visible(False)

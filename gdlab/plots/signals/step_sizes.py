@@ -10,7 +10,7 @@ from gdlab.core.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name
+from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name, tick_within_decades
 from gdlab.plots.signals.outputs import outputs_of
 
 
@@ -34,10 +34,10 @@ def step_sizes(
         ValueError: if there are no gradients, or no optimizers.
 
     >>> import numpy as np
-    >>> from gdlab import adagrad, plots
-    >>> optimizers = {"Adagrad": adagrad(1.0, initial_accumulator_value=0.0, eps=0.0)}
-    >>> ax = plots.step_sizes(np.ones(4), optimizers)
-    >>> ax.lines[0].get_ydata()
+    >>> from gdlab import adagrad, plots, rmsprop
+    >>> adagrad = adagrad(1.0, initial_accumulator_value=0.0, eps=0.0)
+    >>> ax = plots.step_sizes(np.ones(100), {"Adagrad": adagrad, "RMSProp": rmsprop(1.0)})
+    >>> ax.lines[0].get_ydata()[:4]
     array([1.   , 0.707..., 0.577..., 0.5  ])
     """
     require_named("optimizers", optimizers, "optimizer")
@@ -51,6 +51,8 @@ def step_sizes(
             linestyle=LINESTYLES[number % len(LINESTYLES)], linewidth=1.8, label=legend_name(name),
         )  # fmt: skip
     ax.set(xlabel="step t", ylabel="size of the step", xlim=(1, max(2, len(gradients))))
+    tick_within_decades(ax.xaxis)
+    tick_within_decades(ax.yaxis)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small")
     return ax

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gdlab.plots.scales import COLORMAP, MISSING, words
+from gdlab.plots.scales import COLORMAP, MISSING, tick_whole_steps, words
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
@@ -79,6 +79,7 @@ def plot_history(
         ax.set_yscale("log")
     ax.autoscale_view()
     ax.set(xlabel="step", ylabel=words(axis), xlim=(x[0], x[-1]))
+    tick_whole_steps(ax.xaxis)
     ax.spines[["top", "right"]].set_visible(False)
     if finite.any():
         color_bar(norm, [ax], metric)

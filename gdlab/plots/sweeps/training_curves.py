@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from gdlab.axes.naming import EVALUATION_STEP
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import PALETTE, spans_decades, words
+from gdlab.plots.scales import PALETTE, spans_decades, tick_whole_steps, words
 from gdlab.sweeps.plan.direction import is_maximized
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def plot_curves(
     if spans_decades(losses) and np.nanmin(losses) > 0:
         panel.set_yscale("log")
     panel.set(xlabel="step", ylabel="loss")
+    tick_whole_steps(panel.xaxis)
     if beside is not panel:
         beside.set_ylabel(words(metric))
         beside.spines["top"].set_visible(False)

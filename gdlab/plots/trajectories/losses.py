@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from gdlab.core.checked import checked
 from gdlab.plots.arguments import require_named, runs_by_name
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import legend_name, line_style
+from gdlab.plots.scales import legend_name, line_style, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades
 
 SMALLEST, LARGEST = 1e-16, 100.0
@@ -78,7 +77,7 @@ def draw_losses(
         ax.set(yscale="log", ylim=(max(lowest, SMALLEST * top) / 2, 2 * highest))
     ax.set(xlabel="step", ylabel="loss above its minimum" if known else "loss")
     ax.set_xlim(0, max(1, *(len(height) - 1 for height in heights)))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    tick_whole_steps(ax.xaxis)
     ax.spines[["top", "right"]].set_visible(False)
     return lines
 
