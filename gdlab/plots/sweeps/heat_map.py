@@ -19,6 +19,9 @@ MOST_TICKS = 12
 LETTER = 0.085
 """The mean width of a letter of a tick's label, in inches."""
 
+OFF_FROM_ONE = 0.04
+"""The share of its distance from 1 by which a value may be rounded."""
+
 
 class Plane(NamedTuple):
     """The values along the two sides of a heat map."""
@@ -75,10 +78,17 @@ def _fit(values: np.ndarray, width: float) -> bool:
 
 
 def written(value: Any) -> str:
-    """A value as it was written, to five digits."""
+    """A value as it was written if that has at most five digits, and else rounded to three.
+
+    Decays near 1 keep the digits by which they differ from it.
+    """
     if isinstance(value, str | bool | np.bool_):
         return str(value)
-    return f"{value:.5g}".replace("-", "−")
+    number = float(value)
+    rounded = float(f"{number:.3g}")
+    is_long = not np.isclose(float(f"{number:.5g}"), number, rtol=1e-7, atol=0)
+    is_short = is_long and abs(rounded - number) <= OFF_FROM_ONE * abs(1 - number)
+    return f"{number:.{3 if is_short else 5}g}".replace("-", "−")
 
 
 def explain_colors(panels: Sequence[Axes], lanes: Lanes, metric: str, norm: Normalize) -> None:

@@ -76,8 +76,9 @@ def _draw_tuning(ax: Axes, tunings: Sequence[ExpectedBest]) -> None:
         ax.plot(cost, tuning.expected, label=legend_name(tuning.optimizer), **look)
         ends = np.array([mean_interval(each, tuning.confidence) for each in tuning.by_seed.T])
         ax.fill_between(cost, *ends.T, color=look["color"], alpha=0.15, linewidth=0)
-    if spans_decades(np.concatenate([tuning.expected for tuning in tunings])):
-        ax.set_yscale("log")
+    expected = np.concatenate([tuning.expected for tuning in tunings])
+    if np.all(expected >= 0) and spans_decades(expected[expected > 0]):
+        ax.set_yscale("log")  # where it is exactly 0 the line ends
     ax.set(xlabel="evaluations spent on tuning", ylabel=f"expected {words(tunings[0].metric)}")
     ax.set_title(tunings[0].problem, fontsize="medium")
     if any(tuning.optimizer for tuning in tunings):

@@ -41,6 +41,11 @@ def test_a_sweep_of_one_optimizer_has_the_cost_of_tuning_alone():
     assert panel.get_xlabel() == "evaluations spent on tuning"
 
 
+def test_a_loss_that_falls_to_zero_leaves_its_decades_in_view():
+    (panel,) = on_rates([[0.0], [1e-4], [1.0]], [0.1, 0.2, 0.4]).report().plot()
+    assert panel.get_yscale() == "log"
+
+
 def test_without_anything_to_compare_there_is_nothing_to_draw():
     with pytest.raises(ValueError, match="no tuning, no differences and no profile"):
         on_rates([[1.0]], [0.1]).report().plot()

@@ -173,6 +173,13 @@ def test_cells_of_a_heat_map_have_one_size_and_a_tick_at_each_value_that_was_tri
     assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "0.01", "0.1", "1"]
 
 
+def test_ticks_are_the_values_as_written_and_computed_ones_rounded_but_for_what_tells_them_from_1():
+    values = [0.0125, 1 / 3, 0.999, 1 - 10**-3.5, 1024]
+    ax = made(np.ones((5, 2, 1)), {"b1": values, "learning_rate": [0.1, 1.45]}, seeds=[0]).plot()
+    texts = [text.get_text() for text in ax.get_yticklabels()]
+    assert texts == ["0.0125", "0.333", "0.999", "0.99968", "1024"]
+
+
 def test_of_more_values_than_a_dozen_every_other_one_is_written():
     rates = np.geomspace(1e-3, 1, 20).round(4)
     ax = made(np.ones((2, 20, 1)), {"b1": [0.5, 0.9], "learning_rate": rates}, seeds=[0]).plot()
