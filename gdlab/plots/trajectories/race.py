@@ -28,6 +28,8 @@ from gdlab.sweeps.results.result import SweepResult
 
 MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
+HEAD = 9
+"""The size of the marker at the end of a run, in points."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -115,9 +117,12 @@ class Race:
         for line, whole in moving:
             axes: Any = line.axes
             (heads[line],) = axes.plot(
-                *whole[:1].T, line.get_marker(), color=line.get_color(), markersize=9,
+                *whole[:1].T, line.get_marker(), color=line.get_color(), markersize=HEAD,
                 markeredgecolor="black", markeredgewidth=0.8, zorder=7,
             )  # fmt: skip
+            # A head at the edge of the picture is seen whole.
+            heads[line].set_clip_path(None)
+            heads[line].set_clip_box(axes.bbox.padded(HEAD * figure.dpi / 72))
         last = max(len(path) for path in self.paths.values()) - 1
         shown = np.unique(np.linspace(0, last, min(last + 1, MOST_FRAMES)).round().astype(int))
 

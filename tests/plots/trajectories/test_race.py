@@ -211,6 +211,18 @@ def test_a_gif_has_a_frame_for_each_step_and_waits_at_the_last(short, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["race.gif"]
 
 
+def test_the_head_of_a_run_is_seen_whole_at_the_edge_of_the_picture(short):
+    animation = short.animate()
+    animation._init_draw()
+    figure = animation._fig
+    heads = [line for ax in figure.axes for line in ax.lines if line.get_zorder() == 7]
+    assert len(heads) == 2 * len(OPTIMIZERS)
+    for head in heads:
+        half = 0.5 * head.get_markersize() * figure.dpi / 72
+        assert head.get_clip_path() is None
+        assert head.get_clip_box().x1 >= head.axes.bbox.x1 + half
+
+
 def test_frames_show_the_path_as_far_as_it_has_come(short):
     animation = short.animate()
     animation._init_draw()
