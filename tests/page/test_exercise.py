@@ -194,7 +194,9 @@ def test_who_gives_up_is_told_the_answer_and_markup_is_text(tab, number_file):
     asked = tab.run("document.getElementById('task').innerText")
     assert re.sub(r"\s+", " ", asked) == "Up to which rate? It is <b>not</b> </script> 1."
     answer(tab, "1")
-    tab.run("document.getElementById('give-up').click()")
+    tab.run("document.getElementById('give-up').focus()")
+    press(tab, "Enter")
+    assert tab.run("document.activeElement.id") == "judgement"
     assert tab.run("document.getElementById('judgement').innerText") == "The answer is 0.08."
     assert seen(tab, "#explanation")
     assert tab.run("document.documentElement.scrollWidth") <= 400

@@ -60,6 +60,8 @@ function check() {
 
 function reveal(kind, words) {
   say(kind, words);
+  // A button that had the focus is gone.
+  if (document.activeElement.matches("button")) $("judgement").focus();
   $("give-up").hidden = true;
   $("check").hidden = true;
   for (const input of $("given").querySelectorAll("input")) input.toggleAttribute(input.type === "radio" ? "disabled" : "readonly", true);
