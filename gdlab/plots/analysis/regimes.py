@@ -108,12 +108,19 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
                 x, np.where(drawn, shown, np.nan), linestyle, color=color, linewidth=2, label=name
             )
     set_spacing(ax, "x", x)
-    ax.set(xlim=(x[0], x[-1]), ylim=(0, MAX_SHOWN_RATE))
+    ax.set(xlim=(x[0], x[-1]), ylim=_shown_rates(rate))
     ax.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.2,
         fontsize="small",
     )  # fmt: skip
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _shown_rates(rate: np.ndarray) -> tuple[float, float]:
+    """The rates that the picture of a curve shows: near 1 if all of them are, as with momentum."""
+    stable = rate[rate < 1]
+    depth = 1.25 * float(1 - np.min(stable, initial=1))
+    return (0, MAX_SHOWN_RATE) if not 0 < depth < 0.5 else (1 - depth, 1 + depth / 2)
 
 
 def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> None:

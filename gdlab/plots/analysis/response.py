@@ -1,5 +1,6 @@
-"""The response of a filter to an impulse or to a step."""
+"""The responses of filters to an impulse or to a step."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -7,10 +8,14 @@ from matplotlib.axes import Axes
 
 from gdlab.core.checked import checked
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import CURVE, tick_whole_steps
+from gdlab.plots.scales import MARKERS, PALETTE, legend_name, tick_whole_steps
 
 MAX_STEMS = 80
-"""The largest number of samples drawn as stems; more are drawn as a line."""
+"""The largest number of samples drawn as broad stems; those of more are thin."""
+SHIFT = 0.16
+"""The distance between the stems of two filters, in steps."""
+HEADS = "response"
+"""The matplotlib id of the heads of stems, by which those of earlier calls are counted."""
 
 
 @checked
@@ -18,32 +23,51 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
     """The output of a filter, step by step, as stems.
 
     Args:
-        response: the output after 0, 1, 2, … steps.
-        ax: the matplotlib axes to draw on; new ones unless given.
+        response: the output after 0, 1, 2, … steps; or name → output of several filters, which
+            differ in colour and marker and stand side by side.
+        ax: the matplotlib axes to draw on; new ones unless given. A filter that is drawn over
+            others differs from them.
         kind: what came in: 1, 0, 0, … is an "impulse", 1, 1, 1, … a "step".
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if ``kind`` is neither.
+        ValueError: if ``kind`` is neither, or there is no response.
 
     >>> from gdlab import plots
-    >>> ax = plots.response([0.3, 0.21, 0.147, 0.103, 0.072, 0.05, 0.035, 0.025, 0.017])
+    >>> short, long = [[(1 - b) * b**k for k in range(12)] for b in (0.5, 0.8)]
+    >>> ax = plots.response({"ema(0.5)": short, "ema(0.8)": long})
     >>> ax.get_ylabel()
     'impulse response'
     """
     if kind not in ("impulse", "step"):
         raise ValueError(f"kind must be 'impulse' or 'step', not {kind!r}")
-    response = np.asarray(response, float)
+    named = response if isinstance(response, Mapping) else {"": response}
+    if not named:
+        raise ValueError("response must be one response or name → response, not an empty one")
     if ax is None:
         ax = figure_of((6.4, 3.2)).subplots()
-    steps = np.arange(len(response))
-    few = len(response) <= MAX_STEMS
-    ax.vlines(steps, 0, response, color=CURVE, linewidth=1.2 if few else 0.4)
-    ax.plot(steps, response, "o", color=CURVE, markersize=4.5 if few else 2)
+    for name, output in named.items():
+        _draw_stems(ax, np.asarray(output, float), str(name))
     ax.axhline(0, color="0.4", linewidth=0.8)
     tick_whole_steps(ax.xaxis)
     ax.set(xlabel="step k", ylabel=f"{kind} response")
     ax.spines[["top", "right"]].set_visible(False)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False, fontsize="small")
     return ax
+
+
+def _draw_stems(ax: Axes, output: np.ndarray, name: str) -> None:
+    """Draw one filter, in the next colour and marker of these axes, beside the others."""
+    number = sum(line.get_gid() == HEADS for line in ax.lines)
+    color, few = PALETTE[number % len(PALETTE)], len(output) <= MAX_STEMS
+    steps = np.arange(len(output)) + (SHIFT * number if few else 0)
+    ax.vlines(steps, 0, output, color=color, linewidth=1.2 if few else 0.4)
+    (heads,) = ax.plot(
+        steps, output, MARKERS[number % len(MARKERS)], color=color, markersize=4.5 if few else 2
+    )
+    heads.set_gid(HEADS)
+    if name:
+        heads.set_label(legend_name(name))

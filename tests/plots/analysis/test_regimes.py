@@ -73,6 +73,15 @@ def test_a_rate_that_is_not_finite_leaves_the_rest_in_view():
     assert ax.get_ylim() == (0, 1.25)
 
 
+def test_rates_that_are_all_near_1_fill_the_height_of_the_curve():
+    eta = np.linspace(0.1, 4.0, 40)
+    rate = np.where(eta < 3.96, 0.99, 1.3)
+    ax = plots.regimes(["eta"], {"eta": eta}, rate, np.where(rate < 1, "oscillating", "divergent"))
+    low, high = ax.get_ylim()
+    assert 0.98 < low < 0.99
+    assert 1 < high < 1.01
+
+
 def test_values_spaced_by_factors_get_a_logarithmic_scale_and_others_a_linear_one():
     assert curve(np.geomspace(0.01, 3, 50)).get_xscale() == "log"
     assert curve(np.linspace(0.01, 3, 50)).get_xscale() == "linear"

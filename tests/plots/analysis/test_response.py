@@ -19,6 +19,22 @@ def test_many_stems_are_thin():
     assert many.collections[0].get_linewidth() < few.collections[0].get_linewidth()
 
 
+def test_several_filters_stand_side_by_side_in_colours_and_markers_of_their_own():
+    together = plots.response({"short": [0.5, 0.25], "long": [0.1, 0.09]})
+    apart = plots.response([0.1, 0.09], ax=plots.response([0.5, 0.25]))
+    for ax in (together, apart):
+        first, second = (line for line in ax.lines if line.get_gid())
+        assert first.get_color() != second.get_color()
+        assert first.get_marker() != second.get_marker()
+        assert np.all(second.get_xdata() - first.get_xdata() > 0)
+        assert np.all(second.get_xdata() - first.get_xdata() < 0.5)
+    names = [text.get_text() for text in together.get_legend().get_texts()]
+    assert names == ["short", "long"]
+    assert apart.get_legend() is None
+    with pytest.raises(ValueError, match="not an empty one"):
+        plots.response({})
+
+
 def test_the_kind_is_on_the_axis_and_any_other_is_refused():
     assert plots.response([1.0]).get_ylabel() == "impulse response"
     assert plots.response([1.0], kind="step").get_ylabel() == "step response"

@@ -76,7 +76,7 @@ def test_the_paths_the_ends_and_the_passages_are_drawn():
     assert set(start.get_xdata().round(9)) == {1.0, 0.5}
     np.testing.assert_allclose(sorted(end.get_xdata()), np.sort(np.roots([1, 3.5, 0.5])))
     np.testing.assert_allclose(sorted(passed.get_xdata()), [-1, 1], atol=1e-12)
-    assert len({line.get_marker() for line in (start, end, passed)}) == 3
+    assert len({str(line.get_marker()) for line in (start, end, passed)}) == 3
 
 
 def test_the_colour_bar_stands_beside_the_plane_and_names_the_hyperparameter():
