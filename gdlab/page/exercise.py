@@ -16,11 +16,13 @@ from gdlab.page.document import RUNS, Document, Template, compact_json
 from gdlab.page.explore import LARGEST
 from gdlab.page.page import Page
 
-HEIGHT = 560
+HEIGHT: int = 560
 """Height of the frame of an exercise, in pixels, until the page has told its own."""
-PICTURE = Template(("picture.html",), ("page.css",), ("scales.js", "elements.js", "picture.js"))
+PICTURE: Template = Template(
+    ("picture.html",), ("page.css",), ("scales.js", "elements.js", "picture.js")
+)
 """The page of a still picture."""
-DOTS_PER_INCH = 100
+DOTS_PER_INCH: int = 100
 """The resolution of a still picture."""
 
 
@@ -70,9 +72,9 @@ def exercise(
 
     The learner types a number or picks a choice. A wrong number is told to be too large or too
     small, and by much or by little; a wrong choice has a hint of its own. The right answer, or
-    "Show the answer" after a first attempt, reveals the figure. All of it happens in the page,
-    which is one file that loads nothing. Its answer should be computed, by
-    :mod:`gdlab.analysis` say, so that it is that of the code that runs.
+    "Show the answer" after a first attempt, reveals the figure. All of this happens in the page,
+    which is one file that loads nothing. Compute the answer, for example by
+    :mod:`gdlab.analysis`, rather than typing it, so that it agrees with the code that runs.
 
     Args:
         question: the question, as plain text; an empty line begins a new paragraph.
@@ -95,7 +97,10 @@ def exercise(
 
     Raises:
         TypeError: if ``answer`` is no number and there are no choices, or ``figure`` is no figure.
-        ValueError: if ``answer`` is not finite or none of the choices.
+        ValueError: if ``answer`` is not finite or none of the choices, of which there must be two.
+
+    Warns:
+        UserWarning: if a picture makes the page take more than 100 kB.
 
     >>> import gdlab
     >>> from gdlab.analysis import stable_range
