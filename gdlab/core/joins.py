@@ -1,11 +1,11 @@
 """Joins: functions of the outputs of a fork's branches, with hyperparameters of their own."""
 
 from collections.abc import Callable
-from typing import ClassVar, ParamSpec
+from typing import Annotated, Any, ClassVar, ParamSpec, TypeAlias
 
 import jax
 
-from gdlab.core.annotations import is_data
+from gdlab.core.annotations import Data, is_data
 from gdlab.core.checked import is_what_converts
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.structure import Function, Value
@@ -33,6 +33,8 @@ def as_join(value: object) -> Join:
     return foreign_join(value)
 
 
+JoinLike: TypeAlias = Annotated[Join | Callable[..., Any], Data(as_join, name="Join")]
+"""A join, or a plain function of one array from each branch, which is made one."""
 is_data(Join, as_join)
 is_what_converts(Join, as_join)
 

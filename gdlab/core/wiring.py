@@ -15,7 +15,7 @@ from gdlab.core.composition import (
     stateless,
 )
 from gdlab.core.dispatch import as_tree_rule
-from gdlab.core.joins import Join
+from gdlab.core.joins import JoinLike
 from gdlab.core.opening import OpenJoin
 from gdlab.core.parametrized import NOTHING
 from gdlab.core.rules import ArrayRule, Part, Reading, TreeRule
@@ -147,7 +147,9 @@ def _is_transformation(node: object) -> bool:
 
 
 @wiring
-def fork(join: Join, *transforms: GradientTransformation, **named: GradientTransformation) -> Rule:
+def fork(
+    join: JoinLike, *transforms: GradientTransformation, **named: GradientTransformation
+) -> Rule:
     """Transformations in parallel: all get the same input, and ``join`` combines their outputs.
 
     u = join(branch₁(g), branch₂(g), …), leaf by leaf. The state has the entries of all branches:
@@ -218,7 +220,7 @@ def wire(index: int) -> Rule:
 
 
 @wiring
-def on_wires(join: Join) -> Rule:
+def on_wires(join: JoinLike) -> Rule:
     """Join the signals of a bus.
 
     Args:

@@ -63,7 +63,7 @@ def sweep(
     checkpoint: str | os.PathLike[str] | Checkpointing | None = None,
     progress: bool = True,
     live: Live = False,
-) -> SweepResult | dict[str, Any]:
+) -> SweepResult | Any:
     """Train once for every value of every axis and for every seed, all in one program.
 
     An :class:`gdlab.Axis` in place of any number is a dimension of the result:

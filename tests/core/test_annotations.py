@@ -33,7 +33,7 @@ def test_a_float_is_refused_because_a_number_that_may_change_is_data(decorate, a
 
 
 def test_an_annotation_that_cannot_be_resolved_is_refused_and_not_taken_for_structure():
-    def halve(rate: "Known only inside"):  # noqa: F722
+    def halve(rate):
         return lambda u: u * rate
 
     halve.__annotations__["rate"] = "Number"

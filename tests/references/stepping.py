@@ -8,8 +8,11 @@ import numpy as np
 Numbers = float | np.ndarray
 """A hyperparameter: one number, or an array with one number a step."""
 
-Gradients = np.ndarray | Callable[[np.ndarray], np.ndarray]
-"""The gradients in order, or the gradient as a function of the point."""
+Gradients = Callable[[int, np.ndarray], np.ndarray]
+"""The gradient as a method sees it: a function of the step, from 1, and the point."""
+
+GivenGradients = np.ndarray | Callable[[np.ndarray], np.ndarray]
+"""The gradients as a caller gives them: in order, or as a function of the point."""
 
 
 def recorded(method: Callable[..., Iterator[np.ndarray]]) -> Callable[..., np.ndarray]:
@@ -46,7 +49,7 @@ def recorded(method: Callable[..., Iterator[np.ndarray]]) -> Callable[..., np.nd
     return reference
 
 
-def _gradient(grads: Gradients, t: int, theta: np.ndarray) -> np.ndarray:
+def _gradient(grads: GivenGradients, t: int, theta: np.ndarray) -> np.ndarray:
     return np.asarray(grads(theta) if callable(grads) else grads[t - 1], np.float64)
 
 

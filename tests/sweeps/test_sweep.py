@@ -142,7 +142,7 @@ def test_an_evaluation_is_compiled_once_for_all_sweeps(regression):
 
 def test_an_evaluation_and_a_start_need_not_be_hashable():
     class Of:
-        __hash__ = None
+        __hash__ = None  # type: ignore[assignment]
 
         def __init__(self, function):
             self.function = function

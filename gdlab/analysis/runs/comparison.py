@@ -1,6 +1,6 @@
 """Predictions of the theory for a run or a sweep, over the measurements."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +73,28 @@ class SweepComparison(NamedTuple):
         return plot_sweep_comparison(*self, ax=ax)
 
 
+@overload
+def compare(
+    measured: Trajectory,
+    tx: GradientTransformation,
+    curvature: Any,
+    start: Any,
+    *,
+    minimiser: Any = ...,
+    minimum: float = ...,
+    noise: float = ...,
+) -> RunComparison: ...
+@overload
+def compare(
+    measured: SweepResult,
+    tx: GradientTransformation,
+    curvature: Any,
+    start: Any,
+    *,
+    minimiser: Any = ...,
+    minimum: float = ...,
+    noise: float = ...,
+) -> SweepComparison: ...
 @checked
 def compare(
     measured: Trajectory | SweepResult,

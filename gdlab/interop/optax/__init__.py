@@ -5,8 +5,6 @@ optax's meaning of them; all other names are handed on from the installed optax 
 for. :func:`differences` lists where gdlab follows the papers instead.
 """
 
-from typing import TYPE_CHECKING
-
 from gdlab import (
     adagrad,
     apply_every,
@@ -234,6 +232,5 @@ __all__ = [
 ]
 __all__ += [*schedules.__all__, *transforms.__all__]
 
-if not TYPE_CHECKING:
-    __getattr__ = handed_on(__name__)
-    __dir__ = listed(__name__)
+__getattr__ = handed_on(__name__)
+__dir__ = listed(__name__)

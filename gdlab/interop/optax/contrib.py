@@ -1,7 +1,5 @@
 """optax.contrib: gdlab's methods, with optax's defaults and a count in the state."""
 
-from typing import TYPE_CHECKING
-
 import gdlab
 from gdlab import (
     cocob,
@@ -84,6 +82,5 @@ scale_by_madgrad = adapted(gdlab.scale_by_madgrad, __name__)
 scale_by_simplified_ademamix = adapted(gdlab.scale_by_simplified_ademamix, __name__, eps_root=0.0)
 simplified_ademamix = adapted(gdlab.simplified_ademamix, __name__, eps_root=0.0)
 
-if not TYPE_CHECKING:
-    __getattr__ = handed_on(__name__)
-    __dir__ = listed(__name__)
+__getattr__ = handed_on(__name__)
+__dir__ = listed(__name__)

@@ -1,7 +1,5 @@
 """optax.schedules: gdlab's schedules, and hyperparameters in the state."""
 
-from typing import TYPE_CHECKING
-
 from gdlab import (
     constant_schedule,
     cosine_decay_schedule,
@@ -48,6 +46,5 @@ __all__ = [
     "warmup_exponential_decay_schedule",
 ]
 
-if not TYPE_CHECKING:
-    __getattr__ = handed_on(__name__)
-    __dir__ = listed(__name__)
+__getattr__ = handed_on(__name__)
+__dir__ = listed(__name__)

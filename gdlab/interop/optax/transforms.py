@@ -1,7 +1,5 @@
 """optax.transforms: parts, wrappers and wiring."""
 
-from typing import TYPE_CHECKING
-
 from gdlab import (
     adaptive_grad_clip,
     add_decayed_weights,
@@ -72,6 +70,5 @@ __all__ = [
     "zero_nans",
 ]
 
-if not TYPE_CHECKING:
-    __getattr__ = handed_on(__name__)
-    __dir__ = listed(__name__)
+__getattr__ = handed_on(__name__)
+__dir__ = listed(__name__)

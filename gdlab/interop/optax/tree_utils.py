@@ -1,12 +1,9 @@
 """optax.tree_utils, from optax, but for what sets entries of states and maps over them."""
 
-from typing import TYPE_CHECKING
-
 from gdlab.interop.optax._handed_on import handed_on, listed
 from gdlab.interop.optax._states import tree_map_params, tree_set
 
 __all__ = ["tree_map_params", "tree_set"]
 
-if not TYPE_CHECKING:
-    __getattr__ = handed_on(__name__)
-    __dir__ = listed(__name__)
+__getattr__ = handed_on(__name__)
+__dir__ = listed(__name__)

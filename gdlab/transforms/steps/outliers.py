@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.joins import Join, join
+from gdlab.core.joins import JoinLike, join
 from gdlab.core.numerics import common_dtype, safe_divide, safe_increment, safe_sqrt
 from gdlab.core.rules import EVERYTHING, require
 from gdlab.core.structure import Function
@@ -89,7 +89,7 @@ def _half(known: jax.Array) -> jax.Array:
 )
 def skip_outliers(
     inner: GradientTransformation,
-    is_outlier: Join = beyond_sigmas(),  # noqa: B008
+    is_outlier: JoinLike = beyond_sigmas(),  # noqa: B008
     window: int = 128,
     *,
     of_value: bool = False,
