@@ -241,3 +241,16 @@ def test_colours_go_from_the_best_to_the_worst(scores, maximize, kind):
 def test_one_score_has_a_colour_and_none_has_none():
     assert color_scale(np.array([2.0, NAN]), False).places(np.array([2.0, NAN]))[0] == 0
     assert np.isnan(color_scale(np.array([NAN]), False).places(np.array([NAN]))[0])
+
+
+def test_losses_that_fall_to_zero_stand_at_the_end_of_a_logarithmic_axis():
+    final = np.array([[0.0], [1e-4], [1.0]])
+    result = made(final, {"learning_rate": RATES[:3]}, seeds=[0])
+    loss = np.stack([np.ones_like(final), final], axis=-1)
+    result = dataclasses.replace(result, loss=loss, coords=result.coords | {"step": np.arange(2)})
+    html = result.page().html
+    (problem,) = json.loads(html.split("const PAGE = ")[1].split(";\n")[0])["problems"]
+    (metric,) = (each for each in problem["metrics"] if each["name"] == "final_loss")
+    assert metric["heights"] == [0, 0, 1]
+    assert metric["ticks"][0] == [0, "0"]
+    assert problem["curves"]["scale"] == "log"

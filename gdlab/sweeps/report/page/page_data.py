@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -153,7 +153,7 @@ def _metric(measure: Measure, there: Sequence[Contestant]) -> dict[str, Any]:
     lanes = [row for each in there for row in each.values(measure)]
     colors = color_scale(scores, measure.maximize)
     places = np.linspace(0, 1, 5)
-    heights, ticks = _metric_heights(scores)
+    heights, ticks = _metric_heights(scores, measure.maximize)
     ranked = np.argsort(measure.sign * scores, kind="stable")
     return {
         "name": measure.metric,
@@ -169,20 +169,34 @@ def _metric(measure: Measure, there: Sequence[Contestant]) -> dict[str, Any]:
     }
 
 
-def _metric_heights(scores: np.ndarray) -> tuple[np.ndarray, list[list[Any]]]:
-    """The heights of scores on their axis, logarithmic over decades, and its ticks."""
+def _metric_heights(scores: np.ndarray, maximize: bool) -> tuple[np.ndarray, list[list[Any]]]:
+    """The heights of scores on their axis, and its ticks.
+
+    The axis of a loss that spans decades is logarithmic; zeros stand at its lower end.
+    """
     finite = scores[np.isfinite(scores)]
     if not finite.size:
         return scores, []
-    low, high = float(np.min(finite)), float(np.max(finite))
-    if low == high:
-        return np.where(np.isfinite(scores), 0.5, np.nan), [[0.5, number(low)]]
-    scale = "log" if spans_decades(finite) else "linear"
+    least, high = float(np.min(finite)), float(np.max(finite))
+    if least == high:
+        return np.where(np.isfinite(scores), 0.5, np.nan), [[0.5, number(least)]]
+    scale, low = ("linear", least) if maximize else _scale_of_losses(finite)
     forward = SPACED[scale][0]
     ends = float(forward(low)), float(forward(high))
-    ticks = _usual_ticks(low, high, scale)
-    placed = [[round((float(forward(t)) - ends[0]) / (ends[1] - ends[0]), 4), t] for t in ticks]
-    return (forward(scores) - ends[0]) / (ends[1] - ends[0]), [[at, number(t)] for at, t in placed]
+
+    def height(score: Any) -> Any:
+        return (forward(np.maximum(score, low)) - ends[0]) / (ends[1] - ends[0])
+
+    ticks = [least, *_usual_ticks(low, high, scale)[1:]]
+    return height(scores), [[round(float(height(tick)), 4), number(tick)] for tick in ticks]
+
+
+def _scale_of_losses(finite: np.ndarray) -> tuple[Literal["log", "linear"], float]:
+    """The scale on which losses are seen, and its lower end, at which zeros stand as well."""
+    shown = finite[finite > 0] if np.all(finite >= 0) else finite
+    if spans_decades(shown):
+        return "log", float(np.min(shown))
+    return "linear", float(np.min(finite)) if finite.size else 0.0
 
 
 def _curves(there: Sequence[Contestant]) -> dict[str, Any]:
@@ -196,9 +210,9 @@ def _curves(there: Sequence[Contestant]) -> dict[str, Any]:
     everything = np.concatenate([loss.ravel() for loss in losses] or [np.array([np.nan])])
     starts = np.concatenate([loss[..., 0].ravel() for loss in losses] or [np.array([np.nan])])
     finite = everything[np.isfinite(everything)]
-    scale = "log" if spans_decades(finite) else "linear"
+    scale, low = _scale_of_losses(finite)
     forward = SPACED[scale][0]
-    low, high = (float(np.min(finite)), float(np.max(finite))) if finite.size else (0.0, 1.0)
+    high = float(np.max(finite)) if finite.size else 1.0
     if np.isfinite(starts).any() and scale == "log":
         high = min(high, max(ABOVE_START * float(np.nanmax(starts)), low))
     ends = float(forward(low)), float(forward(high))
