@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
+import tensorstore
 
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 
@@ -312,6 +313,26 @@ def test_a_full_disk_is_an_os_error_and_leaves_what_was_saved(folder, limit_of_f
     assert contents(folder) == before
     checkpoint.save("b", np.arange(4))
     np.testing.assert_array_equal(checkpoint.load("b", np.arange(4)), np.arange(4))
+
+
+def test_an_array_that_cannot_be_written_is_an_os_error_and_leaves_what_was_saved(
+    folder, monkeypatch
+):
+    checkpoint, former = Checkpoint.open(folder, IDENTITY), {"a": np.arange(3), "b": np.arange(2)}
+    checkpoint.save("unit", former)
+    before, write = contents(folder), tensorstore.open
+
+    def fail(spec, **options):
+        if spec["kvstore"]["path"] == "1/":
+            raise ValueError("no room for this array")
+        return write(spec, **options)
+
+    monkeypatch.setattr(tensorstore, "open", fail)
+    with pytest.raises(OSError, match=r"unit 'unit' .* could not be saved: no room for this array"):
+        checkpoint.save("unit", {"a": np.arange(4), "b": np.arange(5)})
+    monkeypatch.undo()
+    assert contents(folder) == before
+    assert checkpoint.load("unit", former)["b"].tolist() == [0, 1]
 
 
 def damages(good):

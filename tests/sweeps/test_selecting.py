@@ -111,6 +111,8 @@ def test_the_parameters_of_the_best_point_go_when_points_do():
     ("conditions", "message"),
     [
         ({"learning_rate": 0.3}, r"there is no learning_rate 0\.3; there are 0\.1, 0\.2, 0\.4"),
+        ({"learning_rate": [0.1, 0.3]}, r"there is no learning_rate 0\.3; there are 0\.1, 0\.2"),
+        ({"optimizer": ["sgd", "nadam"]}, "there is no optimizer nadam; there are adam, sgd"),
         ({"optimizer": "nadam"}, "there is no optimizer nadam; there are adam, sgd"),
         ({"b2": 0.9}, "no dimension or axis 'b2'; there are optimizer, learning_rate, b1, seed"),
         ({"optimizer": slice("a", "b")}, "is no range"),

@@ -146,12 +146,20 @@ def test_partition_agrees_with_optax():
         ([("body", "a"), ("tail", "b"), ("", "b")], "pattern 'tail' matches none of the paths"),
         ([("", "c")], "has the label 'c'"),
         ({"body": "a"}, "param_labels is not a prefix"),
+        ([("body", "a", "b"), ("head", "b", "a")], "param_labels is not a prefix"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(labels, message):
     tx = partition({"a": sgd(0.1), "b": sgd(0.2)}, labels)
     with pytest.raises(ValueError, match=message):
         tx.init(PARAMS)
+
+
+def test_a_list_of_triples_of_labels_is_a_tree_and_no_list_of_patterns():
+    params = [(jnp.ones(1), jnp.ones(2), jnp.ones(3))]
+    tx = partition({"a": sgd(1.0), "b": sgd(2.0)}, [("a", "b", "a")])
+    (updates,), _ = tx.update(params, tx.init(params), params)
+    assert [float(u[0]) for u in updates] == [-1, -2, -1]
 
 
 @pytest.mark.parametrize(
