@@ -44,6 +44,7 @@ def final_loss(tx, params):
     return loss(final_params(tx, params))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_jitted_step_is_traced_once_for_all_learning_rates(name):
     traces = []

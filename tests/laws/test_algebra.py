@@ -56,6 +56,7 @@ def test_chaining_is_associative(first, second, third, gradients, params):
     assert_equal(run(left, gradients, params)[0], run(right, gradients, params)[0])
 
 
+@pytest.mark.slow
 @few
 @given(links(), links(), rates, gradient_sequences, trees)
 def test_a_fork_permutes_with_its_join(first, second, weight, gradients, params):

@@ -319,6 +319,7 @@ def trained_network():
     return loss, gdlab.minimize(loss, params, gdlab.sgd(0.1, momentum=0.9), 500).params
 
 
+@pytest.mark.slow
 def test_L9_loss_is_the_same_under_every_permutation_of_hidden_units():
     loss, params = trained_network()
     orders = list(itertools.permutations(range(HIDDEN)))

@@ -869,6 +869,7 @@ def test_swatches_are_drawn_wherever_the_page_is_first_shown(opened):
     assert len(set(strokes)) == len(OPTIMIZERS)
 
 
+@pytest.mark.slow
 def test_every_move_of_a_slider_is_one_frame_whose_time_is_measured(opened, ravine_file):
     opened.open(ravine_file, "steps=400")
     opened.frames(3)

@@ -74,6 +74,7 @@ def tab(file):
         assert tab.requests == [file.as_uri()]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_training_in_the_page_is_that_of_minimize(tab, name):
     record = call(tab, f"gdlab.train({name!r}, 60)")

@@ -125,6 +125,7 @@ def test_evaluations_counts_what_is_executed():
     assert len(seen) == run.evaluations
 
 
+@pytest.mark.slow
 @pytest.mark.x64
 def test_it_goes_on_from_a_state():
     tx, start = gdlab.lbfgs(), jnp.array(START)

@@ -94,6 +94,7 @@ def test_a_vector_has_the_diagonal_form_and_does_not_turn():
     agree(path(GRADS[:, 0], MATRIX[0], eps=1e-3), adagrad)
 
 
+@pytest.mark.slow
 def test_blocks_are_arrays_of_their_own():
     blocked = path(block_size=2)
     # Four rows make two blocks of two, three columns one of two and one of one.

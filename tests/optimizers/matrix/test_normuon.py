@@ -38,6 +38,7 @@ def test_all_neurons_move_by_the_same_amount_at_the_first_step():
         np.testing.assert_allclose(sizes, 0.1 * 0.2, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_second_moment_has_one_number_for_each_neuron():
     params = {"kernel": jnp.ones((3, 5)), "bias": jnp.ones(5)}
     state = normuon(0.1).init(params)
