@@ -96,6 +96,15 @@ class SweepReport:
 
         Raises:
             ValueError: if the report judges none of these.
+
+        >>> import jax
+        >>> from gdlab import Axis, adam, sgd, sweep
+        >>> rates = Axis("learning_rate", [0.01, 0.03, 0.1, 0.3, 0.6])
+        >>> optimizers = {"sgd": sgd(rates), "adam": adam(rates)}
+        >>> result = sweep(lambda w: w**2, jax.random.normal, optimizers, steps=20, seeds=5)
+        >>> tuning, differences, profile = result.report().plot()
+        >>> tuning.get_xlabel()
+        'evaluations spent on tuning'
         """
         from gdlab.plots.sweeps.report import plot_report
 

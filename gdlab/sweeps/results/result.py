@@ -507,9 +507,10 @@ class SweepResult:
         """The metric against the axes, with what diverged marked; needs the extra ``lab``.
 
         One axis is a curve, the median over seeds with their range, or a scatter if it was
-        sampled; two axes are a heat map. Several optimizers or problems are a panel each. Three
-        axes and more, or several that were sampled, are parallel coordinates: a line for each
-        point, on which the optimizer is one more coordinate.
+        sampled. Two axes are a heat map. A third and a fourth axis are a panel for each of their
+        values, as are several optimizers or problems. Several axes that were sampled, and whatever
+        has too many panels, are parallel coordinates: a line for each point, on which the optimizer
+        is one more coordinate.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
@@ -522,6 +523,13 @@ class SweepResult:
 
         Raises:
             ValueError: if there is no axis to plot against.
+
+        >>> from gdlab import Axis, sgd, sweep
+        >>> rates, decays = Axis("learning_rate", [0.1, 0.3, 1.0, 3.0]), [0.0, 0.5, 0.9, 0.99]
+        >>> tx = sgd(rates, momentum=Axis("momentum", decays))
+        >>> ax = sweep(lambda w: 0.5 * w**2, 1.0, tx, steps=30).plot()
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('momentum', 'learning rate')
         """
         from gdlab.plots.sweeps.sweep import plot_sweep
 
