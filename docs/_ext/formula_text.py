@@ -19,7 +19,7 @@ def split_text(text: str) -> Iterator[tuple[str, bool]]:
         yield text[end : formula.start()], False
         for number, piece in enumerate(pieces_of(formula.group())):
             yield " " if number else "", False
-            yield piece, True
+            yield piece, len(piece) <= MAX_LENGTH  # a longer one has to break somewhere
         end = formula.end()
     yield text[end:], False
 

@@ -41,3 +41,8 @@ def test_a_long_sum_breaks_after_its_signs_outside_of_brackets():
 @pytest.mark.parametrize("text", ["A dash – like this.", "well-known rules", "from 1 to 2", "x = "])
 def test_words_are_no_formula(text):
     assert not formulas_in(text)
+
+
+def test_what_no_line_of_a_phone_can_hold_may_break_anywhere():
+    long = "a_function_of_many_letters(x)/another_function_of_many_letters(x)"
+    assert not formulas_in(f"It is {long} here.")
