@@ -142,6 +142,23 @@ def test_groups_are_small_enough_to_be_evaluated(data, at_once, monkeypatch, sha
     assert max(measured.bytes) <= free / 2
 
 
+@pytest.mark.parametrize(
+    ("size", "seeds", "lanes"),
+    [
+        pytest.param(10, 1, 128, id="all of small ones"),
+        # Parameters, their last good values and two moments are 16 bytes for each element.
+        pytest.param(20_000, 1, 26, id="as many as 8 MiB hold"),
+        pytest.param(100_000, 1, 16, id="but no fewer than sixteen"),
+        pytest.param(100_000, 4, 16, id="of all seeds together"),
+    ],
+)
+def test_groups_on_a_processor_are_as_large_as_its_caches(monkeypatch, size, seeds, lanes):
+    rates = Axis("rate", np.geomspace(1e-3, 1.0, 128 // seeds))
+    with executed(monkeypatch) as noted:
+        sweep(lambda w: jnp.sum(w**2), jnp.ones(size), adam(rates), steps=1, seeds=seeds)
+    assert noted.shapes == [(seeds, lanes // seeds)]
+
+
 def test_several_optimizers_are_in_groups_of_their_own(data, at_once, monkeypatch):
     rates = Axis("rate", RATES)
     with executed(monkeypatch) as noted:
