@@ -8,6 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 # Notebook kernels inherit this, so that all figures look alike.
 os.environ["MATPLOTLIBRC"] = str(Path(__file__).parent / "matplotlibrc")
+# A backend that is set outside would keep figures from the pages.
+os.environ.pop("MPLBACKEND", None)
 # They run in a temporary folder, and one page shows what the benchmarks have measured.
 os.environ["GDLAB_CHECKOUT"] = str(Path(__file__).parent.parent)
 
