@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PATTERNS = (
+    "*.md",
+    "docs/**/*.md",
+    "docs/**/*.toml",
+    "gdlab/**/*.py",
+    "examples/**/*.py",
+    "examples/**/*.ipynb",
+)
 READ = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "docs/**/*.toml", "gdlab/**/*.py", "examples/**/*.py")
+    for pattern in PATTERNS
     for path in ROOT.glob(pattern)
     if "_build" not in path.parts
     and not path.match("docs/optimizers/methods/*.md")  # written by the build, from the others
