@@ -166,6 +166,9 @@ def like_before(shapes: Signal, before: Signal) -> Signal:
 
     def array(shape: jax.ShapeDtypeStruct) -> jax.Array:
         known = arrays.get((shape.shape, shape.dtype))
-        return jnp.zeros_like(shape) if known is None else known
+        if known is not None:
+            return known
+        # Before JAX 0.10.1 zeros_like forgets the sharding of a shape.
+        return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
 
     return jax.tree.map(array, shapes)

@@ -24,6 +24,9 @@ def words_and_temporaries(tx, change_state=lambda state: state, dtype=jnp.float3
     return moved, compiled.memory_analysis().temp_size_in_bytes / 4 / PARAMETERS
 
 
+@pytest.mark.skipif(
+    jax.__version_info__ < (0, 10), reason="the XLA of JAX before 0.10 copies averages of bfloat16"
+)
 def test_a_bfloat16_average_halves_its_traffic_and_needs_no_copy_of_itself():
     moved, temporary = words_and_temporaries(gdlab.adam(1e-3))
     moved_less, still_temporary = words_and_temporaries(gdlab.adam(1e-3, mu_dtype=jnp.bfloat16))

@@ -15,6 +15,9 @@ import gdlab
 
 SHAPE = (500, 2000)
 ELEMENTS = 10**6
+WELL_FUSED = pytest.mark.skipif(
+    jax.__version_info__ < (0, 10, 1), reason="the XLA of JAX before 0.10.1 fuses norms less"
+)
 
 
 def compiled(library, tx):
@@ -110,6 +113,7 @@ def test_the_second_moment_of_adabelief_is_computed_once():
     assert counts(gdlab, gdlab.adabelief(1e-3))[0] <= 11.01
 
 
+@WELL_FUSED
 def test_clipping_by_the_global_norm_stores_nothing():
     tx = gdlab.chain(gdlab.clip_by_global_norm(1.0), gdlab.adamw(1e-3))
     words, temporaries = counts(gdlab, tx)
@@ -118,6 +122,7 @@ def test_clipping_by_the_global_norm_stores_nothing():
     assert temporaries < 0.01
 
 
+@WELL_FUSED
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "tx",
