@@ -45,7 +45,7 @@ class Axis(Argument):
     __slots__ = ("along", "kind", "name", "values")
     along: str
     kind: Literal["float", "int", "bool"]
-    """What the values were written as, and are labelled by; they are computed with as floats."""
+    """The kind of the values as they were written and are labelled; they become floats."""
     name: str
     values: jax.Array
 
