@@ -78,8 +78,11 @@ class Page:
         Args:
             path: of the file, such as ``"ravine.html"``, or ``"ravine.svg"``, ``".pdf"`` or
                 ``".png"`` for a picture; one that is there is replaced.
-            view: the view that a picture shows: ``"map"``, which is the default, ``"loss"``, and of
-                a quadratic function ``"modes"`` and ``"poles"``. Pictures need the extra ``lab``.
+            view: the view that a picture shows. A page of :func:`~gdlab.explore` has ``"map"``,
+                which is the default, ``"loss"``, and of a quadratic function ``"modes"`` and
+                ``"poles"``; one of :func:`~gdlab.explore_training` ``"sharpness"``, the default,
+                ``"loss"``, the name of its measure, and ``"tiles"``. Pictures need the extra
+                ``lab``.
 
         Raises:
             ValueError: if there is no such view, or a view is given and the file is no picture.

@@ -19,6 +19,7 @@ from gdlab.page.matrix import elements_of, momentum_of, positions_json
 from gdlab.page.optimizers import named_optimizers, slider_json, translated_optimizers
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.space import Space, heading_of, space_of
+from gdlab.page.training_pictures import TrainingPictures
 from gdlab.page.translator.program import (
     TranslatedOptimizer,
     translate_function,
@@ -66,7 +67,8 @@ def explore_training(
         title: the heading; the name of the loss unless given.
 
     Returns:
-        The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
+        The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it, and
+        ``page.save("x.svg")`` draws the first 300 steps for slides.
 
     Raises:
         TypeError: if the loss does not return a real scalar.
@@ -113,7 +115,8 @@ def explore_training(
     programs = [race.javascript for race in races.values()]
     constants = program_constants(function.javascript, programs)
     document = Document(TRAINING, heading, page, {**constants, "NEAR": f"[{','.join(near)}]"})
-    return Page(document.html(), heading, lambda: None, {}, HEIGHT, document)
+    pictures = TrainingPictures(loss, optimizers, params, measure, measure_name, tiles)
+    return Page(document.html(), heading, lambda: None, pictures.views(), HEIGHT, document)
 
 
 def _optimizer_json(

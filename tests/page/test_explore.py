@@ -13,6 +13,7 @@ import pytest
 
 import gdlab
 from gdlab import problems
+from gdlab.page import training_pictures
 from tests.page.parts import parts
 
 
@@ -68,6 +69,29 @@ def test_each_view_is_saved_as_a_picture_for_slides(tmp_path):
     with pytest.raises(ValueError, match=r"a picture ends in \.svg"):
         page.save(tmp_path / "x.html", view="map")
     assert [path.name for path in tmp_path.iterdir()] == ["x.svg"]
+
+
+def test_views_of_a_training_page_are_its_first_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_pictures, "STEPS", 10)
+    page = gdlab.explore_training(
+        lambda w: jnp.sum(jnp.cosh(w)), gdlab.sgd(0.1), jnp.array([1.0, -0.5]),
+        measure=lambda w: jnp.mean(w > 0), tiles=lambda w: w.reshape(1, 1, 2),
+    )  # fmt: skip
+    path = [np.array([1.0, -0.5])]
+    for _ in range(10):
+        path.append(path[-1] - 0.1 * np.sinh(path[-1]))
+    curvatures = np.cosh(path)  # the Hessian is diagonal
+    (losses,) = page._views["loss"]().axes[0].lines
+    np.testing.assert_allclose(losses.get_ydata(), curvatures.sum(axis=1), rtol=1e-12)
+    sharpness, limit = page._views["sharpness"]().axes[0].lines
+    np.testing.assert_allclose(sharpness.get_ydata(), curvatures[::5].max(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(limit.get_ydata(), 2 / 0.1, rtol=1e-6)
+    (measured,) = page._views["accuracy"]().axes[0].lines
+    assert set(measured.get_ydata()) == {0.5}
+    page.save(tmp_path / "weights.svg", view="tiles")
+    assert "<svg" in (tmp_path / "weights.svg").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="this page has sharpness, loss, accuracy, tiles"):
+        page.save(tmp_path / "map.svg", view="map")
 
 
 def test_a_notebook_shows_the_page_in_a_sandbox_with_a_still_picture_beside_it():

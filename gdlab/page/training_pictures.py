@@ -1,0 +1,145 @@
+"""Still pictures of a training page, for slides: the first steps of each optimizer."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from gdlab.analysis.linear.precision import as_float64, in_float64
+from gdlab.analysis.runs.tracking import Tracked, track
+from gdlab.core.transformation import GradientTransformation
+from gdlab.training.minimize import minimize
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STEPS = 300
+"""The number of steps in a picture."""
+MEASURED_EVERY = 5
+"""The number of steps from one measurement of the sharpness to the next."""
+WIDTH, HEIGHT = 5.6, 2.8
+"""Width of a picture and height of a panel, in inches."""
+TILES_PER_ROW = 8
+"""The largest number of pictures of weights in a row."""
+
+
+class TrainingPictures:
+    """Draws what a training page shows after some steps, with matplotlib.
+
+    Args:
+        loss: the loss, as for :func:`~gdlab.explore_training`, and so are the others.
+        optimizers: the optimizers, by name.
+        params: where training starts.
+        measure: the measure; None if there is none.
+        measure_name: the name of the measure and of its view.
+        tiles: what picks the weights that are drawn as pictures; None if nothing does.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        optimizers: Mapping[str, GradientTransformation],
+        params: Any,
+        measure: Callable[..., Any] | None,
+        measure_name: str,
+        tiles: Callable[..., Any] | None,
+    ):
+        self._loss, self._optimizers, self._params = loss, optimizers, as_float64(params)
+        self._measure, self._measure_name, self._tiles = measure, measure_name, tiles
+
+    def views(self) -> dict[str, Callable[[], "Figure"]]:
+        """A function that draws each view, by the name of the view."""
+        found = {"sharpness": self._draw_sharpness, "loss": self._draw_losses}
+        if self._measure is not None:
+            found[self._measure_name] = self._draw_measure
+        if self._tiles is not None:
+            found["tiles"] = self._draw_tiles
+        return found
+
+    @in_float64
+    def _draw_sharpness(self) -> "Figure":
+        """The sharpness against the limit, a panel for each optimizer that has one."""
+        from gdlab.plots.analysis.sharpness import sharpness
+
+        tracked = {name: self._tracked(tx) for name, tx in self._optimizers.items()}
+        known = {name: one for name, one in tracked.items() if one is not None}
+        if not known:
+            raise ValueError("view 'sharpness': no optimizer of this page has a limit")
+        figure, panels = _panels(len(known))
+        for panel, (name, one) in zip(panels, known.items(), strict=True):
+            curve = one.preconditioned_sharpness
+            sharpness(one.step, curve, one.threshold, ax=panel, name=name)
+            panel.set_ylabel("sharpness")
+            _write_names_as_they_are(panel)
+        return figure
+
+    def _tracked(self, tx: GradientTransformation) -> Tracked | None:
+        """A run with its sharpness; None if its optimizer has no limit."""
+        try:
+            return track(self._loss, self._params, tx, STEPS, every=MEASURED_EVERY, progress=False)
+        except ValueError:  # it divides by scales without being diagonal
+            return None
+
+    def _paths(self) -> dict[str, Any]:
+        runs = {
+            name: minimize(self._loss, self._params, tx, STEPS)
+            for name, tx in self._optimizers.items()
+        }
+        return {name: run.path for name, run in runs.items()}
+
+    @in_float64
+    def _draw_losses(self) -> "Figure":
+        return self._curves(self._loss, "loss", "log")
+
+    @in_float64
+    def _draw_measure(self) -> "Figure":
+        assert self._measure is not None
+        return self._curves(self._measure, self._measure_name, "linear")
+
+    def _curves(self, function: Callable[..., Any], name: str, scale: str) -> "Figure":
+        """A function of the parameters over the steps, a line for each optimizer."""
+        from gdlab.plots.scales import line_style, tick_within_decades
+
+        figure, (panel,) = _panels(1)
+        for number, (optimizer, path) in enumerate(self._paths().items()):
+            values = np.asarray(jax.lax.map(function, path))
+            panel.plot(values, label=optimizer, **line_style(number, len(values)))
+        panel.set(xlabel="step", ylabel=name, xlim=(0, STEPS), yscale=scale)
+        if scale == "log":
+            tick_within_decades(panel.yaxis)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(frameon=False, fontsize="small")
+        _write_names_as_they_are(panel)
+        return figure
+
+    @in_float64
+    def _draw_tiles(self) -> "Figure":
+        """The weights after the steps of the first optimizer."""
+        assert self._tiles is not None
+        path = next(iter(self._paths().values()))
+        tiles = np.asarray(self._tiles(jax.tree.map(lambda x: x[-1], path)))
+        columns = min(len(tiles), TILES_PER_ROW)
+        figure, panels = _panels(-(-len(tiles) // columns), columns, WIDTH / columns)
+        largest = float(np.max(np.abs(tiles)))
+        for panel, tile in zip(panels, tiles, strict=False):
+            panel.imshow(tile, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        for panel in panels:
+            panel.set_axis_off()
+        return figure
+
+
+def _write_names_as_they_are(panel: "Axes") -> None:
+    """Let no name of an optimizer be read as a formula."""
+    legend = panel.get_legend()
+    for text in () if legend is None else legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _panels(rows: int, columns: int = 1, height: float = HEIGHT) -> "tuple[Figure, list[Axes]]":
+    """A figure that no window knows of, and its panels, row by row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height * rows), layout="constrained")
+    return figure, list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
