@@ -2,7 +2,9 @@
 
 Adam trains a 64-32-10 network on scikit-learn's digits, batches of 64, 300 steps. Each way ends
 with the loss of what it trained on all images and gives the best learning rate. Halving ranks by
-that loss on the way as well.
+that loss on the way as well. 128 lanes of a 64-256-10 network leave the caches of a processor
+unless few are computed at a time; and a sweep of one rate over many examples, against
+`gdlab.minimize`, shows what it costs to draw batches of them.
 """
 
 import os
@@ -27,6 +29,8 @@ COUNTS = (64, 512)
 BY_HAND = "vmapped by hand"
 FIRST = "the first time, 64 lanes"
 ON_DEVICES = f"512 lanes on {os.cpu_count()} CPU devices"
+WIDE, WIDE_LANES, WIDE_STEPS = 256, 128, 100
+EXAMPLES, EXAMPLE_STEPS = (10_000, 1_000_000, 5_000_000), 2000
 HALVING = gdlab.SuccessiveHalving(factor=3, rungs=(20, 100), metric="full_loss")
 TARGETS = {"gdlab.sweep": 1.05, "gdlab.sweep, halving": 0.3}
 
@@ -39,21 +43,21 @@ def loss(params: Any, batch: Any) -> jax.Array:
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 
-def problem() -> tuple[Any, Any]:
+def problem(hidden: int = 32) -> tuple[Any, Any]:
     """Parameters at the start, and the data."""
     images, labels = load_digits(return_X_y=True)
     data = jnp.asarray(images / 16, jnp.float32), jnp.asarray(labels)
     one, two = jax.random.split(jax.random.key(0))
     params = {
-        "w1": jax.random.normal(one, (64, 32)) / 8,
-        "b1": jnp.zeros(32),
-        "w2": jax.random.normal(two, (32, 10)) / 6,
+        "w1": jax.random.normal(one, (64, hidden)) / 8,
+        "b1": jnp.zeros(hidden),
+        "w2": jax.random.normal(two, (hidden, 10)) / np.sqrt(hidden),
         "b2": jnp.zeros(10),
     }
     return params, data
 
 
-def trained_by_hand(rate: Any, params: Any, data: Any, key: jax.Array) -> Any:
+def trained_by_hand(rate: Any, params: Any, data: Any, key: jax.Array, steps: int = STEPS) -> Any:
     """The losses of a run and the loss at its end, written as one does without gdlab."""
     tx = optax.adam(rate)
     size = len(data[1])
@@ -70,7 +74,7 @@ def trained_by_hand(rate: Any, params: Any, data: Any, key: jax.Array) -> Any:
         return (optax.apply_updates(params, updates), state, order), value
 
     start = params, tx.init(params), jnp.arange(size)
-    (params, _, _), losses = jax.lax.scan(step, start, jnp.arange(STEPS))
+    (params, _, _), losses = jax.lax.scan(step, start, jnp.arange(steps))
     return losses, loss(params, data)
 
 
@@ -145,8 +149,65 @@ def on_devices(rounds: str) -> Samples:
     return in_turns(turns, int(rounds), warm_up=1)
 
 
+def wide_lanes(effort: Effort) -> list[Figure]:
+    """Lanes of which the caches of a processor hold few."""
+    params, data = problem(WIDE)
+    rates, key = jnp.logspace(-4, -1.5, WIDE_LANES), jax.random.key(1)
+    steps = effort.choose(WIDE_STEPS, 2)
+    by_hand = jax.jit(
+        jax.vmap(partial(trained_by_hand, steps=steps), (0, None, None, None)),
+    )
+    swept = partial(
+        gdlab.sweep,
+        loss,
+        params,
+        gdlab.adam(gdlab.Axis("learning_rate", rates)),
+        data,
+        steps=steps,
+        batch_size=BATCH,
+        key=key,
+        evaluate=lambda params: {"full_loss": loss(params, data)},
+        progress=False,
+    )
+    turns = {
+        BY_HAND: timed(lambda: by_hand(rates, params, data, key)),
+        "gdlab.sweep": timed(lambda: swept().loss),
+    }
+    task = f"{WIDE_LANES} lanes of 64-{WIDE}-10"
+    samples = in_turns(turns, effort.choose(5, 1), warm_up=1)
+    return [*times(task, samples), *ratios(task, samples, "gdlab.sweep", BY_HAND, 0.8)]
+
+
+def many_examples(effort: Effort) -> list[Figure]:
+    """One lane over many examples, whose order is drawn once an epoch."""
+    figures: list[Figure] = []
+    tx, key = gdlab.adam(gdlab.Axis("learning_rate", [0.01])), jax.random.key(0)
+    for size in EXAMPLES[:1] if effort.quick else EXAMPLES:
+        inputs = jax.random.normal(key, (size, 8))
+        data = inputs, inputs @ jnp.arange(8.0)
+        setting = {"steps": effort.choose(EXAMPLE_STEPS, 20), "batch_size": BATCH, "key": key}
+        setting |= {"data": data}
+        alone = partial(gdlab.minimize, squared_error, jnp.zeros(8), gdlab.adam(0.01), **setting)
+        swept = partial(gdlab.sweep, squared_error, jnp.zeros(8), tx, **setting, progress=False)
+        turns = {
+            "gdlab.minimize": timed(lambda run=alone: run(keep_path=False).values),
+            "gdlab.sweep": timed(lambda run=swept: run().loss),
+        }
+        task = f"1 lane over {size:,} examples"
+        samples = in_turns(turns, effort.choose(3, 1), warm_up=1)
+        figures += times(task, samples)
+        figures += ratios(task, samples, "gdlab.sweep", "gdlab.minimize", 1.2)
+    return figures
+
+
+def squared_error(weights: Any, batch: Any) -> jax.Array:
+    """The mean squared error of a linear model."""
+    inputs, targets = batch
+    return jnp.mean((inputs @ weights - targets) ** 2)
+
+
 def sweep(effort: Effort) -> list[Figure]:
-    """The first time, in turns afterwards, and on several devices."""
+    """The first time, in turns afterwards, of wide lanes, many examples and several devices."""
     figures: list[Figure] = []
     firsts: Samples = {}
     for way in ways(COUNTS[0]) if not effort.quick else ("gdlab.sweep",):
@@ -162,6 +223,7 @@ def sweep(effort: Effort) -> list[Figure]:
         figures += times(f"{count} lanes", samples)
         for way, target in TARGETS.items():
             figures += ratios(f"{count} lanes", samples, way, BY_HAND, target)
+    figures += wide_lanes(effort) + many_examples(effort)
     if not effort.quick and jax.default_backend() == "cpu":
         found = in_fresh_process("works.sweep:on_devices", "7")
         samples = {way: [Sample(*each) for each in taken] for way, taken in found.items()}
