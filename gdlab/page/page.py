@@ -81,8 +81,8 @@ class Page:
             view: the view that a picture shows. A page of :func:`~gdlab.explore` has ``"map"``,
                 which is the default, ``"loss"``, and of a quadratic function ``"modes"`` and
                 ``"poles"``; one of :func:`~gdlab.explore_training` ``"sharpness"``, the default,
-                ``"loss"``, the name of its measure, and ``"tiles"``. Pictures need the extra
-                ``lab``.
+                ``"loss"``, the name of its measure, ``"tiles"`` and ``"matrix"``. Pictures need the
+                extra ``lab``.
 
         Raises:
             ValueError: if there is no such view, or a view is given and the file is no picture.

@@ -115,7 +115,7 @@ def explore_training(
     programs = [race.javascript for race in races.values()]
     constants = program_constants(function.javascript, programs)
     document = Document(TRAINING, heading, page, {**constants, "NEAR": f"[{','.join(near)}]"})
-    pictures = TrainingPictures(loss, optimizers, params, measure, measure_name, tiles)
+    pictures = TrainingPictures(loss, optimizers, params, measure, measure_name, tiles, matrix)
     return Page(document.html(), heading, lambda: None, pictures.views(), HEIGHT, document)
 
 

@@ -9,7 +9,10 @@ import numpy as np
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.tracking import Tracked, track
 from gdlab.core.transformation import GradientTransformation
+from gdlab.page.matrix import elements_of, momentum_of
+from gdlab.page.space import space_of
 from gdlab.training.minimize import minimize
+from gdlab.training.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +27,9 @@ WIDTH, HEIGHT = 5.6, 2.8
 TILES_PER_ROW = 8
 """The largest number of pictures of weights in a row."""
 
+TINY = 1e-300
+"""A divisor in the place of a largest singular value that is zero."""
+
 
 class TrainingPictures:
     """Draws what a training page shows after some steps, with matplotlib.
@@ -35,6 +41,7 @@ class TrainingPictures:
         measure: the measure; None if there is none.
         measure_name: the name of the measure and of its view.
         tiles: what picks the weights that are drawn as pictures; None if nothing does.
+        matrix: what picks the matrix whose singular values are drawn; None if nothing does.
     """
 
     def __init__(
@@ -45,9 +52,11 @@ class TrainingPictures:
         measure: Callable[..., Any] | None,
         measure_name: str,
         tiles: Callable[..., Any] | None,
+        matrix: Callable[..., Any] | None,
     ):
         self._loss, self._optimizers, self._params = loss, optimizers, as_float64(params)
-        self._measure, self._measure_name, self._tiles = measure, measure_name, tiles
+        self._measure, self._measure_name = measure, measure_name
+        self._tiles, self._matrix = tiles, matrix
 
     def views(self) -> dict[str, Callable[[], "Figure"]]:
         """A function that draws each view, by the name of the view."""
@@ -56,6 +65,8 @@ class TrainingPictures:
             found[self._measure_name] = self._draw_measure
         if self._tiles is not None:
             found["tiles"] = self._draw_tiles
+        if self._matrix is not None:
+            found["matrix"] = self._draw_singular_values
         return found
 
     @in_float64
@@ -82,12 +93,11 @@ class TrainingPictures:
         except ValueError:  # it divides by scales without being diagonal
             return None
 
-    def _paths(self) -> dict[str, Any]:
-        runs = {
+    def _runs(self) -> dict[str, Trajectory]:
+        return {
             name: minimize(self._loss, self._params, tx, STEPS)
             for name, tx in self._optimizers.items()
         }
-        return {name: run.path for name, run in runs.items()}
 
     @in_float64
     def _draw_losses(self) -> "Figure":
@@ -103,8 +113,8 @@ class TrainingPictures:
         from gdlab.plots.scales import line_style, tick_within_decades
 
         figure, (panel,) = _panels(1)
-        for number, (optimizer, path) in enumerate(self._paths().items()):
-            values = np.asarray(jax.lax.map(function, path))
+        for number, (optimizer, run) in enumerate(self._runs().items()):
+            values = np.asarray(jax.lax.map(function, run.path))
             panel.plot(values, label=optimizer, **line_style(number, len(values)))
         panel.set(xlabel="step", ylabel=name, xlim=(0, STEPS), yscale=scale)
         if scale == "log":
@@ -118,8 +128,8 @@ class TrainingPictures:
     def _draw_tiles(self) -> "Figure":
         """The weights after the steps of the first optimizer."""
         assert self._tiles is not None
-        path = next(iter(self._paths().values()))
-        tiles = np.asarray(self._tiles(jax.tree.map(lambda x: x[-1], path)))
+        first = next(iter(self._runs().values()))
+        tiles = np.asarray(self._tiles(first.params))
         columns = min(len(tiles), TILES_PER_ROW)
         figure, panels = _panels(-(-len(tiles) // columns), columns, WIDTH / columns)
         largest = float(np.max(np.abs(tiles)))
@@ -128,6 +138,41 @@ class TrainingPictures:
         for panel in panels:
             panel.set_axis_off()
         return figure
+
+    @in_float64
+    def _draw_singular_values(self) -> "Figure":
+        """The singular values of momentum and last update, a row for each optimizer."""
+        from gdlab.plots.scales import CURVE
+
+        assert self._matrix is not None
+        runs = self._runs()
+        figure, panels = _panels(len(runs), 2, HEIGHT / 1.4)
+        for row, (name, run) in enumerate(runs.items()):
+            left, right = panels[2 * row : 2 * row + 2]
+            kept, word = self._momentum(self._optimizers[name], run)
+            _draw_bars(left, kept, "0.45", f"{name}: {word}")
+            update = jax.tree.map(lambda x: x[-1] - x[-2], run.path)
+            _draw_bars(right, self._matrix(update), CURVE, "update")
+            left.set_ylabel("of the largest")
+        return figure
+
+    def _momentum(self, tx: GradientTransformation, run: Trajectory) -> tuple[Any, str]:
+        """The momentum of the matrix and its name; the gradient where nothing is kept."""
+        assert self._matrix is not None
+        space = space_of(self._loss, self._params)
+        at = momentum_of(tx, self._params, elements_of(self._matrix, space, 2, "matrix"))
+        if at is None:
+            return self._matrix(jax.grad(self._loss)(run.params)), "gradient"
+        kept = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(run.state)])
+        return kept[at], "momentum"
+
+
+def _draw_bars(panel: "Axes", matrix: Any, color: str, title: str) -> None:
+    values = np.linalg.svd(np.asarray(matrix), compute_uv=False)
+    panel.bar(np.arange(1, len(values) + 1), values / max(values[0], TINY), color=color)
+    panel.set(ylim=(0, 1.05))
+    panel.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def _write_names_as_they_are(panel: "Axes") -> None:

@@ -76,6 +76,7 @@ def test_views_of_a_training_page_are_its_first_steps(tmp_path, monkeypatch):
     page = gdlab.explore_training(
         lambda w: jnp.sum(jnp.cosh(w)), gdlab.sgd(0.1), jnp.array([1.0, -0.5]),
         measure=lambda w: jnp.mean(w > 0), tiles=lambda w: w.reshape(1, 1, 2),
+        matrix=lambda w: w.reshape(1, 2),
     )  # fmt: skip
     path = [np.array([1.0, -0.5])]
     for _ in range(10):
@@ -88,9 +89,13 @@ def test_views_of_a_training_page_are_its_first_steps(tmp_path, monkeypatch):
     np.testing.assert_allclose(limit.get_ydata(), 2 / 0.1, rtol=1e-6)
     (measured,) = page._views["accuracy"]().axes[0].lines
     assert set(measured.get_ydata()) == {0.5}
+    gradient, update = page._views["matrix"]().axes
+    assert [bar.get_height() for bar in gradient.patches] == [1]
+    assert [bar.get_height() for bar in update.patches] == [1]
+    assert gradient.get_title(loc="left") == "sgd: gradient"
     page.save(tmp_path / "weights.svg", view="tiles")
     assert "<svg" in (tmp_path / "weights.svg").read_text(encoding="utf-8")
-    with pytest.raises(ValueError, match="this page has sharpness, loss, accuracy, tiles"):
+    with pytest.raises(ValueError, match="this page has sharpness, loss, accuracy, tiles, matrix"):
         page.save(tmp_path / "map.svg", view="map")
 
 
