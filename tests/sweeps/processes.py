@@ -15,9 +15,10 @@ LONGEST = 240
 
 
 @contextlib.contextmanager
-def started(script, *args):
-    """A script of this folder in a process of its own."""
-    env = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+def started(script, *args, environment=None):
+    """A script of this folder in a process of its own, with some variables of its environment."""
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    env = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": paths} | (environment or {})
     command = [sys.executable, str(SCRIPTS / script), *map(str, args)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         alarm = threading.Timer(LONGEST, process.kill)

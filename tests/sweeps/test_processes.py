@@ -1,6 +1,7 @@
 """Sweeps that two processes share, of two devices each, against one process alone."""
 
 import contextlib
+import importlib.util
 import socket
 
 import numpy as np
@@ -39,6 +40,65 @@ def close(found, expected, **more):
         np.testing.assert_allclose(found, expected, rtol=5e-5, atol=1e-7, **more)
     else:
         np.testing.assert_array_equal(found, expected, **more)
+
+
+SLURM_PORTS = 61440, 65535
+"""JAX takes the port of the first node from this range, by the number of the job."""
+
+
+def number_of_job():
+    """The number of a job whose port is free."""
+    for port in range(*SLURM_PORTS):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("localhost", port))
+            return port - SLURM_PORTS[0]
+    raise AssertionError("no port is free")
+
+
+@pytest.mark.slow
+def test_processes_that_slurm_starts_find_each_other_and_come_to_the_result_of_one(tmp_path):
+    """What ``srun --ntasks=2`` sets is all that they are given."""
+    of_all = {
+        "SLURM_JOB_ID": str(number_of_job()),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_NODES": "1",
+        "SLURM_NTASKS": "2",
+    }
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                started(
+                    "srun.py",
+                    tmp_path,
+                    environment=of_all | {"SLURM_PROCID": number, "SLURM_LOCALID": number},
+                )
+            )
+            for number in "01"
+        ]
+        said = [process.stdout.read() for process in processes]
+        assert [process.wait() for process in processes] == [0, 0]
+    assert all("processes 2 devices 4" in text for text in said)
+    require_that_of_one_process(tmp_path)
+    parts = sorted(path.name for path in (tmp_path / "checkpoint").iterdir() if path.is_dir())
+    assert parts == ["process-0-of-2", "process-1-of-2"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray")
+def test_workers_of_ray_come_to_the_result_of_one_process(tmp_path):
+    with started("ray_workers.py", tmp_path) as process:
+        said = process.stdout.read()
+        assert process.wait() == 0
+    assert said.count("processes 2 devices 4") == 2
+    require_that_of_one_process(tmp_path)
+
+
+def require_that_of_one_process(folder):
+    """Both processes have returned the whole result, and it is that of one."""
+    alone = shared.arrays_of(shared.run("halving"))
+    one, other = (dict(np.load(folder / f"{number}.npz")) for number in range(2))
+    require_equal(one, alone, close)
+    require_equal(other, one, np.testing.assert_array_equal)
 
 
 @pytest.mark.slow
