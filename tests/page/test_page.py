@@ -673,6 +673,17 @@ def test_a_page_prints_in_ink_on_paper_with_all_its_sliders(opened, ravine_file,
     assert len(opened.call("Page.printToPDF")["data"]) > 50_000
 
 
+def test_a_dark_screen_paints_in_dark_ink_for_the_printer(opened):
+    opened.prefer(prefers_color_scheme="dark")
+    ink = "getComputedStyle(document.documentElement).getPropertyValue('--text').trim()"
+    colors = [opened.run(ink)]
+    for event in ("beforeprint", "afterprint"):
+        opened.run(f"window.dispatchEvent(new Event('{event}'))")
+        colors.append(opened.run(ink))
+    opened.prefer(prefers_color_scheme="light")
+    assert colors == ["#e8eaed", "#1c1f24", "#e8eaed"]
+
+
 def test_every_picture_says_in_words_what_it_shows(opened):
     opened.wait("document.getElementById('map').hasAttribute('aria-label')")
     words = {

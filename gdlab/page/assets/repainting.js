@@ -24,6 +24,8 @@ function keepPainted() {
   for (const kind of ["beforeprint", "afterprint"]) {
     window.addEventListener(kind, () => {
       printing = kind === "beforeprint";
+      // The screen's colours still hold while a page is painted for the printer.
+      document.documentElement.classList.toggle("printing", printing);
       dress();
       paint(performance.now());
     });
