@@ -5,6 +5,9 @@ optax's meaning of them; all other names are handed on from the installed optax 
 for. :func:`differences` lists where gdlab follows the papers instead.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from gdlab import (
     adagrad,
     apply_every,
@@ -232,5 +235,5 @@ __all__ = [
 ]
 __all__ += [*schedules.__all__, *transforms.__all__]
 
-__getattr__ = handed_on(__name__)
-__dir__ = listed(__name__)
+__getattr__: Callable[[str], Any] = handed_on(__name__)
+__dir__: Callable[[], list[str]] = listed(__name__)

@@ -1,5 +1,8 @@
 """optax.contrib: gdlab's methods, with optax's defaults and a count in the state."""
 
+from collections.abc import Callable
+from typing import Any
+
 import gdlab
 from gdlab import (
     cocob,
@@ -82,5 +85,5 @@ scale_by_madgrad = adapted(gdlab.scale_by_madgrad, __name__)
 scale_by_simplified_ademamix = adapted(gdlab.scale_by_simplified_ademamix, __name__, eps_root=0.0)
 simplified_ademamix = adapted(gdlab.simplified_ademamix, __name__, eps_root=0.0)
 
-__getattr__ = handed_on(__name__)
-__dir__ = listed(__name__)
+__getattr__: Callable[[str], Any] = handed_on(__name__)
+__dir__: Callable[[], list[str]] = listed(__name__)

@@ -1,5 +1,8 @@
 """optax.schedules: gdlab's schedules, and hyperparameters in the state."""
 
+from collections.abc import Callable
+from typing import Any
+
 from gdlab import (
     constant_schedule,
     cosine_decay_schedule,
@@ -46,5 +49,5 @@ __all__ = [
     "warmup_exponential_decay_schedule",
 ]
 
-__getattr__ = handed_on(__name__)
-__dir__ = listed(__name__)
+__getattr__: Callable[[str], Any] = handed_on(__name__)
+__dir__: Callable[[], list[str]] = listed(__name__)

@@ -1,5 +1,8 @@
 """optax.transforms: parts, wrappers and wiring."""
 
+from collections.abc import Callable
+from typing import Any
+
 from gdlab import (
     adaptive_grad_clip,
     add_decayed_weights,
@@ -70,5 +73,5 @@ __all__ = [
     "zero_nans",
 ]
 
-__getattr__ = handed_on(__name__)
-__dir__ = listed(__name__)
+__getattr__: Callable[[str], Any] = handed_on(__name__)
+__dir__: Callable[[], list[str]] = listed(__name__)

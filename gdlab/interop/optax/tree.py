@@ -1,10 +1,13 @@
 """optax.tree, from optax, but for what sets entries of states and maps over them."""
 
+from collections.abc import Callable
+from typing import Any
+
 from gdlab.interop.optax._handed_on import handed_on, listed
 from gdlab.interop.optax._states import tree_map_params as map_params
 from gdlab.interop.optax._states import tree_set as set
 
 __all__ = ["map_params", "set"]
 
-__getattr__ = handed_on(__name__)
-__dir__ = listed(__name__)
+__getattr__: Callable[[str], Any] = handed_on(__name__)
+__dir__: Callable[[], list[str]] = listed(__name__)
