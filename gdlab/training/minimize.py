@@ -13,7 +13,8 @@ from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
-from gdlab.training.length import steps_of
+from gdlab.training.evaluation import Evaluation
+from gdlab.training.length import Interval, evaluation_interval, steps_of
 from gdlab.training.loader import is_loader
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -49,6 +50,8 @@ def minimize(
     first_step: int | jax.Array | None = None,
     tol: float | jax.Array | None = None,
     bounds: tuple[Any, Any] | None = None,
+    evaluate: Callable[..., Any] | None = None,
+    evaluate_every: Interval | None = None,
 ) -> Trajectory:
     """Run an optimizer on a function, or on a loss over data, in one compiled program.
 
@@ -95,6 +98,11 @@ def minimize(
         bounds: the pair ``(lower, upper)``, each a number, a model or a tree of arrays like the
             parameters (or a prefix of one), or None where there is no bound. The start is
             projected, and so is every step; ``tx`` sees the loss of the projected parameters.
+        evaluate: ``evaluate(params)``, a tree of arrays such as the loss on data that are held out,
+            at the parameters to evaluate; it is also given ``model_state`` if there is one.
+        evaluate_every: the number of steps of this call from one evaluation to the next, the first
+            of them before its first step, or "epoch"; the last point is evaluated as well. Without
+            it ``evaluate`` is called at the start and at the end.
 
     Returns:
         The :class:`Trajectory`. A run that diverges returns what it computed, not an exception.
@@ -102,7 +110,8 @@ def minimize(
     Raises:
         ValueError: if a key or ``first_step`` is needed and missing, ``steps`` is negative, the
             ``state`` is not one of ``tx``, sizes do not fit, there is a ``tol`` and the loss is
-            another function at each step, or an iterator ends early.
+            another function at each step or the run is to be evaluated, there is nothing to
+            evaluate, or an iterator ends early.
         TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
             leaf that cannot be differentiated, ``tx`` is no optimizer, a batch of a loader is no
             tree of arrays, or there is a loader and the call is traced.
@@ -116,6 +125,9 @@ def minimize(
     Array([1.   , 0.5  , 0.25 , 0.125], dtype=float32)
     >>> run.values
     Array([0.5      , 0.125    , 0.03125  , 0.0078125], dtype=float32)
+    >>> run = minimize(lambda w: 0.5 * w**2, 1.0, sgd(0.5), 3, evaluate=abs, evaluate_every=2)
+    >>> run.evaluated_steps, run.metrics
+    (Array([0, 2, 3], dtype=int32), Array([1.   , 0.25 , 0.125], dtype=float32))
 
     Ten examples in batches of four are three steps an epoch:
 
@@ -131,6 +143,10 @@ def minimize(
     sampler = sampler_of(data, batch_size)
     if epochs is not None or steps is None:
         steps = steps_of(steps, epochs, sampler)
+    every = evaluation_interval(evaluate_every, evaluate is not None, sampler)
+    evaluation = None
+    if evaluate is not None:
+        evaluation = Evaluation(ByIdentity(evaluate), model.form, every or max(steps, 1))
     streamed = is_loader(data)
     draws = sampler is not None and sampler.batches_per_epoch > 1
     if key is None and (draws or objective.takes_key):
@@ -149,6 +165,11 @@ def minimize(
             "step to step: leave tol out, or batch_size, the key and the model state, and give "
             "arrays instead of a loader"
         )
+    if tol is not None and evaluation is not None:
+        raise ValueError(
+            "tol ends a run wherever it has converged, and evaluate looks at a run on its way: "
+            "leave one of them out, and call evaluate(run.evaluation_params) after the run"
+        )
     x0 = differentiable(model.params, "x0")
     box = None
     if bounds is not None:
@@ -159,10 +180,12 @@ def minimize(
     state = None if state is None else as_state(tx, state)
     start = Progress(x0, state, ModelState(model.held, model_state))
     if streamed:
-        return run_over_loader(objective, steps, keep_path, start, tx, data, key, first_step, box)
+        return run_over_loader(
+            objective, steps, keep_path, start, tx, data, key, first_step, box, evaluation
+        )
     task = objective, sampler, steps, keep_path, start, tx, data, key, first_step, box
     if tol is None:
-        return _run(*task).closed(objective.form)
+        return _run(evaluation, *task).closed(objective.form)
     tol = jnp.asarray(tol, common_dtype(jax.tree.leaves(x0)))
     return _run_until_converged(*task, tol).closed(objective.form)
 
@@ -174,8 +197,9 @@ def _opened(bounds: Any) -> Any:
     return tuple(open_model(bound).params for bound in bounds)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _run(
+    evaluation: Evaluation | None,
     objective: Objective,
     sampler: EpochSampler | None,
     steps: int,
@@ -194,16 +218,26 @@ def _run(
         return on_batch_of(sampler, data, order, step), step_key
 
     def body(carry, step):
+        carry, metrics = carry
+        if evaluation is not None:
+            metrics = evaluation.noted(metrics, carry[0], step - first_step)
         new, seen = take(carry, step)
         # The batch of the step is that of the order that it leaves.
         judged = evaluation_value(objective, carry[0], *at(new[1], step))
-        return new, (carry[0].params if keep_path else None, seen.value, seen.aux, judged)
+        return (new, metrics), (
+            carry[0].params if keep_path else None,
+            seen.value,
+            seen.aux,
+            judged,
+        )
 
     order = None if sampler is None else sampler.order(key, first_step)
     if start.state is None:
         start = start._replace(state=tx.init(start.params))
+    metrics = None if evaluation is None else evaluation.blank(steps, start)
     every = first_step + jnp.arange(steps)
-    (progress, order), (path, values, aux, judged) = jax.lax.scan(body, (start, order), every)
+    carried, (path, values, aux, judged) = jax.lax.scan(body, ((start, order), metrics), every)
+    (progress, order), metrics = carried
 
     # The last point is evaluated on the batch that the next step would see.
     end = first_step + steps
@@ -225,6 +259,8 @@ def _run(
         steps=end,
         evaluation_params=evaluation_params(progress.state, progress.params),
         evaluation_values=jax.tree.map(append, judged, last_judged),
+        metrics=None if evaluation is None else evaluation.ended(metrics, progress),
+        evaluated_steps=evaluation and first_step + jnp.array(evaluation.steps(steps)),
     )
 
 

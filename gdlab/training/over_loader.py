@@ -17,6 +17,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.progress.call_length import CallLength
 from gdlab.progress.interrupts import Interrupts
 from gdlab.training.bounds import Box
+from gdlab.training.evaluation import Evaluation, evaluated_at
 from gdlab.training.loader import Block, Stream
 from gdlab.training.objective import Objective
 from gdlab.training.step import Progress, evaluation_value, on_batch_of, take_step
@@ -33,6 +34,7 @@ def run_over_loader(
     key: jax.Array | None,
     first_step: jax.Array,
     box: Box | None,
+    evaluation: Evaluation | None,
 ) -> Trajectory:
     """The return value of :func:`gdlab.minimize` for data that come from a loader.
 
@@ -44,7 +46,7 @@ def run_over_loader(
     start = strong(jax.tree.map(jnp.asarray, start))
     if start.state is None:
         start = start._replace(state=_first_state(tx, start.params))
-    run = _Run(_Task(objective, keep_path), start, tx, key, box, int(first_step))
+    run = _Run(_Task(objective, keep_path), start, tx, key, box, int(first_step), evaluation)
     end = run.taken + steps
     beside = sum(leaf.nbytes for leaf in jax.tree.leaves(start.params)) if keep_path else 0
     stream = Stream(loader, start=run.taken, bytes_beside=beside)
@@ -103,6 +105,7 @@ class _Run:
         key: jax.Array | None,
         box: Box | None,
         taken: int,
+        evaluation: Evaluation | None,
     ):
         self._task, self._tx, self._key, self._box = task, tx, key, box
         self._progress, self._call_length = start, CallLength()
@@ -110,6 +113,9 @@ class _Run:
         self._pending: tuple[_Records, slice] | None = None
         """The records of the last call, and the rows of them that are wanted."""
         self._is_judged = False
+        self._evaluation, self._begin = evaluation, taken
+        self._metrics: dict[int, Any] = {}
+        """The values of ``evaluate`` by the number of steps before it."""
         self.taken = taken
         """The number of steps that led here."""
 
@@ -118,7 +124,7 @@ class _Run:
         last = min(block.end, end)
         while self.taken < last:
             started, before = time.perf_counter(), self.taken
-            until = min(before + self._call_length.steps, last)
+            until = self._evaluated_until(min(before + self._call_length.steps, last))
             self._progress, self.taken = self._advanced(block, until), until
             # The last call of a block runs on while the next block is read.
             if until < last:
@@ -129,6 +135,20 @@ class _Run:
             # One more step is looked at, and not taken.
             self._advanced(block, end + 1)
             self._is_judged = True
+
+    def _evaluated_until(self, end: int) -> int:
+        """Evaluate the run if it is due, and return the step before which it is due next."""
+        if self._evaluation is None:
+            return end
+        every = self._evaluation.every
+        since = (self.taken - self._begin) % every
+        if since == 0:
+            self._evaluate()
+        return min(end, self.taken + every - since)
+
+    def _evaluate(self) -> None:
+        if self._evaluation is not None and self.taken not in self._metrics:
+            self._metrics[self.taken] = evaluated_at(self._evaluation, self._progress)
 
     def _advanced(self, block: Block, until: int) -> Progress:
         """The run after some more steps, which may still be computed."""
@@ -159,6 +179,7 @@ class _Run:
         if self._task.keep_path and not self._is_judged:
             last = jax.tree.map(lambda leaf: np.asarray(leaf)[None], params)
             path = _joined([path, last])
+        self._evaluate()
         on_device = jax.device_put(_Records(path, values, aux, evaluation_values))
         return Trajectory(
             **on_device._asdict(),
@@ -167,7 +188,15 @@ class _Run:
             model_state=model_state,
             steps=jnp.asarray(self.taken),
             evaluation_params=evaluation_params(state, params),
+            **self._evaluations(),
         ).closed(self._task.objective.form)
+
+    def _evaluations(self) -> dict[str, Any]:
+        """The fields of the trajectory that tell of the evaluations, none without them."""
+        if not self._metrics:
+            return {}
+        metrics = jax.tree.map(lambda *rows: jnp.stack(rows), *self._metrics.values())
+        return {"metrics": metrics, "evaluated_steps": jnp.array(list(self._metrics))}
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -34,6 +34,10 @@ class Trajectory(NamedTuple):
     evaluations: jax.Array | None = None
     """The number of evaluations of the loss, with or without its gradient: of the run itself and
     of the parts of ``tx`` that count theirs, as line searches do; None without a ``tol``."""
+    metrics: Any = None
+    """The values of ``evaluate``, with a leading axis of its calls; None without one."""
+    evaluated_steps: jax.Array | None = None
+    """The numbers of steps after which it was called, of shape ``(calls,)``."""
 
     def plot(self, *, minimum: float | None = None, ax: Any = None) -> Any:
         """Draw the loss at each step, as :func:`gdlab.plots.losses`; needs the extra ``lab``.

@@ -1,0 +1,58 @@
+"""The evaluation of a run on its way, by a function of the user's."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gdlab.core.state import evaluation_params
+from gdlab.training.models import Form
+from gdlab.training.objective import ByIdentity
+from gdlab.training.step import Progress
+
+
+class Evaluation(NamedTuple):
+    """The evaluation of one run, at its start, on its way and at its end."""
+
+    evaluate: ByIdentity
+    form: Form
+    """The structure of the model that is evaluated."""
+    every: int
+    """The number of steps from one evaluation to the next."""
+
+    def steps(self, steps: int) -> list[int]:
+        """The steps before which a run of so many is evaluated, the one after the last included."""
+        return [*range(0, steps, self.every), steps]
+
+    def of(self, progress: Progress) -> Any:
+        """The values at the parameters to evaluate, a tree of arrays."""
+        params, state, (held, given) = progress
+        model = self.form.close(evaluation_params(state, params), held)
+        arguments = (model,) if given is None else (model, given)
+        return jax.tree.map(jnp.asarray, self.evaluate(*arguments))
+
+    def blank(self, steps: int, progress: Progress) -> Any:
+        """Zeros in the place of all values of a run of so many steps."""
+        rows = len(self.steps(steps))
+        shapes = jax.eval_shape(self.of, progress)
+        return jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
+
+    def noted(self, values: Any, progress: Progress, taken: Any) -> Any:
+        """The values with those after so many steps, if the run is evaluated there."""
+
+        def evaluated() -> Any:
+            row = taken // self.every
+            return jax.tree.map(lambda all_, new: all_.at[row].set(new), values, self.of(progress))
+
+        return jax.lax.cond(taken % self.every == 0, evaluated, lambda: values)
+
+    def ended(self, values: Any, progress: Progress) -> Any:
+        """The values with those at the end of the run."""
+        return jax.tree.map(lambda all_, new: all_.at[-1].set(new), values, self.of(progress))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def evaluated_at(evaluation: Evaluation, progress: Progress) -> Any:
+    """The values at the parameters to evaluate, by a compiled program."""
+    return evaluation.of(progress)
