@@ -77,6 +77,10 @@ BAD = [
     (lambda: adam(1e-3, mu_dtype=int), "cannot be stored as int64"),
     (lambda: adam(10**400), "learning_rate.*does not fit"),
     (lambda: Axis("a", [1e-50]), "Axis 'a'.*does not fit into float32"),
+    (
+        lambda: Axis("a", range(10**9)),
+        "Axis 'a': an axis has at most 1000000 values, not 1000000000",
+    ),
     (lambda: Axis("a", [1.0], along=3), "along must be the name of a dimension, not 3"),
     (lambda: adam({}), "learning_rate.*expected a number"),
     (lambda: moving_average(10**12), "window must be .* not 1000000000000"),
@@ -161,6 +165,8 @@ BAD = [
     (lambda: analysis.impulse_response(ema(0.9), 2.5), "steps must be a whole number"),
     (lambda: analysis.hessian_trace(bowl, w, key=3), "key must be an array, not 3"),
     (lambda: analysis.hessian_eigenpairs(3, w), "must be a function, not 3"),
+    (lambda: problems.ackley(10**9), "size must be a whole number between 1 and 1000000"),
+    (lambda: problems.rosenbrock(10**10), "size must be a whole number between 2 and 1000000"),
     (lambda: problems.ackley("two"), "size must be a whole number"),
     (lambda: gdlab.foreign(1, 2), "init must be a function, not 1"),
 ]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.core.checked import LARGEST_LENGTH
 from gdlab.core.ranges import require_all_fit, widest_float
 from gdlab.core.representation import as_written, represent
 from gdlab.core.structure import Argument, Value
@@ -56,6 +57,11 @@ class Axis(Argument):
             raise TypeError(f"an Axis needs a name, a non-empty string, not {name!r}")
         if along is not None and not isinstance(along, str):
             raise TypeError(f"Axis {name!r}: along must be the name of a dimension, not {along!r}")
+        number = len(values) if isinstance(values, Sequence) else np.size(values)
+        if number > LARGEST_LENGTH:
+            raise ValueError(
+                f"Axis {name!r}: an axis has at most {LARGEST_LENGTH} values, not {number}"
+            )
         self.name = name
         self.along = name if along is None else along
         try:

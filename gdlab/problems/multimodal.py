@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Length, checked
 from gdlab.problems.problem import Problem, point, tags
 from gdlab.problems.valleys import SURVEY
 
@@ -50,7 +50,7 @@ def himmelblau() -> Problem:
 
 
 @checked
-def rastrigin(size: Count = 2) -> Problem:
+def rastrigin(size: Length = 2) -> Problem:
     """Rastrigin's function: a bowl with a grid of dents.
 
     f(w) = Σᵢ 10 + wᵢ² − 10 cos 2πwᵢ,    f = 0 at 0
@@ -78,7 +78,7 @@ def rastrigin(size: Count = 2) -> Problem:
 
 
 @checked
-def ackley(size: Count = 2) -> Problem:
+def ackley(size: Length = 2) -> Problem:
     """Ackley's function: a dented plain around a steep funnel with a pointed bottom.
 
     f(w) = 20 + e − 20 exp(−0.2 √(Σᵢ wᵢ²/n)) − exp(Σᵢ cos(2πwᵢ)/n),    f = 0 at 0
@@ -115,7 +115,7 @@ def ackley(size: Count = 2) -> Problem:
 
 
 @checked
-def styblinski_tang(size: Count = 2) -> Problem:
+def styblinski_tang(size: Length = 2) -> Problem:
     """The function of Styblinski and Tang: each coordinate has a good well and a bad one.
 
     f(w) = ½ Σᵢ wᵢ⁴ − 16wᵢ² + 5wᵢ,    f = −39.166n at wᵢ = −2.9035
@@ -333,7 +333,7 @@ def bohachevsky() -> Problem:
 
 
 @checked
-def griewank(size: Count = 2) -> Problem:
+def griewank(size: Length = 2) -> Problem:
     """Griewank's function: a wide bowl full of small dents.
 
     f(w) = Σᵢ wᵢ²/4000 + 1 − Πᵢ cos(wᵢ/√i),    f = 0 at 0
@@ -363,7 +363,7 @@ def griewank(size: Count = 2) -> Problem:
 
 
 @checked
-def levy(size: Count = 2) -> Problem:
+def levy(size: Length = 2) -> Problem:
     """Lévy's function: a bowl with waves across it.
 
     f(w) = sin² πz₁ + Σᵢ (zᵢ − 1)² (1 + 10 sin²(πzᵢ + 1)) + (zₙ − 1)² (1 + sin² 2πzₙ), with

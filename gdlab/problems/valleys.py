@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Between, Count, checked
+from gdlab.core.checked import LARGEST_LENGTH, Between, Length, checked
 from gdlab.problems.problem import Problem, point, tags
 
 SURVEY = "M. Jamil, X.-S. Yang, A literature survey of benchmark functions, 2013"
 
 
 @checked
-def rosenbrock(size: Annotated[int, Between(2)] = 2) -> Problem:
+def rosenbrock(size: Annotated[int, Between(2, LARGEST_LENGTH)] = 2) -> Problem:
     """Rosenbrock's banana: a curved valley whose floor is nearly flat.
 
     f(w) = Σᵢ 100 (wᵢ₊₁ − wᵢ²)² + (1 − wᵢ)²,    f = 0 at (1, …, 1)
@@ -195,7 +195,7 @@ def powell_singular() -> Problem:
 
 
 @checked
-def zakharov(size: Count = 2) -> Problem:
+def zakharov(size: Length = 2) -> Problem:
     """Zakharov's function: a bowl, and a wall across it that grows with the fourth power.
 
     f(w) = Σᵢ wᵢ² + s² + s⁴, with s = ½ Σᵢ i wᵢ,    f = 0 at 0
