@@ -10,9 +10,10 @@ from tests import test_contract as contract
 from tests.contract.example import Example
 
 EXAMPLES = {
-    # Weight decay does not rest; optax's root has no derivative at zero gradients.
-    "adamw": Example(lift(optax.adamw)(0.1), rests=False, derivatives=False),
-    "rmsprop": Example(lift(optax.rmsprop)(0.1, momentum=0.9)),
+    # Weight decay does not rest; optax's root has no derivative at zero gradients, and its squares
+    # overflow: see tests/test_hazards.py.
+    "adamw": Example(lift(optax.adamw)(0.1), rests=False, derivatives=False, bears_extremes=False),
+    "rmsprop": Example(lift(optax.rmsprop)(0.1, momentum=0.9), bears_extremes=False),
     "trace": Example(lift(optax.trace)(0.9)),
 }
 CLAUSES = [
