@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from gdlab.devices.control_groups import free_bytes_in_groups
 from gdlab.devices.mesh import parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 
@@ -16,8 +17,8 @@ SHARE = 0.5
 CACHE = 2**23
 """The bytes of lanes on which a processor works fastest: its caches hold them between steps."""
 FEWEST_LANES = 16
-"""The number of lanes that is worth a call, whatever their size: with 8 the calls cost what the
-caches save, and from 32 on lanes of 75,000 parameters are slower."""
+"""The number of lanes that is worth a call, whatever their size: each call has a fixed cost, and
+the more lanes it computes, the more of them leave the caches."""
 
 
 class MemoryNeed(NamedTuple):
@@ -112,8 +113,8 @@ def free_bytes(device: Any) -> float:
 
 
 def free_bytes_of_host() -> float:
-    """The free memory of the host, within the limit of its container."""
-    return min(_free_on_host(), _free_in_group())
+    """The free memory of the host, within the limits of the container."""
+    return min(_free_on_host(), free_bytes_in_groups())
 
 
 def _free_on_host() -> float:
@@ -128,13 +129,3 @@ def _free_on_host() -> float:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
     except (ValueError, OSError, AttributeError):
         return 4 * 2**30
-
-
-def _free_in_group() -> float:
-    """The memory that the control group of a container leaves, infinite without a limit."""
-    group = pathlib.Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text())
-        return limit - int((group / "memory.current").read_text())
-    except (OSError, ValueError):
-        return float("inf")
