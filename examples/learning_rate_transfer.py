@@ -142,7 +142,7 @@ def law_of(model, init, parametrization, widths, rates, steps, batch_size, seeds
         evaluate=lambda params: {"training_loss": loss(params, train)},
         record_every=steps,
         hyperparameters={"width": Axis("width", widths)},
-        resources=Resources(lane_chunk=12),  # fits into the caches of a processor
+        resources=Resources(lane_chunk=12),  # the loss on all images takes more than a step
     )
     return learning_rate_law(result, metric="training_loss")
 
