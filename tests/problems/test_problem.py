@@ -108,7 +108,7 @@ def test_quadratic_that_does_not_fit_is_refused(arguments, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: problems.rosenbrock(1), "at least 2"),
+        (lambda: problems.rosenbrock(1), "size must be a whole number between 2 and"),
         (lambda: problems.quadratic([1.0], noise=-1.0), "noise is a standard deviation"),
         (lambda: problems.least_squares(0), "from 1 to 442"),
         (lambda: problems.logistic_regression(0.0), "regularisation must be positive"),

@@ -5,17 +5,16 @@ import pathlib
 import socket
 import sys
 
-import ray
-
 WORKERS = 2
 
 
-@ray.remote(num_cpus=1)
 class Worker:
     """A process of Ray that computes a part of the sweep."""
 
     def free_address(self):
         """An address at which the others can find this worker."""
+        import ray
+
         with socket.socket() as free:
             free.bind(("", 0))
             return f"{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
@@ -37,6 +36,7 @@ class Worker:
 def main(folder):
     """Start the workers, and write what each returns to a file."""
     import numpy as np
+    import ray
 
     names = ("PYTHONPATH", "JAX_PLATFORMS")
     environment = {name: os.environ[name] for name in names}
@@ -46,7 +46,8 @@ def main(folder):
         log_to_driver=False,
         runtime_env={"env_vars": environment},
     )
-    workers = [Worker.remote() for _ in range(WORKERS)]
+    worker_of_ray = ray.remote(num_cpus=1)(Worker)
+    workers = [worker_of_ray.remote() for _ in range(WORKERS)]
     address = ray.get(workers[0].free_address.remote())
     results = ray.get([worker.train.remote(address, n) for n, worker in enumerate(workers)])
     for number, (processes, devices, arrays) in enumerate(results):
