@@ -26,6 +26,7 @@ from gdlab import (
     join_schedules,
     linear_schedule,
     look_ahead,
+    lookahead,
     masked,
     minibatches,
     minimize,
@@ -36,6 +37,7 @@ from gdlab import (
     problems,
     set_hyperparameters,
     sgd,
+    soap,
     sweep,
     warmup_cosine_decay_schedule,
 )
@@ -67,8 +69,11 @@ def sw(loss=bowl, params=w, tx=None, **changes):
 
 BAD = [
     # Numbers that mean nothing
-    (lambda: accumulate(sgd(0.1), -3), "steps.* at least 0, not -3"),
+    (lambda: accumulate(sgd(0.1), -3), "steps.* between 0 and 2147483647, not -3"),
     (lambda: accumulate(sgd(0.1), nan), "steps.*NaN"),
+    (lambda: accumulate(sgd(0.1), 10**10), r"steps.* between 0 and 2147483647, not 1e\+10"),
+    (lambda: soap(0.1, every=Axis("every", [1, 10**10])), r"every.* not 1e\+10"),
+    (lambda: lookahead(sgd(0.1), -1, 0.5), "sync_period.* not -1"),
     (lambda: clip(-1.0), "max_delta.* at least 0, not -1"),
     (lambda: clip_by_global_norm(-1.0), "max_norm.* at least 0, not -1"),
     (lambda: clip_by_global_norm(Axis("norm", [1.0, -1.0])), "max_norm.* not -1"),

@@ -11,7 +11,7 @@ from jax.core import Tracer
 from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis, ChoiceAxis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
-from gdlab.core.checked import Between
+from gdlab.core.checked import LARGEST_COUNT, Between
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.ranges import require_all_fit, require_fit, widest_float
 from gdlab.core.schedule import Schedule, as_schedule, schedule
@@ -113,7 +113,9 @@ def _known_numbers(value: Value) -> list[float]:
 
 
 NonNegative: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0))]
-"""A hyperparameter of at least 0: an ε, a bound of a norm, a number of steps."""
+"""A hyperparameter of at least 0: an ε, a bound of a norm, the length of a ramp."""
+StepCount: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, LARGEST_COUNT))]
+"""A hyperparameter that a count of steps has to reach, which is an integer of 32 bits."""
 Fraction: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, 1))]
 """A hyperparameter from 0 to 1: the weight of the past in an average."""
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, StepCount
 from gdlab.core.joins import join
 from gdlab.core.structure import DType, Function
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -35,7 +35,7 @@ def sophia(
     weight_decay_mask: Mask = None,
     gamma: Hyperparameter = 0.01,
     clip_threshold: NonNegative = 1.0,
-    update_interval: Hyperparameter = 10.0,
+    update_interval: StepCount = 10.0,
     hessian_diagonal_fn: GradientTransformation = HUTCHINSON,
     mu_dtype: DType | None = None,
 ) -> GradientTransformation:

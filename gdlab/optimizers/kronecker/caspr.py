@@ -1,7 +1,7 @@
 """CASPR: the preconditioners of the axes combined by a Kronecker sum."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.kronecker.shampoo import descent_along
 from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
@@ -17,8 +17,8 @@ def caspr(
     mask: Mask = None,
     *,
     graft: GradientTransformation | None = None,
-    start: Hyperparameter | None = None,
-    every: NonNegative = 1,
+    start: StepCount | None = None,
+    every: StepCount = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     nesterov: bool = False,

@@ -1,7 +1,7 @@
 """KL-Shampoo: whitening by the Kronecker product nearest to the gradients' covariance."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -20,7 +20,7 @@ def kl_shampoo(
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,
-    every: NonNegative = 10,
+    every: StepCount = 10,
     relative_eps: bool = True,
     block_size: int | None = 1024,
     axes: Structure | None = None,

@@ -1,7 +1,7 @@
 """Shampoo: a preconditioner for each axis of an array."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, on_wires, wire
@@ -23,9 +23,9 @@ def shampoo(
     mask: Mask = None,
     *,
     graft: GradientTransformation | None = None,
-    start: Hyperparameter | None = None,
+    start: StepCount | None = None,
     exponent: Hyperparameter | None = None,
-    every: NonNegative = 1,
+    every: StepCount = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,
@@ -100,7 +100,7 @@ def descent_along(
     mask: Mask,
     *,
     graft: GradientTransformation | None,
-    start: Hyperparameter | None,
+    start: StepCount | None,
 ) -> GradientTransformation:
     """A direction, grafted if asked for, with momentum, decoupled decay and a learning rate."""
     if start is not None and graft is None:
@@ -116,7 +116,7 @@ def descent_along(
 def grafted_onto(
     graft: GradientTransformation,
     direction: GradientTransformation,
-    start: Hyperparameter | None,
+    start: StepCount | None,
 ) -> GradientTransformation:
     """A direction with the length of ``graft``, which goes alone before the step ``start``."""
     if start is None:

@@ -1,7 +1,7 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, StepCount
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
@@ -22,7 +22,7 @@ def scale_by_soap(
     eps: NonNegative = 1e-8,
     *,
     factor_decay: Hyperparameter = 0.95,
-    every: NonNegative = 10,
+    every: StepCount = 10,
     max_dim: int = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:
@@ -65,7 +65,7 @@ def soap(
     mask: Mask = None,
     *,
     factor_decay: Hyperparameter = 0.95,
-    every: NonNegative = 10,
+    every: StepCount = 10,
     max_dim: int = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:

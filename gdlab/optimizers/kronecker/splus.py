@@ -2,7 +2,7 @@
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, StepCount
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
@@ -43,7 +43,7 @@ def splus(
     weight_decay: Hyperparameter = 0.01,
     mask: Mask = None,
     *,
-    every: NonNegative = 100,
+    every: StepCount = 100,
     average_decay: Hyperparameter = 0.999,
     other_scale: Hyperparameter = 1e-3,
     max_dim: int = 10000,

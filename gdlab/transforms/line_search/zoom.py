@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, StepCount
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Number, Tree
 from gdlab.core.transformation import transformation
@@ -68,7 +68,7 @@ class _Search(NamedTuple):
     slots=("learning_rate", "decrease", "searched"),
 )
 def scale_by_zoom_linesearch(
-    max_linesearch_steps: Hyperparameter,
+    max_linesearch_steps: StepCount,
     max_learning_rate: Hyperparameter | None = None,
     tol: Hyperparameter = 0.0,
     increase_factor: Hyperparameter = 2.0,

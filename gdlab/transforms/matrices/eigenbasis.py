@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
@@ -25,7 +25,7 @@ def in_eigenbasis(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
     decay: Hyperparameter = 0.95,
     *,
-    every: NonNegative = 10,
+    every: StepCount = 10,
     max_dim: int = 10000,
     refresh: Refresh = "qr",
     statistics: Statistics = "gram",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
 from gdlab.core.numerics import abs_squared
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
@@ -36,7 +36,7 @@ def scale_by_kl_factors(
     decay: Hyperparameter = 0.95,
     eps: NonNegative = 1e-4,
     *,
-    every: NonNegative = 1,
+    every: StepCount = 1,
     relative_eps: bool = True,
     block_size: int | None = 1024,
     axes: Structure | None = None,

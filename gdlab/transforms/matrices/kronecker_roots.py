@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
 from gdlab.core.numerics import abs_squared
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
@@ -26,7 +26,7 @@ def scale_by_kronecker_roots(
     eps: NonNegative = 1e-6,
     *,
     exponent: Hyperparameter | None = None,
-    every: NonNegative = 1,
+    every: StepCount = 1,
     relative_eps: bool = False,
     block_size: int | None = 1024,
     axes: Structure | None = None,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, StepCount
 from gdlab.core.numerics import safe_divide
 from gdlab.core.placement import parts_of, placed, placed_like, whole
 from gdlab.core.rarely import rarely
@@ -67,7 +67,7 @@ def _as_matrix(g, axis):
 def in_subspace(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
     rank: int = 128,
-    every: NonNegative = 200,
+    every: StepCount = 200,
     scale: Hyperparameter = 1.0,
     *,
     axis: Structure | None = None,
@@ -132,7 +132,7 @@ def in_subspace(
 def scale_from_subspace(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
     rank: int = 128,
-    every: NonNegative = 200,
+    every: StepCount = 200,
     scale: Hyperparameter = 1.0,
     *,
     share: Share = "channel",

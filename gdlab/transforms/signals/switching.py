@@ -2,14 +2,14 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, StepCount
 from gdlab.core.joins import join
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 
 
 @schedule
-def from_step(start: Hyperparameter) -> Function:
+def from_step(start: StepCount) -> Function:
     """Zero before a step, and one from it on.
 
     η(t) = 1 if t ≥ start, and 0 before; t counts from 0

@@ -5,14 +5,14 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import StepCount
 from gdlab.core.numerics import safe_increment
 from gdlab.core.rules import ArrayRule, Part
 from gdlab.core.transformation import GradientTransformation, wiring
 
 
 @wiring
-def wait(inner: GradientTransformation, steps: Hyperparameter = 1) -> ArrayRule:
+def wait(inner: GradientTransformation, steps: StepCount = 1) -> ArrayRule:
     """Put out zeros at the first steps, which the transformation does not see.
 
     uₜ = 0 for t ≤ steps, and then what ``inner`` makes of gₜ; a bias correction inside counts from
