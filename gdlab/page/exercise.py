@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
-from gdlab.core.checked import Between, checked
+from gdlab.core.checked import Between, checked, is_array_of_reals
 from gdlab.core.warning import warn_caller
 from gdlab.page.document import RUNS, Document, Template, compact_json
 from gdlab.page.explore import LARGEST
@@ -24,8 +24,6 @@ PICTURE: Template = Template(
 """The page of a still picture."""
 DOTS_PER_INCH: int = 100
 """The resolution of a still picture."""
-
-
 Hidden: TypeAlias = Literal["all", "runs", "sliders"]
 """The part of a figure that is hidden until the exercise is answered."""
 
@@ -171,7 +169,7 @@ def _choices_of(choices: Mapping[str, str] | Sequence[str] | None) -> dict[str, 
 
 
 def _number_of(answer: Any) -> float:
-    if isinstance(answer, str) or np.ndim(answer) != 0:
+    if not is_array_of_reals(answer) or np.ndim(answer) != 0:
         raise TypeError(f"answer must be a number, or one of choices=[…], not {answer!r}")
     number = float(answer)
     if not math.isfinite(number):
@@ -180,7 +178,7 @@ def _number_of(answer: Any) -> float:
 
 
 def _chosen(answer: Any, options: Mapping[str, str]) -> str:
-    if answer not in options:
+    if not isinstance(answer, str) or answer not in options:
         raise ValueError(f"answer: {answer!r} is none of the choices {', '.join(options)}")
     return answer
 
@@ -192,7 +190,7 @@ def _document_of(figure: Any) -> Document:
     if isinstance(figure, Page) and figure.document is not None:
         return figure.document
     # Axes know their figure, and so does an array of them.
-    first = np.ravel(np.asarray(figure, dtype=object))[0]
+    first = next(iter(np.ravel(np.asarray(figure, dtype=object))), None)
     drawn = getattr(first, "figure", first)
     if not hasattr(drawn, "savefig"):
         raise TypeError(

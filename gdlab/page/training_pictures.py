@@ -74,24 +74,28 @@ class TrainingPictures:
         """The sharpness against the limit, a panel for each optimizer that has one."""
         from gdlab.plots.analysis.sharpness import sharpness
 
-        tracked = {name: self._tracked(tx) for name, tx in self._optimizers.items()}
-        known = {name: one for name, one in tracked.items() if one is not None}
-        if not known:
-            raise ValueError("view 'sharpness': no optimizer of this page has a limit")
-        figure, panels = _panels(len(known))
-        for panel, (name, one) in zip(panels, known.items(), strict=True):
+        tracked, refusals = self._tracked()
+        if not tracked:
+            raise ValueError(f"view 'sharpness' has no run to draw: {'; '.join(refusals)}")
+        figure, panels = _panels(len(tracked))
+        for panel, (name, one) in zip(panels, tracked.items(), strict=True):
             curve = one.preconditioned_sharpness
             sharpness(one.step, curve, one.threshold, ax=panel, name=name)
             panel.set_ylabel("sharpness")
             _write_names_as_they_are(panel)
         return figure
 
-    def _tracked(self, tx: GradientTransformation) -> Tracked | None:
-        """A run with its sharpness; None if its optimizer has no limit."""
-        try:
-            return track(self._loss, self._params, tx, STEPS, every=MEASURED_EVERY, progress=False)
-        except ValueError:  # it divides by scales without being diagonal
-            return None
+    def _tracked(self) -> tuple[dict[str, Tracked], list[str]]:
+        """The runs with their sharpness, and why the others have none, as that of Muon."""
+        tracked, refusals = {}, []
+        for name, tx in self._optimizers.items():
+            try:
+                tracked[name] = track(
+                    self._loss, self._params, tx, STEPS, every=MEASURED_EVERY, progress=False
+                )
+            except ValueError as error:
+                refusals.append(f"{name}: {error}")
+        return tracked, refusals
 
     def _runs(self) -> dict[str, Trajectory]:
         return {

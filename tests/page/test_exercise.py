@@ -69,16 +69,21 @@ def test_an_answer_may_be_any_real_number():
 def test_an_exercise_refuses_answers_and_figures_that_are_none():
     with pytest.raises(TypeError, match=r"answer must be a number, or one of choices"):
         gdlab.exercise("Which?", "B")
-    with pytest.raises(TypeError, match=r"answer must be a number"):
-        gdlab.exercise("Which?", np.ones(2))
+    for answer in (np.ones(2), None, 1j, True):
+        with pytest.raises(TypeError, match=r"answer must be a number"):
+            gdlab.exercise("Which?", answer)
     with pytest.raises(ValueError, match="answer must be finite, not nan"):
         gdlab.exercise("How much?", np.nan)
     with pytest.raises(ValueError, match="'D' is none of the choices A, B"):
         gdlab.exercise("Which?", "D", choices=["A", "B"])
+    with pytest.raises(ValueError, match=r"\['A'\] is none of the choices A, B"):
+        gdlab.exercise("Which?", ["A"], choices=["A", "B"])
     with pytest.raises(ValueError, match="two choices at least"):
         gdlab.exercise("Which?", "A", choices=["A"])
     with pytest.raises(TypeError, match="figure must be a page"):
         gdlab.exercise("How much?", 1.0, figure="map.png")
+    with pytest.raises(TypeError, match=r"figure must be a page .*, not \[\]"):
+        gdlab.exercise("How much?", 1.0, figure=[])
 
 
 def test_a_picture_goes_into_the_exercise_and_is_closed():

@@ -99,6 +99,15 @@ def test_views_of_a_training_page_are_its_first_steps(tmp_path, monkeypatch):
         page.save(tmp_path / "map.svg", view="map")
 
 
+def test_a_picture_of_sharpness_without_a_limit_says_why_there_is_none():
+    pictures = training_pictures.TrainingPictures(
+        lambda w: jnp.sum(w**2), {"mixing": gdlab.full_matrix_adagrad(0.1)}, jnp.ones(2),
+        None, "accuracy", None, None,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="no run to draw: mixing: .* no diagonal preconditioner"):
+        pictures.views()["sharpness"]()
+
+
 def test_a_notebook_shows_the_page_in_a_sandbox_with_a_still_picture_beside_it():
     page = gdlab.explore(bowl, gdlab.sgd(0.1), title="<b>")
     shown = page._repr_html_()
