@@ -104,7 +104,7 @@ def test_a_picture_of_sharpness_without_a_limit_says_why_there_is_none():
         lambda w: jnp.sum(w**2), {"mixing": gdlab.full_matrix_adagrad(0.1)}, jnp.ones(2),
         None, "accuracy", None, None,
     )  # fmt: skip
-    with pytest.raises(ValueError, match="no run to draw: mixing: .* no diagonal preconditioner"):
+    with pytest.raises(ValueError, match=r"no run to draw: mixing: .* no diagonal preconditioner"):
         pictures.views()["sharpness"]()
 
 

@@ -124,8 +124,7 @@ class EpochOrders(NamedTuple):
 def specs_of(structure: ProgramStructure, state: SweepState) -> SweepState:
     """The specification of each array of a state: points over rows of devices, lanes within one."""
     leading = None, LANES
-    whole = lambda tree: jax.tree.map(lambda _: PartitionSpec(*leading), tree)  # noqa: E731
-    lanes = whole(state.lanes)
+    lanes = jax.tree.map(lambda _: PartitionSpec(*leading), state.lanes)
     if (split := structure.split) is not None:
         kept = state.lanes.last_good
         lanes = lanes._replace(

@@ -147,9 +147,7 @@ class LanePrograms:
 
     def on_devices(self, state: SweepState, group: LaneGroup) -> SweepState:
         """The state that :meth:`put_away` or a checkpoint holds, back on the devices."""
-        like = self._shape_of(group)
-        # The shapes know where they lie.
-        return to_devices(state, like)
+        return to_devices(state, self._shape_of(group))
 
     def on_all_devices(self, data: Any) -> Any:
         """Data where they are needed, so that they are not brought there for every call."""
@@ -271,7 +269,7 @@ class LanePrograms:
             )
 
     def _model(self, points: Points, keys: jax.Array) -> OpenedModel:
-        """The model before the first step at these points, or at all alike."""
+        """The model before the first step: at each of these points, or one for all without any."""
         task = self.task
         make = first_model
         if (split := task.structure.split) is not None:
