@@ -26,11 +26,19 @@ class Evaluation(NamedTuple):
         return [*range(0, steps, self.every), steps]
 
     def of(self, progress: Progress) -> Any:
-        """The values at the parameters to evaluate, a tree of arrays."""
+        """The values at the parameters to evaluate, a tree of arrays.
+
+        Raises:
+            TypeError: if ``evaluate`` returns something else.
+        """
         params, state, (held, given) = progress
         model = self.form.close(evaluation_params(state, params), held)
         arguments = (model,) if given is None else (model, given)
-        return jax.tree.map(jnp.asarray, self.evaluate(*arguments))
+        values = self.evaluate(*arguments)
+        try:
+            return jax.tree.map(jnp.asarray, values)
+        except TypeError as error:
+            raise TypeError(f"evaluate must return a tree of arrays, not {values!r}") from error
 
     def blank(self, steps: int, progress: Progress) -> Any:
         """Zeros in the place of all values of a run of so many steps."""

@@ -113,8 +113,8 @@ def minimize(
             another function at each step or the run is to be evaluated, there is nothing to
             evaluate, or an iterator ends early.
         TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
-            leaf that cannot be differentiated, ``tx`` is no optimizer, a batch of a loader is no
-            tree of arrays, or there is a loader and the call is traced.
+            leaf that cannot be differentiated, ``tx`` is no optimizer, a batch of a loader or what
+            ``evaluate`` returns is no tree of arrays, or there is a loader and the call is traced.
         KeyboardInterrupt: on Ctrl-C; over a loader it has, like every exception once steps have
             been taken, the :class:`Trajectory` so far in its attribute ``result``. The loss at the
             last point is not in it.
@@ -224,12 +224,8 @@ def _run(
         new, seen = take(carry, step)
         # The batch of the step is that of the order that it leaves.
         judged = evaluation_value(objective, carry[0], *at(new[1], step))
-        return (new, metrics), (
-            carry[0].params if keep_path else None,
-            seen.value,
-            seen.aux,
-            judged,
-        )
+        record = carry[0].params if keep_path else None, seen.value, seen.aux, judged
+        return (new, metrics), record
 
     order = None if sampler is None else sampler.order(key, first_step)
     if start.state is None:

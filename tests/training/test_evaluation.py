@@ -104,6 +104,11 @@ def test_a_model_state_is_given_to_the_evaluation():
     np.testing.assert_array_equal(run.metrics, [0, 2, 4, 5])
 
 
+def test_an_evaluation_that_returns_no_arrays_is_refused():
+    with pytest.raises(TypeError, match=r"evaluate must return a tree of arrays, not {'a': 'x'}"):
+        minimize(bowl, START, sgd(0.1), 5, evaluate=lambda w: {"a": "x"})
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
