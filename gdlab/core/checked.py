@@ -76,9 +76,9 @@ Count: TypeAlias = Annotated[int, Between(1, LARGEST_COUNT)]
 Size: TypeAlias = Annotated[int, Between(0, LARGEST_COUNT)]
 """A number of things of which there may be none."""
 LARGEST_LENGTH = 1_000_000
-"""The largest number of values that are asked for at once: one more digit is a slip of the hand."""
+"""The largest number of values that are computed at once; a larger one is taken for a mistake."""
 Length: TypeAlias = Annotated[int, Between(1, LARGEST_LENGTH)]
-"""A number of values that memory holds side by side: the length of an axis, not of a loop."""
+"""A number of values that are in memory together, as those of an axis are; steps are a Count."""
 
 
 def _is_whole(value: Any) -> bool:

@@ -38,7 +38,7 @@ def walked(tx, params, steps, state=None):
 @pytest.mark.parametrize("steps", [60, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_steps_outside_of_jit_leave_neither_bytes_nor_arrays_behind(steps):
     tx = gdlab.adam(gdlab.linear_schedule(0.1, 0.0, steps))
-    params, state = walked(tx, PARAMS, 20)  # what is compiled and cached once, is
+    params, state = walked(tx, PARAMS, 20)  # so that all programs are compiled and cached
     gc.collect()
     arrays = len(jax.live_arrays())
     tracemalloc.start()
