@@ -148,28 +148,9 @@ def minimize(
     if evaluate is not None:
         evaluation = Evaluation(ByIdentity(evaluate), model.form, every or max(steps, 1))
     streamed = is_loader(data)
-    draws = sampler is not None and sampler.batches_per_epoch > 1
-    if key is None and (draws or objective.takes_key):
-        what = "the batches are drawn at random" if draws else "the loss takes a key"
-        raise ValueError(f"{what}: minimize needs a PRNG key, such as key=jax.random.key(0)")
-    is_random = objective.is_random(key)
-    if state is not None and first_step is None and (draws or streamed or is_random):
-        raise ValueError(
-            "the run goes on from a state, and batches or keys are drawn: minimize needs "
-            "first_step, the number of steps taken before, such as first_step=earlier.steps"
-        )
-    same = not (streamed or objective.carries_state)
-    if tol is not None and not (same and is_one_function(objective, sampler, key)):
-        raise ValueError(
-            "tol asks whether the gradient of one function is small, but the loss changes from "
-            "step to step: leave tol out, or batch_size, the key and the model state, and give "
-            "arrays instead of a loader"
-        )
-    if tol is not None and evaluation is not None:
-        raise ValueError(
-            "tol ends a run wherever it has converged, and evaluate looks at a run on its way: "
-            "leave one of them out, and call evaluate(run.evaluation_params) after the run"
-        )
+    _require_randomness(objective, sampler, streamed, key, state is not None, first_step)
+    if tol is not None:
+        _require_one_function(objective, sampler, streamed, key, evaluation)
     x0 = differentiable(model.params, "x0")
     box = None
     if bounds is not None:
@@ -188,6 +169,48 @@ def minimize(
         return _run(evaluation, *task).closed(objective.form)
     tol = jnp.asarray(tol, common_dtype(jax.tree.leaves(x0)))
     return _run_until_converged(*task, tol).closed(objective.form)
+
+
+def _require_randomness(
+    objective: Objective,
+    sampler: EpochSampler | None,
+    streamed: bool,
+    key: jax.Array | None,
+    goes_on: bool,
+    first_step: int | jax.Array | None,
+) -> None:
+    """Refuse a run that draws without a key, or that goes on without the number of its steps."""
+    draws = sampler is not None and sampler.batches_per_epoch > 1
+    if key is None and (draws or objective.takes_key):
+        what = "the batches are drawn at random" if draws else "the loss takes a key"
+        raise ValueError(f"{what}: minimize needs a PRNG key, such as key=jax.random.key(0)")
+    if goes_on and first_step is None and (draws or streamed or objective.is_random(key)):
+        raise ValueError(
+            "the run goes on from a state, and batches or keys are drawn: minimize needs "
+            "first_step, the number of steps taken before, such as first_step=earlier.steps"
+        )
+
+
+def _require_one_function(
+    objective: Objective,
+    sampler: EpochSampler | None,
+    streamed: bool,
+    key: jax.Array | None,
+    evaluation: Evaluation | None,
+) -> None:
+    """Refuse a tolerance where the loss changes from step to step, or the run is evaluated."""
+    same = not (streamed or objective.carries_state)
+    if not (same and is_one_function(objective, sampler, key)):
+        raise ValueError(
+            "tol asks whether the gradient of one function is small, but the loss changes from "
+            "step to step: leave tol out, or batch_size, the key and the model state, and give "
+            "arrays instead of a loader"
+        )
+    if evaluation is not None:
+        raise ValueError(
+            "tol ends a run wherever it has converged, and evaluate looks at a run on its way: "
+            "leave one of them out, and call evaluate(run.evaluation_params) after the run"
+        )
 
 
 def _opened(bounds: Any) -> Any:
@@ -256,7 +279,9 @@ def _run(
         evaluation_params=evaluation_params(progress.state, progress.params),
         evaluation_values=jax.tree.map(append, judged, last_judged),
         metrics=None if evaluation is None else evaluation.ended(metrics, progress),
-        evaluated_steps=evaluation and first_step + jnp.array(evaluation.steps(steps)),
+        evaluated_steps=(
+            None if evaluation is None else first_step + jnp.array(evaluation.steps(steps))
+        ),
     )
 
 
