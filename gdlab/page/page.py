@@ -98,9 +98,11 @@ class Page:
             with written_whole(path) as beside:
                 beside.write_text(self.html, encoding="utf-8")
             return
-        view = next(iter(self._views), None) if view is None else view
+        if not self._views:
+            raise ValueError(f"path: this page has no pictures; write it as .html, not {path!r}")
+        view = next(iter(self._views)) if view is None else view
         if view not in self._views:
-            known = ", ".join(self._views) or "none"
+            known = ", ".join(self._views)
             raise ValueError(f"view: there is no view {view!r}; this page has {known}")
         figure = self._views[view]()
         with written_whole(path) as beside:

@@ -86,6 +86,11 @@ def test_an_exercise_refuses_answers_and_figures_that_are_none():
         gdlab.exercise("How much?", 1.0, figure=[])
 
 
+def test_an_exercise_has_no_picture_of_its_own(tmp_path):
+    with pytest.raises(ValueError, match="path: this page has no pictures"):
+        gdlab.exercise("How much?", 1.0).save(tmp_path / "task.svg")
+
+
 def test_a_picture_goes_into_the_exercise_and_is_closed():
     _, axes = plt.subplots(1, 2)
     axes[0].plot([1, 2])

@@ -88,7 +88,8 @@ $("given").setAttribute("role", EXERCISE.choices ? "radiogroup" : "group");
 $("given").setAttribute("aria-labelledby", "task");
 $("check").addEventListener("click", check);
 $("give-up").addEventListener("click", () => reveal("", `The answer is ${answerText()}.`));
-// Keys of the figure are letters of an answer here. A frame may not submit forms, so that there is none.
+// The keys that control the figure are letters of an answer here. There is no form, because the frame
+// of a notebook may not submit one.
 document.querySelector(".exercise").addEventListener("keydown", (event) => {
   event.stopPropagation();
   if (event.key === "Enter" && event.target.matches("input")) check();

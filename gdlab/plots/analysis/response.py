@@ -33,7 +33,7 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
         The matplotlib axes.
 
     Raises:
-        ValueError: if ``kind`` is neither, or there is no response.
+        ValueError: if ``kind`` is neither, there is no response, or one has not one axis.
 
     >>> from gdlab import plots
     >>> short, long = [[(1 - b) * b**k for k in range(12)] for b in (0.5, 0.8)]
@@ -46,10 +46,18 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
     named = response if isinstance(response, Mapping) else {"": response}
     if not named:
         raise ValueError("response must be one response or name → response, not an empty one")
+    outputs = {name: np.asarray(output, float) for name, output in named.items()}
+    for name, output in outputs.items():
+        if output.ndim != 1:
+            of_name = f" of {name!r}" if name else ""
+            raise ValueError(
+                f"response{of_name} must have one axis, that of the steps, not the shape "
+                f"{output.shape}"
+            )
     if ax is None:
         ax = figure_of((6.4, 3.2)).subplots()
-    for name, output in named.items():
-        _draw_stems(ax, np.asarray(output, float), str(name))
+    for name, output in outputs.items():
+        _draw_stems(ax, output, str(name))
     ax.axhline(0, color="0.4", linewidth=0.8)
     tick_whole_steps(ax.xaxis)
     ax.set(xlabel="step k", ylabel=f"{kind} response")

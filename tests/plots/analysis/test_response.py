@@ -33,6 +33,8 @@ def test_several_filters_stand_side_by_side_in_colours_and_markers_of_their_own(
     assert apart.get_legend() is None
     with pytest.raises(ValueError, match="not an empty one"):
         plots.response({})
+    with pytest.raises(ValueError, match=r"response of 'long' must have one axis, .* \(1, 2\)"):
+        plots.response({"short": [1.0], "long": [[1.0, 2.0]]})
 
 
 def test_the_kind_is_on_the_axis_and_any_other_is_refused():
