@@ -28,7 +28,7 @@ class LaneSplit(NamedTuple):
 
         Args:
             specs: a tree of specifications like the parameters, or a prefix of one.
-            mesh: the devices.
+            mesh: the devices; None for a single one, on which lanes are whole.
             params: shapes and dtypes of the parameters of one lane.
             tx: the optimizer of one lane.
 
@@ -36,9 +36,11 @@ class LaneSplit(NamedTuple):
             ValueError: if a specification does not fit its parameter.
             TypeError: if the axes cannot be followed through the optimizer's ``init``.
         """
-        if specs is None or mesh is None:
+        if specs is None:
             return None
         given = spread("params_spec", specs, params)
+        if mesh is None:
+            return None
         pairs = zip(leaves_with_paths(params), given, strict=True)
         wanted = tuple(
             _fitting(path, leaf.shape, PartitionSpec() if spec is None else spec, mesh)

@@ -226,6 +226,12 @@ def test_a_split_that_does_not_fit_is_refused(mesh, spec, error, message):
         run(resources=Resources(mesh=mesh, params_spec=spec))
 
 
+def test_a_split_that_is_no_prefix_is_refused_on_a_single_device_as_well():
+    mesh = jax.make_mesh((1,), ("model",), devices=jax.devices()[:1])
+    with pytest.raises(ValueError, match="params_spec is not a prefix of the parameters"):
+        run(resources=Resources(mesh=mesh, params_spec=SPEC | {"third": None}))
+
+
 def test_a_split_needs_a_mesh_within_one_process(mesh):
     with pytest.raises(ValueError, match=r"over 'model', but there is no mesh: give mesh=jax"):
         Resources(params_spec=SPEC)
