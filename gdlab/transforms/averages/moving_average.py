@@ -10,9 +10,7 @@ from gdlab.core.transformation import leafwise
 
 
 @leafwise
-def moving_average(
-    window: Length, accumulator_dtype: DType | None = None
-) -> LeafFunctions:
+def moving_average(window: Length, accumulator_dtype: DType | None = None) -> LeafFunctions:
     """Simple moving average: the mean of the last few values, zeros before the first of them.
 
     mₜ = (gₜ + gₜ₋₁ + … + gₜ₋ₙ₊₁)/n, g₀ = g₋₁ = … = 0; the value k steps back weighs 1/n, or nothing
