@@ -34,13 +34,16 @@ def to_devices(tree: Any, like: Any) -> Any:
     def of_leaf(leaf: Any, kind: Any) -> Any:
         sharding = kind.sharding
         array = jnp.asarray(leaf) if sharding is None else jax.device_put(leaf, sharding)
-        if is_key(kind):
-            # Only arrays tell their generator, not their shapes.
-            impl = jax.random.key_impl(jnp.empty((), kind.dtype))
-            return jax.random.wrap_key_data(array, impl=impl)
-        return array
+        return as_keys(array, kind) if is_key(kind) else array
 
     return jax.tree.map(of_leaf, tree, like)
+
+
+def as_keys(data: Any, like: Any) -> jax.Array:
+    """Typed keys of the data that :func:`to_host` makes of them, in the dtype of ``like``."""
+    # Only arrays tell their generator, not their shapes.
+    impl = jax.random.key_impl(jnp.empty((), like.dtype))
+    return jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
 
 
 def _key_data(leaf: Any) -> Any:
@@ -49,13 +52,12 @@ def _key_data(leaf: Any) -> Any:
 
 def is_key(leaf: Any) -> bool:
     """Tell whether an array, or a shape, is one of typed PRNG keys."""
-    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def key_implementation(leaf: Any) -> str | None:
     """The name of the generator of typed keys, None for everything else."""
-    is_typed = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return str(jax.random.key_impl(leaf)) if is_typed else None
+    return str(jax.random.key_impl(leaf)) if is_key(leaf) else None
 
 
 def least_of_processes(array: np.ndarray) -> np.ndarray:
