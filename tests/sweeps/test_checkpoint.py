@@ -2,13 +2,14 @@
 
 import json
 import os
+import pickle
 import random
 import resource
-import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import jax
@@ -16,8 +17,8 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-import tensorstore
 
+from gdlab.files import written_whole
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 IDENTITY = {"gdlab": "0.1.0", "jax": "0.10.2", "steps": "300", "data": "0123456789abcdef" * 4}
@@ -131,15 +132,20 @@ def test_arrays_in_another_byte_order_come_back_with_their_values(folder):
     np.testing.assert_array_equal(checkpoint.load("unit", foreign), [0, 1, 2], strict=False)
 
 
-def test_orbax_alone_can_read_a_unit(folder):
-    import orbax.checkpoint as ocp
+def unit_file(folder, name="unit"):
+    return folder / "units" / f"unit.{name}.npz"
 
-    Checkpoint.open(folder, IDENTITY).save("adam", {"w": np.arange(3.0), "b": np.float32(2)})
-    (unit,) = (folder / "units").iterdir()
-    item = ocp.PyTreeCheckpointer().restore(unit)
-    np.testing.assert_array_equal(item["1"], np.arange(3.0))
-    assert item["0"] == 2
-    assert b"['w']" in item["header"].tobytes()
+
+def test_numpy_alone_can_read_a_unit(folder):
+    tree = {"w": np.arange(3.0), "b": np.float32(2), "half": np.ones(2, ml_dtypes.bfloat16)}
+    Checkpoint.open(folder, IDENTITY).save("adam", tree)
+    with np.load(unit_file(folder, "adam"), allow_pickle=False) as arrays:
+        assert arrays["arr_0"] == 2
+        assert arrays["arr_1"].tolist() == [0x3F80, 0x3F80]  # 1.0: sign 0, exponent 127
+        np.testing.assert_array_equal(arrays["arr_2"], np.arange(3.0))
+        header = json.loads(arrays["header"].tobytes())
+    assert header["name"] == "adam"
+    assert header["leaves"][1:] == [["['half']", "bfloat16", [2]], ["['w']", "float64", [3]]]
 
 
 def test_units_are_known_by_any_name_replaced_and_removed(folder):
@@ -206,6 +212,13 @@ def test_what_is_asked_for_must_be_what_was_saved(folder):
     assert contents(folder) == before
 
 
+def test_leaves_in_another_order_are_refused_and_not_mistaken_for_each_other(folder):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", OrderedDict(a=1.0, b=2.0))
+    with pytest.raises(ValueError, match="it has its leaves in another order"):
+        checkpoint.load("unit", OrderedDict(b=2.0, a=1.0))
+
+
 def test_leaves_that_are_no_arrays_are_refused_and_nothing_is_saved(folder):
     checkpoint = Checkpoint.open(folder, IDENTITY)
     with pytest.raises(TypeError, match=r"\['name'\]: expected an array"):
@@ -267,7 +280,8 @@ def test_a_folder_with_something_else_is_refused_and_left_as_it_is(tmp_path, fou
 def test_a_folder_is_used_if_it_is_empty_or_a_kill_left_it_half_made(tmp_path):
     assert Checkpoint.open(tmp_path, IDENTITY).saved() == []
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "manifest.json.partial").write_text('{"ident')
+    killed = written_whole(tmp_path / "half" / "manifest.json")
+    killed.__enter__().write_text('{"ident')
     assert Checkpoint.open(tmp_path / "half", IDENTITY).saved() == []
     assert sorted(contents(tmp_path / "half")) == ["lock", "manifest.json", "units"]
 
@@ -302,108 +316,109 @@ def test_a_folder_that_takes_no_bytes_is_refused_if_it_is_new_and_read_if_it_is_
     assert Checkpoint.open(tmp_path / "new", IDENTITY).saved() == []
 
 
-def test_a_full_disk_is_an_os_error_and_leaves_what_was_saved(folder, limit_of_files):
+@pytest.mark.parametrize("room", [0, 100, 200_000, 400_500])
+def test_a_full_disk_is_an_os_error_and_leaves_what_was_saved(folder, limit_of_files, room):
     checkpoint = Checkpoint.open(folder, IDENTITY)
     for name in ("a", "b"):
         checkpoint.save(name, np.arange(3))
     before = contents(folder)
-    limit_of_files(200_000)
+    limit_of_files(room)
     with pytest.raises(OSError, match=r"unit 'a' of the checkpoint folder .* could not be saved"):
         checkpoint.save("a", np.random.default_rng(0).standard_normal(50_000))
     assert contents(folder) == before
+    limit_of_files(10**6)
     checkpoint.save("b", np.arange(4))
     np.testing.assert_array_equal(checkpoint.load("b", np.arange(4)), np.arange(4))
-
-
-def test_an_array_that_cannot_be_written_is_an_os_error_and_leaves_what_was_saved(
-    folder, monkeypatch
-):
-    checkpoint, former = Checkpoint.open(folder, IDENTITY), {"a": np.arange(3), "b": np.arange(2)}
-    checkpoint.save("unit", former)
-    before, write = contents(folder), tensorstore.open
-
-    def fail(spec, **options):
-        if spec["kvstore"]["path"] == "1/":
-            raise ValueError("no room for this array")
-        return write(spec, **options)
-
-    monkeypatch.setattr(tensorstore, "open", fail)
-    with pytest.raises(OSError, match=r"unit 'unit' .* could not be saved: no room for this array"):
-        checkpoint.save("unit", {"a": np.arange(4), "b": np.arange(5)})
-    monkeypatch.undo()
-    assert contents(folder) == before
-    assert checkpoint.load("unit", former)["b"].tolist() == [0, 1]
-
-
-def damages(good):
-    """Ways to damage the bytes of a file; None is to delete it."""
-    yield None
-    yield b""
-    yield good[: len(good) // 2]
-    for position in np.linspace(0, len(good) - 1, 8, dtype=int):
-        yield flipped(good, position)
 
 
 def flipped(good, position):
     return good[:position] + bytes([good[position] ^ 0x10]) + good[position + 1 :]
 
 
-def test_damage_to_any_file_of_a_unit_is_found_or_does_no_harm(folder):
+def test_damage_to_a_unit_is_found_or_does_no_harm(folder):
     tree = {"w": np.random.default_rng(0).standard_normal(2000), "b": np.arange(3)}
     checkpoint = Checkpoint.open(folder, IDENTITY)
     checkpoint.save("unit", tree)
-    payloads = 0
-    for file in [path for path in (folder / "units").rglob("*") if path.is_file()]:
-        good = file.read_bytes()
-        at = good.find(tree["w"].tobytes()[1000:2000])
-        payload = [flipped(good, at + 500)] if at >= 0 else []
-        payloads += len(payload)
-        for bad in [*payload, *damages(good)]:
-            if bad is None:
-                file.unlink()
-            else:
-                file.write_bytes(bad)
-            before = contents(folder)
-            try:
-                restored = checkpoint.load("unit", tree)
-            except ValueError as error:
-                assert "unit 'unit' of the checkpoint folder" in str(error)  # noqa: PT017
-                assert "is damaged" in str(error)  # noqa: PT017
-            else:
-                assert all(bits(restored[name]) == bits(tree[name]) for name in tree)
-                assert not payload or bad not in (None, b"", *payload)
-            assert contents(folder) == before
-            file.write_bytes(good)
-    assert payloads == 1
+    file = unit_file(folder)
+    good = file.read_bytes()
+    at = good.index(tree["w"].tobytes())
+    surely = [b"", good[: len(good) // 2], good[:-1], flipped(good, at), flipped(good, at + 9000)]
+    places = [*range(0, at, 3), *range(at + 16000, len(good), 3)]
+    for bad in [*surely, *(flipped(good, place) for place in places)]:
+        file.write_bytes(bad)
+        before = contents(folder)
+        try:
+            restored = checkpoint.load("unit", tree)
+        except ValueError as error:
+            assert "unit 'unit' of the checkpoint folder" in str(error)  # noqa: PT017
+            assert "is damaged" in str(error)  # noqa: PT017
+        else:
+            assert all(bits(restored[name]) == bits(tree[name]) for name in tree)
+            assert bad not in surely
+        assert contents(folder) == before
+
+
+def stored_in(file):
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def test_a_unit_with_other_numbers_than_its_checksum_is_damaged(folder):
-    import orbax.checkpoint as ocp
-
     checkpoint = Checkpoint.open(folder, IDENTITY)
     checkpoint.save("unit", np.arange(3.0))
-    (unit,) = (folder / "units").iterdir()
-    item = ocp.PyTreeCheckpointer().restore(unit)
-    item["0"][1] = np.nextafter(1.0, 2.0)
-    ocp.PyTreeCheckpointer().save(unit, item, force=True)
-    with pytest.raises(ValueError, match="is damaged: it differs from its checksum"):
+    stored = stored_in(unit_file(folder))
+    stored["arr_0"][1] = np.nextafter(1.0, 2.0)
+    np.savez(unit_file(folder), **stored)
+    with pytest.raises(ValueError, match=r"is damaged, .*: it differs from its checksum"):
         checkpoint.load("unit", np.arange(3.0))
+
+
+class Trap:
+    """An object that makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+@pytest.mark.parametrize("form", ["npz", "npy", "pickle", "text", "compressed"])
+def test_a_file_of_somebody_else_is_refused_and_neither_unpickled_nor_unpacked(folder, form):
+    checkpoint = Checkpoint.open(folder, IDENTITY)
+    checkpoint.save("unit", np.zeros(10**5))
+    file, trap = unit_file(folder), np.array([Trap(str(folder / "sprung"))])
+    stored = stored_in(file)
+    with file.open("wb") as stream:
+        if form == "npz":
+            np.savez(stream, **(stored | {"arr_0": trap}))
+        elif form == "npy":
+            np.save(stream, trap)
+        elif form == "pickle":
+            pickle.dump(trap, stream)
+        elif form == "text":
+            stream.write(b"years of work")
+        else:  # a thousandth of the bytes that it says it has
+            np.savez_compressed(stream, **stored)
+    with pytest.raises(ValueError, match=r"unit 'unit' of the checkpoint folder .* is damaged"):
+        checkpoint.load("unit", np.zeros(10**5))
+    assert not (folder / "sprung").exists()
 
 
 def test_what_a_kill_left_over_is_cleared_and_never_taken_for_a_unit(folder):
     checkpoint = Checkpoint.open(folder, IDENTITY)
     checkpoint.save("a", 1)
-    units = folder / "units"
-    shutil.copytree(units / "a.0", units / "b.0.orbax-checkpoint-tmp")
-    shutil.copytree(units / "a.0", units / "c.0.removed")
-    checkpoint.save("a", 2)
-    (units / "a.1").rename(units / "a.10")  # a newer one, of which the older was not yet deleted
-    shutil.copytree(units / "a.10", units / "a.9")
+    checkpoint.save("." + "0" * 32 + ".b", 2)
+    before = contents(folder)
+    killed = [written_whole(unit_file(folder, name)) for name in ("a", "c")]
+    for save in killed:
+        save.__enter__().write_bytes(unit_file(folder, "a").read_bytes())
+    names = checkpoint.saved()
     checkpoint.close()
     again = Checkpoint.open(folder, IDENTITY)
-    assert again.saved() == ["a"]
-    assert again.load("a", 0) == 2
-    assert [path.name for path in units.iterdir()] == ["a.10"]
+    assert again.saved() == names == ["." + "0" * 32 + ".b", "a"]
+    assert again.load("a", 0) == 1
+    assert contents(folder) == before
 
 
 def test_a_folder_is_used_by_one_at_a_time_until_it_is_closed(folder):
@@ -459,29 +474,38 @@ def test_a_link_in_place_of_the_units_is_refused_and_not_followed(folder, tmp_pa
 
 def test_links_among_the_units_are_neither_read_nor_followed_nor_in_the_way(folder, tmp_path):
     others = precious(tmp_path)
-    before = contents(others)
     checkpoint = Checkpoint.open(folder, IDENTITY)
     checkpoint.save("a", 1)
-    for name in ("a.7", "b.0", "c.0.removed", "d"):
+    (others / "unit.npz").write_bytes(unit_file(folder, "a").read_bytes())
+    before = contents(others)
+    leftover = f".{'0' * 32}.unit.d.npz"
+    for name in ("unit.b.npz", "unit.c.npz", leftover):
+        (folder / "units" / name).symlink_to(others / "unit.npz")
+    for name in ("d", "unit.e.npz", leftover[:-1]):
         (folder / "units" / name).symlink_to(others)
     assert checkpoint.saved() == ["a"]
+    for name in ("c", "e"):
+        with pytest.raises(ValueError, match=f"there is no unit '{name}'"):
+            checkpoint.load(name, 0)
+        checkpoint.remove(name)
     checkpoint.save("a", 2)
     checkpoint.save("b", 3)
     checkpoint.remove("b")
+    checkpoint.save("e", 4)
     checkpoint.close()
     again = Checkpoint.open(folder, IDENTITY)
+    assert again.saved() == ["a", "e"]
     assert again.load("a", 0) == 2
     assert contents(others) == before
 
 
-@pytest.mark.parametrize("name", ["manifest.json.partial", "manifest.json", "lock"])
+@pytest.mark.parametrize("name", ["manifest.json", "lock"])
 def test_a_link_in_place_of_a_file_never_has_what_it_points_to_overwritten(folder, tmp_path, name):
     Checkpoint.open(folder, IDENTITY).close()
     target = tmp_path / "target"
-    present = (folder / name).exists()
-    target.write_bytes((folder / name).read_bytes() if present else b"mine")
+    target.write_bytes((folder / name).read_bytes())
     before = target.read_bytes()
-    (folder / name).unlink(missing_ok=True)
+    (folder / name).unlink()
     (folder / name).symlink_to(target)
     stamp = target.stat().st_mtime_ns
     Checkpoint.open(folder, IDENTITY)
@@ -491,7 +515,7 @@ def test_a_link_in_place_of_a_file_never_has_what_it_points_to_overwritten(folde
 def test_a_unit_under_the_name_of_another_is_damaged(folder):
     checkpoint = Checkpoint.open(folder, IDENTITY)
     checkpoint.save("a", 1)
-    (folder / "units" / "a.0").rename(folder / "units" / "b.0")
+    unit_file(folder, "a").rename(unit_file(folder, "b"))
     with pytest.raises(ValueError, match=r"unit 'b' .* was saved as unit 'a'"):
         checkpoint.load("b", 0)
 
@@ -543,6 +567,9 @@ def test_processes_killed_while_they_save_leave_whole_units_no_older_than_they_s
         assert found["b"] in (said["b"], said["a"], 0 if said["a"] % 3 == 0 else said["b"])
         checkpoint.save("b", like)
         assert checkpoint.saved() == ["a", "b"]
+        assert sorted(path.name for path in (folder / "units").iterdir()) == [
+            "unit.a.npz", "unit.b.npz"
+        ]  # fmt: skip
 
 
 ONE_OF_TWO = """

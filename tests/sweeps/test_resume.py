@@ -28,14 +28,14 @@ from tests.sweeps.scripts import killed
 
 KILLS = [
     # Which sweep, at which of the things it saves, and how many seconds later.
-    ("keys", 4, 0.03),
+    ("keys", 4, 0.001),
     ("population", 6, 0.0),
-    ("population", 8, 0.02),
+    ("population", 8, 0.002),
     ("halving", 4, 0.0),
     ("halving", 2, 0.04),
-    ("loader", 5, 0.01),
+    ("loader", 5, 0.001),
 ]
-"""In the middle, while a save is under way or shortly after it: it takes about 0.05 s."""
+"""While a save is under way, which takes some milliseconds, or shortly after it."""
 
 
 def taken(lines):
@@ -179,17 +179,27 @@ def test_the_checkpoint_of_another_version_is_refused(copy):
     refused(copy, ValueError, r"another version: gdlab \(stored 0.0.1, given")
 
 
-def test_the_checkpoint_of_the_old_layout_of_states_is_refused(copy):
+@pytest.mark.parametrize(
+    ("layout", "given", "former"),
+    [
+        ("state layout", "2", None),
+        ("checkpoint layout", "3", None),
+        ("checkpoint layout", "3", "2"),
+    ],
+)
+def test_the_checkpoint_of_an_old_layout_is_refused(copy, layout, given, former):
     manifest = copy / "manifest.json"
     identity = json.loads(manifest.read_text())["identity"]
-    assert identity.pop("state layout") == "2"
+    assert identity.pop(layout) == given
+    identity |= {layout: former} if former else {}
     manifest.write_text(json.dumps({"identity": identity}))
-    refused(copy, ValueError, r"another version: state layout \(stored none, given")
+    message = rf"another version: {layout} \(stored {str(former).lower()}, given {given}\)"
+    refused(copy, ValueError, message)
 
 
 @pytest.mark.parametrize("unit", ["layout", "*.group0.whole", "*.group0.lanes", "*.halfway"])
 def test_a_checkpoint_with_a_damaged_unit_is_refused(copy, unit):
-    (file,) = copy.glob(f"units/{unit}.*/manifest.ocdbt")
+    (file,) = copy.glob(f"units/unit.{unit}.npz")
     file.write_bytes(file.read_bytes()[:-20])
     refused(copy, ValueError, "is damaged, and nothing was changed")
 
@@ -252,7 +262,7 @@ def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     require_same(result, expected)
     units = [path.name for path in (tmp_path / "units").iterdir()]
-    assert sorted(units) == ["bracket0.interval0.group0.halfway.1", "layout.0"]
+    assert sorted(units) == ["unit.bracket0.interval0.group0.halfway.npz", "unit.layout.npz"]
     # With room again, the same call goes on from there.
     require_same(sweep(**arguments, checkpoint=often(tmp_path)), expected)
 

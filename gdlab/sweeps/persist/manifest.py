@@ -1,0 +1,89 @@
+"""The manifest of a checkpoint's folder, which says what sweep the folder belongs to."""
+
+import json
+from pathlib import Path
+
+from gdlab.files import is_leftover, written_whole
+
+VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
+"""The entries of an identity that say by which versions a checkpoint was written."""
+
+ADVICE = "choose another folder, or delete this one to start over"
+
+LOCK = "lock"
+"""The file in the folder by which the lock is held; that it is there says nothing."""
+
+SHOWN = 32
+"""So many characters of an entry of an identity are shown."""
+
+
+def write(folder: Path, identity: dict[str, str]) -> None:
+    """Write the manifest, in place of the one that is there.
+
+    Raises:
+        OSError: if it cannot be written; the one that is there stays.
+    """
+    with written_whole(_path(folder)) as beside:
+        beside.write_text(json.dumps({"identity": identity}), encoding="utf-8")
+
+
+def require_ours(folder: Path, identity: dict[str, str]) -> None:
+    """Refuse a folder that a sweep of this identity must not write to.
+
+    Raises:
+        ValueError: if it holds the checkpoint of another sweep or version, a damaged one, or
+            something else.
+    """
+    named = f"the checkpoint folder {str(folder)!r}"
+    if not _path(folder).exists():
+        # A process that was killed while it made the folder has left no more than these.
+        if folder.exists() and any(
+            path.name != LOCK and not is_leftover(path) for path in folder.iterdir()
+        ):
+            raise ValueError(f"{named} is not empty and holds no checkpoint; choose another one")
+        return
+    stored = _read(folder, named)
+    names = [name for name in {**stored, **identity} if stored.get(name) != identity.get(name)]
+    if names:
+        versions = any(name in VERSIONS for name in names)
+        source = "written by another version" if versions else "of another sweep"
+        differences = ", ".join(_difference(n, stored.get(n), identity.get(n)) for n in names)
+        raise ValueError(
+            f"{named} holds a checkpoint {source}: {differences}; nothing was changed; {ADVICE}"
+        )
+
+
+def _path(folder: Path) -> Path:
+    return folder / "manifest.json"
+
+
+def _read(folder: Path, named: str) -> dict[str, str]:
+    try:
+        stored = json.loads(_path(folder).read_text(encoding="utf-8"))["identity"]
+        if not all(isinstance(value, str) for value in stored.values()):
+            raise TypeError("an entry is not a text")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{named} is damaged: its manifest cannot be read, and nothing was changed; {ADVICE}: "
+            f"{error}"
+        ) from error
+    return stored
+
+
+def _difference(name: str, stored: str | None, given: str | None) -> str:
+    pairs = list(zip(stored or "", given or "", strict=False))
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    begin = max(first - SHOWN // 4, 0)
+    return f"{name} (stored {_excerpt(stored, begin)}, given {_excerpt(given, begin)})"
+
+
+def _excerpt(text: str | None, begin: int) -> str:
+    if text is None:
+        return "none"
+    if len(text) <= SHOWN:
+        return text
+    return (
+        ("…" if begin else "")
+        + text[begin : begin + SHOWN].rstrip()
+        + ("…" if begin + SHOWN < len(text) else "")
+    )
