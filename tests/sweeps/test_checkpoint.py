@@ -518,6 +518,11 @@ def test_a_unit_under_the_name_of_another_is_damaged(folder):
     unit_file(folder, "a").rename(unit_file(folder, "b"))
     with pytest.raises(ValueError, match=r"unit 'b' .* was saved as unit 'a'"):
         checkpoint.load("b", 0)
+    stored = stored_in(unit_file(folder, "b"))
+    header = stored["header"].tobytes().replace(b'"name": "a"', b'"name": "b"')
+    np.savez(unit_file(folder, "b"), **(stored | {"header": np.frombuffer(header, np.uint8)}))
+    with pytest.raises(ValueError, match=r"is damaged, .*: it differs from its checksum"):
+        checkpoint.load("b", 0)
 
 
 SAVING_FOREVER = """
