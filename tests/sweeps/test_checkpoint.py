@@ -409,6 +409,8 @@ def test_what_a_kill_left_over_is_cleared_and_never_taken_for_a_unit(folder):
     checkpoint = Checkpoint.open(folder, IDENTITY)
     checkpoint.save("a", 1)
     checkpoint.save("." + "0" * 32 + ".b", 2)
+    others = folder / f".{'0' * 32}.result.nc"
+    others.write_text("being written by another process")
     before = contents(folder)
     killed = [written_whole(unit_file(folder, name)) for name in ("a", "c")]
     for save in killed:

@@ -191,7 +191,7 @@ def _prepare(folder: Path, identity: dict[str, str]) -> None:
     # Written even if it is there already: only that shows that the folder can be written.
     manifest.write(folder, identity)
     _units(folder).mkdir(exist_ok=True)
-    for path in [*folder.iterdir(), *_units(folder).iterdir()]:
+    for path in [*folder.glob(f".*.{manifest.FILE}"), *_units(folder).iterdir()]:
         if is_leftover(path):
             path.unlink()
 

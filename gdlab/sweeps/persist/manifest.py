@@ -10,6 +10,9 @@ VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
 
 ADVICE = "choose another folder, or delete this one to start over"
 
+FILE = "manifest.json"
+"""The name of the manifest in the folder."""
+
 LOCK = "lock"
 """The file in the folder by which the lock is held; that it is there says nothing."""
 
@@ -54,7 +57,7 @@ def require_ours(folder: Path, identity: dict[str, str]) -> None:
 
 
 def _path(folder: Path) -> Path:
-    return folder / "manifest.json"
+    return folder / FILE
 
 
 def _read(folder: Path, named: str) -> dict[str, str]:

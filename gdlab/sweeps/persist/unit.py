@@ -21,7 +21,7 @@ Table = list[list[Any]]
 
 
 class Unit(NamedTuple):
-    """What the file of a tree holds."""
+    """The content of the file of a tree."""
 
     name: str
     """The name under which it was saved."""
@@ -62,7 +62,7 @@ def write(path: Path, name: str, tree: Any) -> None:
 
 
 def read(path: Path) -> Unit:
-    """What a file holds that :func:`write` wrote.
+    """The content of a file that :func:`write` wrote.
 
     Raises:
         Exception: of many kinds, if it holds anything else or has been damaged.
@@ -110,7 +110,7 @@ def _storable(array: np.ndarray) -> np.ndarray:
 
 
 def _restored(array: np.ndarray, row: list[Any], like: Any) -> Any:
-    """What :func:`_storable` was given, or the typed keys of which it was given the data."""
+    """The array that :func:`_storable` was given, or the typed keys whose data it was given."""
     _, dtype, _ = row
     return as_keys(array, like) if is_key(like) else array.view(jnp.dtype(dtype))
 
