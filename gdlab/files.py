@@ -4,23 +4,34 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+def written_whole(
+    path: str | os.PathLike[str], *, follow_symlinks: bool = True
+) -> Iterator[pathlib.Path]:
     """A path beside another one to write to, which takes its place once that has succeeded.
 
-    It ends as the other does, since some writers choose a format by it. A link in place of the
-    other is replaced, and what it points to is left alone.
+    Its name ends as ``path`` does, since some writers choose a format by it. A file that is
+    replaced hands on its permissions.
+
+    Args:
+        path: the file to write.
+        follow_symlinks: whether the file that a symbolic link at ``path`` points to is written;
+            otherwise the link is replaced, and what it points to is left alone.
     """
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    name = pathlib.Path(path).name
+    path = pathlib.Path(os.path.realpath(path) if follow_symlinks else path)
+    beside = path.with_name(f".{uuid.uuid4().hex}.{name}")
     try:
         yield beside
         with beside.open("r+b") as file:  # or the name could be on the disk before the bytes are
             os.fsync(file.fileno())
+        if is_own_file(path):
+            shutil.copymode(path, beside)
         beside.replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):

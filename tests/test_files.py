@@ -1,5 +1,7 @@
 """Files that are there as a whole or not at all."""
 
+import stat
+
 import pytest
 
 from gdlab.files import is_leftover, written_whole
@@ -44,10 +46,25 @@ def test_what_a_kill_leaves_is_known_by_its_name_and_other_files_and_links_are_n
     assert [path for path in (beside, link, *others) if is_leftover(path)] == [beside]
 
 
-def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path):
-    (tmp_path / "mine").write_text("years")
-    (tmp_path / "x.gif").symlink_to(tmp_path / "mine")
-    with written_whole(tmp_path / "x.gif") as beside:
+@pytest.mark.parametrize("follow_symlinks", [True, False])
+def test_a_link_is_followed_or_replaced(tmp_path, follow_symlinks):
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "mine", tmp_path / "x.gif"
+    target.write_text("years")
+    link.symlink_to(target)
+    with written_whole(link, follow_symlinks=follow_symlinks) as beside:
         beside.write_text("new")
-    assert not (tmp_path / "x.gif").is_symlink()
-    assert (tmp_path / "mine").read_text() == "years"
+        assert beside.suffix == ".gif"
+    assert link.is_symlink() is follow_symlinks
+    assert link.read_text() == "new"
+    assert target.read_text() == ("new" if follow_symlinks else "years")
+    assert [each.name for each in target.parent.iterdir()] == ["mine"]
+
+
+def test_a_file_keeps_the_permissions_of_the_one_that_it_replaces(tmp_path):
+    path = tmp_path / "x.gif"
+    path.write_text("old")
+    path.chmod(0o604)
+    with written_whole(path) as beside:
+        beside.write_text("new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604

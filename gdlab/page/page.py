@@ -73,7 +73,8 @@ class Page:
     def save(self, path: str | os.PathLike[str], view: str | None = None) -> None:
         """Write the page, or a still picture of one of its views, to a file.
 
-        The file is there as a whole or not at all.
+        The file is there as a whole or not at all. It keeps the permissions of the one that it
+        replaces, and a symbolic link is followed.
 
         Args:
             path: of the file, such as ``"ravine.html"``, or ``"ravine.svg"``, ``".pdf"`` or

@@ -26,7 +26,7 @@ def write(folder: Path, identity: dict[str, str]) -> None:
     Raises:
         OSError: if it cannot be written; the one that is there stays.
     """
-    with written_whole(_path(folder)) as beside:
+    with written_whole(_path(folder), follow_symlinks=False) as beside:
         beside.write_text(json.dumps({"identity": identity}), encoding="utf-8")
 
 

@@ -57,7 +57,7 @@ def write(path: Path, name: str, tree: Any) -> None:
     arrays = [_storable(bits_of(leaf, row[0])) for row, leaf in zip(table, leaves, strict=True)]
     unit = Unit(name, table, arrays)
     header = {"name": name, "leaves": table, "sha256": unit.checksum}
-    with written_whole(path) as beside, beside.open("xb") as file:
+    with written_whole(path, follow_symlinks=False) as beside, beside.open("xb") as file:
         np.savez(file, *arrays, header=_as_bytes(header))
 
 

@@ -445,7 +445,8 @@ class SweepResult:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to a netCDF file; needs the extra ``lab``.
 
-        The file is there as a whole or not at all. Anything that reads netCDF reads it; its
+        The file is there as a whole or not at all. It keeps the permissions of the one that it
+        replaces, and a symbolic link is followed. Anything that reads netCDF reads it; its
         attributes say which versions, device and revision it comes from.
 
         Args:
