@@ -38,7 +38,10 @@ def is_maximized(metric: str, maximize: bool | None = None) -> bool:
     """
     if maximize is not None:
         return maximize
-    for word in reversed(re.findall("[a-z0-9]+", metric.lower())):
+    words = re.findall("[a-z0-9]+", metric.lower())
+    for word in reversed(words):
+        if word == "score" and "brier" in words:
+            break  # less of a Brier score is better, but more of a skill score or D² made of it
         if word in MORE_IS_BETTER | LESS_IS_BETTER:
             # The negative logarithm of a likelihood is a loss.
             negative = word == "likelihood" and "negative" in metric.lower()
