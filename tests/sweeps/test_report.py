@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from gdlab import Axis, adam, adamw, sgd, sweep
 from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
@@ -63,6 +63,25 @@ def test_the_expected_smallest_of_k_of_the_first_n_numbers_is_n_plus_1_over_k_pl
 def test_needed_seeds_are_those_of_cohens_tables(effect, seeds):
     """Two-sided paired t tests at 5 % with power 0.8, as G*Power has them."""
     assert seeds_needed(effect, 0.95, 0.8) == seeds_needed(-effect, 0.95, 0.8) == seeds
+
+
+def power_of_t_test(effect, count, level):
+    """The probability of |t| beyond its limit, integrated over the sample's deviation."""
+    degrees = count - 1
+    limit = stats.t.ppf(1 - level / 2, degrees)
+
+    def density(deviation):
+        reach = limit * deviation - effect * np.sqrt(count)
+        beyond = stats.norm.sf(reach) + stats.norm.cdf(-reach - 2 * effect * np.sqrt(count))
+        return beyond * stats.chi.pdf(deviation * np.sqrt(degrees), degrees) * np.sqrt(degrees)
+
+    return integrate.quad(density, 0, np.inf)[0]
+
+
+@pytest.mark.parametrize("effect", [0.6, 1.0, 2.0, 4.0])
+def test_one_seed_fewer_than_needed_has_too_little_power(effect):
+    needed = seeds_needed(effect, 0.95, 0.8)
+    assert power_of_t_test(effect, needed - 1, 0.05) < 0.8 <= power_of_t_test(effect, needed, 0.05)
 
 
 def test_no_number_of_seeds_finds_what_is_not_there_and_two_find_what_never_varies():
@@ -269,12 +288,29 @@ def test_one_seed_decides_nothing():
     assert found.sentence.startswith("One seed cannot tell whether adam is better than sgd")
 
 
+def test_two_seeds_are_judged_by_students_t_with_one_degree_of_freedom():
+    found = only(
+        two([[3, 3.5], [2, 2.5], [4, 4.4]], [[2, 2.9], [1, 1.7], [3, 3]]).report(), "difference"
+    )
+    # The differences 1 and 0.8 make t = 9, and this t has Cauchy's distribution.
+    assert found.p_value == pytest.approx(1 - 2 * np.arctan(9) / np.pi)
+    assert found.sentence.startswith("2 seeds do not decide between adam and sgd")
+
+
 def test_a_seed_that_diverged_is_told():
     final = [[1.0, 1, 1, 1], [0.5, 0.5, 0.5, NAN], [2.0, 2, 2, 2]]
     report = two(final, np.ones((3, 4)) * 0.9).report()
     found = only(report, "difference")
     assert np.isnan(found.mean)
     assert "diverged" in found.sentence
+
+
+@pytest.mark.parametrize("better", ["sgd", "adam"])
+def test_what_is_better_on_most_seeds_is_so_even_if_it_diverged_on_one(better):
+    finals = {"sgd": np.full((3, 4), 0.9), "adam": np.full((3, 4), 0.9)}
+    finals[better] = [[1.0, 1, 1, 1], [0.5, 0.5, 0.5, NAN], [2.0, 2, 2, 2]]
+    found = only(two(finals["sgd"], finals["adam"]).report(), "difference")
+    assert (found.better, found.wins, found.losses) == (better, 3, 1)
 
 
 # ---------------------------------------------------------------- inclusion
