@@ -216,7 +216,7 @@ def _union(members: tuple[Any, ...]) -> Kind | None:
         return None
     # `None` is said last, and what is said twice is said once.
     words = list(dict.fromkeys(kind.words for kind in known if kind.words != "None"))
-    if len(words) < len(known) and types.NoneType in members:
+    if types.NoneType in members:
         words.append("None")
     return Kind(
         _either(words),

@@ -48,6 +48,21 @@ def test_what_an_annotation_leaves_open_is_not_looked_at(annotation):
     assert kind_of(annotation) is None
 
 
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (str | None, "a text or None"),
+        (None | str, "a text or None"),
+        (bool | int | None, "True or False, a whole number or None"),
+        (Literal["a"] | None, "'a' or None"),
+        (DTypeLike | None, "a dtype, such as jnp.float32 or None"),
+        (str | os.PathLike[str], "a path"),
+    ],
+)
+def test_what_would_work_is_said_once_and_none_last(annotation, words):
+    assert kind_of(annotation).words == words
+
+
 @checked
 def run(steps: Count, mode: Literal["fast", "slow"] = "fast", *tags: str, **rates: float) -> int:
     return steps
