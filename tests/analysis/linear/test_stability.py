@@ -9,6 +9,7 @@ import pytest
 
 import gdlab
 from gdlab.analysis import linearize, sharpness_limit, stable_range
+from gdlab.analysis.linear.stability import _stretch
 from tests.paths import path_down
 from tests.sweeps.counting import count_compilations
 
@@ -231,3 +232,11 @@ def test_the_precision_of_the_session_neither_matters_nor_changes():
             results.append((stable_range(gdlab.sgd(0.1, 0.77), 3.0), sharpness_limit(gdlab.sgd(3))))
             assert jax.config.jax_enable_x64 == x64
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_where_rounding_puts_a_pole_at_1_the_range_goes_on_to_where_it_is_above(at_once):
+    radius = lambda rate: np.where(rate < 0.1, 0.9, np.where(rate < 0.5, 1.0, 1.1))  # noqa: E731
+    low, high = _stretch(radius, np.geomspace(1e-3, 10, 50), 0.01, at_once)
+    assert low == 0
+    assert high == pytest.approx(0.5, rel=1e-15)
