@@ -240,3 +240,8 @@ def test_where_rounding_puts_a_pole_at_1_the_range_goes_on_to_where_it_is_above(
     low, high = _stretch(radius, np.geomspace(1e-3, 10, 50), 0.01, at_once)
     assert low == 0
     assert high == pytest.approx(0.5, rel=1e-15)
+
+
+@pytest.mark.parametrize("rate", [1e-12, 1e-3, 1e12])
+def test_the_sharpest_stable_curvature_is_two_over_the_rate_at_any_scale(rate):
+    assert sharpness_limit(gdlab.sgd(rate)) == pytest.approx(2 / rate, rel=1e-6)
