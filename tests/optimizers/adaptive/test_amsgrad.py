@@ -74,3 +74,9 @@ def test_amsgrad_is_adam_while_squares_keep_growing(name):
     growing = GRADS[:, 3:4] * np.arange(1, len(GRADS) + 1)[:, None]
     settings = {"grads": growing, "params": np.zeros(1)}
     agree(gdlab_path(AMSGRAD[name], **settings), gdlab_path(gdlab.adam, **settings))
+
+
+def test_both_averages_of_the_part_are_corrected_so_that_its_first_step_is_the_sign():
+    tx, g = gdlab.scale_by_amsgrad(), jnp.array([0.3, -2.0, 50.0])
+    updates, _ = tx.update(g, tx.init(g))
+    np.testing.assert_allclose(updates, np.sign(g), rtol=1e-6)
