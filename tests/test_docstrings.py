@@ -10,7 +10,12 @@ import gdlab
 
 PACKAGE = pathlib.Path(gdlab.__file__).parent
 FOLDERS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
-FRAGMENT_OPENINGS = {"What", "How", "Whether", "Of", "Which", "By"}
+# fmt: off
+FRAGMENT_OPENINGS = {
+    "Above", "After", "By", "For", "From", "How", "In", "Of", "On", "That", "Those", "Through",
+    "What", "When", "Where", "Whether", "Which", "Whose", "With"
+}
+# fmt: on
 """Words that open half a sentence, which needs the name above it to be understood."""
 
 

@@ -31,9 +31,7 @@ from gdlab.core.structure import (
 )
 
 MANY_LEAVES = 32
-"""Above this many leaves the first call of a whole-tree compilation costs too much."""
-
-
+"""The largest number of leaves compiled together; with more the first call would cost too much."""
 PROGRAMS = 64
 """The number of compiled programs of one kind that are kept, each of which takes megabytes."""
 

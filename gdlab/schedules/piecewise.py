@@ -76,7 +76,7 @@ def piecewise_interpolate_schedule(
 def interpolated(
     count: jax.Array, steps: Sequence[Number], values: Sequence[Number], shape: Shape
 ) -> jax.Array:
-    """Through values at steps that rise, constant before the first and after the last.
+    """Interpolate between values at steps that rise; constant before the first and after the last.
 
     Args:
         count: the step.

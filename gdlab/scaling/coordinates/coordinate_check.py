@@ -223,7 +223,7 @@ def _counted(steps: int) -> str:
 
 
 def _columns(found: list[Any], kind: int) -> list[tuple[Any, ...]]:
-    """For each activation, its arrays at all widths."""
+    """The arrays of each activation at all widths."""
     return list(zip(*(jax.tree.leaves(of_width[kind]) for of_width in found), strict=True))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from gdlab.scaling.laws.fieller import Interval, vertex_interval
 
 FEWEST_SEEDS = 3
-"""From so many seeds on, their own parabolas say how uncertain their mean is."""
+"""The number of seeds from which on a parabola for each says how uncertain their mean is."""
 SIGNIFICANCE = 0.05
 """Level at which the parabola is said not to fit the means over the seeds."""
 

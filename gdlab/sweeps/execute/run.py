@@ -35,7 +35,7 @@ class SweepRun:
         self._task, self._programs = prepared.programs.task, prepared.programs
         self._brackets, self._options = prepared.brackets, options
         self.history: list[tuple[int, Points, np.ndarray]] = []
-        """After how many steps a policy gave which hyperparameters and parents to all points."""
+        """The steps after which a policy acted, with hyperparameters and parents of all points."""
         self._prefix = f"{self.planned.name}." if self.planned.name else ""
         self._checkpoints = GroupCheckpoints(
             options.checkpoint,

@@ -38,9 +38,9 @@ class Move(NamedTuple):
     """A decision on the n points at a rung, of which there are m from now on."""
 
     parents: np.ndarray
-    """Whose state each of the m continues, a position among the n."""
+    """The position among the n of the point whose state each of the m continues."""
     places: np.ndarray
-    """In whose place each of the m is recorded, a position among the n."""
+    """The position among the n of the point in whose place each of the m is recorded."""
     points: Points
     """The hyperparameters from now on, each of shape ``(m,)``."""
 
@@ -63,7 +63,7 @@ class Policy(Protocol):
         ...
 
     def rungs_of(self, bracket: int, steps: int, /) -> list[int]:
-        """After how many steps the policy acts on a bracket, rising and below ``steps``."""
+        """The steps after which the policy acts on a bracket, rising and below ``steps``."""
         ...
 
     def move(self, ranking: Ranking, /) -> Move:

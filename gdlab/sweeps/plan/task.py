@@ -26,16 +26,16 @@ class Evaluation(NamedTuple):
     every: int
     """The number of steps from one evaluation to the next."""
     patience: Patience | None
-    """When lanes stop that improve no more."""
+    """The rule by which lanes stop that improve no more; None lets all run."""
 
 
 class Rows(NamedTuple):
     """The numbers of the rows of records that belong to some steps."""
 
     recorded: list[int]
-    """Those of loss and auxiliary values."""
+    """The rows of the loss and of auxiliary values."""
     evaluated: list[int]
-    """Those of the metrics on the way."""
+    """The rows of the metrics on the way."""
 
 
 class ProgramStructure(NamedTuple):
@@ -92,9 +92,9 @@ class SweptValues(NamedTuple):
 
     tx: Any
     hyperparameters: dict[str, Any]
-    """Those that are passed to the loss."""
+    """The hyperparameters that are passed to the loss."""
     evaluate_hyperparameters: dict[str, Any]
-    """Those that are passed to ``evaluate``."""
+    """The hyperparameters that are passed to ``evaluate``."""
     fixed: Any = None
     """The arrays that the model holds and never changes, one copy for all lanes; None where
     ``init`` makes the model, whose lanes have their own."""

@@ -33,7 +33,7 @@ class Starts(NamedTuple):
     points: Points
     """The value of each axis at each start."""
     paths: dict[str, str]
-    """Where each axis stands."""
+    """The path at which each axis stands among the arguments."""
 
     def name_of(self, name: str) -> str:
         """The axis that a name means: its own, or the end of the path where it stands."""

@@ -34,14 +34,14 @@ class Difference(Judgement):
     p_value: float
     """The p value of the paired t test, adjusted by Holm's method for all pairs of optimizers."""
     wins: int
-    """On how many seeds the first one is better."""
+    """The number of seeds on which the first one is better."""
     losses: int
     sign_p_value: float
     """The p value of the sign test, not adjusted."""
     confidence: float
     power: float
     seeds_needed: float
-    """With how many seeds a difference of this size would be found with the given power."""
+    """The number of seeds that would show a difference of this size with the given power."""
 
     @property
     def is_significant(self) -> bool:

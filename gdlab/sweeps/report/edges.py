@@ -33,7 +33,7 @@ class RangeOfAxis(OptimizerJudgement):
     tried: int
     """The number of different values that were tried."""
     side: Side
-    """Where the best value lies: inside, or at the lowest or highest of them."""
+    """The place of the best value among those tried: inside, or at the lowest or highest."""
     is_natural: bool
     """True if that end is the natural one, such as a momentum of 0."""
     suggested: tuple[float, ...]

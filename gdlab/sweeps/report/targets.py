@@ -81,8 +81,8 @@ class PerformanceProfile(Judgement):
     kind: ClassVar[str] = "profile"
     heading: ClassVar[str] = "Performance profile"
     ratios: dict[str, np.ndarray]
-    """For each optimizer its evaluations relative to the fewest, of shape (tasks,); ∞ where it
-    does not come to the target."""
+    """The evaluations of each optimizer relative to the fewest, of shape (tasks,); ∞ where it does
+    not come to the target."""
 
     def share(self, optimizer: str, factor: float) -> float:
         """ρ: the share of tasks that an optimizer solves within a factor of the fastest."""
@@ -90,7 +90,7 @@ class PerformanceProfile(Judgement):
 
     @property
     def sentence(self) -> str:
-        """For each optimizer on how many tasks it is fastest, and within a factor of 2 of it."""
+        """The number of tasks on which each optimizer is fastest, or within a factor of 2 of it."""
         count = len(next(iter(self.ratios.values())))
         parts = [
             f"{name} is the fastest on {np.sum(ratios <= 1)} and within a factor of 2 of it on "

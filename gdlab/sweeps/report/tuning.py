@@ -85,9 +85,9 @@ class EqualBudget(Judgement):
     budgets: np.ndarray
     """Evaluations of the loss, of shape (budgets,): multiples of the dearest optimizer's trial."""
     trials: dict[str, np.ndarray]
-    """For each optimizer how many trials a budget pays for."""
+    """The number of trials of each optimizer that a budget pays for."""
     expected: dict[str, np.ndarray]
-    """For each optimizer the expected best of these."""
+    """The expected best metric of each optimizer after these trials."""
 
     @property
     def leaders(self) -> list[str]:

@@ -75,7 +75,7 @@ def _free(name: str, role: str, taken: dict[str, Any]) -> str:
 
 
 def lane_labels(result: "SweepResult") -> dict[str, np.ndarray]:
-    """For each lane its label on every dimension and the value of every axis."""
+    """The label of each lane on every dimension, and its value on every axis."""
     shape = result.status.shape
     names = dict.fromkeys([*result.dims, *result.axes])
     return {name: _spread(result, name, shape) for name in names}

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, device, time and revision."""
+"""The provenance of a result: versions, device, time and revision."""
 
 import contextlib
 import datetime

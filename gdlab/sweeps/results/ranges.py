@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Edge(NamedTuple):
-    """Where stability ends along an axis."""
+    """The end of stability along an axis."""
 
     value: Any
     """The largest value at which no seed diverged; NaN where even the lowest one diverged."""
     bracket: tuple[Any, Any]
-    """That value, and the first one above it that diverged, ∞ where none did."""
+    """The same value, and the first one above it that diverged, ∞ where none did."""
 
 
 def edge(result: "SweepResult", axis: str) -> Edge:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 MOST_ROWS = 12
-"""For how many points of the other axes the edge is listed."""
+"""The largest number of points of the other axes for which the edge is listed."""
 
 
 def line(result: "SweepResult") -> str:
