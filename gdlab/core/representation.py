@@ -62,3 +62,8 @@ def _nested(values: np.ndarray) -> str:
         # As many digits as its dtype needs to come back.
         return str(values) if np.isfinite(values) else represent(float(values))
     return f"[{', '.join(map(_nested, values))}]"
+
+
+def in_words(name: str) -> str:
+    """A name as one would write it in a text: without underscores."""
+    return name.replace("_", " ")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from gdlab.core.representation import in_words
 from gdlab.core.structure import dotted
 from gdlab.problems.problem import Problem
 
@@ -86,7 +87,7 @@ def heading_of(fun: Callable[..., Any], unnamed: str) -> str:
     if isinstance(fun, Problem):
         return fun.name
     name = getattr(fun, "__name__", "<lambda>")
-    return unnamed if name == "<lambda>" else name.replace("_", " ")
+    return unnamed if name == "<lambda>" else in_words(name)
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

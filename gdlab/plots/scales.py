@@ -108,11 +108,6 @@ def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return edges[:-1], edges[1:]
 
 
-def words(name: str) -> str:
-    """A name as one would write it."""
-    return name.replace("_", " ")
-
-
 def legend_name(name: str) -> str:
     """A name as long as a legend has room for, which it shows even if it begins with _."""
     short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
     CURVE,
@@ -14,7 +15,6 @@ from gdlab.plots.scales import (
     label,
     set_spacing,
     tick_whole_steps,
-    words,
 )
 
 MARKS = 60
@@ -111,7 +111,7 @@ def plot_sweep_comparison(
         )  # fmt: skip
     line = np.where(expected > 0, expected, np.nan)[order]
     ax.plot(values[order], line, color=DIVERGED_TEXT, linewidth=1.6, label="predicted")
-    ax.set(xlabel=words(name), ylabel="loss above its minimum, at the end", yscale="log")
+    ax.set(xlabel=in_words(name), ylabel="loss above its minimum, at the end", yscale="log")
     set_spacing(ax, "x", values[order])
     ends = np.concatenate([positive, scale])
     if ends.size:

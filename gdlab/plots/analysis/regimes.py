@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
 from gdlab.core.checked import checked
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
     COLORMAP,
@@ -21,7 +22,6 @@ from gdlab.plots.scales import (
     UNSTABLE,
     cells,
     set_spacing,
-    words,
 )
 from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS
 
@@ -81,10 +81,10 @@ def regimes(
     rate, regime = np.asarray(rate, float)[orders], np.asarray(regime)[orders]
     if len(dims) == 1:
         _curve(ax, values[0], rate, regime)
-        ax.set(xlabel=words(dims[0]), ylabel=RATE)
+        ax.set(xlabel=in_words(dims[0]), ylabel=RATE)
     else:
         _map(ax, values[1], values[0], rate, regime)
-        ax.set(xlabel=words(dims[1]), ylabel=words(dims[0]))
+        ax.set(xlabel=in_words(dims[1]), ylabel=in_words(dims[0]))
     return ax
 
 

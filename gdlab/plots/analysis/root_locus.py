@@ -9,9 +9,10 @@ from matplotlib.collections import LineCollection
 from scipy.optimize import linear_sum_assignment
 
 from gdlab.core.checked import checked
+from gdlab.core.representation import in_words
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of, words
+from gdlab.plots.scales import COLORMAP, DIVERGED, label, norm_of
 
 COLORBAR = 1.0
 """The width of the colour bar beside the plane, in inches."""
@@ -61,7 +62,7 @@ def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Any = N
         )  # fmt: skip
         pieces.set_array(middles)
         ax.add_collection(pieces)
-    title = words(name)
+    title = in_words(name)
     for end, marker in ((0, "o"), (-1, "s")):
         ax.plot(
             np.real(paths[:, end]), np.imag(paths[:, end]), marker, color="black",

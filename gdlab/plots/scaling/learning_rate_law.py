@@ -7,8 +7,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import COLORMAP, CURVE, DIVERGED, label, words
+from gdlab.plots.scales import COLORMAP, CURVE, DIVERGED, label
 from gdlab.sweeps.results.spacing import spans_decades
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _draw_curves(ax: Axes, law: "LearningRateLaw") -> None:
         highest = HIGHEST * max(one.best_value for one in law.optima)
         ax.set_ylim(top=min(ax.get_ylim()[1], highest))
     ax.set(xlabel="learning rate", ylabel="loss")
-    ax.legend(title=words(size), fontsize="small", frameon=False)
+    ax.legend(title=in_words(size), fontsize="small", frameon=False)
 
 
 def _in_units(optimum: "Optimum", values: np.ndarray) -> np.ndarray:
@@ -95,7 +96,7 @@ def _draw_law(ax: Axes, law: "LearningRateLaw") -> None:
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     _mark_sizes(ax, at)
-    ax.set(xlabel=words(size), ylabel="best learning rate")
+    ax.set(xlabel=in_words(size), ylabel="best learning rate")
 
 
 def _shown(interval: tuple[float, float], rates: np.ndarray) -> tuple[float, float]:

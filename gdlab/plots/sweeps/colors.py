@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, LogNorm, Normalize
 
-from gdlab.plots.scales import COLORMAP, words
+from gdlab.core.representation import in_words
+from gdlab.plots.scales import COLORMAP
 from gdlab.sweeps.results.color_scale import NEGLIGIBLE, ColorScale, color_scale
 
 
@@ -44,7 +45,7 @@ class _GapNorm(FuncNorm):
 def color_bar(norm: Normalize, panels: Sequence[Axes], metric: str, **settings: Any) -> None:
     """The bar that explains the colours of a metric, beside some panels."""
     bar = panels[0].figure.colorbar(
-        ScalarMappable(norm, COLORMAP), ax=list(panels), label=words(metric), **settings
+        ScalarMappable(norm, COLORMAP), ax=list(panels), label=in_words(metric), **settings
     )
     if isinstance(norm, _GapNorm):
         bar.set_ticks(norm.ticks, labels=[f"{tick:.3g}" for tick in norm.ticks], minor=False)

@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gdlab.plots.scales import COLORMAP, MISSING, tick_whole_steps, words
+from gdlab.core.representation import in_words
+from gdlab.plots.scales import COLORMAP, MISSING, tick_whole_steps
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
@@ -78,7 +79,7 @@ def plot_history(
     if spans_decades(y):
         ax.set_yscale("log")
     ax.autoscale_view()
-    ax.set(xlabel="step", ylabel=words(axis), xlim=(x[0], x[-1]))
+    ax.set(xlabel="step", ylabel=in_words(axis), xlim=(x[0], x[-1]))
     tick_whole_steps(ax.xaxis)
     ax.spines[["top", "right"]].set_visible(False)
     if finite.any():

@@ -10,13 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import (
-    COLORMAP,
-    DIVERGED,
-    label,
-    words,
-)
+from gdlab.plots.scales import COLORMAP, DIVERGED, label
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
@@ -86,7 +82,7 @@ def plot_parallel(
         ax.plot(*lines[best].T, color="white", linewidth=5, zorder=3)
         ax.plot(
             *lines[best].T, color="black", linewidth=2.2, marker="o", markersize=5, zorder=4,
-            label=f"best: {words(metric)} {label(point_scores[best])}",
+            label=f"best: {in_words(metric)} {label(point_scores[best])}",
         )  # fmt: skip
     _rulers(ax, coordinates)
     if finite.any():
@@ -149,7 +145,7 @@ def _rulers(ax: Axes, coordinates: list[Coordinate]) -> None:
                 x - 0.035, height, text, ha="right", va="center", fontsize="small", zorder=5,
                 bbox=box,
             )  # fmt: skip
-    ax.set_xticks(range(len(coordinates)), [words(c.name) for c in coordinates])
+    ax.set_xticks(range(len(coordinates)), [in_words(c.name) for c in coordinates])
     ax.tick_params(axis="x", length=0, pad=8)
     ax.set_yticks([])
     ax.set(xlim=(-0.35, len(coordinates) - 0.85), ylim=(-0.05, 1.05))

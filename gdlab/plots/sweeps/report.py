@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import legend_name, line_style, words
+from gdlab.plots.scales import legend_name, line_style
 from gdlab.sweeps.report.differences import Difference
 from gdlab.sweeps.report.statistics import mean_interval
 from gdlab.sweeps.report.targets import PerformanceProfile
@@ -79,7 +80,7 @@ def _draw_tuning(ax: Axes, tunings: Sequence[ExpectedBest]) -> None:
     expected = np.concatenate([tuning.expected for tuning in tunings])
     if np.all(expected >= 0) and spans_decades(expected[expected > 0]):
         ax.set_yscale("log")  # where it is exactly 0 the line ends
-    ax.set(xlabel="evaluations spent on tuning", ylabel=f"expected {words(tunings[0].metric)}")
+    ax.set(xlabel="evaluations spent on tuning", ylabel=f"expected {in_words(tunings[0].metric)}")
     ax.set_title(tunings[0].problem, fontsize="medium")
     if any(tuning.optimizer for tuning in tunings):
         ax.legend(frameon=False, fontsize="small")
@@ -97,7 +98,7 @@ def _draw_differences(ax: Axes, differences: Sequence[Difference]) -> None:
         names.append(f"{each.better} over {each.other}{where}")
     ax.axvline(0, color="0.4", linewidth=0.8)
     ax.set_yticks(range(len(names)), names, fontsize="small")
-    ax.set(xlabel=f"gain in {words(differences[0].metric)}", ylim=(-0.6, len(names) - 0.4))
+    ax.set(xlabel=f"gain in {in_words(differences[0].metric)}", ylim=(-0.6, len(names) - 0.4))
 
 
 def _draw_profile(ax: Axes, profile: PerformanceProfile) -> None:

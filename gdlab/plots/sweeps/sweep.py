@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import words
 from gdlab.plots.sweeps.colors import norm_of_scores
 from gdlab.plots.sweeps.curve import draw_choices, draw_curve
 from gdlab.plots.sweeps.heat_map import Plane, draw_heat_map, explain_colors, is_numeric, written
@@ -135,7 +135,7 @@ def _title(result: "SweepResult", facets: list[str], index: tuple[int, ...]) -> 
     """The labels of a panel, with the names of those that are numbers."""
     labels = [result.coords[name][i] for name, i in zip(facets, index, strict=True)]
     return ", ".join(
-        str(label) if name in NAMES else f"{words(name)} = {written(label)}"
+        str(label) if name in NAMES else f"{in_words(name)} = {written(label)}"
         for name, label in zip(facets, labels, strict=True)
     )
 
@@ -163,7 +163,7 @@ def _hide(panels: list[Axes], count: int, columns: int) -> None:
 def _label(names: list[str], panels: list[Axes], shared: bool) -> None:
     y, x = names
     if shared:
-        panels[0].figure.supxlabel(words(x))
-        panels[0].figure.supylabel(words(y))
+        panels[0].figure.supxlabel(in_words(x))
+        panels[0].figure.supylabel(in_words(y))
     else:
-        panels[0].set(xlabel=words(x), ylabel=words(y))
+        panels[0].set(xlabel=in_words(x), ylabel=in_words(y))

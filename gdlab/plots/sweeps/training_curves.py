@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gdlab.axes.naming import EVALUATION_STEP
+from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
-from gdlab.plots.scales import PALETTE, spans_decades, tick_whole_steps, words
+from gdlab.plots.scales import PALETTE, spans_decades, tick_whole_steps
 from gdlab.sweeps.plan.direction import is_maximized
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def plot_curves(
     beside = panel.twinx() if maximize else panel
     lines = [
         _draw(panel, one.coords["step"], training, PALETTE[0], "training loss"),
-        _draw(beside, one.coords[EVALUATION_STEP], validation, PALETTE[1], words(metric)),
+        _draw(beside, one.coords[EVALUATION_STEP], validation, PALETTE[1], in_words(metric)),
     ]
     _mark_best(beside, one.coords[EVALUATION_STEP], validation, maximize)
     losses = training if maximize else np.append(training.ravel(), validation.ravel())
@@ -66,7 +67,7 @@ def plot_curves(
     panel.set(xlabel="step", ylabel="loss")
     tick_whole_steps(panel.xaxis)
     if beside is not panel:
-        beside.set_ylabel(words(metric))
+        beside.set_ylabel(in_words(metric))
         beside.spines["top"].set_visible(False)
     panel.legend(
         handles=lines, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2

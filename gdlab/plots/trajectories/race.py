@@ -15,10 +15,11 @@ from matplotlib.lines import Line2D
 from gdlab.analysis.landscapes.window import window_of_runs
 from gdlab.analysis.runs.tuned_runs import RATES, Ground, constant_value, tuned_runs
 from gdlab.core.checked import checked
+from gdlab.core.representation import in_words
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
-from gdlab.plots.scales import label, line_style, words
+from gdlab.plots.scales import label, line_style
 from gdlab.plots.trajectories import player
 from gdlab.plots.trajectories.contours import draw, paths_of
 from gdlab.plots.trajectories.losses import draw_losses
@@ -144,7 +145,8 @@ class Race:
 
     def _label(self, name: str) -> str:
         rate = self.learning_rates[name]
-        sign = "η" if self.hyperparameter.endswith("learning_rate") else words(self.hyperparameter)
+        is_rate = self.hyperparameter.endswith("learning_rate")
+        sign = "η" if is_rate else in_words(self.hyperparameter)
         return f"{name}, {sign} = {label(rate)}" if np.isfinite(rate) else name
 
     def _repr_html_(self) -> str:

@@ -9,6 +9,7 @@ import jax
 
 from gdlab.core.axis import Axis
 from gdlab.core.by_leaf import ByLeaf
+from gdlab.core.representation import in_words
 from gdlab.core.scaled_by_leaf import scaled_by_leaf
 from gdlab.core.schedule import Schedule
 from gdlab.core.structure import Params, Tree, Value, dotted, flatten, leaves_with_paths
@@ -156,7 +157,7 @@ class Parametrization:
         """A table of the multipliers, one row for each parameter."""
         rows = self.multipliers(params)
         width = max(map(len, [*rows, "parameter"]))
-        names = [name.replace("_", " ") for name in LeafMultipliers._fields]
+        names = list(map(in_words, LeafMultipliers._fields))
         lines = ["  ".join([f"{'parameter':{width}}", *(f"{name:>13}" for name in names)])]
         for path, values in rows.items():
             lines.append("  ".join([f"{path:{width}}", *(f"{value:13.4g}" for value in values)]))

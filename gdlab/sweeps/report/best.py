@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gdlab.core.representation import in_words
 from gdlab.sweeps.report.contestants import Contestant, Measure
 from gdlab.sweeps.report.judgement import (
     OptimizerJudgement,
-    metric_in_words,
     number,
     plural,
     point_in_words,
@@ -42,7 +42,7 @@ class BestPoint(OptimizerJudgement):
     def sentence(self) -> str:
         """The best point with its score and its interval."""
         name = self.optimizer or "The best point"
-        metric = metric_in_words(self.metric)
+        metric = in_words(self.metric)
         place = f" at {point_in_words(self.point)}" if self.point else ""
         verb = " is best" if self.optimizer else " stands" if place else " has"
         text = f"{name}{verb}{place}{self.on_problem}: {metric} {number(self.median)}"

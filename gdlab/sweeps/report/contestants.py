@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gdlab.sweeps.report.judgement import metric_in_words
+from gdlab.core.representation import in_words
 from gdlab.sweeps.results.recorded import form_of
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.results.scoring import best_position, lane_values, point_labels, scores
@@ -24,7 +24,7 @@ class Measure(NamedTuple):
 
     def words(self) -> str:
         """The name of the metric as one would write it."""
-        return metric_in_words(self.metric)
+        return in_words(self.metric)
 
 
 class Contestant(NamedTuple):

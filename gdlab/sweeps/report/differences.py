@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from gdlab.core.representation import in_words
 from gdlab.sweeps.report.contestants import Contestant, Measure
-from gdlab.sweeps.report.judgement import Judgement, metric_in_words, number, plural
+from gdlab.sweeps.report.judgement import Judgement, number, plural
 from gdlab.sweeps.report.statistics import adjusted, paired_comparison, seeds_needed
 
 
@@ -52,7 +53,7 @@ class Difference(Judgement):
     def sentence(self) -> str:
         """The verdict, the interval, and the number of seeds that a claim would need."""
         where = self.on_problem
-        metric = metric_in_words(self.metric)
+        metric = in_words(self.metric)
         if self.seeds < 2:
             return (
                 f"One seed cannot tell whether {self.better} is better than {self.other}{where}: "

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gdlab.core.representation import in_words
 from gdlab.sweeps.report.contestants import Contestant, Measure
 from gdlab.sweeps.report.differences import Difference
-from gdlab.sweeps.report.judgement import Judgement, enumeration, metric_in_words, number
+from gdlab.sweeps.report.judgement import Judgement, enumeration, number
 from gdlab.sweeps.results.recorded import form_of
 
 _LARGE_EPS: str = "eps → ∞ with learning_rate / eps held"
@@ -71,7 +72,7 @@ class Inclusion(Judgement):
         includes = f"{self.optimizer} includes {self.included} ({self.limit})"
         if not self.is_violated:
             return f"{includes} and does not lose to it{self.on_problem}, as it must not."
-        metric = metric_in_words(self.metric)
+        metric = in_words(self.metric)
         unequal = enumeration(self.differences_in_tuning)
         return (
             f"{includes}, and yet loses to it{self.on_problem}, with a best {metric} of "

@@ -73,11 +73,6 @@ def label(value: Any) -> str:
     return (written if float(written) == value else f"{value:.3g}").replace("-", "−")
 
 
-def metric_in_words(metric: str) -> str:
-    """The name of a metric as one would write it."""
-    return metric.replace("_", " ")
-
-
 def point_in_words(labels: dict[str, Any]) -> str:
     """The values of axes as equations."""
     return ", ".join(f"{name} = {label(value)}" for name, value in labels.items())

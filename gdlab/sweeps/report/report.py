@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from gdlab.core.checked import Between, checked
+from gdlab.core.representation import in_words
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.report.best import best_point
 from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
 from gdlab.sweeps.report.differences import differences_of
 from gdlab.sweeps.report.edges import ranges_of
 from gdlab.sweeps.report.inclusion import inclusions_of
-from gdlab.sweeps.report.judgement import Judgement, metric_in_words, plural
+from gdlab.sweeps.report.judgement import Judgement, plural
 from gdlab.sweeps.report.sensitivity import sensitivities_of
 from gdlab.sweeps.report.targets import StepsToTarget, profile_of, steps_to_target
 from gdlab.sweeps.report.tuning import equal_budget, expected_best, worst_value
@@ -158,7 +159,7 @@ class SweepReport:
 
     def _title(self) -> str:
         more = "more" if self.maximize else "less"
-        return f"Judged by {metric_in_words(self.metric)}, of which {more} is better."
+        return f"Judged by {in_words(self.metric)}, of which {more} is better."
 
     def _by_heading(self) -> dict[str, list[Judgement]]:
         """The judgements that are no alarms, by their headings."""

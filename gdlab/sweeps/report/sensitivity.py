@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from gdlab.core.representation import in_words
 from gdlab.sweeps.report.contestants import Contestant, Measure
-from gdlab.sweeps.report.judgement import OptimizerJudgement, label, metric_in_words, number
+from gdlab.sweeps.report.judgement import OptimizerJudgement, label, number
 from gdlab.sweeps.results.ranges import basin
 
 
@@ -34,7 +35,7 @@ class Sensitivity(OptimizerJudgement):
         """The stretch, and its width in factors."""
         of = f" of {self.subject}" if self.subject else ""
         text = (
-            f"{self.axis}{of} keeps the {metric_in_words(self.metric)} "
+            f"{self.axis}{of} keeps the {in_words(self.metric)} "
             f"within a factor of {number(self.tolerance)} of the best"
         )
         if self.low == self.high:

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gdlab.core.representation import in_words
 from gdlab.sweeps.report.contestants import Contestant, Measure
 from gdlab.sweeps.report.judgement import (
     Judgement,
     OptimizerJudgement,
     enumeration,
-    metric_in_words,
     number,
     plural,
 )
@@ -47,7 +47,7 @@ class ExpectedBest(OptimizerJudgement):
         """The expectation for some numbers of trials."""
         parts = [f"{number(self.expected[k - 1])} of {k}" for k in self.trials[:-1:2]]
         parts.append(f"{number(self.expected[-1])} of all {self.trials[-1]}")
-        metric = metric_in_words(self.metric)
+        metric = in_words(self.metric)
         begin = f"{self.subject}: the" if self.subject else "The"
         return (
             f"{begin} best {metric} of trials drawn at random is expected to be "
