@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.state import evaluation_params
-from gdlab.training.models import Form
+from gdlab.training.models import Form, ModelState
 from gdlab.training.objective import ByIdentity
 from gdlab.training.step import Progress
 
@@ -31,10 +31,8 @@ class Evaluation(NamedTuple):
         Raises:
             TypeError: if ``evaluate`` returns something else.
         """
-        params, state, (held, given) = progress
-        model = self.form.close(evaluation_params(state, params), held)
-        arguments = (model,) if given is None else (model, given)
-        values = self.evaluate(*arguments)
+        params = evaluation_params(progress.state, progress.params)
+        values = evaluation_of(self.evaluate, self.form, params, progress.model_state)
         try:
             return jax.tree.map(jnp.asarray, values)
         except TypeError as error:
@@ -58,6 +56,15 @@ class Evaluation(NamedTuple):
     def ended(self, values: Any, progress: Progress) -> Any:
         """The values with those at the end of the run."""
         return jax.tree.map(lambda all_, new: all_.at[-1].set(new), values, self.of(progress))
+
+
+def evaluation_of(
+    evaluate: ByIdentity, form: Form, params: Any, model_state: ModelState, **hyperparameters: Any
+) -> Any:
+    """``evaluate(model, **hyperparameters)``, which is also given a caller's model state."""
+    model = form.close(params, model_state.held)
+    given = () if model_state.given is None else (model_state.given,)
+    return evaluate(model, *given, **hyperparameters)
 
 
 @functools.partial(jax.jit, static_argnums=0)

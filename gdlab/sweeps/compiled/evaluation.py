@@ -17,7 +17,8 @@ from gdlab.sweeps.compiled.lane_state import (
     LastGood,
 )
 from gdlab.sweeps.compiled.lane_step import inexact_dtype, with_fixed
-from gdlab.sweeps.plan.task import Evaluation, ProgramStructure, SweptValues
+from gdlab.sweeps.plan.task import LaneEvaluation, ProgramStructure, SweptValues
+from gdlab.training.evaluation import evaluation_of
 from gdlab.training.models import Form, ModelState
 from gdlab.training.objective import ByIdentity
 
@@ -28,10 +29,9 @@ def metrics_of(
     """The metrics of all lanes by name, with leading axes of seeds and points."""
 
     def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
-        held, given = with_fixed(model_state, template.fixed)
-        model = form.close(params, held)
-        arguments = (model,) if given is None else (model, given)
-        return evaluate(*arguments, **at_point(template.evaluate_hyperparameters, point))
+        whole = with_fixed(model_state, template.fixed)
+        hyperparameters = at_point(template.evaluate_hyperparameters, point)
+        return evaluation_of(evaluate, form, params, whole, **hyperparameters)
 
     over_lanes = jax.vmap(jax.vmap(of_point), (None, 0, 0))
     values = over_lanes(points, good.to_evaluate, good.model_state)
@@ -42,7 +42,7 @@ def metrics_of(
 
 
 def recorded_metrics(
-    evaluation: Evaluation, form: Form, template: SweptValues, points: Any, lanes: LaneState
+    evaluation: LaneEvaluation, form: Form, template: SweptValues, points: Any, lanes: LaneState
 ) -> dict[str, Any]:
     """The metrics of lanes on the way, NaN where they diverged."""
     metrics = metrics_of(evaluation.evaluate, form, template, points, lanes.last_good)
@@ -88,7 +88,7 @@ def evaluated_on_the_way(
     ), records
 
 
-def no_improvement_yet(evaluation: Evaluation | None) -> Improvement | None:
+def no_improvement_yet(evaluation: LaneEvaluation | None) -> Improvement | None:
     """The progress of a run before its first evaluation; None without patience."""
     if evaluation is None or evaluation.patience is None:
         return None

@@ -19,7 +19,7 @@ from gdlab.sweeps.plan.cells import Cell, accepted
 from gdlab.sweeps.plan.first_model import shape_of_model
 from gdlab.sweeps.plan.task import (
     POINT_NUMBER,
-    Evaluation,
+    LaneEvaluation,
     ProgramStructure,
     SweepTask,
     SweptValues,
@@ -159,14 +159,14 @@ def planned_run(
 
 def _evaluation(
     evaluate: ByIdentity | None, every: int | None, patience: Patience | None
-) -> Evaluation | None:
+) -> LaneEvaluation | None:
     """The evaluation on the way, None without one.
 
     Raises:
         ValueError: if there is none, but lanes are to stop by it.
     """
     if evaluate is not None and every is not None:
-        return Evaluation(evaluate, every, patience)
+        return LaneEvaluation(evaluate, every, patience)
     if patience is not None:
         raise ValueError(
             f"{patience} looks at evaluations on the way: give evaluate and evaluate_every"

@@ -19,7 +19,7 @@ POINT_NUMBER = ""
 """The name of a point's number among its hyperparameters, which no axis can have."""
 
 
-class Evaluation(NamedTuple):
+class LaneEvaluation(NamedTuple):
     """The evaluation of lanes on the way."""
 
     evaluate: ByIdentity
@@ -53,7 +53,7 @@ class ProgramStructure(NamedTuple):
     """Devices in rows, over which the points are spread."""
     split: LaneSplit | None
     """The split of each lane over the devices of a row; None where lanes are whole."""
-    evaluation: Evaluation | None
+    evaluation: LaneEvaluation | None
     """The evaluation on the way, if there is one beside that at the end."""
 
     def axes_of_lane(self) -> contextlib.AbstractContextManager[Any]:
