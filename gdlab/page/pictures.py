@@ -58,9 +58,7 @@ class Pictures:
         from gdlab.plots.trajectories.contours import contours
 
         contours(self._scene.fun, self._scene.paths, ax, bounds=self._window)
-        if (legend := ax.get_legend()) is not None:
-            for text in legend.get_texts():
-                text.set_parse_math(False)  # a name is a name, as on the page
+        write_names_as_they_are(ax)
 
     def _loss(self, ax: "Axes") -> None:
         lowest = self._scene.landmarks.lowest or 0.0
@@ -124,5 +122,12 @@ def _draw_curves(ax: "Axes", curves: Mapping[str, np.ndarray], each: int) -> Non
         ax.set_yscale("log")
         ax.set_ylim(bottom=max(shown[shown > 0].min(), 1e-16 * shown.max()) / 2)
     ax.set_xlabel("step")
-    for text in ax.legend().get_texts():
+    ax.legend()
+    write_names_as_they_are(ax)
+
+
+def write_names_as_they_are(ax: "Axes") -> None:
+    """Let no name in a legend be read as a formula, as on the page itself."""
+    legend = ax.get_legend()
+    for text in () if legend is None else legend.get_texts():
         text.set_parse_math(False)

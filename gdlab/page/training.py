@@ -116,7 +116,8 @@ def explore_training(
     constants = program_constants(function.javascript, programs)
     document = Document(TRAINING, heading, page, {**constants, "NEAR": f"[{','.join(near)}]"})
     pictures = TrainingPictures(loss, optimizers, params, measure, measure_name, tiles, matrix)
-    return Page(document.html(), heading, lambda: None, pictures.views(), HEIGHT, document)
+    views = {name: in_float64(draw) for name, draw in pictures.views().items()}
+    return Page(document.html(), heading, lambda: None, views, HEIGHT, document)
 
 
 def _optimizer_json(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from gdlab.analysis.linear.precision import as_float64, in_float64
+from gdlab.analysis.linear.precision import as_float64
 from gdlab.analysis.runs.tracking import Tracked, track
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.matrix import elements_of, momentum_of
+from gdlab.page.pictures import write_names_as_they_are
 from gdlab.page.space import space_of
 from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
@@ -26,7 +27,6 @@ WIDTH, HEIGHT = 5.6, 2.8
 """Width of a picture and height of a panel, in inches."""
 TILES_PER_ROW = 8
 """The largest number of pictures of weights in a row."""
-
 TINY = 1e-300
 """A divisor in the place of a largest singular value that is zero."""
 
@@ -69,7 +69,6 @@ class TrainingPictures:
             found["matrix"] = self._draw_singular_values
         return found
 
-    @in_float64
     def _draw_sharpness(self) -> "Figure":
         """The sharpness against the limit, a panel for each optimizer that has one."""
         from gdlab.plots.analysis.sharpness import sharpness
@@ -82,7 +81,7 @@ class TrainingPictures:
             curve = one.preconditioned_sharpness
             sharpness(one.step, curve, one.threshold, ax=panel, name=name)
             panel.set_ylabel("sharpness")
-            _write_names_as_they_are(panel)
+            write_names_as_they_are(panel)
         return figure
 
     def _tracked(self) -> tuple[dict[str, Tracked], list[str]]:
@@ -97,17 +96,12 @@ class TrainingPictures:
                 refusals.append(f"{name}: {error}")
         return tracked, refusals
 
-    def _runs(self) -> dict[str, Trajectory]:
-        return {
-            name: minimize(self._loss, self._params, tx, STEPS)
-            for name, tx in self._optimizers.items()
-        }
+    def _run(self, tx: GradientTransformation) -> Trajectory:
+        return minimize(self._loss, self._params, tx, STEPS)
 
-    @in_float64
     def _draw_losses(self) -> "Figure":
         return self._curves(self._loss, "loss", "log")
 
-    @in_float64
     def _draw_measure(self) -> "Figure":
         assert self._measure is not None
         return self._curves(self._measure, self._measure_name, "linear")
@@ -117,23 +111,22 @@ class TrainingPictures:
         from gdlab.plots.scales import line_style, tick_within_decades
 
         figure, (panel,) = _panels(1)
-        for number, (optimizer, run) in enumerate(self._runs().items()):
-            values = np.asarray(jax.lax.map(function, run.path))
+        for number, (optimizer, tx) in enumerate(self._optimizers.items()):
+            values = np.asarray(jax.lax.map(function, self._run(tx).path))
             panel.plot(values, label=optimizer, **line_style(number, len(values)))
         panel.set(xlabel="step", ylabel=name, xlim=(0, STEPS), yscale=scale)
         if scale == "log":
             tick_within_decades(panel.yaxis)
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False, fontsize="small")
-        _write_names_as_they_are(panel)
+        write_names_as_they_are(panel)
         return figure
 
-    @in_float64
     def _draw_tiles(self) -> "Figure":
         """The weights after the steps of the first optimizer."""
         assert self._tiles is not None
-        first = next(iter(self._runs().values()))
-        tiles = np.asarray(self._tiles(first.params))
+        first = next(iter(self._optimizers.values()))
+        tiles = np.asarray(self._tiles(self._run(first).params))
         columns = min(len(tiles), TILES_PER_ROW)
         figure, panels = _panels(-(-len(tiles) // columns), columns, WIDTH / columns)
         largest = float(np.max(np.abs(tiles)))
@@ -143,17 +136,16 @@ class TrainingPictures:
             panel.set_axis_off()
         return figure
 
-    @in_float64
     def _draw_singular_values(self) -> "Figure":
         """The singular values of momentum and last update, a row for each optimizer."""
         from gdlab.plots.scales import CURVE
 
         assert self._matrix is not None
-        runs = self._runs()
-        figure, panels = _panels(len(runs), 2, HEIGHT / 1.4)
-        for row, (name, run) in enumerate(runs.items()):
+        figure, panels = _panels(len(self._optimizers), 2, HEIGHT / 1.4)
+        for row, (name, tx) in enumerate(self._optimizers.items()):
             left, right = panels[2 * row : 2 * row + 2]
-            kept, word = self._momentum(self._optimizers[name], run)
+            run = self._run(tx)
+            kept, word = self._momentum(tx, run)
             _draw_bars(left, kept, "0.45", f"{name}: {word}")
             update = jax.tree.map(lambda x: x[-1] - x[-2], run.path)
             _draw_bars(right, self._matrix(update), CURVE, "update")
@@ -177,13 +169,6 @@ def _draw_bars(panel: "Axes", matrix: Any, color: str, title: str) -> None:
     panel.set(ylim=(0, 1.05))
     panel.set_title(title, loc="left", fontsize="medium", parse_math=False)
     panel.spines[["top", "right"]].set_visible(False)
-
-
-def _write_names_as_they_are(panel: "Axes") -> None:
-    """Let no name of an optimizer be read as a formula."""
-    legend = panel.get_legend()
-    for text in () if legend is None else legend.get_texts():
-        text.set_parse_math(False)
 
 
 def _panels(rows: int, columns: int = 1, height: float = HEIGHT) -> "tuple[Figure, list[Axes]]":
