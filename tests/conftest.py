@@ -22,6 +22,9 @@ once there are many.
 Figures. They are closed after each test, those of doctests in gdlab among them: Matplotlib warns of
 more than twenty, and a warning is an error.
 
+Browser. ``tab`` is a tab of a headless Chromium, one for all tests of a file; without Chromium they
+are skipped.
+
 Time. The plain run takes a sample of the cases of a test that carries
 ``@pytest.mark.sampled(n)``: n of them, evenly spaced. The others are slow.
 
@@ -35,9 +38,13 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import jax
 import pytest
+
+if TYPE_CHECKING:
+    from tests.page.browser import Browser
 
 MANY_PROGRAMS = 300
 """After so many, the maps are counted, which takes longer the more there are."""
@@ -125,6 +132,17 @@ def forgetting() -> Iterator[None]:
         programs = 0
         if memory_maps() > MANY_MAPS:
             jax.clear_caches()
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator["Browser"]:
+    """One tab of a browser for all tests of a file."""
+    from tests.page.browser import CHROMIUM, browser
+
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    with browser() as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 
 import gdlab
-from tests.page.browser import CHROMIUM, browser
-
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 BLUE = (0, 114, 178)
 """The colour of the first run on light ground."""
@@ -26,12 +23,6 @@ def figure():
     return gdlab.explore(
         ravine, gdlab.sgd(0.03), (-2.0, 1.0), panels=["map", "loss"], steps=40
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def tab():
-    with browser() as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +140,6 @@ def opened(tab, path, width=1000):
     tab.run("document.querySelector('#given input').focus()")
 
 
-@needs_chromium
 def test_a_number_is_judged_by_its_direction_and_the_right_one_runs(tab, number_file, tmp_path):
     opened(tab, number_file)
     assert not seen(tab, ".sliders")
@@ -180,7 +170,6 @@ def test_a_number_is_judged_by_its_direction_and_the_right_one_runs(tab, number_
     assert tab.requests == [number_file.as_uri()]
 
 
-@needs_chromium
 def test_a_choice_is_made_by_keyboard_and_a_wrong_one_has_its_own_hint(tab, choice_file, tmp_path):
     opened(tab, choice_file)
     assert not seen(tab, ".sliders")
@@ -198,7 +187,6 @@ def test_a_choice_is_made_by_keyboard_and_a_wrong_one_has_its_own_hint(tab, choi
     assert tab.complaints == []
 
 
-@needs_chromium
 def test_who_gives_up_is_told_the_answer_and_markup_is_text(tab, number_file):
     opened(tab, number_file, width=400)
     asked = tab.run("document.getElementById('task').innerText")
@@ -214,7 +202,6 @@ def test_who_gives_up_is_told_the_answer_and_markup_is_text(tab, number_file):
     assert tab.complaints == []
 
 
-@needs_chromium
 def test_an_exercise_prints_its_question_without_buttons(tab, number_file):
     opened(tab, number_file)
     tab.call("Emulation.setEmulatedMedia", media="print")
@@ -227,7 +214,6 @@ def test_an_exercise_prints_its_question_without_buttons(tab, number_file):
     tab.call("Emulation.setEmulatedMedia", media="")
 
 
-@needs_chromium
 def test_a_notebook_judges_an_answer_in_its_sandbox(tab, tmp_path):
     task = gdlab.exercise("How much?", 3.0, explanation="word " * 400)
     path = tmp_path / "notebook.html"
@@ -243,7 +229,6 @@ def test_a_notebook_judges_an_answer_in_its_sandbox(tab, tmp_path):
     assert tab.complaints == []
 
 
-@needs_chromium
 @pytest.mark.slow
 def test_a_network_trains_once_its_exercise_is_answered(tab, tmp_path):
     inputs = jnp.linspace(-1, 1, 20)

@@ -14,13 +14,9 @@ import pytest
 import gdlab
 from gdlab import problems
 from gdlab.analysis import expected_loss, linearize, stable_range
-from tests.page.browser import CHROMIUM, browser
 from tests.page.parts import parts
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
-    pytest.mark.x64,
-]
+pytestmark = pytest.mark.x64
 
 CENTER = np.array([1.0, -0.5])
 TURN = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
@@ -41,12 +37,6 @@ def ravine(w):
 
 def banana(w):
     return (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
-
-
-@pytest.fixture(scope="module")
-def tab():
-    with browser() as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")

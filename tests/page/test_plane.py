@@ -10,7 +10,6 @@ import pytest
 
 import gdlab
 from gdlab.page.plane import plane_of
-from tests.page.browser import CHROMIUM, browser
 
 pytestmark = pytest.mark.x64(rank_promotion="allow")
 
@@ -67,14 +66,6 @@ def test_the_plane_of_two_variables_has_their_values_as_coordinates():
     np.testing.assert_allclose(plane.coordinates(path), path[:, [2, 0]])
     assert plane.distance(path[-1]) == pytest.approx(0)
     assert plane.names == ("c", "a")
-
-
-@pytest.fixture(scope="module")
-def tab():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with browser() as tab:
-        yield tab
 
 
 def settings(tab):

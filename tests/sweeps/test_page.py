@@ -9,10 +9,7 @@ import pytest
 
 from gdlab.sweeps.report.report import sweep_report
 from gdlab.sweeps.results.color_scale import color_scale
-from tests.page.browser import CHROMIUM, browser
 from tests.sweeps.made import made, sampled
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 NAN = np.nan
 RATES = [0.01, 0.1, 1.0, 10.0]
@@ -37,12 +34,6 @@ def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "result.html"
     two_optimizers().page(title="Two optimizers").save(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def tab():
-    with browser() as tab:
-        yield tab
 
 
 @pytest.fixture
@@ -74,13 +65,11 @@ def cell(tab, point):
     return place(tab, "cells", found["x"], found["y"])
 
 
-@needs_browser
 def test_the_best_point_is_read_out_at_first(opened):
     best = "optimizer = adam, learning_rate = 0.1: final loss 1.05 (seeds 1, 1.1), the best of 8."
     assert readout(opened) == best
 
 
-@needs_browser
 def test_a_cell_that_is_pointed_at_is_read_out_and_a_click_keeps_it(opened):
     # Points are numbered optimizer by optimizer: 2 is sgd at 1.
     opened.mouse("mouseMoved", *cell(opened, 2), buttons=0)
@@ -93,7 +82,6 @@ def test_a_cell_that_is_pointed_at_is_read_out_and_a_click_keeps_it(opened):
     assert readout(opened) == "optimizer = adam, learning_rate = 10: diverged."
 
 
-@needs_browser
 def test_a_line_that_is_pointed_at_is_read_out(opened):
     corners = opened.run(
         "(() => { const {top, bottom, x} = gdlab.rulers(); return [top, bottom, x]; })()"
@@ -106,7 +94,6 @@ def test_a_line_that_is_pointed_at_is_read_out(opened):
     assert readout(opened).startswith("optimizer = adam, learning_rate = 0.01: final loss 4.2")
 
 
-@needs_browser
 def test_keys_go_from_rank_to_rank_and_from_cell_to_cell(opened):
     opened.run("document.getElementById('parallel').focus()")
     opened.key("ArrowDown")
@@ -122,7 +109,6 @@ def test_keys_go_from_rank_to_rank_and_from_cell_to_cell(opened):
     assert readout(opened).startswith("optimizer = sgd, learning_rate = 1:")
 
 
-@needs_browser
 def test_a_part_of_an_axis_can_be_marked(opened):
     top, bottom, x = opened.run(
         "(() => { const {top, bottom, x} = gdlab.rulers(); return [top, bottom, x]; })()"
@@ -141,7 +127,6 @@ def test_a_part_of_an_axis_can_be_marked(opened):
     assert readout(opened).startswith("optimizer = adam, learning_rate = 0.1")
 
 
-@needs_browser
 def test_another_metric_has_its_own_best_point(opened):
     opened.run(
         "(() => { const s = document.getElementById('metric'); s.value = '1';"
@@ -150,7 +135,6 @@ def test_another_metric_has_its_own_best_point(opened):
     assert readout(opened).startswith("optimizer = sgd, learning_rate = 1: accuracy 0.9 ")
 
 
-@needs_browser
 def test_curves_are_the_losses_that_were_recorded(opened):
     rows = opened.run(
         "gdlab.losses().map((lanes) => lanes.map((row) => row.map("
@@ -163,7 +147,6 @@ def test_curves_are_the_losses_that_were_recorded(opened):
     np.testing.assert_allclose(found, two_optimizers().loss.reshape(8, 2, STEPS), rtol=1e-3)
 
 
-@needs_browser
 @pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (400, "dark"), (1400, "dark")])
 def test_every_width_and_scheme_shows_everything(opened, file, width, scheme, tmp_path):
     opened.prefer(prefers_color_scheme=scheme)
@@ -180,7 +163,6 @@ def test_every_width_and_scheme_shows_everything(opened, file, width, scheme, tm
         assert opened.run(f"document.getElementById('{name}').getAttribute('aria-label')")
 
 
-@needs_browser
 def test_names_are_text_and_samples_are_dots(tab, tmp_path):
     name = "<img src=x onerror=alert(1)>"
     paths = tmp_path / "names.html", tmp_path / "samples.html"
