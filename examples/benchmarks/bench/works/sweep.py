@@ -78,6 +78,24 @@ def trained_by_hand(rate: Any, params: Any, data: Any, key: jax.Array, steps: in
     return losses, loss(params, data)
 
 
+def sweep_of(
+    rates: jax.Array, params: Any, data: Any, key: jax.Array, **settings: Any
+) -> Callable[..., gdlab.SweepResult]:
+    """The same runs as a sweep, still to be called."""
+    return partial(
+        gdlab.sweep,
+        loss,
+        params,
+        gdlab.adam(gdlab.Axis("learning_rate", rates)),
+        data,
+        batch_size=BATCH,
+        key=key,
+        evaluate=lambda params: {"full_loss": loss(params, data)},
+        progress=False,
+        **settings,
+    )
+
+
 def ways(count: int, mesh: Any = None) -> dict[str, Callable[[], float]]:
     """The ways to train with ``count`` learning rates; each returns the best of these."""
     params, data = problem()
@@ -97,25 +115,13 @@ def ways(count: int, mesh: Any = None) -> dict[str, Callable[[], float]]:
     def looped() -> float:
         return best_of([one(jnp.asarray(rate), params, data, key)[1] for rate in rates.tolist()])
 
-    sweep = partial(
-        gdlab.sweep,
-        loss,
-        params,
-        gdlab.adam(gdlab.Axis("learning_rate", rates)),
-        data,
-        steps=STEPS,
-        batch_size=BATCH,
-        key=key,
-        evaluate=lambda params: {"full_loss": loss(params, data)},
-        progress=False,
-        resources=gdlab.Resources(mesh=mesh),
-    )
+    swept = sweep_of(rates, params, data, key, steps=STEPS, resources=gdlab.Resources(mesh=mesh))
     return {
         f"compiled anew for each of {CLOSURES}": compiled_anew,
         "compiled once, looped": looped,
         BY_HAND: lambda: best_of(many(rates, params, data, key)[1]),
-        "gdlab.sweep": lambda: sweep().best("full_loss")["learning_rate"],
-        "gdlab.sweep, halving": lambda: sweep(policy=HALVING).best("full_loss")["learning_rate"],
+        "gdlab.sweep": lambda: swept().best("full_loss")["learning_rate"],
+        "gdlab.sweep, halving": lambda: swept(policy=HALVING).best("full_loss")["learning_rate"],
     }
 
 
@@ -157,18 +163,7 @@ def wide_lanes(effort: Effort) -> list[Figure]:
     by_hand = jax.jit(
         jax.vmap(partial(trained_by_hand, steps=steps), (0, None, None, None)),
     )
-    swept = partial(
-        gdlab.sweep,
-        loss,
-        params,
-        gdlab.adam(gdlab.Axis("learning_rate", rates)),
-        data,
-        steps=steps,
-        batch_size=BATCH,
-        key=key,
-        evaluate=lambda params: {"full_loss": loss(params, data)},
-        progress=False,
-    )
+    swept = sweep_of(rates, params, data, key, steps=steps)
     turns = {
         BY_HAND: timed(lambda: by_hand(rates, params, data, key)),
         "gdlab.sweep": timed(lambda: swept().loss),
@@ -184,9 +179,12 @@ def many_examples(effort: Effort) -> list[Figure]:
     tx, key = gdlab.adam(gdlab.Axis("learning_rate", [0.01])), jax.random.key(0)
     for size in EXAMPLES[:1] if effort.quick else EXAMPLES:
         inputs = jax.random.normal(key, (size, 8))
-        data = inputs, inputs @ jnp.arange(8.0)
-        setting = {"steps": effort.choose(EXAMPLE_STEPS, 20), "batch_size": BATCH, "key": key}
-        setting |= {"data": data}
+        setting = {
+            "data": (inputs, inputs @ jnp.arange(8.0)),
+            "steps": effort.choose(EXAMPLE_STEPS, 20),
+            "batch_size": BATCH,
+            "key": key,
+        }
         alone = partial(gdlab.minimize, squared_error, jnp.zeros(8), gdlab.adam(0.01), **setting)
         swept = partial(gdlab.sweep, squared_error, jnp.zeros(8), tx, **setting, progress=False)
         turns = {
