@@ -16,7 +16,6 @@ from jax.sharding import PartitionSpec
 from gdlab.axes.naming import named_scalars
 from gdlab.axes.slots import at_point
 from gdlab.core.numerics import strong
-from gdlab.devices.lane_split import LaneSplit
 from gdlab.devices.mesh import LANES
 from gdlab.sweeps.compiled.evaluation import (
     evaluated_on_the_way,
@@ -94,10 +93,9 @@ def start(
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def split_model(
     structure: ProgramStructure,
-    split: LaneSplit,
     init: ByIdentity | None,
     template: Any,
     hyperparameters: Any,
@@ -106,7 +104,8 @@ def split_model(
 ) -> OpenedModel:
     """The model before the first step, no lane of which is ever on one device as a whole."""
     model = first_model(init, template, hyperparameters, points, keys)
-    specs = split.of_params(model.params, (None, LANES) if points else (None,))
+    assert structure.split is not None
+    specs = structure.split.of_params(model.params, (None, LANES) if points else (None,))
     return dataclasses.replace(model, params=placed_on(structure.mesh, model.params, specs))
 
 

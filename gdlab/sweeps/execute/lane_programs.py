@@ -272,8 +272,8 @@ class LanePrograms:
         """The model before the first step: at each of these points, or one for all without any."""
         task = self.task
         make = first_model
-        if (split := task.structure.split) is not None:
-            make = functools.partial(programs.split_model, task.structure, split)
+        if task.structure.split is not None:
+            make = functools.partial(programs.split_model, task.structure)
         return make(task.init, task.first, task.init_hyperparameters, points, keys)
 
     def _shape(self, points: Points, seeds: Any) -> SweepState:
