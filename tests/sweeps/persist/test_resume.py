@@ -1,5 +1,6 @@
 """Sweeps that are killed, refused or short of disk: what comes of them, bit for bit."""
 
+import contextlib
 import json
 import resource
 import shutil
@@ -245,21 +246,25 @@ def test_the_steps_are_compiled_once_wherever_lanes_come_from(tmp_path):
     assert programs.advance._cache_size() == before + 1
 
 
-def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
+@contextlib.contextmanager
+def nothing_grows():
+    """No file can grow, as on a full disk or a read-only share."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_a_warning_and_the_sweep_goes_on(tmp_path):
     arguments = made(policy=None)
     expected = sweep(**arguments)
-
-    def fill():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as full_disk:
+        fill = lambda: full_disk.enter_context(nothing_grows())  # noqa: E731
         patch.setattr(FailsafeCheckpoint, "save", at_save(4, fill))
-        try:
-            with pytest.warns(UserWarning, match="saves nothing any more: .*could not be saved"):
-                result = sweep(**arguments, checkpoint=often(tmp_path))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        with pytest.warns(UserWarning, match="saves nothing any more: .*could not be saved"):
+            result = sweep(**arguments, checkpoint=often(tmp_path))
     require_same(result, expected)
     units = [path.name for path in (tmp_path / "units").iterdir()]
     assert sorted(units) == ["unit.bracket0.interval0.group0.halfway.npz", "unit.layout.npz"]
@@ -277,32 +282,25 @@ def test_a_loss_that_is_defined_anew_goes_on_from_the_checkpoint_of_the_first(
     np.testing.assert_array_equal(again.loss, first.loss)
 
 
-@pytest.fixture
-def nothing_grows():
-    """No file can grow, as on a full disk or a read-only share."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, sweep(**made(), checkpoint=often(folder))
 
 
-def test_a_finished_checkpoint_is_read_where_nothing_can_be_written(finished, nothing_grows):
+def test_a_finished_checkpoint_is_read_where_nothing_can_be_written(finished):
     folder, result = finished
     before = contents(folder / "units")
-    again = sweep(**made(), checkpoint=often(folder))
+    with nothing_grows():
+        again = sweep(**made(), checkpoint=often(folder))
     np.testing.assert_array_equal(again.loss, result.loss)
     assert contents(folder / "units") == before
 
 
-def test_an_unfinished_one_is_refused_there_before_anything_is_computed(copy, nothing_grows):
+def test_an_unfinished_one_is_refused_there_before_anything_is_computed(copy):
     before = contents(copy / "units")
-    with pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*copy"):
+    unwritable = pytest.raises(OSError, match=r"the checkpoint folder cannot be used: .*copy")
+    with nothing_grows(), unwritable:
         sweep(**made(), checkpoint=often(copy))
     assert contents(copy / "units") == before
 
