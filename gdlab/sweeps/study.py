@@ -1,6 +1,7 @@
 """Sweeps whose points Optuna chooses: a batch of trials in each call of the devices."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.live import live_picture
 from gdlab.sweeps.plan.arguments import opened
-from gdlab.sweeps.plan.assembly import AxisArguments
+from gdlab.sweeps.plan.axis_arguments import AxisArguments
 from gdlab.sweeps.plan.policies import PopulationBasedTraining
 from gdlab.sweeps.proposals.proposer import Proposer
-from gdlab.sweeps.proposals.rounds import Round, joined, require_rereadable, with_values
+from gdlab.sweeps.proposals.rounds import Round, joined, keeping_results, require_rereadable
 from gdlab.sweeps.results.result import SweepResult
 from gdlab.sweeps.results.scoring import scores
 from gdlab.sweeps.sweep import sweep
@@ -95,52 +96,57 @@ def optimize_study(
     (('trial', 'seed'), 20)
     >>> tuned = set_hyperparameters(tx, study.best_params)
     """
-    from optuna.distributions import BaseDistribution, FloatDistribution
-    from optuna.trial import TrialState
-
     _require_fitting(study, arguments)
     require_rereadable(data, trials, batch, "trials")
     width = min(batch, trials)
     places = AxisArguments(tx, dict(hyperparameters or {}), opened(loss, params))
-    distributions: dict[str, BaseDistribution] = {
-        name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
-        for name, axis in _parameters(places).items()
-    }
+    axes = _parameters(places)
     picture = live_picture(live) or False
     maximize = study.direction.name == "MAXIMIZE"
     rounds: list[Round] = []
+    has_more = True
     for begin in range(0, trials, width):
-        has_more = True
-        asked: list[optuna.Trial] = []
         numbers: list[int] = []
-        try:
-            while len(asked) < min(width, trials - begin):
-                asked.append(study.ask(distributions))
-            numbers = [trial.number for trial in asked]
-            values = {
-                name: np.pad([t.params[name] for t in asked], (0, width - len(asked)), "edge")
-                for name in distributions
-            }
-            tx_, hyperparameters_, params_ = with_values(places, values, TRIAL)
-            result: Any = sweep(
-                loss, params_, tx_, data, hyperparameters=hyperparameters_, live=picture,
-                **arguments,
-            )  # fmt: skip
+        with (
+            keeping_results(rounds, numbers, places, TRIAL),
+            _asked(study, axes, min(width, trials - begin)) as asked,
+        ):
+            numbers += [trial.number for trial in asked]
+            # The last round has copies of its last trial, so that it is no other program.
+            padded = [*asked, *asked[-1:] * (width - len(asked))]
+            values = {name: np.asarray([trial.params[name] for trial in padded]) for name in axes}
+            paired = places.with_values(values, TRIAL)._asdict()
+            result: Any = sweep(loss, data=data, live=picture, **paired, **arguments)
             rounds.append(Round(result, numbers))
-            for score in scores(result, metric, maximize=maximize)[: len(numbers)]:
-                has_more &= _tell(study, asked[0], float(score))
-                asked.pop(0)
-        except BaseException as error:
-            for trial in asked:
-                study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-            if (part := getattr(error, "result", None)) is not None:
-                rounds.append(Round(part, numbers))
-            if rounds:
-                error.result = joined(rounds, places, TRIAL)  # type: ignore[attr-defined]
-            raise
+            found = scores(result, metric, maximize=maximize)
+            for trial, score in zip(asked, found.tolist(), strict=False):
+                has_more &= _tell(study, trial, score)
         if not has_more:
             break
     return joined(rounds, places, TRIAL)
+
+
+@contextlib.contextmanager
+def _asked(
+    study: "optuna.Study", axes: Mapping[str, SampledAxis], count: int
+) -> "Iterator[list[optuna.Trial]]":
+    """A context with so many trials of a study; those that an exception leaves have failed."""
+    from optuna.distributions import BaseDistribution, FloatDistribution
+    from optuna.trial import TrialState
+
+    distributions: dict[str, BaseDistribution] = {
+        name: FloatDistribution(*_bounds(axis), log=axis.distribution == "log_uniform")
+        for name, axis in axes.items()
+    }
+    asked: list[optuna.Trial] = []
+    try:
+        while len(asked) < count:
+            asked.append(study.ask(distributions))
+        yield asked
+    except BaseException:
+        for trial in asked:
+            study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        raise
 
 
 def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:

@@ -11,7 +11,7 @@ import jax
 from gdlab.axes.sampling import Sampling, require_sampled
 from gdlab.core.axis import Axis
 from gdlab.core.checked import Count, Length, checked
-from gdlab.core.transformation import GradientTransformation, as_transformation
+from gdlab.core.transformation import GradientTransformation
 from gdlab.progress.monitor import monitoring
 from gdlab.sweeps.execute.collect import collected
 from gdlab.sweeps.execute.identity import checkpoint_of
@@ -21,10 +21,11 @@ from gdlab.sweeps.execute.run import SweepRun
 from gdlab.sweeps.execute.tables import KeepParams
 from gdlab.sweeps.live import Live, live_picture
 from gdlab.sweeps.plan import arguments
-from gdlab.sweeps.plan.assembly import planned_run
-from gdlab.sweeps.plan.cells import CellArguments, cells_of, telling_of_choices
+from gdlab.sweeps.plan.assembly import planned_runs
+from gdlab.sweeps.plan.cells import telling_of_choices
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.plan.room import require_room
+from gdlab.sweeps.plan.shared_arguments import SharedArguments
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Proposer
 from gdlab.sweeps.proposals.rounds import sweep_in_rounds
@@ -179,77 +180,31 @@ def sweep(
     call = SweepCall(sweep, dict(locals()))
     if isinstance(policy, Proposer):
         return sweep_in_rounds(call, policy)
-    key = jax.random.key(0) if key is None else key
-    stopping, resources = stopping or Stopping(), resources or Resources()
     require_sampled((tx, hyperparameters, params), samples)
     problems = arguments.problems_of(loss, params, data)
-    optimizers = arguments.optimizers_of(tx)
-    hyperparameters = dict(hyperparameters or {})
-    sizes = {"steps": steps, "epochs": epochs, "batch_size": batch_size}
-    cells = cells_of(CellArguments(problems, optimizers, hyperparameters, sizes))
-    arguments.require_readable(problems, len(optimizers) * len(cells))
-    settings = {
-        **{name: 0 if size is None else size for name, size in sizes.items()},
-        "evaluate_every": evaluate_every or 0,
-        "record_every": record_every,
-        "divergence_factor": stopping.divergence_factor,
-        "key": arguments.name_of_key(key),
-        **{f"target {name}": bound for name, bound in stopping.bounds},
-        **({"patience": repr(stopping.patience)} if stopping.patience else {}),
-        **({"policy": repr(policy)} if policy else {}),
-    }
+    shared = SharedArguments.of(call.arguments)
     with telling_of_choices():
-        planned = [
-            planned_run(
-                place | cell.place,
-                cell,
-                problem._replace(params=cell.filled(problem.params)),
-                as_transformation(cell.made(optimizer)),
-                cell.hyperparameters(hyperparameters),
-                samples=samples,
-                sampling=sampling,
-                key=key,
-                evaluate=evaluate,
-                has_aux=has_aux,
-                model_state=model_state,
-                batch_size=cell.made(batch_size),
-                seeds=arguments.seeds_of(seeds),
-                settings=cell.settings(settings),
-                steps=cell.made(steps),
-                epochs=cell.made(epochs),
-                evaluate_every=evaluate_every,
-                patience=stopping.patience,
-                record_every=record_every,
-                divergence_factor=stopping.divergence_factor,
-                targets=stopping.bounds,
-                mesh=resources.rows,
-                params_spec=resources.params_spec,
-            )
-            for place, problem, optimizer in arguments.pairs_of(problems, optimizers)
-            for cell in cells
-        ]
+        planned = planned_runs(problems, arguments.optimizers_of(tx), shared)
         require_room(run.task for run in planned)
         prepared = [PreparedRun.of(run, policy) for run in planned]
     saving = Checkpointing.of(checkpoint)
-    kept = None if saving is None else checkpoint_of(saving.folder, prepared, resources)
-    with contextlib.ExitStack() as stack:
+    kept = saving and checkpoint_of(saving.folder, prepared, shared.resources)
+    begun: list[SweepRun] = []
+    snapshot = functools.partial(collected, begun, call)
+    with (
         # What is not known yet is NaN, and a lane that diverges is a result.
-        stack.enter_context(jax.debug_nans(False))
-        stack.enter_context(jax.debug_infs(False))
-        stack.enter_context(arguments.closing(problems))
-        if kept is not None:
-            stack.enter_context(contextlib.closing(kept))
-        begun: list[SweepRun] = []
-        snapshot = functools.partial(collected, begun, call)
-        monitor = stack.enter_context(
-            monitoring(
-                sum(run.task.lane_steps for run in planned),
-                bar=progress and jax.process_index() == 0,
-                draw=live_picture(live),
-                snapshot=snapshot,
-            )
-        )
-        options = RunOptions(policy, keep_params, resources, kept, saving, monitor)
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        arguments.closing(problems),
+        contextlib.closing(kept) if kept else contextlib.nullcontext(),
+        monitoring(
+            sum(run.task.lane_steps for run in planned),
+            bar=progress and jax.process_index() == 0,
+            draw=live_picture(live),
+            snapshot=snapshot,
+        ) as monitor,
+    ):
+        options = RunOptions(policy, keep_params, shared.resources, kept, saving, monitor)
         return _run_all(prepared, options, begun, snapshot)
 
 

@@ -1,22 +1,23 @@
 """The arguments of one optimizer on one problem, put into the form in which they are run."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from gdlab.axes.grid import Grid, grid_of
 from gdlab.axes.sampling import drawn
 from gdlab.axes.slots import at_point, with_slots
 from gdlab.core.structure import leaves_with_paths
-from gdlab.core.transformation import GradientTransformation
+from gdlab.core.transformation import as_transformation
 from gdlab.devices.lane_split import LaneSplit
-from gdlab.sweeps.plan.arguments import entropy_of
+from gdlab.sweeps.plan.arguments import entropy_of, pairs_of, require_readable
+from gdlab.sweeps.plan.axis_arguments import AxisArguments
 from gdlab.sweeps.plan.cells import Cell, accepted
 from gdlab.sweeps.plan.first_model import shape_of_model
+from gdlab.sweeps.plan.shared_arguments import SharedArguments
 from gdlab.sweeps.plan.task import (
     POINT_NUMBER,
     LaneEvaluation,
@@ -24,23 +25,15 @@ from gdlab.sweeps.plan.task import (
     SweepTask,
     SweptValues,
 )
-from gdlab.sweeps.settings import Patience
-from gdlab.training.length import Interval, evaluation_interval, steps_of
+from gdlab.training.batches import EpochSampler
+from gdlab.training.length import evaluation_interval, steps_of
 from gdlab.training.loader import Stream
 from gdlab.training.models import OpenedModel, open_model
-from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.objective import Objective
 from gdlab.training.problem import Problem
 from gdlab.training.seed_keys import seed_keys
 from gdlab.training.start import differentiable
 from gdlab.training.step import sampler_of
-
-
-class AxisArguments(NamedTuple):
-    """The arguments in which axes may stand, by their names."""
-
-    tx: Any
-    hyperparameters: Any
-    params: Any
 
 
 class PlannedRun(NamedTuple):
@@ -63,110 +56,151 @@ class PlannedRun(NamedTuple):
         return ".".join(map(str, self.place.values()))
 
 
+def planned_runs(
+    problems: Mapping[str, Problem], optimizers: Mapping[str, Any], shared: SharedArguments
+) -> list[PlannedRun]:
+    """The run of each optimizer on each problem in each cell.
+
+    Raises:
+        ValueError: as :func:`planned_run`, or if several runs would read an iterator of batches.
+    """
+    cells = shared.cells(problems, optimizers)
+    require_readable(problems, len(optimizers) * len(cells))
+    return [
+        planned_run(place, cell, problem, tx, shared)
+        for place, problem, tx in pairs_of(problems, optimizers)
+        for cell in cells
+    ]
+
+
 def planned_run(
-    place: dict[str, Any],
-    cell: Cell,
-    problem: Problem,
-    tx: GradientTransformation,
-    hyperparameters: Mapping[str, Any],
-    *,
-    samples: int | None,
-    sampling: Any,
-    key: jax.Array,
-    evaluate: Callable[..., Any] | None,
-    has_aux: bool,
-    model_state: Any,
-    batch_size: int | None,
-    seeds: np.ndarray,
-    settings: dict[str, Any],
-    steps: int | None,
-    epochs: int | None = None,
-    evaluate_every: Interval | None = None,
-    patience: Patience | None = None,
-    mesh: Mesh | None = None,
-    params_spec: Any = None,
-    **of_structure: Any,
+    place: dict[str, Any], cell: Cell, problem: Problem, tx: Any, shared: SharedArguments
 ) -> PlannedRun:
-    """One optimizer on one problem, with its grid.
+    """The run of one optimizer on one problem in one cell, with its grid.
+
+    Args:
+        place: the names of problem and optimizer, where there are several.
+        cell: the values of the axes that change programs.
+        problem: the problem, in whose parameters axes may stand.
+        tx: the optimizer, with its axes, or the function that makes it of hyperparameters.
+        shared: the arguments that do not depend on them.
 
     Raises:
         ValueError: if sizes do not fit, axes clash or nothing takes a hyperparameter.
+        TypeError: if a hyperparameter is no number, array or axis.
     """
-    loss, params, data = problem
-    _require_numbers(hyperparameters)
-    model = open_model(params)
-    fixed = cell.fixed
-    init = ByIdentity(model.params, accepted(model.params, fixed)) if model.is_init else None
-    first = None if init else model
-    swept, first = drawn(
-        (SweptValues(tx, dict(hyperparameters), {}), first), samples, sampling, entropy_of(key)
-    )
-    grid = grid_of(AxisArguments(swept.tx, swept.hyperparameters, first and first.params))
-    _require_own_dimensions(grid, cell)
+    model = open_model(cell.filled(problem.params))
+    swept, first, grid = _on_grid(cell, None if model.is_init else model, tx, shared)
     template, first = with_slots((swept, first))
-
-    held = None
-    point = {name: values[0] for name, values in grid.points.items()}
-    if first is not None:
-        params = differentiable(at_point(first.params, point), "params")
-        first, held = _parted(first)
-    _require_taken(template.hyperparameters, loss, init, evaluate)
+    functions = problem.loss, model.params if model.is_init else None, shared.evaluate
+    _require_taken(template.hyperparameters, functions)
     of_loss, of_init, of_evaluate = (
-        accepted(function, template.hyperparameters) if function else {}
-        for function in (loss, init and init.function, evaluate)
+        accepted(function, template.hyperparameters) if function else {} for function in functions
     )
-    form = model.form
-    if init is not None:
-        made = shape_of_model(init, of_init, grid, seed_keys(key, seeds))
-        form, params = made.form, made.params
-    sampler = sampler_of(data, batch_size)
-    if evaluate is not None:
-        evaluate = ByIdentity(evaluate, accepted(evaluate, fixed))
-    every = evaluation_interval(evaluate_every, evaluate is not None, sampler)
-    structure = ProgramStructure(
-        objective=Objective(
-            ByIdentity(loss, accepted(loss, fixed)),
-            data is not None,
-            has_aux,
-            model_state is not None,
-            form,
-        ),
-        sampler=sampler,
-        streamed=isinstance(data, Stream),
-        steps=steps_of(steps, epochs, sampler),
-        evaluation=_evaluation(evaluate, every, patience),
-        mesh=mesh,
-        split=LaneSplit.of(params_spec, mesh, params, at_point(template.tx, point)),
-        **of_structure,
-    )
+    fixed = None
+    if first is None:
+        init = cell.bound(model.params)
+        lane = shape_of_model(init, of_init, grid, seed_keys(shared.key, shared.seeds))
+    else:
+        init, lane = None, _model_at(first, grid)
+        first, fixed = _parted(first)
+    structure = _structure(cell, problem, lane, _at_first_point(template.tx, grid), shared)
     task = SweepTask(
         structure=structure,
-        template=SweptValues(template.tx, of_loss, of_evaluate, held),
+        template=SweptValues(template.tx, of_loss, of_evaluate, fixed),
         init=init,
         first=first,
         init_hyperparameters=of_init,
-        evaluate=evaluate,
-        data=data,
-        model_state=model_state,
+        evaluate=cell.bound(shared.evaluate) if shared.evaluate else None,
+        data=problem.data,
+        model_state=shared.model_state,
         points=grid.points | {POINT_NUMBER: np.arange(grid.size)},
-        seeds=seeds,
-        key=key,
+        seeds=shared.seeds,
+        key=shared.key,
     )
-    if sampler is not None and "batch_size" in settings:
-        settings = settings | {"steps_per_epoch": sampler.batches_per_epoch}
-    return PlannedRun(place, cell, task, grid, swept.tx, settings)
+    settings = cell.settings(shared.settings)
+    if structure.sampler is not None and "batch_size" in settings:
+        settings |= {"steps_per_epoch": structure.sampler.batches_per_epoch}
+    return PlannedRun(place | cell.place, cell, task, grid, swept.tx, settings)
+
+
+def _on_grid(
+    cell: Cell, first: OpenedModel | None, tx: Any, shared: SharedArguments
+) -> tuple[SweptValues, OpenedModel | None, Grid]:
+    """The values and the model to start from, with values for sampled axes, and their grid."""
+    hyperparameters = cell.hyperparameters(shared.hyperparameters)
+    _require_numbers(hyperparameters)
+    swept = SweptValues(as_transformation(cell.made(tx)), hyperparameters, {})
+    swept, first = drawn((swept, first), shared.samples, shared.sampling, entropy_of(shared.key))
+    grid = grid_of(AxisArguments(swept.tx, swept.hyperparameters, first and first.params))
+    _require_own_dimensions(grid, cell)
+    return swept, first, grid
+
+
+def _at_first_point(template: Any, grid: Grid) -> Any:
+    """A tree with the values at the first point of a grid in its slots."""
+    return at_point(template, {name: values[0] for name, values in grid.points.items()})
+
+
+def _model_at(first: OpenedModel, grid: Grid) -> OpenedModel:
+    """The model from which the lanes of the first point start."""
+    params = differentiable(_at_first_point(first.params, grid), "params")
+    return dataclasses.replace(first, params=params)
+
+
+def _parted(model: OpenedModel) -> tuple[OpenedModel, Any]:
+    """The model without the arrays that never change, and those."""
+    held = model.held._replace(fixed=None)
+    return dataclasses.replace(model, held=held), model.held.fixed
+
+
+def _structure(
+    cell: Cell, problem: Problem, lane: OpenedModel, tx: Any, shared: SharedArguments
+) -> ProgramStructure:
+    """The structure of the programs of a run.
+
+    Args:
+        cell: the values of the axes that change programs.
+        problem: the problem.
+        lane: the model of one lane; of its arrays the shapes count.
+        tx: the optimizer of one lane.
+        shared: the arguments that do not depend on them.
+    """
+    loss, _, data = problem
+    sampler = sampler_of(data, cell.made(shared.batch_size))
+    stopping, mesh = shared.stopping, shared.resources.rows
+    return ProgramStructure(
+        objective=Objective(
+            cell.bound(loss),
+            data is not None,
+            shared.has_aux,
+            shared.model_state is not None,
+            lane.form,
+        ),
+        sampler=sampler,
+        streamed=isinstance(data, Stream),
+        steps=steps_of(cell.made(shared.steps), cell.made(shared.epochs), sampler),
+        record_every=shared.record_every,
+        divergence_factor=stopping.divergence_factor,
+        targets=stopping.bounds,
+        mesh=mesh,
+        split=LaneSplit.of(shared.resources.params_spec, mesh, lane.params, tx),
+        evaluation=_evaluation(cell, sampler, shared),
+    )
 
 
 def _evaluation(
-    evaluate: ByIdentity | None, every: int | None, patience: Patience | None
+    cell: Cell, sampler: EpochSampler | None, shared: SharedArguments
 ) -> LaneEvaluation | None:
     """The evaluation on the way, None without one.
 
     Raises:
         ValueError: if there is none, but lanes are to stop by it.
     """
+    evaluate, patience = shared.evaluate, shared.stopping.patience
+    every = evaluation_interval(shared.evaluate_every, evaluate is not None, sampler)
     if evaluate is not None and every is not None:
-        return LaneEvaluation(evaluate, every, patience)
+        return LaneEvaluation(cell.bound(evaluate), every, patience)
     if patience is not None:
         raise ValueError(
             f"{patience} looks at evaluations on the way: give evaluate and evaluate_every"
@@ -190,30 +224,20 @@ def _require_own_dimensions(grid: Grid, cell: Cell) -> None:
 
 
 def _require_taken(
-    hyperparameters: Mapping[str, Any],
-    loss: Callable[..., Any],
-    init: ByIdentity | None,
-    evaluate: Callable[..., Any] | None,
+    hyperparameters: Mapping[str, Any], functions: Sequence[Callable[..., Any] | None]
 ) -> None:
-    """Refuse hyperparameters that nothing takes.
+    """Refuse hyperparameters that none of the functions takes.
 
     Raises:
         ValueError: naming the first; or one that has a name which the sweep itself uses.
     """
-    functions = [loss, *([init.function] if init else []), *([evaluate] if evaluate else [])]
     for name in hyperparameters:
         if name in ("key", "model_state"):
             raise ValueError(f"hyperparameters: the sweep itself passes {name!r} to the loss")
-        if not any(accepted(function, {name: None}) for function in functions):
+        if not any(accepted(function, {name: None}) for function in functions if function):
             raise ValueError(
                 f"hyperparameters: neither the loss nor init nor evaluate has a parameter {name!r}"
             )
-
-
-def _parted(model: OpenedModel) -> tuple[OpenedModel, Any]:
-    """The model without the arrays that never change, and those."""
-    held = model.held._replace(fixed=None)
-    return dataclasses.replace(model, held=held), model.held.fixed
 
 
 def _require_numbers(hyperparameters: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from gdlab.axes.grid import axes_with_paths, product_of, replace_axes
 from gdlab.core.axis import Axis, ChoiceAxis, is_axis
 from gdlab.core.transformation import GradientTransformation
 from gdlab.training.models import open_model
+from gdlab.training.objective import ByIdentity
 from gdlab.training.problem import Problem
 
 
@@ -55,6 +56,10 @@ class Cell(NamedTuple):
             return self.filled(given)
         made = given(**accepted(given, self.fixed))
         return self.filled(made)
+
+    def bound(self, function: Callable[..., Any]) -> ByIdentity:
+        """A user's function with those hyperparameters fixed for which it has a parameter."""
+        return ByIdentity(function, accepted(function, self.fixed))
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that do not differ from cell to cell, of those given."""

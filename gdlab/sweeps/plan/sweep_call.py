@@ -8,6 +8,7 @@ import jax
 
 from gdlab.axes.grid import replace_axes
 from gdlab.core.axis import Axis, SampledAxis, is_axis
+from gdlab.sweeps.plan.axis_arguments import AxisArguments
 
 AXES_IN = ("tx", "hyperparameters", "params", "steps", "epochs", "batch_size")
 """The arguments in which axes may stand."""
@@ -36,6 +37,12 @@ class SweepCall:
 
     def __deepcopy__(self, _memo: object) -> "SweepCall":
         return self
+
+    @property
+    def axis_arguments(self) -> AxisArguments:
+        """The arguments that hold hyperparameters, in place of which axes may stand."""
+        tx, params = self.arguments["tx"], self.arguments["params"]
+        return AxisArguments(tx, dict(self.arguments["hyperparameters"] or {}), params)
 
     def changed(self, **changes: Any) -> "SweepCall":
         """The same call with some other arguments."""

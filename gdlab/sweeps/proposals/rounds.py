@@ -1,19 +1,20 @@
 """Sweeps in rounds: a batch of points in each, and one result of all."""
 
+import contextlib
 import dataclasses
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from gdlab.core.axis import SAMPLE, Axis, is_axis
-from gdlab.sweeps.plan.arguments import opened, problems_of
-from gdlab.sweeps.plan.assembly import AxisArguments
-from gdlab.sweeps.plan.cells import CellArguments, cells_of
+from gdlab.core.axis import SAMPLE
+from gdlab.sweeps.plan.arguments import problems_of
+from gdlab.sweeps.plan.axis_arguments import AxisArguments
 from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.plan.shared_arguments import SharedArguments
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Measured, Proposer
 from gdlab.sweeps.proposals.space import Space
@@ -54,36 +55,48 @@ def sweep_in_rounds(call: SweepCall, proposer: Proposer) -> SweepResult:
     _require_fitting(arguments, proposer)
     samples = arguments["samples"]
     width = min(proposer.batch, samples)
-    places = AxisArguments(
-        arguments["tx"],
-        dict(arguments["hyperparameters"] or {}),
-        opened(arguments["loss"], arguments["params"]),
-    )
+    places = call.axis_arguments
     space = Space.of(places)
     key = jax.random.key(0) if arguments["key"] is None else arguments["key"]
     rounds: list[Round] = []
     for number, begin in enumerate(range(0, samples, width)):
         labels = list(range(begin, min(begin + width, samples)))
-        try:
+        with keeping_results(rounds, labels, places, SAMPLE):
             measured = _measured(rounds, space, proposer, samples, jax.random.fold_in(key, begin))
             points = proposer.propose(measured, width)
             result = call.changed(
-                **with_values(places, points, SAMPLE)._asdict(),
+                **places.with_values(points, SAMPLE)._asdict(),
                 policy=proposer.policy,
                 samples=None,
                 checkpoint=_within(arguments["checkpoint"], number),
             ).run()
-        except BaseException as error:
-            if (part := getattr(error, "result", None)) is not None:
-                rounds.append(Round(part, labels))
-            if rounds:
-                error.result = joined(rounds, places, SAMPLE)  # type: ignore[attr-defined]
-            raise
         rounds.append(Round(result, labels))
     whole = joined(rounds, places, SAMPLE)
     recipe = whole.recipe.changed(policy=proposer.policy, samples=None)
     settings = whole.settings | {"policy": repr(proposer)}
     return dataclasses.replace(whole, recipe=recipe, settings=settings)
+
+
+@contextlib.contextmanager
+def keeping_results(
+    rounds: list[Round], labels: list[int], places: AxisArguments, along: str
+) -> Iterator[None]:
+    """A context of one round, in which every exception gets the result so far as its ``result``.
+
+    Args:
+        rounds: the rounds that have ended.
+        labels: the numbers of the points of this one.
+        places: the arguments in which axes stand.
+        along: the dimension along which the points lie.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if (part := getattr(error, "result", None)) is not None:
+            rounds.append(Round(part, labels))
+        if rounds:
+            error.result = joined(rounds, places, along)  # type: ignore[attr-defined]
+        raise
 
 
 def _require_fitting(arguments: Mapping[str, Any], proposer: Proposer) -> None:
@@ -98,12 +111,9 @@ def _require_fitting(arguments: Mapping[str, Any], proposer: Proposer) -> None:
                 f"{name} is a dictionary of {list(given)}, but points are chosen for one alone: "
                 f"call sweep for each of them, or without {proposer!r}"
             )
-    sizes = {name: arguments[name] for name in ("steps", "epochs", "batch_size")}
     problems = problems_of(arguments["loss"], arguments["params"], None)
-    optimizers = {"": arguments["tx"]}
-    cells = cells_of(
-        CellArguments(problems, optimizers, dict(arguments["hyperparameters"] or {}), sizes)
-    )
+    shared = SharedArguments.of({**arguments, "policy": proposer.policy})
+    cells = shared.cells(problems, {"": arguments["tx"]})
     if names := ", ".join(cells[0].labels):
         raise ValueError(
             f"{names} changes shapes or structure, which takes a program for each value, but "
@@ -160,15 +170,6 @@ def _within(checkpoint: Any, number: int) -> Checkpointing | None:
     return dataclasses.replace(saving, folder=Path(saving.folder) / f"round{number}")
 
 
-def with_values(places: AxisArguments, values: Mapping[str, Any], along: str) -> AxisArguments:
-    """The same with these values on the axes, paired along one dimension."""
-
-    def chosen(node: Any) -> Any:
-        return Axis(node.name, values[node.name], along=along) if is_axis(node) else node
-
-    return jax.tree.map(chosen, places, is_leaf=is_axis)
-
-
 def joined(rounds: list[Round], places: AxisArguments, along: str) -> SweepResult:
     """One result of all rounds, over a dimension, without padding.
 
@@ -190,7 +191,7 @@ def joined(rounds: list[Round], places: AxisArguments, along: str) -> SweepResul
 
     values = whole(lambda r: {name: r.coords[name] for name in r.axes})
     labels = np.concatenate([labels for _, labels in rounds])
-    everything = with_values(places, values, along)
+    everything = places.with_values(values, along)
     kept, params_dims = None, ()
     if all(result.kept is not None for result, _ in rounds):
         params_dims = first.params_dims

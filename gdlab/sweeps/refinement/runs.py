@@ -1,6 +1,7 @@
 """The value of the runs that belong to the starts of a refinement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,9 @@ from gdlab.core.ranges import LARGEST_COUNT
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.compiled.lane_state import DIVERGED
 from gdlab.sweeps.execute.lane_programs import LanePrograms
-from gdlab.sweeps.plan.arguments import problems_of, seeds_of
+from gdlab.sweeps.plan.arguments import problems_of
 from gdlab.sweeps.plan.assembly import planned_run
-from gdlab.sweeps.plan.cells import CellArguments, cells_of
+from gdlab.sweeps.plan.shared_arguments import SharedArguments
 from gdlab.sweeps.plan.task import POINT_NUMBER
 from gdlab.sweeps.refinement.starts import Starts
 from gdlab.sweeps.refinement.values import ValueOf
@@ -46,45 +47,31 @@ def value_along(begin: Starts, metric: str, objective: Objective | None) -> Valu
             "refine: a loader gives the batches of this sweep from outside of the program that is "
             "differentiated; sweep with arrays as data"
         )
-    key = call["key"]
-    stopping = call["stopping"] or Stopping()
-    cell, *others = cells_of(
-        CellArguments(
-            {"": problem},
-            {"": begin.places.tx},
-            begin.places.hyperparameters,
-            {name: call[name] for name in ("steps", "epochs", "batch_size")},
-        )
-    )
+    shared = _shared_arguments(call, begin)
+    cell, *others = shared.cells({"": problem}, {"": begin.places.tx})
     if others:
         raise ValueError(
             f"refine: the sweep has axes that change shapes ({', '.join(cell.labels)}), but it is "
             "of one shape that it can be told which way to go: select one, such as "
             f"result.select({next(iter(cell.labels))}=…)"
         )
-    planned = planned_run(
-        {},
-        cell,
-        problem._replace(params=cell.filled(problem.params)),
-        as_transformation(cell.made(begin.places.tx)),
-        cell.hyperparameters(begin.places.hyperparameters),
-        samples=None,
-        sampling="sobol",
-        key=jax.random.key(0) if key is None else key,
-        evaluate=call["evaluate"],
-        has_aux=call["has_aux"],
-        model_state=call["model_state"],
-        batch_size=cell.made(call["batch_size"]),
-        seeds=seeds_of(call["seeds"]),
-        steps=cell.made(call["steps"]),
-        epochs=cell.made(call["epochs"]),
-        record_every=LARGEST_COUNT,
-        divergence_factor=stopping.divergence_factor,
-        targets=(),
-        mesh=None,
-        settings={},
-    )
+    planned = planned_run({}, cell, problem, begin.places.tx, shared)
     return _value_of_runs(LanePrograms(planned.task), metric)
+
+
+def _shared_arguments(call: Mapping[str, Any], begin: Starts) -> SharedArguments:
+    """The arguments of the runs, which record the end alone, and stop only where they diverge."""
+    stopping = call["stopping"] or Stopping()
+    changed = {
+        "hyperparameters": begin.places.hyperparameters,
+        "samples": None,
+        "evaluate_every": None,
+        "policy": None,
+        "stopping": Stopping(divergence_factor=stopping.divergence_factor),
+        "record_every": LARGEST_COUNT,
+        "resources": None,
+    }
+    return SharedArguments.of({**call, **changed})
 
 
 def _value_of_runs(programs: LanePrograms, metric: str) -> ValueOf:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from gdlab.axes.grid import Points, axes_with_paths
@@ -11,8 +10,7 @@ from gdlab.core.access import hyperparameters, only_match, set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.decays import is_decay
 from gdlab.core.representation import as_written
-from gdlab.sweeps.plan.arguments import opened
-from gdlab.sweeps.plan.assembly import AxisArguments
+from gdlab.sweeps.plan.axis_arguments import AxisArguments
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.refinement.coordinates import Coordinate
 from gdlab.sweeps.results.result import SweepResult
@@ -58,9 +56,7 @@ def starts_of(
         KeyError: if there is no such hyperparameter.
     """
     recipe = _recipe_of_one(result)
-    call = recipe.arguments
-    params = opened(call["loss"], call["params"])
-    places = AxisArguments(call["tx"], dict(call["hyperparameters"] or {}), params)
+    places = recipe.axis_arguments
     points = _best_points(result, places, metric, maximize, count)
     size = len(next(iter(points.values()))) if points else 1
     tx = places.tx
@@ -69,11 +65,7 @@ def starts_of(
         if path not in points:
             tx = set_hyperparameters(tx, {path: Axis(path, [value], START)})
             points[path] = np.full(size, value)
-
-    def along_starts(node: Any) -> Any:
-        return Axis(node.name, points[node.name], START) if is_axis(node) else node
-
-    places = jax.tree.map(along_starts, places._replace(tx=tx), is_leaf=is_axis)
+    places = places._replace(tx=tx).with_values(points, START)
     paths = {axis.name: path for path, axis in reversed(axes_with_paths(places))}
     return Starts(recipe, places, points, paths)
 
