@@ -22,9 +22,9 @@ from gdlab.sweeps.execute.tables import KeepParams
 from gdlab.sweeps.live import Live, live_picture
 from gdlab.sweeps.plan import arguments
 from gdlab.sweeps.plan.assembly import planned_runs
-from gdlab.sweeps.plan.cells import telling_of_choices
+from gdlab.sweeps.plan.cells import explaining_traced_sizes
+from gdlab.sweeps.plan.host_memory import require_host_memory
 from gdlab.sweeps.plan.policies import Policy
-from gdlab.sweeps.plan.room import require_room
 from gdlab.sweeps.plan.shared_arguments import SharedArguments
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Proposer
@@ -183,9 +183,9 @@ def sweep(
     require_sampled((tx, hyperparameters, params), samples)
     problems = arguments.problems_of(loss, params, data)
     shared = SharedArguments.of(call.arguments)
-    with telling_of_choices():
+    with explaining_traced_sizes():
         planned = planned_runs(problems, arguments.optimizers_of(tx), shared)
-        require_room(run.task for run in planned)
+        require_host_memory(run.task for run in planned)
         prepared = [PreparedRun.of(run, policy) for run in planned]
     saving = Checkpointing.of(checkpoint)
     kept = saving and checkpoint_of(saving.folder, prepared, shared.resources)

@@ -13,40 +13,44 @@ from gdlab.training.models import open_model
 from gdlab.training.problem import Problem
 
 NUMBER_OF_SEEDS = 2**32
-"""The number of keys that JAX folds out of one: numbers count only modulo it."""
+"""The number of keys that ``jax.random.fold_in`` makes of one: it takes numbers modulo this."""
 
 
 def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
-    """The problems by name; one without a name if there are not several.
+    """The problems by name; a single one has the empty string as its name.
 
     Raises:
-        ValueError: if the dictionaries do not have the same names.
+        ValueError: if the dictionaries do not have the same names, or are empty.
     """
     if not isinstance(loss, Mapping):
         return {"": Problem(loss, params, Stream(data) if is_loader(data) else data)}
-    for what, given in (("params", params), ("data", data)):
-        missing = isinstance(given, Mapping) and set(given) == set(loss)
-        if not missing and not (what == "data" and given is None):
+    for argument, given in (("params", params), ("data", data)):
+        has_names = isinstance(given, Mapping) and set(given) == set(loss)
+        if not has_names and not (argument == "data" and given is None):
             names = list(given) if isinstance(given, Mapping) else type(given).__name__
             raise ValueError(
-                f"loss is a dictionary of the problems {list(loss)}, so {what} must be one of the "
-                f"same names, not {names}; one for all of them is dict.fromkeys(loss, {what})"
+                f"loss is a dictionary of the problems {list(loss)}, so {argument} must be one of "
+                f"the same names, not {names}; one for all of them is "
+                f"dict.fromkeys(loss, {argument})"
             )
     if not loss:
         raise ValueError("loss is an empty dictionary: there is nothing to sweep")
-    # One after the other reads a loader, which may have a single set of worker processes.
     data = {} if data is None else data
-    streams = {id(one): Stream(one) for one in data.values() if is_loader(one)}
+    # Problems with the same loader share one stream, since it may have one set of worker processes.
+    streams = {id(loader): Stream(loader) for loader in data.values() if is_loader(loader)}
     return {
-        name: Problem(one, params[name], streams.get(id(data.get(name)), data.get(name)))
-        for name, one in loss.items()
+        name: Problem(function, params[name], streams.get(id(data.get(name)), data.get(name)))
+        for name, function in loss.items()
     }
 
 
 def pairs_of(
     problems: Mapping[str, Problem], optimizers: Mapping[str, Any]
 ) -> Iterator[tuple[dict[str, Any], Problem, Any]]:
-    """Each optimizer on each problem, with its place: the names of those of which several are."""
+    """Each optimizer on each problem, with its place among them.
+
+    A place has the name of the problem if there are several, and likewise that of the optimizer.
+    """
     for problem_name, problem in problems.items():
         for name, tx in optimizers.items():
             place = {"problem": problem_name, "optimizer": name}
@@ -65,14 +69,18 @@ def closing(problems: Mapping[str, Problem]) -> Iterator[None]:
 
 
 def opened(loss: Any, params: Any) -> Any:
-    """The parameters with models as the arrays that they are, which can be mapped over."""
+    """The parameters, in which each model is opened into a tree of its arrays."""
     if isinstance(loss, Mapping) and isinstance(params, Mapping):
         return {name: open_model(one).unless_plain() for name, one in params.items()}
     return open_model(params).unless_plain()
 
 
 def optimizers_of(tx: Any) -> dict[str, Any]:
-    """The optimizers, or the functions that make them, by name; one without a name if alone."""
+    """The optimizers, or the functions that make them, by name; a single one has no name.
+
+    Raises:
+        ValueError: if the dictionary is empty.
+    """
     optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
@@ -87,7 +95,7 @@ def require_readable(problems: Mapping[str, Problem], runs_of_each: int) -> None
         runs_of_each: the number of optimizers and cells that are run on each problem.
 
     Raises:
-        ValueError: if there is one.
+        ValueError: naming the type of the iterator.
     """
     for _, _, data in problems.values():
         runs = runs_of_each * sum(problem.data is data for problem in problems.values())
@@ -101,7 +109,11 @@ def require_readable(problems: Mapping[str, Problem], runs_of_each: int) -> None
 
 
 def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
-    """The seeds themselves."""
+    """The array of the seeds that are given, or of 0, 1, … if their number is.
+
+    Raises:
+        ValueError: if there is none, one is out of range, or two are the same.
+    """
     numbers = np.arange(seeds) if isinstance(seeds, int | np.integer) else np.asarray(seeds)
     if numbers.ndim != 1 or numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"seeds must be a positive number or a list of integers, not {seeds}")
@@ -117,10 +129,10 @@ def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
 
 
 def name_of_key(key: jax.Array) -> str:
-    """The generator and the numbers of a key, which tell whether two sweeps have the same seeds."""
+    """A text that is equal for equal keys: the implementation of a key and its numbers."""
     return " ".join([key_implementation(key) or "raw", *map(str, entropy_of(key))])
 
 
 def entropy_of(key: jax.Array) -> list[int]:
-    """The numbers of a key."""
+    """The numbers of a key, from which NumPy can make a generator."""
     return np.asarray(jax.random.key_data(key)).ravel().tolist()

@@ -1,4 +1,4 @@
-"""The arguments of one optimizer on one problem, put into the form in which they are run."""
+"""The plan of each run of a sweep, of one optimizer on one problem, made of its arguments."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,8 @@ class PlannedRun(NamedTuple):
     """One optimizer on one problem, before anything is compiled for it."""
 
     place: dict[str, Any]
-    """Its name among several problems or optimizers, and its label among cells, by dimension."""
+    """The labels along the dimensions that have a run for each label: ``problem``, ``optimizer``
+    and those of axes that change programs."""
     cell: Cell
     """The values of the axes that need a program for each value."""
     task: SweepTask
@@ -48,11 +49,11 @@ class PlannedRun(NamedTuple):
     tx: Any
     """The optimizer, with its axes."""
     settings: dict[str, Any]
-    """The arguments of the sweep that are numbers."""
+    """The numbers among the arguments of the sweep, by name, and texts for some of the others."""
 
     @property
     def name(self) -> str:
-        """Its names together, empty where there is only one run."""
+        """The labels of its place, joined by dots; empty where there is only one run."""
         return ".".join(map(str, self.place.values()))
 
 
@@ -130,7 +131,7 @@ def _on_grid(
     """The values and the model to start from, with values for sampled axes, and their grid."""
     hyperparameters = cell.hyperparameters(shared.hyperparameters)
     _require_numbers(hyperparameters)
-    swept = SweptValues(as_transformation(cell.made(tx)), hyperparameters, {})
+    swept = SweptValues(as_transformation(cell.resolved(tx)), hyperparameters, {})
     swept, first = drawn((swept, first), shared.samples, shared.sampling, entropy_of(shared.key))
     grid = grid_of(AxisArguments(swept.tx, swept.hyperparameters, first and first.params))
     _require_own_dimensions(grid, cell)
@@ -167,7 +168,7 @@ def _structure(
         shared: the arguments that do not depend on them.
     """
     loss, _, data = problem
-    sampler = sampler_of(data, cell.made(shared.batch_size))
+    sampler = sampler_of(data, cell.resolved(shared.batch_size))
     stopping, mesh = shared.stopping, shared.resources.rows
     return ProgramStructure(
         objective=Objective(
@@ -179,7 +180,7 @@ def _structure(
         ),
         sampler=sampler,
         streamed=isinstance(data, Stream),
-        steps=steps_of(cell.made(shared.steps), cell.made(shared.epochs), sampler),
+        steps=steps_of(cell.resolved(shared.steps), cell.resolved(shared.epochs), sampler),
         record_every=shared.record_every,
         divergence_factor=stopping.divergence_factor,
         targets=stopping.bounds,

@@ -11,13 +11,14 @@ from gdlab.training.loader import Stream
 
 
 class RungInterval(NamedTuple):
-    """The steps between two rungs, or before the first or after the last."""
+    """The steps between two rungs, before the first one or after the last one."""
 
     begin: int
     end: int
     rows: Rows
-    """The rows of the records that belong to it."""
+    """The rows of the records of its steps."""
     last: bool
+    """True if no rung follows."""
 
 
 class Bracket(NamedTuple):
@@ -25,12 +26,12 @@ class Bracket(NamedTuple):
 
     number: int
     places: np.ndarray
-    """The numbers of the points."""
+    """The numbers of the points among all of the sweep."""
     intervals: list[RungInterval]
 
 
 def brackets_of(policy: Policy | None, task: SweepTask) -> list[Bracket]:
-    """The brackets of a policy that have points; one of all points without a policy.
+    """The brackets of a policy but for empty ones; without a policy, one of all points.
 
     Raises:
         ValueError: if the rungs of the policy do not rise or do not end, or several brackets would
@@ -55,7 +56,7 @@ def _intervals(
     policy: Policy | None, bracket: int, structure: ProgramStructure
 ) -> list[RungInterval]:
     steps = structure.steps
-    # Of rungs without an end these are enough to see that they are wrong.
+    # A policy may give rungs without an end: one more than can be right is enough to refuse them.
     rungs = policy.rungs_of(bracket, steps) if policy else []
     rungs = list(itertools.islice(rungs, steps))
     if rungs != sorted({rung for rung in rungs if 0 < rung < steps}):
@@ -63,13 +64,8 @@ def _intervals(
         raise ValueError(
             f"the rungs of a policy must rise and lie between 0 and {steps}, not {shown}"
         )
-    # After the last step there is one more, to judge where it led.
+    # One step follows the last one, whose loss judges the parameters to which that led.
     return [
-        RungInterval(
-            begin,
-            end,
-            structure.rows(begin, end),
-            last=end > steps,
-        )
+        RungInterval(begin, end, structure.rows(begin, end), last=end > steps)
         for begin, end in itertools.pairwise([0, *rungs, steps + 1])
     ]

@@ -29,7 +29,7 @@ class CellArguments(NamedTuple):
     """Optimizers, or functions that make them of hyperparameters."""
     hyperparameters: Mapping[str, Any]
     sizes: Mapping[str, Any]
-    """The numbers by their names: of steps, of epochs, of examples in a batch."""
+    """The numbers of steps, of epochs and of examples in a batch, by their names."""
 
 
 class Cell(NamedTuple):
@@ -44,35 +44,29 @@ class Cell(NamedTuple):
     values: dict[str, Any]
     """Name of an axis → its value."""
     fixed: dict[str, Any]
-    """The hyperparameters that are fixed when programs are compiled, by name."""
+    """The hyperparameters that are constants of the programs, by name."""
 
     def filled(self, tree: Any) -> Any:
-        """A tree with the values in place of the axes of this cell."""
+        """A tree in which the axes that change programs are replaced by their values here."""
         return replace_axes(lambda axis: self.values.get(axis.name, axis), tree)
 
-    def made(self, given: Any) -> Any:
-        """An argument, filled; of a function that makes it of hyperparameters, what it makes."""
-        if not is_maker(given):
-            return self.filled(given)
-        made = given(**accepted(given, self.fixed))
-        return self.filled(made)
+    def resolved(self, given: Any) -> Any:
+        """An argument, filled, or what a function of hyperparameters makes in place of it."""
+        if is_maker(given):
+            given = given(**accepted(given, self.fixed))
+        return self.filled(given)
 
     def bound(self, function: Callable[..., Any]) -> ByIdentity:
-        """A user's function with those hyperparameters fixed for which it has a parameter."""
+        """A user's function with the fixed hyperparameters for which it has a parameter."""
         return ByIdentity(function, accepted(function, self.fixed))
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that do not differ from cell to cell, of those given."""
+        """The given settings that do not differ from cell to cell."""
         return {name: v for name, v in given.items() if not (is_axis(v) or is_maker(v))}
 
     def hyperparameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The hyperparameters that are data, with the axes that are left."""
+        """The given hyperparameters that are data, in which other axes may stand."""
         return {name: self.filled(v) for name, v in given.items() if name not in self.fixed}
-
-    @property
-    def name(self) -> str:
-        """The labels in words, empty where there are no axes that change programs."""
-        return ", ".join(f"{name}={label}" for name, label in self.labels.items())
 
 
 def cells_of(arguments: CellArguments) -> list[Cell]:
@@ -83,17 +77,16 @@ def cells_of(arguments: CellArguments) -> list[Cell]:
     """
     takers = list(_takers(arguments))
     names = _names_of_program_axes(arguments, takers)
-    found = [(path, axis) for path, axis in _all_axes(arguments) if axis.name in names]
-    grid = product_of(found)
+    grid = product_of([(path, axis) for path, axis in _all_axes(arguments) if axis.name in names])
     given = arguments.hyperparameters
-    plain = {name: given[name] for name in _plain_and_taken(given, takers)}
+    constants = {name: given[name] for name in _names_of_constants(given, takers)}
     cells = []
     for index in np.ndindex(*grid.sizes.values()):
         position = dict(zip(grid.sizes, index, strict=True))
-        at = {name: position[axis.along] for name, axis in grid.axes.items()}
-        labels = {name: axis.labels[at[name]].item() for name, axis in grid.axes.items()}
-        values = {name: axis.value_of(at[name]) for name, axis in grid.axes.items()}
-        of_axes = {
+        positions = {name: position[axis.along] for name, axis in grid.axes.items()}
+        labels = {name: axis.labels[positions[name]].item() for name, axis in grid.axes.items()}
+        values = {name: axis.value_of(positions[name]) for name, axis in grid.axes.items()}
+        swept = {
             name: values[axis.name]
             for name, axis in given.items()
             if is_axis(axis) and axis.name in values
@@ -104,7 +97,7 @@ def cells_of(arguments: CellArguments) -> list[Cell]:
                 labels=labels,
                 along={name: axis.along for name, axis in grid.axes.items()},
                 values=values,
-                fixed=plain | of_axes,
+                fixed=constants | swept,
             )
         )
     for argument, function in _makers(arguments):
@@ -113,8 +106,8 @@ def cells_of(arguments: CellArguments) -> list[Cell]:
 
 
 @contextlib.contextmanager
-def telling_of_choices() -> Iterator[None]:
-    """A context in which an error about a traced size tells how a size is swept."""
+def explaining_traced_sizes() -> Iterator[None]:
+    """A context that adds to errors about a traced size how a size is swept."""
     try:
         yield
     except TypeError as error:
@@ -128,7 +121,7 @@ def telling_of_choices() -> Iterator[None]:
 
 
 def is_maker(given: Any) -> bool:
-    """Tell whether an argument is a function that makes the argument of hyperparameters."""
+    """Tell whether a function of hyperparameters stands for the argument, and makes it."""
     return inspect.isroutine(given) or (
         callable(given) and not isinstance(given, GradientTransformation | Axis | tuple)
     )
@@ -145,7 +138,7 @@ def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str
 
 
 def _makers(arguments: CellArguments) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The functions that make an argument, with the name of the argument."""
+    """The functions that make an argument, each after the name of that argument."""
     for tx in arguments.optimizers.values():
         if is_maker(tx):
             yield "tx", tx
@@ -155,7 +148,7 @@ def _makers(arguments: CellArguments) -> Iterator[tuple[str, Callable[..., Any]]
 
 
 def _takers(arguments: CellArguments) -> Iterator[Callable[..., Any]]:
-    """The functions to which whole numbers are handed as structure."""
+    """The functions that are given whole numbers as constants: each init and each maker."""
     for problem in arguments.problems.values():
         start = problem.params
         starts = start.options.choices if isinstance(start, ChoiceAxis) else (start,)
@@ -188,10 +181,10 @@ def _names_of_program_axes(arguments: CellArguments, takers: list[Callable[..., 
     return choices | sizes | handed
 
 
-def _plain_and_taken(
+def _names_of_constants(
     hyperparameters: Mapping[str, Any], takers: list[Callable[..., Any]]
 ) -> set[str]:
-    """The names of whole numbers and other plain values that are handed on as structure."""
+    """The names of the whole numbers and texts that a taker is given as constants."""
     plain = {
         name: value
         for name, value in hyperparameters.items()

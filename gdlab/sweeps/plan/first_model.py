@@ -18,14 +18,19 @@ from gdlab.training.start import differentiable
 def first_model(
     init: ByIdentity | None, template: Any, hyperparameters: Any, points: Any, keys: jax.Array
 ) -> OpenedModel:
-    """The model before the first step, with leading axes of seeds, and points if given.
+    """The model before the first step, with leading axes of seeds, and of points if there are any.
 
-    ``points`` has only those hyperparameters on which the start depends.
+    Args:
+        init: the function that makes the model; None if it is given.
+        template: the model that is given, with slots in place of axes.
+        hyperparameters: those that ``init`` takes, likewise.
+        points: the values of the slots at all points.
+        keys: the key of each seed for ``init``.
     """
 
     def of_point(key: jax.Array, point: Any) -> OpenedModel:
-        given = at_point((template, hyperparameters), point)
-        model = open_model(init(key, **given[1])) if init else given[0]
+        model, keywords = at_point((template, hyperparameters), point)
+        model = open_model(init(key, **keywords)) if init else model
         params = differentiable(model.params, "what init returns")
         return dataclasses.replace(model, params=params)
 

@@ -59,7 +59,7 @@ class Policy(Protocol):
         ...
 
     def brackets(self, size: int, steps: int, /) -> list[np.ndarray]:
-        """The numbers of the points, from 0 to ``size``, in groups that do not compete."""
+        """The numbers of the points, 0 … ``size`` − 1, in groups that do not compete."""
         ...
 
     def rungs_of(self, bracket: int, steps: int, /) -> list[int]:
@@ -74,18 +74,19 @@ class Policy(Protocol):
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class SuccessiveHalving:
-    """Go on with the best part of the points only, again and again.
+    """Train the best part of the points on, and drop the others, again and again.
 
     After rᵢ steps the best ⌈nᵢ/factor⌉ of nᵢ points survive, ranked by the median over seeds, which
     live or die together. What is executed is Σ nᵢ(rᵢ₊₁ − rᵢ) steps of each seed, and not n·steps.
 
     Args:
-        factor: how many points there are to each survivor.
-        rungs: after how many steps the points are ranked; unless given, ⌊steps/factorᵏ⌋ for all k
-            for which that is at least ``least_steps``, so that all rounds cost alike.
+        factor: the number of points at a rung for each that survives it.
+        rungs: the numbers of steps after which the points are ranked; unless given,
+            ⌊steps/factorᵏ⌋ for all k for which that is at least ``least_steps``, so that all rounds
+            cost alike.
         least_steps: the steps that every point gets, where the rungs are not given.
-        metric: by what points are ranked: "loss", the last one, on the same batch for all points
-            of a seed; or the name of an evaluation metric.
+        metric: what ranks the points: "loss", the last one, on the same batch for all points of a
+            seed; or the name of an evaluation metric.
         maximize: whether more of it is better, unless its name tells.
 
     Raises:
@@ -124,14 +125,14 @@ class SuccessiveHalving:
         return _geometric_rungs(steps, self.factor, _most_rungs(steps, self))
 
     def move(self, ranking: Ranking) -> Move:
-        """The best survive where they are."""
-        return _best(ranking, math.ceil(len(ranking.scores) / self.factor))
+        """The best points survive in their places."""
+        return _survival_of_best(ranking, math.ceil(len(ranking.scores) / self.factor))
 
 
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class Hyperband:
-    """Successive halving, hedged: in brackets of points that are ranked from early to never.
+    """Several brackets of points under successive halving, first ranked early, late or never.
 
     Bracket s, of the brackets S, …, 0, ranks its points after steps/factorˢ, …, steps/factor steps,
     and has a share of the points in proportion to ⌈(S + 1)·factorˢ/(s + 1)⌉, so that all brackets
@@ -139,9 +140,9 @@ class Hyperband:
     axes: the points of a grid are dealt to the brackets in turn.
 
     Args:
-        factor: how many points there are to each survivor of a rung.
+        factor: the number of points at a rung for each that survives it.
         least_steps: the steps that every point gets.
-        metric: by what points are ranked: "loss", or the name of an evaluation metric.
+        metric: what ranks the points: "loss", or the name of an evaluation metric.
         maximize: whether more of it is better, unless its name tells.
 
     Raises:
@@ -171,7 +172,7 @@ class Hyperband:
         """The points dealt out in proportion to the brackets' sizes."""
         most = _most_rungs(steps, self)
         weights = [math.ceil((most + 1) * self.factor**s / (s + 1)) for s in range(most, -1, -1)]
-        # Each in turn to the bracket that is furthest behind its share, so neighbours part.
+        # Each point goes to the bracket that is furthest behind its share: neighbours are parted.
         dealt = np.zeros(len(weights))
         bracket_of = np.empty(size, int)
         for point in range(size):
@@ -180,12 +181,12 @@ class Hyperband:
         return [np.flatnonzero(bracket_of == bracket) for bracket in range(len(weights))]
 
     def rungs_of(self, bracket: int, steps: int) -> list[int]:
-        """One rung less for each bracket, the earliest."""
+        """The rungs below ``steps``, of which each bracket lacks the earliest of the one before."""
         return _geometric_rungs(steps, self.factor, _most_rungs(steps, self) - bracket)
 
     def move(self, ranking: Ranking) -> Move:
-        """The best survive where they are."""
-        return _best(ranking, max(1, math.floor(len(ranking.scores) / self.factor)))
+        """The best points survive in their places."""
+        return _survival_of_best(ranking, max(1, math.floor(len(ranking.scores) / self.factor)))
 
 
 @checked_class
@@ -203,10 +204,10 @@ class PopulationBasedTraining:
     move together. The histories of the hyperparameters are part of the result.
 
     Args:
-        every: of how many steps one is a rung.
-        fraction: the part of the points that is replaced, at most one half.
-        factors: by what hyperparameters are multiplied.
-        metric: by what points are ranked: "loss", or the name of an evaluation metric.
+        every: the number of steps from one rung to the next.
+        fraction: the part of the points that is replaced at a rung, at most one half.
+        factors: the factors among which one is drawn for each hyperparameter.
+        metric: what ranks the points: "loss", or the name of an evaluation metric.
         maximize: whether more of it is better, unless its name tells.
 
     Raises:
@@ -243,7 +244,7 @@ class PopulationBasedTraining:
     def move(self, ranking: Ranking) -> Move:
         """The worst become changed copies of the best."""
         size, rng = len(ranking.scores), ranking.rng
-        # A population of one has nobody to learn from.
+        # A population of one has no other point to copy.
         count = min(math.ceil(self.fraction * size), size // 2)
         order = np.argsort(ranking.scores, kind="stable")
         best, worst = order[:count], order[size - count :]
@@ -257,8 +258,8 @@ class PopulationBasedTraining:
         return Move(parents, np.arange(size), points)
 
 
-def _best(ranking: Ranking, count: int) -> Move:
-    """So many of the best, of equals the first, in the order in which they stand."""
+def _survival_of_best(ranking: Ranking, count: int) -> Move:
+    """The move by which the best points survive, in their order; of equal ones the first."""
     order = np.argsort(ranking.scores, kind="stable")
     kept = np.sort(order[:count])
     return Move(kept, kept, {name: values[kept] for name, values in ranking.points.items()})

@@ -21,7 +21,7 @@ class SweepCall:
     """The arguments of a call of :func:`gdlab.sweep`, by name."""
 
     function: Callable[..., Any]
-    """The function itself, which knows this class and not the other way round."""
+    """The function :func:`gdlab.sweep`, whose module imports this one, which cannot import it."""
     arguments: Mapping[str, Any]
 
     def run(self) -> Any:
@@ -49,7 +49,7 @@ class SweepCall:
         return dataclasses.replace(self, arguments={**self.arguments, **changes})
 
     def only(self, **names: str) -> "SweepCall":
-        """The part of one ``problem``, or of one ``optimizer``, of several."""
+        """The same call for one ``problem`` or one ``optimizer`` of several, by its name."""
         arguments = dict(self.arguments)
         for kind, name in names.items():
             for argument in NAMED_BY[kind]:
@@ -61,8 +61,8 @@ class SweepCall:
         """The same call for these labels only.
 
         Args:
-            labels: the name of an axis, ``problem``, ``optimizer`` or ``seed`` → those there are
-                to be; of axes along one dimension all.
+            labels: the name of an axis, ``problem``, ``optimizer`` or ``seed`` → the labels that
+                remain. Of several axes along one dimension each must be given.
         """
 
         def replaced(axis: Axis) -> Axis:

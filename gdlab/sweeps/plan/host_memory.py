@@ -1,4 +1,4 @@
-"""The memory of the host that the result of a sweep needs."""
+"""The memory of the host, into which the recorded losses of a sweep must fit."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from gdlab.devices.memory import free_bytes_of_host
 from gdlab.sweeps.plan.task import SweepTask
 
 
-def require_room(tasks: Iterable[SweepTask]) -> None:
+def require_host_memory(tasks: Iterable[SweepTask]) -> None:
     """Refuse a sweep whose recorded losses do not fit into the memory of the host.
 
     Raises:
