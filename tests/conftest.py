@@ -83,6 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("sampled"):
             cases.setdefault(item.nodeid.split("[")[0], []).append(item)
     for members in cases.values():
+        # As they are written, in whatever order they are to run.
+        members.sort(key=lambda item: tuple(item.callspec.indices.values()))
         (wanted,) = members[0].get_closest_marker("sampled").args
         kept = {index * len(members) // wanted for index in range(wanted)}
         for index, item in enumerate(members):

@@ -77,7 +77,8 @@ def tab(file):
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_training_in_the_page_is_that_of_minimize(tab, name):
-    record = call(tab, f"gdlab.train({name!r}, 60)")
+    # Another test may have trained it further.
+    record = {key: row[:61] for key, row in call(tab, f"gdlab.train({name!r}, 60)").items() if row}
     run = trained(name, 60)
     np.testing.assert_allclose(record["loss"], run.values, rtol=1e-9)
     measures = jax.vmap(accuracy)(run.path)
