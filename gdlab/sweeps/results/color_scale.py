@@ -1,6 +1,6 @@
 """The colours of the scores of a sweep: from the best at 0 to the worst at 1."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -27,32 +27,34 @@ class ColorScale(NamedTuple):
     best: float
     worst: float
     floor: float = 1.0
-    """f."""
+    """The f of a scale of the kind "gap", a share of the range."""
 
     def places(self, scores: np.ndarray) -> np.ndarray:
         """The places of scores on the scale, 0 for the best and 1 for the worst."""
         if self.best == self.worst:
             return np.where(np.isfinite(scores), 0.0, np.nan)
         if self.kind == "log":
-            floor = NEGLIGIBLE * max(self.best, self.worst)
-            ends = np.log(np.maximum([self.best, self.worst], floor))
-            found = (np.log(np.maximum(scores, floor)) - ends[0]) / (ends[1] - ends[0])
+            best, worst = self._logarithms([self.best, self.worst])
+            places = (self._logarithms(scores) - best) / (worst - best)
         else:
-            found = (np.asarray(scores) - self.best) / (self.worst - self.best)
+            places = (np.asarray(scores) - self.best) / (self.worst - self.best)
         if self.kind == "gap":
-            found = np.log1p(np.maximum(found, 0.0) / self.floor) / np.log1p(1 / self.floor)
-        return np.clip(found, 0.0, 1.0)
+            places = np.log1p(np.maximum(places, 0.0) / self.floor) / np.log1p(1 / self.floor)
+        return np.clip(places, 0.0, 1.0)
 
     def scores(self, places: np.ndarray) -> np.ndarray:
         """The scores at places on the scale."""
         places = np.asarray(places, float)
         if self.kind == "log":
-            floor = NEGLIGIBLE * max(self.best, self.worst)
-            ends = np.log(np.maximum([self.best, self.worst], floor))
-            return np.exp(ends[0] + places * (ends[1] - ends[0]))
+            best, worst = self._logarithms([self.best, self.worst])
+            return np.exp(best + places * (worst - best))
         if self.kind == "gap":
             places = np.expm1(places * np.log1p(1 / self.floor)) * self.floor
         return self.best + places * (self.worst - self.best)
+
+    def _logarithms(self, scores: Any) -> np.ndarray:
+        """The logarithms of scores, of which negligible ones count as the largest of these."""
+        return np.log(np.maximum(scores, NEGLIGIBLE * max(self.best, self.worst)))
 
 
 def color_scale(scores: np.ndarray, maximize: bool) -> ColorScale:
@@ -69,6 +71,6 @@ def color_scale(scores: np.ndarray, maximize: bool) -> ColorScale:
     quarter = float((np.quantile(finite, 0.75 if maximize else 0.25) - best) / (worst - best))
     if quarter >= CROWDED:
         return ColorScale("linear", best, worst)
-    # (1 + q/f)² = 1 + 1/f.
+    # The quarter's end q has the middle colour: (1 + q/f)² = 1 + 1/f.
     floor = max(quarter**2 / (1 - 2 * quarter), LEAST_FLOOR)
     return ColorScale("gap", best, worst, floor)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def dataset(result: "SweepResult") -> Any:
-    """An ``xarray.Dataset``; each variable says in its attributes what it is, and its name.
+    """An ``xarray.Dataset``, each of whose variables has its role in its attributes, and its name.
 
-    The name of a metric or an auxiliary value that is taken gets its role in front.
+    A metric or an auxiliary value whose name is taken has its role in front of the name.
     """
     import xarray
 
@@ -38,9 +38,9 @@ def dataset(result: "SweepResult") -> Any:
     }
     for role, (arrays, dims) in groups.items():
         for name, values in arrays.items():
-            free = f"{role}_{name}" if role in ("history", "curve") else name
-            free = _free(free, role, variables | coords)
-            variables[free] = (dims, values, {"role": role, "name": name})
+            prefixed = f"{role}_{name}" if role in ("history", "curve") else name
+            variable = _untaken(prefixed, role, variables | coords)
+            variables[variable] = (dims, values, {"role": role, "name": name})
     return xarray.Dataset(variables, coords, attributes(result))
 
 
@@ -62,13 +62,13 @@ def frame(result: "SweepResult") -> Any:
     ends = {name: getattr(result, name) for name in ("status", "stopped_at", "evaluations")}
     metrics: dict[str, np.ndarray] = {"final_loss": result.final_loss}
     for name, values in result.metrics.items():
-        metrics[_free(name, "metric", labels | metrics | ends)] = values
+        metrics[_untaken(name, "metric", labels | metrics | ends)] = values
     columns = labels | metrics | ends
     return pandas.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
 
 
-def _free(name: str, role: str, taken: dict[str, Any]) -> str:
-    """The name with its role in front as often as it takes to tell it from others."""
+def _untaken(name: str, role: str, taken: dict[str, Any]) -> str:
+    """The name, with its role in front as often as it takes to tell it from those taken."""
     while name in taken:
         name = f"{role}_{name}"
     return name
@@ -77,11 +77,10 @@ def _free(name: str, role: str, taken: dict[str, Any]) -> str:
 def lane_labels(result: "SweepResult") -> dict[str, np.ndarray]:
     """The label of each lane on every dimension, and its value on every axis."""
     shape = result.status.shape
-    names = dict.fromkeys([*result.dims, *result.axes])
-    return {name: _spread(result, name, shape) for name in names}
 
+    def label_of_each(name: str) -> np.ndarray:
+        position = result.dims.index(result.axes.get(name, name))
+        following = (1,) * (len(shape) - position - 1)
+        return np.broadcast_to(result.coords[name].reshape(-1, *following), shape)
 
-def _spread(result: "SweepResult", name: str, shape: tuple[int, ...]) -> np.ndarray:
-    position = result.dims.index(result.axes.get(name, name))
-    following = (1,) * (len(shape) - position - 1)
-    return np.broadcast_to(result.coords[name].reshape(-1, *following), shape)
+    return {name: label_of_each(name) for name in dict.fromkeys([*result.dims, *result.axes])}

@@ -11,7 +11,7 @@ import jax
 from jaxlib import version as jaxlib_version
 
 GIT_SECONDS = 2.0
-"""The time limit of a call of git, which may read every file to find changes, in seconds."""
+"""The time limit in seconds of a call of git, which may read every file to find changes."""
 
 
 def provenance() -> dict[str, str]:

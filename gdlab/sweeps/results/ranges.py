@@ -21,7 +21,7 @@ class Edge(NamedTuple):
     value: Any
     """The largest value at which no seed diverged; NaN where even the lowest one diverged."""
     bracket: tuple[Any, Any]
-    """The same value, and the first one above it that diverged, ∞ where none did."""
+    """The value itself, and the first one above it at which a seed diverged; ∞ where none did."""
 
 
 def edge(result: "SweepResult", axis: str) -> Edge:
@@ -39,7 +39,7 @@ def stable_range(result: "SweepResult", axis: str) -> tuple[Any, Any]:
 def basin(
     result: "SweepResult", axis: str, metric: str, tol: float, maximize: bool | None
 ) -> tuple[Any, Any]:
-    """The ends of the unbroken stretch around the best value whose scores are within a factor.
+    """The ends of the unbroken stretch around the best value, within a factor of its score.
 
     Raises:
         ValueError: if a score is negative.
@@ -63,7 +63,7 @@ def basin(
 
 
 def _stable(result: "SweepResult", axis: str) -> tuple[Any, ...]:
-    """Low and high end of the stable stretch, and the first value above it that diverged."""
+    """The low and high end of the stable stretch, and the first value above it that diverged."""
 
     def ends(values: np.ndarray, diverged: np.ndarray) -> tuple[float, float, float]:
         count = int(np.argmax(diverged)) if diverged.any() else len(values)
@@ -80,7 +80,15 @@ def _along(
     function: Callable[[np.ndarray, np.ndarray], tuple[float, ...]],
     outputs: int,
 ) -> tuple[Any, ...]:
-    """``function`` of the sorted values of an axis and what belongs to them, for all others."""
+    """The outputs of a function along an axis, at each point of the other axes.
+
+    Args:
+        result: the result.
+        axis: the axis.
+        points: a number or a truth value for each point.
+        function: it is given the sorted values that were run, and what ``points`` has at them.
+        outputs: the number of values that it returns.
+    """
     position, values = _axis(result, axis)
     run = np.any(result.status != "not run", axis=-1)
     points, run = (np.moveaxis(array, position, -1) for array in (points, run))
@@ -94,7 +102,7 @@ def _along(
 
 
 def _axis(result: "SweepResult", axis: str) -> tuple[int, np.ndarray]:
-    """The position and the values of an axis that is a dimension, or alone on one.
+    """The position of the dimension along which an axis lies alone, and its values.
 
     Raises:
         ValueError: if there is no such axis, others change with it, or its values are no numbers.

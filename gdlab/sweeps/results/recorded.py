@@ -1,4 +1,4 @@
-"""The text of an optimizer in a file, and the form that tells whether two sweeps used the same."""
+"""The text of an optimizer in a file, and the form in which two sweeps' optimizers are compared."""
 
 import dataclasses
 from typing import Any
@@ -11,7 +11,7 @@ from gdlab.sweeps.results.combining.by_label import ByLabel
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class RecordedOptimizer:
-    """An optimizer as a file remembers it: its source code, which nobody evaluates."""
+    """An optimizer of a result that was loaded: its source code, which is never evaluated."""
 
     source: str
     """The ``repr`` of the optimizer."""
@@ -35,7 +35,7 @@ def form_of(optimizer: Any) -> str:
     if isinstance(optimizer, RecordedOptimizer):
         return optimizer.form
     if isinstance(optimizer, ByLabel):
-        # More labels make no other sweep.
+        # A sweep with more labels along this dimension is still the same sweep.
         return f"one for each {optimizer.dimension}"
     named = jax.tree.map(
         lambda node: _AnyAxis(node.name) if is_axis(node) else node, optimizer, is_leaf=is_axis

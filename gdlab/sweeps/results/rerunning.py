@@ -1,4 +1,4 @@
-"""A sweep that is run again for some of its points, or for more of them."""
+"""Sweeps that are run again from their results, for some of the points or for further ones."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -67,22 +67,22 @@ def extended(result: "SweepResult", axis: str, values: Sequence[float]) -> "Swee
     missing = wanted[~matches(known, wanted).any(axis=0)].tolist() if wanted.size else []
     if not missing:
         return result
-    more = recipe.at({axis: missing}).changed(checkpoint=None).run()
+    added = recipe.at({axis: missing}).changed(checkpoint=None).run()
     # Dimensions that were dropped from this result have one label in its call.
-    gone = {name: more.coords[name][0] for name in more.dims if name not in result.dims}
-    everything = recipe.at({axis: np.union1d(known, missing)})
-    return dataclasses.replace(result.merge(more.select(**gone)), recipe=everything)
+    dropped = {name: added.coords[name][0] for name in added.dims if name not in result.dims}
+    whole = recipe.at({axis: np.union1d(known, missing)})
+    return dataclasses.replace(result.merge(added.select(**dropped)), recipe=whole)
 
 
-def _recipe_of(result: "SweepResult", what: str) -> Any:
+def _recipe_of(result: "SweepResult", method: str) -> Any:
     """The call that made the result.
 
     Raises:
-        ValueError: if it is not known.
+        ValueError: if it is not known, naming the method that needs it.
     """
     if result.recipe is None:
         raise ValueError(
-            f"{what}: the loss is not known of a result that was loaded or put together; call "
+            f"{method}: the loss is not known of a result that was loaded or put together; call "
             "sweep for the other values, and merge what it returns"
         )
     return result.recipe

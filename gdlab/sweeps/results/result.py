@@ -40,13 +40,13 @@ class SweepResult:
     """The dimensions of a lane, ``problem`` and ``optimizer`` if there are several, those of the
     axes (one of its own each on a grid, ``sample`` for all that are sampled), and ``seed``."""
     coords: dict[str, np.ndarray]
-    """The values along each of them and of each axis, and the recorded ``step``."""
+    """The values along each dimension and of each axis, and the recorded ``step``."""
     axes: dict[str, str]
     """Name of an axis → the dimension along which its values lie."""
     loss: np.ndarray
     """The loss of each lane at the recorded steps, of shape ``(*dims, step)``."""
     aux: dict[str, np.ndarray]
-    """The auxiliary values of the loss, likewise."""
+    """The auxiliary values of the loss, of the same shape."""
     metrics: dict[str, np.ndarray]
     """The values of ``evaluate`` at the end of each lane, of shape ``dims``."""
     curves: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -67,7 +67,7 @@ class SweepResult:
     optimizers: tuple[Any, ...]
     """The optimizers, with their axes; their ``repr`` in a result that was loaded."""
     settings: dict[str, Any]
-    """The arguments of the sweep that are numbers."""
+    """The numbers among the arguments of the sweep, by name, and texts for some of the others."""
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     """Versions, device, time and git revision."""
     kept: Any = None
@@ -76,7 +76,7 @@ class SweepResult:
     params_dims: tuple[str, ...] = ()
     """The leading dimensions of their arrays, ``dims`` for all runs, ``seed`` for the best."""
     recipe: Any = None
-    """The call that made it; None in a result that was loaded or put together of several."""
+    """The call that made the result; None in one that was loaded or merged of several."""
 
     def __post_init__(self) -> None:
         if self.kept is not None and not self.params_dims:

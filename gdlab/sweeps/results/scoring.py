@@ -1,4 +1,4 @@
-"""The scores by which points of a sweep are compared: one number for each, from its lanes."""
+"""The scores of the points of a sweep: one number for each point, made of those of its lanes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -50,7 +50,7 @@ def scores(
     rule: Rule = "median",
     maximize: bool | None = None,
 ) -> np.ndarray:
-    """The metric with the dimensions ``over`` reduced; ±∞ is the worst.
+    """The metric of each point, reduced along the dimensions ``over``; ±∞ is the worst.
 
     A lane without a value counts as the worst, but one that was not run does not count at all.
 

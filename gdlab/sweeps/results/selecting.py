@@ -1,13 +1,14 @@
-"""Parts of a result, by the labels of its dimensions and axes."""
+"""Selection of a part of a result, by the labels of its dimensions and axes."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.sweeps.results.combining.by_label import dimensions_of, taken
+from gdlab.sweeps.results.combining.by_label import dimensions_of, parts_at
 from gdlab.training.models import open_model
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def selected(result: "SweepResult", conditions: dict[str, Any]) -> "SweepResult"
         if np.ndim(condition) == 0 and not isinstance(condition, slice) and name == dimension:
             dropped.add(dimension)
     dropped.discard("seed")
-    return _taken(result, positions, dropped)
+    return _at_positions(result, positions, dropped)
 
 
 def model_of(result: "SweepResult") -> Any:
@@ -98,11 +99,19 @@ def matches(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(equal.any(axis=0), equal, close)
 
 
-def _taken(
+def _at_positions(
     result: "SweepResult", positions: dict[str, list[int]], dropped: set[str]
 ) -> "SweepResult":
+    """The part of a result at some positions along its dimensions.
+
+    Args:
+        result: the result.
+        positions: dimension → the positions that are kept.
+        dropped: the dimensions among these that the part does not have, whose position is one.
+    """
+
     def take(array: Any, dims: tuple[str, ...]) -> Any:
-        """Cut along each of ``dims`` that has positions, from the last to the first."""
+        """The part of an array that has these dimensions in front."""
         for axis in reversed(range(len(dims))):
             if dims[axis] in dropped:
                 array = array[(slice(None),) * axis + (positions[dims[axis]][0],)]
@@ -119,8 +128,8 @@ def _taken(
     remain = set(positions) <= {*result.params_dims, *dimensions_of(result.kept)}
     kept, optimizers = result.kept, _optimizers(result, positions.get("optimizer"))
     for name, found in positions.items():
-        kept = taken(kept, name, found, name in dropped)
-        optimizers = tuple(taken(tx, name, found, name in dropped) for tx in optimizers)
+        kept = parts_at(kept, name, found, name in dropped)
+        optimizers = tuple(parts_at(tx, name, found, name in dropped) for tx in optimizers)
     cut = [name for name in coords if result.axes.get(name, name) in positions]
     labels = {name: np.ravel(coords[name]).tolist() for name in cut}
     return dataclasses.replace(
@@ -143,13 +152,16 @@ def _taken(
 
 
 def _index(positions: list[int]) -> Any:
-    """The index of positions; of a single one, a slice, which copies nothing."""
+    """The index of some positions; for a single one a slice, which copies nothing."""
     if len(positions) == 1:
         return slice(positions[0], positions[0] + 1)
     return np.asarray(positions)
 
 
-def _history(result: "SweepResult", take: Any) -> dict[str, np.ndarray]:
+def _history(
+    result: "SweepResult", take: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The history of the points that are left, in which parents are counted among these."""
     history = {name: take(values) for name, values in result.history.items()}
     if "parent" in history:
         points = result.status[..., 0]
@@ -161,11 +173,17 @@ def _history(result: "SweepResult", take: Any) -> dict[str, np.ndarray]:
 
 
 def renumbered(parent: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Parents, who are positions among all points, where the points stand now."""
+    """The parents at their new places.
+
+    Args:
+        parent: the former positions of parents, or ``NO_PARENT``.
+        places: the new place of each former position.
+    """
     return np.where(parent == NO_PARENT, NO_PARENT, places[parent])
 
 
 def _optimizers(result: "SweepResult", positions: list[int] | None) -> tuple[Any, ...]:
-    return (
-        result.optimizers if positions is None else tuple(result.optimizers[i] for i in positions)
-    )
+    """The optimizers at some positions, or all of them."""
+    if positions is None:
+        return result.optimizers
+    return tuple(result.optimizers[position] for position in positions)

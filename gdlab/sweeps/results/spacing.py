@@ -1,4 +1,4 @@
-"""The scale on which the values of an axis stand evenly: linear, logarithmic, or that of decays."""
+"""The scale on which the values of an axis are evenly spaced: linear, logarithmic or of decays."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -14,9 +14,9 @@ SPACED: dict[Spacing, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda nines: 1 - 10.0 ** -np.asarray(nines),
     ),
 }
-"""The functions from values to where they stand evenly, and back."""
+"""The functions from values to their positions on each scale, and back."""
 USUAL_DECAYS = 0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999
-"""The ticks of an axis of decays."""
+"""The usual values of decays, which are ticks of their axis."""
 
 
 def spans_decades(values: np.ndarray) -> bool:
@@ -26,9 +26,9 @@ def spans_decades(values: np.ndarray) -> bool:
 
 
 def spacing(values: np.ndarray) -> Spacing:
-    """The scale on which sorted values stand evenly.
+    """The scale on which sorted values are evenly spaced.
 
-    It is linear, logarithmic, or that of decays, −log₁₀(1 − β), on which 0.9, 0.99 and 0.999 do.
+    It is linear, logarithmic, or that of decays, −log₁₀(1 − β), for such as 0.9, 0.99 and 0.999.
     """
     finite = values[np.isfinite(values)]
     if _spaced_by_factors(finite):
@@ -39,7 +39,7 @@ def spacing(values: np.ndarray) -> Spacing:
 
 
 def _spaced_by_factors(values: np.ndarray) -> bool:
-    """Tell whether sorted values stand more evenly on a logarithmic scale than on a linear one."""
+    """Tell whether sorted values are spaced more evenly by their logarithms than by themselves."""
     if not spans_decades(values):
         return False
     unevenness = [

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 MARK = "gdlab_sweep_result"
-"""The attribute that tells a file of ours; it holds the version of the format."""
+"""The attribute by which a file of gdlab is known; it holds the version of the format."""
 VERSION = 3
+"""The version of the format."""
 ATTRIBUTES = (
     "axes", "contents", "dims", "forms", "optimizers", "params_dims", "provenance", "settings",
 )  # fmt: skip
-"""The attributes of the file that are ours, each of them JSON; "contents" names the arrays."""
+"""The attributes that :func:`save` writes, each of them JSON; "contents" names the arrays."""
 CHECKSUM = "sha256"
-"""The attribute with the checksum of all that is ours."""
+"""The attribute with the checksum of all that :func:`save` writes."""
 ENGINE = "h5netcdf"
+"""The library by which xarray reads and writes files."""
 NARROW = "V"
 """The kind of the dtypes that netCDF does not have: bfloat16 and its narrower relatives."""
 
@@ -58,9 +60,11 @@ def save(result: "SweepResult", path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], like: Any = None) -> dict[str, Any]:
     """The fields of a result that :func:`save` wrote, by name.
 
-    Its parameters have the structure of ``like`` if that is given.
-
     Attributes and arrays that others have added to the file are passed over.
+
+    Args:
+        path: the file.
+        like: a model or a tree, whose structure the parameters then have.
 
     Raises:
         ValueError: if the file holds anything else, is damaged, or holds other parameters.
@@ -76,11 +80,12 @@ def load(path: str | os.PathLike[str], like: Any = None) -> dict[str, Any]:
             f"{type(error).__name__}: {error}"
         ) from error
     if like is not None:
-        fields["kept"] = _structured(fields["kept"], like, len(fields["params_dims"]))
+        fields["kept"] = _in_structure_of_like(fields["kept"], like, len(fields["params_dims"]))
     return fields
 
 
 def _fields(dataset: Any) -> dict[str, Any]:
+    """The fields of a result, of which parameters are a dictionary by their paths."""
     attributes = {name: json.loads(dataset.attrs[name]) for name in ATTRIBUTES}
     arrays: dict[str, dict[str, Any]] = {"coords": {}}
     for name in attributes["contents"]:
@@ -110,7 +115,7 @@ def _fields(dataset: Any) -> dict[str, Any]:
 
 
 def _checksum(dataset: Any) -> str:
-    """The SHA-256 of the attributes and the arrays that are ours."""
+    """The SHA-256 of the attributes and the arrays that :func:`save` writes."""
     digest = hashlib.sha256(json.dumps([dataset.attrs[name] for name in ATTRIBUTES]).encode())
     for name in json.loads(dataset.attrs["contents"]):
         variable = dataset[name]
@@ -121,7 +126,7 @@ def _checksum(dataset: Any) -> str:
 
 
 def _as_bytes(values: np.ndarray) -> bytes:
-    """The same bytes before and after a file, in which texts and NaNs have one form each."""
+    """The bytes of an array, the same before it is saved and after it is loaded."""
     if values.dtype.kind in "OU":
         return json.dumps(values.tolist()).encode()
     if values.dtype.kind == "f":
@@ -129,13 +134,13 @@ def _as_bytes(values: np.ndarray) -> bytes:
     return values.dtype.str.encode() + np.ascontiguousarray(values).tobytes()
 
 
-def _structured(arrays: dict[str, np.ndarray] | None, like: Any, leading: int) -> Any:
-    """Arrays by path as a tree of the structure of a model or of parameters.
+def _in_structure_of_like(arrays: dict[str, np.ndarray] | None, like: Any, leading: int) -> Any:
+    """A tree of the arrays of a file, in the structure of a model or of parameters.
 
     Args:
-        arrays: those of the file.
+        arrays: the arrays of the file by their paths.
         like: the model or the parameters.
-        leading: the number of dimensions that the arrays have in front.
+        leading: the number of dimensions of lanes that the arrays have in front.
 
     Raises:
         ValueError: if there are none, or they are not of the same paths and shapes.
@@ -170,6 +175,11 @@ def _of_shape(shape: tuple[int, ...] | None) -> str:
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:
+    """The dataset in a file.
+
+    Raises:
+        ValueError: if the file holds no result, or one in another version of the format.
+    """
     import xarray
 
     try:
@@ -197,6 +207,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
 
 
 def _names(dataset: Any) -> list[Any]:
+    """The names of the variables and the dimensions."""
     return [*dict.fromkeys([*dataset.variables, *dataset.dims])]
 
 
@@ -206,15 +217,15 @@ def _quoted(name: Any) -> str:
 
 
 def _param_variables(result: "SweepResult", taken: Any) -> dict[str, Any]:
-    """A variable for each array of the parameters, called by its path."""
+    """A variable for each array of the parameters, named by its path."""
     variables = {}
     for name, leaf in _by_path(result.kept).items():
-        values, free = np.asarray(leaf), f"params:{name}"
-        while free in taken:
-            free = f"params:{free}"
+        values, variable = np.asarray(leaf), f"params:{name}"
+        while variable in taken:
+            variable = f"params:{variable}"
         own = range(values.ndim - len(result.params_dims))
-        dims = (*result.params_dims, *(f"{free}:{i}" for i in own))
-        variables[free] = (dims, values, {"role": "params", "name": name})
+        dims = (*result.params_dims, *(f"{variable}:{i}" for i in own))
+        variables[variable] = (dims, values, {"role": "params", "name": name})
     return variables
 
 
@@ -228,7 +239,7 @@ def _by_path(tree: Any) -> dict[str, Any]:
 
 
 def _storable(array: Any) -> Any:
-    """The same in a dtype that netCDF has."""
+    """The array in a dtype that netCDF has."""
     if array.dtype.kind == "c":
         parts = np.stack([array.values.real, array.values.imag], axis=-1)
         return ((*array.dims, "real_imag"), parts, array.attrs | {"complex": 1})
@@ -238,6 +249,7 @@ def _storable(array: Any) -> Any:
 
 
 def _restored(array: Any) -> np.ndarray:
+    """The values that :func:`_storable` was given, but for those of narrow dtypes."""
     values = array.values
     if array.attrs.get("complex"):
         return values[..., 0] + 1j * values[..., 1]

@@ -1,4 +1,4 @@
-"""A result at a glance: as a line, and as a table in a notebook."""
+"""A summary of a result: in one line, and as a table in a notebook."""
 
 import html as markup
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,13 @@ MOST_ROWS = 12
 
 
 def line(result: "SweepResult") -> str:
-    """Sizes, and how many lanes ended in which way."""
+    """The sizes of the dimensions, and the number of lanes of each status."""
     sizes = ", ".join(f"{name}: {len(result.coords[name])}" for name in result.dims)
     return f"<SweepResult ({sizes}), {_counts(result)}>"
 
 
 def html(result: "SweepResult") -> str:
-    """A small table, with all arrays folded away below."""
+    """A table of a few rows, with all arrays folded away below."""
     rows = {
         "lanes": " × ".join(f"{name} {len(result.coords[name])}" for name in result.dims),
         "ended": _counts(result),
@@ -53,7 +53,7 @@ def _best(result: "SweepResult") -> str:
 
 
 def _edges(result: "SweepResult") -> dict[str, str]:
-    """The edge of the learning rate for each point of the others, or its range over them."""
+    """The edge of the learning rate at each point of the other axes, or the range of the edges."""
     axis = "learning_rate"
     dimension = result.axes.get(axis)
     if dimension is None:

@@ -1,4 +1,4 @@
-"""Things that differ in structure from label to label along a dimension, and cannot be stacked."""
+"""Trees that cannot be stacked along a dimension, since their structure differs along it."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -10,16 +10,16 @@ import jax
 @jax.tree_util.register_pytree_with_keys_class
 @dataclasses.dataclass(frozen=True, repr=False)
 class ByLabel:
-    """One thing for each label along a dimension: parameters of other shapes, other optimizers."""
+    """One tree for each label along a dimension, such as parameters whose shapes differ."""
 
     dimension: str
     axes: tuple[str, ...]
-    """The names of the axes along it, of whose values a label consists."""
+    """The names of the axes along it, whose values make up a label."""
     parts: Mapping[Any, Any]
-    """Label → thing; of several axes, the labels are tuples."""
+    """Label → tree. Where several axes lie along the dimension, a label is a tuple."""
 
     def at(self, point: Mapping[str, Any]) -> Any:
-        """The thing at a point.
+        """The tree at a point.
 
         Raises:
             ValueError: if the point does not say where along the dimension it is.
@@ -32,20 +32,20 @@ class ByLabel:
         return self.parts[label]
 
     def map(self, function: Callable[[Any], Any]) -> dict[Any, Any]:
-        """A dictionary from labels to what a function makes of the things, nested like them."""
+        """A dictionary from each label to what a function makes of its tree, nested like this."""
         return {
             label: part.map(function) if isinstance(part, ByLabel) else function(part)
             for label, part in self.parts.items()
         }
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
-        """The things with their labels as keys."""
+        """The trees with their labels as keys."""
         children = [(jax.tree_util.DictKey(label), part) for label, part in self.parts.items()]
         return children, (self.dimension, self.axes, tuple(self.parts))
 
     @classmethod
     def tree_unflatten(cls, aux: Any, children: Iterable[Any]) -> "ByLabel":
-        """The things in their structure."""
+        """One tree for each label again."""
         dimension, axes, labels = aux
         return cls(dimension, axes, dict(zip(labels, children, strict=True)))
 
@@ -59,28 +59,30 @@ def label_of(values: list[Any]) -> Any:
     return plain[0] if len(plain) == 1 else tuple(plain)
 
 
-def taken(thing: Any, dimension: str, positions: list[int], drop: bool) -> Any:
-    """A thing at some positions along a dimension; what does not differ along it stays whole.
+def parts_at(tree: Any, dimension: str, positions: list[int], drop: bool) -> Any:
+    """The parts of a tree at some positions along a dimension; all of one that is the same there.
 
     Args:
-        thing: a :class:`ByLabel`, or anything else.
+        tree: a :class:`ByLabel`, or any other tree.
         dimension: the name of the dimension.
         positions: the positions that are left.
         drop: whether the dimension itself goes, so that one position is left.
     """
-    if not isinstance(thing, ByLabel):
-        return thing
-    if thing.dimension != dimension:
-        parts = {k: taken(part, dimension, positions, drop) for k, part in thing.parts.items()}
-        return dataclasses.replace(thing, parts=parts)
-    labels = list(thing.parts)
+    if not isinstance(tree, ByLabel):
+        return tree
+    if tree.dimension != dimension:
+        parts = {
+            label: parts_at(part, dimension, positions, drop) for label, part in tree.parts.items()
+        }
+        return dataclasses.replace(tree, parts=parts)
+    labels = list(tree.parts)
     if drop:
-        return thing.parts[labels[positions[0]]]
-    return dataclasses.replace(thing, parts={labels[i]: thing.parts[labels[i]] for i in positions})
+        return tree.parts[labels[positions[0]]]
+    return dataclasses.replace(tree, parts={labels[i]: tree.parts[labels[i]] for i in positions})
 
 
-def dimensions_of(thing: Any) -> set[str]:
-    """The dimensions along which a thing differs in structure."""
-    if not isinstance(thing, ByLabel):
+def dimensions_of(tree: Any) -> set[str]:
+    """The dimensions along which a tree differs in structure."""
+    if not isinstance(tree, ByLabel):
         return set()
-    return {thing.dimension}.union(*map(dimensions_of, thing.parts.values()))
+    return {tree.dimension}.union(*map(dimensions_of, tree.parts.values()))

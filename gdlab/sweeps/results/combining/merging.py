@@ -1,4 +1,4 @@
-"""Results put together to one: beside each other, or each filling the holes of the others."""
+"""Several results made one: stacked along a new dimension, or merged over all of their labels."""
 
 import dataclasses
 import functools
@@ -32,7 +32,7 @@ def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResul
         ``None`` if they differ in their dimensions, and so cannot stand beside each other.
     """
     first, *others = results.values()
-    if any(not _same_lanes(first, other) for other in others):
+    if any(not _has_same_lanes(first, other) for other in others):
         return None
 
     def stack(get: "Callable[[SweepResult], Any]", axis: int = 0) -> Any:
@@ -68,16 +68,25 @@ def merged(results: "Sequence[SweepResult]") -> "SweepResult":
 
 
 class _Union(NamedTuple):
-    """The labels of two results along a dimension, and where those of each stand among them."""
+    """The labels of two results along a dimension, each of them once."""
 
     coords: dict[str, np.ndarray]
+    """The values of the dimension and of the axes along it."""
     size: int
     mine: np.ndarray
+    """The positions of the first result's labels among all."""
     theirs: np.ndarray
+    """The positions of the second result's labels among all."""
 
 
 class _Filling:
-    """Arrays over the union of the lanes, from those of two results."""
+    """A function that makes arrays over the lanes of two results, of the arrays of each.
+
+    Args:
+        mine: the status of the lanes of the first result.
+        theirs: the status of the lanes of the second one.
+        unions: the labels of both along each dimension.
+    """
 
     def __init__(self, mine: np.ndarray, theirs: np.ndarray, unions: list[_Union]):
         self.shape = tuple(union.size for union in unions)
@@ -91,7 +100,13 @@ class _Filling:
         self.wins = _completeness(theirs) > completeness[self.theirs]
 
     def __call__(self, mine: Any, theirs: Any, hole: Any = np.nan) -> np.ndarray:
-        """The one of two lanes that came further, mine if in doubt; ``hole`` where none is."""
+        """The array of both results, in which the lane that ran further counts.
+
+        Args:
+            mine: the array of the first result, whose lane counts if both ran equally far.
+            theirs: the array of the second one.
+            hole: the value of lanes that are in neither.
+        """
         mine, theirs = np.asarray(mine), np.asarray(theirs)
         dtype = self._dtype(mine.dtype, theirs.dtype, hole)
         whole = np.empty(self.shape + mine.shape[len(self.shape) :], dtype)
@@ -104,7 +119,7 @@ class _Filling:
 
     def _dtype(self, mine: np.dtype, theirs: np.dtype, hole: Any) -> np.dtype:
         """The dtype that holds the numbers of both, and the hole if there are any."""
-        # NumPy knows of no common dtype of bfloat16 and others, not even of bfloat16 and itself.
+        # NumPy knows no common dtype of bfloat16 and another one, and not even of two bfloat16.
         dtype = mine if mine == theirs else np.promote_types(mine, theirs)
         if not self.has_holes or jnp.issubdtype(dtype, jnp.inexact):
             return dtype
@@ -149,7 +164,7 @@ def _require_mergeable(one: "SweepResult", other: "SweepResult") -> None:
     """
     ours, theirs = _facts(one), _facts(other)
     for name in ours | theirs:
-        # An optimizer that stands in one of them alone is a new label.
+        # An optimizer that only one of them has is a new label.
         if ours.get(name) != theirs.get(name) and not (
             name.startswith("optimizer ") and (name not in ours or name not in theirs)
         ):
@@ -180,10 +195,11 @@ def _facts(result: "SweepResult") -> dict[str, Any]:
 
 
 def _union(one: "SweepResult", other: "SweepResult", dimension: str) -> _Union:
-    """Labels that agree are one; all that are sorted stay so, others are appended.
+    """The labels of two results along a dimension, of which those that agree are one.
 
-    Points agree if all axes along the dimension do; where it is none of them, as with samples,
-    they are numbered anew.
+    Labels agree if the values of all axes along the dimension do. Where both results are sorted, so
+    are all labels together; otherwise the new ones are appended. Labels of a dimension that is no
+    axis, such as ``sample``, are numbered anew.
     """
     names = [name for name, along in one.axes.items() if along == dimension] or [dimension]
     same = np.all([matches(one.coords[name], other.coords[name]) for name in names], axis=0)
@@ -224,7 +240,7 @@ def _require_agreement(one: "SweepResult", other: "SweepResult", fill: _Filling)
 
 
 def _completeness(status: np.ndarray) -> np.ndarray:
-    """The progress of a lane: 0 if it was not run, 1 if it was left before its end."""
+    """The progress of each lane: 0 if it was not run, 1 if it was left before its end, or 2."""
     ended = np.isin(status, ["ok", "converged", "diverged"])
     return np.select([status == "not run", ended], [0, COMPLETE], 1)
 
@@ -262,6 +278,7 @@ def _merged_history(
 
 
 def _merged_optimizers(one: "SweepResult", other: "SweepResult") -> tuple[Any, ...]:
+    """The optimizers of both, those of the first result in front."""
     if "optimizer" not in one.dims:
         return one.optimizers
     ours, theirs = (
@@ -272,7 +289,7 @@ def _merged_optimizers(one: "SweepResult", other: "SweepResult") -> tuple[Any, .
 
 
 def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    """Put side by side what differs."""
+    """The facts of both, in which those that differ stand side by side."""
     return {
         name: "; ".join(
             dict.fromkeys(
@@ -284,12 +301,13 @@ def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, 
 
 
 def _alike(one: Any, other: Any, leading: int = 0) -> bool:
-    """Tell whether trees agree in structure and in shapes, but for some leading dimensions."""
+    """Tell whether trees agree in structure and, behind ``leading`` dimensions, in shapes."""
     shapes = [[np.shape(leaf)[leading:] for leaf in jax.tree.leaves(tree)] for tree in (one, other)]
     return jax.tree.structure(one) == jax.tree.structure(other) and shapes[0] == shapes[1]
 
 
 def _hole(leaf: Any) -> Any:
+    """The number that fills the holes of an array: NaN, or 0 in integers."""
     dtype = np.asarray(leaf).dtype
     return np.nan if jax.numpy.issubdtype(dtype, np.inexact) else dtype.type(0)
 
@@ -298,7 +316,7 @@ def _is_sorted(labels: np.ndarray) -> bool:
     return labels.dtype.kind in "iuf" and bool(np.all(np.diff(labels) > 0))
 
 
-def _same_lanes(one: "SweepResult", other: "SweepResult") -> bool:
+def _has_same_lanes(one: "SweepResult", other: "SweepResult") -> bool:
     return one.dims == other.dims and all(
         np.array_equal(values, other.coords[name]) for name, values in one.coords.items()
     )

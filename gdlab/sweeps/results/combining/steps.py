@@ -1,4 +1,4 @@
-"""Results whose runs have different numbers of steps, over the steps of all."""
+"""Results of runs with different numbers of steps, brought to the recorded steps of all."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ def with_steps_of_all(results: "Iterable[SweepResult]") -> "list[SweepResult]":
     results = list(results)
     for dimension, arrays in (("step", ("loss", "aux")), (EVALUATION_STEP, ("curves",))):
         steps = [result.coords.get(dimension, np.zeros(0, int)) for result in results]
-        everything = np.unique(np.concatenate(steps))
-        if not all(np.array_equal(own, everything) for own in steps):
-            results = [_over(result, everything, dimension, arrays) for result in results]
+        all_steps = np.unique(np.concatenate(steps))
+        if not all(np.array_equal(own, all_steps) for own in steps):
+            results = [_over(result, all_steps, dimension, arrays) for result in results]
     return results
 
 
@@ -34,11 +34,11 @@ def _over(
     """The result with some of its arrays over other steps along a dimension."""
     places = np.searchsorted(steps, result.coords[dimension])
 
-    def spread(values: np.ndarray) -> np.ndarray:
-        spread = np.full((*values.shape[:-1], len(steps)), np.nan, values.dtype)
-        spread[..., places] = values
-        spread[..., places[-1] :] = values[..., -1:]
-        return spread
+    def over_steps(values: np.ndarray) -> np.ndarray:
+        found = np.full((*values.shape[:-1], len(steps)), np.nan, values.dtype)
+        found[..., places] = values
+        found[..., places[-1] :] = values[..., -1:]
+        return found
 
-    changed = {name: jax.tree.map(spread, getattr(result, name)) for name in arrays}
+    changed = {name: jax.tree.map(over_steps, getattr(result, name)) for name in arrays}
     return dataclasses.replace(result, coords=result.coords | {dimension: steps}, **changed)
