@@ -1,1 +1,1 @@
-"""Checkpoints of a running sweep: what is kept, where, and by what identity."""
+"""Checkpoints of a running sweep: files in a folder, which says what sweep they belong to."""

@@ -27,10 +27,10 @@ LAYOUT = "3"
 class Checkpoint:
     """A folder of saved trees of arrays that belong to one sweep; needs the extra ``lab``.
 
-    One process at a time may use a folder, until :meth:`close`. It synchronises with no other
-    process, so under ``jax.distributed`` each has a folder of its own and saves what is local to
-    it. What is in a folder that cannot be written, such as one on a read-only share or on a full
-    disk, can be loaded all the same.
+    One process at a time may use a folder, until :meth:`close`. A checkpoint synchronises with no
+    other process, so under ``jax.distributed`` each process has a folder of its own and saves the
+    data on its own devices. Units of a folder that cannot be written, such as one on a read-only
+    share or on a full disk, can be loaded all the same.
 
     >>> import tempfile
     >>> import numpy as np
@@ -56,7 +56,8 @@ class Checkpoint:
 
         Args:
             folder: an absent folder, an empty one, or one with a checkpoint of the same identity.
-            identity: what the sweep is. Entries "gdlab" and "jax" are versions.
+            identity: the properties of the sweep, as texts by name. The entries "gdlab" and "jax"
+                are versions.
 
         Raises:
             ValueError: if the folder holds something else, or its manifest is damaged. Nothing in
@@ -113,7 +114,7 @@ class Checkpoint:
             tree: its leaves are arrays of any dtype, typed keys and Python numbers; None is kept.
 
         Raises:
-            OSError: if it cannot be written, such as on a full disk; the old unit is still there.
+            OSError: if the file cannot be written, as on a full disk; the old unit is still there.
             TypeError: if a leaf is none of these.
         """
         self.require_writable()
@@ -176,6 +177,11 @@ def _units(folder: Path) -> Path:
 
 
 def _require_ours(folder: Path, identity: dict[str, str]) -> None:
+    """Refuse a folder that a sweep of this identity must not write to.
+
+    Raises:
+        ValueError: if its manifest is of something else, or its folder of units is a link.
+    """
     manifest.require_ours(folder, identity)
     if _units(folder).is_symlink():
         raise ValueError(
@@ -188,7 +194,7 @@ def _require_ours(folder: Path, identity: dict[str, str]) -> None:
 def _prepare(folder: Path, identity: dict[str, str]) -> None:
     """Make a folder that is locked a checkpoint of this identity, if it is not one already."""
     _require_ours(folder, identity)  # another process may have made it meanwhile
-    # Written even if it is there already: only that shows that the folder can be written.
+    # A manifest that is there is written again: only that shows that the folder can be written.
     manifest.write(folder, identity)
     _units(folder).mkdir(exist_ok=True)
     for path in [*folder.glob(f".*.{manifest.FILE}"), *_units(folder).iterdir()]:
@@ -197,10 +203,10 @@ def _prepare(folder: Path, identity: dict[str, str]) -> None:
 
 
 def _locked(folder: Path) -> Any:
-    """The lock of a folder, held by this process until it is released or the process ends.
+    """The lock of a folder, which this process holds until it releases it or ends.
 
     Raises:
-        BlockingIOError: if it is held already.
+        BlockingIOError: if the lock is held already.
     """
     from filelock import FileLock, Timeout
 

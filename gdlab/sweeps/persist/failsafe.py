@@ -1,4 +1,4 @@
-"""A checkpoint that a sweep outlives: what is computed is worth more than its copy."""
+"""A checkpoint whose failure does not end the sweep, since results are worth more than copies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,19 +8,19 @@ from gdlab.sweeps.persist.checkpoint import Checkpoint
 
 
 class FailsafeCheckpoint:
-    """A checkpoint that is given up, with a warning, at the first thing that cannot be written.
+    """A checkpoint that is given up, with a warning, when a unit cannot be written or removed.
 
-    From then on the folder stays as it is, also when there is room again: what comes later may
-    rest on what is missing.
+    From then on the folder stays as it is, even when the disk has room again: later units may
+    depend on the one that is missing.
     """
 
     def __init__(self, checkpoint: Checkpoint):
         self._checkpoint = checkpoint
         self.works: bool = True
-        """True if all that was to be written has been."""
+        """True if every unit so far has been written."""
 
     def require_writable(self) -> None:
-        """Refuse to begin on what could not be saved from the start.
+        """Refuse to begin a sweep that could not be saved from the start.
 
         Raises:
             OSError: if the folder cannot be written.
@@ -40,11 +40,11 @@ class FailsafeCheckpoint:
         return self._checkpoint.load(name, like)
 
     def save(self, name: str, tree: Any) -> None:
-        """Save a tree as the unit ``name``, if nothing has failed."""
+        """Save a tree as the unit ``name``, unless a write has failed before."""
         self._attempt(self._checkpoint.save, name, tree)
 
     def remove(self, name: str) -> None:
-        """Remove the unit ``name``, if nothing has failed."""
+        """Remove the unit ``name``, unless a write has failed before."""
         self._attempt(self._checkpoint.remove, name)
 
     def _attempt(self, write: Callable[..., None], *args: Any) -> None:

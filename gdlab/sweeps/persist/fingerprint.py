@@ -1,4 +1,4 @@
-"""Arrays and programs as short texts that are equal only if they are, in any process."""
+"""Fingerprints: short texts that are equal, in any process, if arrays or programs are equal."""
 
 import hashlib
 import re
@@ -15,11 +15,12 @@ from gdlab.devices.transfer import key_implementation
 
 
 def of_arrays(tree: Any) -> str:
-    """The SHA-256 of a tree of arrays: the path, dtype, shape and bytes of each leaf.
+    """The fingerprint of a tree of arrays: a SHA-256 of path, dtype, shape and bytes of each leaf.
 
-    Leaves are arrays of NumPy or JAX, typed keys, Python numbers and None. A Python number is what
-    NumPy makes of it, so ``1.0`` is a float64 and differs from ``jnp.asarray(1.0)``. Containers
-    count by the paths they give: a list and a tuple of the same leaves are equal.
+    Leaves are arrays of NumPy or JAX, typed keys, Python numbers and None. A Python number counts
+    as the array that NumPy makes of it, so ``1.0`` is a float64 and differs from
+    ``jnp.asarray(1.0)``. Containers count by their paths alone: a list and a tuple of the same
+    leaves have the same fingerprint.
 
     Raises:
         TypeError: if a leaf is none of these.
@@ -44,16 +45,17 @@ def of_arrays(tree: Any) -> str:
 
 
 def of_program(function: Callable[..., Any], *args: Any) -> str:
-    """The SHA-256 of what a function computes of such arguments: its jaxpr and all its constants.
+    """The fingerprint of the program of a function: a SHA-256 of its jaxpr and all its constants.
 
-    What it is named, where it stands and how its Python is written do not count, but the names of
-    functions it compiles do. A derivative rule of its own (``jax.custom_jvp``) counts only where
+    The name of the function, its file and the wording of its Python do not count, but the names of
+    functions that it compiles do. Its own derivative rule (``jax.custom_jvp``) counts only where
     ``function`` differentiates, so give the gradient if that is what is computed. Callbacks into
     Python count by their names alone.
 
     Args:
-        function: it must be traceable.
-        *args: trees of arrays, or of ``jax.ShapeDtypeStruct``: no value of them counts.
+        function: a traceable function.
+        *args: its arguments, trees of arrays or of ``jax.ShapeDtypeStruct``, whose shapes and
+            dtypes count, but not their values.
 
     >>> import jax.numpy as jnp
     >>> of_program(lambda x: 2 * x, jnp.ones(3)) == of_program(lambda y: 2 * y, jnp.zeros(3))
@@ -63,14 +65,14 @@ def of_program(function: Callable[..., Any], *args: Any) -> str:
     """
     program = jax.make_jaxpr(function)(*args)
     text = portable(program.pretty_print(use_color=False))
-    # The text rounds or leaves out what arrays hold, so they are added.
+    # The text rounds the numbers of arrays, or leaves them out, so the arrays are added.
     return of_arrays((np.frombuffer(text.encode(), np.uint8), list(_constants(program))))
 
 
 def portable(text: str) -> str:
-    """The text of a jaxpr, without what differs from process to process.
+    """The text of a jaxpr without addresses, and with sets in order, as any process has it.
 
-    That is addresses, and the order of a set. Newer versions of JAX leave out most of it.
+    Newer versions of JAX leave out most addresses themselves.
     """
     text = re.sub(r" at 0x[0-9a-fA-FX]+", "", text)
     return re.sub(
@@ -81,10 +83,14 @@ def portable(text: str) -> str:
 
 
 def bits_of(leaf: Any, where: str) -> np.ndarray:
-    """The numbers of an array, a number or a typed key.
+    """The array of a leaf: an array itself, a number, or the data of a typed key.
+
+    Args:
+        leaf: the leaf.
+        where: the path of the leaf, for the message of an error.
 
     Raises:
-        TypeError: if it is none of these, naming ``where`` it stands.
+        TypeError: if it is none of these.
     """
     array = np.asarray(leaf if key_implementation(leaf) is None else jax.random.key_data(leaf))
     if not (jnp.issubdtype(array.dtype, np.number) or array.dtype == bool):

@@ -9,22 +9,23 @@ VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
 """The entries of an identity that say by which versions a checkpoint was written."""
 
 ADVICE = "choose another folder, or delete this one to start over"
+"""The last words of every message about a folder that is refused."""
 
 FILE = "manifest.json"
 """The name of the manifest in the folder."""
 
 LOCK = "lock"
-"""The file in the folder by which the lock is held; that it is there says nothing."""
+"""The name of the file that is locked while the folder is used; it stays there unlocked."""
 
-SHOWN = 32
-"""So many characters of an entry of an identity are shown."""
+MOST_CHARACTERS = 32
+"""The largest number of characters of an entry that a message shows."""
 
 
 def write(folder: Path, identity: dict[str, str]) -> None:
-    """Write the manifest, in place of the one that is there.
+    """Write the manifest, which replaces an older one.
 
     Raises:
-        OSError: if it cannot be written; the one that is there stays.
+        OSError: if it cannot be written; an older one is still there.
     """
     with written_whole(_path(folder), follow_symlinks=False) as beside:
         beside.write_text(json.dumps({"identity": identity}), encoding="utf-8")
@@ -34,12 +35,12 @@ def require_ours(folder: Path, identity: dict[str, str]) -> None:
     """Refuse a folder that a sweep of this identity must not write to.
 
     Raises:
-        ValueError: if it holds the checkpoint of another sweep or version, a damaged one, or
-            something else.
+        ValueError: if it holds the checkpoint of another sweep or version, a damaged one, or other
+            files.
     """
     named = f"the checkpoint folder {str(folder)!r}"
     if not _path(folder).exists():
-        # A process that was killed while it made the folder has left no more than these.
+        # A process that was killed while it made the folder leaves a lock and unfinished files.
         if folder.exists() and any(
             path.name != LOCK and not is_leftover(path) for path in folder.iterdir()
         ):
@@ -61,6 +62,11 @@ def _path(folder: Path) -> Path:
 
 
 def _read(folder: Path, named: str) -> dict[str, str]:
+    """The identity in the manifest of a folder, which errors call ``named``.
+
+    Raises:
+        ValueError: if the manifest is damaged.
+    """
     try:
         stored = json.loads(_path(folder).read_text(encoding="utf-8"))["identity"]
         if not all(isinstance(value, str) for value in stored.values()):
@@ -74,19 +80,18 @@ def _read(folder: Path, named: str) -> dict[str, str]:
 
 
 def _difference(name: str, stored: str | None, given: str | None) -> str:
+    """The name of an entry, with an excerpt of both of its texts from where they differ."""
     pairs = list(zip(stored or "", given or "", strict=False))
     first = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
-    begin = max(first - SHOWN // 4, 0)
+    begin = max(first - MOST_CHARACTERS // 4, 0)
     return f"{name} (stored {_excerpt(stored, begin)}, given {_excerpt(given, begin)})"
 
 
 def _excerpt(text: str | None, begin: int) -> str:
     if text is None:
         return "none"
-    if len(text) <= SHOWN:
+    if len(text) <= MOST_CHARACTERS:
         return text
-    return (
-        ("…" if begin else "")
-        + text[begin : begin + SHOWN].rstrip()
-        + ("…" if begin + SHOWN < len(text) else "")
-    )
+    end = begin + MOST_CHARACTERS
+    before, after = "…" if begin else "", "…" if end < len(text) else ""
+    return f"{before}{text[begin:end].rstrip()}{after}"

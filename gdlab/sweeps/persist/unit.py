@@ -1,4 +1,4 @@
-"""A tree of arrays in one file, which comes back bit for bit or is refused.
+"""A tree of arrays in one file, which is read bit for bit or refused.
 
 The file is an ordinary ``.npz``, so NumPy alone can read it, and nothing in it is ever unpickled.
 Beside the leaves of the tree, in their order, it holds a header: a JSON text in bytes.
@@ -27,19 +27,19 @@ class Unit(NamedTuple):
     """The name under which it was saved."""
     table: Table
     arrays: list[np.ndarray]
-    """The leaves: of typed keys their data, and integers of the same bits for a dtype such as
-    bfloat16, which NumPy's files do not have."""
+    """The leaves. A typed key is stored as its data, and an array of a dtype that NumPy's files do
+    not have, such as bfloat16, as integers of the same bits."""
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 of all of it."""
+        """The SHA-256 of name, table and arrays."""
         return of_arrays((_as_bytes([self.name, self.table]), self.arrays))
 
     def as_tree(self, like: Any) -> Any:
         """The tree in the structure of ``like``.
 
         Raises:
-            ValueError: if paths, dtypes or shapes of its leaves are not those of ``like``.
+            ValueError: if paths, dtypes or shapes of the leaves are not those of ``like``.
         """
         _require_same(self.table, _table_of(like))
         leaves, structure = jax.tree.flatten(like)
@@ -65,7 +65,7 @@ def read(path: Path) -> Unit:
     """The content of a file that :func:`write` wrote.
 
     Raises:
-        Exception: of many kinds, if it holds anything else or has been damaged.
+        Exception: of any type, if the file holds anything else or has been damaged.
     """
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         # A file of a few kilobytes could otherwise unpack to more than the memory holds.
@@ -80,6 +80,7 @@ def read(path: Path) -> Unit:
 
 
 def _table_of(tree: Any) -> Table:
+    """The path, dtype and shape of each leaf of a tree."""
     table = []
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
@@ -87,18 +88,28 @@ def _table_of(tree: Any) -> Table:
     return table
 
 
-def _require_same(stored: Table, asked: Table) -> None:
-    there, wanted = ({path: kind for path, *kind in table} for table in (stored, asked))
-    for path in {**wanted, **there}:
-        if there.get(path) != wanted.get(path):
-            one, other = (_kind(kinds.get(path)) for kinds in (there, wanted))
-            raise ValueError(f"at {path or 'the root'} it has {one}, not {other}")
-    if stored != asked:
+def _require_same(stored: Table, wanted: Table) -> None:
+    """Refuse a stored tree whose leaves are not those that are wanted.
+
+    Raises:
+        ValueError: naming the first path at which they differ.
+    """
+    stored_types, wanted_types = (
+        {path: array_type for path, *array_type in table} for table in (stored, wanted)
+    )
+    for path in {**wanted_types, **stored_types}:
+        one, other = stored_types.get(path), wanted_types.get(path)
+        if one != other:
+            raise ValueError(
+                f"at {path or 'the root'} it has {_type_in_words(one)}, not {_type_in_words(other)}"
+            )
+    if stored != wanted:
         raise ValueError("it has its leaves in another order")
 
 
-def _kind(kind: list[Any] | None) -> str:
-    return f"{kind[0]}{kind[1]}" if kind else "nothing"
+def _type_in_words(array_type: list[Any] | None) -> str:
+    """A dtype and a shape as one word."""
+    return f"{array_type[0]}{array_type[1]}" if array_type else "nothing"
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
@@ -110,7 +121,13 @@ def _storable(array: np.ndarray) -> np.ndarray:
 
 
 def _restored(array: np.ndarray, row: list[Any], like: Any) -> Any:
-    """The array that :func:`_storable` was given, or the typed keys whose data it was given."""
+    """The leaf of which :func:`_storable` made an array: an array, or typed keys.
+
+    Args:
+        array: the stored array.
+        row: the path, dtype and shape of the leaf.
+        like: a leaf of the same kind, whose implementation typed keys have.
+    """
     _, dtype, _ = row
     return as_keys(array, like) if is_key(like) else array.view(jnp.dtype(dtype))
 
