@@ -43,6 +43,15 @@ def test_root_is_the_fractional_power_of_the_matrix():
         agree(inverse_root(jnp.asarray(matrix), power, 0.1, False), np.real(expected), rtol=1e-11)
 
 
+def test_root_is_that_of_the_range_where_a_matrix_has_no_full_rank():
+    # Rounding leaves eigenvalues of about 1e-16 of the largest, whose roots would be huge.
+    thin = np.random.default_rng(3).normal(size=(6, 2))
+    basis, scales, _ = np.linalg.svd(thin, full_matrices=False)
+    for power in (0.25, 0.5):
+        expected = basis * scales ** (-2 * power) @ basis.T
+        agree(inverse_root(jnp.asarray(thin @ thin.T), power, 0.0, False), expected, rtol=1e-10)
+
+
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("settings", [{}, {"axes": 0}, {"axes": 1}, {"kronecker_sum": True}])
 def test_without_accumulation_a_square_matrix_becomes_its_polar_factor(settings):
