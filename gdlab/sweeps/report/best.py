@@ -1,4 +1,4 @@
-"""The best point of each optimizer, and what its seeds are worth."""
+"""The best point of each optimizer, and the value that a new seed would have there."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -36,7 +36,7 @@ class BestPoint(OptimizerJudgement):
     points: int
     """The number of points that were tried."""
     failed: int
-    """The number of points at which a seed diverged or came to no end."""
+    """The number of points at which a seed diverged, or did not train to its end."""
 
     @property
     def sentence(self) -> str:
@@ -65,7 +65,7 @@ class BestPoint(OptimizerJudgement):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class NothingTrained(OptimizerJudgement):
-    """An optimizer that came to no end at any point."""
+    """An optimizer with which no point trained to its end."""
 
     kind: ClassVar[str] = "best"
     heading: ClassVar[str] = "Best points"
@@ -73,7 +73,7 @@ class NothingTrained(OptimizerJudgement):
 
     @property
     def sentence(self) -> str:
-        """The failure, and what to do."""
+        """The failure, and the advice to try smaller learning rates."""
         return (
             f"{self.optimizer or 'The sweep'}{self.on_problem} came to its end at none of "
             f"{plural(self.points, 'point')}: try smaller learning rates."
@@ -91,14 +91,14 @@ def best_point(contestant: Contestant, measure: Measure, confidence: float) -> O
     names: dict[str, Any] = {"problem": contestant.problem, "optimizer": contestant.optimizer}
     if point is None:
         return NothingTrained(**names, points=len(values))
-    elsewhere = contestant.tuned_on_other_seeds(measure)
-    low, high = mean_interval(elsewhere, confidence)
+    on_new_seeds = contestant.tuned_on_other_seeds(measure)
+    low, high = mean_interval(on_new_seeds, confidence)
     return BestPoint(
         **names,
         metric=measure.metric,
         point=contestant.labels(point),
         median=float(contestant.scores(measure)[point]),
-        mean=float(np.mean(elsewhere)),
+        mean=float(np.mean(on_new_seeds)),
         low=low,
         high=high,
         seeds=len(contestant.seeds),

@@ -19,11 +19,11 @@ class Measure(NamedTuple):
 
     @property
     def sign(self) -> float:
-        """The factor that makes less of the metric better."""
+        """The factor by which the metric is multiplied so that less is better."""
         return -1.0 if self.maximize else 1.0
 
     def words(self) -> str:
-        """The name of the metric as one would write it."""
+        """The name of the metric in words."""
         return in_words(self.metric)
 
 
@@ -35,7 +35,7 @@ class Contestant(NamedTuple):
     optimizer: str
     """The name of the optimizer, the empty string if there is one alone."""
     result: SweepResult
-    """The part of the result that belongs to them, without dimensions for both."""
+    """Their part of the result, without the dimensions ``problem`` and ``optimizer``."""
 
     @property
     def name(self) -> str:
@@ -128,7 +128,13 @@ def _are_problems(results: Sequence[Any]) -> bool:
 
 
 def _parts(result: SweepResult, problem: str, optimizer: str) -> list[Contestant]:
-    """The contestants of one result, which are labels of its dimensions."""
+    """The contestants of one result, by the labels of its dimensions.
+
+    Args:
+        result: the result.
+        problem: the name of the problem, if it is no dimension of the result.
+        optimizer: the name of the optimizer, likewise.
+    """
     for kind in ("problem", "optimizer"):
         if kind in result.dims:
             return [

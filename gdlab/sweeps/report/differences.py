@@ -111,7 +111,7 @@ def _difference(
     confidence: float,
     power: float,
 ) -> Difference:
-    """The difference of two optimizers with their values by seed."""
+    """The difference of two optimizers, each of which is given with its values by seed."""
     seeds, mine, theirs = np.intersect1d(one[0].seeds, other[0].seeds, return_indices=True)
     # Two runs that both diverged are equally bad.
     with np.errstate(invalid="ignore"):

@@ -9,10 +9,10 @@ from gdlab.sweeps.report.contestants import Contestant, Measure
 from gdlab.sweeps.report.judgement import OptimizerJudgement, enumeration, label
 from gdlab.sweeps.results.spacing import SPACED, spacing
 
-OUTER = 0.05
+EDGE_SHARE = 0.05
 """The share of a sampled range that counts as its edge, on either side."""
 SAMPLED_STEPS = 4
-"""The number of steps into which a sampled range is thought to fall."""
+"""The number of steps into which a sampled range is divided to suggest values beyond it."""
 STEPS_BEYOND = 2
 """The number of values beyond an edge that are suggested."""
 Side = Literal["inside", "lowest", "highest"]
@@ -35,7 +35,7 @@ class RangeOfAxis(OptimizerJudgement):
     side: Side
     """The place of the best value among those tried: inside, or at the lowest or highest."""
     is_natural: bool
-    """True if that end is the natural one, such as a momentum of 0."""
+    """True if no value lies beyond that end, such as a momentum of 0."""
     suggested: tuple[float, ...]
     """Values beyond the edge that are worth a try."""
 
@@ -80,7 +80,7 @@ def _range(
 ) -> RangeOfAxis:
     forward = SPACED[spacing(values)][0]
     low, high, place = (float(forward(value)) for value in (values[0], values[-1], best))
-    margin = OUTER * (high - low) if sampled else 0.0
+    margin = EDGE_SHARE * (high - low) if sampled else 0.0
     side: Side = "inside"
     if place <= low + margin:
         side = "lowest"
@@ -109,21 +109,21 @@ def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
     Args:
         values: the sorted values.
         side: the end.
-        count: the number of steps into which the range falls.
+        count: the number of steps into which the range is divided.
     """
     scale = spacing(values)
     if scale == "linear" and values[0] >= 0 and values[-1] < 1:
-        # On the way to 1, as with decays; or to 0.
+        # The next values lie closer to 1, as those of decays do, or closer to 0.
         scale = "decay" if side == "highest" else "log"
     if scale == "linear" and side == "lowest" and values[0] > 0:
-        scale = "log"  # and not beyond 0
+        scale = "log"  # on which no value lies beyond 0
     forward, inverse = SPACED[scale]
     ends = np.asarray(forward(values[[0, -1]]), float)
     step = (ends[1] - ends[0]) / count if np.all(np.isfinite(ends)) else 1.0
     if scale != "linear":
         step = min(step, 1.0)
     if scale == "decay" and side == "lowest":
-        step = min(step, ends[0] / STEPS_BEYOND)  # and not beyond 0
+        step = min(step, ends[0] / STEPS_BEYOND)  # with which no value lies beyond 0
     steps = step * np.arange(1, STEPS_BEYOND + 1)
     found = inverse(ends[1] + steps if side == "highest" else ends[0] - steps)
     if values.dtype.kind in "iu":

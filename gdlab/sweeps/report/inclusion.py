@@ -1,4 +1,4 @@
-"""The alarm where an optimizer loses to one that it includes.
+"""The alarm where an optimizer loses to another one that it includes.
 
 If the settings of one method contain another method as a limit, then at its own best setting it
 cannot be worse. Where a sweep says otherwise, the two were not tuned equally well.
@@ -21,6 +21,7 @@ from gdlab.sweeps.report.judgement import Judgement, enumeration, number
 from gdlab.sweeps.results.recorded import form_of
 
 _LARGE_EPS: str = "eps → ∞ with learning_rate / eps held"
+"""The limit in which an adaptive method divides by a constant."""
 INCLUSIONS: dict[tuple[str, str], str] = {
     ("momentum", "sgd"): "momentum = 0",
     ("nesterov", "sgd"): "momentum = 0",
@@ -54,10 +55,10 @@ class Inclusion(Judgement):
     """The settings at which the one becomes the other."""
     metric: str
     score: float
-    """The median over the seeds of the one that includes, each tuned on all others."""
+    """The median over the seeds of the one that includes, each seed tuned on all others."""
     included_score: float
     is_violated: bool
-    """True if the one that includes is worse by more than the seeds explain."""
+    """True if the one that includes is worse, by more than chance between seeds explains."""
     differences_in_tuning: tuple[str, ...]
     """The differences between the tuning of the two, in words."""
 
@@ -109,14 +110,14 @@ def inclusions_of(
                 score=score,
                 included_score=included_score,
                 is_violated=loses and significant.get((other.optimizer, one.optimizer), False),
-                differences_in_tuning=tuple(_unequal(one, other, limit)),
+                differences_in_tuning=tuple(_differences_in_tuning(one, other, limit)),
             )
         )
     return found
 
 
 def limit_of(method: str, included: str) -> str | None:
-    """The settings at which a method becomes another one, over as many inclusions as it takes.
+    """The settings at which a method becomes another one, if need be over methods between them.
 
     >>> from gdlab.sweeps.report.inclusion import limit_of
     >>> limit_of("adamw", "sgd")
@@ -163,7 +164,7 @@ def _with_momentum(name: str, given: dict[str | None, str]) -> str:
     return "nesterov" if given.get("nesterov") == "True" else "momentum"
 
 
-def _unequal(one: Contestant, other: Contestant, limit: str) -> list[str]:
+def _differences_in_tuning(one: Contestant, other: Contestant, limit: str) -> list[str]:
     """The differences between the tuning of two optimizers, in words."""
     found = []
     if "eps" in limit and "eps" not in one.result.axes:

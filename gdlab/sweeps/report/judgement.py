@@ -1,4 +1,4 @@
-"""The base of all judgements, and the numbers and lists in their sentences."""
+"""The base classes of judgements, and the numbers and lists in their sentences."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ class Judgement:
     """A judgement of a result: its numbers are its fields, and ``print`` shows it as a sentence."""
 
     kind: ClassVar[str]
-    """The name of its kind, by which :meth:`gdlab.SweepReport.to_dataframe` selects."""
+    """The name of the kind of judgement, by which :meth:`gdlab.SweepReport.of_kind` selects."""
     heading: ClassVar[str]
-    """The heading under which it stands in a report."""
+    """The heading above judgements of this kind in a report."""
     problem: str = ""
-    """The problem that it is about; the empty string if there is one alone."""
+    """The name of the problem that is judged; the empty string if there is one alone."""
 
     @property
     def sentence(self) -> str:
@@ -25,7 +25,7 @@ class Judgement:
 
     @property
     def is_alarm(self) -> bool:
-        """True if it says that the result should not be trusted as it is."""
+        """True if the result should not be trusted as it is."""
         return False
 
     @property
@@ -48,7 +48,7 @@ class OptimizerJudgement(Judgement):
     """A judgement of one optimizer on one problem."""
 
     optimizer: str
-    """The optimizer that it is about; the empty string if there is one alone."""
+    """The name of the optimizer that is judged; the empty string if there is one alone."""
 
     @property
     def subject(self) -> str:
@@ -57,7 +57,7 @@ class OptimizerJudgement(Judgement):
 
 
 def number(value: Any) -> str:
-    """A number with three digits, or a text as it is."""
+    """A number with three digits; a text as it is."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | np.integer):
@@ -66,7 +66,7 @@ def number(value: Any) -> str:
 
 
 def label(value: Any) -> str:
-    """A label as it was written; one that was drawn, which has more than five digits, to three."""
+    """A label as it was written, or to three digits if it has more than five, as drawn ones do."""
     if isinstance(value, str | bool):
         return str(value)
     written = str(value) if isinstance(value, int) else f"{value:.5g}"
@@ -79,7 +79,7 @@ def point_in_words(labels: dict[str, Any]) -> str:
 
 
 def enumeration(parts: Sequence[str], last: str = "and") -> str:
-    """Parts separated by commas, and the last one by a word."""
+    """A list in words: the parts with commas between them, and a word before the last one."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"

@@ -162,7 +162,7 @@ class SweepReport:
         return f"Judged by {in_words(self.metric)}, of which {more} is better."
 
     def _by_heading(self) -> dict[str, list[Judgement]]:
-        """The judgements that are no alarms, by their headings."""
+        """The judgements that are not alarms, by their headings."""
         found: dict[str, list[Judgement]] = collections.defaultdict(list)
         for each in self.judgements:
             if not each.is_alarm:
@@ -215,36 +215,36 @@ def sweep_report(
     judgements: list[Judgement] = []
     times: list[StepsToTarget] = []
     for problem in dict.fromkeys(contestant.problem for contestant in contestants):
-        there = [contestant for contestant in contestants if contestant.problem == problem]
-        for contestant in there:
+        rivals = [contestant for contestant in contestants if contestant.problem == problem]
+        for contestant in rivals:
             judgements.append(best_point(contestant, measure, confidence))
             judgements += ranges_of(contestant, measure)
             judgements += sensitivities_of(contestant, measure, tolerance)
-        judgements += _tuning(there, measure, confidence)
-        if len(there) > 1:
-            differences = differences_of(there, measure, confidence, power)
-            judgements += [*differences, *inclusions_of(there, measure, differences)]
-        if len(there) > 1 or target is not None:
-            times += steps_to_target(there, target)
+        judgements += _tuning(rivals, measure, confidence)
+        if len(rivals) > 1:
+            differences = differences_of(rivals, measure, confidence, power)
+            judgements += [*differences, *inclusions_of(rivals, measure, differences)]
+        if len(rivals) > 1 or target is not None:
+            times += steps_to_target(rivals, target)
     judgements += times
     profile = profile_of(times)
     judgements += [] if profile is None else [profile]
     return SweepReport(tuple(judgements), results, measure.metric, measure.maximize)
 
 
-def _tuning(there: Sequence[Contestant], measure: Measure, confidence: float) -> list[Judgement]:
+def _tuning(rivals: Sequence[Contestant], measure: Measure, confidence: float) -> list[Judgement]:
     """The cost of tuning on one problem, by optimizer and at equal budgets."""
-    worst = worst_value(there, measure)
+    worst = worst_value(rivals, measure)
     if not np.isfinite(worst):
         return []
-    every = [expected_best(contestant, measure, worst, confidence) for contestant in there]
+    every = [expected_best(contestant, measure, worst, confidence) for contestant in rivals]
     tunings = [each for each in every if each is not None]
     equal = equal_budget(tunings, measure)
     return [*tunings, *([] if equal is None else [equal])]
 
 
 def _folded_table(rows: Sequence[dict[str, Any]]) -> str:
-    """A table of rows, of the columns that any of them has, folded away."""
+    """A table of rows, folded away, with the columns in which any row has a value."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     columns = [name for name in columns if any(_cell(row.get(name)) for row in rows)]
     head = "".join(f"<th>{markup.escape(name)}</th>" for name in columns)
@@ -257,7 +257,7 @@ def _folded_table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value as a cell shows it; nothing for what is not there."""
+    """The text of a cell; the empty string for a missing value."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, bool | np.bool_):

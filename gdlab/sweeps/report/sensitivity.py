@@ -1,4 +1,4 @@
-"""The stretch over which each hyperparameter may be off."""
+"""The stretch of each hyperparameter on which results are nearly as good as at its best value."""
 
 import dataclasses
 from typing import ClassVar
@@ -52,8 +52,8 @@ def sensitivities_of(
 ) -> list[Sensitivity]:
     """Judge every axis that is a dimension and has several numbers, at the best of all others.
 
-    Axes that were sampled together change with each other, so that nothing can be said of one
-    alone; nor can it where scores are negative, of which a factor means nothing.
+    Axes that were sampled together are left out, since nothing can be said of one alone; and all
+    axes are where scores are negative, of which a factor means nothing.
     """
     result, point = contestant.result, contestant.best_point(measure)
     point_scores = contestant.scores(measure)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 MOST_SEEDS = 10_000
-"""The largest number of seeds that is searched for."""
+"""The largest number of seeds that :func:`seeds_needed` tries."""
 RESAMPLES = 4_000
 """The number of samples that the bootstrap draws."""
 
@@ -32,8 +32,8 @@ def expected_minimum(values: np.ndarray) -> np.ndarray:
     """
     ordered = np.sort(values, axis=-1)
     count = ordered.shape[-1]
-    # The share of the subsets of size k whose smallest member is the i-th, from that of the one
-    # before by the ratio of both.
+    # The weight of x₍ᵢ₎ is the share of subsets of size k whose smallest member it is, the product
+    # of the first weight and of the ratios of neighbouring ones.
     k, i = np.arange(1, count + 1), np.arange(1, count)[:, None]
     ratios = np.maximum(count - i - k + 1, 0) / (count - i)
     weights = np.cumprod(np.vstack([k / count, ratios]), axis=0)
@@ -41,7 +41,7 @@ def expected_minimum(values: np.ndarray) -> np.ndarray:
 
 
 class PairedComparison(NamedTuple):
-    """The mean of paired differences, and how sure it is."""
+    """The mean of paired differences, with its intervals and tests."""
 
     mean: float
     deviation: float
@@ -57,14 +57,14 @@ class PairedComparison(NamedTuple):
     losses: int
     """The number of negative differences."""
     sign_p_value: float
-    """The p value of the sign test, which asks nothing of the distribution."""
+    """The p value of the sign test, which assumes nothing about the distribution."""
 
 
 def paired_comparison(differences: np.ndarray, confidence: float) -> PairedComparison:
     """Judge paired differences, of shape ``(n,)`` with n ≥ 2.
 
-    An infinite difference, from a run that diverged, has no mean: what needs one is NaN, and the
-    sign test remains.
+    Where a run diverged and its difference is infinite, there is no mean: mean, intervals and t
+    test are NaN, and the sign test remains.
     """
     wins, losses = int(np.sum(differences > 0)), int(np.sum(differences < 0))
     sign = float(stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
@@ -93,7 +93,7 @@ def seeds_needed(effect: float, confidence: float, power: float) -> float:
     Args:
         effect: d, the mean difference in units of the standard deviation of a difference.
         confidence: one minus the level of the two-sided test.
-        power: the probability of finding it.
+        power: the probability with which the effect is to be found.
 
     Returns:
         The smallest number, at least 2; ∞ beyond 10 000, or if the effect is unknown.
@@ -132,7 +132,7 @@ def mean_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
 
 
 def adjusted(p_values: np.ndarray) -> np.ndarray:
-    """The p values of several tests by Holm's method, so that all of them hold together.
+    """The p values of several tests, adjusted by Holm's method for their number.
 
     Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
     """

@@ -15,8 +15,8 @@ from gdlab.sweeps.report.judgement import (
     point_in_words,
 )
 
-REMAINS = 0.1
-"""The share of the best reduction of the loss that a run may lack at the target."""
+MISSING_SHARE = 0.1
+"""The share of the best reduction of the loss that is still missing at the target."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,16 +31,16 @@ class StepsToTarget(OptimizerJudgement):
     steps: np.ndarray
     """The first recorded step at which it is reached, of shape (seeds,); ∞ where it is not."""
     evaluations: np.ndarray
-    """The number of evaluations of the loss up to there, likewise."""
+    """The number of evaluations of the loss up to that step, of shape (seeds,)."""
 
     @property
     def sentence(self) -> str:
         """The median number of steps and evaluations, and how many seeds come there."""
-        of = f"{self.optimizer or 'The sweep'}{self.on_problem}"
+        subject = f"{self.optimizer or 'The sweep'}{self.on_problem}"
         loss = number(np.median(self.targets))
         reached = int(np.sum(np.isfinite(self.steps)))
         if not reached:
-            return f"{of} comes to a loss of {loss} at no point."
+            return f"{subject} comes to a loss of {loss} at no point."
         place = f" at {point_in_words(self.point)}" if self.point else ""
         steps, evaluations = np.median(self.steps), np.median(self.evaluations)
         median = (
@@ -50,7 +50,7 @@ class StepsToTarget(OptimizerJudgement):
         )
         count = len(self.steps)
         seeds = f", on {reached} of {count} seeds" if 1 < count > reached else ""
-        return f"{of} comes to a loss of {loss} {median}{place}{seeds}."
+        return f"{subject} comes to a loss of {loss} {median}{place}{seeds}."
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def steps_to_target(contestants: Sequence[Contestant], target: float | None) -> 
         if not np.all(np.any(np.isfinite(ends), axis=0)):
             return []
         lowest = np.nanmin(np.where(np.isfinite(ends), ends, np.nan), axis=0)
-        targets = lowest + REMAINS * (start - lowest)
+        targets = lowest + MISSING_SHARE * (start - lowest)
     else:
         targets = np.full(curves[0].shape[1], target)
     return [
@@ -139,14 +139,14 @@ def steps_to_target(contestants: Sequence[Contestant], target: float | None) -> 
     ]
 
 
-def profile_of(found: Sequence[StepsToTarget]) -> PerformanceProfile | None:
+def profile_of(arrivals: Sequence[StepsToTarget]) -> PerformanceProfile | None:
     """The performance profile of all optimizers over all problems and seeds.
 
     Returns:
         ``None`` if there are fewer than two optimizers, or they did not run on the same problems.
     """
     by_name: dict[str, dict[str, np.ndarray]] = {}
-    for each in found:
+    for each in arrivals:
         by_name.setdefault(each.optimizer, {})[each.problem] = each.evaluations
     problems = [sorted(times) for times in by_name.values()]
     if len(by_name) < 2 or any(names != problems[0] for names in problems):
@@ -167,20 +167,20 @@ def _curves(contestant: Contestant) -> np.ndarray:
 
 
 def _soonest(contestant: Contestant, losses: np.ndarray, targets: np.ndarray) -> StepsToTarget:
-    """The point with the smallest median of steps, or with the most seeds that come there."""
+    """The point with the smallest median of steps; of equal ones that with the most seeds."""
     reached = losses <= targets[:, None]
     recorded = contestant.result.coords["step"]
     steps = np.where(reached.any(axis=-1), recorded[np.argmax(reached, axis=-1)], np.inf)
     failures = np.sum(np.isinf(steps), axis=1)
     point = int(np.lexsort([failures, np.median(steps, axis=1)])[0])
     stopped = contestant.result.stopped_at.reshape(len(losses), -1)[point]
-    taken = np.where(stopped >= 0, stopped, recorded[-1]) + 1
-    each = contestant.result.evaluations.reshape(len(losses), -1)[point] / taken
+    steps_taken = np.where(stopped >= 0, stopped, recorded[-1]) + 1
+    evaluations = contestant.result.evaluations.reshape(len(losses), -1)[point]
     return StepsToTarget(
         problem=contestant.problem,
         optimizer=contestant.optimizer,
         point=contestant.labels(point),
         targets=targets,
         steps=steps[point],
-        evaluations=(steps[point] + 1) * each,
+        evaluations=(steps[point] + 1) * evaluations / steps_taken,
     )

@@ -17,10 +17,13 @@ from gdlab.sweeps.report.judgement import (
 )
 from gdlab.sweeps.report.statistics import expected_minimum, mean_interval
 
+ROUNDING = 1e-9
+"""The largest rounding error of a quotient of two budgets."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class ExpectedBest(OptimizerJudgement):
-    """The expected best of k trials, which are different points drawn at random."""
+    """The expected best of k trials, each at another point, drawn at random."""
 
     kind: ClassVar[str] = "tuning"
     heading: ClassVar[str] = "Cost of tuning"
@@ -38,7 +41,7 @@ class ExpectedBest(OptimizerJudgement):
 
     @property
     def trials(self) -> list[int]:
-        """The numbers of trials that are told: powers of two, and all."""
+        """The numbers of trials that are listed: the powers of two, and that of all trials."""
         count = self.by_seed.shape[1]
         return [*(2**i for i in range(count.bit_length()) if 2**i < count), count]
 
@@ -83,7 +86,8 @@ class EqualBudget(Judgement):
     metric: str
     maximize: bool
     budgets: np.ndarray
-    """Evaluations of the loss, of shape (budgets,): multiples of the dearest optimizer's trial."""
+    """Numbers of evaluations of the loss, of shape (budgets,): the multiples of those that a trial
+    of the most expensive optimizer costs."""
     trials: dict[str, np.ndarray]
     """The number of trials of each optimizer that a budget pays for."""
     expected: dict[str, np.ndarray]
@@ -141,7 +145,7 @@ def expected_best(
     Args:
         contestant: the optimizer and the problem.
         measure: what the result is judged by.
-        worst: the value that a run without one counts as.
+        worst: the value that stands for that of a run that failed.
         confidence: of the intervals.
 
     Returns:
@@ -162,7 +166,7 @@ def expected_best(
 
 
 def worst_value(contestants: Sequence[Contestant], measure: Measure) -> float:
-    """The worst of all values that came to be, which runs that failed count as."""
+    """The worst of all values that are finite, which stands for those of runs that failed."""
     values = np.concatenate([contestant.values(measure).ravel() for contestant in contestants])
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -174,12 +178,12 @@ def equal_budget(tunings: Sequence[ExpectedBest], measure: Measure) -> EqualBudg
     """Compare what optimizers are expected to reach on one problem at equal budgets."""
     if len(tunings) < 2:
         return None
-    dearest = max(tuning.evaluations for tuning in tunings)
-    least = min(tuning.evaluations * tuning.by_seed.shape[1] for tuning in tunings)
-    budgets = dearest * np.arange(1, int(least / dearest + 1e-9) + 1)
+    trial_cost = max(tuning.evaluations for tuning in tunings)
+    largest = min(tuning.evaluations * tuning.by_seed.shape[1] for tuning in tunings)
+    budgets = trial_cost * np.arange(1, _whole_trials(largest / trial_cost) + 1)
     if not budgets.size:
         return None
-    trials = {t.optimizer: (budgets / t.evaluations + 1e-9).astype(int) for t in tunings}
+    trials = {t.optimizer: _whole_trials(budgets / t.evaluations) for t in tunings}
     return EqualBudget(
         problem=tunings[0].problem,
         metric=measure.metric,
@@ -188,3 +192,12 @@ def equal_budget(tunings: Sequence[ExpectedBest], measure: Measure) -> EqualBudg
         trials=trials,
         expected={t.optimizer: t.expected[trials[t.optimizer] - 1] for t in tunings},
     )
+
+
+def _whole_trials(quotients: Any) -> Any:
+    """The whole numbers of trials that budgets pay for.
+
+    Args:
+        quotients: budgets over the costs of a trial, which may be rounded down.
+    """
+    return (np.asarray(quotients) + ROUNDING).astype(int)

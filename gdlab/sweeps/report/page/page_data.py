@@ -1,4 +1,4 @@
-"""The constants of a result's page: numbers as positions and colours, and curves in few bytes."""
+"""The data of a result's page: numbers as positions and colours, and curves in few bytes."""
 
 import base64
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing, spans_de
 MOST_STEPS = 120
 """The largest number of points of a curve."""
 MISSING = 2**16 - 1
-"""The code of a loss that is not there."""
+"""The code of a loss that is missing."""
 MOST_VALUES = 24
-"""Up to so many different values an axis has a tick, and a row of cells, for each of them."""
+"""The largest number of different values of which each has a tick and a row of cells."""
 MOST_TICKS = 8
 """The largest number of round numbers at an axis."""
 ABOVE_START = 10.0
@@ -25,7 +25,7 @@ ABOVE_START = 10.0
 
 
 def page_data(contestants: Sequence[Contestant], measure: Measure) -> dict[str, Any]:
-    """The constants that the scripts of a page read.
+    """The data that the scripts of a page read.
 
     Args:
         contestants: every optimizer on every problem.
@@ -41,30 +41,36 @@ def page_data(contestants: Sequence[Contestant], measure: Measure) -> dict[str, 
     }
 
 
-def _problem(name: str, there: Sequence[Contestant], measure: Measure) -> dict[str, Any]:
-    """The points, metrics and curves of one problem."""
+def _problem(name: str, rivals: Sequence[Contestant], measure: Measure) -> dict[str, Any]:
+    """The points, metrics and curves of one problem.
+
+    Args:
+        name: the name of the problem.
+        rivals: the optimizers on it.
+        measure: the metric that is shown first.
+    """
     labels = [
         ({"optimizer": each.optimizer} if each.optimizer else {}) | each.labels(point)
-        for each in there
+        for each in rivals
         for point in range(len(each.values(measure)))
     ]
-    statuses = [each.result.status.reshape(-1, len(each.seeds)) for each in there]
+    statuses = [each.result.status.reshape(-1, len(each.seeds)) for each in rivals]
     return {
         "name": name,
-        "coordinates": _coordinates(there, labels),
+        "coordinates": _coordinates(rivals, labels),
         "points": len(labels),
         "failures": [_failure(lanes) for status in statuses for lanes in status],
-        "metrics": [_metric(each, there) for each in _measures(there, measure)],
-        "curves": _curves(there),
+        "metrics": [_metric(each, rivals) for each in _measures(rivals, measure)],
+        "curves": _curves(rivals),
     }
 
 
-def _measures(there: Sequence[Contestant], measure: Measure) -> list[Measure]:
-    """The metrics that all have and whose direction is known, the one that is asked for first."""
-    names = ["final_loss", *there[0].result.metrics]
+def _measures(rivals: Sequence[Contestant], measure: Measure) -> list[Measure]:
+    """The measure that is asked for, and the other metrics whose direction is known."""
+    names = ["final_loss", *rivals[0].result.metrics]
     found = [measure]
     for name in names:
-        shared = name == "final_loss" or all(name in each.result.metrics for each in there)
+        shared = name == "final_loss" or all(name in each.result.metrics for each in rivals)
         try:
             other = Measure(name, is_maximized(name))
         except ValueError:
@@ -75,25 +81,28 @@ def _measures(there: Sequence[Contestant], measure: Measure) -> list[Measure]:
 
 
 def _failure(lanes: np.ndarray) -> str:
-    """Why a point has no score, if it has none."""
+    """The reason for which a point has no score, if it has none."""
     return "diverged" if np.any(lanes == "diverged") else "not run to the end"
 
 
-def _coordinates(there: Sequence[Contestant], labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One for each name among the labels: heights from 0 to 1 of all points, ticks and texts."""
+def _coordinates(
+    rivals: Sequence[Contestant], labels: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The coordinate of each axis, and of the optimizers if there are several."""
     names = dict.fromkeys(name for point in labels for name in point)
-    axes = {name for each in there for name in each.result.axes}
+    axes = {name for each in rivals for name in each.result.axes}
     wanted = [name for name in names if name in axes or name == "optimizer"]
     found = [coordinate([point.get(name) for point in labels]) for name in wanted]
     return [{"name": name, **each} for name, each in zip(wanted, found, strict=True)]
 
 
 def coordinate(values: Sequence[Any]) -> dict[str, Any]:
-    """The places of values on an axis, on which a missing one has none.
+    """The places of values on an axis, None for a missing value.
 
     Returns:
-        ``heights`` from 0 to 1, ``ticks`` as pairs of height and text, ``texts`` of the values, and
-        their ``ranks`` among all different ones, none where these are too many.
+        ``heights`` from 0 to 1, ``ticks`` as pairs of height and text, ``texts`` of the values,
+        their ``ranks`` among the different ones and the texts of these as ``values``; no ranks and
+        values where there are too many.
     """
     known = [value for value in values if value is not None]
     different = list(dict.fromkeys(known)) if _has_names(known) else sorted(set(known))
@@ -118,7 +127,7 @@ def _has_names(values: Sequence[Any]) -> bool:
 
 
 def _numbers(values: np.ndarray) -> tuple[dict[float, float], list[tuple[float, str]]]:
-    """The height of each of sorted numbers, and ticks: at all of few, or at usual places."""
+    """The height of each sorted number, and ticks: at each number, or at usual ones if many."""
     low, high = values[0], values[-1]
     if low == high:
         return {low: 0.5}, [(0.5, label(low))]
@@ -134,7 +143,7 @@ def _numbers(values: np.ndarray) -> tuple[dict[float, float], list[tuple[float, 
 
 
 def _usual_ticks(low: float, high: float, scale: str) -> list[float]:
-    """Round numbers between two, and these themselves."""
+    """The two ends of an axis, and round numbers between them."""
     if scale == "log":
         between = [10.0**e for e in range(-300, 300) if low < 10.0**e < high]
     elif scale == "decay":
@@ -146,11 +155,11 @@ def _usual_ticks(low: float, high: float, scale: str) -> list[float]:
     return [low, *between, high]
 
 
-def _metric(measure: Measure, there: Sequence[Contestant]) -> dict[str, Any]:
-    """Scores of all points with their colours, and heights on an axis of its own."""
-    scores = np.concatenate([each.scores(measure) for each in there])
+def _metric(measure: Measure, rivals: Sequence[Contestant]) -> dict[str, Any]:
+    """The scores of all points by a metric, with their colours, and their heights on an axis."""
+    scores = np.concatenate([each.scores(measure) for each in rivals])
     scores = np.where(np.isfinite(scores), scores, np.nan)
-    lanes = [row for each in there for row in each.values(measure)]
+    lanes = [row for each in rivals for row in each.values(measure)]
     colors = color_scale(scores, measure.maximize)
     places = np.linspace(0, 1, 5)
     heights, ticks = _metric_heights(scores, measure.maximize)
@@ -192,20 +201,20 @@ def _metric_heights(scores: np.ndarray, maximize: bool) -> tuple[np.ndarray, lis
 
 
 def _scale_of_losses(finite: np.ndarray) -> tuple[Literal["log", "linear"], float]:
-    """The scale on which losses are seen, and its lower end, at which zeros stand as well."""
+    """The scale on which losses are drawn, and its lower end, at which zeros are drawn as well."""
     shown = finite[finite > 0] if np.all(finite >= 0) else finite
     if spans_decades(shown):
         return "log", float(np.min(shown))
     return "linear", float(np.min(finite)) if finite.size else 0.0
 
 
-def _curves(there: Sequence[Contestant]) -> dict[str, Any]:
-    """The recorded losses of all lanes as numbers of 16 bits on a scale between two ends."""
-    recorded = there[0].result.coords["step"]
+def _curves(rivals: Sequence[Contestant]) -> dict[str, Any]:
+    """The recorded losses of all lanes, as numbers of 16 bits on a scale between two ends."""
+    recorded = rivals[0].result.coords["step"]
     chosen = np.unique(np.linspace(0, len(recorded) - 1, MOST_STEPS).round().astype(int))
-    if any(not np.array_equal(each.result.coords["step"], recorded) for each in there):
+    if any(not np.array_equal(each.result.coords["step"], recorded) for each in rivals):
         chosen = chosen[:0]
-    losses = [each.result.loss[..., chosen] for each in there if len(chosen)]
+    losses = [each.result.loss[..., chosen] for each in rivals if len(chosen)]
     losses = [loss.reshape(-1, *loss.shape[-2:]) for loss in losses]
     everything = np.concatenate([loss.ravel() for loss in losses] or [np.array([np.nan])])
     starts = np.concatenate([loss[..., 0].ravel() for loss in losses] or [np.array([np.nan])])
@@ -228,7 +237,7 @@ def _curves(there: Sequence[Contestant]) -> dict[str, Any]:
         "scale": scale,
         "low": ends[0],
         "high": ends[1],
-        "seeds": [len(each.seeds) for each in there for _ in range(_points(each))],
+        "seeds": [len(each.seeds) for each in rivals for _ in range(_points(each))],
         "losses": base64.b64encode(packed).decode(),
     }
 
@@ -238,9 +247,10 @@ def _points(contestant: Contestant) -> int:
 
 
 def _digits(value: Any) -> float | None:
-    """A number to four digits, ``None`` where there is none."""
+    """A number to four digits, ``None`` if it is not finite."""
     return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 def _place(value: Any) -> float | None:
+    """A place on a scale to four decimals, ``None`` if it is not finite."""
     return round(float(value), 4) if np.isfinite(value) else None
