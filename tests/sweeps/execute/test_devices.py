@@ -21,20 +21,9 @@ from gdlab import (
 )
 from gdlab.sweeps.compiled import programs
 from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
+from tests.sweeps.noisy import init, noisy, norm
 
 STEPS = 20
-
-
-def noisy(w, key):
-    return jnp.sum(w**2 * (1 + jax.random.uniform(key, w.shape)))
-
-
-def init(key):
-    return jax.random.normal(key, (3,))
-
-
-def norm(w):
-    return jnp.sqrt(jnp.sum(w**2))
 
 
 def arguments(points, **more):

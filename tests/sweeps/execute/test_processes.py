@@ -7,6 +7,7 @@ import socket
 import numpy as np
 import pytest
 
+from tests.sweeps.noisy import arrays_of
 from tests.sweeps.processes import kill_at, started
 from tests.sweeps.scripts import shared
 
@@ -95,7 +96,7 @@ def test_workers_of_ray_come_to_the_result_of_one_process(tmp_path):
 
 def require_that_of_one_process(folder):
     """Both processes have returned the whole result, and it is that of one."""
-    alone = shared.arrays_of(shared.run("halving"))
+    alone = arrays_of(shared.run("halving"))
     one, other = (dict(np.load(folder / f"{number}.npz")) for number in range(2))
     require_equal(one, alone, close)
     require_equal(other, one, np.testing.assert_array_equal)
@@ -111,7 +112,7 @@ def test_two_processes_come_to_the_result_of_one_whatever_befell_them(tmp_path):
     with pair(tmp_path, 0, *shared.CASES) as processes:
         steps = [lane_steps(process) for process in processes]
     for name in shared.CASES:
-        alone = shared.arrays_of(shared.run(name))
+        alone = arrays_of(shared.run(name))
         total = 0
         for number in range(2):
             saved, unsaved = (

@@ -28,19 +28,12 @@ from gdlab import (
 )
 from gdlab.sweeps.execute.lane_programs import LanePrograms
 from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
-
-
-def init(key):
-    return jax.random.normal(key, (3,))
+from tests.sweeps.noisy import arrays_of, init, noisy
 
 
 def squared_error(w, batch):
     x, y = batch
     return jnp.mean((x @ w - y) ** 2)
-
-
-def noisy(w, key):
-    return jnp.sum(w**2 * (1 + jax.random.uniform(key, w.shape)))
 
 
 def with_dropout(w, model_state):
@@ -131,13 +124,6 @@ def watched():
     LanePrograms.advance, FailsafeCheckpoint.save = counted, said
     yield taken
     LanePrograms.advance, FailsafeCheckpoint.save = advance, save
-
-
-def arrays_of(result):
-    fields = ("loss", "status", "stopped_at", "evaluations", "metrics", "history", "params")
-    kept = {name: getattr(result, name) for name in fields}
-    leaves = jax.tree_util.tree_flatten_with_path(kept)[0]
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def main(file, folder, *names):

@@ -24,7 +24,8 @@ class Worker:
         import jax
 
         from gdlab import Resources
-        from tests.sweeps.scripts.shared import arrays_of, run
+        from tests.sweeps.noisy import arrays_of
+        from tests.sweeps.scripts.shared import run
 
         jax.config.update("jax_num_cpu_devices", 2)
         jax.distributed.initialize(address, WORKERS, number)

@@ -10,7 +10,6 @@ import sys
 import warnings
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gdlab import (
@@ -24,6 +23,7 @@ from gdlab import (
 )
 from gdlab.sweeps.execute.lane_programs import LanePrograms
 from gdlab.sweeps.persist.checkpoint import Checkpoint
+from tests.sweeps.noisy import arrays_of, init, noisy, norm
 
 CASES = {
     "halving": {"policy": SuccessiveHalving(factor=2, rungs=[8, 16]), "keep_params": "best"},
@@ -35,28 +35,10 @@ CASES = {
 }
 
 
-def noisy(w, key):
-    return jnp.sum(w**2 * (1 + jax.random.uniform(key, w.shape)))
-
-
-def init(key):
-    return jax.random.normal(key, (3,))
-
-
-def norm(w):
-    return jnp.sqrt(jnp.sum(w**2))
-
-
 def run(name, **more):
     tx = adam(Axis("learning_rate", np.geomspace(1e-3, 1.0, 10)))
     arguments = CASES[name] | more
     return sweep(noisy, init, tx, steps=24, seeds=2, evaluate=norm, progress=False, **arguments)
-
-
-def arrays_of(result):
-    fields = ("loss", "status", "stopped_at", "evaluations", "metrics", "history", "params")
-    leaves = jax.tree_util.tree_flatten_with_path({name: getattr(result, name) for name in fields})
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves[0]}
 
 
 def main(process, processes, port, folder, full_at, *names):

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from gdlab import Resources
-from tests.sweeps.scripts.shared import arrays_of, run
+from tests.sweeps.noisy import arrays_of
+from tests.sweeps.scripts.shared import run
 
 
 def main(folder):
