@@ -1,1 +1,1 @@
-"""The plan of a sweep: its arguments checked, its points laid out, its groups and policies."""
+"""The plan of a sweep: its arguments checked, its points laid out, its brackets and policies."""

@@ -45,7 +45,7 @@ class SharedArguments:
         """The shared ones among the arguments of a call, with defaults for those that are None.
 
         Raises:
-            ValueError: if the seeds are not numbers of seeds that differ.
+            ValueError: if there are no seeds, one is out of range, or two are the same.
         """
         given = {field.name: arguments[field.name] for field in dataclasses.fields(cls)}
         given["hyperparameters"] = dict(given["hyperparameters"] or {})

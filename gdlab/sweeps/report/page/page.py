@@ -45,7 +45,7 @@ def page_of(report: SweepReport, title: str) -> Page:
 
 
 def _picture(report: SweepReport) -> Any:
-    """The picture of the result, of several the first, as a figure."""
+    """The figure of the picture of the result, or of the first result if there are several."""
     contestants = contestants_of(report.results)
     whole = report.results if hasattr(report.results, "plot") else contestants[0].result
     axes = whole.plot(report.metric, maximize=report.maximize)
