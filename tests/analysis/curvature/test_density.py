@@ -50,6 +50,24 @@ def test_it_integrates_to_one(curvature, bandwidth, points):
     assert np.all(found.density >= 0)
 
 
+@pytest.mark.parametrize(
+    ("curvature", "bandwidth"),
+    [
+        ([-2.0, -2.0, 6.0], 0.08),
+        ([3.0, 3.0, 3.0], 0.03),  # of a single eigenvalue, a hundredth of that
+        ([0.0, 0.0, 0.0], 0.01),
+    ],
+)
+def test_a_peak_is_a_hundredth_of_the_spectrum_wide_unless_told_otherwise(curvature, bandwidth):
+    found = spectral_density(
+        quadratic, jnp.ones(3), np.array(curvature), key=jax.random.key(0), points=4096
+    )
+    distance = np.asarray(found.grid) - curvature[0]
+    peak = np.where(np.abs(distance) < 9 * bandwidth, found.density, 0)
+    variance = np.average(distance**2, weights=peak)
+    np.testing.assert_allclose(np.sqrt(variance), bandwidth, rtol=1e-3)
+
+
 def test_the_rule_has_the_moments_of_the_spectrum():
     # Signs see each direction of a diagonal Hessian alike, so that there is no noise.
     curvature = np.linspace(-1, 2, 50) ** 3
