@@ -81,6 +81,15 @@ def test_source_code_and_the_tree_of_an_axis_give_it_back(axis):
         assert repr(other) == repr(axis)
 
 
+@pytest.mark.parametrize("values", [[0.5, 0.9], [1, 2], [True, False]])
+def test_the_source_code_of_an_axis_does_without_its_values_while_they_are_traced(values):
+    seen = []
+    jax.jit(lambda axis: seen.append(repr(axis)))(Axis("b1", values, along="pair"))
+    (written,) = seen
+    assert written.startswith("Axis('b1', <traced float")
+    assert written.endswith("[2]>, along='pair')")
+
+
 @pytest.mark.usually(enable_x64="it shows what is float32")
 def test_an_axis_follows_jax_on_precision():
     assert Axis("rate", [0.1]).values.dtype == jnp.float32

@@ -6,7 +6,15 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from gdlab.core.rounding import joined, nearest, noise_of, salt_of, stochastic, upper_half
+from gdlab.core.rounding import (
+    joined,
+    nearest,
+    noise_of,
+    salt_of,
+    salts_by_place,
+    stochastic,
+    upper_half,
+)
 
 NARROW = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 
@@ -56,6 +64,18 @@ def test_noise_is_uniform_and_differs_between_steps():
         assert np.sum((counts - 1024) ** 2 / 1024) < 110
     # The correlation of independent noise has the standard deviation 2⁻⁸.
     assert abs(np.corrcoef(first, second)[0, 1]) < 4 / 2**8
+
+
+def test_noise_of_equal_numbers_is_uniform_at_each_place_and_differs_from_place_to_place():
+    x = jnp.full((3, 4), 0.7)
+    draw = lambda step: noise_of(x, salts_by_place(salt_of(step), x.shape)).ravel()  # noqa: E731
+    noise = np.asarray(jax.jit(jax.vmap(draw))(jnp.arange(1024)))
+    for of_place in noise.T:
+        counts, _ = np.histogram(of_place, bins=16, range=(0, 2**16))
+        # χ² of 15 degrees of freedom is below 45 but in one of 13000 cases.
+        assert np.sum((counts - 64) ** 2 / 64) < 45
+    # The correlation of independent noise has the standard deviation 2⁻⁵.
+    assert np.abs(np.corrcoef(noise.T) - np.eye(12)).max() < 4 / 2**5
 
 
 @pytest.mark.usually(debug_nans="it makes a NaN on purpose")

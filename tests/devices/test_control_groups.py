@@ -57,7 +57,7 @@ def test_files_that_are_only_cached_do_not_count_as_used(tmp_path):
     files = {
         "memory.max": "1000\n",
         "memory.current": "600\n",
-        "memory.stat": "anon 300\nfile 250\ninactive_file 200\nactive_file 50\n",
+        "memory.stat": "anon 300\nfile 250\nsock 7\ninactive_file 200\nactive_file 50\n",
     }
     assert free_bytes_in_groups(version_2(tmp_path, files, "0::/\n")) == 600
 
