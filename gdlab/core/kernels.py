@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import jax
 from jax.core import eval_jaxpr
 
-from gdlab.core.structure import Arguments, Context, Function, Leaf, Signal, Tree, Value
+from gdlab.core.jaxprs import inner_programs
+from gdlab.core.structure import Context, Function, Leaf, Signal, Tree, Value
 
 if TYPE_CHECKING:
     from jax.extend.core import Jaxpr, JaxprEqn
@@ -75,16 +76,7 @@ def _is_elementwise(program: "Jaxpr") -> bool:
     return all(map(_is_elementwise_equation, program.eqns))
 
 
-def _programs_in(params: Arguments) -> list["Jaxpr"]:
-    values = [
-        value
-        for given in params.values()
-        for value in (given if isinstance(given, tuple | list) else (given,))
-    ]
-    return [value for value in values if hasattr(value, "eqns")]
-
-
 def _is_elementwise_equation(equation: "JaxprEqn") -> bool:
     if equation.primitive.name in CALLS:
-        return all(map(_is_elementwise, _programs_in(equation.params)))
+        return all(map(_is_elementwise, inner_programs(equation.params)))
     return equation.primitive.name in ELEMENTWISE

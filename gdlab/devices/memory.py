@@ -9,14 +9,14 @@ import jax
 from jax.sharding import Mesh
 
 from gdlab.devices.control_groups import free_bytes_in_groups
-from gdlab.devices.mesh import parts_of_lanes
+from gdlab.devices.mesh import devices_of, is_on_host, parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 
 SHARE = 0.5
 """The part of the free memory that a program may take: copies and the user's own need some."""
-CACHE = 2**23
+CACHE = 10 * 2**20
 """The bytes of lanes on which a processor works fastest: its caches hold them between steps."""
-FEWEST_LANES = 16
+FEWEST_LANES = 4
 """The number of lanes that is worth a call, whatever their size: each call has a fixed cost, and
 the more lanes it computes, the more of them leave the caches."""
 
@@ -58,8 +58,9 @@ def points_that_fit(
     """
     need = _NEEDS.get((program, static), arguments, lambda: _need(program, static, arguments, data))
     need = need._replace(bytes=need.bytes + sum(map(_bytes_on_a_device, jax.tree.leaves(beside))))
-    devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
-    free = SHARE * free_bytes(devices[0]) / (len(devices) if is_host(devices[0]) else 1)
+    devices = devices_of(mesh)
+    # All devices of the host share its memory.
+    free = SHARE * free_bytes(devices[0]) / (len(devices) if is_on_host(mesh) else 1)
     if need.bytes <= free:
         return size
     parts = parts_of_lanes(mesh)
@@ -67,18 +68,11 @@ def points_that_fit(
     return max(1, min(size, int((free - need.on_all) * parts / of_a_point)))
 
 
-def points_in_cache(bytes_of_a_point: float, seeds: int, mesh: Mesh | None) -> float:
-    """The number of points for which a processor's caches suffice; infinite for other devices."""
-    devices = [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
-    if not is_host(devices[0]):
+def lanes_in_cache(bytes_of_a_lane: float, mesh: Mesh | None) -> float:
+    """The number of lanes for which a processor's caches suffice; infinite for other devices."""
+    if not is_on_host(mesh):
         return math.inf
-    fewest = math.ceil(FEWEST_LANES / seeds)
-    return parts_of_lanes(mesh) * max(fewest, CACHE // max(bytes_of_a_point, 1))
-
-
-def is_host(device: Any) -> bool:
-    """Tell whether a device is the host's own processor, whose memory all such devices share."""
-    return device.platform == "cpu"
+    return parts_of_lanes(mesh) * max(FEWEST_LANES, CACHE // max(bytes_of_a_lane, 1))
 
 
 def _need(

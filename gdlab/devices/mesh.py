@@ -44,6 +44,16 @@ def parts_of_lanes(mesh: Mesh | None) -> int:
     return 1 if mesh is None else mesh.shape[LANES]
 
 
+def devices_of(mesh: Mesh | None) -> list[Any]:
+    """The devices of a mesh, or the default device without one."""
+    return [jax.local_devices()[0]] if mesh is None else list(mesh.devices.flat)
+
+
+def is_on_host(mesh: Mesh | None) -> bool:
+    """Tell whether the devices of a mesh are the processor of the host."""
+    return devices_of(mesh)[0].platform == "cpu"
+
+
 def on_all_devices(tree: Any, mesh: Mesh | None) -> Any:
     """A tree of arrays on every device of a mesh, or on the default device without one."""
     return jax.device_put(tree, mesh and NamedSharding(mesh, PartitionSpec()))
@@ -55,5 +65,6 @@ def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
 
 
 def evenly(size: int, most: int) -> int:
-    """The size of the largest of as few parts as there can be, if all are alike."""
-    return math.ceil(size / math.ceil(size / most))
+    """The size of equal parts, at most so large and more than half of that, with least padding."""
+    sizes = range(min(size, most), min(size, most) // 2, -1)
+    return min(sizes, key=lambda part: math.ceil(size / part) * part)

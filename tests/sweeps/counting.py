@@ -24,7 +24,7 @@ class Executed:
 
     def __init__(self, program):
         self._program = program
-        self.lower = program.lower
+        self.lower, self.trace = program.lower, program.trace
         self.calls = []
 
     def __call__(self, structure, state, orders, inputs):

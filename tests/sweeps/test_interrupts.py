@@ -56,7 +56,7 @@ def at(monkeypatch):
                 after()
             return carry
 
-        advance.lower = program.lower
+        advance.lower, advance.trace = program.lower, program.trace
         monkeypatch.setattr(programs, "advance", advance)
         return calls
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
 
 from gdlab.axes.naming import FIELDS, named_scalars
 from gdlab.axes.slots import at_point
+from gdlab.devices.mesh import LANES
+from gdlab.sweeps.compiled.lane_mapping import mapped, mapped_in_cache
 from gdlab.sweeps.compiled.lane_state import (
     CONVERGED,
     DIVERGED,
@@ -24,17 +27,32 @@ from gdlab.training.objective import ByIdentity
 
 
 def metrics_of(
-    evaluate: ByIdentity, form: Form, template: SweptValues, points: Any, good: LastGood
+    evaluate: ByIdentity,
+    form: Form,
+    in_cache: bool,
+    template: SweptValues,
+    points: Any,
+    good: LastGood,
 ) -> dict[str, Any]:
-    """The metrics of all lanes by name, with leading axes of seeds and points."""
+    """The metrics of all lanes by name, with leading axes of seeds and points.
 
-    def of_point(point: Any, params: Any, model_state: ModelState) -> Any:
+    Args:
+        evaluate: the function of one model.
+        form: the structure of the model.
+        in_cache: whether few lanes are to be evaluated together, see :func:`mapped_in_cache`.
+        template: the values that do not depend on the lane, with slots for those that do.
+        points: the hyperparameters of the points.
+        good: the parameters of the lanes.
+    """
+
+    def of_lane(point: Any, lane: tuple[Any, ModelState]) -> Any:
+        params, model_state = lane
         whole = with_fixed(model_state, template.fixed)
         hyperparameters = at_point(template.evaluate_hyperparameters, point)
         return evaluation_of(evaluate, form, params, whole, **hyperparameters)
 
-    over_lanes = jax.vmap(jax.vmap(of_point), (None, 0, 0))
-    values = over_lanes(points, good.to_evaluate, good.model_state)
+    over_lanes = mapped_in_cache if in_cache else mapped
+    values = over_lanes(of_lane, points, (good.to_evaluate, good.model_state))
     name = getattr(evaluate.function, "__name__", "<lambda>")
     # A single metric is called like the function, unless that is not free.
     name = "evaluation" if name in ("<lambda>", *FIELDS) else name
@@ -42,10 +60,14 @@ def metrics_of(
 
 
 def recorded_metrics(
-    evaluation: LaneEvaluation, form: Form, template: SweptValues, points: Any, lanes: LaneState
+    structure: ProgramStructure, template: SweptValues, points: Any, lanes: LaneState
 ) -> dict[str, Any]:
-    """The metrics of lanes on the way, NaN where they diverged."""
-    metrics = metrics_of(evaluation.evaluate, form, template, points, lanes.last_good)
+    """The metrics of lanes on the way, NaN where they diverged; none without an evaluation."""
+    if structure.evaluation is None:
+        return {}
+    evaluate, form = structure.evaluation.evaluate, structure.objective.form
+    in_cache = structure.keeps_in_cache
+    metrics = metrics_of(evaluate, form, in_cache, template, points, lanes.last_good)
     diverged = lanes.status == DIVERGED
     return {
         name: jnp.where(diverged, jnp.nan, values).astype(inexact_dtype(values))
@@ -68,8 +90,7 @@ def evaluated_on_the_way(
     last = step == structure.steps
     due = last | (step % evaluation.every == 0)
     row = jnp.where(last, len(structure.evaluated_steps) - 1, step // evaluation.every)
-    form = structure.objective.form
-    compute = functools.partial(recorded_metrics, evaluation, form, template, points, lanes)
+    compute = functools.partial(recorded_metrics, structure, template, points, lanes)
     now = jax.lax.cond(due, compute, lambda: {name: of[row] for name, of in records.items()})
     records = {name: of.at[row].set(now[name]) for name, of in records.items()}
     if (patience := evaluation.patience) is None or lanes.improvement is None:
@@ -95,5 +116,26 @@ def no_improvement_yet(evaluation: LaneEvaluation | None) -> Improvement | None:
     return Improvement(jnp.full((), jnp.inf), jnp.full((), 0))
 
 
-evaluated = jax.jit(metrics_of, static_argnums=(0, 1))
-"""The same, compiled."""
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def evaluated(
+    evaluate: ByIdentity,
+    form: Form,
+    in_cache: bool,
+    mesh: Mesh | None,
+    template: SweptValues,
+    points: Any,
+    good: LastGood,
+) -> dict[str, Any]:
+    """:func:`metrics_of`, compiled, of lanes that are spread over the devices of ``mesh``."""
+    compute = functools.partial(metrics_of, evaluate, form, in_cache)
+    if mesh is not None:
+        lanes = PartitionSpec(None, LANES)
+        compute = jax.shard_map(
+            compute,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), PartitionSpec(LANES), lanes),
+            out_specs=lanes,
+            # Lanes know nothing of each other, so there is nothing to check.
+            check_vma=False,
+        )
+    return compute(template, points, good)

@@ -221,10 +221,7 @@ def _blank_metrics(
     structure: ProgramStructure, template: SweptValues, points: Any, lanes: LaneState
 ) -> dict[str, Any]:
     """Records of the metrics on the way, none without an evaluation there."""
-    if (evaluation := structure.evaluation) is None:
-        return {}
-    form, rows = structure.objective.form, len(structure.evaluated_steps)
-    make = functools.partial(recorded_metrics, evaluation, form)
+    rows, make = len(structure.evaluated_steps), functools.partial(recorded_metrics, structure)
     shapes = jax.eval_shape(make, template, points, lanes)
     return {name: _blank((rows, *shape.shape), shape) for name, shape in shapes.items()}
 

@@ -11,12 +11,13 @@ from jax.sharding import NamedSharding, PartitionSpec
 from gdlab.axes.grid import Points
 from gdlab.axes.naming import named_scalars
 from gdlab.axes.slots import slot_names
-from gdlab.devices.memory import points_in_cache, points_that_fit
-from gdlab.devices.mesh import evenly, on_all_devices, padded
+from gdlab.core.jaxprs import size_of_products
+from gdlab.devices.memory import lanes_in_cache, points_that_fit
+from gdlab.devices.mesh import evenly, is_on_host, on_all_devices, padded, parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 from gdlab.devices.transfer import shape_on_host, to_devices, to_host
 from gdlab.sweeps.compiled import programs
-from gdlab.sweeps.compiled.evaluation import evaluated
+from gdlab.sweeps.compiled.evaluation import evaluated, metrics_of
 from gdlab.sweeps.compiled.lane_state import EpochOrders, LastGood, SweepState, specs_of
 from gdlab.sweeps.compiled.weak_structure import WeakStructure
 from gdlab.sweeps.execute.groups import LaneGroup
@@ -30,6 +31,7 @@ from gdlab.training.seed_keys import SeedKeys, seed_keys
 _SHAPES: ShapeCache[SweepState] = ShapeCache()
 _METRICS: ShapeCache[dict[str, Any]] = ShapeCache()
 _KEYS: ShapeCache[SeedKeys] = ShapeCache()
+_PRODUCTS: ShapeCache[int] = ShapeCache()
 
 
 class LanePrograms:
@@ -55,7 +57,7 @@ class LanePrograms:
         self.metrics: dict[str, Any] = _METRICS.get(
             (task.evaluate, task.structure),
             (self.shape, task.points, task.template),
-            lambda: jax.eval_shape(self._evaluated, self.shape, task.points),
+            self._shape_of_metrics,
         )
 
     @property
@@ -63,31 +65,60 @@ class LanePrograms:
         """Shapes and dtypes of the auxiliary values of the loss at the recorded steps, by name."""
         return named_scalars(self.shape.records.aux, "aux", programs.AUX, leading=3)
 
-    def points_at_once(self, seeds: int) -> int:
-        """The number of points, with so many seeds each, that are best computed together."""
-        task, numbers, mesh = self.task, self.task.seeds[:seeds], self.task.structure.mesh
-        size = task.size
-        of_all = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.shape.lanes))
-        of_a_point = of_all / size * len(numbers) / len(task.seeds)
-        most = min(size, int(points_in_cache(of_a_point, len(numbers), mesh)))
-        points = self.first_points(evenly(size, most))
-        data = self._data
-        if mesh is not None:
-            data = self._on_all(jax.eval_shape(lambda data: data, data))
-        keys = _KEYS.get((), (task.key, numbers), lambda: jax.eval_shape(self._keys, numbers))
-        orders = jax.eval_shape(lambda: EpochOrders.none_yet(task.structure.sampler, len(numbers)))
-        orders = self._on_all(orders)
-        inputs = programs.StepInputs(task.template, points, keys, data, 0, 0, 1)
-        state = self._shape(points, numbers)
+    def seeds_and_points_at_once(self) -> tuple[int, int]:
+        """The numbers of seeds and of points whose lanes are best computed together."""
+        task, mesh = self.task, self.task.structure.mesh
+        leaves = jax.tree.leaves(self.shape.lanes)
+        of_state = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+        of_state /= task.size * len(task.seeds)
+        seeds, count = self._filling_caches(of_state)
+        if is_on_host(mesh):
+            seeds, count = self._filling_caches(of_state + self._products_of_a_lane(seeds, count))
+        state, orders, inputs = self._arguments_of_steps(seeds, count)
         fit = points_that_fit(
             programs.advance,
             (self._structure,),
             (state, orders, inputs),
-            len(points[POINT_NUMBER]),
+            len(inputs.points[POINT_NUMBER]),
             (self._data, task.template.fixed, orders),
             mesh,
         )
-        return min(fit, self._evaluated_at_once(state, points))
+        return seeds, min(fit, self._evaluated_at_once(state, inputs.points))
+
+    def _filling_caches(self, bytes_of_a_lane: float) -> tuple[int, int]:
+        """The numbers of seeds and of points, of as many lanes as a processor's caches hold.
+
+        If the points of one seed fill them, each seed is computed by itself: points of one seed see
+        the same batches, whose products with the parameters of all of them are one product.
+        """
+        size, seeds = self.task.size, len(self.task.seeds)
+        lanes = lanes_in_cache(bytes_of_a_lane, self.task.structure.mesh)
+        seeds = 1 if lanes <= size else seeds
+        return seeds, evenly(size, max(1, int(min(lanes / seeds, size))))
+
+    def _products_of_a_lane(self, seeds: int, count: int) -> float:
+        """The bytes of the products of matrices that the steps of one lane compute."""
+        arguments = self._arguments_of_steps(seeds, count)
+
+        def all_products() -> int:
+            return size_of_products(programs.advance.trace(self._structure, *arguments).jaxpr.jaxpr)
+
+        # The shapes in the program of several devices are those of one.
+        points = len(arguments[2].points[POINT_NUMBER]) / parts_of_lanes(self.task.structure.mesh)
+        return _PRODUCTS.get(self._structure, arguments, all_products) / (seeds * points)
+
+    def _arguments_of_steps(
+        self, seeds: int, count: int
+    ) -> tuple[SweepState, EpochOrders | None, programs.StepInputs]:
+        """Shapes and dtypes of what the program of the steps is given for some lanes."""
+        task, numbers, points = self.task, self.task.seeds[:seeds], self.first_points(count)
+        data = self._data
+        if task.structure.mesh is not None:
+            data = self._on_all(jax.eval_shape(lambda data: data, data))
+        keys = _KEYS.get((), (task.key, numbers), lambda: jax.eval_shape(self._keys, numbers))
+        orders = jax.eval_shape(lambda: EpochOrders.none_yet(task.structure.sampler, seeds))
+        inputs = programs.StepInputs(task.template, points, keys, data, 0, 0, 1)
+        return self._shape(points, numbers), self._on_all(orders), inputs
 
     def _evaluated_at_once(self, state: SweepState, points: Points) -> int:
         """The number of points that can be evaluated together while their state is there."""
@@ -99,7 +130,7 @@ class LanePrograms:
         with task.structure.axes_of_lane():
             return points_that_fit(
                 evaluated,
-                (task.evaluate, task.structure.objective.form),
+                self._static_of_evaluation,
                 (task.template, points, good),
                 size,
                 task.template.fixed,
@@ -309,9 +340,26 @@ class LanePrograms:
         task = self.task
         if task.evaluate is None:
             return {}
-        form = task.structure.objective.form
         with task.structure.axes_of_lane():
-            return evaluated(task.evaluate, form, task.template, points, state.lanes.last_good)
+            good = state.lanes.last_good
+            return evaluated(*self._static_of_evaluation, task.template, points, good)
+
+    def _shape_of_metrics(self) -> dict[str, Any]:
+        """Shapes and dtypes of the evaluation metrics of all lanes, by name."""
+        task, good = self.task, self.shape.lanes.last_good
+        if task.evaluate is None:
+            return {}
+        form = task.structure.objective.form
+        compute = functools.partial(metrics_of, task.evaluate, form, False)
+        with task.structure.axes_of_lane():
+            return jax.eval_shape(compute, task.template, task.points, good)
+
+    @property
+    def _static_of_evaluation(self) -> tuple[Any, ...]:
+        """The arguments of the program that evaluates which are compiled in."""
+        structure = self.task.structure
+        mesh = structure.mesh if structure.split is None else None
+        return self.task.evaluate, structure.objective.form, structure.keeps_in_cache, mesh
 
 
 def _unpadded(result: GroupResult, count: int, rows: Rows | None) -> GroupResult:

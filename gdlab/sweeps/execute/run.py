@@ -135,7 +135,7 @@ class SweepRun:
             # A lane by itself is the same program whatever else is swept.
             return 1, 1
         if chunk is None:
-            points = self._programs.points_at_once(seeds)
+            seeds, points = self._programs.seeds_and_points_at_once()
         elif chunk >= seeds:
             points = chunk // seeds
         else:

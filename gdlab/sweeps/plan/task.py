@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from gdlab.axes.grid import Points
 from gdlab.devices.lane_split import LaneSplit
+from gdlab.devices.mesh import is_on_host
 from gdlab.sweeps.settings import Patience
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import OpenedModel
@@ -61,6 +62,11 @@ class ProgramStructure(NamedTuple):
         if self.split is None or self.mesh is None:
             return contextlib.nullcontext()
         return jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh)
+
+    @property
+    def keeps_in_cache(self) -> bool:
+        """True if the devices are processors, with caches that can hold some whole lanes."""
+        return self.split is None and is_on_host(self.mesh)
 
     @property
     def recorded_steps(self) -> list[int]:

@@ -126,6 +126,8 @@ def test_groups_are_small_enough_to_be_evaluated(data, at_once, monkeypatch, sha
         table = jnp.sin(jnp.arange(5000.0)[:, None] * w)  # which is sorted, so it is all there
         return {"norm": jnp.linalg.norm(w) + 0.0 * jnp.sort(table, axis=0)[2500, 0]}
 
+    # As on a device that evaluates all lanes together.
+    monkeypatch.setattr("gdlab.sweeps.plan.task.is_on_host", lambda mesh: False)
     measured = Measured(lane_programs.evaluated)
     monkeypatch.setattr(lane_programs, "evaluated", measured)
     of_lane = 5000 * 3 * 4
@@ -147,16 +149,39 @@ def test_groups_are_small_enough_to_be_evaluated(data, at_once, monkeypatch, sha
     [
         pytest.param(10, 1, 128, id="all of small ones"),
         # Parameters, their last good values and two moments are 16 bytes for each element.
-        pytest.param(20_000, 1, 26, id="as many as 8 MiB hold"),
-        pytest.param(100_000, 1, 16, id="but no fewer than sixteen"),
-        pytest.param(100_000, 4, 16, id="of all seeds together"),
+        pytest.param(20_000, 1, 32, id="as many as 10 MiB hold"),
+        pytest.param(20_000, 2, 32, id="of one seed if its points fill them"),
+        pytest.param(1_000_000, 1, 4, id="but no fewer than four"),
     ],
 )
 def test_groups_on_a_processor_are_as_large_as_its_caches(monkeypatch, size, seeds, lanes):
     rates = Axis("rate", np.geomspace(1e-3, 1.0, 128 // seeds))
     with executed(monkeypatch) as noted:
         sweep(lambda w: jnp.sum(w**2), jnp.ones(size), adam(rates), steps=1, seeds=seeds)
-    assert noted.shapes == [(seeds, lanes // seeds)]
+    assert noted.shapes == [(1, lanes)]
+
+
+def test_seeds_of_few_points_are_computed_together(monkeypatch):
+    with executed(monkeypatch) as noted:
+        sweep(lambda w: w**2, 1.0, adam(Axis("rate", [0.1, 0.2])), steps=1, seeds=50)
+    assert noted.shapes == [(50, 2)]
+
+
+@pytest.mark.parametrize(("hidden", "lanes"), [(64, 64), (1024, 16)])
+def test_products_of_matrices_count_among_what_caches_hold(monkeypatch, hidden, lanes):
+    """A lane of 1024 has 80 KiB of state, two products of 256 KiB, and its gradients of 20 KiB."""
+    inputs = jnp.ones((64, 4))
+
+    def loss(w):
+        return jnp.mean((jnp.tanh(inputs @ w["in"]) @ w["out"]) ** 2)
+
+    def start(key):
+        return {"in": jax.random.normal(key, (4, hidden)), "out": jnp.ones((hidden, 1))}
+
+    rates = Axis("rate", np.geomspace(1e-3, 1.0, 64))
+    with executed(monkeypatch) as noted:
+        sweep(loss, start, adam(rates), steps=1)
+    assert noted.shapes == [(1, lanes)]
 
 
 def test_several_optimizers_are_in_groups_of_their_own(data, at_once, monkeypatch):

@@ -57,7 +57,7 @@ def shares(monkeypatch):
         shares.append((len({shard.device for shard in shards}), shards[0].data.shape))
         return carry, shuffled
 
-    advance.lower = program.lower
+    advance.lower, advance.trace = program.lower, program.trace
     monkeypatch.setattr(programs, "advance", advance)
     return shares
 
@@ -137,7 +137,7 @@ def test_data_are_brought_to_the_devices_once_wherever_they_were(mesh, monkeypat
         seen.append(args[-1].data)
         return program(*args)
 
-    advance.lower = program.lower
+    advance.lower, advance.trace = program.lower, program.trace
     monkeypatch.setattr(programs, "advance", advance)
 
     def loss(w, batch):
@@ -161,7 +161,7 @@ def test_devices_do_not_wait_for_each_other(mesh, monkeypatch):
         texts.append(program.lower(*args).compile().as_text())
         return program(*args)
 
-    advance.lower = program.lower
+    advance.lower, advance.trace = program.lower, program.trace
     monkeypatch.setattr(programs, "advance", advance)
     sweep(**arguments(16), resources=Resources(mesh=mesh))
     exchange = r"all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute|collective-bc"

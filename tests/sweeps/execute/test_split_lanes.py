@@ -89,7 +89,7 @@ def compiled(monkeypatch):
         calls.append((text, shards))
         return state, orders
 
-    advance.lower = program.lower
+    advance.lower, advance.trace = program.lower, program.trace
     monkeypatch.setattr(programs, "advance", advance)
     return calls
 
