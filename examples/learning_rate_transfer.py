@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 
-from gdlab import Axis, Resources, adam, cosine_decay_schedule, losses, sweep
+from gdlab import Axis, adam, cosine_decay_schedule, losses, sweep
 from gdlab.scaling import learning_rate_law, mup, standard
 
 PICTURE = pathlib.Path(__file__).with_suffix(".png")
@@ -142,7 +142,6 @@ def law_of(model, init, parametrization, widths, rates, steps, batch_size, seeds
         evaluate=lambda params: {"training_loss": loss(params, train)},
         record_every=steps,
         hyperparameters={"width": Axis("width", widths)},
-        resources=Resources(lane_chunk=12),  # the loss on all images takes more than a step
     )
     return learning_rate_law(result, metric="training_loss")
 
