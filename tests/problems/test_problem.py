@@ -72,6 +72,20 @@ def test_condition_number_of_a_hundred_million_keeps_eight_digits_in_float64():
     np.testing.assert_allclose(float(problem(slowest)), 0.5 * 1e-8 * 1e-6, rtol=1e-6)
 
 
+@pytest.mark.x64
+def test_largest_curvature_of_logistic_regression_is_met_where_all_probabilities_are_a_half():
+    problem = problems.logistic_regression(0.01)
+    inputs = np.asarray(problem.data[0])
+    # The sigmoid is steepest at 0, where its slope is ¼.
+    hessian = inputs.T @ inputs / (4 * len(inputs)) + 0.01 * np.eye(inputs.shape[1])
+    there = jax.hessian(problem)(jnp.zeros(problem.size), problem.data)
+    np.testing.assert_allclose(there, hessian, rtol=1e-10, atol=1e-14)
+    low, high = problem.curvature_bounds
+    np.testing.assert_allclose(high, np.linalg.eigvalsh(hessian)[-1], rtol=1e-12)
+    # Far out all examples are told apart for certain, and the decay alone is left.
+    assert low == 0.01
+
+
 def problem_axes(problem):
     return np.linalg.eigh(np.asarray(jax.hessian(problem)(jnp.asarray(problem.start))))[1]
 
