@@ -1,5 +1,9 @@
 """Bad calls are refused by an error that names the argument, and says what came."""
 
+import os
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -27,6 +31,7 @@ from gdlab import (
     linear_schedule,
     look_ahead,
     lookahead,
+    losses,
     masked,
     minibatches,
     minimize,
@@ -34,7 +39,9 @@ from gdlab import (
     named_chain,
     on_wires,
     piecewise_constant_schedule,
+    plots,
     problems,
+    scaling,
     set_hyperparameters,
     sgd,
     soap,
@@ -45,6 +52,7 @@ from gdlab import (
 nan = float("nan")
 w = g = np.ones(3, np.float32)
 P = {"a": np.ones(2, np.float32), "b": np.ones(3, np.float32)}
+K = {"k": np.ones((4, 3), np.float32)}
 inputs = np.random.default_rng(0).normal(size=(16, 3)).astype("f")
 data = (inputs, inputs @ w)
 
@@ -62,6 +70,10 @@ def one(tx, gradient=g, params=w, **keywords):
     return tx.update(gradient, tx.init(params), params, **keywords)[0]
 
 
+def line_search(value_fn):
+    return one(gdlab.lbfgs(), value=1.0, grad=g, value_fn=value_fn)
+
+
 def sw(loss=bowl, params=w, tx=None, **changes):
     tx = sgd(Axis("lr", [0.1, 0.2])) if tx is None else tx
     return sweep(loss, params, tx, **({"steps": 3, "progress": False} | changes))
@@ -69,9 +81,9 @@ def sw(loss=bowl, params=w, tx=None, **changes):
 
 BAD = [
     # Numbers that mean nothing
-    (lambda: accumulate(sgd(0.1), -3), "steps.* between 0 and 2147483647, not -3"),
+    (lambda: accumulate(sgd(0.1), -3), "steps.* above 0 and up to 2147483647, not -3"),
     (lambda: accumulate(sgd(0.1), nan), "steps.*NaN"),
-    (lambda: accumulate(sgd(0.1), 10**10), r"steps.* between 0 and 2147483647, not 1e\+10"),
+    (lambda: accumulate(sgd(0.1), 10**10), r"steps.* above 0 and up to 2147483647, not 1e\+10"),
     (lambda: soap(0.1, every=Axis("every", [1, 10**10])), r"every.* not 1e\+10"),
     (lambda: lookahead(sgd(0.1), -1, 0.5), "sync_period.* not -1"),
     (lambda: clip(-1.0), "max_delta.* at least 0, not -1"),
@@ -79,7 +91,7 @@ BAD = [
     (lambda: clip_by_global_norm(Axis("norm", [1.0, -1.0])), "max_norm.* not -1"),
     (lambda: adam(0.1, b2=1.5), "b2.* between 0 and 1, not 1.5"),
     (lambda: sgd(nan), "learning_rate.*NaN"),
-    (lambda: adam(1e-3, mu_dtype=int), "cannot be stored as int64"),
+    (lambda: adam(1e-3, mu_dtype=int), "mu_dtype must be a dtype of fractions.* not <class 'int'>"),
     (lambda: adam(10**400), "learning_rate.*does not fit"),
     (lambda: Axis("a", [1e-50]), "Axis 'a'.*does not fit into float32"),
     (
@@ -92,6 +104,22 @@ BAD = [
     (lambda: sgd(1j), "learning_rate.* not 1j"),
     (lambda: sgd(np.complex64(1)), "learning_rate.* not np.complex64"),
     (lambda: sgd(Axis("rate", [1j])), "Axis 'rate': values must be numbers"),
+    (lambda: sgd(np.array([0.1, nan])), "learning_rate.* not array"),
+    (lambda: sgd(jnp.array(True)), "learning_rate.* not Array"),
+    (lambda: sgd(jax.random.key(0)), "learning_rate.* not Array"),
+    (lambda: accumulate(sgd(0.1), 0), "steps.* above 0 and up to 2147483647, not 0"),
+    (lambda: gdlab.prodigy(estim_lr0=0.0), "estim_lr0.* above 0, not 0"),
+    (lambda: gdlab.rprop(0.1, eta_plus=0.5), "eta_plus.* at least 1, not 0.5"),
+    (lambda: gdlab.rmsprop(0.1, decay=1.5), "decay.* between 0 and 1, not 1.5"),
+    (lambda: gdlab.sam(sgd(0.1), rho=-1.0), "rho.* at least 0, not -1"),
+    (lambda: gdlab.galore(0.1, rank=0), "rank must be a whole number between 1"),
+    (lambda: gdlab.prodigy(betas=(0.9,)), "betas.* expected 2 values, not 1"),
+    (lambda: gdlab.prodigy(betas=(0.9, 1.5)), "betas.* between 0 and 1, not 1.5"),
+    (lambda: gdlab.aggmo(0.1, betas=()), "betas.* one value at least"),
+    (lambda: gdlab.project_onto_box(1.0, -1.0), "'upper' must be at least 'lower'.* 1, not -1"),
+    (lambda: gdlab.muon(0.1, preconditioning="fro"), "preconditioning must be .* not 'fro'"),
+    (lambda: gdlab.scion(0.1, norms="size"), "norms.* not 'size'"),
+    (lambda: gdlab.grafted_matrices(3), "weight_dimension_numbers.* not 3"),
     # Schedules
     (lambda: linear_schedule(1.0, 0.0, -5), "transition_steps.* not -5"),
     (lambda: cosine_decay_schedule(1.0, -5), "decay_steps.* not -5"),
@@ -105,6 +133,40 @@ BAD = [
     (lambda: one(adam(lambda t: "x")), "must return a number at each step, not 'x'"),
     (lambda: one(adam(lambda t: None)), "must return a number at each step, not None"),
     (lambda: one(adam(lambda t: 1j)), "must return a number at each step, not 1j"),
+    (lambda: constant_schedule(1.0)(-3), "the step must count from 0, not -3"),
+    (lambda: constant_schedule(1.0)(1j), "the step must be a number, not 1j"),
+    (lambda: gdlab.exponential_decay(1.0, 5, -0.5), "decay_rate.* at least 0, not -0.5"),
+    (
+        lambda: gdlab.linear_onecycle_schedule(9, 1.0, pct_start=0.9, pct_final=0.5),
+        "'pct_final' must be at least 'pct_start', which is 0.9, not 0.5",
+    ),
+    # Functions of the user's, which take or return something else
+    (lambda: one(masked(sgd(0.1), lambda: True)), r"mask\(params\) is what is called"),
+    (lambda: one(fork(lambda a: a, sgd(0.1), sgd(0.1))), r"join\(array, …\) is what is called"),
+    (lambda: one(gdlab.foreign(lambda: (), lambda u, s, p: u)), r"init\(params\) is what is"),
+    (lambda: one(gdlab.foreign(lambda p: (), lambda u: u)), r"update\(updates, state\) is what"),
+    (lambda: one(look_ahead(sgd(0.1)), grad_fn=lambda: g), r"grad_fn\(params\) is what is called"),
+    (lambda: one(look_ahead(sgd(0.1)), grad_fn=lambda w: w[:2]), "what grad_fn returns and params"),
+    (lambda: line_search(lambda: 1.0), r"value_fn\(params\) is what is called"),
+    (lambda: line_search(lambda w: w), "what value_fn returns must be one real number"),
+    (lambda: one(gdlab.stateless(lambda u, p: None)), "what f returns must be an array at"),
+    (lambda: one(gdlab.project_params(lambda p: p[:2])), "what projection returns and params"),
+    (lambda: one(gdlab.snapshot("norm", lambda u: "x")), "the measure 'norm' must return numbers"),
+    (
+        lambda: one(gdlab.conditionally_mask(sgd(0.1), lambda step: 2.5)),
+        "should_transform_fn.* must be True or False, not 2.5",
+    ),
+    (
+        lambda: one(gdlab.galore(0.1, 2, projector=lambda m, r: m[0]), K, K),
+        "what projector returns and the rows differ in shape",
+    ),
+    (lambda: minimize(bowl, w, gdlab.gauss_newton(lambda w: None), 3), "residuals must return"),
+    (
+        lambda: minimize(bowl, w, sgd(0.1), 3, evaluate=lambda w: None),
+        "evaluate must return a tree",
+    ),
+    (lambda: sw(evaluate=lambda: 1.0), r"evaluate\(params\) is what is called"),
+    (lambda: sw(params=lambda: w), r"params: init\(key\) is what is called"),
     # Wiring, masks, names
     (lambda: one(fork(lambda a, b: None, sgd(0.1), sgd(0.1))), "a join must return one array"),
     (lambda: one(fork(lambda a, b: (a, b), sgd(0.1), sgd(0.1))), "a join must return one array"),
@@ -131,6 +193,9 @@ BAD = [
     (lambda: adam(0.1).update(g, None, w), "the state is not one of adam"),
     (lambda: adam(0.1).update(g, sgd(0.1).init(w), w), "the state is not one of adam"),
     (lambda: one(look_ahead(sgd(0.1)), grad_fn=3), "grad_fn must be a function"),
+    (lambda: apply_updates(w, "x"), "updates must have an array at 'the root'.* not 'x'"),
+    (lambda: one(gdlab.polyak_sgd(), value=np.ones(3)), "value must be one real number"),
+    (lambda: one(gdlab.add_noise(0.1, 0.5), key=5), "key must be a PRNG key, such as jax"),
     # Runs
     (lambda: minimize(bowl, w, sgd(0.1), True), "steps must be a whole number"),
     (lambda: minimize(bowl, w, sgd(0.1), 2.5), "steps must be a whole number"),
@@ -140,6 +205,10 @@ BAD = [
     (lambda: minimize(bowl, w, sgd(0.1), 3, data=data), r"called as loss\(params, batch\)"),
     (lambda: minimize(bowl, w, sgd(0.1), 3, has_aux=True), r"must return \(loss, aux\)"),
     (lambda: list(minibatches(data, 2, None, epochs="x")), "epochs must be a whole number"),
+    (lambda: minimize(bowl, w, sgd(0.1), 3, tol=-1.0), "tol must be .* at least 0.* not -1.0"),
+    (lambda: minimize(bowl, w, sgd(0.1), 3, bounds=(1.0, -1.0)), "bounds: the lower bound must be"),
+    (lambda: minimize(bowl, w, sgd(0.1), 3, first_step=-1), "first_step must be .* not -1"),
+    (lambda: minibatches(data, 2, None, epochs=-1), "epochs must be a whole number.* not -1"),
     # Sweeps
     (lambda: sw(seeds=[-1]), "seeds must be at least 0"),
     (lambda: sw(tx=sgd(Axis("loss", [0.1]))), "field 'loss' of its own"),
@@ -151,7 +220,7 @@ BAD = [
     (lambda: sw(loss=lambda: 1.0), r"called as loss\(params\)"),
     (lambda: sw(params=None), "params has no arrays"),
     (lambda: sw(tx={1: sgd(0.1)}), "tx must be"),
-    (lambda: SuccessiveHalving(factor="x"), "factor must be a number, not 'x'"),
+    (lambda: SuccessiveHalving(factor="x"), "factor must be a number above 1 and finite, not 'x'"),
     (lambda: SuccessiveHalving(rungs=[1.5]), "rungs must be a list of whole numbers"),
     (lambda: SuccessiveHalving(least_steps="x"), "least_steps must be a whole number"),
     (lambda: PopulationBasedTraining(every=1.5), "every must be a whole number"),
@@ -163,12 +232,46 @@ BAD = [
     (lambda: sw(samples=10**9), "samples must be .* not 1000000000"),
     (lambda: sw(seeds=10**6, steps=10**9), "the losses at all recorded steps .* record_every"),
     (lambda: sw(live=3), "live must be .* not 3"),
+    (lambda: gdlab.Stopping(divergence_factor=0.5), "divergence_factor.* at least 1, not 0.5"),
+    (lambda: gdlab.Stopping({"loss": np.inf}), "targets: 'loss' must have a finite number"),
+    (lambda: gdlab.Resources(lane_chunk=4, exact=True), "lane_chunk=4 has no place"),
+    (lambda: SuccessiveHalving(rungs=[]), "rungs must be one number of steps at least"),
+    (lambda: sw(tx={"": sgd(0.1)}), "tx: an optimizer needs a name"),
+    (lambda: gdlab.sweep_report(3), "results must be a SweepResult.* not 3"),
+    (
+        lambda: gdlab.sweep_report({}, confidence=1.0),
+        "confidence must be .* above 0 and below 1, not 1.0",
+    ),
+    # Losses
+    (lambda: losses.l2_loss(None), "predictions must be an array of numbers, not None"),
+    (lambda: losses.huber_loss(w, w, delta=-1.0), "delta must be at least 0, not -1"),
+    (
+        lambda: losses.softmax_cross_entropy(w, w, axis=7),
+        "axis must be an axis of an .* not 7",
+    ),
+    # Pictures and pages
+    (lambda: plots.averages([1.0], {"a": ema(0.9)}, ax=3), "ax must be axes of matplotlib.* not 3"),
+    (lambda: plots.poles([nan]), "poles must be numbers"),
+    (lambda: plots.spectral_density([0.0, 1.0], [1.0]), "density must have a value for each"),
+    (lambda: plots.three_regimes({}), "paths must be a dictionary"),
+    (lambda: gdlab.exercise("", 1.0), "question must be a text that is not empty"),
+    (lambda: gdlab.exercise("?", 1.0).save("a.docx"), "path: a page ends in .html"),
+    # Models and laws of their size
+    (lambda: scaling.mup({"w": w}, layouts={"v": ((), (0,))}), "layouts: pattern 'v' matches none"),
+    (lambda: scaling.completed_p(K, depth=0.0, blocks="k"), "depth must be a positive number"),
+    (lambda: scaling.fit_power_law({"n": [1.0]}, [1.0, 2.0]), "sizes of 'n' must be one for each"),
+    (lambda: problems.dense_network((10**9,)), "widths must be at most 10000 each, not 10000000"),
+    (lambda: problems.quadratic([1.0, 2.0], rotation=nan), "rotation must be finite"),
     # Analyses
+    (lambda: analysis.linearize(sgd(0.1), "x"), "curvature must be real numbers, not 'x'"),
+    (lambda: analysis.frequency_response(ema(0.9), [nan]), "frequency must be finite"),
+    (lambda: analysis.stationary_variance(sgd(0.1), 1.0, noise=-1.0), "noise must be at least 0"),
+    (lambda: analysis.gradient_flow(bowl, w, [0.0, 1e9]), "times: the path of .* cannot be follow"),
     (lambda: analysis.step_response(ema(0.9), 10**9), "steps must be .* not 1000000000"),
     (lambda: analysis.landscape(bowl, w, points=10**6), "points must be .* not 1000000"),
     (lambda: analysis.impulse_response(ema(0.9), -3), "steps must be a whole number"),
     (lambda: analysis.impulse_response(ema(0.9), 2.5), "steps must be a whole number"),
-    (lambda: analysis.hessian_trace(bowl, w, key=3), "key must be an array, not 3"),
+    (lambda: analysis.hessian_trace(bowl, w, key=3), "key must be a PRNG key.* not 3"),
     (lambda: analysis.hessian_eigenpairs(3, w), "must be a function, not 3"),
     (lambda: problems.ackley(10**9), "size must be a whole number between 1 and 1000000"),
     (lambda: problems.rosenbrock(10**10), "size must be a whole number between 2 and 1000000"),
@@ -195,3 +298,10 @@ def test_a_failing_live_function_is_named_and_what_was_computed_is_kept():
 @pytest.mark.parametrize("tree", [None, {}, {"w": np.array([3.0, 4.0]), "activation": abs}])
 def test_what_is_no_array_adds_nothing_to_a_norm(tree):
     assert global_norm(tree) == (5 if tree else 0)
+
+
+def test_a_page_takes_the_place_of_no_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.html")
+    with pytest.raises(OSError, match=r"is no file.*pipe\.html"):
+        gdlab.exercise("How much?", 1.0).save(tmp_path / "pipe.html")
+    assert not (tmp_path / "pipe.html").is_file()

@@ -24,6 +24,17 @@ class Data(NamedTuple):
     """The name of the annotation in a signature."""
 
 
+class AtLeast(NamedTuple):
+    """Marks a number that may not be below another argument, such as the upper bound of a box."""
+
+    other: str
+    """The name of the parameter of the other one."""
+
+
+class NonEmpty:
+    """Marks a list of data that has one item at least."""
+
+
 _converters: dict[type, Converter] = {}
 
 
@@ -57,6 +68,16 @@ def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
     return found
 
 
+def orders(function: Callable[..., Any]) -> tuple[tuple[str, str], ...]:
+    """The pairs (parameter, another one that it may not be below) of a function."""
+    return tuple(
+        (name, mark.other)
+        for name, hint in _resolved(function).items()
+        for mark in getattr(hint, "__metadata__", ())
+        if isinstance(mark, AtLeast)
+    )
+
+
 def _resolved(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function, include_extras=True)
@@ -71,11 +92,18 @@ def _data(annotation: Any) -> Data | None:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         marks = [mark for mark in annotation.__metadata__ if isinstance(mark, Data)]
-        return marks[0] if marks else _data(arguments[0])
+        data = marks[0] if marks else _data(arguments[0])
+        return _wrapped(data, _if_any) if NonEmpty in annotation.__metadata__ else data
     if origin in (types.UnionType, typing.Union):
         return _wrapped(next(filter(None, map(_data, arguments)), None), _unless_none)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return _wrapped(_data(arguments[1]), _each_value)
+        key = arguments[0]
+        return _wrapped(_data(arguments[1]), lambda convert: _each_value(convert, key))
+    if origin is tuple and Ellipsis not in arguments:
+        items = [item for item in map(_data, arguments) if item is not None]
+        if not items or len(items) < len(arguments):
+            return None
+        return items[0]._replace(convert=_each_in_turn([item.convert for item in items]))
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return _wrapped(_data(arguments[0]), _each)
     convert = _converters.get(annotation) if isinstance(annotation, type) else None
@@ -99,10 +127,38 @@ def _each(convert: Converter) -> Converter:
     return convert_each
 
 
-def _each_value(convert: Converter) -> Converter:
+def _each_in_turn(converters: list[Converter]) -> Converter:
+    def convert_each(values: Any) -> tuple[Any, ...]:
+        values = _each(lambda value: value)(values)
+        if len(values) != len(converters):
+            raise ValueError(f"expected {len(converters)} values, not {len(values)}")
+        return tuple(convert(value) for convert, value in zip(converters, values, strict=True))
+
+    return convert_each
+
+
+def _if_any(convert: Converter) -> Converter:
+    def convert_some(values: Any) -> Any:
+        converted = convert(values)
+        if not converted:
+            raise ValueError("expected one value at least, not an empty list")
+        return converted
+
+    return convert_some
+
+
+def _each_value(convert: Converter, key: Any = str) -> Converter:
+    # An annotated key is marked by a kind, which has a test and words for it.
+    marks = getattr(key, "__metadata__", ())
+    words = marks[0].words if marks else f"of the type {key.__name__}"
+    includes = marks[0].includes if marks else lambda name: isinstance(name, key)
+
     def convert_each_value(values: Any) -> dict[Any, Any]:
         if not isinstance(values, Mapping):
             raise TypeError(f"expected a dictionary, not {values!r}")
+        for name in values:
+            if not includes(name):
+                raise TypeError(f"expected keys that are each {words}, not {name!r}")
         return {key: convert(value) for key, value in values.items()}
 
     return convert_each_value

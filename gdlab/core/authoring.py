@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
+from gdlab.core.checked import require_key, require_real_scalar
 from gdlab.core.forms import is_marking, is_stored_form, marked
 from gdlab.core.numerics import as_before, cast, is_inexact, squarable, strong, widen
 from gdlab.core.opening import (
@@ -34,7 +35,10 @@ from gdlab.core.structure import (
     Params,
     Tree,
     Value,
+    check_shapes,
     dotted,
+    flatten,
+    flatten_like,
     is_argument,
     leaves_with_paths,
 )
@@ -303,7 +307,13 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
         for name in reads:
             if name != EVERYTHING:
                 require(reads, name, params if name == "params" else known.get(name))
+        if "value" in reads:
+            require_real_scalar("value", known["value"])
+        if "grad" in reads:
+            grads = flatten_like("grad", known["grad"], "updates", updates)
+            check_shapes("grad", known["grad"], grads, "updates", flatten(updates)[0])
         if known.get("key") is not None:
+            require_key("key", known["key"])
             known["key"] = jax.random.fold_in(known["key"], link)
         if reads_all or "params" in reads:
             known["params"] = params

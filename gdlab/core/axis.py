@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from gdlab.core.checked import LARGEST_LENGTH
+from gdlab.core.checked import LARGEST_LENGTH, is_array_of_reals
 from gdlab.core.ranges import require_all_fit, widest_float
 from gdlab.core.representation import as_written, represent
 from gdlab.core.structure import Argument, Value
@@ -147,7 +147,7 @@ class Axis(Argument):
         return self.labels[position].item()
 
     def only(self, labels: Sequence[Value]) -> "Axis":
-        """The axis with these values alone."""
+        """The axis with these values in place of its own."""
         return Axis(self.name, labels, self.along)
 
     @property
@@ -194,6 +194,9 @@ class SampledAxis(Axis):
     def __init__(
         self, name: str, low: float, high: float, distribution: Literal["uniform", "log_uniform"]
     ):
+        for bound, number in (("low", low), ("high", high)):
+            if not is_array_of_reals(number) or np.ndim(number):
+                raise TypeError(f"Axis {name!r}: {bound} must be a number, not {number!r}")
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise ValueError(
                 f"Axis {name!r}: the bounds must be finite and rise, not {low}, {high}"
@@ -284,13 +287,17 @@ class Options:
         Raises:
             ValueError: if there are none, or two of them have one label.
         """
+        if isinstance(choices, str) or not isinstance(choices, Mapping | Sequence):
+            raise TypeError(
+                f"Axis {name!r}: choices must be a list or a dictionary, not {choices!r}"
+            )
         if isinstance(choices, Mapping):
             labels, values = tuple(choices), tuple(choices.values())
         else:
             values = tuple(choices)
             labels = tuple(map(_label_of, values))
         if not labels:
-            raise ValueError(f"Axis {name!r}: there is nothing to choose from")
+            raise ValueError(f"Axis {name!r}: choices is empty: there is nothing to choose from")
         if len(set(labels)) < len(labels):
             raise ValueError(
                 f"Axis {name!r}: choices must have different labels, not {list(labels)}: give a "

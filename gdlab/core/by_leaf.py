@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from gdlab.core.annotations import Data
+from gdlab.core.checked import called_as, is_array_of_reals
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
 from gdlab.core.structure import (
@@ -65,7 +66,9 @@ class ByLeaf:
         if not pairs:
             return []
         if self.patterns is None:
-            tree = self.values(params) if self.is_function else self.values
+            tree = self.values
+            if self.is_function:
+                tree = called_as(f"{self.name}(params)", self.values, params)
             return spread(self.name, tree, params)
         require_matches(self.name, self.patterns, [path for path, _ in pairs])
         return [None if leaf is None else self._first_match(path) for path, leaf in pairs]
@@ -85,6 +88,12 @@ class ByLeaf:
         values = [] if self.is_function else jax.tree.leaves(self.values, is_leaf=is_one)
         return values[0] if values else None
 
+    def known_values(self) -> list[Leaf]:
+        """The values that do not wait for the parameters."""
+        if self.is_function:
+            return []
+        return list(self.values) if self.patterns is not None else _plain_values(self.values)
+
     @property
     def is_function(self) -> bool:
         """Tell whether the values are a function of the parameters."""
@@ -96,6 +105,11 @@ class ByLeaf:
         if self.patterns is not None:
             return represent(list(zip(self.patterns, self.values, strict=True)))
         return represent(self.values)
+
+
+def _plain_values(tree: Tree) -> list[Leaf]:
+    # A tuple of numbers is one value, such as a choice of axes.
+    return jax.tree.leaves(tree, is_leaf=lambda node: node is None or isinstance(node, tuple))
 
 
 def _static(by_leaf: ByLeaf) -> Static:
@@ -110,6 +124,23 @@ class NumberByLeaf(ByLeaf):
     def sample(self) -> Leaf:
         """One of the numbers, or some number where they are known only with the parameters."""
         return 0.5 if self.is_function else super().sample()
+
+    def at_leaves(self, params: Params) -> list[Leaf]:
+        """The number at each leaf of ``params``, in order.
+
+        Raises:
+            ValueError: as for any value by leaf.
+            TypeError: if a function of the parameters gave something else than a number.
+        """
+        values = super().at_leaves(params)
+        if self.is_function:
+            for (path, leaf), value in zip(leaves_with_paths(params), values, strict=True):
+                if leaf is not None and not (is_array_of_reals(value) or is_argument(value)):
+                    raise TypeError(
+                        f"{self.name}: what by_leaf is given must return a number at {path!r}, not "
+                        f"{value!r}"
+                    )
+        return values
 
     def __repr__(self) -> str:
         return f"by_leaf({super().__repr__()})" if self.is_function else super().__repr__()

@@ -50,18 +50,29 @@ class Kind(NamedTuple):
 
 
 class Between(NamedTuple):
-    """Marks the annotation of a number that lies between two bounds, which are included."""
+    """Marks the annotation of a number that lies between two bounds."""
 
     low: float = -math.inf
     high: float = math.inf
+    excludes_low: bool = False
+    """True if the lower bound itself is out of range."""
+    excludes_high: bool = False
+    """True if the upper bound itself is out of range."""
 
     def includes(self, number: float) -> bool:
         """Tell whether a number lies between the bounds; a NaN does not."""
-        return self.low <= number <= self.high
+        is_excluded = (self.excludes_low and number == self.low) or (
+            self.excludes_high and number == self.high
+        )
+        return self.low <= number <= self.high and not is_excluded
 
     @property
     def words(self) -> str:
         """The bounds as a message writes them."""
+        if self.excludes_low and math.isinf(self.high):
+            return f"above {self.low}{' and finite' * self.excludes_high}"
+        if self.excludes_low:
+            return f"above {self.low} and {'below' if self.excludes_high else 'up to'} {self.high}"
         if math.isinf(self.high):
             return f"of at least {self.low}"
         if math.isinf(self.low):
@@ -75,6 +86,8 @@ Count: TypeAlias = Annotated[int, Between(1, LARGEST_COUNT)]
 """A number of things of which there is at least one: steps, examples, variables."""
 Size: TypeAlias = Annotated[int, Between(0, LARGEST_COUNT)]
 """A number of things of which there may be none."""
+Seed: TypeAlias = Annotated[int, Between(0, 2**32 - 1)]
+"""A seed of random numbers, of which each is other randomness."""
 LARGEST_LENGTH = 1_000_000
 """The largest number of values that are computed at once; a larger one is taken for a mistake."""
 Length: TypeAlias = Annotated[int, Between(1, LARGEST_LENGTH)]
@@ -133,8 +146,29 @@ def _is_of_array_type(value: Any) -> bool:
     return hasattr(value, "shape") and is_array_of_numbers(value)
 
 
+def _is_key(value: Any) -> bool:
+    """Tell whether a value is one PRNG key, of the new kind or of the old one."""
+    if not isinstance(value, jax.Array | np.ndarray):
+        return False
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return value.shape == ()
+    return value.dtype == np.uint32 and value.ndim == 1 and value.size > 1
+
+
+def _is_axes(value: Any) -> bool:
+    """Tell whether a value is None, axes of matplotlib, or several of them."""
+    several = np.ravel(value) if isinstance(value, np.ndarray | list | tuple) else [value]
+    return value is None or (len(several) > 0 and all(hasattr(one, "plot") for one in several))
+
+
 def _is_path(value: Any) -> bool:
-    return isinstance(value, os.PathLike) or (isinstance(value, str) and value != "")
+    if isinstance(value, str):
+        return value != "" and "\0" not in value  # which no name of a file has
+    return isinstance(value, os.PathLike)
+
+
+def _is_inexact_dtype(value: Any) -> bool:
+    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.inexact)
 
 
 KINDS: dict[Any, Kind] = {
@@ -163,6 +197,29 @@ def is_what_converts(cls: type, convert: Callable[[Any], Any]) -> None:
         return True
 
     KINDS[cls] = Kind(_with_article(cls.__name__), includes)
+
+
+Key: TypeAlias = Annotated[jax.Array, Kind("a PRNG key, such as jax.random.key(0)", _is_key)]
+"""A PRNG key."""
+Name: TypeAlias = Annotated[
+    str, Kind("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+]
+"""A name, which may not be empty."""
+EntryName: TypeAlias = Annotated[
+    str,
+    Kind(
+        "a text without a dot that is not empty",
+        lambda value: isinstance(value, str) and value != "" and "." not in value,
+        lambda value: isinstance(value, str),
+    ),
+]
+"""The name of an entry of a state, which is a part of dotted paths."""
+StorageDType: TypeAlias = Annotated[
+    DTypeLike, Kind("a dtype of fractions, such as jnp.bfloat16", _is_inexact_dtype, _is_dtype)
+]
+"""A dtype in which what has fractions can be stored."""
+Ax: TypeAlias = Annotated[Any, Kind("axes of matplotlib or None", _is_axes)]
+"""The axes to draw on, several of them for a picture of panels, or None for new ones."""
 
 
 @functools.cache
@@ -310,7 +367,11 @@ def _instance_of(cls: type) -> Callable[[Any], bool]:
 def _with_attributes(protocol: type) -> Kind:
     names = [name for name in dir(protocol) if not name.startswith("_")]
     words = f"{_with_article(protocol.__name__)}, which has {', '.join(names)}"
-    return Kind(words, lambda value: all(hasattr(value, name) for name in names))
+    # A class has what its instances will have.
+    return Kind(
+        words,
+        lambda value: not isinstance(value, type) and all(hasattr(value, name) for name in names),
+    )
 
 
 def _with_article(name: str) -> str:
@@ -408,6 +469,125 @@ def require_kind(function: str, parameter: str, value: Any, kind: Kind) -> None:
 def _shown(value: Any) -> str:
     written = repr(value)
     return written if len(written) <= 80 else f"{written[:60]}… ({type(value).__name__})"
+
+
+def called_as(form: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call a user's function.
+
+    Args:
+        form: the call as a message writes it, such as ``mask(params)``.
+        function: the function.
+        *args: its arguments.
+        **kwargs: its arguments by keyword.
+
+    Raises:
+        TypeError: if it does not take these arguments.
+
+    >>> from gdlab.core.checked import called_as
+    >>> called_as("mask(params)", abs, -3)
+    3
+    """
+    try:
+        return function(*args, **kwargs)
+    except TypeError:
+        refused = _refusal(function, args, kwargs)
+        if refused is None:
+            raise
+        raise TypeError(
+            f"{form} is what is called, and {function!r} does not take that: {refused}"
+        ) from None
+
+
+def _refusal(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> TypeError | None:
+    """The error of a function that does not take these arguments, None if it does."""
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except ValueError:  # written in C, it does not tell
+        return None
+    except TypeError as error:
+        return error
+    return None
+
+
+def is_truth_value(value: Any) -> bool:
+    """Tell whether a value is True or False, or a traced one that will be.
+
+    >>> from gdlab.core.checked import is_truth_value
+    >>> is_truth_value(True), is_truth_value(2.5), is_truth_value(None)
+    (True, False, False)
+    """
+    if isinstance(value, bool):
+        return True
+    return getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.bool_)
+
+
+def require_real_scalar(name: str, value: T) -> T:
+    """A value that is one real number.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if is_array_of_reals(value) and np.shape(value) == ():  # type: ignore[arg-type]
+        return value
+    raise TypeError(f"{name} must be one real number, not {value!r}")
+
+
+def require_key(name: str, key: Any) -> None:
+    """Refuse what is no PRNG key.
+
+    Raises:
+        TypeError: if it is something else, or several keys.
+    """
+    if not _is_key(key):
+        raise TypeError(f"{name} must be a PRNG key, such as jax.random.key(0), not {_shown(key)}")
+
+
+def real_numbers(
+    name: str,
+    values: Any,
+    *,
+    ndim: int | None = None,
+    least: float = -math.inf,
+    finite: bool = True,
+) -> np.ndarray:
+    """The real numbers that a user gave, in float64.
+
+    Args:
+        name: the argument's name.
+        values: what came for it.
+        ndim: the number of axes that it must have; any unless given. None of them may be empty.
+        least: the least that a number may be.
+        finite: whether all must be finite.
+
+    Raises:
+        TypeError: if they are no real numbers.
+        ValueError: if they are of another shape, not finite, or too small.
+
+    >>> from gdlab.core.checked import real_numbers
+    >>> real_numbers("times", [0, 1], ndim=1)
+    array([0., 1.])
+    """
+    try:
+        given = np.asarray(values)
+        array = None if np.iscomplexobj(given) else np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        array = None
+    if array is None:
+        raise TypeError(f"{name} must be real numbers, not {_shown(values)}")
+    if ndim is not None and (array.ndim != ndim or array.size == 0):
+        forms = ("one number", "a list of numbers", "a table of numbers")
+        raise ValueError(
+            f"{name} must be {forms[ndim]}{' that is not empty' * (ndim > 0)}, not of shape "
+            f"{array.shape}"
+        )
+    if finite and not np.all(np.isfinite(array)):
+        count = np.sum(~np.isfinite(array))
+        raise ValueError(f"{name} must be finite, but {count} of {array.size} numbers are not")
+    if np.any(array < least):
+        raise ValueError(f"{name} must be at least {least:g}, not {np.min(array):g}")
+    return array
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:

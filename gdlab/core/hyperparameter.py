@@ -1,5 +1,6 @@
 """Hyperparameters: what may stand where a transformation wants a number."""
 
+import functools
 import numbers
 from typing import Annotated, TypeAlias
 
@@ -22,7 +23,11 @@ def as_hyperparameter(value: Value) -> Value:
     """A user's value in the form in which it is stored, such as a float or a schedule."""
     if type(value) is float:
         return _fitting(value)
-    if isinstance(value, Schedule | Axis | ByLeaf | jax.Array):
+    if isinstance(value, jax.Array):
+        if not _is_real(value.dtype):
+            raise _not_a_number(value)
+        return value
+    if isinstance(value, Schedule | Axis | ByLeaf):
         return value
     if isinstance(value, bool | np.bool_ | str | bytes | Parametrized) or value is None:
         raise _not_a_number(value)
@@ -31,6 +36,8 @@ def as_hyperparameter(value: Value) -> Value:
         # typed scalar in its place would be compiled for anew.
         return _fitting(_as_float(value))
     if isinstance(value, np.ndarray):
+        if not _is_real(value.dtype) or np.isnan(value).any():
+            raise _not_a_number(value)
         require_all_fit(value, widest_float())
         return jnp.asarray(value)
     if pairs := patterns_of(value):
@@ -42,6 +49,11 @@ def as_hyperparameter(value: Value) -> Value:
     if callable(value):
         return as_schedule(value)
     raise _not_a_number(value)
+
+
+@functools.cache
+def _is_real(dtype: np.dtype) -> bool:
+    return jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
 
 
 def _not_a_number(value: object) -> TypeError:
@@ -86,9 +98,9 @@ def _within(bounds: Between) -> Data:
 
     def convert(value: Value) -> Value:
         converted = as_hyperparameter(value)
-        if isinstance(converted, jax.Array):
+        if isinstance(value, jax.Array):
             return converted
-        for number in _known_numbers(converted):
+        for number in _known_numbers(value if isinstance(value, np.ndarray) else converted):
             if not bounds.includes(number):
                 raise ValueError(f"expected a number {bounds.words}, not {number:g}")
         return converted
@@ -97,9 +109,9 @@ def _within(bounds: Between) -> Data:
 
 
 def _known_numbers(value: Value) -> list[float]:
-    """The Python numbers in a hyperparameter, and the values of its axes.
+    """The Python numbers in a hyperparameter, those of NumPy's arrays, and the values of its axes.
 
-    Arrays and schedules are not read, since they may be traced.
+    Arrays of JAX and schedules are not read, since they may be traced.
     """
     found = []
     for node in jax.tree.leaves(value, is_leaf=is_argument):
@@ -107,6 +119,8 @@ def _known_numbers(value: Value) -> list[float]:
             continue  # its values are positions
         if isinstance(node, Axis) and not isinstance(node.values, Tracer):
             found.extend(np.ravel(node.values).tolist())
+        elif isinstance(node, np.ndarray):
+            found.extend(np.ravel(node).tolist())
         elif isinstance(node, float):
             found.append(node)
     return found
@@ -114,6 +128,14 @@ def _known_numbers(value: Value) -> list[float]:
 
 NonNegative: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0))]
 """A hyperparameter of at least 0: an ε, a bound of a norm, the length of a ramp."""
+Positive: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, excludes_low=True))]
+"""A hyperparameter above 0: a radius to begin with, a first estimate that is multiplied."""
+OneOrMore: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(1))]
+"""A hyperparameter of at least 1: a factor by which something grows."""
+Period: TypeAlias = Annotated[
+    float | jax.Array | Value, _within(Between(0, LARGEST_COUNT, excludes_low=True))
+]
+"""A hyperparameter that counts the steps from one event to the next; a fraction is rounded up."""
 StepCount: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, LARGEST_COUNT))]
 """A hyperparameter that a count of steps has to reach, which is an integer of 32 bits."""
 Fraction: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, 1))]

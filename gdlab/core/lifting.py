@@ -14,6 +14,7 @@ from jax.core import Tracer
 
 from gdlab.core.batches import for_each, in_batches
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, same_value, shared_by
+from gdlab.core.checked import require_key, require_real_scalar
 from gdlab.core.forms import marked_as_shared
 from gdlab.core.kernels import joins_kernels, with_results_apart
 from gdlab.core.numerics import cast, dtype_like, is_array, squarable, widen
@@ -253,6 +254,10 @@ def _items(
     require(rule.reads, "param", params)
     for read in ("grad", "value", "key"):
         require(rule.reads, read, extra.get(read))
+    if "key" in rule.reads:
+        require_key("key", extra["key"])
+    if "value" in rule.reads:
+        require_real_scalar("value", extra["value"])
     nothing = [None] * len(leaves)
     own_params: Sequence[Leaf] = nothing
     if params is not None:
@@ -263,6 +268,7 @@ def _items(
     own_grads: Sequence[Leaf] = nothing
     if "grad" in rule.reads:
         own_grads = flatten_like("grad", extra["grad"], "updates", updates, treedef)
+        check_shapes("grad", extra["grad"], own_grads, "updates", leaves)
     # A key for each array, so that no two of them get the same random numbers.
     keys = list(jax.random.split(extra["key"], len(leaves))) if "key" in rule.reads else nothing
     columns = [
@@ -299,8 +305,13 @@ def array_update(
         array = cast(leaf, dtype_like(leaf, dtype))
         try:
             new, after = update(array, tuple(slots), context, reading)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
             _check_state(rule, array, slots, reading)
+            if "broadcasting" in str(error):
+                raise ValueError(
+                    f"{described(tx)}: its hyperparameters must be numbers, or fit each array, but "
+                    f"{_shapes_of_numbers(tx)} and the array {array.shape}"
+                ) from error
             raise
         if new.shape != leaf.shape:
             raise ValueError(
@@ -309,6 +320,13 @@ def array_update(
         return new, list(after)
 
     return one
+
+
+def _shapes_of_numbers(tx: object) -> str:
+    """The hyperparameters of a transformation that are no single numbers, with their shapes."""
+    named = zip(tx.factory.keys, tx.children, strict=True)  # type: ignore[attr-defined]
+    shapes = [f"{name} has the shape {jnp.shape(own)}" for name, own in named if is_array(own)]
+    return ", ".join(shapes) or "a schedule returns something else"
 
 
 def _of_squarable(update: Function) -> Function:

@@ -82,17 +82,6 @@ def trained(params: Tree) -> Tree:
     return jax.tree.map(lambda w: _widen_leaf(w) if is_inexact(w) else None, params)
 
 
-def storage_dtype(dtype: DType | None) -> DType | None:
-    """The dtype in which an average is to be stored, checked.
-
-    Raises:
-        TypeError: if it holds no fractions.
-    """
-    if dtype is not None and not jnp.issubdtype(dtype, jnp.inexact):
-        raise TypeError(f"an average cannot be stored as {np.dtype(dtype).name}; bfloat16 can")
-    return dtype
-
-
 def cast(leaf: Leaf, dtype: DType) -> jax.Array:
     """``leaf`` as a strongly typed array of ``dtype``."""
     if isinstance(leaf, jax.Array) and leaf.dtype == dtype and not leaf.aval.weak_type:

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from gdlab.core.by_leaf import ByLeaf
+from gdlab.core.checked import called_as
 from gdlab.core.numerics import is_array, numbers_as
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules, own_arguments
 from gdlab.core.rules import (
@@ -96,6 +97,8 @@ def declaration(
     Raises:
         ValueError: if it reads what there is not, or names a slot that there is not.
     """
+    if not callable(function):
+        raise TypeError(f"function must be a function of annotated parameters, not {function!r}")
     for names, there_are in ((_names(reads), known), (_names(init_reads), READ_BY_INIT)):
         for name in names:
             if name not in there_are:
@@ -104,6 +107,11 @@ def declaration(
                     f"{', '.join(there_are)}"
                 )
     slots = None if slots is None else _names(slots)
+    for name in slots or ():
+        if "." in name or not name or slots.count(name) > 1:  # type: ignore[union-attr]
+            raise ValueError(
+                f"{function.__name__}: slots must be different names without a dot, not {slots}"
+            )
     known_slots = (function.__name__,) if slots is None else slots
     for name in nonnegative if isinstance(nonnegative, tuple) else ():
         if name not in known_slots:
@@ -170,7 +178,7 @@ class OpenJoin:
 
     def __call__(self, reading: Reading, *values: Value) -> Value:
         """The return value of the join for these values."""
-        return self._at(reading)(*values)
+        return called_as("join(array, …)", self._at(reading), *values)
 
     def signal(self, reading: Reading, *signals: Signal) -> Signal:
         """The one signal that the join makes of those of the branches.
@@ -178,7 +186,7 @@ class OpenJoin:
         Raises:
             TypeError: if it makes no array of them.
         """
-        joined = self._at(reading)(*signals)
+        joined = called_as("join(array, …)", self._at(reading), *signals)
         if not self.is_bus and not is_array(joined):
             raise TypeError(
                 f"fork: a join must return one array made of those of the branches, not {joined!r}"

@@ -13,7 +13,7 @@ from typing import ClassVar, ParamSpec, Self, TypeVar
 
 import jax
 
-from gdlab.core.annotations import Data, data_parameters, readable
+from gdlab.core.annotations import Data, data_parameters, orders, readable
 from gdlab.core.checked import Signature
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
@@ -35,6 +35,10 @@ class Factory:
     """The facts that a decorator knows of an author's function: its signature, and what is data."""
 
     def __init__(self, function: Function, made: type["Parametrized"], declared: Value):
+        if not callable(function):
+            raise TypeError(
+                f"function must be a function of annotated parameters, not {function!r}"
+            )
         self.function = function
         self.made = made
         self.declared = declared
@@ -42,6 +46,7 @@ class Factory:
         self.signature: inspect.Signature = inspect.signature(function)
         self.parameters: Mapping[str, inspect.Parameter] = self.signature.parameters
         self.data: dict[str, Data] = data_parameters(function)
+        self.orders: tuple[tuple[str, str], ...] = orders(function)
         # A variadic parameter goes by the factory's name: `chain.0.max_norm`.
         self.keys: tuple[str, ...] = tuple(
             self.name if self.is_variadic(name) else name for name in self.data
@@ -75,6 +80,8 @@ class Factory:
     def make_from(self, arguments: Arguments) -> "Parametrized":
         """The same, from the arguments by the names of their parameters."""
         children = tuple([self.convert(name, arguments[name]) for name in self.data])
+        if self.orders:
+            self._require_orders(dict(zip(self.data, children, strict=True)))
         structure = NOTHING
         if self.structural:
             structure = Static({name: arguments[name] for name in self.structural})
@@ -102,6 +109,16 @@ class Factory:
         if self.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             return Named(converted.items())
         return converted
+
+    def _require_orders(self, converted: Arguments) -> None:
+        for name, other in self.orders:
+            number, least = converted[name], converted[other]
+            # What else stands for a number is not known yet.
+            if isinstance(number, float) and isinstance(least, float) and number < least:
+                raise ValueError(
+                    f"{self.name}: {name!r} must be at least {other!r}, which is {least:g}, not "
+                    f"{number:g}"
+                )
 
     @functools.cached_property
     def checks(self) -> Signature:

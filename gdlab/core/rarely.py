@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.core import eval_jaxpr
 from jax.custom_batching import custom_vmap
 
+from gdlab.core.checked import is_truth_value
 from gdlab.core.structure import Function, Leaf, Tree, TreeDef
 
 T = TypeVar("T")
@@ -41,6 +42,11 @@ def rarely(
     Array([1.  , 0.14], dtype=float32)
     """
     # What the two close over may have an axis of lanes, so it is handed over like the operands.
+    for name, function in (("work", work), ("otherwise", otherwise)):
+        if not callable(function):
+            raise TypeError(f"rarely: {name} must be a function, not {function!r}")
+    if not is_truth_value(due):
+        raise TypeError(f"rarely: due must be one True or False, not {due!r}")
     work_, from_work, structure = _closed(work, operands)
     otherwise_, from_otherwise, other_structure = _closed(otherwise, operands)
     if structure != other_structure:

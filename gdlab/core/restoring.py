@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import checked, is_array_of_numbers
 from gdlab.core.forms import is_stored_form, known_forms
 from gdlab.core.numerics import is_inexact, widen
 from gdlab.core.storage import written
@@ -131,6 +131,10 @@ def _can_be_stored(array: jax.Array, node: Tree) -> bool:
 def _array_at(arrays: Mapping[str, Leaf], path: str) -> jax.Array | None:
     """The array that stands at a path, in float32 at least, in whatever form it is stored."""
     if path in arrays:
+        if not is_array_of_numbers(arrays[path]):
+            raise TypeError(
+                f"arrays: what stands at {path!r} must be an array, not {arrays[path]!r}"
+            )
         return widen(jnp.asarray(arrays[path]))
     below = {key[len(path) + 1 :].split(".")[0] for key in arrays if key.startswith(f"{path}.")}
     for form in known_forms():

@@ -1,6 +1,7 @@
 """Schedules: a number that depends on the step, made of numbers that are data themselves."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.annotations import is_data
-from gdlab.core.checked import is_array_of_numbers, is_array_of_reals, is_what_converts
+from gdlab.core.checked import is_array_of_reals, is_what_converts
 from gdlab.core.numerics import numbers_as, strong
 from gdlab.core.parametrized import Parametrized, at_step, own_arguments, parametrized
 from gdlab.core.ranges import require_count
@@ -30,8 +31,11 @@ class Schedule(Parametrized):
 
     def __call__(self, count: jax.typing.ArrayLike) -> jax.Array:
         """The value at step ``count``, an integer scalar that starts at 0."""
-        if not is_array_of_numbers(count) or (isinstance(count, float) and count != count):
+        is_nan = isinstance(count, float) and math.isnan(count)
+        if not is_array_of_reals(count) or isinstance(count, bool) or is_nan:
             raise TypeError(f"{self.factory.name}: the step must be a number, not {count!r}")
+        if isinstance(count, int | float) and not 0 <= count < math.inf:
+            raise ValueError(f"{self.factory.name}: the step must count from 0, not {count!r}")
         require_count(f"{self.factory.name}: the step", count)
         # In the widest dtype, so that what an author divides by it is as exact as it can be. The
         # part of a schedule that begins at a number may be at a fraction of a step.

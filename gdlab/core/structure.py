@@ -155,6 +155,7 @@ def check_shapes(
 
     Raises:
         ValueError: naming the first path at which the shapes differ.
+        TypeError: naming the first path at which something else stands for an array.
     """
     for index, (leaf, other) in enumerate(zip(leaves, others, strict=True)):
         own, wanted = getattr(leaf, "shape", None), getattr(other, "shape", None)
@@ -165,6 +166,11 @@ def check_shapes(
             raise ValueError(
                 f"{name} and {expected} differ in shape at {path_of(tree, index)}: "
                 f"{own} and {wanted}"
+            )
+        if own is None and wanted is not None and leaf is not None:
+            raise TypeError(
+                f"{name} must have an array at {path_of(tree, index)}, as {expected} have, not "
+                f"{leaf!r}"
             )
 
 

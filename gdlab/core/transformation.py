@@ -13,7 +13,7 @@ from jax.core import Tracer
 from gdlab.core.annotations import is_data
 from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import checked, is_what_converts
+from gdlab.core.checked import called_as, checked, is_what_converts
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
 from gdlab.core.numerics import (
     arrays_and_shapes_only,
@@ -440,7 +440,7 @@ def foreign(init: Function, update: Function) -> Value:
 
     def init_wide(params):
         refuse_narrow_within(FOREIGN, init, params)
-        return init(widen(params))
+        return called_as("init(params)", init, widen(params))
 
     return init_wide, with_known_keywords(update)
 
@@ -463,7 +463,9 @@ def with_known_keywords(update: Function) -> Function:
             for name, value in extra.items()
             if name in named or (takes_all and name not in unknown)
         }
-        return update(updates, state, *([params] if takes_params else []), **known)
+        given = [params] if takes_params else []
+        form = f"update(updates, state{', params' * takes_params})"
+        return called_as(form, update, updates, state, *given, **known)
 
     return update_with_known
 

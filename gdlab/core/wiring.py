@@ -90,6 +90,8 @@ def _as_named(pairs: Value) -> Named[GradientTransformation]:
         name, tx = pair
         if "." in name:
             raise ValueError(f"the name {name!r} becomes a part of dotted paths: leave out the dot")
+        if not name:
+            raise ValueError("a name becomes a part of dotted paths: it may not be empty, as '' is")
         if name in links:
             raise ValueError(f"the name {name!r} stands twice")
         links[name] = as_transformation(tx)

@@ -14,7 +14,7 @@ from gdlab.schedules.progress import has_begun, period_of, since
 
 
 @schedule
-def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Hyperparameter]) -> Function:
+def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[NonNegative]) -> Function:
     """One schedule after another, each counting from its own start.
 
     η(t) = schedulesᵢ(t − boundariesᵢ₋₁) for boundariesᵢ₋₁ ≤ t < boundariesᵢ

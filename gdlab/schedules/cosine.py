@@ -12,7 +12,7 @@ def cosine_decay_schedule(
     init_value: Hyperparameter,
     decay_steps: NonNegative,
     alpha: Hyperparameter = 0.0,
-    exponent: Hyperparameter = 1.0,
+    exponent: NonNegative = 1.0,
 ) -> Function:
     """Down along half a cosine.
 

@@ -19,7 +19,7 @@ def cyclic_schedule(
     up_steps: NonNegative = 2000,
     down_steps: NonNegative | None = None,
     mode: Mode = "triangular",
-    gamma: Hyperparameter = 1.0,
+    gamma: NonNegative = 1.0,
 ) -> Function:
     """Up and down between two values along lines, in cycles whose height may shrink.
 

@@ -12,8 +12,8 @@ from gdlab.schedules.progress import transitions
 def exponential_decay(
     init_value: Hyperparameter,
     transition_steps: NonNegative,
-    decay_rate: Hyperparameter,
-    transition_begin: Hyperparameter = 0,
+    decay_rate: NonNegative,
+    transition_begin: NonNegative = 0,
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
 ) -> Function:

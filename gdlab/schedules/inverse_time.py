@@ -10,8 +10,8 @@ from gdlab.schedules.progress import transitions
 def inverse_time_decay(
     init_value: Hyperparameter,
     transition_steps: NonNegative,
-    decay_rate: Hyperparameter,
-    transition_begin: Hyperparameter = 0,
+    decay_rate: NonNegative,
+    transition_begin: NonNegative = 0,
     staircase: bool = False,
 ) -> Function:
     """Divide by a number that grows with the steps, smoothly or at once.

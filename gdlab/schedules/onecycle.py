@@ -1,6 +1,9 @@
 """Up once and down once, far below the start at the end."""
 
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from typing import Annotated
+
+from gdlab.core.annotations import AtLeast
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Positive
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.piecewise import interpolated
@@ -11,10 +14,10 @@ from gdlab.schedules.shapes import shape_of
 def linear_onecycle_schedule(
     transition_steps: NonNegative,
     peak_value: Hyperparameter,
-    pct_start: Hyperparameter = 0.3,
-    pct_final: Hyperparameter = 0.85,
-    div_factor: Hyperparameter = 25.0,
-    final_div_factor: Hyperparameter = 1e4,
+    pct_start: Fraction = 0.3,
+    pct_final: Annotated[Fraction, AtLeast("pct_start")] = 0.85,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
 ) -> Function:
     """Up to the peak, down to the start and further down to the end, along three lines.
 
@@ -50,9 +53,9 @@ def linear_onecycle_schedule(
 def cosine_onecycle_schedule(
     transition_steps: NonNegative,
     peak_value: Hyperparameter,
-    pct_start: Hyperparameter = 0.3,
-    div_factor: Hyperparameter = 25.0,
-    final_div_factor: Hyperparameter = 1e4,
+    pct_start: Fraction = 0.3,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
 ) -> Function:
     """Up to the peak and down to the end, along two half cosines.
 

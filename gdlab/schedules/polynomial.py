@@ -12,9 +12,9 @@ from gdlab.schedules.progress import between, progress, raised, transitions
 def polynomial_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
-    power: Hyperparameter,
+    power: NonNegative,
     transition_steps: NonNegative,
-    transition_begin: Hyperparameter = 0,
+    transition_begin: NonNegative = 0,
     *,
     cycle: bool = False,
 ) -> Function:
@@ -53,7 +53,7 @@ def linear_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
     transition_steps: NonNegative,
-    transition_begin: Hyperparameter = 0,
+    transition_begin: NonNegative = 0,
 ) -> Function:
     """Go from one value to another along a straight line.
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.schedules.progress import since
@@ -10,7 +10,7 @@ from gdlab.schedules.progress import since
 
 @schedule
 def power_schedule(
-    peak_value: Hyperparameter, coefficient: Hyperparameter, power: Hyperparameter = -0.51
+    peak_value: Hyperparameter, coefficient: NonNegative, power: Hyperparameter = -0.51
 ) -> Function:
     """A power of the steps that have been made, at most a peak, which knows no end.
 

@@ -2,13 +2,14 @@
 
 import jax.numpy as jnp
 
+from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 
 
 @schedule
-def power_of_count(power: Hyperparameter = 0.25, steps_ahead: int = 0) -> Function:
+def power_of_count(power: Hyperparameter = 0.25, steps_ahead: Size = 0) -> Function:
     """A power of the number of steps before this one.
 
     η(t) = (t + steps_ahead)^power, and 0 at 0; t counts from 0

@@ -6,7 +6,7 @@ from itertools import accumulate
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function, Number
 from gdlab.schedules.combinators import in_turn
@@ -47,7 +47,7 @@ def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Hyperparameter]]) -> Func
 def cosine_decay_restarts_schedule(
     init_value: Hyperparameter,
     first_decay_steps: NonNegative,
-    t_mul: Hyperparameter = 2.0,
+    t_mul: Positive = 2.0,
     m_mul: Hyperparameter = 1.0,
     alpha: Hyperparameter = 0.0,
 ) -> Function:

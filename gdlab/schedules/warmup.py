@@ -38,7 +38,7 @@ def warmup_cosine_decay_schedule(
     warmup_steps: NonNegative,
     decay_steps: NonNegative,
     end_value: Hyperparameter = 0.0,
-    exponent: Hyperparameter = 1.0,
+    exponent: NonNegative = 1.0,
 ) -> Function:
     """Up along a straight line, then down along half a cosine, then constant.
 
@@ -81,8 +81,8 @@ def warmup_exponential_decay_schedule(
     peak_value: Hyperparameter,
     warmup_steps: NonNegative,
     transition_steps: NonNegative,
-    decay_rate: Hyperparameter,
-    transition_begin: Hyperparameter = 0,
+    decay_rate: NonNegative,
+    transition_begin: NonNegative = 0,
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
 ) -> Function:
@@ -119,7 +119,7 @@ def warmup_inverse_sqrt_decay_schedule(
     init_value: Hyperparameter,
     peak_value: Hyperparameter,
     warmup_steps: NonNegative,
-    timescale: Hyperparameter | None = None,
+    timescale: NonNegative | None = None,
 ) -> Function:
     """Up along a straight line, then down with the square root of the steps, without an end.
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide, safe_sqrt
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
@@ -17,7 +17,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
     nonnegative=("mean_square_gradient", "mean_square_step"),
     squares=True,
 )
-def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: NonNegative = 1e-6) -> LeafFunctions:
+def scale_by_adadelta(rho: Fraction = 0.9, eps: NonNegative = 1e-6) -> LeafFunctions:
     """Scale by the ratio of the root mean squares of past steps and past gradients.
 
     E[g²]ₜ = ρ·E[g²]ₜ₋₁ + (1 − ρ)·gₜ², uₜ = gₜ·√(E[u²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε),
@@ -58,7 +58,7 @@ def scale_by_adadelta(rho: Hyperparameter = 0.9, eps: NonNegative = 1e-6) -> Lea
 @transformation
 def adadelta(
     learning_rate: Hyperparameter = 1.0,
-    rho: Hyperparameter = 0.9,
+    rho: Fraction = 0.9,
     eps: NonNegative = 1e-6,
     weight_decay: Hyperparameter | None = None,
     weight_decay_mask: Mask = None,

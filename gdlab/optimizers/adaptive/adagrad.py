@@ -17,7 +17,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def adagrad(
     learning_rate: Hyperparameter,
-    initial_accumulator_value: Hyperparameter = 0.1,
+    initial_accumulator_value: NonNegative = 0.1,
     eps: NonNegative = 1e-7,
     *,
     eps_in_sqrt: bool = True,
@@ -52,7 +52,7 @@ def adagrad(
 
 @transformation(slots=("outer_products",), squares=True)
 def scale_by_full_rss(
-    initial_accumulator_value: Hyperparameter = 0.0,
+    initial_accumulator_value: NonNegative = 0.0,
     eps: NonNegative = 1e-7,
     eps_in_sqrt: bool = True,
 ) -> TreeFunctions:
@@ -100,7 +100,7 @@ def scale_by_full_rss(
 @transformation
 def full_matrix_adagrad(
     learning_rate: Hyperparameter,
-    initial_accumulator_value: Hyperparameter = 0.0,
+    initial_accumulator_value: NonNegative = 0.0,
     eps: NonNegative = 1e-7,
     *,
     eps_in_sqrt: bool = True,

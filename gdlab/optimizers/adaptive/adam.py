@@ -1,8 +1,8 @@
 """Adam: momentum ∘ RMS scaling ∘ bias correction."""
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.averaging import ema, nesterov_ema
@@ -18,7 +18,7 @@ def scale_by_adam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -55,7 +55,7 @@ def adam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -99,7 +99,7 @@ def adamw(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,
     *,

@@ -1,8 +1,8 @@
 """AdamC: AdamW whose decay follows the learning rate twice."""
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
@@ -16,7 +16,7 @@ def adamc(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,
     *,

@@ -17,7 +17,7 @@ from gdlab.transforms.signals.ratios import ratio, square
 def scale_by_adan(
     b1: Hyperparameter = 0.98,
     b2: Fraction = 0.92,
-    b3: Hyperparameter = 0.99,
+    b3: Fraction = 0.99,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
 ) -> GradientTransformation:
@@ -59,7 +59,7 @@ def adan(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.98,
     b2: Fraction = 0.92,
-    b3: Hyperparameter = 0.99,
+    b3: Fraction = 0.99,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,

@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.averaging import ema
@@ -18,7 +19,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @schedule
 def half_life_warmup(
-    init_decay: Hyperparameter, end_decay: Hyperparameter, transition_steps: NonNegative
+    init_decay: Fraction, end_decay: Fraction, transition_steps: NonNegative
 ) -> Function:
     """The decay of an average whose half-life grows linearly.
 
@@ -55,7 +56,7 @@ def scale_by_ademamix(
     alpha: Hyperparameter = 6.0,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """The direction of AdEMAMix: a fast and a slow average over the root of the average square.
 
@@ -95,7 +96,7 @@ def ademamix(
     alpha: Hyperparameter = 5.0,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:

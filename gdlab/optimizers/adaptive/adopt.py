@@ -1,7 +1,7 @@
 """ADOPT: Adam that divides each gradient by what was known before it."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
 from gdlab.schedules.power_of_count import power_of_count
@@ -19,7 +19,7 @@ def scale_by_adopt(
     b1: Hyperparameter = 0.9,
     b2: Fraction = 0.9999,
     eps: NonNegative = 1e-6,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = False,
     use_clipping: bool = True,
@@ -61,7 +61,7 @@ def adopt(
     b1: Hyperparameter = 0.9,
     b2: Fraction = 0.9999,
     eps: NonNegative = 1e-6,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = False,
     use_clipping: bool = True,

@@ -1,7 +1,7 @@
 """Amos: Adam with one scale for each array, whose decay and learning rate set themselves."""
 
 from gdlab.core.by_leaf import by_leaf
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -12,7 +12,7 @@ from gdlab.transforms.parameters.model_scale import descend_by_amos, expected_sc
 def amos(
     learning_rate: Hyperparameter,
     eta: Hyperparameter | None = None,
-    beta: Hyperparameter = 0.999,
+    beta: Fraction = 0.999,
     momentum: Hyperparameter | None = None,
     c_coef: Hyperparameter = 0.25,
     d_coef: Hyperparameter = 0.25,

@@ -1,7 +1,7 @@
 """AMSGrad: Adam whose denominator never shrinks."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, named_chain
 from gdlab.transforms.averages.averaging import ema
@@ -17,7 +17,7 @@ def scale_by_amsgrad(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
     *,
@@ -71,7 +71,7 @@ def amsgrad(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
     *,

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide
 from gdlab.core.transformation import leafwise
 
@@ -12,10 +12,10 @@ from gdlab.core.transformation import leafwise
 def ftrl(
     learning_rate: Hyperparameter,
     learning_rate_power: Hyperparameter = -0.5,
-    initial_accumulator_value: Hyperparameter = 0.1,
-    l1_regularization_strength: Hyperparameter = 0.0,
-    l2_regularization_strength: Hyperparameter = 0.0,
-    l2_shrinkage_regularization_strength: Hyperparameter = 0.0,
+    initial_accumulator_value: NonNegative = 0.1,
+    l1_regularization_strength: NonNegative = 0.0,
+    l2_regularization_strength: NonNegative = 0.0,
+    l2_shrinkage_regularization_strength: NonNegative = 0.0,
     beta: Hyperparameter = 0.0,
 ) -> LeafFunctions:
     """FTRL-proximal: Adagrad that keeps most weights at zero.

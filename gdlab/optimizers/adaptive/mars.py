@@ -34,7 +34,7 @@ def mars(
     exact: bool = False,
     adam_learning_rate: Hyperparameter | None = None,
     adam_b1: Hyperparameter = 0.9,
-    adam_b2: Hyperparameter = 0.95,
+    adam_b2: Fraction = 0.95,
     adam_weight_decay: Hyperparameter = 0.1,
 ) -> GradientTransformation:
     """MARS-AdamW: AdamW whose gradients are corrected by their change, and AdamW for vectors.

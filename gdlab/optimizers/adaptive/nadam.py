@@ -1,9 +1,10 @@
 """Nadam: Adam with Nesterov's momentum."""
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import Size, StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.adaptive.adam import scale_by_adam
@@ -16,7 +17,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @schedule
 def dozat_momentum(
-    b1: Hyperparameter, momentum_decay: Hyperparameter = 0.004, steps_ahead: int = 0
+    b1: Hyperparameter, momentum_decay: NonNegative = 0.004, steps_ahead: Size = 0
 ) -> Function:
     """The momentum of Nadam, which rises from half of b1 to b1.
 
@@ -48,9 +49,9 @@ def nadam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
-    momentum_decay: Hyperparameter | None = None,
+    momentum_decay: NonNegative | None = None,
     scheduled_average: bool = True,
 ) -> GradientTransformation:
     """Nadam: Adam whose momentum looks one step ahead.
@@ -95,11 +96,11 @@ def nadamw(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 1e-4,
     mask: Mask = None,
     *,
-    momentum_decay: Hyperparameter | None = None,
+    momentum_decay: NonNegative | None = None,
     scheduled_average: bool = True,
 ) -> GradientTransformation:
     """Nadam with decoupled weight decay.

@@ -1,7 +1,7 @@
 """NovoGrad: momentum over gradients of normalised layers."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
 from gdlab.transforms.averages.averaging import ema
@@ -20,7 +20,7 @@ def scale_by_novograd(
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
     weight_decay: Hyperparameter = 0.0,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """The direction of NovoGrad: a sum of gradients, each over the norm of those of its array.
 

@@ -1,7 +1,7 @@
 """Optimistic Adam: Adam for games, which expects the next direction to change as the last did."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import scale_by_adam
@@ -17,7 +17,7 @@ def optimistic_adam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -69,7 +69,7 @@ def optimistic_adam_v2(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:
     """Optimistic Adam: a step along the direction of Adam that is to be expected next.

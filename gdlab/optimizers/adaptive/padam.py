@@ -17,7 +17,7 @@ def padam(
     b1: Hyperparameter = 0.9,
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
-    partial: Hyperparameter = 0.125,
+    partial: Fraction = 0.125,
     *,
     amsgrad: bool = True,
     bias_correction: bool = True,

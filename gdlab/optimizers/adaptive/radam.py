@@ -15,7 +15,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @schedule
-def rectification(b2: Fraction = 0.999, threshold: Hyperparameter = 5.0) -> Function:
+def rectification(b2: Fraction = 0.999, threshold: NonNegative = 5.0) -> Function:
     """The factor by which RAdam makes up for the variance of an average of few squares.
 
     rₜ = √((ρₜ − 4)(ρₜ − 2)ρ∞/((ρ∞ − 4)(ρ∞ − 2)ρₜ)) where ρₜ ≥ threshold, and 0 before,
@@ -77,7 +77,7 @@ def scale_by_radam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    threshold: Hyperparameter = 5.0,
+    threshold: NonNegative = 5.0,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
@@ -114,7 +114,7 @@ def radam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    threshold: Hyperparameter = 5.0,
+    threshold: NonNegative = 5.0,
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:

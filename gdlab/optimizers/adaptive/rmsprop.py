@@ -1,6 +1,6 @@
 """RMSProp: Adagrad with a fading memory."""
 
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.momentum import trace
@@ -12,9 +12,9 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def rmsprop(
     learning_rate: Hyperparameter,
-    decay: Hyperparameter = 0.9,
+    decay: Fraction = 0.9,
     eps: NonNegative = 1e-8,
-    initial_scale: Hyperparameter | None = None,
+    initial_scale: NonNegative | None = None,
     eps_in_sqrt: bool = True,
     centered: bool = False,
     momentum: Hyperparameter | None = None,

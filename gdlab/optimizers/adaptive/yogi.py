@@ -13,9 +13,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 @leafwise(nonnegative="like input")
-def additive_moment(
-    decay: Hyperparameter, initial_accumulator_value: Hyperparameter = 0.0
-) -> LeafFunctions:
+def additive_moment(decay: Fraction, initial_accumulator_value: NonNegative = 0.0) -> LeafFunctions:
     """Follow a signal by steps in its direction that do not depend on how far away it is.
 
     vₜ = vₜ₋₁ − (1 − decay)·sign(vₜ₋₁ − gₜ)·gₜ, v₀ = initial_accumulator_value
@@ -52,7 +50,7 @@ def scale_by_yogi(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-3,
     eps_root: NonNegative | None = None,
-    initial_accumulator_value: Hyperparameter = 0.0,
+    initial_accumulator_value: NonNegative = 0.0,
     *,
     bias_correction: bool = True,
 ) -> GradientTransformation:
@@ -88,7 +86,7 @@ def yogi(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-3,
     *,
-    initial_accumulator_value: Hyperparameter = 0.0,
+    initial_accumulator_value: NonNegative = 0.0,
     bias_correction: bool = True,
 ) -> GradientTransformation:
     """Yogi: Adam whose effective learning rate cannot rise all at once.

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, StepCount
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.structure import Function
@@ -64,7 +64,7 @@ def adahessian(
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
     hessian_power: Hyperparameter = 1.0,
-    update_interval: StepCount = 1.0,
+    update_interval: Period = 1.0,
     hessian_diagonal_fn: GradientTransformation = HUTCHINSON,
 ) -> GradientTransformation:
     """AdaHessian: Adam whose second moment is that of the diagonal of the Hessian.

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Period, Positive
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Function, Tree, Updates
 from gdlab.core.transformation import transformation
@@ -32,8 +32,8 @@ class _Trials(NamedTuple):
 )
 def levenberg_marquardt(
     residuals: Function,
-    initial_radius: Hyperparameter = 100.0,
-    max_trials: Hyperparameter = 20.0,
+    initial_radius: Positive = 100.0,
+    max_trials: Period = 20.0,
 ) -> TreeFunctions:
     """Gauss–Newton steps, damped until they decrease the sum of squares.
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative, Period
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -20,7 +20,7 @@ WOLFE_FROM_LAST_DECREASE: GradientTransformation = scale_by_zoom_linesearch(
 
 @transformation(reads=("params", "grad_fn"), slots=("products",))
 def scale_by_truncated_newton(
-    max_products: Hyperparameter = 100.0, forcing: Hyperparameter = 0.25
+    max_products: Period = 100.0, forcing: NonNegative = 0.25
 ) -> TreeFunctions:
     """Multiply the gradient by the inverse Hessian, approximately, by conjugate gradients.
 
@@ -70,8 +70,8 @@ def scale_by_truncated_newton(
 
 @transformation
 def newton_cg(
-    max_products: Hyperparameter = 100.0,
-    forcing: Hyperparameter = 0.25,
+    max_products: Period = 100.0,
+    forcing: NonNegative = 0.25,
     *,
     linesearch: GradientTransformation = WOLFE_FROM_LAST_DECREASE,
 ) -> GradientTransformation:

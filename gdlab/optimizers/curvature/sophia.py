@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import StorageDType
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.joins import join
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.averaging import ema
@@ -35,9 +36,9 @@ def sophia(
     weight_decay_mask: Mask = None,
     gamma: Hyperparameter = 0.01,
     clip_threshold: NonNegative = 1.0,
-    update_interval: StepCount = 10.0,
+    update_interval: Period = 10.0,
     hessian_diagonal_fn: GradientTransformation = HUTCHINSON,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Sophia-H: momentum over an estimate of the diagonal of the Hessian, clipped.
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Period, Positive
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Number, Tree, Updates
 from gdlab.core.transformation import transformation
@@ -24,10 +24,10 @@ from gdlab.transforms.probes.truncated_cg import (
     slots=("radius", "products", "searched"),
 )
 def trust_region(
-    initial_radius: Hyperparameter = 1.0,
-    max_radius: Hyperparameter = 1000.0,
-    accept_ratio: Hyperparameter = 0.15,
-    max_products: Hyperparameter = 100.0,
+    initial_radius: Positive = 1.0,
+    max_radius: Positive = 1000.0,
+    accept_ratio: Fraction = 0.15,
+    max_products: Period = 100.0,
 ) -> TreeFunctions:
     """Minimise a quadratic model within a region in which it is trusted.
 

@@ -1,7 +1,8 @@
 """CASPR: the preconditioners of the axes combined by a Kronecker sum."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period, StepCount
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.kronecker.shampoo import descent_along
 from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
@@ -10,7 +11,7 @@ from gdlab.transforms.matrices.kronecker_roots import scale_by_kronecker_roots
 @transformation
 def caspr(
     learning_rate: Hyperparameter,
-    decay: Hyperparameter | None = None,
+    decay: Fraction | None = None,
     eps: NonNegative = 1e-6,
     momentum: Hyperparameter | None = None,
     weight_decay: Hyperparameter | None = None,
@@ -18,9 +19,9 @@ def caspr(
     *,
     graft: GradientTransformation | None = None,
     start: StepCount | None = None,
-    every: StepCount = 1,
+    every: Period = 1,
     relative_eps: bool = False,
-    block_size: int | None = 1024,
+    block_size: Count | None = 1024,
     nesterov: bool = False,
 ) -> GradientTransformation:
     """CASPR: Shampoo whose factors are combined by the sum of their roots.

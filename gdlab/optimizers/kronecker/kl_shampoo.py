@@ -1,7 +1,8 @@
 """KL-Shampoo: whitening by the Kronecker product nearest to the gradients' covariance."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -15,14 +16,14 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def kl_shampoo(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.95,
-    decay: Hyperparameter = 0.95,
+    decay: Fraction = 0.95,
     eps: NonNegative = 1e-4,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,
-    every: StepCount = 10,
+    every: Period = 10,
     relative_eps: bool = True,
-    block_size: int | None = 1024,
+    block_size: Count | None = 1024,
     axes: Structure | None = None,
 ) -> GradientTransformation:
     """KL-Shampoo: momentum, whitened by the Kronecker product nearest to the covariance.

@@ -1,12 +1,16 @@
 """PSGD Kron: whitening by triangular factors that are learned."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.annotations import AtLeast
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.checked import Size, StorageDType
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -19,10 +23,10 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @schedule
 def kron_update_probability(
-    max_prob: Hyperparameter = 1.0,
-    min_prob: Hyperparameter = 0.03,
+    max_prob: Annotated[Fraction, AtLeast("min_prob")] = 1.0,
+    min_prob: Fraction = 0.03,
     decay: Hyperparameter = 0.001,
-    flat_start: Hyperparameter = 500,
+    flat_start: NonNegative = 500,
 ) -> Function:
     """The share of the steps at which the factors of :func:`kron` are updated.
 
@@ -43,14 +47,14 @@ def kron(
     b1: Hyperparameter = 0.9,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
-    preconditioner_update_probability: Hyperparameter | None = None,
-    max_size_triangular: int = 8192,
-    min_ndim_triangular: int = 2,
-    preconditioner_lr: Hyperparameter = 0.1,
-    preconditioner_init_scale: Hyperparameter = 1.0,
-    mu_dtype: DType | None = None,
+    preconditioner_update_probability: Fraction | None = None,
+    max_size_triangular: Size = 8192,
+    min_ndim_triangular: Size = 2,
+    preconditioner_lr: NonNegative = 0.1,
+    preconditioner_init_scale: NonNegative = 1.0,
+    mu_dtype: StorageDType | None = None,
     *,
-    max_rms: Hyperparameter = 1.1,
+    max_rms: NonNegative = 1.1,
     probe: Function = jax.random.normal,
 ) -> GradientTransformation:
     """PSGD Kron: momentum, whitened by a triangular factor for each axis that is learned.

@@ -1,7 +1,8 @@
 """Shampoo: a preconditioner for each axis of an array."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period, StepCount
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, on_wires, wire
@@ -16,7 +17,7 @@ from gdlab.transforms.signals.switching import from_step, switch
 @transformation
 def shampoo(
     learning_rate: Hyperparameter,
-    decay: Hyperparameter | None = None,
+    decay: Fraction | None = None,
     eps: NonNegative = 1e-6,
     momentum: Hyperparameter | None = None,
     weight_decay: Hyperparameter | None = None,
@@ -25,9 +26,9 @@ def shampoo(
     graft: GradientTransformation | None = None,
     start: StepCount | None = None,
     exponent: Hyperparameter | None = None,
-    every: StepCount = 1,
+    every: Period = 1,
     relative_eps: bool = False,
-    block_size: int | None = 1024,
+    block_size: Count | None = 1024,
     axes: Structure | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:

@@ -1,7 +1,8 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Size
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
@@ -21,9 +22,9 @@ def scale_by_soap(
     b2: Fraction = 0.95,
     eps: NonNegative = 1e-8,
     *,
-    factor_decay: Hyperparameter = 0.95,
-    every: StepCount = 10,
-    max_dim: int = 10000,
+    factor_decay: Fraction = 0.95,
+    every: Period = 10,
+    max_dim: Size = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:
     """The direction of SOAP: that of Adam in the eigenbases of Shampoo's factors.
@@ -64,9 +65,9 @@ def soap(
     weight_decay: Hyperparameter = 0.01,
     mask: Mask = None,
     *,
-    factor_decay: Hyperparameter = 0.95,
-    every: StepCount = 10,
-    max_dim: int = 10000,
+    factor_decay: Fraction = 0.95,
+    every: Period = 10,
+    max_dim: Size = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:
     """SOAP: Adam in the eigenbasis of Shampoo's preconditioner, in which it does not see rotations.

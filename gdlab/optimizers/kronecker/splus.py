@@ -2,7 +2,8 @@
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, StepCount
+from gdlab.core.checked import Size
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, Period
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain, fork, identity, wire
@@ -43,10 +44,10 @@ def splus(
     weight_decay: Hyperparameter = 0.01,
     mask: Mask = None,
     *,
-    every: StepCount = 100,
-    average_decay: Hyperparameter = 0.999,
+    every: Period = 100,
+    average_decay: Fraction = 0.999,
     other_scale: Hyperparameter = 1e-3,
-    max_dim: int = 10000,
+    max_dim: Size = 10000,
 ) -> GradientTransformation:
     """SPlus: the sign of the momentum in the eigenbasis of Shampoo, and an average of the weights.
 

@@ -2,16 +2,17 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.checked import StorageDType
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import join
-from gdlab.core.structure import DType, Function
+from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw
 from gdlab.optimizers.matrix.muon import scale_by_muon
 from gdlab.transforms.averages.rss import scale_by_rss
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes
-from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.newton_schulz import STANDARD, IterationCount, Polynomials
 from gdlab.transforms.norms.clipping import clip
 from gdlab.transforms.norms.matrix_norms import matrix_norm
 
@@ -26,20 +27,20 @@ def step_of(learning_rate: Hyperparameter, at_least: Hyperparameter) -> Function
 def adago(
     learning_rate: Hyperparameter,
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     beta: Hyperparameter = 0.95,
     gamma: Hyperparameter = 10.0,
     eps: NonNegative = 5e-4,
-    initial_accumulator_value: Hyperparameter = 1e-6,
-    mu_dtype: DType | None = None,
+    initial_accumulator_value: NonNegative = 1e-6,
+    mu_dtype: StorageDType | None = None,
     *,
     adam_b1: Hyperparameter = 0.9,
-    adam_b2: Hyperparameter = 0.999,
-    adam_eps: Hyperparameter = 1e-8,
+    adam_b2: Fraction = 0.999,
+    adam_eps: NonNegative = 1e-8,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
     weight_dimension_numbers: MatrixAxes = None,
-    dtype: DType | None = None,
+    dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """AdaGO: Muon whose steps shrink as Adagrad's do, and AdamW for what is no matrix.
 

@@ -1,14 +1,14 @@
 """AdaMuon: Muon with a second moment of what it makes."""
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
 from gdlab.transforms.averages.averaging import ema
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes
-from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.newton_schulz import STANDARD, IterationCount, Polynomials
 from gdlab.transforms.matrices.orthogonalization import orthogonalize
 from gdlab.transforms.norms.matrix_norms import scale_to_rms
 from gdlab.transforms.signals.pointwise import scale_by_sign
@@ -19,22 +19,22 @@ from gdlab.transforms.signals.ratios import ratio, square
 def adamuon(
     learning_rate: Hyperparameter,
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     beta: Hyperparameter = 0.95,
     beta2: Fraction = 0.95,
     eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     sign: bool = True,
     adam_b1: Hyperparameter = 0.9,
-    adam_b2: Hyperparameter = 0.999,
+    adam_b2: Fraction = 0.999,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
     weight_dimension_numbers: MatrixAxes = None,
-    consistent_rms: Hyperparameter = 0.2,
-    dtype: DType | None = None,
+    consistent_rms: NonNegative = 0.2,
+    dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """AdaMuon: Muon with a second moment for each element, and AdamW for what is no matrix.
 

@@ -1,8 +1,8 @@
 """A method for matrices, and AdamW for what is none."""
 
 from gdlab.core.by_leaf import ByLeaf, Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.adaptive.adam import adamw
@@ -32,7 +32,7 @@ def beside_adamw(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 0.0,
 ) -> GradientTransformation:
     """``matrices`` for what ``axes`` say is a matrix, AdamW with these arguments for the rest.

@@ -1,8 +1,8 @@
 """Dion: orthogonal directions of low rank, with error feedback."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.structure import DType
+from gdlab.core.checked import Count, Seed, StorageDType
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
@@ -14,19 +14,19 @@ from gdlab.transforms.matrices.orthogonalization import scale_by_shape
 @transformation
 def dion(
     learning_rate: Hyperparameter,
-    rank: int = 64,
+    rank: Count = 64,
     mu: Hyperparameter = 0.95,
     eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     adam_b1: Hyperparameter = 0.9,
-    adam_b2: Hyperparameter = 0.999,
+    adam_b2: Fraction = 0.999,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
     weight_dimension_numbers: MatrixAxes = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> GradientTransformation:
     """Dion: orthogonal directions of low rank for matrices, and AdamW for what is no matrix.
 

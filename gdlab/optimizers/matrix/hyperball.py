@@ -1,6 +1,6 @@
 """Hyperball: any direction, on the sphere on which the weights begin."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw
@@ -14,8 +14,8 @@ def hyperball(
     learning_rate: Hyperparameter,
     *,
     adam_b1: Hyperparameter = 0.9,
-    adam_b2: Hyperparameter = 0.999,
-    adam_eps: Hyperparameter = 1e-8,
+    adam_b2: Fraction = 0.999,
+    adam_eps: NonNegative = 1e-8,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
     weight_dimension_numbers: MatrixAxes = None,

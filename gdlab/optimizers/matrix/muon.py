@@ -1,31 +1,37 @@
 """Muon: momentum, orthogonalised."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.structure import DType
+from gdlab.core.checked import StorageDType
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, named_chain
 from gdlab.optimizers.matrix.beside_adamw import beside_adamw, descended
 from gdlab.transforms.averages.averaging import ema
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes
-from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.newton_schulz import (
+    STANDARD,
+    Iteration,
+    IterationCount,
+    Polynomials,
+    Preconditioning,
+)
 from gdlab.transforms.matrices.orthogonalization import orthogonalize, scale_by_shape
 
 
 @transformation
 def scale_by_muon(
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     beta: Hyperparameter = 0.95,
     eps: NonNegative = 1e-8,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = True,
     adaptive: bool = False,
-    preconditioning: str = "frobenius",
+    preconditioning: Preconditioning = "frobenius",
     weight_dimension_numbers: MatrixAxes = None,
-    iteration: str = "auto",
-    dtype: DType | None = None,
+    iteration: Iteration = "auto",
+    dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """The direction of Muon: the average gradient, orthogonalised.
 
@@ -72,25 +78,25 @@ def scale_by_muon(
 def muon(
     learning_rate: Hyperparameter,
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     beta: Hyperparameter = 0.95,
     eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: Mask = None,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     nesterov: bool = True,
     adaptive: bool = False,
-    preconditioning: str = "frobenius",
+    preconditioning: Preconditioning = "frobenius",
     adam_b1: Hyperparameter = 0.9,
-    adam_b2: Hyperparameter = 0.999,
-    adam_eps_root: Hyperparameter | None = None,
+    adam_b2: Fraction = 0.999,
+    adam_eps_root: NonNegative | None = None,
     adam_weight_decay: Hyperparameter = 0.0,
     adam_learning_rate: Hyperparameter | None = None,
     muon_weight_dimension_numbers: MatrixAxes = None,
-    consistent_rms: Hyperparameter | None = None,
-    iteration: str = "auto",
-    dtype: DType | None = None,
+    consistent_rms: NonNegative | None = None,
+    iteration: Iteration = "auto",
+    dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Muon: momentum, orthogonalised, for matrices, and AdamW for what is no matrix.
 

@@ -1,12 +1,12 @@
 """Scion: steps of a given norm, layer by layer, inside a ball of that norm."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, identity, named_chain
 from gdlab.transforms.averages.averaging import ema
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes
-from gdlab.transforms.matrices.newton_schulz import STANDARD, Polynomials
+from gdlab.transforms.matrices.newton_schulz import STANDARD, IterationCount, Polynomials
 from gdlab.transforms.norms.steepest import BY_SHAPE, Norms, steepest
 from gdlab.transforms.parameters.decay import add_decayed_weights
 from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
@@ -15,17 +15,17 @@ from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 @transformation
 def scion(
     learning_rate: Hyperparameter,
-    radius: Hyperparameter = 1.0,
+    radius: NonNegative = 1.0,
     beta: Hyperparameter = 0.9,
     norms: Norms = BY_SHAPE,
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     eps: NonNegative = 1e-8,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     *,
     constrained: bool = True,
     weight_dimension_numbers: MatrixAxes = None,
-    dtype: DType | None = None,
+    dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Scion: descent by the steepest direction of each layer's own norm, in a ball of that norm.
 

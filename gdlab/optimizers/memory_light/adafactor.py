@@ -1,8 +1,8 @@
 """Adafactor: second moments as matrices of rank one, and steps relative to the weights."""
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import Size, StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.schedules.power_of_count import at_most_inverse_root
@@ -17,13 +17,13 @@ from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 @transformation
 def adafactor(
     learning_rate: Hyperparameter | None = None,
-    min_dim_size_to_factor: int = 128,
-    decay_rate: Hyperparameter = 0.8,
+    min_dim_size_to_factor: Size = 128,
+    decay_rate: NonNegative = 0.8,
     decay_offset: Hyperparameter = 0,
     multiply_by_parameter_scale: bool = True,
     clipping_threshold: NonNegative | None = 1.0,
     momentum: Hyperparameter | None = None,
-    dtype_momentum: DType | None = None,
+    dtype_momentum: StorageDType | None = None,
     weight_decay_rate: Hyperparameter | None = None,
     eps: NonNegative = 1e-30,
     factored: bool = True,

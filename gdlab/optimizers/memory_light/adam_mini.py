@@ -1,14 +1,14 @@
 """Adam-mini: Adam with one second moment for each block of weights."""
 
-from gdlab.core.by_leaf import Mask, Structure
+from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.averaging import ema
 from gdlab.transforms.averages.debiasing import debias
 from gdlab.transforms.parameters.decay import add_decayed_weights
-from gdlab.transforms.signals.blocks import mean_over_block
+from gdlab.transforms.signals.blocks import Blocks, mean_over_block
 from gdlab.transforms.signals.ratios import ratio, square
 from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
@@ -22,8 +22,8 @@ def adam_mini(
     weight_decay: Hyperparameter = 0.1,
     mask: Mask = None,
     *,
-    block: Structure = "unit",
-    mu_dtype: DType | None = None,
+    block: Blocks = "unit",
+    mu_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Adam-mini: AdamW whose second moment is one number for each block of weights.
 

@@ -1,7 +1,8 @@
 """APOLLO: gradients scaled as Adam scales a random projection of them."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -19,8 +20,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def apollo(
     learning_rate: Hyperparameter,
-    rank: int = 128,
-    update_proj_gap: Hyperparameter = 200,
+    rank: Count = 128,
+    update_proj_gap: Period = 200,
     scale: Hyperparameter = 1.0,
     b1: Hyperparameter = 0.9,
     b2: Fraction = 0.999,
@@ -29,7 +30,7 @@ def apollo(
     mask: Mask = None,
     *,
     share: Share = "channel",
-    max_growth: Hyperparameter = 1.01,
+    max_growth: NonNegative = 1.01,
     axis: Structure | None = None,
     projector: Function = gaussian_rows,
 ) -> GradientTransformation:

@@ -3,6 +3,7 @@
 import operator
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import as_join, bus
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -21,14 +22,14 @@ def came(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
     b2: Fraction = 0.999,
-    b3: Hyperparameter = 0.9999,
+    b3: Fraction = 0.9999,
     eps: NonNegative = 1e-30,
-    eps_residual: Hyperparameter = 1e-16,
+    eps_residual: NonNegative = 1e-16,
     clipping_threshold: NonNegative = 1.0,
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
     *,
-    min_dim_size_to_factor: int = 1,
+    min_dim_size_to_factor: Size = 1,
     axes: FactoredAxes = "last",
 ) -> GradientTransformation:
     """CAME: Adafactor with momentum, divided by how much single steps stray from it.

@@ -1,7 +1,8 @@
 """GaLore: Adam in the span of the leading singular vectors of the gradient."""
 
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -14,8 +15,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def galore(
     learning_rate: Hyperparameter,
-    rank: int = 128,
-    update_proj_gap: Hyperparameter = 200,
+    rank: Count = 128,
+    update_proj_gap: Period = 200,
     scale: Hyperparameter = 0.25,
     base_optimizer: GradientTransformation | None = None,
     weight_decay: Hyperparameter = 0.0,

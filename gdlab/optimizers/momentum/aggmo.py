@@ -1,9 +1,11 @@
 """Aggregated momentum: velocities of several memories, averaged."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from gdlab.core.annotations import NonEmpty
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork
 from gdlab.transforms.averages.momentum import trace
@@ -14,8 +16,8 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @transformation
 def aggmo(
     learning_rate: Hyperparameter,
-    betas: Sequence[Hyperparameter] = (0.0, 0.9, 0.99),
-    accumulator_dtype: DType | None = None,
+    betas: Annotated[Sequence[Hyperparameter], NonEmpty] = (0.0, 0.9, 0.99),
+    accumulator_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Aggregated momentum: steps along the mean of several velocities.
 

@@ -1,6 +1,6 @@
 """Averaged stochastic gradient descent: long steps, and the mean of the points that they reach."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -37,7 +37,7 @@ def asgd(
     learning_rate: Hyperparameter,
     lambd: Hyperparameter = 1e-4,
     alpha: Hyperparameter = 0.75,
-    t0: Hyperparameter = 1e6,
+    t0: NonNegative = 1e6,
 ) -> GradientTransformation:
     """Averaged stochastic gradient descent: descent with weight decay, and the mean of its points.
 

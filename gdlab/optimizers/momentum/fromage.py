@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.norms.trust_ratio import scale_by_trust_ratio
@@ -39,9 +39,7 @@ def compensate_growth(relative_step: Hyperparameter) -> LeafFunctions:
 
 
 @transformation
-def fromage(
-    learning_rate: Hyperparameter, min_norm: Hyperparameter = 1e-6
-) -> GradientTransformation:
+def fromage(learning_rate: Hyperparameter, min_norm: NonNegative = 1e-6) -> GradientTransformation:
     """Fromage: steps of one relative size in every layer, which do not make the weights grow.
 
     wₜ₊₁ = (wₜ − η·gₜ·‖wₜ‖/‖gₜ‖)/√(1 + η²), with the norms of each array

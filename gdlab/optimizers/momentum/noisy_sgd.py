@@ -1,6 +1,6 @@
 """Gradient descent with noise that falls with time."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.signals.noise import add_noise
@@ -9,7 +9,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @transformation
 def noisy_sgd(
-    learning_rate: Hyperparameter, eta: Hyperparameter = 0.01, gamma: Hyperparameter = 0.55
+    learning_rate: Hyperparameter, eta: NonNegative = 0.01, gamma: Hyperparameter = 0.55
 ) -> GradientTransformation:
     """Gradient descent with Gaussian noise in the gradients, whose variance falls with time.
 

@@ -1,7 +1,7 @@
 """Quasi-hyperbolic momentum: a mixture of the gradient and its average."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -14,7 +14,7 @@ def qhm(
     learning_rate: Hyperparameter,
     beta: Hyperparameter = 0.999,
     nu: Hyperparameter = 0.7,
-    accumulator_dtype: DType | None = None,
+    accumulator_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Quasi-hyperbolic momentum: steps along a mixture of the gradient and its average.
 

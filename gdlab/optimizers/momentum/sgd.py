@@ -1,7 +1,7 @@
 """Gradient descent, plain and with momentum."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -15,7 +15,7 @@ def sgd(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter | None = None,
     nesterov: bool = False,
-    accumulator_dtype: DType | None = None,
+    accumulator_dtype: StorageDType | None = None,
     *,
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,
@@ -56,6 +56,11 @@ def sgd(
     """
     step = scale_by_learning_rate(learning_rate)
     if momentum is None:
+        if nesterov or averaging or learning_rate_in_momentum or accumulator_dtype is not None:
+            raise ValueError(
+                "sgd: nesterov, averaging, learning_rate_in_momentum and accumulator_dtype are of "
+                "the momentum, and there is none"
+            )
         return step
     velocity = (ema if averaging else trace)(momentum, nesterov, accumulator_dtype)
     return chain(step, velocity) if learning_rate_in_momentum else chain(velocity, step)
@@ -65,7 +70,7 @@ def sgd(
 def nesterov(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter = 0.9,
-    accumulator_dtype: DType | None = None,
+    accumulator_dtype: StorageDType | None = None,
     *,
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,

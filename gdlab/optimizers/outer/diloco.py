@@ -1,6 +1,6 @@
 """DiLoCo: an outer Nesterov step every so many inner ones."""
 
-from gdlab.core.hyperparameter import Hyperparameter, StepCount
+from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.momentum.sgd import sgd
 from gdlab.transforms.parameters.slow_weights import slow_weights
@@ -11,7 +11,7 @@ def diloco(
     inner: GradientTransformation,
     outer_learning_rate: Hyperparameter = 0.7,
     outer_momentum: Hyperparameter = 0.9,
-    every: StepCount = 500,
+    every: Period = 500,
 ) -> GradientTransformation:
     """DiLoCo on one worker: Nesterov's momentum over what an inner method does in many steps.
 

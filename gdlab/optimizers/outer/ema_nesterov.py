@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter
 from gdlab.core.numerics import trained
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, is_none, map_arrays
@@ -31,7 +31,7 @@ class AheadOfWeights(NamedTuple):
 
 @transformation(reads=EVERYTHING, slots=("ahead", "inner"))
 def ema_nesterov(
-    inner: GradientTransformation, beta: Hyperparameter = 0.3, decay: Hyperparameter = 0.99
+    inner: GradientTransformation, beta: Hyperparameter = 0.3, decay: Fraction = 0.99
 ) -> TreeFunctions:
     """EMA-Nesterov: any method, at parameters that are ahead of its weights.
 

@@ -1,6 +1,6 @@
 """DP-SGD: gradient descent with differential privacy."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.momentum.sgd import sgd
@@ -10,8 +10,8 @@ from gdlab.transforms.signals.privacy import differentially_private_aggregate
 @transformation
 def dpsgd(
     learning_rate: Hyperparameter,
-    l2_norm_clip: Hyperparameter,
-    noise_multiplier: Hyperparameter,
+    l2_norm_clip: NonNegative,
+    noise_multiplier: NonNegative,
     momentum: Hyperparameter | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:

@@ -1,7 +1,7 @@
 """Adaptive sharpness-aware minimisation: the worst point among those that are relatively near."""
 
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.probes.ascent import adaptive_ascent
@@ -11,8 +11,8 @@ from gdlab.transforms.probes.gradient_at import gradient_at
 @transformation
 def asam(
     inner: GradientTransformation,
-    rho: Hyperparameter = 0.5,
-    eta: Hyperparameter = 0.01,
+    rho: NonNegative = 0.5,
+    eta: NonNegative = 0.01,
     mask: Mask = None,
 ) -> GradientTransformation:
     """Adaptive sharpness-aware minimisation: nearness is relative to each weight.

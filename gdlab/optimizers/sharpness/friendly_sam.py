@@ -1,6 +1,6 @@
 """Friendly SAM: a probe along the noise of the mini-batch alone."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -13,9 +13,9 @@ from gdlab.transforms.signals.scaling import scale
 @transformation
 def friendly_sam(
     inner: GradientTransformation,
-    rho: Hyperparameter = 0.05,
+    rho: NonNegative = 0.05,
     sigma: Hyperparameter = 1.0,
-    decay: Hyperparameter = 0.9,
+    decay: Fraction = 0.9,
 ) -> GradientTransformation:
     """Friendly SAM: sharpness-aware minimisation whose probe leaves out the full gradient.
 

@@ -1,7 +1,7 @@
 """GSAM: the worst loss nearby goes down, and so does its gap to the loss itself."""
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -47,7 +47,7 @@ def close_surrogate_gap(
 
 @transformation
 def gsam(
-    inner: GradientTransformation, rho: Hyperparameter = 0.05, alpha: Hyperparameter = 0.1
+    inner: GradientTransformation, rho: NonNegative = 0.05, alpha: Hyperparameter = 0.1
 ) -> GradientTransformation:
     """GSAM: sharpness-aware minimisation that also closes the gap to the loss itself.
 

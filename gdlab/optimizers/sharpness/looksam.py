@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, StepCount
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Period
 from gdlab.core.numerics import widen
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
@@ -19,7 +19,7 @@ from gdlab.transforms.steps.periods import is_complete
 
 @transformation(reads=EVERYTHING, slots=("phase", "vertical", "adversary"))
 def reuse_vertical(
-    adversary: GradientTransformation, every: StepCount, alpha: Hyperparameter
+    adversary: GradientTransformation, every: Period, alpha: Hyperparameter
 ) -> TreeFunctions:
     """Make an adversarial gradient at some steps, and reuse at the others what it had beside g.
 
@@ -76,8 +76,8 @@ def reuse_vertical(
 @transformation
 def looksam(
     inner: GradientTransformation,
-    rho: Hyperparameter = 0.05,
-    every: StepCount = 5,
+    rho: NonNegative = 0.05,
+    every: Period = 5,
     alpha: Hyperparameter = 0.7,
 ) -> GradientTransformation:
     """LookSAM: sharpness-aware minimisation at one step of several, and nearly so at the others.

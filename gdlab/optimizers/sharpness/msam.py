@@ -1,13 +1,13 @@
 """Momentum-SAM: a probe along the momentum, which needs no gradient of its own."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.parameters.training_ahead import train_ahead
 from gdlab.transforms.probes.ascent import ascent
 
 
 @transformation
-def msam(inner: GradientTransformation, rho: Hyperparameter = 0.3) -> GradientTransformation:
+def msam(inner: GradientTransformation, rho: NonNegative = 0.3) -> GradientTransformation:
     """Momentum-SAM: sharpness-aware minimisation at the cost of its inner method.
 
     uₜ = inner(∇f(yₜ)), xₜ₊₁ = xₜ + uₜ, yₜ₊₁ = xₜ₊₁ + rho·uₜ/‖uₜ‖, with the norm over the whole tree

@@ -1,6 +1,6 @@
 """Sharpness-aware minimisation: the gradient at the worst point nearby."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.probes.ascent import ascent
@@ -8,7 +8,7 @@ from gdlab.transforms.probes.gradient_at import gradient_at
 
 
 @transformation
-def sam(inner: GradientTransformation, rho: Hyperparameter = 0.05) -> GradientTransformation:
+def sam(inner: GradientTransformation, rho: NonNegative = 0.05) -> GradientTransformation:
     """Sharpness-aware minimisation: any method, with the gradient at the worst point nearby.
 
     ĝₜ = ∇f(wₜ + rho·gₜ/‖gₜ‖), uₜ = inner(ĝₜ)

@@ -1,6 +1,6 @@
 """WSAM: sharpness as a regulariser with a weight of its own."""
 
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -31,7 +31,7 @@ def weighted_sharpness(gamma: Hyperparameter) -> Function:
 @transformation
 def wsam(
     inner: GradientTransformation,
-    rho: Hyperparameter = 0.05,
+    rho: NonNegative = 0.05,
     gamma: Hyperparameter = 0.9,
     *,
     sharpness_learning_rate: Hyperparameter | None = None,

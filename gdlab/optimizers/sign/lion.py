@@ -1,8 +1,8 @@
 """Lion: the sign of an average that weighs the present gradient more than its memory does."""
 
 from gdlab.core.by_leaf import Mask
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -14,7 +14,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @transformation
 def scale_by_lion(
-    b1: Hyperparameter = 0.9, b2: Fraction = 0.99, mu_dtype: DType | None = None
+    b1: Hyperparameter = 0.9, b2: Fraction = 0.99, mu_dtype: StorageDType | None = None
 ) -> GradientTransformation:
     """The direction of Lion: the sign of a mixture of the gradient and its average.
 
@@ -40,7 +40,7 @@ def lion(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,
     b2: Fraction = 0.99,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 1e-3,
     mask: Mask = None,
 ) -> GradientTransformation:

@@ -1,9 +1,12 @@
 """Rprop: a step size for each element, which grows while the sign of the gradient lasts."""
 
+from typing import Annotated
+
 import jax.numpy as jnp
 
+from gdlab.core.annotations import AtLeast
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, OneOrMore
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.signals.scaling import scale
@@ -12,10 +15,10 @@ from gdlab.transforms.signals.scaling import scale
 @leafwise(slots=("step_sizes", "previous_sign"), nonnegative=("step_sizes",))
 def scale_by_rprop(
     learning_rate: Hyperparameter,
-    eta_minus: Hyperparameter = 0.5,
-    eta_plus: Hyperparameter = 1.2,
-    min_step_size: Hyperparameter = 1e-6,
-    max_step_size: Hyperparameter = 50.0,
+    eta_minus: Fraction = 0.5,
+    eta_plus: OneOrMore = 1.2,
+    min_step_size: NonNegative = 1e-6,
+    max_step_size: Annotated[NonNegative, AtLeast("min_step_size")] = 50.0,
 ) -> LeafFunctions:
     """The step of Rprop, uphill: the sign of the gradient times a size that adapts.
 
@@ -68,10 +71,10 @@ def scale_by_rprop(
 @transformation
 def rprop(
     learning_rate: Hyperparameter,
-    eta_minus: Hyperparameter = 0.5,
-    eta_plus: Hyperparameter = 1.2,
-    min_step_size: Hyperparameter = 1e-6,
-    max_step_size: Hyperparameter = 50.0,
+    eta_minus: Fraction = 0.5,
+    eta_plus: OneOrMore = 1.2,
+    min_step_size: NonNegative = 1e-6,
+    max_step_size: Annotated[NonNegative, AtLeast("min_step_size")] = 50.0,
 ) -> GradientTransformation:
     """Rprop: a step size for each element, which grows while the sign of the gradient lasts.
 

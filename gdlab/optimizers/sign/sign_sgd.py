@@ -1,7 +1,7 @@
 """Gradient descent along signs, of the gradient itself or of its average."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.averages.averaging import ema
@@ -41,7 +41,7 @@ def sign_sgd(learning_rate: Hyperparameter) -> GradientTransformation:
 def signum(
     learning_rate: Hyperparameter,
     beta: Hyperparameter = 0.9,
-    accumulator_dtype: DType | None = None,
+    accumulator_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
     """Descent along the sign of the average gradient.
 

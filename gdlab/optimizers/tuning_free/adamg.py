@@ -16,7 +16,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def scale_by_adamg(
     b1: Hyperparameter = 0.95,
     b2: Fraction = 0.999,
-    b3: Hyperparameter = 0.95,
+    b3: Fraction = 0.95,
     p: Hyperparameter = 0.2,
     q: Hyperparameter = 0.24,
     eps: NonNegative = 1e-8,
@@ -76,7 +76,7 @@ def adamg(
     learning_rate: Hyperparameter = 1.0,
     b1: Hyperparameter = 0.95,
     b2: Fraction = 0.999,
-    b3: Hyperparameter = 0.95,
+    b3: Fraction = 0.95,
     p: Hyperparameter = 0.2,
     q: Hyperparameter = 0.24,
     eps: NonNegative = 1e-8,

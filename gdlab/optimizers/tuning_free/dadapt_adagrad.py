@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, OneOrMore, Positive
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -18,10 +18,10 @@ from gdlab.transforms.parameters.from_start import from_start
 def scale_by_dadapt_adagrad(
     learning_rate: Hyperparameter = 1.0,
     eps: NonNegative = 1e-6,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     *,
-    initial_accumulator_value: Hyperparameter = 1e-6,
-    growth_rate: Hyperparameter | None = None,
+    initial_accumulator_value: NonNegative = 1e-6,
+    growth_rate: OneOrMore | None = None,
 ) -> TreeFunctions:
     """The displacement of D-Adapted Adagrad from the initial parameters.
 
@@ -72,10 +72,10 @@ def dadapt_adagrad(
     learning_rate: Hyperparameter = 1.0,
     momentum: Hyperparameter = 0.0,
     eps: NonNegative = 1e-6,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     *,
-    initial_accumulator_value: Hyperparameter = 1e-6,
-    growth_rate: Hyperparameter | None = None,
+    initial_accumulator_value: NonNegative = 1e-6,
+    growth_rate: OneOrMore | None = None,
 ) -> GradientTransformation:
     """Adagrad, by dual averaging, that estimates its learning rate.
 

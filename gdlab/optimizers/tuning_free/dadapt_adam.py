@@ -1,12 +1,10 @@
 """D-Adaptation of Adam."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, OneOrMore, Positive
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -21,12 +19,12 @@ from gdlab.transforms.parameters.decay import add_decayed_weights
 )
 def dadapt_adamw(
     learning_rate: Hyperparameter = 1.0,
-    betas: Sequence[Hyperparameter] = (0.9, 0.999),
+    betas: tuple[Hyperparameter, Fraction] = (0.9, 0.999),
     eps: NonNegative = 1e-8,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     weight_decay: Hyperparameter = 0.0,
     *,
-    growth_rate: Hyperparameter | None = None,
+    growth_rate: OneOrMore | None = None,
     bias_correction: bool = False,
 ) -> TreeFunctions:
     """AdamW that estimates its learning rate from the alignment of gradients.
@@ -95,12 +93,12 @@ def dadapt_adamw(
 @transformation
 def dadapt_adam(
     learning_rate: Hyperparameter = 1.0,
-    betas: Sequence[Hyperparameter] = (0.9, 0.999),
+    betas: tuple[Hyperparameter, Fraction] = (0.9, 0.999),
     eps: NonNegative = 1e-8,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     weight_decay: Hyperparameter = 0.0,
     *,
-    growth_rate: Hyperparameter | None = None,
+    growth_rate: OneOrMore | None = None,
     bias_correction: bool = False,
 ) -> GradientTransformation:
     """Adam that estimates its learning rate, with weight decay that is part of the gradient.

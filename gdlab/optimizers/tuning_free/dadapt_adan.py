@@ -1,12 +1,10 @@
 """D-Adaptation of Adan."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, OneOrMore, Positive
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, grown
@@ -28,12 +26,12 @@ from gdlab.transforms.norms.norms import tree_norm
 )
 def dadapt_adan(
     learning_rate: Hyperparameter = 1.0,
-    betas: Sequence[Hyperparameter] = (0.98, 0.92, 0.99),
+    betas: tuple[Hyperparameter, Hyperparameter, Fraction] = (0.98, 0.92, 0.99),
     eps: NonNegative = 1e-8,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     weight_decay: Hyperparameter = 0.02,
     *,
-    growth_rate: Hyperparameter | None = None,
+    growth_rate: OneOrMore | None = None,
 ) -> TreeFunctions:
     """Adan, Nesterov's momentum over adaptive scaling, that estimates its learning rate.
 

@@ -1,12 +1,10 @@
 """D-Adaptation of Lion."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, Positive
 from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, grown
@@ -17,8 +15,8 @@ from gdlab.transforms.norms.norms import tree_norm
 @transformation(reads="params", slots=("mu", "grad_sum", "estim_lr", "numerator"))
 def dadapt_lion(
     learning_rate: Hyperparameter = 1.0,
-    betas: Sequence[Hyperparameter] = (0.9, 0.99),
-    estim_lr0: Hyperparameter = 1e-6,
+    betas: tuple[Hyperparameter, Fraction] = (0.9, 0.99),
+    estim_lr0: Positive = 1e-6,
     weight_decay: Hyperparameter = 0.0,
 ) -> TreeFunctions:
     """Lion that estimates its learning rate from the alignment of signs.

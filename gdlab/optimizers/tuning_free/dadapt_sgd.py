@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, OneOrMore, Positive
 from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
@@ -17,9 +17,9 @@ from gdlab.transforms.parameters.from_start import from_start
 @transformation(slots=("grad_sum", "estim_lr", "numerator", "first_norm"))
 def scale_by_dadapt_sgd(
     learning_rate: Hyperparameter = 1.0,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     *,
-    growth_rate: Hyperparameter | None = None,
+    growth_rate: OneOrMore | None = None,
 ) -> TreeFunctions:
     """The displacement of D-Adapted dual averaging from the initial parameters.
 
@@ -64,9 +64,9 @@ def scale_by_dadapt_sgd(
 def dadapt_sgd(
     learning_rate: Hyperparameter = 1.0,
     momentum: Hyperparameter = 0.0,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     *,
-    growth_rate: Hyperparameter | None = None,
+    growth_rate: OneOrMore | None = None,
 ) -> GradientTransformation:
     """Gradient descent that estimates its learning rate, D-Adaptation of SGD.
 

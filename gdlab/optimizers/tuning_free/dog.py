@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
 from gdlab.core.numerics import common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function, flatten
@@ -23,7 +23,7 @@ InitStep = Literal["heuristic", "distance", "learning_rate"]
 
 
 @schedule
-def polynomial_averaging(gamma: Hyperparameter = 8.0) -> Function:
+def polynomial_averaging(gamma: NonNegative = 8.0) -> Function:
     """The decay of an average whose weights grow as a power of the step.
 
     decay(t) = 1 − (γ + 1)/(t + γ), t = 1, 2, …, so that step k weighs about k^γ; 0 is the mean
@@ -45,7 +45,7 @@ def scale_by_dog(
     init_step: InitStep = "heuristic",
     eps: NonNegative = 1e-8,
     *,
-    init_value: Hyperparameter = 1e-6,
+    init_value: Positive = 1e-6,
 ) -> TreeFunctions:
     """Multiply by the distance come so far over the root of the sum of squared gradients.
 
@@ -99,8 +99,8 @@ def dog(
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,
-    init_value: Hyperparameter = 1e-6,
-    averaging: Hyperparameter | None = None,
+    init_value: Positive = 1e-6,
+    averaging: NonNegative | None = None,
 ) -> GradientTransformation:
     """Gradient descent whose learning rate is distance over gradients (DoG).
 

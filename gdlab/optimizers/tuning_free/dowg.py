@@ -64,7 +64,7 @@ def dowg(
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,
-    averaging: Hyperparameter | None = None,
+    averaging: NonNegative | None = None,
 ) -> GradientTransformation:
     """Gradient descent whose learning rate is distance over weighted gradients (DoWG).
 

@@ -13,7 +13,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 @leafwise(
     slots=("sum_of_squares", "numerator"), nonnegative=("sum_of_squares", "numerator"), squares=True
 )
-def scale_by_kate(eta: Hyperparameter = 0.0, eps: NonNegative = 0.0) -> LeafFunctions:
+def scale_by_kate(eta: NonNegative = 0.0, eps: NonNegative = 0.0) -> LeafFunctions:
     """Divide by the sum of squared gradients, and make up for it by a numerator that grows.
 
     bₜ² = bₜ₋₁² + gₜ², mₜ² = mₜ₋₁² + eta·gₜ² + gₜ²/(bₜ² + ε), uₜ = mₜ·gₜ/(bₜ² + ε)
@@ -51,7 +51,7 @@ def scale_by_kate(eta: Hyperparameter = 0.0, eps: NonNegative = 0.0) -> LeafFunc
 
 @transformation
 def kate(
-    learning_rate: Hyperparameter, eta: Hyperparameter = 0.0, eps: NonNegative = 0.0
+    learning_rate: Hyperparameter, eta: NonNegative = 0.0, eps: NonNegative = 0.0
 ) -> GradientTransformation:
     """Adagrad without the square root, invariant to the scale of the data (KATE).
 

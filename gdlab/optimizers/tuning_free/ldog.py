@@ -4,9 +4,9 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.numerics import cast, safe_divide, safe_sqrt, storage_dtype, widen
-from gdlab.core.structure import DType
+from gdlab.core.checked import StorageDType
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
+from gdlab.core.numerics import cast, safe_divide, safe_sqrt, widen
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.optimizers.tuning_free.distance import hypotenuse
 from gdlab.optimizers.tuning_free.dog import decayed_and_averaged
@@ -15,9 +15,9 @@ from gdlab.transforms.norms.norms import norm
 
 @leafwise(reads="param", init_reads="param", slots=("params0", "max_dist", "grad_norm"))
 def scale_by_distance_over_gradients(
-    reps_rel: Hyperparameter = 1e-6,
+    reps_rel: Positive = 1e-6,
     eps: NonNegative = 1e-8,
-    param_dtype: DType | None = None,
+    param_dtype: StorageDType | None = None,
     global_scale: Hyperparameter = 1.0,
 ) -> LeafFunctions:
     """Multiply each array by the distance that it has come over the root of its squared gradients.
@@ -43,11 +43,10 @@ def scale_by_distance_over_gradients(
 
     Source: M. Ivgi, O. Hinder, Y. Carmon, DoG is SGD's best friend, 2023, section 4.1.
     """
-    dtype = storage_dtype(param_dtype)
 
     def init(_, param):
         length = norm(param)
-        params0 = param if dtype is None else cast(param, dtype)
+        params0 = param if param_dtype is None else cast(param, param_dtype)
         return params0, reps_rel * (1 + length), jnp.zeros_like(length)
 
     def update(u, state, *, param):
@@ -63,12 +62,12 @@ def scale_by_distance_over_gradients(
 @transformation
 def ldog(
     learning_rate: Hyperparameter = 1.0,
-    reps_rel: Hyperparameter = 1e-6,
+    reps_rel: Positive = 1e-6,
     eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter | None = None,
     mask: Mask = None,
     *,
-    averaging: Hyperparameter | None = None,
+    averaging: NonNegative | None = None,
 ) -> GradientTransformation:
     """Gradient descent with distance over gradients for each array by itself (layer-wise DoG).
 

@@ -1,13 +1,14 @@
 """Mechanic: a wrapper that learns the scale of another optimizer's steps."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.checked import Between
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -39,8 +40,8 @@ def mechanize(
     base_optimizer: GradientTransformation,
     weight_decay: Hyperparameter = 1e-2,
     eps: NonNegative = 1e-8,
-    s_init: Hyperparameter = 1e-6,
-    num_betas: int = 6,
+    s_init: Positive = 1e-6,
+    num_betas: Annotated[int, Between(1, 1000)] = 6,
 ) -> TreeFunctions:
     """Learn the scale of another optimizer's steps (Mechanic).
 

@@ -1,12 +1,10 @@
 """Prodigy: Adam that estimates its learning rate from the way that it has come."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, OneOrMore, Positive
 from gdlab.core.numerics import abs_squared, common_dtype, safe_divide, safe_sqrt, trained
 from gdlab.core.transformation import transformation
 from gdlab.optimizers.tuning_free.distance import averaged, correction, weights_at_start
@@ -36,15 +34,15 @@ from gdlab.transforms.norms.norms import tree_norm
 )
 def prodigy(
     learning_rate: Hyperparameter = 1.0,
-    betas: Sequence[Hyperparameter] = (0.9, 0.999),
-    beta3: Hyperparameter | None = None,
+    betas: tuple[Hyperparameter, Fraction] = (0.9, 0.999),
+    beta3: Fraction | None = None,
     eps: NonNegative = 1e-8,
-    estim_lr0: Hyperparameter = 1e-6,
+    estim_lr0: Positive = 1e-6,
     estim_lr_coef: Hyperparameter = 1.0,
     weight_decay: Hyperparameter = 0.0,
     safeguard_warmup: bool = False,
     *,
-    growth_rate: Hyperparameter | None = None,
+    growth_rate: OneOrMore | None = None,
     bias_correction: bool = False,
 ) -> TreeFunctions:
     """Adam whose learning rate is an estimate d of the distance to the solution.

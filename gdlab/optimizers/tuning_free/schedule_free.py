@@ -7,11 +7,12 @@ import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.checked import StorageDType
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import cast, common_dtype, safe_divide, storage_dtype, trained, widen
+from gdlab.core.hyperparameter import Fraction, Hyperparameter
+from gdlab.core.numerics import cast, common_dtype, safe_divide, trained, widen
 from gdlab.core.rules import EVERYTHING
-from gdlab.core.structure import DType, Params, is_none, map_arrays
+from gdlab.core.structure import Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.transforms.parameters.parameter_average import AveragedParams
 
@@ -38,9 +39,9 @@ class ImpliedAverage(NamedTuple):
 def schedule_free(
     base_optimizer: GradientTransformation,
     learning_rate: Hyperparameter,
-    b1: Hyperparameter = 0.9,
+    b1: Fraction = 0.9,
     weight_lr_power: Hyperparameter = 2.0,
-    state_dtype: DType | None = None,
+    state_dtype: StorageDType | None = None,
     *,
     r: Hyperparameter = 0.0,
     decay_at_z: bool = False,
@@ -87,12 +88,11 @@ def schedule_free(
     Source: A. Defazio, X. Yang, H. Mehta, K. Mishchenko, A. Khaled, A. Cutkosky, The road less
     scheduled, 2024, eq. 3–5 and 19; the largest learning rate is the authors' code's.
     """
-    dtype = storage_dtype(state_dtype)
 
     def init(params):
         x = trained(params)
         zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
-        z = jax.tree.map(lambda w: w if dtype is None else cast(w, dtype), x)
+        z = jax.tree.map(lambda w: w if state_dtype is None else cast(w, state_dtype), x)
         average = AveragedParams(x) if keeps_average else ImpliedAverage(z, b1 + zero)
         return zero, zero, z if keeps_average else (), average, base_optimizer.init(params)
 

@@ -1,7 +1,7 @@
 """Schedule-Free AdamW."""
 
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
 from gdlab.optimizers.tuning_free.schedule_free import schedule_free
@@ -15,12 +15,12 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def schedule_free_adamw(
     learning_rate: Hyperparameter = 0.0025,
     warmup_steps: NonNegative | None = None,
-    b1: Hyperparameter = 0.9,
+    b1: Fraction = 0.9,
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
     weight_decay: Hyperparameter = 0.0,
     weight_lr_power: Hyperparameter = 2.0,
-    state_dtype: DType | None = None,
+    state_dtype: StorageDType | None = None,
     *,
     r: Hyperparameter = 0.0,
     decay_at_z: bool = False,

@@ -1,15 +1,16 @@
 """TRAC: a wrapper that keeps near the start until gradients agree that it should be left."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.core.annotations import NonEmpty
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, NonNegative, Positive
 from gdlab.core.numerics import safe_divide, safe_sqrt
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -50,9 +51,9 @@ class Tuners(NamedTuple):
 )
 def trac(
     base_optimizer: GradientTransformation,
-    betas: Sequence[Hyperparameter] = (0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999),
+    betas: Annotated[Sequence[Fraction], NonEmpty] = (0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999),
     eps: NonNegative = 1e-8,
-    s_init: Hyperparameter = 1e-8,
+    s_init: Positive = 1e-8,
 ) -> TreeFunctions:
     """Learn how far to follow another optimizer away from the start (TRAC).
 

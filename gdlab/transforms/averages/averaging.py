@@ -3,9 +3,8 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import storage_dtype
-from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 
@@ -14,7 +13,7 @@ from gdlab.transforms.averages.debiasing import Weight
 def ema(
     decay: Hyperparameter,
     nesterov: bool = False,
-    accumulator_dtype: DType | None = None,
+    accumulator_dtype: StorageDType | None = None,
     *,
     initial_value: Hyperparameter | None = None,
     lagged: bool = False,
@@ -47,10 +46,11 @@ def ema(
 
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
     """
-    dtype = storage_dtype(accumulator_dtype)
 
     def init(like):
-        return jnp.full_like(like, 0 if initial_value is None else initial_value, dtype=dtype)
+        return jnp.full_like(
+            like, 0 if initial_value is None else initial_value, dtype=accumulator_dtype
+        )
 
     def update(u, m):
         after = decay * m + (1 - decay) * u
@@ -64,7 +64,7 @@ def ema(
 def nesterov_ema(
     decay: Hyperparameter,
     next_decay: Hyperparameter | None = None,
-    accumulator_dtype: DType | None = None,
+    accumulator_dtype: StorageDType | None = None,
     *,
     average_decay: Hyperparameter | None = None,
 ) -> LeafFunctions:
@@ -90,10 +90,8 @@ def nesterov_ema(
     ahead = decay if next_decay is None else next_decay
     of_average = decay if average_decay is None else average_decay
 
-    dtype = storage_dtype(accumulator_dtype)
-
     def init(like):
-        return jnp.zeros_like(like, dtype=dtype)
+        return jnp.zeros_like(like, dtype=accumulator_dtype)
 
     def update(u, m, weight):
         m = of_average * m + (1 - of_average) * u

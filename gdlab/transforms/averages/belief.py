@@ -3,13 +3,13 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, NonNegative
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 
 
 @leafwise(shared="weights", nonnegative="like input")
-def belief(decay: Hyperparameter, eps: Hyperparameter, *, lagged: bool = False) -> LeafFunctions:
+def belief(decay: Fraction, eps: NonNegative, *, lagged: bool = False) -> LeafFunctions:
     """Average squares of surprises, with an ε that gathers, corrected for the start at zero.
 
     sₜ = decay·sₜ₋₁ + (1 − decay)·gₜ + eps, s₀ = 0; the output is sₜ/(1 − decayᵗ)

@@ -40,7 +40,7 @@ def debias(average: GradientTransformation) -> ArrayRule:
     Source: D. P. Kingma, J. Ba, Adam: a method for stochastic optimization, 2015, section 3.
     """
     tx, rule, *_ = cast(Part, average)
-    if not isinstance(rule, ArrayRule) or rule.takes_bus or rule.gives_bus:
+    if not isinstance(rule, ArrayRule) or rule.takes_bus or rule.gives_bus or not rule.slots:
         raise TypeError(f"debias needs a linear average of each array, not {tx!r}")
     if rule.by_leaf:
         raise TypeError(

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.checked import Size
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
@@ -20,7 +21,7 @@ FactoredAxes = Literal["largest", "last"]
 
 
 @schedule
-def factored_decay(decay_rate: Hyperparameter = 0.8, step_offset: Hyperparameter = 0) -> Function:
+def factored_decay(decay_rate: NonNegative = 0.8, step_offset: Hyperparameter = 0) -> Function:
     """The decay of Adafactor's averages, which rises to 1: at first the average is the last value.
 
     βₜ = 1 − t^(−decay_rate), t = 1, 2, … after ``step_offset`` steps
@@ -39,8 +40,8 @@ def factored_decay(decay_rate: Hyperparameter = 0.8, step_offset: Hyperparameter
 
 @leafwise(slots=("rows", "columns"), nonnegative=("rows", "columns"))
 def factored_ema(
-    decay: Hyperparameter,
-    min_dim_size_to_factor: int = 128,
+    decay: Fraction,
+    min_dim_size_to_factor: Size = 128,
     factored: bool = True,
     *,
     axes: FactoredAxes = "largest",
@@ -109,13 +110,13 @@ def factored_ema(
 @transformation
 def scale_by_factored_rms(
     factored: bool = True,
-    decay_rate: Hyperparameter = 0.8,
+    decay_rate: NonNegative = 0.8,
     step_offset: Hyperparameter = 0,
-    min_dim_size_to_factor: int = 128,
+    min_dim_size_to_factor: Size = 128,
     epsilon: NonNegative = 1e-30,
     *,
     axes: FactoredAxes = "largest",
-    decay: Hyperparameter | None = None,
+    decay: Fraction | None = None,
 ) -> GradientTransformation:
     """Divide by the root of a factored average of squares.
 

@@ -35,4 +35,10 @@ def from_first(average: GradientTransformation) -> LeafFunctions:  # noqa: ARG00
         begin = lambda kept: jnp.where(step == 0, u, kept)  # noqa: E731
         return update_inner(u, jax.tree.map(begin, slots))
 
-    return lambda like, init_inner: init_inner(like), update
+    def init(like, init_inner):
+        kept = init_inner(like)
+        if not jax.tree.leaves(kept):
+            raise TypeError("from_first: average must keep an array, but what was given keeps none")
+        return kept
+
+    return init, update

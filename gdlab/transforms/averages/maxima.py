@@ -3,12 +3,12 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, NonNegative
 from gdlab.core.transformation import leafwise
 
 
 @leafwise(nonnegative=True)
-def infinity_norm(decay: Hyperparameter, eps: NonNegative | None = None) -> LeafFunctions:
+def infinity_norm(decay: Fraction, eps: NonNegative | None = None) -> LeafFunctions:
     """The decayed maximum of the updates' sizes: the second moment's limit for p → ∞.
 
     nₜ = max(decay·nₜ₋₁, |gₜ| + eps)

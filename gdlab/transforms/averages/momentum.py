@@ -3,15 +3,14 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.numerics import storage_dtype
-from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 
 
 @leafwise(nonnegative="like input")
 def trace(
-    decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: DType | None = None
+    decay: Hyperparameter, nesterov: bool = False, accumulator_dtype: StorageDType | None = None
 ) -> LeafFunctions:
     """Momentum, accumulating: the sum of past gradients, older ones weighing less.
 
@@ -38,10 +37,9 @@ def trace(
     Source: B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964,
     eq. 9.
     """
-    dtype = storage_dtype(accumulator_dtype)
 
     def init(like):
-        return jnp.zeros_like(like, dtype=dtype)
+        return jnp.zeros_like(like, dtype=accumulator_dtype)
 
     def update(u, v):
         v = decay * v + u

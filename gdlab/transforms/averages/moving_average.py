@@ -3,14 +3,12 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import Length
-from gdlab.core.numerics import storage_dtype
-from gdlab.core.structure import DType
+from gdlab.core.checked import Length, StorageDType
 from gdlab.core.transformation import leafwise
 
 
 @leafwise
-def moving_average(window: Length, accumulator_dtype: DType | None = None) -> LeafFunctions:
+def moving_average(window: Length, accumulator_dtype: StorageDType | None = None) -> LeafFunctions:
     """Simple moving average: the mean of the last few values, zeros before the first of them.
 
     mₜ = (gₜ + gₜ₋₁ + … + gₜ₋ₙ₊₁)/n, g₀ = g₋₁ = … = 0; the value k steps back weighs 1/n, or nothing
@@ -41,10 +39,9 @@ def moving_average(window: Length, accumulator_dtype: DType | None = None) -> Le
 
     Source: A. V. Oppenheim, R. W. Schafer, Discrete-time signal processing, 1999, section 2.2.
     """
-    dtype = storage_dtype(accumulator_dtype)
 
     def init(like):
-        return jnp.broadcast_to(jnp.zeros_like(like, dtype), (window, *like.shape))
+        return jnp.broadcast_to(jnp.zeros_like(like, accumulator_dtype), (window, *like.shape))
 
     def update(u, latest):
         latest = jnp.concatenate([u[None], latest[:-1]])

@@ -1,6 +1,6 @@
 """Scaling by the root of the mean square of recent gradients."""
 
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
@@ -10,9 +10,9 @@ from gdlab.transforms.signals.ratios import placed, square
 
 @transformation
 def scale_by_rms(
-    decay: Hyperparameter = 0.9,
+    decay: Fraction = 0.9,
     eps: NonNegative = 1e-8,
-    initial_scale: Hyperparameter | None = None,
+    initial_scale: NonNegative | None = None,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
 ) -> GradientTransformation:

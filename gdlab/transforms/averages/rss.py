@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.numerics import abs_squared
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
@@ -11,7 +11,7 @@ from gdlab.transforms.signals.ratios import placed
 
 
 @leafwise(nonnegative=True, squares=True)
-def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> LeafFunctions:
+def sum_of_squares(initial_accumulator_value: NonNegative = 0.0) -> LeafFunctions:
     """Accumulate the squares of all updates so far.
 
     Gₜ = Gₜ₋₁ + |gₜ|², G₀ = initial_accumulator_value
@@ -37,7 +37,7 @@ def sum_of_squares(initial_accumulator_value: Hyperparameter = 0.0) -> LeafFunct
 
 @transformation
 def scale_by_rss(
-    initial_accumulator_value: Hyperparameter = 0.1,
+    initial_accumulator_value: NonNegative = 0.1,
     eps: NonNegative = 1e-7,
     eps_in_sqrt: bool = True,
 ) -> GradientTransformation:

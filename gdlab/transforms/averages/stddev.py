@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, NonNegative
 from gdlab.core.numerics import abs_squared
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
@@ -13,8 +13,8 @@ from gdlab.transforms.signals.ratios import placed
 
 @leafwise(slots=("mean", "variance"), shared="weight", nonnegative=("variance",), squares=True)
 def variance(
-    decay: Hyperparameter,
-    initial_scale: Hyperparameter | None = None,
+    decay: Fraction,
+    initial_scale: NonNegative | None = None,
     bias_correction: bool = False,
 ) -> LeafFunctions:
     """The exponentially weighted variance of the updates.
@@ -60,9 +60,9 @@ def variance(
 
 @transformation
 def scale_by_stddev(
-    decay: Hyperparameter = 0.9,
-    eps: Hyperparameter = 1e-8,
-    initial_scale: Hyperparameter | None = None,
+    decay: Fraction = 0.9,
+    eps: NonNegative = 1e-8,
+    initial_scale: NonNegative | None = None,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
 ) -> GradientTransformation:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, StepCount
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period, Positive
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.transformation import transformation
 from gdlab.transforms.line_search.ray import Searched, along, start_of, step_along
@@ -13,13 +13,13 @@ from gdlab.transforms.norms.inner_products import chosen, filled
 
 @transformation(reads=("params", "value", "grad", "value_fn"), slots=("learning_rate", "searched"))
 def scale_by_backtracking_linesearch(
-    max_backtracking_steps: StepCount,
-    slope_rtol: Hyperparameter = 1e-4,
-    decrease_factor: Hyperparameter = 0.8,
-    increase_factor: Hyperparameter = 1.5,
+    max_backtracking_steps: Period,
+    slope_rtol: NonNegative = 1e-4,
+    decrease_factor: Fraction = 0.8,
+    increase_factor: Positive = 1.5,
     max_learning_rate: Hyperparameter = 1.0,
-    atol: Hyperparameter = 0.0,
-    rtol: Hyperparameter = 0.0,
+    atol: NonNegative = 0.0,
+    rtol: NonNegative = 0.0,
 ) -> TreeFunctions:
     """Scale the updates down until the loss decreases enough (Armijo's condition).
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.checked import called_as, require_real_scalar
 from gdlab.core.export import is_exported
 from gdlab.core.numerics import common_dtype
 from gdlab.core.structure import Function, Leaf, Params, Tree, Updates
@@ -90,7 +91,10 @@ def along(
     """``at(size)``: the point of the ray params + size·direction, and the gradient there."""
 
     def at(size: jax.Array) -> tuple[Point, Tree]:
-        loss = lambda step: value_fn(apply_updates(params, step))  # noqa: E731
+        def loss(step: Updates) -> jax.Array:
+            value = called_as("value_fn(params)", value_fn, apply_updates(params, step))
+            return require_real_scalar("what value_fn returns", value)
+
         value, grad = jax.value_and_grad(loss)(scaled(size, direction))
         grad = jax.tree.map(_steepest, grad)
         return Point(size, value.astype(size.dtype), inner_product(grad, direction)), grad
@@ -101,6 +105,7 @@ def along(
 def start_of(value: Leaf, grad: Tree, direction: Updates) -> Point:
     """The start of a ray."""
     slope = inner_product(grad, direction)
+    value = require_real_scalar("value", value)
     return Point(jnp.zeros_like(slope), jnp.asarray(value).astype(slope.dtype), slope)
 
 

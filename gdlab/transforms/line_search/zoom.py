@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, StepCount
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Period, Positive
 from gdlab.core.numerics import common_dtype, widen
 from gdlab.core.structure import Number, Tree
 from gdlab.core.transformation import transformation
@@ -68,14 +68,14 @@ class _Search(NamedTuple):
     slots=("learning_rate", "decrease", "searched"),
 )
 def scale_by_zoom_linesearch(
-    max_linesearch_steps: StepCount,
+    max_linesearch_steps: Period,
     max_learning_rate: Hyperparameter | None = None,
-    tol: Hyperparameter = 0.0,
-    increase_factor: Hyperparameter = 2.0,
-    slope_rtol: Hyperparameter = 1e-4,
-    curv_rtol: Hyperparameter = 0.9,
-    approx_dec_rtol: Hyperparameter | None = 1e-6,
-    stepsize_precision: Hyperparameter = 1e-5,
+    tol: NonNegative = 0.0,
+    increase_factor: Positive = 2.0,
+    slope_rtol: NonNegative = 1e-4,
+    curv_rtol: NonNegative = 0.9,
+    approx_dec_rtol: NonNegative | None = 1e-6,
+    stepsize_precision: NonNegative = 1e-5,
     initial_guess_strategy: Literal["keep", "one", "interpolate", "length_one"] = "keep",
 ) -> TreeFunctions:
     """Scale the updates so that the loss decreases enough and its slope flattens enough.

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Size
+from gdlab.core.hyperparameter import Fraction, NonNegative, Period
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
@@ -23,10 +24,10 @@ Refresh = Literal["qr", "eigh"]
 @leaf_wrapper(reads="step", slots=("factors", "basis"), squares=True)
 def in_eigenbasis(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
-    decay: Hyperparameter = 0.95,
+    decay: Fraction = 0.95,
     *,
-    every: StepCount = 10,
-    max_dim: int = 10000,
+    every: Period = 10,
+    max_dim: Size = 10000,
     refresh: Refresh = "qr",
     statistics: Statistics = "gram",
     eps: NonNegative = 1e-4,

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Fraction, NonNegative, Period
 from gdlab.core.numerics import abs_squared
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
@@ -33,12 +34,12 @@ Shampoo, or those that :func:`scale_by_kl_factors` describes."""
 
 @leafwise(reads="step", slots=("factors", "bases"), squares=True)
 def scale_by_kl_factors(
-    decay: Hyperparameter = 0.95,
+    decay: Fraction = 0.95,
     eps: NonNegative = 1e-4,
     *,
-    every: StepCount = 1,
+    every: Period = 1,
     relative_eps: bool = True,
-    block_size: int | None = 1024,
+    block_size: Count | None = 1024,
     axes: Structure | None = None,
 ) -> LeafFunctions:
     """Whiten each array by the Kronecker product that is nearest to its gradients' covariance.

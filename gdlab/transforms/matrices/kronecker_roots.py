@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative, StepCount
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.numerics import abs_squared
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely
@@ -22,13 +23,13 @@ from gdlab.transforms.steps.periods import is_due
 
 @leafwise(reads="step", slots=("factors", "roots"), shared="weight", squares=True)
 def scale_by_kronecker_roots(
-    decay: Hyperparameter | None = None,
+    decay: Fraction | None = None,
     eps: NonNegative = 1e-6,
     *,
     exponent: Hyperparameter | None = None,
-    every: StepCount = 1,
+    every: Period = 1,
     relative_eps: bool = False,
-    block_size: int | None = 1024,
+    block_size: Count | None = 1024,
     axes: Structure | None = None,
     kronecker_sum: bool = False,
 ) -> LeafFunctions:

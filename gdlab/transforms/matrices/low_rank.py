@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
+from gdlab.core.checked import Count, Seed, StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.numerics import safe_divide, storage_dtype
-from gdlab.core.structure import DType
+from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.decompositions import orthonormal_columns
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
@@ -15,13 +15,13 @@ from gdlab.transforms.norms.norms import norm
 
 @leafwise(slots=("mu", "basis"))
 def orthogonalize_low_rank(
-    rank: int = 64,
+    rank: Count = 64,
     mu: Hyperparameter = 0.95,
     eps: NonNegative = 1e-8,
     *,
-    mu_dtype: DType | None = None,
+    mu_dtype: StorageDType | None = None,
     weight_dimension_numbers: MatrixAxes = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> LeafFunctions:
     """Take an orthogonal factor of low rank of an average; other arrays pass unchanged.
 
@@ -51,7 +51,6 @@ def orthogonalize_low_rank(
     Source: K. Ahn, B. Xu, N. Abreu, J. Langford, Dion: distributed orthonormalized updates, 2025,
     algorithm 1.
     """
-    dtype = storage_dtype(mu_dtype)
 
     def init(like):
         view = matrix_view(weight_dimension_numbers, like.shape)
@@ -60,7 +59,7 @@ def orthogonalize_low_rank(
         batch = tuple(like.shape[axis] for axis in view.batch)
         shape = (*batch, view.fan_in, min(rank, view.fan_in, view.fan_out))
         basis = jax.random.normal(jax.random.key(seed), shape, like.real.dtype)
-        return jnp.zeros_like(like, dtype=dtype), basis.astype(like.dtype)
+        return jnp.zeros_like(like, dtype=mu_dtype), basis.astype(like.dtype)
 
     def update(u, state):
         view = matrix_view(weight_dimension_numbers, u.shape)

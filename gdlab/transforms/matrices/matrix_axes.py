@@ -23,6 +23,8 @@ def as_matrix_axes(value: Value) -> ByLeaf:
     if value is None:
         return ByLeaf(BY_RANK, name=name)
     own = as_structure(value, name)
+    for letters in own.known_values():
+        _require_letters(letters)
     return own if own.patterns is None else ByLeaf(own.values, own.patterns, BY_RANK, name)
 
 
@@ -94,11 +96,7 @@ def matrix_view(letters: str | None, shape: tuple[int, ...]) -> MatrixView | Non
         letters = "io" if len(shape) == 2 else None
     if letters is None:
         return None
-    if not isinstance(letters, str) or not set("io") <= set(letters) <= set("iob"):
-        raise ValueError(
-            "weight_dimension_numbers: the axes of a matrix are written with a letter for each, "
-            f'such as "io" or "iiio" (i for inputs, o for outputs, b for a batch), not {letters!r}'
-        )
+    _require_letters(letters)
     if len(letters) != len(shape):
         raise ValueError(
             f"weight_dimension_numbers: {letters!r} names {len(letters)} axes, but the array has "
@@ -106,6 +104,16 @@ def matrix_view(letters: str | None, shape: tuple[int, ...]) -> MatrixView | Non
         )
     axes = {name: tuple(k for k, own in enumerate(letters) if own == name) for name in "bio"}
     return MatrixView(axes["b"], axes["i"], axes["o"], shape)
+
+
+def _require_letters(letters: object) -> None:
+    if letters is None or letters == BY_RANK:
+        return
+    if not isinstance(letters, str) or not set("io") <= set(letters) <= set("iob"):
+        raise ValueError(
+            "weight_dimension_numbers: the axes of a matrix are written with a letter for each, "
+            f'such as "io" or "iiio" (i for inputs, o for outputs, b for a batch), not {letters!r}'
+        )
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.annotations import Data
 from gdlab.core.by_leaf import patterns_of
+from gdlab.core.checked import Between
 from gdlab.core.hyperparameter import as_hyperparameter
 from gdlab.core.numerics import safe_divide, widen
 from gdlab.core.structure import Function, Number, Tree, Value
@@ -16,6 +17,12 @@ from gdlab.transforms.matrices.decompositions import largest_singular_value
 from gdlab.transforms.matrices.polar_express import polar_express
 from gdlab.transforms.norms.norms import norm
 
+Preconditioning: TypeAlias = Literal["frobenius", "spectral", "aol", "schatten"]
+"""The norm by which a matrix is scaled before the first polynomial."""
+Iteration: TypeAlias = Literal["auto", "standard", "gram"]
+"""The arrangement of the products."""
+IterationCount: TypeAlias = Annotated[int, Between(1, 100)]
+"""The number of polynomials, each of which is a part of the program."""
 Triple: TypeAlias = tuple[Number, Number, Number]
 """The coefficients (a, b, c) of the polynomial aσ + bσ³ + cσ⁵."""
 
@@ -82,8 +89,8 @@ def polar_factor(
     x: jax.Array,
     coefficients: Sequence[Triple],
     eps: Number,
-    preconditioning: str = "frobenius",
-    iteration: str = "auto",
+    preconditioning: Preconditioning = "frobenius",
+    iteration: Iteration = "auto",
 ) -> jax.Array:
     """The matrices U·p(…p(σ))·Vᴴ of matrices U·σ·Vᴴ in the last two axes, σ scaled to 1 at most.
 
@@ -119,7 +126,7 @@ def _cheaper(steps: int, ratio: float) -> list[int]:
     return _gram(steps, ratio) if ratio > 1.5 else _plain(steps, ratio)
 
 
-ITERATIONS: dict[str, Function] = {"auto": _cheaper, "standard": _plain, "gram": _gram}
+ITERATIONS: dict[Iteration, Function] = {"auto": _cheaper, "standard": _plain, "gram": _gram}
 """The number of steps for which the Gram matrix alone is iterated; 1 is the plain iteration."""
 
 
@@ -154,7 +161,7 @@ def _aol(x: jax.Array) -> jax.Array:
     return safe_divide(x, jnp.sqrt(total))
 
 
-PRECONDITIONINGS: dict[str, Function] = {
+PRECONDITIONINGS: dict[Preconditioning, Function] = {
     "frobenius": lambda x: x,
     "spectral": lambda x: safe_divide(x, largest_singular_value(x)[..., None, None]),
     "aol": _aol,

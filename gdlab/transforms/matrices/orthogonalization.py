@@ -3,15 +3,16 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.structure import DType
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
 from gdlab.transforms.matrices.newton_schulz import (
-    ITERATIONS,
-    PRECONDITIONINGS,
     STANDARD,
+    Iteration,
+    IterationCount,
     Polynomials,
+    Preconditioning,
     of_each_step,
     polar_factor,
 )
@@ -20,14 +21,14 @@ from gdlab.transforms.matrices.newton_schulz import (
 @leafwise
 def orthogonalize(
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     eps: NonNegative = 1e-8,
     *,
     weight_dimension_numbers: MatrixAxes = None,
-    preconditioning: str = "frobenius",
+    preconditioning: Preconditioning = "frobenius",
     adaptive: bool = False,
-    iteration: str = "auto",
-    dtype: DType | None = None,
+    iteration: Iteration = "auto",
+    dtype: StorageDType | None = None,
 ) -> LeafFunctions:
     """Bring the singular values of each matrix near one; other arrays pass unchanged.
 
@@ -73,10 +74,6 @@ def orthogonalize(
     al., The Polar Express, 2025; T. Boissin et al., Turbo-Muon, 2025 ("aol"); J. Bernstein, L.
     Newhouse, Old optimizer, new norm: an anthology, 2024, proposition 5 (adaptive).
     """
-    _known("preconditioning", preconditioning, PRECONDITIONINGS)
-    _known("iteration", iteration, ITERATIONS)
-    if ns_steps < 1:
-        raise ValueError(f"orthogonalize: ns_steps must be at least 1, not {ns_steps}")
     polynomials = of_each_step(ns_coeffs, ns_steps)
 
     def update(u):
@@ -95,16 +92,10 @@ def orthogonalize(
     return update
 
 
-def _known(argument, name, names):
-    if name not in names:
-        known = ", ".join(map(repr, names))
-        raise ValueError(f"orthogonalize: {argument} must be one of {known}, not {name!r}")
-
-
 @leafwise
 def scale_by_shape(
     weight_dimension_numbers: MatrixAxes = None,
-    consistent_rms: Hyperparameter | None = None,
+    consistent_rms: NonNegative | None = None,
     *,
     at_least: Hyperparameter = 1.0,
 ) -> LeafFunctions:

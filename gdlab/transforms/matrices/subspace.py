@@ -7,10 +7,12 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.hyperparameter import Hyperparameter, StepCount
+from gdlab.core.checked import Count, called_as
+from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.numerics import safe_divide
 from gdlab.core.placement import parts_of, placed, placed_like, whole
 from gdlab.core.rarely import rarely
+from gdlab.core.returned import require_arrays_like
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 from gdlab.transforms.matrices.axis_products import along
@@ -55,6 +57,8 @@ def _projected_axis(like, rank, axis):
     """The axis that is projected, or None where that would save nothing."""
     if like.ndim != 2 or not like.size:
         return None
+    if axis not in (None, 0, 1, -2, -1):
+        raise ValueError(f"axis must be one of the two of a matrix, or None, not {axis!r}")
     chosen = (0 if like.shape[0] < like.shape[1] else 1) if axis is None else axis % 2
     return chosen if like.shape[chosen] > rank else None
 
@@ -66,8 +70,8 @@ def _as_matrix(g, axis):
 @leaf_wrapper(reads="step", slots=("basis",))
 def in_subspace(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
-    rank: int = 128,
-    every: StepCount = 200,
+    rank: Count = 128,
+    every: Period = 200,
     scale: Hyperparameter = 1.0,
     *,
     axis: Structure | None = None,
@@ -120,7 +124,12 @@ def in_subspace(
             new, kept = update_inner(g, kept)
             return new, (kept, basis)
         basis = whole(basis)
-        find = lambda g, _: projector(whole(_as_matrix(g, along_axis)), rank)  # noqa: E731
+
+        def find(g: jax.Array, basis: jax.Array) -> jax.Array:
+            matrix = whole(_as_matrix(g, along_axis))
+            made = called_as("projector(matrix, rank)", projector, matrix, rank)
+            return require_arrays_like("what projector returns", made, "the rows", basis)
+
         basis = rarely(is_due(step, every), find, lambda _, basis: basis, g, basis)
         new, kept = update_inner(along(basis, g, along_axis), kept)
         return placed_like(scale * along(basis.conj().T, new, along_axis), g), (kept, basis)
@@ -131,8 +140,8 @@ def in_subspace(
 @leaf_wrapper(reads=("key", "step"), slots=("seed",))
 def scale_from_subspace(
     inner: GradientTransformation,  # noqa: ARG001  its rule is handed to init and update
-    rank: int = 128,
-    every: StepCount = 200,
+    rank: Count = 128,
+    every: Period = 200,
     scale: Hyperparameter = 1.0,
     *,
     share: Share = "channel",

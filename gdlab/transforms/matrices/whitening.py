@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import jax.scipy.linalg
 
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.checked import Size
+from gdlab.core.hyperparameter import Fraction, NonNegative
 from gdlab.core.placement import parts_of, placed, placed_like, whole
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function
@@ -19,11 +20,11 @@ LARGEST_ENTRY = 1e9
 
 @leafwise(reads=("key", "step"), slots=("factors",), shared="since_update", squares=True)
 def scale_by_kron(
-    preconditioner_lr: Hyperparameter = 0.1,
-    preconditioner_update_probability: Hyperparameter = 1.0,
-    max_size_triangular: int = 8192,
-    min_ndim_triangular: int = 2,
-    preconditioner_init_scale: Hyperparameter = 1.0,
+    preconditioner_lr: NonNegative = 0.1,
+    preconditioner_update_probability: Fraction = 1.0,
+    max_size_triangular: Size = 8192,
+    min_ndim_triangular: Size = 2,
+    preconditioner_init_scale: NonNegative = 1.0,
     *,
     probe: Function = jax.random.normal,
 ) -> LeafFunctions:

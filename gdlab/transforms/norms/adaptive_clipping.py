@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.norms.norms import Axes, unitwise_norm
@@ -12,7 +12,7 @@ from gdlab.transforms.norms.norms import Axes, unitwise_norm
 
 @leafwise(reads="param")
 def adaptive_grad_clip(
-    clipping: Hyperparameter, eps: NonNegative = 1e-3, axis: Axes = None
+    clipping: NonNegative, eps: NonNegative = 1e-3, axis: Axes = None
 ) -> LeafFunctions:
     """Bound the norm of each unit of the updates by a share of the norm of its weights.
 

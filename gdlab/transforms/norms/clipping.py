@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.structure import Number
 from gdlab.core.transformation import leafwise, transformation
 from gdlab.transforms.norms.norms import norm, rms, tree_norm
@@ -69,7 +69,7 @@ def clip_by_norm(max_norm: NonNegative) -> LeafFunctions:
 
 
 @leafwise
-def clip_by_block_rms(threshold: Hyperparameter) -> LeafFunctions:
+def clip_by_block_rms(threshold: NonNegative) -> LeafFunctions:
     """Bound the root mean square of each array of the updates, keeping its direction.
 
     uₜ = gₜ·min(1, threshold/rms(gₜ)), with rms(g) = ‖g‖/√n for an array of n elements

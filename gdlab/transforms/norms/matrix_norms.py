@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide
 from gdlab.core.structure import Function
@@ -60,9 +60,7 @@ def mean_over_inputs(weight_dimension_numbers: MatrixAxes = None) -> LeafFunctio
 
 
 @leafwise
-def scale_to_rms(
-    size: Hyperparameter, weight_dimension_numbers: MatrixAxes = None
-) -> LeafFunctions:
+def scale_to_rms(size: NonNegative, weight_dimension_numbers: MatrixAxes = None) -> LeafFunctions:
     """Scale each matrix, or other array, to one root mean square.
 
     uₜ = size·gₜ/rms(gₜ), and 0 where gₜ is 0

@@ -4,14 +4,14 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.norms.norms import norm
 
 
 @leafwise(slots=("length",))
-def limit_norm_growth(max_ratio: Hyperparameter = 1.01, mask: Mask = None) -> LeafFunctions:
+def limit_norm_growth(max_ratio: NonNegative = 1.01, mask: Mask = None) -> LeafFunctions:
     """Keep the norm of each array from growing faster than by a factor a step.
 
     uₜ = gₜ·min(1, max_ratio·‖uₜ₋₁‖/‖gₜ‖), and gₜ at the first step and after a step of zero

@@ -252,6 +252,18 @@ def _tree_norm_of_numbers_jvp(ord: float, primals: Tree, tangents: Tree) -> tupl
     return jax.jvp(lambda leaves: _tree_norm(list(map(_numbers, leaves)), ord), primals, tangents)
 
 
+def require_axis(axis: int | tuple[int, ...] | None, shape: tuple[int, ...]) -> None:
+    """Refuse axes that an array does not have, or that are named twice.
+
+    Raises:
+        ValueError: with the axes and the shape.
+    """
+    axes = () if axis is None else (axis,) if isinstance(axis, int) else axis
+    own = [one % len(shape) for one in axes if -len(shape) <= one < len(shape)]
+    if len(set(own)) < len(axes):
+        raise ValueError(f"axis must be different axes of an array of shape {shape}, not {axis}")
+
+
 def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
     """The Euclidean norm of each unit of an array, in the shape of the array.
 
@@ -273,6 +285,7 @@ def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
     Source: A. Brock, S. De, S. L. Smith, K. Simonyan, High-performance large-scale image
     recognition without normalization, 2021, section 4.1.
     """
+    require_axis(axis, x.shape)
     if axis is None:
         is_one_unit = sum(length > 1 for length in x.shape) <= 1
         axis = None if is_one_unit else tuple(range(x.ndim - 1))

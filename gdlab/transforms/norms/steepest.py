@@ -8,13 +8,15 @@ import jax.numpy as jnp
 from gdlab.core.annotations import Data
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import ByLeaf, as_structure
+from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.numerics import safe_divide
-from gdlab.core.structure import DType, Function, Number, Tree, Value
+from gdlab.core.structure import Function, Number, Tree, Value
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, MatrixView, matrix_view
 from gdlab.transforms.matrices.newton_schulz import (
     STANDARD,
+    IterationCount,
     Polynomials,
     of_each_step,
     polar_factor,
@@ -27,6 +29,9 @@ BY_SHAPE = "auto"
 def as_norms(value: Value) -> ByLeaf:
     """The norm of each leaf, as a user wrote it; a leaf that no pattern matches has the default."""
     own = as_structure(value, "norms")
+    for name in own.known_values():
+        if name not in NAMES:
+            raise ValueError(f"there are {', '.join(map(repr, NAMES))}, not {name!r}")
     patterns = own.patterns
     return own if patterns is None else ByLeaf(own.values, patterns, BY_SHAPE, "norms")
 
@@ -56,11 +61,11 @@ NAMES = (BY_SHAPE, "spectral", *BY_ELEMENTS, "rms")
 def steepest(
     norms: Norms = BY_SHAPE,
     ns_coeffs: Polynomials = STANDARD,
-    ns_steps: int = 5,
+    ns_steps: IterationCount = 5,
     eps: NonNegative = 1e-8,
     *,
     weight_dimension_numbers: MatrixAxes = None,
-    dtype: DType | None = None,
+    dtype: StorageDType | None = None,
 ) -> LeafFunctions:
     """Go in the direction of steepest ascent under a norm, by a step of norm one.
 
@@ -101,7 +106,7 @@ def steepest(
     polynomials = of_each_step(ns_coeffs, ns_steps)
 
     def update(u):
-        if norms not in NAMES:
+        if norms not in NAMES:  # a function of the parameters chose it
             raise ValueError(f"norms: there are {', '.join(map(repr, NAMES))}, not {norms!r}")
         view = matrix_view(weight_dimension_numbers, u.shape)
         if norms == "rms" or (norms == BY_SHAPE and view is None):

@@ -11,7 +11,7 @@ from gdlab.transforms.norms.norms import norm, rms
 
 @leafwise(reads="param")
 def scale_by_trust_ratio(
-    min_norm: Hyperparameter = 0.0,
+    min_norm: NonNegative = 0.0,
     trust_coefficient: Hyperparameter = 1.0,
     eps: NonNegative = 0.0,
 ) -> LeafFunctions:
@@ -53,7 +53,7 @@ def scale_by_trust_ratio(
 
 
 @leafwise(reads="param")
-def scale_by_param_block_norm(min_scale: Hyperparameter = 1e-3) -> LeafFunctions:
+def scale_by_param_block_norm(min_scale: NonNegative = 1e-3) -> LeafFunctions:
     """Multiply the update of each array by the norm of its weights.
 
     uₜ = gₜ·max(‖wₜ‖, min_scale)
@@ -75,7 +75,7 @@ def scale_by_param_block_norm(min_scale: Hyperparameter = 1e-3) -> LeafFunctions
 
 
 @leafwise(reads="param")
-def scale_by_param_block_rms(min_scale: Hyperparameter = 1e-3) -> LeafFunctions:
+def scale_by_param_block_rms(min_scale: NonNegative = 1e-3) -> LeafFunctions:
     """Multiply the update of each array by the root mean square of its weights.
 
     uₜ = gₜ·max(rms(wₜ), min_scale), with rms(w) = ‖w‖/√n for an array of n elements

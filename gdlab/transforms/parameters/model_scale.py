@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide
 from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import leafwise
@@ -37,7 +37,7 @@ def expected_scales(params: Params) -> Tree:
 def descend_by_amos(
     learning_rate: Hyperparameter,
     eta: Hyperparameter,
-    beta: Hyperparameter = 0.999,
+    beta: Fraction = 0.999,
     c_coef: Hyperparameter = 0.25,
     d_coef: Hyperparameter = 0.25,
     eps: NonNegative = 1e-18,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction
 from gdlab.core.numerics import trained
 from gdlab.core.structure import Params, map_arrays
 from gdlab.core.transformation import transformation
@@ -25,7 +25,7 @@ class AveragedParams(NamedTuple):
 
 
 @transformation(reads="params")
-def params_ema(decay: Hyperparameter) -> TreeFunctions:
+def params_ema(decay: Fraction) -> TreeFunctions:
     """Keep an exponential average of the parameters; the updates pass unchanged.
 
     w̄ₜ = decay·w̄ₜ₋₁ + (1 − decay)·(wₜ + uₜ), w̄₀ = w₀

@@ -1,16 +1,23 @@
 """Updates that keep the parameters where they may be."""
 
+from typing import Annotated
+
 import jax.numpy as jnp
 
+from gdlab.core.annotations import AtLeast
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import LeafFunctions, TreeFunctions
+from gdlab.core.checked import called_as
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.returned import require_arrays_like
 from gdlab.core.structure import Function, map_arrays
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 
 
 @leafwise(reads="param")
-def project_onto_box(lower: Hyperparameter, upper: Hyperparameter) -> LeafFunctions:
+def project_onto_box(
+    lower: Hyperparameter, upper: Annotated[Hyperparameter, AtLeast("lower")]
+) -> LeafFunctions:
     """Cut the updates off where the parameters would leave a box.
 
     uₜ = max(lower, min(wₜ + gₜ, upper)) − wₜ
@@ -88,7 +95,8 @@ def project_params(projection: Function) -> TreeFunctions:
     """
 
     def update(updates, *, params):
-        there = projection(apply_updates(params, updates))
+        there = called_as("projection(params)", projection, apply_updates(params, updates))
+        require_arrays_like("what projection returns", there, "params", params)
         return map_arrays(lambda _, to, w: to - w, updates, there, params)
 
     return update

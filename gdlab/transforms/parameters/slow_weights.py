@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter, StepCount
+from gdlab.core.hyperparameter import NonNegative, Period
 from gdlab.core.numerics import trained
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
@@ -36,7 +36,7 @@ class SlowWeights(NamedTuple):
 def slow_weights(
     inner: GradientTransformation,
     outer: GradientTransformation,
-    every: StepCount,
+    every: Period,
     *,
     reset_state: bool = False,
 ) -> TreeFunctions:
@@ -117,8 +117,8 @@ def slow_weights(
 @transformation
 def lookahead(
     fast_optimizer: GradientTransformation,
-    sync_period: StepCount,
-    slow_step_size: Hyperparameter,
+    sync_period: Period,
+    slow_step_size: NonNegative,
     reset_state: bool = False,
 ) -> GradientTransformation:
     """Lookahead: k steps forward, 1 step back.

@@ -9,7 +9,7 @@ from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.checked import Length
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import StepCount
+from gdlab.core.hyperparameter import Period, StepCount
 from gdlab.core.numerics import is_inexact, safe_increment, trained
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Number, Params, map_arrays
@@ -51,7 +51,7 @@ class LastSnapshots(NamedTuple):
 
 
 @transformation(reads=("params", "step"))
-def params_mean(start: StepCount = 0, every: StepCount = 1) -> TreeFunctions:
+def params_mean(start: StepCount = 0, every: Period = 1) -> TreeFunctions:
     """Keep the plain mean of snapshots of the parameters; the updates pass unchanged.
 
     w̄ = (1/n)·Σₖ w at the steps start + k·every, k = 1 … n, as the updates leave them
@@ -105,7 +105,7 @@ def params_mean(start: StepCount = 0, every: StepCount = 1) -> TreeFunctions:
 
 
 @transformation(reads=("params", "step"))
-def params_window_mean(window: Length, start: StepCount = 0, every: StepCount = 1) -> TreeFunctions:
+def params_window_mean(window: Length, start: StepCount = 0, every: Period = 1) -> TreeFunctions:
     """Keep the last snapshots of the parameters and evaluate their mean (LAWA).
 
     w̄ = mean of w at the last ``window`` of the steps start + k·every, k = 1, 2, …, as the updates

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import chain
 from gdlab.transforms.norms.normalizing import normalize
@@ -12,7 +12,7 @@ from gdlab.transforms.signals.scaling import scale
 
 
 @transformation
-def ascent(rho: Hyperparameter) -> GradientTransformation:
+def ascent(rho: NonNegative) -> GradientTransformation:
     """Turn the gradient into the displacement that raises the loss most within a ball.
 
     ε = rho·g/‖g‖, with the norm over the whole tree
@@ -31,7 +31,7 @@ def ascent(rho: Hyperparameter) -> GradientTransformation:
 
 
 @leafwise(reads="param")
-def scale_by_magnitude(eta: Hyperparameter = 0.01, mask: Mask = None) -> LeafFunctions:
+def scale_by_magnitude(eta: NonNegative = 0.01, mask: Mask = None) -> LeafFunctions:
     """Multiply each element by the size of its parameter.
 
     uₜ = (|wₜ| + eta)·gₜ where the mask holds, and gₜ elsewhere
@@ -58,7 +58,7 @@ def scale_by_magnitude(eta: Hyperparameter = 0.01, mask: Mask = None) -> LeafFun
 
 @transformation
 def adaptive_ascent(
-    rho: Hyperparameter, eta: Hyperparameter = 0.01, mask: Mask = None
+    rho: NonNegative, eta: NonNegative = 0.01, mask: Mask = None
 ) -> GradientTransformation:
     """Turn the gradient into the worst displacement among those of one relative size.
 

@@ -4,6 +4,7 @@ import jax
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.returned import gradient_at_params
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 
@@ -37,7 +38,7 @@ def gradient_at(probe: GradientTransformation) -> TreeFunctions:
 
     def update(updates, state, params, *, grad_fn, **extra):
         move, after = probe.update(updates, state[0], params, grad_fn=grad_fn, **extra)
-        gradient = grad_fn(apply_updates(params, move))
+        gradient = gradient_at_params(grad_fn, apply_updates(params, move))
         return jax.tree.map(lambda u, g: g.astype(u.dtype), updates, gradient), (after,)
 
     return lambda params: (probe.init(params),), update

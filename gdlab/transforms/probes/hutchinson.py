@@ -1,9 +1,12 @@
 """Hutchinson's estimate of the diagonal of the Hessian."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.returned import gradient_at_params
 from gdlab.core.structure import Params
 from gdlab.core.transformation import transformation
 from gdlab.transforms.norms.inner_products import filled
@@ -35,7 +38,8 @@ def hutchinson() -> TreeFunctions:
     def update(updates, *, params, grad_fn, key, step):
         # So one key serves for a whole run.
         probe = rademacher_like(jax.random.fold_in(key, step), filled(updates, params))
-        product = jax.jvp(grad_fn, (params,), (probe,))[1]
+        gradient = functools.partial(gradient_at_params, grad_fn)
+        product = jax.jvp(gradient, (params,), (probe,))[1]
         return jax.tree.map(lambda z, h: z * h, probe, product)
 
     return update

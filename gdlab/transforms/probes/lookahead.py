@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.returned import gradient_at_params
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 
@@ -43,7 +44,7 @@ def look_ahead(inner: GradientTransformation) -> TreeFunctions:
         (inner_state,) = state
         zeros = jax.tree.map(jnp.zeros_like, updates)
         drift, _ = inner.update(zeros, inner_state, params, **extra)
-        gradient = grad_fn(apply_updates(params, drift))
+        gradient = gradient_at_params(grad_fn, apply_updates(params, drift))
         new, inner_state = inner.update(gradient, inner_state, params, grad_fn=grad_fn, **extra)
         return new, (inner_state,)
 

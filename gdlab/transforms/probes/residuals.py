@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from gdlab.core.checked import called_as, is_array_of_numbers
 from gdlab.core.numerics import safe_divide, safe_sqrt, widen
 from gdlab.core.structure import Function, Params, Tree, leaves_with_paths
 from gdlab.transforms.matrices.decompositions import svd
@@ -28,12 +29,22 @@ def half_squares(residuals: Callable[[Params], Tree]) -> Callable[[Params], jax.
     >>> half_squares(lambda w: jnp.array([3.0, 4.0]) - w)(0.0)
     Array(12.5, dtype=float32)
     """
+    if not callable(residuals):
+        raise TypeError(f"residuals must be a function, not {residuals!r}")
 
     def loss(params: Params) -> jax.Array:
-        leaves = jax.tree.leaves(residuals(params))
+        leaves = jax.tree.leaves(_residuals_at(residuals, params))
         return sum((jnp.sum(leaf**2) for leaf in leaves), jnp.zeros(())) / 2
 
     return loss
+
+
+def _residuals_at(residuals: Function, params: Params) -> Tree:
+    made = called_as("residuals(params)", residuals, params)
+    leaves = jax.tree.leaves(made)
+    if not leaves or not all(map(is_array_of_numbers, leaves)):
+        raise TypeError(f"residuals must return an array, or a tree of arrays, not {made!r}")
+    return made
 
 
 class Linearized(NamedTuple):
@@ -64,11 +75,13 @@ class Linearized(NamedTuple):
             TypeError: if a parameter or a residual is complex.
         """
         flat, unravel = ravel_pytree(params)
-        if jnp.iscomplexobj(flat) or any(map(jnp.iscomplexobj, jax.tree.leaves(residuals(params)))):
+        if jnp.iscomplexobj(flat) or any(
+            map(jnp.iscomplexobj, jax.tree.leaves(_residuals_at(residuals, params)))
+        ):
             raise TypeError("least squares are of real residuals of real parameters")
 
         def vector(flat: jax.Array) -> jax.Array:
-            return ravel_pytree(widen(residuals(unravel(flat))))[0]
+            return ravel_pytree(widen(_residuals_at(residuals, unravel(flat))))[0]
 
         r, jacobian = vector(flat), jax.jacfwd(vector)(flat)
         if scales is None:

@@ -1,5 +1,6 @@
 """Conjugate gradients on a quadratic model, truncated at a tolerance or at the edge of a ball."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import safe_sqrt
+from gdlab.core.returned import gradient_at_params
 from gdlab.core.structure import Number, Tree
 from gdlab.transforms.norms.inner_products import add_scaled, chosen, inner_product, scaled
 from gdlab.transforms.norms.norms import tree_norm
@@ -122,4 +124,4 @@ def forcing_tolerance(gradient: Tree, most: Number) -> jax.Array:
 
 def hessian_times(grad_fn: Callable[[Tree], Tree], params: Tree) -> Callable[[Tree], Tree]:
     """v ↦ H·v at the parameters, which are gone through forwards once."""
-    return jax.linearize(grad_fn, params)[1]
+    return jax.linearize(functools.partial(gradient_at_params, grad_fn), params)[1]

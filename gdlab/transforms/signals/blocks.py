@@ -1,15 +1,40 @@
 """Means over the blocks of an array that share a step size."""
 
+from typing import Annotated, TypeAlias
+
 import jax.numpy as jnp
 
+from gdlab.core.annotations import Data
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.by_leaf import Structure
+from gdlab.core.by_leaf import ByLeaf, as_structure
+from gdlab.core.structure import Tree, Value
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.signals.reductions import over_axes
 
+BLOCKS = 'a block is "unit", "array", "element", or a tuple of axes'
+
+
+def is_axes(value: object) -> bool:
+    """Tell whether a value is a tuple of axes."""
+    return isinstance(value, tuple) and all(isinstance(axis, int) for axis in value)
+
+
+def as_blocks(value: Value) -> ByLeaf:
+    """The block of each leaf, as a user wrote it."""
+    own = as_structure(value, "block")
+    for block in own.known_values():
+        if block not in ("unit", "array", "element") and not isinstance(block, int):
+            if not is_axes(block):
+                raise ValueError(f"{BLOCKS}, not {block!r}")
+    return own
+
+
+Blocks: TypeAlias = Annotated[Tree, Data(as_blocks, name="Structure")]
+"""Annotation of a choice of blocks by leaf."""
+
 
 @leafwise
-def mean_over_block(block: Structure = "unit") -> LeafFunctions:
+def mean_over_block(block: Blocks = "unit") -> LeafFunctions:
     """Average each array over the axes that one of its blocks spans.
 
     uₜ = mean of gₜ over these axes, with the shape of gₜ but 1 there
@@ -43,10 +68,8 @@ def mean_over_block(block: Structure = "unit") -> LeafFunctions:
         if block == "element":
             return ()
         axes = (block,) if isinstance(block, int) else block
-        if not isinstance(axes, tuple) or not all(isinstance(axis, int) for axis in axes):
-            raise ValueError(
-                f'a block is "unit", "array", "element", or a tuple of axes, not {block!r}'
-            )
+        if not is_axes(axes):
+            raise ValueError(f"block: {BLOCKS}, not {block!r}")
         return axes
 
     return lambda u: over_axes(jnp.mean, u, spanned(u.ndim))

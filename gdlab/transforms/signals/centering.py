@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.transformation import leafwise
-from gdlab.transforms.norms.norms import Axes
+from gdlab.transforms.norms.norms import Axes, require_axis
 
 
 @leafwise
@@ -36,6 +36,7 @@ def centralize(*, axis: Axes = None) -> LeafFunctions:
         over = tuple(range(u.ndim - 1)) if axis is None else axis
         if u.ndim < 2 or u.size == 0:
             return u
+        require_axis(axis, u.shape)
         return u - jnp.mean(u, over, keepdims=True)
 
     return update

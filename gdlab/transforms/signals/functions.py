@@ -1,8 +1,12 @@
 """Transformations made of plain functions that keep nothing."""
 
+import functools
+
 import jax
 
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.checked import called_as
+from gdlab.core.returned import require_arrays
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Function
 from gdlab.core.transformation import transformation
@@ -29,7 +33,12 @@ def stateless(f: Function) -> TreeFunctions:
     >>> tx.update({"w": jnp.array([3.0])}, tx.init(None))[0]
     {'w': Array([-3.], dtype=float32)}
     """
-    return lambda updates, params, **_: f(updates, params)
+
+    def update(updates, params, **_):
+        made = called_as("f(updates, params)", f, updates, params)
+        return require_arrays("what f returns", made, "updates", updates)
+
+    return update
 
 
 @transformation(reads=EVERYTHING)
@@ -56,8 +65,11 @@ def stateless_with_tree_map(f: Function) -> TreeFunctions:
     """
 
     def update(updates, params, **_):
+        at = functools.partial(called_as, "f(update, param)", f)
         if params is None:
-            return jax.tree.map(lambda u: f(u, None), updates)
-        return jax.tree.map(f, updates, params)
+            made = jax.tree.map(lambda u: at(u, None), updates)
+        else:
+            made = jax.tree.map(at, updates, params)
+        return require_arrays("what f returns", made, "updates", updates)
 
     return update

@@ -3,13 +3,13 @@
 import jax
 
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_sqrt
 from gdlab.core.transformation import leafwise
 
 
 @leafwise(reads=("key", "step"))
-def add_noise(eta: Hyperparameter, gamma: Hyperparameter) -> LeafFunctions:
+def add_noise(eta: NonNegative, gamma: Hyperparameter) -> LeafFunctions:
     """Add Gaussian noise whose variance falls with time.
 
     uₜ = gₜ + σₜ·ξₜ with σₜ² = eta/(1 + t)^gamma, t = 0, 1, …, and ξₜ standard normal, independent

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.structure import Number, Tree
 from gdlab.core.transformation import transformation
 from gdlab.transforms.norms.clipping import shortening
@@ -81,7 +81,7 @@ def per_example_layer_norm_clip(
 
 @transformation(reads=("key", "step"))
 def differentially_private_aggregate(
-    l2_norm_clip: Hyperparameter, noise_multiplier: Hyperparameter
+    l2_norm_clip: NonNegative, noise_multiplier: NonNegative
 ) -> TreeFunctions:
     """Turn the gradients of single examples into a mean that hardly tells of any one of them.
 

@@ -5,6 +5,7 @@ import jax
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.joins import join
+from gdlab.core.returned import gradient_at_params
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import fork, identity
@@ -52,7 +53,8 @@ def previous_gradient() -> TreeFunctions:
     """
 
     def update(updates, state, params, *, grad_fn):
-        gradient = jax.tree.map(lambda g, u: g.astype(u.dtype), grad_fn(*state), updates)
+        gradient = gradient_at_params(grad_fn, *state)
+        gradient = jax.tree.map(lambda g, u: g.astype(u.dtype), gradient, updates)
         return gradient, (params,)
 
     return lambda params: (params,), update

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import StepCount
+from gdlab.core.hyperparameter import Period
 from gdlab.core.numerics import common_dtype, safe_divide, trained
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
@@ -15,7 +15,7 @@ from gdlab.transforms.steps.periods import is_complete
 
 
 @transformation(reads=EVERYTHING, slots=("micro_step", "weight", "mean", "inner"))
-def accumulate(inner: GradientTransformation, steps: StepCount) -> TreeFunctions:
+def accumulate(inner: GradientTransformation, steps: Period) -> TreeFunctions:
     """Average the gradients of several micro-batches and update once.
 
     ḡ = Σᵢnᵢgᵢ/Σᵢnᵢ over the last ``steps`` calls goes into ``inner`` on every last of them; on the
@@ -81,7 +81,7 @@ def accumulate(inner: GradientTransformation, steps: StepCount) -> TreeFunctions
 
 
 @transformation
-def apply_every(k: StepCount = 1) -> GradientTransformation:
+def apply_every(k: Period = 1) -> GradientTransformation:
     """Add the updates of several steps up, and hand on their sum at the last of them.
 
     uₜ = gₜ₋ₖ₊₁ + … + gₜ at every k-th step, and 0 at the others

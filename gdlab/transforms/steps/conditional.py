@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
+from gdlab.core.checked import called_as, is_truth_value
 from gdlab.core.numerics import safe_increment
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
@@ -94,7 +95,11 @@ def _conditionally(
         def rest(updates, inner_state):
             return jax.tree.map(otherwise, updates), inner_state
 
-        due = jnp.asarray(condition(step, **(extra if forwards else {})))
+        form = "should_transform_fn(step)"
+        due = called_as(form, condition, step, **(extra if forwards else {}))
+        if not is_truth_value(due):
+            raise TypeError(f"{form} must be True or False, not {due!r}")
+        due = jnp.asarray(due)
         updates, inner_state = rarely(due, act, rest, updates, inner_state)
         return updates, (safe_increment(step), inner_state)
 

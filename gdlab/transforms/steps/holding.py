@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import StepCount
+from gdlab.core.hyperparameter import Period
 from gdlab.core.numerics import as_before, widen
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
@@ -14,7 +14,7 @@ from gdlab.transforms.steps.periods import is_complete
 
 
 @transformation(reads=EVERYTHING, slots=("phase", "held", "inner"))
-def hold(inner: GradientTransformation, every: StepCount) -> TreeFunctions:
+def hold(inner: GradientTransformation, every: Period) -> TreeFunctions:
     """Run a transformation at one step of several, and hand on its last output at the others.
 
     uₜ = inner(gₜ) at the steps t = 1, 1 + every, 1 + 2·every, …, and uₜ₋₁ at the others, where

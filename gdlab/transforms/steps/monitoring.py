@@ -1,13 +1,15 @@
 """Measurements of what passes a place in a chain, kept in the state beside the rest."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import Annotated, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.annotations import NonEmpty
+from gdlab.core.checked import EntryName, is_array_of_numbers
 from gdlab.core.export import is_exported
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction
 from gdlab.core.joins import Join, as_join, join
 from gdlab.core.numerics import as_before, is_inexact, strong, widen
 from gdlab.core.opening import OpenJoin
@@ -44,7 +46,7 @@ class _ToAverage(NamedTuple):
 
 
 @join
-def measure_with_ema(measure: Function, decay: Hyperparameter) -> Function:
+def measure_with_ema(measure: Function, decay: Fraction) -> Function:
     """Measure by a function, and average over the steps.
 
     mₜ = debias(ema(decay))(measure(gₜ)): a constant is averaged to itself from the first step on
@@ -75,7 +77,7 @@ def measure_with_ema(measure: Function, decay: Hyperparameter) -> Function:
 
 
 @wiring
-def monitor(measures: Mapping[str, Join]) -> TreeRule:
+def monitor(measures: Annotated[Mapping[EntryName, Join], NonEmpty]) -> TreeRule:
     """Measure what passes here, and keep the last measurements in the state; the updates pass.
 
     Each measurement is an entry of the state by its own name, and no other entry is moved or
@@ -97,7 +99,11 @@ def monitor(measures: Mapping[str, Join]) -> TreeRule:
     opened = cast(Mapping[str, OpenJoin], dict(measures))
 
     def measured(updates):
-        return [of(Reading(), updates) for of in opened.values()]
+        found = [of(Reading(), updates) for of in opened.values()]
+        for name, values in zip(opened, found, strict=True):
+            if not all(map(is_array_of_numbers, jax.tree.leaves(values))):
+                raise TypeError(f"the measure {name!r} must return numbers, not {values!r}")
+        return found
 
     def init(params):
         # All are taken of zeros, of which only the shapes are used.
@@ -118,7 +124,7 @@ def monitor(measures: Mapping[str, Join]) -> TreeRule:
 
 
 @transformation
-def snapshot(measure_name: str, measure: Function) -> GradientTransformation:
+def snapshot(measure_name: EntryName, measure: Function) -> GradientTransformation:
     """Measure what passes here by one function, and keep the last measurement in the state.
 
     Args:

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.checked import Count
+from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import JoinLike, join
 from gdlab.core.numerics import common_dtype, safe_divide, safe_increment, safe_sqrt
 from gdlab.core.rules import EVERYTHING, require
@@ -15,7 +16,7 @@ from gdlab.transforms.steps.guarding import step_if
 
 
 @join
-def beyond_sigmas(sigmas: Hyperparameter = 6.0, least: Hyperparameter = 0.01) -> Function:
+def beyond_sigmas(sigmas: NonNegative = 6.0, least: NonNegative = 0.01) -> Function:
     """Tell whether a number is far above the mean of those before, in standard deviations.
 
     x > mean + sigmas·max(σ, least·|mean|), once half of the window is known
@@ -43,7 +44,7 @@ def beyond_sigmas(sigmas: Hyperparameter = 6.0, least: Hyperparameter = 0.01) ->
 
 
 @join
-def beyond_median(factor: Hyperparameter = 10.0) -> Function:
+def beyond_median(factor: NonNegative = 10.0) -> Function:
     """Tell whether a number is many times the median of those before.
 
     x > factor·median, once half of the window is known
@@ -90,7 +91,7 @@ def _half(known: jax.Array) -> jax.Array:
 def skip_outliers(
     inner: GradientTransformation,
     is_outlier: JoinLike = beyond_sigmas(),  # noqa: B008
-    window: int = 128,
+    window: Count = 128,
     *,
     of_value: bool = False,
 ) -> TreeFunctions:

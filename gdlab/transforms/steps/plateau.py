@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.hyperparameter import Fraction, NonNegative, Period, StepCount
 from gdlab.core.numerics import common_dtype
 from gdlab.core.transformation import transformation
 
@@ -14,13 +14,13 @@ from gdlab.core.transformation import transformation
     slots=("scale", "best_value", "plateau_count", "cooldown_count", "seen", "avg_value"),
 )
 def reduce_on_plateau(
-    factor: Hyperparameter = 0.1,
-    patience: Hyperparameter = 10,
-    rtol: Hyperparameter = 1e-4,
-    atol: Hyperparameter = 0.0,
-    cooldown: Hyperparameter = 0,
-    accumulation_size: Hyperparameter = 1,
-    min_scale: Hyperparameter = 0.0,
+    factor: Fraction = 0.1,
+    patience: StepCount = 10,
+    rtol: NonNegative = 1e-4,
+    atol: NonNegative = 0.0,
+    cooldown: StepCount = 0,
+    accumulation_size: Period = 1,
+    min_scale: NonNegative = 0.0,
 ) -> TreeFunctions:
     """Scale the updates down whenever the loss has stopped improving.
 

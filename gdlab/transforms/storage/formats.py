@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.checked import Size
 from gdlab.core.export import is_exported
 from gdlab.core.forms import stored_form
 from gdlab.core.numerics import cast, dtype_like, widen
@@ -146,7 +147,7 @@ class Int8Format:
     """
 
     group: int = 32
-    smallest: int = 1024
+    smallest: Size = 1024
 
     def __post_init__(self) -> None:
         if self.group < 1 or self.group & (self.group - 1):

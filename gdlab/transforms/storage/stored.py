@@ -118,6 +118,8 @@ class _Place:
 
 def _choice(formats: SlotFormats) -> Choice:
     """The format of each place, if it has one."""
+    if isinstance(formats, Mapping | list | tuple) and not formats:
+        raise ValueError("stored: formats must name one format at least, not none")
     if isinstance(formats, Mapping):
         named = {name: _format(one) for name, one in formats.items()}
 

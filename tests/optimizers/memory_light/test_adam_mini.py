@@ -53,7 +53,9 @@ def test_blocks_are_chosen_by_leaf_and_one_number_is_kept_for_each():
 
 
 def test_a_block_that_there_is_not_is_refused():
-    tx = gdlab.mean_over_block("head")
+    with pytest.raises(ValueError, match='a block is "unit", "array", "element", or a tuple'):
+        gdlab.mean_over_block("head")
+    tx = gdlab.mean_over_block(lambda params: "head")
     with pytest.raises(ValueError, match='a block is "unit", "array", "element", or a tuple'):
         tx.update(jnp.asarray(CUBE), tx.init(jnp.asarray(CUBE)))
 

@@ -211,12 +211,12 @@ def test_a_zero_matrix_stays_zero_without_an_epsilon():
     [
         (
             {"iteration": "cubic"},
-            "iteration must be one of 'auto', 'standard', 'gram', not 'cubic'",
+            "iteration must be 'auto', 'standard' or 'gram', not 'cubic'",
         ),
-        ({"preconditioning": "none"}, "preconditioning must be one of 'frobenius'"),
+        ({"preconditioning": "none"}, "preconditioning must be 'frobenius', "),
         ({"ns_coeffs": "fast"}, "there are the coefficients standard, dion, polar_express"),
         ({"ns_coeffs": (1.0, 2.0)}, "expected three numbers"),
-        ({"ns_steps": 0}, "ns_steps must be at least 1, not 0"),
+        ({"ns_steps": 0}, "ns_steps must be .* between 1 and .* not 0"),
     ],
 )
 def test_unknown_names_are_refused(options, message):
