@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import widen
-from gdlab.losses.arguments import Axis, beside, floating, mask_like, weighed
+from gdlab.losses.arguments import Axis, beside, floating, mask_like, require_axes, weighed, within
 
 
 def softmax_cross_entropy(
@@ -75,6 +75,7 @@ def softmax_cross_entropy_with_integer_labels(
     [0.3133, 0.6931]
     """
     logits, labels = floating("logits", logits), jnp.asarray(labels)
+    require_axes(axis, logits)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels must be integers, not {labels.dtype}")
     expected = tuple(size for at, size in enumerate(logits.shape) if at != axis % logits.ndim)
@@ -146,6 +147,7 @@ def smooth_labels(
 
     Raises:
         TypeError: if the labels are no real floating-point numbers.
+        ValueError: if ``alpha`` is not from 0 to 1.
 
     >>> from gdlab import losses
     >>> losses.smooth_labels([0.0, 1.0], 0.5)
@@ -155,7 +157,7 @@ def smooth_labels(
     section 7.
     """
     labels = floating("labels", labels)
-    weight = widen(jnp.asarray(alpha, labels.dtype))
+    weight = widen(within("alpha", alpha, 0, 1).astype(labels.dtype))
     mask = mask_like(where, labels, axis)
     takes_part = jnp.ones_like(labels) if mask is None else jnp.broadcast_to(mask, labels.shape)
     classes = jnp.sum(takes_part, axis, keepdims=True, dtype=labels.dtype)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from gdlab.training.trajectory import Trajectory
 
 
@@ -41,4 +43,22 @@ def require_named(argument: str, given: Any, what: str) -> None:
         came = "an empty one" if isinstance(given, Mapping) else f"a {type(given).__name__}"
         raise ValueError(
             f"{argument} must be a dictionary, name → {what}, of one at least, not {came}"
+        )
+
+
+def require_same_length(argument: str, given: np.ndarray, other: str, like: np.ndarray) -> None:
+    """Refuse a series that does not have a value for each one of another.
+
+    Args:
+        argument: its name.
+        given: what came for it.
+        other: the name of the other one.
+        like: the other one.
+
+    Raises:
+        ValueError: if it is longer or shorter.
+    """
+    if len(given) != len(like):
+        raise ValueError(
+            f"{argument} must have a value for each of the {len(like)} of {other}, not {len(given)}"
         )

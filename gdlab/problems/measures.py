@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Size, checked
 from gdlab.problems.layers import shifted
-from gdlab.problems.problem import Problem
+from gdlab.problems.problem import Problem, require_like
 
 
 class NetworkMeasures(NamedTuple):
@@ -50,7 +50,7 @@ def probabilities(
 
 @checked
 def measure_network(
-    problem: Problem, params: Any, data: Any = None, *, shift: int = 1
+    problem: Problem, params: Any, data: Any = None, *, shift: Size = 1
 ) -> NetworkMeasures:
     """Count the weights of a network, and measure its accuracy and its sensitivity to shifts.
 
@@ -75,8 +75,12 @@ def measure_network(
     consistency).
     """
     if "network" not in problem.tags or problem.model is None:
-        raise ValueError(f"{problem.name} is no network that reads images")
-    images, labels = problem.held_out if data is None else data
+        raise ValueError(f"problem: {problem.name} is no network that reads images")
+    require_like("params: " + problem.name, problem.start, params)
+    data = problem.held_out if data is None else data
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"data must be (images, labels), not {data!r}")
+    images, labels = data
     images, labels = jnp.asarray(images), np.asarray(labels)
     before = np.asarray(probabilities(problem, params, images, 0, 0))
     directions = [d for d in itertools.product((-shift, 0, shift), repeat=2) if d != (0, 0)]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Size, checked
 from gdlab.losses.classification import softmax_cross_entropy_with_integer_labels
 from gdlab.problems.bundled_data import digits
 from gdlab.problems.layers import (
@@ -22,6 +22,8 @@ from gdlab.problems.problem import Problem, tags
 
 SOURCE = "E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, 1998"
 CLASSES, SIDE = 10, 8
+MAX_WIDTH = 10_000
+"""The most features of a layer; a larger number is taken for a mistake."""
 
 
 @checked
@@ -88,7 +90,7 @@ def convolutional_network(
     channels: Sequence[int] = (8, 16, 32),
     strides: Sequence[int] | None = None,
     *,
-    blocks: int = 0,
+    blocks: Size = 0,
     skip: bool = True,
     pool: bool = False,
     bias: bool = True,
@@ -138,7 +140,7 @@ def convolutional_network(
         strides = (1, *[2] * (len(channels) - 1))
     _require_positive("strides", strides)
     if len(strides) != len(channels):
-        raise ValueError(f"there are {len(channels)} channels, but {len(strides)} strides")
+        raise ValueError(f"strides: there are {len(channels)} channels, but {len(strides)} strides")
     side = SIDE
     for stride in strides:
         side = (side - 1) // stride + 1
@@ -225,3 +227,5 @@ def _problem(
 def _require_positive(name: str, sizes: Sequence[int]) -> None:
     if not sizes or min(sizes) < 1:
         raise ValueError(f"{name} must be a list of positive integers, not {sizes!r}")
+    if max(sizes) > MAX_WIDTH:
+        raise ValueError(f"{name} must be at most {MAX_WIDTH} each, not {max(sizes)}")

@@ -1,12 +1,13 @@
 """Quadratic functions with a spectrum of one's own."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, Seed, checked, real_numbers
 from gdlab.problems.problem import Problem, constant, tags
 
 
@@ -106,7 +107,7 @@ def quadratic(
 
 
 @checked
-def random_rotation(size: int, seed: int = 0) -> np.ndarray:
+def random_rotation(size: Annotated[int, Between(1, 10_000)], seed: Seed = 0) -> np.ndarray:
     """An orthogonal matrix, drawn evenly from all of them.
 
     The Q of a QR factorisation of normal numbers, with the signs of R's diagonal put into it.
@@ -132,7 +133,7 @@ def _axes(rotation: float | np.ndarray | None, size: int) -> np.ndarray:
     if rotation is None:
         return np.eye(size)
     if np.ndim(rotation) == 0 and size == 2:
-        return rotation_by(float(rotation))
+        return rotation_by(float(real_numbers("rotation", rotation)))
     return orthogonal("rotation", rotation, size)
 
 
@@ -142,7 +143,7 @@ def orthogonal(name: str, matrix: float | np.ndarray, size: int) -> np.ndarray:
     Raises:
         ValueError: if it is not.
     """
-    matrix = np.asarray(matrix, np.float64)
+    matrix = real_numbers(name, matrix)
     if matrix.shape != (size, size):
         raise ValueError(
             f"{name} has the shape {matrix.shape}, but there are {size} parameters: it must be an "
@@ -154,7 +155,7 @@ def orthogonal(name: str, matrix: float | np.ndarray, size: int) -> np.ndarray:
 
 
 def _vector(name: str, given: float | Sequence[float] | np.ndarray, size: int) -> np.ndarray:
-    vector = np.asarray(given, np.float64)
+    vector = real_numbers(name, given)
     if vector.shape not in ((), (size,)):
         raise ValueError(
             f"{name} has the shape {vector.shape}, but the spectrum has {size} numbers"

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import checked, real_numbers
 from gdlab.problems.problem import Problem, constant, point, tags
 from gdlab.problems.quadratics import orthogonal, rotation_by
 
@@ -135,7 +135,7 @@ def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
         raise ValueError(f"{problem.name} has a box, whose sides would not be along the axes")
     size = len(problem.start)
     matrix = (
-        rotation_by(float(rotation))
+        rotation_by(float(real_numbers("rotation", rotation)))
         if np.ndim(rotation) == 0 and size == 2
         else orthogonal("rotation", rotation, size)
     )

@@ -187,5 +187,5 @@ def test_bad_curves_are_refused(rates, losses, message):
 
 
 def test_a_confidence_in_per_cent_is_refused():
-    with pytest.raises(ValueError, match="confidence must be a number between 0 and 1, not 95"):
+    with pytest.raises(ValueError, match="confidence must be a number above 0 and below 1, not 95"):
         fit_optimum([1.0, 2.0], [1.0, 2.0], confidence=95)

@@ -16,7 +16,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, Length, checked
+from gdlab.core.checked import Count, Key, Length, checked
 
 
 class SpectralDensity(NamedTuple):
@@ -46,9 +46,9 @@ def spectral_density(
     params: Any,
     data: Any = None,
     *,
-    key: jax.Array,
+    key: Key,
     probes: Count = 10,
-    iterations: int = 30,
+    iterations: Count = 30,
     points: Length = 512,
     bandwidth: float | None = None,
     batch_size: Count | None = None,

@@ -17,7 +17,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Key, checked
 from gdlab.core.warning import warn_caller
 
 Which = Literal["largest", "smallest", "magnitude"]
@@ -45,7 +45,7 @@ def hessian_eigenpairs(
     *,
     k: int = 1,
     which: Which = "largest",
-    key: jax.Array | None = None,
+    key: Key | None = None,
     start: Any = None,
     iterations: int | None = None,
     batch_size: Count | None = None,

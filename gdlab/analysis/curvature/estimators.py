@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.parameter_space import require_finite
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Key, Length, checked
 
 
 class Estimate(NamedTuple):
@@ -29,8 +29,8 @@ def hessian_trace(
     params: Any,
     data: Any = None,
     *,
-    key: jax.Array,
-    probes: Count = 100,
+    key: Key,
+    probes: Length = 100,
     batch_size: Count | None = None,
 ) -> Estimate:
     """The trace of a loss's Hessian, by Hutchinson's estimator.
@@ -75,8 +75,8 @@ def hessian_diagonal(
     params: Any,
     data: Any = None,
     *,
-    key: jax.Array,
-    probes: Count = 100,
+    key: Key,
+    probes: Length = 100,
     batch_size: Count | None = None,
 ) -> Estimate:
     """The diagonal of a loss's Hessian, by Hutchinson's estimator.

@@ -16,7 +16,7 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Key, checked
 
 _NOISE = 1e-2
 
@@ -39,7 +39,7 @@ def sharpness(
     data: Any = None,
     *,
     preconditioner: Any = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     batch_size: Count | None = None,
 ) -> float:
     """The largest eigenvalue of a loss's Hessian.
@@ -90,8 +90,8 @@ def follow_sharpness(
     data: Any = None,
     *,
     preconditioner: Any = None,
-    key: jax.Array | None = None,
-    iterations: int = 12,
+    key: Key | None = None,
+    iterations: Count = 12,
     batch_size: Count | None = None,
 ) -> Sharpness:
     """The largest eigenvalue of a loss's Hessian, from its eigenvector a few steps before.

@@ -22,7 +22,7 @@ from gdlab.analysis.landscapes.directions import (
 )
 from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
-from gdlab.core.checked import Between, Count, checked
+from gdlab.core.checked import Between, Count, Key, checked
 from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 
@@ -100,7 +100,7 @@ def landscape(
     extent: Extent | None = None,
     points: GridLength | tuple[GridLength, GridLength] = 41,
     batch_size: Count | None = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     progress: bool = True,
 ) -> Landscape:
     """The loss on a grid in a plane through the parameters: L(w + x d₁ + y d₂).

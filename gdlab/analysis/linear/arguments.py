@@ -1,8 +1,11 @@
 """Curvatures and numbers as users give them, checked."""
 
+import math
 from typing import Any
 
 import numpy as np
+
+from gdlab.core.checked import real_numbers
 
 
 def checked_curvature(curvature: Any) -> np.ndarray:
@@ -11,7 +14,7 @@ def checked_curvature(curvature: Any) -> np.ndarray:
     Raises:
         ValueError: if it is none of these, or not finite.
     """
-    values = np.asarray(curvature, np.float64)
+    values = real_numbers("curvature", curvature, finite=False)
     if values.ndim > 2 or values.size == 0 or (values.ndim == 2 and len(set(values.shape)) > 1):
         raise ValueError(
             "curvature must be a number, a spectrum of shape (n,) or a Hessian of shape (n, n), "
@@ -25,7 +28,8 @@ def checked_curvature(curvature: Any) -> np.ndarray:
         asymmetry = np.max(np.abs(values - values.T))
         if asymmetry > 1e-5 * np.max(np.abs(values)):
             raise ValueError(
-                f"a Hessian is symmetric, but entries across the diagonal differ by {asymmetry:.3g}"
+                "curvature: a Hessian is symmetric, but entries across the diagonal differ by "
+                f"{asymmetry:.3g}"
             )
         values = (values + values.T) / 2
     return values
@@ -48,13 +52,14 @@ def positive_curvature(curvature: Any) -> np.ndarray:
     return values
 
 
-def one_each(name: str, values: Any, count: int) -> np.ndarray:
+def one_each(name: str, values: Any, count: int, least: float = -math.inf) -> np.ndarray:
     """A number for each of ``count`` modes or weights, of which one may have been given for all.
 
     Raises:
-        ValueError: if there is another number of them.
+        TypeError: if they are no real numbers.
+        ValueError: if there is another number of them, or one is not finite or below ``least``.
     """
-    values = np.asarray(values, np.float64)
+    values = real_numbers(name, values, least=least)
     if values.shape not in ((), (count,)):
         raise ValueError(f"{name} must be a number, or of shape ({count},), not {values.shape}")
     return np.broadcast_to(values, count)

@@ -20,7 +20,7 @@ from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachab
 from gdlab.analysis.linear.period import EVERY_STEP, period_of, require_every_step
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
-from gdlab.core.checked import Length, checked
+from gdlab.core.checked import Length, checked, real_numbers
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
@@ -104,7 +104,7 @@ def frequency_response(tx: GradientTransformation, frequency: Any = None) -> Fre
     """
     if frequency is None:
         frequency = np.concatenate([[0.0], np.geomspace(5e-5, 0.5, 400)])
-    frequency = np.asarray(frequency, np.float64)
+    frequency = real_numbers("frequency", frequency, ndim=1)
     return FrequencyResponse(frequency, _transfer(_state_space(tx), np.exp(2j * np.pi * frequency)))
 
 
@@ -247,7 +247,10 @@ def averaging_window(tx: GradientTransformation) -> float:
     >>> round(averaging_window(ema(0.9)), 6)
     19.0
     """
-    return dc_gain(tx) ** 2 / noise_gain(tx)
+    noise = noise_gain(tx)
+    if noise == 0:
+        raise ValueError(f"tx: {tx!r} gives nothing, and averages nothing")
+    return dc_gain(tx) ** 2 / noise
 
 
 def _linear(tx: GradientTransformation) -> GradientTransformation:

@@ -1,16 +1,18 @@
 """The differential equations that gradient descent and momentum follow as their steps shrink."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, checked, is_array_of_numbers, real_numbers
 
 FLOAT32_TOLERANCE = 1e-6
 """The error tolerance of a solver step in float32; float64 uses its square."""
+MAX_STEPS = 100_000
+"""The number of solver steps after which a path counts as one that cannot be followed."""
 
 
 @checked
@@ -28,18 +30,23 @@ def gradient_flow(fun: Callable[[Any], Any], w0: Any, times: Any) -> Any:
         The parameters at those times, a tree like ``w0`` with a leading axis of n.
 
     Raises:
-        ValueError: unless the times rise.
+        TypeError: if ``w0`` is no tree of floating-point arrays, or ``fun`` returns no real
+            scalar.
+        ValueError: unless the times rise, or if the path leaves all bounds, or would take more than
+            100,000 steps of the solver.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import gradient_flow
     >>> gradient_flow(lambda w: 0.5 * w**2, jnp.array(2.0), [0.0, 1.0])[1].round(4)  # 2/e
     Array(0.7358, dtype=float32)
     """
-    return _solved(_downhill, jax.tree.map(jnp.asarray, w0), times, fun)
+    return _solved(_downhill, _floating(w0), times, fun, fun)
 
 
 @checked
-def heavy_ball_flow(fun: Callable[[Any], Any], w0: Any, times: Any, friction: float) -> Any:
+def heavy_ball_flow(
+    fun: Callable[[Any], Any], w0: Any, times: Any, friction: Annotated[float, Between(0)]
+) -> Any:
     """The path that momentum follows as its steps shrink: ẅ + γẇ + ∇f(w) = 0, from rest.
 
     With a time step h, step k of ``sgd(h**2, momentum=1 - friction * h)`` stands at time kh.
@@ -54,7 +61,10 @@ def heavy_ball_flow(fun: Callable[[Any], Any], w0: Any, times: Any, friction: fl
         The parameters at those times, a tree like ``w0`` with a leading axis of n.
 
     Raises:
-        ValueError: unless the times rise.
+        TypeError: if ``w0`` is no tree of floating-point arrays, or ``fun`` returns no real
+            scalar.
+        ValueError: unless the times rise, or if the path leaves all bounds, or would take more than
+            100,000 steps of the solver.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import heavy_ball_flow
@@ -66,10 +76,10 @@ def heavy_ball_flow(fun: Callable[[Any], Any], w0: Any, times: Any, friction: fl
     Source: B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964,
     section 2.
     """
-    w0 = jax.tree.map(jnp.asarray, w0)
+    w0 = _floating(w0)
     friction = jax.tree.map(lambda leaf: jnp.asarray(friction, leaf.dtype), w0)
     start = w0, jax.tree.map(jnp.zeros_like, w0)
-    return _solved(_rolling, start, times, (fun, friction))[0]
+    return _solved(_rolling, start, times, (fun, friction), fun)[0]
 
 
 # Fields are kept here, with the function as their argument, since a new one would compile anew.
@@ -85,11 +95,26 @@ def _rolling(_, state, fun_and_friction):
     return velocity, jax.tree.map(lambda v, g, c: -c * v - g, velocity, gradient, friction)
 
 
-def _solved(field: Callable[..., Any], start: Any, times: Any, arguments: Any) -> Any:
+def _floating(w0: Any) -> Any:
+    """The start as arrays that have a gradient."""
+    for leaf in jax.tree.leaves(w0):
+        if not (is_array_of_numbers(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)):
+            raise TypeError(f"w0 must be a tree of floating-point arrays, but has {leaf!r}")
+    return jax.tree.map(jnp.asarray, w0)
+
+
+def _solved(
+    field: Callable[..., Any],
+    start: Any,
+    times: Any,
+    arguments: Any,
+    fun: Callable[[Any], Any],
+) -> Any:
     import diffrax
 
-    times = np.asarray(times)
-    if times.ndim != 1 or times.size < 2 or not np.all(np.diff(times) > 0):
+    times = real_numbers("times", times, finite=False)
+    rise = times.ndim == 1 and np.all(np.diff(times) > 0) and np.all(np.isfinite(times))
+    if times.size < 2 or not rise:
         raise ValueError(f"times must be at least two numbers that rise, not {times}")
     dtype = jnp.result_type(*jax.tree.leaves(start))
     tolerance = FLOAT32_TOLERANCE if dtype == jnp.float32 else FLOAT32_TOLERANCE**2
@@ -103,6 +128,12 @@ def _solved(field: Callable[..., Any], start: Any, times: Any, arguments: Any) -
         arguments,
         saveat=diffrax.SaveAt(ts=times.astype(dtype)),
         stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
-        max_steps=None,
+        max_steps=MAX_STEPS,
+        throw=False,
     )
-    return solution.ys
+    if diffrax.is_successful(solution.result):
+        return solution.ys
+    raise ValueError(
+        f"times: the path of {fun!r} cannot be followed from {times[0]:g} to {times[-1]:g} in "
+        f"{MAX_STEPS} steps of the solver: it leaves all bounds, or is too stiff or too long"
+    )

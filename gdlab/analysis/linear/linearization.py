@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.linear_system import in_succession
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, periodic_setting, signal_sizes, step_loops
-from gdlab.core.checked import checked
+from gdlab.core.checked import LARGEST_LENGTH, Between, checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -68,7 +68,8 @@ class Linearization:
         """Coefficients of the characteristic polynomial, highest power first; of each mode."""
         return _characteristic(self.matrix)
 
-    def simulate(self, w0: Any, steps: int) -> np.ndarray:
+    @checked
+    def simulate(self, w0: Any, steps: Annotated[int, Between(0, LARGEST_LENGTH)]) -> np.ndarray:
         """The iterates w₀, w₁, …, of shape (steps + 1,), or (steps + 1, n) for n modes or weights.
 
         Args:

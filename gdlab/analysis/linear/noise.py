@@ -15,7 +15,7 @@ from gdlab.analysis.linear.period import require_every_step
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, closed_loops, prepare, require_linear
 from gdlab.analysis.linear.superposition import require_superposition
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Length, checked
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -42,7 +42,7 @@ class ExpectedLoss(NamedTuple):
 @checked
 @in_float64
 def expected_loss(
-    tx: GradientTransformation, curvature: Any, w0: Any, steps: Count, *, noise: Any
+    tx: GradientTransformation, curvature: Any, w0: Any, steps: Length, *, noise: Any
 ) -> ExpectedLoss:
     """The expected loss of ``tx`` on a quadratic whose gradients carry white noise.
 
@@ -73,7 +73,7 @@ def expected_loss(
     """
     setting = _linear_on_modes(tx, curvature)
     modes = len(setting.hessians)
-    start, deviation = one_each("w0", w0, modes), one_each("noise", noise, modes)
+    start, deviation = one_each("w0", w0, modes), one_each("noise", noise, modes, 0)
     mean, variance = _moments(
         setting.anatomy, steps, setting.tx, setting.params, setting.hessians, start, deviation
     )
@@ -108,7 +108,7 @@ def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: An
     setting = _linear_on_modes(tx, curvature)
     require_every_step(setting.name, setting.period, "variance that stays")
     system = closed_loops(setting)
-    deviation = one_each("noise", noise, len(setting.hessians))
+    deviation = one_each("noise", noise, len(setting.hessians), 0)
     variances = []
     for A, B, s in zip(system.A, system.B, deviation, strict=True):
         stable = np.max(np.abs(np.linalg.eigvals(A))) < 1

@@ -27,6 +27,7 @@ from gdlab.analysis.linear.period import (
 )
 from gdlab.analysis.linear.precision import as_float64
 from gdlab.core.access import set_hyperparameters
+from gdlab.core.checked import LARGEST_COUNT, is_array_of_numbers
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation, expand
 
@@ -106,8 +107,8 @@ def prepare(
         tx = as_transformation(tx)
     if step is not None and state is not None:
         raise ValueError("step and state both say where scales are held: give one of them")
-    if step is not None and step < 1:
-        raise ValueError(f"step counts from 1, the first update, not {step}")
+    if step is not None and not 1 <= step <= LARGEST_COUNT:
+        raise ValueError(f"step counts from 1, the first update, to {LARGEST_COUNT}, not {step}")
     curvature = checked_curvature(curvature)
     form: Form = ("mode", "spectrum", "hessian")[curvature.ndim]
     if form == "spectrum" and (state is not None or params is not None):
@@ -116,6 +117,8 @@ def prepare(
     if params is None:
         # A number as curvature is that of a number, which is what a state of one belongs to.
         params = np.zeros(()) if form == "mode" and state is not None else np.zeros(n)
+    if not all(map(is_array_of_numbers, jax.tree.leaves(params))):
+        raise TypeError(f"params must be a tree of arrays, not {params!r}")
     params = jax.tree.map(np.zeros_like, as_float64(params))
     size = ravel_pytree(params)[0].size
     if size != n:

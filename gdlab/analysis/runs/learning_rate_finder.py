@@ -11,7 +11,7 @@ from gdlab.analysis.runs import range_test
 from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import Count, Length, checked
+from gdlab.core.checked import Count, Key, Length, checked
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.results.ranges import Edge
@@ -102,7 +102,7 @@ def find_learning_rate(
     steps: Count = 100,
     batch_size: int | None = None,
     seeds: Length | Sequence[int] = 1,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     has_aux: bool = False,
     model_state: Any = None,
     progress: bool = True,

@@ -13,7 +13,7 @@ from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import unit_response
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Key, checked
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.models import open_model
 
@@ -26,7 +26,7 @@ def preconditioned_sharpness(
     state: Any,
     data: Any = None,
     *,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     batch_size: Count | None = None,
 ) -> float:
     """The largest eigenvalue of P⁻¹H, with P the diagonal by which ``tx`` divides gradients.
@@ -69,6 +69,8 @@ def preconditioned_sharpness(
     state = as_state(tx, state)
     model = open_model(params)
     params = model.params
+    if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(tx.init, params)):
+        raise ValueError(f"state must be one of {tx!r} for these parameters, not {state!r}")
     anatomy = anatomy_on(tx, params)
     if not anatomy.adaptive:
         return sharpness(loss, model, data, key=key, batch_size=batch_size)

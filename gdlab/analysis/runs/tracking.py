@@ -19,7 +19,7 @@ from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import sharpness_limit, unit_response
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Count, Key, checked
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
@@ -96,7 +96,7 @@ def track(
     batch_size: Count | None = None,
     curvature_batch_size: Count | None = None,
     iterations: int = 20,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     progress: bool = True,
 ) -> Tracked:
     """Train, and every few steps measure the sharpness against the optimizer's own limit.

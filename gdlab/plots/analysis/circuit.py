@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import checked, real_numbers
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, LINESTYLES, MARKERS
 
@@ -35,7 +35,14 @@ def circuit_response(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['circuit', 'iterates']
     """
-    response = np.asarray(response, float).reshape(len(times), -1)
+    times = real_numbers("times", times, ndim=1)
+    response = real_numbers("response", response, finite=False)
+    if not response.ndim or len(response) != len(times) or not np.all(np.diff(times) > 0):
+        raise ValueError(
+            "times must rise, and response have a value for each of them: they have the shapes "
+            f"{times.shape} and {response.shape}"
+        )
+    response = response.reshape(len(times), -1)
     if ax is None:
         ax = figure_of((6.4, 3.4)).subplots()
     for mode, line in enumerate(response.T):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
@@ -21,6 +22,7 @@ MARKS = 60
 """The number of steps of a run that carry a mark."""
 
 
+@checked
 def plot_run_comparison(
     step: Any,
     measured: Any,
@@ -29,7 +31,7 @@ def plot_run_comparison(
     measured_rate: float,
     predicted_rate: float,
     stable_range: tuple[float, float],
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Any:
     """The loss of a run, and its expected value, with both rates.
 
@@ -73,6 +75,7 @@ def plot_run_comparison(
     return ax
 
 
+@checked
 def plot_sweep_comparison(
     name: str,
     values: Any,
@@ -80,7 +83,7 @@ def plot_sweep_comparison(
     predicted: Any,
     predicted_range: tuple[float, float],
     measured_edge: Any,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Any:
     """The loss at the end of each run of a sweep, its expected value, and where both see an edge.
 

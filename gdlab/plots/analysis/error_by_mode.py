@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import COLORMAP, LINESTYLES, label, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades
@@ -20,7 +20,7 @@ COLORS = ListedColormap(plt.get_cmap(COLORMAP)(np.linspace(0, 0.85, 256)))
 
 
 @checked
-def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
+def error_by_mode(curvature: Any, path: Any, ax: Ax = None) -> np.ndarray:
     """The loss ½λᵢwᵢ² of each mode on a logarithmic scale, and its share of the whole below.
 
     Areas can be stacked on a linear scale only, where the small modes that come last would not be
@@ -43,7 +43,8 @@ def error_by_mode(curvature: Any, path: Any, ax: Any = None) -> np.ndarray:
     >>> [text.get_text() for text in loss.get_legend().get_texts()]
     ['λ = 1', 'λ = 10', 'all modes']
     """
-    curvature, path = np.asarray(curvature, float), np.asarray(path, float)
+    curvature = real_numbers("curvature", curvature, ndim=1)
+    path = real_numbers("path", path, finite=False)
     if curvature.ndim != 1 or path.ndim != 2 or path.shape[1] != len(curvature):
         raise ValueError(
             "path needs the shape (steps + 1, modes) for curvature of shape (modes,), not "

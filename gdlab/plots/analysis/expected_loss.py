@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import Ax, checked, real_numbers
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades
@@ -13,7 +14,8 @@ SMALLEST = 1e-12
 """The fraction of the largest loss below which a component of the loss is not drawn."""
 
 
-def expected_loss(deterministic: Any, stochastic: Any, ax: Any = None) -> Axes:
+@checked
+def expected_loss(deterministic: Any, stochastic: Any, ax: Ax = None) -> Axes:
     """Draw the expected loss over the steps, with the loss of the mean iterate and that of noise.
 
     Args:
@@ -32,7 +34,10 @@ def expected_loss(deterministic: Any, stochastic: Any, ax: Any = None) -> Axes:
     >>> ax.get_ylabel()
     'expected loss'
     """
-    parts = [np.asarray(part, float) for part in (deterministic, stochastic)]
+    parts = [
+        real_numbers("deterministic", deterministic, finite=False),
+        real_numbers("stochastic", stochastic, finite=False),
+    ]
     if parts[0].ndim != 1 or parts[0].shape != parts[1].shape:
         raise ValueError(
             "deterministic and stochastic must be series of the same length, not of shapes "

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import LINESTYLES, PALETTE, label, legend_name
 
@@ -19,7 +20,7 @@ CURVES = "response"
 
 
 @checked
-def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndarray:
+def frequency_response(frequency: Any, response: Any, ax: Ax = None) -> np.ndarray:
     """Gain in decibels and phase in degrees against the frequency, as in a Bode diagram.
 
     The lowest frequency at which the gain has fallen by 3 dB, to 1/√2 of that at the first
@@ -50,7 +51,9 @@ def frequency_response(frequency: Any, response: Any, ax: Any = None) -> np.ndar
     named = response if isinstance(response, Mapping) else {"": response}
     if not named:
         raise ValueError("response must be one response or name → response, not an empty one")
-    frequency = np.asarray(frequency, float)
+    frequency = real_numbers("frequency", frequency, ndim=1, least=0)
+    for one in named.values():
+        require_same_length("response", np.ravel(one), "frequency", frequency)
     upper, lower = panels = panels_of(ax, (2, 1), (6.4, 4.6), sharex=True)
     for name, one in named.items():
         _draw_filter(upper, lower, frequency, np.asarray(one, complex), str(name))

@@ -1,7 +1,7 @@
 """A loss on a plane through the parameters of a network, and the path of training."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib import colormaps
@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, Between, checked, real_numbers
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, MISSING, label, norm_of, tick_within_decades
@@ -40,7 +40,7 @@ def landscape(
     path: Any = None,
     plane_losses: Any = None,
     path_losses: Any = None,
-    explained_variance: float | None = None,
+    explained_variance: Annotated[float, Between(0, 1)] | None = None,
     names: tuple[str, str] = NAMES,
     ax: Axes | None = None,
 ) -> Axes:
@@ -97,7 +97,7 @@ def landscape_surface(
     plane_losses: Any = None,
     path_losses: Any = None,
     names: tuple[str, str] = NAMES,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Any:
     """The surface of a loss over a plane, with the loss of the plane and the true one on a path.
 
@@ -137,7 +137,7 @@ def landscape_surface(
 
 
 @checked
-def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool = False) -> Any:
+def landscapes(landscapes: Mapping[str, Any], ax: Ax = None, *, surface: bool = False) -> Any:
     """Several landscapes side by side, on one scale.
 
     The same colour and the same contour line are the same loss in all of them, so that neighbouring
@@ -170,6 +170,11 @@ def landscapes(landscapes: Mapping[str, Any], ax: Any = None, *, surface: bool =
     count = len(landscapes)
     settings = {"subplot_kw": {"projection": "3d"}} if surface else {}
     panels = panels_of(ax, (1, count), (3.6 * count, 3.6), **settings)
+    for name, each in landscapes.items():
+        if not all(hasattr(each, of) for of in _Seen._fields):
+            raise TypeError(
+                f"landscapes: {name!r} must be a landscape of gdlab.analysis, not {each!r}"
+            )
     all_seen = [
         _Seen.of(**{of: getattr(each, of) for of in _Seen._fields}) for each in landscapes.values()
     ]
@@ -224,15 +229,25 @@ class _Seen(NamedTuple):
         names: tuple[str, str],
         explained_variance: float | None = None,
     ) -> "_Seen":
-        x, y, losses = (np.asarray(values, float) for values in (x, y, losses))
+        x, y = real_numbers("x", x, ndim=1), real_numbers("y", y, ndim=1)
+        for name, side in (("x", x), ("y", y)):
+            if len(side) < 2 or not np.all(np.diff(side) > 0):
+                raise ValueError(f"{name} must be two numbers at least, and rise, not {side}")
+        losses = real_numbers("losses", losses, finite=False)
         if losses.shape != (len(y), len(x)):
             raise ValueError(
                 f"losses need the shape (rows, columns) = {(len(y), len(x))}, not {losses.shape}"
             )
         path, plane_losses, path_losses = (
-            None if values is None else np.asarray(values, float)
-            for values in (path, plane_losses, path_losses)
+            None if values is None else real_numbers(name, values, finite=False)
+            for name, values in (
+                ("path", path),
+                ("plane_losses", plane_losses),
+                ("path_losses", path_losses),
+            )
         )
+        if path is not None and (path.ndim != 2 or path.shape[1] != 2):
+            raise ValueError(f"path must have the shape (steps + 1, 2), not {path.shape}")
         return cls(x, y, losses, path, plane_losses, path_losses, explained_variance, names)
 
     @property

@@ -1,11 +1,11 @@
 """The picture of a range test."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
     CURVE,
@@ -23,6 +23,7 @@ MARGIN = 0.15
 """The margin of the vertical axis around the losses at and below the best rate, as a fraction."""
 
 
+@checked
 def plot_learning_rates(
     rates: np.ndarray,
     values: np.ndarray,
@@ -32,7 +33,7 @@ def plot_learning_rates(
     suggestion: float,
     edge: tuple[float, float],
     bound: float = np.nan,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Axes:
     """The loss over the learning rate, with what was read off it.
 

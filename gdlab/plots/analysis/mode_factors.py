@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import label
 
@@ -14,7 +15,7 @@ HALF_HEIGHT = 1.12
 
 
 @checked
-def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndarray:
+def mode_factors(factors_by_panel: Mapping[str, Any], ax: Ax = None) -> np.ndarray:
     r"""Factors 1 − 2ησᵢ² on the real axis, a panel for each learning rate.
 
     The iteration converges if all of them lie strictly inside the unit circle, at the rate ρ of the
@@ -35,6 +36,7 @@ def mode_factors(factors_by_panel: Mapping[str, Any], ax: Any = None) -> np.ndar
     >>> panels[1].get_title()
     'too high η\ndiverges, ρ = 1.1'
     """
+    require_named("factors_by_panel", factors_by_panel, "factors")
     count = len(factors_by_panel)
     panels = panels_of(ax, (1, count), (2.5 * count, 2.6), sharex=True, sharey=True)
     everything = [_real(name, factors) for name, factors in factors_by_panel.items()]

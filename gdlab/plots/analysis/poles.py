@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.analysis.unit_circle import draw_poles, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS
 
 
 @checked
-def poles(poles: Any, ax: Any = None, labels: Sequence[str] | None = None) -> Axes:
+def poles(poles: Any, ax: Ax = None, labels: Sequence[str] | None = None) -> Axes:
     """Poles in the complex plane: inside the unit circle an error dies out, elsewhere it stays.
 
     Args:
@@ -35,7 +35,12 @@ def poles(poles: Any, ax: Any = None, labels: Sequence[str] | None = None) -> Ax
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['|r| < 1', '|r| ≥ 1', 'λ = 1', 'λ = 10']
     """
-    groups = np.atleast_2d(np.asarray(poles, complex))
+    try:
+        groups = np.atleast_2d(np.asarray(poles, complex))
+    except (TypeError, ValueError):
+        raise TypeError(f"poles must be numbers, one list for each group, not {poles!r}") from None
+    if not groups.size or np.isnan(groups).any():
+        raise ValueError(f"poles must be numbers, of which there is one at least, not {poles!r}")
     if labels is None:
         groups = groups.reshape(1, -1)
     elif len(labels) != len(groups):

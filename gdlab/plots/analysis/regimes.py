@@ -10,7 +10,7 @@ from matplotlib.colors import FuncNorm
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (
@@ -43,7 +43,7 @@ def regimes(
     coords: Mapping[str, Any],
     rate: Any,
     regime: Any,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Axes:
     """Draw the rate of convergence over one hyperparameter as a curve, over two as a map.
 
@@ -67,13 +67,19 @@ def regimes(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['monotone', 'oscillating', 'divergent']
     """
-    values = [np.asarray(coords[name], float) for name in dims]
+    if missing := [name for name in dims if name not in coords]:
+        raise ValueError(f"coords: there are no values of {missing[0]!r}, one of dims")
+    values = [real_numbers(name, coords[name], ndim=1) for name in dims]
     if not 1 <= len(dims) <= 2 or any(len(along) < 2 for along in values):
         sizes = ", ".join(f"{name} has {len(x)}" for name, x in zip(dims, values, strict=True))
         raise ValueError(
-            "regimes are drawn over one or two hyperparameters of two values or more; "
+            "dims: regimes are drawn over one or two hyperparameters of two values or more; "
             f"{sizes or 'there are none'}"
         )
+    shape = tuple(map(len, values))
+    for argument, array in (("rate", rate), ("regime", regime)):
+        if np.shape(array) != shape:
+            raise ValueError(f"{argument} must have the shape {shape}, not {np.shape(array)}")
     if ax is None:
         ax = figure_of((6.4, 4.4)).subplots()
     orders = np.ix_(*(np.argsort(along) for along in values))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS, PALETTE, legend_name, tick_whole_steps
 
@@ -19,7 +19,7 @@ HEADS = "response"
 
 
 @checked
-def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "impulse") -> Axes:
+def response(response: Any, ax: Ax = None, kind: Literal["impulse", "step"] = "impulse") -> Axes:
     """The output of a filter, step by step, as stems.
 
     Args:
@@ -46,14 +46,16 @@ def response(response: Any, ax: Any = None, kind: Literal["impulse", "step"] = "
     named = response if isinstance(response, Mapping) else {"": response}
     if not named:
         raise ValueError("response must be one response or name → response, not an empty one")
-    outputs = {name: np.asarray(output, float) for name, output in named.items()}
+    outputs = {name: real_numbers("response", one, finite=False) for name, one in named.items()}
     for name, output in outputs.items():
+        of_name = f" of {name!r}" if name else ""
         if output.ndim != 1:
-            of_name = f" of {name!r}" if name else ""
             raise ValueError(
                 f"response{of_name} must have one axis, that of the steps, not the shape "
                 f"{output.shape}"
             )
+        if not np.isfinite(output).any():
+            raise ValueError(f"response{of_name} must be finite somewhere, not {output}")
     if ax is None:
         ax = figure_of((6.4, 3.2)).subplots()
     for name, output in outputs.items():

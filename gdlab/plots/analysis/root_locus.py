@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from scipy.optimize import linear_sum_assignment
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
@@ -19,7 +19,7 @@ COLORBAR = 1.0
 
 
 @checked
-def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Any = None) -> Axes:
+def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Ax = None) -> Axes:
     """The poles' paths in the complex plane, coloured by the hyperparameter that moves them.
 
     Args:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import (
     CURVE,
@@ -27,7 +28,7 @@ def sharpness(
     sharpness: Any,
     threshold: Any,
     loss: Any = None,
-    ax: Any = None,
+    ax: Ax = None,
     name: str = "sharpness",
 ) -> Any:
     """The sharpness over the steps, and the threshold above which the optimizer is unstable.
@@ -50,8 +51,13 @@ def sharpness(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['sharpness', 'stable up to here', 'unstable']
     """
-    step, sharpness = np.asarray(step, float), np.asarray(sharpness, float)
-    threshold = np.broadcast_to(np.asarray(threshold, float), step.shape)
+    step = real_numbers("step", step, ndim=1)
+    sharpness = real_numbers("sharpness", sharpness, ndim=1, finite=False)
+    threshold = real_numbers("threshold", threshold, finite=False)
+    require_same_length("sharpness", sharpness, "step", step)
+    if threshold.ndim:
+        require_same_length("threshold", threshold, "step", step)
+    threshold = np.broadcast_to(threshold, step.shape)
     if loss is None:
         panels = [figure_of((6.4, 3.6)).subplots() if ax is None else ax]
     else:
@@ -70,7 +76,8 @@ def sharpness(
         fontsize="small",
     )  # fmt: skip
     if loss is not None:
-        loss = np.asarray(loss, float)
+        loss = real_numbers("loss", loss, ndim=1, finite=False)
+        require_same_length("loss", loss, "step", step)
         panels[1].plot(step, np.where(np.isfinite(loss), loss, np.nan), color=SECOND, linewidth=1.4)
         if spans_decades(loss):
             panels[1].set_yscale("log")

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED
 
@@ -14,7 +15,7 @@ MIN_RELATIVE_DENSITY = 1e-7
 
 
 @checked
-def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any = None) -> Axes:
+def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Ax = None) -> Axes:
     """The density of eigenvalues on a logarithmic scale, on which single ones can be seen.
 
     Args:
@@ -34,7 +35,9 @@ def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Any =
     >>> ax.get_yscale()
     'log'
     """
-    grid, density = np.asarray(grid, float), np.asarray(density, float)
+    grid = real_numbers("grid", grid, ndim=1)
+    density = real_numbers("density", density, ndim=1)
+    require_same_length("density", density, "grid", grid)
     if ax is None:
         ax = figure_of((6.4, 3.6)).subplots()
     highest = np.max(density)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND, label, tick_whole_steps
 
@@ -18,7 +19,7 @@ MOST_MARKERS = 60
 
 
 @checked
-def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None) -> np.ndarray:
+def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Ax = None) -> np.ndarray:
     r"""Iterates of one weight, a panel for each run, with the factor of its first step.
 
     Gradient descent on a parabola multiplies the distance to the minimum by the same factor in
@@ -42,13 +43,15 @@ def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Any = None
     >>> panels[2].get_title()
     'diverging\nη = 1.1, factor −1.2'
     """
+    require_named("paths", paths, "iterates")
+    minimum = float(real_numbers("minimum", minimum, ndim=0))
     panels = panels_of(ax, (1, len(paths)), (2.55 * len(paths), 2.7))
     for panel, (name, path) in zip(panels, paths.items(), strict=True):
-        path = np.asarray(path, float)
+        path = real_numbers("paths", path, finite=False)
         if path.ndim != 1 or len(path) < 2 or path[0] == minimum:
             raise ValueError(
-                f"the run {name!r} must be the iterates of one weight that starts away from the "
-                f"minimum, of shape (steps + 1,), not of shape {path.shape} from "
+                f"paths: the run {name!r} must be the iterates of one weight that starts away from "
+                f"the minimum, of shape (steps + 1,), not of shape {path.shape} from "
                 f"{path.ravel()[:1]}"
             )
         factor = (path[1] - minimum) / (path[0] - minimum)

@@ -11,7 +11,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.figures import panels_of
 from gdlab.problems.problem import Problem
 
@@ -27,7 +27,7 @@ KERNELS_PER_ROW = 16
 
 
 @checked
-def filters(params: Any, layer: str | None = None, *, ax: Any = None) -> Any:
+def filters(params: Any, layer: str | None = None, *, ax: Ax = None) -> Any:
     """The kernels of a layer, red where a weight is positive and blue where it is negative.
 
     A column of 3×3 squares is the kernel of one channel, a square for each channel it looks at; of

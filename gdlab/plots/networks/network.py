@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon, Rectangle
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.figures import figure_of
 from gdlab.plots.networks.arguments import image_of, network_of, parameters_of
 from gdlab.plots.networks.columns import Column, columns_of
@@ -79,7 +79,7 @@ class Grid:
 
 @checked
 def network(
-    problem: Problem, params: Any = None, image: Any = None, ax: Any = None, *, channels: int = 32
+    problem: Problem, params: Any = None, image: Any = None, ax: Ax = None, *, channels: int = 32
 ) -> Axes:
     """A network from left to right: an image, what each layer makes of it, the probabilities.
 

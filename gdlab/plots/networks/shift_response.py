@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.figures import panels_of
 from gdlab.plots.networks.arguments import image_of, network_of, parameters_of
 from gdlab.plots.scales import HATCH, MARKERS, PALETTE
@@ -22,7 +22,7 @@ CELL_WIDTH, ROW_HEIGHT = 13.0, 1.95
 
 @checked
 def shift_response(
-    networks: Any, image: Any = None, *, shift: int = 3, data: Any = None, ax: Any = None
+    networks: Any, image: Any = None, *, shift: int = 3, data: Any = None, ax: Ax = None
 ) -> np.ndarray:
     """Draw the predictions of networks for a shifted image, and how often a shift changes them.
 
@@ -61,6 +61,10 @@ def shift_response(
     checked = {name: _checked(name, pair) for name, pair in pairs.items()}
     first, _ = next(iter(checked.values()))
     image = image_of(first, image)
+    if shift >= image.shape[1]:
+        raise ValueError(
+            f"shift must be less than the {image.shape[1]} pixels of an image's width, not {shift}"
+        )
     size = 7.2, 1.3 + 0.7 * len(checked)
     panels = panels_of(ax, (1, 2), size, width_ratios=(1.7, 1))
     _draw_answers(panels[0], checked, image, shift)

@@ -1,10 +1,11 @@
 """The picture of a coordinate check."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import legend_name, line_style
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from gdlab.scaling.coordinates.coordinate_check import CoordinateCheck
 
 
-def plot_coordinate_check(check: "CoordinateCheck", ax: Any = None) -> np.ndarray:
+@checked
+def plot_coordinate_check(check: "CoordinateCheck", ax: Ax = None) -> np.ndarray:
     """The sizes of activations, and of their changes, over width after the last step.
 
     Lines are the geometric means over the seeds, bands their range; a level line is what a learning

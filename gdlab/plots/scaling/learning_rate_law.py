@@ -1,12 +1,13 @@
 """The picture of a learning-rate law."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import COLORMAP, CURVE, DIVERGED, label
@@ -24,7 +25,8 @@ BEYOND = 2.0
 """Factor by which the law is drawn beyond the sizes that were fitted."""
 
 
-def plot_learning_rate_law(law: "LearningRateLaw", ax: Any = None) -> np.ndarray:
+@checked
+def plot_learning_rate_law(law: "LearningRateLaw", ax: Ax = None) -> np.ndarray:
     """The loss over the rate with the optimum of each size, and the optimum over the size.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
@@ -19,7 +19,7 @@ MAX_MARKED_VALUES = 40
 
 @checked
 def averages(
-    values: Any, transformations: Mapping[str, GradientTransformation], ax: Any = None
+    values: Any, transformations: Mapping[str, GradientTransformation], ax: Ax = None
 ) -> Axes:
     """Values as dots, and what averages make of them as lines.
 

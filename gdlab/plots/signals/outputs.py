@@ -7,6 +7,7 @@ import numpy as np
 
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer
+from gdlab.core.checked import real_numbers
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
 
@@ -19,7 +20,7 @@ def outputs_of(
     Raises:
         ValueError: if the series is none, under the name that it goes by.
     """
-    series = np.asarray(series, float)
+    series = real_numbers(name, series, finite=False)
     if series.ndim != 1 or not series.size or not np.isfinite(series).all():
         came = f"of shape {series.shape}" if series.ndim != 1 or not series.size else f"{series}"
         raise ValueError(f"{name} must be a series of finite numbers, of shape (n,), not {came}")

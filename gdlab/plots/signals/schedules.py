@@ -1,14 +1,14 @@
 """Schedules over the steps."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import Count, checked
+from gdlab.core.checked import Ax, Count, checked
 from gdlab.core.schedule import Schedule, as_schedule
+from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import LINESTYLES, PALETTE, legend_name, tick_whole_steps
 
@@ -20,7 +20,7 @@ MAX_DRAWN_STEPS = 2000
 
 @checked
 def schedules(
-    schedules: Schedule | Mapping[str, Schedule], steps: Count = 100, ax: Any = None
+    schedules: Schedule | Mapping[str, Schedule], steps: Count = 100, ax: Ax = None
 ) -> Axes:
     """The values of schedules from step 0 to step ``steps``, both included.
 
@@ -43,6 +43,7 @@ def schedules(
     [0.75, 0.8536]
     """
     named = schedules if isinstance(schedules, Mapping) else {"": schedules}
+    require_named("schedules", named, "schedule")
     counts = np.unique(np.linspace(0, steps, min(steps + 1, MAX_DRAWN_STEPS)).round().astype(int))
     ax = figure_of((6.0, 3.2)).subplots() if ax is None else ax
     for number, (name, eta) in enumerate(named.items()):

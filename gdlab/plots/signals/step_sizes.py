@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of
@@ -16,7 +16,7 @@ from gdlab.plots.signals.outputs import outputs_of
 
 @checked
 def step_sizes(
-    gradients: Any, optimizers: Mapping[str, GradientTransformation], ax: Any = None
+    gradients: Any, optimizers: Mapping[str, GradientTransformation], ax: Ax = None
 ) -> Axes:
     """The size of every step that optimizers make of a series of gradients, on logarithmic axes.
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.scales import COLORMAP, MISSING, tick_whole_steps
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 
+@checked
 def plot_history(
     result: "SweepResult",
     axis: str,
     metric: str = "final_loss",
     *,
     maximize: bool | None = None,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Any:
     """The value of an axis in each member over the steps; a dot where it copied another.
 

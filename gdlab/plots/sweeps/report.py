@@ -1,11 +1,12 @@
 """The pictures of a report: the cost of tuning, differences with intervals, and the profile."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import legend_name, line_style
@@ -24,7 +25,8 @@ PANEL = 4.2, 3.4
 """The width and height of a panel, in inches."""
 
 
-def plot_report(report: "SweepReport", ax: Any = None) -> np.ndarray:
+@checked
+def plot_report(report: "SweepReport", ax: Ax = None) -> np.ndarray:
     """Draw a panel for each problem's cost of tuning, for all differences, and for the profile.
 
     Args:

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.sweeps.colors import norm_of_scores
@@ -38,12 +39,13 @@ class Arrangement(NamedTuple):
     """A flag: the values along the sides were sampled at random."""
 
 
+@checked
 def plot_sweep(
     result: "SweepResult",
     metric: str = "final_loss",
     *,
     maximize: bool | None = None,
-    ax: Any = None,
+    ax: Ax = None,
     figure: Figure | None = None,
 ) -> Any:
     """The metric against the axes of a sweep, with what diverged marked.

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gdlab.axes.naming import EVALUATION_STEP
+from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import PALETTE, spans_decades, tick_whole_steps
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 
+@checked
 def plot_curves(
     result: "SweepResult",
     metric: str | None = None,
     point: Mapping[str, Any] | None = None,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> Any:
     """The training loss of a point and its metric on the way, over the steps.
 
@@ -40,6 +42,11 @@ def plot_curves(
     Raises:
         ValueError: if there are no metrics on the way, or none of that name, or several points.
     """
+    if metric is not None and not result.curves:
+        raise ValueError(
+            f"metric: {metric!r} was not recorded on the way, nor was another: sweep with "
+            "evaluate_every"
+        )
     if not result.curves:
         raise ValueError("there are no metrics on the way: sweep with evaluate_every")
     metric = next(iter(result.curves)) if metric is None else metric

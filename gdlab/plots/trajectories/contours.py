@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gdlab.analysis.landscapes.window import window_of_runs
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.plots.arguments import runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, label, legend_name, line_style
@@ -44,7 +44,7 @@ class Drawing:
 def contours(
     problem: Callable[..., Any],
     trajectories: Any = None,
-    ax: Any = None,
+    ax: Ax = None,
     *,
     surface: bool = False,
     bounds: Any = None,
@@ -105,7 +105,9 @@ def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
         if shape is None or len(shape) != 2 or shape[1] != 2 or not shape[0]:
             came = "was not kept" if shape is None else f"is of shape {shape}"
             which = f" of {name!r}" if name else ""
-            raise ValueError(f"the path{which} must be of shape (steps + 1, 2), but {came}")
+            raise ValueError(
+                f"trajectories: the path{which} must be of shape (steps + 1, 2), but {came}"
+            )
         path = np.asarray(whole, float)
         finite = np.isfinite(path).all(axis=1)
         paths[name] = path if finite.all() else path[: np.argmin(finite)]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked, real_numbers
 from gdlab.plots.arguments import require_named, runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import legend_name, line_style, tick_whole_steps
@@ -18,7 +18,7 @@ SMALLEST, LARGEST = 1e-16, 100.0
 
 
 @checked
-def losses(runs: Any, *, minimum: float | None = None, ax: Any = None) -> Axes:
+def losses(runs: Any, *, minimum: float | None = None, ax: Ax = None) -> Axes:
     """The loss of runs at each step, on a logarithmic axis if it spans a factor of ten.
 
     Args:
@@ -83,11 +83,11 @@ def draw_losses(
 
 
 def _values(name: str, values: Any) -> np.ndarray:
-    values = np.asarray(values, float)
+    values = real_numbers("runs", values, finite=False)
     if values.ndim != 1 or not values.size:
         which = f" {name!r}" if name else ""
         raise ValueError(
-            f"the run{which} must have a loss for each step, of shape (steps + 1,), not of shape "
-            f"{values.shape}"
+            f"runs: the run{which} must have a loss for each step, of shape (steps + 1,), not of "
+            f"shape {values.shape}"
         )
     return values

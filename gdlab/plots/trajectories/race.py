@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from gdlab.analysis.landscapes.window import window_of_runs
 from gdlab.analysis.runs.tuned_runs import RATES, Ground, constant_value, tuned_runs
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, Between, Key, checked
 from gdlab.core.representation import in_words
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
@@ -29,6 +29,8 @@ from gdlab.sweeps.results.result import SweepResult
 
 MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
+FrameRate: TypeAlias = Annotated[int, Between(1, 100)]
+"""A number of frames in a second: a GIF times them in hundredths of one."""
 HEAD = 9
 """The size of the marker at the end of a run, in points."""
 
@@ -56,7 +58,8 @@ class Race:
     terrain: Terrain
     """The function on which the optimizers ran, over the region of the picture."""
 
-    def plot(self, ax: Any = None) -> np.ndarray:
+    @checked
+    def plot(self, ax: Ax = None) -> np.ndarray:
         """The paths over contour lines, and the loss at each step.
 
         Where the minimum is known, the loss is drawn by its height above it.
@@ -69,7 +72,8 @@ class Race:
         """
         return self._drawn(ax)[0]
 
-    def animate(self, frames_per_second: int = FRAMES_PER_SECOND) -> FuncAnimation:
+    @checked
+    def animate(self, frames_per_second: FrameRate = FRAMES_PER_SECOND) -> FuncAnimation:
         """The same picture, as it comes about step by step; of long runs, not every step is shown.
 
         Args:
@@ -82,8 +86,9 @@ class Race:
         interval = 1000 / frames_per_second
         return FuncAnimation(figure, advance, shown, interval=interval, blit=False)
 
+    @checked
     def save(
-        self, path: str | os.PathLike[str], frames_per_second: int = FRAMES_PER_SECOND
+        self, path: str | os.PathLike[str], frames_per_second: FrameRate = FRAMES_PER_SECOND
     ) -> None:
         """Write the animation to a file.
 
@@ -92,12 +97,10 @@ class Race:
             frames_per_second: how many frames are shown in a second.
 
         Raises:
-            ValueError: if the name ends otherwise, or there is less than one frame in a second.
+            ValueError: if the name ends otherwise, or ``frames_per_second`` is not from 1 to 100.
             RuntimeError: if it is to be an MP4, and the program ffmpeg is not installed.
         """
         player.require_kind(path)
-        if frames_per_second < 1:
-            raise ValueError(f"frames_per_second must be at least 1, not {frames_per_second}")
         player.save(self._film(), path, frames_per_second)
 
     def _film(self) -> FuncAnimation:
@@ -166,7 +169,7 @@ def race(
     tune: bool | Any = True,
     hyperparameter: str = "learning_rate",
     bounds: Any = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     progress: bool = True,
 ) -> Race:
     """Let optimizers run from one start, each at the learning rate that one sweep finds for it.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Ax, checked
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
@@ -45,7 +45,7 @@ def step_vectors(
     *,
     step: int = 1,
     start: Any = None,
-    ax: Any = None,
+    ax: Ax = None,
 ) -> np.ndarray:
     """A step of each optimizer as the sum of its history and of the gradient, a panel for each.
 

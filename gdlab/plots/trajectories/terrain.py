@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.colors import FuncNorm, Normalize
 
+from gdlab.core.checked import called_as, real_numbers
+
 Bounds = tuple[tuple[float, float], tuple[float, float]]
 
 GRID_POINTS = 241
@@ -115,16 +117,17 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
             f"{getattr(function, 'name', 'the function')} does not know of what part of a plane "
             "to make a picture: give bounds=((left, right), (bottom, top))"
         )
-    sides = np.asarray(bounds, float)
+    sides = real_numbers("bounds", bounds, finite=False)
     if sides.shape != (2, 2) or not np.all(sides[:, 0] < sides[:, 1]):
         raise ValueError(f"bounds must be ((left, right), (bottom, top)), rising, not {bounds}")
     x, y = (np.linspace(low, high, GRID_POINTS) for low, high in sides)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    z = np.asarray(jax.vmap(function)(jnp.asarray(points)), float)
-    if z.shape != points.shape[:1]:
-        raise ValueError(
-            f"the function must return a number at each point, not an array of shape {z.shape[1:]}"
-        )
+    at_each = jax.vmap(lambda point: called_as("problem(params)", function, point))
+    heights = at_each(jnp.asarray(points))
+    if np.shape(heights) != points.shape[:1]:
+        came = f"an array of shape {heights.shape[1:]}" if hasattr(heights, "shape") else heights
+        raise ValueError(f"problem: the function must return a number at each point, not {came}")
+    z = np.asarray(heights, float)
     z = z.reshape(GRID_POINTS, GRID_POINTS)
     z = np.where(np.isfinite(z), z, np.nan)
     if np.isnan(z).all():

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.apply import apply_updates
-from gdlab.core.checked import LARGEST_LENGTH, Between, Count, checked
+from gdlab.core.checked import LARGEST_LENGTH, Between, Count, Key, called_as, checked
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.scaling.laws.fieller import Interval
@@ -57,6 +57,8 @@ class CoordinateCheck:
             ValueError: if a size is zero or not finite, so that it has no logarithm.
         """
         at = self.steps if step is None else step
+        if not 0 <= at <= self.steps:
+            raise ValueError(f"step must be from 0 to {self.steps}, not {step}")
         sizes = (self.activations if kind == "activation" else self.changes)[name][:, at]
         if not np.all(np.isfinite(sizes) & (sizes > 0)):
             raise ValueError(
@@ -66,7 +68,8 @@ class CoordinateCheck:
         law = fit_power_law({"width": widths.ravel()}, sizes.ravel())
         return Slope(law.exponents["width"], law.intervals["width"])
 
-    def failures(self, tolerance: float = 0.25) -> tuple[str, ...]:
+    @checked
+    def failures(self, tolerance: Annotated[float, Between(0)] = 0.25) -> tuple[str, ...]:
         """A sentence for each activation whose size depends on the width.
 
         A change has to neither grow nor vanish, and an activation must not grow: that it shrinks
@@ -86,7 +89,8 @@ class CoordinateCheck:
                     )
         return tuple(found)
 
-    def verdict(self, tolerance: float = 0.25) -> str:
+    @checked
+    def verdict(self, tolerance: Annotated[float, Between(0)] = 0.25) -> str:
         """The judgement whether sizes depend on the width, in a sentence.
 
         Sizes that agree after a few steps are needed for a learning rate to transfer, and do not
@@ -155,7 +159,7 @@ def coordinate_check(
     *,
     steps: Count = 4,
     seeds: Annotated[int, Between(2, LARGEST_LENGTH)] = 3,
-    key: jax.Array | None = None,
+    key: Key | None = None,
 ) -> CoordinateCheck:
     """The sizes of activations over width, after a few steps on one batch.
 
@@ -194,6 +198,8 @@ def coordinate_check(
     >>> check.verdict()
     'Sizes depend on the width: from width 64 to 1024 after 4 steps, the activation of output ...
     """
+    if not all(width > 0 for width in inits):
+        raise ValueError(f"inits must have widths above 0, not {list(inits)}")
     if len(inits) < 2:
         raise ValueError(f"inits must hold two widths at least, not {list(inits)}")
     keys = jax.random.split(jax.random.key(0) if key is None else key, seeds)
@@ -240,10 +246,12 @@ class _Run:
 
     def __call__(self, key: jax.Array) -> tuple[Any, Any]:
         """Trees of the sizes and of the changes, each of shape ``(step,)``."""
-        opened = open_model(self.init(key))
+        opened = open_model(called_as("init(key)", self.init, key))
         model = lambda params: dataclasses.replace(opened, params=params).close()  # noqa: E731
         loss = lambda params: self.loss(model(params), self.batch)  # noqa: E731
-        at = lambda params: self.activations(model(params), self.batch)  # noqa: E731
+        at = lambda params: called_as(  # noqa: E731
+            "activations(params, batch)", self.activations, model(params), self.batch
+        )
         first = at(opened.params)
 
         def sizes(params: Any) -> tuple[Any, Any]:

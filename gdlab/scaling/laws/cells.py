@@ -1,6 +1,7 @@
 """The cells of a sweep: its curves over the learning rate, one for each combination of sizes."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -70,8 +71,9 @@ def _within(
 
 def _as_size(name: str, value: Any) -> float:
     try:
-        return float(value)
+        size = float(value)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"the label {value!r} of {name!r} is not a size: it has to be a number"
-        ) from None
+        size = math.nan
+    if size > 0:
+        return size
+    raise ValueError(f"the label {value!r} of {name!r} is not a size: it has to be above 0")

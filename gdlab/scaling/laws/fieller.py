@@ -10,7 +10,7 @@ from gdlab.core.checked import Between
 
 Interval: TypeAlias = tuple[float, float]
 """The lower and the upper end of an interval."""
-Confidence: TypeAlias = Annotated[float, Between(0, 1)]
+Confidence: TypeAlias = Annotated[float, Between(0, 1, excludes_low=True, excludes_high=True)]
 """The probability that an interval covers what it is for."""
 EVERYWHERE: Interval = (-math.inf, math.inf)
 """The interval that is the whole line."""

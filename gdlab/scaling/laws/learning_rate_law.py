@@ -11,9 +11,9 @@ import numpy as np
 from gdlab.core.checked import checked
 from gdlab.scaling.laws.cells import Cell, cells_of
 from gdlab.scaling.laws.fieller import Confidence
-from gdlab.scaling.laws.optimum import Optimum, fit_optimum
+from gdlab.scaling.laws.optimum import Optimum, Window, fit_optimum
 from gdlab.scaling.laws.power_law import PowerLaw, Prediction, fit_power_law
-from gdlab.scaling.laws.transfer import Transfer, transfer_between
+from gdlab.scaling.laws.transfer import Tolerance, Transfer, transfer_between
 from gdlab.sweeps.results.result import SweepResult
 
 
@@ -55,7 +55,10 @@ class LearningRateLaw:
             raise ValueError(f"there is no law: too few reliable optima ({self.warnings})")
         return self.law.predict(**sizes)
 
-    def transfer(self, size: str | None = None, *, tolerance: float = 1.0) -> tuple[Transfer, ...]:
+    @checked
+    def transfer(
+        self, size: str | None = None, *, tolerance: Tolerance = 1.0
+    ) -> tuple[Transfer, ...]:
         """The judgement whether the best rate moves from the smallest to the largest of a size.
 
         Args:
@@ -99,7 +102,8 @@ class LearningRateLaw:
             tolerance=tolerance,
         )
 
-    def verdict(self, size: str | None = None, *, tolerance: float = 1.0) -> str:
+    @checked
+    def verdict(self, size: str | None = None, *, tolerance: Tolerance = 1.0) -> str:
         """The judgements of :meth:`transfer` as sentences, one a line."""
         return "\n".join(each.sentence for each in self.transfer(size, tolerance=tolerance))
 
@@ -146,7 +150,7 @@ def learning_rate_law(
     *,
     axis: str = "learning_rate",
     metric: str = "final_loss",
-    window: float = 3.0,
+    window: Window = 3.0,
     confidence: Confidence = 0.95,
     maximize: bool = False,
 ) -> LearningRateLaw:

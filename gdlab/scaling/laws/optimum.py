@@ -2,18 +2,20 @@
 
 import dataclasses
 import math
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Between, checked, real_numbers
 from gdlab.scaling.laws.fieller import EVERYWHERE, Confidence, Interval
 from gdlab.scaling.laws.parabola import Parabola, fitted_parabola
 
 Edge: TypeAlias = Literal["", "low", "high", "divergence"]
 Transform: TypeAlias = Literal["log", "identity", "negation"]
 """Function of the metric that is fitted and is to be smallest."""
+Window: TypeAlias = Annotated[float, Between(1)]
+"""The factor between the best rate and the farthest that is fitted."""
 LEAST_POINTS = 5
 """Number of rates that are fitted even if they lie outside of the window."""
 
@@ -96,7 +98,7 @@ def fit_optimum(
     rates: ArrayLike,
     losses: ArrayLike,
     *,
-    window: float = 3.0,
+    window: Window = 3.0,
     confidence: Confidence = 0.95,
     maximize: bool = False,
 ) -> Optimum:
@@ -155,7 +157,8 @@ def _prepared(
     rates: ArrayLike, losses: ArrayLike, maximize: bool
 ) -> tuple[np.ndarray, np.ndarray, Transform]:
     """Rising logarithms of rates, and what is to be minimal, of shape ``(n, seeds)``."""
-    rates, losses = np.asarray(rates, float), np.asarray(losses, float)
+    rates = real_numbers("rates", rates, ndim=1)
+    losses = real_numbers("losses", losses, finite=False)
     losses = losses[:, None] if losses.ndim == 1 else losses
     if rates.ndim != 1 or losses.ndim != 2 or len(losses) != len(rates) or not losses.shape[1]:
         raise ValueError(

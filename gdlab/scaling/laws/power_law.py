@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import checked, real_numbers
 from gdlab.scaling.laws.fieller import Confidence, Interval
 
 
@@ -128,10 +128,17 @@ def fit_power_law(
     (-1.0, True)
     """
     names = list(sizes)
-    table = np.stack([np.asarray(sizes[name], float) for name in names], axis=1)
-    values = np.asarray(values, float)
-    if not len(values):
-        raise ValueError("a power law needs cells, not none")
+    if not names:
+        raise ValueError("sizes must name one size at least, not none")
+    columns = [real_numbers(f"sizes of {name!r}", sizes[name], ndim=1) for name in names]
+    values = real_numbers("values", values, ndim=1)
+    for name, column in zip(names, columns, strict=True):
+        if len(column) != len(values):
+            raise ValueError(
+                f"sizes of {name!r} must be one for each of the {len(values)} values, not "
+                f"{len(column)}"
+            )
+    table = np.stack(columns, axis=1)
     if not (np.all(table > 0) and np.all(values > 0)):
         raise ValueError("sizes and values of a power law must be positive")
     logs = np.log2(table)
@@ -166,7 +173,7 @@ def _require_determined(design: np.ndarray, names: list[str], has_errors: bool) 
     cells, unknowns = design.shape
     least = unknowns if has_errors else unknowns + 1
     if cells < least:
-        raise ValueError(f"a law of {', '.join(names)} needs {least} cells, not {cells}")
+        raise ValueError(f"sizes: a law of {', '.join(names)} needs {least} cells, not {cells}")
     if np.linalg.matrix_rank(design) < unknowns:
         raise ValueError(f"the sizes {', '.join(names)} do not vary independently of each other")
 

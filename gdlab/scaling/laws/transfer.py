@@ -2,9 +2,14 @@
 
 import dataclasses
 import math
+from typing import Annotated, TypeAlias
 
+from gdlab.core.checked import Between
 from gdlab.scaling.laws.fieller import Interval
 from gdlab.scaling.laws.optimum import Optimum
+
+Tolerance: TypeAlias = Annotated[float, Between(0)]
+"""A shift that still counts as none."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from gdlab.core.checked import Between, checked
-from gdlab.core.structure import Params
+from gdlab.core.by_leaf import patterns_of
+from gdlab.core.checked import Between, called_as, checked, real_numbers
+from gdlab.core.structure import Params, require_matches
 from gdlab.scaling.parametrizations.mup import MaximalUpdateRule, StartVariance, Table
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
 from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of
@@ -36,7 +37,13 @@ class CompletedRule:
 
     def depth_ratio(self, params: Params) -> float:
         """The number of blocks as a multiple of the base model's."""
-        return float(self.depth(params) if callable(self.depth) else self.depth)
+        depth = (
+            called_as("depth(params)", self.depth, params) if callable(self.depth) else self.depth
+        )
+        depth = float(real_numbers("depth", depth, ndim=0))
+        if depth <= 0:
+            raise ValueError(f"depth must be a positive number of blocks, not {depth:g}")
+        return depth
 
     def residual_multiplier(self, params: Params) -> float:
         """The factor of what a residual block adds, depth^−α."""
@@ -105,4 +112,10 @@ def completed_p(
     2025, table 1.
     """
     rule = CompletedRule(MaximalUpdateRule("adam", table, start_variance), depth, blocks, alpha)
-    return Parametrization("completed_p(…)", widths_of(base, layouts), rule)
+    if not callable(depth):
+        rule.depth_ratio(None)
+    widths = widths_of(base, layouts)
+    patterns_of([(blocks, None)])  # refuses what is no regular expression
+    if widths.shapes:
+        require_matches("blocks", [blocks], [path for path, _ in widths.shapes])
+    return Parametrization("completed_p(…)", widths, rule)

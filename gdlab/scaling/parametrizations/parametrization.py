@@ -94,6 +94,8 @@ class Parametrization:
         Args:
             init: a function that returns parameters, or a model, drawn in the usual way.
         """
+        if not callable(init):
+            raise TypeError(f"init must be a function, not {init!r}")
 
         @functools.wraps(init)
         def scaled(*args: Any, **kwargs: Any) -> Any:
@@ -136,6 +138,8 @@ class Parametrization:
         """
         if not self.rule.scaled:
             return tx
+        if not isinstance(tx, GradientTransformation):
+            raise TypeError(f"tx must be a GradientTransformation, not {tx!r}")
         replaced = set()
 
         def scaled(path: Any, value: Value) -> Value:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 
 from gdlab.core.by_leaf import patterns_of
-from gdlab.core.structure import Params, leaves_with_paths
+from gdlab.core.structure import Params, leaves_with_paths, require_matches
 from gdlab.training.models import open_model
 
 Layout: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
@@ -63,6 +63,8 @@ class Widths:
         found = {}
         for path, leaf in pairs:
             # A deeper model has blocks that the base model has not, of the shapes of the others.
+            if not hasattr(leaf, "shape"):
+                raise TypeError(f"params must be a tree of arrays or shapes, not {params!r}")
             base = known.get(path, anonymous.get(INDEX.sub("*", path)))
             if base is None or len(base) != len(leaf.shape):
                 raise ValueError(
@@ -99,10 +101,31 @@ def widths_of(base: Any, layouts: Mapping[str, Layout] | None = None) -> Widths:
     params = opened.params
     if opened.is_init:
         params = jax.eval_shape(lambda key: open_model(base(key)).params, jax.random.key(0))
-    shapes = tuple(
-        (path, tuple(leaf.shape)) for path, leaf in leaves_with_paths(params) if leaf is not None
-    )
-    return Widths(shapes, tuple((layouts or {}).items()))
+    pairs = [(path, leaf) for path, leaf in leaves_with_paths(params) if leaf is not None]
+    if not pairs or not all(hasattr(leaf, "shape") for _, leaf in pairs):
+        raise TypeError(
+            "base must be the parameters of a model or their shapes, a model, its init(key), or "
+            f"pairs (pattern, ratios), not {base!r}"
+        )
+    shapes = tuple((path, tuple(leaf.shape)) for path, leaf in pairs)
+    layouts = layouts or {}
+    require_matches("layouts", layouts, [path for path, _ in pairs])
+    for path, shape in shapes:
+        for pattern, layout in layouts.items():
+            if re.search(pattern, path):
+                _require_layout(pattern, layout, path, len(shape))
+                break
+    return Widths(shapes, tuple(layouts.items()))
+
+
+def _require_layout(pattern: str, layout: Layout, path: str, rank: int) -> None:
+    """Refuse axes that a parameter does not have, or that are both fan-in and fan-out."""
+    axes = [axis for some in layout for axis in some]
+    known = [axis % rank for axis in axes if -rank <= axis < rank]
+    if len(set(known)) < len(axes):
+        raise ValueError(
+            f"layouts: {layout} of {pattern!r} must be different axes of {path!r}, which has {rank}"
+        )
 
 
 def _as_ratios(pattern: str, two: Any) -> WidthRatios:
