@@ -1,6 +1,7 @@
 """Files that are there as a whole or not at all."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -22,9 +23,15 @@ def written_whole(
         path: the file to write.
         follow_symlinks: whether the file that a symbolic link at ``path`` points to is written;
             otherwise the link is replaced, and what it points to is left alone.
+
+    Raises:
+        OSError: if there is something else than a file, such as a device or a folder.
     """
     name = pathlib.Path(path).name
     path = pathlib.Path(os.path.realpath(path) if follow_symlinks else path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A device or a pipe would be replaced by a file, as a folder cannot be.
+        raise OSError(errno.EEXIST, "it is there, and is no file", os.fspath(path))
     beside = path.with_name(f".{uuid.uuid4().hex}.{name}")
     try:
         yield beside

@@ -4,12 +4,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from gdlab.core.checked import Name, checked_class
 from gdlab.loggers.lane_logger import LaneLogger
 
 STATUS = {"diverged": "FAILED", "unfinished": "KILLED", "pruned": "KILLED"}
 """The status of an MLflow run by that of a lane; others are "FINISHED"."""
 
 
+@checked_class
 class MLflowLogger(LaneLogger):
     """A run of an experiment for each lane; needs ``mlflow`` or ``mlflow-skinny``.
 
@@ -24,7 +26,7 @@ class MLflowLogger(LaneLogger):
     ...     result = sweep(lambda w: w**2, 1.0, tx, steps=20, live=logger)
     """
 
-    def __init__(self, experiment: str, tracking_uri: str | None = None):
+    def __init__(self, experiment: Name, tracking_uri: str | None = None):
         from mlflow.tracking import MlflowClient  # type: ignore[import-not-found]
 
         super().__init__()

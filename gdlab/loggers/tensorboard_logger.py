@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gdlab.core.checked import checked_class
 from gdlab.loggers.lane_logger import LaneLogger
 
 
+@checked_class
 class TensorBoardLogger(LaneLogger):
     """A folder of event files for each lane, which TensorBoard shows; needs ``tensorboardX``.
 

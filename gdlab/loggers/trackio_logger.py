@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gdlab.core.checked import Name, checked_class
 from gdlab.loggers.lane_logger import LaneLogger
 
 
+@checked_class
 class TrackioLogger(LaneLogger):
     """A run of a project for each lane; needs ``trackio``.
 
@@ -25,7 +27,7 @@ class TrackioLogger(LaneLogger):
 
     waits_for_ends = True
 
-    def __init__(self, project: str, **options: Any):
+    def __init__(self, project: Name, **options: Any):
         super().__init__()
         self._options = {"project": project} | options
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gdlab.core.checked import Name, checked_class
 from gdlab.loggers.lane_logger import LaneLogger
 
 
+@checked_class
 class WandbLogger(LaneLogger):
     """A run of a project for each lane; needs ``wandb``.
 
@@ -21,7 +23,7 @@ class WandbLogger(LaneLogger):
     ...     result = sweep(lambda w: w**2, 1.0, tx, steps=20, live=logger)
     """
 
-    def __init__(self, project: str, group: str | None = None, **options: Any):
+    def __init__(self, project: Name, group: str | None = None, **options: Any):
         super().__init__()
         self._options = {"project": project, "group": group, "reinit": "create_new"} | options
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
-from gdlab.core.checked import Between, checked, is_array_of_reals
+from gdlab.core.checked import Between, Name, checked, is_array_of_reals
 from gdlab.core.warning import warn_caller
 from gdlab.page.document import RUNS, Document, Template, compact_json
 from gdlab.page.explore import LARGEST
@@ -22,6 +22,8 @@ PICTURE: Template = Template(
     ("picture.html",), ("page.css",), ("scales.js", "elements.js", "picture.js")
 )
 """The page of a still picture."""
+TOLERANCE = 0.02
+"""The relative error of a number that counts as right unless told otherwise."""
 DOTS_PER_INCH: int = 100
 """The resolution of a still picture."""
 Hidden: TypeAlias = Literal["all", "runs", "sliders"]
@@ -55,12 +57,12 @@ class Exercise(Page):
 
 @checked
 def exercise(
-    question: str,
+    question: Name,
     answer: Any,
     figure: Any = None,
     *,
     choices: Mapping[str, str] | Sequence[str] | None = None,
-    tolerance: Annotated[float, Between(0, 1)] = 0.02,
+    tolerance: Annotated[float, Between(0, 1)] = TOLERANCE,
     unit: str = "",
     hint: str = "",
     explanation: str = "",
@@ -95,7 +97,8 @@ def exercise(
 
     Raises:
         TypeError: if ``answer`` is no number and there are no choices, or ``figure`` is no figure.
-        ValueError: if ``answer`` is not finite or none of the choices, of which there must be two.
+        ValueError: if ``answer`` is not finite or none of the choices, of which there must be two;
+            or if ``unit``, ``tolerance`` or ``hides`` have no place.
 
     Warns:
         UserWarning: if a picture makes the page take more than 100 kB.
@@ -114,6 +117,10 @@ def exercise(
     <Exercise 'Up to which learning rate does gradient descent…', ... kB>
     """
     options = _choices_of(choices)
+    if options is not None and (unit or tolerance != TOLERANCE):
+        raise ValueError("unit and tolerance are those of a number, but there are choices")
+    if figure is None and hides != "runs":
+        raise ValueError(f"hides={hides!r} says what of a figure is hidden, but there is no figure")
     right = _number_of(answer) if options is None else _chosen(answer, options)
     document = _document_of(figure)
     template = document.template

@@ -15,7 +15,7 @@ from gdlab.page.optimizers import named_optimizers, slider_json, translated_opti
 from gdlab.page.page import HEIGHT, Page
 from gdlab.page.panels import panels_of
 from gdlab.page.pictures import Pictures
-from gdlab.page.plane import PlaneChoice
+from gdlab.page.plane import PlaneChoice, require_plane
 from gdlab.page.quadratic import Quadratic, quadratic_of
 from gdlab.page.scene import Scene
 from gdlab.page.space import Space, heading_of, space_of
@@ -96,7 +96,7 @@ def explore(
         UserWarning: if the page takes more than 100 kB, saying what does.
 
     >>> import jax.numpy as jnp
-    >>> import gdlab
+        >>> import gdlab
     >>> ravine = lambda w: 0.5 * (w[0] ** 2 + 20 * w[1] ** 2)
     >>> page = gdlab.explore(
     ...     ravine,
@@ -119,6 +119,7 @@ def explore(
     quadratic = quadratic_of(space.fun, space.size)
     if space.start is None:
         space = space._replace(start=FROM_CENTER + (0 if quadratic is None else quadratic.center))
+    require_plane(plane, space.names or ("w₁", "w₂"))
     races = translated_optimizers(optimizers, function, space, ranges or {})
     scene = Scene.of(fun, space, optimizers, steps, quadratic, plane)
     chosen = panels_of(panels, scene.panels)

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gdlab.core.checked import checked
 from gdlab.files import written_whole
 from gdlab.page.document import Document
 
@@ -31,6 +32,9 @@ if (!window.gdlabFrames) {
 On a phone a frame is no higher than most of the screen and scrolls by itself, because the map and
 the loss can stay in view only within what scrolls.
 """
+
+PAGES = (".html", ".htm")
+"""The ends of the names of files that hold a whole page."""
 
 
 class Page:
@@ -70,6 +74,7 @@ class Page:
         self._views = dict(views or {})
         self._height = height
 
+    @checked
     def save(self, path: str | os.PathLike[str], view: str | None = None) -> None:
         """Write the page, or a still picture of one of its views, to a file.
 
@@ -86,7 +91,8 @@ class Page:
                 extra ``lab``.
 
         Raises:
-            ValueError: if there is no such view, or a view is given and the file is no picture.
+            ValueError: if the name ends otherwise, there is no such view, or a view is given and
+                the file is no picture.
 
         >>> import gdlab
         >>> page = gdlab.explore(lambda w: w[0] ** 2 + w[1] ** 2, gdlab.sgd(0.1))
@@ -96,6 +102,11 @@ class Page:
         if kind not in PICTURES:
             if view is not None:
                 raise ValueError(f"view: a picture ends in {', '.join(PICTURES)}, not {path!r}")
+            if kind not in PAGES:
+                raise ValueError(
+                    f"path: a page ends in {' or '.join(PAGES)}, and a picture of it in "
+                    f"{', '.join(PICTURES)}, not {path!r}"
+                )
             with written_whole(path) as beside:
                 beside.write_text(self.html, encoding="utf-8")
             return

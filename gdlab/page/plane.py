@@ -73,6 +73,7 @@ def plane_of(
     Raises:
         ValueError: if the choice is none of these.
     """
+    require_plane(choice, names)
     finite = [path[np.isfinite(path).all(1)] for path in paths.values()]
     ends = [path[-1] for path, whole in zip(finite, paths.values(), strict=True)
             if len(path) == len(whole)]  # fmt: skip
@@ -82,16 +83,26 @@ def plane_of(
         return _principal(origin, finite)
     if choice == "eigenvectors":
         return _eigenvectors(origin, fun, quadratic)
-    if isinstance(choice, str) or len(choice) != 2:
-        raise _no_plane(choice, names)
     positions = [_position(one, names) for one in choice]
-    if positions[0] == positions[1]:
-        raise _no_plane(choice, names)
     across, up = (names[position] for position in positions)
     note = f"The other {len(names) - 2} variables have the values at which the first run ends."
     origin = origin.copy()
     origin[positions] = 0  # so that coordinates are the values of the variables themselves
     return Plane(origin, np.eye(len(names))[positions], (across, up), note)
+
+
+def require_plane(choice: PlaneChoice, names: Sequence[str]) -> None:
+    """Refuse what is no plane of these variables.
+
+    Raises:
+        ValueError: naming what there is.
+    """
+    if isinstance(choice, str) and choice in ("principal", "eigenvectors"):
+        return
+    if isinstance(choice, str) or len(choice) != 2:
+        raise _no_plane(choice, names)
+    if len({_position(one, names) for one in choice}) < 2:
+        raise _no_plane(choice, names)
 
 
 def _principal(origin: np.ndarray, paths: Sequence[np.ndarray]) -> Plane:

@@ -1,13 +1,14 @@
 """The parameters of a function as one vector."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from gdlab.core.checked import called_as
 from gdlab.core.representation import in_words
 from gdlab.core.structure import dotted
 from gdlab.problems.problem import Problem
@@ -38,12 +39,15 @@ class Space(NamedTuple):
         return vector if self.unravel is None else self.unravel(vector)
 
 
-def space_of(fun: Callable[..., Any], start: Any) -> Space:
+def space_of(
+    fun: Callable[..., Any], start: Any, argument: Literal["start", "params"] = "start"
+) -> Space:
     """The space of a function's parameters.
 
     Args:
         fun: the function, or a problem, which then is on all its data and without a key.
         start: a sequence of numbers, a tree of arrays, or None for the start of the problem.
+        argument: what messages call it.
 
     Raises:
         ValueError: if the start is not made of two finite numbers or more.
@@ -58,20 +62,23 @@ def space_of(fun: Callable[..., Any], start: Any) -> Space:
     vector = array_of(start)
     if vector is not None and vector.ndim == 1:
         names = tuple(f"w{str(i + 1).translate(_SUBSCRIPTS)}" for i in range(len(vector)))
-        return Space(plain, _checked(vector, start), None, names)
+        return Space(plain, _checked(argument, vector, start), None, names)
     try:
         tree = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), start)
         flat, unravel = ravel_pytree(tree)
     except (TypeError, ValueError):
-        raise _no_start(start) from None
+        raise _no_start(argument, start) from None
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     names = tuple(
         ".".join([dotted(path), *map(str, index)])
         for path, leaf in leaves
         for index in np.ndindex(leaf.shape)
     )
-    whole = _named(lambda w: plain(unravel(w)), getattr(fun, "__name__", ""))
-    return Space(whole, _checked(np.asarray(flat), start), unravel, names)
+    whole = _named(
+        lambda w: called_as(f"{_CALLED[argument]}(params)", plain, unravel(w)),
+        getattr(fun, "__name__", ""),
+    )
+    return Space(whole, _checked(argument, np.asarray(flat), start), unravel, names)
 
 
 def array_of(given: Any) -> np.ndarray | None:
@@ -90,6 +97,8 @@ def heading_of(fun: Callable[..., Any], unnamed: str) -> str:
     return unnamed if name == "<lambda>" else in_words(name)
 
 
+_CALLED = {"start": "fun", "params": "loss"}
+"""The argument that is the function whose variables an argument holds."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -98,18 +107,19 @@ def _named(fun: Callable[..., Any], name: str) -> Callable[..., Any]:
     return fun
 
 
-def _checked(values: np.ndarray, start: Any) -> np.ndarray:
+def _checked(argument: str, values: np.ndarray, start: Any) -> np.ndarray:
     if len(values) < 2 or not np.all(np.isfinite(values)):
-        raise _no_start(start)
+        raise _no_start(argument, start)
     if len(values) > MOST_VARIABLES:
         raise ValueError(
-            f"start has {len(values)} numbers; a page takes functions of at most {MOST_VARIABLES}"
+            f"{argument} has {len(values)} numbers; a page takes functions of at most "
+            f"{MOST_VARIABLES}"
         )
     return values
 
 
-def _no_start(start: Any) -> ValueError:
+def _no_start(argument: str, start: Any) -> ValueError:
     return ValueError(
-        "start must be two finite numbers or more, such as (-1.5, 1.0), or a tree of arrays of "
-        f"them, not {start!r}"
+        f"{argument} must be two finite numbers or more, such as (-1.5, 1.0), or a tree of "
+        f"arrays of them, not {start!r}"
     )

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
-from gdlab.core.checked import checked
+from gdlab.core.checked import called_as, checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import TRAINING, Document, program_constants
 from gdlab.page.dynamics import dynamics_of
@@ -91,12 +91,18 @@ def explore_training(
     stability, 2021; J. Cohen et al., Adaptive gradient methods at the edge of stability, 2022.
     """
     optimizers = named_optimizers(tx)
-    space = space_of(loss, params)
+    if params is None:
+        raise TypeError("params must be a tree of arrays, not None")
+    space = space_of(loss, params, "params")
+    measured = None
+    if measure is not None:
+        measured = lambda w: called_as("measure(params)", measure, space.params(w))  # noqa: E731
     function = translate_function(
         space.fun,
         space.size,
         curvature=True,
-        measure=None if measure is None else lambda w: measure(space.params(w)),
+        measure=measured,
+        argument="loss",
     )
     bowl = translate_function(lambda w: 0.5 * jnp.vdot(w, w))
     races = translated_optimizers(optimizers, function, space, ranges or {})

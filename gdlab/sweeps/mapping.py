@@ -12,7 +12,7 @@ from gdlab.axes.grid import Points, grid_of
 from gdlab.axes.naming import named
 from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
-from gdlab.core.checked import Count, Length, checked
+from gdlab.core.checked import Count, Length, Seed, checked, is_array_of_numbers
 from gdlab.devices.memory import points_that_fit
 from gdlab.devices.mesh import LANES, padded, row_of_devices
 from gdlab.sweeps.plan.task import POINT_NUMBER
@@ -50,7 +50,7 @@ def map_axes(
     *,
     samples: Length | None = None,
     sampling: Sampling = "sobol",
-    seed: int = 0,
+    seed: Seed = 0,
     lane_chunk: Count | Literal["auto"] = "auto",
     mesh: Mesh | None = None,
 ) -> Callable[..., Mapped]:
@@ -105,7 +105,11 @@ def _at_points(function: ByIdentity, mesh: Mesh | None, template: Any, points: A
     def at_all(template: Any, points: Any) -> Any:
         def at(point: Any) -> Any:
             args, kwargs = at_point(template, point)
-            return function(*args, **kwargs)
+            made = function(*args, **kwargs)
+            leaves = jax.tree.leaves(made)
+            if not leaves or not all(map(is_array_of_numbers, leaves)):
+                raise TypeError(f"function must return a tree of arrays, not {made!r}")
+            return made
 
         return jax.vmap(at)(points)
 

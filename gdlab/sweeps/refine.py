@@ -104,11 +104,13 @@ def refine(
 
 def _names(begin: Starts, over: Sequence[str] | None) -> list[str]:
     """The names of what is refined, as the starts have them."""
+    if over is not None and len(set(over)) < len(over):
+        raise ValueError(f"over must name each hyperparameter once, unlike {list(over)}")
     names = list(begin.points) if over is None else [begin.name_of(name) for name in over]
     if not names:
         raise ValueError(
-            "there is nothing to refine: the sweep has no axis, so name hyperparameters of the "
-            "optimizer, as by over=['learning_rate']"
+            "over: there is nothing to refine: the sweep has no axis, so name hyperparameters of "
+            "the optimizer, as by over=['learning_rate']"
         )
     return list(dict.fromkeys(names))
 

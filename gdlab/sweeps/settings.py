@@ -32,7 +32,7 @@ class Checkpointing:
     """
 
     folder: str | os.PathLike[str]
-    seconds_between_saves: float = 60.0
+    seconds_between_saves: Annotated[float, Between(0)] = 60.0
 
     @classmethod
     def of(
@@ -78,6 +78,10 @@ class Resources:
 
     def __post_init__(self) -> None:
         self._require_axes()
+        if self.exact and self.lane_chunk != "auto":
+            raise ValueError(
+                f"exact=True computes one lane at a time: lane_chunk={self.lane_chunk} has no place"
+            )
         if self.exact and (rows := self.rows) is not None:
             raise ValueError(
                 "exact=True computes one lane at a time: it cannot spread them over "
@@ -167,7 +171,7 @@ class Stopping:
             stops; it has converged then as well.
 
     Raises:
-        ValueError: if a target is NaN.
+        ValueError: if a target is not finite, or ``divergence_factor`` is below 1.
 
     >>> from gdlab import Axis, Stopping, sgd, sweep
     >>> tx = sgd(Axis("learning_rate", [0.1, 0.4]))
@@ -177,13 +181,15 @@ class Stopping:
     """
 
     targets: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    divergence_factor: float = 1e4
+    divergence_factor: Annotated[float, Between(1)] = 1e4
     patience: Patience | None = None
 
     def __post_init__(self) -> None:
         for name, bound in self.targets.items():
-            if np.isnan(bound):
-                raise ValueError(f"targets: {name!r} must have a number to come down to, not nan")
+            if not np.isfinite(bound):
+                raise ValueError(
+                    f"targets: {name!r} must have a finite number to come down to, not {bound}"
+                )
 
     @property
     def bounds(self) -> tuple[tuple[str, float], ...]:

@@ -174,6 +174,8 @@ def _require_fitting(study: Any, arguments: Mapping[str, Any]) -> None:
     Raises:
         ValueError: naming the argument.
     """
+    if not all(hasattr(study, method) for method in ("ask", "tell", "directions")):
+        raise TypeError(f"study must be a study of Optuna, not {study!r}")
     if len(study.directions) > 1:
         raise ValueError(
             f"study has {len(study.directions)} objectives, but each trial is told one, the metric"

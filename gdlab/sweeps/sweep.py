@@ -10,7 +10,7 @@ import jax
 
 from gdlab.axes.sampling import Sampling, require_sampled
 from gdlab.core.axis import Axis
-from gdlab.core.checked import Count, Length, checked
+from gdlab.core.checked import Count, Key, Length, checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.progress.monitor import monitoring
 from gdlab.sweeps.execute.collect import collected
@@ -48,7 +48,7 @@ def sweep(
     epochs: int | Axis | Callable[..., int] | None = None,
     batch_size: int | Axis | Callable[..., int] | None = None,
     seeds: Length | Sequence[int] = 1,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
     samples: Length | None = None,
     sampling: Sampling = "sobol",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gdlab.core.checked import Count, checked, checked_class
+from gdlab.core.checked import Count, Key, Size, checked, checked_class, require_key
 
 if TYPE_CHECKING:
     import chex
@@ -137,6 +137,9 @@ class EpochSampler:
         own = jnp.arange(self.size, dtype=jnp.int32)
         if key is None or self.batch_size == self.size:
             return own
+        require_key("key", key)
+        if isinstance(step, int) and step < 0:
+            raise ValueError(f"step counts from 0, not from {step}")
         epoch = step // self.batches_per_epoch
         return jax.random.permutation(jax.random.fold_in(key, epoch), own)
 
@@ -187,9 +190,11 @@ class EpochSampler:
         [1.5, 3.5, 10.0]
         """
         if (size := number_of_examples(data)) != self.size:
-            raise ValueError(f"The sampler is for {self.size} examples, but data has {size}.")
+            raise ValueError(f"data: the sampler is for {self.size} examples, but data has {size}.")
         if self.batch_size == self.size:
             return fun(data)
+        if order.shape != (self.size,):
+            raise ValueError(f"order must have the shape ({self.size},), not {order.shape}")
         position = step % self.batches_per_epoch
         shapes: dict[str, tuple[int, ...]] = {}
 
@@ -220,9 +225,9 @@ class EpochSampler:
 def minibatches(
     data: "chex.ArrayTree",
     batch_size: int | None,
-    key: jax.Array | None,
+    key: Key | None,
     *,
-    epochs: int | None = 1,
+    epochs: Size | None = 1,
     drop_last: bool = False,
 ) -> Iterator[Any]:
     """The minibatches of one epoch or of several, for a training loop written by hand.
@@ -307,6 +312,8 @@ def number_of_examples(data: "chex.ArrayTree") -> int:
         sizes[name] = shape[0]
     if not sizes:
         raise ValueError("data has no arrays: there is nothing to draw batches from.")
+    if 0 in sizes.values():
+        raise ValueError("data has no examples: there is nothing to draw batches from.")
     (first, size), *others = sizes.items()
     for name, other in others:
         if other != size:

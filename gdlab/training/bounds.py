@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from gdlab.core.structure import leaves_with_paths, spread
 
@@ -36,10 +38,28 @@ class Box(NamedTuple):
             if jnp.iscomplexobj(leaf):
                 raise TypeError(f"bounds order real numbers, but {path or 'x0'!r} is complex")
         lower, upper = bounds
-        return cls(
-            _like(params, "the lower bound", lower, -jnp.inf),
-            _like(params, "the upper bound", upper, jnp.inf),
+        box = cls(
+            _like(params, "bounds: the lower bound", lower, -jnp.inf),
+            _like(params, "bounds: the upper bound", upper, jnp.inf),
         )
+        box.require_order()
+        return box
+
+    def require_order(self) -> None:
+        """Refuse a lower bound above the upper one, where both are known.
+
+        Raises:
+            ValueError: with the path of the first of them.
+        """
+        lows, highs = leaves_with_paths(self.lower), jax.tree.leaves(self.upper)
+        for (path, low), high in zip(lows, highs, strict=True):
+            are_known = not isinstance(low, Tracer) and not isinstance(high, Tracer)
+            # A NaN is in no order.
+            if are_known and not np.all(np.asarray(low) <= np.asarray(high)):
+                raise ValueError(
+                    "bounds: the lower bound must be at most the upper one, but at "
+                    f"{path or 'the root'!r} they are {low} and {high}"
+                )
 
     def project(self, params: Any) -> Any:
         """The nearest parameters within the bounds."""
@@ -95,7 +115,10 @@ def _like(params: Any, name: str, bound: Any, missing: float) -> Any:
     values = [value for value, (_, leaf) in pairs if leaf is not None]
     made = []
     for value, leaf in zip(values, leaves, strict=True):
-        array = jnp.asarray(missing if value is None else value, leaf.dtype)
+        try:
+            array = jnp.asarray(missing if value is None else value, leaf.dtype)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be numbers, not {value!r}") from None
         try:
             made.append(jnp.broadcast_to(array, leaf.shape))
         except ValueError:

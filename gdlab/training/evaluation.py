@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.checked import called_as, is_array_of_numbers
 from gdlab.core.state import evaluation_params
 from gdlab.training.models import Form, ModelState
 from gdlab.training.objective import ByIdentity
@@ -33,10 +34,7 @@ class Evaluation(NamedTuple):
         """
         params = evaluation_params(progress.state, progress.params)
         values = evaluation_of(self.evaluate, self.form, params, progress.model_state)
-        try:
-            return jax.tree.map(jnp.asarray, values)
-        except TypeError as error:
-            raise TypeError(f"evaluate must return a tree of arrays, not {values!r}") from error
+        return jax.tree.map(jnp.asarray, values)
 
     def blank(self, steps: int, progress: Progress) -> Any:
         """Zeros in the place of all values of a run of so many steps."""
@@ -64,7 +62,14 @@ def evaluation_of(
     """``evaluate(model, **hyperparameters)``, which is also given a caller's model state."""
     model = form.close(params, model_state.held)
     given = () if model_state.given is None else (model_state.given,)
-    return evaluate(model, *given, **hyperparameters)
+    form_of_call = f"evaluate(params{', model_state' * len(given)})"
+    values = called_as(
+        form_of_call, evaluate.function, model, *given, **evaluate.keywords, **hyperparameters
+    )
+    leaves = jax.tree.leaves(values)
+    if not leaves or not all(map(is_array_of_numbers, leaves)):
+        raise TypeError(f"evaluate must return a tree of arrays, not {values!r}")
+    return values
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import Size, checked
+from gdlab.core.checked import Between, Key, Size, checked
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
@@ -42,13 +42,13 @@ def minimize(
     epochs: Size | None = None,
     data: Any = None,
     batch_size: int | None = None,
-    key: jax.Array | None = None,
+    key: Key | None = None,
     has_aux: bool = False,
     model_state: Any = None,
     keep_path: bool = True,
     state: Any = None,
-    first_step: int | jax.Array | None = None,
-    tol: float | jax.Array | None = None,
+    first_step: Size | jax.Array | None = None,
+    tol: Annotated[float, Between(0)] | jax.Array | None = None,
     bounds: tuple[Any, Any] | None = None,
     evaluate: Callable[..., Any] | None = None,
     evaluate_every: Interval | None = None,
@@ -136,6 +136,9 @@ def minimize(
     >>> minimize(loss, 0.0, sgd(0.5), epochs=2, data=data, batch_size=4, key=key).steps
     Array(6, dtype=int32)
     """
+    for name, number in (("tol", tol), ("first_step", first_step)):
+        if number is not None and jnp.shape(number):
+            raise ValueError(f"{name} must be one number, not an array of {jnp.shape(number)}")
     model = open_model(x0)
     objective = Objective(
         ByIdentity(fun), data is not None, has_aux, model_state is not None, model.form

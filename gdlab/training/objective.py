@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gdlab.core.checked import is_array_of_numbers
 from gdlab.training.models import PLAIN, Form, ModelState
 
 
@@ -104,6 +105,8 @@ class Objective:
             value, given = value
         elif self.has_aux:
             value, aux = _pair(value)
+            if not all(map(is_array_of_numbers, jax.tree.leaves(aux))):
+                raise TypeError(f"aux must be a tree of arrays, not {aux!r}")
         if (kind := _unlike_a_real_scalar(value)) is not None:
             raise TypeError(
                 f"the loss must be a real scalar, but it {kind}"
@@ -154,6 +157,8 @@ def _unlike_a_real_scalar(value: Any) -> str | None:
     """The description of a value that is no real scalar, None if it is one."""
     if not jax.tree_util.all_leaves([value]):
         return f"is a {type(value).__name__}"
+    if not is_array_of_numbers(value):
+        return f"is {value!r}"
     shape, dtype = jnp.shape(value), jnp.result_type(value)
     if shape == () and jnp.issubdtype(dtype, jnp.floating):
         return None

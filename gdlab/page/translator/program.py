@@ -12,6 +12,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from gdlab.core.apply import apply_updates
+from gdlab.core.checked import called_as, is_array_of_numbers
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.translator import primitives as _primitives  # registers the rules  # noqa: F401
@@ -137,6 +138,7 @@ def translate_function(
     *,
     curvature: bool = False,
     measure: Callable[[Any], Any] | None = None,
+    argument: str = "fun",
 ) -> TranslatedFunction:
     """Translate the value and the gradient of a function of a vector.
 
@@ -147,9 +149,10 @@ def translate_function(
             ``curvature(w, v, out)``.
         measure: another function of the vector that returns a real scalar, such as an accuracy,
             which becomes ``measure(w)``.
+        argument: the name of the user's argument that ``fun`` came for.
     """
     # Named, so that an optimizer's calls of them are calls in the program as well.
-    value = jax.jit(lambda w: _real_scalar(fun(w)))
+    value = jax.jit(lambda w: _real_scalar(argument, called_as(f"{argument}(params)", fun, w)))
     gradient = jax.jit(jax.grad(value))
     writer = _FunctionWriter(dimension, f"the function {getattr(fun, '__name__', fun)!r}")
     writer.write("value", lambda w: (value(w),), ["w"])
@@ -157,7 +160,7 @@ def translate_function(
     if curvature:
         writer.write("curvature", lambda w, v: (0.0, jax.jvp(gradient, (w,), (v,))[1]), ["w", "v"])
     if measure is not None:
-        writer.write("measure", lambda w: (_real_scalar(measure(w)),), ["w"])
+        writer.write("measure", lambda w: (_real_scalar("measure", measure(w)),), ["w"])
     code = writer.module.javascript(
         f"return{{dimension:{dimension},{','.join(writer.names)},"
         "gradient(w,out){evaluate(w,out)}};"
@@ -410,11 +413,14 @@ def _call(name: str, is_gradient: bool) -> Callable[[Lowering, Value], Value]:
     return call
 
 
-def _real_scalar(value: Any) -> Any:
+def _real_scalar(argument: str, value: Any) -> Any:
+    if not is_array_of_numbers(value):
+        raise TypeError(f"{argument}: the function must return a real scalar, not {value!r}")
     value = jnp.asarray(value)
     if value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
         raise TypeError(
-            f"the function must return a real scalar, not {value.dtype} of shape {value.shape}"
+            f"{argument}: the function must return a real scalar, not {value.dtype} of shape "
+            f"{value.shape}"
         )
     return value
 

@@ -84,6 +84,8 @@ def optimizers_of(tx: Any) -> dict[str, Any]:
     optimizers = dict(tx) if isinstance(tx, Mapping) else {"": tx}
     if not optimizers:
         raise ValueError("tx is an empty dictionary: there is nothing to sweep")
+    if isinstance(tx, Mapping) and "" in tx:
+        raise ValueError("tx: an optimizer needs a name, and '' is none")
     return optimizers
 
 

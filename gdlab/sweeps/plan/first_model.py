@@ -8,6 +8,7 @@ import jax
 
 from gdlab.axes.grid import Grid
 from gdlab.axes.slots import at_point, slot_names
+from gdlab.core.checked import called_as
 from gdlab.training.models import OpenedModel, open_model
 from gdlab.training.objective import ByIdentity
 from gdlab.training.seed_keys import SeedKeys
@@ -30,8 +31,10 @@ def first_model(
 
     def of_point(key: jax.Array, point: Any) -> OpenedModel:
         model, keywords = at_point((template, hyperparameters), point)
-        model = open_model(init(key, **keywords)) if init else model
-        params = differentiable(model.params, "what init returns")
+        if init:
+            given = init.keywords | keywords
+            model = open_model(called_as("params: init(key)", init.function, key, **given))
+        params = differentiable(model.params, "params: what init returns")
         return dataclasses.replace(model, params=params)
 
     over_points = jax.vmap(of_point, (None, 0)) if points else of_point

@@ -8,12 +8,12 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from gdlab.axes.grid import Points
-from gdlab.core.checked import Count, checked_class
+from gdlab.core.checked import Between, Count, checked_class
 from gdlab.sweeps.plan.direction import is_maximized
 
 
@@ -71,6 +71,10 @@ class Policy(Protocol):
         ...
 
 
+Factor: TypeAlias = Annotated[float, Between(1, math.inf, excludes_low=True, excludes_high=True)]
+"""The number of points at a rung for each that survives it."""
+
+
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class SuccessiveHalving:
@@ -101,18 +105,19 @@ class SuccessiveHalving:
     Optimization, 2016, figure 2.
     """
 
-    factor: float = 4.0
+    factor: Factor = 4.0
     rungs: Sequence[int] | None = None
-    least_steps: int = 10
+    least_steps: Count = 10
     metric: str = "loss"
     maximize: bool | None = None
 
     def __post_init__(self) -> None:
-        _check_factor(self.factor)
         is_maximized(self.metric, self.maximize)
         rungs = [0, *(self.rungs or [])]
         if any(later <= rung for rung, later in itertools.pairwise(rungs)):
             raise ValueError(f"rungs must be positive and rise, not {self.rungs}")
+        if self.rungs is not None and not len(self.rungs):
+            raise ValueError("rungs must be one number of steps at least, not an empty list")
 
     def brackets(self, size: int, _steps: int) -> list[np.ndarray]:
         """All points compete."""
@@ -159,13 +164,12 @@ class Hyperband:
     2018, algorithm 1.
     """
 
-    factor: float = 3.0
-    least_steps: int = 10
+    factor: Factor = 3.0
+    least_steps: Count = 10
     metric: str = "loss"
     maximize: bool | None = None
 
     def __post_init__(self) -> None:
-        _check_factor(self.factor)
         is_maximized(self.metric, self.maximize)
 
     def brackets(self, size: int, steps: int) -> list[np.ndarray]:
@@ -284,8 +288,3 @@ def _most_rungs(steps: int, policy: SuccessiveHalving | Hyperband) -> int:
             )
         count, rung = count + 1, earlier
     return count
-
-
-def _check_factor(factor: float) -> None:
-    if not factor > 1:
-        raise ValueError(f"factor must be above 1, not {factor}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.axes.sampling import sobol_or_random
-from gdlab.core.checked import Count, checked_class
+from gdlab.core.checked import Length, checked_class
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.proposals.gaussian_process import Observed
 from gdlab.sweeps.proposals.search import best_batch
@@ -103,7 +103,7 @@ class GaussianProcess:
     0.5
     """
 
-    batch: Count = 8
+    batch: Length = 8
     metric: str = "final_loss"
     maximize: bool | None = None
     policy: Policy | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.axes.slots import at_point, with_slots
+from gdlab.core.checked import called_as, is_array_of_numbers
 from gdlab.core.numerics import widen
 from gdlab.core.ranges import LARGEST_COUNT
 from gdlab.core.transformation import GradientTransformation, as_transformation
@@ -99,7 +100,10 @@ def _value_of_objective(objective: Objective, template: GradientTransformation) 
     """
 
     def of_point(point: Points) -> jax.Array:
-        value = jnp.asarray(objective(at_point(template, point)))
+        value = called_as("objective(tx)", objective, at_point(template, point))
+        if not is_array_of_numbers(value):
+            raise TypeError(f"objective must return a real scalar, not {value!r}")
+        value = jnp.asarray(value)
         if value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
             raise TypeError(
                 f"objective must return a real scalar, not {value.dtype} of shape {value.shape}"

@@ -99,8 +99,8 @@ def contestants_of(results: Any) -> list[Contestant]:
         return _parts(results, "", "")
     if not isinstance(results, Mapping) or not results:
         raise TypeError(
-            "a report is of a SweepResult, or of a dictionary of them such as sweep returns, not "
-            f"of {type(results).__name__}"
+            "results must be a SweepResult, or a dictionary of them such as sweep returns, not "
+            f"{results!r}"
         )
     nested = any(isinstance(part, Mapping) for part in results.values())
     by_problem = nested or _are_problems(list(results.values()))

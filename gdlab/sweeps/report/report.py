@@ -4,11 +4,11 @@ import collections
 import dataclasses
 import html as markup
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 
-from gdlab.core.checked import Between, checked
+from gdlab.core.checked import Ax, Between, checked
 from gdlab.core.representation import in_words
 from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.report.best import best_point
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 TOLERANCES: dict[bool, float] = {False: 2.0, True: 1.1}
 """The factor of the best score that counts as nearly as good, by whether more is better."""
+
+
+Confidence: TypeAlias = Annotated[float, Between(0, 1, excludes_low=True, excludes_high=True)]
+"""A probability that is neither 0 nor 1."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +87,8 @@ class SweepReport:
             ]
         )
 
-    def plot(self, ax: Any = None) -> Any:
+    @checked
+    def plot(self, ax: Ax = None) -> Any:
         """Draw what tuning costs, the differences with their intervals, and the profile.
 
         Each problem's cost of tuning is a panel: the expected best of k trials over the evaluations
@@ -111,6 +116,7 @@ class SweepReport:
 
         return plot_report(self, ax)
 
+    @checked
     def page(self, title: str = "Sweep") -> "Page":
         """The result as one HTML file that loads nothing, with this report below its pictures.
 
@@ -177,9 +183,9 @@ def sweep_report(
     *,
     maximize: bool | None = None,
     tolerance: Annotated[float, Between(1)] | None = None,
-    target: float | None = None,
-    confidence: Annotated[float, Between(0, 1)] = 0.95,
-    power: Annotated[float, Between(0, 1)] = 0.8,
+    target: Annotated[float, Between(-1e308, 1e308)] | None = None,
+    confidence: Confidence = 0.95,
+    power: Confidence = 0.8,
 ) -> SweepReport:
     """Judge what :func:`gdlab.sweep` returned, also where that is a dictionary of results.
 

@@ -30,7 +30,9 @@ def optimizer_at(result: "SweepResult", point: Mapping[str, Any]) -> Any:
         if not is_axis(node):
             return node
         if node.name not in point:
-            raise ValueError(f"the point has no value for the axis {node.name!r}")
+            raise ValueError(
+                f"the point has no value for the axis {node.name!r}; it has some for {[*point]}"
+            )
         return float(as_written(np.asarray(point[node.name], node.values.dtype)))
 
     return jax.tree.map(value, tx, is_leaf=is_axis)

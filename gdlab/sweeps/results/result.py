@@ -296,6 +296,7 @@ class SweepResult:
         """
         return rerunning.optimizer_at(self, point)
 
+    @checked
     def rerun(self, point: Mapping[str, Any], **changes: Any) -> "SweepResult":
         """The sweep of one point alone, or of all that agree in what is given.
 

@@ -164,9 +164,12 @@ def test_a_population_of_one_is_left_alone():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SuccessiveHalving(factor=1), "factor must be above 1, not 1"),
-        (lambda: SuccessiveHalving(factor=np.nan), "factor must be above 1, not nan"),
-        (lambda: Hyperband(factor=0.5), "factor must be above 1, not 0.5"),
+        (lambda: SuccessiveHalving(factor=1), r"factor must be .* above 1 and finite, not 1"),
+        (
+            lambda: SuccessiveHalving(factor=np.nan),
+            r"factor must be .* above 1 and finite, not nan",
+        ),
+        (lambda: Hyperband(factor=0.5), r"factor must be .* above 1 and finite, not 0.5"),
         (lambda: SuccessiveHalving(rungs=[0, 5]), r"rungs must be positive and rise, not \[0, 5\]"),
         (lambda: SuccessiveHalving(rungs=[5, 5]), r"rungs must be positive and rise, not \[5, 5\]"),
         (lambda: PopulationBasedTraining(every=0), "every must be a whole number"),

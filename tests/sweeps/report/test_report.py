@@ -427,7 +427,7 @@ def test_dictionaries_of_results_are_optimizers_if_these_differ_and_else_problem
     assert [(each.problem, each.optimizer) for each in found] == [("p", ""), ("q", "")]
     found = contestants_of({"p": {"a": one, "b": other}})
     assert [(each.problem, each.optimizer) for each in found] == [("p", "a"), ("p", "b")]
-    with pytest.raises(TypeError, match="not of list"):
+    with pytest.raises(TypeError, match=r"results must be a SweepResult, or .* not \["):
         sweep_report([one])
 
 
@@ -455,8 +455,8 @@ def test_an_axis_of_truth_values_is_swept_as_numbers_and_judged_as_a_choice():
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ({"confidence": 95.0}, "confidence must be a number between 0 and 1, not 95"),
-        ({"power": -0.1}, "power must be a number between 0 and 1, not -0.1"),
+        ({"confidence": 95.0}, "confidence must be a number above 0 and below 1, not 95"),
+        ({"power": -0.1}, "power must be a number above 0 and below 1, not -0.1"),
         ({"tolerance": 0.5}, "tolerance must be a number of at least 1 or None, not 0.5"),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Size, checked
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation
@@ -155,7 +155,7 @@ def to_keras(
     tx: GradientTransformation,
     params: Params,
     like: Value,
-    count: int | None = None,
+    count: Size | None = None,
 ) -> dict[str, np.ndarray]:
     """The values of a Keras optimizer's variables, so that it goes on where ``tx`` is.
 

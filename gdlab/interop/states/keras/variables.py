@@ -63,6 +63,11 @@ def variables_of(optimizer: Value) -> list[tuple[str, str, np.ndarray]]:
     if isinstance(optimizer, Mapping):
         return [(key, key, as_array(value)) for key, value in optimizer.items()]
     variables = getattr(optimizer, "variables", optimizer)
+    if not isinstance(variables, Sequence) or not all(hasattr(one, "path") for one in variables):
+        raise TypeError(
+            "an optimizer of Keras, its variables or a dictionary of them is needed for optimizer "
+            f"or like, not {optimizer!r}"
+        )
     return [(str(i), one.path, as_array(one.value)) for i, one in enumerate(variables)]
 
 

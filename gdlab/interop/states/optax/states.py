@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Size, checked
 from gdlab.core.numerics import arrays_only
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Tree, dotted
@@ -52,7 +52,7 @@ def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> S
 
 @checked
 def to_optax(
-    state: State, like: Tree | None, *, tx: GradientTransformation, count: int | None = None
+    state: State, like: Tree | None, *, tx: GradientTransformation, count: Size | None = None
 ) -> Tree:
     """The state from which an optimizer of optax goes on where ``tx`` has stopped.
 
@@ -79,6 +79,8 @@ def to_optax(
     >>> list(gdlab.interop.to_optax(state, None, tx=tx))
     ['0.count', '0.mu.w', '0.nu.w']
     """
+    if not all(hasattr(leaf, "size") for leaf in jax.tree.leaves(like)):
+        raise TypeError(f"like must be a state of optax, a tree of arrays, not {like!r}")
     wanted = None if like is None else flat_leaves(like)
     made = Export(*plain(tx, state), wanted, count).arrays()
     if like is None:

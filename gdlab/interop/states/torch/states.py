@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.core.checked import Size, checked
 from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation
@@ -84,7 +84,7 @@ def from_torch(
     *,
     tx: GradientTransformation,
     params: Params,
-    count: int | None = None,
+    count: Size | None = None,
 ) -> State:
     """The state with which ``tx`` goes on where an optimizer of torch has stopped.
 
@@ -147,7 +147,7 @@ def to_torch(
     tx: GradientTransformation,
     params: Params,
     like: StateDict | str | Sequence[StateDict | str],
-    count: int | None = None,
+    count: Size | None = None,
 ) -> dict[str, Value] | list[dict[str, Value]]:
     """The state that ``optimizer.load_state_dict`` takes, so that torch goes on where ``tx`` is.
 
@@ -241,6 +241,8 @@ def _enter(record: Record, theirs: Parsed, names: Names, params: Params) -> None
             raise ValueError(f"names has {len(by_key)} parameters, and none for {key!r} of torch")
         arrays = {name: as_array(value) for name, value in state.items() if value is not None}
         step = arrays.pop("step", None)
+        if step is not None and not arrays:
+            raise ValueError(f"state_dict: the state of {key!r} has a step, and nothing else")
         if arrays:
             axes = record.axes.get(path)
             permutation = {name: permuted(array, axes) for name, array in arrays.items()}
