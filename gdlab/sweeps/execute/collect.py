@@ -1,25 +1,19 @@
-"""Labelled results, made of the tables of runs."""
+"""One labelled result, combined of those of several runs."""
 
 import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-import jax
 import numpy as np
 
-from gdlab.axes.naming import EVALUATION_STEP, named
-from gdlab.core.representation import as_written
 from gdlab.sweeps.execute.run import SweepRun
-from gdlab.sweeps.execute.tables import CONVERGED, status_names
+from gdlab.sweeps.execute.run_result import result_of
 from gdlab.sweeps.plan.cells import Cell
 from gdlab.sweeps.plan.sweep_call import SweepCall
-from gdlab.sweeps.plan.task import POINT_NUMBER
 from gdlab.sweeps.results.combining.by_label import ByLabel, label_of
 from gdlab.sweeps.results.combining.merging import stacked
 from gdlab.sweeps.results.combining.steps import with_steps_of_all
-from gdlab.sweeps.results.provenance import provenance
 from gdlab.sweeps.results.result import SweepResult
-from gdlab.training.models import OpenedModel
 
 
 def collected(runs: list[SweepRun], call: SweepCall) -> Any:
@@ -41,7 +35,7 @@ def collected(runs: list[SweepRun], call: SweepCall) -> Any:
 def _combined(runs: list[SweepRun], dimensions: list[str], call: SweepCall) -> Any:
     """The results of some runs, combined along these dimensions, the outermost first."""
     if not dimensions:
-        return _result_of(runs[0], call)
+        return result_of(runs[0], call)
     dimension, *inner = dimensions
     parts: dict[Any, list[SweepRun]] = {}
     for run in runs:
@@ -107,88 +101,3 @@ def _call_of(dimension: str, label: Any, cell: Cell, call: SweepCall) -> SweepCa
         return call.only(**{dimension: label})
     along = [name for name, other in cell.along.items() if other == dimension]
     return call.at({name: [cell.labels[name]] for name in along})
-
-
-def _result_of(run: SweepRun, call: SweepCall) -> SweepResult:
-    planned, tables = run.planned, run.tables
-    task, grid = planned.task, planned.grid
-    structure, seeds = task.structure, task.seeds
-    shape = (*grid.sizes.values(), len(seeds))
-
-    def by_axis(leaf: np.ndarray, axis: int = 0) -> np.ndarray:
-        """Seeds × points at ``axis`` → the dimensions in turn, then the seeds, first of all."""
-        moved = np.moveaxis(leaf, (axis + 1, axis), (0, 1))
-        return moved.reshape(shape + moved.shape[2:])
-
-    assert tables.records is not None  # a run without them has not begun
-    steps = np.asarray(structure.recorded_steps)
-    loss, aux, curves = tables.records
-    loss = by_axis(loss, 1)
-    stopped_at, last_loss = by_axis(tables.stopped_at), by_axis(tables.loss)
-    # A lane that has converged stays there.
-    converged = (by_axis(tables.status) == CONVERGED)[..., None]
-    loss = np.where(converged & (steps > stopped_at[..., None]), last_loss[..., None], loss)
-    metrics = {name: by_axis(values) for name, values in tables.metrics.items()}
-    evaluated = np.asarray(structure.evaluated_steps)
-    held = converged & (evaluated > stopped_at[..., None])
-    curves = {
-        name: np.where(held, metrics[name][..., None], by_axis(values, 1))
-        if name in metrics
-        else by_axis(values, 1)
-        for name, values in curves.items()
-    }
-    history, rungs = _history(run, shape[:-1])
-    kept, best = tables.kept_params(), tables.keep_params == "best"
-    kept = kept if best or kept is None else jax.tree.map(by_axis, kept)
-    kept = _whole(kept, task.template.fixed, (len(seeds),) if best else shape)
-    return SweepResult(
-        dims=(*grid.sizes, "seed"),
-        coords=grid.coords
-        | {"seed": seeds, "step": steps}
-        | ({EVALUATION_STEP: evaluated} if curves else {})
-        | rungs,
-        axes={name: axis.along for name, axis in grid.axes.items()},
-        loss=loss,
-        aux={name: by_axis(values, 1) for name, values in named(aux, "aux").items()},
-        metrics=metrics,
-        curves=curves,
-        # The loss at the last point is recorded at the very end.
-        status=status_names(by_axis(tables.status), ~np.isnan(loss[..., -1])),
-        stopped_at=stopped_at,
-        evaluations=by_axis(tables.evaluations),
-        history=history,
-        optimizers=(planned.tx,),
-        settings=planned.settings,
-        provenance=provenance(),
-        kept=kept,
-        params_dims=() if kept is None else ("seed",) if best else (*grid.sizes, "seed"),
-        recipe=call,
-    )
-
-
-def _whole(kept: Any, fixed: Any, shape: tuple[int, ...]) -> Any:
-    """The models of lanes with the arrays that they share, as views that copy nothing."""
-    if not isinstance(kept, OpenedModel) or fixed is None:
-        return kept
-    views = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (*shape, *leaf.shape)), fixed)
-    return dataclasses.replace(kept, held=kept.held._replace(fixed=views))
-
-
-def _history(run: SweepRun, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    start = run.planned.task.points
-    stayed = all(
-        np.array_equal(parents, start[POINT_NUMBER])
-        and all(np.array_equal(values[name], start[name]) for name in start)
-        for _, values, parents in run.history
-    )
-    if stayed:
-        # So it does also under a policy that could have dropped points, but did not.
-        return {}, {}
-    rungs, values, parents = zip(*run.history, strict=True)
-    history = {
-        name: as_written(np.stack([rung[name] for rung in values])).reshape(-1, *shape)
-        for name in values[0]
-        if name != POINT_NUMBER
-    }
-    history["parent"] = np.stack(parents).reshape(-1, *shape)
-    return history, {"rung": np.asarray(rungs)}
