@@ -71,7 +71,7 @@ def _by_dimension(sizes: tuple[int, ...], leaf: np.ndarray, axis: int = 0) -> np
 
 
 def _labelled_records(run: SweepRun, by_dimension: Callable[..., np.ndarray]) -> LabelledRecords:
-    """What was recorded of lanes; one that has converged stays at its last values."""
+    """The recorded values of lanes, of which one that has converged keeps its last ones."""
     tables, structure = run.tables, run.planned.task.structure
     assert tables.records is not None  # a run without them has not begun
     stopped_at = by_dimension(tables.stopped_at)[..., None]
