@@ -102,6 +102,22 @@ def test_where_the_loss_is_not_finite_it_steps_back(tx):
 
 
 @pytest.mark.parametrize(
+    ("slope_rtol", "tol", "size"), [(0.1, 0.0, 1.0), (0.4, 0.0, 1 / 1.6), (0.4, 0.6, 1.0)]
+)
+def test_a_first_step_is_taken_only_if_the_loss_decreases_by_the_share_asked_for(
+    slope_rtol, tol, size
+):
+    # φ(η) = 0.8·(1 − 1.6η)² falls by 0.512 at η = 1, where φ′(0)·η is −2.56. A fifth of it is
+    # decrease enough for a tenth, and for two fifths with a tolerance of more than 0.512; else the
+    # minimum of the cubic, η = 1/1.6, is tried next.
+    tx = gdlab.scale_by_zoom_linesearch(
+        20, tol=tol, slope_rtol=slope_rtol, approx_dec_rtol=None, initial_guess_strategy="one"
+    )
+    _, state = search(tx, lambda w: 0.8 * jnp.sum(w**2), jnp.ones(1))
+    np.testing.assert_allclose(state.learning_rate, size, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
     "tx", [gdlab.scale_by_zoom_linesearch(20), scale_by_backtracking_linesearch(20)]
 )
 def test_along_a_direction_that_does_not_lead_down_nothing_is_tried(tx):
