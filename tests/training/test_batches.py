@@ -382,8 +382,9 @@ def test_data_without_a_leading_axis_or_without_arrays_are_refused():
 
 def test_data_of_another_size_than_the_samplers_are_refused():
     sampler = EpochSampler(10, 4)
-    with pytest.raises(ValueError, match="sampler is for 10 examples, but data has 9"):
-        sampler.on_batch(jnp.mean, jnp.zeros(9), sampler.order(KEY, 0), 0)
+    for size in (9, 11):
+        with pytest.raises(ValueError, match=f"sampler is for 10 examples, but data has {size}"):
+            sampler.on_batch(jnp.mean, jnp.zeros(size), sampler.order(KEY, 0), 0)
 
 
 def test_a_result_whose_shape_depends_on_the_batch_is_named_with_both_shapes():
