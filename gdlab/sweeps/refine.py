@@ -11,7 +11,7 @@ from gdlab.core.axis import is_axis
 from gdlab.core.checked import Count, Length, checked
 from gdlab.core.ranges import widest_float
 from gdlab.core.transformation import GradientTransformation
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.refinement.descent import Descent, beside, descend_together
 from gdlab.sweeps.refinement.outcome import CHAOTIC, Refinement, best_of
 from gdlab.sweeps.refinement.runs import value_along

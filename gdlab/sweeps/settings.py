@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from gdlab.core.checked import Between, Count, checked_class
 from gdlab.devices.lane_split import axes_of
 from gdlab.devices.mesh import rows_of_devices
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 
 
 @checked_class

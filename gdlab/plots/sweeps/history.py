@@ -10,7 +10,7 @@ from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.scales import COLORMAP, MISSING, tick_whole_steps
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
 from gdlab.sweeps.results.spacing import spans_decades

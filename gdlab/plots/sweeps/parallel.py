@@ -14,7 +14,7 @@ from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, label
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.results.labelled import lane_labels
 from gdlab.sweeps.results.scoring import best_position, scores
 from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing

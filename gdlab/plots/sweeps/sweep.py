@@ -15,7 +15,7 @@ from gdlab.plots.sweeps.curve import draw_choices, draw_curve
 from gdlab.plots.sweeps.heat_map import Plane, draw_heat_map, explain_colors, is_numeric, written
 from gdlab.plots.sweeps.lanes import lanes_of
 from gdlab.plots.sweeps.parallel import plot_parallel
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult

@@ -12,7 +12,7 @@ from gdlab.core.checked import Ax, checked
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import PALETTE, spans_decades, tick_whole_steps
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult

@@ -11,7 +11,7 @@ from gdlab.sweeps.execute.prepared import PreparedRun
 from gdlab.sweeps.persist import checkpoint
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
-from gdlab.sweeps.persist.fingerprint import of_arrays, of_program
+from gdlab.sweeps.persist.fingerprint import hash_of_arrays, hash_of_program
 from gdlab.sweeps.settings import Resources
 from gdlab.training.loader import Stream
 
@@ -53,18 +53,18 @@ def _identity_of(run: PreparedRun) -> dict[str, str]:
     identity = {
         "optimizer": repr(planned.tx),
         "seeds": str(task.seeds.tolist()),
-        "key": of_arrays(task.key),
-        "data": of_arrays(data),
-        "params": of_arrays((task.first, task.template.fixed)),
-        "model state": of_arrays(task.model_state),
-        "hyperparameters": of_arrays(
+        "key": hash_of_arrays(task.key),
+        "data": hash_of_arrays(data),
+        "params": hash_of_arrays((task.first, task.template.fixed)),
+        "model state": hash_of_arrays(task.model_state),
+        "hyperparameters": hash_of_arrays(
             (
                 task.points,
                 task.template._replace(fixed=None),
                 task.init_hyperparameters,
             )
         ),
-        "programs": of_program(programs.traced, programs.first_points(task.size)),
+        "programs": hash_of_program(programs.traced, programs.first_points(task.size)),
     } | {name: str(value) for name, value in planned.settings.items()}
     prefix = ", ".join(map(str, planned.place.values()))
     return {f"{prefix}: {name}" if prefix else name: value for name, value in identity.items()}

@@ -8,6 +8,7 @@ import numpy as np
 from gdlab.axes.grid import Points
 from gdlab.devices.mesh import parts_of_lanes
 from gdlab.devices.transfer import least_of_processes
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.execute.group_checkpoints import GroupCheckpoints
 from gdlab.sweeps.execute.groups import LaneGroup, groups_of
 from gdlab.sweeps.execute.interval_runner import IntervalRunner
@@ -17,7 +18,6 @@ from gdlab.sweeps.execute.tables import LaneTables
 from gdlab.sweeps.plan.arguments import entropy_of
 from gdlab.sweeps.plan.assembly import PlannedRun
 from gdlab.sweeps.plan.brackets import Bracket
-from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.plan.policies import Move, Ranking
 from gdlab.sweeps.plan.task import POINT_NUMBER
 

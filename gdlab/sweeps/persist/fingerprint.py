@@ -14,7 +14,7 @@ from gdlab.core.structure import is_none
 from gdlab.devices.transfer import key_implementation
 
 
-def of_arrays(tree: Any) -> str:
+def hash_of_arrays(tree: Any) -> str:
     """The fingerprint of a tree of arrays: a SHA-256 of path, dtype, shape and bytes of each leaf.
 
     Leaves are arrays of NumPy or JAX, typed keys, Python numbers and None. A Python number counts
@@ -26,9 +26,9 @@ def of_arrays(tree: Any) -> str:
         TypeError: if a leaf is none of these.
 
     >>> import numpy as np
-    >>> of_arrays({"w": np.ones(2)}) == of_arrays({"w": np.ones(2)})
+    >>> hash_of_arrays({"w": np.ones(2)}) == hash_of_arrays({"w": np.ones(2)})
     True
-    >>> of_arrays({"w": np.ones(2)}) == of_arrays({"w": np.ones((2, 1))})
+    >>> hash_of_arrays({"w": np.ones(2)}) == hash_of_arrays({"w": np.ones((2, 1))})
     False
     """
     digest = hashlib.sha256()
@@ -44,7 +44,7 @@ def of_arrays(tree: Any) -> str:
     return digest.hexdigest()
 
 
-def of_program(function: Callable[..., Any], *args: Any) -> str:
+def hash_of_program(function: Callable[..., Any], *args: Any) -> str:
     """The fingerprint of the program of a function: a SHA-256 of its jaxpr and all its constants.
 
     The name of the function, its file and the wording of its Python do not count, but the names of
@@ -58,15 +58,19 @@ def of_program(function: Callable[..., Any], *args: Any) -> str:
             dtypes count, but not their values.
 
     >>> import jax.numpy as jnp
-    >>> of_program(lambda x: 2 * x, jnp.ones(3)) == of_program(lambda y: 2 * y, jnp.zeros(3))
+    >>> hash_of_program(lambda x: 2 * x, jnp.ones(3)) == hash_of_program(
+    ...     lambda y: 2 * y, jnp.zeros(3)
+    ... )
     True
-    >>> of_program(lambda x: 2 * x, jnp.ones(3)) == of_program(lambda x: 3 * x, jnp.ones(3))
+    >>> hash_of_program(lambda x: 2 * x, jnp.ones(3)) == hash_of_program(
+    ...     lambda x: 3 * x, jnp.ones(3)
+    ... )
     False
     """
     program = jax.make_jaxpr(function)(*args)
     text = portable(program.pretty_print(use_color=False))
     # The text rounds the numbers of arrays, or leaves them out, so the arrays are added.
-    return of_arrays((np.frombuffer(text.encode(), np.uint8), list(_constants(program))))
+    return hash_of_arrays((np.frombuffer(text.encode(), np.uint8), list(_constants(program))))
 
 
 def portable(text: str) -> str:

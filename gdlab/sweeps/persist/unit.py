@@ -14,7 +14,7 @@ import numpy as np
 
 from gdlab.devices.transfer import as_keys, is_key
 from gdlab.files import written_whole
-from gdlab.sweeps.persist.fingerprint import bits_of, of_arrays
+from gdlab.sweeps.persist.fingerprint import bits_of, hash_of_arrays
 
 Table = list[list[Any]]
 """Path, dtype and shape of each leaf of a tree, as JSON gives them back."""
@@ -33,7 +33,7 @@ class Unit(NamedTuple):
     @property
     def checksum(self) -> str:
         """The SHA-256 of name, table and arrays."""
-        return of_arrays((_as_bytes([self.name, self.table]), self.arrays))
+        return hash_of_arrays((_as_bytes([self.name, self.table]), self.arrays))
 
     def as_tree(self, like: Any) -> Any:
         """The tree in the structure of ``like``.

@@ -14,7 +14,7 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.core.checked import Between, Count, checked_class
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 
 
 class Ranking(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.axes.sampling import sobol_or_random
-from gdlab.core.checked import Length, checked_class
+from gdlab.core.checked import Length, Name, checked_class
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.proposals.gaussian_process import Observed
 from gdlab.sweeps.proposals.search import best_batch
@@ -104,7 +104,7 @@ class GaussianProcess:
     """
 
     batch: Length = 8
-    metric: str = "final_loss"
+    metric: Name = "final_loss"
     maximize: bool | None = None
     policy: Policy | None = None
 

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from gdlab.core.axis import SAMPLE
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.plan.arguments import problems_of
 from gdlab.sweeps.plan.axis_arguments import AxisArguments
-from gdlab.sweeps.plan.direction import is_maximized
 from gdlab.sweeps.plan.shared_arguments import SharedArguments
 from gdlab.sweeps.plan.sweep_call import SweepCall
 from gdlab.sweeps.proposals.proposer import Measured, Proposer

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdlab.core.checked import Ax, Between, checked
 from gdlab.core.representation import in_words
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.report.best import best_point
 from gdlab.sweeps.report.contestants import Contestant, Measure, contestants_of
 from gdlab.sweeps.report.differences import differences_of

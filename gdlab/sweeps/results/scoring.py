@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 
 if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from gdlab.sweeps.persist.fingerprint import of_arrays, of_program, portable
+from gdlab.sweeps.persist.fingerprint import hash_of_arrays, hash_of_program, portable
 
 TABLE = np.arange(5000.0, dtype=np.float32)
 """So long that a jaxpr does not print its entries."""
@@ -57,7 +57,7 @@ def test_trees_of_arrays_that_differ_anywhere_have_different_fingerprints():
         jax.random.wrap_key_data(jnp.zeros(4, jnp.uint32), impl="rbg"),
         jax.random.wrap_key_data(jnp.zeros(4, jnp.uint32), impl="unsafe_rbg"),
     ]
-    prints = [of_arrays(tree) for tree in trees]
+    prints = [hash_of_arrays(tree) for tree in trees]
     same = [
         (a, b) for a, b in itertools.combinations(range(len(trees)), 2) if prints[a] == prints[b]
     ]
@@ -66,17 +66,17 @@ def test_trees_of_arrays_that_differ_anywhere_have_different_fingerprints():
 
 def test_where_and_how_an_array_is_held_does_not_count():
     matrix = np.arange(12.0, dtype=np.float32).reshape(3, 4)
-    expected = of_arrays({"w": matrix})
-    assert of_arrays({"w": np.asfortranarray(matrix)}) == expected
-    assert of_arrays({"w": np.repeat(matrix, 2, axis=1)[:, ::2]}) == expected
-    assert of_arrays({"w": jnp.asarray(matrix)}) == expected
-    assert of_arrays({"w": jax.device_put(matrix, jax.devices()[1])}) == expected
+    expected = hash_of_arrays({"w": matrix})
+    assert hash_of_arrays({"w": np.asfortranarray(matrix)}) == expected
+    assert hash_of_arrays({"w": np.repeat(matrix, 2, axis=1)[:, ::2]}) == expected
+    assert hash_of_arrays({"w": jnp.asarray(matrix)}) == expected
+    assert hash_of_arrays({"w": jax.device_put(matrix, jax.devices()[1])}) == expected
 
 
 @pytest.mark.parametrize("leaf", [object(), "text", np.array([{}])])
 def test_leaves_that_hold_no_numbers_are_refused_with_their_path(leaf):
     with pytest.raises(TypeError, match=r"\['w'\]: expected an array, a number or a key, got "):
-        of_arrays({"w": leaf})
+        hash_of_arrays({"w": leaf})
 
 
 def plain(table):
@@ -118,27 +118,27 @@ def with_own_vjp(table):
 )
 def test_one_entry_of_an_array_that_is_closed_over_counts_wherever_it_is_used(make):
     x = jnp.ones(3)
-    expected = of_program(make(TABLE), x)
-    assert of_program(make(TABLE.copy()), x) == expected
+    expected = hash_of_program(make(TABLE), x)
+    assert hash_of_program(make(TABLE.copy()), x) == expected
     changed = other_table()
     changed[0] += 1
-    assert of_program(make(changed), x) != expected
+    assert hash_of_program(make(changed), x) != expected
 
 
 def test_programs_that_differ_in_a_number_an_operation_or_a_shape_are_told_apart():
     x, y = jnp.ones(3), jnp.ones(4)
     third = np.float32(1 / 3)
     prints = [
-        of_program(lambda x: x * third, x),
-        of_program(lambda x: x * np.nextafter(third, np.float32(1)), x),
-        of_program(lambda x: x + third, x),
-        of_program(lambda x: x * third, y),
-        of_program(lambda x: x * third, x.astype(jnp.bfloat16)),
-        of_program(lambda x: (x * third, x), x),
-        of_program(lambda x: jax.lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), x),
-        of_program(lambda x: jax.lax.cond(x.sum() > 0, jnp.cos, jnp.sin, x), x),
-        of_program(lambda x: jax.jit(jnp.sin)(x) * 2, x),
-        of_program(lambda x: jax.jit(jnp.sin)(x) * 3, x),
+        hash_of_program(lambda x: x * third, x),
+        hash_of_program(lambda x: x * np.nextafter(third, np.float32(1)), x),
+        hash_of_program(lambda x: x + third, x),
+        hash_of_program(lambda x: x * third, y),
+        hash_of_program(lambda x: x * third, x.astype(jnp.bfloat16)),
+        hash_of_program(lambda x: (x * third, x), x),
+        hash_of_program(lambda x: jax.lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), x),
+        hash_of_program(lambda x: jax.lax.cond(x.sum() > 0, jnp.cos, jnp.sin, x), x),
+        hash_of_program(lambda x: jax.jit(jnp.sin)(x) * 2, x),
+        hash_of_program(lambda x: jax.jit(jnp.sin)(x) * 3, x),
     ]
     assert len(set(prints)) == len(prints)
 
@@ -148,10 +148,10 @@ def test_names_and_values_of_arguments_do_not_count():
         return x * x
 
     squared = lambda weights: weights * weights  # noqa: E731
-    assert of_program(square, jnp.ones(3)) == of_program(squared, jnp.zeros(3))
+    assert hash_of_program(square, jnp.ones(3)) == hash_of_program(squared, jnp.zeros(3))
     abstract = {"key": jax.ShapeDtypeStruct((), jax.random.key(0).dtype)}
     draw = lambda arguments: jax.random.normal(arguments["key"], (2,))  # noqa: E731
-    assert of_program(draw, abstract) == of_program(draw, {"key": jax.random.key(3)})
+    assert hash_of_program(draw, abstract) == hash_of_program(draw, {"key": jax.random.key(3)})
 
 
 def test_a_derivative_rule_counts_in_the_gradient():
@@ -160,8 +160,8 @@ def test_a_derivative_rule_counts_in_the_gradient():
         f.defjvp(lambda primals, tangents: (f(*primals), slope * tangents[0]))
         return jax.grad(f)
 
-    assert of_program(with_slope(2.0), 1.0) == of_program(with_slope(2.0), 1.0)
-    assert of_program(with_slope(2.0), 1.0) != of_program(with_slope(3.0), 1.0)
+    assert hash_of_program(with_slope(2.0), 1.0) == hash_of_program(with_slope(2.0), 1.0)
+    assert hash_of_program(with_slope(2.0), 1.0) != hash_of_program(with_slope(3.0), 1.0)
 
 
 def test_addresses_and_the_order_of_sets_do_not_count():
@@ -174,7 +174,7 @@ def test_addresses_and_the_order_of_sets_do_not_count():
 
 ANOTHER_PROCESS = """
 import jax, jax.numpy as jnp, numpy as np
-from gdlab.sweeps.persist.fingerprint import of_arrays, of_program
+from gdlab.sweeps.persist.fingerprint import hash_of_arrays, hash_of_program
 table = np.arange(5000.0)
 
 @jax.custom_jvp
@@ -193,8 +193,8 @@ def loss(x, key):
     return jax.nn.relu(x).sum() + jax.random.normal(key)
 
 key = jax.ShapeDtypeStruct((), jax.random.key(0).dtype)
-print(of_program(loss, jax.ShapeDtypeStruct((3,), jnp.float32), key))
-print(of_arrays({"w": table, "key": jax.random.key(0)}))
+print(hash_of_program(loss, jax.ShapeDtypeStruct((3,), jnp.float32), key))
+print(hash_of_arrays({"w": table, "key": jax.random.key(0)}))
 """
 
 

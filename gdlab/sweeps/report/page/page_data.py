@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.report.contestants import Contestant, Measure
 from gdlab.sweeps.report.judgement import label, number
 from gdlab.sweeps.results.color_scale import color_scale

@@ -32,7 +32,7 @@ def is_maximized(metric: str, maximize: bool | None = None) -> bool:
     Raises:
         ValueError: if nothing is said and the name does not tell.
 
-    >>> from gdlab.sweeps.plan.direction import is_maximized
+    >>> from gdlab.sweeps.direction import is_maximized
     >>> is_maximized("held_out_loss"), is_maximized("top5_accuracy")
     (False, True)
     """

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 from sklearn import metrics
 
-from gdlab.sweeps.plan.direction import is_maximized
+from gdlab.sweeps.direction import is_maximized
 
 
 @pytest.mark.parametrize("scorer", metrics.get_scorer_names())
