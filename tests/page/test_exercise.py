@@ -150,7 +150,8 @@ def test_a_number_is_judged_by_its_direction_and_the_right_one_runs(tab, number_
     tab.frames(20)
     assert blue_pixels(tab, tmp_path) == 0
     tab.run("document.getElementById('number').focus()")
-    assert answer(tab, "about one") == "Type a number, such as 0.25 or 1/4."
+    for written in ("about one", "1,000", "-12,500", "3,000,000"):
+        assert answer(tab, written) == "Type a number, such as 0.25, 1/4 or 1000."
     assert not seen(tab, "#give-up")
     assert answer(tab, "0,2") == "Too large. Mind the steep one."
     assert answer(tab, "2") == "Much too large. Mind the steep one."

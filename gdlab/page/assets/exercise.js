@@ -7,8 +7,9 @@ function paragraphs(words) {
   return words.split(/\n\s*\n/).filter((part) => part.trim()).map((part) => element("p", {}, part.trim().replace(/\s+/g, " ")));
 }
 
-// 0.08, .08, 0,08, 8e-2 or 2/25; NaN for anything else.
+// 0.08, .08, 0,08, 8e-2 or 2/25; NaN for anything else, as for 1,000, which is one or a thousand.
 function readNumber(written) {
+  if (/(^|[^\d.,])[1-9]\d{0,2}(,\d{3})+(?!\d)/.test(written)) return NaN;
   const parts = written.replace(/\s/g, "").replace(/−/g, "-").replace(/,/g, ".").split("/");
   const numbers = parts.map((part) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(part) ? Number(part) : NaN));
   if (numbers.length > 2) return NaN;
@@ -36,7 +37,7 @@ function judge() {
     return { fault: choice === EXERCISE.answer ? "" : "Not this one.", hint, counts: true };
   }
   const number = readNumber($("number").value);
-  if (Number.isNaN(number)) return { fault: "Type a number, such as 0.25 or 1/4.", counts: false };
+  if (Number.isNaN(number)) return { fault: "Type a number, such as 0.25, 1/4 or 1000.", counts: false };
   return { fault: faultOf(number), hint: EXERCISE.hint, counts: true };
 }
 
