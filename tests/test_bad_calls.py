@@ -225,7 +225,10 @@ BAD = [
     (lambda: SuccessiveHalving(least_steps="x"), "least_steps must be a whole number"),
     (lambda: PopulationBasedTraining(every=1.5), "every must be a whole number"),
     (lambda: PopulationBasedTraining(every=1, factors=()), "factors must be positive"),
-    (lambda: PopulationBasedTraining(every=1, factors=(nan,)), "factors must be positive"),
+    (
+        lambda: PopulationBasedTraining(every=1, factors=(nan,)),
+        "factors must be .* numbers, not .nan",
+    ),
     (lambda: sw(seeds=10**10), "seeds must be .* not 10000000000"),
     (lambda: sw(seeds=2 * 10**9), "seeds must be .* not 2000000000"),
     (lambda: sw(seeds=[10**10]), r"below 2\*\*32.* not 10000000000"),
@@ -251,6 +254,7 @@ BAD = [
     ),
     # Pictures and pages
     (lambda: plots.averages([1.0], {"a": ema(0.9)}, ax=3), "ax must be axes of matplotlib.* not 3"),
+    (lambda: plots.losses([1.0, 0.5], minimum=nan), "minimum must be a number or None, not nan"),
     (lambda: plots.poles([nan]), "poles must be numbers"),
     (lambda: plots.spectral_density([0.0, 1.0], [1.0]), "density must have a value for each"),
     (lambda: plots.three_regimes({}), "paths must be a dictionary"),
@@ -261,7 +265,7 @@ BAD = [
     (lambda: scaling.completed_p(K, depth=0.0, blocks="k"), "depth must be a positive number"),
     (lambda: scaling.fit_power_law({"n": [1.0]}, [1.0, 2.0]), "sizes of 'n' must be one for each"),
     (lambda: problems.dense_network((10**9,)), "widths must be at most 10000 each, not 10000000"),
-    (lambda: problems.quadratic([1.0, 2.0], rotation=nan), "rotation must be finite"),
+    (lambda: problems.quadratic([1.0, 2.0], rotation=nan), "rotation must be a number.* not nan"),
     # Analyses
     (lambda: analysis.linearize(sgd(0.1), "x"), "curvature must be real numbers, not 'x'"),
     (lambda: analysis.frequency_response(ema(0.9), [nan]), "frequency must be finite"),

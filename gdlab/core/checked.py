@@ -134,6 +134,10 @@ def _is_real(value: Any) -> bool:
     return is_array_of_reals(value) and np.ndim(value) == 0 and not isinstance(value, bool)
 
 
+def _is_number(value: Any) -> bool:
+    return _is_real(value) and not (isinstance(value, float) and math.isnan(value))
+
+
 def _is_dtype(value: Any) -> bool:
     try:
         jax.dtypes.canonicalize_dtype(value)
@@ -174,7 +178,7 @@ def _is_inexact_dtype(value: Any) -> bool:
 KINDS: dict[Any, Kind] = {
     bool: Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
     int: Kind("a whole number", _is_whole),
-    float: Kind("a number", _is_real),
+    float: Kind("a number", _is_number, _is_real),
     complex: Kind("a number, which may be complex", is_array_of_numbers),
     str: Kind("a text", lambda value: isinstance(value, str)),
     types.NoneType: Kind("None", lambda value: value is None),
@@ -258,7 +262,7 @@ def _bounded(kind: Kind, bounds: Between) -> Kind:
         # A traced number is not known yet.
         return kind.includes(value) and (isinstance(value, Tracer) or bounds.includes(value))
 
-    return Kind(f"{kind.words} {bounds.words}", includes, kind.includes)
+    return Kind(f"{kind.words} {bounds.words}", includes, kind.comes_near)
 
 
 def _union(members: tuple[Any, ...]) -> Kind | None:

@@ -162,4 +162,9 @@ def array(values: Value, dtype: str) -> jax.Array:
     >>> array([0.1, 0.2], "float32")
     Array([0.1, 0.2], dtype=float32)
     """
-    return jnp.asarray(values, dtype=dtype)
+    try:
+        return jnp.asarray(values, dtype=dtype)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"array: values must be numbers and dtype their dtype, not {values!r} and {dtype!r}"
+        ) from None

@@ -87,7 +87,10 @@ def scaled_by_leaf(
     >>> sgd(scaled_by_leaf(Axis("learning_rate", [0.1, 0.2]), {"hidden": 0.5, "output": 1.0}))
     sgd(scaled_by_leaf(Axis('learning_rate', array([0.1, 0.2], 'float32')), ...))
     """
-    number = as_hyperparameter(value)
+    try:
+        number = as_hyperparameter(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"scaled_by_leaf: value: {error}") from None
     if isinstance(number, ByLeaf):
         raise TypeError(f"scaled_by_leaf: value must be one number for all leaves, not {value!r}")
     return ScaledByLeaf(number, as_structure(factors, "factors"))

@@ -240,7 +240,10 @@ def evaluation_params(state: Tree, params: Params) -> Params:
     leaves, treedef = jax.tree.flatten(params)
     said = [False] * len(leaves)
     for node in found:
-        better = treedef.flatten_up_to(node.evaluation_params(params))
+        try:
+            better = treedef.flatten_up_to(node.evaluation_params(params))
+        except ValueError as error:
+            raise ValueError(f"params are not those that the state is of: {error}") from None
         for index, value in enumerate(better):
             if value is None or not is_array(leaves[index]):
                 continue

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from gdlab.core.by_leaf import patterns_of
 from gdlab.core.checked import Between, called_as, checked, real_numbers
 from gdlab.core.structure import Params, require_matches
 from gdlab.scaling.parametrizations.mup import MaximalUpdateRule, StartVariance, Table
@@ -115,7 +114,10 @@ def completed_p(
     if not callable(depth):
         rule.depth_ratio(None)
     widths = widths_of(base, layouts)
-    patterns_of([(blocks, None)])  # refuses what is no regular expression
+    try:
+        re.compile(blocks)
+    except re.error as error:
+        raise ValueError(f"blocks must be a regular expression, not {blocks!r}: {error}") from None
     if widths.shapes:
         require_matches("blocks", [blocks], [path for path, _ in widths.shapes])
     return Parametrization("completed_p(…)", widths, rule)

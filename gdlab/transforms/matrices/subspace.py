@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.checked import Count, called_as
+from gdlab.core.checked import Count, called_as, require_key
 from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.numerics import safe_divide
 from gdlab.core.placement import parts_of, placed, placed_like, whole
@@ -34,6 +34,11 @@ def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
     >>> singular_vectors(jnp.diag(jnp.array([1.0, -3.0])), 1) + 0.0
     Array([[0., 1.]], dtype=float32)
     """
+    if gradient.ndim != 2 or not 1 <= rank <= min(gradient.shape):
+        raise ValueError(
+            f"gradient must be a matrix and rank at most its shorter side, not of shape "
+            f"{gradient.shape} and {rank}"
+        )
     vectors = svd(gradient)[0][:, :rank].T
     largest = jnp.argmax(jnp.abs(vectors), axis=1)[:, None]
     pivot = jnp.take_along_axis(vectors, largest, axis=1)
@@ -50,6 +55,9 @@ def gaussian_rows(key: jax.Array, shape: tuple[int, int], dtype: jnp.dtype) -> j
     >>> gaussian_rows(jax.random.key(0), (2, 3), jnp.float32).shape
     (2, 3)
     """
+    require_key("key", key)
+    if not isinstance(shape, tuple) or len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"shape must be that of a matrix, (rows, columns), not {shape!r}")
     return jax.random.normal(key, shape, dtype) / shape[0] ** 0.5
 
 

@@ -285,6 +285,8 @@ def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
     Source: A. Brock, S. De, S. L. Smith, K. Simonyan, High-performance large-scale image
     recognition without normalization, 2021, section 4.1.
     """
+    if not hasattr(x, "shape"):
+        raise TypeError(f"x must be an array, not {x!r}")
     require_axis(axis, x.shape)
     if axis is None:
         is_one_unit = sum(length > 1 for length in x.shape) <= 1

@@ -23,9 +23,9 @@ def as_blocks(value: Value) -> ByLeaf:
     """The block of each leaf, as a user wrote it."""
     own = as_structure(value, "block")
     for block in own.known_values():
-        if block not in ("unit", "array", "element") and not isinstance(block, int):
-            if not is_axes(block):
-                raise ValueError(f"{BLOCKS}, not {block!r}")
+        is_named = block in ("unit", "array", "element")
+        if not (is_named or isinstance(block, int) or is_axes(block)):
+            raise ValueError(f"{BLOCKS}, not {block!r}")
     return own
 
 

@@ -34,6 +34,8 @@ def per_example_global_norm_clip(grads: Tree, l2_norm_clip: Number) -> tuple[Tre
 
     Source: M. Abadi et al., Deep learning with differential privacy, 2016, algorithm 1.
     """
+    if isinstance(l2_norm_clip, float) and not l2_norm_clip >= 0:
+        raise ValueError(f"l2_norm_clip must be at least 0, not {l2_norm_clip}")
     norms = jax.vmap(tree_norm, axis_size=_examples(grads))(grads)
     factors = shortening(norms, l2_norm_clip)
     total = jax.tree.map(lambda g: jnp.tensordot(factors.astype(g.dtype), g, axes=1), grads)
@@ -68,6 +70,8 @@ def per_example_layer_norm_clip(
     Source: H. B. McMahan, D. Ramage, K. Talwar, L. Zhang, Learning differentially private recurrent
     language models, 2018, section 2.
     """
+    if isinstance(global_l2_norm_clip, float) and not global_l2_norm_clip >= 0:
+        raise ValueError(f"global_l2_norm_clip must be at least 0, not {global_l2_norm_clip}")
     _examples(grads)
     leaves, treedef = jax.tree.flatten(grads)
     sizes = [leaf[0].size for leaf in leaves]
