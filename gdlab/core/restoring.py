@@ -54,6 +54,8 @@ def restore_state(
     >>> sorted(misfits)
     ['mu', 'mu_weight', 'nu', 'nu_weight', 'trace']
     """
+    if not all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(like)):
+        raise TypeError(f"restore_state: like must be a state, a tree of arrays, not {like!r}")
     if convert:
         arrays = stored_as(like, arrays)
     pairs, treedef = jax.tree_util.tree_flatten_with_path(like)

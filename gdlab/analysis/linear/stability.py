@@ -19,7 +19,7 @@ from gdlab.analysis.linear.setting import (
     require_same_period,
 )
 from gdlab.core.access import hyperparameters
-from gdlab.core.checked import checked
+from gdlab.core.checked import Size, checked
 from gdlab.core.transformation import GradientTransformation
 
 DECADES = 15
@@ -94,7 +94,7 @@ def stable_range(
 
 @checked
 @in_float64
-def sharpness_limit(tx: GradientTransformation, *, step: int | None = None) -> float:
+def sharpness_limit(tx: GradientTransformation, *, step: Size | None = None) -> float:
     """The largest curvature on which ``tx`` is stable as it is: 2/η for gradient descent.
 
     Where ``tx`` is adaptive the curvature is that of :func:`preconditioned_sharpness`.

@@ -1,9 +1,11 @@
 """Different treatment of different parameters: masks and groups."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import jax
 
+from gdlab.core.annotations import NonEmpty
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.by_leaf import ByLeaf, Labels, Mask, mask_at_leaves
 from gdlab.core.rules import EVERYTHING
@@ -67,7 +69,7 @@ def on_leaves(
 
 @transformation(reads=EVERYTHING, slots=("groups",))
 def partition(
-    transforms: Mapping[str, GradientTransformation],
+    transforms: Annotated[Mapping[str, GradientTransformation], NonEmpty],
     param_labels: Labels,
     *,
     default: str | None = None,
