@@ -154,6 +154,11 @@ def test_hyperparameters_can_be_read_within_a_trace():
 def test_a_state_of_another_transformation_is_refused():
     with pytest.raises(ValueError, match="not one of sgd"):
         hyperparameters(sgd(RAMP), adam(0.1).init(PARAMS))
+    # One of them has a state within a state, which the other has not.
+    wrapper = accumulate(sgd(RAMP), 2)
+    for tx, other in ((wrapper, sgd(RAMP)), (sgd(RAMP), wrapper)):
+        with pytest.raises(ValueError, match=rf"not one of {tx.factory.name}"):
+            hyperparameters(tx, other.init(PARAMS))
 
 
 def test_a_full_path_or_an_end_that_fits_one_alone_sets_a_copy():
