@@ -80,6 +80,7 @@ def test_largest_curvature_of_logistic_regression_is_met_where_all_probabilities
     hessian = inputs.T @ inputs / (4 * len(inputs)) + 0.01 * np.eye(inputs.shape[1])
     there = jax.hessian(problem)(jnp.zeros(problem.size), problem.data)
     np.testing.assert_allclose(there, hessian, rtol=1e-10, atol=1e-14)
+    assert problem.curvature_bounds is not None
     low, high = problem.curvature_bounds
     np.testing.assert_allclose(high, np.linalg.eigvalsh(hessian)[-1], rtol=1e-12)
     # Far out all examples are told apart for certain, and the decay alone is left.
