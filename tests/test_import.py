@@ -47,8 +47,8 @@ def belong_to(modules, heavy):
     return [name for name in modules if name == heavy or name.startswith(f"{heavy}.")]
 
 
-def test_importing_gdlab_imports_its_core_alone():
-    assert packages(found()[0]) == {"core"}
+def test_importing_gdlab_imports_its_core_and_the_checks_of_its_arguments_alone():
+    assert packages(found()[0]) == {"checks", "core"}
 
 
 def test_importing_gdlab_imports_hardly_anything_that_jax_does_not():

@@ -7,7 +7,7 @@ import numpy as np
 
 import gdlab
 from gdlab import analysis, interop, plots, problems, scaling
-from gdlab.core.checked import Signature
+from gdlab.checks.checked import Signature
 from tests.contract import EXAMPLES
 
 WRONG = [object(), "nonsense", "", -1, 0, 2.5, float("nan"), None, True, [], {}, [None], {1: 2}, 1j]

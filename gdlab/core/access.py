@@ -5,8 +5,8 @@ from typing import Any
 
 import jax
 
+from gdlab.checks.checked import checked
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import checked
 from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules
 from gdlab.core.schedule import Schedule

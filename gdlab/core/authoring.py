@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.values import require_key, require_real_scalar
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
-from gdlab.core.checked import require_key, require_real_scalar
 from gdlab.core.forms import is_marking, is_stored_form, marked
 from gdlab.core.numerics import as_before, cast, is_inexact, squarable, strong, widen
 from gdlab.core.opening import (

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from gdlab.core.checked import LARGEST_LENGTH, is_array_of_reals
+from gdlab.checks.kinds import LARGEST_LENGTH
+from gdlab.checks.values import is_array_of_reals
 from gdlab.core.ranges import require_all_fit, widest_float
 from gdlab.core.representation import as_written, represent
 from gdlab.core.structure import Argument, Value

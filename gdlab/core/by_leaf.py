@@ -12,8 +12,9 @@ from typing import Annotated, TypeAlias
 import jax
 import numpy as np
 
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_array_of_reals
 from gdlab.core.annotations import Data
-from gdlab.core.checked import called_as, is_array_of_reals
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
 from gdlab.core.structure import (

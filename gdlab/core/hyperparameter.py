@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.checks.kinds import LARGEST_COUNT, Between
 from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis, ChoiceAxis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
-from gdlab.core.checked import LARGEST_COUNT, Between
 from gdlab.core.parametrized import Parametrized
 from gdlab.core.ranges import require_all_fit, require_fit, widest_float
 from gdlab.core.schedule import Schedule, as_schedule, schedule

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, ParamSpec, TypeAlias
 
 import jax
 
+from gdlab.checks.kinds import is_what_converts
 from gdlab.core.annotations import Data, is_data
-from gdlab.core.checked import is_what_converts
 from gdlab.core.parametrized import Parametrized, parametrized
 from gdlab.core.structure import Function, Value
 

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.checks.values import require_key, require_real_scalar
 from gdlab.core.batches import for_each, in_batches
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, same_value, shared_by
-from gdlab.core.checked import require_key, require_real_scalar
 from gdlab.core.forms import marked_as_shared
 from gdlab.core.kernels import joins_kernels, with_results_apart
 from gdlab.core.numerics import cast, dtype_like, is_array, squarable, widen

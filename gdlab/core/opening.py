@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import jax
 import numpy as np
 
+from gdlab.checks.user_functions import called_as
 from gdlab.core.by_leaf import ByLeaf
-from gdlab.core.checked import called_as
 from gdlab.core.numerics import is_array, numbers_as
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules, own_arguments
 from gdlab.core.rules import (

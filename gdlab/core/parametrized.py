@@ -13,8 +13,8 @@ from typing import ClassVar, ParamSpec, Self, TypeVar
 
 import jax
 
+from gdlab.checks.checked import Signature
 from gdlab.core.annotations import Data, data_parameters, orders, readable
-from gdlab.core.checked import Signature
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
 from gdlab.core.structure import (

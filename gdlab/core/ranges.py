@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import LARGEST_COUNT
+from gdlab.checks.kinds import LARGEST_COUNT
 from gdlab.core.structure import Tree, dotted
 
 

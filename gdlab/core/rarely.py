@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.core import eval_jaxpr
 from jax.custom_batching import custom_vmap
 
-from gdlab.core.checked import is_truth_value
+from gdlab.checks.values import is_truth_value
 from gdlab.core.structure import Function, Leaf, Tree, TreeDef
 
 T = TypeVar("T")

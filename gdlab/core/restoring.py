@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import checked, is_array_of_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.forms import is_stored_form, known_forms
 from gdlab.core.numerics import is_inexact, widen
 from gdlab.core.storage import written

@@ -1,6 +1,7 @@
 """Trees that functions of users return, which have to be like others."""
 
-from gdlab.core.checked import called_as, is_array_of_numbers
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.structure import (
     Function,
     Leaf,

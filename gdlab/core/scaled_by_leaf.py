@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import jax
 
+from gdlab.checks.checked import checked
+from gdlab.checks.values import is_array_of_reals
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, as_structure, same_value
-from gdlab.core.checked import checked, is_array_of_reals
 from gdlab.core.hyperparameter import Hyperparameter, as_hyperparameter
 from gdlab.core.representation import represent
 from gdlab.core.static import Static

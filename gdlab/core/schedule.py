@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.checks.kinds import is_what_converts
+from gdlab.checks.values import is_array_of_reals
 from gdlab.core.annotations import is_data
-from gdlab.core.checked import is_array_of_reals, is_what_converts
 from gdlab.core.numerics import numbers_as, strong
 from gdlab.core.parametrized import Parametrized, at_step, own_arguments, parametrized
 from gdlab.core.ranges import require_count

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.representation import described
 from gdlab.core.stacks import has_stacks
 from gdlab.core.state import State

@@ -7,7 +7,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.forms import read_forms
 from gdlab.core.numerics import is_array
 from gdlab.core.rounding import is_narrow

@@ -10,10 +10,12 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import is_what_converts
+from gdlab.checks.user_functions import called_as
 from gdlab.core.annotations import is_data
 from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import called_as, checked, is_what_converts
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
 from gdlab.core.numerics import (
     arrays_and_shapes_only,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.training.models import Trainable
 
 

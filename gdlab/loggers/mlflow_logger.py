@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gdlab.core.checked import Name, checked_class
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Name
 from gdlab.loggers.lane_logger import LaneLogger
 
 STATUS = {"diverged": "FAILED", "unfinished": "KILLED", "pruned": "KILLED"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gdlab.core.checked import checked_class
+from gdlab.checks.checked import checked_class
 from gdlab.loggers.lane_logger import LaneLogger
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gdlab.core.checked import Name, checked_class
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Name
 from gdlab.loggers.lane_logger import LaneLogger
 
 

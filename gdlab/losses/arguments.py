@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import real_numbers
+from gdlab.checks.values import real_numbers
 from gdlab.core.numerics import widen
 
 Axis = int | tuple[int, ...]

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
-from gdlab.core.checked import Between, Name, checked, is_array_of_reals
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between, Name
+from gdlab.checks.values import is_array_of_reals
 from gdlab.core.warning import warn_caller
 from gdlab.page.document import RUNS, Document, Template, compact_json
 from gdlab.page.explore import LARGEST

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from gdlab.analysis.linear.precision import in_float64
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.warning import warn_caller
 from gdlab.page.document import RUNS, Document, program_constants

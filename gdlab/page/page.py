@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.files import written_whole
 from gdlab.page.document import Document
 

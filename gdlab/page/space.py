@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gdlab.core.checked import called_as
+from gdlab.checks.user_functions import called_as
 from gdlab.core.representation import in_words
 from gdlab.core.structure import dotted
 from gdlab.problems.problem import Problem

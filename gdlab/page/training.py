@@ -11,7 +11,8 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
-from gdlab.core.checked import called_as, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.user_functions import called_as
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import TRAINING, Document, program_constants
 from gdlab.page.dynamics import dynamics_of

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.losses.classification import sigmoid_binary_cross_entropy
 from gdlab.losses.regression import squared_error
 from gdlab.problems.bundled_data import breast_cancer, diabetes

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Size, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Size
 from gdlab.problems.layers import shifted
 from gdlab.problems.problem import Problem, require_like
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Length, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Length
 from gdlab.problems.problem import Problem, point, tags
 from gdlab.problems.valleys import SURVEY
 

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Size, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Size
 from gdlab.losses.classification import softmax_cross_entropy_with_integer_labels
 from gdlab.problems.bundled_data import digits
 from gdlab.problems.layers import (

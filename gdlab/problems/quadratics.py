@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Between, Seed, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between, Seed
+from gdlab.checks.values import real_numbers
 from gdlab.problems.problem import Problem, constant, tags
 
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.problems.problem import Problem, point, tags
 
 

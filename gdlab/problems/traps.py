@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.values import real_numbers
 from gdlab.problems.problem import Problem, constant, point, tags
 from gdlab.problems.quadratics import orthogonal, rotation_by
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import LARGEST_LENGTH, Between, Length, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import LARGEST_LENGTH, Between, Length
 from gdlab.problems.problem import Problem, point, tags
 
 SURVEY = "M. Jamil, X.-S. Yang, A literature survey of benchmark functions, 2013"

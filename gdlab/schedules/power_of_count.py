@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.checked import Size
+from gdlab.checks.kinds import Size
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function

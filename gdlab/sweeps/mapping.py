@@ -12,7 +12,9 @@ from gdlab.axes.grid import Points, grid_of
 from gdlab.axes.naming import named
 from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
-from gdlab.core.checked import Count, Length, Seed, checked, is_array_of_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Length, Seed
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.devices.memory import points_that_fit
 from gdlab.devices.mesh import LANES, padded, row_of_devices
 from gdlab.sweeps.plan.task import POINT_NUMBER

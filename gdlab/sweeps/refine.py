@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Length
 from gdlab.core.axis import is_axis
-from gdlab.core.checked import Count, Length, checked
 from gdlab.core.ranges import widest_float
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.direction import is_maximized

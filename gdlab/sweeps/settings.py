@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from jax.sharding import Mesh
 
-from gdlab.core.checked import Between, Count, checked_class
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Between, Count
 from gdlab.devices.lane_split import axes_of
 from gdlab.devices.mesh import rows_of_devices
 from gdlab.sweeps.direction import is_maximized

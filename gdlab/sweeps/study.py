@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdlab.axes.grid import RESERVED, axes_with_paths
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count
 from gdlab.core.axis import SampledAxis
-from gdlab.core.checked import Count, checked
 from gdlab.core.representation import as_written
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.live import live_picture

@@ -9,8 +9,9 @@ from typing import Any
 import jax
 
 from gdlab.axes.sampling import Sampling, require_sampled
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key, Length
 from gdlab.core.axis import Axis
-from gdlab.core.checked import Count, Key, Length, checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.progress.monitor import monitoring
 from gdlab.sweeps.execute.collect import collected

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gdlab.core.checked import Count, Key, Size, checked, checked_class, require_key
+from gdlab.checks.checked import checked, checked_class
+from gdlab.checks.kinds import Count, Key, Size
+from gdlab.checks.values import require_key
 
 if TYPE_CHECKING:
     import chex

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import called_as, is_array_of_numbers
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.state import evaluation_params
 from gdlab.training.models import Form, ModelState
 from gdlab.training.objective import ByIdentity

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import Between, Key, Size, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between, Key, Size
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation

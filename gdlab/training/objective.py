@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import is_array_of_numbers
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.training.models import PLAIN, Form, ModelState
 
 

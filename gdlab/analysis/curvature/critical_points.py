@@ -15,7 +15,8 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count
 
 MAX_DENSE_PARAMETERS = 40
 """The largest number of parameters for which the whole Hessian is computed.

@@ -16,7 +16,8 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, Key, Length, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key, Length
 
 
 class SpectralDensity(NamedTuple):

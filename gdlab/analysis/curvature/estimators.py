@@ -11,7 +11,8 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.parameter_space import require_finite
-from gdlab.core.checked import Count, Key, Length, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key, Length
 
 
 class Estimate(NamedTuple):

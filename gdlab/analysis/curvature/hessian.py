@@ -9,7 +9,8 @@ import jax
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.one_pass import OnePass, in_memory
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
-from gdlab.core.checked import Count, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective

@@ -17,7 +17,8 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count
 from gdlab.core.numerics import cast
 from gdlab.training.models import open_model
 

@@ -16,7 +16,8 @@ from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
 )
-from gdlab.core.checked import Count, Key, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key
 
 _NOISE = 1e-2
 

@@ -22,7 +22,8 @@ from gdlab.analysis.landscapes.directions import (
 )
 from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
-from gdlab.core.checked import Between, Count, Key, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between, Count, Key
 from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 

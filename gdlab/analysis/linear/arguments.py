@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import real_numbers
+from gdlab.checks.values import real_numbers
 
 
 def checked_curvature(curvature: Any) -> np.ndarray:

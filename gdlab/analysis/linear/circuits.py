@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdlab.analysis.linear.linearization import linearize
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 

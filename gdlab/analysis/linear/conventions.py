@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
+from gdlab.checks.checked import checked
 from gdlab.core.axis import is_axis
-from gdlab.core.checked import checked
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation
 from gdlab.optimizers.momentum.sgd import nesterov, sgd

@@ -20,7 +20,9 @@ from gdlab.analysis.linear.linear_system import LinearSystem, open_loop, reachab
 from gdlab.analysis.linear.period import EVERY_STEP, period_of, require_every_step
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer, require_superposition
-from gdlab.core.checked import Length, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Length
+from gdlab.checks.values import real_numbers
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
 

@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import Between, checked, is_array_of_numbers, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between
+from gdlab.checks.values import is_array_of_numbers, real_numbers
 
 FLOAT32_TOLERANCE = 1e-6
 """The error tolerance of a solver step in float32; float64 uses its square."""

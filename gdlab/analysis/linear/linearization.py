@@ -10,7 +10,8 @@ from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.linear_system import in_succession
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, periodic_setting, signal_sizes, step_loops
-from gdlab.core.checked import LARGEST_LENGTH, Between, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import LARGEST_LENGTH, Between
 from gdlab.core.transformation import GradientTransformation
 
 

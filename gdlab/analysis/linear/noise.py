@@ -15,7 +15,8 @@ from gdlab.analysis.linear.period import require_every_step
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.analysis.linear.setting import Setting, closed_loops, prepare, require_linear
 from gdlab.analysis.linear.superposition import require_superposition
-from gdlab.core.checked import Length, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Length
 from gdlab.core.transformation import GradientTransformation
 
 

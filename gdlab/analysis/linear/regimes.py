@@ -8,7 +8,7 @@ from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.hyperparameter_grid import hyperparameter_grid
 from gdlab.analysis.linear.radius import dominant_poles
 from gdlab.axes.grid import axes_with_paths
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 

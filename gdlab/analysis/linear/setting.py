@@ -26,8 +26,9 @@ from gdlab.analysis.linear.period import (
     require_period,
 )
 from gdlab.analysis.linear.precision import as_float64
+from gdlab.checks.kinds import LARGEST_COUNT
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.access import set_hyperparameters
-from gdlab.core.checked import LARGEST_COUNT, is_array_of_numbers
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation, expand
 

@@ -18,8 +18,9 @@ from gdlab.analysis.linear.setting import (
     periodic_setting,
     require_same_period,
 )
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Size
 from gdlab.core.access import hyperparameters
-from gdlab.core.checked import Size, checked
 from gdlab.core.transformation import GradientTransformation
 
 DECADES = 15

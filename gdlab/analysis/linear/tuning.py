@@ -17,7 +17,7 @@ from gdlab.analysis.linear.setting import (
     require_same_period,
 )
 from gdlab.analysis.linear.stability import only_number
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 CURVATURES = 17

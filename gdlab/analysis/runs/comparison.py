@@ -12,7 +12,7 @@ from gdlab.analysis.linear.linearization import linearize
 from gdlab.analysis.linear.noise import expected_loss, stationary_variance
 from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.analysis.linear.stability import stable_range
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.results.ranges import Edge
 from gdlab.sweeps.results.result import SweepResult

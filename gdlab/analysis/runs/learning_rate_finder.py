@@ -9,9 +9,10 @@ import numpy as np
 
 from gdlab.analysis.runs import range_test
 from gdlab.analysis.runs.curvature_bound import CurvatureBound, curvature_bound
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key, Length
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.axis import Axis, is_axis
-from gdlab.core.checked import Count, Key, Length, checked
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.sweeps.results.ranges import Edge

@@ -13,7 +13,8 @@ from gdlab.analysis.linear.precision import float64_on_cpu
 from gdlab.analysis.linear.setting import is_scheduled
 from gdlab.analysis.linear.stability import unit_response
 from gdlab.analysis.runs.preconditioner import anatomy_on, diagonal_response, require_diagonal
-from gdlab.core.checked import Count, Key, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
 from gdlab.training.models import open_model
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, ParamSpec
 
 import jax
 
+from gdlab.checks.checked import checked
 from gdlab.core.annotations import Data
 from gdlab.core.authoring import open_tree_rule
-from gdlab.core.checked import checked
 from gdlab.core.opening import Declaration
 from gdlab.core.parametrized import Factory
 from gdlab.core.representation import represent

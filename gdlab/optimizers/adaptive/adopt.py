@@ -1,6 +1,6 @@
 """ADOPT: Adam that divides each gradient by what was known before it."""
 
-from gdlab.core.checked import StorageDType
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain

@@ -1,7 +1,7 @@
 """Nadam: Adam with Nesterov's momentum."""
 
+from gdlab.checks.kinds import Size, StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Size, StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function

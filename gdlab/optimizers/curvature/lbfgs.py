@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Length
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import Length
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.numerics import common_dtype, safe_divide
 from gdlab.core.structure import Tree

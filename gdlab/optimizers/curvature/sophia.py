@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.joins import join
 from gdlab.core.structure import Function

@@ -1,7 +1,7 @@
 """CASPR: the preconditioners of the axes combined by a Kronecker sum."""
 
+from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period, StepCount
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.optimizers.kronecker.shampoo import descent_along

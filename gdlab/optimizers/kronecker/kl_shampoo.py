@@ -1,7 +1,7 @@
 """KL-Shampoo: whitening by the Kronecker product nearest to the gradients' covariance."""
 
+from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain

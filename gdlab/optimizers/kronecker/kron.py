@@ -5,9 +5,9 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Size, StorageDType
 from gdlab.core.annotations import AtLeast
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Size, StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function

@@ -1,7 +1,7 @@
 """Shampoo: a preconditioner for each axis of an array."""
 
+from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period, StepCount
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, transformation

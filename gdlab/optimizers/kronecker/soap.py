@@ -1,7 +1,7 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
+from gdlab.checks.kinds import Size
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, expand, transformation

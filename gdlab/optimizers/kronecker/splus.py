@@ -1,8 +1,8 @@
 """SPlus: signs in the eigenbasis of Shampoo's preconditioner."""
 
+from gdlab.checks.kinds import Size
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, Period
 from gdlab.core.joins import bus
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from gdlab.core.checked import StorageDType
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.structure import Function

@@ -1,7 +1,7 @@
 """AdaMuon: Muon with a second moment of what it makes."""
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity, named_chain

@@ -1,7 +1,7 @@
 """A method for matrices, and AdamW for what is none."""
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import ByLeaf, Mask
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.wiring import chain

@@ -1,7 +1,7 @@
 """Dion: orthogonal directions of low rank, with error feedback."""
 
+from gdlab.checks.kinds import Count, Seed, StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Count, Seed, StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain

@@ -1,7 +1,7 @@
 """Muon: momentum, orthogonalised."""
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, named_chain

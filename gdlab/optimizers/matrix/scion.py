@@ -1,6 +1,6 @@
 """Scion: steps of a given norm, layer by layer, inside a ball of that norm."""
 
-from gdlab.core.checked import StorageDType
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, identity, named_chain

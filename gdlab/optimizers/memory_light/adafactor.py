@@ -1,7 +1,7 @@
 """Adafactor: second moments as matrices of rank one, and steps relative to the weights."""
 
+from gdlab.checks.kinds import Size, StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Size, StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain

@@ -1,7 +1,7 @@
 """APOLLO: gradients scaled as Adam scales a random projection of them."""
 
+from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative, Period
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation

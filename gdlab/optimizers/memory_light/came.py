@@ -2,8 +2,8 @@
 
 import operator
 
+from gdlab.checks.kinds import Size
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import as_join, bus
 from gdlab.core.transformation import GradientTransformation, transformation

@@ -1,7 +1,7 @@
 """GaLore: Adam in the span of the leading singular vectors of the gradient."""
 
+from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask, Structure
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.structure import Function
 from gdlab.core.transformation import GradientTransformation, transformation

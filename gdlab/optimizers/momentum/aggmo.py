@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.annotations import NonEmpty
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork

@@ -1,6 +1,6 @@
 """Quasi-hyperbolic momentum: a mixture of the gradient and its average."""
 
-from gdlab.core.checked import StorageDType
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity

@@ -1,7 +1,7 @@
 """Lion: the sign of an average that weighs the present gradient more than its memory does."""
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
 from gdlab.core.wiring import chain, fork, identity

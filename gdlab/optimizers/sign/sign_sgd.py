@@ -1,6 +1,6 @@
 """Gradient descent along signs, of the gradient itself or of its average."""
 
-from gdlab.core.checked import StorageDType
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
 from gdlab.core.numerics import cast, safe_divide, safe_sqrt, widen
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation

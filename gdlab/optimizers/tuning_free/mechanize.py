@@ -5,8 +5,8 @@ from typing import Annotated, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Between
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import Between
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
 from gdlab.core.numerics import safe_divide, safe_sqrt

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import StorageDType
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Fraction, Hyperparameter
 from gdlab.core.numerics import cast, common_dtype, safe_divide, trained, widen

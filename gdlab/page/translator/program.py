@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.apply import apply_updates
-from gdlab.core.checked import called_as, is_array_of_numbers
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.page.translator import primitives as _primitives  # registers the rules  # noqa: F401

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.values import real_numbers
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, LINESTYLES, MARKERS
 

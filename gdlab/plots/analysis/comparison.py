@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (

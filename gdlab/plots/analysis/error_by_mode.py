@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
-from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
+from gdlab.checks.values import real_numbers
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import COLORMAP, LINESTYLES, label, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades

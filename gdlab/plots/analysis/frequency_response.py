@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
+from gdlab.checks.values import real_numbers
 from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import LINESTYLES, PALETTE, label, legend_name

@@ -11,7 +11,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from gdlab.core.checked import Ax, Between, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax, Between
+from gdlab.checks.values import real_numbers
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of, panels_of
 from gdlab.plots.scales import COLORMAP, DIVERGED, MISSING, label, norm_of, tick_within_decades

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.plots.analysis.unit_circle import draw_poles, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS

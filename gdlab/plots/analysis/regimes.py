@@ -10,7 +10,9 @@ from matplotlib.colors import FuncNorm
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import distance_transform_edt
 
-from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
+from gdlab.checks.values import real_numbers
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import (

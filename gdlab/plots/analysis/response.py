@@ -6,7 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
+from gdlab.checks.values import real_numbers
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS, PALETTE, legend_name, tick_whole_steps
 

@@ -8,7 +8,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from scipy.optimize import linear_sum_assignment
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.core.representation import in_words
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of

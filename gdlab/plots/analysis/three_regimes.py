@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
+from gdlab.checks.values import real_numbers
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND, label, tick_whole_steps

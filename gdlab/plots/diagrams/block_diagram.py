@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation, as_transformation, expand
 from gdlab.plots.diagrams.blocks import (
     GAP,

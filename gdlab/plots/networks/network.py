@@ -11,7 +11,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon, Rectangle
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.plots.figures import figure_of
 from gdlab.plots.networks.arguments import image_of, network_of, parameters_of
 from gdlab.plots.networks.columns import Column, columns_of

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.plots.figures import panels_of
 from gdlab.plots.networks.arguments import image_of, network_of, parameters_of
 from gdlab.plots.scales import HATCH, MARKERS, PALETTE

@@ -7,7 +7,7 @@ import numpy as np
 
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.linear.superposition import answer
-from gdlab.core.checked import real_numbers
+from gdlab.checks.values import real_numbers
 from gdlab.core.transformation import GradientTransformation, as_transformation
 
 

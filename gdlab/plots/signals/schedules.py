@@ -6,7 +6,8 @@ import jax
 import numpy as np
 from matplotlib.axes import Axes
 
-from gdlab.core.checked import Ax, Count, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax, Count
 from gdlab.core.schedule import Schedule, as_schedule
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import figure_of

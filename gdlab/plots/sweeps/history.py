@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.core.representation import in_words
 from gdlab.plots.scales import COLORMAP, MISSING, tick_whole_steps
 from gdlab.plots.sweeps.colors import color_bar, norm_of_scores

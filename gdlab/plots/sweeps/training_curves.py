@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gdlab.axes.naming import EVALUATION_STEP
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.core.representation import in_words
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import PALETTE, spans_decades, tick_whole_steps

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gdlab.analysis.landscapes.window import window_of_runs
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.plots.arguments import runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import COLORMAP, label, legend_name, line_style

@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gdlab.core.checked import Ax, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
+from gdlab.checks.values import real_numbers
 from gdlab.plots.arguments import require_named, runs_by_name
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import legend_name, line_style, tick_whole_steps

@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 
 from gdlab.analysis.landscapes.window import window_of_runs
 from gdlab.analysis.runs.tuned_runs import RATES, Ground, constant_value, tuned_runs
-from gdlab.core.checked import Ax, Between, Key, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax, Between, Key
 from gdlab.core.representation import in_words
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
-from gdlab.core.checked import Ax, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.colors import FuncNorm, Normalize
 
-from gdlab.core.checked import called_as, real_numbers
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import real_numbers
 
 Bounds = tuple[tuple[float, float], tuple[float, float]]
 

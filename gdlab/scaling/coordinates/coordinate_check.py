@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import LARGEST_LENGTH, Between, Count, Key
+from gdlab.checks.user_functions import called_as
 from gdlab.core.apply import apply_updates
-from gdlab.core.checked import LARGEST_LENGTH, Between, Count, Key, called_as, checked
 from gdlab.core.structure import dotted
 from gdlab.core.transformation import GradientTransformation
 from gdlab.scaling.laws.fieller import Interval

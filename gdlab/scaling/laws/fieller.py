@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.core.checked import Between
+from gdlab.checks.kinds import Between
 
 Interval: TypeAlias = tuple[float, float]
 """The lower and the upper end of an interval."""

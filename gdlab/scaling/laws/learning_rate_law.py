@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.scaling.laws.cells import Cell, cells_of
 from gdlab.scaling.laws.fieller import Confidence
 from gdlab.scaling.laws.optimum import Optimum, Window, fit_optimum

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.core.checked import Between, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between
+from gdlab.checks.values import real_numbers
 from gdlab.scaling.laws.fieller import EVERYWHERE, Confidence, Interval
 from gdlab.scaling.laws.parabola import Parabola, fitted_parabola
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlab.core.checked import checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.values import real_numbers
 from gdlab.scaling.laws.fieller import Confidence, Interval
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Annotated, TypeAlias
 
-from gdlab.core.checked import Between
+from gdlab.checks.kinds import Between
 from gdlab.scaling.laws.fieller import Interval
 from gdlab.scaling.laws.optimum import Optimum
 

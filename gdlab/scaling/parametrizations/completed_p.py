@@ -5,7 +5,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from gdlab.core.checked import Between, called_as, checked, real_numbers
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import real_numbers
 from gdlab.core.structure import Params, require_matches
 from gdlab.scaling.parametrizations.mup import MaximalUpdateRule, StartVariance, Table
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.structure import Params
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
 from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.structure import Params
 from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Parametrization
 from gdlab.scaling.parametrizations.widths import WidthRatios, Widths

@@ -8,7 +8,7 @@ import jax
 
 from gdlab.axes.grid import Grid
 from gdlab.axes.slots import at_point, slot_names
-from gdlab.core.checked import called_as
+from gdlab.checks.user_functions import called_as
 from gdlab.training.models import OpenedModel, open_model
 from gdlab.training.objective import ByIdentity
 from gdlab.training.seed_keys import SeedKeys

@@ -13,7 +13,8 @@ from typing import Annotated, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from gdlab.axes.grid import Points
-from gdlab.core.checked import Between, Count, checked_class
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Between, Count
 from gdlab.sweeps.direction import is_maximized
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.axes.sampling import sobol_or_random
-from gdlab.core.checked import Length, Name, checked_class
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Length, Name
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.proposals.gaussian_process import Observed
 from gdlab.sweeps.proposals.search import best_batch

@@ -9,7 +9,8 @@ import numpy as np
 
 from gdlab.axes.grid import Points
 from gdlab.axes.slots import at_point, with_slots
-from gdlab.core.checked import called_as, is_array_of_numbers
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.numerics import widen
 from gdlab.core.ranges import LARGEST_COUNT
 from gdlab.core.transformation import GradientTransformation, as_transformation

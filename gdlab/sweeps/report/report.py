@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 
-from gdlab.core.checked import Ax, Between, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Ax, Between
 from gdlab.core.representation import in_words
 from gdlab.sweeps.direction import is_maximized
 from gdlab.sweeps.report.best import best_point

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from gdlab.core.checked import Between, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Between
 from gdlab.sweeps.results import (
     labelled,
     ranges,

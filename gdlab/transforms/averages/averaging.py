@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight

@@ -5,8 +5,8 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.checks.kinds import Size
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
 from gdlab.core.structure import Function

@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Length, StorageDType
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import Length, StorageDType
 from gdlab.core.transformation import leafwise
 
 

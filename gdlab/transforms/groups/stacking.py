@@ -8,8 +8,8 @@ from typing import Any, TypeAlias, cast
 
 import jax
 
+from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import ByLeaf, Structure
-from gdlab.core.checked import Count
 from gdlab.core.dispatch import as_tree_rule
 from gdlab.core.rules import Part, TreeRule
 from gdlab.core.slots_by_leaf import SlotsByLeaf, recording_slots

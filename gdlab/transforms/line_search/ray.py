@@ -6,8 +6,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import require_real_scalar
 from gdlab.core.apply import apply_updates
-from gdlab.core.checked import called_as, require_real_scalar
 from gdlab.core.export import is_exported
 from gdlab.core.numerics import common_dtype
 from gdlab.core.structure import Function, Leaf, Params, Tree, Updates

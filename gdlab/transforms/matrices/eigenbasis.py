@@ -5,8 +5,8 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Size
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, NonNegative, Period
 from gdlab.core.placement import placed_like, whole
 from gdlab.core.rarely import rarely

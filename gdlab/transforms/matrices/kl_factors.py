@@ -7,9 +7,9 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Count
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Fraction, NonNegative, Period
 from gdlab.core.numerics import abs_squared
 from gdlab.core.placement import placed_like, whole

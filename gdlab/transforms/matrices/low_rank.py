@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Count, Seed, StorageDType
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import Count, Seed, StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.transformation import leafwise

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Between
 from gdlab.core.annotations import Data
 from gdlab.core.by_leaf import patterns_of
-from gdlab.core.checked import Between
 from gdlab.core.hyperparameter import as_hyperparameter
 from gdlab.core.numerics import safe_divide, widen
 from gdlab.core.structure import Function, Number, Tree, Value

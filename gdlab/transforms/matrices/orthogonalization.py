@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view

@@ -5,9 +5,11 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Count
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import require_key
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
-from gdlab.core.checked import Count, called_as, require_key
 from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.numerics import safe_divide
 from gdlab.core.placement import parts_of, placed, placed_like, whole

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg
 
+from gdlab.checks.kinds import Size
 from gdlab.core.authoring import LeafFunctions, Shared
-from gdlab.core.checked import Size
 from gdlab.core.hyperparameter import Fraction, NonNegative
 from gdlab.core.placement import parts_of, placed, placed_like, whole
 from gdlab.core.rarely import rarely

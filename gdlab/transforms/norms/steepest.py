@@ -5,10 +5,10 @@ from typing import Annotated, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import StorageDType
 from gdlab.core.annotations import Data
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import ByLeaf, as_structure
-from gdlab.core.checked import StorageDType
 from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.numerics import safe_divide
 from gdlab.core.structure import Function, Number, Tree, Value

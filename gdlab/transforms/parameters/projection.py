@@ -4,10 +4,10 @@ from typing import Annotated
 
 import jax.numpy as jnp
 
+from gdlab.checks.user_functions import called_as
 from gdlab.core.annotations import AtLeast
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import LeafFunctions, TreeFunctions
-from gdlab.core.checked import called_as
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.returned import require_arrays_like
 from gdlab.core.structure import Function, map_arrays

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Length
 from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import Length
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Period, StepCount
 from gdlab.core.numerics import is_inexact, safe_increment, trained

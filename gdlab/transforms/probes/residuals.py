@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gdlab.core.checked import called_as, is_array_of_numbers
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.numerics import safe_divide, safe_sqrt, widen
 from gdlab.core.structure import Function, Params, Tree, leaves_with_paths
 from gdlab.transforms.matrices.decompositions import svd

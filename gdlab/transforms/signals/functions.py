@@ -4,8 +4,8 @@ import functools
 
 import jax
 
+from gdlab.checks.user_functions import called_as
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import called_as
 from gdlab.core.returned import require_arrays
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Function

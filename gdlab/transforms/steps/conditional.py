@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_truth_value
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import called_as, is_truth_value
 from gdlab.core.numerics import safe_increment
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING

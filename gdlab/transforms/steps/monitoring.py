@@ -6,8 +6,9 @@ from typing import Annotated, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import EntryName
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.annotations import NonEmpty
-from gdlab.core.checked import EntryName, is_array_of_numbers
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Fraction
 from gdlab.core.joins import Join, as_join, join

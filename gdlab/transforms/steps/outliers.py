@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Count
 from gdlab.core.authoring import TreeFunctions
-from gdlab.core.checked import Count
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import JoinLike, join
 from gdlab.core.numerics import common_dtype, safe_divide, safe_increment, safe_sqrt

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import Size
+from gdlab.checks.kinds import Size
 from gdlab.core.export import is_exported
 from gdlab.core.forms import stored_form
 from gdlab.core.numerics import cast, dtype_like, widen

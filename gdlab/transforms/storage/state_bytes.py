@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.numerics import arrays_and_shapes_only
 from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import GradientTransformation

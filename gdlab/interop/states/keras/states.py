@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from gdlab.core.checked import Size, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Size
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Value, leaves_with_paths
 from gdlab.core.transformation import COUNT, GradientTransformation

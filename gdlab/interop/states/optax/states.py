@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.checked import Size, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Size
 from gdlab.core.numerics import arrays_only
 from gdlab.core.state import State
 from gdlab.core.structure import Leaf, Params, Tree, dotted

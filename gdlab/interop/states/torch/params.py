@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.core.checked import checked
+from gdlab.checks.checked import checked
 from gdlab.core.structure import Params, Value, flatten, leaves_with_paths
 from gdlab.interop.states.by_parameter.layouts import Layout, axes_by_path, permuted, restored
 from gdlab.interop.states.by_parameter.records import require_paths, shapes_by_path

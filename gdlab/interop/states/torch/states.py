@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from gdlab.core.checked import Size, checked
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Size
 from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation

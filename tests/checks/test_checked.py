@@ -12,7 +12,8 @@ import pytest
 from jax.typing import ArrayLike, DTypeLike
 
 import gdlab
-from gdlab.core.checked import Between, Count, checked, checked_class, kind_of
+from gdlab.checks.checked import checked, checked_class
+from gdlab.checks.kinds import Between, Count, kind_of
 
 RIGHT_AND_WRONG = [
     (bool, [True, np.True_], [0, "yes", None]),

@@ -1,23 +1,17 @@
-"""Arguments that are checked against their annotations before a function begins.
-
-A signature says what a function takes, so that it is the one place from which mistakes are told:
-:func:`checked` reads the annotations once, and refuses a call with an argument that does not fit,
-naming the argument, what came and what would work. What an annotation leaves open (``Any``, a type
-variable, a name that is imported for type checkers alone) is not looked at.
+"""Kinds of value, as annotations of arguments describe them: words for messages, and tests.
 
 A number's range stands in its annotation too: ``Annotated[int, Between(1)]``.
 """
 
 import collections.abc
 import functools
-import inspect
 import math
 import operator
 import os
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -25,9 +19,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import DTypeLike
 
-P = ParamSpec("P")
-T = TypeVar("T")
-C = TypeVar("C", bound=type)
+from gdlab.checks.values import is_array_of_numbers, is_array_of_reals, is_key
 
 
 def _nothing(_: Any) -> bool:
@@ -82,14 +74,19 @@ class Between(NamedTuple):
 
 LARGEST_COUNT = int(np.iinfo(np.int32).max)
 """The largest number of steps that a state can count."""
+
 Count: TypeAlias = Annotated[int, Between(1, LARGEST_COUNT)]
 """A number of things of which there is at least one: steps, examples, variables."""
+
 Size: TypeAlias = Annotated[int, Between(0, LARGEST_COUNT)]
 """A number of things of which there may be none."""
+
 Seed: TypeAlias = Annotated[int, Between(0, 2**32 - 1)]
 """A seed of random numbers, of which each is other randomness."""
+
 LARGEST_LENGTH = 1_000_000
 """The largest number of values that are computed at once; a larger one is taken for a mistake."""
+
 Length: TypeAlias = Annotated[int, Between(1, LARGEST_LENGTH)]
 """A number of values that are in memory together, as those of an axis are; steps are a Count."""
 
@@ -102,32 +99,6 @@ def _is_whole(value: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _dtype_of(value: Any) -> np.dtype | None:
-    """The dtype of an array or a number, traced or not."""
-    if isinstance(value, bool | int | float | complex):
-        return np.dtype(type(value))
-    dtype = getattr(value, "dtype", None)
-    return dtype if hasattr(value, "shape") else None
-
-
-def is_array_of_numbers(value: Any) -> bool:
-    """Tell whether a value is a number, or an array of numbers or keys, traced or not."""
-    dtype = _dtype_of(value)
-    return dtype is not None and (
-        jnp.issubdtype(dtype, np.number)
-        or jnp.issubdtype(dtype, np.bool_)
-        or jnp.issubdtype(dtype, jax.dtypes.extended)
-    )
-
-
-def is_array_of_reals(value: Any) -> bool:
-    """Tell whether a value is a real number, or an array of real numbers, traced or not."""
-    dtype = _dtype_of(value)
-    return dtype is not None and (
-        jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
-    )
 
 
 def _is_real(value: Any) -> bool:
@@ -148,15 +119,6 @@ def _is_dtype(value: Any) -> bool:
 
 def _is_of_array_type(value: Any) -> bool:
     return hasattr(value, "shape") and is_array_of_numbers(value)
-
-
-def _is_key(value: Any) -> bool:
-    """Tell whether a value is one PRNG key, of the new kind or of the old one."""
-    if not isinstance(value, jax.Array | np.ndarray):
-        return False
-    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        return value.shape == ()
-    return value.dtype == np.uint32 and value.ndim == 1 and value.size > 1
 
 
 def _is_axes(value: Any) -> bool:
@@ -203,12 +165,14 @@ def is_what_converts(cls: type, convert: Callable[[Any], Any]) -> None:
     KINDS[cls] = Kind(_with_article(cls.__name__), includes)
 
 
-Key: TypeAlias = Annotated[jax.Array, Kind("a PRNG key, such as jax.random.key(0)", _is_key)]
+Key: TypeAlias = Annotated[jax.Array, Kind("a PRNG key, such as jax.random.key(0)", is_key)]
 """A PRNG key."""
+
 Name: TypeAlias = Annotated[
     str, Kind("a text that is not empty", lambda value: isinstance(value, str) and value != "")
 ]
 """A name, which may not be empty."""
+
 EntryName: TypeAlias = Annotated[
     str,
     Kind(
@@ -218,10 +182,12 @@ EntryName: TypeAlias = Annotated[
     ),
 ]
 """The name of an entry of a state, which is a part of dotted paths."""
+
 StorageDType: TypeAlias = Annotated[
     DTypeLike, Kind("a dtype of fractions, such as jnp.bfloat16", _is_inexact_dtype, _is_dtype)
 ]
 """A dtype in which what has fractions can be stored."""
+
 Ax: TypeAlias = Annotated[Any, Kind("axes of matplotlib or None", _is_axes)]
 """The axes to draw on, several of them for a picture of panels, or None for new ones."""
 
@@ -392,256 +358,3 @@ def _plural(kind: Kind) -> str:
 
 def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a function's parameters, without those that cannot be resolved."""
-    names = getattr(function, "__globals__", {})
-    resolved = {}
-    for name, annotation in inspect.get_annotations(function).items():
-        if isinstance(annotation, str):
-            try:
-                annotation = eval(annotation, names)  # as typing itself does
-            except (NameError, AttributeError, TypeError):
-                continue  # a name that is imported for type checkers alone
-        resolved[name] = types.NoneType if annotation is None else annotation
-    resolved.pop("return", None)
-    return resolved
-
-
-class Signature:
-    """The parameters of a function with the kinds of value that they take."""
-
-    def __init__(self, function: Callable[..., Any], name: str):
-        self.name = name
-        self.signature = inspect.signature(function)
-        self.kinds: dict[str, Kind] = {}
-        for parameter, annotation in annotations_of(function).items():
-            kind = kind_of(annotation)
-            if kind is not None:
-                self.kinds[parameter] = kind
-
-    def require(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Refuse a call that does not fit.
-
-        Raises:
-            TypeError: if arguments are missing or unknown, or one is of another kind.
-            ValueError: if one is of the right kind, and outside of its range or choices.
-        """
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
-        for parameter, value in bound.arguments.items():
-            self.require_argument(parameter, value)
-
-    def require_argument(self, parameter: str, value: Any) -> None:
-        """Refuse an argument that does not fit; of a variadic parameter, all its values.
-
-        Raises:
-            TypeError: if it is of another kind.
-            ValueError: if it is of the right kind, and outside of its range or choices.
-        """
-        kind = self.kinds.get(parameter)
-        if kind is None:
-            return
-        form = self.signature.parameters[parameter].kind
-        if form is inspect.Parameter.VAR_POSITIONAL:
-            values = value
-        elif form is inspect.Parameter.VAR_KEYWORD:
-            values = value.values()
-        else:
-            values = (value,)
-        for given in values:
-            require_kind(self.name, parameter, given, kind)
-
-
-def require_kind(function: str, parameter: str, value: Any, kind: Kind) -> None:
-    """Refuse a value that is not of a kind.
-
-    Raises:
-        TypeError: naming the argument, what came, and what would work.
-        ValueError: the same, if the value is of the right type and out of range.
-    """
-    if kind.includes(value):
-        return
-    error = ValueError if kind.resembles(value) else TypeError
-    advice = "; it must be known before tracing" if isinstance(value, Tracer) else ""
-    raise error(f"{function}: {parameter} must be {kind.words}, not {_shown(value)}{advice}")
-
-
-def _shown(value: Any) -> str:
-    written = repr(value)
-    return written if len(written) <= 80 else f"{written[:60]}… ({type(value).__name__})"
-
-
-def called_as(form: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Call a user's function.
-
-    Args:
-        form: the call as a message writes it, such as ``mask(params)``.
-        function: the function.
-        *args: its arguments.
-        **kwargs: its arguments by keyword.
-
-    Raises:
-        TypeError: if it does not take these arguments.
-
-    >>> from gdlab.core.checked import called_as
-    >>> called_as("mask(params)", abs, -3)
-    3
-    """
-    try:
-        return function(*args, **kwargs)
-    except TypeError:
-        refused = _refusal(function, args, kwargs)
-        if refused is None:
-            raise
-        raise TypeError(
-            f"{form} is what is called, and {function!r} does not take that: {refused}"
-        ) from None
-
-
-def _refusal(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> TypeError | None:
-    """The error of a function that does not take these arguments, None if it does."""
-    try:
-        inspect.signature(function).bind(*args, **kwargs)
-    except ValueError:  # written in C, it does not tell
-        return None
-    except TypeError as error:
-        return error
-    return None
-
-
-def is_truth_value(value: Any) -> bool:
-    """Tell whether a value is True or False, or a traced one that will be.
-
-    >>> from gdlab.core.checked import is_truth_value
-    >>> is_truth_value(True), is_truth_value(2.5), is_truth_value(None)
-    (True, False, False)
-    """
-    if isinstance(value, bool):
-        return True
-    return getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.bool_)
-
-
-def require_real_scalar(name: str, value: T) -> T:
-    """A value that is one real number.
-
-    Raises:
-        TypeError: if it is something else.
-    """
-    if is_array_of_reals(value) and np.shape(value) == ():  # type: ignore[arg-type]
-        return value
-    raise TypeError(f"{name} must be one real number, not {value!r}")
-
-
-def require_key(name: str, key: Any) -> None:
-    """Refuse what is no PRNG key.
-
-    Raises:
-        TypeError: if it is something else, or several keys.
-    """
-    if not _is_key(key):
-        raise TypeError(f"{name} must be a PRNG key, such as jax.random.key(0), not {_shown(key)}")
-
-
-def real_numbers(
-    name: str,
-    values: Any,
-    *,
-    ndim: int | None = None,
-    least: float = -math.inf,
-    finite: bool = True,
-) -> np.ndarray:
-    """The real numbers that a user gave, in float64.
-
-    Args:
-        name: the argument's name.
-        values: what came for it.
-        ndim: the number of axes that it must have; any unless given. None of them may be empty.
-        least: the least that a number may be.
-        finite: whether all must be finite.
-
-    Raises:
-        TypeError: if they are no real numbers.
-        ValueError: if they are of another shape, not finite, or too small.
-
-    >>> from gdlab.core.checked import real_numbers
-    >>> real_numbers("times", [0, 1], ndim=1)
-    array([0., 1.])
-    """
-    try:
-        given = np.asarray(values)
-        array = None if np.iscomplexobj(given) else np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        array = None
-    if array is None:
-        raise TypeError(f"{name} must be real numbers, not {_shown(values)}")
-    if ndim is not None and (array.ndim != ndim or array.size == 0):
-        forms = ("one number", "a list of numbers", "a table of numbers")
-        raise ValueError(
-            f"{name} must be {forms[ndim]}{' that is not empty' * (ndim > 0)}, not of shape "
-            f"{array.shape}"
-        )
-    if finite and not np.all(np.isfinite(array)):
-        count = np.sum(~np.isfinite(array))
-        raise ValueError(f"{name} must be finite, but {count} of {array.size} numbers are not")
-    if np.any(array < least):
-        raise ValueError(f"{name} must be at least {least:g}, not {np.min(array):g}")
-    return array
-
-
-def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function so that each call is checked against its annotations.
-
-    The check takes some microseconds, so it stands at functions that a user calls, and not at
-    those that a training step is traced through.
-
-    Args:
-        function: the annotations of its parameters say what it takes.
-
-    Returns:
-        The same function, which raises ``TypeError`` or ``ValueError`` before it begins.
-
-    >>> from gdlab.core.checked import Count, checked
-    >>> @checked
-    ... def halved(steps: Count, name: str = "run") -> float:
-    ...     return steps / 2
-    >>> halved(3)
-    1.5
-    >>> halved(0)
-    Traceback (most recent call last):
-        ...
-    ValueError: halved: steps must be a whole number between 1 and 2147483647, not 0
-    """
-    signature: Signature | None = None
-
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        nonlocal signature
-        if signature is None:  # read at the first call: importing stays fast
-            signature = Signature(function, function.__name__)
-        signature.require(args, kwargs)
-        return function(*args, **kwargs)
-
-    return call
-
-
-def checked_class(cls: C) -> C:
-    """Decorate a class so that making an instance is checked like a call of a function."""
-    initialise = cls.__init__
-    signature: Signature | None = None
-
-    @functools.wraps(initialise)
-    def checked_initialise(self: Any, *args: Any, **kwargs: Any) -> None:
-        nonlocal signature
-        if signature is None:
-            signature = Signature(initialise, cls.__name__)
-        signature.require((self, *args), kwargs)
-        initialise(self, *args, **kwargs)
-
-    cls.__init__ = checked_initialise
-    return cls

@@ -1,0 +1,1 @@
+"""Arguments that users give: their kinds, and how those that do not fit are refused."""

@@ -1,0 +1,132 @@
+"""Values that users give: the tests for what they are, and refusals of those that do not fit."""
+
+import math
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+T = TypeVar("T")
+
+
+def _dtype_of(value: Any) -> np.dtype | None:
+    """The dtype of an array or a number, traced or not."""
+    if isinstance(value, bool | int | float | complex):
+        return np.dtype(type(value))
+    dtype = getattr(value, "dtype", None)
+    return dtype if hasattr(value, "shape") else None
+
+
+def is_array_of_numbers(value: Any) -> bool:
+    """Tell whether a value is a number, or an array of numbers or keys, traced or not."""
+    dtype = _dtype_of(value)
+    return dtype is not None and (
+        jnp.issubdtype(dtype, np.number)
+        or jnp.issubdtype(dtype, np.bool_)
+        or jnp.issubdtype(dtype, jax.dtypes.extended)
+    )
+
+
+def is_array_of_reals(value: Any) -> bool:
+    """Tell whether a value is a real number, or an array of real numbers, traced or not."""
+    dtype = _dtype_of(value)
+    return dtype is not None and (
+        jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
+    )
+
+
+def is_key(value: Any) -> bool:
+    """Tell whether a value is one PRNG key, of the new kind or of the old one."""
+    if not isinstance(value, jax.Array | np.ndarray):
+        return False
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return value.shape == ()
+    return value.dtype == np.uint32 and value.ndim == 1 and value.size > 1
+
+
+def is_truth_value(value: Any) -> bool:
+    """Tell whether a value is True or False, or a traced one that will be.
+
+    >>> from gdlab.checks.values import is_truth_value
+    >>> is_truth_value(True), is_truth_value(2.5), is_truth_value(None)
+    (True, False, False)
+    """
+    if isinstance(value, bool):
+        return True
+    return getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.bool_)
+
+
+def require_real_scalar(name: str, value: T) -> T:
+    """A value that is one real number.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if is_array_of_reals(value) and np.shape(value) == ():  # type: ignore[arg-type]
+        return value
+    raise TypeError(f"{name} must be one real number, not {value!r}")
+
+
+def require_key(name: str, key: Any) -> None:
+    """Refuse what is no PRNG key.
+
+    Raises:
+        TypeError: if it is something else, or several keys.
+    """
+    if not is_key(key):
+        raise TypeError(
+            f"{name} must be a PRNG key, such as jax.random.key(0), not {shortened(key)}"
+        )
+
+
+def real_numbers(
+    name: str,
+    values: Any,
+    *,
+    ndim: int | None = None,
+    least: float = -math.inf,
+    finite: bool = True,
+) -> np.ndarray:
+    """The real numbers that a user gave, in float64.
+
+    Args:
+        name: the argument's name.
+        values: what came for it.
+        ndim: the number of axes that it must have; any unless given. None of them may be empty.
+        least: the least that a number may be.
+        finite: whether all must be finite.
+
+    Raises:
+        TypeError: if they are no real numbers.
+        ValueError: if they are of another shape, not finite, or too small.
+
+    >>> from gdlab.checks.values import real_numbers
+    >>> real_numbers("times", [0, 1], ndim=1)
+    array([0., 1.])
+    """
+    try:
+        given = np.asarray(values)
+        array = None if np.iscomplexobj(given) else np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        array = None
+    if array is None:
+        raise TypeError(f"{name} must be real numbers, not {shortened(values)}")
+    if ndim is not None and (array.ndim != ndim or array.size == 0):
+        forms = ("one number", "a list of numbers", "a table of numbers")
+        raise ValueError(
+            f"{name} must be {forms[ndim]}{' that is not empty' * (ndim > 0)}, not of shape "
+            f"{array.shape}"
+        )
+    if finite and not np.all(np.isfinite(array)):
+        count = np.sum(~np.isfinite(array))
+        raise ValueError(f"{name} must be finite, but {count} of {array.size} numbers are not")
+    if np.any(array < least):
+        raise ValueError(f"{name} must be at least {least:g}, not {np.min(array):g}")
+    return array
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it, cut off where it is long."""
+    written = repr(value)
+    return written if len(written) <= 80 else f"{written[:60]}… ({type(value).__name__})"
