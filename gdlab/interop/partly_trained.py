@@ -33,6 +33,4 @@ def trainable(model: Any, wrt: Any) -> Any:
     >>> bool(jnp.array_equal(run.params.kernel[...], model.kernel[...]))
     True
     """
-    if not hasattr(model, "__dict__"):
-        raise TypeError(f"model must be a Flax NNX module or an Equinox module, not {model!r}")
     return Trainable(model, wrt)

@@ -21,6 +21,7 @@ def adapted(
     ignored: Mapping[str, Value] = {},
     converted: Mapping[str, Function] = {},
     none_is: Mapping[str, Value] = {},
+    annotations: Mapping[str, Value] = {},
     **defaults: Value,
 ) -> Callable[P, GradientTransformation]:
     """A factory of gdlab's with optax's defaults, whose state counts the steps.
@@ -33,6 +34,7 @@ def adapted(
         ignored: the further parameters of optax's that change no update, with their defaults.
         converted: what is made of the arguments of some parameters before they are handed on.
         none_is: the values of some parameters that None stands for.
+        annotations: those of parameters that take something else than in gdlab.
         **defaults: what optax's signature says where gdlab's says something else.
     """
     original = factory.factory.function  # type: ignore[attr-defined]
@@ -51,6 +53,7 @@ def adapted(
     function.__module__ = module
     function.__doc__ = _without_examples(inspect.getdoc(original) or "")
     function.__annotations__ = original.__annotations__ | dict.fromkeys(ignored, object)
+    function.__annotations__ |= annotations
     for optional in none_is:
         function.__annotations__[optional] |= None
     function.__signature__ = signature  # type: ignore[attr-defined]

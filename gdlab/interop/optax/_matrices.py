@@ -1,17 +1,22 @@
 """Methods for matrices, under optax's way of saying which axes are one."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax
 
 import gdlab
+from gdlab.core.annotations import Data
 from gdlab.core.by_leaf import ByLeaf
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.static import Static
 from gdlab.core.structure import Params, Tree
 from gdlab.core.transformation import GradientTransformation
 from gdlab.interop.optax._adapting import adapted
+from gdlab.transforms.matrices.matrix_axes import as_axes_by_leaf
+
+OptaxAxes: TypeAlias = Annotated[Tree, Data(as_axes_by_leaf, name="Structure")]
+"""Annotation of an argument that says by optax's numbers which axes are those of a matrix."""
 
 
 class MuonDimensionNumbers(NamedTuple):
@@ -96,10 +101,14 @@ muon = adapted(
     gdlab.muon,
     __name__,
     converted={"muon_weight_dimension_numbers": _in_letters},
+    annotations={"muon_weight_dimension_numbers": OptaxAxes},
     adam_eps_root=0.0,
 )
 scale_by_muon = adapted(
-    gdlab.scale_by_muon, __name__, converted={"weight_dimension_numbers": _in_letters}
+    gdlab.scale_by_muon,
+    __name__,
+    converted={"weight_dimension_numbers": _in_letters},
+    annotations={"weight_dimension_numbers": OptaxAxes},
 )
 galore = adapted(
     gdlab.galore,

@@ -15,17 +15,27 @@ BY_RANK = "by rank"
 """The letters of a leaf for which none are given: those of a matrix, if it has two axes."""
 
 
-def as_matrix_axes(value: Value) -> ByLeaf:
-    """The axes of the matrices of each leaf, as a user wrote them; None goes by the rank."""
+def as_axes_by_leaf(value: Value) -> ByLeaf:
+    """A value for each leaf, as a user wrote them; a leaf without one goes by its rank."""
     name = "weight_dimension_numbers"
     if isinstance(value, ByLeaf):
         return value
     if value is None:
         return ByLeaf(BY_RANK, name=name)
     own = as_structure(value, name)
+    return own if own.patterns is None else ByLeaf(own.values, own.patterns, BY_RANK, name)
+
+
+def as_matrix_axes(value: Value) -> ByLeaf:
+    """The letters of each leaf, as a user wrote them.
+
+    Raises:
+        ValueError: if some are known that say no axes.
+    """
+    own = as_axes_by_leaf(value)
     for letters in own.known_values():
         _require_letters(letters)
-    return own if own.patterns is None else ByLeaf(own.values, own.patterns, BY_RANK, name)
+    return own
 
 
 MatrixAxes: TypeAlias = Annotated[Tree, Data(as_matrix_axes, name="Structure")]

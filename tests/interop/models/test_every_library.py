@@ -305,7 +305,7 @@ def test_the_lanes_of_a_sweep_share_what_a_filter_leaves_out(monkeypatch, tmp_pa
         carries.append(sum(leaf.nbytes for leaf in jax.tree.leaves(state.lanes)))
         return advance(structure, state, *inputs)
 
-    noted.lower = advance.lower
+    noted.lower, noted.trace = advance.lower, advance.trace
     monkeypatch.setattr(programs, "advance", noted)
     keys = jax.random.split(KEY)
     base = {"base": eqx.nn.Linear(3, 300, key=keys[0]), "head": eqx.nn.Linear(300, 1, key=keys[1])}

@@ -79,17 +79,10 @@ def alone(request, data):
 
 
 @pytest.mark.parametrize(
-    ("places", "seeds", "lane_chunk"),
-    [
-        (range(5), range(3), "auto"),
-        ([3, 0], [2, 1], "auto"),
-        ([4], [0, 1, 2], "auto"),
-        (range(5), [1], 3),
-    ],
+    ("places", "seeds"),
+    [(range(5), range(3)), ([3, 0], [2, 1]), ([4], [0, 1, 2]), (range(5), [1])],
 )
-def test_exact_lanes_are_those_alone_bit_for_bit(
-    alone, data, monkeypatch, places, seeds, lane_chunk
-):
+def test_exact_lanes_are_those_alone_bit_for_bit(alone, data, monkeypatch, places, seeds):
     make, lanes = alone
     with executed(monkeypatch) as noted:
         together = run(
@@ -97,7 +90,7 @@ def test_exact_lanes_are_those_alone_bit_for_bit(
             data,
             [RATES[i] for i in places],
             seeds,
-            resources=Resources(lane_chunk=lane_chunk, exact=True),
+            resources=Resources(exact=True),
         )
     # Some of them would come out alike also if they were computed together.
     assert noted.shapes == [(1, 1)]
