@@ -64,6 +64,8 @@ class Companded(NamedTuple):
 def companded(array: jax.Array, group: int, is_nonnegative: bool) -> Companded:
     """An array in eight bits, in groups of so many elements along its last axis."""
     encode = _of_roots if is_nonnegative else _signed
+    # Of the zeros at the start, XLA would compute the codes itself while it compiles, slowly.
+    array = jax.lax.optimization_barrier(array)
     return Companded(*encode(array.astype(jnp.float32), group))
 
 

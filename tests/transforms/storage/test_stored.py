@@ -343,3 +343,10 @@ def test_what_is_no_other_form_of_an_array_is_not_converted():
     arrays = gdlab.flatten_state(adam(0.1).init({"w": jnp.zeros(3), "b": jnp.ones(3)}))
     with pytest.raises(ValueError, match=r"nu.w.array: the arrays have no such entry"):
         gdlab.restore_state(tx.init(PARAMS), arrays, convert=True)
+
+
+def test_codes_of_the_zeros_at_the_start_are_not_computed_by_the_compiler():
+    """It takes half a minute for the moments of 10⁸ parameters."""
+    init = jax.jit(stored(adam(1e-3), "int8").init)
+    program = init.lower(jnp.zeros(2**16)).compile().as_text()
+    assert " reduce(" in program
