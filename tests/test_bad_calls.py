@@ -81,6 +81,7 @@ def sw(loss=bowl, params=w, tx=None, **changes):
 
 BAD = [
     # Numbers that mean nothing
+    (lambda: sgd(0.1, averaging=True), "averaging.*momentum is None"),
     (lambda: accumulate(sgd(0.1), -3), "steps.* above 0 and up to 2147483647, not -3"),
     (lambda: accumulate(sgd(0.1), nan), "steps.*NaN"),
     (lambda: accumulate(sgd(0.1), 10**10), r"steps.* above 0 and up to 2147483647, not 1e\+10"),

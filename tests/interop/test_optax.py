@@ -197,3 +197,16 @@ def test_optax_tells_the_slots_of_gdlabs_state_from_its_scalars():
     shapes = {leaf: set() for leaf in ("slot", "scalar")}
     jax.tree.map(lambda mark, leaf: shapes[mark].add(leaf.shape), marked, state)
     assert shapes == {"slot": {(2, 2), (2,)}, "scalar": {(), (3,)}}
+
+
+def test_without_a_momentum_its_settings_count_for_nothing_as_in_optax():
+    plain, ours, theirs = (
+        descend(tx)[0]
+        for tx in (
+            gdlab.sgd(LEARNING_RATE),
+            gdlab.sgd(LEARNING_RATE, nesterov=True, accumulator_dtype=jnp.bfloat16),
+            optax.sgd(LEARNING_RATE, nesterov=True, accumulator_dtype=jnp.bfloat16),
+        )
+    )
+    jax.tree.map(np.testing.assert_array_equal, ours, plain)
+    assert_same(ours, theirs)

@@ -42,6 +42,9 @@ def sgd(
         learning_rate_in_momentum: whether v accumulates ηg, as in Keras, instead of g, as in optax
             and torch. The two differ only where η varies.
 
+    Raises:
+        ValueError: if ``averaging`` or ``learning_rate_in_momentum`` is true without a momentum.
+
     >>> import jax.numpy as jnp
     >>> from gdlab import expand, sgd
     >>> tx = sgd(0.1, momentum=0.9)
@@ -56,10 +59,11 @@ def sgd(
     """
     step = scale_by_learning_rate(learning_rate)
     if momentum is None:
-        if nesterov or averaging or learning_rate_in_momentum or accumulator_dtype is not None:
+        # As optax does, it takes the settings of a momentum that it shares with optax.
+        if averaging or learning_rate_in_momentum:
             raise ValueError(
-                "sgd: nesterov, averaging, learning_rate_in_momentum and accumulator_dtype are of "
-                "the momentum, and there is none"
+                "sgd: averaging and learning_rate_in_momentum say how momentum is kept, and "
+                "momentum is None: give a number, or leave them out"
             )
         return step
     velocity = (ema if averaging else trace)(momentum, nesterov, accumulator_dtype)
