@@ -28,6 +28,9 @@ are skipped.
 Time. The plain run takes a sample of the cases of a test that carries
 ``@pytest.mark.sampled(n)``: n of them, evenly spaced. The others are slow.
 
+Random numbers. A generator of NumPy at the top of a file begins anew for each test, so that its
+data do not depend on the tests that ran before it in the same process.
+
 Ctrl-C. It raises KeyboardInterrupt, also where the tests were started in the background of a shell,
 which would have it ignored.
 """
@@ -38,9 +41,10 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 import pytest
 
 if TYPE_CHECKING:
@@ -60,6 +64,8 @@ USUAL: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
 
 programs = 0
 """How many were compiled since JAX forgot them."""
+first_states: dict[int, tuple[np.random.Generator, Any]] = {}
+"""The generators of files of tests, by their identity, and their states after the import."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -111,6 +117,26 @@ class Figures:
     def pytest_runtest_teardown(self) -> None:
         if pyplot := sys.modules.get("matplotlib.pyplot"):
             pyplot.close("all")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Before the fixtures of a file, which may draw as well.
+    begin_generators_anew(item)
+
+
+@pytest.fixture(autouse=True)
+def generators(request: pytest.FixtureRequest) -> None:
+    begin_generators_anew(request.node)
+
+
+def begin_generators_anew(item: pytest.Item) -> None:
+    """Let a test draw the same numbers from the generators of its file, whatever ran before it."""
+    module = getattr(item, "module", None)
+    for value in list(vars(module).values()) if module else ():
+        if isinstance(value, np.random.Generator):
+            bits = value.bit_generator
+            bits.state = first_states.setdefault(id(value), (value, bits.state))[1]
 
 
 def count_programs(event: str, *_: object, **__: object) -> None:

@@ -9,14 +9,22 @@ import warnings
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
+RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture
 def one() -> jax.Array:
     return jnp.ones(())
+
+
+@pytest.mark.parametrize("draws", [2, 1])
+def test_a_generator_of_a_file_begins_anew_for_each_test(draws):
+    expected = np.random.default_rng(0).normal(size=draws)
+    np.testing.assert_array_equal(RANDOM.normal(size=draws), expected)
 
 
 @pytest.mark.x64
