@@ -377,7 +377,8 @@ def forms(tx):
     paths = hyperparameters(tx)
     yield tx
     yield set_hyperparameters(tx, {path: jnp.array([0.1, 0.3]) for path in paths})
-    yield set_hyperparameters(tx, {path: Axis(path, [0.1, 0.3]) for path in paths})
+    # The one number that is in the range of each: of decays, and of factors of growth.
+    yield set_hyperparameters(tx, {path: Axis(path, [1.0]) for path in paths})
     yield ramps(tx)
 
 

@@ -13,7 +13,7 @@ def exponential_decay(
     init_value: Hyperparameter,
     transition_steps: NonNegative,
     decay_rate: NonNegative,
-    transition_begin: NonNegative = 0,
+    transition_begin: Hyperparameter = 0,
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
 ) -> Function:

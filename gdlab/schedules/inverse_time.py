@@ -11,7 +11,7 @@ def inverse_time_decay(
     init_value: Hyperparameter,
     transition_steps: NonNegative,
     decay_rate: NonNegative,
-    transition_begin: NonNegative = 0,
+    transition_begin: Hyperparameter = 0,
     staircase: bool = False,
 ) -> Function:
     """Divide by a number that grows with the steps, smoothly or at once.

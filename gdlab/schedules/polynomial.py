@@ -14,7 +14,7 @@ def polynomial_schedule(
     end_value: Hyperparameter,
     power: NonNegative,
     transition_steps: NonNegative,
-    transition_begin: NonNegative = 0,
+    transition_begin: Hyperparameter = 0,
     *,
     cycle: bool = False,
 ) -> Function:
@@ -53,7 +53,7 @@ def linear_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
     transition_steps: NonNegative,
-    transition_begin: NonNegative = 0,
+    transition_begin: Hyperparameter = 0,
 ) -> Function:
     """Go from one value to another along a straight line.
 

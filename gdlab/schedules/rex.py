@@ -11,7 +11,7 @@ def rex_schedule(
     init_value: Hyperparameter,
     end_value: Hyperparameter,
     transition_steps: NonNegative,
-    transition_begin: NonNegative = 0,
+    transition_begin: Hyperparameter = 0,
 ) -> Function:
     """Go from one value to another along a hyperbola that falls fastest at its end.
 

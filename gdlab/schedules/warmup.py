@@ -82,7 +82,7 @@ def warmup_exponential_decay_schedule(
     warmup_steps: NonNegative,
     transition_steps: NonNegative,
     decay_rate: NonNegative,
-    transition_begin: NonNegative = 0,
+    transition_begin: Hyperparameter = 0,
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
 ) -> Function:

@@ -42,8 +42,8 @@ def half_squares(residuals: Callable[[Params], Tree]) -> Callable[[Params], jax.
 
 def _residuals_at(residuals: Function, params: Params) -> Tree:
     made = called_as("residuals(params)", residuals, params)
-    leaves = jax.tree.leaves(made)
-    if not leaves or not all(map(is_array_of_numbers, leaves)):
+    # A model without parameters may have no residuals either.
+    if made is None or not all(map(is_array_of_numbers, jax.tree.leaves(made))):
         raise TypeError(f"residuals must return an array, or a tree of arrays, not {made!r}")
     return made
 
