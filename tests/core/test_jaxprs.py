@@ -6,7 +6,7 @@ import pytest
 
 from gdlab.core.jaxprs import equations, size_of_products, size_of_results
 
-a, b = jnp.ones((3, 5)), jnp.ones((5, 7))
+a, b = jnp.ones((3, 5), "float32"), jnp.ones((5, 7), "float32")
 
 
 def product(a, b):
@@ -14,11 +14,13 @@ def product(a, b):
 
 
 def in_a_loop(a, b):
-    return jax.lax.fori_loop(0, 9, lambda _, x: x + a @ b, jnp.zeros((3, 7)))
+    return jax.lax.fori_loop(0, 9, lambda _, x: x + a @ b, jnp.zeros((3, 7), a.dtype))
 
 
 def in_branches(a, b):
-    return jax.lax.cond(a[0, 0] > 0, lambda: a @ b, lambda: (a[:1] @ b[:, :1]) * jnp.ones((3, 7)))
+    return jax.lax.cond(
+        a[0, 0] > 0, lambda: a @ b, lambda: (a[:1] @ b[:, :1]) * jnp.ones((3, 7), a.dtype)
+    )
 
 
 def convolved(a, b):

@@ -67,7 +67,7 @@ def test_noise_is_uniform_and_differs_between_steps():
 
 
 def test_noise_of_equal_numbers_is_uniform_at_each_place_and_differs_from_place_to_place():
-    x = jnp.full((3, 4), 0.7)
+    x = jnp.full((3, 4), 0.7, jnp.float32)
     draw = lambda step: noise_of(x, salts_by_place(salt_of(step), x.shape)).ravel()  # noqa: E731
     noise = np.asarray(jax.jit(jax.vmap(draw))(jnp.arange(1024)))
     for of_place in noise.T:

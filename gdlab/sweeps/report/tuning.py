@@ -86,8 +86,8 @@ class EqualBudget(Judgement):
     metric: str
     maximize: bool
     budgets: np.ndarray
-    """Numbers of evaluations of the loss, of shape (budgets,): the multiples of those that a trial
-    of the most expensive optimizer costs."""
+    """The multiples of the number of evaluations of the loss that a trial of the most expensive
+    optimizer costs, of shape (budgets,)."""
     trials: dict[str, np.ndarray]
     """The number of trials of each optimizer that a budget pays for."""
     expected: dict[str, np.ndarray]
