@@ -127,6 +127,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def generators(request: pytest.FixtureRequest) -> None:
+    # After the fixtures of a file, which draw for the first test alone.
     begin_generators_anew(request.node)
 
 

@@ -1,5 +1,6 @@
 """Values that users give: the tests for what they are, and refusals of those that do not fit."""
 
+import functools
 import math
 from typing import Any, TypeVar
 
@@ -31,9 +32,13 @@ def is_array_of_numbers(value: Any) -> bool:
 def is_array_of_reals(value: Any) -> bool:
     """Tell whether a value is a real number, or an array of real numbers, traced or not."""
     dtype = _dtype_of(value)
-    return dtype is not None and (
-        jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
-    )
+    return dtype is not None and is_real_dtype(dtype)
+
+
+@functools.cache
+def is_real_dtype(dtype: np.dtype) -> bool:
+    """Tell whether a dtype is one of real numbers."""
+    return jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
 
 
 def is_key(value: Any) -> bool:

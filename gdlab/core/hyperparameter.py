@@ -1,6 +1,5 @@
 """Hyperparameters: what may stand where a transformation wants a number."""
 
-import functools
 import numbers
 from typing import Annotated, TypeAlias
 
@@ -10,6 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.checks.kinds import LARGEST_COUNT, Between
+from gdlab.checks.values import is_real_dtype
 from gdlab.core.annotations import Data
 from gdlab.core.axis import Axis, ChoiceAxis
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, patterns_of
@@ -24,7 +24,7 @@ def as_hyperparameter(value: Value) -> Value:
     if type(value) is float:
         return _fitting(value)
     if isinstance(value, jax.Array):
-        if not _is_real(value.dtype):
+        if not is_real_dtype(value.dtype):
             raise _not_a_number(value)
         return value
     if isinstance(value, Schedule | Axis | ByLeaf):
@@ -36,7 +36,7 @@ def as_hyperparameter(value: Value) -> Value:
         # typed scalar in its place would be compiled for anew.
         return _fitting(_as_float(value))
     if isinstance(value, np.ndarray):
-        if not _is_real(value.dtype) or np.isnan(value).any():
+        if not is_real_dtype(value.dtype) or np.isnan(value).any():
             raise _not_a_number(value)
         require_all_fit(value, widest_float())
         return jnp.asarray(value)
@@ -49,11 +49,6 @@ def as_hyperparameter(value: Value) -> Value:
     if callable(value):
         return as_schedule(value)
     raise _not_a_number(value)
-
-
-@functools.cache
-def _is_real(dtype: np.dtype) -> bool:
-    return jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
 
 
 def _not_a_number(value: object) -> TypeError:

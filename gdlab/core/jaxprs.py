@@ -9,9 +9,7 @@ import jax
 if TYPE_CHECKING:
     from jax.extend.core import Jaxpr, JaxprEqn
 
-CONVOLUTION = "conv_general_dilated"
-"""JAX's name for a convolution."""
-PRODUCTS = frozenset(("dot_general", CONVOLUTION))
+PRODUCTS = frozenset(("dot_general", "conv_general_dilated"))
 """The operations that sum over products of many elements."""
 
 
