@@ -354,9 +354,7 @@ def test_schedules_in_every_slot_are_the_loop_that_sets_their_values(example):
         assert_close(updates, expected)
 
 
-@each(
-    where=lambda e: with_numbers(e) and e.derivatives, at_most=1, thorough=True, every_second_from=1
-)
+@each(where=lambda e: with_numbers(e) and e.derivatives, at_most=1, every_second_from=1)
 def test_derivatives_by_every_number_are_finite(example):
     params = vector()
     grads = gradients(params)
