@@ -1,4 +1,4 @@
-"""Sweeps: many runs as one program, and what came of them."""
+"""Sweeps: many training runs as one program, and their results."""
 
 from gdlab.sweeps.mapping import Mapped, map_axes
 from gdlab.sweeps.plan.policies import (

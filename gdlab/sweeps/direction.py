@@ -21,16 +21,16 @@ LESS_IS_BETTER: frozenset[str] = frozenset(
 
 
 def is_maximized(metric: str, maximize: bool | None = None) -> bool:
-    """Tell whether more of a metric is better, from its name unless it is said.
+    """Tell whether more of a metric is better, by ``maximize`` or else by the name of the metric.
 
     The last word of the name that is known decides, so that ``accuracy_loss`` is a loss.
 
     Args:
         metric: its name.
-        maximize: what the caller says, which counts if it is not ``None``.
+        maximize: True or False decides; None leaves it to the name.
 
     Raises:
-        ValueError: if nothing is said and the name does not tell.
+        ValueError: if ``maximize`` is None and the name does not tell.
 
     >>> from gdlab.sweeps.direction import is_maximized
     >>> is_maximized("held_out_loss"), is_maximized("top5_accuracy")

@@ -35,7 +35,7 @@ class LivePicture:
         self._shown: Any = None
 
     def __call__(self, result: SweepResult | dict[str, Any]) -> None:
-        """Draw a result, of several the one that began last, in a notebook's cell or a window."""
+        """Draw the result, or the latest of several, in a notebook's cell or a window."""
         while isinstance(result, dict):
             result = list(result.values())[-1]
         if not result.axes:
@@ -44,14 +44,14 @@ class LivePicture:
 
         from gdlab.plots.sweeps.sweep import plot_sweep
 
-        # Other backends than this one show their figures in a notebook as elsewhere.
+        # Every backend but the inline one updates its own window, in a notebook as elsewhere.
         display = notebook_display() if "inline" in plt.get_backend() else None
         if self._figure is not None:
             self._figure.clear()
         axes = plot_sweep(result, figure=self._figure)
         self._figure = np.ravel(axes)[0].figure
         if display is not None:
-            # A notebook would show it once more at the end of the cell.
+            # An open figure would be shown a second time at the end of the cell.
             plt.close(self._figure)
         if display is None:
             _refresh(self._figure)

@@ -25,11 +25,11 @@ class Mapped(NamedTuple):
     """The values of a function at all points of a grid."""
 
     values: Any
-    """The values that it returns, each array with leading axes of ``dims``."""
+    """The returned values, each array with leading axes of ``dims``."""
     dims: tuple[str, ...]
     """The names of the dimensions."""
     coords: dict[str, np.ndarray]
-    """The values along each of them and of each axis."""
+    """The values along each dimension and of each axis."""
     axes: dict[str, str]
     """Name of an axis → the dimension along which its values lie."""
 
@@ -56,13 +56,13 @@ def map_axes(
     lane_chunk: Count | Literal["auto"] = "auto",
     mesh: Mesh | None = None,
 ) -> Callable[..., Mapped]:
-    """A function of axes: the same function at every point of their grid, in one program.
+    """Make a function take axes as arguments, and compute it at all points of their grid at once.
 
     Args:
         function: any pure function of trees of arrays and numbers.
         samples: how many values are drawn for sampled axes.
         sampling: "sobol" for points that fill the space evenly, "random" for independent ones.
-        seed: what they are drawn with.
+        seed: the seed with which sampled values are drawn, a whole number.
         lane_chunk: how many points are computed together at most; "auto" for as many as fit.
         mesh: devices over which the points are spread.
 
@@ -135,7 +135,7 @@ def _in_chunks(
         chunk = points_that_fit(_at_points, (function, mesh), arguments, size, template, mesh)
     parts = []
     for first in range(0, size, chunk):
-        # Copies of the last point, so that the last chunk is no other program.
+        # Copies of the last point, so that the last chunk has the same shape and program.
         members = np.minimum(np.arange(first, first + min(chunk, size)), size - 1)
         parts.append(jax.device_get(program(some(members))))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:size], *parts)

@@ -35,16 +35,16 @@ def refine(
     steps: Count = 100,
     bounds: Mapping[str, Bounds] | None = None,
 ) -> Refinement:
-    """Descend from the best points of a sweep by derivatives of whole runs.
+    """Descend from the best points of a sweep by gradients through whole training runs.
 
     The runs are those of the sweep, with its seeds and batches. Their mean final loss is
-    differentiated along the hyperparameters by forward mode, through all steps, and descended by
-    BFGS from each start::
+    differentiated with respect to the hyperparameters, by forward mode through all steps, and
+    minimised by BFGS from each start::
 
         x ← x − α B ∂log L/∂x,    θ = eˣ, or 1/(1 + e⁻ˣ) for a decay
 
-    Hyperparameters without bounds move as they are, and a loss that is not positive is descended
-    without its logarithm. No step leaves the bounds. A hyperparameter that starts on its bound,
+    Hyperparameters without bounds are not transformed, and a loss that is not positive is minimised
+    without the logarithm. No step leaves the bounds. A hyperparameter that starts on its bound,
     such as a momentum of 0, stays there.
 
     At each start, and again at each end, the gradient is compared with central differences over
@@ -52,27 +52,28 @@ def refine(
     status says so, and nothing is descended from that start.
 
     Args:
-        result: what :func:`gdlab.sweep` returned, for one optimizer on one problem.
-        over: the hyperparameters to refine, names of axes or ends of paths of numbers in the
-            optimizer, such as ``"b1"`` or ``"learning_rate.peak_value"``; all axes unless given.
-        metric: "final_loss", or the name of a differentiable evaluation metric: by what the starts
-            are chosen, and what is descended unless there is an ``objective``.
+        result: the result of :func:`gdlab.sweep`, for one optimizer on one problem.
+        over: the hyperparameters to refine: names of axes, or the ends of paths to numbers in the
+            optimizer, such as ``"b1"`` or ``"learning_rate.peak_value"``; by default all axes.
+        metric: "final_loss", or the name of a differentiable evaluation metric. It chooses the
+            starts, and is minimised unless there is an ``objective``.
         maximize: whether more of it is better, unless its name tells.
-        objective: ``objective(tx)``, a real scalar to be descended in place of a run, such as a
-            rate of convergence.
-        starts: the number of points of the sweep from which descents start, the best ones.
-        steps: the most steps of a descent; each costs a few evaluations.
-        bounds: name → ``(low, high)``, with None for no bound; (0, 1) for decays and (0, None) for
-            other hyperparameters that are not negative, unless given.
+        objective: ``objective(tx)``, a real scalar to be minimised in place of the metric, such as
+            a rate of convergence.
+        starts: the number of descents, which start from the best points of the sweep.
+        steps: the largest number of BFGS steps of a descent; each costs a few evaluations.
+        bounds: name → ``(low, high)``, with None for no bound; by default (0, 1) for decays and (0,
+            None) for other hyperparameters that are not negative.
 
     Returns:
-        A :class:`Refinement`, which prints as a table. No end is worse than its start.
+        A :class:`Refinement`, which prints as a table. No descent ends worse than it started.
 
     Raises:
         ValueError: if the result was loaded or merged, has several optimizers or problems, or no
-            point trained to its end; if a loader gives its batches; or a start is out of bounds.
-        KeyError: if nothing in ``over`` is called so.
-        TypeError: if the objective is no real scalar.
+            point that trained to its end; if a loader gives its batches; or a start is out of
+            bounds.
+        KeyError: if a name in ``over`` fits no hyperparameter.
+        TypeError: if the objective returns anything but a real scalar.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import Axis, refine, sgd, sweep
@@ -90,7 +91,7 @@ def refine(
         begin, _names(begin, over), bounds or {}, value_along(begin, metric, objective)
     )
     maximize = maximize and objective is None
-    # A run that diverges is a result.
+    # A NaN of a run that diverges is a result, and no error.
     with jax.debug_nans(False), jax.debug_infs(False):
         first = surface.values(surface.start)
         try:
@@ -104,7 +105,7 @@ def refine(
 
 
 def _names(begin: Starts, over: Sequence[str] | None) -> list[str]:
-    """The names of what is refined, as the starts have them."""
+    """The names of the refined hyperparameters, as ``begin`` spells them."""
     if over is not None and len(set(over)) < len(over):
         raise ValueError(f"over must name each hyperparameter once, unlike {list(over)}")
     names = list(begin.points) if over is None else [begin.name_of(name) for name in over]
@@ -119,7 +120,7 @@ def _names(begin: Starts, over: Sequence[str] | None) -> list[str]:
 def _surface(
     begin: Starts, names: list[str], bounds: Mapping[str, Bounds], value_of: ValueOf
 ) -> Surface:
-    """The function that is descended, on the scale of what it returns."""
+    """The function to descend, not yet scaled."""
     coordinates = coordinates_of(begin, names, bounds)
     given = np.stack([begin.points[name] for name in names], axis=1)
     return Surface(
@@ -148,7 +149,7 @@ def _descended(surface: Surface, steps: int) -> Descended:
     start = surface.start
 
     def doubt(points: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-        # A gradient that is nearly zero is hidden by the rounding of the differences.
+        # Rounding errors of the differences are larger than a nearly zero gradient.
         small = np.max(np.abs(gradients), axis=1) <= 10 * np.sqrt(rounding)
         if np.all(small):
             return np.full(len(points), np.nan)
@@ -157,7 +158,7 @@ def _descended(surface: Surface, steps: int) -> Descended:
     values, gradients = surface.with_gradients(start)
     before = doubt(start, gradients)
     if np.any(before > LARGEST_DISAGREEMENT):
-        # A kink is at the start alone, chaos is beside it as well.
+        # A kink is left behind by a small move, chaos is not.
         aside = beside(start)
         before = np.fmin(before, doubt(aside, surface.with_gradients(aside)[1]))
     trusted = ~(before > LARGEST_DISAGREEMENT) | ~np.isfinite(values)

@@ -1,4 +1,4 @@
-"""Settings of a sweep that are rarely needed one by one, in named groups."""
+"""Groups of the less common settings of a sweep."""
 
 import dataclasses
 import os
@@ -23,9 +23,10 @@ class Checkpointing:
     ``sweep(..., checkpoint="folder")`` stands for ``checkpoint=Checkpointing("folder")``.
 
     Args:
-        folder: the folder; an absent or an empty one, or that of the same call, which goes on.
-        seconds_between_saves: the seconds after which the state of lanes on their way is kept as
-            well; it also is when an exception ends the sweep.
+        folder: the folder: an absent or empty one, or that of an earlier identical call, which the
+            sweep then continues.
+        seconds_between_saves: how often, in seconds, the state of unfinished lanes is saved too; it
+            is also saved when an exception ends the sweep.
 
     >>> from gdlab import Checkpointing
     >>> Checkpointing("rates", seconds_between_saves=300.0)
@@ -39,7 +40,7 @@ class Checkpointing:
     def of(
         cls, checkpoint: "str | os.PathLike[str] | Checkpointing | None"
     ) -> "Checkpointing | None":
-        """The settings that an argument ``checkpoint`` stands for, None for no checkpoint."""
+        """The settings for an argument ``checkpoint`` of a sweep; None for no checkpoint."""
         if checkpoint is None or isinstance(checkpoint, Checkpointing):
             return checkpoint
         return cls(checkpoint)
@@ -51,21 +52,22 @@ class Resources:
     """The devices and the memory that a sweep uses.
 
     Args:
-        lane_chunk: the number of lanes that are computed together at most; "auto" for as many as
-            fit into the free memory, by the compiled program's own account.
-        exact: whether each lane is to be bit for bit what it is in a sweep by itself, for which
-            one is computed at a time.
-        mesh: devices over which the lanes are spread; if it holds those of several processes, each
-            process computes a part, and all return all.
-        params_spec: for lanes that are larger than a device, a tree like the parameters of one
-            lane, or a prefix of one, of ``jax.sharding.PartitionSpec`` (or None, for a whole
-            array). Each lane is split over the axes of the mesh that it names, and lanes are spread
-            over the others. The state of the optimizer is split as its parameters are.
+        lane_chunk: the largest number of lanes that are computed together; "auto" for as many as
+            fit into the free memory, by the compiler's estimate.
+        exact: whether each lane must equal, bit for bit, the same lane in a sweep by itself; lanes
+            are then computed one at a time.
+        mesh: the devices over which the lanes are spread; if it has devices of several processes,
+            each process computes a part, and every process returns the whole result.
+        params_spec: for lanes that do not fit on one device: a tree of
+            ``jax.sharding.PartitionSpec`` (or None, for an array that is not split) with the
+            structure of the parameters of one lane, or a prefix of it. Each lane is split over the
+            axes of the mesh that the tree names, and lanes are spread over the other axes. The
+            state of the optimizer is split like the parameters.
 
     Raises:
         ValueError: if ``lane_chunk`` is not positive, ``exact`` is asked for on several devices, or
             ``params_spec`` names an axis that the mesh does not have in one process.
-        TypeError: if ``params_spec`` holds something else than specifications.
+        TypeError: if ``params_spec`` holds anything but such specifications.
 
     >>> from gdlab import Resources
     >>> Resources(lane_chunk=64)
@@ -90,7 +92,7 @@ class Resources:
             )
 
     def _require_axes(self) -> None:
-        """Refuse a specification that names what is no axis of the mesh within one process."""
+        """Refuse a specification with a name that is not a mesh axis within one process."""
         for name in sorted(axes_of(self.params_spec)):
             if self.mesh is None:
                 raise ValueError(
@@ -122,22 +124,21 @@ class Resources:
 
     @property
     def most_lanes(self) -> int | None:
-        """The most lanes at once, None for as many as fit."""
+        """The largest number of lanes at once; None for as many as fit."""
         return None if self.lane_chunk == "auto" else self.lane_chunk
 
 
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class Patience:
-    """The number of evaluations for which a lane goes on without a better value of a metric.
+    """Early stopping: the number of evaluations for which a lane continues without improvement.
 
-    It looks at the evaluations on the way, which ``evaluate_every`` asks for.
+    It needs evaluations on the way; see ``evaluate_every`` of :func:`gdlab.sweep`.
 
     Args:
         metric: the name of an evaluation metric.
-        evaluations: the number of evaluations in a row without an improvement at which a lane
-            stops.
-        least: by how much a value must be better than the best so far to be an improvement.
+        evaluations: a lane stops after this number of consecutive evaluations without improvement.
+        least: the amount by which a value must beat the best so far to count as an improvement.
         maximize: whether more is better, unless the name of the metric tells.
 
     Raises:
@@ -164,12 +165,12 @@ class Stopping:
     """The conditions under which a lane stops before its last step.
 
     Args:
-        targets: "loss", "gradient_norm" or the name of an auxiliary value → a number; a lane stops,
-            and has converged, at the step at which all of them are at or below theirs.
+        targets: "loss", "gradient_norm" or the name of an auxiliary value → its target, a number; a
+            lane stops with the status "converged" at the first step where all values are at or
+            below their targets.
         divergence_factor: a lane has diverged when its loss exceeds this factor times its first
             value, or is not finite.
-        patience: a metric, and the number of evaluations without an improvement after which a lane
-            stops; it has converged then as well.
+        patience: early stopping by an evaluation metric; the status is then "converged" as well.
 
     Raises:
         ValueError: if a target is not finite, or ``divergence_factor`` is below 1.

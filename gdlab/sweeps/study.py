@@ -32,7 +32,7 @@ INSTEAD = {
     "sampling": "Optuna chooses the values: give the study a sampler",
     "checkpoint": "the storage of the study is what a later call goes on from",
 }
-"""Arguments of a sweep that do not apply, and what takes their place."""
+"""Arguments of a sweep that do not apply to a study → advice on what to use instead."""
 
 
 @checked
@@ -54,13 +54,13 @@ def optimize_study(
 
     Each :meth:`gdlab.Axis.uniform` or :meth:`gdlab.Axis.log_uniform` is a parameter of the study
     under its name. A round asks the study for a batch of trials, trains all of them as one sweep,
-    and tells the study the median of the metric over the seeds. All rounds are of the same shape,
-    the last one padded, so only the first compiles.
+    and tells the study the median of the metric over the seeds. All rounds have the same shape,
+    since the last one is padded, so only the first compiles.
 
-    A trial without a finite median, since it diverged or was dropped by a policy, is told as
-    pruned, and not as failed: samplers disregard failed trials, so they would choose their like
-    again, but Optuna's default sampler, TPE, counts those that were pruned without a value as the
-    worst. What Ctrl-C or an error breaks off is told as failed.
+    A trial without a finite median, which diverged or was dropped by a policy, is reported to
+    Optuna as pruned, not as failed: samplers ignore failed trials and would choose similar ones
+    again, while Optuna's default sampler, TPE, counts trials that were pruned without a value as
+    the worst. Trials that Ctrl-C or an error interrupts are reported as failed.
 
     Args:
         study: a study of one objective, whose direction says whether more of the metric is better.
@@ -69,13 +69,14 @@ def optimize_study(
         params: likewise.
         tx: an optimizer whose axes are all sampled.
         data: as in :func:`gdlab.sweep`; a loader is iterated over anew in each round.
-        trials: how many there are to be in this call; fewer where the sampler has no more to try,
-            as that of a grid.
-        batch: how many are trained together. The study chooses all of them before it knows what
-            came of any: the more, the faster, the fewer, the better informed.
+        trials: the number of trials in this call; fewer if the sampler runs out of points, as a
+            grid sampler does.
+        batch: the number of trials that are trained together. The study chooses all trials of a
+            batch before it knows the result of any: larger batches are faster, smaller ones are
+            better informed.
         metric: "final_loss", or the name of an evaluation metric.
         hyperparameters: as in :func:`gdlab.sweep`.
-        live: likewise, of each round.
+        live: as in :func:`gdlab.sweep`, for each round.
         **arguments: any other argument of :func:`gdlab.sweep` but ``samples``, ``sampling`` and
             ``checkpoint``, such as ``steps`` and ``seeds``.
 
@@ -113,7 +114,8 @@ def optimize_study(
             _asked(study, axes, min(width, trials - begin)) as asked,
         ):
             numbers += [trial.number for trial in asked]
-            # The last round has copies of its last trial, so that it is no other program.
+            # The last round is padded with copies of its last trial, so that no new program is
+            # compiled.
             padded = [*asked, *asked[-1:] * (width - len(asked))]
             values = {name: np.asarray([trial.params[name] for trial in padded]) for name in axes}
             paired = places.with_values(values, TRIAL)._asdict()
@@ -131,7 +133,7 @@ def optimize_study(
 def _asked(
     study: "optuna.Study", axes: Mapping[str, SampledAxis], count: int
 ) -> "Iterator[list[optuna.Trial]]":
-    """A context with so many trials of a study; those that an exception leaves have failed."""
+    """A context with new trials of a study; an exception reports those that are left as failed."""
     from optuna.distributions import BaseDistribution, FloatDistribution
     from optuna.trial import TrialState
 
@@ -151,15 +153,15 @@ def _asked(
 
 
 def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
-    """Tell the study what came of a trial, and say whether its sampler has more to try."""
+    """Report the score of a trial to the study, and return whether its sampler has more to try."""
     from optuna.trial import TrialState
 
     value, state = (score, None) if np.isfinite(score) else (None, TrialState.PRUNED)
     try:
         study.tell(trial, value, state)
     except RuntimeError:
-        # A sampler that is at its end, such as that of a grid, stops the study, which Optuna
-        # refuses outside of its own loop, once the trial is told.
+        # An exhausted sampler, such as that of a grid, stops the study after a report, which Optuna
+        # refuses outside of its own loop.
         told = next(
             known for known in study.get_trials(deepcopy=False) if known.number == trial.number
         )
@@ -170,7 +172,7 @@ def _tell(study: "optuna.Study", trial: "optuna.Trial", score: float) -> bool:
 
 
 def _require_fitting(study: Any, arguments: Mapping[str, Any]) -> None:
-    """Refuse what a study cannot choose for.
+    """Refuse arguments that do not fit a study.
 
     Raises:
         ValueError: naming the argument.
@@ -199,7 +201,7 @@ def _parameters(places: AxisArguments) -> dict[str, SampledAxis]:
     """The axes that the study chooses values for, by name.
 
     Raises:
-        ValueError: if there are none, or others.
+        ValueError: if there are no sampled axes, or there are axes of other kinds.
     """
     found: dict[str, SampledAxis] = {}
     for path, axis in axes_with_paths(places):
@@ -224,6 +226,6 @@ def _parameters(places: AxisArguments) -> dict[str, SampledAxis]:
 
 
 def _bounds(axis: SampledAxis) -> tuple[float, float]:
-    """The bounds of an axis as they were written, and not as float32 holds them."""
+    """The bounds of an axis in the digits that the user wrote, without float32 rounding."""
     low, high = as_written(axis.values).tolist()
     return low, high

@@ -66,94 +66,97 @@ def sweep(
     progress: bool = True,
     live: Live = False,
 ) -> SweepResult | Any:
-    """Train once for every value of every axis and for every seed, all in one program.
+    """Train at every point of a grid of hyperparameters and for every seed, in one program.
 
-    An :class:`gdlab.Axis` in place of any number is a dimension of the result:
+    An :class:`gdlab.Axis` in place of any number becomes a dimension of the result:
     ``adam(Axis("learning_rate", [1e-4, 1e-3, 1e-2]))``. It may stand in an optimizer, in a schedule
     within it, among the ``hyperparameters`` of the loss, or among ``params``. The number of
-    compilations depends on neither the number of values nor that of the seeds.
+    compilations does not depend on the number of values or of seeds.
 
-    An axis that changes shapes makes a program for each of its values, and is a dimension of the
-    same result: one in the place of ``steps`` or ``batch_size``, whole numbers among the
-    ``hyperparameters`` that ``init(key, width)`` takes, and :meth:`gdlab.Axis.choices` anywhere.
-    Such values, and other whole numbers that ``init`` takes, reach functions as Python numbers.
+    An axis that changes shapes needs a program for each of its values, and is a dimension of the
+    same result. Such axes are those of ``steps`` and ``batch_size``, axes of whole numbers among
+    the ``hyperparameters`` that ``init(key, width)`` takes, and :meth:`gdlab.Axis.choices`
+    anywhere. Functions receive their values, and other whole numbers that ``init`` takes, as Python
+    numbers.
 
-    A lane, one point with one seed, diverges when its loss or its parameters are not finite, or its
-    loss exceeds 10⁴ times its first value, or another factor in ``stopping``. That is a result, and
-    no exception: the lane stops at its last good parameters, and no other lane is touched. Seeds
-    are paired: with the same seed all points start alike and see the same batches and the same
-    keys.
+    A lane is the run of one point with one seed. It diverges when its loss or parameters are not
+    finite, or its loss exceeds 10⁴ times its first value (``stopping`` can set another factor).
+    That is a result, and no exception: the lane stops at its last good parameters, and the other
+    lanes go on. Seeds are paired: with the same seed, all points have the same initial parameters,
+    batches and keys.
 
-    Lanes that are computed together agree with each of them alone to rounding, a few units in the
-    last place of a step, since the order of sums depends on how many there are;
-    ``resources=Resources(exact=True)`` computes one at a time.
+    Lanes that are computed together agree with the same lanes computed alone up to rounding, a few
+    units in the last place per step, since the order of summation depends on the number of lanes;
+    ``resources=Resources(exact=True)`` computes one lane at a time.
 
     Args:
         loss: ``loss(params, batch)``, or ``loss(params)`` without data, a real scalar. If it has a
             parameter ``key``, it is given a fresh PRNG key at each step. A dictionary of several
             problems adds the dimension ``problem``; ``params``, and ``data`` if there are any, are
             then dictionaries of the same names.
-        params: the start, a tree of arrays, or a model as in :func:`gdlab.minimize`; or
-            ``init(key)``, so that seeds differ in it.
+        params: the initial parameters: a tree of arrays, or a model as in :func:`gdlab.minimize`;
+            or a function ``init(key)`` that returns them, so that they differ between seeds.
         tx: an optimizer with axes; a function that makes one of hyperparameters that change shapes,
-            such as ``lambda width: adam(1.0 / width)``; or a dictionary of them, which adds the
+            such as ``lambda width: adam(1.0 / width)``; or a dictionary of several, which adds the
             dimension ``optimizer``.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
             on the device, an iterable of batches, such as a loader, which all lanes share. It gives
-            a batch for each step and one more, to judge the last point, and is iterated over again
-            when it ends, and for each optimizer. An iterator, such as a generator, is read once. A
-            list is a tree of arrays: write ``iter(batches)`` for one of batches.
+            a batch for each step and one more, for the loss of the final parameters, and is
+            iterated over again when it ends, and for each optimizer. An iterator, such as a
+            generator, is read once. A list is a tree of arrays: write ``iter(batches)`` for a list
+            of batches.
         steps: the number of steps of each run; or an axis of such numbers, or a function of
-            hyperparameters that change shapes. The last losses of shorter runs stay.
+            hyperparameters that change shapes. Shorter runs keep their last loss to the end.
         epochs: the number of passes over the data, in place of ``steps``.
-        batch_size: examples in a batch, drawn without replacement; ``None`` for all of them; or an
-            axis or a function likewise.
-        seeds: their number, or the seeds themselves, from 0 to 2³² − 1.
-        key: PRNG key from which the seeds' keys are made; ``jax.random.key(0)`` unless given.
-        hyperparameters: name → number, array or axis, passed by keyword to those of ``loss``,
-            ``init`` and ``evaluate`` that have a parameter of that name.
-        samples: how many values are drawn for sampled axes, such as :meth:`gdlab.Axis.log_uniform`,
-            which share the dimension ``sample``.
+        batch_size: the number of examples in a batch, drawn without replacement; ``None`` for all
+            examples; or an axis or a function, as for ``steps``.
+        seeds: the number of seeds, or a sequence of different seeds from 0 to 2³² − 1.
+        key: the PRNG key from which the seeds' keys are derived; by default ``jax.random.key(0)``.
+        hyperparameters: name → number, array or axis; passed by keyword to each of the functions
+            ``loss``, ``init`` and ``evaluate`` that has a parameter of that name.
+        samples: the number of points that are drawn for sampled axes, such as
+            :meth:`gdlab.Axis.log_uniform`, which share the dimension ``sample``.
         sampling: "sobol" for points that fill the space evenly, "random" for independent ones.
         evaluate: ``evaluate(params)``, a scalar or a dictionary of scalars, computed at the end of
             each run; it is also given ``model_state`` if there is one. No name in it may be that
             of an axis, a dimension or a field of the result, such as "loss".
-        evaluate_every: the number of steps from one evaluation on the way to the next, or "epoch";
-            its values are the ``curves`` of the result, and ``stopping`` may look at them.
+        evaluate_every: the number of steps between evaluations during training, or "epoch"; the
+            values are the ``curves`` of the result, and ``stopping`` may use them.
         has_aux: whether ``loss`` returns ``(loss, aux)``, with ``aux`` a dictionary of scalars,
             which are recorded like the loss and named like metrics.
-        model_state: what the loss carries beside the parameters, as in :func:`gdlab.minimize`.
-        policy: what becomes of the points on the way, such as
+        model_state: a state that the loss carries beside the parameters, as in
+            :func:`gdlab.minimize`.
+        policy: a policy that drops or changes points during training, such as
             :class:`~gdlab.SuccessiveHalving`, :class:`~gdlab.Hyperband` or
-            :class:`~gdlab.PopulationBasedTraining`; or how they are chosen in batches, such as
-            :class:`~gdlab.GaussianProcess`.
-        stopping: when lanes stop early: at targets, diverged, or without improvement; see
-            :class:`Stopping`.
-        record_every: of how many steps the loss of one is kept.
-        keep_params: whether to return the trained parameters of all runs, or of all seeds at the
-            point with the smallest median of final losses.
-        resources: devices and memory: how many lanes at once, on which; see :class:`Resources`.
-        checkpoint: a folder in which finished work is kept, or :class:`Checkpointing`, which also
-            says how often. The same call goes on from there. If it cannot be written any more, the
-            sweep warns and goes on without it.
+            :class:`~gdlab.PopulationBasedTraining`; or one that chooses the points in batches, such
+            as :class:`~gdlab.GaussianProcess`.
+        stopping: the conditions under which lanes stop early: at targets, by divergence, or without
+            improvement; see :class:`Stopping`.
+        record_every: the number of steps between recorded losses.
+        keep_params: "all" to return the trained parameters of all runs; "best" for those of all
+            seeds at the point with the smallest median of final losses; None for none.
+        resources: the devices, and the number of lanes at once; see :class:`Resources`.
+        checkpoint: a folder in which finished work is saved, or :class:`Checkpointing`, which also
+            says how often. The same call continues from there. If the folder becomes unwritable,
+            the sweep warns and goes on without it.
         progress: whether to show a progress bar, in a terminal or a notebook.
         live: whether to redraw the picture of the result every two seconds while it comes in; or
             a function that is called with the result so far, such as one of
             :mod:`gdlab.loggers`; or a list of these.
 
     Returns:
-        A :class:`SweepResult`. If the axes of several optimizers or problems differ, a dictionary
-        of one for each.
+        A :class:`SweepResult`; if the axes of several optimizers or problems differ, a dictionary
+        with a result for each.
 
     Raises:
-        ValueError: if sizes do not fit, names of axes clash, nothing takes a hyperparameter, the
-            recorded losses do not fit into memory, or the checkpoint is not of this sweep.
-        TypeError: if ``loss`` does not return a real scalar, or ``evaluate`` or ``aux`` something
-            else than scalars.
-        OSError: if something is left to do and the folder of the checkpoint cannot be written from
-            the start, or another process is using it (``BlockingIOError``).
-        KeyboardInterrupt: on Ctrl-C; like every exception once steps have been taken, it has the
-            result so far in its attribute ``result``.
+        ValueError: if sizes do not fit, names of axes clash, no function takes a hyperparameter,
+            the recorded losses do not fit into memory, or the checkpoint belongs to another sweep.
+        TypeError: if ``loss`` does not return a real scalar, or ``evaluate`` or ``aux`` is anything
+            but scalars.
+        OSError: if work is left to do and the checkpoint folder cannot be written at the start, or
+            another process is using it (``BlockingIOError``).
+        KeyboardInterrupt: on Ctrl-C. Like every exception after the first steps, it has the result
+            so far in its attribute ``result``.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import Axis, sgd, sweep
@@ -165,7 +168,7 @@ def sweep(
     >>> result.best()["learning_rate"]
     0.5
 
-    One dimension of this result is made of three programs:
+    The dimension ``width`` of this result takes three programs, one for each value:
 
     >>> result = sweep(
     ...     lambda w: jnp.mean(w**2),
@@ -193,7 +196,7 @@ def sweep(
     begun: list[SweepRun] = []
     snapshot = functools.partial(collected, begun, call)
     with (
-        # What is not known yet is NaN, and a lane that diverges is a result.
+        # Unknown records are NaN, and a lane that diverges is a result.
         jax.debug_nans(False),
         jax.debug_infs(False),
         arguments.closing(problems),
@@ -215,13 +218,13 @@ def _run_all(
     begun: list[SweepRun],
     snapshot: Callable[[], Any],
 ) -> Any:
-    """The result of all runs, one after the other.
+    """Execute all runs, one after the other, and return their result.
 
     Args:
         prepared: the runs.
-        options: how they are run.
+        options: the options of the sweep.
         begun: a list to which each run is appended when it begins.
-        snapshot: returns the result of those so far.
+        snapshot: a function that returns the result so far.
 
     Raises:
         BaseException: whatever ends the sweep, with the result so far in its ``result``.

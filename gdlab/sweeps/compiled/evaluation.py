@@ -1,4 +1,4 @@
-"""The evaluation of lanes: of all of them at some steps, and at their ends."""
+"""The evaluation of all lanes, at some steps on the way and at the end of training."""
 
 import functools
 from typing import Any
@@ -54,7 +54,7 @@ def metrics_of(
     over_lanes = mapped_in_cache if in_cache else mapped
     values = over_lanes(of_lane, points, (good.to_evaluate, good.model_state))
     name = getattr(evaluate.function, "__name__", "<lambda>")
-    # A single metric is called like the function, unless that is not free.
+    # A single metric has the name of the function, unless a result uses that name already.
     name = "evaluation" if name in ("<lambda>", *FIELDS) else name
     return named_scalars(values, name, "what evaluate returns", leading=2)
 
@@ -62,7 +62,7 @@ def metrics_of(
 def recorded_metrics(
     structure: ProgramStructure, template: SweptValues, points: Any, lanes: LaneState
 ) -> dict[str, Any]:
-    """The metrics of lanes on the way, NaN where they diverged; none without an evaluation."""
+    """The metrics of lanes on the way, NaN where they diverged; empty if nothing is evaluated."""
     if structure.evaluation is None:
         return {}
     evaluate, form = structure.evaluation.evaluate, structure.objective.form
@@ -135,7 +135,7 @@ def evaluated(
             mesh=mesh,
             in_specs=(PartitionSpec(), PartitionSpec(LANES), lanes),
             out_specs=lanes,
-            # Lanes know nothing of each other, so there is nothing to check.
+            # Lanes exchange no data, so there is no replication to check.
             check_vma=False,
         )
     return compute(template, points, good)

@@ -1,4 +1,4 @@
-"""A function of one lane at all lanes: all together, or as many as a processor's cache holds."""
+"""Map a function of one lane over all lanes, at once or in parts that fit into a CPU's cache."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from gdlab.core.jaxprs import equations, size_of_results
 
 CACHE_OF_A_CORE = 2**20
-"""The bytes of the largest array with which a core's own cache has room for some others."""
+"""Bytes of the largest array that leaves room for a few others in the cache of one core."""
 
 
 def mapped(of_lane: Callable[[Any, Any], Any], points: Any, lanes: Any) -> Any:
-    """``of_lane(point, lane)`` of all lanes together.
+    """Map ``of_lane(point, lane)`` over all lanes at once.
 
     Args:
         of_lane: the function of the hyperparameters of a point and the values of a lane.
@@ -27,10 +27,10 @@ def mapped(of_lane: Callable[[Any, Any], Any], points: Any, lanes: Any) -> Any:
 
 
 def mapped_in_cache(of_lane: Callable[[Any, Any], Any], points: Any, lanes: Any) -> Any:
-    """The same as :func:`mapped`, of as many lanes together as a core's cache has room for.
+    """Do what :func:`mapped` does for as many lanes at a time as fit into the cache of a core.
 
-    An evaluation on many examples computes arrays that are far larger than a lane. Those of one
-    lane after another are written to the same place, which the cache holds.
+    An evaluation on many examples computes arrays far larger than a lane's state. Lane after lane
+    they reuse the same memory, which then stays in the cache.
     """
     seeds, count = jax.tree.leaves(lanes)[0].shape[:2]
     point = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), points)
@@ -39,7 +39,7 @@ def mapped_in_cache(of_lane: Callable[[Any, Any], Any], points: Any, lanes: Any)
     at_once = max(1, CACHE_OF_A_CORE // max(largest, 1))
     if at_once >= seeds * count:
         return mapped(of_lane, points, lanes)
-    # A divisor, since the program would hold those left over once more.
+    # A divisor, since the program would contain the function once more for the lanes left over.
     at_once = max(part for part in range(1, at_once + 1) if seeds * count % part == 0)
     points = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), points)
     values = jax.lax.map(

@@ -1,4 +1,4 @@
-"""The state of a sweep on the devices: what every lane carries on, and what was recorded."""
+"""The state of a sweep on the devices: the state of every lane, and the recorded values."""
 
 import functools
 from collections.abc import Callable
@@ -23,7 +23,8 @@ class LaneState(NamedTuple):
 
     progress: Progress
     last_good: "LastGood"
-    """The progress at which it and the loss were last finite and small enough."""
+    """The progress at the last step where parameters and loss were finite and the loss in
+    bounds."""
     first_loss: jax.Array
     loss: jax.Array
     """The loss that was seen last, or with which the lane stopped; NaN if it diverged."""
@@ -33,7 +34,7 @@ class LaneState(NamedTuple):
     evaluations: jax.Array
     """The number of evaluations of the loss or its gradient; those in a loop count once a step."""
     improvement: "Improvement | None"
-    """The progress of the metric for which lanes have patience, if there is one."""
+    """The best value of the metric that stops lanes without improvement; None without patience."""
 
 
 class Improvement(NamedTuple):
@@ -42,7 +43,7 @@ class Improvement(NamedTuple):
     best: jax.Array
     """The best value so far."""
     since: jax.Array
-    """The number of evaluations since it."""
+    """The number of evaluations since the best value."""
 
 
 class Records(NamedTuple):
@@ -54,7 +55,7 @@ class Records(NamedTuple):
     """The evaluation metrics on the way, at steps of their own."""
 
     def map(self, function: Callable[..., Any], rows: Rows, *others: "Records") -> "Records":
-        """The records made of ``function(rows of a part, leaf, leaves of the others)``."""
+        """Map ``function(rows, leaf, *leaves of the others)`` over the leaves of all fields."""
         parts = zip((rows.recorded, rows.recorded, rows.evaluated), self, *others, strict=True)
         return Records(
             *(jax.tree.map(functools.partial(function, of), *part) for of, *part in parts)
@@ -62,7 +63,7 @@ class Records(NamedTuple):
 
 
 class LastGood(NamedTuple):
-    """The parameters of a run, and what belongs to them."""
+    """The parameters of a run, with the model state and averaged parameters of the same step."""
 
     params: Any
     model_state: Any
@@ -92,14 +93,14 @@ class SweepState(NamedTuple):
 
 
 class EpochOrders(NamedTuple):
-    """The orders of the examples in one epoch, which go from call to call.
+    """The order of the examples in one epoch for each seed, kept from call to call.
 
     They depend on nothing but the keys of the seeds and the epoch, but shuffling many examples
     costs as much as many steps.
     """
 
     epoch: jax.Array
-    """The epoch that they are of, −1 if they are still to be drawn."""
+    """The epoch for which the orders were drawn, −1 before the first draw."""
     orders: jax.Array
     """The order of each seed, of shape ``(seeds, examples)``."""
 
@@ -122,7 +123,7 @@ class EpochOrders(NamedTuple):
 
 
 def specs_of(structure: ProgramStructure, state: SweepState) -> SweepState:
-    """The specification of each array of a state: points over rows of devices, lanes within one."""
+    """The partition of each array: points over the rows of the mesh, a lane within one row."""
     leading = None, LANES
     lanes = jax.tree.map(lambda _: PartitionSpec(*leading), state.lanes)
     if (split := structure.split) is not None:
@@ -142,12 +143,12 @@ def specs_of(structure: ProgramStructure, state: SweepState) -> SweepState:
 
 
 def on_devices(structure: ProgramStructure, state: SweepState) -> SweepState:
-    """The state with its parts on the devices where they belong."""
+    """The state, with each array constrained to its devices."""
     return placed_on(structure.mesh, state, specs_of(structure, state))
 
 
 def placed_on(mesh: Mesh | None, tree: Any, specs: Any) -> Any:
-    """A traced tree with its arrays on the devices of a mesh as specified; as it is without one."""
+    """A traced tree, constrained to a mesh as specified; unchanged if there is no mesh."""
     if mesh is None:
         return tree
     shardings = jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs)

@@ -25,7 +25,7 @@ def step_of_lane(
     key: jax.Array,
     step: jax.Array,
 ) -> tuple[LaneState, Any]:
-    """The lane after a step, and loss and aux at the point from which the step started."""
+    """The lane after a step, and the loss and aux at the parameters before the step."""
     params = lane.progress.params
     objective = functools.partial(objective_of_lane, structure.objective, swept)
     counted, calls = _counted(on_batch)
@@ -50,7 +50,7 @@ def step_of_lane(
     )
     record = _select(alive, (value, seen.aux), nan)
     lane = LaneState(
-        # The optimizer's state is of no use to a lane that has stopped, so it may go where it will.
+        # The optimizer state of a stopped lane is never read again, so it need not be frozen.
         progress=Progress(params, new.state, model_state),
         last_good=last_good,
         first_loss=first,
@@ -71,21 +71,21 @@ def objective_of_lane(
     key: jax.Array | None,
     model_state: ModelState,
 ) -> tuple[jax.Array, tuple[ModelState, Any]]:
-    """The objective at one point, of a lane's own model state."""
+    """The objective at some parameters, with the model state of the lane."""
     whole = with_fixed(model_state, swept.fixed)
     value, (new, aux) = objective(params, batch, key, whole, swept.hyperparameters)
     return value, (new._replace(held=model_state.held._replace(carried=new.held.carried)), aux)
 
 
 def with_fixed(model_state: ModelState, fixed: Any) -> ModelState:
-    """The model state of a lane, with the arrays that all lanes share if they do."""
+    """The model state of a lane, completed by the arrays that all lanes share."""
     if fixed is None:
         return model_state
     return model_state._replace(held=model_state.held._replace(fixed=fixed))
 
 
 def _counted(on_batch: OnBatch) -> tuple[OnBatch, list[Any]]:
-    """``on_batch`` and the list of what it was called with while it is traced."""
+    """``on_batch``, and a list that collects the functions passed to it while it is traced."""
     calls: list[Any] = []
 
     def counted(fun: Callable[[Any], Any]) -> Any:

@@ -1,8 +1,8 @@
 """The compiled programs of a sweep: many lanes, some steps.
 
-A lane is one run: a seed, and a point of the grid. Seeds are the outer dimension, so that a batch
-is drawn once for all points of the grid, which see the same batches. The points are data: neither
-their values nor what they were chosen by is compiled in, only their number.
+A lane is one run: one seed at one point of the grid. Seeds are the outer dimension, so that each
+batch is drawn once for all points of the grid, which see the same batches. The points are data:
+only their number is compiled in, not their values or the policy that chose them.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ from gdlab.training.seed_keys import SeedKeys
 from gdlab.training.step import OnBatch, Progress, on_batch_in, on_batch_of
 
 AUX = "the auxiliary value of the loss"
-"""Its name in messages."""
+"""The name of the auxiliary value in error messages."""
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -79,7 +79,7 @@ def start(
             evaluations=jnp.full((), 0),
             improvement=no_improvement_yet(structure.evaluation),
         )
-        # As the steps return them: with weak types the second call would be another program.
+        # The steps return strong types: weak ones here would compile a second program.
         return strong(lane)
 
     over_points = jax.vmap(of_point, (0 if model_by_point else None, 0))
@@ -102,7 +102,7 @@ def split_model(
     points: Any,
     keys: jax.Array,
 ) -> OpenedModel:
-    """The model before the first step, no lane of which is ever on one device as a whole."""
+    """The model before the first step, made in parts, so that no device ever holds a whole lane."""
     model = first_model(init, template, hyperparameters, points, keys)
     assert structure.split is not None
     specs = structure.split.of_params(model.params, (None, LANES) if points else (None,))
@@ -110,7 +110,7 @@ def split_model(
 
 
 class StepInputs(NamedTuple):
-    """The inputs of some steps that the steps do not change."""
+    """The constant inputs of several steps."""
 
     template: SweptValues
     points: Any
@@ -128,13 +128,14 @@ class StepInputs(NamedTuple):
 def advance(
     weak: WeakStructure, state: SweepState, orders: EpochOrders | None, inputs: StepInputs
 ) -> tuple[SweepState, EpochOrders | None]:
-    """Take the steps from ``begin`` to ``end``, whose number is not compiled in.
+    """Take the steps from ``begin`` to ``end``; how many they are is data, not compiled in.
 
-    The ``orders`` that the last call of any lanes of the same seeds returned are not drawn again.
+    ``orders`` are those that the previous call for the same seeds returned, so that they are not
+    drawn again.
 
-    A step first judges the point it starts from, so the last points are judged, and their losses
-    recorded, by the step that follows the last; ``last_good`` is then what the runs came to. It is
-    over as soon as no lane is running.
+    A step evaluates the loss at the parameters from which it starts. So one step more than the
+    number asked for evaluates and records the loss of the final parameters, after which
+    ``last_good`` is the result of the runs. The loop ends early when no lane is running.
     """
     structure: ProgramStructure = weak.structure
     take_all = functools.partial(_take_steps, structure)
@@ -147,9 +148,9 @@ def advance(
             mesh=structure.mesh,
             in_specs=(carried, every, read),
             out_specs=(carried, every),
-            # Within a row of devices, what they exchange is up to XLA.
+            # XLA decides what the devices within a row exchange.
             axis_names={LANES},
-            # Rows know nothing of each other, so there is nothing to check.
+            # Rows exchange no data, so there is no replication to check.
             check_vma=False,
         )
     state, orders = take_all(state, orders, inputs)
@@ -158,7 +159,7 @@ def advance(
 
 @functools.partial(jax.jit, static_argnums=(0,))
 def picked(structure: ProgramStructure, state: SweepState, parents: jax.Array) -> SweepState:
-    """The lanes of these points, the others left behind."""
+    """The state with the lanes of the points ``parents`` alone."""
     lanes = jax.tree.map(lambda leaf: leaf[:, parents], state.lanes)
     records = jax.tree.map(lambda leaf: leaf[:, :, parents], state.records)
     return on_devices(structure, SweepState(lanes, records))
@@ -213,14 +214,14 @@ def _take_steps(
 
 
 def _blank(shape: tuple[int, ...], like: Any) -> jax.Array:
-    """Records of what is not known yet, NaN."""
+    """Records of ``shape`` that hold NaN until a step writes them."""
     return jnp.full(shape, jnp.nan, inexact_dtype(like))
 
 
 def _blank_metrics(
     structure: ProgramStructure, template: SweptValues, points: Any, lanes: LaneState
 ) -> dict[str, Any]:
-    """Records of the metrics on the way, none without an evaluation there."""
+    """Blank records of the metrics on the way; empty if nothing is evaluated there."""
     rows, make = len(structure.evaluated_steps), functools.partial(recorded_metrics, structure)
     shapes = jax.eval_shape(make, template, points, lanes)
     return {name: _blank((rows, *shape.shape), shape) for name, shape in shapes.items()}

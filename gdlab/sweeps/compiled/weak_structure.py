@@ -7,10 +7,10 @@ from gdlab.sweeps.plan.task import ProgramStructure, SweepTask
 
 
 class WeakStructure:
-    """The structure of a task, equal to other equal structures, that keeps neither alive.
+    """A weak reference to the structure of a task, compared by the value of the structure.
 
-    JAX never lets go of the static arguments of a program that is given arrays to reuse, not even
-    by ``jax.clear_caches()``: it remembers for good which arrays go with them.
+    JAX keeps the static arguments of a program with donated arrays forever, even after
+    ``jax.clear_caches()``, so a strong reference there would never free the user's functions.
     """
 
     __slots__ = ("_key", "_task")
@@ -20,7 +20,7 @@ class WeakStructure:
 
     @property
     def structure(self) -> ProgramStructure:
-        """The structure, which is there while the task is."""
+        """The structure, which exists as long as the task."""
         task = self._task()
         assert task is not None  # programs are traced only while their task is in use
         return task.structure

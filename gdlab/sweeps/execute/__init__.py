@@ -1,1 +1,1 @@
-"""The execution of a sweep: compiled programs, lanes on devices, and what is known of them."""
+"""The execution of a sweep: compiled programs, lanes on devices, and tables of their results."""

@@ -1,4 +1,4 @@
-"""One labelled result, combined of those of several runs."""
+"""The combination of the results of several runs into one labelled result."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ def collected(runs: list[SweepRun], call: SweepCall) -> Any:
     """The result of a sweep so far.
 
     Args:
-        runs: its parts that have begun.
-        call: the call.
+        runs: the runs that have begun.
+        call: the call of :func:`gdlab.sweep`.
 
     Returns:
         A result with the dimensions ``problem`` and ``optimizer`` where there are several, or a
-        dictionary of results, of dictionaries of them if both differ in their axes; None if
-        nothing has come yet.
+        dictionary of results where their axes differ, nested if problems and optimizers both do;
+        None if there are no results yet.
     """
     begun = [run for run in runs if run.tables.records is not None]
     return _combined(begun, list(begun[0].planned.place), call) if begun else None
@@ -74,10 +74,10 @@ def _kept_by_label(
 
     Args:
         dimension: the name of the dimension.
-        along: the axes along it.
+        along: the names of the axes that lie along the dimension.
         cells: the cell of each result.
-        results: the results along it.
-        one: all of them together, without the parameters whose shapes differ.
+        results: the results along the dimension.
+        one: the combined result, without the parameters whose shapes differ.
     """
     labels = [label_of([cell.labels[name] for name in along]) for cell in cells]
 

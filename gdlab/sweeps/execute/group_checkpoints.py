@@ -13,18 +13,19 @@ from gdlab.sweeps.persist.failsafe import FailsafeCheckpoint
 from gdlab.sweeps.settings import Checkpointing
 
 WHOLE, HALFWAY, LANES = "whole", "halfway", "lanes"
-"""The units of a group: its result up to a rung, its state on the way, its state at the rung."""
+"""Kinds of checkpoint unit: the result of a group up to a rung, its state on the way there, and its
+state at the rung."""
 
 
 class GroupCheckpoints:
-    """The groups of one run as a checkpoint holds them; without a checkpoint, nothing is kept.
+    """The checkpointed groups of one run; without a checkpoint, nothing is saved or loaded.
 
     Args:
         checkpoint: the checkpoint in which they are kept.
         checkpointing: how often the state of a group on its way to a rung is kept.
         shared: whether other processes compute other groups.
         name: the beginning of the names of the units.
-        programs: they know the shapes of groups.
+        programs: the programs of the lanes, from which the shapes of a group's arrays are known.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class GroupCheckpoints:
         self._saved_at = time.perf_counter()
 
     def layout(self, choose: Callable[[], tuple[int, int]]) -> tuple[int, int]:
-        """The numbers of seeds and points of a group, chosen once and the same ever after."""
+        """The numbers of seeds and points of a group: those saved before, or newly chosen ones."""
         if (checkpoint := self._checkpoint) is None:
             return choose()
         name = self._name + "layout"
@@ -72,7 +73,7 @@ class GroupCheckpoints:
         checkpoint.remove(group.name + HALFWAY)
 
     def save_halfway(self, group: LaneGroup, *, now: bool = False) -> None:
-        """Keep the state of a group, unless that was done a short while ago and need not be now."""
+        """Save the state of a group, if ``now`` or if the last save was long enough ago."""
         if (checkpoint := self._checkpoint) is None:
             return
         if now or time.perf_counter() - self._saved_at > self._seconds:
@@ -80,9 +81,9 @@ class GroupCheckpoints:
             self._saved_at = time.perf_counter()
 
     def load(self, group: LaneGroup, shape: Callable[[], GroupResult]) -> GroupResult | None:
-        """The result of a group at a rung; if there is none, the group goes on from its kept state.
+        """The saved result of a group at a rung; or None, after restoring its state on the way.
 
-        ``shape()`` has the shapes and dtypes of all that could be kept.
+        ``shape()`` returns the shapes and dtypes of a whole result.
         """
         if (checkpoint := self._checkpoint) is None:
             return None
@@ -101,7 +102,7 @@ class GroupCheckpoints:
         return None
 
     def forget(self, groups: Iterable[LaneGroup]) -> None:
-        """Remove the lanes of groups that all have gone on from."""
+        """Remove the saved lanes of groups whose successors are all saved."""
         if (checkpoint := self._checkpoint) is None:
             return
         if self._shared and not least_of_processes(np.asarray(checkpoint.works)):

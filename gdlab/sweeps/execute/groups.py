@@ -1,4 +1,4 @@
-"""The lanes of a sweep in groups, each of which is on the devices as a whole."""
+"""Groups of lanes: each group is on the devices as a whole."""
 
 import dataclasses
 import math
@@ -21,11 +21,11 @@ class LaneGroup:
     seeds: np.ndarray
     """Positions among the seeds."""
     places: np.ndarray
-    """The numbers of the points in whose place they are recorded."""
+    """The indices, among all points of the sweep, under which the points are recorded."""
     members: np.ndarray
-    """Their positions among the points that are left, padded with copies of the last."""
+    """Indices among the points that are left, padded with copies of the last one."""
     points: Points
-    """Their hyperparameters, padded likewise."""
+    """The hyperparameters of the members, padded likewise."""
     steps: int
     """The number of steps that were taken."""
     state: Any = None
@@ -33,12 +33,12 @@ class LaneGroup:
 
     @property
     def lanes(self) -> int:
-        """Their number, without padding."""
+        """The number of lanes, without padding."""
         return len(self.seeds) * len(self.places)
 
     @property
     def is_there(self) -> bool:
-        """True if it has begun, and its arrays were not lost in a call that was broken off."""
+        """True if the group has begun, and no interrupted call has destroyed its arrays."""
         if self.state is None:
             return False
         status = self.state.lanes.status

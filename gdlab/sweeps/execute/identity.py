@@ -1,4 +1,4 @@
-"""The identity of a sweep, by which its checkpoint is told from those of others."""
+"""The identity of a sweep, which tells its checkpoint from those of other sweeps."""
 
 import os
 import pathlib
@@ -22,9 +22,9 @@ def checkpoint_of(
     """The checkpoint of a sweep in a folder, or in one within it for each of several processes.
 
     Raises:
-        ValueError: if it is that of another sweep, or damaged.
-        BlockingIOError: if another process uses it.
-        OSError: if there is none yet and it cannot be written.
+        ValueError: if the folder holds the checkpoint of another sweep, or a damaged one.
+        BlockingIOError: if another process is using the folder.
+        OSError: if the folder has no checkpoint yet and cannot be written.
     """
     identity = {
         "gdlab": gdlab.__version__,
@@ -47,7 +47,7 @@ def checkpoint_of(
 
 
 def _identity_of(run: PreparedRun) -> dict[str, str]:
-    """The identity of one optimizer on one problem; a loader counts by its first batch alone."""
+    """The identity of one optimizer on one problem; of a loader only the first batch is hashed."""
     planned, programs, task = run.planned, run.programs, run.programs.task
     data = task.data.first() if isinstance(task.data, Stream) else task.data
     identity = {

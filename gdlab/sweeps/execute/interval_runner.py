@@ -1,4 +1,4 @@
-"""Groups of lanes brought from one rung to the next."""
+"""The training of groups of lanes from one rung to the next."""
 
 import functools
 import time
@@ -24,9 +24,9 @@ class IntervalRunner:
 
     Args:
         programs: the programs of the lanes.
-        options: how they are run.
-        checkpoints: what is kept of the groups.
-        tables: into which results are written.
+        options: the options of the sweep.
+        checkpoints: the saved results and states of the groups.
+        tables: the tables into which results are written.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class IntervalRunner:
         if stays and groups[0].state is not None:
             return groups[0]
         if interval.last or any(result.lanes is None for result in done.values()):
-            # They are gone from the checkpoint once all of the next interval is there.
+            # The checkpoint drops them once every group of the next interval is saved.
             return None
         return together(groups, done, len(self._task.seeds))
 
@@ -92,7 +92,7 @@ class IntervalRunner:
         """The result of a group, which one process computed, in all processes."""
         blank: GroupResult = zeros_like(self._shape_of_result(group, interval, stays=False))
         result = done.get(group.name, blank)
-        # All must exchange the same arrays, also those that one may have forgotten already.
+        # All processes must exchange the same arrays, even those that one has dropped already.
         lanes = blank.lanes if result.lanes is None else result.lanes
         return of_process(owner, result._replace(lanes=lanes))
 
@@ -105,7 +105,7 @@ class IntervalRunner:
         return [Block(interval.begin, interval.end, data)]
 
     def _advance(self, group: LaneGroup, block: Block, interval: RungInterval) -> None:
-        """Take the steps of a block in calls that are short enough to be waited for."""
+        """Take the steps of a block, in calls short enough for progress reports and Ctrl-C."""
         monitor = self._options.monitor
         if group.steps >= block.end:
             return
@@ -124,7 +124,7 @@ class IntervalRunner:
             self._checkpoints.save_halfway(group)
 
     def _keep(self, groups: list[LaneGroup], interval: RungInterval, error: BaseException) -> None:
-        """Keep what can be had of groups that an error breaks off."""
+        """Write the last states of groups that an error interrupts into tables and checkpoint."""
         for group in groups:
             if group.is_there:
                 try:
@@ -136,13 +136,13 @@ class IntervalRunner:
                     )
 
     def _fetch(self, group: LaneGroup, interval: RungInterval, records: bool) -> None:
-        """Write the state of a group on its way into the tables."""
+        """Write the state of a group between two rungs into the tables."""
         rows = interval.rows if records else None
         result = self._programs.result(group, rows)
         self._tables.apply(result, rows, group.seeds, group.places)
 
     def _finish(self, group: LaneGroup, interval: RungInterval, stays: bool) -> GroupResult:
-        """Write the result of a group into the tables, and let go of what is not needed."""
+        """Write the result of a group into the tables, and free what is not needed any more."""
         wanted = self._wanted(interval, stays)
         result = self._programs.result(group, interval.rows, **wanted)
         self._tables.apply(result, interval.rows, group.seeds, group.places)

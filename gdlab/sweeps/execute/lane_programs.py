@@ -86,7 +86,7 @@ class LanePrograms:
         return seeds, min(fit, self._evaluated_at_once(state, inputs.points))
 
     def _filling_caches(self, bytes_of_a_lane: float) -> tuple[int, int]:
-        """The numbers of seeds and of points, of as many lanes as a processor's caches hold.
+        """The numbers of seeds and points whose lanes together fit into a processor's caches.
 
         If the points of one seed fill them, each seed is computed by itself: points of one seed see
         the same batches, whose products with the parameters of all of them are one product.
@@ -97,20 +97,20 @@ class LanePrograms:
         return seeds, evenly(size, max(1, int(min(lanes / seeds, size))))
 
     def _products_of_a_lane(self, seeds: int, count: int) -> float:
-        """The bytes of the products of matrices that the steps of one lane compute."""
+        """Bytes of the results of all matrix products in one step of one lane."""
         arguments = self._arguments_of_steps(seeds, count)
 
         def all_products() -> int:
             return size_of_products(programs.advance.trace(self._structure, *arguments).jaxpr.jaxpr)
 
-        # The shapes in the program of several devices are those of one.
+        # The program of several devices has the shapes of one device's part.
         points = len(arguments[2].points[POINT_NUMBER]) / parts_of_lanes(self.task.structure.mesh)
         return _PRODUCTS.get(self._structure, arguments, all_products) / (seeds * points)
 
     def _arguments_of_steps(
         self, seeds: int, count: int
     ) -> tuple[SweepState, EpochOrders | None, programs.StepInputs]:
-        """Shapes and dtypes of what the program of the steps is given for some lanes."""
+        """Shapes and dtypes of the arguments of the program of steps, by the size of a group."""
         task, numbers, points = self.task, self.task.seeds[:seeds], self.first_points(count)
         data = self._data
         if task.structure.mesh is not None:
@@ -121,11 +121,12 @@ class LanePrograms:
         return self._shape(points, numbers), self._on_all(orders), inputs
 
     def _evaluated_at_once(self, state: SweepState, points: Points) -> int:
-        """The number of points that can be evaluated together while their state is there."""
+        """The number of points that can be evaluated together while their state stays in memory."""
         task, size = self.task, len(points[POINT_NUMBER])
         if task.evaluate is None:
             return size
-        # What is evaluated is an argument, and the rest of the state lies beside it.
+        # The parameters are an argument of the evaluation; the rest of the state needs memory
+        # beside it.
         good, rest = state.lanes.last_good, state.lanes._replace(last_good=None)
         with task.structure.axes_of_lane():
             return points_that_fit(
@@ -139,16 +140,16 @@ class LanePrograms:
             )
 
     def first_points(self, count: int) -> Points:
-        """So many points, padded."""
+        """The first ``count`` points, padded with copies of the last one."""
         members = padded(np.arange(count), self.task.structure.mesh)
         return {name: values[members] for name, values in self.task.points.items()}
 
     def traced(self, points: Points, end: int = 1) -> tuple[SweepState, dict[str, Any]]:
-        """All that is computed in the steps before ``end``, to be traced.
+        """The computation of all steps before ``end``, as a traceable function of the points.
 
         Args:
             points: the hyperparameters of some points.
-            end: the number of the steps; with that of the task and one more, the whole of the runs.
+            end: the number of steps; one more than the task has takes the runs to their ends.
 
         Returns:
             The lanes after the steps, and their evaluation metrics by name.
@@ -161,7 +162,7 @@ class LanePrograms:
         return state, self._evaluated(state, points)
 
     def start(self, group: LaneGroup) -> None:
-        """Bring a group that has not begun before its first step."""
+        """Initialise a group that has not begun."""
         group.state = self._start(group.points, self.task.seeds[group.seeds])
 
     def bring(self, group: LaneGroup) -> None:
@@ -173,15 +174,15 @@ class LanePrograms:
             group.on_host = False
 
     def put_away(self, group: LaneGroup) -> None:
-        """Hold a group on the host, to make room for another."""
+        """Move a group to the host, to make room on the devices for another."""
         group.state, group.on_host = to_host(group.state), True
 
     def on_devices(self, state: SweepState, group: LaneGroup) -> SweepState:
-        """The state that :meth:`put_away` or a checkpoint holds, back on the devices."""
+        """A state from :meth:`put_away` or from a checkpoint, moved back to the devices."""
         return to_devices(state, self._shape_of(group))
 
     def on_all_devices(self, data: Any) -> Any:
-        """Data where they are needed, so that they are not brought there for every call."""
+        """Data on all devices, so that they are not transferred at every call."""
         return on_all_devices(data, self.task.structure.mesh)
 
     def advance(self, group: LaneGroup, end: int, data: Any, first_of_data: int) -> None:
@@ -198,7 +199,7 @@ class LanePrograms:
         group.steps = end
 
     def _orders_for(self, seeds: np.ndarray) -> EpochOrders | None:
-        """The orders of the examples for these seeds, which are given away: they are reused."""
+        """The kept orders of the examples for these seeds, whose buffers the next call reuses."""
         of_seeds, orders = self._orders
         self._orders = np.zeros(0, int), None
         if orders is not None and np.array_equal(of_seeds, seeds):
@@ -207,12 +208,12 @@ class LanePrograms:
         return on_all_devices(EpochOrders.none_yet(structure.sampler, len(seeds)), structure.mesh)
 
     def pick(self, group: LaneGroup, of: LaneGroup, parents: np.ndarray) -> None:
-        """Let a group go on from these members of another, which is left behind."""
+        """Let a group continue from the members ``parents`` of the group ``of``, which is freed."""
         group.state = programs.picked(self.task.structure, of.state, parents)
         of.state = None
 
     def go_on(self, group: LaneGroup, lanes: Any) -> None:
-        """Let a group go on from lanes that are on the host."""
+        """Let a group continue from lanes on the host."""
         shape = self.shape_on_host(group)
         group.state, group.on_host = SweepState(lanes, _blank(shape.records)), True
 
@@ -220,9 +221,9 @@ class LanePrograms:
         """The results of a group, without padding, on the host.
 
         Args:
-            group: which lanes they are.
-            rows: which rows of the records are wanted; None for no records.
-            wanted: what else is, see :meth:`_padded_result`.
+            group: the lanes.
+            rows: the rows of the records to return; None for no records.
+            wanted: the flags of :meth:`_padded_result` for the other fields.
         """
         result = self._padded_result(group.state, group.points, rows is not None, **wanted)
         return _unpadded(to_host(result), len(group.places), rows)
@@ -246,15 +247,15 @@ class LanePrograms:
         keep: bool = False,
         more: bool = False,
     ) -> GroupResult:
-        """All that is known of a group.
+        """The results of a group, padded, with the fields that are asked for.
 
         Args:
-            state: its state.
-            points: its hyperparameters.
-            records: whether the recorded steps are wanted.
-            evaluate: whether the metrics are.
-            keep: whether the parameters are.
-            more: whether all that is needed to go on is.
+            state: the state of the group.
+            points: the hyperparameters of the group.
+            records: whether to return the recorded steps.
+            evaluate: whether to compute and return the metrics.
+            keep: whether to return the parameters.
+            more: whether to return the state from which further steps continue.
         """
         lanes = state.lanes
         return GroupResult(
@@ -269,12 +270,12 @@ class LanePrograms:
         )
 
     def _kept(self, good: LastGood) -> Any:
-        """The parameters of lanes, or models of them."""
+        """The parameters of lanes, within models where models were given."""
         form = self.task.structure.objective.form
         return OpenedModel(good.to_evaluate, good.model_state.held, form).unless_plain()
 
     def shape_on_host(self, group: LaneGroup) -> SweepState:
-        """Shapes and dtypes of a group that is put away."""
+        """Shapes and dtypes of the state of a group on the host."""
         return shape_on_host(self._shape_of(group))
 
     def _shape_of(self, group: LaneGroup) -> SweepState:
@@ -300,7 +301,7 @@ class LanePrograms:
             )
 
     def _model(self, points: Points, keys: jax.Array) -> OpenedModel:
-        """The model before the first step: at each of these points, or one for all without any."""
+        """The model before the first step: at each point, or one for all if no points are given."""
         task = self.task
         make = first_model
         if task.structure.split is not None:
@@ -308,7 +309,7 @@ class LanePrograms:
         return make(task.init, task.first, task.init_hyperparameters, points, keys)
 
     def _shape(self, points: Points, seeds: Any) -> SweepState:
-        """Shapes and dtypes of the lanes, and on which devices they lie."""
+        """Shapes, dtypes and shardings of the state of the lanes."""
         task = self.task
         shape = _SHAPES.get(
             (task.structure, task.init),
@@ -321,7 +322,7 @@ class LanePrograms:
         return self._on(specs_of(task.structure, shape), shape)
 
     def _on(self, specs: Any, shapes: Any) -> Any:
-        """Shapes and dtypes, and where on the devices they lie if there are several."""
+        """Shapes and dtypes, with shardings if there are several devices."""
         if (mesh := self.task.structure.mesh) is None:
             return shapes
 
@@ -332,7 +333,7 @@ class LanePrograms:
         return jax.tree.map(placed, shapes, specs)
 
     def _on_all(self, shapes: Any) -> Any:
-        """Shapes and dtypes of what is on every device."""
+        """Shapes and dtypes of arrays that are replicated over all devices."""
         return self._on(jax.tree.map(lambda _: PartitionSpec(), shapes), shapes)
 
     def _evaluated(self, state: SweepState, points: Points) -> dict[str, Any]:
@@ -356,7 +357,7 @@ class LanePrograms:
 
     @property
     def _static_of_evaluation(self) -> tuple[Any, ...]:
-        """The arguments of the program that evaluates which are compiled in."""
+        """The static arguments of the program that evaluates."""
         structure = self.task.structure
         mesh = structure.mesh if structure.split is None else None
         return self.task.evaluate, structure.objective.form, structure.keeps_in_cache, mesh

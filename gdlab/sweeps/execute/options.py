@@ -1,4 +1,4 @@
-"""The options of a sweep that do not depend on what is swept."""
+"""The options with which a sweep is executed."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from gdlab.sweeps.settings import Checkpointing, Resources
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """The way in which lanes are run, whatever is trained."""
+    """The options of a sweep: policy, kept parameters, resources, checkpoints, progress."""
 
     policy: Policy | None
     keep_params: KeepParams

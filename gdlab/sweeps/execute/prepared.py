@@ -1,4 +1,4 @@
-"""A planned run with its programs, of which nothing is compiled yet."""
+"""A planned run with its programs, traced but not yet compiled."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from gdlab.sweeps.plan.policies import Policy
 
 
 class PreparedRun(NamedTuple):
-    """A planned run whose programs have been traced, and found right."""
+    """A planned run whose programs have been traced and checked."""
 
     planned: PlannedRun
     programs: LanePrograms
@@ -21,8 +21,8 @@ class PreparedRun(NamedTuple):
         """The run, prepared.
 
         Raises:
-            ValueError, TypeError: whatever tracing finds wrong, before anything is compiled; or if
-                there is no metric or target of a name, or a name means something else.
+            ValueError, TypeError: whatever tracing finds wrong; or if a metric or target does not
+                exist, or a metric has a name that the result uses otherwise.
         """
         programs, grid = LanePrograms(planned.task), planned.grid
         brackets = brackets_of(policy, planned.task)
@@ -35,14 +35,14 @@ class PreparedRun(NamedTuple):
             _require_known("targets", name, ("loss", "gradient_norm", *programs.aux))
         taken = {*FIELDS, *DIMENSIONS, *grid.sizes, *grid.axes}
         require_own_names(programs.metrics, taken, "a metric that evaluate returns")
-        # A target of this name is the norm itself.
+        # As a target this name means the norm of the gradient.
         taken |= {"gradient_norm"}
         require_own_names(programs.aux, taken, "an auxiliary value of the loss")
         return cls(planned, programs, brackets)
 
 
 def _require_known(argument: str, name: str, known: tuple[str, ...]) -> None:
-    """Refuse a name for which there is nothing."""
+    """Refuse a name that is not among the known ones."""
     if name not in known:
         raise ValueError(
             f"{argument}: there is no {name!r}; there are {', '.join(map(repr, known))}"

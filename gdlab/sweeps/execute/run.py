@@ -1,4 +1,4 @@
-"""All lanes of one optimizer on one problem: in groups that fit, from rung to rung."""
+"""The run of all lanes of one optimizer on one problem: in groups that fit, from rung to rung."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ class SweepRun:
     """One optimizer on one problem, on its way from the first step to the last.
 
     Args:
-        prepared: what is run.
-        options: how it is run.
+        prepared: the prepared run.
+        options: the options of the sweep.
     """
 
     def __init__(self, prepared: PreparedRun, options: RunOptions):
@@ -55,7 +55,7 @@ class SweepRun:
         self._intervals = IntervalRunner(self._programs, options, self._checkpoints, self.tables)
 
     def run(self) -> None:
-        """Take all steps of all lanes; what has come in so far is in ``tables``."""
+        """Take all steps of all lanes, and write results into ``tables`` as they come in."""
         for bracket in self._brackets:
             self._run_bracket(bracket)
 
@@ -97,7 +97,7 @@ class SweepRun:
         )
 
     def _drop(self, points: np.ndarray, step: int) -> None:
-        """Let go of points that a policy has dropped at a step."""
+        """Record that a policy has dropped points at a step."""
         self.tables.prune(points, step)
         lanes = len(points) * len(self._task.seeds)
         left = self._task.structure.steps + 1 - step
@@ -121,7 +121,7 @@ class SweepRun:
 
     def _at_once(self) -> tuple[int, int]:
         """The numbers of seeds and of points that are on the devices at the same time."""
-        # There may be more or less memory than before, but the lanes must be grouped as they were.
+        # The free memory may have changed since the checkpoint, but the groups must stay the same.
         seeds, points = self._checkpoints.layout(self._layout)
         if self._options.resources.shared:
             seeds, points = least_of_processes(np.array([seeds, points])).tolist()
@@ -132,7 +132,7 @@ class SweepRun:
         devices = parts_of_lanes(mesh)
         chunk = self._options.resources.most_lanes
         if self._options.resources.exact:
-            # A lane by itself is the same program whatever else is swept.
+            # One lane at a time makes the program independent of what else is swept.
             return 1, 1
         if chunk is None:
             seeds, points = self._programs.seeds_and_points_at_once()
@@ -143,7 +143,7 @@ class SweepRun:
         return seeds, max(devices, points - points % devices)
 
     def _continue(self, groups: list[LaneGroup], left: Any, parents: np.ndarray) -> None:
-        """Let groups go on from what the steps before left: a group, or the lanes of all."""
+        """Let groups continue from the interval before: from one group, or the lanes of all."""
         for group in groups:
             of = parents[group.members]
             if isinstance(left, LaneGroup):

@@ -1,4 +1,4 @@
-"""The labelled result of one run, made of its tables."""
+"""The labelled result of one run, from its tables."""
 
 import dataclasses
 import functools
@@ -29,11 +29,11 @@ class LabelledRecords(NamedTuple):
 
 
 def result_of(run: SweepRun, call: SweepCall) -> SweepResult:
-    """The result of a run so far, which has begun.
+    """The result so far of a run that has begun.
 
     Args:
         run: one optimizer on one problem.
-        call: the call that it is a part of.
+        call: the call of :func:`gdlab.sweep` to which the run belongs.
     """
     planned, tables = run.planned, run.tables
     task, grid = planned.task, planned.grid
@@ -65,13 +65,13 @@ def result_of(run: SweepRun, call: SweepCall) -> SweepResult:
 
 
 def _by_dimension(sizes: tuple[int, ...], leaf: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Seeds × points at ``axis`` → the dimensions in turn, then the seeds, first of all."""
+    """Move seeds × points at ``axis`` to the front, as the grid's dimensions and then the seeds."""
     moved = np.moveaxis(leaf, (axis + 1, axis), (0, 1))
     return moved.reshape(sizes + moved.shape[2:])
 
 
 def _labelled_records(run: SweepRun, by_dimension: Callable[..., np.ndarray]) -> LabelledRecords:
-    """The recorded values of lanes, of which one that has converged keeps its last ones."""
+    """The recorded values of lanes; the last ones of a converged lane are repeated to the end."""
     tables, structure = run.tables, run.planned.task.structure
     assert tables.records is not None  # a run without them has not begun
     stopped_at = by_dimension(tables.stopped_at)[..., None]
@@ -102,25 +102,25 @@ def _kept_models(
     sizes: tuple[int, ...],
     dims: tuple[str, ...],
 ) -> tuple[Any, tuple[str, ...]]:
-    """The models that are kept and the names of their leading dimensions; None without any."""
+    """The kept models and the names of their leading dimensions; None if none are kept."""
     kept = run.tables.kept_params()
     if kept is None:
         return None, ()
     if run.tables.keep_params == "best":
-        # Of one point, so that the seeds alone are left.
+        # The parameters of the best point alone have no dimension but the seeds.
         sizes, dims = sizes[-1:], dims[-1:]
     else:
         kept = jax.tree.map(by_dimension, kept)
     fixed = run.planned.task.template.fixed
     if isinstance(kept, OpenedModel) and fixed is not None:
-        # The arrays that the lanes share are views that copy nothing.
+        # Arrays that all lanes share are broadcast as views, without copies.
         views = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (*sizes, *leaf.shape)), fixed)
         kept = dataclasses.replace(kept, held=kept.held._replace(fixed=views))
     return kept, dims
 
 
 def _history(run: SweepRun, shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The values of axes after each rung, and the rungs; none where nothing ever changed."""
+    """The values of the axes after each rung, and the rungs; empty if no value ever changed."""
     start = run.planned.task.points
     stayed = all(
         np.array_equal(parents, start[POINT_NUMBER])
@@ -128,7 +128,7 @@ def _history(run: SweepRun, shape: tuple[int, ...]) -> tuple[dict[str, Any], dic
         for _, values, parents in run.history
     )
     if stayed:
-        # A policy that could have dropped points, but did not, leaves them as well.
+        # Rungs at which no point was dropped or changed make no history.
         return {}, {}
     rungs, values, parents = zip(*run.history, strict=True)
     history = {

@@ -12,8 +12,8 @@ LARGEST_SHARE = 0.05
 class SnapshotTimer:
     """A timer of the moments at which the state of a group of lanes is brought to the host.
 
-    An error of a program takes the arrays with it that the program was given, so what is to be
-    left of them has to be fetched before: at first at once, then every two seconds, or less often
+    A program that fails has already consumed its donated arrays, so results can only be saved by
+    fetching them before the call: once at the beginning, then every two seconds, or less often
     where that would take too large a share of the time.
     """
 

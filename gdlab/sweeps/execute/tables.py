@@ -9,18 +9,18 @@ from gdlab.sweeps.compiled.lane_state import CONVERGED, DIVERGED, RUNNING, Recor
 from gdlab.sweeps.plan.task import Rows
 
 PRUNED, NOT_RUN = 3, 4
-"""The status, which programs do not know, of lanes that a policy dropped or that have not begun."""
+"""The status of lanes that a policy dropped, and of those not begun; only the host sets them."""
 
 KeepParams = Literal["best", "all"] | None
 
 
 class GroupResult(NamedTuple):
-    """The result of a group of lanes, seeds × points of them, over some steps."""
+    """The result of a group of lanes, seeds × points, over some steps."""
 
     records: Any
     """The :class:`Records` of these steps, of shape ``(rows, seeds, points)``, or None."""
     loss: Any
-    """The loss that was seen last."""
+    """The last loss that was computed."""
     status: Any
     stopped_at: Any
     evaluations: Any
@@ -29,18 +29,18 @@ class GroupResult(NamedTuple):
     params: Any
     """The last good parameters; None unless kept."""
     lanes: Any
-    """The state from which the steps after the next rung go on; None if it is not wanted."""
+    """The state from which the steps after the rung continue; None if it is not needed."""
 
 
 class LaneTables:
     """Arrays over all seeds and points, filled result by result.
 
     Args:
-        rows: all rows of the records.
+        rows: the rows of the records of all steps.
         seeds: the number of seeds.
         points: the number of points.
-        keep_params: whose parameters are wanted.
-        by_point: whether a result always has all seeds of its points.
+        keep_params: which parameters to keep, as in :func:`gdlab.sweep`.
+        by_point: whether every group result has all seeds of its points.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LaneTables:
         self.params: Any = None
         self.best_point: int | None = None
         self.keep_params = keep_params
-        # Only a point with all its seeds can be told to be worse than another and be let go.
+        # The parameters of a point can be discarded only once all of its seeds have finished.
         self._best_only = keep_params == "best" and by_point
 
     def apply(
@@ -113,21 +113,21 @@ class LaneTables:
         jax.tree.map(write, self.params, params)
 
     def kept_params(self) -> Any:
-        """The parameters that were asked for, of seeds × points, or of the seeds at the best."""
+        """The kept parameters: of all seeds × points, or of the seeds at the best point."""
         if self.keep_params == "best" and not self._best_only:
             best = int(np.argmin(self.scores(np.arange(self.loss.shape[1]))))
             return jax.tree.map(lambda leaf: leaf[:, best], self.params)
         return self.params
 
     def scores(self, points: Any, metric: str = "loss", maximize: bool = False) -> np.ndarray:
-        """The median over seeds at some points, the smaller the better, infinite for the dead."""
+        """The medians over seeds: smaller is better, infinite where half the seeds failed."""
         values = (self.loss if metric == "loss" else self.metrics[metric])[:, points]
         alive = np.isin(self.status[:, points], (RUNNING, CONVERGED)) & ~np.isnan(values)
         worst_last = np.where(alive, -values if maximize else values, np.inf)
         return np.median(worst_last, axis=0)
 
     def standing(self) -> str:
-        """The number of lanes that go on, and the best loss of those that did not diverge."""
+        """The number of lanes still to run, and the best loss of those that did not diverge."""
         alive = np.sum(np.isin(self.status, (RUNNING, NOT_RUN)))
         good = np.isin(self.status, (RUNNING, CONVERGED)) & ~np.isnan(self.loss)
         best = np.min(self.loss[good], initial=np.inf)
@@ -135,14 +135,14 @@ class LaneTables:
         return f"{alive}/{self.status.size} lanes alive{shown}"
 
     def prune(self, points: np.ndarray, step: int) -> None:
-        """Say of the lanes of these points that still run that they were dropped at a step."""
+        """Mark the lanes of these points that are still running as dropped at a step."""
         running = self.status[:, points] == RUNNING
         self.status[:, points] = np.where(running, PRUNED, self.status[:, points])
         self.stopped_at[:, points] = np.where(running, step, self.stopped_at[:, points])
 
 
 def status_names(status: np.ndarray, ended: np.ndarray) -> np.ndarray:
-    """The ends of lanes, in words; those that still ran when the sweep was broken off have none."""
+    """The status of lanes in words; "unfinished" where a running lane has not come to its end."""
     names = {
         RUNNING: "ok",
         DIVERGED: "diverged",
@@ -155,7 +155,7 @@ def status_names(status: np.ndarray, ended: np.ndarray) -> np.ndarray:
 
 
 def _blank(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array that shows where nothing was written."""
+    """An array of NaN, or of zeros where the dtype has no NaN."""
     if np.issubdtype(dtype, np.inexact):
         return np.full(shape, np.nan, dtype)
     return np.zeros(shape, dtype)

@@ -1,1 +1,1 @@
-"""Checkpoints of a running sweep: files in a folder, which says what sweep they belong to."""
+"""Checkpoints of a running sweep: files in a folder, and a manifest that identifies the sweep."""

@@ -1,4 +1,4 @@
-"""The work that a sweep has done, kept in a folder so that a process that is killed loses little.
+"""The finished work of a sweep, saved in a folder so that a killed process loses little.
 
 The folder holds a manifest, which says what sweep it belongs to, and units, each of which is one
 file that is there whole or not at all. A lock of the operating system, which ends with the process
@@ -21,16 +21,16 @@ from gdlab.sweeps.persist import manifest, unit
 from gdlab.sweeps.persist.manifest import ADVICE, LOCK
 
 LAYOUT = "3"
-"""The version of the folder's layout, which stands in an identity as "checkpoint layout"."""
+"""The version of the folder's layout, stored in each manifest as "checkpoint layout"."""
 
 
 class Checkpoint:
     """A folder of saved trees of arrays that belong to one sweep; needs the extra ``lab``.
 
-    One process at a time may use a folder, until :meth:`close`. A checkpoint synchronises with no
-    other process, so under ``jax.distributed`` each process has a folder of its own and saves the
-    data on its own devices. Units of a folder that cannot be written, such as one on a read-only
-    share or on a full disk, can be loaded all the same.
+    One process at a time may use a folder, until :meth:`close`. Processes do not synchronise their
+    checkpoints, so under ``jax.distributed`` each process has its own folder and saves the data on
+    its own devices. Units of a folder that cannot be written, such as one on a read-only share or
+    on a full disk, can be loaded all the same.
 
     >>> import tempfile
     >>> import numpy as np
@@ -52,11 +52,11 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], identity: Mapping[str, str]) -> "Checkpoint":
-        """The checkpoint in a folder, which is made if there is none.
+        """Open the checkpoint in a folder, or create one there.
 
         Args:
             folder: an absent folder, an empty one, or one with a checkpoint of the same identity.
-            identity: the properties of the sweep, as texts by name. The entries "gdlab" and "jax"
+            identity: the properties of the sweep as texts, by name. The entries "gdlab" and "jax"
                 are versions.
 
         Raises:
@@ -90,7 +90,7 @@ class Checkpoint:
         _release(self._lock)
 
     def require_writable(self) -> None:
-        """Refuse to go on where what is computed could not be saved.
+        """Refuse to go on where results could not be saved.
 
         Raises:
             OSError: if the folder could not be written when it was opened.
@@ -192,9 +192,9 @@ def _require_ours(folder: Path, identity: dict[str, str]) -> None:
 
 
 def _prepare(folder: Path, identity: dict[str, str]) -> None:
-    """Make a folder that is locked a checkpoint of this identity, if it is not one already."""
+    """Write the manifest and the folder of units, and remove what killed writes have left."""
     _require_ours(folder, identity)  # another process may have made it meanwhile
-    # A manifest that is there is written again: only that shows that the folder can be written.
+    # An existing manifest is written again, since only a write shows that the folder is writable.
     manifest.write(folder, identity)
     _units(folder).mkdir(exist_ok=True)
     for path in [*folder.glob(f".*.{manifest.FILE}"), *_units(folder).iterdir()]:

@@ -1,4 +1,4 @@
-"""A checkpoint whose failure does not end the sweep, since results are worth more than copies."""
+"""A checkpoint whose failure does not end the sweep, since the results in memory matter more."""
 
 from collections.abc import Callable
 from typing import Any

@@ -18,9 +18,9 @@ def hash_of_arrays(tree: Any) -> str:
     """The fingerprint of a tree of arrays: a SHA-256 of path, dtype, shape and bytes of each leaf.
 
     Leaves are arrays of NumPy or JAX, typed keys, Python numbers and None. A Python number counts
-    as the array that NumPy makes of it, so ``1.0`` is a float64 and differs from
-    ``jnp.asarray(1.0)``. Containers count by their paths alone: a list and a tuple of the same
-    leaves have the same fingerprint.
+    as ``np.asarray`` of it, so ``1.0`` is a float64 and differs from ``jnp.asarray(1.0)``. Only the
+    paths to leaves count, not the types of containers: a list and a tuple of the same leaves have
+    the same fingerprint.
 
     Raises:
         TypeError: if a leaf is none of these.
@@ -69,12 +69,12 @@ def hash_of_program(function: Callable[..., Any], *args: Any) -> str:
     """
     program = jax.make_jaxpr(function)(*args)
     text = portable(program.pretty_print(use_color=False))
-    # The text rounds the numbers of arrays, or leaves them out, so the arrays are added.
+    # The text rounds or omits the elements of arrays, so the arrays themselves are hashed too.
     return hash_of_arrays((np.frombuffer(text.encode(), np.uint8), list(_constants(program))))
 
 
 def portable(text: str) -> str:
-    """The text of a jaxpr without addresses, and with sets in order, as any process has it.
+    """The text of a jaxpr without addresses and with sorted sets, which is the same in any process.
 
     Newer versions of JAX leave out most addresses themselves.
     """

@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint's folder, which says what sweep the folder belongs to."""
+"""The manifest of a checkpoint's folder, which identifies the sweep it belongs to."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from gdlab.files import is_leftover, written_whole
 
 VERSIONS = ("gdlab", "jax", "state layout", "checkpoint layout")
-"""The entries of an identity that say by which versions a checkpoint was written."""
+"""The entries of an identity that are versions of software and of layouts."""
 
 ADVICE = "choose another folder, or delete this one to start over"
-"""The last words of every message about a folder that is refused."""
+"""The advice that ends every message about a refused folder."""
 
 FILE = "manifest.json"
 """The name of the manifest in the folder."""
 
 LOCK = "lock"
-"""The name of the file that is locked while the folder is used; it stays there unlocked."""
+"""The name of the file that is locked while the folder is in use; it is never deleted."""
 
 MOST_CHARACTERS = 32
 """The largest number of characters of an entry that a message shows."""
@@ -62,7 +62,7 @@ def _path(folder: Path) -> Path:
 
 
 def _read(folder: Path, named: str) -> dict[str, str]:
-    """The identity in the manifest of a folder, which errors call ``named``.
+    """The identity in the manifest of a folder; ``named`` is the folder's name in errors.
 
     Raises:
         ValueError: if the manifest is damaged.
@@ -80,7 +80,7 @@ def _read(folder: Path, named: str) -> dict[str, str]:
 
 
 def _difference(name: str, stored: str | None, given: str | None) -> str:
-    """The name of an entry, with an excerpt of both of its texts from where they differ."""
+    """The name of an entry, with excerpts of both texts from where they differ."""
     pairs = list(zip(stored or "", given or "", strict=False))
     first = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
     begin = max(first - MOST_CHARACTERS // 4, 0)

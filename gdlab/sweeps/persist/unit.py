@@ -1,7 +1,7 @@
-"""A tree of arrays in one file, which is read bit for bit or refused.
+"""A tree of arrays in one file, which is read back bit for bit or refused.
 
-The file is an ordinary ``.npz``, so NumPy alone can read it, and nothing in it is ever unpickled.
-Beside the leaves of the tree, in their order, it holds a header: a JSON text in bytes.
+The file is an ordinary ``.npz``, so that NumPy alone can read it, and nothing in it is ever
+unpickled. It holds a header, a JSON text in bytes, and the leaves of the tree in their order.
 """
 
 import json
@@ -68,7 +68,7 @@ def read(path: Path) -> Unit:
         Exception: of any type, if the file holds anything else or has been damaged.
     """
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        # A file of a few kilobytes could otherwise unpack to more than the memory holds.
+        # A compressed file of a few kilobytes could unpack to more than the memory holds.
         if sum(member.file_size for member in stored.zip.infolist()) > path.stat().st_size:
             raise ValueError("it is compressed, which no unit is")
         header = json.loads(stored["header"].tobytes())
@@ -89,7 +89,7 @@ def _table_of(tree: Any) -> Table:
 
 
 def _require_same(stored: Table, wanted: Table) -> None:
-    """Refuse a stored tree whose leaves are not those that are wanted.
+    """Refuse a stored tree whose leaves differ from the expected ones.
 
     Raises:
         ValueError: naming the first path at which they differ.
@@ -113,7 +113,7 @@ def _type_in_words(array_type: list[Any] | None) -> str:
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
-    """The array of a dtype that NumPy's files have, in the byte order of the machine."""
+    """The array in native byte order; as integers of the same bits if its dtype is foreign."""
     is_foreign = array.dtype.isbuiltin == 2  # as those of ml_dtypes are
     if is_foreign:
         return array.view(f"u{array.dtype.itemsize}")
@@ -121,12 +121,12 @@ def _storable(array: np.ndarray) -> np.ndarray:
 
 
 def _restored(array: np.ndarray, row: list[Any], like: Any) -> Any:
-    """The leaf of which :func:`_storable` made an array: an array, or typed keys.
+    """Invert :func:`_storable`: the array or the typed keys of a leaf.
 
     Args:
         array: the stored array.
         row: the path, dtype and shape of the leaf.
-        like: a leaf of the same kind, whose implementation typed keys have.
+        like: a leaf of the same kind, which gives the implementation of typed keys.
     """
     _, dtype, _ = row
     return as_keys(array, like) if is_key(like) else array.view(jnp.dtype(dtype))

@@ -13,7 +13,7 @@ from gdlab.training.models import open_model
 from gdlab.training.problem import Problem
 
 NUMBER_OF_SEEDS = 2**32
-"""The number of keys that ``jax.random.fold_in`` makes of one: it takes numbers modulo this."""
+"""The number of different seeds, since ``jax.random.fold_in`` takes numbers modulo 2³²."""
 
 
 def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
@@ -36,7 +36,7 @@ def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
     if not loss:
         raise ValueError("loss is an empty dictionary: there is nothing to sweep")
     data = {} if data is None else data
-    # Problems with the same loader share one stream, since it may have one set of worker processes.
+    # Problems with the same loader share one stream, since a loader may have worker processes.
     streams = {id(loader): Stream(loader) for loader in data.values() if is_loader(loader)}
     return {
         name: Problem(function, params[name], streams.get(id(data.get(name)), data.get(name)))
@@ -47,9 +47,9 @@ def problems_of(loss: Any, params: Any, data: Any) -> dict[str, Problem]:
 def pairs_of(
     problems: Mapping[str, Problem], optimizers: Mapping[str, Any]
 ) -> Iterator[tuple[dict[str, Any], Problem, Any]]:
-    """Each optimizer on each problem, with its place among them.
+    """Each optimizer on each problem, with the labels of the pair.
 
-    A place has the name of the problem if there are several, and likewise that of the optimizer.
+    The labels are ``problem`` and ``optimizer``, each only if there are several to tell apart.
     """
     for problem_name, problem in problems.items():
         for name, tx in optimizers.items():
@@ -111,7 +111,7 @@ def require_readable(problems: Mapping[str, Problem], runs_of_each: int) -> None
 
 
 def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
-    """The array of the seeds that are given, or of 0, 1, … if their number is.
+    """The given seeds as an array, or 0, 1, …, n − 1 for a number n.
 
     Raises:
         ValueError: if there is none, one is out of range, or two are the same.
@@ -131,10 +131,10 @@ def seeds_of(seeds: int | Sequence[int]) -> np.ndarray:
 
 
 def name_of_key(key: jax.Array) -> str:
-    """A text that is equal for equal keys: the implementation of a key and its numbers."""
+    """A text that identifies a key: its implementation and its numbers."""
     return " ".join([key_implementation(key) or "raw", *map(str, entropy_of(key))])
 
 
 def entropy_of(key: jax.Array) -> list[int]:
-    """The numbers of a key, from which NumPy can make a generator."""
+    """The numbers of a key, as entropy for a generator of NumPy."""
     return np.asarray(jax.random.key_data(key)).ravel().tolist()

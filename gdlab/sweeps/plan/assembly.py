@@ -1,4 +1,4 @@
-"""The plan of each run of a sweep, of one optimizer on one problem, made of its arguments."""
+"""The plan of each run of a sweep, one optimizer on one problem, from the sweep's arguments."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ class PlannedRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The labels of its place, joined by dots; empty where there is only one run."""
+        """The labels in ``place``, joined by dots; the empty string if there is only one run."""
         return ".".join(map(str, self.place.values()))
 
 
@@ -63,7 +63,7 @@ def planned_runs(
     """The run of each optimizer on each problem in each cell.
 
     Raises:
-        ValueError: as :func:`planned_run`, or if several runs would read an iterator of batches.
+        ValueError: as in :func:`planned_run`, or if several runs would read an iterator of batches.
     """
     cells = shared.cells(problems, optimizers)
     require_readable(problems, len(optimizers) * len(cells))
@@ -83,7 +83,7 @@ def planned_run(
         place: the names of problem and optimizer, where there are several.
         cell: the values of the axes that change programs.
         problem: the problem, in whose parameters axes may stand.
-        tx: the optimizer, with its axes, or the function that makes it of hyperparameters.
+        tx: the optimizer, with its axes, or the function of hyperparameters that makes it.
         shared: the arguments that do not depend on them.
 
     Raises:
@@ -128,7 +128,7 @@ def planned_run(
 def _on_grid(
     cell: Cell, first: OpenedModel | None, tx: Any, shared: SharedArguments
 ) -> tuple[SweptValues, OpenedModel | None, Grid]:
-    """The values and the model to start from, with values for sampled axes, and their grid."""
+    """The swept values, the model to start from, both with slots for axes, and the grid."""
     hyperparameters = cell.hyperparameters(shared.hyperparameters)
     _require_numbers(hyperparameters)
     swept = SweptValues(as_transformation(cell.resolved(tx)), hyperparameters, {})
@@ -139,7 +139,7 @@ def _on_grid(
 
 
 def _at_first_point(template: Any, grid: Grid) -> Any:
-    """A tree with the values at the first point of a grid in its slots."""
+    """A tree whose slots are filled with the values at the first point of a grid."""
     return at_point(template, {name: values[0] for name, values in grid.points.items()})
 
 
@@ -150,7 +150,7 @@ def _model_at(first: OpenedModel, grid: Grid) -> OpenedModel:
 
 
 def _parted(model: OpenedModel) -> tuple[OpenedModel, Any]:
-    """The model without the arrays that never change, and those."""
+    """The model without the arrays that never change, and these arrays."""
     held = model.held._replace(fixed=None)
     return dataclasses.replace(model, held=held), model.held.fixed
 
@@ -163,7 +163,7 @@ def _structure(
     Args:
         cell: the values of the axes that change programs.
         problem: the problem.
-        lane: the model of one lane; of its arrays the shapes count.
+        lane: the model of one lane, of whose arrays only shapes and dtypes are read.
         tx: the optimizer of one lane.
         shared: the arguments that do not depend on them.
     """
@@ -193,10 +193,10 @@ def _structure(
 def _evaluation(
     cell: Cell, sampler: EpochSampler | None, shared: SharedArguments
 ) -> LaneEvaluation | None:
-    """The evaluation on the way, None without one.
+    """The evaluation on the way; None if there is none.
 
     Raises:
-        ValueError: if there is none, but lanes are to stop by it.
+        ValueError: if lanes are to stop by an evaluation on the way, but there is none.
     """
     evaluate, patience = shared.evaluate, shared.stopping.patience
     every = evaluation_interval(shared.evaluate_every, evaluate is not None, sampler)
@@ -210,7 +210,7 @@ def _evaluation(
 
 
 def _require_own_dimensions(grid: Grid, cell: Cell) -> None:
-    """Refuse an axis of data that lies along one which changes shapes.
+    """Refuse an axis of data that lies along an axis which changes shapes.
 
     Raises:
         ValueError: naming the first.
@@ -230,7 +230,8 @@ def _require_taken(
     """Refuse hyperparameters that none of the functions takes.
 
     Raises:
-        ValueError: naming the first; or one that has a name which the sweep itself uses.
+        ValueError: naming the first one; or if a hyperparameter has a name that the sweep itself
+            passes to the loss.
     """
     for name in hyperparameters:
         if name in ("key", "model_state"):

@@ -1,4 +1,4 @@
-"""The points of a sweep in brackets, and its steps in the intervals between rungs."""
+"""The brackets of a sweep's points, and the intervals of its steps between rungs."""
 
 import itertools
 from typing import NamedTuple
@@ -26,12 +26,12 @@ class Bracket(NamedTuple):
 
     number: int
     places: np.ndarray
-    """The numbers of the points among all of the sweep."""
+    """The indices of the points among all points of the sweep."""
     intervals: list[RungInterval]
 
 
 def brackets_of(policy: Policy | None, task: SweepTask) -> list[Bracket]:
-    """The brackets of a policy but for empty ones; without a policy, one of all points.
+    """The brackets of a policy that have points; without a policy, one bracket of all points.
 
     Raises:
         ValueError: if the rungs of the policy do not rise or do not end, or several brackets would
@@ -56,7 +56,7 @@ def _intervals(
     policy: Policy | None, bracket: int, structure: ProgramStructure
 ) -> list[RungInterval]:
     steps = structure.steps
-    # A policy may give rungs without an end: one more than can be right is enough to refuse them.
+    # The rungs may be an endless iterator: one more than there are steps is enough to refuse it.
     rungs = policy.rungs_of(bracket, steps) if policy else []
     rungs = list(itertools.islice(rungs, steps))
     if rungs != sorted({rung for rung in rungs if 0 < rung < steps}):
@@ -64,7 +64,7 @@ def _intervals(
         raise ValueError(
             f"the rungs of a policy must rise and lie between 0 and {steps}, not {shown}"
         )
-    # One step follows the last one, whose loss judges the parameters to which that led.
+    # One more step than asked for, whose loss is that of the final parameters.
     return [
         RungInterval(begin, end, structure.rows(begin, end), last=end > steps)
         for begin, end in itertools.pairwise([0, *rungs, steps + 1])

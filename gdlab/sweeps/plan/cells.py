@@ -1,4 +1,4 @@
-"""Cells of a sweep: the values of the axes that need a program for each value.
+"""Cells of a sweep: one value for each axis that needs a program of its own per value.
 
 An axis changes programs where its values are shapes or structure: those of ``steps`` and of
 ``batch_size``, whole numbers that are handed to ``init`` or to a function that makes the optimizer,
@@ -26,7 +26,7 @@ class CellArguments(NamedTuple):
 
     problems: Mapping[str, Problem]
     optimizers: Mapping[str, Any]
-    """Optimizers, or functions that make them of hyperparameters."""
+    """Optimizers, or functions of hyperparameters that make them."""
     hyperparameters: Mapping[str, Any]
     sizes: Mapping[str, Any]
     """The numbers of steps, of epochs and of examples in a batch, by their names."""
@@ -47,11 +47,11 @@ class Cell(NamedTuple):
     """The hyperparameters that are constants of the programs, by name."""
 
     def filled(self, tree: Any) -> Any:
-        """A tree in which the axes that change programs are replaced by their values here."""
+        """A tree in which this cell's values replace the axes that change programs."""
         return replace_axes(lambda axis: self.values.get(axis.name, axis), tree)
 
     def resolved(self, given: Any) -> Any:
-        """An argument, filled, or what a function of hyperparameters makes in place of it."""
+        """An argument with its values filled in; a function of hyperparameters is called first."""
         if is_maker(given):
             given = given(**accepted(given, self.fixed))
         return self.filled(given)
@@ -107,7 +107,7 @@ def cells_of(arguments: CellArguments) -> list[Cell]:
 
 @contextlib.contextmanager
 def explaining_traced_sizes() -> Iterator[None]:
-    """A context that adds to errors about a traced size how a size is swept."""
+    """A context that adds to JAX's errors about traced sizes how to sweep a size."""
     try:
         yield
     except TypeError as error:
@@ -121,7 +121,7 @@ def explaining_traced_sizes() -> Iterator[None]:
 
 
 def is_maker(given: Any) -> bool:
-    """Tell whether a function of hyperparameters stands for the argument, and makes it."""
+    """Tell whether an argument is a function of hyperparameters that makes the argument proper."""
     return inspect.isroutine(given) or (
         callable(given) and not isinstance(given, GradientTransformation | Axis | tuple)
     )
@@ -138,7 +138,7 @@ def accepted(function: Callable[..., Any], names: Mapping[str, Any]) -> dict[str
 
 
 def _makers(arguments: CellArguments) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The functions that make an argument, each after the name of that argument."""
+    """Pairs of an argument's name and the function of hyperparameters that makes it."""
     for tx in arguments.optimizers.values():
         if is_maker(tx):
             yield "tx", tx
@@ -162,7 +162,7 @@ def _takers(arguments: CellArguments) -> Iterator[Callable[..., Any]]:
 def _all_axes(arguments: CellArguments) -> list[tuple[str, Axis]]:
     starts = {name: problem.params for name, problem in arguments.problems.items()}
     makers = {name: tx for name, tx in arguments.optimizers.items() if not is_maker(tx)}
-    # One by one, since trees sort the names in a dictionary.
+    # One by one, since a tree would sort the names in a dictionary.
     given = [{f"hyperparameters.{name}": v} for name, v in arguments.hyperparameters.items()]
     sizes = [{name: given} for name, given in arguments.sizes.items()]
     places = [{"params": starts}, {"tx": makers}, *given, *sizes]
@@ -196,7 +196,7 @@ def _names_of_constants(
 def _require_parameters(
     argument: str, function: Callable[..., Any], fixed: Mapping[str, Any]
 ) -> None:
-    """Refuse a function that needs what is not known when programs are compiled.
+    """Refuse a function with a parameter whose value is not known at compile time.
 
     Raises:
         ValueError: naming the first such parameter.

@@ -22,10 +22,10 @@ def first_model(
     """The model before the first step, with leading axes of seeds, and of points if there are any.
 
     Args:
-        init: the function that makes the model; None if it is given.
-        template: the model that is given, with slots in place of axes.
-        hyperparameters: those that ``init`` takes, likewise.
-        points: the values of the slots at all points.
+        init: the function that makes the model; None if ``template`` is the model.
+        template: the model to start from without ``init``, with slots in place of axes.
+        hyperparameters: the hyperparameters that ``init`` takes, likewise.
+        points: the values for the slots at all points.
         keys: the key of each seed for ``init``.
     """
 

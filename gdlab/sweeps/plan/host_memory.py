@@ -1,8 +1,8 @@
-"""The memory of the host, into which the recorded losses of a sweep must fit."""
+"""The check that the recorded losses of a sweep fit into the memory of the host."""
 
 from collections.abc import Iterable
 
-from gdlab.devices.memory import free_bytes_of_host
+from gdlab.devices.free_memory import free_bytes_of_host
 from gdlab.sweeps.plan.task import SweepTask
 
 
@@ -10,7 +10,7 @@ def require_host_memory(tasks: Iterable[SweepTask]) -> None:
     """Refuse a sweep whose recorded losses do not fit into the memory of the host.
 
     Raises:
-        ValueError: saying how much they take, and what would take less.
+        ValueError: naming the memory that is needed, and what would reduce it.
     """
     needed, free = sum(task.bytes_of_losses for task in tasks), free_bytes_of_host()
     if needed > free:

@@ -1,7 +1,7 @@
-"""Policies: what becomes of the points of a sweep at some steps on the way.
+"""Policies, which drop or change points of a sweep at some steps on the way.
 
-At each of its rungs a policy sees the points that are left with their scores, and says which states
-go on and with which hyperparameters. Between rungs nothing but training happens.
+At each rung a policy is given the remaining points with their scores, and decides which states
+continue and with which hyperparameters. Between rungs the points only train.
 """
 
 import dataclasses
@@ -19,31 +19,32 @@ from gdlab.sweeps.direction import is_maximized
 
 
 class Ranking(NamedTuple):
-    """The points that are left at a rung, n of them, as a policy sees them."""
+    """The n points that remain at a rung, as a policy sees them."""
 
     bracket: int
-    """The number of the policy's bracket to which they belong, from 0."""
+    """The index of the bracket to which the points belong, from 0."""
     rung: int
-    """The number of the bracket's rung at which they are, from 0."""
+    """The index of the rung within the bracket, from 0."""
     scores: np.ndarray
-    """The median over seeds, of shape ``(n,)``: the smaller the better, infinite for the dead."""
+    """The median over seeds, of shape ``(n,)``: smaller is better, infinite where half of them
+    failed."""
     points: Points
-    """Their hyperparameters, each of shape ``(n,)``."""
+    """The hyperparameters of the points by name, each of shape ``(n,)``."""
     ranges: dict[str, tuple[float, float]]
     """The smallest and the largest value of each hyperparameter at the start of the sweep."""
     rng: np.random.Generator
-    """The randomness of this rung."""
+    """The random generator of this rung."""
 
 
 class Move(NamedTuple):
-    """A decision on the n points at a rung, of which there are m from now on."""
+    """A policy's decision at a rung: n points before it, m points after it."""
 
     parents: np.ndarray
-    """The position among the n of the point whose state each of the m continues."""
+    """The index, among the n points, of the state that each of the m continues; shape ``(m,)``."""
     places: np.ndarray
-    """The position among the n of the point in whose place each of the m is recorded."""
+    """The index, among the n points, under which each of the m is recorded; shape ``(m,)``."""
     points: Points
-    """The hyperparameters from now on, each of shape ``(m,)``."""
+    """The hyperparameters after the rung, each of shape ``(m,)``."""
 
 
 class Policy(Protocol):
@@ -56,7 +57,7 @@ class Policy(Protocol):
 
     @property
     def maximize(self) -> bool | None:
-        """True if more of it is better, False if less is, None if its name tells."""
+        """True if more of the metric is better, False if less is, None if its name tells."""
         ...
 
     def brackets(self, size: int, steps: int, /) -> list[np.ndarray]:
@@ -81,17 +82,17 @@ Factor: TypeAlias = Annotated[float, Between(1, math.inf, excludes_low=True, exc
 class SuccessiveHalving:
     """Train the best part of the points on, and drop the others, again and again.
 
-    After rᵢ steps the best ⌈nᵢ/factor⌉ of nᵢ points survive, ranked by the median over seeds, which
-    live or die together. What is executed is Σ nᵢ(rᵢ₊₁ − rᵢ) steps of each seed, and not n·steps.
+    After rᵢ steps the best ⌈nᵢ/factor⌉ of nᵢ points survive, ranked by the median over seeds; all
+    seeds of a point survive or are dropped together. Each seed costs Σ nᵢ(rᵢ₊₁ − rᵢ) steps instead
+    of n·steps.
 
     Args:
         factor: the number of points at a rung for each that survives it.
-        rungs: the numbers of steps after which the points are ranked; unless given,
-            ⌊steps/factorᵏ⌋ for all k for which that is at least ``least_steps``, so that all rounds
-            cost alike.
-        least_steps: the steps that every point gets, where the rungs are not given.
-        metric: what ranks the points: "loss", the last one, on the same batch for all points of a
-            seed; or the name of an evaluation metric.
+        rungs: the numbers of steps after which the points are ranked; by default ⌊steps/factorᵏ⌋
+            for all k for which this is at least ``least_steps``, so that all rounds cost alike.
+        least_steps: the steps that every point gets at least, if ``rungs`` is not given.
+        metric: the metric that ranks the points: "loss" for the last loss, on the same batch for
+            all points of a seed, or the name of an evaluation metric.
         maximize: whether more of it is better, unless its name tells.
 
     Raises:
@@ -142,8 +143,8 @@ class Hyperband:
 
     Bracket s, of the brackets S, …, 0, ranks its points after steps/factorˢ, …, steps/factor steps,
     and has a share of the points in proportion to ⌈(S + 1)·factorˢ/(s + 1)⌉, so that all brackets
-    cost alike. Of n points at a rung the best ⌊n/factor⌋ survive, one at least. It wants sampled
-    axes: the points of a grid are dealt to the brackets in turn.
+    cost alike. Of n points at a rung the best ⌊n/factor⌋ survive, at least one. It is meant for
+    sampled axes: neighbouring points are dealt to different brackets.
 
     Args:
         factor: the number of points at a rung for each that survives it.
@@ -177,7 +178,7 @@ class Hyperband:
         """The points dealt out in proportion to the brackets' sizes."""
         most = _most_rungs(steps, self)
         weights = [math.ceil((most + 1) * self.factor**s / (s + 1)) for s in range(most, -1, -1)]
-        # Each point goes to the bracket that is furthest behind its share: neighbours are parted.
+        # Each point goes to the bracket furthest behind its share, which separates neighbours.
         dealt = np.zeros(len(weights))
         bracket_of = np.empty(size, int)
         for point in range(size):
@@ -186,7 +187,7 @@ class Hyperband:
         return [np.flatnonzero(bracket_of == bracket) for bracket in range(len(weights))]
 
     def rungs_of(self, bracket: int, steps: int) -> list[int]:
-        """The rungs below ``steps``, of which each bracket lacks the earliest of the one before."""
+        """The rungs below ``steps``; each bracket skips the earliest one of the bracket before."""
         return _geometric_rungs(steps, self.factor, _most_rungs(steps, self) - bracket)
 
     def move(self, ranking: Ranking) -> Move:
@@ -197,7 +198,7 @@ class Hyperband:
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class PopulationBasedTraining:
-    """Let the worst points go on from copies of the best, with hyperparameters a little changed.
+    """Replace the worst points by copies of the best, with slightly changed hyperparameters.
 
     Every ``every`` steps, each of the worst ``fraction`` of the points takes parameters, state and
     hyperparameters of one of the best ``fraction``, drawn at random (exploit), and multiplies each
@@ -205,8 +206,9 @@ class PopulationBasedTraining:
 
         θ ← clip(θ_best · u, min θ₀, max θ₀),    u ∈ factors
 
-    with θ₀ the values at the start of the sweep. Points are ranked by the median over seeds, which
-    move together. The histories of the hyperparameters are part of the result.
+    with θ₀ the values at the start of the sweep. Points are ranked by the median over seeds; all
+    seeds of a point are replaced together. ``history`` of the result has the hyperparameters after
+    each rung.
 
     Args:
         every: the number of steps from one rung to the next.
@@ -247,7 +249,7 @@ class PopulationBasedTraining:
         return list(range(self.every, steps, self.every))
 
     def move(self, ranking: Ranking) -> Move:
-        """The worst become changed copies of the best."""
+        """The worst points become changed copies of the best."""
         size, rng = len(ranking.scores), ranking.rng
         # A population of one has no other point to copy.
         count = min(math.ceil(self.fraction * size), size // 2)
@@ -264,7 +266,7 @@ class PopulationBasedTraining:
 
 
 def _survival_of_best(ranking: Ranking, count: int) -> Move:
-    """The move by which the best points survive, in their order; of equal ones the first."""
+    """The move by which the best ``count`` points survive, in their order; the first wins a tie."""
     order = np.argsort(ranking.scores, kind="stable")
     kept = np.sort(order[:count])
     return Move(kept, kept, {name: values[kept] for name, values in ranking.points.items()})

@@ -1,4 +1,4 @@
-"""The arguments of a sweep that hold for every optimizer on every problem."""
+"""The arguments of a sweep that are the same for every optimizer and problem."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class SharedArguments:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "SharedArguments":
-        """The shared ones among the arguments of a call, with defaults for those that are None.
+        """The shared arguments of a call, with defaults for those that are None.
 
         Raises:
             ValueError: if there are no seeds, one is out of range, or two are the same.
@@ -62,7 +62,7 @@ class SharedArguments:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments by which two results are told to be of the same sweep, 0 for None."""
+        """The arguments that agree in all results of the same sweep, with 0 for None."""
         patience, policy = self.stopping.patience, self.policy
         return {
             **{name: 0 if size is None else size for name, size in self.sizes.items()},

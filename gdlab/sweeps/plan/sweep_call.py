@@ -1,4 +1,4 @@
-"""The call that made a result, to make it again for other points."""
+"""The call that made a result, which can be repeated for other points."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -21,15 +21,15 @@ class SweepCall:
     """The arguments of a call of :func:`gdlab.sweep`, by name."""
 
     function: Callable[..., Any]
-    """The function :func:`gdlab.sweep`, whose module imports this one, which cannot import it."""
+    """The function :func:`gdlab.sweep`, passed in because its module imports this one."""
     arguments: Mapping[str, Any]
 
     def run(self) -> Any:
-        """The result of the call, made again."""
+        """Repeat the call, and return its result."""
         return self.function(**self.arguments)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        """Nothing: a result that is sent or stored elsewhere has its arrays, but not the call."""
+        """None: a pickled result keeps its arrays, but not the functions of its call."""
         return type(None), ()
 
     def __copy__(self) -> "SweepCall":
@@ -62,7 +62,7 @@ class SweepCall:
 
         Args:
             labels: the name of an axis, ``problem``, ``optimizer`` or ``seed`` → the labels that
-                remain. Of several axes along one dimension each must be given.
+                remain. All axes along one dimension must be given together.
         """
 
         def replaced(axis: Axis) -> Axis:

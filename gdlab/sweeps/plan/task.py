@@ -1,4 +1,4 @@
-"""One optimizer on one problem, in the form in which programs are compiled for it."""
+"""One optimizer on one problem, in the form from which its programs are compiled."""
 
 import contextlib
 import dataclasses
@@ -17,7 +17,7 @@ from gdlab.training.models import OpenedModel
 from gdlab.training.objective import ByIdentity, Objective
 
 POINT_NUMBER = ""
-"""The name of a point's number among its hyperparameters, which no axis can have."""
+"""Key of a point's index among its hyperparameters; empty, as no axis name can be."""
 
 
 class LaneEvaluation(NamedTuple):
@@ -27,7 +27,7 @@ class LaneEvaluation(NamedTuple):
     every: int
     """The number of steps from one evaluation to the next."""
     patience: Patience | None
-    """The rule by which lanes stop that improve no more; None lets all run."""
+    """The rule that stops lanes without improvement; None if no lane stops."""
 
 
 class Rows(NamedTuple):
@@ -40,12 +40,13 @@ class Rows(NamedTuple):
 
 
 class ProgramStructure(NamedTuple):
-    """The structure that is fixed when the programs are compiled."""
+    """The static arguments of the programs of one optimizer on one problem."""
 
     objective: Objective
     sampler: EpochSampler | None
     streamed: bool
-    """True if data are a stack of batches, one for each step, and not all examples."""
+    """True if the data are a stack of batches, one for each step; False if they are all
+    examples."""
     steps: int
     record_every: int
     divergence_factor: float
@@ -55,7 +56,7 @@ class ProgramStructure(NamedTuple):
     split: LaneSplit | None
     """The split of each lane over the devices of a row; None where lanes are whole."""
     evaluation: LaneEvaluation | None
-    """The evaluation on the way, if there is one beside that at the end."""
+    """The evaluation on the way; None if lanes are evaluated at their ends alone."""
 
     def axes_of_lane(self) -> contextlib.AbstractContextManager[Any]:
         """A context in which users' functions may name the axes that lanes are split over."""
@@ -75,12 +76,12 @@ class ProgramStructure(NamedTuple):
 
     @property
     def number_recorded(self) -> int:
-        """The number of recorded steps, which may be more than a list could hold."""
+        """The number of recorded steps, found without making the list, which could be huge."""
         return -(-self.steps // self.record_every) + 1
 
     @property
     def evaluated_steps(self) -> list[int]:
-        """The steps at which lanes are evaluated, the one that would follow the last among them."""
+        """The steps at which lanes are evaluated, including the one that would follow the last."""
         if self.evaluation is None:
             return []
         return [*range(0, self.steps, self.evaluation.every), self.steps]
@@ -94,7 +95,7 @@ class ProgramStructure(NamedTuple):
 
 
 class SweptValues(NamedTuple):
-    """The values that may hold axes, or the slots where they stood."""
+    """The arguments that may hold axes, with axes or with slots in place of them."""
 
     tx: Any
     hyperparameters: dict[str, Any]
@@ -114,7 +115,7 @@ class SweepTask:
     template: SweptValues
     init: ByIdentity | None
     first: OpenedModel | None
-    """The model to start from, unless there is ``init``."""
+    """The model to start from; None if ``init`` makes it."""
     init_hyperparameters: dict[str, Any]
     evaluate: ByIdentity | None
     data: Any

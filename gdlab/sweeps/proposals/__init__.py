@@ -1,1 +1,1 @@
-"""Proposals: the points of a sweep chosen in batches, from what was measured before."""
+"""Proposals: the points of a sweep chosen in batches, from the scores of earlier batches."""

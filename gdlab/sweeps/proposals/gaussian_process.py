@@ -1,7 +1,7 @@
-"""A Gaussian process over the unit cube, fitted to values of which the smallest is looked for.
+"""A Gaussian process over the unit cube, for Bayesian optimization of values to be minimized.
 
-Arrays are padded to a length that does not change from batch to batch, and a mask says what counts,
-so that everything compiles once.
+Arrays are padded to the same length in all batches, with a mask of the rows that count, so that
+everything compiles once.
 """
 
 from typing import Any, NamedTuple
@@ -13,15 +13,15 @@ from gdlab.core.apply import apply_updates
 from gdlab.optimizers.adaptive.adam import adam
 
 FIT_STEPS, FIT_RATE = 150, 0.08
-"""The steps and the learning rate by which the scales are fitted."""
+"""The number of steps and the learning rate of Adam in the fit of the scales."""
 FIRST_LENGTHS = (0.15, 0.5, 2.0)
 """The length scales from which the fit starts."""
 LEAST_NOISE = 1e-4
-"""The least variance of the noise, that of the values being 1, which float32 can invert."""
+"""The least variance of the noise with which float32 can invert covariances of unit variance."""
 LEAST_VARIANCE = 1e-8
-"""The least variance of a prediction, below which rounding would have it."""
+"""The lower bound on the variance of a prediction, which rounding could make negative."""
 EXPECTED_LENGTH, EXPECTED_NOISE = 0.5, 1e-3
-"""The length, for one dimension, and the noise about which the priors are."""
+"""The medians of the priors: of the length scale in one dimension, and of the noise variance."""
 
 
 class Observed(NamedTuple):
@@ -32,7 +32,7 @@ class Observed(NamedTuple):
     values: jax.Array
     """The scores, of shape ``(rows,)``, about 0 on average and 1 in variance."""
     counts: jax.Array
-    """True for the rows that are there, of shape ``(rows,)``."""
+    """True for the rows that are not padding, of shape ``(rows,)``."""
 
 
 class Scales(NamedTuple):
@@ -43,11 +43,11 @@ class Scales(NamedTuple):
     size: jax.Array
     """The variance of the values."""
     noise: jax.Array
-    """The variance of the noise above the least."""
+    """The variance of the noise in excess of ``LEAST_NOISE``."""
 
 
 class Posterior(NamedTuple):
-    """A Gaussian process that was conditioned on what was observed."""
+    """A Gaussian process conditioned on the observed values."""
 
     scales: Scales
     observed: Observed
@@ -76,15 +76,15 @@ def covariances(scales: Scales, points: jax.Array, others: jax.Array) -> jax.Arr
     """
     lengths = jnp.exp(scales.lengths)[None]
     apart = (points / lengths)[:, None] - (others / lengths)[None]
-    # The root has no derivative at 0.
+    # The square root has no derivative at 0.
     squares = jnp.sum(apart**2, axis=-1)
     r = jnp.sqrt(5 * jnp.where(squares > 1e-12, squares, 1e-12))
     return jnp.exp(scales.size - r) * (1 + r + r**2 / 3)
 
 
 def conditioned(scales: Scales, observed: Observed) -> Posterior:
-    """The process with these scales, given what was observed."""
-    # Rounding leaves no eigenvalue below the least noise that can be told from it.
+    """The process with these scales, conditioned on the observed values."""
+    # Every eigenvalue is at least the least noise; a smaller one is a rounding error.
     eigenvalues, vectors = jnp.linalg.eigh(_rows(scales, observed))
     eigenvalues = jnp.maximum(eigenvalues, LEAST_NOISE / 2)
     root = vectors / jnp.sqrt(eigenvalues)[None]
@@ -97,7 +97,7 @@ def _rows(scales: Scales, observed: Observed) -> jax.Array:
     counts = observed.counts
     both = counts[:, None] & counts[None]
     rows = jnp.where(both, covariances(scales, observed.points, observed.points), 0.0)
-    # A row that is not there is independent of all others, and of value 0.
+    # A padding row is independent of all others, and of value 0.
     return rows + jnp.diag(jnp.where(counts, jnp.exp(scales.noise) + LEAST_NOISE, 1.0))
 
 
@@ -125,7 +125,7 @@ def fitted(observed: Observed) -> Posterior:
 
 
 def cost(scales: Scales, observed: Observed) -> jax.Array:
-    """The negative logarithm of how probable scales are, but for a constant.
+    """The negative log posterior of the scales, up to a constant.
 
     −log p = ½ yᵀK⁻¹y + ½ log det K − log prior, with log-normal priors: on the lengths about ½√d,
     which are longer the more dimensions there are, on the variance about 1, on the noise about 10⁻³
@@ -141,7 +141,7 @@ def cost(scales: Scales, observed: Observed) -> jax.Array:
 def _with_slope_of_cost(scales: Scales, observed: Observed) -> jax.Array:
     """A function with the derivative of the cost, ½ tr((K⁻¹ − ααᵀ) ∂K) with α = K⁻¹y.
 
-    It is quicker than the derivative of a factorisation.
+    This is faster than differentiating the eigendecomposition.
     """
     posterior = jax.lax.stop_gradient(conditioned(scales, observed))
     inverse = posterior.root @ posterior.root.T
@@ -173,5 +173,5 @@ def log_expected_improvement(mean: jax.Array, variance: jax.Array, best: jax.Arr
     direct = jnp.log(
         jnp.exp(jax.scipy.stats.norm.logpdf(near)) + near * jax.scipy.stats.norm.cdf(near)
     )
-    # Far below, the difference of the two terms is lost in rounding: φ/(z² + 2) is close to it.
+    # For very negative z the sum cancels; φ/(z² + 2) approximates it there.
     return jnp.log(deviation) + jnp.where(z > -3.0, direct, density - jnp.log(z**2 + 2))

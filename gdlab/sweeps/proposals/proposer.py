@@ -1,4 +1,4 @@
-"""Policies that choose the points of a sweep in batches, each from what came of those before."""
+"""Policies that choose the points of a sweep in batches, each from the scores of those before."""
 
 import dataclasses
 import math
@@ -18,25 +18,25 @@ from gdlab.sweeps.proposals.search import best_batch
 from gdlab.sweeps.proposals.space import Space
 
 WALL = 2.0
-"""The height above the median, in units of its own height above the best score, at which scores are
-cut off."""
+"""The distance above the median at which scores are clipped, in units of median − best."""
 ROWS = 32
-"""The number of points to a multiple of which arrays are padded."""
+"""Arrays are padded to a multiple of this number of points."""
 
 
 class Measured(NamedTuple):
-    """The points so far, n of them, as a proposer sees them."""
+    """The n points so far, as a proposer sees them."""
 
     space: Space
     """The axes."""
     points: Points
     """The value of each axis at each point, of shape ``(n,)``."""
     scores: np.ndarray
-    """The median over seeds, of shape ``(n,)``: the smaller the better, infinite for the dead."""
+    """The median over seeds, of shape ``(n,)``: smaller is better, infinite where half of them
+    failed."""
     capacity: int
-    """The number of points that there will be in all, so that arrays can be of one size."""
+    """The number of points that the sweep will have in all, to which arrays can be padded."""
     key: jax.Array
-    """The randomness of this batch."""
+    """The random key of this batch."""
 
 
 @runtime_checkable
@@ -55,7 +55,7 @@ class Proposer(Protocol):
 
     @property
     def maximize(self) -> bool | None:
-        """True if more of it is better, False if less is, None if its name tells."""
+        """True if more of the metric is better, False if less is, None if its name tells."""
         ...
 
     @property
@@ -64,14 +64,14 @@ class Proposer(Protocol):
         ...
 
     def propose(self, measured: Measured, count: int, /) -> Points:
-        """So many points, the value of each axis at each of them, of shape ``(count,)``."""
+        """Choose ``count`` points: the values of each axis, of shape ``(count,)``, by its name."""
         ...
 
 
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class GaussianProcess:
-    """Choose points where a Gaussian process expects the most, from what came of those before.
+    """Bayesian optimization: choose points by the expected improvement of a Gaussian process.
 
     The first batch fills the space evenly. From then on a Gaussian process with the Matérn-5/2
     kernel is fitted to the scores, and each point of a batch is the one of largest expected
@@ -79,15 +79,15 @@ class GaussianProcess:
     chosen from between their bounds, and on their logarithms if they are ``log_uniform``; of a list
     of values, such as whole numbers, one is chosen.
 
-    Scores that are all positive, as losses are, count by their logarithm. What diverged counts as
-    the worst that did not.
+    Scores that are all positive, as losses are, enter by their logarithms. A point that diverged
+    gets the worst score of those that did not.
 
     Args:
-        batch: how many points are chosen, and trained, together: the more, the faster, the fewer,
-            the better informed.
-        metric: by what points are judged: "final_loss", or the name of an evaluation metric.
+        batch: the number of points that are chosen and trained together: larger batches are faster,
+            smaller ones are better informed.
+        metric: the metric that judges points: "final_loss", or the name of an evaluation metric.
         maximize: whether more of it is better, unless its name tells.
-        policy: what becomes of the points of a batch on the way, such as
+        policy: the policy that drops or changes points of a batch on the way, such as
             :class:`~gdlab.SuccessiveHalving`; a point that it drops counts as the worst.
 
     Raises:
@@ -110,13 +110,13 @@ class GaussianProcess:
     policy: Policy | None = None
 
     def propose(self, measured: Measured, count: int) -> Points:
-        """Points that fill the space if nothing was measured yet, and else the most promising."""
+        """Points that fill the space evenly at first, and then the most promising ones."""
         space, key = measured.space, measured.key
         number, sides = len(measured.scores), len(space.sides)
         if number == 0:
             entropy = np.asarray(jax.random.key_data(key)).ravel().tolist()
             return space.points(sobol_or_random(count, sides, "sobol", entropy))
-        # Of a round size, so that sweeps of other sizes need not compile again.
+        # A rounded size, so that sweeps of similar sizes share the compiled program.
         rows = ROWS * math.ceil((measured.capacity + count) / ROWS)
         points = np.zeros((rows, sides))
         points[:number] = space.quantiles(measured.points)
@@ -128,10 +128,10 @@ class GaussianProcess:
 
 
 def standardized(scores: np.ndarray) -> np.ndarray:
-    """Scores, of which infinite ones are the worst, about 0 on average and 1 in variance.
+    """Scores shifted and scaled to mean 0 and variance 1, infinite ones replaced by the worst.
 
-    They count by their logarithms if none is negative, and what is far above the median is cut off,
-    so that the slopes of a valley are not hidden by the height of its walls.
+    Logarithms are taken if no score is negative, and scores far above the median are clipped, so
+    that differences among good points are not hidden by very bad ones.
     """
     alive = np.isfinite(scores)
     if not alive.any():
@@ -139,7 +139,7 @@ def standardized(scores: np.ndarray) -> np.ndarray:
     values = np.where(alive, scores, np.max(scores[alive]))
     positive = values[values > 0]
     if np.all(values >= 0) and positive.size:
-        # A loss of 0 is a digit better than the best that has a logarithm.
+        # A loss of 0, which has no logarithm, counts as a tenth of the smallest positive one.
         values = np.log(np.maximum(values, np.min(positive) / 10))
     middle = np.median(values[alive])
     values = np.minimum(values, middle + WALL * (middle - np.min(values)))

@@ -1,4 +1,4 @@
-"""Sweeps in rounds: a batch of points in each, and one result of all."""
+"""Sweeps in rounds, with a batch of points in each round and one result for all."""
 
 import contextlib
 import dataclasses
@@ -26,22 +26,22 @@ from gdlab.training.loader import is_loader, is_read_once
 
 
 class Round(NamedTuple):
-    """The result of a batch of points; what follows them is padding."""
+    """The result of a batch of points, which may be followed by padding."""
 
     result: SweepResult
     labels: list[int]
-    """The numbers of the points among all."""
+    """The indices of the points among all points of the sweep."""
 
 
 def sweep_in_rounds(call: SweepCall, proposer: Proposer) -> SweepResult:
-    """Call a sweep for one batch of points after the other, as a proposer chooses them.
+    """Sweep one batch of points after the other, each chosen by a proposer.
 
-    All rounds are of the same shape, the last one padded, so that only the first compiles. With a
-    checkpoint each round has a folder within that of the call.
+    All rounds have the same shape, since the last one is padded, so that only the first compiles.
+    With a checkpoint each round has a folder within that of the call.
 
     Args:
         call: the call of the sweep.
-        proposer: what chooses the points.
+        proposer: the policy that chooses the points.
 
     Returns:
         All points in one result, over the dimension ``sample``.
@@ -81,11 +81,11 @@ def sweep_in_rounds(call: SweepCall, proposer: Proposer) -> SweepResult:
 def keeping_results(
     rounds: list[Round], labels: list[int], places: AxisArguments, along: str
 ) -> Iterator[None]:
-    """A context of one round, in which every exception gets the result so far as its ``result``.
+    """A context of one round: an exception leaves it with the result so far as its ``result``.
 
     Args:
         rounds: the rounds that have ended.
-        labels: the numbers of the points of this one.
+        labels: the indices of the points of this round.
         places: the arguments in which axes stand.
         along: the dimension along which the points lie.
     """
@@ -150,7 +150,7 @@ def require_rereadable(data: Any, count: int, batch: int, noun: str) -> None:
 def _measured(
     rounds: list[Round], space: Space, proposer: Proposer, samples: int, key: jax.Array
 ) -> Measured:
-    """The measurements of all rounds so far."""
+    """The points and scores of all rounds so far."""
     maximize = is_maximized(proposer.metric, proposer.maximize)
 
     def together(get: Callable[[SweepResult], np.ndarray]) -> np.ndarray:
@@ -163,7 +163,7 @@ def _measured(
 
 
 def _within(checkpoint: Any, number: int) -> Checkpointing | None:
-    """The checkpoint of one round, within that of the call."""
+    """The checkpoint of one round, in a folder within that of the call."""
     saving = Checkpointing.of(checkpoint)
     if saving is None:
         return None
@@ -171,7 +171,7 @@ def _within(checkpoint: Any, number: int) -> Checkpointing | None:
 
 
 def joined(rounds: list[Round], places: AxisArguments, along: str) -> SweepResult:
-    """One result of all rounds, over a dimension, without padding.
+    """The results of all rounds joined along one dimension, without padding.
 
     Args:
         rounds: the rounds, at least one.

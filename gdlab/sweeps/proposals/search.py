@@ -1,4 +1,4 @@
-"""The points at which a Gaussian process expects the most."""
+"""The search for the points with the largest expected improvement."""
 
 import functools
 from collections.abc import Callable
@@ -16,28 +16,28 @@ from gdlab.sweeps.proposals.gaussian_process import (
 )
 
 CANDIDATES, CLOSE_CANDIDATES = 1024, 256
-"""The numbers of points that are compared: at first, all over the cube and as many again about the
-best points so far; and in each round that looks closer."""
+"""The number of candidates: at first, as many all over the cube as near the best points so far; and
+in each later round, near the best candidate."""
 CENTRES = 4
-"""The number of points with the lowest means that have candidates about them."""
+"""The number of points with the lowest means near which candidates are drawn."""
 LEAST_DISTANCE, PENALTY = 1e-3, 1e4
-"""The distance along any side below which two points are one, and how much less the logarithm of
-the expected improvement of such a point counts."""
+"""The distance, along every side, within which two points count as the same, and the penalty on the
+log expected improvement of a point that was observed already."""
 ROUNDS = 4
 """The number of rounds that look closer around the best candidate."""
 
 
 @functools.partial(jax.jit, static_argnames=("count",))
 def best_batch(observed: Observed, levels: jax.Array, key: jax.Array, *, count: int) -> jax.Array:
-    """So many points, each the best given that those before it turn out as expected.
+    """Choose ``count`` points, each the best if those before it turn out as expected.
 
-    A point that was chosen is taken as observed with the mean that is expected there, so that the
-    next ones keep away from it.
+    A chosen point counts as observed with the posterior mean there, so that the next ones keep away
+    from it.
 
     Args:
-        observed: the values so far, with at least ``count`` rows that are not there yet.
+        observed: the values so far, with at least ``count`` padding rows.
         levels: the values that can be tried along each dimension, of shape ``(dimensions, most)``,
-            filled up with infinities; with nothing but these all values between 0 and 1 can be.
+            padded with infinities; infinities alone allow all values between 0 and 1.
         key: a PRNG key.
         count: the number of points.
 
@@ -80,7 +80,7 @@ def _most_worth(
     snap: Callable[[jax.Array], jax.Array],
     key: jax.Array,
 ) -> jax.Array:
-    """The best of points that are spread over the cube and about some centres, looked at closer."""
+    """The best of candidates all over the cube and near some centres, refined in rounds."""
     everywhere, about, closer = jax.random.split(key, 3)
     dimensions = centres.shape[1]
     spread = jax.random.uniform(everywhere, (CANDIDATES, dimensions))
@@ -100,13 +100,13 @@ def _most_worth(
 
 
 def _taken(points: jax.Array, observed: Observed) -> jax.Array:
-    """Tell which points were observed: the same runs would only have the same result."""
+    """Tell which points were observed before, so that they are not run again."""
     apart = jnp.max(jnp.abs(points[:, None] - observed.points[None]), axis=-1)
     return jnp.any((apart < LEAST_DISTANCE) & observed.counts[None], axis=1)
 
 
 def _about(points: jax.Array, distance: Any, key: jax.Array) -> jax.Array:
-    """Points at normally distributed distances, of which some move along few dimensions only."""
+    """Points displaced by normal distances, some of them along few dimensions only."""
     moves, which = jax.random.split(key)
     steps = distance * jax.random.normal(moves, points.shape)
     moved = jax.random.bernoulli(which, 0.7, points.shape)
@@ -114,7 +114,7 @@ def _about(points: jax.Array, distance: Any, key: jax.Array) -> jax.Array:
 
 
 def _snapped(levels: jax.Array, points: jax.Array) -> jax.Array:
-    """The nearest points that can be tried."""
+    """The nearest points whose coordinates are among the levels."""
     nearest = jnp.argmin(jnp.abs(points[..., None] - levels[None]), axis=-1)
     snapped = levels[jnp.arange(len(levels))[None], nearest]
     return jnp.where(jnp.isfinite(snapped), snapped, points)

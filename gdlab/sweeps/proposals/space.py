@@ -8,7 +8,7 @@ from gdlab.axes.grid import Points, axes_with_paths
 from gdlab.core.axis import SAMPLE, Axis, SampledAxis
 
 DECADE = 10.0
-"""The ratio of the largest to the smallest of positive values from which their logarithms count."""
+"""Positive values whose largest exceeds the smallest by this factor are spaced logarithmically."""
 
 
 class Side(NamedTuple):
@@ -18,11 +18,11 @@ class Side(NamedTuple):
     high: float
     logarithmic: bool
     levels: np.ndarray | None
-    """The values that can be tried, as they were given; None for all between the bounds."""
+    """The values that can be tried, unscaled; None for all between the bounds."""
 
     @classmethod
     def of(cls, axis: Axis) -> "Side":
-        """The side for an axis: of a list of values only these can be tried."""
+        """The side for an axis; an axis with a list of values allows only these."""
         values = np.asarray(axis.values, np.float64)
         low, high = float(values.min()), float(values.max())
         if isinstance(axis, SampledAxis):
@@ -30,7 +30,7 @@ class Side(NamedTuple):
         return cls(low, high, low > 0 and high >= DECADE * low, axis.labels)
 
     def quantiles(self, values: np.ndarray) -> np.ndarray:
-        """Positions in [0, 1] of values."""
+        """The positions of values in [0, 1]."""
         if self.high == self.low:
             return np.zeros(np.shape(values))
         if self.logarithmic:
@@ -38,7 +38,7 @@ class Side(NamedTuple):
         return (values - self.low) / (self.high - self.low)
 
     def values(self, quantiles: np.ndarray) -> np.ndarray:
-        """The values at positions in [0, 1], or those of the levels that are nearest."""
+        """The values at positions in [0, 1], rounded to the nearest levels if there are levels."""
         if self.levels is not None:
             apart = np.abs(quantiles[:, None] - self.quantiles(self.levels))
             return self.levels[np.argmin(apart, axis=1)]
@@ -82,7 +82,7 @@ class Space(NamedTuple):
     def levels(self) -> np.ndarray:
         """The positions of the levels of each side, of shape ``(sides, most)``.
 
-        They are filled up with infinities, which stand alone where all values can be tried.
+        The rows are padded with infinities; a row of nothing else allows all values.
         """
         sides = self.sides.values()
         most = max(1 if side.levels is None else len(side.levels) for side in sides)

@@ -1,4 +1,4 @@
-"""Real numbers in place of hyperparameters that have bounds, so that a descent needs none."""
+"""Unbounded coordinates for hyperparameters with bounds, for an unconstrained descent."""
 
 import math
 from typing import NamedTuple
@@ -17,10 +17,10 @@ class Coordinate(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     unit: float = 1.0
-    """The size of a step along a hyperparameter without bounds."""
+    """The change of a hyperparameter without bounds that a unit of x stands for."""
 
     def contains(self, values: np.ndarray) -> np.ndarray:
-        """Tell of values whether they lie strictly between the bounds."""
+        """Tell which values lie strictly between the bounds."""
         return (self.low < values) & (values < self.high)
 
     def real(self, value: float) -> float:
@@ -36,7 +36,7 @@ class Coordinate(NamedTuple):
         """The hyperparameter θ at real numbers x of any shape."""
         with np.errstate(over="ignore"):
             if math.isfinite(self.low) and math.isfinite(self.high):
-                # The end that is nearer is the one from which the distance is counted.
+                # The distance is computed from the nearer bound, without cancellation.
                 part = (self.high - self.low) / (1 + np.exp(np.abs(x)))
                 return np.where(x < 0, self.low + part, self.high - part)
             if math.isfinite(self.low):

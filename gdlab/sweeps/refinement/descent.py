@@ -1,7 +1,7 @@
-"""Quasi-Newton descent whose points are evaluated together with those of other descents.
+"""Quasi-Newton descents that evaluate their points together, in one compiled program.
 
-A search is a generator: it yields the point at which it wants to know value and gradient, and is
-sent both. So many searches take turns in one compiled program.
+A search is a generator: it yields a point, and is sent the value and gradient there. So one call of
+the program serves the current points of all searches.
 """
 
 import math
@@ -18,15 +18,15 @@ Found = tuple[np.ndarray, float, np.ndarray]
 """A point, its value, and its gradient."""
 
 LARGEST_MOVE = 2.0
-"""The largest change of a coordinate in one step, on whose scale 1 is a factor of e."""
+"""The largest change of a coordinate in one step; a change of 1 is a factor of e."""
 FIRST_MOVE = 0.25
-"""The largest change of a coordinate in the first step, when nothing is known of the curvature."""
+"""The largest change of a coordinate in the first step, before any curvature is known."""
 SUFFICIENT, CURVATURE = 1e-4, 0.9
-"""The constants of the weak Wolfe conditions: of the decrease, and of the slope that is left."""
+"""The constants c₁ and c₂ of the weak Wolfe conditions, on the decrease and on the slope."""
 TRIALS = 40
 """The most points that a line search tries."""
 ASIDE = 5e-3
-"""The distance from a kink at which the gradient is that of one of its sides."""
+"""A distance from a kink at which the gradient is that of one smooth side."""
 
 
 class Descent(NamedTuple):
@@ -35,9 +35,9 @@ class Descent(NamedTuple):
     points: np.ndarray
     """The start and the point after each step, of shape ``(steps + 1, dimensions)``."""
     values: np.ndarray
-    """Their values, of shape ``(steps + 1,)``."""
+    """The values at the points, of shape ``(steps + 1,)``."""
     gradient: np.ndarray
-    """The gradient at the last of them."""
+    """The gradient at the last point."""
     ending: Ending
 
 
@@ -52,9 +52,10 @@ def descend_together(
 
     Args:
         starts: points of shape ``(starts, dimensions)``.
-        evaluate: the values, of shape ``(starts,)``, and the gradients at as many points.
-        steps: the most steps of a descent.
-        rounding: the relative rounding error of the values: changes below it are none.
+        evaluate: the function that returns the values, of shape ``(starts,)``, and the gradients,
+            of shape ``(starts, dimensions)``, at a point of each descent.
+        steps: the largest number of steps of a descent.
+        rounding: the relative rounding error of the values, below which changes are ignored.
     """
     searches = [bfgs(start, steps, rounding) for start in starts]
     points = np.stack([next(search) for search in searches])
@@ -73,11 +74,11 @@ def descend_together(
 def bfgs(start: np.ndarray, steps: int, rounding: float) -> Search:
     """Descend by BFGS with a line search for the weak Wolfe conditions.
 
-    A descent has converged where the next step promises no more than a rounding error of the value,
-    or the slope is below its square root, so that no point within reach is lower.
+    A descent has converged where the next step promises a decrease below the rounding error of the
+    value, or the slope is below the square root of that error.
 
-    These need no second derivative, so that the method also finds minima at a kink, such as that of
-    a spectral radius.
+    The weak Wolfe conditions do not bound the slope from above, so that the method also finds
+    minima at kinks, such as those of a spectral radius.
 
     Source: A. S. Lewis and M. L. Overton, Nonsmooth optimization via quasi-Newton methods, 2013,
     algorithms 2.1 and 2.6.
@@ -101,7 +102,7 @@ def bfgs(start: np.ndarray, steps: int, rounding: float) -> Search:
             break
         found = yield from _line_search(point, value, gradient, step, noise)
         if found is None and inverse is not None:
-            # The curvature that was learnt may be that of somewhere else.
+            # The estimated inverse Hessian may belong to points far away: start again without it.
             inverse, step = None, _direction(None, gradient)
             found = yield from _line_search(point, value, gradient, step, noise)
         if found is None:
@@ -117,7 +118,7 @@ def bfgs(start: np.ndarray, steps: int, rounding: float) -> Search:
 
 
 def _direction(inverse: np.ndarray | None, gradient: np.ndarray) -> np.ndarray:
-    """The step to try first, no longer than the largest that is allowed."""
+    """The first trial step of a line search, no longer than allowed."""
     if inverse is not None:
         step = -inverse @ gradient
         if step @ gradient < 0:
@@ -126,7 +127,7 @@ def _direction(inverse: np.ndarray | None, gradient: np.ndarray) -> np.ndarray:
 
 
 def _updated(inverse: np.ndarray | None, move: np.ndarray, change: np.ndarray) -> np.ndarray | None:
-    """The inverse Hessian after a move that changed the gradient; as it was if that curves down."""
+    """The BFGS update of the inverse Hessian; unchanged where the curvature is not positive."""
     curvature = move @ change
     if not curvature > 0:
         return inverse
@@ -139,9 +140,9 @@ def _updated(inverse: np.ndarray | None, move: np.ndarray, change: np.ndarray) -
 def _line_search(
     point: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray, noise: float
 ) -> Generator[np.ndarray, Slope, Found | None]:
-    """The point, value and gradient along a step that meet the weak Wolfe conditions.
+    """Find a point along a step that meets the weak Wolfe conditions, with value and gradient.
 
-    If none does before the decrease is lost in the noise of the values, it is the lowest that was
+    If there is none before the decrease is lost in the noise of the values, return the lowest point
     found, or None if nothing was lower.
     """
     slope = float(gradient @ step)
@@ -170,10 +171,10 @@ def _line_search(
 def _off_a_kink(
     point: np.ndarray, value: float, noise: float
 ) -> Generator[np.ndarray, Slope, Found | None]:
-    """A point along a kink that is lower than one on it, or None.
+    """Find a lower point along a kink, starting from a point on it; None if there is none.
 
-    The direction of steepest descent there is the shortest combination of the gradients on its
-    sides.
+    The direction of steepest descent on a kink is the shortest convex combination of the gradients
+    on its sides.
 
     Source: J. V. Burke, A. S. Lewis and M. L. Overton, A robust gradient sampling algorithm for
     nonsmooth, nonconvex optimization, 2005, section 2.
@@ -191,6 +192,6 @@ def _off_a_kink(
 
 
 def beside(points: np.ndarray) -> np.ndarray:
-    """Points a little beside these, in a direction that no kink is likely to have."""
+    """Slightly moved points, in a direction along which a kink is unlikely to lie."""
     direction = np.random.default_rng(0).normal(size=points.shape[-1])
     return points + ASIDE * direction / np.linalg.norm(direction)

@@ -10,24 +10,24 @@ import numpy as np
 from gdlab.core.transformation import GradientTransformation
 
 CHAOTIC = "chaotic: gradient not trusted"
-"""The status of a start at which a gradient does not tell how the loss changes."""
+"""The status of a start where the gradient contradicts differences of the loss."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Refinement:
-    """The descents of :func:`gdlab.refine` from the best points of a sweep, the best first."""
+    """The descents of :func:`gdlab.refine`, in the order of their starts, the best start first."""
 
     names: tuple[str, ...]
     """The hyperparameters that were refined: names of axes, or paths in the optimizer."""
     metric: str
-    """The value that was descended, the mean over the seeds."""
+    """The name of the value that was minimised, a mean over the seeds."""
     maximize: bool
-    """True if it was ascended instead."""
+    """True if the metric was maximised instead."""
     paths: tuple[np.ndarray, ...]
     """The values of the hyperparameters at each start and after each step from there, an array of
     shape ``(steps + 1, names)`` for each start."""
     values: tuple[np.ndarray, ...]
-    """The metric there, of shape ``(steps + 1,)``."""
+    """The metric at each point of ``paths``, an array of shape ``(steps + 1,)`` for each start."""
     status: tuple[str, ...]
     """The end of each descent: "converged" where the slope is small, "no lower value near" where
     the line search found none, as at a kink or at the limit of rounding, "unfinished" after so many
@@ -39,17 +39,17 @@ class Refinement:
     evaluations: int
     """The number of evaluations of value and gradient, at all starts together."""
     optimizer: GradientTransformation
-    """The optimizer at the best end."""
+    """The optimizer with the hyperparameters at the end of the best descent."""
     hyperparameters: dict[str, Any]
-    """The hyperparameters of the loss there."""
+    """The hyperparameters of the loss at the end of the best descent."""
 
     @property
     def best_start(self) -> int:
-        """The number of the start whose descent came to the best value."""
+        """The index of the start whose descent reached the best value."""
         return best_of(self.values, self.maximize)
 
     def best(self) -> dict[str, float]:
-        """The refined hyperparameters at the best end, by name, and the metric there."""
+        """The refined hyperparameters at the end of the best descent, by name, and the metric."""
         number = self.best_start
         point = dict(zip(self.names, self.paths[number][-1].tolist(), strict=True))
         return point | {self.metric: float(self.values[number][-1])}
@@ -85,7 +85,7 @@ class Refinement:
         return f"<table><tr>{heading}</tr>{rows}</table>"
 
     def _rows(self) -> list[list[str]]:
-        """The cells of a table with a row for each start: from where to where, and how it ended."""
+        """The cells of a table with a row for each descent: start, end, values and status."""
         rows = [["start", *self.names, self.metric, "steps", "status"]]
         for number, (path, values) in enumerate(zip(self.paths, self.values, strict=True)):
             ends = zip(path[0], path[-1], strict=True)
@@ -102,6 +102,6 @@ class Refinement:
 
 
 def best_of(values: Sequence[np.ndarray], maximize: bool) -> int:
-    """The number of the start whose last value is the best; one that diverged is the worst."""
+    """The index of the start whose last value is the best; NaN counts as the worst."""
     ends = np.array([-one[-1] if maximize else one[-1] for one in values])
     return int(np.argmin(np.where(np.isnan(ends), np.inf, ends)))

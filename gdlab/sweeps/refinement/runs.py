@@ -1,4 +1,4 @@
-"""The value of the runs that belong to the starts of a refinement."""
+"""The function that a refinement minimises, as a traceable function of points."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,12 +30,12 @@ Objective = Callable[[GradientTransformation], jax.Array]
 
 
 def value_along(begin: Starts, metric: str, objective: Objective | None) -> ValueOf:
-    """The value that is descended, at points.
+    """The function to minimise: points → a value for each.
 
     Args:
         begin: the starts, with the call of the sweep.
         metric: the final loss or an evaluation metric.
-        objective: what is descended instead.
+        objective: a function to minimise instead of the metric, or None.
 
     Raises:
         ValueError: if a loader gives the batches of the sweep.
@@ -62,7 +62,7 @@ def value_along(begin: Starts, metric: str, objective: Objective | None) -> Valu
 
 
 def _shared_arguments(call: Mapping[str, Any], begin: Starts) -> SharedArguments:
-    """The arguments of the runs, which record the end alone, and stop only where they diverge."""
+    """The arguments of the runs, which record only the end and stop only if they diverge."""
     stopping = call["stopping"] or Stopping()
     changed = {
         "hyperparameters": begin.places.hyperparameters,
@@ -85,7 +85,7 @@ def _value_of_runs(programs: LanePrograms, metric: str) -> ValueOf:
         state, metrics = programs.traced(points | {POINT_NUMBER: np.arange(count)}, end)
         values = state.lanes.loss if metric == "final_loss" else metrics[metric]
         values = widen(values)
-        # A lane that diverged is evaluated where it was last good.
+        # A lane that diverged would be evaluated at its last good parameters.
         values = jnp.where(state.lanes.status == DIVERGED, jnp.nan, values)
         return jnp.mean(values, axis=0)
 
@@ -93,7 +93,7 @@ def _value_of_runs(programs: LanePrograms, metric: str) -> ValueOf:
 
 
 def _value_of_objective(objective: Objective, template: GradientTransformation) -> ValueOf:
-    """The value of a function of the optimizer, at points.
+    """The value of a function of the optimizer: points → a value for each.
 
     Args:
         objective: the function.

@@ -34,7 +34,7 @@ class Starts(NamedTuple):
     """The path at which each axis stands among the arguments."""
 
     def name_of(self, name: str) -> str:
-        """The axis that a name means: its own, or the end of the path where it stands."""
+        """The axis that a name means: the name of the axis, or the end of its path."""
         return _leaf(self.places.tx, name, self.points)[0]
 
 
@@ -45,14 +45,14 @@ def starts_of(
 
     Args:
         result: the result of a sweep.
-        extra: names of hyperparameters, of which those that are no axes become axes.
-        metric: by what the points are ranked.
+        extra: names of hyperparameters to refine; those that are not axes become axes.
+        metric: the metric that ranks the points.
         maximize: whether more of it is better.
         count: the number of points at most.
 
     Raises:
-        ValueError: if the result does not know its call, is of several optimizers or problems, no
-            point was trained to its end, or a hyperparameter is a schedule or an array.
+        ValueError: if the result was loaded or merged, has several optimizers or problems or no
+            point that trained to its end, or a hyperparameter is a schedule or an array.
         KeyError: if there is no such hyperparameter.
     """
     recipe = _recipe_of_one(result)
@@ -75,11 +75,11 @@ def coordinates_of(
 ) -> list[Coordinate]:
     """The coordinate of each refined hyperparameter.
 
-    A decay lies between 0 and 1, another number that is not negative above 0, unless bounds say
-    otherwise.
+    By default a decay lies between 0 and 1, and any other number that is not negative above 0.
 
     Raises:
-        ValueError: if there are bounds of something else, or a start lies outside of its bounds.
+        ValueError: if there are bounds for a name that is not refined, or a start lies out of
+            bounds.
     """
     for name in bounds:
         if name not in names:
@@ -145,7 +145,7 @@ def _best_points(
         if axis.name in result.axes:
             values = result.coords[axis.name][position[result.axes[axis.name]]]
         else:
-            # A dimension that was selected away has one label.
+            # A dimension that ``select`` dropped has a single label.
             values = np.repeat(np.asarray(axis.values), len(cells))
         points[axis.name] = as_written(values)
     return points

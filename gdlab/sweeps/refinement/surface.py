@@ -10,12 +10,12 @@ from gdlab.sweeps.refinement.values import RunValues
 
 
 class NotPositiveError(ValueError):
-    """A value that has no logarithm, where logarithms are descended."""
+    """A value has no logarithm, but logarithms are to be minimised."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """The scale on which values are descended: that of their logarithms, or a multiple of them.
+    """The scale on which values are minimised: their logarithms, or multiples of them.
 
     Args:
         unit: the value that is 1 on the scale, negative where values are maximized; None for
@@ -26,14 +26,14 @@ class Scale:
 
     @classmethod
     def of(cls, values: np.ndarray, *, maximize: bool, logarithmic: bool) -> "Scale":
-        """The scale for values like these: logarithms if they are wanted and there are any."""
+        """The scale for values like these: logarithms if wanted, else a multiple."""
         largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values))) or 1.0
         if maximize:
             return cls(-largest)
         return cls(None if logarithmic and not np.any(values < 0) else largest)
 
     def descended(self, values: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values to descend and their slopes, from those that were computed.
+        """Scale computed values and their slopes for the descent.
 
         Args:
             values: of shape ``(starts,)``.
@@ -51,13 +51,13 @@ class Scale:
         return np.log(values), slopes / values[:, None]
 
     def measured(self, descended: np.ndarray) -> np.ndarray:
-        """The values that were computed, from those to descend."""
+        """The values before scaling, the inverse of :meth:`descended`."""
         return np.exp(descended) if self.unit is None else descended * self.unit
 
 
 @dataclasses.dataclass(frozen=True)
 class Surface:
-    """The value at coordinates, for several starts at once."""
+    """The function to descend: coordinates of several starts → a scaled value for each."""
 
     run_values: RunValues
     coordinates: list[Coordinate]
@@ -65,14 +65,14 @@ class Surface:
     held: Points
     """The other hyperparameters at each start, of shape ``(starts,)``."""
     given: np.ndarray
-    """The values of the refined ones at each start, of shape ``(starts, coordinates)``."""
+    """The refined hyperparameters at each start, of shape ``(starts, coordinates)``."""
     free: np.ndarray
-    """True for those of them that may move; one that lies on its bound has no coordinate."""
+    """True where a hyperparameter may move, of the shape of ``given``; False on a bound."""
     scale: Scale
 
     @property
     def start(self) -> np.ndarray:
-        """The coordinates of the starts, 0 for what may not move."""
+        """The coordinates of the starts, 0 for hyperparameters that may not move."""
         columns = [
             [coordinate.real(value) if moves else 0.0 for value, moves in zip(*column, strict=True)]
             for coordinate, *column in zip(self.coordinates, self.given.T, self.free.T, strict=True)
@@ -80,14 +80,14 @@ class Surface:
         return np.array(columns).T
 
     def scaled(self, scale: Scale) -> "Surface":
-        """The same on another scale."""
+        """The same function on another scale."""
         return dataclasses.replace(self, scale=scale)
 
     def hyperparameters(self, points: np.ndarray, start: int | slice) -> np.ndarray:
         """The values of the refined hyperparameters at points of one start, or of all."""
         pairs = zip(self.coordinates, points.T, strict=True)
         values = np.stack([coordinate.value(x) for coordinate, x in pairs], axis=1)
-        # A start is what was given, to the last digit.
+        # Unmoved hyperparameters keep their given values exactly, without rounding.
         moved = self.free[start] & (points != self.start[start])
         return np.where(moved, values, self.given[start])
 

@@ -1,14 +1,14 @@
-"""The agreement of a derivative of runs with differences, which tells whether to trust it."""
+"""The comparison of gradients of runs with differences, which shows whether to trust them."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 DISTANCES = (1e-3, 1e-2, 1e-4)
-"""The distances at which a gradient is compared with central differences, in coordinates in which
-1 is a factor of e; the next one is tried where they disagree."""
+"""The distances of central differences, tried in turn until one agrees with the gradient; a
+distance of 1 is a factor of e."""
 LARGEST_DISAGREEMENT = 0.25
-"""The largest relative distance from the differences at which a gradient is trusted."""
+"""The largest relative distance from central differences at which a gradient is trusted."""
 
 
 def disagreement(
@@ -16,18 +16,18 @@ def disagreement(
 ) -> np.ndarray:
     """The relative distances of gradients from central differences, ‖D − g‖/‖g‖.
 
-    Where training is chaotic a derivative grows exponentially with the steps, while the loss stays
-    within its bounds: they disagree at every distance that anybody would call a change of a
-    hyperparameter. Of several distances the one with the best agreement counts, since at a large
-    one the curvature of the loss is seen as well, and at a small one rounding errors.
+    Where training is chaotic, a derivative grows exponentially with the steps while the loss stays
+    bounded, so that the two disagree at every sensible distance. Of several distances the one with
+    the best agreement counts, since large ones include curvature, and small ones rounding errors.
 
     Args:
-        evaluate: the values, of shape ``(starts,)``, at a point of each start.
+        evaluate: the function that returns the values, of shape ``(starts,)``, at a point of each
+            start.
         points: of shape ``(starts, dimensions)``.
-        gradients: likewise.
+        gradients: of the shape of ``points``.
 
     Returns:
-        Of shape ``(starts,)``; infinite where a value or a gradient is not finite.
+        The distances, of shape ``(starts,)``; infinite where a value or a gradient is not finite.
     """
     lengths = np.linalg.norm(gradients, axis=1)
     smallest = np.full(len(points), np.inf)

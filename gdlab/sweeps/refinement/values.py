@@ -1,4 +1,4 @@
-"""The value of whole runs at points, and its derivatives by forward mode."""
+"""The values of whole runs at points, and their derivatives by forward mode."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,17 +12,17 @@ from gdlab.axes.grid import Points
 Arrays = dict[str, jax.Array]
 """Hyperparameters at some points by name, of shape ``(points,)`` each."""
 ValueOf = Callable[[Any], jax.Array]
-"""The value at each of some points, of shape ``(points,)``, as it is traced."""
+"""A traceable function: points → a value for each, of shape ``(points,)``."""
 
 
 class RunValues:
-    """The value at points, and its slopes along some hyperparameters, each one compiled program.
+    """Compiled values at points, and slopes with respect to some hyperparameters.
 
-    Forward mode carries a tangent for each of them through the steps of a run, so that it needs
-    the memory of so many more runs, however many steps they have.
+    Forward mode carries one tangent per hyperparameter through the steps of a run, so that the
+    memory grows with the number of hyperparameters, but not with the number of steps.
 
     Args:
-        value_of: the value at points.
+        value_of: the traceable function of points.
         names: the hyperparameters along which there are slopes.
     """
 
@@ -53,7 +53,7 @@ class RunValues:
         def tangent(direction: Arrays) -> tuple[jax.Array, jax.Array]:
             return jax.jvp(value_of, (along,), (direction,))
 
-        # Points do not know of each other, so all of them move at once.
+        # The value of a point depends on no other point, so one tangent moves all points at once.
         size = len(self._names)
         directions = {
             name: jnp.broadcast_to(row[:, None], (size, len(values))).astype(values.dtype)

@@ -1,4 +1,4 @@
-"""The best point of each optimizer, and the value that a new seed would have there."""
+"""The best point of each optimizer, and the value that a new seed is expected to have there."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -24,19 +24,19 @@ class BestPoint(OptimizerJudgement):
     heading: ClassVar[str] = "Best points"
     metric: str
     point: dict[str, Any]
-    """The value of each axis there."""
+    """The value of each axis at the best point."""
     median: float
-    """The median of the metric over the seeds there."""
+    """The median of the metric over the seeds at the best point."""
     mean: float
-    """The mean over the seeds, each judged at the point that is best on all others."""
+    """The mean over the seeds, each evaluated at the point that is best on all other seeds."""
     low: float
-    """The lower end of the interval of that mean; NaN for one seed."""
+    """The lower end of the confidence interval of ``mean``; NaN for one seed."""
     high: float
     seeds: int
     points: int
     """The number of points that were tried."""
     failed: int
-    """The number of points at which a seed diverged, or did not train to its end."""
+    """The number of points where some seed diverged or did not train to its end."""
 
     @property
     def sentence(self) -> str:

@@ -1,4 +1,4 @@
-"""The optimizers and problems of some results, one pair at a time."""
+"""The pairs of an optimizer and a problem that a report compares."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -35,11 +35,11 @@ class Contestant(NamedTuple):
     optimizer: str
     """The name of the optimizer, the empty string if there is one alone."""
     result: SweepResult
-    """Their part of the result, without the dimensions ``problem`` and ``optimizer``."""
+    """The pair's part of the result, without the dimensions ``problem`` and ``optimizer``."""
 
     @property
     def name(self) -> str:
-        """The names of both, the empty string if there is one of each."""
+        """The names of optimizer and problem; the empty string if there is only one of each."""
         parts = [self.optimizer, f"on {self.problem}" if self.problem else ""]
         return " ".join(filter(None, parts))
 
@@ -57,7 +57,7 @@ class Contestant(NamedTuple):
         return scores(self.result, measure.metric, maximize=measure.maximize).ravel()
 
     def best_point(self, measure: Measure) -> int | None:
-        """The number of the best point, ``None`` if none has a finite score."""
+        """The index of the best point, ``None`` if no score is finite."""
         found = best_position(self.scores(measure), measure.maximize)
         return None if found is None else found[0]
 
@@ -70,9 +70,9 @@ class Contestant(NamedTuple):
     def tuned_on_other_seeds(self, measure: Measure) -> np.ndarray:
         """The metric of each seed at the point that is best on all others, of shape ``(seeds,)``.
 
-        No seed takes part in choosing the point by which it is judged, so that these are what a
-        new seed would give. A single seed is judged at its own best point. ±∞ is a run without a
-        value.
+        No seed takes part in choosing the point at which it is evaluated, so that the values are
+        unbiased estimates for a new seed. A single seed is evaluated at its own best point. A run
+        without a value is ±∞.
         """
         signed = measure.sign * self.values(measure)
         signed = np.where(np.isnan(signed), np.inf, signed)
@@ -86,7 +86,7 @@ class Contestant(NamedTuple):
 
 
 def contestants_of(results: Any) -> list[Contestant]:
-    """Every optimizer on every problem of what :func:`gdlab.sweep` returned.
+    """Every pair of an optimizer and a problem in a result of :func:`gdlab.sweep`.
 
     Args:
         results: a result; or a dictionary of results, by names of optimizers or, where all have
@@ -132,7 +132,7 @@ def _parts(result: SweepResult, problem: str, optimizer: str) -> list[Contestant
 
     Args:
         result: the result.
-        problem: the name of the problem, if it is no dimension of the result.
+        problem: the name of the problem, unless ``problem`` is a dimension of the result.
         optimizer: the name of the optimizer, likewise.
     """
     for kind in ("problem", "optimizer"):

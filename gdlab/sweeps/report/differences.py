@@ -1,4 +1,4 @@
-"""The differences between optimizers, and whether other seeds would show them as well."""
+"""The differences between optimizers, and their significance over the seeds."""
 
 import dataclasses
 import itertools
@@ -24,25 +24,26 @@ class Difference(Judgement):
     metric: str
     seeds: int
     by_seed: np.ndarray
-    """The advantage of the first one on each seed, of shape (seeds,)."""
+    """The advantage of ``better`` on each seed, of shape (seeds,)."""
     mean: float
     low: float
-    """The lower end of the interval of the mean, by Student's t."""
+    """The lower end of the confidence interval of the mean, by Student's t."""
     high: float
     bootstrap_low: float
-    """The lower end of the interval of the mean, by resampling the seeds."""
+    """The lower end of the confidence interval of the mean, by resampling the seeds."""
     bootstrap_high: float
     p_value: float
     """The p value of the paired t test, adjusted by Holm's method for all pairs of optimizers."""
     wins: int
-    """The number of seeds on which the first one is better."""
+    """The number of seeds on which ``better`` is better."""
     losses: int
     sign_p_value: float
     """The p value of the sign test, not adjusted."""
     confidence: float
     power: float
     seeds_needed: float
-    """The number of seeds that would show a difference of this size with the given power."""
+    """The number of seeds with which a difference of this size is found with probability
+    ``power``."""
 
     @property
     def is_significant(self) -> bool:
@@ -111,7 +112,7 @@ def _difference(
     confidence: float,
     power: float,
 ) -> Difference:
-    """The difference of two optimizers, each of which is given with its values by seed."""
+    """The difference of two optimizers, each given with its values on the seeds."""
     seeds, mine, theirs = np.intersect1d(one[0].seeds, other[0].seeds, return_indices=True)
     # Two runs that both diverged are equally bad.
     with np.errstate(invalid="ignore"):
@@ -121,10 +122,10 @@ def _difference(
     names = one[0].optimizer, other[0].optimizer
     if np.sum(np.sign(gain)) < 0 if np.isinf(gain).any() else np.sum(gain) < 0:
         gain, names = -gain, names[::-1]
-    # A single pair has neither a deviation nor a p value.
+    # A single pair has no standard deviation and no p value.
     pairs = gain if len(seeds) > 1 else np.full(2, np.nan)
     compared = paired_comparison(pairs, confidence)
-    effect = compared.mean  # none, or one that is not known
+    effect = compared.mean  # an effect of zero, or NaN
     if effect:
         effect = effect / compared.deviation if compared.deviation > 0 else np.inf
     return Difference(

@@ -35,7 +35,7 @@ class RangeOfAxis(OptimizerJudgement):
     side: Side
     """The place of the best value among those tried: inside, or at the lowest or highest."""
     is_natural: bool
-    """True if no value lies beyond that end, such as a momentum of 0."""
+    """True if no valid value lies beyond the end, as beyond a momentum of 0."""
     suggested: tuple[float, ...]
     """Values beyond the edge that are worth a try."""
 
@@ -104,7 +104,7 @@ def _range(
 
 
 def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
-    """Values beyond an end of the range, as far apart as the values in it, but at most decades.
+    """Values beyond an end of the range, spaced as those within it, but at most a decade apart.
 
     Args:
         values: the sorted values.
@@ -113,7 +113,7 @@ def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
     """
     scale = spacing(values)
     if scale == "linear" and values[0] >= 0 and values[-1] < 1:
-        # The next values lie closer to 1, as those of decays do, or closer to 0.
+        # Beyond the high end decays approach 1, beyond the low end all values approach 0.
         scale = "decay" if side == "highest" else "log"
     if scale == "linear" and side == "lowest" and values[0] > 0:
         scale = "log"  # on which no value lies beyond 0
@@ -123,7 +123,7 @@ def _beyond(values: np.ndarray, side: Side, count: int) -> tuple[float, ...]:
     if scale != "linear":
         step = min(step, 1.0)
     if scale == "decay" and side == "lowest":
-        step = min(step, ends[0] / STEPS_BEYOND)  # with which no value lies beyond 0
+        step = min(step, ends[0] / STEPS_BEYOND)  # so that no value lies below 0
     steps = step * np.arange(1, STEPS_BEYOND + 1)
     found = inverse(ends[1] + steps if side == "highest" else ends[0] - steps)
     if values.dtype.kind in "iu":

@@ -1,7 +1,7 @@
-"""The alarm where an optimizer loses to another one that it includes.
+"""The alarm if an optimizer loses to a special case of itself.
 
-If the settings of one method contain another method as a limit, then at its own best setting it
-cannot be worse. Where a sweep says otherwise, the two were not tuned equally well.
+If one method includes another as a special case or a limit of its hyperparameters, then it cannot
+be worse at its best setting. If a sweep shows otherwise, the two were not tuned equally well.
 
 Source: D. Choi et al., On empirical comparisons of optimizers for deep learning, 2019, section 3.
 """
@@ -21,7 +21,7 @@ from gdlab.sweeps.report.judgement import Judgement, enumeration, number
 from gdlab.sweeps.results.recorded import form_of
 
 _LARGE_EPS: str = "eps → ∞ with learning_rate / eps held"
-"""The limit in which an adaptive method divides by a constant."""
+"""The limit in which an adaptive method divides by the constant ε alone."""
 INCLUSIONS: dict[tuple[str, str], str] = {
     ("momentum", "sgd"): "momentum = 0",
     ("nesterov", "sgd"): "momentum = 0",
@@ -39,8 +39,8 @@ INCLUSIONS: dict[tuple[str, str], str] = {
     ("nadamw", "nadam"): "weight_decay = 0",
     ("qhadam", "adam"): "nu1 = nu2 = 1",
 }
-"""(method, included method) → the setting at which, or in the limit of which, the first one is the
-second, up to the bias corrections of the first steps."""
+"""(method, included method) → the setting or limit at which the first method equals the second, up
+to the bias corrections of the first steps."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,13 +52,14 @@ class Inclusion(Judgement):
     optimizer: str
     included: str
     limit: str
-    """The settings at which the one becomes the other."""
+    """The setting or limit at which ``optimizer`` becomes ``included``."""
     metric: str
     score: float
-    """The median over the seeds of the one that includes, each seed tuned on all others."""
+    """The median over the seeds of ``optimizer``, each seed tuned on all others."""
     included_score: float
     is_violated: bool
-    """True if the one that includes is worse, by more than chance between seeds explains."""
+    """True if ``optimizer`` is worse than ``included`` by more than the seeds' randomness
+    explains."""
     differences_in_tuning: tuple[str, ...]
     """The differences between the tuning of the two, in words."""
 
@@ -69,7 +70,7 @@ class Inclusion(Judgement):
 
     @property
     def sentence(self) -> str:
-        """The inclusion, and if it is violated what was tuned differently."""
+        """The inclusion and, if it is violated, the differences in tuning."""
         includes = f"{self.optimizer} includes {self.included} ({self.limit})"
         if not self.is_violated:
             return f"{includes} and does not lose to it{self.on_problem}, as it must not."
@@ -117,7 +118,7 @@ def inclusions_of(
 
 
 def limit_of(method: str, included: str) -> str | None:
-    """The settings at which a method becomes another one, if need be over methods between them.
+    """The settings at which a method becomes another one, possibly in several stages.
 
     >>> from gdlab.sweeps.report.inclusion import limit_of
     >>> limit_of("adamw", "sgd")
@@ -135,7 +136,7 @@ def limit_of(method: str, included: str) -> str | None:
 
 
 def method_of(tx: Any) -> str:
-    """The name of the method that an optimizer is, from the call that made it.
+    """The name of an optimizer's method, from the call that made it.
 
     >>> import gdlab
     >>> from gdlab.sweeps.report.inclusion import method_of

@@ -30,7 +30,7 @@ class Judgement:
 
     @property
     def on_problem(self) -> str:
-        """The problem with its preposition, the empty string if there is one alone."""
+        """The words " on " and the problem; the empty string if there is one alone."""
         return f" on {self.problem}" if self.problem else ""
 
     @property
@@ -52,7 +52,7 @@ class OptimizerJudgement(Judgement):
 
     @property
     def subject(self) -> str:
-        """The names of the optimizer and of the problem, of those that have one."""
+        """The names of the optimizer and of the problem, if they have names."""
         return " on ".join(filter(None, (self.optimizer, self.problem)))
 
 
@@ -66,7 +66,7 @@ def number(value: Any) -> str:
 
 
 def label(value: Any) -> str:
-    """A label as it was written, or to three digits if it has more than five, as drawn ones do."""
+    """A label in full, or to three digits if it has more than five, as sampled values do."""
     if isinstance(value, str | bool):
         return str(value)
     written = str(value) if isinstance(value, int) else f"{value:.5g}"

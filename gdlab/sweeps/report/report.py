@@ -1,4 +1,4 @@
-"""The report on a result: every judgement of it, as words, as a table and as a page."""
+"""The report on a result: all judgements, in words, as a table and as a page."""
 
 import collections
 import dataclasses
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gdlab.page.page import Page
 
 TOLERANCES: dict[bool, float] = {False: 2.0, True: 1.1}
-"""The factor of the best score that counts as nearly as good, by whether more is better."""
+"""The factor of the best score within which a point is nearly as good; key: is more better?"""
 
 
 Confidence: TypeAlias = Annotated[float, Between(0, 1, excludes_low=True, excludes_high=True)]
@@ -190,8 +190,8 @@ def sweep_report(
 ) -> SweepReport:
     """Judge what :func:`gdlab.sweep` returned, also where that is a dictionary of results.
 
-    The arguments are those of :meth:`gdlab.SweepResult.report`, which is this function of one
-    result. Optimizers whose axes differ have a result each, and are compared here.
+    It extends :meth:`gdlab.SweepResult.report` to several results, since optimizers whose axes
+    differ have one result each.
 
     Args:
         results: a result; a dictionary of results by the names of optimizers, or of problems if
@@ -200,8 +200,9 @@ def sweep_report(
         maximize: whether more is better, unless the name of the metric tells.
         tolerance: the factor of the best score within which a point is nearly as good; 2 unless
             given, 1.1 where more is better.
-        target: the loss whose first time is told.
-        confidence: of the intervals; one minus it is the level of the tests.
+        target: the loss for which the report says how many steps each optimizer needs to reach it;
+            by default nine tenths of the way from the start to the best end of any run.
+        confidence: the confidence of the intervals; one minus it is the level of the tests.
         power: the probability with which the needed number of seeds finds a difference.
 
     Raises:

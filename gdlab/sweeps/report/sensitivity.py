@@ -1,4 +1,4 @@
-"""The stretch of each hyperparameter on which results are nearly as good as at its best value."""
+"""The range of each hyperparameter in which results are nearly as good as the best."""
 
 import dataclasses
 from typing import ClassVar
@@ -13,7 +13,7 @@ from gdlab.sweeps.results.ranges import basin
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Sensitivity(OptimizerJudgement):
-    """The stretch of an axis around the best point that is nearly as good."""
+    """The range of an axis, around the best point, in which scores are nearly as good."""
 
     kind: ClassVar[str] = "sensitivity"
     heading: ClassVar[str] = "Sensitivity"
@@ -24,15 +24,15 @@ class Sensitivity(OptimizerJudgement):
     low: float
     high: float
     factor: float
-    """The width of the stretch as the ratio of its ends; NaN if an end is not positive."""
+    """The width of the range as the ratio of its ends; NaN if an end is not positive."""
     open_below: bool
-    """True if the stretch begins at the smallest value that was tried."""
+    """True if the range begins at the smallest value that was tried."""
     open_above: bool
-    """True if it ends at the largest value that was tried."""
+    """True if the range ends at the largest value that was tried."""
 
     @property
     def sentence(self) -> str:
-        """The stretch, and its width in factors."""
+        """The range, and its width as a factor."""
         of = f" of {self.subject}" if self.subject else ""
         text = (
             f"{self.axis}{of} keeps the {in_words(self.metric)} "
@@ -50,10 +50,10 @@ class Sensitivity(OptimizerJudgement):
 def sensitivities_of(
     contestant: Contestant, measure: Measure, tolerance: float
 ) -> list[Sensitivity]:
-    """Judge every axis that is a dimension and has several numbers, at the best of all others.
+    """Judge every axis of several numbers that is a dimension, with all others at the best point.
 
-    Axes that were sampled together are left out, since nothing can be said of one alone; and all
-    axes are where scores are negative, of which a factor means nothing.
+    Axes that were sampled together are left out, since none of them varies alone. Nothing is judged
+    if scores are negative, since a factor of a negative score is meaningless.
     """
     result, point = contestant.result, contestant.best_point(measure)
     point_scores = contestant.scores(measure)

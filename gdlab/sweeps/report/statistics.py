@@ -41,15 +41,15 @@ def expected_minimum(values: np.ndarray) -> np.ndarray:
 
 
 class PairedComparison(NamedTuple):
-    """The mean of paired differences, with its intervals and tests."""
+    """The mean of paired differences, with confidence intervals and tests."""
 
     mean: float
     deviation: float
     """The standard deviation of a difference."""
     interval: tuple[float, float]
-    """The interval of the mean by Student's t."""
+    """The confidence interval of the mean by Student's t."""
     bootstrap: tuple[float, float]
-    """The interval of the mean by resampling the pairs."""
+    """The confidence interval of the mean by resampling the pairs."""
     p_value: float
     """The p value of the t test that the mean is zero."""
     wins: int
@@ -61,10 +61,10 @@ class PairedComparison(NamedTuple):
 
 
 def paired_comparison(differences: np.ndarray, confidence: float) -> PairedComparison:
-    """Judge paired differences, of shape ``(n,)`` with n ≥ 2.
+    """Test paired differences, of shape ``(n,)`` with n ≥ 2.
 
-    Where a run diverged and its difference is infinite, there is no mean: mean, intervals and t
-    test are NaN, and the sign test remains.
+    If a run diverged, so that a difference is infinite, mean, intervals and t test are NaN, and
+    only the sign test remains.
     """
     wins, losses = int(np.sum(differences > 0)), int(np.sum(differences < 0))
     sign = float(stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
@@ -110,7 +110,7 @@ def seeds_needed(effect: float, confidence: float, power: float) -> float:
     def power_of(count: int) -> float:
         limit = stats.t.ppf((1 + confidence) / 2, count - 1)
         shift = abs(effect) * np.sqrt(count)
-        # Far out in its tails SciPy's distribution is NaN instead of 0.
+        # SciPy returns NaN instead of 0 far out in the tails of this distribution.
         below, beyond = np.nan_to_num(stats.nct.cdf([limit, -limit], count - 1, shift))
         return float(1 - below + beyond)
 
@@ -124,7 +124,7 @@ def seeds_needed(effect: float, confidence: float, power: float) -> float:
 
 
 def mean_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The interval of the mean of n values by Student's t, NaN for fewer than two."""
+    """The confidence interval of the mean by Student's t, NaN for fewer than two values."""
     if len(values) < 2 or not np.all(np.isfinite(values)):
         return np.nan, np.nan
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values)

@@ -1,4 +1,4 @@
-"""The times at which optimizers come to a target, and performance profiles of them."""
+"""The steps that optimizers need to reach a target loss, and their performance profiles."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,26 +16,26 @@ from gdlab.sweeps.report.judgement import (
 )
 
 MISSING_SHARE = 0.1
-"""The share of the best reduction of the loss that is still missing at the target."""
+"""The part of the largest reduction of the loss that is still missing at the default target."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StepsToTarget(OptimizerJudgement):
-    """The steps that an optimizer takes to a target, at the point that comes there soonest."""
+    """The steps that an optimizer needs to reach a target, at the point that is fastest."""
 
     kind: ClassVar[str] = "target"
     heading: ClassVar[str] = "Time to target"
     point: dict[str, Any]
     targets: np.ndarray
-    """The loss that is asked for on each seed, of shape (seeds,)."""
+    """The target loss of each seed, of shape (seeds,)."""
     steps: np.ndarray
-    """The first recorded step at which it is reached, of shape (seeds,); ∞ where it is not."""
+    """The first recorded step at which the target is reached, of shape (seeds,); ∞ if never."""
     evaluations: np.ndarray
     """The number of evaluations of the loss up to that step, of shape (seeds,)."""
 
     @property
     def sentence(self) -> str:
-        """The median number of steps and evaluations, and how many seeds come there."""
+        """The median of steps and evaluations, and the number of seeds that reach the target."""
         subject = f"{self.optimizer or 'The sweep'}{self.on_problem}"
         loss = number(np.median(self.targets))
         reached = int(np.sum(np.isfinite(self.steps)))
@@ -81,8 +81,8 @@ class PerformanceProfile(Judgement):
     kind: ClassVar[str] = "profile"
     heading: ClassVar[str] = "Performance profile"
     ratios: dict[str, np.ndarray]
-    """The evaluations of each optimizer relative to the fewest, of shape (tasks,); ∞ where it does
-    not come to the target."""
+    """The evaluations of each optimizer relative to the fewest, of shape (tasks,); ∞ if it never
+    reaches the target."""
 
     def share(self, optimizer: str, factor: float) -> float:
         """ρ: the share of tasks that an optimizer solves within a factor of the fastest."""
@@ -115,13 +115,13 @@ class PerformanceProfile(Judgement):
 
 
 def steps_to_target(contestants: Sequence[Contestant], target: float | None) -> list[StepsToTarget]:
-    """Judge how soon each optimizer comes to a target on one problem.
+    """Count the steps that each optimizer needs to reach a target on one problem.
 
     Args:
         contestants: the optimizers.
-        target: a loss; unless given, it is on each seed f + 0.1·(f₀ − f), with f₀ the loss at the
-            start and f the smallest loss at the end of any run (J. Moré and S. Wild, Benchmarking
-            derivative-free optimization algorithms, 2009, eq. 2.2).
+        target: a loss; by default f + 0.1·(f₀ − f) on each seed, with f₀ the loss at the start and
+            f the smallest final loss of any run (J. Moré and S. Wild, Benchmarking derivative-free
+            optimization algorithms, 2009, eq. 2.2).
     """
     curves = [_curves(contestant) for contestant in contestants]
     if target is None:
@@ -167,7 +167,7 @@ def _curves(contestant: Contestant) -> np.ndarray:
 
 
 def _soonest(contestant: Contestant, losses: np.ndarray, targets: np.ndarray) -> StepsToTarget:
-    """The point with the smallest median of steps; of equal ones that with the most seeds."""
+    """The point with the smallest median of steps; on ties, the one where most seeds arrive."""
     reached = losses <= targets[:, None]
     recorded = contestant.result.coords["step"]
     steps = np.where(reached.any(axis=-1), recorded[np.argmax(reached, axis=-1)], np.inf)

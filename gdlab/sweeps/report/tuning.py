@@ -1,4 +1,4 @@
-"""The cost of tuning: the best that some trials are expected to find."""
+"""The cost of tuning: the expected best score of k trials."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from gdlab.sweeps.report.judgement import (
 from gdlab.sweeps.report.statistics import expected_minimum, mean_interval
 
 ROUNDING = 1e-9
-"""The largest rounding error of a quotient of two budgets."""
+"""The relative rounding error that is allowed for in a quotient of two budgets."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class ExpectedBest(OptimizerJudgement):
-    """The expected best of k trials, each at another point, drawn at random."""
+    """The expected best score of k trials, at points drawn at random without repetition."""
 
     kind: ClassVar[str] = "tuning"
     heading: ClassVar[str] = "Cost of tuning"
@@ -89,9 +89,9 @@ class EqualBudget(Judgement):
     """The multiples of the number of evaluations of the loss that a trial of the most expensive
     optimizer costs, of shape (budgets,)."""
     trials: dict[str, np.ndarray]
-    """The number of trials of each optimizer that a budget pays for."""
+    """The number of trials of each optimizer that each budget pays for."""
     expected: dict[str, np.ndarray]
-    """The expected best metric of each optimizer after these trials."""
+    """The expected best metric of each optimizer after so many trials."""
 
     @property
     def leaders(self) -> list[str]:
@@ -102,7 +102,7 @@ class EqualBudget(Judgement):
 
     @property
     def sentence(self) -> str:
-        """The optimizers that lead, each with the budgets at which it does."""
+        """The leading optimizers, each with the budgets at which it leads."""
         stretches: list[tuple[str, int, int]] = []
         for i, name in enumerate(self.leaders, start=1):
             if stretches and stretches[-1][0] == name:
@@ -144,9 +144,9 @@ def expected_best(
 
     Args:
         contestant: the optimizer and the problem.
-        measure: what the result is judged by.
-        worst: the value that stands for that of a run that failed.
-        confidence: of the intervals.
+        measure: the metric, with its direction.
+        worst: the value that a failed run counts with.
+        confidence: the confidence of the intervals.
 
     Returns:
         ``None`` if there is one point alone, so that nothing is tuned.
@@ -166,7 +166,7 @@ def expected_best(
 
 
 def worst_value(contestants: Sequence[Contestant], measure: Measure) -> float:
-    """The worst of all values that are finite, which stands for those of runs that failed."""
+    """The worst finite value, which failed runs count with."""
     values = np.concatenate([contestant.values(measure).ravel() for contestant in contestants])
     finite = values[np.isfinite(values)]
     if not finite.size:

@@ -1,1 +1,1 @@
-"""Results of sweeps: labelled, selected, scored, merged, and kept in files."""
+"""Results of sweeps: labelled arrays, selection, scores, merging and files."""

@@ -1,4 +1,4 @@
-"""The colours of the scores of a sweep: from the best at 0 to the worst at 1."""
+"""The colour scale for the scores of a sweep: from the best at 0 to the worst at 1."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -7,27 +7,27 @@ import numpy as np
 from gdlab.sweeps.results.spacing import spans_decades
 
 NEGLIGIBLE = 1e-16
-"""The share of the largest score below which all have one colour."""
+"""The fraction of the largest score below which all scores have the same colour."""
 CROWDED = 0.15
-"""The share of the range in which the better quarter must lie for colours to be spread out."""
+"""Colours are spread out if the better quarter lies within this fraction of the range."""
 LEAST_FLOOR = 1e-6
-"""The least share of the range that is told apart from the best."""
+"""The lower bound on ``ColorScale.floor``."""
 Kind = Literal["linear", "log", "gap"]
 
 
 class ColorScale(NamedTuple):
-    """A scale on which scores differ in colour, the better ones above all.
+    """A colour scale that shows differences among good scores above all.
 
     It is linear; logarithmic where scores span decades; or, where the better quarter would have
-    nearly one colour, ln(1 + d/f)/ln(1 + 1/f) of the distance d from the best, as a share of the
-    range, with f such that the better quarter has half of the colours.
+    nearly one colour, of the kind "gap": ln(1 + d/f)/ln(1 + 1/f), with d the distance from the best
+    as a fraction of the range, and f such that the better quarter has half of the colours.
     """
 
     kind: Kind
     best: float
     worst: float
     floor: float = 1.0
-    """The f of a scale of the kind "gap", a share of the range."""
+    """The f of a scale of the kind "gap", a fraction of the range."""
 
     def places(self, scores: np.ndarray) -> np.ndarray:
         """The places of scores on the scale, 0 for the best and 1 for the worst."""
@@ -53,12 +53,12 @@ class ColorScale(NamedTuple):
         return self.best + places * (self.worst - self.best)
 
     def _logarithms(self, scores: Any) -> np.ndarray:
-        """The logarithms of scores, of which negligible ones count as the largest of these."""
+        """The logarithms of scores, with negligible scores raised to the largest negligible one."""
         return np.log(np.maximum(scores, NEGLIGIBLE * max(self.best, self.worst)))
 
 
 def color_scale(scores: np.ndarray, maximize: bool) -> ColorScale:
-    """The scale of the colours of some scores, of which those that are not finite have none."""
+    """The colour scale for some scores; those that are not finite are ignored."""
     finite = np.sort(scores[np.isfinite(scores)])
     if not finite.size:
         return ColorScale("linear", 0.0, 1.0)
@@ -71,6 +71,6 @@ def color_scale(scores: np.ndarray, maximize: bool) -> ColorScale:
     quarter = float((np.quantile(finite, 0.75 if maximize else 0.25) - best) / (worst - best))
     if quarter >= CROWDED:
         return ColorScale("linear", best, worst)
-    # The quarter's end q has the middle colour: (1 + q/f)² = 1 + 1/f.
+    # The better quarter ends at q, which gets the middle colour: (1 + q/f)² = 1 + 1/f.
     floor = max(quarter**2 / (1 - 2 * quarter), LEAST_FLOOR)
     return ColorScale("gap", best, worst, floor)

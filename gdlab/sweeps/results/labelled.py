@@ -1,4 +1,4 @@
-"""Results as the labelled arrays and tables of other libraries."""
+"""Conversion of results to xarray datasets and pandas tables."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def dataset(result: "SweepResult") -> Any:
-    """An ``xarray.Dataset``, each of whose variables has its role in its attributes, and its name.
+    """An ``xarray.Dataset`` whose variables have the attributes ``role`` and ``name``.
 
     A metric or an auxiliary value whose name is taken has its role in front of the name.
     """
@@ -45,7 +45,7 @@ def dataset(result: "SweepResult") -> Any:
 
 
 def attributes(result: "SweepResult") -> dict[str, str]:
-    """The facts about a result that are not in its arrays, as JSON."""
+    """The fields of a result that are not arrays, as JSON."""
     return {
         "optimizers": json.dumps([repr(tx) for tx in result.optimizers]),
         "axes": json.dumps(result.axes),
@@ -68,7 +68,7 @@ def frame(result: "SweepResult") -> Any:
 
 
 def _untaken(name: str, role: str, taken: dict[str, Any]) -> str:
-    """The name, with its role in front as often as it takes to tell it from those taken."""
+    """The name, prefixed with its role until it differs from all taken names."""
     while name in taken:
         name = f"{role}_{name}"
     return name

@@ -45,9 +45,9 @@ def provenance() -> dict[str, str]:
 def git_revision(directory: str) -> str | None:
     """The commit of a directory, ``None`` outside a repository or without git.
 
-    It is asked for once in a process, since what is imported stays what it was.
+    It is read once per process, since imported code does not change with the files.
     """
-    # Without tags, which would stand in for the commit.
+    # Exclude tags, which would replace the commit in the output.
     command = ("git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
     try:
         return subprocess.run(

@@ -1,6 +1,6 @@
-"""Stretches of an axis: where training is stable, and where it is nearly as good as at its best.
+"""Ranges of an axis in which training is stable, or nearly as good as at the best value.
 
-Each is found point by point of the other axes, among the values that were run.
+Each range is found separately at every point of the other axes, among the values that were run.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 class Edge(NamedTuple):
-    """The end of stability along an axis."""
+    """The largest stable value of an axis, with its bracket."""
 
     value: Any
     """The largest value at which no seed diverged; NaN where even the lowest one diverged."""
     bracket: tuple[Any, Any]
-    """The value itself, and the first one above it at which a seed diverged; ∞ where none did."""
+    """The largest stable value, and the first one above it at which a seed diverged, ∞ if none."""
 
 
 def edge(result: "SweepResult", axis: str) -> Edge:
-    """The end of the unbroken stable stretch from the lowest value up, and what brackets it."""
+    """The upper end of the stable range, and its bracket; see :meth:`gdlab.SweepResult.edge`."""
     _, high, unstable = _stable(result, axis)
     return Edge(high, (high, unstable))
 
 
 def stable_range(result: "SweepResult", axis: str) -> tuple[Any, Any]:
-    """The ends of the unbroken stable stretch from the lowest value up."""
+    """The ends of the range from the lowest value up in which no seed diverged."""
     low, high, _ = _stable(result, axis)
     return low, high
 
@@ -39,7 +39,7 @@ def stable_range(result: "SweepResult", axis: str) -> tuple[Any, Any]:
 def basin(
     result: "SweepResult", axis: str, metric: str, tol: float, maximize: bool | None
 ) -> tuple[Any, Any]:
-    """The ends of the unbroken stretch around the best value, within a factor of its score.
+    """The ends of the contiguous range around the best value with scores within a factor of it.
 
     Raises:
         ValueError: if a score is negative.
@@ -63,7 +63,7 @@ def basin(
 
 
 def _stable(result: "SweepResult", axis: str) -> tuple[Any, ...]:
-    """The low and high end of the stable stretch, and the first value above it that diverged."""
+    """The low and high end of the stable range, and the first value above it that diverged."""
 
     def ends(values: np.ndarray, diverged: np.ndarray) -> tuple[float, float, float]:
         count = int(np.argmax(diverged)) if diverged.any() else len(values)
@@ -85,9 +85,9 @@ def _along(
     Args:
         result: the result.
         axis: the axis.
-        points: a number or a truth value for each point.
-        function: it is given the sorted values that were run, and what ``points`` has at them.
-        outputs: the number of values that it returns.
+        points: a number or a boolean for each point.
+        function: a function of the sorted values that were run and the entries of ``points`` there.
+        outputs: the number of values that the function returns.
     """
     position, values = _axis(result, axis)
     run = np.any(result.status != "not run", axis=-1)

@@ -1,4 +1,4 @@
-"""The text of an optimizer in a file, and the form in which two sweeps' optimizers are compared."""
+"""The source code of optimizers, as stored in files and as compared between sweeps."""
 
 import dataclasses
 from typing import Any
@@ -16,7 +16,7 @@ class RecordedOptimizer:
     source: str
     """The ``repr`` of the optimizer."""
     form: str
-    """The same with the name of each axis in place of its values."""
+    """The source code with the name of each axis in place of its values."""
 
     def __repr__(self) -> str:
         return self.source

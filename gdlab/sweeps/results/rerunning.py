@@ -1,4 +1,4 @@
-"""Sweeps that are run again from their results, for some of the points or for further ones."""
+"""Sweeps that are run again from their results, for some points or with further values."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def _recipe_of(result: "SweepResult", method: str) -> Any:
     """The call that made the result.
 
     Raises:
-        ValueError: if it is not known, naming the method that needs it.
+        ValueError: if the result does not know its call, naming the method that needs it.
     """
     if result.recipe is None:
         raise ValueError(

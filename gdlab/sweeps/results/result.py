@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 class SweepResult:
     """The result of a sweep: arrays with a dimension for each axis, and one for the seeds.
 
-    Losses of lanes that diverged or were pruned are NaN from then on, and those of lanes that
-    converged stay at their last value; evaluation metrics belong to the last good parameters.
+    The loss of a lane is NaN after the lane diverged or was pruned, and stays at its last value
+    after the lane converged. Evaluation metrics are those of the last good parameters.
     ``result.loss[i, j, s]`` is the loss curve of a run; :meth:`to_xarray` has labels.
     """
 
     dims: tuple[str, ...]
-    """The dimensions of a lane, ``problem`` and ``optimizer`` if there are several, those of the
-    axes (one of its own each on a grid, ``sample`` for all that are sampled), and ``seed``."""
+    """The dimensions of a lane: ``problem`` and ``optimizer`` if there are several, those of the
+    axes (on a grid one for each axis, ``sample`` for all sampled axes), and ``seed``."""
     coords: dict[str, np.ndarray]
     """The values along each dimension and of each axis, and the recorded ``step``."""
     axes: dict[str, str]
@@ -47,16 +47,16 @@ class SweepResult:
     loss: np.ndarray
     """The loss of each lane at the recorded steps, of shape ``(*dims, step)``."""
     aux: dict[str, np.ndarray]
-    """The auxiliary values of the loss, of the same shape."""
+    """The auxiliary values of the loss, each of the shape of ``loss``."""
     metrics: dict[str, np.ndarray]
     """The values of ``evaluate`` at the end of each lane, of shape ``dims``."""
     curves: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """The values of ``evaluate`` on the way, if asked for by ``evaluate_every``, of shape
     ``(*dims, evaluation_step)``."""
     status: np.ndarray
-    """The end of each lane, of shape ``dims``: "ok" at its last step, "diverged", "converged" at
-    its target, "pruned" by successive halving, "unfinished" where the sweep was broken off, or
-    "not run", a hole between merged results."""
+    """The end of each lane, of shape ``dims``: "ok" if it took all steps, "diverged", "converged"
+    if it reached its targets or ran out of patience, "pruned" by a policy, "unfinished" if the
+    sweep was interrupted, or "not run", as in a hole between merged results."""
     stopped_at: np.ndarray
     """The step at which a lane stopped, −1 if it ran to its end, of shape ``dims``."""
     evaluations: np.ndarray
@@ -72,12 +72,11 @@ class SweepResult:
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     """Versions, device, time and git revision."""
     kept: Any = None
-    """The trained parameters, if asked for, as trees of arrays: those of models are opened into
-    their arrays and structure, and ``params`` makes models of them."""
+    """The trained parameters, if kept, as trees of arrays; ``params`` turns them into models."""
     params_dims: tuple[str, ...] = ()
-    """The leading dimensions of their arrays, ``dims`` for all runs, ``seed`` for the best."""
+    """The leading dimensions of the kept arrays: ``dims`` for all runs, ``seed`` for the best."""
     recipe: Any = None
-    """The call that made the result; None in one that was loaded or merged of several."""
+    """The call that made the result; None if the result was loaded or merged."""
 
     def __post_init__(self) -> None:
         if self.kept is not None and not self.params_dims:
@@ -85,10 +84,10 @@ class SweepResult:
 
     @property
     def params(self) -> Any:
-        """The trained parameters, a tree or a model whose arrays have ``params_dims`` in front.
+        """The trained parameters, a tree or a model with leading axes of ``params_dims``.
 
-        It is ``None`` unless ``keep_params`` asked for them; :meth:`model` takes out one lane.
-        Where shapes differ along a dimension, it is a dictionary of such trees by its labels.
+        They are ``None`` unless ``keep_params`` kept them; :meth:`model` returns those of one lane.
+        If shapes differ along a dimension, they are a dictionary from its labels to such trees.
         """
         if isinstance(self.kept, ByLabel):
             return self.kept.map(lambda tree: open_model(tree).close())
@@ -123,22 +122,23 @@ class SweepResult:
         rule: Rule = "median",
         maximize: bool | None = None,
     ) -> dict[str, Any]:
-        """The best point, judged by all its lanes, one without a value counting as the worst.
+        """The point with the best score over its lanes; a lane without a value counts as the worst.
 
-        Lanes that were not run, holes between merged results, do not count at all. One that was
-        broken off, as by Ctrl-C, counts by the last loss that was recorded; its score is then
-        called ``loss_so_far``. After population-based training a point is told by its values at
-        the start; ``history`` has those that followed.
+        Lanes that were not run, as in holes between merged results, are ignored. An interrupted
+        lane counts with its last recorded loss; the score is then called ``loss_so_far``. After
+        population-based training a point is identified by its initial values; ``history`` has the
+        later ones.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
-            over: the dimensions whose lanes are judged together.
-            rule: how: by their "median", "mean", "min" or "max".
+            over: the dimension or dimensions whose lanes are combined into one score.
+            rule: the statistic that combines them: "median", "mean", "min" or "max".
             maximize: whether more is better, unless the name of the metric tells, as those of
                 losses, errors and accuracies do.
 
         Returns:
-            The value of each axis there, the label of every other dimension, and the metric.
+            The value of each axis at the best point, the label of every other dimension, and the
+            score.
 
         Raises:
             ValueError: if no point has a finite score, there is no such metric or dimension, or
@@ -161,14 +161,14 @@ class SweepResult:
         rule: Rule = "median",
         maximize: bool | None = None,
     ) -> tuple[int, ...]:
-        """The position of :meth:`best` along each dimension that is not in ``over``."""
+        """The index of the point of :meth:`best` along each dimension that is not in ``over``."""
         return scoring.best_index(self, metric, over=over, rule=rule, maximize=maximize)
 
     @checked
     def stable_range(self, axis: str = "learning_rate") -> tuple[Any, Any]:
         """The smallest and the largest value of an axis at which no seed diverged.
 
-        It is the unbroken stretch up to the first value that diverges, from below.
+        The range starts at the lowest value and ends before the first one that diverges.
 
         Args:
             axis: the name of an axis that is a dimension, or was sampled alone.
@@ -209,8 +209,8 @@ class SweepResult:
     ) -> tuple[Any, Any]:
         """The range of an axis that is nearly as good as its best value.
 
-        It is the unbroken stretch around the best value where the median over the seeds is within
-        a factor of the best median.
+        It is the contiguous range around the best value in which the median over the seeds is
+        within a factor ``tol`` of the best median.
 
         Args:
             axis: the name of an axis that is a dimension, or was sampled alone.
@@ -236,16 +236,18 @@ class SweepResult:
     def select(self, **conditions: Any) -> "SweepResult":
         """The part of a result that meets conditions on its dimensions and axes.
 
-        A number or a name drops its dimension, and stays as a coordinate without one; ``seed`` is
-        always kept. A list of them, or a range ``slice(low, high)`` with both its ends, keeps it.
-        Axes that were sampled together share a dimension, so conditions on them keep the samples
-        that meet all of these. A number means the label that is next to it in float32.
+        A single number or name drops its dimension and leaves a coordinate without one; ``seed`` is
+        never dropped. A list of labels, or a range ``slice(low, high)`` that includes both ends,
+        keeps the dimension. Axes that were sampled together share a dimension, so conditions on
+        them keep the samples that meet all conditions. A number matches a label that is equal to it
+        in float32.
 
-        The parameters of the best point alone are not kept when a dimension is cut that they do
-        not have.
+        Parameters of the best point alone (``keep_params="best"``) are lost by any selection but
+        one of ``seed``.
 
         Args:
-            **conditions: the name of a dimension or an axis, and what is to be kept of it.
+            **conditions: name of a dimension or an axis → the label, list of labels or range to
+                keep.
 
         Raises:
             ValueError: if there is no such dimension, or nothing there meets the condition.
@@ -259,11 +261,11 @@ class SweepResult:
         return selecting.selected(self, conditions)
 
     def model(self, **labels: Any) -> Any:
-        """The trained model of one lane, of the kind that was given: a module, or a tree of arrays.
+        """The trained model of one lane, of the type of ``params``: a module, or a tree of arrays.
 
         Args:
-            **labels: conditions as for :meth:`select` that leave one lane of those whose parameters
-                were kept: none or ``seed`` for ``keep_params="best"``.
+            **labels: conditions as for :meth:`select` that leave one lane with kept parameters;
+                with ``keep_params="best"`` only ``seed`` may be among them.
 
         Raises:
             ValueError: if no parameters were kept, or several lanes are left.
@@ -299,20 +301,20 @@ class SweepResult:
 
     @checked
     def rerun(self, point: Mapping[str, Any], **changes: Any) -> "SweepResult":
-        """The sweep of one point alone, or of all that agree in what is given.
+        """Sweep one point again, or all points that agree with ``point``.
 
-        A policy then acts among these alone, and nothing is kept in a checkpoint unless a folder
-        is given anew.
+        A policy then acts on these points alone, and nothing is saved in a checkpoint unless
+        ``changes`` give a folder.
 
         Args:
             point: name of an axis → its value, such as :meth:`best` returns it; ``optimizer``,
-                ``problem``, ``sample`` and ``seed`` can be chosen as well, and metrics are passed
-                over.
+                ``problem``, ``sample`` and ``seed`` can be chosen as well. Metrics in it are
+                ignored.
             changes: other arguments of :func:`gdlab.sweep`, such as ``keep_params="all"``.
 
         Raises:
-            ValueError: if nothing here agrees, or this result was loaded or merged, so that the
-                loss is not known.
+            ValueError: if no point agrees, or this result was loaded or merged, so that it does not
+                know its loss function.
 
         >>> from gdlab import Axis, sgd, sweep
         >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
@@ -323,15 +325,15 @@ class SweepResult:
 
     @checked
     def extend(self, axis: str, values: Sequence[float]) -> "SweepResult":
-        """This result and more values of an axis, of which only those that are missing are run.
+        """This result with more values of an axis; only the missing ones are run.
 
         Args:
             axis: the name of an axis that is a dimension.
-            values: the values that there are to be as well.
+            values: the additional values; those that the axis has already are not run again.
 
         Raises:
             ValueError: if there is no such axis, it was sampled, or this result was loaded or
-                merged of several, so that the loss is not known.
+                merged, so that it does not know its loss function.
 
         >>> from gdlab import Axis, sgd, sweep
         >>> result = sweep(lambda w: w**2, 1.0, sgd(Axis("learning_rate", [0.1, 0.4])), steps=3)
@@ -342,14 +344,14 @@ class SweepResult:
 
     @checked
     def merge(self, *others: "SweepResult") -> "SweepResult":
-        """One result over the union of the labels of several of the same sweep.
+        """Merge results of the same sweep into one result over the union of their labels.
 
-        Lanes that no result has are holes with the status "not run". Where two have the same lane,
-        the one that came further counts. Numbers next to each other in float32 are the same label,
-        and those that were in order stay so; samples are appended and numbered anew, and one with
-        the same values on all axes is the same sample. Parameters are kept if all results have
-        those of all runs. The optimizers are the first result's, so their axes hold its values;
-        ``coords`` holds all of them.
+        Lanes that no result has are holes with the status "not run". If two results have the same
+        lane, the run that came further counts. Numbers that are equal in float32 are the same
+        label. Labels stay sorted if they were. Samples with the same values on all axes are the
+        same sample; others are appended and numbered anew. Parameters are kept if all results have
+        those of all runs. The optimizers are the first result's, so that their axes hold its values
+        alone; ``coords`` holds all values.
 
         Args:
             *others: results with the same dimensions, settings, optimizers (but for the values of
@@ -380,21 +382,21 @@ class SweepResult:
     ) -> "SweepReport":
         """Judge the result in numbers and words; needs the extra ``lab``.
 
-        The report says whether the best point lies at the edge of a range; what the best of k
+        The report says whether the best point lies at the edge of a range; how good the best of k
         trials is expected to be, and which optimizer leads at equal budgets; how wide the basin is
-        in each hyperparameter; whether one optimizer is better than another on other seeds, with
-        intervals, and how many seeds a claim would need; how soon each comes to a target, with a
-        performance profile; and it gives an alarm where an optimizer loses to one that it includes.
-        A sweep of one seed, or of one optimizer, has a shorter report.
+        in each hyperparameter; whether one optimizer is significantly better than another, with
+        confidence intervals and the number of seeds that a claim would need; and how soon each
+        reaches a target loss, with a performance profile. It raises an alarm where an optimizer
+        loses to a special case of itself. With one seed or one optimizer the report is shorter.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
             maximize: whether more is better, unless the name of the metric tells.
             tolerance: the factor of the best score within which a point is nearly as good; 2 unless
                 given, 1.1 where more is better.
-            target: the loss whose first time is told; unless given, nine tenths of the way from
-                the start to the best end of any run.
-            confidence: of the intervals; one minus it is the level of the tests.
+            target: the loss for which the report says how many steps each optimizer needs to reach
+                it; by default nine tenths of the way from the start to the best end of any run.
+            confidence: the confidence of the intervals; one minus it is the level of the tests.
             power: the probability with which the needed number of seeds finds a difference.
 
         Raises:
@@ -447,12 +449,12 @@ class SweepResult:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to a netCDF file; needs the extra ``lab``.
 
-        The file is there as a whole or not at all. It keeps the permissions of the one that it
-        replaces, and a symbolic link is followed. Anything that reads netCDF reads it; its
-        attributes say which versions, device and revision it comes from.
+        The file is written as a whole or not at all. It keeps the permissions of a file that it
+        replaces, and a symbolic link is followed. Any reader of netCDF can open it; its attributes
+        name the versions, the device and the git revision that made it.
 
         Args:
-            path: the file, which is replaced if it is there.
+            path: the file, which is replaced if it exists.
         """
         from gdlab.sweeps.results import storage
 
@@ -463,19 +465,19 @@ class SweepResult:
     def load(cls, path: str | os.PathLike[str], *, like: Any = None) -> "SweepResult":
         """Read a result that :meth:`save` wrote; needs the extra ``lab``.
 
-        Nothing of the file is executed: ``optimizers`` hold the source code that they had as text.
-        Types that netCDF does not know, such as bfloat16, come back as float32, unless ``like``
-        has them.
+        Nothing in the file is executed: ``optimizers`` hold their source code as text. Dtypes that
+        netCDF does not have, such as bfloat16, come back as float32, unless ``like`` has them.
 
         Args:
             path: the file.
-            like: a model, or a tree of parameters, of the structure that was trained, whose numbers
-                do not matter; ``params`` is then what it was before it was saved. Without it,
-                ``params`` is a dictionary from the path of each array to that array.
+            like: a model or a tree of parameters with the structure of the trained one and any
+                values; ``params`` then has this structure. Without it, ``params`` is a dictionary
+                from the path of each array to the array.
 
         Raises:
-            ValueError: if the file holds anything else, or no parameters such as ``like`` has.
-            FileNotFoundError: if there is no file.
+            ValueError: if the file is damaged or holds anything else, or its parameters do not have
+                the structure of ``like``.
+            FileNotFoundError: if the file does not exist.
 
         >>> import os, tempfile
         >>> from gdlab import Axis, SweepResult, sgd, sweep
@@ -493,8 +495,8 @@ class SweepResult:
     def to_xarray(self) -> Any:
         """An ``xarray.Dataset`` with labelled dimensions; needs the extra ``lab``.
 
-        Every variable says in ``attrs["role"]`` whether it is a metric, an auxiliary value or part
-        of the history; one whose name is taken gets its role in front. The attributes of the
+        ``attrs["role"]`` of a variable says whether it is a metric, an auxiliary value or part of
+        the history; a variable whose name is taken is prefixed with its role. The attributes of the
         dataset are JSON.
         """
         return labelled.dataset(self)
@@ -507,13 +509,13 @@ class SweepResult:
     def plot(
         self, metric: str = "final_loss", *, maximize: bool | None = None, ax: Any = None
     ) -> Any:
-        """The metric against the axes, with what diverged marked; needs the extra ``lab``.
+        """Plot the metric against the axes, and mark what diverged; needs the extra ``lab``.
 
-        One axis is a curve, the median over seeds with their range, or a scatter if it was
-        sampled. Two axes are a heat map. A third and a fourth axis are a panel for each of their
-        values, as are several optimizers or problems. Several axes that were sampled, and whatever
-        has too many panels, are parallel coordinates: a line for each point, on which the optimizer
-        is one more coordinate.
+        One axis makes a curve of the median over seeds with their range, or a scatter plot if it
+        was sampled. Two axes make a heat map. A third and a fourth axis, and several optimizers or
+        problems, make a panel for each of their values. Several sampled axes, and results with too
+        many panels, make parallel coordinates: a line for each point, with the optimizer as one
+        more coordinate.
 
         Args:
             metric: "final_loss", or the name of an evaluation metric.
@@ -542,10 +544,10 @@ class SweepResult:
     def plot_curves(
         self, metric: str | None = None, point: Mapping[str, Any] | None = None, *, ax: Any = None
     ) -> Any:
-        """Training and validation of a point over its steps, and epochs; needs the extra ``lab``.
+        """Plot the training loss and a metric of one point over the steps; needs the extra ``lab``.
 
         Args:
-            metric: the name of a metric on the way; the first one unless given.
+            metric: the name of a metric that was evaluated on the way; by default the first one.
             point: name of an axis → its value; the point with the best final loss unless given.
             ax: the matplotlib axes to draw on; new ones unless given.
 
@@ -569,11 +571,12 @@ class SweepResult:
         maximize: bool | None = None,
         ax: Any = None,
     ) -> Any:
-        """The value of an axis in each member of a population over the steps; needs ``lab``.
+        """Plot an axis over the steps, a line for each member of a population; needs ``lab``.
 
         Args:
             axis: the name of an axis that population-based training changed.
-            metric: what colours the members, "final_loss" or the name of an evaluation metric.
+            metric: the metric that colours the members: "final_loss", or the name of an evaluation
+                metric.
             maximize: whether more is better, unless the name of the metric tells.
             ax: the matplotlib axes to draw on; new ones unless given.
 

@@ -1,4 +1,4 @@
-"""The scores of the points of a sweep: one number for each point, made of those of its lanes."""
+"""The scores of the points of a sweep: one number for each point, computed from its lanes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,7 @@ RULES = {"median": np.nanmedian, "mean": np.nanmean, "min": np.nanmin, "max": np
 FINISHED = ("ok", "converged")
 """The status of lanes that have a final value."""
 SO_FAR = "loss_so_far"
-"""The name of the score of a point whose lanes have not all come to their end."""
+"""The name of the score of a point if some of its lanes were interrupted."""
 
 
 def lane_values(result: "SweepResult", metric: str) -> np.ndarray:
@@ -36,7 +36,7 @@ def lane_values(result: "SweepResult", metric: str) -> np.ndarray:
 
 
 def _last_recorded(loss: np.ndarray) -> np.ndarray:
-    """The last loss of each lane that is a number, NaN where there is none."""
+    """The last loss of each lane that is not NaN; NaN if there is none."""
     recorded = ~np.isnan(loss)
     last = loss.shape[-1] - 1 - np.argmax(recorded[..., ::-1], axis=-1)
     return np.take_along_axis(loss, last[..., None], axis=-1)[..., 0]
@@ -108,11 +108,11 @@ def best(
 
 
 def point_labels(result: "SweepResult", place: Mapping[str, int]) -> dict[str, Any]:
-    """The values of the axes at a place, and the labels of dimensions along which none lies.
+    """The values of the axes at a point, and the labels of dimensions without an axis.
 
     Args:
         result: the result of a sweep.
-        place: dimension → position along it.
+        place: dimension → index along it.
     """
     labels = {}
     for dimension, position in place.items():

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 TOLERANCE = 1e-6
-"""The relative distance of a number from the label that it means: labels are often float32."""
+"""The relative tolerance with which a number matches a label, which is often a float32."""
 LANE_ARRAYS = ("loss", "aux", "metrics", "curves", "status", "stopped_at", "evaluations")
 """The fields of a result that are arrays over its lanes, or dictionaries of such arrays."""
 NO_PARENT = -1
-"""The parent of a member of a population whose parent is not in the result."""
+"""The index for a parent that is not in the result any more."""
 
 
 def selected(result: "SweepResult", conditions: dict[str, Any]) -> "SweepResult":
@@ -45,7 +45,7 @@ def selected(result: "SweepResult", conditions: dict[str, Any]) -> "SweepResult"
 
 
 def model_of(result: "SweepResult") -> Any:
-    """The one model whose parameters a result has; see :meth:`gdlab.SweepResult.model`."""
+    """The only model of a result with a single lane; see :meth:`gdlab.SweepResult.model`."""
     if result.kept is None:
         raise ValueError(
             "the result has no parameters: give keep_params='all' or 'best' and, with 'best', no "
@@ -66,7 +66,7 @@ def model_of(result: "SweepResult") -> Any:
 
 
 def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
-    """The positions of the labels that a condition means, in its own order."""
+    """The positions of the labels that match a condition, in the order of the condition."""
     if isinstance(condition, slice):
         if condition.step is not None or labels.dtype.kind not in "iuf":
             raise ValueError(f"{name}: {condition} is no range; slice(low, high) is one of numbers")
@@ -84,9 +84,10 @@ def _positions(name: str, labels: np.ndarray, condition: Any) -> list[int]:
 
 
 def matches(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A table of the labels that each value means, of shape ``(labels, values)``.
+    """A boolean table of the labels that each value matches, of shape ``(labels, values)``.
 
-    A number means the labels that it equals as their dtype has it, or else those next to it.
+    A number matches the labels that equal it in their dtype or, if there are none, those within the
+    tolerance.
     """
     labels = labels[:, None]
     kinds = labels.dtype.kind + values.dtype.kind
@@ -107,7 +108,7 @@ def _at_positions(
     Args:
         result: the result.
         positions: dimension → the positions that are kept.
-        dropped: the dimensions among these that the part does not have, whose position is one.
+        dropped: the dimensions that are dropped, each of which keeps a single position.
     """
 
     def take(array: Any, dims: tuple[str, ...]) -> Any:
@@ -124,7 +125,7 @@ def _at_positions(
         name: np.asarray(take(values, (result.axes.get(name, name),)))
         for name, values in result.coords.items()
     }
-    # Parameters of the best point alone need not belong to any of the lanes that are left.
+    # The best point, whose parameters alone are kept, need not be among the selected lanes.
     remain = set(positions) <= {*result.params_dims, *dimensions_of(result.kept)}
     kept, optimizers = result.kept, _optimizers(result, positions.get("optimizer"))
     for name, found in positions.items():
@@ -152,7 +153,7 @@ def _at_positions(
 
 
 def _index(positions: list[int]) -> Any:
-    """The index of some positions; for a single one a slice, which copies nothing."""
+    """The index for some positions: a slice for a single one, which needs no copy."""
     if len(positions) == 1:
         return slice(positions[0], positions[0] + 1)
     return np.asarray(positions)
@@ -161,7 +162,7 @@ def _index(positions: list[int]) -> Any:
 def _history(
     result: "SweepResult", take: Callable[[np.ndarray], np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The history of the points that are left, in which parents are counted among these."""
+    """The history of the selected points, with parents as indices among them."""
     history = {name: take(values) for name, values in result.history.items()}
     if "parent" in history:
         points = result.status[..., 0]
@@ -173,11 +174,11 @@ def _history(
 
 
 def renumbered(parent: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The parents at their new places.
+    """The indices of parents after a selection.
 
     Args:
-        parent: the former positions of parents, or ``NO_PARENT``.
-        places: the new place of each former position.
+        parent: the old indices of parents, or ``NO_PARENT``.
+        places: the new index for each old index.
     """
     return np.where(parent == NO_PARENT, NO_PARENT, places[parent])
 

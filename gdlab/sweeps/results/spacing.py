@@ -1,4 +1,4 @@
-"""The scale on which the values of an axis are evenly spaced: linear, logarithmic or of decays."""
+"""The scale on which the values of an axis are evenly spaced: linear, log or decay."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -16,7 +16,7 @@ SPACED: dict[Spacing, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 """The functions from values to their positions on each scale, and back."""
 USUAL_DECAYS = 0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999
-"""The usual values of decays, which are ticks of their axis."""
+"""The usual values of decays, used as ticks."""
 
 
 def spans_decades(values: np.ndarray) -> bool:
@@ -28,7 +28,7 @@ def spans_decades(values: np.ndarray) -> bool:
 def spacing(values: np.ndarray) -> Spacing:
     """The scale on which sorted values are evenly spaced.
 
-    It is linear, logarithmic, or that of decays, −log₁₀(1 − β), for such as 0.9, 0.99 and 0.999.
+    It is "linear", "log", or "decay", −log₁₀(1 − β), for values such as 0.9, 0.99 and 0.999.
     """
     finite = values[np.isfinite(values)]
     if _spaced_by_factors(finite):
@@ -39,10 +39,10 @@ def spacing(values: np.ndarray) -> Spacing:
 
 
 def _spaced_by_factors(values: np.ndarray) -> bool:
-    """Tell whether sorted values are spaced more evenly by their logarithms than by themselves."""
+    """Tell whether a logarithmic scale spaces sorted values more evenly than a linear one."""
     if not spans_decades(values):
         return False
     unevenness = [
         np.std(gaps) / np.mean(gaps) for gaps in (np.diff(np.log(values)), np.diff(values))
     ]
-    return bool(unevenness[0] <= unevenness[1])  # two values are even on either
+    return bool(unevenness[0] <= unevenness[1])  # two values are even on both scales

@@ -1,4 +1,4 @@
-"""Results in netCDF files, which any tool for labelled arrays reads."""
+"""Results in netCDF files, a standard format of labelled arrays."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 MARK = "gdlab_sweep_result"
-"""The attribute by which a file of gdlab is known; it holds the version of the format."""
+"""The attribute that marks a file of gdlab; it holds the version of the format."""
 VERSION = 3
 """The version of the format."""
 ATTRIBUTES = (
@@ -50,7 +50,7 @@ def save(result: "SweepResult", path: str | os.PathLike[str]) -> None:
     }
     dataset.attrs[CHECKSUM] = _checksum(dataset)
     names = {name: _quoted(name) for name in _names(dataset)}
-    # In memory first: where HDF5 itself fails to write a file, it ends the interpreter.
+    # In memory first: HDF5 crashes the interpreter if it fails to write to a file.
     content = io.BytesIO()
     dataset.rename(names).to_netcdf(content, engine=ENGINE)
     with written_whole(path) as beside:
@@ -60,11 +60,11 @@ def save(result: "SweepResult", path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], like: Any = None) -> dict[str, Any]:
     """The fields of a result that :func:`save` wrote, by name.
 
-    Attributes and arrays that others have added to the file are passed over.
+    Attributes and arrays that others have added to the file are ignored.
 
     Args:
         path: the file.
-        like: a model or a tree, whose structure the parameters then have.
+        like: a model or a tree with the structure of the parameters.
 
     Raises:
         ValueError: if the file holds anything else, is damaged, or holds other parameters.
@@ -85,7 +85,7 @@ def load(path: str | os.PathLike[str], like: Any = None) -> dict[str, Any]:
 
 
 def _fields(dataset: Any) -> dict[str, Any]:
-    """The fields of a result, of which parameters are a dictionary by their paths."""
+    """The fields of a result, with the parameters as a dictionary by their paths."""
     attributes = {name: json.loads(dataset.attrs[name]) for name in ATTRIBUTES}
     arrays: dict[str, dict[str, Any]] = {"coords": {}}
     for name in attributes["contents"]:
@@ -126,7 +126,7 @@ def _checksum(dataset: Any) -> str:
 
 
 def _as_bytes(values: np.ndarray) -> bytes:
-    """The bytes of an array, the same before it is saved and after it is loaded."""
+    """The bytes of an array in a form that saving and loading do not change."""
     if values.dtype.kind in "OU":
         return json.dumps(values.tolist()).encode()
     if values.dtype.kind == "f":
@@ -140,10 +140,10 @@ def _in_structure_of_like(arrays: dict[str, np.ndarray] | None, like: Any, leadi
     Args:
         arrays: the arrays of the file by their paths.
         like: the model or the parameters.
-        leading: the number of dimensions of lanes that the arrays have in front.
+        leading: the number of leading dimensions of lanes.
 
     Raises:
-        ValueError: if there are none, or they are not of the same paths and shapes.
+        ValueError: if there are no arrays, or their paths or shapes differ from those of ``like``.
     """
     if arrays is None:
         raise ValueError(
@@ -212,7 +212,7 @@ def _names(dataset: Any) -> list[Any]:
 
 
 def _quoted(name: Any) -> str:
-    """A name without slashes, which netCDF takes for groups."""
+    """A name with its slashes quoted, since netCDF reads them as groups."""
     return str(name).replace("%", "%25").replace("/", "%2F")
 
 
@@ -230,7 +230,7 @@ def _param_variables(result: "SweepResult", taken: Any) -> dict[str, Any]:
 
 
 def _by_path(tree: Any) -> dict[str, Any]:
-    """The arrays of a tree by their dotted paths, or by those of JAX where two are alike."""
+    """The arrays of a tree by their dotted paths, or by JAX's if two dotted ones are equal."""
     pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
     by_path = {dotted(path): leaf for path, leaf in pairs}
     if len(by_path) == len(pairs):
@@ -249,7 +249,7 @@ def _storable(array: Any) -> Any:
 
 
 def _restored(array: Any) -> np.ndarray:
-    """The values that :func:`_storable` was given, but for those of narrow dtypes."""
+    """The inverse of :func:`_storable`, except that narrow dtypes stay float32."""
     values = array.values
     if array.attrs.get("complex"):
         return values[..., 0] + 1j * values[..., 1]

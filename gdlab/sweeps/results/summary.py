@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 MOST_ROWS = 12
-"""The largest number of points of the other axes for which the edge is listed."""
+"""The largest number of rows that list the edge of stability, one per point of the other axes."""
 
 
 def line(result: "SweepResult") -> str:
@@ -84,7 +84,7 @@ def _edge(value: Any, unstable: Any) -> str:
 
 
 def _label(value: Any) -> str:
-    """A label as it was written."""
+    """A label in the digits that the user wrote."""
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
@@ -93,7 +93,7 @@ def _number(value: Any) -> str:
 
 
 def _arrays(result: "SweepResult") -> str:
-    """xarray's own view, where it is installed."""
+    """xarray's HTML view of the arrays, if xarray is installed."""
     try:
         dataset = result.to_xarray()
     except ImportError:

@@ -1,4 +1,4 @@
-"""A result as a page: one file with its pictures, its curves and its report."""
+"""The HTML page of a result: one file with its pictures, curves and report."""
 
 import functools
 import html as markup
@@ -19,15 +19,15 @@ SHARED_SCRIPTS: tuple[str, ...] = (
     "painting.js",
     "repainting.js",
 )
-"""Scripts of live pages that this one uses: numbers as text and ticks, elements, and canvases."""
+"""Scripts shared with live pages: formatting of numbers, ticks, HTML elements and canvases."""
 SCRIPTS: tuple[str, ...] = ("state.js", "parallel.js", "cells.js", "curves.js", "result.js")
-"""Scripts of this page, in the order in which they build on each other."""
+"""Scripts of this page, each after those that it uses."""
 HEIGHT: int = 1_200
-"""Height of the frame in a notebook, in pixels, until the page has told its own height."""
+"""Height of the frame in a notebook, in pixels, before the page reports its own height."""
 
 
 def page_of(report: SweepReport, title: str) -> Page:
-    """The page of what a report judges; see :meth:`gdlab.SweepResult.page`."""
+    """The page of the results that a report judges; see :meth:`gdlab.SweepResult.page`."""
     contestants = contestants_of(report.results)
     data = page_data(contestants, Measure(report.metric, report.maximize))
     body = _asset("result.html").replace("{{report}}", report.html())

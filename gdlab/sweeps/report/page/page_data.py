@@ -15,13 +15,13 @@ from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing, spans_de
 MOST_STEPS = 120
 """The largest number of points of a curve."""
 MISSING = 2**16 - 1
-"""The code of a loss that is missing."""
+"""The 16-bit code of a missing loss."""
 MOST_VALUES = 24
-"""The largest number of different values of which each has a tick and a row of cells."""
+"""The largest number of different values for which each value has a tick and a row of cells."""
 MOST_TICKS = 8
-"""The largest number of round numbers at an axis."""
+"""The largest number of ticks at round numbers on an axis."""
 ABOVE_START = 10.0
-"""The factor of the largest loss at a start beyond which curves are cut off."""
+"""Curves are cut off above this multiple of the largest initial loss."""
 
 
 def page_data(contestants: Sequence[Contestant], measure: Measure) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _problem(name: str, rivals: Sequence[Contestant], measure: Measure) -> dict[
 
 
 def _measures(rivals: Sequence[Contestant], measure: Measure) -> list[Measure]:
-    """The measure that is asked for, and the other metrics whose direction is known."""
+    """The measure that is shown first, and the other metrics whose direction is known."""
     names = ["final_loss", *rivals[0].result.metrics]
     found = [measure]
     for name in names:
@@ -81,7 +81,7 @@ def _measures(rivals: Sequence[Contestant], measure: Measure) -> list[Measure]:
 
 
 def _failure(lanes: np.ndarray) -> str:
-    """The reason for which a point has no score, if it has none."""
+    """The reason why a point has no score; the empty string if it has one."""
     return "diverged" if np.any(lanes == "diverged") else "not run to the end"
 
 
@@ -100,9 +100,9 @@ def coordinate(values: Sequence[Any]) -> dict[str, Any]:
     """The places of values on an axis, None for a missing value.
 
     Returns:
-        ``heights`` from 0 to 1, ``ticks`` as pairs of height and text, ``texts`` of the values,
-        their ``ranks`` among the different ones and the texts of these as ``values``; no ranks and
-        values where there are too many.
+        A dictionary of ``heights`` from 0 to 1, ``ticks`` as pairs of height and text, ``texts`` of
+        the values and, unless there are too many different values, the texts of these as ``values``
+        and the ``ranks`` of all values among them.
     """
     known = [value for value in values if value is not None]
     different = list(dict.fromkeys(known)) if _has_names(known) else sorted(set(known))
@@ -127,7 +127,7 @@ def _has_names(values: Sequence[Any]) -> bool:
 
 
 def _numbers(values: np.ndarray) -> tuple[dict[float, float], list[tuple[float, str]]]:
-    """The height of each sorted number, and ticks: at each number, or at usual ones if many."""
+    """The height of each sorted number, and ticks: at each number, or at round ones if many."""
     low, high = values[0], values[-1]
     if low == high:
         return {low: 0.5}, [(0.5, label(low))]
@@ -201,7 +201,7 @@ def _metric_heights(scores: np.ndarray, maximize: bool) -> tuple[np.ndarray, lis
 
 
 def _scale_of_losses(finite: np.ndarray) -> tuple[Literal["log", "linear"], float]:
-    """The scale on which losses are drawn, and its lower end, at which zeros are drawn as well."""
+    """The scale of the losses, and its lower end, where zeros are drawn too."""
     shown = finite[finite > 0] if np.all(finite >= 0) else finite
     if spans_decades(shown):
         return "log", float(np.min(shown))
@@ -209,7 +209,7 @@ def _scale_of_losses(finite: np.ndarray) -> tuple[Literal["log", "linear"], floa
 
 
 def _curves(rivals: Sequence[Contestant]) -> dict[str, Any]:
-    """The recorded losses of all lanes, as numbers of 16 bits on a scale between two ends."""
+    """The recorded losses of all lanes, quantised to 16 bits between two ends of a scale."""
     recorded = rivals[0].result.coords["step"]
     chosen = np.unique(np.linspace(0, len(recorded) - 1, MOST_STEPS).round().astype(int))
     if any(not np.array_equal(each.result.coords["step"], recorded) for each in rivals):

@@ -1,1 +1,1 @@
-"""Results put together: along a new dimension, over the labels of all, over the steps of all."""
+"""The combination of results: along a new dimension, and over the union of labels or steps."""

@@ -1,4 +1,4 @@
-"""Trees that cannot be stacked along a dimension, since their structure differs along it."""
+"""Trees of different structures along a dimension, which cannot be stacked."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ class ByLabel:
 
     dimension: str
     axes: tuple[str, ...]
-    """The names of the axes along it, whose values make up a label."""
+    """The names of the axes along the dimension, whose values make up a label."""
     parts: Mapping[Any, Any]
     """Label → tree. Where several axes lie along the dimension, a label is a tuple."""
 
@@ -22,7 +22,8 @@ class ByLabel:
         """The tree at a point.
 
         Raises:
-            ValueError: if the point does not say where along the dimension it is.
+            ValueError: if the point lacks the value of an axis along the dimension, or has an
+                unknown one.
         """
         if missing := [name for name in self.axes if name not in point]:
             raise ValueError(f"the point has no value for the axis {missing[0]!r}")
@@ -32,7 +33,7 @@ class ByLabel:
         return self.parts[label]
 
     def map(self, function: Callable[[Any], Any]) -> dict[Any, Any]:
-        """A dictionary from each label to what a function makes of its tree, nested like this."""
+        """A dictionary from each label to ``function(tree)``, nested like the trees."""
         return {
             label: part.map(function) if isinstance(part, ByLabel) else function(part)
             for label, part in self.parts.items()
@@ -45,7 +46,7 @@ class ByLabel:
 
     @classmethod
     def tree_unflatten(cls, aux: Any, children: Iterable[Any]) -> "ByLabel":
-        """One tree for each label again."""
+        """The inverse of :meth:`tree_flatten_with_keys`."""
         dimension, axes, labels = aux
         return cls(dimension, axes, dict(zip(labels, children, strict=True)))
 
@@ -54,19 +55,19 @@ class ByLabel:
 
 
 def label_of(values: list[Any]) -> Any:
-    """The label that the values of the axes along a dimension make together."""
+    """The label of the values of all axes along a dimension: one value, or a tuple of several."""
     plain = [value.item() if hasattr(value, "item") else value for value in values]
     return plain[0] if len(plain) == 1 else tuple(plain)
 
 
 def parts_at(tree: Any, dimension: str, positions: list[int], drop: bool) -> Any:
-    """The parts of a tree at some positions along a dimension; all of one that is the same there.
+    """The parts of a :class:`ByLabel` at some positions along a dimension; other trees unchanged.
 
     Args:
         tree: a :class:`ByLabel`, or any other tree.
         dimension: the name of the dimension.
         positions: the positions that are left.
-        drop: whether the dimension itself goes, so that one position is left.
+        drop: whether the dimension is dropped, which leaves the tree at the only position.
     """
     if not isinstance(tree, ByLabel):
         return tree

@@ -1,4 +1,4 @@
-"""Several results made one: stacked along a new dimension, or merged over all of their labels."""
+"""Several results as one: stacked along a new dimension, or merged over all of their labels."""
 
 import dataclasses
 import functools
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 AGREEMENT = 1e-3
-"""The relative distance that the final losses of one lane in two results may have."""
+"""The largest relative difference between the final losses of the same lane in two results."""
 COMPLETE = 2
-"""The progress of a lane that will go no further."""
+"""The value of :func:`_completeness` for a lane that has come to its end."""
 
 
 def stacked(dimension: str, results: "Mapping[str, SweepResult]") -> "SweepResult | None":
-    """One result with a new first dimension, on which each of ``results`` stands under its name.
+    """One result with a new first dimension, whose labels are the names of ``results``.
 
-    Parameters are kept if those of all results are alike, as those of other problems are not.
+    Parameters are kept if those of all results have the same structure and shapes.
 
     Returns:
-        ``None`` if they differ in their dimensions, and so cannot stand beside each other.
+        ``None`` if the results differ in their dimensions, so that they cannot be stacked.
     """
     first, *others = results.values()
     if any(not _has_same_lanes(first, other) for other in others):
@@ -68,24 +68,24 @@ def merged(results: "Sequence[SweepResult]") -> "SweepResult":
 
 
 class _Union(NamedTuple):
-    """The labels of two results along a dimension, each of them once."""
+    """The union of the labels of two results along a dimension."""
 
     coords: dict[str, np.ndarray]
     """The values of the dimension and of the axes along it."""
     size: int
     mine: np.ndarray
-    """The positions of the first result's labels among all."""
+    """The positions of the first result's labels in the union."""
     theirs: np.ndarray
-    """The positions of the second result's labels among all."""
+    """The positions of the second result's labels in the union."""
 
 
 class _Filling:
-    """A function that makes arrays over the lanes of two results, of the arrays of each.
+    """A function that merges an array over the lanes of one result with that of another.
 
     Args:
         mine: the status of the lanes of the first result.
-        theirs: the status of the lanes of the second one.
-        unions: the labels of both along each dimension.
+        theirs: the status of the lanes of the second result.
+        unions: the union of the labels along each dimension.
     """
 
     def __init__(self, mine: np.ndarray, theirs: np.ndarray, unions: list[_Union]):
@@ -100,12 +100,12 @@ class _Filling:
         self.wins = _completeness(theirs) > completeness[self.theirs]
 
     def __call__(self, mine: Any, theirs: Any, hole: Any = np.nan) -> np.ndarray:
-        """The array of both results, in which the lane that ran further counts.
+        """The merged array, with the values of the lane that ran further.
 
         Args:
-            mine: the array of the first result, whose lane counts if both ran equally far.
-            theirs: the array of the second one.
-            hole: the value of lanes that are in neither.
+            mine: the array of the first result, which is preferred where both ran equally far.
+            theirs: the array of the second result.
+            hole: the value of lanes that are in neither result.
         """
         mine, theirs = np.asarray(mine), np.asarray(theirs)
         dtype = self._dtype(mine.dtype, theirs.dtype, hole)
@@ -118,8 +118,8 @@ class _Filling:
         return whole
 
     def _dtype(self, mine: np.dtype, theirs: np.dtype, hole: Any) -> np.dtype:
-        """The dtype that holds the numbers of both, and the hole if there are any."""
-        # NumPy knows no common dtype of bfloat16 and another one, and not even of two bfloat16.
+        """The dtype that holds the numbers of both results, and the hole if it is needed."""
+        # NumPy cannot promote bfloat16 with other dtypes, nor even with itself.
         dtype = mine if mine == theirs else np.promote_types(mine, theirs)
         if not self.has_holes or jnp.issubdtype(dtype, jnp.inexact):
             return dtype
@@ -195,11 +195,11 @@ def _facts(result: "SweepResult") -> dict[str, Any]:
 
 
 def _union(one: "SweepResult", other: "SweepResult", dimension: str) -> _Union:
-    """The labels of two results along a dimension, of which those that agree are one.
+    """The union of the labels of two results along a dimension.
 
-    Labels agree if the values of all axes along the dimension do. Where both results are sorted, so
-    are all labels together; otherwise the new ones are appended. Labels of a dimension that is no
-    axis, such as ``sample``, are numbered anew.
+    Two labels are the same if the values of all axes along the dimension agree. If the labels of
+    both results are sorted, so is the union; otherwise the second result's new labels are appended.
+    Labels of a dimension without an axis of its own, such as ``sample``, are numbered anew.
     """
     names = [name for name, along in one.axes.items() if along == dimension] or [dimension]
     same = np.all([matches(one.coords[name], other.coords[name]) for name in names], axis=0)
@@ -219,7 +219,7 @@ def _union(one: "SweepResult", other: "SweepResult", dimension: str) -> _Union:
 
 
 def _require_agreement(one: "SweepResult", other: "SweepResult", fill: _Filling) -> None:
-    """Refuse two runs of one lane that came to different ends.
+    """Refuse two results whose runs of the same lane differ in their final loss.
 
     Raises:
         ValueError: naming the first such lane.
@@ -240,7 +240,7 @@ def _require_agreement(one: "SweepResult", other: "SweepResult", fill: _Filling)
 
 
 def _completeness(status: np.ndarray) -> np.ndarray:
-    """The progress of each lane: 0 if it was not run, 1 if it was left before its end, or 2."""
+    """The progress of each lane: 0 if not run, 1 if stopped before its end, 2 if complete."""
     ended = np.isin(status, ["ok", "converged", "diverged"])
     return np.select([status == "not run", ended], [0, COMPLETE], 1)
 
@@ -289,7 +289,7 @@ def _merged_optimizers(one: "SweepResult", other: "SweepResult") -> tuple[Any, .
 
 
 def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    """The facts of both, in which those that differ stand side by side."""
+    """The provenance of both results, with both values of a fact that differs."""
     return {
         name: "; ".join(
             dict.fromkeys(
@@ -301,7 +301,7 @@ def _merged_provenance(one: dict[str, str], other: dict[str, str]) -> dict[str, 
 
 
 def _alike(one: Any, other: Any, leading: int = 0) -> bool:
-    """Tell whether trees agree in structure and, behind ``leading`` dimensions, in shapes."""
+    """Tell whether trees agree in structure and in shapes after ``leading`` dimensions."""
     shapes = [[np.shape(leaf)[leading:] for leaf in jax.tree.leaves(tree)] for tree in (one, other)]
     return jax.tree.structure(one) == jax.tree.structure(other) and shapes[0] == shapes[1]
 

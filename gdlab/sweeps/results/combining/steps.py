@@ -1,4 +1,4 @@
-"""Results of runs with different numbers of steps, brought to the recorded steps of all."""
+"""The alignment of results with different numbers of steps to the union of recorded steps."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def with_steps_of_all(results: "Iterable[SweepResult]") -> "list[SweepResult]":
-    """The results over the recorded steps of all of them together.
+    """The results, each over the union of the recorded steps of all.
 
-    The last losses of a shorter run stay from its end on, as those of a lane that has converged do.
-    A step that a run did not record is NaN in it.
+    A shorter run keeps its last loss from its end on, like a lane that has converged. A step before
+    its end that a run did not record is NaN.
     """
     results = list(results)
     for dimension, arrays in (("step", ("loss", "aux")), (EVALUATION_STEP, ("curves",))):
