@@ -6,7 +6,6 @@ A number's range stands in its annotation too: ``Annotated[int, Between(1)]``.
 import collections.abc
 import functools
 import math
-import operator
 import os
 import types
 import typing
@@ -19,7 +18,12 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import DTypeLike
 
-from gdlab.checks.values import is_array_of_numbers, is_array_of_reals, is_key
+from gdlab.checks.values import (
+    is_array_of_numbers,
+    is_array_of_reals,
+    is_key,
+    is_whole_number,
+)
 
 
 def _nothing(_: Any) -> bool:
@@ -91,16 +95,6 @@ Length: TypeAlias = Annotated[int, Between(1, LARGEST_LENGTH)]
 """A number of values that are in memory together, as those of an axis are; steps are a Count."""
 
 
-def _is_whole(value: Any) -> bool:
-    if isinstance(value, bool | np.bool_):
-        return False
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True
-
-
 def _is_real(value: Any) -> bool:
     return is_array_of_reals(value) and np.ndim(value) == 0 and not isinstance(value, bool)
 
@@ -139,7 +133,7 @@ def _is_inexact_dtype(value: Any) -> bool:
 
 KINDS: dict[Any, Kind] = {
     bool: Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
-    int: Kind("a whole number", _is_whole),
+    int: Kind("a whole number", is_whole_number),
     float: Kind("a number", _is_number, _is_real),
     complex: Kind("a number, which may be complex", is_array_of_numbers),
     str: Kind("a text", lambda value: isinstance(value, str)),

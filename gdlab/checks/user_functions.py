@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import jax
+
 T = TypeVar("T")
 
 
@@ -17,7 +19,8 @@ def called_as(form: str, function: Callable[..., T], *args: Any, **kwargs: Any) 
         **kwargs: its arguments by keyword.
 
     Raises:
-        TypeError: if it does not take these arguments.
+        TypeError: if it does not take these arguments. What it raises by itself gets a note of the
+            call.
 
     >>> from gdlab.checks.user_functions import called_as
     >>> called_as("mask(params)", abs, -3)
@@ -25,13 +28,25 @@ def called_as(form: str, function: Callable[..., T], *args: Any, **kwargs: Any) 
     """
     try:
         return function(*args, **kwargs)
-    except TypeError:
-        refused = _refusal(function, args, kwargs)
+    except Exception as error:
+        refused = _refusal(function, args, kwargs) if isinstance(error, TypeError) else None
         if refused is None:
+            note_call(error, form)
             raise
         raise TypeError(
             f"{form} is what is called, and {function!r} does not take that: {refused}"
         ) from None
+
+
+def note_call(error: Exception, form: str) -> None:
+    """Add to an error of a user's function in which call it came."""
+    advice = ""
+    if isinstance(error, jax.errors.JAXTypeError):
+        advice = (
+            ", which JAX traces: it must compute by jax.numpy, and make no Python number, truth "
+            "value or array of NumPy of what it is given"
+        )
+    error.add_note(f"It was raised in the call {form}{advice}.")
 
 
 def _refusal(

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 from typing import Any, TypeVar
 
 import jax
@@ -39,6 +40,23 @@ def is_array_of_reals(value: Any) -> bool:
 def is_real_dtype(dtype: np.dtype) -> bool:
     """Tell whether a dtype is one of real numbers."""
     return jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
+
+
+def is_whole_number(value: Any) -> bool:
+    """Tell whether a value is a whole number, of Python or of NumPy, and no truth value."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def is_tree_of_arrays(tree: Any) -> bool:
+    """Tell whether a tree has arrays of numbers, traced or not, and nothing else."""
+    leaves = jax.tree.leaves(tree)
+    return bool(leaves) and all(map(is_array_of_numbers, leaves))
 
 
 def is_key(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Axes: where a number would stand, all the values that a sweep is to try."""
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
@@ -9,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.checks.kinds import LARGEST_LENGTH
-from gdlab.checks.values import is_array_of_reals
+from gdlab.checks.values import is_array_of_reals, is_whole_number
 from gdlab.core.ranges import require_all_fit, widest_float
 from gdlab.core.representation import as_written, represent
 from gdlab.core.structure import Argument, Value
@@ -37,7 +38,8 @@ class Axis(Argument):
 
     Raises:
         ValueError: unless ``values`` is one-dimensional, not empty, without NaN, and of numbers
-            that float32 holds (float64 where JAX computes in 64 bits).
+            that float32 holds (float64 where JAX computes in 64 bits); or if two of them are equal
+            there, and they have a dimension of their own.
 
     >>> from gdlab import Axis, adam
     >>> adam(Axis("learning_rate", [1e-3, 1e-2]))
@@ -87,9 +89,25 @@ class Axis(Argument):
             require_all_fit(values, widest_float())
         except ValueError as error:
             raise ValueError(f"Axis {name!r}: {error}") from None
-        if not isinstance(self.values, Tracer) and np.isnan(self.values).any():
-            positions = np.flatnonzero(np.isnan(self.values)).tolist()
-            raise ValueError(f"Axis {name!r}: the values at the positions {positions} are NaN")
+        if not isinstance(self.values, Tracer):
+            self._require_told_apart(np.asarray(self.values))
+
+    def _require_told_apart(self, values: np.ndarray) -> None:
+        """Refuse values that are NaN, and equal ones where they are the labels of a dimension."""
+        if np.isnan(values).any():
+            positions = np.flatnonzero(np.isnan(values)).tolist()
+            raise ValueError(f"Axis {self.name!r}: the values at the positions {positions} are NaN")
+        if self.along != self.name:
+            return
+        ordered = np.argsort(values, kind="stable")
+        equal = np.flatnonzero(np.diff(values[ordered]) == 0)
+        if equal.size:
+            first, second = ordered[equal[0] : equal[0] + 2].tolist()
+            raise ValueError(
+                f"Axis {self.name!r}: the values at the positions {first} and {second} are equal, "
+                f"{values[first]:.9g} in {values.dtype}, and would be one label of two points; "
+                "seeds repeat a point, and along=… pairs the values with those of another axis"
+            )
 
     @classmethod
     def uniform(cls, name: str, low: float, high: float) -> "SampledAxis":
@@ -145,7 +163,19 @@ class Axis(Argument):
 
     def value_of(self, position: int) -> Value:
         """The value at a position, as a Python number."""
-        return self.labels[position].item()
+        return self.labels[self._at(position)].item()
+
+    def _at(self, position: int) -> int:
+        if not is_whole_number(position):
+            raise TypeError(
+                f"Axis {self.name!r}: position must be a whole number, not {position!r}"
+            )
+        if not -len(self) <= position < len(self):
+            raise ValueError(
+                f"Axis {self.name!r}: position must be one of its {len(self)} values, counted from "
+                f"0, not {position}"
+            )
+        return operator.index(position)
 
     def only(self, labels: Sequence[Value]) -> "Axis":
         """The axis with these values in place of its own."""
@@ -251,7 +281,7 @@ class ChoiceAxis(Axis):
 
     def value_of(self, position: int) -> Value:
         """The choice at a position."""
-        return self.options.choices[position]
+        return self.options.choices[self._at(position)]
 
     def only(self, labels: Sequence[Value]) -> "ChoiceAxis":
         """The axis with the choices of these labels alone.

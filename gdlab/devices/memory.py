@@ -1,14 +1,12 @@
-"""The free memory of devices, and the number of points of a program for which it suffices."""
+"""The number of points of a program for which there is memory."""
 
 import math
-import os
-import pathlib
 from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
 
-from gdlab.devices.control_groups import free_bytes_in_groups
+from gdlab.devices.free_memory import free_bytes
 from gdlab.devices.mesh import devices_of, is_on_host, parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 
@@ -96,30 +94,3 @@ def _bytes_on_a_device(leaf: Any) -> int:
     sharding = getattr(leaf, "sharding", None)
     shape = leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
     return math.prod(shape) * leaf.dtype.itemsize
-
-
-def free_bytes(device: Any) -> float:
-    """The free memory of a device; of the host where the device reports none."""
-    statistics = device.memory_stats()
-    if statistics and "bytes_limit" in statistics:
-        return statistics["bytes_limit"] - statistics["bytes_in_use"]
-    return free_bytes_of_host()
-
-
-def free_bytes_of_host() -> float:
-    """The free memory of the host, within the limits of the container."""
-    return min(_free_on_host(), free_bytes_in_groups())
-
-
-def _free_on_host() -> float:
-    try:
-        for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    except OSError:
-        pass
-    try:
-        # Where nothing says what is free, half of what there is.
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
-    except (ValueError, OSError, AttributeError):
-        return 4 * 2**30

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gdlab.checks.checked import checked
-from gdlab.training.models import Trainable
+from gdlab.training.models import Trainable, open_model
 
 
 @checked
@@ -22,6 +22,10 @@ def trainable(model: Any, wrt: Any) -> Any:
             inexact arrays are trained. Of a linen module the collection ``params`` is trained; a
             part of it is left out by :func:`gdlab.freeze`.
 
+    Raises:
+        TypeError: if the model is none of these libraries, or ``wrt`` no filter.
+        ValueError: if it chooses nothing.
+
     >>> import jax.numpy as jnp
     >>> from flax import nnx
     >>> from gdlab import minimize, sgd
@@ -33,4 +37,8 @@ def trainable(model: Any, wrt: Any) -> Any:
     >>> bool(jnp.array_equal(run.params.kernel[...], model.kernel[...]))
     True
     """
-    return Trainable(model, wrt)
+    if wrt is None:
+        raise TypeError("wrt must be a filter of what is trained, not None")
+    chosen = Trainable(model, wrt)
+    open_model(chosen)  # refuses what is no such model, or filter
+    return chosen

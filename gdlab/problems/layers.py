@@ -1,18 +1,24 @@
 """The layers of small networks."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Count
 
-class Layer(NamedTuple):
+
+@checked_class
+@dataclasses.dataclass(frozen=True)
+class Layer:
     """The way in which a layer before the last one is applied; its kernel says the rest."""
 
-    stride: int = 1
+    stride: Count = 1
     """The distance of the patches that a convolution looks at."""
     skip: bool = False
     """True if it hands on what it is given, x, beside what it makes of it: x + relu(x ∗ K + b)."""
@@ -23,13 +29,13 @@ def activations(
 ) -> dict[str, jax.Array]:
     """Layer → what it hands on to the next one, in the order of the layers."""
     x, found = images, {}
-    for name, (stride, skip) in layers.items():
+    for name, layer in layers.items():
         if params[name]["kernel"].ndim == 4:
-            new = jax.nn.relu(convolved(params[name], x, stride))
+            new = jax.nn.relu(convolved(params[name], x, layer.stride))
         else:
             x = x.reshape(len(x), -1)
             new = jax.nn.relu(affine(params[name], x))
-        found[name] = x = x + new if skip else new
+        found[name] = x = x + new if layer.skip else new
     return found
 
 

@@ -26,10 +26,15 @@ def piecewise_constant_schedule(
         init_value: the value at step 0.
         boundaries_and_scales: step from which a scale is in force → that scale.
 
+    Raises:
+        ValueError: if a boundary is below 0, the first step.
+
     >>> from gdlab import piecewise_constant_schedule
     >>> [float(piecewise_constant_schedule(1.0, {1: 0.5, 3: 0.5})(t)) for t in range(5)]
     [1.0, 0.5, 0.5, 0.25, 0.25]
     """
+
+    _require_counts(boundaries_and_scales)
 
     def value(count):
         current = jnp.asarray(init_value)
@@ -58,7 +63,7 @@ def piecewise_interpolate_schedule(
         boundaries_and_scales: step at which a value is reached → that value over the one before.
 
     Raises:
-        ValueError: if there is no shape of that name.
+        ValueError: if there is no shape of that name, or a boundary is below 0, the first step.
 
     >>> from gdlab import piecewise_interpolate_schedule
     >>> eta = piecewise_interpolate_schedule("linear", 1.0, {2: 3.0, 4: 0.5})
@@ -66,11 +71,18 @@ def piecewise_interpolate_schedule(
     [1.0, 2.0, 3.0, 2.25, 1.5, 1.5]
     """
     shape = shape_of("interpolate_type", interpolate_type)
+    _require_counts(boundaries_and_scales)
     steps, values = [0], [init_value]
     for boundary, scale in sorted((boundaries_and_scales or {}).items()):
         steps.append(boundary)
         values.append(values[-1] * scale)
     return lambda count: interpolated(count, steps, values, shape)
+
+
+def _require_counts(boundaries_and_scales: Mapping[int, Number] | None) -> None:
+    below = [boundary for boundary in boundaries_and_scales or {} if boundary < 0]
+    if below:
+        raise ValueError(f"boundaries_and_scales: steps count from 0, not {below[0]}")
 
 
 def interpolated(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.checks.user_functions import called_as
-from gdlab.checks.values import is_array_of_numbers
+from gdlab.checks.values import is_tree_of_arrays
 from gdlab.core.state import evaluation_params
 from gdlab.training.models import Form, ModelState
 from gdlab.training.objective import ByIdentity
@@ -67,8 +67,7 @@ def evaluation_of(
     values = called_as(
         form_of_call, evaluate.function, model, *given, **evaluate.keywords, **hyperparameters
     )
-    leaves = jax.tree.leaves(values)
-    if not leaves or not all(map(is_array_of_numbers, leaves)):
+    if not is_tree_of_arrays(values):
         raise TypeError(f"evaluate must return a tree of arrays, not {values!r}")
     return values
 

@@ -1,6 +1,7 @@
 """One run of an optimizer, as one compiled program."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from gdlab.checks.kinds import Between, Key, Size
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
+from gdlab.devices.free_memory import require_memory
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
 from gdlab.training.evaluation import Evaluation
@@ -112,7 +114,7 @@ def minimize(
         ValueError: if a key or ``first_step`` is needed and missing, ``steps`` is negative, the
             ``state`` is not one of ``tx``, sizes do not fit, there is a ``tol`` and the loss is
             another function at each step or the run is to be evaluated, there is nothing to
-            evaluate, or an iterator ends early.
+            evaluate, an iterator ends early, or the parameters of all steps do not fit into memory.
         TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
             leaf that cannot be differentiated, ``tx`` is no optimizer, a batch of a loader or what
             ``evaluate`` returns is no tree of arrays, or there is a loader and the call is traced.
@@ -161,6 +163,7 @@ def minimize(
         box = Box.of(_opened(bounds), x0)
         x0 = box.project(x0)
     tx = as_transformation(tx)
+    _require_memory(steps, keep_path, x0)
     first_step = jnp.asarray(0 if first_step is None else first_step).astype(int)
     state = None if state is None else as_state(tx, state)
     start = Progress(x0, state, ModelState(model.held, model_state))
@@ -173,6 +176,16 @@ def minimize(
         return _run(evaluation, *task).closed(objective.form)
     tol = jnp.asarray(tol, common_dtype(jax.tree.leaves(x0)))
     return _run_until_converged(*task, tol).closed(objective.form)
+
+
+def _require_memory(steps: int, keep_path: bool, x0: Any) -> None:
+    """Refuse a run whose record would not fit into memory."""
+    kept = [math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(x0)]
+    of_a_step = common_dtype(jax.tree.leaves(x0)).itemsize + sum(kept) * keep_path
+    what = "the parameters and the losses" if keep_path else "the losses"
+    advice = "give fewer" + " or keep_path=False" * keep_path
+    # Those of the last point are appended to a copy.
+    require_memory(f"steps: {what} of {steps} steps", 2 * steps * of_a_step, advice)
 
 
 def _require_randomness(

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.user_functions import note_call
 from gdlab.checks.values import is_array_of_numbers
 from gdlab.training.models import PLAIN, Form, ModelState
 
@@ -76,6 +77,10 @@ class Objective:
     has_state: bool
     form: Form = PLAIN
     """The structure of the model, which is made anew of its arrays for each call."""
+    name: str = "loss"
+    """The argument that the function came for, as messages call it."""
+    arguments: tuple[str, str] = ("params", "batch")
+    """What it is called with, as messages call it; the second only if there is a batch."""
 
     def __call__(
         self,
@@ -95,9 +100,14 @@ class Objective:
             keyword["model_state"] = jax.tree.map(lambda leaf: leaf, given)
         batches = [batch] if self.has_batch else []
         self._require_callable(params, *batches, **keyword)
-        value, held = self.form.call(
-            lambda model: self.fun(model, *batches, **keyword), params, held, key
-        )
+        try:
+            value, held = self.form.call(
+                lambda model: self.fun(model, *batches, **keyword), params, held, key
+            )
+        except Exception as error:
+            of_shapes = f" with {self.arguments[1]} of {_shapes_of(batch)}" * self.has_batch
+            note_call(error, f"{self._called_as(keyword)}{of_shapes}")
+            raise
         aux = None
         if self.has_aux and self.has_state:
             value, (given, aux) = value
@@ -108,11 +118,22 @@ class Objective:
             if not all(map(is_array_of_numbers, jax.tree.leaves(aux))):
                 raise TypeError(f"aux must be a tree of arrays, not {aux!r}")
         if (kind := _unlike_a_real_scalar(value)) is not None:
+            pair = not self.has_aux and isinstance(value, tuple | list)
             raise TypeError(
-                f"the loss must be a real scalar, but it {kind}"
-                + ("" if self.has_aux else "; with has_aux=True it may return (loss, aux)")
+                f"{self.subject} must be a real scalar, but it {kind}"
+                + ("; with has_aux=True it may return (loss, aux)" if pair else "")
             )
         return value, (ModelState(held, given), aux)
+
+    @property
+    def subject(self) -> str:
+        """The function as the subject of a message."""
+        return f"the {self.name}" if self.name == "loss" else self.name
+
+    def _called_as(self, keyword: Mapping[str, Any]) -> str:
+        given = ", ".join(self.arguments[: 1 + self.has_batch])
+        names = "".join(f", {name}=…" for name in (*self.fun.keywords, *keyword))
+        return f"{self.name}({given}{names})"
 
     def _require_callable(self, *arguments: Any, **keyword: Any) -> None:
         """Refuse a loss that does not take what it is called with."""
@@ -123,12 +144,10 @@ class Objective:
         try:
             signature.bind(*arguments, **self.fun.keywords, **keyword)
         except TypeError as error:
-            batch = "params, batch" if self.has_batch else "params"
-            names = "".join(f", {name}=…" for name in (*self.fun.keywords, *keyword))
             advice = "" if self.has_batch else "; with data it would be given a batch as well"
             raise TypeError(
-                f"the loss is called as loss({batch}{names}), which {self.fun.function!r} does not "
-                f"take: {error}{advice}"
+                f"{self.subject} is called as {self._called_as(keyword)}, which "
+                f"{self.fun.function!r} does not take: {error}{advice}"
             ) from None
 
     @property
@@ -163,6 +182,13 @@ def _unlike_a_real_scalar(value: Any) -> str | None:
     if shape == () and jnp.issubdtype(dtype, jnp.floating):
         return None
     return f"has the shape {shape} and the dtype {dtype}"
+
+
+def _shapes_of(batch: Any) -> str:
+    return ", ".join(
+        f"{getattr(leaf, 'dtype', type(leaf).__name__)}{list(jnp.shape(leaf))}"
+        for leaf in jax.tree.leaves(batch)
+    )
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

@@ -96,7 +96,7 @@ def test_a_shift_of_the_image_shifts_the_maps_of_layers_without_a_stride():
 
 def test_layers_say_how_they_are_applied():
     convolutional = problems.convolutional_network((2, 3), (2, 3), blocks=1)
-    assert {name: tuple(layer) for name, layer in convolutional.layers.items()} == {
+    assert {name: (layer.stride, layer.skip) for name, layer in convolutional.layers.items()} == {
         "conv0": (2, False),
         "conv0block0": (1, True),
         "conv1": (3, False),

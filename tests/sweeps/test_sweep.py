@@ -53,8 +53,9 @@ def test_seeds_are_paired_and_follow_the_closed_loop_of_one_lane(regression):
         np.testing.assert_allclose(together.loss[i], alone.loss[0], rtol=1e-4)
     # The same start for all lanes of a seed, another one for each seed. At the rate zero it stays
     # as it is, to the bit, while losses of equal lanes may be summed in different orders.
+    twins = adam(Axis("rate", [0.0, 0.0], along="twin"))
     still = sweep(
-        squared_error, init, adam(Axis("rate", [0.0, 0.0])), regression, keep_params="all",
+        squared_error, init, twins, regression, keep_params="all",
         **arguments,
     )  # fmt: skip
     np.testing.assert_array_equal(still.params[0], still.params[1])

@@ -11,7 +11,7 @@ from jax.scipy.special import ndtr
 
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
 from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
@@ -100,6 +100,7 @@ def spectral_density(
     if bandwidth is not None and not bandwidth > 0:
         raise ValueError(f"bandwidth must be positive, but is {bandwidth}")
     dimension = min(iterations, number_of_parameters(params))
+    require_room("iterations", dimension, params)
     nodes, weights = _quadrature(mean_loss, dimension, probes, params, data, key)
     require_finite(nodes, "the Hessian")
     grid, density = _smooth(nodes, weights, points, bandwidth)

@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
 from gdlab.analysis.curvature.parameter_space import (
     as_vector,
     number_of_parameters,
@@ -69,8 +69,9 @@ def hessian_eigenpairs(
             ``"magnitude"``.
         key: PRNG key of the random starts, by which the result varies no more than it errs;
             ``None`` for a fixed one.
-        start: a tree like ``params`` to start from instead, such as an eigenvector at nearby
-            parameters.
+        start: a tree like ``params`` for the first start, such as an eigenvector at nearby
+            parameters; the restarts are random all the same. Zeros, before there is an
+            eigenvector, stand for a random one.
         iterations: do this many Hessian-vector products, and k for the residuals, rather than
             what it takes. Beyond the number of parameters there is nothing to do. Look at the
             residuals: some eigenvalues may then be missed.
@@ -145,14 +146,18 @@ def eigenpairs(
     size = number_of_parameters(params)
     k = operator.index(k)
     if not 1 <= k <= size:
-        raise ValueError(f"k is {k}, but the Hessian of {size} parameters has {size} eigenvalues")
+        raise ValueError(
+            f"k must be from 1 to {size}, the number of parameters and of eigenvalues, not {k}"
+        )
     if iterations is not None and operator.index(iterations) < k:
         raise ValueError(f"k = {k} eigenvalues need as many iterations, but these are {iterations}")
     if start is not None:
         start = as_vector("start", start, params)
     key = jax.random.key(0) if key is None else key
     end = _ENDS.index(which)
+    require_room("k", k, params)
     if iterations is not None:
+        require_room("iterations", min(operator.index(iterations), size), params)
         task = _Task(k, min(operator.index(iterations), size), converge=False)
         return _search(task, mean_loss, params, data, key, start, root, end)
     small = min(size, max(_LEAST_DIMENSION, 2 * k))

@@ -60,8 +60,9 @@ def empirical_fisher_vector_product(
     model = open_model(params)
     params = in_one_dtype(model.params)
     likelihood = Objective(
-        ByIdentity(log_likelihood), has_batch=True, has_aux=False, has_state=False, form=model.form
-    )
+        ByIdentity(log_likelihood), has_batch=True, has_aux=False, has_state=False, form=model.form,
+        name="log_likelihood", arguments=("params", "example"),
+    )  # fmt: skip
     sampler = EpochSampler.for_data(data, batch_size)
     vector = as_vector("vector", vector, params)
     product = _product(likelihood, sampler, params, model.held, vector, data)

@@ -11,6 +11,8 @@ from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.parameter_space import as_vector, in_one_dtype, require_finite
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Count
+from gdlab.checks.user_functions import called_as
+from gdlab.checks.values import is_tree_of_arrays, shortened
 from gdlab.training.batches import EpochSampler
 from gdlab.training.models import Form, ModelState, open_model
 from gdlab.training.objective import ByIdentity, Objective
@@ -66,7 +68,10 @@ def gauss_newton_vector_product(
         raise TypeError(f"data must be the pair (inputs, targets), but is {type(data).__name__}")
     opened = open_model(params)
     params = in_one_dtype(opened.params)
-    objective = Objective(ByIdentity(loss), has_batch=True, has_aux=False, has_state=False)
+    objective = Objective(
+        ByIdentity(loss), has_batch=True, has_aux=False, has_state=False,
+        arguments=("outputs", "targets"),
+    )  # fmt: skip
     sampler = EpochSampler.for_data(data, batch_size)
     vector = as_vector("vector", vector, params)
     network = _Network(ByIdentity(model), opened.form, opened.held)
@@ -85,8 +90,15 @@ class _Network:
     held: Any
 
     def __call__(self, params: Any, inputs: Any) -> Any:
-        call = lambda model: self.function(model, inputs)  # noqa: E731
-        return self.form.call(call, params, self.held, None)[0]
+        call = lambda model: called_as(  # noqa: E731
+            "model(params, inputs)", self.function.function, model, inputs
+        )
+        outputs = self.form.call(call, params, self.held, None)[0]
+        if not is_tree_of_arrays(outputs):
+            raise TypeError(
+                f"model must return the outputs, a tree of arrays, not {shortened(outputs)}"
+            )
+        return outputs
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from gdlab.analysis.curvature.batch_mean import mean_over_batches
 from gdlab.analysis.curvature.one_pass import OnePass, in_memory
@@ -87,7 +88,10 @@ class MeanLoss:
         """The Hessian of the mean loss times a vector: the derivative of the gradient along it."""
 
         def product(batch: Any) -> Any:
-            return jax.jvp(jax.grad(self._on(batch)), (params,), (vector,))[1]
+            value_and_gradient = jax.value_and_grad(self._on(batch))
+            (value, _), (_, product) = jax.jvp(value_and_gradient, (params,), (vector,))
+            # A loss that is NaN may still have derivatives, which say nothing of it.
+            return jax.tree.map(lambda leaf: jnp.where(jnp.isnan(value), jnp.nan, leaf), product)
 
         # An accelerator's short products would leave three digits of a small curvature.
         with jax.default_matmul_precision("highest"):

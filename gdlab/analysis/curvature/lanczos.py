@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gdlab.devices.free_memory import require_memory
+
 
 class Krylov(NamedTuple):
     """An orthonormal basis of a Krylov space, in which the map is tridiagonal."""
@@ -21,6 +23,20 @@ class Krylov(NamedTuple):
     def exists(self) -> jax.Array:
         """A mask that is true at the rows of ``basis`` that hold a basis vector."""
         return jnp.arange(len(self.basis)) < self.size
+
+
+def require_room(name: str, rows: int, params: Any) -> None:
+    """Refuse an argument that asks for a Krylov space which memory does not hold.
+
+    Raises:
+        ValueError: naming it, and the size.
+    """
+    leaves = jax.tree.leaves(params)
+    size = sum(leaf.size for leaf in leaves)
+    require_memory(
+        f"{name}: {rows} vectors of {size} parameters", rows * size * leaves[0].dtype.itemsize,
+        f"give fewer {name}",
+    )  # fmt: skip
 
 
 def krylov(

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gdlab.devices.memory import SHARE, free_bytes
+from gdlab.devices.free_memory import free_bytes
+from gdlab.devices.memory import SHARE
 from gdlab.training.batches import number_of_examples
 from gdlab.training.loader import Block, is_loader, one_pass
 

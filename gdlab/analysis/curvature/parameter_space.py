@@ -6,8 +6,15 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from gdlab.checks.values import is_array_of_reals, shortened
 from gdlab.core.numerics import cast, common_dtype, is_array
-from gdlab.core.structure import check_shapes, flatten, flatten_like, leaves_with_paths
+from gdlab.core.structure import (
+    check_shapes,
+    flatten,
+    flatten_like,
+    leaves_with_paths,
+    path_of,
+)
 from gdlab.training.models import open_model
 
 
@@ -37,13 +44,30 @@ def as_vector(name: str, tree: Any, params: Any) -> Any:
     """``tree`` in the dtype of ``params``, whose structure and shapes it must have.
 
     Raises:
+        TypeError: if it holds something else than real numbers.
         ValueError: naming the first path at which they differ.
     """
-    others, treedef = flatten(params)
-    tree = jax.tree.map(jnp.asarray, open_model(tree).params)
-    leaves = flatten_like(name, tree, "params", params, treedef)
-    check_shapes(name, tree, leaves, "params", others)
+    tree = open_model(tree).params
+    require_like(name, tree, "params", params)
     return jax.tree.map(lambda leaf, other: cast(leaf, other.dtype), tree, params)
+
+
+def require_like(name: str, tree: Any, expected: str, like: Any) -> None:
+    """Refuse a tree that has not real numbers in the structure and the shapes of another one.
+
+    Raises:
+        TypeError: if it holds something else than real numbers.
+        ValueError: naming the first path at which they differ.
+    """
+    others, treedef = flatten(like)
+    leaves = flatten_like(name, tree, expected, like, treedef)
+    for index, (leaf, other) in enumerate(zip(leaves, others, strict=True)):
+        if not (is_array_of_reals(leaf) or leaf is other is None):
+            raise TypeError(
+                f"{name} must be a tree of real numbers, but at {path_of(like, index)} it has "
+                f"{shortened(leaf)}"
+            )
+    check_shapes(name, tree, leaves, expected, others)
 
 
 def number_of_parameters(params: Any) -> int:
@@ -67,6 +91,6 @@ def require_finite(tree: Any, what: str) -> None:
         return
     if not all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
         raise ValueError(
-            f"{what} is not finite at these parameters: the loss overflows there, or has no second "
-            "derivative"
+            f"{what} is not finite at these parameters: the loss is NaN there, overflows, or has "
+            "no second derivative"
         )

@@ -1,5 +1,6 @@
 """The loss on a plane through the parameters, and the path of training projected onto it."""
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, TypeAlias, get_args
@@ -23,7 +24,7 @@ from gdlab.analysis.landscapes.directions import (
 from gdlab.analysis.landscapes.losses_at import Points, losses_at
 from gdlab.analysis.landscapes.plane import Plane
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Between, Count, Key
+from gdlab.checks.kinds import LARGEST_LENGTH, Between, Count, Key
 from gdlab.training.loader import is_loader
 from gdlab.training.models import open_model
 
@@ -138,7 +139,7 @@ def landscape(
         extent: how far to look: e for [−e, e]², or ((left, right), (bottom, top)). Unless given, 1
             for filters and wherever there is no path, and further where the path is; else what
             takes in the path.
-        points: how many points along x and y.
+        points: how many points along x and y, a million together at most.
         batch_size: how many examples are in memory at a time; ``None`` for all of them. A loader
             has sizes of its own.
         key: PRNG key of random directions; ``None`` for a fixed one.
@@ -299,5 +300,9 @@ def _axes(
             f"extent must be a positive number or ((left, right), (bottom, top)), not {extent}"
         )
     counts = [operator.index(count) for count in np.broadcast_to(points, 2)]
+    if math.prod(counts) > LARGEST_LENGTH:
+        raise ValueError(
+            f"points must be at most {LARGEST_LENGTH} together, not {counts[0]} × {counts[1]}"
+        )
     x, y = (np.linspace(low, high, n) for (low, high), n in zip(ends, counts, strict=True))
     return x, y

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from gdlab.analysis.curvature.parameter_space import require_like
 from gdlab.analysis.linear.arguments import positive_curvature
 from gdlab.analysis.linear.linearization import linearize
 from gdlab.analysis.linear.noise import expected_loss, stationary_variance
@@ -216,16 +217,18 @@ def _of_sweep(result, tx, modes, distance, minimum, noise) -> SweepComparison:
 
 def _in_modes(curvature: np.ndarray, start: Any, minimiser: Any) -> tuple[np.ndarray, np.ndarray]:
     """The spectrum, and the distance of the start along each of its eigenvectors."""
+    require_like("start", start, "start", start)
     distance = jax.tree.map(jnp.asarray, start)
     if minimiser is not None:
+        require_like("minimiser", minimiser, "start", start)
         distance = jax.tree.map(jnp.subtract, distance, minimiser)
     flat = np.asarray(ravel_pytree(distance)[0], np.float64)
-    if curvature.ndim < 2:
-        return np.broadcast_to(curvature, flat.shape).copy(), flat
-    if len(flat) != len(curvature):
+    if curvature.ndim and len(flat) != len(curvature):
         raise ValueError(
             f"start holds {len(flat)} numbers, but the curvature has {len(curvature)} directions"
         )
+    if curvature.ndim < 2:
+        return np.broadcast_to(curvature, flat.shape).copy(), flat
     modes, vectors = np.linalg.eigh(curvature)
     return modes, vectors.T @ flat
 

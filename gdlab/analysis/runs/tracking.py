@@ -20,7 +20,7 @@ from gdlab.analysis.linear.stability import sharpness_limit, unit_response
 from gdlab.analysis.runs.preconditioned import inverse_scales
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Count, Key
+from gdlab.checks.kinds import Count, Key, Size
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_transformation
@@ -90,13 +90,13 @@ def track(
     loss: Callable[..., Any],
     params: Any,
     tx: GradientTransformation,
-    steps: int,
+    steps: Size,
     data: Any = None,
     *,
-    every: int = 20,
+    every: Count = 20,
     batch_size: Count | None = None,
     curvature_batch_size: Count | None = None,
-    iterations: int = 20,
+    iterations: Count = 20,
     key: Key | None = None,
     progress: bool = True,
 ) -> Tracked:
@@ -113,7 +113,7 @@ def track(
             :func:`gdlab.minimize`. The curvature is that of one function: a loss that is called in
             evaluation mode, without dropout.
         tx: the optimizer.
-        steps: how many steps, a multiple of ``every``.
+        steps: how many steps, a multiple of ``every``; 0 to measure at the start alone.
         data: a tree of arrays whose leading axis counts the examples; or a loader that can be
             iterated over again, whose batches are those of the steps as in :func:`gdlab.minimize`.
             One pass over it, which has to end, is held in memory to measure on.
@@ -148,7 +148,7 @@ def track(
     Source: J. Cohen et al., Gradient descent on neural networks typically occurs at the edge of
     stability, 2021; Adaptive gradient methods at the edge of stability, 2022.
     """
-    if every < 1 or steps < 0 or steps % every:
+    if steps % every:
         raise ValueError(f"steps must be a multiple of every, {every}, not {steps}")
     model = open_model(params)
     objective = Objective(ByIdentity(loss), data is not None, False, False, model.form)

@@ -23,7 +23,8 @@ def mode_factors(factors_by_panel: Mapping[str, Any], ax: Ax = None) -> np.ndarr
     largest.
 
     Args:
-        factors_by_panel: title → the factors of all modes, such as the poles of gradient descent.
+        factors_by_panel: title → the factors of all modes, such as the poles of gradient descent;
+            a number if there is one mode.
         ax: an array of matplotlib axes, one for each panel; new ones unless given.
 
     Returns:

@@ -16,6 +16,7 @@ from gdlab.analysis.landscapes.window import window_of_runs
 from gdlab.analysis.runs.tuned_runs import RATES, Ground, constant_value, tuned_runs
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Ax, Between, Key
+from gdlab.checks.values import real_numbers
 from gdlab.core.representation import in_words
 from gdlab.core.transformation import GradientTransformation
 from gdlab.plots.arguments import require_named
@@ -223,7 +224,7 @@ def race(
         optimizers,
         start,
         _ground(problem, terrain),
-        values=RATES if tune is True else None if tune is False else np.asarray(tune, float),
+        values=_rates(tune),
         hyperparameter=hyperparameter,
         steps=steps,
         key=jax.random.key(0) if key is None else key,
@@ -241,6 +242,12 @@ def race(
         result=tuned.result,
         terrain=terrain,
     )
+
+
+def _rates(tune: Any) -> np.ndarray | None:
+    if isinstance(tune, bool):
+        return RATES if tune else None
+    return real_numbers("tune", tune, ndim=1)
 
 
 def _ground(problem: Callable[..., Any], terrain: Terrain | None) -> Ground:

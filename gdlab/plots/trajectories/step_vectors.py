@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Ax
+from gdlab.checks.kinds import Ax, Size
 from gdlab.core.transformation import GradientTransformation, as_transformation
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
@@ -44,7 +44,7 @@ def step_vectors(
     problem: Callable[..., Any],
     optimizers: Mapping[str, GradientTransformation],
     *,
-    step: int = 1,
+    step: Size = 1,
     start: Any = None,
     ax: Ax = None,
 ) -> np.ndarray:
@@ -58,8 +58,9 @@ def step_vectors(
         problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
             shape ``(2,)``. A random one is drawn as it is without a key.
         optimizers: name → optimizer.
-        step: the number of steps that are taken before the one that is drawn. After one, momentum
-            and Nesterov's method are still at the same point, with the same history.
+        step: the number of steps that are taken before the one that is drawn. Before the first,
+            with 0, there is no history; after one, momentum and Nesterov's method are still at the
+            same point, with the same history.
         start: where the run starts; that of the problem unless given.
         ax: an array of matplotlib axes, one for each optimizer; new ones unless given.
 

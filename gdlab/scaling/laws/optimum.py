@@ -112,7 +112,8 @@ def fit_optimum(
     ``window`` of the best, and at least five. The interval is Fieller's for the vertex, and the
     wider of two: one from the residuals of the fit, and one from the differences between the
     parabolas of single seeds, since neighbouring rates of one seed err alike. The latter needs
-    three seeds, and with fewer the interval may be too narrow.
+    three seeds, and with fewer the interval may be too narrow. Of fewer than three rates the best
+    one is returned, its interval open, and the ``warning`` asks for more.
 
     Args:
         rates: the learning rates, of shape ``(n,)``, in any order.

@@ -145,8 +145,8 @@ def test_eigenvalues_that_do_not_converge_are_warned_of(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"k": 4}, "k is 4, but the Hessian of 3"),
-        ({"k": 0}, "k is 0"),
+        ({"k": 4}, "k must be from 1 to 3, .* not 4"),
+        ({"k": 0}, "k must be from 1 to 3, .* not 0"),
         ({"which": "LM"}, "which must be 'largest'"),
         ({"k": 3, "iterations": 2}, "as many iterations"),
         ({"start": {"a": 1.0}}, "start and params differ"),

@@ -369,7 +369,7 @@ def test_a_hyperparameter_that_sets_the_period_is_not_moved():
     for tx, name in ((accumulate(sgd(0.1), 4), "steps"), (lookahead(sgd(0.1), 0.5, 4), "every")):
         with pytest.raises(ValueError, match=rf"the period of .* changes with {name}"):
             stable_range(tx, 1.0, name)
-    tx = lookahead(sgd(0.1), 0.5, Axis("every", [2, 3, 2]))
+    tx = lookahead(sgd(0.1), 0.5, Axis("every", [2, 3, 2], along="period"))
     with pytest.raises(ValueError, match=r"the period of .* changes with every"):
         regime_map(tx, 1.0)
 

@@ -228,9 +228,16 @@ def test_weights_that_no_gradient_reaches_do_no_harm():
     assert found.preconditioned_sharpness[1] > 4 / (4 * 1.0)
 
 
-@pytest.mark.parametrize(("steps", "every"), [(10, 3), (-2, 2), (4, 0)])
-def test_steps_that_are_no_multiple_are_refused(steps, every):
-    with pytest.raises(ValueError, match=f"multiple of every, {every}, not {steps}"):
+@pytest.mark.parametrize(
+    ("steps", "every", "message"),
+    [
+        (10, 3, "steps must be a multiple of every, 3, not 10"),
+        (-2, 2, "steps must be a whole number between 0 and .* not -2"),
+        (4, 0, "every must be a whole number between 1 and .* not 0"),
+    ],
+)
+def test_steps_that_are_no_multiple_are_refused(steps, every, message):
+    with pytest.raises(ValueError, match=message):
         track(quadratic, jnp.ones(2), sgd(0.1), steps, every=every)
 
 

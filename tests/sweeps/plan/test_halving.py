@@ -178,8 +178,9 @@ def test_seeds_live_or_die_together_and_the_median_decides():
 
 def test_of_equals_the_first_survive():
     # The weight is halved at every step, so that no lane rounds and all have the same losses.
+    twins = sgd(Axis("rate", np.full(7, 0.5), along="twin"))
     result = sweep(
-        lambda w: 0.5 * w**2, 1.0, sgd(Axis("rate", np.full(7, 0.5))), steps=STEPS,
+        lambda w: 0.5 * w**2, 1.0, twins, steps=STEPS,
         policy=SuccessiveHalving(factor=2, rungs=[3]),
     )  # fmt: skip
     assert result.status[:, 0].tolist() == ["ok"] * 4 + ["pruned"] * 3

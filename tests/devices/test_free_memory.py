@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from gdlab.devices.memory import free_bytes
+from gdlab.devices.free_memory import free_bytes
 
 
 def device(statistics):
@@ -18,5 +18,5 @@ def test_a_device_that_tells_has_what_is_not_in_use():
 
 @pytest.mark.parametrize("statistics", [None, {}, {"bytes_in_use": 6_000}])
 def test_a_device_that_does_not_tell_has_the_memory_of_the_host(statistics, monkeypatch):
-    monkeypatch.setattr("gdlab.devices.memory.free_bytes_of_host", lambda: 123.0)
+    monkeypatch.setattr("gdlab.devices.free_memory.free_bytes_of_host", lambda: 123.0)
     assert free_bytes(device(statistics)) == 123.0
