@@ -1,4 +1,4 @@
-"""The arguments of pictures of several things."""
+"""Checks of arguments that pictures of several runs or series share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from gdlab.training.trajectory import Trajectory
 
 
 def runs_by_name(argument: str, given: Any) -> Mapping[str, Any]:
-    """Runs by their names; one that is alone has none.
+    """Runs by their names; a single run has the empty name.
 
     Args:
-        argument: its name.
-        given: what came for it.
+        argument: the name of the argument, for the message.
+        given: the value of the argument.
 
     Raises:
-        ValueError: if there are several without names.
+        ValueError: if there are several runs without names.
     """
     if isinstance(given, Mapping):
         return given
@@ -29,15 +29,15 @@ def runs_by_name(argument: str, given: Any) -> Mapping[str, Any]:
 
 
 def require_named(argument: str, given: Any, what: str) -> None:
-    """Refuse what is no dictionary of names.
+    """Refuse an argument that is not a dictionary by names.
 
     Args:
-        argument: its name.
-        given: what came for it.
-        what: what the names are of.
+        argument: the name of the argument, for the message.
+        given: the value of the argument.
+        what: the noun for the values, used in the message.
 
     Raises:
-        ValueError: if it is none, or empty.
+        ValueError: if the argument is no dictionary, or an empty one.
     """
     if not isinstance(given, Mapping) or not given:
         came = "an empty one" if isinstance(given, Mapping) else f"a {type(given).__name__}"
@@ -47,16 +47,16 @@ def require_named(argument: str, given: Any, what: str) -> None:
 
 
 def require_same_length(argument: str, given: np.ndarray, other: str, like: np.ndarray) -> None:
-    """Refuse a series that does not have a value for each one of another.
+    """Refuse a series that differs in length from another one.
 
     Args:
-        argument: its name.
-        given: what came for it.
-        other: the name of the other one.
-        like: the other one.
+        argument: the name of the argument, for the message.
+        given: the value of the argument.
+        other: the name of the other series.
+        like: the other series.
 
     Raises:
-        ValueError: if it is longer or shorter.
+        ValueError: if the lengths differ.
     """
     if len(given) != len(like):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The figure of a picture: a new one, or one that is drawn anew."""
+"""The figure and the panels of a picture: new ones or given ones."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def figure_of(size: tuple[float, float], figure: Figure | None = None) -> Figure:
-    """A figure of at least this size in inches: the one that is given, or a new one."""
+    """The given figure or a new one, of at least this size in inches."""
     if figure is None:
         return plt.figure(figsize=size, layout="constrained")
     width, height = np.maximum(size, figure.get_size_inches())
@@ -20,10 +20,10 @@ def figure_of(size: tuple[float, float], figure: Figure | None = None) -> Figure
 def panels_of(
     ax: Any, shape: tuple[int, int], size: tuple[float, float], **settings: Any
 ) -> np.ndarray:
-    """The panels of a picture in a flat array: those that are given, or new ones.
+    """The panels of a picture as a flat array: the given matplotlib axes, or new ones.
 
     Raises:
-        ValueError: unless there are as many as the picture has.
+        ValueError: if the number of given axes is not that of the panels.
     """
     if ax is None:
         return figure_of(size).subplots(*shape, squeeze=False, **settings).ravel()

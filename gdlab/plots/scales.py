@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocato
 
 from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS, spacing, spans_decades
 
-# From Okabe and Ito's palette, which the colour-blind can tell apart, also in grey.
+# Okabe and Ito's palette, whose colours the colour-blind can distinguish, also in grey.
 CURVE = "#0072B2"
 DIVERGED = "#D55E00"
 DIVERGED_TEXT = "#7A3300"
@@ -19,22 +19,22 @@ MISSING = "0.82"
 """The colour of cells that were not run, or not to their end."""
 COLORMAP = "viridis"
 UNSTABLE = "0.82"
-"""The grey of what is unstable, always hatched."""
+"""The grey of unstable regions, which are always hatched as well."""
 HATCH = "///"
 MARKERS = "o", "s", "^", "D", "v", "P", "*"
-"""The marker of each group."""
+"""The markers of groups, in turn."""
 LINESTYLES = "-", "--", "-.", ":"
 SECOND = "#009E73"
 """The colour of a second curve."""
 PALETTE = CURVE, DIVERGED, SECOND, "#CC79A7", "#E69F00", "#56B4E9", "#000000"
-"""The colour of each group; markers or dashes always differ as well."""
+"""The colours of groups, in turn; markers or dashes always differ as well."""
 NEGLIGIBLE_FRACTION = 1e-16
 """The fraction of the largest value below which all values have the same colour."""
 LONGEST_NAME = 40
 INVISIBLE = "\u200c"
-"""A character of no width: matplotlib leaves names that begin with _ out of legends."""
+"""A zero-width character to put before names with a leading _, which legends would omit."""
 MARKERS_PER_LINE = 12
-"""The number of markers on a line, at equal numbers of steps."""
+"""The approximate number of evenly spaced markers on a line."""
 
 
 def line_style(number: int, points: int) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def line_style(number: int, points: int) -> dict[str, Any]:
 
 
 def set_spacing(ax: Axes, along: Literal["x", "y"], values: np.ndarray) -> None:
-    """Give an axis the scale on which the values stand evenly; few decays are its ticks."""
+    """Give an axis the scale on which the values are evenly spaced; a few decays become ticks."""
     found = spacing(values)
     if found == "log":
         ax.set(**{f"{along}scale": "log"})
@@ -71,7 +71,7 @@ def set_spacing(ax: Axes, along: Literal["x", "y"], values: np.ndarray) -> None:
 
 
 def tick_within_decades(axis: Axis) -> None:
-    """Numbers at 1, 2 and 5 of a logarithmic axis that has room for them."""
+    """Put ticks at 1, 2 and 5 of each decade of a logarithmic axis if there is room."""
     low, high = axis.get_view_interval()
     if high < 300 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -80,7 +80,7 @@ def tick_within_decades(axis: Axis) -> None:
 
 
 def tick_whole_steps(axis: Axis, most: int | Literal["auto"] = "auto") -> None:
-    """Numbers at whole steps only, at most about ``most`` of them."""
+    """Put ticks at whole steps only, about ``most`` of them at most."""
     axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
 
 
@@ -94,9 +94,9 @@ def norm_of(values: np.ndarray) -> Normalize:
 
 
 def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right edge of the cell around each of sorted values, halfway to its neighbours.
+    """Left and right edges of cells around sorted values, halfway to the neighbours.
 
-    Halfway is measured where they stand evenly.
+    Halfway is measured on the scale on which the values are evenly spaced.
     """
     if x[0] == x[-1]:
         return x - 0.5 * abs(x) - 1e-9, x + 0.5 * abs(x) + 1e-9
@@ -109,11 +109,11 @@ def cells(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def legend_name(name: str) -> str:
-    """A name as long as a legend has room for, which it shows even if it begins with _."""
+    """A name shortened for a legend, and shown there even if it begins with _."""
     short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
     return f"{INVISIBLE}{short}" if short.startswith("_") else short
 
 
 def label(value: Any) -> str:
-    """A number with as many digits as a tick has room for."""
+    """A number with as many digits as fit on a tick."""
     return value if isinstance(value, str) else f"{value:.3g}".replace("-", "−")

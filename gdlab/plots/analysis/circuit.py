@@ -18,12 +18,12 @@ MAX_LARGE_MARKERS = 60
 def circuit_response(
     times: Any, response: Any, iterates: Any = None, ax: Axes | None = None
 ) -> Axes:
-    """The response of each mode as a line, the iterates as marks.
+    """Draw the continuous response of each mode as a line, and the iterates as markers.
 
     Args:
-        times: in steps, of shape ``(n,)``.
-        response: w at these times, of shape ``(n,)`` or ``(n, modes)``.
-        iterates: w₀, w₁, …, of shape ``(steps + 1,)`` or ``(steps + 1, modes)``.
+        times: the times, in steps, of shape ``(n,)``.
+        response: the distance w to the minimum at these times, of shape ``(n,)`` or ``(n, modes)``.
+        iterates: the iterates w₀, w₁, …, of shape ``(steps + 1,)`` or ``(steps + 1, modes)``.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:

@@ -20,7 +20,7 @@ from gdlab.plots.scales import (
 )
 
 MARKS = 60
-"""The number of steps of a run that carry a mark."""
+"""The approximate number of measured steps that are drawn with a marker."""
 
 
 @checked
@@ -34,16 +34,16 @@ def plot_run_comparison(
     stable_range: tuple[float, float],
     ax: Ax = None,
 ) -> Any:
-    """The loss of a run, and its expected value, with both rates.
+    """Draw the measured loss of a run and its predicted expectation, with both rates.
 
     Args:
         step: the steps, of shape (n,).
-        measured: the loss above its minimum.
-        predicted: its expected value.
-        stochastic: the part of it that is noise.
-        measured_rate: the factor by which the error shrank in a step.
-        predicted_rate: the predicted one.
-        stable_range: of the learning rate.
+        measured: the loss of the run above its minimum, of shape (n,).
+        predicted: the expected loss above the minimum, of shape (n,).
+        stochastic: the part of ``predicted`` that is due to noise, of shape (n,).
+        measured_rate: the measured factor by which the error shrinks in a step.
+        predicted_rate: the predicted factor.
+        stable_range: the learning rates (low, high) between which the optimizer is stable.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
@@ -86,15 +86,17 @@ def plot_sweep_comparison(
     measured_edge: Any,
     ax: Ax = None,
 ) -> Any:
-    """The loss at the end of each run of a sweep, its expected value, and where both see an edge.
+    """Draw the final losses of a sweep, their predicted expectation, and both edges of stability.
 
     Args:
-        name: the hyperparameter.
-        values: its values, of shape (n,).
+        name: the name of the hyperparameter.
+        values: the values of the hyperparameter, of shape (n,).
         measured: the loss above its minimum, of shape (n, seeds), NaN where a run diverged.
-        predicted: its expected value, of shape (n,).
-        predicted_range: where the optimizer is stable.
-        measured_edge: the largest value that did not diverge, and the bracket of the edge.
+        predicted: the expected loss above the minimum, of shape (n,).
+        predicted_range: the values (low, high) between which the optimizer is predicted to be
+            stable.
+        measured_edge: the largest value that did not diverge, with its bracket; a
+            :class:`gdlab.sweeps.results.ranges.Edge`.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
@@ -103,7 +105,7 @@ def plot_sweep_comparison(
     values, measured = np.asarray(values, float), np.asarray(measured, float)
     order = np.argsort(values)
     ax = figure_of((6.4, 3.8)).subplots() if ax is None else ax
-    # A run that is about to diverge is there to be seen, but not to set the scale.
+    # A run that is about to diverge is drawn, but does not set the scale.
     positive = measured[np.isfinite(measured) & (measured > 0)]
     expected = np.asarray(predicted, float)
     inside = (values > predicted_range[0]) & (values < predicted_range[1])

@@ -16,20 +16,20 @@ from gdlab.sweeps.results.spacing import spans_decades
 
 MOST_NAMES = 6
 LEAST_SHARE = 1e-4
-"""The share of the smallest loss below which a mode is no longer drawn."""
+"""A mode is not drawn where its loss is below this fraction of the smallest total loss."""
 COLORS = ListedColormap(plt.get_cmap(COLORMAP)(np.linspace(0, 0.85, 256)))
 """The part of the colour map that stands out from white."""
 
 
 @checked
 def error_by_mode(curvature: Any, path: Any, ax: Ax = None) -> np.ndarray:
-    """The loss ½λᵢwᵢ² of each mode on a logarithmic scale, and its share of the whole below.
+    """Draw the loss ½λᵢwᵢ² of each mode on a logarithmic scale, and its share of the total below.
 
-    Areas can be stacked on a linear scale only, where the small modes that come last would not be
-    seen: so the loss is lines, and what is stacked are shares of 1.
+    Stacked areas need a linear scale, on which the small late losses would be invisible. So the
+    losses are drawn as lines, and only their shares of the total are stacked.
 
     Args:
-        curvature: λ > 0 of each mode, of shape ``(modes,)``.
+        curvature: the eigenvalue λ > 0 of each mode, of shape ``(modes,)``.
         path: the distances wᵢ to the minimum at steps 0, 1, 2, …, of shape ``(steps + 1, modes)``.
         ax: two matplotlib axes, for the loss and the shares; new ones unless given.
 
@@ -77,7 +77,7 @@ def error_by_mode(curvature: Any, path: Any, ax: Ax = None) -> np.ndarray:
     if not np.all(np.isnan(_positive(total))):
         floor = LEAST_SHARE * np.nanmin(_positive(total))
         upper.set_ylim(bottom=max(floor, upper.get_ylim()[0]))
-    # Steepest at the bottom, where it leaves first.
+    # The steepest mode, which decays first, is at the bottom.
     lower.stackplot(
         steps, share.T[::-1], colors=colors[::-1], linewidth=0.5,
         edgecolor="white" if few else colors[::-1],

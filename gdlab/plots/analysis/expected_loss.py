@@ -22,7 +22,7 @@ def expected_loss(deterministic: Any, stochastic: Any, ax: Ax = None) -> Axes:
 
     Args:
         deterministic: the loss of the mean iterate, of shape ``(steps + 1,)``.
-        stochastic: what the noise adds, of the same shape.
+        stochastic: the loss added by noise, of the same shape.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:

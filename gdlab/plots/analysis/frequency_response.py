@@ -15,7 +15,7 @@ from gdlab.plots.scales import LINESTYLES, PALETTE, label, legend_name
 
 PARTS_OF_A_TURN = 1, 1.5, 3, 4.5, 9, 10
 MAX_ATTENUATION = 80.0
-"""The attenuation, in decibels below the largest gain, at which zeros of a filter are cut off."""
+"""The largest attenuation that is drawn, in decibels below the largest gain."""
 
 CURVES = "response"
 """The matplotlib id of the curves, by which those of earlier calls on the same axes are found."""
@@ -23,16 +23,16 @@ CURVES = "response"
 
 @checked
 def frequency_response(frequency: Any, response: Any, ax: Ax = None) -> np.ndarray:
-    """Gain in decibels and phase in degrees against the frequency, as in a Bode diagram.
+    """Draw gain in decibels and phase in degrees over the frequency: a Bode diagram.
 
     The lowest frequency at which the gain has fallen by 3 dB, to 1/√2 of that at the first
     frequency, is marked if there is one.
 
     Args:
-        frequency: in cycles per step, rising, up to ½; frequency 0 has no place on the logarithmic
-            scale, but the gain there counts.
-        response: H, complex, at each of them; or name → H of several filters, which differ in
-            colour and dashes.
+        frequency: the frequencies in cycles per step, rising, up to ½. Frequency 0 is not on the
+            logarithmic scale, but the gain there is the reference of the cutoff.
+        response: the complex response H at each frequency; or name → H for several filters, which
+            differ in colour and dashes.
         ax: two matplotlib axes, for gain and phase; new ones unless given. A filter that is drawn
             over others differs from them.
 

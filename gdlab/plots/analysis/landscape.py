@@ -50,17 +50,18 @@ def landscape(
 
     The colours are logarithmic where the loss spans a factor of ten, and grey where it is not
     finite. The parameters through which the plane goes are a star, the start of the path a ring. A
-    title says how much of the path is seen, and how far its true loss is from that of the plane.
+    title gives the path's explained variance, and the gap between its true loss and the plane's.
 
     Args:
         x: values along the first direction, rising, of shape ``(columns,)``.
         y: values along the second direction, rising, of shape ``(rows,)``.
-        losses: of shape ``(rows, columns)``.
-        path: the coordinates of points, of shape ``(steps + 1, 2)``.
-        plane_losses: the loss at these points of the plane.
-        path_losses: the true loss along the path. Some points are marked and filled in its colour,
-            so that a mark stands out from its surroundings where the plane does not show the truth.
-        explained_variance: the share of the path's variance that is along the plane.
+        losses: the losses on the plane, of shape ``(rows, columns)``.
+        path: the coordinates of the path on the plane, of shape ``(steps + 1, 2)``.
+        plane_losses: the loss at these points of the plane, of shape ``(steps + 1,)``.
+        path_losses: the true loss along the path, of shape ``(steps + 1,)``. Some markers are
+            filled with the colour of the true loss, and stand out where it differs from the
+            plane's.
+        explained_variance: the share of the path's variance that lies in the plane.
         names: of the directions.
         ax: the matplotlib axes to draw on; new ones unless given.
 
@@ -101,15 +102,15 @@ def landscape_surface(
     names: tuple[str, str] = NAMES,
     ax: Ax = None,
 ) -> Any:
-    """The surface of a loss over a plane, with the loss of the plane and the true one on a path.
+    """Draw a loss over a plane as a surface, with the plane's and the true loss along a path.
 
     The heights are logarithmic where the loss spans a factor of ten.
 
     Args:
         x: as for :func:`landscape`.
-        y: the same.
-        losses: the same.
-        path: the same.
+        y: as for :func:`landscape`.
+        losses: as for :func:`landscape`.
+        path: as for :func:`landscape`.
         plane_losses: the loss at these points of the plane, a line on the surface.
         path_losses: the true loss along the path, a line above or below it.
         names: of the directions.
@@ -140,10 +141,10 @@ def landscape_surface(
 
 @checked
 def landscapes(landscapes: Mapping[str, Any], ax: Ax = None, *, surface: bool = False) -> Any:
-    """Several landscapes side by side, on one scale.
+    """Draw several landscapes side by side, on one colour scale.
 
-    The same colour and the same contour line are the same loss in all of them, so that neighbouring
-    lines which are closer together in one of them mean a steeper slope.
+    The same colour or contour line means the same loss in all landscapes, so that contour lines
+    closer together mean a steeper slope.
 
     Args:
         landscapes: name → landscape, as :func:`gdlab.analysis.landscape` returns it.
@@ -188,7 +189,7 @@ def landscapes(landscapes: Mapping[str, Any], ax: Ax = None, *, surface: bool = 
         else:
             _on_plane(panel, seen, norm)
         lines = [name] if surface else [name, *seen.sentences]
-        # Above a surface is room to spare.
+        # There is spare room above a surface.
         pad = -12.0 if surface else None
         panel.set_title("\n".join(lines), loc="left", fontsize="small", pad=pad)
     if not surface:
@@ -298,7 +299,7 @@ def _on_surface(
 ) -> None:
     logarithmic = isinstance(norm, LogNorm)
     height = np.log10 if logarithmic else np.asarray
-    # What mplot3d draws last is in front, wherever it is: a path shall not vanish in a valley.
+    # mplot3d draws later objects in front, wherever they are, so that valleys do not hide the path.
     ax.computed_zorder = False
     shown = np.where(np.isfinite(seen.losses), seen.losses, np.nan)
     ax.plot_surface(
@@ -329,13 +330,13 @@ def _on_surface(
         at = at[(at >= low) & (at <= high)]
         is_long = is_wide and (at[0] < 0.01 or at[-1] > 100)
         ax.set_zticks(np.log10(at), [_power(value) if is_long else label(value) for value in at])
-    # A long line would run under the other axis.
+    # A long label would run into the other axis.
     first, second = (name.replace(" (", "\n(") for name in seen.names)
     ax.set_xlabel(first, fontsize="small", labelpad=6 + 4 * first.count("\n"))
     ax.set_ylabel(second, fontsize="small", labelpad=6 + 4 * second.count("\n"))
     ax.set_zlabel("loss", fontsize="small", labelpad=6)
     ax.view_init(elev=35, azim=-60)
-    # Labels are beyond the box, where the layout does not see them, and need more of a small one.
+    # The layout ignores labels outside the box, which need relatively more room in a small figure.
     ax.set_box_aspect(None, zoom=zoom)
 
 
@@ -343,10 +344,10 @@ def _fill(ax: Axes, seen: _Seen, norm: Normalize) -> None:
     spaced = np.geomspace if isinstance(norm, LogNorm) else np.linspace
     shown = np.ma.masked_invalid(seen.losses)
     bands = spaced(*_ends(norm), BANDS)
-    # Rounding must not leave the extremes out.
+    # Rounding must not exclude the extremes.
     bands[[0, -1]] = _ends(norm)
     filled = ax.contourf(seen.x, seen.y, shown, levels=bands, norm=norm, cmap=COLORMAP)
-    # Without it, gaps between the bands shine through in a vector file.
+    # Otherwise gaps between the bands are visible in vector files.
     filled.set_edgecolor("face")
     every = bands[1 : -1 : BANDS // LINES]
     every = every[(every > shown.min()) & (every < shown.max())]

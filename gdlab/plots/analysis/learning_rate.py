@@ -36,16 +36,16 @@ def plot_learning_rates(
     bound: float = np.nan,
     ax: Ax = None,
 ) -> Axes:
-    """The loss over the learning rate, with what was read off it.
+    """Draw the loss over the learning rate, with the rates that a range test found.
 
     Args:
         rates: the learning rates, rising.
-        values: the loss of each of them, not finite where it diverged.
-        curve: the same, smoothed.
-        marks: name → rate, a marker on the curve each, three at most.
-        suggestion: the rate to take, a line.
-        edge: the largest stable rate and the smallest unstable one; from there on it is shaded.
-        bound: where the edge was predicted, a broken line; NaN for none.
+        values: the loss at each rate, not finite where it diverged.
+        curve: the smoothed losses.
+        marks: name → rate, each a marker on the curve; at most three.
+        suggestion: the suggested rate, drawn as a vertical line.
+        edge: the largest stable and the smallest unstable rate; the unstable range is shaded.
+        bound: the predicted edge, drawn as a dashed line; NaN for none.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
@@ -89,7 +89,7 @@ def plot_learning_rates(
 
 
 def _frame(ax: Axes, values: np.ndarray, falling: np.ndarray) -> None:
-    """Show the fall in full; on the way to divergence a loss may be of any size."""
+    """Fit the vertical axis to the falling part; losses before divergence can have any size."""
     low, high = np.nanmin(values), np.nanmax(values[falling])
     if ax.get_yscale() == "log":
         factor = (high / low) ** MARGIN

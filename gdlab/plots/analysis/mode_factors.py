@@ -17,10 +17,10 @@ HALF_HEIGHT = 1.12
 
 @checked
 def mode_factors(factors_by_panel: Mapping[str, Any], ax: Ax = None) -> np.ndarray:
-    r"""Factors 1 − 2ησᵢ² on the real axis, a panel for each learning rate.
+    r"""Draw the factors 1 − 2ησᵢ² on the real axis, a panel for each learning rate.
 
-    The iteration converges if all of them lie strictly inside the unit circle, at the rate ρ of the
-    largest.
+    The iteration converges if all factors lie strictly inside the unit circle; its rate ρ is the
+    largest absolute value.
 
     Args:
         factors_by_panel: title → the factors of all modes, such as the poles of gradient descent;

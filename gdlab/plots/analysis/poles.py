@@ -16,20 +16,21 @@ from gdlab.plots.scales import MARKERS
 
 @checked
 def poles(poles: Any, ax: Ax = None, labels: Sequence[str] | None = None) -> Axes:
-    """Poles in the complex plane: inside the unit circle an error dies out, elsewhere it stays.
+    """Draw poles in the complex plane: errors decay only for poles inside the unit circle.
 
     Args:
         poles: complex numbers of shape ``(d,)``, or ``(groups, d)``.
         ax: the matplotlib axes to draw on; new ones unless given.
-        labels: the name of each group, such as that of a mode or a learning rate. Each has a shape
-            of its own then, and inside and outside are told apart by fill and colour; without
-            names all groups look the same.
+        labels: the name of each group, such as a mode or a learning rate. Each group then has its
+            own marker, and fill and colour distinguish inside from outside; without names all
+            groups look the same.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: unless there is a label for each group, or if there are more than shapes.
+        ValueError: unless there is a label for each group, or if there are more groups than
+            markers.
 
     >>> from gdlab import plots
     >>> ax = plots.poles([[0.5 + 0.5j, 0.5 - 0.5j], [0.3, -1.2]], labels=["λ = 1", "λ = 10"])

@@ -30,11 +30,11 @@ from gdlab.sweeps.results.spacing import SPACED, USUAL_DECAYS
 LINES = {"monotone": (CURVE, "-"), "oscillating": (SECOND, "--"), "divergent": (DIVERGED, ":")}
 RATE = "rate ρ of one step"
 MAX_SHOWN_RATE = 1.25
-"""The largest rate that is shown; larger ones only tell how fast a run diverges."""
+"""The largest rate that is shown; beyond it a run only diverges faster."""
 MAX_COLOR_START = 0.99
-"""The largest lower end of the colour scale."""
+"""The upper bound on the lower end of the colour scale."""
 MAX_COLOR_END = 0.9999
-"""The largest upper end of the colour scale, up to which colours differ."""
+"""The upper bound on the upper end of the colour scale."""
 LEAST_REGION = 0.01
 """The smallest share of a map at which a region is labelled with its name."""
 
@@ -110,7 +110,7 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
     for name, (color, linestyle) in LINES.items():
         here = regime == name
         if here.any():
-            # To the point after the last, so that pieces join.
+            # Include the point after the last, so that the pieces join.
             drawn = here | np.append(False, here[:-1])
             ax.plot(
                 x, np.where(drawn, shown, np.nan), linestyle, color=color, linewidth=2, label=name
@@ -125,7 +125,7 @@ def _curve(ax: Axes, x: np.ndarray, rate: np.ndarray, regime: np.ndarray) -> Non
 
 
 def _shown_rates(rate: np.ndarray) -> tuple[float, float]:
-    """The rates that the picture of a curve shows: near 1 if all of them are, as with momentum."""
+    """The range of rates on the vertical axis: near 1 if all rates are, as with momentum."""
     stable = rate[rate < 1]
     depth = 1.25 * float(1 - np.min(stable, initial=1))
     return (0, MAX_SHOWN_RATE) if not 0 < depth < 0.5 else (1 - depth, 1 + depth / 2)
@@ -139,7 +139,7 @@ def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.nd
     edges = [np.append(left, right[-1:]) for left, right in map(cells, (x, y))]
     ax.pcolormesh(*edges, np.minimum(rate, 1), cmap=COLORMAP, norm=norm, rasterized=True)
     unstable = regime == "divergent"
-    # Far beyond 1 the rate would draw the line of ρ = 1 away from where it is.
+    # Rates far above 1 would distort the interpolated contour line ρ = 1.
     near = np.clip(rate, 0, 2)
     if unstable.any():
         beyond = ax.contourf(x, y, near, levels=[1, 3], colors=[UNSTABLE], hatches=[HATCH])
@@ -165,10 +165,10 @@ def _map(ax: Axes, x: np.ndarray, y: np.ndarray, rate: np.ndarray, regime: np.nd
 
 
 def _color_scale(rate: np.ndarray) -> FuncNorm:
-    """The scale on which 0.9, 0.99 and 0.999 stand evenly, as the numbers of steps they cost do.
+    """The colour scale that spaces 0.9, 0.99 and 0.999 evenly, like the logarithm of the steps.
 
-    It reaches from the lowest rate to the highest one below 1, but at least to where the number of
-    steps is ten times as large.
+    It reaches from the lowest rate to the highest one below 1, but at least to a rate that takes
+    ten times as many steps.
     """
     low = float(np.nanmin(rate, initial=MAX_COLOR_START))
     high = float(np.max(rate, initial=0, where=rate < 1))
@@ -177,7 +177,7 @@ def _color_scale(rate: np.ndarray) -> FuncNorm:
 
 
 def _write(ax: Axes, x: np.ndarray, y: np.ndarray, region: np.ndarray, name: str) -> None:
-    """The name of a region where it is widest; words need more room across than upwards."""
+    """Write the name of a region where it is widest; a word needs more width than height."""
     if np.mean(region) < LEAST_REGION:
         return
     height, width = region.shape

@@ -13,29 +13,30 @@ from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS, PALETTE, legend_name, tick_whole_steps
 
 MAX_STEMS = 80
-"""The largest number of samples drawn as broad stems; those of more are thin."""
+"""The largest number of samples that are drawn with thick stems."""
 SHIFT = 0.16
 """The distance between the stems of two filters, in steps."""
 HEADS = "response"
-"""The matplotlib id of the heads of stems, by which those of earlier calls are counted."""
+"""The matplotlib id of the heads of stems, with which the filters of earlier calls are counted."""
 
 
 @checked
 def response(response: Any, ax: Ax = None, kind: Literal["impulse", "step"] = "impulse") -> Axes:
-    """The output of a filter, step by step, as stems.
+    """Draw the output of a filter at each step, as a stem plot.
 
     Args:
         response: the output after 0, 1, 2, … steps; or name → output of several filters, which
             differ in colour and marker and stand side by side.
         ax: the matplotlib axes to draw on; new ones unless given. A filter that is drawn over
             others differs from them.
-        kind: what came in: 1, 0, 0, … is an "impulse", 1, 1, 1, … a "step".
+        kind: the input of the filter: "impulse" for 1, 0, 0, …, or "step" for 1, 1, 1, ….
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if ``kind`` is neither, there is no response, or one has not one axis.
+        ValueError: if ``kind`` is neither, there is no response, or a response is not
+            one-dimensional.
 
     >>> from gdlab import plots
     >>> short, long = [[(1 - b) * b**k for k in range(12)] for b in (0.5, 0.8)]

@@ -21,20 +21,20 @@ COLORBAR = 1.0
 
 @checked
 def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Ax = None) -> Axes:
-    """The poles' paths in the complex plane, coloured by the hyperparameter that moves them.
+    """Draw the paths of poles in the complex plane, coloured by the hyperparameter.
 
     Args:
         values: the values of the hyperparameter, in order, of shape ``(n,)``.
-        poles: the poles at each of them, of shape ``(n, d)``, or ``(n, modes, d)``; their order at
-            one value does not matter.
-        name: what the hyperparameter is called.
+        poles: the poles at each value, of shape ``(n, d)`` or ``(n, modes, d)``; the order of the
+            poles at one value does not matter.
+        name: the name of the hyperparameter.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: unless there are two values at least, and poles for each.
+        ValueError: unless there are at least two values, and poles for each.
 
     >>> from gdlab import plots
     >>> ax = plots.root_locus([0.0, 1.0, 3.0], [[0.9], [0.0], [-2.0]], name="η")
@@ -82,7 +82,7 @@ def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Ax = No
         loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderaxespad=0.2,
         fontsize="small", handletextpad=0.2,
     )  # fmt: skip
-    # Beside the plane and of its height, which the scale of the plane decides.
+    # Beside the plane and as high as the plane, whose height depends on its aspect.
     beside = ax.inset_axes((1.04, 0, 0.05, 1))
     ax.figure.colorbar(ScalarMappable(norm, COLORMAP), cax=beside, label=title)
     ax.set(xlabel="Re r", ylabel="Im r")
@@ -90,7 +90,7 @@ def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Ax = No
 
 
 def branches(poles: np.ndarray) -> np.ndarray:
-    """Poles (n, d) in the order in which each continues the one before it: the nearest, jointly."""
+    """Reorder poles (n, d) into d continuous branches, by nearest joint assignment."""
     matched = [poles[0]]
     for following in poles[1:]:
         distance = np.abs(matched[-1][:, None] - following)
@@ -101,9 +101,9 @@ def branches(poles: np.ndarray) -> np.ndarray:
 def crossings(values: np.ndarray, paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of values between which paths (d, n) cross the unit circle, and the crossings.
 
-    The pair of values, in rising order, is one value twice where a pole stands on the circle. Where
-    it is passed between two values the place is that of the direction in which the outer of the two
-    poles lies: two that met on the real axis in between are seen there.
+    The pair, in rising order, is the same value twice if a pole lies on the circle. A crossing
+    between two values is placed on the circle in the direction of the outer pole, which is right
+    even if two poles met on the real axis in between.
     """
     excess = np.abs(paths) - 1
     outside = excess >= -ON_THE_CIRCLE

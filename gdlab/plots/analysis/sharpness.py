@@ -1,4 +1,4 @@
-"""Sharpness against what the optimizer can stand, over training: the edge of stability."""
+"""Sharpness and the stability threshold of the optimizer during training."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from gdlab.plots.scales import (
 )
 
 ROOM = 1.12
-"""The factor by which the picture reaches beyond the largest value, and below the smallest."""
+"""The factor by which the vertical axis extends beyond the largest and the smallest value."""
 
 
 @checked
@@ -33,17 +33,17 @@ def sharpness(
     ax: Ax = None,
     name: str = "sharpness",
 ) -> Any:
-    """The sharpness over the steps, and the threshold above which the optimizer is unstable.
+    """Draw the sharpness over the steps, and the threshold above which the optimizer is unstable.
 
     The scale is logarithmic where the sharpness rises to ten times the threshold.
 
     Args:
-        step: the steps at which it was measured.
-        sharpness: the largest eigenvalue there, NaN where it is not known.
-        threshold: the largest stable one, a number or one for each step; NaN where it is not known.
-        loss: the loss at these steps, a second panel.
+        step: the steps at which the sharpness was measured, of shape ``(n,)``.
+        sharpness: the largest eigenvalue of the Hessian at these steps, NaN where unknown.
+        threshold: the largest stable sharpness, a number or one for each step; NaN where unknown.
+        loss: the loss at these steps, drawn in a second panel.
         ax: the matplotlib axes to draw on, two of them if there is a loss; new ones unless given.
-        name: what to call it, such as "preconditioned sharpness".
+        name: the label of the sharpness, such as "preconditioned sharpness".
 
     Returns:
         The matplotlib axes; an array of two if there is a loss.
@@ -95,10 +95,10 @@ def sharpness(
 def _draw_threshold(
     step: np.ndarray, sharpness: np.ndarray, threshold: np.ndarray, ax: Any
 ) -> tuple[float, float]:
-    """Draw what is known of the threshold, and return the limits of the vertical axis.
+    """Draw the threshold where it is known, and return the limits of the vertical axis.
 
-    The lower limit is zero unless the scale is to be logarithmic. A threshold may go to ∞, as
-    learning rates go to 0, and be unknown where sharpness is known.
+    The lower limit is zero unless the scale is logarithmic. A threshold may be ∞, at a learning
+    rate of 0, or unknown where the sharpness is known.
     """
     highest = np.max(sharpness, initial=0, where=np.isfinite(sharpness))
     limit = np.min(threshold, initial=np.inf, where=np.isfinite(threshold))

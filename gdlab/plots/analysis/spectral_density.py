@@ -18,12 +18,12 @@ MIN_RELATIVE_DENSITY = 1e-7
 
 @checked
 def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Ax = None) -> Axes:
-    """The density of eigenvalues on a logarithmic scale, on which single ones can be seen.
+    """Draw the density of eigenvalues on a logarithmic scale, which shows single eigenvalues.
 
     Args:
-        grid: the values at which it is given, rising.
-        density: the share of the eigenvalues per unit there.
-        eigenvalues: those that are known themselves, such as the largest; a triangle each.
+        grid: the eigenvalues λ at which the density is given, rising, of shape ``(n,)``.
+        density: the share of the eigenvalues per unit of λ, of shape ``(n,)``.
+        eigenvalues: single eigenvalues, such as the largest, each marked by a triangle.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:

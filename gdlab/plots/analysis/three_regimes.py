@@ -22,14 +22,14 @@ MOST_MARKERS = 60
 
 @checked
 def three_regimes(paths: Mapping[str, Any], minimum: float = 0.0, ax: Ax = None) -> np.ndarray:
-    r"""Iterates of one weight, a panel for each run, with the factor of its first step.
+    r"""Draw the iterates of one weight, a panel for each run, with the factor of the first step.
 
     Gradient descent on a parabola multiplies the distance to the minimum by the same factor in
     every step: its sign says whether the iterates stay on one side, its size whether they arrive.
 
     Args:
-        paths: what a run is called, such as "η = 0.1" → its iterates w₀, w₁, ….
-        minimum: where they should go.
+        paths: name of a run, such as "η = 0.1" → its iterates w₀, w₁, …, of shape ``(steps + 1,)``.
+        minimum: the weight at the minimum.
         ax: an array of matplotlib axes, one for each run; new ones unless given.
 
     Returns:

@@ -8,7 +8,7 @@ from matplotlib.patches import Circle
 from gdlab.plots.scales import CURVE, DIVERGED
 
 ON_THE_CIRCLE = 1e-9
-"""The distance from the unit circle within which rounding may leave a pole that lies on it."""
+"""The distance from the unit circle within which a pole counts as lying on it."""
 MARGIN = 0.08
 HEADROOM = 0.6
 """The height reserved for the legend above the plane, in inches."""
@@ -41,7 +41,7 @@ def draw_unit_circle(ax: Axes) -> None:
 def draw_poles(
     ax: Axes, poles: np.ndarray, inner: str = "o", outer: str = "X"
 ) -> tuple[Line2D, Line2D]:
-    """Filled blue markers inside the unit circle; outside others, hollow if of the same shape."""
+    """Draw poles inside the unit circle as filled blue markers, others with ``outer`` markers."""
     poles = np.ravel(poles)
     re, im, within = np.real(poles), np.imag(poles), inside(poles)
     (drawn_inside,) = ax.plot(

@@ -26,20 +26,20 @@ from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND
 
 WIDEST = 9.0
-"""The largest width of a row, in inches; a longer series goes on in the next row."""
+"""The largest width of a row, in inches; a longer series continues in the next row."""
 MARGIN = 0.45
 WIRE, QUIET, JOIN = "0.27", "0.4", "#F4F4F4"
 BRANCHES = CURVE, DIVERGED, SECOND
-"""The colours of branches in turn, with which their boxes are drawn."""
+"""The colours of the branches' boxes, in turn."""
 POINTS = 9
 
 
 @checked
 def block_diagram(tx: GradientTransformation, ax: Axes | None = None) -> Axes:
-    """A composition as a block diagram: links in series, branches in parallel, wrappers as frames.
+    """Draw a composition as a block diagram: links in series, parallel branches, framed wrappers.
 
     The gradient g enters on the left, and the update u leaves on the right. A named method is
-    opened once, by :func:`gdlab.expand`; a part is one box.
+    expanded once, by :func:`gdlab.expand`; each part of it is one box.
 
     Args:
         tx: the transformation.
@@ -98,12 +98,12 @@ def _rows(block: Block) -> list[Series]:
 
 @dataclasses.dataclass(frozen=True)
 class _Drawing:
-    """The axes, and what is drawn on them; y grows downwards."""
+    """Drawing operations on matplotlib axes in inches, with y growing downwards."""
 
     ax: Axes
 
     def block(self, block: Block, left: float, middle: float, colour: str) -> None:
-        """Draw a block of which a wire enters at the left and leaves at the right."""
+        """Draw a block, with a wire that enters at the left and leaves at the right."""
         if isinstance(block, Box):
             self.box(block, left, middle, colour)
         elif isinstance(block, Series):
@@ -136,7 +136,7 @@ class _Drawing:
         ):
             own = BRANCHES[number % len(BRANCHES)] if colour == WIRE else colour
             row = top + height - branch.height / 2
-            # Wires end at the join one below another.
+            # The wires of the branches end at different heights of the join.
             share = (number + 1) / (count + 1) - 0.5
             port = middle + share * block.join.height
             if name:
@@ -160,7 +160,7 @@ class _Drawing:
         self.line([(inside + block.block.width, middle), (left + block.width, middle)], colour)
 
     def box(self, box: Box, left: float, middle: float, colour: str) -> None:
-        """Draw a box with its words."""
+        """Draw a box with its text."""
         fill = JOIN if box.joins else "white"
         self.patch(left, middle - box.height / 2, box.width, box.height, colour, fill)
         centre = left + box.width / 2
@@ -181,7 +181,7 @@ class _Drawing:
         )  # fmt: skip
 
     def word(self, x: float, y: float, text: str, colour: str, **settings: Any) -> None:
-        """Write words, centred unless the settings say otherwise."""
+        """Write text, centred unless the settings say otherwise."""
         settings = {"ha": "center", "va": "center", "size": POINTS, "zorder": 3, **settings}
         self.ax.text(x, y, text, color=colour, parse_math=False, **settings)
 

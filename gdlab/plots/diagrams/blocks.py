@@ -1,6 +1,6 @@
 """A composition of transformations as boxes, in series, in parallel and within frames.
 
-Each block knows its size in inches; where it stands is settled by the one around it.
+Each block knows its size in inches; the enclosing block decides its position.
 """
 
 import dataclasses
@@ -13,9 +13,10 @@ from gdlab.core.structure import Named, Value
 from gdlab.core.transformation import GradientTransformation
 
 LETTER, LINE = 0.082, 0.165
-"""The width of a letter and the height of a line in a box."""
+"""The width of a letter and the height of a line in a box, in inches."""
 PADDING, GAP, LANE = 0.12, 0.34, 0.2
-"""The padding around words in a box, the gap between boxes in series, and that between branches."""
+"""The padding in a box, the gap between boxes in series, and the gap between branches, in
+inches."""
 LONGEST_LINE = 26
 TITLE = 0.22
 """The height of the title of a frame, and of the name of a branch."""
@@ -28,16 +29,16 @@ class Box:
     name: str
     arguments: tuple[str, ...] = ()
     joins: bool = False
-    """True if it joins the branches before it."""
+    """True if the box joins branches."""
 
     @property
     def width(self) -> float:
-        """The width of its longest line, and of what is around it."""
+        """The width of the longest line, with padding."""
         return LETTER * max(map(len, (self.name, *self.arguments))) + 2 * PADDING
 
     @property
     def height(self) -> float:
-        """The height of its lines, and of what is around them."""
+        """The height of all lines, with padding."""
         return LINE * (1 + len(self.arguments)) + 2 * PADDING
 
 
@@ -73,7 +74,7 @@ class Parallel:
 
     @property
     def width(self) -> float:
-        """The width of the branches, of the wires before and behind, and of the join."""
+        """The width of the branches, of the wires on both sides, and of the join."""
         return 1.5 * GAP + self.inner + 1.5 * GAP + self.join.width
 
     @property
@@ -84,7 +85,7 @@ class Parallel:
 
     @property
     def height(self) -> float:
-        """The height of all, and of what is between them."""
+        """The height of all branches, and of the gaps between them."""
         branches = sum(self.heights) + LANE * (len(self.branches) - 1)
         return max(branches, self.join.height)
 
@@ -98,12 +99,12 @@ class Frame:
 
     @property
     def width(self) -> float:
-        """The width of what it holds, or of its title."""
+        """The width of the block or of the title, whichever is larger, with padding."""
         return max(self.block.width + 2 * GAP, LETTER * len(self.title) + 2 * PADDING)
 
     @property
     def height(self) -> float:
-        """The height of what it holds, of its title, and of as much below."""
+        """The height of the block and of the title, with the same margin at the bottom."""
         return self.block.height + 2 * TITLE + PADDING
 
 
@@ -111,7 +112,7 @@ Block = Box | Series | Parallel | Frame
 
 
 def block_of(tx: GradientTransformation) -> Block:
-    """The block that stands for a transformation, with all that it is made of."""
+    """The block that stands for a transformation, with blocks for its parts."""
     arguments, inner = tx.arguments(), list(_parts_of(tx))
     name = tx.factory.name
     if name in ("chain", "named_chain"):
@@ -130,12 +131,12 @@ def block_of(tx: GradientTransformation) -> Block:
 
 
 def box_of(part: GradientTransformation | Join, *, joins: bool = False) -> Box:
-    """The box of what is not made of others."""
+    """The box of a transformation without parts."""
     return dataclasses.replace(_alone(part), joins=joins)
 
 
 def _alone(part: GradientTransformation | Join) -> Box:
-    """The name of a part and its arguments, but for the transformations among them."""
+    """The box of a part, with its arguments except for transformations."""
     if part.factory.name == "foreign_join":
         return Box(represent(part.arguments()["function"]))
     written = _written(part)
@@ -150,7 +151,7 @@ def _title(tx: GradientTransformation) -> str:
 
 
 def _written(part: GradientTransformation | Join) -> list[str]:
-    """The arguments that differ from their defaults, as they are written."""
+    """The arguments that differ from their defaults, in source code."""
     written = []
     for name, parameter in part.factory.parameters.items():
         value = part.arguments()[name]
@@ -166,7 +167,7 @@ def _written(part: GradientTransformation | Join) -> list[str]:
 
 
 def _parts_of(tx: GradientTransformation) -> Iterator[tuple[str, GradientTransformation]]:
-    """The transformations among its arguments, by the names that they have there."""
+    """The transformations among the arguments, with the names of these arguments."""
     for name, value in tx.arguments().items():
         yield from _transformations(name, value)
 

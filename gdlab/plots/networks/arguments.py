@@ -12,7 +12,7 @@ def network_of(problem: Any) -> Problem:
     """Return ``problem``, checked to be a network.
 
     Raises:
-        ValueError: if it is no network.
+        ValueError: if ``problem`` is not a network.
     """
     if getattr(problem, "activations", None) is None:
         name = getattr(problem, "name", repr(problem))
@@ -24,7 +24,7 @@ def parameters_of(problem: Problem, params: Any) -> dict[str, dict[str, np.ndarr
     """Return the parameters as NumPy arrays; those of the problem's start unless given.
 
     Raises:
-        ValueError: if they are not those of this network.
+        ValueError: if the parameters do not fit this network.
     """
     params = problem.start if params is None else params
     require_like(problem.name, problem.start, params)
@@ -35,7 +35,7 @@ def image_of(problem: Problem, image: Any) -> np.ndarray:
     """Return the image as a NumPy array; the first held-out image unless given.
 
     Raises:
-        ValueError: if it is of another shape than those of the problem.
+        ValueError: if the image has another shape than the problem's images.
     """
     images, _ = problem.held_out
     image = np.asarray(images[0] if image is None else image)

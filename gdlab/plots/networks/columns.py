@@ -12,14 +12,14 @@ from gdlab.problems.problem import Problem
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Column:
-    """A layer as it stands in the picture: its maps, and words above and below them."""
+    """A layer in the picture: its feature maps, with captions above and below."""
 
     name: str
     maps: Maps
     size: str
     """The caption of the output's shape, such as ``"28×28"``."""
     kernel: tuple[int, ...] = ()
-    """The shape of its kernel; empty where there are no weights."""
+    """The shape of the kernel; empty if the layer has no weights."""
     layer: Layer = Layer()  # noqa: RUF009
     """The way in which the kernel is applied: its stride and skip connection."""
     use: str = ""
@@ -27,13 +27,14 @@ class Column:
     weights: str = ""
     """The caption with the number of weights."""
     instead: str = ""
-    """The caption with the number of weights of a dense layer between the same values."""
+    """The caption with the number of weights that a dense layer between the same maps would
+    have."""
 
 
 def columns_of(
     problem: Problem, params: Any, image: np.ndarray, answer: np.ndarray, most: int
 ) -> list[Column]:
-    """The image, each layer and the classes, with at most so many channels drawn."""
+    """The columns for the image, layers and classes, with at most ``most`` channels each."""
     counted = sum(leaf.size for layer in params.values() for leaf in layer.values())
     height, width, _ = image.shape
     first = maps_of(image, most)
@@ -55,7 +56,7 @@ def columns_of(
 
 
 def _weighted(name: str, maps: Maps, params: Any, layer: Layer, before: int, after: int) -> Column:
-    """A layer that turns so many values before into so many after."""
+    """The column of a layer with weights, from ``before`` inputs to ``after`` outputs."""
     kernel = params["kernel"].shape
     bias = params["bias"].size if "bias" in params else 0
     product = "·".join(map(str, (9, *kernel[2:]) if len(kernel) == 4 else kernel))

@@ -29,24 +29,24 @@ KERNELS_PER_ROW = 16
 
 @checked
 def filters(params: Any, layer: str | None = None, *, ax: Ax = None) -> Any:
-    """The kernels of a layer, red where a weight is positive and blue where it is negative.
+    """Draw the kernels of a layer, red where a weight is positive and blue where it is negative.
 
-    A column of 3×3 squares is the kernel of one channel, a square for each channel it looks at; of
-    a layer that looks at one channel only, the kernels stand side by side. The first layer of a
-    dense network has an image of weights for each unit, and any other dense layer is a matrix. The
-    colours of all are on one scale with zero in its middle.
+    Each column of squares is the kernel of one output channel, with a square for each input
+    channel; kernels with a single input channel stand side by side. The first layer of a dense
+    network is drawn as an image of weights for each unit, and any other dense layer as a matrix.
+    All kernels share one colour scale, centred at zero.
 
     Args:
-        params: the parameters of a network; or a network, for those of its start; or name → either,
-            such as before and after training, which are drawn below each other.
-        layer: its name in the parameters; the first one unless given.
+        params: the parameters of a network; or a network, for its initial parameters; or a
+            dictionary name → either, such as before and after training, drawn below each other.
+        layer: the name of the layer in the parameters; by default the first layer.
         ax: the matplotlib axes to draw on, as many as there are names; new ones unless given.
 
     Returns:
         The matplotlib axes, in an array if there are names.
 
     Raises:
-        ValueError: if these are no parameters of networks, or have no such layer.
+        ValueError: if ``params`` are not those of a network, or have no such layer.
 
     >>> from gdlab import plots, problems
     >>> problem = problems.convolutional_network((4, 8))
@@ -109,7 +109,7 @@ def _kernel(name: str, params: Any, layer: str | None) -> tuple[str, np.ndarray]
 
 
 def _is_image(layer: str, kernel: np.ndarray) -> bool:
-    """Tell whether a kernel is drawn as images: of a convolution, or units that read an image."""
+    """Tell whether a kernel is drawn as images: if it convolves, or its units read an image."""
     return kernel.ndim == 4 or (layer == "dense0" and math.isqrt(len(kernel)) ** 2 == len(kernel))
 
 

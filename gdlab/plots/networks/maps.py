@@ -13,9 +13,9 @@ SINGLE_VALUE_WIDTH = 1.6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maps:
-    """The output of a layer as a grid of channels, measured in pixels from its top left corner.
+    """The feature maps of a layer in a grid, with positions in pixels from the top left corner.
 
-    A dense layer has no spatial positions: its maps are of one pixel.
+    The maps of a dense layer, which has no spatial positions, are single pixels.
     """
 
     values: np.ndarray
@@ -47,7 +47,8 @@ class Maps:
     def columns(self) -> int:
         """The number of columns of the grid.
 
-        It is the smallest that keeps the grid low, or up to twice as many if that fills all rows.
+        The smallest number that keeps the grid low enough, or up to twice as many if that fills all
+        rows.
         """
         rows = max(1, int((MAX_GRID_PIXELS / self.pixel + 1) // self.pitch))
         fewest = math.ceil(self.channels / rows)
@@ -84,7 +85,7 @@ def maps_of(array: np.ndarray, most: int) -> Maps:
 
 
 def places(before: int, after: int, stride: int) -> list[int]:
-    """Two rows of a map that look at different rows of the map before, within it if possible."""
+    """Two rows of a map whose kernels cover different rows of the input, inside it if possible."""
     within = [row for row in range(after) if 1 <= row * stride < before - 1]
     rows = within if len(within) > 1 else list(range(after))
     quarter = len(rows) // 4

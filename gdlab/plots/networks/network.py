@@ -82,25 +82,25 @@ class Grid:
 def network(
     problem: Problem, params: Any = None, image: Any = None, ax: Ax = None, *, channels: int = 32
 ) -> Axes:
-    """A network from left to right: an image, what each layer makes of it, the probabilities.
+    """Draw a network from left to right: an image, the maps of each layer, and the probabilities.
 
-    The maps are those of this image, white where a feature is absent, on one scale for each layer.
-    Each convolution has a colour: its kernel looks at the framed patch, in all channels of the maps
-    before, and hands on one pixel; the same kernel is drawn at a second place, dashed. Below stand
-    the numbers of weights, and how many a dense layer from the same values to the same ones has.
+    The maps are white where a feature is absent, on one scale for each layer. Each convolution has
+    its own colour: the kernel computes one pixel from the framed patch in all channels of the layer
+    before; dashed lines show the same kernel at a second position. Captions below give the number
+    of weights, and the number that a dense layer between the same maps would have.
 
     Args:
         problem: a network, such as :func:`gdlab.problems.convolutional_network`.
-        params: its parameters; those of its start unless given.
-        image: what it reads, of the shape of its data; the first one that is held out unless given.
-        ax: the matplotlib axes to draw on, best of the width of a page; new ones unless given.
-        channels: how many channels of a layer are drawn at most.
+        params: the parameters of the network; by default the initial ones.
+        image: the input, in the shape of the problem's images; by default the first held-out image.
+        ax: the matplotlib axes to draw on, ideally as wide as a page; new ones unless given.
+        channels: the largest number of channels of a layer that are drawn, at least 1.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if the problem is no network, or the parameters or the image are none of its.
+        ValueError: if the problem is not a network, or the parameters or the image do not fit it.
 
     >>> from gdlab import plots, problems
     >>> ax = plots.network(problems.convolutional_network((4, 8)))

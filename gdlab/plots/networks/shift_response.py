@@ -44,7 +44,7 @@ def shift_response(
         The two matplotlib axes.
 
     Raises:
-        ValueError: if these are no networks, or the image is none of theirs.
+        ValueError: if ``networks`` are not networks, or the image does not fit them.
 
     >>> from gdlab import plots, problems
     >>> problem = problems.convolutional_network((2, 3))
@@ -82,7 +82,7 @@ def _checked(name: str, pair: Any) -> tuple[Problem, Any]:
 
 
 def _look(number: int) -> dict[str, Any]:
-    """The colour and the marker of each of some networks."""
+    """The colour and the marker of the network with this number."""
     return {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @checked
 def plot_coordinate_check(check: "CoordinateCheck", ax: Ax = None) -> np.ndarray:
-    """The sizes of activations, and of their changes, over width after the last step.
+    """Draw the sizes of activations, and of their changes, over the width after the last step.
 
-    Lines are the geometric means over the seeds, bands their range; a level line is what a learning
-    rate that transfers needs.
+    Lines are the geometric means over the seeds, bands their range. Learning rates transfer across
+    widths if the lines are level.
 
     Args:
-        check: what to draw.
+        check: the result of :func:`gdlab.scaling.coordinate_check`.
         ax: two matplotlib axes to draw on; new ones unless given.
 
     Returns:
@@ -51,7 +51,7 @@ def plot_coordinate_check(check: "CoordinateCheck", ax: Ax = None) -> np.ndarray
 
 
 def _level(panel: Axes, factor: float) -> None:
-    """Let the heights span at least this factor, so that what is nearly level looks level."""
+    """Let the vertical axis span at least this factor, so that nearly level lines look level."""
     low, high = panel.get_ylim()
     more = max(1.0, factor / (high / low)) ** 0.5
     panel.set_ylim(low / more, high * more)

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from gdlab.scaling.laws.optimum import Optimum
 
 LIGHTEST = 0.88
-"""End of the colour map that is used: what is lighter is hard to see on white."""
+"""The end of the used part of the colour map; lighter colours are hard to see on white."""
 HIGHEST = 30.0
-"""Multiple of the largest loss at a best rate above which losses are cut off."""
+"""Losses are cut off above this multiple of the largest loss at a best rate."""
 BEYOND = 2.0
-"""Factor by which the law is drawn beyond the sizes that were fitted."""
+"""The factor by which the drawn law extends beyond the fitted sizes."""
 
 
 @checked
 def plot_learning_rate_law(law: "LearningRateLaw", ax: Ax = None) -> np.ndarray:
-    """The loss over the rate with the optimum of each size, and the optimum over the size.
+    """Draw the loss over the learning rate for each size, and the best rate over the size.
 
     Args:
         law: a law of one size.
@@ -103,7 +103,7 @@ def _draw_law(ax: Axes, law: "LearningRateLaw") -> None:
 
 
 def _shown(interval: tuple[float, float], rates: np.ndarray) -> tuple[float, float]:
-    """An interval as far as rates were tried, where it is open."""
+    """An interval whose open ends are replaced by the extreme rates that were tried."""
     low, high = interval
     return (low if low > 0 else rates[0]), (high if math.isfinite(high) else rates[-1])
 
@@ -135,6 +135,6 @@ def _draw_band(ax: Axes, law: "LearningRateLaw", low: float, high: float) -> Non
 
 
 def _mark_sizes(ax: Axes, sizes: np.ndarray) -> None:
-    """Ticks at the sizes that were trained, as plain numbers."""
+    """Put ticks at the trained sizes, as plain numbers."""
     ax.set_xticks(np.unique(sizes), [f"{value:g}" for value in np.unique(sizes)])
     ax.set_xticks([], minor=True)

@@ -1,1 +1,1 @@
-"""Pictures of what transformations make of a series of numbers."""
+"""Pictures of the outputs of transformations for a series of numbers."""

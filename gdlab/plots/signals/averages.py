@@ -22,10 +22,10 @@ MAX_MARKED_VALUES = 40
 def averages(
     values: Any, transformations: Mapping[str, GradientTransformation], ax: Ax = None
 ) -> Axes:
-    """Values as dots, and what averages make of them as lines.
+    """Draw values as dots, and their running averages as lines.
 
     Args:
-        values: of shape ``(n,)``, in the order in which they come.
+        values: the values in their order, of shape ``(n,)``.
         transformations: name → average, such as :func:`gdlab.ema`, :func:`gdlab.moving_average`, or
             either within :func:`gdlab.debias`.
         ax: the matplotlib axes to draw on; new ones unless given.

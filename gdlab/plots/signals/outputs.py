@@ -18,7 +18,7 @@ def outputs_of(
     """Return a series as an array, and the output of each transformation for it.
 
     Raises:
-        ValueError: if the series is none, under the name that it goes by.
+        ValueError: if ``series`` is not a series of finite numbers; the message calls it ``name``.
     """
     series = real_numbers(name, series, finite=False)
     if series.ndim != 1 or not series.size or not np.isfinite(series).all():

@@ -23,7 +23,7 @@ MAX_DRAWN_STEPS = 2000
 def schedules(
     schedules: Schedule | Mapping[str, Schedule], steps: Count = 100, ax: Ax = None
 ) -> Axes:
-    """The values of schedules from step 0 to step ``steps``, both included.
+    """Draw the values of schedules from step 0 to step ``steps``, both included.
 
     Args:
         schedules: one schedule, or name → schedule.

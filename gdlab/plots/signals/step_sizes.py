@@ -19,12 +19,12 @@ from gdlab.plots.signals.outputs import outputs_of
 def step_sizes(
     gradients: Any, optimizers: Mapping[str, GradientTransformation], ax: Ax = None
 ) -> Axes:
-    """The size of every step that optimizers make of a series of gradients, on logarithmic axes.
+    """Draw the sizes of optimizers' steps for a series of gradients, on logarithmic axes.
 
-    A power of t is a straight line there: on a constant gradient, Adagrad's steps fall as 1/√t.
+    A power of t is then a straight line: on a constant gradient, Adagrad's steps fall as 1/√t.
 
     Args:
-        gradients: of one weight, of shape ``(n,)``.
+        gradients: the gradients of one weight, of shape ``(n,)``.
         optimizers: name → optimizer.
         ax: the matplotlib axes to draw on; new ones unless given.
 

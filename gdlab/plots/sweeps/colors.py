@@ -14,7 +14,7 @@ from gdlab.sweeps.results.color_scale import NEGLIGIBLE, ColorScale, color_scale
 
 
 def norm_of_scores(scores: np.ndarray, maximize: bool) -> Normalize:
-    """The norm on which the scores of a sweep differ in colour, the better ones above all."""
+    """The norm that maps scores to colours, with most colours for the better scores."""
     scale = color_scale(scores, maximize)
     low, high = sorted((scale.best, scale.worst))
     if scale.kind == "log":
@@ -43,7 +43,7 @@ class _GapNorm(FuncNorm):
 
 
 def color_bar(norm: Normalize, panels: Sequence[Axes], metric: str, **settings: Any) -> None:
-    """The bar that explains the colours of a metric, beside some panels."""
+    """Add the colour bar of a metric beside some panels."""
     bar = panels[0].figure.colorbar(
         ScalarMappable(norm, COLORMAP), ax=list(panels), label=in_words(metric), **settings
     )

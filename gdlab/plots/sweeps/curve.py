@@ -11,7 +11,7 @@ from gdlab.sweeps.results.scoring import best_position
 from gdlab.sweeps.results.spacing import SPACED, spacing, spans_decades
 
 NARROWEST_NAMED = 0.07
-"""The width of a band, as a fraction of that of the axes, from which on it has a name within."""
+"""The smallest width of a band with its name inside, as a fraction of the width of the axes."""
 
 
 def draw_curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: bool) -> None:
@@ -24,7 +24,7 @@ def draw_curve(ax: Axes, x: np.ndarray, lanes: Lanes, maximize: bool, scatter: b
         ax.plot(x, median, "_", color=CURVE, markersize=6)
     else:
         _band(ax, x, values, diverged)
-        # Where neighbours have no median, no line would show that a point has one.
+        # A point whose neighbours have no median would be invisible without a marker.
         finite = np.isfinite(median)
         alone = finite & ~np.append(False, finite[:-1]) & ~np.append(finite[1:], False)
         ax.plot(x, median, color=CURVE, linewidth=1.6)
@@ -69,7 +69,7 @@ def _band(ax: Axes, x: np.ndarray, values: np.ndarray, diverged: np.ndarray) -> 
 
 
 def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
-    """Shade the cells of values at which seeds diverged, the darker the more."""
+    """Shade the cells of values at which seeds diverged, darker for more seeds."""
     left, right = cells(x)
     for start, end, share in zip(left, right, diverged, strict=True):
         if share > 0:
@@ -82,7 +82,7 @@ def _shade(ax: Axes, x: np.ndarray, diverged: np.ndarray) -> None:
 
 
 def _name_band(ax: Axes, ends: np.ndarray, diverged: np.ndarray) -> None:
-    """Write "diverged" into the widest band of such cells, or above it where it is too narrow.
+    """Write "diverged" into the widest band of shaded cells, or above it if it is too narrow.
 
     ``ends`` are the left and right ends of the cells as fractions of the width of the axes.
     """

@@ -15,12 +15,12 @@ from gdlab.plots.sweeps.lanes import Lanes
 from gdlab.sweeps.results.scoring import best_position
 
 MOST_TICKS = 12
-"""The largest number of values that are written at an axis."""
+"""The largest number of labelled values on an axis."""
 LETTER = 0.085
-"""The mean width of a letter of a tick's label, in inches."""
+"""The mean width of a character in a tick label, in inches."""
 
 OFF_FROM_ONE = 0.04
-"""The share of its distance from 1 by which a value may be rounded."""
+"""The largest rounding error of a label, as a fraction of the value's distance from 1."""
 
 
 class Plane(NamedTuple):
@@ -31,7 +31,7 @@ class Plane(NamedTuple):
 
 
 def draw_heat_map(ax: Axes, plane: Plane, lanes: Lanes, maximize: bool, norm: Normalize) -> None:
-    """Draw the scores of all cells, what diverged in its own colour, and a dot at the best."""
+    """Draw the scores of all cells, with a colour for divergence and a dot at the best."""
     orders = [np.argsort(v) if is_numeric(v) else np.arange(len(v)) for v in plane]
     scores, diverged = (array[np.ix_(*orders)] for array in (lanes.scores, lanes.diverged))
     y, x = (values[order] for values, order in zip(plane, orders, strict=True))
@@ -58,7 +58,7 @@ def is_numeric(values: np.ndarray) -> bool:
 
 
 def _write_values(axis: Axis, values: np.ndarray, *, rotated: bool) -> None:
-    """Write the values that were tried at their cells, of many only some."""
+    """Label the cells with their values, or some of them if there are many."""
     positions = _written(len(values))
     labels = [written(values[position]) for position in positions]
     turn: dict[str, Any] = {"rotation": 90} if rotated else {}
@@ -66,21 +66,21 @@ def _write_values(axis: Axis, values: np.ndarray, *, rotated: bool) -> None:
 
 
 def _written(count: int) -> np.ndarray:
-    """The positions whose values are written: all up to a dozen, of more every n-th."""
+    """The positions of labelled values: all of up to ``MOST_TICKS``, otherwise every n-th."""
     return np.arange(0, count, -(-count // MOST_TICKS))
 
 
 def _fit(values: np.ndarray, width: float) -> bool:
-    """Tell whether the labels fit side by side into a width in inches."""
+    """Tell whether the labels of values fit side by side into a width in inches."""
     positions = _written(len(values))
     longest = max(len(written(values[position])) for position in positions)
     return (longest + 1) * LETTER * len(positions) < width
 
 
 def written(value: Any) -> str:
-    """A value as it was written if that has at most five digits, and else rounded to three.
+    """A value in full if it has at most five digits, otherwise rounded to three digits.
 
-    Decays near 1 keep the digits by which they differ from it.
+    Decays near 1 keep the digits of their distance from 1.
     """
     if isinstance(value, str | bool | np.bool_):
         return str(value)
@@ -92,7 +92,7 @@ def written(value: Any) -> str:
 
 
 def explain_colors(panels: Sequence[Axes], lanes: Lanes, metric: str, norm: Normalize) -> None:
-    """Add a colour bar for all panels, and a legend of the cells that have none of its colours."""
+    """Add a colour bar for all panels, and a legend for cells without a score."""
     figure = panels[0].figure
     finite = np.isfinite(lanes.scores)
     if finite.any():

@@ -29,12 +29,13 @@ def plot_history(
     maximize: bool | None = None,
     ax: Ax = None,
 ) -> Any:
-    """The value of an axis in each member over the steps; a dot where it copied another.
+    """Draw an axis over the steps for each member, with a dot where it copied another member.
 
     Args:
-        result: what population-based training returned.
-        axis: the name of an axis that it changed.
-        metric: what colours the members, "final_loss" or the name of an evaluation metric.
+        result: the result of population-based training.
+        axis: the name of an axis that population-based training changed.
+        metric: the metric that colours the members: "final_loss", or the name of an evaluation
+            metric.
         maximize: whether more is better, unless the name of the metric tells; the best member is
             on top.
         ax: the matplotlib axes to draw on; new ones unless given.

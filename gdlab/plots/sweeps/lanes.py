@@ -14,11 +14,11 @@ class Lanes(NamedTuple):
     """The metric of all lanes."""
 
     values: np.ndarray
-    """The value of each lane, NaN where it has none."""
+    """The value of each lane, NaN if it has none; shape ``(*dims, seeds)``."""
     scores: np.ndarray
-    """The median over the seeds, ±∞ where too many have none."""
+    """The median over the seeds, ±∞ if half of the seeds have no value."""
     diverged: np.ndarray
-    """The share of the seeds that were run which diverged."""
+    """The share of diverged seeds among those that were run."""
 
     def facet(self, index: tuple[int, ...]) -> "Lanes":
         """Return the part of the arrays that one panel shows."""

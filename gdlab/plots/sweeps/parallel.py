@@ -28,7 +28,7 @@ MIN_TICK_GAP = 0.07
 
 
 class Coordinate(NamedTuple):
-    """A vertical axis: where each point stands on it, from 0 to 1, and its ticks."""
+    """A vertical axis: the height of each point on it, from 0 to 1, and its ticks."""
 
     name: str
     heights: np.ndarray
@@ -43,14 +43,14 @@ def plot_parallel(
     ax: Any = None,
     figure: Figure | None = None,
 ) -> Any:
-    """A line for each point, coloured by the median of its metric, the best one on top.
+    """Draw a line for each point, coloured by the median of the metric, with the best on top.
 
     Args:
-        result: what :func:`gdlab.sweep` returned.
+        result: the result of :func:`gdlab.sweep`.
         metric: "final_loss", or the name of an evaluation metric.
         maximize: whether more is better, unless the name of the metric tells.
         ax: the matplotlib axes to draw on; new ones unless given.
-        figure: where these new ones are made; a new figure unless given.
+        figure: the figure for new axes; a new figure unless given.
 
     Returns:
         The matplotlib axes.
@@ -95,7 +95,7 @@ def plot_parallel(
 
 
 def _coordinates(result: "SweepResult") -> list[Coordinate]:
-    """The coordinates of all dimensions of names and all axes, in the order of the dimensions."""
+    """The coordinates of all axes and named dimensions, in the order of the dimensions."""
     labels = lane_labels(result)
     names = [name for name in ("problem", "optimizer") if name in result.dims] + list(result.axes)
     return [_coordinate(name, labels[name][..., 0].ravel()) for name in names]
@@ -135,7 +135,7 @@ def _thin(ax: Axes, lines: np.ndarray, color: str, name: str) -> None:
 
 
 def _rulers(ax: Axes, coordinates: list[Coordinate]) -> None:
-    """The vertical axes with their ticks, in place of those of the picture."""
+    """Draw the vertical axes with their ticks, in place of matplotlib's."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
     for x, coordinate in enumerate(coordinates):
         ax.plot([x, x], [0, 1], color="0.25", linewidth=1, zorder=2)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gdlab.sweeps.report.report import SweepReport
 
 LARGEST_RATIO = 16.0
-"""The factor of the fewest evaluations up to which a profile is drawn, if not all end before."""
+"""The largest ratio to the fewest evaluations up to which a profile is drawn."""
 PANEL = 4.2, 3.4
 """The width and height of a panel, in inches."""
 
@@ -31,7 +31,7 @@ def plot_report(report: "SweepReport", ax: Ax = None) -> np.ndarray:
     """Draw a panel for each problem's cost of tuning, for all differences, and for the profile.
 
     Args:
-        report: the report; what it does not judge has no panel.
+        report: the report; judgements that it lacks have no panel.
         ax: as many matplotlib axes as there are panels; new ones unless given.
 
     Returns:
@@ -73,7 +73,7 @@ def _panels(report: "SweepReport") -> list[Callable[[Axes], None]]:
 
 
 def _draw_tuning(ax: Axes, tunings: Sequence[ExpectedBest]) -> None:
-    """The expected best of k trials over what they cost, with its interval over the seeds."""
+    """Draw the expected best of k trials over their cost, with its interval over the seeds."""
     for number, tuning in enumerate(tunings):
         cost = tuning.evaluations * np.arange(1, tuning.by_seed.shape[1] + 1)
         look = line_style(number, len(cost))
@@ -82,7 +82,7 @@ def _draw_tuning(ax: Axes, tunings: Sequence[ExpectedBest]) -> None:
         ax.fill_between(cost, *ends.T, color=look["color"], alpha=0.15, linewidth=0)
     expected = np.concatenate([tuning.expected for tuning in tunings])
     if np.all(expected >= 0) and spans_decades(expected[expected > 0]):
-        ax.set_yscale("log")  # where it is exactly 0 the line ends
+        ax.set_yscale("log")  # the line ends where the loss is exactly 0
     ax.set(xlabel="evaluations spent on tuning", ylabel=f"expected {in_words(tunings[0].metric)}")
     ax.set_title(tunings[0].problem, fontsize="medium")
     if any(tuning.optimizer for tuning in tunings):
@@ -90,7 +90,7 @@ def _draw_tuning(ax: Axes, tunings: Sequence[ExpectedBest]) -> None:
 
 
 def _draw_differences(ax: Axes, differences: Sequence[Difference]) -> None:
-    """The mean of each difference with its interval, and the difference on each seed."""
+    """Draw the mean of each difference with its interval, and the difference on each seed."""
     names = []
     for row, each in enumerate(reversed(differences)):
         look = line_style(0 if each.is_significant else 6, 1)
@@ -105,7 +105,7 @@ def _draw_differences(ax: Axes, differences: Sequence[Difference]) -> None:
 
 
 def _draw_profile(ax: Axes, profile: PerformanceProfile) -> None:
-    """The share of tasks that each optimizer solves within a factor of the fastest."""
+    """Draw the share of tasks that each optimizer solves within a factor of the fastest."""
     finite = np.concatenate([r[np.isfinite(r)] for r in profile.ratios.values()])
     end = min(LARGEST_RATIO, 1.1 * np.max(finite, initial=1.5))
     for number, (name, ratios) in enumerate(profile.ratios.items()):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 5
 MOST_PANELS = 30
 MOST_FACETS = 2
-"""The number of dimensions along which panels can stand: in rows and columns."""
+"""The largest number of dimensions with panels: one in rows and one in columns."""
 NAMES = ("problem", "optimizer")
 """The dimensions whose labels are names, with a panel for each label."""
 
@@ -49,22 +49,22 @@ def plot_sweep(
     ax: Ax = None,
     figure: Figure | None = None,
 ) -> Any:
-    """The metric against the axes of a sweep, with what diverged marked.
+    """Draw the metric against the axes of a sweep, and mark what diverged.
 
-    One axis is a curve, the median over seeds with their range, or a scatter if it was sampled.
-    Two axes are a heat map with a cell of the same size for each pair of values. A third and a
-    fourth axis are a heat map for each of their values, as are several optimizers, problems or
-    choices by name, on the same scales. Several axes that were sampled, and whatever has too many
-    panels, are parallel coordinates.
+    One axis makes a curve of the median over seeds with their range, or a scatter plot if it was
+    sampled. Two axes make a heat map with a cell of the same size for each pair of values. A third
+    and a fourth axis, and several optimizers, problems or choices by name, make a panel for each of
+    their values, on the same scales. Several sampled axes, and results with too many panels, make
+    parallel coordinates.
 
     Args:
-        result: what :func:`gdlab.sweep` returned.
+        result: the result of :func:`gdlab.sweep`.
         metric: "final_loss", or the name of an evaluation metric.
         maximize: whether more is better, unless the name of the metric tells; the best point is
             marked.
         ax: the matplotlib axes to draw on, or an array of them for several panels; new ones
             unless given.
-        figure: where these new ones are made; a new figure unless given.
+        figure: the figure for new axes; a new figure unless given.
 
     Returns:
         The matplotlib axes, an array of them for several panels.
@@ -111,7 +111,7 @@ def _arrangement(result: "SweepResult") -> Arrangement | None:
     Raises:
         ValueError: if there is no axis.
     """
-    # Of axes that move together the one that is their dimension stands for all.
+    # Of several axes along one dimension, only the axis named like the dimension is drawn.
     axes = [
         name for name, along in result.axes.items() if name == along or along not in result.axes
     ]
@@ -121,8 +121,8 @@ def _arrangement(result: "SweepResult") -> Arrangement | None:
             'coords["step"] in result.loss'
         )
     is_sampled = any(name != result.axes[name] for name in axes)
-    # Choices by name are sides only where there are no numbers. The longest axes are the sides, and
-    # stand in the order in which they were given.
+    # Choices by name are sides only if no axis has numbers. The longest axes are the sides, in the
+    # order of the dimensions.
     wanted = [name for name in axes if is_numeric(result.coords[name])] or axes
     longest = sorted(wanted, key=lambda name: -len(result.coords[name]))[:2]
     sides = [name for name in wanted if name in longest]
@@ -135,7 +135,7 @@ def _arrangement(result: "SweepResult") -> Arrangement | None:
 
 
 def _title(result: "SweepResult", facets: list[str], index: tuple[int, ...]) -> str:
-    """The labels of a panel, with the names of those that are numbers."""
+    """The labels of a panel, numbers with the names of their axes."""
     labels = [result.coords[name][i] for name, i in zip(facets, index, strict=True)]
     return ", ".join(
         str(label) if name in NAMES else f"{in_words(name)} = {written(label)}"
@@ -144,20 +144,20 @@ def _title(result: "SweepResult", facets: list[str], index: tuple[int, ...]) -> 
 
 
 def _new_panels(shape: tuple[int, ...], figure: Figure | None) -> np.ndarray:
-    """A panel for each label, those of two dimensions in rows and columns."""
+    """New panels, one for each label, in rows and columns if there are two dimensions."""
     if len(shape) == 2:
         rows, columns = shape
     else:
         rows = math.ceil(shape[0] / MOST_COLUMNS)
         columns = math.ceil(shape[0] / rows)
-    # Problems have losses of their own sizes; optimizers on one problem are to be compared.
+    # Losses of different problems are not comparable, those of optimizers on one problem are.
     return figure_of((2.4 * columns + 0.6, 2.2 * rows + 0.5), figure).subplots(
         rows, columns, sharex=True, sharey="row" if len(shape) == 2 else True, squeeze=False
     )
 
 
 def _hide(panels: list[Axes], count: int, columns: int) -> None:
-    """Hide the panels that are left over, and label those above them in their place."""
+    """Hide surplus panels, and put their axis labels on the panels above them."""
     for hidden in range(count, len(panels)):
         panels[hidden].set_visible(False)
         panels[hidden - columns].tick_params(labelbottom=True)

@@ -26,14 +26,14 @@ def plot_curves(
     point: Mapping[str, Any] | None = None,
     ax: Ax = None,
 ) -> Any:
-    """The training loss of a point and its metric on the way, over the steps.
+    """Draw the training loss of a point and a metric evaluated on the way, over the steps.
 
     Lines are medians over the seeds, bands their range, and a dot marks the best evaluation. A
     metric of which more is better has a scale of its own on the right.
 
     Args:
         result: what :func:`gdlab.sweep` returned.
-        metric: the name of a metric on the way; the first one unless given.
+        metric: the name of a metric evaluated on the way; by default the first one.
         point: name of an axis → its value; the point with the best final loss unless given.
         ax: the matplotlib axes to draw on; new ones unless given.
 
@@ -41,7 +41,8 @@ def plot_curves(
         The matplotlib axes.
 
     Raises:
-        ValueError: if there are no metrics on the way, or none of that name, or several points.
+        ValueError: if the sweep did not evaluate on the way, there is no such metric, or several
+            points are left.
     """
     if metric is not None and not result.curves:
         raise ValueError(
@@ -91,7 +92,7 @@ def _until(stops: np.ndarray, steps: np.ndarray, values: np.ndarray) -> np.ndarr
 
 
 def _more_is_better(metric: str) -> bool:
-    """Tell whether a metric rises where a loss falls, as far as its name tells."""
+    """Tell whether the name of a metric says that more is better."""
     try:
         return is_maximized(metric)
     except ValueError:
@@ -99,7 +100,7 @@ def _more_is_better(metric: str) -> bool:
 
 
 def _draw(ax: Axes, steps: np.ndarray, values: np.ndarray, color: str, label: str) -> Line2D:
-    """The median and the range over the seeds, as far as there are any."""
+    """Draw the median and the range over the seeds."""
     shown = ~np.isnan(values).all(axis=0)
     steps, values = steps[shown], values[:, shown]
     (line,) = ax.plot(steps, np.nanmedian(values, axis=0), color=color, label=label, linewidth=1.5)
@@ -109,7 +110,7 @@ def _draw(ax: Axes, steps: np.ndarray, values: np.ndarray, color: str, label: st
 
 
 def _mark_best(ax: Axes, steps: np.ndarray, values: np.ndarray, maximize: bool) -> None:
-    """A dot at the best median of the evaluations."""
+    """Draw a dot at the best median of the evaluations."""
     shown = ~np.isnan(values).all(axis=0)
     steps, median = steps[shown], np.nanmedian(values[:, shown], axis=0)
     best = np.argmax(median) if maximize else np.argmin(median)
@@ -117,7 +118,7 @@ def _mark_best(ax: Axes, steps: np.ndarray, values: np.ndarray, maximize: bool) 
 
 
 def _epochs_above(ax: Axes, steps_per_epoch: int | None) -> None:
-    """A second scale that counts passes over the data."""
+    """Add a second scale at the top that counts epochs."""
     if steps_per_epoch:
 
         def epochs(steps: Any) -> Any:

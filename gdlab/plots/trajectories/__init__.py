@@ -1,1 +1,1 @@
-"""Pictures of where runs go."""
+"""Pictures of the paths and losses of runs."""

@@ -21,9 +21,9 @@ from gdlab.plots.trajectories.terrain import Terrain, knows_bounds, terrain_of
 GROUND = ListedColormap(plt.get_cmap("Greys")(np.linspace(0.0, 0.42, 256)))
 """White in the valleys, so that paths stand out from it."""
 LONG_NAME = 16
-"""The number of characters of a name up to which two names fit beside each other."""
+"""The largest number of characters of names that fit side by side in a legend."""
 MAX_DISTANCE = 100.0
-"""The distance from the middle, in widths of the picture, beyond which nothing is drawn."""
+"""The largest distance from the centre that is drawn, in widths of the picture."""
 CRITICAL_POINTS = {
     "minimisers": ("*", "#F0E442", 13, "minimum"),
     "local_minimisers": ("*", "white", 9, "local minimum"),
@@ -50,29 +50,29 @@ def contours(
     surface: bool = False,
     bounds: Any = None,
 ) -> Any:
-    """The paths of runs over the contour lines of a function of two variables.
+    """Draw the paths of runs over the contour lines of a function of two variables.
 
-    The lines stand at equal factors of the height above the minimum, so that they show the floor of
-    a valley as well as its walls; where there is no minimum, at equal distances. Minima, saddles
-    and maxima are marked as far as the problem knows them.
+    Contour levels are spaced by equal factors of the height above the minimum, so that they show
+    the floor of a valley as well as its walls; if there is no minimum, by equal differences.
+    Minima, saddles and maxima that the problem knows are marked.
 
     Args:
         problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
-            shape ``(2,)``. A random one is drawn as it is without a key.
-        trajectories: name → run, as :func:`gdlab.minimize` returns it, or path, of shape
-            ``(steps + 1, 2)``; or one of them alone.
+            shape ``(2,)``. A random problem is drawn without its noise, as if called without a key.
+        trajectories: name → a run of :func:`gdlab.minimize`, or a path of shape ``(steps + 1, 2)``;
+            or a single run or path.
         ax: the matplotlib axes to draw on, three-dimensional ones for a surface; new ones unless
             given.
         surface: whether to draw the function as a surface in three dimensions.
-        bounds: ((left, right), (bottom, top)); unless given those of the problem, or the window
-            around the runs, as :func:`gdlab.explore` finds it.
+        bounds: ((left, right), (bottom, top)); by default those of the problem, or a window around
+            the runs, as in :func:`gdlab.explore`.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if a path is none in a plane, there are neither bounds nor paths, or the axes
-            have not as many dimensions as the picture.
+        ValueError: if a path is not in a plane, there are neither bounds nor paths, or the axes are
+            two-dimensional for a surface or three-dimensional for contours.
 
     >>> from gdlab import minimize, plots, problems, sgd
     >>> valley = problems.long_valley()
@@ -92,10 +92,10 @@ def contours(
 
 
 def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
-    """Name → path, up to where it ceases to be finite.
+    """The paths by name, each cut before its first point that is not finite.
 
     Raises:
-        ValueError: if one of them is no path in a plane.
+        ValueError: if a path is not in a plane.
     """
     if trajectories is None:
         return {}
@@ -118,7 +118,7 @@ def paths_of(trajectories: Any) -> dict[str, np.ndarray]:
 def draw(
     terrain: Terrain, paths: Mapping[str, np.ndarray], ax: Any = None, surface: bool = False
 ) -> Drawing:
-    """The ground, what is known of it, and the paths."""
+    """Draw the function, its known critical points, and the paths."""
     if ax is None:
         settings = {"projection": "3d", "computed_zorder": False} if surface else {}
         ax = figure_of((5.6, 4.6)).subplots(subplot_kw=settings)
@@ -131,7 +131,7 @@ def draw(
     placed = _on_surface(terrain, ax) if surface else _on_plane(terrain, ax)
     lines = {}
     for number, (name, path) in enumerate(paths.items()):
-        # Marks are for the part of a path that is in the picture.
+        # Markers are spaced for the visible part of the path.
         look = line_style(number, terrain.steps_inside(path))
         (lines[name],) = ax.plot(*placed(path), **look, label=legend_name(name) or None, zorder=4)
     starts = np.reshape([path[0] for path in paths.values() if len(path)], (-1, 2))
@@ -159,7 +159,7 @@ def draw(
 
 
 def _on_plane(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-    """Draw the lines; returns where a point goes."""
+    """Draw contour lines; return the function that maps a path to coordinates in the picture."""
     ax.grid(visible=False)
     setting = {"levels": np.concatenate([[terrain.floor], terrain.levels]), "norm": terrain.norm}
     ax.contourf(terrain.x, terrain.y, terrain.z, cmap=GROUND, **setting)
@@ -179,7 +179,7 @@ def _on_plane(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndar
 
 
 def _heights(terrain: Terrain) -> tuple[np.ndarray, list[str]]:
-    """Losses that stand beside a surface, as values and as words."""
+    """The ticks of the height of a surface: losses and their labels."""
     low, high = terrain.levels[[0, -1]]
     if terrain.bottomless:
         values = MaxNLocator(5).tick_values(low, high)
@@ -192,7 +192,7 @@ def _heights(terrain: Terrain) -> tuple[np.ndarray, list[str]]:
 
 
 def _on_surface(terrain: Terrain, ax: Any) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-    """Draw the surface; returns where a point goes."""
+    """Draw the surface; return the function that maps a path to coordinates in the picture."""
     terrain = terrain.flattened()
     norm = terrain.norm
     x, y = np.meshgrid(terrain.x, terrain.y)

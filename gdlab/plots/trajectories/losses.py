@@ -21,20 +21,20 @@ SMALLEST, LARGEST = 1e-16, 100.0
 
 @checked
 def losses(runs: Any, *, minimum: float | None = None, ax: Ax = None) -> Axes:
-    """The loss of runs at each step, on a logarithmic axis if it spans a factor of ten.
+    """Draw the loss of runs at each step, on a logarithmic axis if it spans a factor of ten.
 
     Args:
-        runs: name → run, as :func:`gdlab.minimize` returns it, or losses, of shape
-            ``(steps + 1,)``; or one of them alone.
-        minimum: the smallest loss there is, such as ``problem.minimum``, if it is known. Losses are
-            then drawn by their height above it.
+        runs: name → a run of :func:`gdlab.minimize`, or losses of shape ``(steps + 1,)``; or a
+            single run or array of losses.
+        minimum: the smallest possible loss, such as ``problem.minimum``, if it is known; the height
+            of losses above it is then drawn.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if there are no runs, or one has no losses, one for each step.
+        ValueError: if there are no runs, or a run does not have a loss for each step.
 
     >>> from gdlab import minimize, plots, problems, sgd
     >>> bowl = problems.quadratic([1.0, 20.0])
@@ -61,7 +61,7 @@ def losses(runs: Any, *, minimum: float | None = None, ax: Ax = None) -> Axes:
 def draw_losses(
     ax: Any, values: Sequence[np.ndarray], looks: Sequence[Any], minimum: float | None
 ) -> list[Line2D]:
-    """The lines, on an axis that fits them."""
+    """Draw the lines, and choose the scale and limits of the axis."""
     known = minimum is not None and np.isfinite(minimum)
     heights = [value - minimum if known else value for value in values]
     finite = np.concatenate([height[np.isfinite(height)] for height in heights])

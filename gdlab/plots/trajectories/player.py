@@ -1,4 +1,4 @@
-"""An animation as a file, or as a player in a page."""
+"""Animations as files, or as a player in an HTML page."""
 
 import base64
 import io
@@ -28,18 +28,18 @@ SYMBOLS = {
     "step-forward": "›",
     "fast-forward": "▶|",
 }
-"""The buttons as plain characters; matplotlib's icons are a font fetched from the network."""
+"""Characters for the buttons; matplotlib's icons need a font from the network."""
 HEAD = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>A race</title>\n'
 DOTS_PER_INCH = 80
 MILLISECONDS_AT_END = 2000
 FRAME_COLORS = 128
-"""The number of colours in a frame, which makes files a third as large and keeps strong colours."""
+"""The number of colours in a frame; so few make files a third as large without visible loss."""
 MAX_PLAYER_MEGABYTES = 200.0
 """The largest size of a player in megabytes; matplotlib's default drops frames beyond 20."""
 
 
 class _HoldingWriter(PillowWriter):
-    """Shows the last frame for longer, before a GIF begins anew."""
+    """A GIF writer that holds the last frame before the loop restarts."""
 
     def finish(self) -> None:
         frames: list[Image.Image] = [_few_colors(frame) for frame in vars(self)["_frames"]]
@@ -53,8 +53,8 @@ def require_kind(path: str | os.PathLike[str]) -> str:
     """Return the file format that a path's suffix names: ``.gif``, ``.mp4`` or ``.html``.
 
     Raises:
-        ValueError: if it is none of them.
-        RuntimeError: if it is an MP4, and there is no ffmpeg.
+        ValueError: if the suffix is none of these.
+        RuntimeError: if it is an MP4 and ffmpeg is not installed.
     """
     path = pathlib.Path(path)
     kind = path.suffix.lower()
@@ -69,14 +69,14 @@ def require_kind(path: str | os.PathLike[str]) -> str:
 
 
 def film(figure: Figure, advance: Callable[[int], Any], shown: Sequence[int]) -> FuncAnimation:
-    """An animation of pictures that are drawn already.
+    """An animation of a figure that is already drawn.
 
-    What does not move is drawn once; matplotlib would draw all of it three times for each frame.
+    What does not move is drawn only once; matplotlib would draw everything three times per frame.
 
     Args:
-        figure: whose lines move; all else stays.
-        advance: brings it to a step.
-        shown: the steps.
+        figure: the figure, in which only lines move.
+        advance: the function that updates the lines to a step.
+        shown: the steps to show, one for each frame.
     """
     canvas = FigureCanvasAgg(figure)
     lines = [(line, ax) for ax in figure.axes for line in ax.lines]
@@ -99,7 +99,7 @@ def film(figure: Figure, advance: Callable[[int], Any], shown: Sequence[int]) ->
 
 
 def save(animation: Animation, path: str | os.PathLike[str], frames_per_second: int) -> None:
-    """Write a GIF, an MP4 or an HTML file, which is there as a whole or not at all."""
+    """Write a GIF, an MP4 or an HTML file, as a whole or not at all."""
     kind = require_kind(path)
     with written_whole(path) as beside:
         if kind == ".html":
@@ -112,7 +112,7 @@ def save(animation: Animation, path: str | os.PathLike[str], frames_per_second: 
 
 
 def player(animation: Animation, frames_per_second: int) -> str:
-    """HTML with buttons to play it, which needs nothing from the network."""
+    """The HTML of a player with buttons, which loads nothing from the network."""
     settings: Any = {
         "savefig.bbox": None,
         "savefig.dpi": DOTS_PER_INCH,
@@ -127,7 +127,7 @@ def player(animation: Animation, frames_per_second: int) -> str:
 
 
 def _begun_at_its_end(html: str) -> str:
-    """The player with the whole run in view until it plays; from the end, ▶ begins anew."""
+    """The player showing the last frame at first; ▶ at the end restarts it."""
     html = re.sub(r"(anim\w+) = new Animation\([^;]*;", r"\g<0> \1.last_frame();", html)
     return re.sub(
         r'onclick="(anim\w+)\.play_animation\(\)"',
@@ -144,7 +144,7 @@ def _few_colors(frame: Image.Image) -> Image.Image:
 
 
 def _smaller(png: re.Match[str]) -> str:
-    """A frame in base64 with fewer colours; in the script, its lines end in a backslash."""
+    """A frame in base64, recoded with fewer colours; lines in the script end in a backslash."""
     frame = Image.open(io.BytesIO(base64.b64decode(png[0].replace("\\\n", ""))))
     file = io.BytesIO()
     _few_colors(frame).save(file, "png", optimize=True)

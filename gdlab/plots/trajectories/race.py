@@ -1,4 +1,4 @@
-"""Optimizers that start together, each at a learning rate that suits it."""
+"""Races: runs of several optimizers from one start, each at its tuned learning rate."""
 
 import dataclasses
 import os
@@ -32,7 +32,7 @@ from gdlab.sweeps.results.result import SweepResult
 MOST_FRAMES = 80
 FRAMES_PER_SECOND = 20
 FrameRate: TypeAlias = Annotated[int, Between(1, 100)]
-"""A number of frames in a second: a GIF times them in hundredths of one."""
+"""Frames per second; at most 100, since a GIF times frames in hundredths of a second."""
 HEAD = 9
 """The size of the marker at the end of a run, in points."""
 
@@ -62,9 +62,9 @@ class Race:
 
     @checked
     def plot(self, ax: Ax = None) -> np.ndarray:
-        """The paths over contour lines, and the loss at each step.
+        """Draw the paths over contour lines, and the loss at each step.
 
-        Where the minimum is known, the loss is drawn by its height above it.
+        If the minimum is known, the height of the loss above it is drawn.
 
         Args:
             ax: two matplotlib axes; new ones unless given.
@@ -76,7 +76,7 @@ class Race:
 
     @checked
     def animate(self, frames_per_second: FrameRate = FRAMES_PER_SECOND) -> FuncAnimation:
-        """The same picture, as it comes about step by step; of long runs, not every step is shown.
+        """Animate the picture of :meth:`plot` step by step; long runs skip steps.
 
         Args:
             frames_per_second: how many frames are shown in a second.
@@ -95,12 +95,13 @@ class Race:
         """Write the animation to a file.
 
         Args:
-            path: its name, which ends in ``.gif``, ``.mp4`` or ``.html``.
+            path: the file, whose name ends in ``.gif``, ``.mp4`` or ``.html``.
             frames_per_second: how many frames are shown in a second.
 
         Raises:
-            ValueError: if the name ends otherwise, or ``frames_per_second`` is not from 1 to 100.
-            RuntimeError: if it is to be an MP4, and the program ffmpeg is not installed.
+            ValueError: if the name has another ending, or ``frames_per_second`` is not from 1 to
+                100.
+            RuntimeError: if it is an MP4 and the program ffmpeg is not installed.
         """
         player.require_kind(path)
         player.save(self._film(), path, frames_per_second)
@@ -113,12 +114,12 @@ class Race:
             plt.close(figure)
 
     def _moving(self) -> tuple[Figure, Callable[[int], list[Line2D]], list[int]]:
-        """The figure, what brings it to a step, and the steps that are shown."""
+        """The figure, the function that updates it to a step, and the steps to show."""
         panels, moving = self._drawn(None)
         figure = panels[0].figure
-        figure.set_dpi(player.DOTS_PER_INCH)  # a layout fits at the size it was made for
+        figure.set_dpi(player.DOTS_PER_INCH)  # before the layout, which depends on the resolution
         figure.canvas.draw()
-        figure.set_layout_engine("none")  # what it found is kept, and nothing jitters
+        figure.set_layout_engine("none")  # freezes the layout, so that nothing jitters
         heads = {}
         for line, whole in moving:
             axes: Any = line.axes
@@ -126,7 +127,7 @@ class Race:
                 *whole[:1].T, line.get_marker(), color=line.get_color(), markersize=HEAD,
                 markeredgecolor="black", markeredgewidth=0.8, zorder=7,
             )  # fmt: skip
-            # A head at the edge of the picture is seen whole.
+            # Do not clip a head at the edge of the picture.
             heads[line].set_clip_path(None)
             heads[line].set_clip_box(axes.bbox.padded(HEAD * figure.dpi / 72))
         last = max(len(path) for path in self.paths.values()) - 1
@@ -141,7 +142,7 @@ class Race:
         return figure, advance, shown.tolist()
 
     def _drawn(self, ax: Any) -> tuple[np.ndarray, list[tuple[Line2D, np.ndarray]]]:
-        """The panels, and each line in them with all its points."""
+        """The panels, and each line in them with the points of its whole path."""
         left, right = panels = panels_of(ax, (1, 2), (9.6, 4.4), width_ratios=(1.15, 1))
         drawing = draw(self.terrain, {self._label(name): p for name, p in self.paths.items()}, left)
         losses = _draw_losses(self.terrain, self.paths, self.values, right)
@@ -174,27 +175,28 @@ def race(
     key: Key | None = None,
     progress: bool = True,
 ) -> Race:
-    """Let optimizers run from one start, each at the learning rate that one sweep finds for it.
+    """Run optimizers from one start, each at the learning rate that a sweep chose for it.
 
-    The same rates are tried for all. The rate that is taken has the lowest mean loss over the last
-    half of the run, where the mean of the worst rate within a factor of 1.6 counts. It is therefore
-    no lucky end of a run that jumps about, and one step more or a start nearby change it little. Of
-    equal rates the one with the lowest mean over the whole run is taken.
+    The same rates are tried for all. Each rate is scored by the mean loss over the last half of the
+    run, taken at the worst rate within a factor of 1.6. So a lucky final step of an oscillating run
+    does not win, and the choice hardly depends on the exact start or number of steps. Ties are
+    broken by the mean loss over the whole run.
 
-    Where there is no minimum, as on a saddle, losses count only down to the lowest in the picture,
-    and rates are left out at which a run takes a step longer than a tenth of the diagonal of the
-    picture while it is in it.
+    If there is no minimum, as on a saddle, losses count only down to the lowest one in the picture,
+    and rates are excluded at which a run takes a step longer than a tenth of the picture's diagonal
+    while inside the picture.
 
     Args:
         problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
             shape ``(2,)``.
         optimizers: name → optimizer.
         steps: the number of steps of each run.
-        start: where they start, of shape ``(2,)``; where the problem does unless given.
-        tune: whether to tune the learning rates, or the rates that are to be tried.
-        hyperparameter: what is tuned, as :func:`gdlab.set_hyperparameters` takes it.
-        bounds: ((left, right), (bottom, top)) of the picture; unless given those of the problem,
-            or the window around the runs, as :func:`gdlab.explore` finds it.
+        start: the common start, of shape ``(2,)``; by default the problem's start.
+        tune: whether to tune the learning rates; or the rates to try.
+        hyperparameter: the name of the hyperparameter to tune, as in
+            :func:`gdlab.set_hyperparameters`.
+        bounds: the bounds ((left, right), (bottom, top)) of the picture; by default those of the
+            problem, or a window around the runs, as in :func:`gdlab.explore`.
         key: PRNG key for a random problem; ``jax.random.key(0)`` unless given.
         progress: whether to show the progress bar of the sweep.
 
@@ -202,10 +204,9 @@ def race(
         A :class:`Race`, which can be drawn, played and saved.
 
     Raises:
-        ValueError: if there is no start, the bounds are none, a learning rate that is to be tuned
+        ValueError: if there is no start, the bounds are invalid, a learning rate to be tuned
             follows a schedule, or an optimizer reaches the end at none of the rates.
-        KeyError: naming an optimizer that is to be tuned and has no such hyperparameter, or
-            several.
+        KeyError: naming an optimizer that has no such hyperparameter, or several of that name.
 
     >>> from gdlab import plots, problems, sgd
     >>> plots.race(
@@ -259,7 +260,7 @@ def _ground(problem: Callable[..., Any], terrain: Terrain | None) -> Ground:
 def _draw_losses(
     terrain: Terrain, paths: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], ax: Any
 ) -> list[Line2D]:
-    """The loss at each step; if it has no minimum, as far down as the ground of the picture."""
+    """Draw the loss at each step; without a minimum, down to the lowest value in the picture."""
     heights = list(values.values())
     looks = [
         line_style(number, terrain.steps_inside(path)) for number, path in enumerate(paths.values())

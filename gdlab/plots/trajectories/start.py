@@ -12,7 +12,7 @@ def start_in_plane(problem: Callable[..., Any], start: Any) -> jax.Array:
     """Return the starting point as an array; the problem's own unless given.
 
     Raises:
-        ValueError: if it is no point in a plane.
+        ValueError: if ``start`` is not a point in a plane.
     """
     start = getattr(problem, "start", None) if start is None else start
     if start is None or np.shape(start) != (2,):

@@ -1,4 +1,4 @@
-"""One step as the sum of what the gradient gives and of what is remembered."""
+"""A step of an optimizer as the sum of its history and of the current gradient."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ PARTS = "step", "history", "gradient", "where the gradient is evaluated", "path"
 
 
 class StepParts(NamedTuple):
-    """A step from w, cut in two."""
+    """A step from w, split into the parts of the history and of the gradient."""
 
     start: np.ndarray
     """The parameters w before the step."""
@@ -48,28 +48,29 @@ def step_vectors(
     start: Any = None,
     ax: Ax = None,
 ) -> np.ndarray:
-    """A step of each optimizer as the sum of its history and of the gradient, a panel for each.
+    """Draw a step of each optimizer as the sum of history and gradient, a panel for each.
 
     wₜ₊₁ = wₜ + history + gradient; the history is the step that would be taken if the gradient were
-    zero. For momentum that is −ηβv, and the gradient adds −ηg: Nesterov's method takes the same
-    two, but evaluates the gradient where the history leads, at the ring.
+    zero. For momentum the history is −ηβv, and the gradient adds −ηg. Nesterov's method adds the
+    same two parts, but evaluates the gradient at the point to which the history leads, marked by a
+    ring.
 
     Args:
         problem: a :class:`gdlab.problems.Problem` of two parameters, or any function of an array of
-            shape ``(2,)``. A random one is drawn as it is without a key.
+            shape ``(2,)``. A random problem is drawn without its noise, as if called without a key.
         optimizers: name → optimizer.
         step: the number of steps that are taken before the one that is drawn. Before the first,
             with 0, there is no history; after one, momentum and Nesterov's method are still at the
             same point, with the same history.
-        start: where the run starts; that of the problem unless given.
+        start: the start of the run, of shape ``(2,)``; by default the problem's start.
         ax: an array of matplotlib axes, one for each optimizer; new ones unless given.
 
     Returns:
         The matplotlib axes, an array of them.
 
     Raises:
-        ValueError: if the start is no point in a plane, there are no optimizers, or a run diverges
-            before it comes to that step.
+        ValueError: if the start is not a point in a plane, there are no optimizers, or a run
+            diverges before that step.
 
     >>> from gdlab import nesterov, plots, problems, sgd
     >>> bowl = problems.quadratic([1.0, 10.0])
@@ -103,7 +104,7 @@ def step_vectors(
 def _parts(
     problem: Callable[..., Any], name: str, tx: GradientTransformation, start: jax.Array, step: int
 ) -> tuple[StepParts, np.ndarray]:
-    """The parts of that step, and the path that leads to it."""
+    """The parts of the step after ``step`` steps, and the path that leads to it."""
     run = minimize(lambda w: problem(w), start, tx, step)
     w = run.params
     if not np.isfinite(w).all():
@@ -119,7 +120,7 @@ def _parts(
         at_w = gradient(w)
         return np.asarray(tx.update(at_w, run.state, w, grad=at_w, **given)[0], float)
 
-    # Not compiled, so that the points at which a gradient is asked for are seen.
+    # Not compiled, so that the points at which the gradient is evaluated can be recorded.
     with jax.disable_jit():
         history = update(jnp.zeros_like)
         asked.clear()
@@ -130,7 +131,7 @@ def _parts(
 
 
 def _draw(ax: Any, problem: Callable[..., Any], parts: StepParts, path: np.ndarray) -> None:
-    """The ground around a step, and its parts head to tail."""
+    """Draw the contours around a step, and the parts of the step head to tail."""
     led_to = parts.start + parts.history
     end = led_to + parts.gradient
     corners = np.stack([parts.start, led_to, end, parts.asked])
@@ -142,7 +143,7 @@ def _draw(ax: Any, problem: Callable[..., Any], parts: StepParts, path: np.ndarr
     ax.grid(visible=False)
     ax.contour(terrain.x, terrain.y, terrain.z, levels=CONTOUR_COUNT, colors="0.82", linewidths=0.8)
     ax.plot(*path.T, color="0.45", linestyle=":", linewidth=1.4, marker=".", label="path")
-    # The sum lies below its parts, which may be along it.
+    # The whole step is drawn below its parts, which may be parallel to it.
     for tail, head, width, color, dashes, name in (
         (parts.start, end, 5.0, "0.6", "-", "step"),
         (parts.start, led_to, 2.0, CURVE, "--", "history"),

@@ -18,7 +18,7 @@ GRID_POINTS = 241
 """The number of grid points along each side."""
 LEVELS = 16
 AREA_BELOW_LEVELS = 0.002
-"""The share of the grid below the lowest level, as long as that level is within its bounds."""
+"""The share of the grid below the lowest level, unless that violates the level's bounds."""
 SURFACE_AREA_BELOW_LEVELS = 0.05
 """The share of the grid below the lowest level of a surface in three dimensions."""
 MAX_LOWEST_LEVEL = 0.01
@@ -39,11 +39,11 @@ class Terrain:
     z: np.ndarray
     """The values, of shape ``(y, x)``."""
     floor: float
-    """The minimum if there is one that is known, or the smallest value of all."""
+    """The minimum if it is known and finite, otherwise the smallest value on the grid."""
     minimum: float | None
     """The minimum of the function; −∞ if there is none, None if it is not known."""
     levels: np.ndarray
-    """Evenly spaced if there is no minimum, and by equal factors of the height above it if not."""
+    """The contour levels: spaced evenly without a minimum, else by equal factors of the height."""
 
     def at(self, path: np.ndarray) -> np.ndarray:
         """The values along a path."""
@@ -96,15 +96,15 @@ def knows_bounds(function: Callable[..., Any], bounds: Any) -> bool:
 
 
 def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
-    """The ground of a picture of a function of a vector of two.
+    """The values of a function of two variables over the region of a picture.
 
     Args:
         function: a :class:`gdlab.problems.Problem`, or any function of an array of shape ``(2,)``.
-        bounds: ((left, right), (bottom, top)); those of the problem unless given.
+        bounds: ((left, right), (bottom, top)); by default those of the problem.
 
     Raises:
-        ValueError: if it is no function of two variables, there are no bounds, or they do not rise,
-            or nowhere is a finite value.
+        ValueError: if the function does not have two variables, there are no bounds or they do not
+            rise, or the function is finite nowhere.
     """
     shape = np.shape(getattr(function, "start", np.zeros(2)))
     if shape != (2,):
@@ -154,7 +154,7 @@ def _levels(
 ) -> np.ndarray:
     top = float(np.nanmax(z))
     if top <= floor:
-        return floor + np.array([1.0, 2.0])  # of a plane that is level
+        return floor + np.array([1.0, 2.0])  # for a constant function
     if bottomless:
         return np.linspace(floor, top, LEVELS + 2)[1:]
     height = top - floor
