@@ -1,15 +1,17 @@
 """The arguments of losses, checked, and products in them that stay finite."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
-from gdlab.checks.values import real_numbers
+from gdlab.checks.kinds import Between
+from gdlab.checks.values import is_array_of_reals, is_whole_number, shortened
 from gdlab.core.numerics import widen
 
 Axis = int | tuple[int, ...]
+ROUNDING = 1e-3
+"""The logarithm of a probability that is 1 but for rounding in a low precision."""
 
 
 def floating(name: str, values: jax.typing.ArrayLike) -> jax.Array:
@@ -28,9 +30,12 @@ def beside(name: str, values: jax.typing.ArrayLike, other: jax.Array) -> jax.Arr
     """An argument of the shape and dtype of another one.
 
     Raises:
+        TypeError: if it holds something else than real numbers or truth values.
         ValueError: if the shapes are not the same: (n,) and (n, 1) would make a matrix.
     """
     array = _array(name, values)
+    if not (is_array_of_reals(array) or array.dtype == bool):
+        raise TypeError(f"{name} must be real numbers, not {array.dtype}")
     if array.shape != other.shape:
         raise ValueError(
             f"{name} of shape {array.shape} stand beside an array of shape {other.shape}; "
@@ -39,39 +44,102 @@ def beside(name: str, values: jax.typing.ArrayLike, other: jax.Array) -> jax.Arr
     return array.astype(other.dtype)
 
 
-def within(name: str, values: jax.typing.ArrayLike, least: float, most: float) -> jax.Array:
+def integers(name: str, values: jax.typing.ArrayLike) -> jax.Array:
+    """An argument that holds integers.
+
+    Raises:
+        TypeError: if it holds something else.
+    """
+    array = _array(name, values)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} must be integers, not {array.dtype}")
+    return array
+
+
+def number_within(
+    name: str, value: jax.typing.ArrayLike, bounds: Between, shape: tuple[int, ...]
+) -> jax.Array:
     """A number of a loss within its range, as far as it is known before the program runs.
+
+    Args:
+        name: the argument's name.
+        value: what came for it: one number, or several that are broadcast to a shape.
+        bounds: its range.
+        shape: the shape.
 
     Raises:
         TypeError: if it is no real number.
-        ValueError: if it is out of range.
+        ValueError: if it is out of range, or of another shape.
     """
-    array = _array(name, values)
-    if not isinstance(values, jax.Array):
-        real_numbers(name, values, finite=math.isinf(most), least=least)
-        if not np.all(np.asarray(values) <= most):
-            raise ValueError(f"{name} must be between {least:g} and {most:g}, not {values!r}")
+    array = _array(name, value)
+    _require_fits(name, array, shape)
+    if not is_array_of_reals(array):
+        raise TypeError(f"{name} must be a real number, not {shortened(value)}")
+    if not isinstance(array, Tracer) and np.isnan(array).any():
+        raise ValueError(f"{name} must be {bounds.words}, not NaN")
+    require_within(name, array, bounds)
     return array
+
+
+def require_within(name: str, values: jax.Array, bounds: Between, advice: str = "") -> None:
+    """Refuse numbers out of their range; within a program that is traced they are not known.
+
+    A NaN, such as a model that has diverged predicts, makes the loss NaN, and is not refused.
+
+    Raises:
+        ValueError: naming one of them.
+    """
+    if isinstance(values, Tracer) or not values.is_fully_addressable or not values.size:
+        return
+    known = np.asarray(values)
+    for extreme in (np.fmin.reduce(known, axis=None), np.fmax.reduce(known, axis=None)):
+        if not (bounds.includes(extreme) or np.isnan(extreme)):
+            raise ValueError(f"{name} must be {bounds.words}, not {extreme}{advice}")
+
+
+def require_logarithms(name: str, values: jax.Array) -> None:
+    """Refuse numbers above 0, as probabilities themselves are, where they are known.
+
+    Raises:
+        ValueError: naming the largest.
+    """
+    advice = ": they are logarithms of probabilities, such as jax.nn.log_softmax gives"
+    require_within(name, values, Between(high=ROUNDING), advice)
+
+
+def _require_fits(name: str, array: jax.Array, shape: tuple[int, ...]) -> None:
+    """Refuse an array that is not broadcast to a shape."""
+    try:
+        fits = np.broadcast_shapes(array.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{name} must be broadcast to the shape {shape}, and is {array.shape}")
 
 
 def _array(name: str, values: jax.typing.ArrayLike) -> jax.Array:
     try:
         return jnp.asarray(values)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array of numbers, not {values!r}") from None
+        raise TypeError(f"{name} must be an array of numbers, not {shortened(values)}") from None
 
 
 def require_axes(axis: Axis | None, values: jax.Array) -> None:
-    """Refuse an axis that an array does not have.
+    """Refuse an axis that an array does not have, or has once and is given twice.
 
     Raises:
+        TypeError: if it is no whole number, and no tuple of them.
         ValueError: naming it.
     """
-    for one in () if axis is None else np.ravel(axis).tolist():
-        if not -values.ndim <= one < values.ndim:
-            raise ValueError(
-                f"axis must be an axis of an array of shape {values.shape}, not {axis}"
-            )
+    if axis is None:
+        return
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if not all(map(is_whole_number, axes)):
+        raise TypeError(f"axis must be a whole number or a tuple of them, not {axis!r}")
+    if not all(-values.ndim <= one < values.ndim for one in axes):
+        raise ValueError(f"axis must be an axis of an array of shape {values.shape}, not {axis}")
+    if len({one % values.ndim for one in axes}) < len(axes):
+        raise ValueError(f"axis must be different axes, not {axis}")
 
 
 def weighed(weight: jax.Array, value: jax.Array) -> jax.Array:
@@ -83,9 +151,19 @@ def weighed(weight: jax.Array, value: jax.Array) -> jax.Array:
 def mask_like(
     where: jax.typing.ArrayLike | None, values: jax.Array, axis: Axis | None
 ) -> jax.Array | None:
-    """A mask of the entries that take part, with the axes over which there is none."""
+    """A mask of the entries that take part, with the axes over which there is none.
+
+    Raises:
+        TypeError: if it holds something else than truth values, or 0 and 1 for them.
+        ValueError: if it is of another shape, or there is no such axis.
+    """
     require_axes(axis, values)
     if where is None:
         return None
-    mask = _array("where", where).astype(bool)
-    return mask if mask.ndim == values.ndim or axis is None else jnp.expand_dims(mask, axis)
+    mask = _array("where", where)
+    if not (mask.dtype == bool or jnp.issubdtype(mask.dtype, jnp.integer)):
+        raise TypeError(f"where must be True or False for each entry, not {mask.dtype}")
+    if mask.ndim != values.ndim and axis is not None:
+        mask = jnp.expand_dims(mask, axis)
+    _require_fits("where", mask, values.shape)
+    return mask.astype(bool)

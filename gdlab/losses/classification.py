@@ -3,8 +3,25 @@
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.kinds import Between
+from gdlab.checks.values import is_whole_number
 from gdlab.core.numerics import widen
-from gdlab.losses.arguments import Axis, beside, floating, mask_like, require_axes, weighed, within
+from gdlab.losses.arguments import (
+    Axis,
+    beside,
+    floating,
+    integers,
+    mask_like,
+    number_within,
+    require_axes,
+    require_within,
+    weighed,
+)
+
+ABOUT_PADDING = (
+    ": classes count from 0; give padding any class, and leave it out of the mean by jnp.where"
+)
+"""Advice to those who mark examples that do not count by a label."""
 
 
 def softmax_cross_entropy(
@@ -54,9 +71,14 @@ def softmax_cross_entropy_with_integer_labels(
 
     L = log ∑ⱼ exp zⱼ − z_y,    ∇L = p − e_y and ∇²L = diag(p) − ppᵀ with p = softmax(z)
 
+    A label that is no class is refused where it is known; within a program that is traced its loss
+    is NaN, and its gradient 0. To leave out examples, padding among them, give them any class, and
+    take the mean of ``jnp.where(counts, losses, 0)``.
+
     Args:
         logits: z, with a class for each entry along ``axis``.
-        labels: y, integers from 0 on, of the shape of the logits without ``axis``.
+        labels: y, integers from 0 to the number of classes less one, of the shape of the logits
+            without ``axis``.
         axis: the axis of the classes.
         where: which classes take part, of the shape of the logits, or of theirs without ``axis``;
             the loss is 0 where none does.
@@ -66,7 +88,7 @@ def softmax_cross_entropy_with_integer_labels(
 
     Raises:
         TypeError: if the logits are no real floating-point numbers, or the labels no integers.
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not fit, or a label is known and no class.
 
     >>> from gdlab import losses
     >>> logits = [[2.0, 1.0], [0.0, 0.0]]
@@ -74,16 +96,21 @@ def softmax_cross_entropy_with_integer_labels(
     >>> [round(float(loss), 4) for loss in found]
     [0.3133, 0.6931]
     """
-    logits, labels = floating("logits", logits), jnp.asarray(labels)
+    logits, labels = floating("logits", logits), integers("labels", labels)
+    if not is_whole_number(axis):
+        raise TypeError(f"axis must be one whole number, not {axis!r}")
     require_axes(axis, logits)
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"labels must be integers, not {labels.dtype}")
     expected = tuple(size for at, size in enumerate(logits.shape) if at != axis % logits.ndim)
     if labels.shape != expected:
         raise ValueError(
             f"labels must be of shape {expected} beside logits of shape {logits.shape}, not "
             f"{labels.shape}"
         )
+    classes = logits.shape[axis]
+    require_within("labels", labels, Between(0, classes - 1), ABOUT_PADDING)
+    # An index below 0 would count from the end; one that is too large is filled up by NaN.
+    labels = labels.astype(int)
+    labels = jnp.where(labels < 0, classes, labels)
     mask = mask_like(where, logits, axis)
     log_probabilities = jax.nn.log_softmax(logits, axis, mask)
     losses = -jnp.take_along_axis(log_probabilities, jnp.expand_dims(labels, axis), axis)
@@ -101,14 +128,15 @@ def sigmoid_binary_cross_entropy(
 
     Args:
         logits: z, of any shape.
-        labels: y, from 0 to 1, of the same shape.
+        labels: y, from 0 to 1, of the same shape. Others are refused where they are known, and
+            not within a program that is traced.
 
     Returns:
         The loss of each entry, in at least float32.
 
     Raises:
         TypeError: if the logits are no real floating-point numbers.
-        ValueError: if the shapes are not the same.
+        ValueError: if the shapes are not the same, or labels are known and out of range.
 
     >>> from gdlab import losses
     >>> losses.sigmoid_binary_cross_entropy([1.0, -100.0], [1, 1]).round(4)
@@ -116,6 +144,7 @@ def sigmoid_binary_cross_entropy(
     """
     logits = floating("logits", logits)
     labels = beside("labels", labels, logits)
+    require_within("labels", labels, Between(0, 1), ": 1 means yes, and 0 means no")
     # Both are positive, so that nothing cancels in their sum.
     doubts = weighed(labels, jax.nn.softplus(-logits))
     return doubts + weighed(1 - labels, jax.nn.softplus(logits))
@@ -157,7 +186,7 @@ def smooth_labels(
     section 7.
     """
     labels = floating("labels", labels)
-    weight = widen(within("alpha", alpha, 0, 1).astype(labels.dtype))
+    weight = widen(number_within("alpha", alpha, Between(0, 1), labels.shape).astype(labels.dtype))
     mask = mask_like(where, labels, axis)
     takes_part = jnp.ones_like(labels) if mask is None else jnp.broadcast_to(mask, labels.shape)
     classes = jnp.sum(takes_part, axis, keepdims=True, dtype=labels.dtype)

@@ -3,7 +3,16 @@
 import jax
 import jax.numpy as jnp
 
-from gdlab.losses.arguments import Axis, beside, floating, mask_like, weighed
+from gdlab.checks.kinds import Between
+from gdlab.losses.arguments import (
+    Axis,
+    beside,
+    floating,
+    mask_like,
+    require_logarithms,
+    require_within,
+    weighed,
+)
 
 
 def kl_divergence(
@@ -20,7 +29,8 @@ def kl_divergence(
 
     Args:
         log_predictions: log p, such as ``jax.nn.log_softmax`` gives.
-        targets: q, of the same shape.
+        targets: q, of the same shape, not negative. Negative ones are refused where they are known,
+            and give NaN within a program that is traced.
         axis: the axis or axes of the classes; all of them if None.
         where: which classes take part, of the shape of the predictions, or of theirs without
             ``axis``.
@@ -30,7 +40,8 @@ def kl_divergence(
 
     Raises:
         TypeError: if the predictions are no real floating-point numbers.
-        ValueError: if the shapes are not the same.
+        ValueError: if the shapes are not the same, or targets are known and negative, or the
+            predictions positive.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import losses
@@ -41,6 +52,8 @@ def kl_divergence(
     """
     log_predictions = floating("log_predictions", log_predictions)
     targets = beside("targets", targets, log_predictions)
+    require_logarithms("log_predictions", log_predictions)
+    require_within("targets", targets, Between(0))
     log_targets = jnp.where(targets == 0, 0, jnp.log(jnp.where(targets == 0, 1, targets)))
     divergences = weighed(targets, log_targets - log_predictions)
     return jnp.sum(divergences, axis, where=mask_like(where, divergences, axis))
@@ -80,6 +93,8 @@ def kl_divergence_with_log_targets(
     """
     log_predictions = floating("log_predictions", log_predictions)
     log_targets = beside("log_targets", floating("log_targets", log_targets), log_predictions)
+    require_logarithms("log_predictions", log_predictions)
+    require_logarithms("log_targets", log_targets)
     # The logarithm of 0 would make the difference NaN where both are 0.
     possible = jnp.where(jnp.isneginf(log_targets), 0, log_targets)
     divergences = weighed(jnp.exp(log_targets), possible - log_predictions)

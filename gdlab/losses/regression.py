@@ -1,11 +1,10 @@
 """Losses of real predictions."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 
-from gdlab.losses.arguments import beside, floating, within
+from gdlab.checks.kinds import Between
+from gdlab.losses.arguments import beside, floating, number_within
 
 
 def squared_error(
@@ -74,14 +73,14 @@ def huber_loss(
     Args:
         predictions: x, of any shape.
         targets: y, of the same shape; zero unless given.
-        delta: δ, at least 0.
+        delta: δ, above 0.
 
     Returns:
         The loss of each entry, in at least float32.
 
     Raises:
         TypeError: if the predictions are no real floating-point numbers.
-        ValueError: if the shapes are not the same, or ``delta`` is negative.
+        ValueError: if the shapes are not the same, or ``delta`` is not positive.
 
     >>> from gdlab import losses
     >>> losses.huber_loss([0.5, -3.0])
@@ -90,7 +89,9 @@ def huber_loss(
     Source: P. J. Huber, Robust estimation of a location parameter, 1964.
     """
     errors = _errors(predictions, targets)
-    bound = within("delta", delta, 0, math.inf).astype(errors.dtype)
+    bound = number_within("delta", delta, Between(0, excludes_low=True), errors.shape).astype(
+        errors.dtype
+    )
     # A product and no modulus, which has no derivative at zero.
     clipped = jnp.clip(errors, -bound, bound)
     return clipped * (errors - 0.5 * clipped)

@@ -215,6 +215,76 @@ def test_huber_becomes_the_half_square_and_the_modulus():
             "labels must be integers, not float64",
         ),
         (
+            lambda: losses.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), [0, 3]),
+            ValueError,
+            "labels must be between 0 and 2, not 3",
+        ),
+        (
+            lambda: losses.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), [-1, 0]),
+            ValueError,
+            "labels must be between 0 and 2, not -1",
+        ),
+        (
+            lambda: losses.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), None),
+            TypeError,
+            "labels must be an array of numbers, not None",
+        ),
+        (
+            lambda: losses.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), 0, None),
+            TypeError,
+            "axis must be one whole number, not None",
+        ),
+        (
+            lambda: losses.softmax_cross_entropy(np.ones((2, 3)), np.ones((2, 3)), axis=1.5),
+            TypeError,
+            "axis must be a whole number or a tuple of them, not 1.5",
+        ),
+        (
+            lambda: losses.softmax_cross_entropy(np.ones((2, 3)), np.ones((2, 3)), axis=(1, -1)),
+            ValueError,
+            r"axis must be different axes, not \(1, -1\)",
+        ),
+        (
+            lambda: losses.softmax_cross_entropy(np.ones((2, 3)), np.ones((2, 3)), where=[0.5] * 3),
+            TypeError,
+            "where must be True or False for each entry, not float",
+        ),
+        (
+            lambda: losses.kl_divergence(-np.ones((2, 3)), np.ones((2, 3)), where=[True] * 5),
+            ValueError,
+            r"where must be broadcast to the shape \(2, 3\)",
+        ),
+        (
+            lambda: losses.squared_error(np.ones(2), np.ones(2) * 1j),
+            TypeError,
+            "targets must be real numbers, not complex",
+        ),
+        (
+            lambda: losses.sigmoid_binary_cross_entropy(np.ones(2), [-1, 1]),
+            ValueError,
+            "labels must be between 0 and 1, not -1.0",
+        ),
+        (
+            lambda: losses.kl_divergence(-np.ones(2), [-0.5, 1.5]),
+            ValueError,
+            "targets must be of at least 0, not -0.5",
+        ),
+        (
+            lambda: losses.kl_divergence(PROBABILITIES, PROBABILITIES),
+            ValueError,
+            "log_predictions must be .* they are logarithms of probabilities",
+        ),
+        (
+            lambda: losses.huber_loss(np.ones(2), delta=0.0),
+            ValueError,
+            "delta must be above 0, not 0",
+        ),
+        (
+            lambda: losses.huber_loss(np.ones(2), delta=np.ones(3)),
+            ValueError,
+            r"delta must be broadcast to the shape \(2,\)",
+        ),
+        (
             lambda: losses.sigmoid_binary_cross_entropy(np.ones(2, int), np.ones(2)),
             TypeError,
             "logits must be real floating-point numbers, not int64",
@@ -224,3 +294,18 @@ def test_huber_becomes_the_half_square_and_the_modulus():
 def test_what_does_not_fit_is_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8"])
+def test_in_a_program_a_label_that_is_no_class_has_the_loss_nan_and_no_gradient(dtype):
+    loss = losses.softmax_cross_entropy_with_integer_labels
+    signed = dtype != "uint8"
+    labels = jnp.asarray([0, -1 if signed else 4, 4, 3, 100], dtype)
+    found, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(jnp.asarray(LOGITS), labels)
+    is_class = np.array([True, False, False, True, False])
+    np.testing.assert_array_equal(np.isnan(found), ~is_class)
+    np.testing.assert_array_equal(slopes[~is_class], 0)
+    known = np.asarray(labels)[is_class]
+    np.testing.assert_allclose(found[is_class], loss(LOGITS[is_class], known), rtol=1e-12)
+    slope = jax.jit(jax.grad(lambda z, labels: jnp.where(is_class, loss(z, labels), 0).sum()))
+    assert np.isfinite(slope(jnp.asarray(LOGITS), labels)).all()
