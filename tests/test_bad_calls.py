@@ -92,7 +92,10 @@ BAD = [
     (lambda: clip_by_global_norm(Axis("norm", [1.0, -1.0])), "max_norm.* not -1"),
     (lambda: adam(0.1, b2=1.5), "b2.* between 0 and 1, not 1.5"),
     (lambda: sgd(nan), "learning_rate.*NaN"),
-    (lambda: adam(1e-3, mu_dtype=int), "mu_dtype must be a dtype of fractions.* not <class 'int'>"),
+    (
+        lambda: adam(1e-3, mu_dtype=int),
+        "mu_dtype must be a floating-point dtype.* not <class 'int'>",
+    ),
     (lambda: adam(10**400), "learning_rate.*does not fit"),
     (lambda: Axis("a", [1e-50]), "Axis 'a'.*does not fit into float32"),
     (
@@ -180,7 +183,7 @@ BAD = [
     (lambda: expand(3), "tx must be a GradientTransformation, not 3"),
     (lambda: hyperparameters(3), "tx must be .*not 3"),
     (lambda: set_hyperparameters(adam(1e-3), [("b1", 1.0)]), "must be a dictionary"),
-    (lambda: ema(0.9, accumulator_dtype="foo"), "accumulator_dtype must be a dtype"),
+    (lambda: ema(0.9, accumulator_dtype="foo"), "accumulator_dtype must be a floating-point dtype"),
     # Trees that do not agree, or hold no numbers
     (lambda: apply_updates(P, 1.0), "params have a leaf at 'a' where updates have none"),
     (lambda: apply_updates(w, 1.0), r"differ in shape at 'the root': \(\) and \(3,\)"),
@@ -253,6 +256,59 @@ BAD = [
         lambda: losses.softmax_cross_entropy(w, w, axis=7),
         "axis must be an axis of an .* not 7",
     ),
+    # Trees of integers, of texts, and of other shapes
+    (lambda: adam(0.1).init({"a": np.arange(3)}), "params must be float.* those at 'a' are int"),
+    (lambda: adam(0.1).init(np.array([True])), "params must be float.* at 'the root' are bool"),
+    (lambda: one(adam(0.1), np.ones(3, int)), "updates must be float.* at 'the root' are int"),
+    (lambda: one(sgd(0.1), {"a": [True], "b": w}, None), "updates must be float.* 'a.0' are bool"),
+    (lambda: one(adam(0.1), "g"), "updates must be arrays, but at 'the root' is 'g'"),
+    (lambda: apply_updates(np.arange(3), w), "params with an update must be floating-point"),
+    (lambda: apply_updates({"a": w}, {"a": np.arange(3)}), "updates must be float.* 'a' are int"),
+    (
+        lambda: one(gdlab.foreign(tuple, lambda u, s: ("x", s))),
+        "updates that foreign makes must be",
+    ),
+    (
+        lambda: one(gdlab.foreign(tuple, lambda u, s: (w[:2], s))),
+        r"updates made and params.*\(2,\)",
+    ),
+    (lambda: gdlab.flatten_state([object()]), "state must be a tree of arrays.* not .<object"),
+    (lambda: gdlab.unstacked(3), "state must be a tree of arrays, as init makes a state, not 3"),
+    (lambda: gdlab.expected_scales("x"), "params must be a tree of arrays, not 'x'"),
+    (lambda: gdlab.matrices({"a": "x"}), "params must be a tree of arrays, not"),
+    (lambda: hyperparameters(adam(0.1), {"a": 1}), "holds a, where this transformation keeps mu"),
+    (lambda: hyperparameters(adam(0.1), sgd(0.1).init(w)), "holds nothing, where"),
+    (
+        lambda: gdlab.unitwise_clip(w, w[:2], w),
+        r"max_norm must have the shape of grad, \(3,\), not",
+    ),
+    # Values by leaf
+    (lambda: one(sgd({"a": 0.1}), P, P), r"sgd.*: learning_rate: .* expected keys: \['a'\]"),
+    (lambda: one(sgd(0.1, [("a", 0.9)]), P, P), "momentum: .*no pattern matches the leaf at 'b'"),
+    (lambda: one(chain(clip({"a": 1.0}), sgd(0.1)), P, P), "max_delta: .* expected keys"),
+    (
+        lambda: one(sgd(gdlab.by_leaf(lambda: 1.0))),
+        r"learning_rate: values\(params\) is what is called",
+    ),
+    (
+        lambda: one(sgd(np.ones((2, 3)))),
+        r"learning_rate has the shape \(2, 3\) and the array \(3,\)",
+    ),
+    (lambda: one(sgd(gdlab.scaled_by_leaf(0.1, lambda p: None)), P, P), "factors must be.* at 'a'"),
+    (lambda: one(gdlab.stacked(sgd(0.1), labels={"z": 0}), P, P), "stacked: labels: .*'z'"),
+    # Parts and formats
+    (lambda: adam(0.1, mu_dtype="complex64"), "mu_dtype must be a floating-point dtype.*complex64"),
+    (
+        lambda: gdlab.centralize(axis=(1, 1)),
+        r"axis must be .* different axes, or None, not \(1, 1\)",
+    ),
+    (lambda: gdlab.adaptive_grad_clip(0.1, axis=(0, 0)), r"axis must be .* not \(0, 0\)"),
+    (lambda: gdlab.wire(-1), "index must be a whole number between 0 and .* not -1"),
+    (lambda: gdlab.weighted_sum(), "'weights': expected one value at least"),
+    (lambda: gdlab.Shared(3, 4), "Shared: init must be a function, not 3"),
+    (lambda: gdlab.Int8Format(smallest=-1), "smallest must be a whole number between 0 and"),
+    (lambda: gdlab.BFloat16Format("up"), "rounding must be .*'nearest'.* not 'up'"),
+    (lambda: gdlab.gaussian_rows(jax.random.key(0), (2, 2), "x"), "dtype must be a floating-point"),
     # Pictures and pages
     (lambda: plots.averages([1.0], {"a": ema(0.9)}, ax=3), "ax must be axes of matplotlib.* not 3"),
     (lambda: plots.losses([1.0, 0.5], minimum=nan), "minimum must be a number or None, not nan"),

@@ -115,6 +115,14 @@ def _is_of_array_type(value: Any) -> bool:
     return hasattr(value, "shape") and is_array_of_numbers(value)
 
 
+def _is_tree_of_arrays(value: Any) -> bool:
+    return all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(value))
+
+
+def _is_tree_of_shapes(value: Any) -> bool:
+    return all(hasattr(x, "shape") or is_array_of_numbers(x) for x in jax.tree.leaves(value))
+
+
 def _is_axes(value: Any) -> bool:
     """Tell whether a value is None, axes of matplotlib, or several of them."""
     several = np.ravel(value) if isinstance(value, np.ndarray | list | tuple) else [value]
@@ -127,8 +135,8 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, os.PathLike)
 
 
-def _is_inexact_dtype(value: Any) -> bool:
-    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.inexact)
+def _is_floating_dtype(value: Any) -> bool:
+    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.floating)
 
 
 KINDS: dict[Any, Kind] = {
@@ -178,9 +186,17 @@ EntryName: TypeAlias = Annotated[
 """The name of an entry of a state, which is a part of dotted paths."""
 
 StorageDType: TypeAlias = Annotated[
-    DTypeLike, Kind("a dtype of fractions, such as jnp.bfloat16", _is_inexact_dtype, _is_dtype)
+    DTypeLike, Kind("a floating-point dtype, such as jnp.bfloat16", _is_floating_dtype, _is_dtype)
 ]
-"""A dtype in which what has fractions can be stored."""
+"""A dtype in which real floating-point numbers are stored; complex ones have its companion."""
+
+ArrayTree: TypeAlias = Annotated[
+    Any, Kind("a tree of arrays, as init makes a state", _is_tree_of_arrays)
+]
+"""A tree all of whose leaves are arrays, or shapes that stand for arrays: a state."""
+
+ShapedTree: TypeAlias = Annotated[Any, Kind("a tree of arrays", _is_tree_of_shapes)]
+"""A tree of arrays, of numbers or of shapes that stand for arrays, such as parameters."""
 
 Ax: TypeAlias = Annotated[Any, Kind("axes of matplotlib or None", _is_axes)]
 """The axes to draw on, several of them for a picture of panels, or None for new ones."""

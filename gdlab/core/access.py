@@ -12,7 +12,13 @@ from gdlab.core.parametrized import Parametrized, at_step, has_schedules
 from gdlab.core.schedule import Schedule
 from gdlab.core.state import State, is_state
 from gdlab.core.structure import Arguments, Leaf, Path, Value, dotted
-from gdlab.core.transformation import COUNT, GradientTransformation, composition_of, is_wiring
+from gdlab.core.transformation import (
+    COUNT,
+    GradientTransformation,
+    composition_of,
+    is_wiring,
+    require_state_of,
+)
 
 
 @checked
@@ -39,6 +45,8 @@ def hyperparameters(
     >>> list(hyperparameters(adam(linear_schedule(0.1, 0.0, 100))))[:3]
     ['learning_rate', 'learning_rate.init_value', 'learning_rate.end_value']
     """
+    if state is not None:
+        require_state_of(tx, state)
     steps = {} if state is None else _steps_of_schedules(tx, state)
     return dict(_in_force(tx, (), 0, steps))
 

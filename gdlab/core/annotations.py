@@ -32,7 +32,7 @@ class AtLeast(NamedTuple):
 
 
 class NonEmpty:
-    """Marks a list of data that has one item at least."""
+    """Marks a list, a dictionary or a variadic parameter of data that has one item at least."""
 
 
 _converters: dict[type, Converter] = {}
@@ -59,7 +59,8 @@ def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
                 data = data._replace(convert=_each(data.convert))
             elif parameter.kind is parameter.VAR_KEYWORD and not data.together:
                 data = data._replace(convert=_each_value(data.convert))
-            found[name] = data
+            is_some = NonEmpty in getattr(hints[name], "__metadata__", ())
+            found[name] = data._replace(convert=_if_any(data.convert)) if is_some else data
         elif _mentions(hints[name], float):
             raise TypeError(
                 f"{function.__name__}: parameter {name!r} is annotated {hints[name]}; a number "
@@ -92,8 +93,7 @@ def _data(annotation: Any) -> Data | None:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         marks = [mark for mark in annotation.__metadata__ if isinstance(mark, Data)]
-        data = marks[0] if marks else _data(arguments[0])
-        return _wrapped(data, _if_any) if NonEmpty in annotation.__metadata__ else data
+        return marks[0] if marks else _data(arguments[0])
     if origin in (types.UnionType, typing.Union):
         return _wrapped(next(filter(None, map(_data, arguments)), None), _unless_none)
     if isinstance(origin, type) and issubclass(origin, Mapping):

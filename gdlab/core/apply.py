@@ -1,13 +1,12 @@
 """The last step: updates added to the parameters."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.batches import in_batches
 from gdlab.core.dispatch import MANY_LEAVES, compiled_for_few, runs_in_python
+from gdlab.core.floating_leaves import require_floating
 from gdlab.core.numerics import cast, is_array, widen
 from gdlab.core.structure import DType, Leaf, Params, Updates, check_shapes, flatten, flatten_like
 
@@ -18,13 +17,15 @@ def apply_updates(params: Params, updates: Updates) -> Params:
     wₜ₊₁ = wₜ + uₜ, summed in float32 at least and rounded once to the dtype of the parameter.
 
     Args:
-        params: a tree of arrays; leaves that are not arrays are kept as they are.
+        params: a tree of floating-point arrays; leaves that are not arrays are kept as they are,
+            and integers as well, which may have no update.
         updates: a tree like ``params``; where it has ``None`` or ``float0``, the parameter is kept.
 
     Returns:
         The new parameters, with the structure, shapes and dtypes of ``params``.
 
     Raises:
+        TypeError: if an update is for a parameter of integers or is of integers itself.
         ValueError: if the trees do not agree, naming the first path at which they differ.
 
     >>> import jax.numpy as jnp
@@ -41,6 +42,8 @@ def apply_updates(params: Params, updates: Updates) -> Params:
         if is_array(leaf) and is_array(change)
     ]
     old, change = [leaves[index] for index in moving], [changes[index] for index in moving]
+    require_floating("params with an update", params, old)
+    require_floating("updates", updates, change)
     pairs = list(zip(old, change, strict=True))
     if len(moving) > MANY_LEAVES:
         new = in_batches(_compiled_sums, pairs)
@@ -61,9 +64,7 @@ def _sum(param: Leaf, update: Leaf) -> jax.Array:
 
 def _dtype_of_sum(param: Leaf, update: Leaf) -> DType:
     # Chosen and not left to JAX, which can be told to refuse arrays of different dtypes.
-    dtypes = [np.dtype(jnp.result_type(leaf)) for leaf in (param, update)]
-    with_fractions = [dtype for dtype in dtypes if jnp.issubdtype(dtype, jnp.inexact)]
-    return functools.reduce(np.promote_types, with_fractions or dtypes)
+    return np.promote_types(*(jnp.result_type(leaf) for leaf in (param, update)))
 
 
 def _sums(pairs: list[tuple[Leaf, Leaf]]) -> list[jax.Array]:

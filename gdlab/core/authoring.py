@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.checked import checked_class
 from gdlab.checks.values import require_key, require_real_scalar
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
 from gdlab.core.forms import is_marking, is_stored_form, marked
@@ -20,6 +22,7 @@ from gdlab.core.opening import (
     open_rule,
 )
 from gdlab.core.parametrized import Factory, Parametrized
+from gdlab.core.returned import require_arrays
 from gdlab.core.rules import (
     EVERYTHING,
     ArrayRule,
@@ -34,6 +37,7 @@ from gdlab.core.structure import (
     Leaf,
     Params,
     Tree,
+    Updates,
     Value,
     check_shapes,
     dotted,
@@ -44,7 +48,9 @@ from gdlab.core.structure import (
 )
 
 
-class Shared(NamedTuple):
+@checked_class
+@dataclass(frozen=True)
+class Shared:
     """Scalars that all arrays share; they are computed once a step.
 
     An author returns it as the third of ``init, update, shared``, declares its name, as in
@@ -320,11 +326,11 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
         if "step" in declared.reads:
             known["step"] = count
         if init is None:
-            return update(updates, **known), ()
+            return _like_input(factory, update(updates, **known), updates), ()
         arrays = read(values, until=is_state)
         state = arrays[0] if declared.slots is None else arrays
         try:
-            updates, after = _pair(factory, update(updates, state, **known))
+            new, after = _pair(factory, update(updates, state, **known))
         except (TypeError, ValueError) as error:
             if needs_wide_updates(values):
                 raise  # what the parameters are stored in is not known here
@@ -332,9 +338,20 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
             wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, arrays))
             _check_state(factory, wanted, found, error)
             raise
-        return updates, _checked(factory, _as_slots(factory, names, after), values)
+        after = _checked(factory, _as_slots(factory, names, after), values)
+        return _like_input(factory, new, updates), after
 
     return TreeRule(names, init_tree, update_tree, reads)
+
+
+def _like_input(factory: Factory, new: Updates, updates: Updates) -> Updates:
+    """The updates that a rule for a tree made, arrays where it was given arrays.
+
+    Their shapes may be others: DP-SGD is given the gradients of single examples.
+    """
+    return require_arrays(
+        f"the updates that {factory.name} makes", new, "those it is given", updates
+    )
 
 
 def _check_state(

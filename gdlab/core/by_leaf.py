@@ -69,10 +69,15 @@ class ByLeaf:
         if self.patterns is None:
             tree = self.values
             if self.is_function:
-                tree = called_as(f"{self.name}(params)", self.values, params)
+                tree = called_as(f"{self._function_name}(params)", self.values, params)
             return spread(self.name, tree, params)
         require_matches(self.name, self.patterns, [path for path, _ in pairs])
         return [None if leaf is None else self._first_match(path) for path, leaf in pairs]
+
+    @property
+    def _function_name(self) -> str:
+        """The name of the argument that the function is, as messages call it."""
+        return self.name
 
     def _first_match(self, path: str) -> Leaf:
         assert self.patterns is not None
@@ -121,6 +126,10 @@ class NumberByLeaf(ByLeaf):
     """A number for each leaf of the parameters."""
 
     __slots__ = ()
+
+    @property
+    def _function_name(self) -> str:
+        return "values"  # of by_leaf
 
     def sample(self) -> Leaf:
         """One of the numbers, or some number where they are known only with the parameters."""

@@ -34,6 +34,7 @@ from gdlab.core.structure import (
     Updates,
     Value,
     check_shapes,
+    dotted,
     flatten,
     flatten_like,
     flatten_up_to,
@@ -88,7 +89,7 @@ def _reads_of_tree(reads: Reasons) -> Reasons:
 def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -> tuple[Tree, ...]:
     leaves, treedef = flatten(params)
     columns: list[list[Tree]] = [[] for _ in rule.slots]
-    known = _at_leaves(rule.by_leaf, dtype, params, leaves) if rule.slots else []
+    known = _at_leaves(tx, rule.by_leaf, dtype, params, leaves) if rule.slots else []
     if rule.slots:
         for leaf, by_leaf in zip(leaves, known, strict=True):
             slots: Sequence[Tree] = [None] * len(columns)
@@ -145,7 +146,7 @@ def _update_leaves(
     shared, context = (compiled.advance if eager else rule.advance)(shared)
     value = extra["value"] if "value" in rule.reads else None
     rows = [row for _, row, *_ in items]
-    known = _at_leaves(rule.by_leaf, dtype, updates if params is None else params, leaves)
+    known = _at_leaves(tx, rule.by_leaf, dtype, updates if params is None else params, leaves)
     if are_stacked:
         step = _Step(rule, tx, dtype, compiled if eager else None, context, value, known)
         trees = _step_stacks(step, updates, leaves, items, slots)
@@ -308,12 +309,11 @@ def array_update(
         except (TypeError, ValueError) as error:
             _check_state(rule, array, slots, reading)
             if "broadcasting" in str(error):
-                raise ValueError(
-                    f"{described(tx)}: its hyperparameters must be numbers, or fit each array, but "
-                    f"{_shapes_of_numbers(tx)} and the array {array.shape}"
-                ) from error
+                raise _unfit_numbers(tx, array) from error
             raise
         if new.shape != leaf.shape:
+            if _shapes_of_numbers(tx):
+                raise _unfit_numbers(tx, array)
             raise ValueError(
                 f"{described(tx)} made an update of shape {new.shape} out of {leaf.shape}"
             )
@@ -322,11 +322,22 @@ def array_update(
     return one
 
 
+def _unfit_numbers(tx: object, array: Leaf) -> ValueError:
+    shapes = _shapes_of_numbers(tx) or "a schedule returns something else"
+    return ValueError(
+        f"{described(tx)}: its hyperparameters must be numbers, or fit each array, but {shapes} "
+        f"and the array {array.shape}"
+    )
+
+
 def _shapes_of_numbers(tx: object) -> str:
     """The hyperparameters of a transformation that are no single numbers, with their shapes."""
     named = zip(tx.factory.keys, tx.children, strict=True)  # type: ignore[attr-defined]
-    shapes = [f"{name} has the shape {jnp.shape(own)}" for name, own in named if is_array(own)]
-    return ", ".join(shapes) or "a schedule returns something else"
+    return ", ".join(
+        f"{name} has the shape {jnp.shape(own)}"
+        for name, own in named
+        if is_array(own) and jnp.ndim(own)
+    )
 
 
 def _of_squarable(update: Function) -> Function:
@@ -375,18 +386,31 @@ def _shapes(slot: Tree) -> tuple[list[tuple[int, ...]], TreeDef]:
 
 
 def _at_leaves(
-    values: tuple[ByLeaf, ...], dtype: np.dtype, params: Params, leaves: list[Leaf]
+    tx: object, values: tuple[ByLeaf, ...], dtype: np.dtype, params: Params, leaves: list[Leaf]
 ) -> list[Mapping[int, Leaf]]:
     """The values by leaf at each leaf, by the identity of the object that holds them."""
     if not values or not leaves:
         return [{}] * len(leaves)
-    columns = [value.at_leaves(params) for value in values]
-    for value, column in zip(values, columns, strict=True):
-        if value.is_function:  # all other numbers are leaves of the optimizer, which are looked at
-            paths = [path for path, _ in leaves_with_paths(params)]
-            require_numbers_fit(value.name, dict(zip(paths, column, strict=True)), dtype)
+    columns = []
+    for value in values:
+        try:
+            column = value.at_leaves(params)
+            if value.is_function:  # all other numbers are leaves of the optimizer, looked at before
+                paths = [path for path, _ in leaves_with_paths(params)]
+                require_numbers_fit(value.name, dict(zip(paths, column, strict=True)), dtype)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{_argument_of(tx, value)}: {error}") from error
+        columns.append(column)
     ids = [id(value) for value in values]
     return [dict(zip(ids, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _argument_of(tx: object, value: ByLeaf) -> str:
+    """A transformation, and its argument that a value by leaf is, as messages name them."""
+    is_one = lambda node: isinstance(node, ByLeaf)  # noqa: E731
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_one)
+    path = next((dotted(path) for path, node in pairs if node is value), "")
+    return f"{described(tx)}: {path}" if path else described(tx)
 
 
 def _alike(

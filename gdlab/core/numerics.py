@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,11 +43,26 @@ def arrays_and_shapes_only(tree: Tree) -> Tree:
     return jax.tree.map(lambda leaf: leaf if is_shape(leaf) else None, tree)
 
 
+def dtypes_of(leaves: Iterable[Leaf]) -> set[Any]:
+    """The different dtypes of some leaves; a Python number is there with its type.
+
+    A tree has hundreds of leaves and few dtypes, so what depends on dtypes looks at each once.
+    """
+    found = set()
+    for leaf in leaves:
+        found.add(getattr(leaf, "dtype", type(leaf)))
+    return found
+
+
 def common_dtype(leaves: Iterable[Leaf]) -> np.dtype:
     """The real dtype in which a tree is computed: the widest of its arrays, at least float32."""
     widest = np.dtype(np.float32)
-    for dtype in {getattr(leaf, "dtype", widest) for leaf in leaves}:
-        if dtype.itemsize > 4 and jnp.issubdtype(dtype, jnp.inexact):
+    for dtype in dtypes_of(leaves):
+        if (
+            isinstance(dtype, np.dtype)
+            and dtype.itemsize > 4
+            and jnp.issubdtype(dtype, jnp.inexact)
+        ):
             real = jnp.finfo(dtype).dtype
             widest = real if real.itemsize > widest.itemsize else widest
     return widest
@@ -58,8 +74,7 @@ def promoting_complex(leaves: Iterable[Leaf]) -> contextlib.AbstractContextManag
     Rates and second moments are real whatever the gradient is. Without complex arrays nothing is
     promoted, and JAX may refuse to.
     """
-    # Each dtype is looked at once: a tree has hundreds of leaves, and few dtypes.
-    for dtype in {getattr(leaf, "dtype", type(leaf)) for leaf in leaves}:
+    for dtype in dtypes_of(leaves):
         if jnp.issubdtype(dtype, jnp.complexfloating):
             return jax.numpy_dtype_promotion("standard")
     return contextlib.nullcontext()
@@ -70,6 +85,28 @@ def dtype_like(leaf: Leaf, real: np.dtype) -> np.dtype:
     if not jnp.iscomplexobj(leaf):
         return real
     return np.dtype(np.complex128 if real.itemsize == 8 else np.complex64)
+
+
+def storage_dtype(like: Leaf, dtype: DType | None) -> DType:
+    """The dtype in which an array like ``like`` is stored where a user has asked for ``dtype``.
+
+    That is its own dtype where no other was asked for.
+
+    Raises:
+        TypeError: if ``like`` is complex, and the dtype has no complex companion.
+    """
+    if dtype is None:
+        return like.dtype
+    if not jnp.iscomplexobj(like):
+        return dtype
+    real = np.dtype(dtype)
+    if real.itemsize < 4:
+        raise _not_complex(real)
+    return dtype_like(like, real)
+
+
+def _not_complex(dtype: np.dtype) -> TypeError:
+    return TypeError(f"complex numbers cannot be stored as {dtype.name}")
 
 
 def is_inexact(leaf: Leaf) -> bool:
@@ -87,7 +124,7 @@ def cast(leaf: Leaf, dtype: DType) -> jax.Array:
     if isinstance(leaf, jax.Array) and leaf.dtype == dtype and not leaf.aval.weak_type:
         return leaf
     if jnp.iscomplexobj(leaf) and not jnp.issubdtype(dtype, jnp.complexfloating):
-        raise TypeError(f"complex numbers cannot be stored as {np.dtype(dtype).name}")
+        raise _not_complex(np.dtype(dtype))
     return jax.lax.convert_element_type(jnp.asarray(leaf), np.dtype(dtype))
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.checks.checked import checked
+from gdlab.checks.kinds import ArrayTree
 from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.forms import is_stored_form, known_forms
 from gdlab.core.numerics import is_inexact, widen
@@ -14,11 +15,17 @@ from gdlab.core.structure import Leaf, Tree, dotted
 
 
 @checked
-def flatten_state(state: Tree) -> dict[str, Leaf]:
+def flatten_state(state: ArrayTree) -> dict[str, Leaf]:
     """A state as a flat dictionary of arrays, which any format of files can hold.
+
+    Args:
+        state: a state, or any other tree of arrays.
 
     Returns:
         Dotted path → array, such as ``mu.encoder.kernel``.
+
+    Raises:
+        TypeError: if a leaf is no array.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import flatten_state, sgd
@@ -31,7 +38,7 @@ def flatten_state(state: Tree) -> dict[str, Leaf]:
 
 @checked
 def restore_state(
-    like: Tree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
+    like: ArrayTree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
 ) -> tuple[Tree, dict[str, str]]:
     """A state from the flat dictionary that :func:`flatten_state` made of one.
 
@@ -46,6 +53,7 @@ def restore_state(
         The state, and of each path that did not fit the reason; nothing unless ``partial``.
 
     Raises:
+        TypeError: if a leaf of ``like`` is no array.
         ValueError: if something does not fit and ``partial`` is False, with all the reasons.
 
     >>> import jax.numpy as jnp
@@ -55,8 +63,6 @@ def restore_state(
     >>> sorted(misfits)
     ['mu', 'mu_weight', 'nu', 'nu_weight', 'trace']
     """
-    if not all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(like)):
-        raise TypeError(f"restore_state: like must be a state, a tree of arrays, not {like!r}")
     if convert:
         arrays = stored_as(like, arrays)
     pairs, treedef = jax.tree_util.tree_flatten_with_path(like)

@@ -10,7 +10,7 @@ from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, as_structure, same_value
 from gdlab.core.hyperparameter import Hyperparameter, as_hyperparameter
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
-from gdlab.core.structure import Leaf, Params, Tree, Value
+from gdlab.core.structure import Leaf, Params, Tree, Value, leaves_with_paths
 
 
 class ScaledByLeaf(NumberByLeaf):
@@ -29,9 +29,9 @@ class ScaledByLeaf(NumberByLeaf):
         """The number at each leaf of ``params``, in order; ``None`` leaves count."""
         factors = self.factors.at_leaves(params)
         # Leaves of equal factors share one object, by which the core sees that they share a rule.
-        for factor in factors:
-            if factor is not None and not is_array_of_reals(factor):
-                raise TypeError(f"factors must be numbers, not {factor!r}")
+        for (path, leaf), factor in zip(leaves_with_paths(params), factors, strict=True):
+            if leaf is not None and not is_array_of_reals(factor):
+                raise TypeError(f"factors must be numbers, but at {path!r} there is {factor!r}")
         unique = {same_value(factor): factor for factor in factors if factor is not None}
         products = {key: self.values * factor for key, factor in unique.items()}
         return [None if factor is None else products[same_value(factor)] for factor in factors]

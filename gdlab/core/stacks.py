@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import ArrayTree
 from gdlab.core.structure import (
     Function,
     Leaf,
@@ -250,7 +252,8 @@ def _placements(value: Tree) -> list[object]:
     ]
 
 
-def unstacked(state: Tree) -> Tree:
+@checked
+def unstacked(state: ArrayTree) -> Tree:
     """The state of a stacked method as that of the method itself.
 
     Args:
@@ -274,7 +277,8 @@ def unstacked(state: Tree) -> Tree:
     )
 
 
-def stacked_like(state: Tree, like: Tree) -> Tree:
+@checked
+def stacked_like(state: ArrayTree, like: ArrayTree) -> Tree:
     """The state of a method as that of the stacked method, the inverse of :func:`unstacked`.
 
     Args:

@@ -17,6 +17,7 @@ from gdlab.core.annotations import is_data
 from gdlab.core.authoring import open_array_rule, open_leaf_wrapper, open_tree_rule
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.dispatch import tree_rule, update_at_compiled_speed
+from gdlab.core.floating_leaves import require_floating, require_no_text, require_some_floating
 from gdlab.core.numerics import (
     arrays_and_shapes_only,
     arrays_only,
@@ -48,6 +49,7 @@ from gdlab.core.structure import (
     Tree,
     Updates,
     Value,
+    check_shapes,
     dotted,
     flatten,
     flatten_like,
@@ -88,11 +90,15 @@ class GradientTransformation(Parametrized):
         """The state for ``params``.
 
         Args:
-            params: a tree of arrays, or of ``jax.ShapeDtypeStruct``, of which the state is one of
-                such as well.
+            params: a tree of floating-point arrays, or of ``jax.ShapeDtypeStruct``; then the state
+                is a tree of those as well. Other leaves, such as functions and ``None``, may stand
+                beside them; integers may, if they get no update.
 
         Returns:
             The :class:`~gdlab.State`, whose entries have names.
+
+        Raises:
+            TypeError: if all arrays are of integers or truth values.
         """
         _refuse_axes(self)
         if "flax.serialization" in sys.modules:
@@ -101,6 +107,7 @@ class GradientTransformation(Parametrized):
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
             return jax.eval_shape(self.init, arrays_and_shapes_only(params))
         params = arrays_only(params)
+        require_some_floating(params)
         count = jnp.zeros((), jnp.int32)
         opening = Opening(count, common_dtype(leaves))
         require_numbers_fit(self.factory.name, self, opening.dtype)
@@ -128,9 +135,13 @@ class GradientTransformation(Parametrized):
             keeps more than they can hold), and the new state, with the types of ``state``.
 
         Raises:
+            TypeError: if an update is a text, or an array of integers or truth values, naming its
+                path.
             ValueError: if the trees do not agree, naming the first path at which they differ, if
-                the state is of another transformation or other parameters, or if something that
-                is read is missing.
+                the state has other entries than those of this transformation or is of other
+                parameters, or if something that is read is missing. A state fits each
+                transformation that keeps the same entries: a link that keeps nothing, such as
+                :func:`gdlab.clip`, can be added to a chain in the middle of a run.
         """
         return update_at_compiled_speed(_perform, self, updates, state, arrays_only(params), extra)
 
@@ -517,8 +528,11 @@ def _perform(
 ) -> tuple[Updates, Tree]:
     _refuse_axes(tx)
     moving = arrays_only(updates)
+    if moving is not updates:
+        require_no_text("updates", updates)
     count = state.get(COUNT, 0) if isinstance(state, dict) else 0
     leaves = jax.tree.leaves(moving)
+    require_floating("updates", moving, leaves)
     opening = Opening(count, common_dtype(leaves))
     require_numbers_fit(tx.factory.name, tx, opening.dtype)
     rule = tree_rule(tx, opening)
@@ -531,6 +545,17 @@ def _perform(
     return new, _packed(
         rule, opening, safe_increment(jnp.asarray(count)) if opening.counted else None, values
     )
+
+
+def require_state_of(tx: GradientTransformation, state: Tree) -> None:
+    """Refuse a state whose entries are not those of ``tx``.
+
+    Raises:
+        ValueError: with the entries of both.
+    """
+    opening = Opening()
+    rule = tree_rule(jax.tree.map(_first_on_axis, tx, is_leaf=is_axis), opening)
+    _unpacked(tx, rule, opening, state)
 
 
 def _packed(
@@ -584,6 +609,7 @@ def _like_the_arguments(new: Updates, updates: Updates, params: Params, state: T
     own = [None] * len(leaves)
     if params is not None:
         own = flatten_like("params", params, "updates", updates, treedef)
+        check_shapes("the updates made", updates, made, "params", own)
     return treedef.unflatten(map(_narrow, made, leaves, own))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, cast
 
 import jax
 
+from gdlab.checks.kinds import Size
 from gdlab.core.annotations import Data
 from gdlab.core.composition import (
     named_apart,
@@ -206,7 +207,7 @@ def identity() -> Rule:
 
 
 @wiring
-def wire(index: int) -> Rule:
+def wire(index: Size) -> Rule:
     """One signal of a bus.
 
     Args:

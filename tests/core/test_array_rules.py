@@ -469,7 +469,7 @@ BUS = fork(bus(), identity(), ema(0.9))
         (lambda: masked(chain(scale(1.0), BUS), "w"), "a bus cannot leave the rules for one array"),
         (lambda: fork(operator.add, BUS, identity()), "a branch ends in a bus"),
         (lambda: fork(bus(), identity(), clip_by_global_norm(1.0)), "a bus joins rules for one ar"),
-        (lambda: debias(BUS), "debias needs a linear average of each array"),
+        (lambda: debias(BUS), "debias: average must be a linear average of each array"),
     ],
 )
 def test_a_bus_that_leaves_the_rules_for_one_array_is_refused_when_it_is_made(make, message):

@@ -146,7 +146,11 @@ def test_one_derivative_flows_through_three_steps_to_every_number():
         (lambda: chain(linear_schedule(0, 1, 2)), TypeError, "argument 'transforms'.*linear_sch"),
         (lambda: named_chain(adam(0.1)), TypeError, r"named_chain.*pairs \(name, transf"),
         (lambda: named_chain(("a", scale(1)), ("a", scale(2))), ValueError, "'a' stands twice"),
-        (lambda: debias(clip_by_global_norm(1.0)), TypeError, "debias needs a linear average"),
+        (
+            lambda: debias(clip_by_global_norm(1.0)),
+            TypeError,
+            "debias: average must be a linear average",
+        ),
         (lambda: adam("fast"), TypeError, "adam: argument 'learning_rate'.*not 'fast'"),
         (lambda: adam(None), TypeError, "adam: argument 'learning_rate'.*not None"),
         (lambda: adam(0.1, b1=True), TypeError, "adam: argument 'b1'.*not True"),

@@ -6,7 +6,7 @@ from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative, Positive
-from gdlab.core.numerics import cast, safe_divide, safe_sqrt, widen
+from gdlab.core.numerics import cast, safe_divide, safe_sqrt, storage_dtype, widen
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.optimizers.tuning_free.distance import hypotenuse
 from gdlab.optimizers.tuning_free.dog import decayed_and_averaged
@@ -46,7 +46,7 @@ def scale_by_distance_over_gradients(
 
     def init(_, param):
         length = norm(param)
-        params0 = param if param_dtype is None else cast(param, param_dtype)
+        params0 = cast(param, storage_dtype(param, param_dtype))
         return params0, reps_rel * (1 + length), jnp.zeros_like(length)
 
     def update(u, state, *, param):

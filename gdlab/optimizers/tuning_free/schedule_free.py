@@ -10,7 +10,7 @@ from gdlab.core.apply import apply_updates
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Fraction, Hyperparameter
-from gdlab.core.numerics import cast, common_dtype, safe_divide, trained, widen
+from gdlab.core.numerics import cast, common_dtype, safe_divide, storage_dtype, trained, widen
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.structure import Params, is_none, map_arrays
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -92,7 +92,7 @@ def schedule_free(
     def init(params):
         x = trained(params)
         zero = jnp.zeros((), common_dtype(jax.tree.leaves(params)))
-        z = jax.tree.map(lambda w: w if state_dtype is None else cast(w, state_dtype), x)
+        z = jax.tree.map(lambda w: cast(w, storage_dtype(w, state_dtype)), x)
         average = AveragedParams(x) if keeps_average else ImpliedAverage(z, b1 + zero)
         return zero, zero, z if keeps_average else (), average, base_optimizer.init(params)
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import storage_dtype
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 
@@ -48,9 +49,8 @@ def ema(
     """
 
     def init(like):
-        return jnp.full_like(
-            like, 0 if initial_value is None else initial_value, dtype=accumulator_dtype
-        )
+        start = 0 if initial_value is None else initial_value
+        return jnp.full_like(like, start, dtype=storage_dtype(like, accumulator_dtype))
 
     def update(u, m):
         after = decay * m + (1 - decay) * u
@@ -91,7 +91,7 @@ def nesterov_ema(
     of_average = decay if average_decay is None else average_decay
 
     def init(like):
-        return jnp.zeros_like(like, dtype=accumulator_dtype)
+        return jnp.zeros_like(like, dtype=storage_dtype(like, accumulator_dtype))
 
     def update(u, m, weight):
         m = of_average * m + (1 - of_average) * u

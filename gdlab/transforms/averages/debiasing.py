@@ -41,7 +41,7 @@ def debias(average: GradientTransformation) -> ArrayRule:
     """
     tx, rule, *_ = cast(Part, average)
     if not isinstance(rule, ArrayRule) or rule.takes_bus or rule.gives_bus or not rule.slots:
-        raise TypeError(f"debias needs a linear average of each array, not {tx!r}")
+        raise TypeError(f"debias: average must be a linear average of each array, not {tx!r}")
     if rule.by_leaf:
         raise TypeError(
             f"debias({tx!r}): what all leaves share, such as the weight of a bias correction, "

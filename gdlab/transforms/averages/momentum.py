@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
+from gdlab.core.numerics import storage_dtype
 from gdlab.core.transformation import leafwise
 
 
@@ -39,7 +40,7 @@ def trace(
     """
 
     def init(like):
-        return jnp.zeros_like(like, dtype=accumulator_dtype)
+        return jnp.zeros_like(like, dtype=storage_dtype(like, accumulator_dtype))
 
     def update(u, v):
         v = decay * v + u

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from gdlab.checks.kinds import Length, StorageDType
 from gdlab.core.authoring import LeafFunctions
+from gdlab.core.numerics import storage_dtype
 from gdlab.core.transformation import leafwise
 
 
@@ -41,7 +42,8 @@ def moving_average(window: Length, accumulator_dtype: StorageDType | None = None
     """
 
     def init(like):
-        return jnp.broadcast_to(jnp.zeros_like(like, accumulator_dtype), (window, *like.shape))
+        dtype = storage_dtype(like, accumulator_dtype)
+        return jnp.broadcast_to(jnp.zeros_like(like, dtype), (window, *like.shape))
 
     def update(u, latest):
         latest = jnp.concatenate([u[None], latest[:-1]])

@@ -71,6 +71,10 @@ def stacked(
     def init(params):
         if "flax.serialization" in sys.modules:
             make_stacks_known_to_flax()
+        try:  # labels that do not fit are refused, whether or not anything is kept
+            apart.at_leaves(params)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"stacked: labels: {error}") from None
         with recording_slots(apart.at_leaves):
             values = rule.init(params)
         return _in_stacks(values, lambda size: min(most, elements // max(size, 1)))

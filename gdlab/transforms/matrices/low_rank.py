@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from gdlab.checks.kinds import Count, Seed, StorageDType
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
-from gdlab.core.numerics import safe_divide
+from gdlab.core.numerics import safe_divide, storage_dtype
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.decompositions import orthonormal_columns
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
@@ -59,7 +59,7 @@ def orthogonalize_low_rank(
         batch = tuple(like.shape[axis] for axis in view.batch)
         shape = (*batch, view.fan_in, min(rank, view.fan_in, view.fan_out))
         basis = jax.random.normal(jax.random.key(seed), shape, like.real.dtype)
-        return jnp.zeros_like(like, dtype=mu_dtype), basis.astype(like.dtype)
+        return jnp.zeros_like(like, dtype=storage_dtype(like, mu_dtype)), basis.astype(like.dtype)
 
     def update(u, state):
         view = matrix_view(weight_dimension_numbers, u.shape)

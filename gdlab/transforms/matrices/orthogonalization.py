@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
+from gdlab.core.numerics import cast, storage_dtype
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, matrix_view
 from gdlab.transforms.matrices.newton_schulz import (
@@ -81,8 +82,7 @@ def orthogonalize(
         if view is None:
             return u
         x = view.matrices(u)
-        if dtype is not None:
-            x = x.astype(dtype)
+        x = cast(x, storage_dtype(x, dtype))
         factor = polar_factor(x, polynomials, eps, preconditioning, iteration)
         result = view.restored(factor.astype(u.dtype), u)
         if not adaptive:

@@ -5,9 +5,9 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from gdlab.checks.kinds import Count
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Count, Key, StorageDType
 from gdlab.checks.user_functions import called_as
-from gdlab.checks.values import require_key
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
 from gdlab.core.hyperparameter import Hyperparameter, Period
@@ -47,7 +47,8 @@ def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
     return (vectors * pivot.conj() / jnp.abs(pivot)).conj()
 
 
-def gaussian_rows(key: jax.Array, shape: tuple[int, int], dtype: jnp.dtype) -> jax.Array:
+@checked
+def gaussian_rows(key: Key, shape: tuple[Count, Count], dtype: StorageDType) -> jax.Array:
     """A random projection: independent normal numbers of variance 1/rows.
 
     It keeps squared lengths in the mean.
@@ -57,9 +58,6 @@ def gaussian_rows(key: jax.Array, shape: tuple[int, int], dtype: jnp.dtype) -> j
     >>> gaussian_rows(jax.random.key(0), (2, 3), jnp.float32).shape
     (2, 3)
     """
-    require_key("key", key)
-    if not isinstance(shape, tuple) or len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"shape must be that of a matrix, (rows, columns), not {shape!r}")
     return jax.random.normal(key, shape, dtype) / shape[0] ** 0.5
 
 

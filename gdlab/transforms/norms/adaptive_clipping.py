@@ -64,11 +64,17 @@ def unitwise_clip(
         grad: the gradient.
         div_eps: the least divisor.
 
+    Raises:
+        ValueError: if the norms do not have the shape of ``grad``.
+
     >>> import jax.numpy as jnp
     >>> from gdlab import unitwise_clip, unitwise_norm
     >>> grad = jnp.array([3.0, 4.0])
     >>> unitwise_clip(unitwise_norm(grad), jnp.ones(2), grad)
     Array([0.6, 0.8], dtype=float32)
     """
+    for name, norms in (("g_norm", g_norm), ("max_norm", max_norm)):
+        if norms.shape != grad.shape:
+            raise ValueError(f"{name} must have the shape of grad, {grad.shape}, not {norms.shape}")
     shorter = grad * (max_norm / jnp.maximum(g_norm, div_eps))
     return jnp.where(g_norm < max_norm, grad, shorter)

@@ -2,17 +2,32 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.checks.kinds import Kind
 from gdlab.core.numerics import arrays_only, cast, common_dtype, dtype_like, safe_sqrt, widen
 from gdlab.core.placement import placed_like
 from gdlab.core.rarely import rarely
 from gdlab.core.structure import Function, Tree
 
-Axes = int | tuple[int, ...] | None
+
+def _is_axes(value: object) -> bool:
+    axes = value if isinstance(value, tuple) else (value,)
+    return all(type(axis) is int for axis in axes) and len(set(axes)) == len(axes)
+
+
+Axes: TypeAlias = Annotated[
+    int | tuple[int, ...] | None,
+    Kind(
+        "an axis, a tuple of different axes, or None",
+        lambda value: value is None or _is_axes(value),
+        lambda value: isinstance(value, tuple),
+    ),
+]
 """Axes of an array; None leaves them to a convention."""
 
 

@@ -10,7 +10,7 @@ from gdlab.core.annotations import Data
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import ByLeaf, as_structure
 from gdlab.core.hyperparameter import NonNegative
-from gdlab.core.numerics import safe_divide
+from gdlab.core.numerics import cast, safe_divide, storage_dtype
 from gdlab.core.structure import Function, Number, Tree, Value
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.matrices.matrix_axes import MatrixAxes, MatrixView, matrix_view
@@ -120,7 +120,8 @@ def steepest(
             return u
         if norms in BY_ELEMENTS:
             return BY_ELEMENTS[norms](u, view, eps)
-        x = view.matrices(u) if dtype is None else view.matrices(u).astype(dtype)
+        x = view.matrices(u)
+        x = cast(x, storage_dtype(x, dtype))
         factor = view.restored(polar_factor(x, polynomials, eps).astype(u.dtype), u)
         return (view.fan_out / view.fan_in) ** 0.5 * factor
 

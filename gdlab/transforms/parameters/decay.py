@@ -17,14 +17,17 @@ Which leaves decay is a mask; :func:`matrices` is the usual one. Each form can b
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import ShapedTree
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
-from gdlab.core.structure import Params, Tree
+from gdlab.core.structure import Tree
 from gdlab.core.transformation import leafwise
 
 
-def matrices(params: Params) -> Tree:
+@checked
+def matrices(params: ShapedTree) -> Tree:
     """Choose the leaves with two axes or more; vectors, such as biases and gains, and scalars not.
 
     It is a mask, for weight decay and wherever else leaves are chosen.

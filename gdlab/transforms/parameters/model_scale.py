@@ -5,15 +5,18 @@ import math
 import jax
 import jax.numpy as jnp
 
+from gdlab.checks.checked import checked
+from gdlab.checks.kinds import ShapedTree
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide
-from gdlab.core.structure import Params, Tree
+from gdlab.core.structure import Tree
 from gdlab.core.transformation import leafwise
 from gdlab.transforms.averages.debiasing import Weight
 
 
-def expected_scales(params: Params) -> Tree:
+@checked
+def expected_scales(params: ShapedTree) -> Tree:
     """The size that weights are expected to have in the end, from the shape of each array.
 
     √(2/inputs) for a matrix, √(1/inputs) for more axes than two, ½ for the others, where the

@@ -1,7 +1,10 @@
 """Joins of two signals or more: mixtures, quotients and agreements."""
 
+from typing import Annotated
+
 import jax.numpy as jnp
 
+from gdlab.core.annotations import NonEmpty
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide, safe_sqrt
@@ -26,7 +29,7 @@ def interpolate(weight: Hyperparameter) -> Function:
 
 
 @join
-def weighted_sum(*weights: Hyperparameter) -> Function:
+def weighted_sum(*weights: Annotated[Hyperparameter, NonEmpty]) -> Function:
     """Join signals by the sum of their multiples.
 
     u = Σᵢ weightᵢ·aᵢ
@@ -35,7 +38,7 @@ def weighted_sum(*weights: Hyperparameter) -> Function:
         *weights: one weight for each signal.
 
     Raises:
-        ValueError: if there are more or fewer signals than weights.
+        ValueError: without weights, or if there are more or fewer signals than weights.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import weighted_sum

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from gdlab.checks.kinds import Size
+from gdlab.checks.checked import checked_class
+from gdlab.checks.kinds import Count, Size
 from gdlab.core.export import is_exported
 from gdlab.core.forms import stored_form
 from gdlab.core.numerics import cast, dtype_like, widen
@@ -95,6 +96,7 @@ class Float32Format:
         return cast(array, FLOAT32)
 
 
+@checked_class
 @dataclass(frozen=True)
 class BFloat16Format:
     """Store slots in bfloat16.
@@ -113,12 +115,6 @@ class BFloat16Format:
 
     rounding: Rounding | None = None
 
-    def __post_init__(self) -> None:
-        if self.rounding not in ("nearest", "stochastic", None):
-            raise ValueError(
-                f'rounding must be "nearest", "stochastic" or None, not {self.rounding!r}'
-            )
-
     def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:
         """The array in bfloat16."""
         by_sign = "stochastic" if is_nonnegative else "nearest"
@@ -127,6 +123,7 @@ class BFloat16Format:
         return RoundedAtRandom(cast(array, jnp.bfloat16), jnp.zeros((), jnp.uint32))
 
 
+@checked_class
 @dataclass(frozen=True)
 class Int8Format:
     """Store slots in eight bits, with a scale of sixteen for each group along the last axis.
@@ -146,11 +143,11 @@ class Int8Format:
     memory-efficient training, 2026.
     """
 
-    group: int = 32
+    group: Count = 32
     smallest: Size = 1024
 
     def __post_init__(self) -> None:
-        if self.group < 1 or self.group & (self.group - 1):
+        if self.group & (self.group - 1):
             raise ValueError(f"group must be a power of two, not {self.group!r}")
 
     def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:

@@ -127,7 +127,7 @@ def test_the_iterate_can_be_stored_in_less():
     state = gdlab.schedule_free_sgd(state_dtype="bfloat16").init({"w": jnp.ones(2)})
     assert state.z["w"].dtype == jnp.bfloat16
     assert state.average.average["w"].dtype == jnp.float32
-    with pytest.raises(ValueError, match="state_dtype must be a dtype of fractions"):
+    with pytest.raises(ValueError, match="state_dtype must be a floating-point dtype"):
         gdlab.schedule_free_sgd(state_dtype="int32").init({"w": jnp.ones(2)})
 
 

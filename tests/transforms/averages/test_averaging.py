@@ -148,7 +148,7 @@ def test_debias_and_the_average_share_one_decay_which_is_the_only_number():
 
 
 def test_a_rule_for_the_whole_tree_cannot_be_debiased():
-    with pytest.raises(TypeError, match="debias needs a linear average"):
+    with pytest.raises(TypeError, match="debias: average must be a linear average"):
         debias(chain(ema(0.9), clip_by_global_norm(1.0)))
 
 
