@@ -1,4 +1,4 @@
-"""The mean over data, one minibatch at a time."""
+"""Means over all examples, computed one minibatch at a time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,11 @@ from gdlab.training.batches import EpochSampler
 
 
 def mean_over_batches(fun: Callable[[Any], Any], data: Any, sampler: EpochSampler | None) -> Any:
-    """The mean over the examples of ``fun(batch)``, itself a mean over those of a batch.
+    """The mean over all examples of a function that returns the mean over a batch.
 
-    The batches are taken in the order of the data, and a short last one counts for as many examples
-    as it has. Without a sampler there are no data, and it is ``fun(None)``, or the batches are
-    those of one pass over a loader.
+    The batches are taken in the order of the data, and a short last one is weighted by its size.
+    Without a sampler the data are one pass over a loader; or there are none, and the result is
+    ``fun(None)``.
     """
     if isinstance(data, OnePass):
         return data.mean(fun)

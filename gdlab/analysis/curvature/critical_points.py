@@ -1,4 +1,4 @@
-"""Minimum, maximum or saddle: what a critical point is, by the curvatures there."""
+"""The classification of critical points as minimum, maximum or saddle."""
 
 import functools
 from collections.abc import Callable
@@ -34,26 +34,27 @@ def classify_critical_point(
     curvature_tolerance: float | None = None,
     batch_size: Count | None = None,
 ) -> Literal["minimum", "maximum", "saddle", "degenerate"]:
-    """The kind of critical point that the parameters are, by its smallest and largest curvature.
+    """Classify a critical point by the smallest and the largest eigenvalue of the Hessian.
 
     ============  ===========================================================
     minimum       all eigenvalues of the Hessian are positive
     maximum       all are negative
     saddle        some are positive and some negative
-    degenerate    some are zero, the others of one sign: the Hessian does not tell
+    degenerate    some are zero, the others of one sign: the Hessian does not decide
     ============  ===========================================================
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
-        gradient_tolerance: the norm of the gradient that still passes for zero. By default
-            √ε ‖H‖ max(1, ‖w‖), with ε the machine precision: that of a point within √ε.
-        curvature_tolerance: the modulus of an eigenvalue that still passes for zero; by default
-            √ε ‖H‖.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
+        gradient_tolerance: the largest norm of the gradient that counts as zero; by default √ε ‖H‖
+            max(1, ‖w‖), with ε the machine precision, which a point within a relative distance √ε
+            of a critical point has.
+        curvature_tolerance: the largest modulus of an eigenvalue that counts as zero; by default √ε
+            ‖H‖.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
@@ -89,7 +90,7 @@ def classify_critical_point(
             "or raise the tolerance"
         )
     zero = small if curvature_tolerance is None else curvature_tolerance
-    # Curvatures in between have been seen, so a saddle is one even if these have not converged.
+    # Ritz values lie within the spectrum, so two signs prove a saddle even without convergence.
     if low < -zero and high > zero:
         return "saddle"
     if unconverged:
@@ -110,7 +111,7 @@ def _norms(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.
 
 @jax.jit
 def _ends(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array]:
-    """The smallest and the largest eigenvalue of a Hessian that is written out."""
+    """The smallest and the largest eigenvalue, computed from the dense Hessian."""
     flat, _ = ravel_pytree(params)
     product = flat_hessian(mean_loss, params, data)
     eigenvalues = jnp.linalg.eigvalsh(jax.vmap(product)(jnp.eye(flat.size, dtype=flat.dtype)))
@@ -118,7 +119,7 @@ def _ends(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.A
 
 
 def _found_ends(mean_loss: MeanLoss, params: Any, data: Any) -> tuple[jax.Array, jax.Array, str]:
-    """The same of one that is not, and how far they are from it if they have not converged."""
+    """The smallest and largest eigenvalue by Lanczos, and a message if they have not converged."""
     search = functools.partial(eigenpairs, mean_loss, params, data, k=1, key=None)
     (largest, _, above), found_largest = search(which="largest")
     (smallest, _, below), found_smallest = search(which="smallest")

@@ -24,15 +24,14 @@ class SpectralDensity(NamedTuple):
     """The distribution of the eigenvalues of a Hessian."""
 
     grid: jax.Array
-    """Evenly spaced values, all over the spectrum, of shape ``(points,)``."""
+    """Evenly spaced values that cover the spectrum, of shape ``(points,)``."""
     density: jax.Array
     """The density of the eigenvalues at ``grid``; times the spacing it sums to 1."""
     nodes: jax.Array
     """The nodes of the quadrature rule of each probe, of shape ``(probes, iterations)``."""
     weights: jax.Array
-    """The weights of the nodes, in their shape; they sum to 1 for each probe.
-
-    The mean of f(λ) is about the mean over probes of Σ wᵢ f(θᵢ)."""
+    """The weights w of the nodes θ, of the same shape; they sum to 1 for each probe. The mean of f
+    over the eigenvalues is approximated by the mean over probes of Σ wᵢ f(θᵢ)."""
 
     def plot(self, ax: Any = None, *, eigenvalues: Any = None) -> Any:
         """Draw the density, and some eigenvalues if they are given; needs the extra ``lab``."""
@@ -56,23 +55,24 @@ def spectral_density(
 ) -> SpectralDensity:
     """The density of the eigenvalues of a loss's Hessian.
 
-    A random vector z sees the eigenvalues with the weights (zᵀvᵢ)² / ‖z‖², on average 1/n, and
-    Lanczos' method gives the Gauss quadrature rule of that distribution. The mean of the rules is
-    smoothed by a Gaussian.
+    A random vector z weights the eigenvalues by (zᵀvᵢ)² / ‖z‖², on average 1/n, and Lanczos' method
+    gives the Gauss quadrature rule of that distribution. The mean of the rules is smoothed by a
+    Gaussian.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
         key: PRNG key of the probes.
         probes: the number of random vectors, taken one after another.
-        iterations: Hessian-vector products for each, hence nodes of its rule. Beyond the number of
-            parameters there is nothing to do.
-        points: the size of the grid.
-        bandwidth: standard deviation of the Gaussian; ``None`` for a hundredth of the spectrum.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        iterations: the number of Hessian-vector products for each probe, which is the number of
+            nodes of its rule; more than the number of parameters has no effect.
+        points: the number of grid points.
+        bandwidth: the standard deviation of the Gaussian; ``None`` for a hundredth of the width of
+            the spectrum.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
@@ -115,10 +115,10 @@ def _quadrature(
     matvec = flat_hessian(mean_loss, params, data)
 
     def rule(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        # Signs rather than normal numbers, whose lengths and weights vary more.
+        # Random signs have less variance than normal numbers.
         space = krylov(matvec, jax.random.rademacher(key, flat.shape, flat.dtype), dimension)
         nodes, rotation = masked_eigh(space.tridiagonal, space.exists)
-        # A node that is missing has no weight, and stands where another does.
+        # A missing node is a copy of another one, without weight.
         some = jnp.where(space.size > 0, nodes[0], jnp.nan)
         weights = jnp.where(space.exists, rotation[0] ** 2, 0)
         return jnp.where(space.exists, nodes, some), weights / weights.sum()
@@ -132,13 +132,13 @@ def _smooth(
 ) -> tuple[jax.Array, jax.Array]:
     low, high = nodes.min(), nodes.max()
     largest = jnp.maximum(jnp.abs(low), jnp.abs(high))
-    # Rounding spreads equal eigenvalues; they are no spectrum.
+    # Equal eigenvalues that differ only by rounding have no spread.
     spread = high - low > jnp.sqrt(jnp.finfo(nodes.dtype).eps) * largest
     extent = jnp.where(spread, high - low, jnp.where(largest > 0, largest, 1))
     width = extent / 100 if bandwidth is None else jnp.asarray(bandwidth, nodes.dtype)
     edges = jnp.linspace(low - 8 * width, high + 8 * width, points + 1)
 
-    # Differences of the distribution function sum to 1, however coarse the grid.
+    # Differences of the distribution function sum to 1 on any grid, however coarse.
     def add(total: jax.Array, node: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         centre, weight = node
         return total + weight * jnp.diff(ndtr((edges - centre) / width)), None

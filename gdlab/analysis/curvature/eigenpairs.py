@@ -28,14 +28,14 @@ _LEAST_DIMENSION, _MOST_NUMBERS, _MOST_PASSES = 40, 2**24, 20
 
 
 class Eigenpairs(NamedTuple):
-    """Eigenvalues and eigenvectors of a Hessian, the wanted end of the spectrum first."""
+    """Eigenvalues and eigenvectors of a Hessian, the outermost first."""
 
     values: jax.Array
     """The eigenvalues λ, of shape ``(k,)``."""
     vectors: Any
     """The eigenvectors v, of norm 1: a tree like the parameters with a leading axis of k."""
     residuals: jax.Array
-    """‖Hv − λv‖: so close to each of the values there is an eigenvalue."""
+    """The norms ‖Hv − λv‖, of shape ``(k,)``: each value has an eigenvalue within this distance."""
 
 
 @checked
@@ -53,32 +53,32 @@ def hessian_eigenpairs(
 ) -> Eigenpairs:
     """The k outermost eigenvalues of a loss's Hessian, and their eigenvectors.
 
-    Lanczos' method with full reorthogonalisation, restarted from the best vectors found until their
-    residuals are rounding errors and a random restart finds nothing better, so that a multiple
-    eigenvalue is found as often as it occurs. It holds some k + 50 vectors at a time.
+    They are computed by Lanczos' method with full reorthogonalisation, restarted from the best
+    vectors until their residuals are rounding errors and a random restart finds nothing better, so
+    that a multiple eigenvalue is found with its multiplicity. About k + 50 vectors are in memory at
+    a time.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays; they are taken in the widest of their dtypes,
             and at least in float32.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
-        k: how many eigenvalues.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
+        k: the number of eigenvalues.
         which: the ``"largest"``, the ``"smallest"`` (the most negative), or those largest in
             ``"magnitude"``.
-        key: PRNG key of the random starts, by which the result varies no more than it errs;
-            ``None`` for a fixed one.
+        key: the PRNG key of the random starts, which changes the result only within its residuals;
+            ``None`` for a fixed key.
         start: a tree like ``params`` for the first start, such as an eigenvector at nearby
-            parameters; the restarts are random all the same. Zeros, before there is an
-            eigenvector, stand for a random one.
-        iterations: do this many Hessian-vector products, and k for the residuals, rather than
-            what it takes. Beyond the number of parameters there is nothing to do. Look at the
-            residuals: some eigenvalues may then be missed.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+            parameters; restarts are still random. A tree of zeros stands for a random start.
+        iterations: a fixed number of Hessian-vector products, beside k for the residuals, instead
+            of as many as convergence takes; more than the number of parameters has no effect. Check
+            the residuals, since some eigenvalues may be missed.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Returns:
-        The :class:`Eigenpairs`, sorted: the outermost first.
+        The :class:`Eigenpairs`, with the outermost eigenvalue first.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
@@ -87,8 +87,8 @@ def hessian_eigenpairs(
         ImportError: if matfree is not installed.
 
     Warns:
-        RuntimeWarning: if an eigenvalue has not converged, or rounding leaves no digit of the
-            outermost one, except where ``iterations`` is given.
+        RuntimeWarning: unless ``iterations`` is given, if an eigenvalue has not converged, or
+            rounding errors exceed the outermost one.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import hessian_eigenpairs
@@ -113,12 +113,12 @@ def hessian_eigenpairs(
 
 
 def _warn_of_errors(pairs: Eigenpairs, which: str, converged: bool) -> None:
-    """Warn of values that are not what they seem."""
+    """Warn of eigenvalues that have not converged or are lost in rounding."""
     if not converged:
         what = f"the {which} eigenvalues have not all converged"
         advice = "hence look at these before relying on the values"
     elif pairs.residuals[0] > jnp.abs(pairs.values[0]):
-        # Beside eigenvalues that are much larger it is a rounding error, and so is the value.
+        # Residual and value are both rounding errors of much larger eigenvalues.
         what = f"the {which} eigenvalue is lost in rounding, and its sign with it"
         advice = "hence there is an eigenvalue so close to it; in float64 more of it is known"
     else:
@@ -139,9 +139,9 @@ def eigenpairs(
     iterations: int | None = None,
     root: Any = None,
 ) -> tuple[Eigenpairs, jax.Array]:
-    """The eigenpairs of R H R, with ``root`` the diagonal R, and whether they have converged.
+    """The eigenpairs of R H R, with ``root`` the diagonal of R, and whether they have converged.
 
-    Values of a Hessian that is not finite are NaN.
+    The values are NaN if the Hessian is not finite.
     """
     size = number_of_parameters(params)
     k = operator.index(k)
@@ -162,7 +162,7 @@ def eigenpairs(
         return _search(task, mean_loss, params, data, key, start, root, end)
     small = min(size, max(_LEAST_DIMENSION, 2 * k))
     large = min(size, max(small, _MOST_NUMBERS // size))
-    # Spectra crowded at the wanted end need a larger space, rarely: it is compiled only then.
+    # Eigenvalues crowded at the end may need a larger space, whose program is rarely compiled.
     task = _Task(k, small, converge=True)
     found, converged = _search(task, mean_loss, params, data, key, start, root, end)
     if isinstance(converged, Tracer) or converged or small == large:
@@ -171,7 +171,7 @@ def eigenpairs(
 
 
 class _Task(NamedTuple):
-    """The settings that a search is compiled for, beside the loss."""
+    """The static settings of a search, beside the loss."""
 
     k: int
     dimension: int
@@ -181,7 +181,7 @@ class _Task(NamedTuple):
 
 
 class _Best(NamedTuple):
-    """The best approximations so far, of which there may be fewer than rows."""
+    """The best approximations so far; ``exist`` masks the rows that hold one."""
 
     values: jax.Array
     vectors: jax.Array
@@ -214,11 +214,11 @@ def _search(
     matvec = flat_hessian(mean_loss, params, data, root)
     first = None if start is None else ravel_pytree(start)[0]
     kept = min(flat.size, k + 10)
-    # An eigenvalue errs by the square of its residual, unless it is one of a cluster.
+    # The error of an isolated eigenvalue is of the order of its squared residual.
     tolerance = jnp.finfo(flat.dtype).eps ** (2 / 3)
 
     def begin(progress: _Progress) -> jax.Array:
-        """The next start: the worst residual, as Lanczos would go on, or else a random vector."""
+        """The next start: the worst residual, as in plain Lanczos, or else a random vector."""
         random = jax.random.normal(jax.random.fold_in(key, progress.passes), flat.shape, flat.dtype)
         best = progress.best
         worst = jnp.argmax(best.residuals[:k])
@@ -238,7 +238,7 @@ def _search(
         same = (jnp.abs(best.values - before.values)[:k] <= tolerance * scale).all()
         dimensions = progress.dimensions + space.size
         enough = progress.converged & converged & same if converge else dimensions >= dimension
-        # Only of a map that is not finite there is nothing to find.
+        # No dimension is found only if the map is not finite.
         settled = enough | everything | (dimensions == 0)
         return _Progress(best, converged, settled, dimensions, progress.passes + 1)
 
@@ -260,9 +260,10 @@ def _search(
 
 
 def _rayleigh_ritz(matvec, best, space, end):
-    """The best vectors of those kept and a Krylov space in their complement.
+    """The Ritz vectors of the kept vectors and a Krylov space in their complement.
 
-    Also the largest of the moduli of the values, and whether the space is everything there is.
+    It also returns the largest modulus of the values, and whether both together are the whole
+    space.
     """
     basis = jnp.concatenate([best.vectors, space.basis])
     exists = jnp.concatenate([best.exist, space.exists])
@@ -286,7 +287,7 @@ def _rayleigh_ritz(matvec, best, space, end):
 def flat_hessian(
     mean_loss: MeanLoss, params: Any, data: Any, root: Any = None
 ) -> Callable[[jax.Array], jax.Array]:
-    """The Hessian H as a map of vectors, or R H R with ``root`` the diagonal of R, as a tree."""
+    """The Hessian H as a map of flat vectors, or R H R with the tree ``root`` the diagonal of R."""
     unravel = ravel_pytree(params)[1]
 
     def scaled(vector: Any) -> Any:

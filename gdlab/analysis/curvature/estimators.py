@@ -44,14 +44,14 @@ def hessian_trace(
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
         key: PRNG key of the probes.
         probes: the number of Hessian-vector products, at least 2.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Returns:
-        The :class:`Estimate`, of scalars.
+        The :class:`Estimate`, whose fields are scalars.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
@@ -84,7 +84,7 @@ def hessian_diagonal(
 
     diag H ≈ mean of z ⊙ Hz,    z of independent random signs
 
-    A probe has the variance Σ Hᵢⱼ² over j ≠ i at the place i.
+    The entry i of a probe has the variance Σ Hᵢⱼ² over j ≠ i.
 
     Args:
         loss: as in :func:`hessian_trace`.
@@ -95,7 +95,7 @@ def hessian_diagonal(
         batch_size: as in :func:`hessian_trace`.
 
     Returns:
-        The :class:`Estimate`, of trees like ``params``.
+        The :class:`Estimate`, whose fields are trees like ``params``.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
@@ -135,7 +135,7 @@ def _mean(sample, mean_loss, probes, params, data, key) -> Estimate:
     matvec = flat_hessian(mean_loss, params, data)
 
     def probe(carry, step):
-        # Welford's recursion: a difference of large sums would lose a small spread.
+        # Welford's recursion, since a difference of large sums would cancel.
         count, mean, squares = carry
         signs = jax.random.rademacher(jax.random.fold_in(key, step), flat.shape, flat.dtype)
         drawn = sample(signs, matvec(signs))

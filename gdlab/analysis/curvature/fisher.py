@@ -28,9 +28,9 @@ def empirical_fisher_vector_product(
 
     Fv = mean over examples of gᵢ (gᵢᵀv),    gᵢ = ∇ log p(exampleᵢ)
 
-    It is the second moment of the gradients that the data give, as Adam estimates its diagonal. The
-    Fisher matrix of the model is another one: there the targets are the model's own, and
-    :func:`gauss_newton_vector_product` of the negative log-likelihood gives it.
+    It is the second moment of the gradients on the data, whose diagonal Adam estimates. The Fisher
+    matrix proper takes targets drawn from the model instead of those of the data;
+    :func:`gauss_newton_vector_product` of the negative log-likelihood computes it.
 
     Args:
         log_likelihood: ``log_likelihood(params, example)`` of a single example, without the leading
@@ -38,10 +38,10 @@ def empirical_fisher_vector_product(
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``.
         data: a tree of arrays whose leading axis counts the examples.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Returns:
-        A tree like ``params``; of a model, a tree of what is trained in it.
+        A tree like ``params``; for a model, a tree of its trainable parameters.
 
     Raises:
         TypeError: if a parameter is not real, or the log-likelihood no real scalar.

@@ -21,15 +21,15 @@ from gdlab.training.step import sampler_of
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class MeanLoss:
-    """A loss, as the mean over all minibatches of its data, and its derivatives.
+    """The mean of a loss over all its data, with its derivatives.
 
-    Programs are compiled for its structure; what a model holds beside its parameters is data.
+    As an argument of compiled programs, the functions are static, and ``held`` is data.
     """
 
     objective: Objective = dataclasses.field(metadata={"static": True})
     sampler: EpochSampler | None = dataclasses.field(metadata={"static": True})
     held: Any = None
-    """The model's arrays beside its parameters, such as batch statistics, which do not change."""
+    """The constant arrays of a model beside its parameters, such as batch statistics."""
 
     @classmethod
     def of(
@@ -37,7 +37,7 @@ class MeanLoss:
     ) -> tuple["MeanLoss", Any]:
         """The mean of ``loss(params)``, or of ``loss(params, batch)`` if there are data.
 
-        It is computed on arrays, or on one pass over a loader, see :func:`in_memory`.
+        The mean is over arrays, or over one pass over a loader, see :func:`in_memory`.
 
         Args:
             loss: the loss.
@@ -68,10 +68,10 @@ class MeanLoss:
     def over(
         cls, loss: Callable[..., Any], params: Any, data: Any, batch_size: Count | None
     ) -> tuple["MeanLoss", Any, Any]:
-        """The same, the parameters, and the data that it is computed on.
+        """The mean loss as in :meth:`of`, the parameters, and the data in memory.
 
         Raises:
-            ValueError, TypeError: as :meth:`of` and :meth:`OnePass.of`.
+            ValueError, TypeError: as in :meth:`of` and :meth:`OnePass.of`.
         """
         return *cls.of(loss, params, data, batch_size), in_memory(data)
 
@@ -90,10 +90,10 @@ class MeanLoss:
         def product(batch: Any) -> Any:
             value_and_gradient = jax.value_and_grad(self._on(batch))
             (value, _), (_, product) = jax.jvp(value_and_gradient, (params,), (vector,))
-            # A loss that is NaN may still have derivatives, which say nothing of it.
+            # A loss that is NaN may have finite derivatives, which mean nothing.
             return jax.tree.map(lambda leaf: jnp.where(jnp.isnan(value), jnp.nan, leaf), product)
 
-        # An accelerator's short products would leave three digits of a small curvature.
+        # The low default precision of accelerators would leave three digits of a small curvature.
         with jax.default_matmul_precision("highest"):
             return mean_over_batches(product, data, self.sampler)
 
@@ -114,20 +114,20 @@ def hessian_vector_product(
 
     Hv = d/dε ∇L(w + εv) at ε = 0
 
-    It is compiled once for a loss and the shapes of its arguments. The parameters are taken in the
-    widest of their dtypes, and at least in float32.
+    The program is compiled once per loss and shapes of arguments. It computes in the widest dtype
+    of the parameters, and at least in float32.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Returns:
-        A tree like ``params``; of a model, a tree of what is trained in it.
+        A tree like ``params``; for a model, a tree of its trainable parameters.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.

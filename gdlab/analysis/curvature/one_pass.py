@@ -1,4 +1,4 @@
-"""All batches of one pass over a loader, held in memory to average a loss over its examples."""
+"""One pass over a loader, held in memory to average a loss over its examples."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -19,14 +19,14 @@ class Stack(NamedTuple):
     batches: Any
     """A tree of arrays with leading axes of batches and examples."""
     count: Any
-    """The number of batches, of which the leading axis may have more."""
+    """The number of valid batches; the leading axis may be longer."""
 
     @classmethod
     def of(cls, block: Block) -> "Stack":
         """The batches of a block.
 
         Raises:
-            ValueError: if the leaves of a batch do not have one number of examples.
+            ValueError: if the leaves of a batch differ in their number of examples.
         """
         number_of_examples(jax.tree.map(lambda leaf: leaf[0], block.data))
         return cls(block.data, block.end - block.begin)
@@ -43,7 +43,7 @@ class Stack(NamedTuple):
 
 
 class OnePass(NamedTuple):
-    """The batches of a loader from the first to the last, in stacks of equal shapes."""
+    """All batches of one pass over a loader, in stacks of equal shapes."""
 
     stacks: tuple[Stack, ...]
 
@@ -52,8 +52,8 @@ class OnePass(NamedTuple):
         """Read one pass over a loader into the memory of the device.
 
         Raises:
-            ValueError: if there are no batches, the leaves of a batch do not have one number of
-                examples, or all batches together are more than the memory holds.
+            ValueError: if there are no batches, the leaves of a batch differ in their number of
+                examples, or the batches do not fit into memory.
         """
         free = SHARE * free_bytes(jax.local_devices()[0])
         by_shape: dict[Any, list[Any]] = {}
@@ -73,14 +73,14 @@ class OnePass(NamedTuple):
         return cls(tuple(map(_together, by_shape.values())))
 
     def mean(self, fun: Callable[[Any], Any]) -> Any:
-        """The mean over all examples of ``fun(batch)``, itself a mean over those of a batch."""
+        """The mean over all examples of a function that returns the mean over a batch."""
         examples = sum(stack.examples for stack in self.stacks)
         shares = [_share(fun, stack, examples) for stack in self.stacks]
         return jax.tree.map(lambda *parts: sum(parts), *shares)
 
 
 def in_memory(data: Any) -> Any:
-    """Data that a compiled program can read: arrays as they are, one pass over a loader."""
+    """The data as an argument of programs: arrays unchanged, a loader as :class:`OnePass`."""
     return OnePass.of(data) if is_loader(data) else data
 
 
@@ -90,7 +90,7 @@ def _together(parts: list[Any]) -> Stack:
 
 
 def _share(fun: Callable[[Any], Any], stack: Stack, examples: Any) -> Any:
-    """The part of the mean over all examples that those of a stack make up."""
+    """The contribution of a stack to the mean over all examples."""
 
     def of_batch(index: Any) -> Any:
         mean = fun(jax.tree.map(lambda leaf: jnp.asarray(leaf)[index], stack.batches))

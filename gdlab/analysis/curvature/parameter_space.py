@@ -1,4 +1,4 @@
-"""Trees of parameters as a vector space, and what to say when a tree is none."""
+"""Trees of parameters as a vector space, and errors for trees that do not fit."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ from gdlab.training.models import open_model
 
 
 def in_one_dtype(params: Any) -> Any:
-    """The parameters in the widest of their dtypes, and at least in float32.
+    """Cast all parameters to the widest of their dtypes, at least float32.
 
     Raises:
         TypeError: naming the path of a leaf that is not an array of real numbers.
-        ValueError: if there is no number at all.
+        ValueError: if the parameters hold no number at all.
     """
     for path, leaf in leaves_with_paths(params):
         if leaf is None:
@@ -53,7 +53,7 @@ def as_vector(name: str, tree: Any, params: Any) -> Any:
 
 
 def require_like(name: str, tree: Any, expected: str, like: Any) -> None:
-    """Refuse a tree that has not real numbers in the structure and the shapes of another one.
+    """Refuse a tree that lacks the structure and shapes of another one, or is not real.
 
     Raises:
         TypeError: if it holds something else than real numbers.
@@ -81,10 +81,10 @@ def machine_precision(params: Any) -> float:
 
 
 def require_finite(tree: Any, what: str) -> None:
-    """Refuse NaN and infinity, where the values are known: not while tracing.
+    """Refuse NaN and infinity in concrete values; traced values are not checked.
 
     Raises:
-        ValueError: saying ``what`` is not finite.
+        ValueError: with ``what`` as the subject of the message.
     """
     leaves = jax.tree.leaves(tree)
     if any(isinstance(leaf, Tracer) for leaf in leaves):

@@ -1,4 +1,4 @@
-"""The largest curvature of a loss, once or all along a run."""
+"""The sharpness: the largest eigenvalue of a loss's Hessian, once or followed along a run."""
 
 import functools
 from collections.abc import Callable
@@ -23,14 +23,14 @@ _NOISE = 1e-2
 
 
 class Sharpness(NamedTuple):
-    """The largest eigenvalue of a Hessian, as it is followed along a run."""
+    """The largest eigenvalue of a Hessian, found by :func:`follow_sharpness`."""
 
     value: jax.Array
     """The eigenvalue λ; NaN where the Hessian is not finite."""
     vector: Any
     """The eigenvector v, a tree like the parameters, from which the next computation can start."""
     residual: jax.Array
-    """‖Hv − λv‖: so close to the value there is an eigenvalue."""
+    """The norm ‖Hv − λv‖: an eigenvalue lies within this distance of the value."""
 
 
 @checked
@@ -45,24 +45,26 @@ def sharpness(
 ) -> float:
     """The largest eigenvalue of a loss's Hessian.
 
-    Gradient descent is stable where it is below 2 / learning rate. A method that divides by a
-    scale, such as Adam, is so where that holds for the preconditioned Hessian D^½ H D^½.
+    Gradient descent is stable where the sharpness is below 2 / learning rate. For a method that
+    multiplies gradients by a diagonal D, such as Adam, the same holds for the preconditioned
+    Hessian D^½ H D^½.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
-        preconditioner: the diagonal D, a tree like ``params`` of numbers that are not negative.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
+        preconditioner: the diagonal D, a tree like ``params`` of nonnegative numbers; D is the
+            identity by default.
         key: as in :func:`hessian_eigenpairs`.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
         ValueError: if the Hessian is not finite, or ``preconditioner`` not like ``params``.
         ImportError: if matfree is not installed.
-        RuntimeError: if it does not converge.
+        RuntimeError: if the eigenvalue does not converge.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import sharpness
@@ -97,28 +99,28 @@ def follow_sharpness(
 ) -> Sharpness:
     """The largest eigenvalue of a loss's Hessian, from its eigenvector a few steps before.
 
-    A fixed number of Lanczos iterations, as a pure function to be called inside ``jax.jit``,
+    It does a fixed number of Lanczos iterations, as a pure function for use inside ``jax.jit``,
     ``jax.lax.scan`` or ``jax.vmap``::
 
         found = follow_sharpness(loss, params, found.vector, data)
 
-    The start is the vector with a little noise, so that an eigenvalue which overtakes another is
-    not missed. A value approaches the eigenvalue from below.
+    The iteration starts from the vector with a little noise, so that it also notices when another
+    eigenvalue becomes the largest. The value is never above the largest eigenvalue, up to rounding.
 
     Args:
         loss: as in :func:`sharpness`.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        vector: a tree like ``params``; zeros at first, which stand for a random start.
+        vector: the last eigenvector, a tree like ``params``; zeros stand for a random start.
         data: as in :func:`sharpness`.
         preconditioner: as in :func:`sharpness`.
         key: PRNG key of the noise; ``None`` for a fixed one.
-        iterations: Hessian-vector products, beside one for the residual. Beyond the number of
-            parameters there is nothing to do.
+        iterations: the number of Hessian-vector products, beside one for the residual; more than
+            the number of parameters has no effect.
         batch_size: as in :func:`sharpness`.
 
     Returns:
-        The :class:`Sharpness`. Where the Hessian is not finite, its value is NaN, and its vector
-        the one given, if that is finite.
+        The :class:`Sharpness`. If the Hessian is not finite, its value is NaN, and its vector is
+        the given one, if that is finite.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -149,7 +151,7 @@ def follow_sharpness_of(
     key: jax.Array | None = None,
     iterations: int,
 ) -> Sharpness:
-    """The same of a loss as it is measured, at parameters of one dtype."""
+    """Do what :func:`follow_sharpness` does for a :class:`MeanLoss` and parameters of one dtype."""
     vector = as_vector("vector", vector, params)
     root = None if preconditioner is None else _root(preconditioner, params)
     key = jax.random.key(0) if key is None else key

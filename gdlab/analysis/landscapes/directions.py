@@ -13,7 +13,7 @@ Kind = Literal["filter", "pca", "hessian", "random"]
 
 
 class Directions(NamedTuple):
-    """Two directions and what they are called."""
+    """Two directions with their names."""
 
     vectors: Any
     """A tree like the parameters with a leading axis of 2."""
@@ -21,7 +21,7 @@ class Directions(NamedTuple):
 
 
 def random_directions(params: Any, key: jax.Array) -> Directions:
-    """Two random directions of norm 1, at right angles."""
+    """Two random orthonormal directions."""
     return Directions(_at_right_angles(params, key), ("random direction 1", "random direction 2"))
 
 
@@ -33,13 +33,13 @@ def _at_right_angles(params: Any, key: jax.Array) -> Any:
 
 
 def filter_directions(params: Any, key: jax.Array) -> Directions:
-    """Two random directions in which each filter has the norm that it has in the parameters.
+    """Two random directions whose filters have the same norms as those of the parameters.
 
-    The last axis of a kernel counts its filters: the columns of a dense one and the output channels
-    of a convolution. What has fewer than two axes, biases and scales, does not move.
+    The last axis of a kernel counts its filters: the columns of a dense kernel, the output channels
+    of a convolution. Arrays with fewer than two axes, biases and scales, do not move.
 
     Raises:
-        ValueError: if the parameters have no kernel but zeros.
+        ValueError: if all kernels are zero, or there are none.
     """
     if not any(leaf.ndim >= 2 and jnp.any(leaf != 0) for leaf in jax.tree.leaves(params)):
         raise ValueError(
@@ -51,7 +51,7 @@ def filter_directions(params: Any, key: jax.Array) -> Directions:
 
 @jax.jit
 def _in_filters(params: Any, key: jax.Array) -> Any:
-    """Two random trees like the parameters, filter by filter of the same norm."""
+    """Two random trees like the parameters, with filters of the same norms."""
 
     def norms(leaf: jax.Array) -> jax.Array:
         return jnp.linalg.norm(leaf.reshape(-1, leaf.shape[-1]), axis=0)
@@ -62,14 +62,14 @@ def _in_filters(params: Any, key: jax.Array) -> Any:
         scale = norms(leaf)[None] / jax.vmap(norms)(noise)
         return noise * scale.reshape(2, *[1] * (leaf.ndim - 1), -1)
 
-    # Drawn at once: a generator for each of many arrays takes seconds to compile.
+    # Drawn as one array, since a generator for each of many arrays takes seconds to compile.
     flat, unravel = ravel_pytree(params)
     noise = jax.vmap(unravel)(jax.random.normal(key, (2, flat.size), flat.dtype))
     return jax.tree.map(like, params, noise)
 
 
 def principal_directions(params: Any, path: Any) -> Directions:
-    """The first two principal components of a path, along which its start is on the negative side.
+    """The first two principal components of a path, which starts on their negative side.
 
     Raises:
         ValueError: if the path lies on a line.
@@ -93,7 +93,7 @@ def principal_directions(params: Any, path: Any) -> Directions:
 
 
 def require_a_plane(params: Any) -> None:
-    """Refuse a single parameter.
+    """Refuse parameters with fewer than two numbers.
 
     Raises:
         ValueError: if there are fewer than two.

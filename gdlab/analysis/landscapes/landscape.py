@@ -50,29 +50,28 @@ class Landscape(NamedTuple):
     directions: Any
     """d₁ and d₂, a tree like the parameters with a leading axis of 2."""
     names: tuple[str, str]
-    """The names of the directions, as the axes of a picture bear them."""
+    """The names of the directions, which label the axes of a picture."""
     path: np.ndarray | None = None
-    """The coordinates of the points of the plane nearest to those of the path, of shape
-    ``(steps + 1, 2)``."""
+    """The coordinates of the path projected onto the plane, of shape ``(steps + 1, 2)``."""
     plane_losses: np.ndarray | None = None
-    """The loss at these points of the plane."""
+    """The loss at the projected points, of shape ``(steps + 1,)``."""
     path_losses: np.ndarray | None = None
-    """The loss at the points of the path themselves."""
+    """The loss at the points of the path itself, of shape ``(steps + 1,)``."""
     explained_variance: float | None = None
-    """The share of the variance of the path's points that is along the plane, from 0 to 1."""
+    """The share of the variance of the path's points that lies in the plane, from 0 to 1."""
 
     @property
     def gap(self) -> np.ndarray | None:
-        """The true loss along the path less that of the plane.
+        """The true loss along the path minus the loss of its projection onto the plane.
 
-        What the picture cannot show, since the path is not in the plane.
+        A picture cannot show this difference, since the path does not lie in the plane.
         """
         if self.path_losses is None or self.plane_losses is None:
             return None
         return self.path_losses - self.plane_losses
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw its contours, and the path; needs the extra ``lab``."""
+        """Draw the contours of the loss, and the path; needs the extra ``lab``."""
         from gdlab import plots
 
         return plots.landscape(
@@ -82,7 +81,7 @@ class Landscape(NamedTuple):
         )  # fmt: skip
 
     def plot_surface(self, ax: Any = None) -> Any:
-        """Draw it in three dimensions, with both losses along the path; needs ``lab``."""
+        """Draw the loss as a surface, with both losses along the path; needs the extra ``lab``."""
         from gdlab import plots
 
         return plots.landscape_surface(
@@ -107,42 +106,40 @@ def landscape(
 ) -> Landscape:
     """The loss on a grid in a plane through the parameters: L(w + x d₁ + y d₂).
 
-    ``directions`` says what spans the plane:
+    ``directions`` chooses the two directions that span the plane:
 
-    - ``"filter"``: random numbers, each filter of which is scaled to the norm that it has in the
-      parameters. The last axis of an array counts its filters: the columns of a dense kernel, the
-      output channels of a convolution. Biases and all else with fewer than two axes do not move,
-      as in the authors' code. In a network of relus without biases, scaling a layer up and the next
-      one down changes nothing, and the picture stays the same too, so that pictures of two networks
-      can be compared.
+    - ``"filter"``: random directions, each filter scaled to its norm in the parameters. The last
+      axis of an array counts its filters: the columns of a dense kernel, the output channels of a
+      convolution. Biases and other arrays with fewer than two axes do not move, as in the authors'
+      code. In a ReLU network without biases, scaling a layer up and the next one down changes
+      neither the function nor this picture, so that pictures of two networks can be compared.
     - ``"pca"``: the first two principal components of the path.
     - ``"hessian"``: the eigenvectors of the two largest eigenvalues of the Hessian.
     - ``"random"``: two random directions.
     - a tree like ``params`` with a leading axis of 2, such as the ``directions`` of another
       landscape, so that the held-out loss is seen on the same plane.
 
-    Those of PCA, the Hessian and ``"random"`` have norm 1 and are at right angles, so that lengths
-    in the picture are lengths in the space of parameters. Almost nothing of a path is along random
-    directions, filters or not: see ``explained_variance``.
+    The directions of PCA, the Hessian and ``"random"`` are orthonormal, so that lengths in the
+    picture are lengths in parameter space. Random directions, filter-normalised or not, show almost
+    nothing of a path: see ``explained_variance``.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: w, a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`;
-            they are taken in the widest of their dtypes, and at least in float32.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Or a loader, an iterable of batches: one pass over it, which has to
-            end, is read a few batches at a time, but held in memory for ``"hessian"``.
-        directions: what spans the plane.
-        path: a tree or model like ``params`` with a leading axis of steps, such as that of
+            computations use the widest of their dtypes, and at least float32.
+        data: a tree of arrays with a leading axis of examples; or a loader, an iterable of batches
+            that ends, of which one pass is read a few batches at a time (but held in memory for
+            ``"hessian"``). The loss is the mean over all examples.
+        directions: the kind of directions, or a tree of two.
+        path: a tree or model like ``params`` with a leading axis of steps, such as the path of
             :func:`gdlab.minimize`. It is projected onto the plane by least squares.
-        extent: how far to look: e for [−e, e]², or ((left, right), (bottom, top)). Unless given, 1
-            for filters and wherever there is no path, and further where the path is; else what
-            takes in the path.
-        points: how many points along x and y, a million together at most.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them. A loader
-            has sizes of its own.
-        key: PRNG key of random directions; ``None`` for a fixed one.
+        extent: the region of the plane: e for [−e, e]², or ((left, right), (bottom, top)). By
+            default it contains the path, and at least [−1, 1]² for ``"filter"`` and without a path.
+        points: the number of grid points along x and y, at most a million in total.
+        batch_size: the number of examples in memory at a time; ``None`` for all. A loader has its
+            own batch sizes.
+        key: the PRNG key of random directions; ``None`` for a fixed key.
         progress: whether to show a progress bar, in a terminal or a notebook.
 
     Raises:
@@ -214,7 +211,7 @@ def _stacked(name: str, tree: Any, params: Any, size: int | None = None) -> Any:
     """A tree like the parameters with a leading axis, in their dtype.
 
     Raises:
-        ValueError: if it is not like them.
+        ValueError: if the tree does not have the structure and shapes of the parameters.
     """
     leaves = jax.tree.leaves(open_model(tree).params)
     if size is None:
@@ -286,7 +283,7 @@ def _axes(
         ends = np.array([[-at_least, at_least]] * 2)
         if track is not None:
             low, high = np.minimum(track.min(axis=0), 0), np.maximum(track.max(axis=0), 0)
-            # A path along one of the axes still needs a plane around it.
+            # Leave some width even if the path runs along one axis.
             width = np.maximum(high - low, 0.1 * np.max(high - low))
             low, high = (low + high - width) / 2, (low + high + width) / 2
             ends[:, 0] = np.minimum(ends[:, 0], low - MARGIN * width)

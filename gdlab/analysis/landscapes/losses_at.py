@@ -1,4 +1,4 @@
-"""A loss over all data, at many points of the space of parameters."""
+"""A loss over all data, at many points in parameter space."""
 
 import contextlib
 import math
@@ -16,16 +16,16 @@ from gdlab.progress.bar import Bar
 from gdlab.training.loader import is_loader, one_pass
 
 UPDATES = 25
-"""The number of times that the progress bar moves."""
+"""The approximate number of updates of the progress bar."""
 
 
 class Points(NamedTuple):
-    """Points at which a loss is evaluated, given by their numbers."""
+    """Points at which a loss is evaluated, made on demand from their indices."""
 
     size: int
     """The number of points."""
     params_of: Callable[[np.ndarray], Any]
-    """The parameters at the points of these numbers, with a leading axis of the points."""
+    """A function: indices of points → parameters with a leading axis of points."""
 
 
 class _Part(NamedTuple):
@@ -44,7 +44,7 @@ def losses_at(
     Args:
         mean_loss: the loss.
         groups: the points. A loader is read once for all of them.
-        params: parameters of the shapes and dtypes that they have at a point.
+        params: parameters with the shapes and dtypes of those at a point.
         data: arrays, or a loader, of which one pass is read a few batches at a time.
         progress: whether to show a bar.
     """
@@ -72,7 +72,7 @@ def losses_at(
 
 def _parts(data: Any) -> Iterator[_Part]:
     if not is_loader(data):
-        # All examples are one part, whatever their number.
+        # An array of examples is one part, whatever its length.
         yield _Part(data, 1, 0)
         return
     for block in one_pass(data):
@@ -81,7 +81,7 @@ def _parts(data: Any) -> Iterator[_Part]:
 
 
 def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
-    """The number of points computed together: as many as wanted, if there is memory."""
+    """The number of points computed together: ``wanted``, or fewer if memory is short."""
     some = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((wanted, *leaf.shape), leaf.dtype), params
     )
@@ -89,13 +89,13 @@ def _chunk(mean_loss: MeanLoss, params: Any, data: Any, wanted: int) -> int:
 
 
 def _chunks(size: int, chunk: int) -> Iterator[np.ndarray]:
-    """The numbers below ``size`` in chunks, the last of which is filled with copies of its last."""
+    """The indices below ``size`` in chunks, the last one padded with copies of the last index."""
     for first in range(0, size, chunk):
         yield np.minimum(np.arange(first, first + chunk), size - 1)
 
 
 @jax.jit
 def _losses(mean_loss: MeanLoss, points: Any, data: Any) -> jax.Array:
-    # An accelerator's short products would show steps in a flat valley.
+    # The low default precision of accelerators would show steps in a flat valley.
     with jax.default_matmul_precision("highest"):
         return jax.vmap(lambda params: mean_loss.value(params, data))(points)

@@ -22,10 +22,10 @@ class Plane(NamedTuple):
 
     @classmethod
     def spanned_by(cls, directions: Any, center: Any) -> "Plane":
-        """The plane through some parameters along two directions.
+        """Make the plane through ``center`` along two directions.
 
         Raises:
-            ValueError: if these are parallel.
+            ValueError: if the directions are parallel.
         """
         gram = products(directions, directions)
         lengths = np.sqrt(np.diag(gram))
@@ -40,20 +40,20 @@ class Plane(NamedTuple):
         return cls(center, directions)
 
     def at(self, coordinates: Any) -> Any:
-        """The points of coordinates (n, 2): a tree like the parameters with a leading axis of n."""
+        """The points at coordinates (n, 2): a tree of parameters with a leading axis of n."""
         return _at(self, coordinates)
 
     def project(self, path: Any) -> np.ndarray:
-        """The coordinates (n, 2) of those of its points that are nearest to the points of a path.
+        """The coordinates of a path projected onto the plane, of shape (n, 2).
 
-        They solve the normal equations DᵀD c = Dᵀ(wₜ − w), the directions being the columns of D.
+        They solve the normal equations DᵀD c = Dᵀ(wₜ − w), with the directions as columns of D.
         """
         gram = products(self.directions, self.directions)
         offsets = jax.tree.map(lambda points, center: points - center[None], path, self.center)
         return np.linalg.solve(gram, products(self.directions, offsets)).T
 
     def explained_variance(self, path: Any) -> float:
-        """The share of the variance of a path's points, about their mean, along the plane."""
+        """The share of the variance of a path's points that lies in the plane."""
         total = sum(
             float(np.sum(np.var(np.asarray(leaf, np.float64), axis=0)))
             for leaf in jax.tree.leaves(path)
@@ -76,7 +76,7 @@ def _at(plane: Plane, coordinates: Any) -> Any:
 
 
 def products(rows: Any, columns: Any) -> np.ndarray:
-    """The inner products of two families of vectors, trees with a leading axis each."""
+    """The inner products of two families of vectors, each a tree with a leading axis."""
     with jax.default_matmul_precision("highest"):
         parts = jax.tree.map(
             lambda a, b: a.reshape(len(a), -1) @ b.reshape(len(b), -1).T, rows, columns

@@ -1,4 +1,4 @@
-"""The part of a plane that shows runs on it."""
+"""The window of a plane that shows runs on it."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ import numpy as np
 MARGIN = 0.2
 """The fraction of the extent of the runs that is left free on each side."""
 ASPECT = 4 / 3
-"""The width of a window with one scale, by its height."""
+"""The ratio of width to height of a window with equal scales on both axes."""
 FAR = 20.0
-"""The distance of a run, in distances between start and end, beyond which it leaves the window."""
+"""The largest distance from the start that is shown, in distances between start and end."""
 MOST_STRETCH = 4.0
-"""The ratio of extents up to which both axes have one scale."""
+"""The largest ratio of extents for which both axes have the same scale."""
 
 
 def window_of_runs(
@@ -20,10 +20,10 @@ def window_of_runs(
     """The window around runs and around points, with a margin.
 
     Args:
-        paths: where each run went, of shape ``(steps + 1, 2)``, from a finite start; what is not
-            finite, or very far from the start, is left out.
-        points: other points that have to be in it, of shape ``(2,)``.
-        one_scale: whether both axes have one scale whatever the extents.
+        paths: the path of each run, of shape ``(steps + 1, 2)``, from a finite start; points that
+            are not finite or very far from the start are ignored.
+        points: other points that must be in the window, of shape ``(2,)``.
+        one_scale: whether both axes always have the same scale.
 
     Returns:
         ((left, right), (bottom, top)).
@@ -32,14 +32,14 @@ def window_of_runs(
     low, high = everything.min(0), everything.max(0)
     size = float((high - low).max())
     if size <= 1e-6 * np.abs(everything).max():
-        # Nothing moves: the start may be the minimum, or the gradient zero or NaN.
+        # No run moves: the start is a minimum, or the gradient is zero or NaN.
         half = 0.5 * max(1.0, float(np.abs(everything).max()))
         low, high = low - half, high + half
     return window_around(low, high, MARGIN, one_scale=one_scale)
 
 
 def window_around(low: np.ndarray, high: np.ndarray, margin: float, one_scale: bool) -> np.ndarray:
-    """The window around a box, with a margin, and with one scale on both axes where that fits."""
+    """The window around a box, with a margin, and equal scales unless the box is too narrow."""
     extent = np.maximum(high - low, 0.05 * (high - low).max())
     middle, extent = (low + high) / 2, extent * (1 + 2 * margin)
     width = max(extent[0] / ASPECT, extent[1])
@@ -50,9 +50,9 @@ def window_around(low: np.ndarray, high: np.ndarray, margin: float, one_scale: b
 
 
 def _near(paths: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The parts of the runs that are worth a look; their starts are always among them.
+    """The parts of the runs that are to be shown; each includes the start.
 
-    Runs that leave are no reason to look from so far that the others are dots.
+    Runs that diverge are cut off, so that the others remain visible.
     """
     with np.errstate(over="ignore"):
         distances = [np.linalg.norm(path - path[0], axis=1) for path in paths]

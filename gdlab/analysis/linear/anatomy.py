@@ -1,11 +1,11 @@
 """The kinds of leaves in an optimizer's state: signals, scales, clocks and counters.
 
-An optimizer's step is odd: the opposite gradients, from the opposite parameters, give the opposite
-updates. State leaves that then change sign are *signals* (momentum, averages of parameters); those
-that do not are *scales* (second moments, maxima, the weights of a correction); integers that only
-grow are *clocks*, and those that start over, such as the number of a micro-batch, are *counters*.
-Around signals of zero a step is linear in the signals, and the scales stay as they are to first
-order, by symmetry: to linearise there *is* to freeze the preconditioner.
+An optimizer's step is odd: negated gradients, from negated parameters, give negated updates. State
+leaves that are negated too are *signals* (momentum, averages of parameters); those that stay the
+same are *scales* (second moments, maxima, the weights of a correction); integers that only grow are
+*clocks*, and those that restart, such as the number of a micro-batch, are *counters*. Around zero
+signals a step is linear in the signals and, by symmetry, does not change the scales to first order:
+linearising there *is* freezing the preconditioner.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -21,9 +21,9 @@ from gdlab.core.transformation import GradientTransformation
 Kind = Literal["signal", "scale", "clock", "counter", "constant"]
 
 FAR = 2**30
-"""The value of a clock that stands for the limit t → ∞."""
+"""The value of clocks that stands for the limit t → ∞."""
 PROBED_STEPS = 256
-"""The number of steps that are run to tell counters, which start over, from clocks."""
+"""The number of steps that are run to distinguish counters, which restart, from clocks."""
 
 
 class Anatomy(NamedTuple):
@@ -34,10 +34,11 @@ class Anatomy(NamedTuple):
     paths: tuple[str, ...]
     """The path of each leaf."""
     adaptive: tuple[str, ...]
-    """The paths of the scales that gradients change: denominators, not weights of a correction."""
+    """The paths of the scales that depend on gradients: denominators, not weights of a
+    correction."""
 
     def positions(self, kind: Kind) -> tuple[int, ...]:
-        """The leaves of a kind."""
+        """The positions of the leaves of a kind."""
         return tuple(position for position, own in enumerate(self.kinds) if own == kind)
 
     def clocks(self, state: Any) -> list[Any]:
@@ -46,16 +47,17 @@ class Anatomy(NamedTuple):
         return [leaves[position] for position in self.positions("clock")]
 
     def denominators(self, state: Any) -> list[Any]:
-        """The scales of a state that gradients change."""
+        """The scales of a state that depend on gradients."""
         pairs = zip(self.paths, jax.tree.leaves(state), strict=True)
         return [leaf for path, leaf in pairs if path in self.adaptive]
 
 
 def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms: Any) -> Anatomy:
-    """Run ``tx``, written ``name``, from (w, g) and from (−w, −g), and compare.
+    """Classify the state of ``tx`` by comparing runs from (w, g) and from (−w, −g).
 
     Raises:
-        ValueError: if the step is not odd, or the state has leaves that are none of these.
+        ValueError: if the step is not odd, or a leaf of the state fits no kind; the message calls
+            ``tx`` by ``name``.
     """
     _refuse_storage(name, tx)
     params, gradient_rms = on_few_weights(tx, params, gradient_rms)
@@ -89,16 +91,16 @@ def anatomy_of(name: str, tx: GradientTransformation, params: Any, gradient_rms:
 
 
 def on_few_weights(tx: GradientTransformation, params: Any, gradient_rms: Any) -> tuple[Any, Any]:
-    """Parameters and the size of their gradients, on as few weights as :func:`reduced` leaves."""
+    """The parameters and gradient sizes, cut down to the weights that :func:`reduced` keeps."""
     small = reduced(tx, params)
     return (params, gradient_rms) if small is params else (small, np.ravel(gradient_rms)[0])
 
 
 def reduced(tx: GradientTransformation, params: Any) -> Any:
-    """Small zeros on which ``tx`` does what it does on ``params``, or those if there are none."""
+    """Zeros of smaller shapes on which ``tx`` still works, or ``params`` if it does not."""
     if any(np.ndim(leaf) for leaf in jax.tree.leaves(tx)):
         return params
-    # What leaves of a state are does not depend on their sizes, and many steps of it are kept.
+    # The kinds of leaves do not depend on their sizes, and the states of many steps are stored.
     return jax.tree.map(lambda leaf: np.zeros(np.minimum(2, np.shape(leaf))), params)
 
 
@@ -111,7 +113,7 @@ def random_error(name: str) -> ValueError:
 
 
 def _refuse_storage(name: str, tx: GradientTransformation) -> None:
-    """Refuse slots in a format of few bits, which on few weights would not be in that format."""
+    """Refuse state stored in few bits, which small arrays would not reveal."""
     is_stored = lambda node: (  # noqa: E731
         isinstance(node, GradientTransformation) and node.factory.name in ("stored", "stored_slots")
     )
@@ -137,7 +139,7 @@ def _refuse_keys(name: str, states: Any) -> None:
 def _kind_of(
     name: str, path: str, states: np.ndarray, opposite: np.ndarray, louder: np.ndarray
 ) -> Kind:
-    """The kind of a leaf, told from its values after each step."""
+    """The kind of a leaf, from its values after each step."""
     if not jnp.issubdtype(states.dtype, jnp.floating):
         changes = np.any(states[1:] != states[:-1])
         if not changes:
@@ -178,7 +180,7 @@ class _Watched(NamedTuple):
 
 @jax.jit
 def _watched(tx: Any, params: Any, gradient_rms: Any, seed: Any) -> _Watched:
-    """The states after each of some steps from generic parameters, along generic gradients."""
+    """The state after each of several steps from generic parameters with generic gradients."""
     flat, unravel = ravel_pytree(params)
     generic = jnp.cos(1.0 + jnp.arange(flat.size))
     start = unravel(jnp.sign(jnp.ravel(gradient_rms)[0]) * generic)
@@ -197,9 +199,9 @@ def _watched(tx: Any, params: Any, gradient_rms: Any, seed: Any) -> _Watched:
 def one_step(
     tx: Any, state: Any, params: Any, gradient_at: Any, unravel: Any, key: Any = None
 ) -> tuple[Any, Any]:
-    """One update of ``tx``, given all that a step knows of a gradient field of flat vectors.
+    """One update of ``tx`` on a gradient field, with all keyword arguments of a step.
 
-    The key is a fixed one unless given: a transformation that depends on it is refused.
+    Without ``key`` a fixed key is used, since transformations that depend on it are refused.
     """
 
     def grad_fn(params):

@@ -1,4 +1,4 @@
-"""Curvatures and numbers as users give them, checked."""
+"""Checks of curvatures and of numbers for each mode."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from gdlab.checks.values import real_numbers
 
 
 def checked_curvature(curvature: Any) -> np.ndarray:
-    """A number, a spectrum or a symmetric matrix, in float64.
+    """Check a curvature, and return it in float64: a number, a spectrum or a symmetric matrix.
 
     Raises:
         ValueError: if it is none of these, or not finite.
@@ -36,10 +36,10 @@ def checked_curvature(curvature: Any) -> np.ndarray:
 
 
 def positive_curvature(curvature: Any) -> np.ndarray:
-    """A curvature on which stability can be asked.
+    """Check a curvature for an analysis of stability, which needs positive eigenvalues.
 
     Raises:
-        ValueError: if a direction has none, or a negative one.
+        ValueError: if an eigenvalue is zero or negative.
     """
     values = checked_curvature(curvature)
     lowest = np.min(np.linalg.eigvalsh(values) if values.ndim == 2 else values)
@@ -53,11 +53,11 @@ def positive_curvature(curvature: Any) -> np.ndarray:
 
 
 def one_each(name: str, values: Any, count: int, least: float = -math.inf) -> np.ndarray:
-    """A number for each of ``count`` modes or weights, of which one may have been given for all.
+    """An array of one number for each of ``count`` modes or weights; a scalar is repeated.
 
     Raises:
-        TypeError: if they are no real numbers.
-        ValueError: if there is another number of them, or one is not finite or below ``least``.
+        TypeError: if the values are not real numbers.
+        ValueError: if the length is not ``count``, or a value is not finite or below ``least``.
     """
     values = real_numbers(name, values, least=least)
     if values.shape not in ((), (count,)):

@@ -1,8 +1,8 @@
-"""The circuit that behaves as an optimizer does.
+"""The electric circuit that behaves like an optimizer.
 
-A current source feeds a resistor, an inductor, and with momentum a capacitor, all in parallel. The
-current through the inductor is what has been learned, w; the source delivers w*. What is not yet
-learned flows through the resistor, and the voltage over it drives the inductor.
+A current source feeds a resistor, an inductor and, with momentum, a capacitor, all in parallel. The
+current through the inductor is the weight w; the source delivers the optimum w*. The difference
+flows through the resistor, and the voltage across the resistor drives the inductor.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ class Circuit(NamedTuple):
     """C·L·ẅ + (L/R)·ẇ + w = w*, time in steps; arrays have an entry for each mode."""
 
     resistance: Any
-    """R = 1, by convention: what the equation fixes is L/R and RC."""
+    """The resistance R, 1 by convention, since the equation determines only L/R and RC."""
     inductance: Any
     """The inductance L, in steps."""
     capacitance: Any
@@ -38,13 +38,13 @@ class Circuit(NamedTuple):
 
     @property
     def exponents(self) -> np.ndarray:
-        """The two s of the solutions e^(st), the slower first; −∞ for one that is not there.
+        """The exponents s of the two solutions e^(st), the slower first; −∞ for a missing one.
 
-        Both have negative real parts: this circuit is stable whatever the step size.
+        Both have negative real parts: the circuit is stable for every step size.
         """
         L, RC = np.asarray(self.inductance, complex), np.asarray(self.capacitance, complex)
         root = np.sqrt(1 - 4 * RC / L)
-        # Written so that nothing cancels or divides by the capacitance of a small one.
+        # A form without cancellation or division by a small capacitance.
         slow = -2 / (L * (1 + root))
         with np.errstate(divide="ignore", invalid="ignore"):
             fast = np.where(RC == 0, -np.inf, -(1 + root) / (2 * RC))
@@ -52,15 +52,15 @@ class Circuit(NamedTuple):
 
     @property
     def time_constants(self) -> np.ndarray:
-        """−1/Re s in steps, the slower first: L/R alone where there is no capacitor."""
+        """The time constants −1/Re s in steps, the slower first: L/R and 0 without a capacitor."""
         return -1 / np.real(self.exponents)
 
     def response(self, times: Any, w0: Any = 1.0) -> np.ndarray:
-        """w(t) − w* released at rest from w₀ − w*: of shape (times,), or (times, modes).
+        """The response w(t) − w* from rest at w₀ − w*, of shape (n,) or (n, modes).
 
         Args:
-            times: in steps, of shape (n,).
-            w0: the distance at the start, a number or one for each mode.
+            times: the times in steps, of shape (n,).
+            w0: the initial distance w₀ − w*, a number or one for each mode.
         """
         times = np.asarray(times, float).reshape(-1, *[1] * np.ndim(self.inductance))
         slow, fast = np.moveaxis(self.exponents, -1, 0)
@@ -77,7 +77,7 @@ class Circuit(NamedTuple):
         """Draw the response beside iterates of the same start; needs the extra ``lab``.
 
         Args:
-            iterates: of shape (steps + 1,) or (steps + 1, modes), such as
+            iterates: the iterates, of shape (steps + 1,) or (steps + 1, modes), as
                 :meth:`Linearization.simulate` returns them.
             ax: the matplotlib axes to draw on; new ones unless given.
         """
@@ -90,15 +90,15 @@ class Circuit(NamedTuple):
 
 @checked
 def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1.0) -> Circuit:
-    """The resistor, inductor and capacitor that each mode of ``tx`` is like.
+    """The circuit with the dynamics of each mode of ``tx``.
 
-    A mode with poles r₁ and r₂ obeys β·Δ²w + (1 − β)·Δw + k·w = 0, with β = r₁r₂ and
-    k = (1 − r₁)(1 − r₂), Δ the difference to the next step and Δ² the second difference. With time
-    in steps that is the circuit's equation, L/R = (1 − β)/k and RC = β/(1 − β): for momentum
-    L/R = (1 − β)/(ηλ), and for gradient descent L/R = 1/(ηλ), without a capacitor.
+    A mode with poles r₁ and r₂ obeys β·Δ²w + (1 − β)·Δw + k·w = 0, with β = r₁r₂ and k = (1 − r₁)(1
+    − r₂), where Δ is the forward difference and Δ² the second difference. With time in steps this
+    is the circuit's equation with L/R = (1 − β)/k and RC = β/(1 − β): for momentum L/R = (1 −
+    β)/(ηλ); for gradient descent L/R = 1/(ηλ), without a capacitor.
 
-    The circuit's response is that of the iterates as the steps shrink (η → 0, and with it 1 − β).
-    It is stable for every η; the iteration is not.
+    The iterates approach the circuit's response as the steps shrink (η → 0 together with 1 − β).
+    The circuit is stable for every η; the iteration is not.
 
     Args:
         tx: a transformation with one or two poles for each mode.
@@ -106,8 +106,9 @@ def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1
         gradient_rms: as for :func:`linearize`.
 
     Raises:
-        ValueError: if a mode has more than two poles, or no circuit of positive parts (r₁r₂ < 0, as
-            for Nesterov's method beyond η = 1/λ); if ``tx`` has a period, or cannot be linearised.
+        ValueError: if a mode has more than two poles, or would need a component of negative value
+            (r₁r₂ < 0, as for Nesterov's method beyond η = 1/λ); if ``tx`` has a period, or cannot
+            be linearised.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import circuit
@@ -138,7 +139,7 @@ def circuit(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any = 1
             f"no circuit of positive parts is like {tx!r}: the product of its poles is "
             f"{np.min(beta):.3g} to {np.max(beta):.3g}, and should be at least 0 and below 1"
         )
-    # Rounding of a product of poles that is 0.
+    # A product of poles of this size is a rounding error of 0.
     beta = np.where(beta < 1e-15, 0.0, beta)
     parts = np.ones_like(beta), (1 - beta) / spring, beta / (1 - beta)
     return Circuit(*(part if part.ndim else float(part) for part in parts))

@@ -1,4 +1,4 @@
-"""The ways of writing momentum, turned into each other."""
+"""Conversions between the conventions for momentum."""
 
 from typing import Any, Literal
 
@@ -13,19 +13,19 @@ Convention = Literal["accumulating", "averaging", "learning_rate_in_momentum"]
 
 @checked
 def convert(tx: GradientTransformation, convention: Convention) -> GradientTransformation:
-    """The same momentum in another convention: equal iterates from another formula.
+    """Rewrite momentum in another convention, with the same iterates.
 
     accumulating: v ← βv + g, w ← w − ηv; averaging: v ← βv + (1 − β)g, w ← w − ηv, with η/(1 − β)
     for η; learning_rate_in_momentum: v ← βv + ηg, w ← w − v.
 
     Args:
         tx: :func:`gdlab.sgd` or :func:`gdlab.nesterov` with momentum.
-        convention: the wanted one; in all of them β weighs the old value.
+        convention: the new convention; in all of them β multiplies the old value.
 
     Raises:
         TypeError: if ``tx`` is not one of these.
-        ValueError: if a number that the conversion changes, or whose changes make the two formulas
-            part, follows a schedule or stands on an axis.
+        ValueError: if a hyperparameter that the conversion changes, or that must be constant for
+            the iterates to be equal, follows a schedule or is an axis.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import convert
@@ -51,7 +51,7 @@ def convert(tx: GradientTransformation, convention: Convention) -> GradientTrans
                 f"{name} is {value!r}, but these two conventions are converted for a single number "
                 "there; convert with each of its values"
             )
-    # An average is the sum times 1 − β.
+    # An averaging buffer is the accumulating one times 1 − β.
     if averages[0] and not averages[1]:
         eta = eta * (1 - beta)
     if averages[1] and not averages[0]:

@@ -1,8 +1,9 @@
 """The linear parts of optimizers as filters: their output for an input signal.
 
-A filter function takes the part as it is, from gradients to updates, and refuses one that is not
-linear: its answer would depend on the size of the input. What holds in the limit is refused to
-parts with a period too: they answer a wave with waves of other frequencies.
+The functions here take a transformation as a filter from gradients to updates, and refuse one that
+is not linear, since its response would depend on the size of the input. Functions of the steady
+state also refuse a transformation with a period, since it answers a wave with waves of other
+frequencies.
 """
 
 import functools
@@ -32,7 +33,7 @@ class FrequencyResponse(NamedTuple):
     frequency: np.ndarray
     """The frequencies of the waves, in cycles per step, from 0 to ½."""
     response: np.ndarray
-    """H, the complex gain at each frequency: its modulus is the gain, its angle the phase."""
+    """The complex response H at each frequency: its modulus is the gain, its angle the phase."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw gain and phase; needs the extra ``lab``."""
@@ -44,13 +45,13 @@ class FrequencyResponse(NamedTuple):
 @checked
 @in_float64
 def impulse_response(tx: GradientTransformation, steps: Length) -> np.ndarray:
-    """The updates of ``tx`` on gradients 1, 0, 0, …, from its initial state; of shape (steps,).
+    """The updates of ``tx`` for the gradients 1, 0, 0, …, from its initial state.
 
-    For the average with decay β it is (1 − β)βᵏ.
+    For the average with decay β they are (1 − β)βᵏ; the array has the shape (steps,).
 
     Args:
         tx: a linear transformation.
-        steps: how many gradients.
+        steps: the number of gradients.
 
     Raises:
         ValueError: if ``tx`` is not linear.
@@ -66,13 +67,13 @@ def impulse_response(tx: GradientTransformation, steps: Length) -> np.ndarray:
 @checked
 @in_float64
 def step_response(tx: GradientTransformation, steps: Length) -> np.ndarray:
-    """The updates of ``tx`` on gradients 1, 1, 1, …, from its initial state; of shape (steps,).
+    """The updates of ``tx`` for the gradients 1, 1, 1, …, from its initial state.
 
-    For the average with decay β it is 1 − βᵗ.
+    For the average with decay β they are 1 − βᵗ; the array has the shape (steps,).
 
     Args:
         tx: a linear transformation.
-        steps: how many gradients.
+        steps: the number of gradients.
 
     Raises:
         ValueError: if ``tx`` is not linear.
@@ -88,13 +89,14 @@ def step_response(tx: GradientTransformation, steps: Length) -> np.ndarray:
 @checked
 @in_float64
 def frequency_response(tx: GradientTransformation, frequency: Any = None) -> FrequencyResponse:
-    """The gain and phase of ``tx`` for waves, once its start is forgotten.
+    """The gain and phase of ``tx`` for sine waves, in the steady state.
 
-    H(f) = D + C(e^(2πif) − A)⁻¹B; for the average with decay β, (1 − β)/(1 − βe^(−2πif)).
+    H(f) = D + C(e^(2πif) − A)⁻¹B, which is (1 − β)/(1 − βe^(−2πif)) for the average with decay β.
 
     Args:
         tx: a linear transformation, taken in the limit t → ∞.
-        frequency: in cycles per step, of shape (n,); 0 and 400 values up to ½ unless given.
+        frequency: the frequencies in cycles per step, of shape (n,); by default 0 and 400 values up
+            to ½.
 
     Raises:
         ValueError: if ``tx`` is not linear, or has a period.
@@ -115,8 +117,8 @@ def frequency_response(tx: GradientTransformation, frequency: Any = None) -> Fre
 def cutoff_frequency(tx: GradientTransformation) -> float:
     """The −3 dB frequency: the lowest at which the gain has fallen to 1/√2 of that at frequency 0.
 
-    2(1 − cos ω) = (1 − β)²/β, ω = 2πf, for the average with decay β, which has one only for
-    β > 3 − 2√2.
+    For the average with decay β it solves 2(1 − cos ω) = (1 − β)²/β with ω = 2πf, and exists only
+    for β > 3 − 2√2.
 
     Args:
         tx: a linear transformation, taken in the limit t → ∞.
@@ -155,13 +157,13 @@ def cutoff_frequency(tx: GradientTransformation) -> float:
 @checked
 @in_float64
 def dc_gain(tx: GradientTransformation) -> float:
-    """The update of ``tx`` on a constant gradient of 1 in the end: the gain at frequency 0.
+    """The limit of the updates of ``tx`` for a constant gradient of 1: the gain at frequency 0.
 
     Args:
         tx: a linear transformation.
 
     Returns:
-        The gain, ∞ if the response to a constant grows for ever.
+        The gain, ∞ if the response to a constant grows forever.
 
     Raises:
         ValueError: if ``tx`` is not linear, or has a period.
@@ -178,13 +180,13 @@ def dc_gain(tx: GradientTransformation) -> float:
 @checked
 @in_float64
 def half_life(tx: GradientTransformation) -> float:
-    """The steps after which the memory of a gradient has halved: ln ½ / ln ρ, ρ the slowest pole.
+    """The steps after which the effect of a gradient has halved: ln ½ / ln ρ, ρ the slowest pole.
 
     Args:
         tx: a linear transformation.
 
     Returns:
-        A number of steps, 0 for a transformation without memory, ∞ if it never forgets.
+        The number of steps, 0 for a transformation without memory, ∞ if the effect never decays.
 
     Raises:
         ValueError: if ``tx`` is not linear, or has a period.
@@ -204,15 +206,15 @@ def half_life(tx: GradientTransformation) -> float:
 @checked
 @in_float64
 def noise_gain(tx: GradientTransformation) -> float:
-    """The factor by which ``tx`` multiplies the variance of white noise: the sum of its response².
+    """The factor by which ``tx`` multiplies the variance of white noise.
 
-    Σₖ hₖ², h the impulse response; (1 − β)/(1 + β) for the average with decay β.
+    It is Σₖ hₖ², with h the impulse response: (1 − β)/(1 + β) for the average with decay β.
 
     Args:
         tx: a linear transformation.
 
     Returns:
-        The gain, ∞ if noise piles up for ever.
+        The gain, ∞ if the variance grows forever.
 
     Raises:
         ValueError: if ``tx`` is not linear, or has a period.
@@ -234,9 +236,9 @@ def noise_gain(tx: GradientTransformation) -> float:
 @checked
 @in_float64
 def averaging_window(tx: GradientTransformation) -> float:
-    """The number of equally weighted gradients that average noise as well: (Σh)²/Σh².
+    """The number of gradients whose plain mean reduces noise as much: (Σh)²/Σh².
 
-    (1 + β)/(1 − β) for the average with decay β: 19 for 0.9.
+    For the average with decay β it is (1 + β)/(1 − β): 19 for β = 0.9.
 
     Args:
         tx: a linear transformation.
@@ -256,7 +258,7 @@ def averaging_window(tx: GradientTransformation) -> float:
 
 
 def _linear(tx: GradientTransformation) -> GradientTransformation:
-    """The transformation in float64, once it is seen to be linear."""
+    """The transformation in float64, checked to be linear."""
     name = repr(tx)
     tx = as_float64(as_transformation(tx))
     require_superposition(
@@ -268,7 +270,7 @@ def _linear(tx: GradientTransformation) -> GradientTransformation:
 
 
 def _state_space(tx: GradientTransformation) -> LinearSystem:
-    """A, B, C, D in the limit, without what the input does not reach or the output not show."""
+    """The steady-state system A, B, C, D, reduced to reachable and observable coordinates."""
     name, tx = repr(tx), _linear(tx)
     anatomy = anatomy_of(name, tx, np.zeros(1), np.ones(1))
     period = period_of(anatomy, tx, np.zeros(1), np.ones(1))
@@ -287,7 +289,7 @@ def _opened(anatomy: Any, tx: Any) -> LinearSystem:
 
 
 def _transfer(system: LinearSystem, z: np.ndarray) -> np.ndarray:
-    """H(z) at each of some complex numbers, ∞ at a pole."""
+    """The transfer function H at complex numbers z, ∞ at a pole."""
     poles = np.linalg.eigvals(system.A)
     at_pole = np.any(np.abs(z[:, None] - poles) < 1e-14, axis=1)
     away = np.where(at_pole, 2.0, z)[:, None, None]

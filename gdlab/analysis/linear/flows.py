@@ -14,28 +14,28 @@ from gdlab.checks.values import is_array_of_numbers, real_numbers
 FLOAT32_TOLERANCE = 1e-6
 """The error tolerance of a solver step in float32; float64 uses its square."""
 MAX_STEPS = 100_000
-"""The number of solver steps after which a path counts as one that cannot be followed."""
+"""The number of solver steps after which the solution is given up."""
 
 
 @checked
 def gradient_flow(fun: Callable[[Any], Any], w0: Any, times: Any) -> Any:
     """The path that gradient descent follows as η → 0: ẇ = −∇f(w).
 
-    Step k of gradient descent stands at time kη.
+    Step k of gradient descent corresponds to the time kη.
 
     Args:
         fun: ``fun(params)``, a real scalar.
         w0: the start, a tree of floating-point arrays.
-        times: rising times of shape (n,), the first one that of the start.
+        times: rising times of shape (n,); the first one is the time of the start.
 
     Returns:
         The parameters at those times, a tree like ``w0`` with a leading axis of n.
 
     Raises:
-        TypeError: if ``w0`` is no tree of floating-point arrays, or ``fun`` returns no real
-            scalar.
-        ValueError: unless the times rise, or if the path leaves all bounds, or would take more than
-            100,000 steps of the solver.
+        TypeError: if ``w0`` is not a tree of floating-point arrays, or ``fun`` does not return a
+            real scalar.
+        ValueError: if the times do not rise, or if the path diverges or needs more than 100,000
+            steps of the solver.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import gradient_flow
@@ -51,22 +51,23 @@ def heavy_ball_flow(
 ) -> Any:
     """The path that momentum follows as its steps shrink: ẅ + γẇ + ∇f(w) = 0, from rest.
 
-    With a time step h, step k of ``sgd(h**2, momentum=1 - friction * h)`` stands at time kh.
+    With a time step h, step k of ``sgd(h**2, momentum=1 - friction * h)`` corresponds to the time
+    kh.
 
     Args:
         fun: ``fun(params)``, a real scalar.
         w0: the start, a tree of floating-point arrays.
-        times: rising times of shape (n,), the first one that of the start.
-        friction: γ ≥ 0.
+        times: rising times of shape (n,); the first one is the time of the start.
+        friction: the friction γ ≥ 0, per unit of time.
 
     Returns:
         The parameters at those times, a tree like ``w0`` with a leading axis of n.
 
     Raises:
-        TypeError: if ``w0`` is no tree of floating-point arrays, or ``fun`` returns no real
-            scalar.
-        ValueError: unless the times rise, or if the path leaves all bounds, or would take more than
-            100,000 steps of the solver.
+        TypeError: if ``w0`` is not a tree of floating-point arrays, or ``fun`` does not return a
+            real scalar.
+        ValueError: if the times do not rise, or if the path diverges or needs more than 100,000
+            steps of the solver.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import heavy_ball_flow
@@ -84,7 +85,7 @@ def heavy_ball_flow(
     return _solved(_rolling, start, times, (fun, friction), fun)[0]
 
 
-# Fields are kept here, with the function as their argument, since a new one would compile anew.
+# Vector fields at module level, with ``fun`` as an argument: a new closure would recompile.
 
 
 def _downhill(_, w, fun):
@@ -98,7 +99,7 @@ def _rolling(_, state, fun_and_friction):
 
 
 def _floating(w0: Any) -> Any:
-    """The start as arrays that have a gradient."""
+    """The start as floating-point arrays, which have gradients."""
     for leaf in jax.tree.leaves(w0):
         if not (is_array_of_numbers(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)):
             raise TypeError(f"w0 must be a tree of floating-point arrays, but has {leaf!r}")

@@ -1,7 +1,7 @@
-"""The state that an optimizer is linearised at: signals at rest, scales and clocks as wanted.
+"""The state at which an optimizer is linearised: zero signals, and given scales and clocks.
 
-Scales are wanted as the step *leaves* them, since that is what divides its update. So the state
-before the step is chosen such that a step without gradient lands on them.
+The given scales are those *after* the step, because these divide its update. So the state before
+the step is chosen such that a step without gradient produces them.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ ROUNDS = 8
 
 One round suffices for a linear recursion."""
 SLOW = 1 - 3e-7
-"""A scale whose steps shrink by less than this factor is millions of steps from its limit."""
+"""If successive changes of a scale have a ratio above this, its limit is millions of steps away."""
 
 
 class Frozen(NamedTuple):
-    """The states to linearise at, and how well they are what was asked for."""
+    """The states at which a method is linearised, and the errors of their scales."""
 
     states: Any
-    """The state before each step of a period, its signals zero; of shape (period, …)."""
+    """The state before each step of a period, with zero signals; of shape (period, …)."""
     endless: jax.Array
     """A mask of the scales that have no limit within millions of steps."""
     miss: jax.Array
@@ -43,17 +43,17 @@ def frozen(
     state: Any = None,
     clock: Any = FAR,
 ) -> Frozen:
-    """The states of a period: from step ``step`` on, or up to ``state``, or in the limit.
+    """The states of a period: from step ``step`` on, up to ``state``, or in the limit t → ∞.
 
     Args:
-        anatomy: of ``tx``.
-        period: of ``tx``.
+        anatomy: the anatomy of the state of ``tx``.
+        period: the period of ``tx``.
         tx: the transformation.
         params: a tree of zeros.
-        gradient_rms: the size of the gradients, a number or a flat vector.
-        step: t ≥ 1, for the scales after t such gradients; the limit t → ∞ unless given.
-        state: instead of those, a state whose scales are wanted at every step of the period.
-        clock: what clocks show in the limit of the scales, rounded down to whole periods.
+        gradient_rms: the root mean square of the gradients, a number or a flat vector.
+        step: t ≥ 1, for the scales after t gradients of this size; by default the limit t → ∞.
+        state: a state whose scales are held at every step of the period instead.
+        clock: the value of clocks in the limit, rounded down to whole periods.
     """
     advance = _advance(anatomy, tx, params, gradient_rms, period.restarting)
     silent = _advance(anatomy, tx, params, 0.0)
@@ -76,7 +76,7 @@ def frozen(
         start = _with(first, anatomy, "clock", lambda leaf: jnp.full_like(leaf, whole))
         limit, endless = _extrapolated(advance, scales, period, start)
         before = _orbit(advance, limit, length - 1)
-        # In the limit the last step of a period leaves what the first one finds.
+        # In the limit the scales after the last step of a period are those before the first.
         wanted = [jnp.roll(leaf, -1, 0) for leaf in before]
     before = _with(before, anatomy, "signal", jnp.zeros_like)
 
@@ -97,7 +97,7 @@ def at_rest(anatomy: Anatomy, state: Any) -> Any:
 
 
 def after_silence(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
-    """The state after a step without gradient: clocks and corrections go on."""
+    """The state after a step with zero gradient, which advances clocks and corrections."""
     leaves, treedef = jax.tree.flatten(state)
     return treedef.unflatten(_advance(anatomy, tx, params, 0.0)(leaves))
 
@@ -105,9 +105,9 @@ def after_silence(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
 def _advance(
     anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any, restarting: tuple[int, ...] = ()
 ) -> Callable[[list[Any]], list[Any]]:
-    """The leaves of the state after a gradient of this size, signals at rest before and after.
+    """A function: leaves of a state → leaves after a gradient of this size, with signals kept zero.
 
-    Only the signals ``restarting`` go on, so that what a period sums up arrives as a whole.
+    Only the signals ``restarting`` are kept, so that sums over a period are complete at its end.
     """
     flat, unravel = ravel_pytree(params)
     treedef = jax.tree.structure(jax.eval_shape(tx.init, params))
@@ -123,7 +123,7 @@ def _advance(
 
 
 def _orbit(advance: Callable[[list[Any]], list[Any]], leaves: list[Any], steps: int) -> list[Any]:
-    """The leaves before and after each of some steps, of shape (steps + 1, …)."""
+    """The leaves before the first and after each of several steps, of shape (steps + 1, …)."""
     if steps == 0:
         return [jnp.asarray(leaf)[None] for leaf in leaves]
     last, before = jax.lax.scan(lambda now, _: (advance(now), now), leaves, length=steps)
@@ -133,7 +133,7 @@ def _orbit(advance: Callable[[list[Any]], list[Any]], leaves: list[Any], steps: 
 def _a_period_ago(
     silent: Callable[[list[Any]], list[Any]], anatomy: Anatomy, length: int, leaves: list[Any]
 ) -> list[Any]:
-    """A state with its clocks as they were a period earlier, where counters showed the same."""
+    """A state with its clocks set back by one period, at which the counters were the same."""
     later = jax.lax.fori_loop(0, length, lambda _, leaves: silent(leaves), leaves)
     clocks = anatomy.positions("clock")
     return [
@@ -155,7 +155,7 @@ def _extrapolated(
     period: Period,
     leaves: list[Any],
 ) -> tuple[list[Any], jax.Array]:
-    """The limit of the scales, each element by Aitken's formula, and which have none."""
+    """The limits of the scales, by Aitken's formula, and a mask of the scales without a limit."""
 
     def over_period(leaves):
         if period.length == 1:
@@ -174,16 +174,16 @@ def _extrapolated(
             once, again = on_the_way[i]
             new[i], slowly = _aitken(once, again, twice[i])
             slow.append(jnp.any(slowly))
-        # At first a scale may follow another one that is itself on its way.
+        # In the first rounds a scale may follow another one that has not converged.
         return new, endless | (jnp.array(slow, bool) & (count > 1))
 
     return jax.lax.fori_loop(0, ROUNDS, round_, (leaves, jnp.zeros(len(scales), bool)))
 
 
 def _aitken(x0: jax.Array, x1: jax.Array, x2: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The limit of a geometric sequence, and where its steps do not shrink."""
+    """The limit of a geometric sequence, and a mask of where its steps do not shrink."""
     first, second = x1 - x0, x2 - x1
-    # Where only the last digits move there is nothing to extrapolate.
+    # Changes within rounding need no extrapolation.
     moves = jnp.abs(first) > 1e-12 * jnp.abs(x2)
     slow = jnp.abs(second) > SLOW * jnp.abs(first)
     limit = x0 - first**2 / jnp.where(slow, 1, second - first)
@@ -193,7 +193,7 @@ def _aitken(x0: jax.Array, x1: jax.Array, x2: jax.Array) -> tuple[jax.Array, jax
 def _pre_image(
     silent: Callable[..., Any], scales: tuple[int, ...], before: list[Any], wanted: list[Any]
 ) -> list[Any]:
-    """Scales that a step without gradient takes to the wanted ones: secants, element by element."""
+    """Scales that a step without gradient maps to the given ones, by the secant method."""
 
     def secant(_, leaves):
         reach = [
@@ -217,7 +217,7 @@ def _pre_image(
 def _miss(
     scales: tuple[int, ...], found: list[Any], wanted: list[Any], first: list[Any]
 ) -> jax.Array:
-    """The largest difference of each scale, relative to its largest element, now or at first."""
+    """The largest error of each scale, relative to its largest element, found or initial."""
 
     def largest(leaf):
         return jnp.max(jnp.abs(leaf), initial=0)

@@ -1,4 +1,4 @@
-"""The settings of an optimizer that the axes in it span, and its matrices at all of them."""
+"""The grid that the axes in an optimizer span, and the optimizer's matrices at its points."""
 
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ class HyperparameterGrid(NamedTuple):
     sizes: dict[str, int]
     """The length of each dimension."""
     coords: dict[str, np.ndarray]
-    """The values along each dimension, and those of axes along one of another name."""
+    """The values along each dimension and of each axis, by name."""
     matrices: np.ndarray
     """The matrix of each mode at each point over one period, of shape (points, modes, d, d)."""
     period: int
@@ -32,7 +32,7 @@ def hyperparameter_grid(
     """Linearise ``tx`` at every point of the grid that its axes span.
 
     Raises:
-        ValueError: if an axis is still to be drawn, or ``tx`` cannot be linearised.
+        ValueError: if an axis is sampled and has no values, or ``tx`` cannot be linearised.
     """
     found = axes_with_paths(tx)
     for path, axis in found:

@@ -1,8 +1,8 @@
-"""One step of an optimizer as matrices, found by differences that cancel nothing.
+"""One step of an optimizer as matrices, by differences without cancellation.
 
-At rest a step returns zero, so f(δe)/δ is its derivative along e, and δ = 10⁻¹³⁰ squares to
-nothing beside any scale. That holds where automatic differentiation gives NaN, at norms and roots
-of zero; a second δ and a mixed direction tell a step that is linear from one that is not.
+A step from rest returns zero, so f(δe)/δ is its derivative along e, and the square of δ = 10⁻¹³⁰
+vanishes beside any scale. This works even where automatic differentiation gives NaN, at norms and
+roots of zero. A second δ and a mixed direction test whether the step is linear.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ SMALLER = 3.7e-137
 
 
 class LinearSystem(NamedTuple):
-    """x ← Ax + Bg, y = Cx + Dg, and how far the step is from being so."""
+    """The system x ← Ax + Bg, y = Cx + Dg, with measures of nonlinearity and randomness."""
 
     A: Any
     """The map from state to next state, of shape (d, d)."""
@@ -34,21 +34,21 @@ class LinearSystem(NamedTuple):
     nonlinearity: Any
     """The largest deviation from homogeneity and additivity, relative to the largest entry."""
     randomness: Any
-    """The largest change of the step under another key, relative to the largest entry."""
+    """The largest change of the step under other PRNG keys, relative to the largest entry."""
 
 
 def closed_loop(
     anatomy: Anatomy, tx: Any, params: Any, state: Any, hessian: Any, keys: int = 0
 ) -> LinearSystem:
-    """(signals, w) → (signals, w) with gradient Hw + ξ: ξ is the input, the next w the output.
+    """The map (signals, w) → (signals, w) with gradient Hw + ξ, input ξ and the next w as output.
 
     Args:
         anatomy: of ``tx``.
         tx: the transformation.
         params: a tree of zeros.
-        state: where to linearise.
-        hessian: H.
-        keys: how many other keys the step is compared for.
+        state: the state at which to linearise.
+        hessian: the Hessian H, of shape (n, n).
+        keys: the number of other PRNG keys with which the step is compared.
     """
     signals = _signals(anatomy, params, state)
     n = ravel_pytree(params)[0].size
@@ -66,7 +66,7 @@ def closed_loop(
 
 
 def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSystem:
-    """Signals → signals: the gradient is the input, the update the output; parameters are zero."""
+    """The map signals → signals at zero parameters, from gradient (input) to update (output)."""
     signals = _signals(anatomy, params, state)
     n = ravel_pytree(params)[0].size
 
@@ -78,7 +78,7 @@ def open_loop(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> LinearSyste
 
 
 def in_succession(steps: LinearSystem) -> LinearSystem:
-    """The composition of the steps along the leading axis, for an input that stays the same."""
+    """The composition of the steps along the leading axis, for a constant input."""
     whole = jax.tree.map(lambda x: x[0], steps)
     for index in range(1, len(steps.A)):
         step = jax.tree.map(lambda x: x[index], steps)  # noqa: B023
@@ -99,7 +99,7 @@ def reachable(leads: np.ndarray) -> np.ndarray:
             coordinate i in one step.
 
     Returns:
-        The same for any positive number of steps, of shape (d, d).
+        The same relation for any positive number of steps, of shape (d, d).
     """
     reached = leads.copy()
     for middle in range(len(reached)):

@@ -1,4 +1,4 @@
-"""An optimizer near a minimum as a matrix, taken from the very code that trains."""
+"""An optimizer near a minimum as a matrix, computed from its own code."""
 
 import dataclasses
 import functools
@@ -17,32 +17,33 @@ from gdlab.core.transformation import GradientTransformation
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Linearization:
-    """x ← Ax + Bξ: one step of an optimizer at the fixed point, ξ being noise of the gradient.
+    """One step of an optimizer at its fixed point as x ← Ax + Bξ, with ξ the gradient noise.
 
-    Where the steps differ and repeat after a period of k, as with gradient accumulation, A and B
-    are those of k steps, and so are the poles; rates are per step all the same.
+    If the steps differ and repeat after a period of k, as with gradient accumulation, A, B and the
+    poles are those of k steps, while rates are still per step.
 
-    For one curvature ``matrix`` has the shape (d, d), for a spectrum of m modes (m, d, d), for a
-    Hessian of n weights (dn, dn).
+    ``matrix`` has the shape (d, d) for one curvature, (m, d, d) for a spectrum of m modes, and (dn,
+    dn) for a Hessian of n weights.
     """
 
     matrix: np.ndarray
-    """A, the Jacobian of (state, w) → (state, w), where w comes last; over a period, the product of
-    ``step_matrices``, which is called the monodromy matrix."""
+    """The Jacobian A of (state, w) → (state, w), with w last; over a period, the product of
+    ``step_matrices``, called the monodromy matrix."""
     step_matrices: np.ndarray
     """The Jacobian of each step of a period, in order; of shape ``(period, …)``."""
     input: np.ndarray
-    """B, the derivative with respect to the gradient, the same one in all steps of a period."""
+    """The derivative B with respect to the gradient; over a period, with respect to a gradient that
+    is the same at all steps."""
     start: np.ndarray
-    """The initial (state, w) that a w of 1 has, in the shape of ``input``."""
+    """The initial (state, w) for an initial w of 1, of the shape of ``input``."""
     coordinates: tuple[str, ...]
     """The coordinate of each row and column: paths in the state, then w."""
     curvature: np.ndarray
-    """λ, the spectrum, or the Hessian."""
+    """The curvature λ, the spectrum, or the Hessian."""
 
     @property
     def period(self) -> int:
-        """The number of steps after which the optimizer repeats the same map; 1 for most."""
+        """The number of steps after which the optimizer repeats itself; 1 for most methods."""
         return len(self.step_matrices)
 
     @functools.cached_property
@@ -55,11 +56,9 @@ class Linearization:
 
     @property
     def spectral_radius(self) -> Any:
-        """ρ, the asymptotic factor by which the error shrinks in one step.
+        """The asymptotic factor ρ by which the error shrinks in one step.
 
-        It is the modulus of the largest pole.
-
-        Over a period of k steps that pole is ρᵏ.
+        It is the modulus of the largest pole; with a period of k steps, its k-th root.
         """
         radius = np.abs(self.poles[..., 0]) ** (1 / self.period)
         return radius if radius.ndim else float(radius)
@@ -74,8 +73,8 @@ class Linearization:
         """The iterates w₀, w₁, …, of shape (steps + 1,), or (steps + 1, n) for n modes or weights.
 
         Args:
-            w0: the start, as distance to the minimum: a number, or one for each mode or weight.
-            steps: how many steps.
+            w0: the initial distance to the minimum: a number, or one for each mode or weight.
+            steps: the number of steps.
         """
         n = self.input.shape[-1]
         w0 = one_each("w0", w0, len(self.curvature) if self.curvature.ndim else 1)
@@ -89,7 +88,7 @@ class Linearization:
     def plot(self, ax: Any = None) -> Any:
         """Draw the poles in the unit circle; needs the extra ``lab``.
 
-        The modes of a spectrum are told apart as long as there are shapes for them.
+        The modes of a spectrum have different markers, as far as there are enough.
 
         Args:
             ax: the matplotlib axes to draw on; new ones unless given.
@@ -119,32 +118,33 @@ def linearize(
 ) -> Linearization:
     """The Jacobian of one step of ``tx`` at the minimum of a quadratic.
 
-    xₜ₊₁ = A·xₜ with x = (state, w), from the code of ``tx`` itself. Scales, such as Adam's second
-    moment, are held; parts of the state that w does not come back from, such as averages of the
-    parameters, are left out. Where the steps differ, as with gradient accumulation or in look-ahead
-    optimizers, they are followed over their period.
+    xₜ₊₁ = A·xₜ with x = (state, w), computed from the code of ``tx`` itself. Scales, such as Adam's
+    second moment, are held fixed; parts of the state that do not influence w, such as averages of
+    the parameters, are left out. If the steps differ, as with gradient accumulation or look-ahead
+    optimizers, A is the product over their period.
 
     Args:
         tx: any transformation that is odd in the gradients, and linear once its scales are held.
-        curvature: λ of one mode; a spectrum of shape (n,), whose modes are taken apart; or a
-            Hessian of shape (n, n).
-        step: t ≥ 1, to take clocks and scales at the t-th update, or the period that begins with
-            it; the limit t → ∞ unless given.
-        state: a state of ``tx`` whose scales are held instead, at the step or the period that led
-            to it; a spectrum is then the diagonal of a Hessian.
-        params: the tree of parameters that the state belongs to; unless given, an array of shape
-            (n,), or a number if the curvature is one.
-        gradient_rms: the root mean square of the gradients that the scales have seen, a number or
-            one for each mode or weight. With 1 curvature is measured in the preconditioner's
-            metric.
+        curvature: the curvature λ of one mode; a spectrum of shape (n,), whose modes are treated
+            separately; or a Hessian of shape (n, n).
+        step: t ≥ 1, to take clocks and scales at the t-th update, or over the period that begins
+            with it; by default the limit t → ∞.
+        state: a state of ``tx`` whose scales are held instead, at the step or over the period that
+            led to it; a spectrum is then the diagonal of a Hessian.
+        params: the tree of parameters to which the state belongs; by default an array of shape
+            (n,), or a scalar if the curvature is a number.
+        gradient_rms: the root mean square of the gradients from which the scales are computed, a
+            number or one for each mode or weight. With 1, curvature is measured in the metric of
+            the preconditioner.
 
     Returns:
         A :class:`Linearization`, computed in float64.
 
     Raises:
         ValueError: if ``tx`` is not odd, not linear or random; if its scales have no limit
-            (Adagrad's grow for ever) and neither ``step`` nor ``state`` is given; if its steps
-            differ, and do not repeat within 64; if the curvature is not finite or not symmetric.
+            (Adagrad's grow forever) and neither ``step`` nor ``state`` is given; if its steps
+            differ and do not repeat within 64 steps; if the curvature is not finite or not
+            symmetric.
 
     >>> from gdlab import adam, sgd
     >>> from gdlab.analysis import linearize
@@ -179,7 +179,7 @@ def linearize(
 
 
 def sorted_poles(matrix: np.ndarray) -> np.ndarray:
-    """Eigenvalues of matrices (…, d, d), largest first, conjugates with the positive one first."""
+    """Eigenvalues of matrices (…, d, d), largest first, the positive one of conjugates first."""
     poles = np.linalg.eigvals(matrix).astype(complex)
     order = np.lexsort((-np.imag(poles), -np.real(poles), -np.abs(poles).round(12)), axis=-1)
     return np.take_along_axis(poles, order, -1)

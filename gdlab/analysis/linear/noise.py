@@ -1,4 +1,4 @@
-"""The loss that gradient noise leaves: expected along a run, and in the end."""
+"""The effect of gradient noise: expected loss along a run, and stationary variance."""
 
 import functools
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class ExpectedLoss(NamedTuple):
     """The mean of the loss over many runs on a quadratic, ½·Σᵢ λᵢ·E[wᵢ²], after each step."""
 
     deterministic: np.ndarray
-    """The loss of the mean iterate, what a run without noise has, of shape (steps + 1,)."""
+    """The loss of the mean iterate, which is that of a run without noise, of shape (steps + 1,)."""
     stochastic: np.ndarray
     """The part of the loss that the noise adds, of shape (steps + 1,)."""
 
@@ -48,16 +48,15 @@ def expected_loss(
     """The expected loss of ``tx`` on a quadratic whose gradients carry white noise.
 
     The mean iterate follows x ← Aₜx, the covariance P ← AₜPAₜᵀ + s²BₜBₜᵀ, with Aₜ and Bₜ those of
-    the t-th step, so that bias corrections, schedules and the steps of a period are right from the
-    start.
+    the t-th step, so that bias corrections, schedules and periods are included from the first step.
 
     Args:
         tx: a linear transformation: momentum, averages, weight decay; not an adaptive one.
-        curvature: λ of one mode, or a spectrum of shape (n,).
-        w0: the start, as distance to the minimum: a number, or one for each mode.
-        steps: how many steps.
-        noise: s, the standard deviation of each component of the gradient: a number, or one for
-            each mode.
+        curvature: the curvature λ of one mode, or a spectrum of shape (n,).
+        w0: the initial distance to the minimum: a number, or one for each mode.
+        steps: the number of steps.
+        noise: the standard deviation s of each component of the gradient: a number, or one for each
+            mode.
 
     Raises:
         ValueError: if ``tx`` is adaptive or not linear, or if ``curvature`` is a Hessian.
@@ -85,21 +84,22 @@ def expected_loss(
 @checked
 @in_float64
 def stationary_variance(tx: GradientTransformation, curvature: Any, *, noise: Any) -> Any:
-    """The variance of w that gradient noise keeps up in the end: how far the iterates hover.
+    """The stationary variance of w under gradient noise.
 
-    P = APAᵀ + s²BBᵀ; ηs²/(λ(2 − ηλ)) for gradient descent.
+    It solves P = APAᵀ + s²BBᵀ: ηs²/(λ(2 − ηλ)) for gradient descent.
 
     Args:
         tx: a linear transformation.
-        curvature: λ > 0 of one mode, or a spectrum.
-        noise: s, the standard deviation of each component of the gradient.
+        curvature: the curvature λ > 0 of one mode, or a spectrum of shape (n,).
+        noise: the standard deviation s of each component of the gradient: a number, or one for each
+            mode.
 
     Returns:
         The variance, or one for each mode; ∞ where ``tx`` is unstable.
 
     Raises:
-        ValueError: as for :func:`expected_loss`; if ``tx`` has a period, over which the variance
-            changes.
+        ValueError: as for :func:`expected_loss`; or if ``tx`` has a period, during which the
+            variance changes.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import stationary_variance
@@ -138,7 +138,7 @@ def _linear_on_modes(tx: GradientTransformation, curvature: Any) -> Setting:
 def _moments(anatomy, steps, tx, params, hessians, w0, deviation):
     """Mean and variance of w in each mode before the first and after each step."""
 
-    # Scales of a linear transformation only count steps, and are carried along.
+    # The scales of a linear transformation depend on the step alone, and are carried along.
     def of_mode(hessian, w0, deviation):
         def body(carry, _):
             mean, covariance, state = carry

@@ -1,13 +1,13 @@
-"""The period of a method: after how many steps it does the same again.
+"""The period of a method: the number of steps after which it repeats itself.
 
-Most methods do the same at every step. Some act on every k-th step only, told by a counter that
-starts over or by a clock of which they take the remainder: gradient accumulation, look-ahead
-optimizers, refreshed preconditioners. Such a method is linear, but with other matrices from step to
-step; what counts is their product over a period.
+Most methods do the same at every step. Some act only on every k-th step, counted by a counter that
+restarts or by a clock modulo k: gradient accumulation, look-ahead optimizers, refreshed
+preconditioners. Such a method is linear with different matrices at different steps; its dynamics
+are those of their product over a period.
 
-The period is found by observation. With scales held as they are, the response to the same small
-signals and to the same gradient is recorded step by step, far out where schedules have ended. A
-difference between steps that is multiplied by a schedule which ends at zero is not seen there.
+The period is found by observation. With scales held fixed, the responses to the same small signals
+and to the same gradient are recorded step by step, at late steps where schedules have ended. A
+difference between steps that is multiplied by a schedule which ends at zero is not noticed.
 """
 
 import functools
@@ -24,12 +24,12 @@ from gdlab.core.access import set_hyperparameters
 LONGEST_PERIOD = 64
 """The longest period over which a method is linearised."""
 OBSERVED_STEPS = 1024
-"""The number of steps that are compared; an action that is rarer than this is not seen."""
+"""The number of steps that are compared; a rarer action is not noticed."""
 REPETITION_TOLERANCE = 1e-6
-"""The largest difference of a response from that of a period before, relative to its largest value:
-less than a power of the number of steps changes within a period, far out."""
+"""The largest change of a response from one period to the next, relative to its largest value.
+Powers of the number of steps change by less within a period at late steps."""
 PRECONDITIONER = "preconditioner that is the same at every step"
-"""The part that :func:`require_every_step` says is missing in adaptive methods with a period."""
+"""The noun for :func:`require_every_step` to say what adaptive methods with a period lack."""
 SMALL = 1e-130
 """The size of the signals whose linear response is recorded."""
 
@@ -40,10 +40,10 @@ class Period(NamedTuple):
     length: int = 1
     """The number of steps in the period: 1 for a method that does the same at every step."""
     restarting: tuple[int, ...] = ()
-    """The leaves of the state that are signals and start over once in a period, such as the mean of
-    the gradients that an accumulation waits for."""
+    """The positions of the signals that are reset once in a period, such as the running mean of
+    accumulated gradients."""
     endless: tuple[str, ...] = ()
-    """The clocks and counters through which the steps change without a period, if they do."""
+    """The paths of clocks and counters that make the steps change without a period."""
 
 
 EVERY_STEP = Period()
@@ -71,7 +71,7 @@ def period_of(anatomy: Anatomy, tx: Any, params: Any, gradient_rms: Any) -> Peri
     responses = observed(())
     length, restarting = _repetition(responses), _restarting(anatomy, responses)
     if length is None:
-        # The steps repeat once those that keep them from it are stopped.
+        # A clock or counter prevents repetition if stopping it makes the steps repeat.
         guilty = [i for i in moving if _repetition(observed((i,))) is not None]
         return Period(1, restarting, tuple(anatomy.paths[i] for i in guilty or moving))
     return Period(length, restarting)
@@ -85,7 +85,7 @@ def lengths_at(
     names: tuple[str, ...],
     values: np.ndarray,
 ) -> set[int | None]:
-    """The lengths of the periods at some values of hyperparameters, ``None`` if there is none.
+    """The set of period lengths over values of hyperparameters; ``None`` stands for no period.
 
     Args:
         anatomy: of ``tx``, and so are ``tx``, ``params`` and ``gradient_rms`` as for
@@ -94,7 +94,7 @@ def lengths_at(
         params: a tree of zeros.
         gradient_rms: the size of the gradients.
         names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
-        values: of shape (N, len(names)).
+        values: the values of the hyperparameters, of shape (N, len(names)).
     """
     on = on_few_weights(tx, params, gradient_rms)
     found = jax.device_get(_responses_at(anatomy, names, tx, *on, values))
@@ -102,12 +102,12 @@ def lengths_at(
 
 
 def moving_integers(anatomy: Anatomy) -> tuple[int, ...]:
-    """The leaves of the state that can make a step differ from the one before: integers."""
+    """The positions of the integers in the state, which alone can make steps differ."""
     return *anatomy.positions("clock"), *anatomy.positions("counter")
 
 
 def require_period(name: str, period: Period) -> None:
-    """Refuse a method whose steps change for ever.
+    """Refuse a method whose steps change forever.
 
     Raises:
         ValueError: naming the clocks or counters.
@@ -128,7 +128,7 @@ def require_every_step(name: str, period: Period, what: str) -> None:
     Args:
         name: the name of the method.
         period: the period of the method.
-        what: the part that a method whose steps differ does not have, as the message says it.
+        what: the noun in the message for what a method with a period does not have.
 
     Raises:
         ValueError: with the period.
@@ -143,12 +143,12 @@ def require_every_step(name: str, period: Period, what: str) -> None:
 
 
 class _Responses(NamedTuple):
-    """The actions of a method at each of some steps."""
+    """The responses of a method at each of several steps."""
 
     table: Any
-    """A number for each leaf of the state and one for the update, of shape (steps, numbers)."""
+    """The responses: a number for each state leaf and the update, of shape (steps, numbers)."""
     starts_over: Any
-    """True if the step left each signal at zero, whatever it was before."""
+    """True where a step resets a signal to zero, of shape (steps, signals)."""
 
 
 def _repetition(responses: _Responses) -> int | None:
@@ -162,14 +162,14 @@ def _repetition(responses: _Responses) -> int | None:
 
 
 def _restarting(anatomy: Anatomy, responses: _Responses) -> tuple[int, ...]:
-    """The signals that start over after some steps, and not after others."""
+    """The positions of signals that are reset at some steps, but not at all."""
     once, always = np.any(responses.starts_over, 0), np.all(responses.starts_over, 0)
     return tuple(np.array(anatomy.positions("signal"), int)[once & ~always].tolist())
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _responses(anatomy: Any, tx: Any, params: Any, gradient_rms: Any, stopped: Any) -> _Responses:
-    """Responses while clocks and counters go on, except those that are ``stopped``."""
+    """Record responses while all clocks and counters advance but the ``stopped`` ones."""
     first, treedef = jax.tree.flatten(tx.init(params))
     flat, unravel = ravel_pytree(params)
     signals, scales, clocks = map(anatomy.positions, ("signal", "scale", "clock"))
@@ -190,7 +190,7 @@ def _responses(anatomy: Any, tx: Any, params: Any, gradient_rms: Any, stopped: A
         sizes = jnp.array([0.0, SMALL])
         gradients = jnp.stack([gradient_rms + 0 * flat, SMALL * generic(flat)])
         both, updates = jax.vmap(respond, (None, 0, 0))(leaves, sizes, gradients)
-        # A gradient changes scales, clocks and counters; signals are linear in small ones.
+        # Gradients change scales, clocks and counters; the response to small signals is linear.
         after = [pair[0] for pair in both]
         linear = [both[i][1] / SMALL for i in signals]
         seen = [*linear, updates[1] / SMALL]
@@ -199,7 +199,7 @@ def _responses(anatomy: Any, tx: Any, params: Any, gradient_rms: Any, stopped: A
                 seen.append((new - old if i in clocks else new).astype(float))
         table = jnp.stack([jnp.vdot(generic(leaf), leaf) for leaf in seen])
         starts_over = jnp.array([jnp.all(leaf == 0) for leaf in linear], bool)
-        # Scales are held after some steps, when clocks are put far out.
+        # After these steps the scales are held, and clocks are set to late steps.
         settling, last = step < LONGEST_PERIOD, step == LONGEST_PERIOD - 1
         for i in range(len(after)):
             if i in scales:

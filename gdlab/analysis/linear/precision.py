@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def float64_on_cpu() -> Iterator[None]:
-    """Compute in float64 whatever the session's precision, and on the CPU, which has it."""
+    """A context that computes in float64 on the CPU, whatever the session's default precision."""
     with (
         jax.enable_x64(True),
         jax.numpy_dtype_promotion("standard"),
@@ -40,7 +40,7 @@ def as_float64(tree: Any) -> Any:
 
     def convert(leaf: Any) -> Any:
         leaf = np.asarray(leaf)
-        # Kinds of NumPy's own dtypes do not know bfloat16, so JAX is asked.
+        # JAX's ``issubdtype`` also knows bfloat16, which NumPy's does not.
         return leaf.astype(np.float64) if jax.numpy.issubdtype(leaf.dtype, np.floating) else leaf
 
     return jax.tree.map(convert, tree)

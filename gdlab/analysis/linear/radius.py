@@ -28,6 +28,6 @@ def _dominant_of_two(matrices: np.ndarray) -> np.ndarray:
     """The dominant pole of each 2 × 2 matrix, in closed form for speed."""
     first, last = matrices[..., 0, 0], matrices[..., 1, 1]
     half = (first + last) / 2
-    # As half² less the determinant it would cancel where both poles are close to 1.
+    # The form half² − determinant would cancel where both poles are close to 1.
     root = np.emath.sqrt(((first - last) / 2) ** 2 + matrices[..., 0, 1] * matrices[..., 1, 0])
     return np.where(half < 0, half - root, half + root)

@@ -13,18 +13,18 @@ from gdlab.core.transformation import GradientTransformation
 
 
 class RegimeMap(NamedTuple):
-    """The rate of convergence at every point of a grid, and how it is approached."""
+    """The rate of convergence and the regime at every point of a grid of hyperparameters."""
 
     dims: tuple[str, ...]
-    """The names of the axes, or of what they lie along."""
+    """The names of the dimensions along which the axes lie."""
     coords: dict[str, np.ndarray]
-    """The values along each of them, and those of axes along one of another name."""
+    """The values along each dimension and of each axis, by name."""
     rate: np.ndarray
-    """ρ, the spectral radius of the slowest mode, per step, of shape ``dims``."""
+    """The rate ρ, the spectral radius of the slowest mode per step, of shape ``dims``."""
     regime: np.ndarray
-    """"monotone" where that pole is real and positive, "oscillating" where it is negative or
-    complex, "divergent" from ρ = 1 on; of shape ``dims``. Of a method with a period these are the
-    poles of a period."""
+    """The regime, of shape ``dims``: "monotone" where the largest pole is real and positive,
+    "oscillating" where it is negative or complex, "divergent" from ρ = 1 on. For a method with a
+    period the pole is that of a whole period."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the map; needs the extra ``lab``."""
@@ -39,7 +39,8 @@ def regime_map(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any 
 
     Args:
         tx: a transformation with one or two :class:`gdlab.Axis` where numbers would stand.
-        curvature: λ > 0, a spectrum or a Hessian of positive ones; the slowest mode decides.
+        curvature: a curvature λ > 0, a spectrum, or a positive definite Hessian; the slowest mode
+            decides.
         gradient_rms: as for :func:`linearize`.
 
     Raises:

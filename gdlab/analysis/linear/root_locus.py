@@ -1,4 +1,4 @@
-"""The poles of an optimizer as one hyperparameter moves."""
+"""The poles of an optimizer as functions of one hyperparameter."""
 
 from typing import Any, NamedTuple
 
@@ -20,8 +20,8 @@ class RootLocus(NamedTuple):
     values: np.ndarray
     """The values of the hyperparameter, of shape ``(n,)``."""
     poles: np.ndarray
-    """Largest first, of shape ``(n, d)``, or ``(n, modes, d)`` of a spectrum; those of a period
-    where ``tx`` has one."""
+    """The poles at each value, largest first, of shape ``(n, d)``, or ``(n, modes, d)`` for a
+    spectrum; over a whole period if ``tx`` has one."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the poles' paths in the complex plane; needs the extra ``lab``."""
@@ -36,7 +36,7 @@ def root_locus(tx: GradientTransformation, curvature: Any, *, gradient_rms: Any 
 
     Args:
         tx: a transformation with one :class:`gdlab.Axis` where a number would stand.
-        curvature: λ of one mode, a spectrum or a Hessian.
+        curvature: the curvature λ of one mode, a spectrum or a Hessian.
         gradient_rms: as for :func:`linearize`.
 
     Raises:

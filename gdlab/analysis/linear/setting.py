@@ -35,7 +35,7 @@ from gdlab.core.transformation import GradientTransformation, as_state, as_trans
 Form = Literal["mode", "spectrum", "hessian"]
 
 LINEARITY_TOLERANCE = 1e-9
-"""The largest relative deviation from homogeneity and additivity of a step taken as linear."""
+"""The largest relative deviation from homogeneity and additivity of a linear step."""
 SCALE_TOLERANCE = 1e-6
 """The largest relative error of the scales that are held fixed."""
 KEYS = 16
@@ -103,7 +103,7 @@ def prepare(
     gradient_rms: Any = 1.0,
     clock: int = FAR,
 ) -> Setting:
-    """Check the arguments of an analysis, and find out what the state of ``tx`` is made of."""
+    """Check the arguments of an analysis, and classify the state of ``tx``."""
     if not isinstance(tx, GradientTransformation):
         tx = as_transformation(tx)
     if step is not None and state is not None:
@@ -116,7 +116,7 @@ def prepare(
         form, curvature = "hessian", np.diag(curvature)
     n = len(curvature) if form == "hessian" else 1
     if params is None:
-        # A number as curvature is that of a number, which is what a state of one belongs to.
+        # With a number as curvature, a given state belongs to a scalar parameter.
         params = np.zeros(()) if form == "mode" and state is not None else np.zeros(n)
     if not all(map(is_array_of_numbers, jax.tree.leaves(params))):
         raise TypeError(f"params must be a tree of arrays, not {params!r}")
@@ -140,7 +140,7 @@ def prepare(
         period = period._replace(length=apart.length, endless=apart.endless)
     if state is not None:
         state = _fitting(name, tx, as_float64(as_state(tx, state)), params)
-    # Arrays rather than Python numbers, so that another step does not compile another program.
+    # Arrays rather than Python numbers, so that another step does not recompile.
     at = None if step is None else np.asarray(step), np.asarray(clock)
     kept = _kept((anatomy, period, tx, params, at[0], state, at[1]), rms, hessians)
     return Setting(
@@ -165,7 +165,7 @@ def periodic_setting(tx: GradientTransformation, curvature: Any, **held: Any) ->
 
 
 def require_linear(setting: Setting) -> None:
-    """Refuse what is not linear, or whose scales cannot be held.
+    """Refuse a setting that is not linear, or whose scales cannot be held.
 
     Raises:
         ValueError: naming the scales.
@@ -205,7 +205,7 @@ class Frozen(NamedTuple):
 
 
 def step_loops(setting: Setting) -> LinearSystem:
-    """The closed loop at each step of a period, in arrays (period, modes, …), of what is kept."""
+    """The closed loop of each step of a period on kept coordinates, arrays (period, modes, …)."""
     found = _systems(*setting.held, setting.gradient_rms, setting.hessians).steps
     system, kept = jax.tree.map(np.asarray, found), setting.kept_coordinates
     system = system._replace(
@@ -218,17 +218,17 @@ def step_loops(setting: Setting) -> LinearSystem:
 
 
 def closed_loops(setting: Setting) -> LinearSystem:
-    """The closed loop over a period, in arrays with the leading axis of modes, of what is kept."""
+    """The closed loop over a whole period on the kept coordinates, in arrays (modes, …)."""
     return in_succession(step_loops(setting))
 
 
 def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
-    """The matrices (N, modes, d, d) of a period at N settings of some hyperparameters.
+    """The matrices over a period at N values of hyperparameters, of shape (N, modes, d, d).
 
     Args:
-        setting: what is linearised.
+        setting: the optimizer and its curvature.
         names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
-        values: of shape (N, len(names)).
+        values: the values of the hyperparameters, of shape (N, len(names)).
     """
     on = setting.gradient_rms, setting.hessians
     anatomy, period, *own = setting.held
@@ -239,12 +239,12 @@ def matrices_at(setting: Setting, names: tuple[str, ...], values: np.ndarray) ->
 
 
 def require_same_period(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> None:
-    """Refuse hyperparameters on which the period depends, as one that counts steps.
+    """Refuse hyperparameters on which the period depends, such as numbers of steps.
 
     Args:
-        setting: what is linearised.
+        setting: the optimizer and its curvature.
         names: the hyperparameters, as :func:`gdlab.set_hyperparameters` takes them.
-        values: of shape (N, len(names)).
+        values: the values of the hyperparameters, of shape (N, len(names)).
 
     Raises:
         ValueError: if the period is not that of the setting at all values.
@@ -252,7 +252,7 @@ def require_same_period(setting: Setting, names: tuple[str, ...], values: np.nda
     anatomy, rms = setting.anatomy, setting.gradient_rms[0]
     if not moving_integers(anatomy):
         return
-    # A hyperparameter that sets the period does so between its smallest and its largest value.
+    # If a hyperparameter changes the period, its extreme values show it.
     ends = values[[*np.argmin(values, 0), *np.argmax(values, 0)]]
     present = period_of(anatomy, setting.tx, setting.params, rms)
     lengths = lengths_at(anatomy, setting.tx, setting.params, rms, names, ends)
@@ -273,7 +273,7 @@ def _is_schedule(node: Any) -> bool:
 
 
 def _period_apart_from_schedules(name: str, tx: Any, params: Any, rms: Any) -> Period:
-    """The period of ``tx`` with numbers in place of its schedules, such as hold at a moment."""
+    """The period of ``tx`` with constants in place of its schedules."""
 
     def standing(node):
         return np.asarray(node(1), np.float64) if _is_schedule(node) else node
@@ -332,7 +332,7 @@ def _kept(held: tuple[Any, ...], rms: np.ndarray, hessians: np.ndarray) -> tuple
     generic = jax.tree.map(moved, tx)
     n = hessians.shape[-1]
     flat = ~np.any(hessians, (1, 2), keepdims=True)
-    # All modes at once, because the program of that batch size is needed anyway.
+    # All modes at once, because the program for that number of modes is needed anyway.
     hessians = np.where(flat, np.eye(n), hessians)
     found = _systems(anatomy, period, generic, params, *moment, rms, hessians)
     sizes = [*signal_sizes(anatomy, tx, params), n]
@@ -350,7 +350,7 @@ def signal_sizes(anatomy: Anatomy, tx: Any, params: Any) -> list[int]:
 
 
 def _fitting(name: str, tx: Any, state: Any, params: Any) -> Any:
-    """A state in the dtypes and the shapes of those of ``tx``."""
+    """The given state, cast to the dtypes of the states of ``tx`` and checked for shapes."""
     expected = jax.eval_shape(tx.init, params)
     if jax.tree.structure(state) != jax.tree.structure(expected):
         raise ValueError(

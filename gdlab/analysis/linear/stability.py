@@ -41,24 +41,25 @@ def stable_range(
     params: Any = None,
     gradient_rms: Any = 1.0,
 ) -> tuple[float, float]:
-    """The stretch of a hyperparameter in which ``tx`` converges on this curvature.
+    """The interval of a hyperparameter in which ``tx`` converges on a curvature.
 
-    ρ(A) < 1 strictly between the two ends, found by bisection; for gradient descent
-    0 < η < 2/λ.
+    ρ(A) < 1 holds strictly between the two ends, which are found by bisection: 0 < η < 2/λ for
+    gradient descent.
 
     Args:
         tx: the transformation.
-        curvature: λ > 0, a spectrum or a Hessian of positive ones; all modes must be stable.
-        hyperparameter: its path, or the end of it.
-        step: as for :func:`linearize`, and so are ``state``, ``params`` and ``gradient_rms``.
-        state: a state whose scales are held.
-        params: the tree that the state belongs to.
-        gradient_rms: the size of the gradients that scales have seen.
+        curvature: a curvature λ > 0, a spectrum, or a positive definite Hessian; all modes must be
+            stable.
+        hyperparameter: the path of the hyperparameter, or the end of the path.
+        step: as for :func:`linearize`.
+        state: as for :func:`linearize`.
+        params: as for :func:`linearize`.
+        gradient_rms: as for :func:`linearize`.
 
     Returns:
-        The ends of the stable interval around the present value, or of the lowest one if that is
-        unstable. An end beyond all that was tried is 0 or ∞; (NaN, NaN) says that ``tx`` is
-        unstable for every value.
+        The ends of the stable interval around the present value, or of the lowest stable interval
+        if the present value is unstable. An end beyond all tried values is 0 or ∞; (NaN, NaN) means
+        that ``tx`` is unstable for every value.
 
     Raises:
         ValueError: if a curvature is not positive, or ``tx`` cannot be linearised.
@@ -83,29 +84,29 @@ def stable_range(
         matrices = matrices_at(setting, names, values[:, None])
         return np.max(spectral_radii(matrices), axis=1)
 
-    # Large matrices cost their eigenvalues, so that few are asked for at once.
+    # The eigenvalues of large matrices are expensive, so few points are computed at once.
     small = len(setting.kept_coordinates) <= 8
     decades = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600 if small else 60)
     below_one = 1 - np.geomspace(1e-9, 0.9, 60 if small else 6)
     grid = np.union1d(decades, below_one)
     require_same_period(setting, names, grid[:, None])
-    # As many at once as the scan takes need no program of their own.
+    # Refining with as many points as the scan has reuses its program.
     return _stretch(radius, grid, present, grid.size if small else 3)
 
 
 @checked
 @in_float64
 def sharpness_limit(tx: GradientTransformation, *, step: Size | None = None) -> float:
-    """The largest curvature on which ``tx`` is stable as it is: 2/η for gradient descent.
+    """The largest curvature on which ``tx`` is stable: 2/η for gradient descent.
 
-    Where ``tx`` is adaptive the curvature is that of :func:`preconditioned_sharpness`.
+    For an adaptive ``tx`` this is a limit on :func:`preconditioned_sharpness`.
 
     Args:
         tx: the transformation.
-        step: which of its steps schedules stand at, from 0; their end unless given.
+        step: the step, from 0, at which schedules are evaluated; by default their final values.
 
     Returns:
-        The curvature; 0 if ``tx`` is unstable for every one, ∞ if for none.
+        The curvature; 0 if ``tx`` is unstable on every curvature, ∞ if on none.
 
     Raises:
         ValueError: if ``tx`` cannot be linearised.
@@ -122,15 +123,15 @@ def sharpness_limit(tx: GradientTransformation, *, step: Size | None = None) -> 
 
     grid = np.geomspace(10.0**-DECADES, 10.0**DECADES, 600)
     if np.all(radius(grid) < 1 + MARGIN):
-        return np.inf  # as where a schedule stands at 0
+        return np.inf  # as with a scheduled learning rate of 0
     low, high = _stretch(radius, grid, 0.0, grid.size)
     return high if low == 0 else 0.0
 
 
 def unit_response(tx: GradientTransformation, step: int | None) -> float:
-    """−(the update of ``tx``)/gradient in one dimension, after gradients of size 1.
+    """The ratio −update/gradient of ``tx`` in one dimension, after gradients of size 1.
 
-    Curvatures of a preconditioned Hessian are measured in this unit.
+    It is the unit of the curvatures of a preconditioned Hessian.
 
     Args:
         tx: the transformation.
@@ -145,7 +146,7 @@ def unit_response(tx: GradientTransformation, step: int | None) -> float:
 
 
 def _in_one_dimension(tx: GradientTransformation, step: int | None) -> Setting:
-    """``tx`` after gradients of size 1; after a single one where scales have no limit."""
+    """The setting of ``tx`` after gradients of size 1, or after one if scales have no limit."""
     clock = FAR if step is None else step
     try:
         return periodic_setting(tx, 1.0, clock=clock)
@@ -175,10 +176,10 @@ def only_number(tx: Any, name: str) -> float:
 def _stretch(
     radius: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, present: float, at_once: int
 ) -> tuple[float, float]:
-    """The ends of a stable stretch of a sorted grid, each refined ``at_once`` points at once."""
+    """The ends of a stable interval of a sorted grid, refined with ``at_once`` points at a time."""
     radii = radius(grid)
     stable = radii < 1 + MARGIN
-    # Stretches by the positions of their first and last point.
+    # Stable intervals, as the positions of their first and last points.
     edges = np.flatnonzero(np.diff(np.concatenate([[False], stable, [False]]).astype(int)))
     stretches = [(first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True)]
     # Ignore intervals in which |ρ − 1| is below rounding error.
@@ -195,7 +196,7 @@ def _stretch(
 def _refined(
     radius: Callable[[np.ndarray], np.ndarray], at_once: int, inside: float, outside: float
 ) -> float:
-    """The boundary of stability between a stable and an unstable point, to the last digits."""
+    """The boundary of stability between a stable and an unstable point, to machine precision."""
     # The margin allows for steps so tiny that their pole is rounded to 1.
     limit = 1.0 if radius(np.array([inside]))[0] < 1 else 1 + MARGIN
     while abs(outside - inside) > 4e-16 * abs(outside):

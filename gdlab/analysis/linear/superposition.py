@@ -12,16 +12,16 @@ from gdlab.core.transformation import GradientTransformation
 ADDITIVITY_TOLERANCE = 1e-9
 """The largest deviation from additivity, relative to the largest update."""
 SIZES = (1.0, 1e12)
-"""The sizes of the gradients that are added; only large ones reach a bound such as clipping."""
+"""The sizes of the gradients that are added; only large ones trigger a bound such as clipping."""
 
 
 def answer(tx: GradientTransformation, inputs: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The updates that ``tx`` makes of a sequence of gradients, in one dimension.
+    """The updates of ``tx`` for a sequence of gradients, in one dimension.
 
     Args:
         tx: the transformation.
         inputs: the gradients, of shape (steps,).
-        seed: of the keys of the steps.
+        seed: the seed of the steps' PRNG keys.
     """
     return np.asarray(_answer(tx, inputs, seed))
 
@@ -30,9 +30,9 @@ def require_superposition(name: str, tx: GradientTransformation, advice: str) ->
     """Refuse a transformation that is not additive, or is random.
 
     Args:
-        name: of ``tx``, for the message.
+        name: the name of ``tx``, for the message.
         tx: the transformation, in float64.
-        advice: what to do instead.
+        advice: the advice at the end of the message.
 
     Raises:
         ValueError: with the advice.

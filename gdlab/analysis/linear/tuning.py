@@ -21,7 +21,7 @@ from gdlab.checks.checked import checked
 from gdlab.core.transformation import GradientTransformation
 
 CURVATURES = 17
-"""The number of curvatures from μ to L, since the slowest mode may lie strictly between them."""
+"""The number of curvatures from μ to L; the slowest mode may lie strictly between them."""
 POINTS = {1: 201, 2: 31, 3: 13}
 """The number of hyperparameters → the number of values of each in one round of the search."""
 ROUNDS = 24
@@ -30,15 +30,15 @@ ROUNDS = 24
 @checked
 @in_float64
 def rate(tx: GradientTransformation, mu: float, L: float, *, gradient_rms: float = 1.0) -> float:
-    """The factor by which the error shrinks in one step, in the end, on curvatures from μ to L.
+    """The asymptotic factor by which the error shrinks per step, on curvatures from μ to L.
 
-    ρ = max over λ ∈ [μ, L] of the spectral radius of :func:`linearize`, which is per step even
-    where steps differ over a period.
+    ρ is the maximum over λ ∈ [μ, L] of the spectral radius of :func:`linearize`, which is per step
+    even for methods with a period.
 
     Args:
         tx: the transformation.
         mu: μ > 0, the smallest curvature.
-        L: the largest one.
+        L: the largest curvature.
         gradient_rms: as for :func:`linearize`.
 
     Raises:
@@ -66,22 +66,21 @@ def best_hyperparameters(
 ) -> dict[str, float]:
     """The hyperparameters with which ``tx`` converges fastest on curvatures from μ to L.
 
-    They minimise :func:`rate`, by a grid that is narrowed around its best point again and again.
+    They minimise :func:`rate`, by a grid search that is refined repeatedly around the best point.
 
     Args:
-        tx: the transformation, whose other hyperparameters stay.
+        tx: the transformation, whose other hyperparameters are kept.
         mu: μ > 0, the smallest curvature.
-        L: the largest one.
-        over: up to three hyperparameters, by the ends of their paths. Of three the rate is found,
-            but often it is the same along a curve of values.
+        L: the largest curvature.
+        over: up to three hyperparameters, by the ends of their paths. With three, the best rate is
+            often attained along a whole curve of values.
         gradient_rms: as for :func:`linearize`.
 
     Returns:
         Name → value, as :func:`gdlab.set_hyperparameters` takes it.
 
     Raises:
-        ValueError: unless 0 < μ ≤ L; if nothing in reach converges; if ``tx`` cannot be
-            linearised.
+        ValueError: unless 0 < μ ≤ L; if no tried value converges; if ``tx`` cannot be linearised.
         KeyError: if there is no such hyperparameter.
 
     >>> from gdlab import set_hyperparameters, sgd
@@ -102,7 +101,7 @@ def best_hyperparameters(
     for name in names:
         only_number(setting.tx, name)
     count = POINTS[len(names)]
-    windows = [(-14.0, 7.0)] * len(names)  # logarithms: of 10⁻⁶ to 10³ in units of 1/L
+    windows = [(-14.0, 7.0)] * len(names)  # logarithms of 10⁻⁶ to 10³, in units of 1/L
     scales = [_Scale(setting, name, names, 1 / L) for name in names]
     ends = np.array(list(itertools.product(*windows)))
     require_same_period(setting, names, _values(scales, ends))
@@ -138,7 +137,7 @@ class _Scale:
         others = [other for other in names if other != name]
         grid = np.geomspace(1e-9, 1e3, 49) * unit
         values = np.stack([np.full_like(grid, 1.001)] + [grid] * len(others), 1)
-        # A decay of more than 1 makes a pole of its own, whatever the learning rate.
+        # A decay above 1 is itself an unstable pole, whatever the learning rate.
         self.decays = bool(np.all(_rates(setting, (name, *others), values) >= 1))
         self.unit = unit
 
@@ -152,7 +151,7 @@ def _values(scales: list[_Scale], points: np.ndarray) -> np.ndarray:
 
 
 def _rates(setting: Setting, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
-    """The spectral radius over a period at each of some settings, ∞ where it is not finite."""
+    """The spectral radius over a period at each setting, ∞ where it is not finite."""
     return np.max(spectral_radii(matrices_at(setting, names, values)), axis=1)
 
 
@@ -160,5 +159,5 @@ def _between(tx: Any, mu: float, L: float, gradient_rms: float) -> Setting:
     if not 0 < mu <= L < np.inf:
         raise ValueError(f"curvatures must rise, 0 < mu ≤ L, not {mu:g}, {L:g}")
     curvatures = positive_curvature(np.unique(np.geomspace(mu, L, CURVATURES)))
-    curvatures[[0, -1]] = mu, L  # to the last digit
+    curvatures[[0, -1]] = mu, L  # exactly, without rounding
     return periodic_setting(tx, curvatures, gradient_rms=gradient_rms)

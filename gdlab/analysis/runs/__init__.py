@@ -1,1 +1,1 @@
-"""An optimizer and a loss together: what theory says of a run, and what a run shows."""
+"""An optimizer and a loss together: predictions for runs, and measurements of runs."""

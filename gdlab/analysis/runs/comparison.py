@@ -1,4 +1,4 @@
-"""Predictions of the theory for a run or a sweep, over the measurements."""
+"""Comparisons of theoretical predictions with measured runs and sweeps."""
 
 from typing import Any, NamedTuple, overload
 
@@ -21,8 +21,8 @@ from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 
 MIN_RATIO_TO_FLOOR = 100.0
-"""The smallest ratio of a loss to its rounding errors, or to the loss that noise leaves, at which
-a rate can be fitted to it."""
+"""Rates are fitted only to losses above this multiple of their rounding errors and of the final
+loss due to noise."""
 
 
 class RunComparison(NamedTuple):
@@ -31,18 +31,19 @@ class RunComparison(NamedTuple):
     step: np.ndarray
     """The step numbers 0, 1, …, of shape (steps + 1,)."""
     measured: np.ndarray
-    """The loss above its minimum at each step, at the average where ``tx`` averages."""
+    """The loss above its minimum at each step; at the averaged parameters if ``tx`` averages."""
     predicted: np.ndarray
     """The expected value of ``measured``."""
     stochastic: np.ndarray
     """The part of ``predicted`` that noise adds."""
     measured_rate: float
-    """The factor by which the error shrank in one step, fitted over the last stretch that falls;
+    """The factor by which the error shrank per step, fitted over the last falling part of the loss;
     NaN if there is none."""
     predicted_rate: float
-    """ρ, the largest pole; at an average, the rate fitted to ``predicted``."""
+    """The rate ρ, the modulus of the largest pole; with averaging, the rate fitted to
+    ``predicted``."""
     stable_range: tuple[float, float]
-    """The predicted range of the learning rate."""
+    """The predicted stable range of the learning rate."""
 
     def plot(self, ax: Any = None) -> Any:
         """Draw both; needs the extra ``lab``."""
@@ -107,29 +108,29 @@ def compare(
     minimum: float = 0.0,
     noise: float = 0.0,
 ) -> RunComparison | SweepComparison:
-    """Predict a run, or a sweep over one hyperparameter, on a quadratic, and lay it over.
+    """Compare a run, or a sweep over one hyperparameter, with the prediction for a quadratic.
 
-    The loss is that of :func:`expected_loss`, the rate ρ of :func:`linearize`, the range that of
-    :func:`stable_range`, all from ``tx`` itself. The run of a method that averages its parameters
-    is judged at the average, and predicted by following ``tx`` on the modes in float64.
+    The predicted loss is :func:`expected_loss`, the rate that of :func:`linearize`, and the range
+    :func:`stable_range`, all computed from ``tx`` itself. A method that averages its parameters is
+    evaluated at the average, and predicted by running ``tx`` on the modes in float64.
 
     Args:
-        measured: what :func:`gdlab.minimize` returned, or :func:`gdlab.sweep` with a single axis.
-        tx: the optimizer that was run, in a sweep with its axis.
+        measured: a result of :func:`gdlab.minimize`, or of :func:`gdlab.sweep` with a single axis.
+        tx: the optimizer of the run or, with its axis, of the sweep.
         curvature: the Hessian of shape (n, n), in the order of the flattened parameters, or a
             spectrum or number if parameters are modes.
-        start: the parameters at the start, a tree.
-        minimiser: the parameters at the minimum, 0 unless given.
-        minimum: the loss there.
-        noise: s, the standard deviation of each component of the gradient's noise.
+        start: the initial parameters, a tree.
+        minimiser: the parameters at the minimum; by default zeros.
+        minimum: the loss at the minimum.
+        noise: the standard deviation s of the noise in each component of the gradient.
 
     Returns:
-        A :class:`RunComparison` or a :class:`SweepComparison`; ``.plot()`` draws it.
+        A :class:`RunComparison` or a :class:`SweepComparison`, with a method ``plot``.
 
     Raises:
-        ValueError: if ``tx`` is not linear, a curvature not positive, the sweep has other axes, or
-            there is ``noise`` in the run of a method that averages.
-        TypeError: if ``measured`` is neither.
+        ValueError: if ``tx`` is not linear, a curvature is not positive, the sweep has other axes,
+            or ``noise`` is given for a method that averages.
+        TypeError: if ``measured`` is neither a run nor a sweep.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import minimize, sgd
@@ -164,7 +165,7 @@ def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
     floor = MIN_RATIO_TO_FLOOR * max(left, rounding)
     if averages:
         predicted = _loss_at_average(tx, modes, distance, steps)
-        # The average forgets at a rate of its own, which may be the slower one.
+        # The average converges at its own rate, which may be slower.
         rate = _fitted_rate(predicted, floor)
     else:
         predicted = expected.total
@@ -181,7 +182,7 @@ def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
 
 
 def _loss_at_average(tx, modes, distance, steps) -> np.ndarray:
-    """The loss at the average after each step, of a run without noise."""
+    """The loss at the averaged parameters after each step of a run without noise."""
     with float64_on_cpu():
         curvature = jnp.asarray(modes)
         run = minimize(
@@ -234,7 +235,7 @@ def _in_modes(curvature: np.ndarray, start: Any, minimiser: Any) -> tuple[np.nda
 
 
 def _fitted_rate(loss: np.ndarray, floor: float) -> float:
-    """The factor by which the error, the root of the loss, shrinks in one step at the end."""
+    """The factor per step by which the error, the square root of the loss, shrinks at the end."""
     below = np.flatnonzero(~(loss > floor))
     last = below[0] if below.size else len(loss)
     stretch = np.arange(last // 2, last)

@@ -1,4 +1,4 @@
-"""The largest stable learning rate that the curvature at the start of a training predicts."""
+"""The largest stable learning rate, predicted from the curvature at the initial parameters."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -22,18 +22,18 @@ from gdlab.training.problem import Problem
 from gdlab.training.seed_keys import seed_keys
 
 BATCHES = 16
-"""The largest number of batches of examples on which the curvature is measured."""
+"""The largest number of batches on which the curvature is measured."""
 KEYS = 8
-"""The number of keys over which a random loss is averaged."""
+"""The number of PRNG keys over which a random loss is averaged."""
 STEPS = 100
-"""The number of gradients that the scales of an adaptive method average before they are used."""
+"""The number of gradients from which the scales of an adaptive method are computed."""
 
 
 class CurvatureBound(NamedTuple):
-    """The learning rate at which stability is predicted to end."""
+    """The predicted largest stable learning rate."""
 
     value: float
-    """The rate, NaN where there is no prediction."""
+    """The learning rate, NaN if there is no prediction."""
     why: str
     """The reason for the bound, or for its absence, in a sentence."""
 
@@ -49,11 +49,11 @@ def curvature_bound(
     has_aux: bool,
     model_state: Any,
 ) -> CurvatureBound:
-    """The rate at which ``tx`` becomes unstable on the largest curvature at the start of a seed.
+    """The learning rate at which ``tx`` becomes unstable on the sharpness at a seed's start.
 
-    That is 2/sharpness for gradient descent. An adaptive method sees the preconditioned sharpness,
-    with the scales that the gradients at the start give it. Where the bound cannot be computed, the
-    sentence says why.
+    It is 2/sharpness for gradient descent. For an adaptive method the preconditioned sharpness
+    counts, with scales from the gradients at the start. If the bound cannot be computed, ``why``
+    gives the reason.
     """
     loss, start, data = problem
     keys = jax.tree.map(lambda keys: keys[0], seed_keys(key, np.asarray([seed])))
@@ -74,13 +74,13 @@ def curvature_bound(
         return jnp.mean(jax.lax.map(each, jax.random.split(keys.step, KEYS)))
 
     plain = objective.has_no_side_results and model.form == PLAIN and not objective.takes_key
-    # Programs are compiled for a function: the user's own is there again next time.
+    # Compiled programs are cached by function, so the user's own function is reused if possible.
     loss = loss if plain else loss_alone
     try:
         examples = _examples(data, batch_size)
         adaptive = anatomy_on(tx, start).adaptive
         if adaptive:
-            # Without a learning rate the parameters stay, and the scales settle.
+            # With a learning rate of 0 the parameters stay while the scales settle.
             resting = set_hyperparameters(tx, {hyperparameter: 0.0})
             run = minimize(
                 loss, start, resting, STEPS, data=examples, batch_size=batch_size, key=keys.step,
@@ -113,7 +113,7 @@ def _examples(data: Any, batch_size: int | None) -> Any:
 
 
 class _FirstBatches:
-    """The first batches of a loader, which are kept and can be iterated over again."""
+    """The first batches of a loader, kept so that they can be iterated over again."""
 
     def __init__(self, loader: Iterable[Any]):
         self._batches = list(itertools.islice(batches_of(loader), BATCHES))

@@ -1,4 +1,4 @@
-"""The learning rate finder: a range test whose lanes all train at once, each at its own rate."""
+"""The learning rate finder: a range test that trains at all learning rates at once."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from gdlab.sweeps.sweep import sweep
 from gdlab.training.problem import Problem
 
 FROM_THE_EDGE = 2.0
-"""The factor by which the suggestion stays below the largest stable rate."""
+"""The least factor between the largest stable rate and the suggestion."""
 ROUNDING = 1e-6
 """The relative difference of losses below which they count as equal."""
 
@@ -31,7 +31,7 @@ class LearningRates:
     """The outcome of a range test of the learning rate; made by :func:`find_learning_rate`."""
 
     suggestion: float
-    """The rate to train with: the minimum, or half of the largest stable rate if that is less."""
+    """The suggested rate: ``minimum``, or half of the largest stable rate if that is less."""
     why: str
     """The reason for the suggestion, in a few sentences."""
     steepest: float
@@ -39,16 +39,17 @@ class LearningRates:
     valley: float
     """The middle, on the logarithmic scale, of the longest fall of the loss."""
     minimum: float
-    """The rate of the smallest loss: the middle of those that cannot be told from the best one."""
+    """The rate of the smallest loss: the middle of the rates whose losses equal the best within
+    noise."""
     edge: Edge
-    """The largest stable rate, and the bracket in which stability ends. Of stretches of one or two
-    rates that diverged below it, it takes no notice."""
+    """The largest stable rate, with its bracket. One or two neighbouring rates that diverged below
+    it are ignored as accidents."""
     bound: float
-    """The largest stable rate that the curvature at the start predicts, which is 2/sharpness for
-    gradient descent; NaN where there is none, as for methods that take signs of gradients or data
+    """The largest stable rate predicted from the initial curvature, 2/sharpness for gradient
+    descent; NaN if there is no prediction, as for methods that take signs of gradients, or for data
     from an iterator."""
     curve: np.ndarray
-    """The loss that stands for each rate, smoothed; of shape ``(rate,)``, ∞ where it diverged."""
+    """The smoothed loss of each rate, of shape ``(rate,)``; ∞ where it diverged."""
     result: SweepResult
     """The sweep with all lanes of the range test."""
 
@@ -58,7 +59,7 @@ class LearningRates:
         return self.result.coords[self.result.dims[0]]
 
     def plot(self, ax: Any = None) -> Any:
-        """The curve, what was read off it, and what diverged; needs the extra ``lab``.
+        """Draw the loss over the rate, the found rates and divergence; needs the extra ``lab``.
 
         Args:
             ax: the matplotlib axes to draw on; new ones unless given.
@@ -108,45 +109,46 @@ def find_learning_rate(
     model_state: Any = None,
     progress: bool = True,
 ) -> LearningRates:
-    """Train for a few steps at each of many learning rates at once, and say which one to take.
+    """Train for a few steps at many learning rates at once, and suggest a learning rate.
 
-    Each lane begins anew and keeps its rate, so that the loss at its end belongs to this rate
-    alone. In the usual range test a single run passes through all rates: its loss at one of them is
-    what the lower ones have left of it, and a spike, once met, stays in the curve. Here the loss of
-    a rate is the median of the last quarter of its steps and of its seeds, smoothed by the median
-    of five neighbouring rates, so that neither a spike of the loss nor a lane or two that diverged
-    or came out well by accident decide anything.
+    Each lane starts from the initial parameters and keeps its rate, so that its final loss belongs
+    to this rate alone. In the usual range test a single run passes through all rates, so that its
+    loss at one rate depends on the lower ones, and a spike distorts the rest of the curve. Here the
+    loss of a rate is the median over the last quarter of its steps and over its seeds, smoothed by
+    the median of five neighbouring rates, so that neither a spike nor one or two accidental lanes
+    matter.
 
-    The best rate depends on how long one trains. With batches, a long training wants a somewhat
-    lower one in the end: a schedule that decays from the suggestion.
+    The best rate depends on the length of training. For long training with batches, let a schedule
+    decay from the suggestion.
 
     Args:
         loss: ``loss(params, batch)``, or ``loss(params)`` without data, as in :func:`gdlab.sweep`.
-        params: the start, a tree of arrays, or a model as in :func:`gdlab.minimize`; or
-            ``init(key)``, so that seeds differ in it.
-        tx: an optimizer; what its learning rate is does not matter.
+        params: the initial parameters: a tree of arrays, or a model as in :func:`gdlab.minimize`;
+            or a function ``init(key)`` that returns them, so that they differ between seeds.
+        tx: an optimizer; its present learning rate does not matter.
         data: a tree of arrays whose leading axis counts the examples, or a loader: an iterable of
-            batches, as in :func:`gdlab.sweep`. The first of its batches are read a second time, for
+            batches, as in :func:`gdlab.sweep`. Its first batches are read a second time, for
             ``bound``.
-        hyperparameter: which number of ``tx`` is meant, a path or the end of one as in
+        hyperparameter: the path of the learning rate in ``tx``, or the end of the path, as in
             :func:`gdlab.set_hyperparameters`.
         low: the lowest rate.
         high: the highest rate; some should diverge, or the edge is not found.
-        number: how many rates there are, with even ratios.
-        steps: how long each of them trains.
-        batch_size: examples in a batch; ``None`` for all of them.
-        seeds: their number, or the seeds themselves.
-        key: PRNG key from which the seeds' keys are made; ``jax.random.key(0)`` unless given.
+        number: the number of rates, spaced geometrically.
+        steps: the number of training steps at each rate.
+        batch_size: the number of examples in a batch; ``None`` for all examples.
+        seeds: the number of seeds, or a sequence of seeds.
+        key: the PRNG key from which the seeds' keys are derived; by default ``jax.random.key(0)``.
         has_aux: whether ``loss`` returns ``(loss, aux)``.
-        model_state: what the loss carries beside the parameters, as in :func:`gdlab.minimize`.
+        model_state: a state that the loss carries beside the parameters, as in
+            :func:`gdlab.minimize`.
         progress: whether to show a progress bar, in a terminal or a notebook.
 
     Raises:
-        ValueError: if the learning rate follows a schedule, there are axes already, the range is
-            none, or nothing can be read off it: all rates diverge, the loss is smallest at the
-            lowest one, or it does not fall. The last three say in which direction to go on.
+        ValueError: if the learning rate follows a schedule, the arguments contain axes, the range
+            is empty, or no rate can be suggested: all rates diverge, the loss is smallest at the
+            lowest rate, or it does not fall. The last three messages say which range to try next.
         TypeError: if ``loss`` is not a function.
-        KeyError: if ``hyperparameter`` fits no number of ``tx``, or several.
+        KeyError: if ``hyperparameter`` matches no number in ``tx``, or several.
 
     >>> from gdlab import sgd
     >>> from gdlab.analysis import find_learning_rate
@@ -212,7 +214,7 @@ def _with_axis(
 
 
 def _accidents(result: SweepResult) -> np.ndarray:
-    """Tell which rates are passed over."""
+    """A mask of the rates that are ignored because they diverged by accident."""
     return range_test.accidents(np.any(result.status == "diverged", axis=-1))
 
 
@@ -220,7 +222,7 @@ def _read(result: SweepResult, bound: CurvatureBound) -> LearningRates:
     """Read the learning rates off the lanes.
 
     Raises:
-        ValueError: if the lanes tell none.
+        ValueError: if the lanes suggest no learning rate.
     """
     passed_over = _accidents(result)
     name = result.dims[0]
@@ -289,7 +291,7 @@ def _listed(rates: np.ndarray) -> str:
 
 
 def _nothing_falls(rates: np.ndarray, stable: np.ndarray, noise: float, steps: int) -> str:
-    """The advice for a loss that is nowhere below that at the lowest rate."""
+    """The error message if the loss at no rate is below that at the lowest rate."""
     if len(stable) < len(rates) or np.any(stable > stable[0] + noise):
         return (
             f"the loss after {steps} steps is smallest at the lowest learning rate, "

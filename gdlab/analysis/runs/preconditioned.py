@@ -1,4 +1,4 @@
-"""The largest curvature as an adaptive method sees it."""
+"""The preconditioned sharpness, the largest curvature in the metric of an adaptive method."""
 
 import functools
 from collections.abc import Callable
@@ -32,17 +32,17 @@ def preconditioned_sharpness(
 ) -> float:
     """The largest eigenvalue of P⁻¹H, with P the diagonal by which ``tx`` divides gradients.
 
-    For Adam P = (1 − b1ᵗ)·diag(√v̂ + ε), and training is stable while it is below
-    :func:`sharpness_limit` of ``tx``, 38/η at b1 = 0.9. P is read off the update of ``tx`` itself,
-    as its response to a small gradient beside that of the same method in one dimension, for
+    For Adam P = (1 − b1ᵗ)·diag(√v̂ + ε), and training is stable while the eigenvalue is below
+    :func:`sharpness_limit` of ``tx``, which is 38/η at b1 = 0.9. P is measured on ``tx`` itself:
+    its response to a small gradient, relative to that of the same method in one dimension after
     gradients of size 1.
 
     Args:
         loss: as in :func:`sharpness`.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        tx: any method that scales each gradient by a number of its own; for one that is not
-            adaptive this is the sharpness.
-        state: its state after at least one step; at the last of them P is taken.
+        tx: any method that multiplies each component of the gradient by its own factor; for a
+            method that is not adaptive the result is the sharpness.
+        state: the state of ``tx`` after at least one step; P is that of the last step.
         data: as in :func:`sharpness`.
         key: as in :func:`sharpness`.
         batch_size: as in :func:`sharpness`.
@@ -92,18 +92,18 @@ def preconditioned_sharpness(
 
 
 def _is_untouched(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> bool:
-    """True if no gradient has changed a scale yet."""
+    """Tell whether no gradient has changed a scale yet."""
     pairs = zip(*map(anatomy.denominators, (tx.init(params), state)), strict=True)
     return all(bool(jnp.array_equal(fresh, now)) for fresh, now in pairs)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _inverse(anatomy: Any, tx: Any, params: Any, state: Any, unit: Any) -> Any:
-    """P⁻¹, in units in which it is 1 after gradients of size 1."""
+    """The diagonal of P⁻¹, scaled to be 1 after gradients of size 1."""
     return inverse_scales(anatomy, tx, params, state, unit)
 
 
 def inverse_scales(anatomy: Any, tx: Any, params: Any, state: Any, unit: Any) -> Any:
-    """P⁻¹ as :func:`preconditioned_sharpness` takes it, for use inside a compiled program."""
+    """The diagonal of P⁻¹ for :func:`preconditioned_sharpness`, inside a compiled program."""
     response = diagonal_response(anatomy, tx, params, state)
     return jax.tree.map(lambda d: d / jnp.asarray(unit, d.dtype), response)

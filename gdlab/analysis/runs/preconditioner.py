@@ -1,4 +1,4 @@
-"""The diagonal that an adaptive method multiplies gradients by, read off its own update."""
+"""The diagonal by which an adaptive method multiplies gradients, measured on its updates."""
 
 import functools
 from typing import Any
@@ -15,13 +15,11 @@ from gdlab.analysis.linear.precision import as_float64, float64_on_cpu
 from gdlab.core.transformation import GradientTransformation
 
 PAST_STEPS = 3
-"""The number of steps from which scales are taken; at the first one some methods keep zeros."""
+"""The number of steps before scales are used; after only one, those of some methods are zero."""
 RELATIVE_SIZE = 1e-9
-"""The size of the gradients by which a method is tested, relative to those that its scales know.
-
-Their squares are below rounding error beside the scales. They are not much smaller than that,
-because a method such as Muon, which divides by a norm plus ε, is linear in gradients far below ε.
-"""
+"""The size of test gradients, relative to those from which the scales were computed. Their squares
+are below rounding error beside the scales. They must not be much smaller, because a method such as
+Muon, which divides by a norm plus ε, is linear in gradients far below ε. """
 
 
 def anatomy_on(tx: GradientTransformation, params: Any) -> Anatomy:
@@ -35,12 +33,12 @@ def anatomy_on(tx: GradientTransformation, params: Any) -> Anatomy:
 
 
 def diagonal_response(anatomy: Anatomy, tx: Any, params: Any, state: Any) -> Any:
-    """D in u = −Dg for a gradient from which the scales of ``state`` do not change.
+    """The diagonal D in u = −Dg, for gradients too small to change the scales of ``state``.
 
     Args:
         anatomy: of ``tx``.
         tx: a diagonal method.
-        params: the parameters, of whose shapes and dtypes D is.
+        params: the parameters; D has their shapes and dtypes.
         state: a state after at least one step.
     """
     size = _small(params)
@@ -79,7 +77,7 @@ def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
         tx.init(params),
         gradients,
     )
-    # As one batch, since the update is most of this program.
+    # As one batch, since tracing the update dominates the cost of this program.
     response = jax.vmap(_response(anatomy, tx, params, state))
     mixed = gradients[0]
     ones, together = response(RELATIVE_SIZE * jnp.stack([jnp.ones_like(flat), mixed]))
@@ -89,7 +87,7 @@ def _is_diagonal(anatomy: Anatomy, tx: Any, params: Any) -> jax.Array:
 
 
 def _small(params: Any) -> float:
-    """The size of a gradient whose square is negligible beside any scale, yet a normal number."""
+    """The size of a gradient whose square is negligible beside any scale, but not subnormal."""
     dtype = ravel_pytree(in_one_dtype(params))[0].dtype
     return 1e-18 if dtype == jnp.float32 else 1e-130
 

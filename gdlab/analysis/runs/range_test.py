@@ -44,14 +44,15 @@ def accidents(diverged: np.ndarray) -> np.ndarray:
 
 
 def curve(losses: np.ndarray, passed_over: np.ndarray) -> Curve:
-    """The loss curve of the recorded losses.
+    """Compute the loss curve from the recorded losses.
 
     The loss of a lane is the median of its last quarter, which a spike at the beginning does not
     reach; that of a rate is the median of its seeds.
 
     Args:
-        losses: the loss of each lane at each step, NaN once it diverged: rate × seed × step.
-        passed_over: which rates are accidents.
+        losses: the loss of each lane at each step, NaN after divergence, of shape (rates, seeds,
+            steps).
+        passed_over: the mask of the rates that are accidents, of shape (rates,).
     """
     end = losses[..., -max(2, losses.shape[-1] // 4) :]
     lost = np.any(np.isnan(end), axis=-1)
@@ -66,14 +67,14 @@ def valley(curve: np.ndarray, least: float) -> int:
 
     Args:
         curve: the losses, finite.
-        least: by how much each has to be below the one before.
+        least: the smallest decrease from one rate to the next that counts.
     """
     length = np.ones(len(curve), int)
     begin = np.arange(len(curve))
     for i in range(len(curve)):
         above = np.flatnonzero(curve[:i] >= curve[i] + least)
         if above.size:
-            # The last of the longest: a fall does not begin until the loss moves.
+            # The last of the longest series, since a flat beginning belongs to no fall.
             best = above[length[above] == length[above].max()][-1]
             length[i], begin[i] = length[best] + 1, begin[best]
     end = int(np.argmax(length))
@@ -81,7 +82,7 @@ def valley(curve: np.ndarray, least: float) -> int:
 
 
 def steepest(curve: np.ndarray) -> int:
-    """The position at which the loss falls fastest, by slopes of lines through neighbouring values.
+    """The position of the steepest fall, by slopes of lines fitted to neighbouring values.
 
     Args:
         curve: the losses, finite, at rates with even ratios.
@@ -92,11 +93,11 @@ def steepest(curve: np.ndarray) -> int:
 
 
 def minimum(curve: np.ndarray, noise: float) -> tuple[int, int]:
-    """The first and the last of the rates around the smallest loss that cannot be told from it.
+    """The first and last rate around the smallest loss whose losses equal it within noise.
 
     Args:
         curve: the losses.
-        noise: how much of a difference means nothing.
+        noise: the largest difference that counts as noise.
     """
     best = int(np.argmin(curve))
     outside = np.flatnonzero(curve > curve[best] + noise)
@@ -106,7 +107,7 @@ def minimum(curve: np.ndarray, noise: float) -> tuple[int, int]:
 
 
 def _running_median(values: np.ndarray) -> np.ndarray:
-    """The median of each value and its neighbours; that of the outermost five holds at an end."""
+    """The running median over ``WINDOW`` values; at either end, that of the outermost window."""
     inner = np.nanmedian(np.lib.stride_tricks.sliding_window_view(values, WINDOW), axis=-1)
     return np.pad(inner, MAX_ACCIDENT_LENGTH, mode="edge")
 

@@ -1,33 +1,33 @@
-"""The value of a hyperparameter at which a run ends well, and also at the values around it."""
+"""The robust choice of a hyperparameter: good at the value itself and at its neighbours."""
 
 import numpy as np
 
 from gdlab.core.decays import is_decay
 
 NEIGHBOURHOOD = 0.21
-"""The decades within which values are neighbours: two on each side of a grid of ten a decade."""
+"""The distance, in decades, of neighbouring values: two on each side at ten values per decade."""
 LAST_PART = 0.5
 """The fraction of a run, at its end, over which the loss is averaged."""
 NEGLIGIBLE = 1e-12
-"""The fraction of the height of the start below which heights count as equal."""
+"""The fraction of the initial loss above the floor below which losses count as equal."""
 
 
 def robust_order(name: str, values: np.ndarray, loss: np.ndarray, floor: float) -> np.ndarray:
-    """Indices of the values of a hyperparameter, from the most robust one on.
+    """Indices of the values of a hyperparameter, the most robust first.
 
-    The score of a value is its mean loss over the last half of the run, or that of the worst of its
-    neighbours if it is higher. A run that ends low between runs that do not is an accident of its
-    start and its number of steps. Equal scores are ordered by the value's own mean over the last
-    half, and then by its mean over the whole run.
+    The score of a value is the largest mean loss over the last half of the run among the value and
+    its neighbours, since a run that ends low between runs that do not is an accident of its start
+    and its number of steps. Ties are broken by the value's own mean over the last half, and then by
+    its mean over the whole run.
 
     Args:
-        name: the hyperparameter.
+        name: the name of the hyperparameter.
         values: the values that were tried, of shape ``(values,)``.
         loss: the loss at each step, of shape ``(values, steps + 1)``.
         floor: the lowest loss that counts.
 
     Returns:
-        The indices of those whose loss is finite to the end.
+        The indices of the values whose loss is finite to the end.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         lowest = floor + NEGLIGIBLE * np.abs(loss[:, :1] - floor)
@@ -41,7 +41,7 @@ def robust_order(name: str, values: np.ndarray, loss: np.ndarray, floor: float) 
 
 
 def _neighbours(name: str, values: np.ndarray) -> np.ndarray:
-    """Tell which values are close to which, and each to itself; of shape ``(values, values)``.
+    """A mask of the pairs of neighbouring values, of shape ``(values, values)``.
 
     The distance between decays is the ratio of 1 − β, that between other values their ratio.
     """

@@ -1,4 +1,4 @@
-"""A training run with its curvature beside it, against the limit of its own optimizer."""
+"""A training run with measurements of its sharpness and the optimizer's stability limit."""
 
 import contextlib
 import dataclasses
@@ -35,7 +35,7 @@ from gdlab.training.step import Progress, sampler_of, step_of
 
 
 class Tracked(NamedTuple):
-    """The measurements along a run; arrays have an entry for each."""
+    """The measurements along a run, in arrays of shape ``(measurements,)``."""
 
     step: np.ndarray
     """The number of steps taken before each measurement."""
@@ -44,21 +44,21 @@ class Tracked(NamedTuple):
     sharpness: np.ndarray
     """The largest eigenvalue of the Hessian."""
     residual: np.ndarray
-    """‖Hv − λv‖ of its eigenvector: so far is the nearest eigenvalue at most."""
+    """The norm ‖Hv − λv‖: an eigenvalue lies within this distance of ``sharpness``."""
     preconditioned_sharpness: np.ndarray
-    """The same of P⁻¹H, the curvature as the optimizer sees it; NaN before its first step."""
+    """The largest eigenvalue of the preconditioned Hessian P⁻¹H; NaN before the first step."""
     threshold: np.ndarray
     """The largest curvature at which the optimizer is stable, :func:`sharpness_limit`; NaN if it
     is not linear."""
     alignment: np.ndarray
-    """The cosine between −(the update taken there) and the gradient it was made of."""
+    """The cosine between the negative update of the next step and the step's gradient."""
     params: Any
     """The parameters after the last step."""
     state: Any
     """The state of the optimizer after the last step."""
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the sharpness that counts against its threshold; needs the extra ``lab``."""
+        """Draw the (preconditioned) sharpness and the threshold; needs the extra ``lab``."""
         from gdlab import plots
 
         counts = self.preconditioned_sharpness
@@ -68,7 +68,7 @@ class Tracked(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """The settings that the programs of a run are compiled for, beside the loss measured."""
+    """The static settings of the programs of a run, beside the measured loss."""
 
     objective: Objective
     sampler: Any
@@ -100,38 +100,39 @@ def track(
     key: Key | None = None,
     progress: bool = True,
 ) -> Tracked:
-    """Train, and every few steps measure the sharpness against the optimizer's own limit.
+    """Train, and every few steps measure the sharpness and the optimizer's stability limit.
 
-    wₜ₊₁ = wₜ + uₜ as in :func:`gdlab.minimize`; at steps 0, ``every``, 2·``every``, … the largest
-    eigenvalues of H and of P⁻¹H are found by Lanczos' method, from their eigenvectors at the last
-    measurement. Steps and measurement are compiled, once each.
+    Training is that of :func:`gdlab.minimize`. At steps 0, ``every``, 2·``every``, … the largest
+    eigenvalues of H and of P⁻¹H are computed by Lanczos' method, starting from their eigenvectors
+    at the last measurement. Steps and measurements are compiled once each.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data.
-        params: the start, a tree of real floating-point arrays, or a model as in
-            :func:`gdlab.minimize`. The curvature is that of one function: a loss that is called in
+        params: the initial parameters: a tree of real floating-point arrays, or a model as in
+            :func:`gdlab.minimize`. The curvature needs a deterministic loss, so call the model in
             evaluation mode, without dropout.
         tx: the optimizer.
-        steps: how many steps, a multiple of ``every``; 0 to measure at the start alone.
+        steps: the number of steps, a multiple of ``every``; 0 to measure at the start alone.
         data: a tree of arrays whose leading axis counts the examples; or a loader that can be
             iterated over again, whose batches are those of the steps as in :func:`gdlab.minimize`.
-            One pass over it, which has to end, is held in memory to measure on.
-        every: steps from one measurement to the next.
-        batch_size: examples in a training batch; ``None`` for all of them.
-        curvature_batch_size: examples at a time while measuring; always over all data.
-        iterations: of Lanczos' method in each measurement.
-        key: PRNG key, needed if batches are drawn.
-        progress: whether to show a bar.
+            One pass over it, which must end, is held in memory for the measurements.
+        every: the number of steps from one measurement to the next.
+        batch_size: the number of examples in a training batch; ``None`` for all examples.
+        curvature_batch_size: the number of examples in memory at a time while measuring, which
+            always covers all data.
+        iterations: the number of Lanczos iterations in each measurement.
+        key: a PRNG key, needed if batches are drawn.
+        progress: whether to show a progress bar.
 
     Returns:
-        What was :class:`Tracked`. After divergence its numbers are not finite.
+        The measurements, a :class:`Tracked`. After divergence they are not finite.
 
     Raises:
         ValueError: if ``steps`` is no multiple of ``every``, a key is missing, ``tx`` divides
             by scales without being diagonal, or ``data`` is an iterator.
-        KeyboardInterrupt: on Ctrl-C; like every exception once something was measured, it has
-            that in its attribute ``result``.
+        KeyboardInterrupt: on Ctrl-C. Like every exception after the first measurement, it has the
+            measurements so far in its attribute ``result``.
 
     Warns:
         RuntimeWarning: if ``tx`` is not linear, so that there is no threshold.
@@ -191,7 +192,7 @@ def track(
                 last = start == steps
                 carry, row = _measured(task, mean_loss, carry, tx, data, start, own_unit)
                 ahead = carry
-                # After the last step one more is looked at, and not taken.
+                # The last measurement evaluates one more step, which is not taken.
                 end = start + (1 if last else every)
                 whole = [Block(start, end, data)]
                 for block in whole if stream is None else stream.blocks(start, end):
@@ -211,10 +212,10 @@ def track(
 
 
 def _stream(data: Any) -> Stream | None:
-    """The batches of a loader, None if data are arrays.
+    """The stream of a loader's batches, None if data are arrays.
 
     Raises:
-        ValueError: if it cannot be iterated over again.
+        ValueError: if the loader cannot be iterated over again.
     """
     if not is_loader(data):
         return None
@@ -228,10 +229,10 @@ def _stream(data: Any) -> Stream | None:
 
 
 def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple[Any, Any, Any]:
-    """The threshold and the unit of P at each step, and the anatomy of ``tx`` if it is adaptive."""
+    """The thresholds and units of P at the steps, and the anatomy of ``tx`` if it is adaptive."""
 
     def at(step: int | None) -> tuple[float, float]:
-        # The limit is that of the next step, while P was left by the last one.
+        # The limit is that of the next step, while P is that of the last one.
         last = None if step is None else max(step - 1, 0)
         with float64_on_cpu():
             unit = unit_response(tx, last) if anatomy.adaptive else np.nan
@@ -252,7 +253,7 @@ def _limits(tx: GradientTransformation, params: Any, steps: np.ndarray) -> tuple
 def _measured(
     task: _Task, mean_loss: MeanLoss, carry: _Carry, tx: Any, data: Any, step: Any, unit: Any
 ) -> tuple[_Carry, dict[str, jax.Array]]:
-    """A measurement at a step, and the vectors from which the next one starts."""
+    """Measure at a step; also return the vectors from which the next measurement starts."""
     params, state, model_state = carry.progress
     mean_loss = dataclasses.replace(mean_loss, held=model_state.held)
     follow = functools.partial(
@@ -279,7 +280,7 @@ def _measured(
 def _trained(
     task: _Task, carry: _Carry, tx: Any, block: Block, key: Any
 ) -> tuple[_Carry, jax.Array]:
-    """The run after the steps of a block, and the alignment of the first of them."""
+    """Take the steps of a block; also return the alignment of the first step."""
     source = block if task.is_streamed else block.data
     take = step_of(task.objective, task.sampler, tx, source, key)
 

@@ -1,4 +1,4 @@
-"""Optimizers whose runs from one start are compared, each at a value that suits it."""
+"""Runs of several optimizers from one start, each at its own tuned hyperparameter."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ from gdlab.training.minimize import minimize
 from gdlab.training.trajectory import Trajectory
 
 RATES = np.geomspace(1e-4, 10, 51)
-"""The learning rates that are tried unless others are given: ten to each decade."""
+"""The default learning rates to try: ten per decade."""
 LONGEST_STEP = 0.1
-"""The longest step within a window, as a fraction of its diagonal, if there is no minimum."""
+"""The longest allowed step, as a fraction of the window's diagonal, if there is no minimum."""
 
 
 class Ground(NamedTuple):
-    """The properties of a function of two variables on which the choice of a value depends."""
+    """The known properties of a function of two variables that affect the choice of a value."""
 
     minimum: float | None
     """The minimum; −∞ if there is none, None if it is not known."""
@@ -39,7 +39,7 @@ class TunedRuns(NamedTuple):
     optimizers: dict[str, GradientTransformation]
     runs: dict[str, Trajectory]
     result: SweepResult | None
-    """The sweep that tried the values; None if none was made."""
+    """The sweep that tried the values; None if nothing was tuned."""
 
 
 def tuned_runs(
@@ -59,10 +59,10 @@ def tuned_runs(
     Args:
         problem: a function of an array of shape ``(2,)``.
         optimizers: name → optimizer.
-        start: where they start, of shape ``(2,)``.
-        ground: what is known of the function.
-        values: what is tried; None to run the optimizers as they are.
-        hyperparameter: what the values are of, as :func:`gdlab.set_hyperparameters` takes it.
+        start: the common start, of shape ``(2,)``.
+        ground: the known properties of the function.
+        values: the values to try, of shape ``(n,)``; None to run the optimizers unchanged.
+        hyperparameter: the name of the hyperparameter, as in :func:`gdlab.set_hyperparameters`.
         steps: the number of steps.
         key: PRNG key.
         progress: whether to show the progress bar of the sweep.
@@ -95,7 +95,7 @@ def tuned_runs(
 
 
 def constant_value(tx: GradientTransformation, hyperparameter: str) -> float:
-    """The value of a hyperparameter; NaN if there is none, or it is not one number."""
+    """The value of a hyperparameter; NaN if it does not exist or is not a single number."""
     found = [
         value
         for path, value in hyperparameters(tx).items()
@@ -127,7 +127,7 @@ def _with_axis(name: str, tx: GradientTransformation, axis: Axis) -> GradientTra
 
 
 def _telling_where(problem: Callable[..., Any]) -> Callable[..., Any]:
-    """The loss, with the coordinates beside it, so that a sweep records them."""
+    """The loss with the coordinates as auxiliary values, so that a sweep records the path."""
 
     def loss(w: jax.Array, **random: Any) -> Any:
         return problem(w, **random), {"w1": w[0], "w2": w[1]}
@@ -140,7 +140,7 @@ def _chosen_values(result: SweepResult, hyperparameter: str, ground: Ground) -> 
     """The most robust value of each optimizer.
 
     Raises:
-        ValueError: if one reaches the end at none of them.
+        ValueError: if an optimizer reaches the end at none of the values.
     """
     _, along, _ = result.dims
     assert result.dims == ("optimizer", along, "seed")
@@ -164,7 +164,7 @@ def _chosen_values(result: SweepResult, hyperparameter: str, ground: Ground) -> 
 
 
 def _leaps(result: SweepResult, ground: Ground) -> np.ndarray:
-    """Tell which runs take too long a step within the window; of shape ``(optimizer, value)``."""
+    """A mask of runs with too long a step inside the window, of shape ``(optimizer, value)``."""
     assert ground.window is not None
     low, high = np.transpose(ground.window)
     path = np.stack([result.aux[name][:, :, 0] for name in ("w1", "w2")], axis=-1)
