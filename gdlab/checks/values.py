@@ -110,6 +110,7 @@ def real_numbers(
     ndim: int | None = None,
     least: float = -math.inf,
     finite: bool = True,
+    rising: bool = False,
 ) -> np.ndarray:
     """The real numbers that a user gave, in float64.
 
@@ -119,10 +120,11 @@ def real_numbers(
         ndim: the number of axes that it must have; any unless given. None of them may be empty.
         least: the least that a number may be.
         finite: whether all must be finite.
+        rising: whether each must be above the one before.
 
     Raises:
         TypeError: if they are no real numbers.
-        ValueError: if they are of another shape, not finite, or too small.
+        ValueError: if they are of another shape, not finite, too small, or do not rise.
 
     >>> from gdlab.checks.values import real_numbers
     >>> real_numbers("times", [0, 1], ndim=1)
@@ -130,11 +132,40 @@ def real_numbers(
     """
     try:
         given = np.asarray(values)
-        array = None if np.iscomplexobj(given) else np.asarray(given, np.float64)
+        array = None if given.dtype.kind in "cUS" else np.asarray(given, np.float64)
     except (TypeError, ValueError):
         array = None
     if array is None:
         raise TypeError(f"{name} must be real numbers, not {shortened(values)}")
+    _require_form(name, array, ndim, finite)
+    if np.any(array < least):
+        raise ValueError(f"{name} must be at least {least:g}, not {np.min(array):g}")
+    if rising and not np.all(np.diff(array) > 0):
+        raise ValueError(f"{name} must rise, not {shortened(array.tolist())}")
+    return array
+
+
+def complex_numbers(
+    name: str, values: Any, *, ndim: int | None = None, finite: bool = True
+) -> np.ndarray:
+    """The numbers that a user gave, real or complex, in complex128; see :func:`real_numbers`.
+
+    Raises:
+        TypeError: if they are no numbers.
+        ValueError: if they are of another shape, or not finite.
+    """
+    try:
+        given = np.asarray(values)
+        array = None if given.dtype.kind in "US" else np.asarray(given, np.complex128)
+    except (TypeError, ValueError):
+        array = None
+    if array is None:
+        raise TypeError(f"{name} must be numbers, not {shortened(values)}")
+    _require_form(name, array, ndim, finite)
+    return array
+
+
+def _require_form(name: str, array: np.ndarray, ndim: int | None, finite: bool) -> None:
     if ndim is not None and (array.ndim != ndim or array.size == 0):
         forms = ("one number", "a list of numbers", "a table of numbers")
         raise ValueError(
@@ -144,9 +175,6 @@ def real_numbers(
     if finite and not np.all(np.isfinite(array)):
         count = np.sum(~np.isfinite(array))
         raise ValueError(f"{name} must be finite, but {count} of {array.size} numbers are not")
-    if np.any(array < least):
-        raise ValueError(f"{name} must be at least {least:g}, not {np.min(array):g}")
-    return array
 
 
 def shortened(value: Any) -> str:

@@ -37,6 +37,7 @@ def require_named(argument: str, given: Any, what: str) -> None:
         what: the noun for the values, used in the message.
 
     Raises:
+        TypeError: if a name is no text.
         ValueError: if the argument is no dictionary, or an empty one.
     """
     if not isinstance(given, Mapping) or not given:
@@ -44,6 +45,8 @@ def require_named(argument: str, given: Any, what: str) -> None:
         raise ValueError(
             f"{argument} must be a dictionary, name → {what}, of one at least, not {came}"
         )
+    if other := [name for name in given if not isinstance(name, str)]:
+        raise TypeError(f"{argument}: the name of each {what} must be a text, not {other[0]!r}")
 
 
 def require_same_length(argument: str, given: np.ndarray, other: str, like: np.ndarray) -> None:

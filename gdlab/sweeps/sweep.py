@@ -123,7 +123,7 @@ def sweep(
         evaluate_every: the number of steps between evaluations during training, or "epoch"; the
             values are the ``curves`` of the result, and ``stopping`` may use them.
         has_aux: whether ``loss`` returns ``(loss, aux)``, with ``aux`` a dictionary of scalars,
-            which are recorded like the loss and named like metrics.
+            which are recorded like the loss and named like metrics; or one scalar, named ``aux``.
         model_state: a state that the loss carries beside the parameters, as in
             :func:`gdlab.minimize`.
         policy: a policy that drops or changes points during training, such as

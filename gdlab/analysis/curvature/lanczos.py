@@ -25,17 +25,17 @@ class Krylov(NamedTuple):
         return jnp.arange(len(self.basis)) < self.size
 
 
-def require_room(name: str, rows: int, params: Any) -> None:
-    """Refuse an argument that asks for a Krylov space which memory does not hold.
+def require_room(name: str, rows: int, params: Any, advice: str = "") -> None:
+    """Refuse an argument that asks for a Krylov space larger than the memory.
 
     Raises:
-        ValueError: naming it, and the size.
+        ValueError: naming the argument and the needed memory.
     """
     leaves = jax.tree.leaves(params)
     size = sum(leaf.size for leaf in leaves)
     require_memory(
         f"{name}: {rows} vectors of {size} parameters", rows * size * leaves[0].dtype.itemsize,
-        f"give fewer {name}",
+        advice or f"give fewer {name}",
     )  # fmt: skip
 
 

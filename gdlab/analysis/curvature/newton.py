@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
 from gdlab.analysis.curvature.parameter_space import (
     machine_precision,
     number_of_parameters,
@@ -37,10 +37,12 @@ def newton_step(
 
     wₜ₊₁ = wₜ − H⁻¹ ∇L(wₜ)
 
-    On a quadratic that is its minimum, whatever the start. The system is solved by Lanczos' method
-    from the gradient, hence in the directions that the gradient can reach: among them the
-    curvatures must be positive, while others are neither seen nor needed. If the Hessian is
-    singular and the system solvable, the step is the shortest one.
+    On a quadratic the result is the minimum, from any start. The system is solved by Lanczos'
+    method in the Krylov space of the gradient: the curvature must be positive there, and does not
+    matter elsewhere. If the Hessian is singular and the system solvable, the step is the shortest
+    solution.
+
+    It takes a hundred Hessian-vector products or more, and the memory of a hundred vectors.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
@@ -56,7 +58,8 @@ def newton_step(
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
         ValueError: if the gradient or the Hessian is not finite, the Hessian has a negative
-            curvature, or is singular and the system has no solution.
+            curvature, or is singular and the system has no solution, or the vectors do not fit into
+            memory.
         ImportError: if matfree is not installed.
 
     >>> import jax.numpy as jnp
@@ -67,6 +70,8 @@ def newton_step(
     """
     model = open_model(params)
     mean_loss, wide, data = MeanLoss.over(loss, model, data, batch_size)
+    rows = min(number_of_parameters(wide), _MOST_DIMENSIONS)
+    require_room("params", rows, wide, "gdlab.newton_cg takes such steps in a few vectors")
     new, gradient_norm, lowest, error = _step(mean_loss, wide, data)
     if not isinstance(error, Tracer):
         require_finite(gradient_norm, "the gradient")

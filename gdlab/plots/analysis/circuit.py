@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from gdlab.checks.checked import checked
 from gdlab.checks.values import real_numbers
+from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED_TEXT, LINESTYLES, MARKERS
 
@@ -36,13 +37,9 @@ def circuit_response(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['circuit', 'iterates']
     """
-    times = real_numbers("times", times, ndim=1)
+    times = real_numbers("times", times, ndim=1, rising=True)
     response = real_numbers("response", response, finite=False)
-    if not response.ndim or len(response) != len(times) or not np.all(np.diff(times) > 0):
-        raise ValueError(
-            "times must rise, and response have a value for each of them: they have the shapes "
-            f"{times.shape} and {response.shape}"
-        )
+    require_same_length("response", np.atleast_1d(response), "times", times)
     response = response.reshape(len(times), -1)
     if ax is None:
         ax = figure_of((6.4, 3.4)).subplots()
@@ -51,7 +48,8 @@ def circuit_response(
         label = "circuit" if mode == 0 else None
         ax.plot(times, line, style, color=DIVERGED_TEXT, linewidth=1.5, label=label)
     if iterates is not None:
-        iterates = np.asarray(iterates, float).reshape(len(iterates), -1)
+        iterates = np.atleast_1d(real_numbers("iterates", iterates, finite=False))
+        iterates = iterates.reshape(len(iterates), -1)
         size = 3.5 if len(iterates) <= MAX_LARGE_MARKERS else 1.8
         for mode, points in enumerate(iterates.T):
             ax.plot(

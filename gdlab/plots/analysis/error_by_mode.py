@@ -45,9 +45,9 @@ def error_by_mode(curvature: Any, path: Any, ax: Ax = None) -> np.ndarray:
     >>> [text.get_text() for text in loss.get_legend().get_texts()]
     ['λ = 1', 'λ = 10', 'all modes']
     """
-    curvature = real_numbers("curvature", curvature, ndim=1)
+    curvature = real_numbers("curvature", curvature, ndim=1, least=0)
     path = real_numbers("path", path, finite=False)
-    if curvature.ndim != 1 or path.ndim != 2 or path.shape[1] != len(curvature):
+    if path.ndim != 2 or not path.size or path.shape[1] != len(curvature):
         raise ValueError(
             "path needs the shape (steps + 1, modes) for curvature of shape (modes,), not "
             f"{path.shape} for {curvature.shape}"

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Ax
 from gdlab.checks.values import real_numbers
+from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import CURVE, DIVERGED, SECOND, tick_whole_steps
 from gdlab.sweeps.results.spacing import spans_decades
@@ -37,14 +38,10 @@ def expected_loss(deterministic: Any, stochastic: Any, ax: Ax = None) -> Axes:
     'expected loss'
     """
     parts = [
-        real_numbers("deterministic", deterministic, finite=False),
-        real_numbers("stochastic", stochastic, finite=False),
+        real_numbers("deterministic", deterministic, ndim=1, finite=False),
+        real_numbers("stochastic", stochastic, ndim=1, finite=False),
     ]
-    if parts[0].ndim != 1 or parts[0].shape != parts[1].shape:
-        raise ValueError(
-            "deterministic and stochastic must be series of the same length, not of shapes "
-            f"{parts[0].shape} and {parts[1].shape}"
-        )
+    require_same_length("stochastic", parts[1], "deterministic", parts[0])
     if ax is None:
         ax = figure_of((6.0, 3.4)).subplots()
     total = parts[0] + parts[1]

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Ax
-from gdlab.checks.values import real_numbers
+from gdlab.checks.values import complex_numbers, real_numbers
 from gdlab.plots.arguments import require_same_length
 from gdlab.plots.figures import panels_of
 from gdlab.plots.scales import LINESTYLES, PALETTE, label, legend_name
@@ -53,12 +53,20 @@ def frequency_response(frequency: Any, response: Any, ax: Ax = None) -> np.ndarr
     named = response if isinstance(response, Mapping) else {"": response}
     if not named:
         raise ValueError("response must be one response or name → response, not an empty one")
-    frequency = real_numbers("frequency", frequency, ndim=1, least=0)
+    frequency = real_numbers("frequency", frequency, ndim=1, least=0, rising=True)
+    if frequency[-1] == 0:
+        raise ValueError("frequency must have one above 0, where the logarithmic scale begins")
+    named = {
+        name: np.ravel(complex_numbers("response", one, finite=False))
+        for name, one in named.items()
+    }
     for one in named.values():
-        require_same_length("response", np.ravel(one), "frequency", frequency)
+        require_same_length("response", one, "frequency", frequency)
+        if not np.isfinite(one).any():
+            raise ValueError("response must be finite at one frequency at least")
     upper, lower = panels = panels_of(ax, (2, 1), (6.4, 4.6), sharex=True)
     for name, one in named.items():
-        _draw_filter(upper, lower, frequency, np.asarray(one, complex), str(name))
+        _draw_filter(upper, lower, frequency, one, str(name))
     if upper.get_legend_handles_labels()[1]:
         upper.legend(fontsize="small", frameon=False, loc="lower left")
     upper.set_xscale("log")

@@ -232,10 +232,10 @@ class _Seen(NamedTuple):
         names: tuple[str, str],
         explained_variance: float | None = None,
     ) -> "_Seen":
-        x, y = real_numbers("x", x, ndim=1), real_numbers("y", y, ndim=1)
+        x, y = (real_numbers(*axis, ndim=1, rising=True) for axis in (("x", x), ("y", y)))
         for name, side in (("x", x), ("y", y)):
-            if len(side) < 2 or not np.all(np.diff(side) > 0):
-                raise ValueError(f"{name} must be two numbers at least, and rise, not {side}")
+            if len(side) < 2:
+                raise ValueError(f"{name} must be two numbers at least, not {side}")
         losses = real_numbers("losses", losses, finite=False)
         if losses.shape != (len(y), len(x)):
             raise ValueError(
@@ -251,6 +251,16 @@ class _Seen(NamedTuple):
         )
         if path is not None and (path.ndim != 2 or path.shape[1] != 2):
             raise ValueError(f"path must have the shape (steps + 1, 2), not {path.shape}")
+        for name, along in (("plane_losses", plane_losses), ("path_losses", path_losses)):
+            if along is None:
+                continue
+            if path is None:
+                raise ValueError(f"{name} are those along a path: give it as path=")
+            if along.shape != path.shape[:1]:
+                raise ValueError(
+                    f"{name} must have a value for each of the {len(path)} points of the path, not "
+                    f"the shape {along.shape}"
+                )
         return cls(x, y, losses, path, plane_losses, path_losses, explained_variance, names)
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Ax
+from gdlab.checks.values import complex_numbers
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_poles, draw_unit_circle, inside
 from gdlab.plots.arguments import require_named
 from gdlab.plots.figures import panels_of
@@ -61,9 +62,12 @@ def mode_factors(factors_by_panel: Mapping[str, Any], ax: Ax = None) -> np.ndarr
 
 
 def _real(name: str, factors: Any) -> np.ndarray:
-    factors = np.ravel(np.asarray(factors))
+    factors = np.ravel(complex_numbers(f"factors_by_panel: the factors of {name!r}", factors))
+    if not factors.size:
+        raise ValueError(f"factors_by_panel: the factors of {name!r} are none")
     if np.any(np.imag(factors)):
         raise ValueError(
-            f"the factors of {name!r} are not real: draw poles off the real axis with plots.poles"
+            f"factors_by_panel: the factors of {name!r} are not real: draw poles off the real axis "
+            "with plots.poles"
         )
-    return np.real(factors).astype(float)
+    return np.real(factors)

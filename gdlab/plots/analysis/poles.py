@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Ax
+from gdlab.checks.values import complex_numbers
 from gdlab.plots.analysis.unit_circle import draw_poles, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
 from gdlab.plots.scales import MARKERS
@@ -37,11 +38,8 @@ def poles(poles: Any, ax: Ax = None, labels: Sequence[str] | None = None) -> Axe
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['|r| < 1', '|r| ≥ 1', 'λ = 1', 'λ = 10']
     """
-    try:
-        groups = np.atleast_2d(np.asarray(poles, complex))
-    except (TypeError, ValueError):
-        raise TypeError(f"poles must be numbers, one list for each group, not {poles!r}") from None
-    if not groups.size or np.isnan(groups).any():
+    groups = np.atleast_2d(complex_numbers("poles", poles))
+    if not groups.size:
         raise ValueError(f"poles must be numbers, of which there is one at least, not {poles!r}")
     if labels is None:
         groups = groups.reshape(1, -1)

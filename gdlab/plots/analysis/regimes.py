@@ -71,7 +71,7 @@ def regimes(
     """
     if missing := [name for name in dims if name not in coords]:
         raise ValueError(f"coords: there are no values of {missing[0]!r}, one of dims")
-    values = [real_numbers(name, coords[name], ndim=1) for name in dims]
+    values = [real_numbers(f"coords: those of {name!r}", coords[name], ndim=1) for name in dims]
     if not 1 <= len(dims) <= 2 or any(len(along) < 2 for along in values):
         sizes = ", ".join(f"{name} has {len(x)}" for name, x in zip(dims, values, strict=True))
         raise ValueError(
@@ -82,11 +82,16 @@ def regimes(
     for argument, array in (("rate", rate), ("regime", regime)):
         if np.shape(array) != shape:
             raise ValueError(f"{argument} must have the shape {shape}, not {np.shape(array)}")
+    if unknown := {*np.ravel(regime).tolist()} - {*LINES}:
+        raise ValueError(
+            f"regime must be one of {', '.join(LINES)} at each point, not {min(unknown, key=str)!r}"
+        )
+    rate = real_numbers("rate", rate, least=0, finite=False)
     if ax is None:
         ax = figure_of((6.4, 4.4)).subplots()
     orders = np.ix_(*(np.argsort(along) for along in values))
     values = [np.sort(along) for along in values]
-    rate, regime = np.asarray(rate, float)[orders], np.asarray(regime)[orders]
+    rate, regime = rate[orders], np.asarray(regime)[orders]
     if len(dims) == 1:
         _curve(ax, values[0], rate, regime)
         ax.set(xlabel=in_words(dims[0]), ylabel=RATE)

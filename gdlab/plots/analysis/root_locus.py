@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Ax
+from gdlab.checks.values import complex_numbers, real_numbers
 from gdlab.core.representation import in_words
 from gdlab.plots.analysis.unit_circle import ON_THE_CIRCLE, draw_unit_circle, size_around
 from gdlab.plots.figures import figure_of
@@ -41,11 +42,11 @@ def root_locus(values: Any, poles: Any, name: str = "learning rate", ax: Ax = No
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['η = 0', 'η = 3', '|r| = 1 at η = 1–3']
     """
-    values, poles = np.asarray(values, float), np.asarray(poles, complex)
-    if values.ndim != 1 or len(values) < 2 or len(poles) != len(values):
+    values, poles = real_numbers("values", values, ndim=1), complex_numbers("poles", poles)
+    if len(values) < 2 or not 2 <= poles.ndim <= 3 or len(poles) != len(values):
         raise ValueError(
-            "a path needs poles at two values or more: values of shape (n,) and poles of shape "
-            f"(n, d), not {values.shape} and {poles.shape}"
+            "poles: a path needs poles at two values or more: values of shape (n,) and poles of "
+            f"shape (n, d), not {values.shape} and {poles.shape}"
         )
     poles = poles.reshape(len(values), -1, poles.shape[-1])
     paths = np.concatenate([branches(mode) for mode in np.moveaxis(poles, 1, 0)], axis=1).T

@@ -53,7 +53,7 @@ def sharpness(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['sharpness', 'stable up to here', 'unstable']
     """
-    step = real_numbers("step", step, ndim=1)
+    step = real_numbers("step", step, ndim=1, rising=True)
     sharpness = real_numbers("sharpness", sharpness, ndim=1, finite=False)
     threshold = real_numbers("threshold", threshold, finite=False)
     require_same_length("sharpness", sharpness, "step", step)

@@ -37,8 +37,8 @@ def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Ax = 
     >>> ax.get_yscale()
     'log'
     """
-    grid = real_numbers("grid", grid, ndim=1)
-    density = real_numbers("density", density, ndim=1)
+    grid = real_numbers("grid", grid, ndim=1, rising=True)
+    density = real_numbers("density", density, ndim=1, least=0)
     require_same_length("density", density, "grid", grid)
     if ax is None:
         ax = figure_of((6.4, 3.6)).subplots()
@@ -49,7 +49,7 @@ def spectral_density(grid: Any, density: Any, eigenvalues: Any = None, ax: Ax = 
     if grid[0] < 0 < grid[-1]:
         ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
     if eigenvalues is not None:
-        eigenvalues = np.ravel(np.asarray(eigenvalues, float))
+        eigenvalues = np.ravel(real_numbers("eigenvalues", eigenvalues))
         ax.plot(
             eigenvalues, np.full(eigenvalues.shape, 0.03), "v", color=DIVERGED, markersize=7,
             markeredgecolor="black", markeredgewidth=0.6, transform=ax.get_xaxis_transform(),

@@ -27,14 +27,16 @@ def losses(runs: Any, *, minimum: float | None = None, ax: Ax = None) -> Axes:
         runs: name → a run of :func:`gdlab.minimize`, or losses of shape ``(steps + 1,)``; or a
             single run or array of losses.
         minimum: the smallest possible loss, such as ``problem.minimum``, if it is known; the height
-            of losses above it is then drawn.
+            of losses above it is then drawn, and what lies below, as the loss of a batch may, is
+            left out.
         ax: the matplotlib axes to draw on; new ones unless given.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        ValueError: if there are no runs, or a run does not have a loss for each step.
+        ValueError: if there are no runs, a run does not have a loss for each step, or all its
+            losses lie below the minimum.
 
     >>> from gdlab import minimize, plots, problems, sgd
     >>> bowl = problems.quadratic([1.0, 20.0])
@@ -48,6 +50,10 @@ def losses(runs: Any, *, minimum: float | None = None, ax: Ax = None) -> Axes:
     named = runs_by_name("runs", runs)
     require_named("runs", named, "run")
     values = {name: _values(name, getattr(run, "values", run)) for name, run in named.items()}
+    for name, value in values.items():
+        if minimum is not None and np.all(value < minimum):
+            which = f" of {name!r}" if name else ""
+            raise ValueError(f"minimum is {minimum}, but all losses{which} lie below it")
     ax = figure_of((6.0, 3.4)).subplots() if ax is None else ax
     looks = [line_style(number, len(value)) for number, value in enumerate(values.values())]
     lines = draw_losses(ax, list(values.values()), looks, minimum)

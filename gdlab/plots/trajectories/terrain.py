@@ -1,6 +1,7 @@
 """A function of two variables on a grid that covers a picture."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from matplotlib.colors import FuncNorm, Normalize
 
 from gdlab.checks.user_functions import called_as
-from gdlab.checks.values import real_numbers
+from gdlab.checks.values import is_array_of_numbers, real_numbers, shortened
 
 Bounds = tuple[tuple[float, float], tuple[float, float]]
 
@@ -123,7 +124,7 @@ def terrain_of(function: Callable[..., Any], bounds: Any = None) -> Terrain:
         raise ValueError(f"bounds must be ((left, right), (bottom, top)), rising, not {bounds}")
     x, y = (np.linspace(low, high, GRID_POINTS) for low, high in sides)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    at_each = jax.vmap(lambda point: called_as("problem(params)", function, point))
+    at_each = jax.vmap(functools.partial(_value, function))
     heights = at_each(jnp.asarray(points))
     if np.shape(heights) != points.shape[:1]:
         came = f"an array of shape {heights.shape[1:]}" if hasattr(heights, "shape") else heights
@@ -162,3 +163,10 @@ def _levels(
     return floor + np.geomspace(
         np.clip(low, MIN_LOWEST_LEVEL * height, MAX_LOWEST_LEVEL * height), height, LEVELS
     )
+
+
+def _value(function: Callable[..., Any], point: jax.Array) -> Any:
+    value = called_as("problem(params)", function, point)
+    if not is_array_of_numbers(value):
+        raise TypeError(f"problem must return a number at each point, not {shortened(value)}")
+    return value

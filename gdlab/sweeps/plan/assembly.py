@@ -251,6 +251,8 @@ def _require_numbers(hyperparameters: Mapping[str, Any]) -> None:
     # Axes are trees of numbers.
     for path, leaf in leaves_with_paths(dict(hyperparameters)):
         try:
+            if leaf is None:
+                raise TypeError
             jax.eval_shape(lambda leaf: leaf, leaf)
         except TypeError:
             raise TypeError(

@@ -92,7 +92,8 @@ def from_torch(
     Args:
         state_dict: ``optimizer.state_dict()``, of tensors or arrays, or the same as a flat
             dictionary with keys such as ``state.0.exp_avg``, as files hold it. Where several
-            optimizers train the parameters it is a list of theirs.
+            optimizers train the parameters it is a list of theirs. One that has not taken a step
+            keeps nothing, and ``tx`` begins anew.
         names: the dotted paths of gdlab's parameters in the order in which the optimizer has its
             own, group after group; or a dictionary from torch's names, such as those of
             ``model.named_parameters()``, to these paths. A list of such for several optimizers.
