@@ -1,4 +1,4 @@
-"""The one file of a page: assets, programs and what is known of them, with nothing to load."""
+"""The single HTML file of a page, with all assets, programs and data inlined."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ class Template(NamedTuple):
     """The pieces of markup, from top to bottom."""
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
-    """The scripts, in the order in which they build on each other."""
+    """The scripts, each after those that it uses."""
 
 
 RUNS = Template(
@@ -76,7 +76,7 @@ class Document(NamedTuple):
     title: str
     """The heading, as plain text."""
     page: dict[str, Any]
-    """The data that the scripts read as ``PAGE``, to be written as JSON."""
+    """The data that the scripts read as ``PAGE``, JSON-serialisable."""
     constants: dict[str, str]
     """Name → JavaScript of each further constant that the scripts read."""
 
@@ -94,11 +94,11 @@ class Document(NamedTuple):
 
 
 def program_constants(function: str, programs: Sequence[str]) -> dict[str, str]:
-    """The constants by which scripts run optimizers on a function.
+    """The JavaScript constants with which scripts run optimizers on a function.
 
     Args:
         function: the JavaScript of the function.
-        programs: for each optimizer the JavaScript of its steps on a function.
+        programs: the JavaScript of each optimizer.
     """
     return {
         "FUNCTION": function,
@@ -110,19 +110,20 @@ def program_constants(function: str, programs: Sequence[str]) -> dict[str, str]:
 def self_contained(
     title: str, body: str, style: str, data: Iterable[str], scripts: Iterable[str]
 ) -> str:
-    """A whole HTML document that loads nothing and, in a frame, tells how high it is.
+    """A complete HTML document that loads nothing and, in a frame, reports its own height.
 
     Args:
         title: the title, as plain text.
         body: the markup between ``<body>`` and the script.
-        style: the style sheet, which is made smaller here.
-        data: JavaScript that stands in the document as it is: constants that the scripts read.
-        scripts: pieces of JavaScript that share one scope, in order, which are compressed; they run
-            when the body is there. :func:`script_asset` makes a file of this package such a piece.
+        style: the style sheet, which is minified here.
+        data: uncompressed JavaScript: constants that the scripts read.
+        scripts: pieces of JavaScript that share one scope, in order. They are compressed, and run
+            after the body is parsed. :func:`script_asset` reads such a piece from a file of this
+            package.
 
     Returns:
-        The document. Its policy allows these scripts and this style sheet, images in data
-        addresses, and no request.
+        The document. Its content security policy allows these scripts, this style sheet and images
+        in data URLs, and no network request.
     """
     code = _inert("\n".join(['"use strict";(() => {', script_asset("frame.js"), *scripts, "})();"]))
     packed = base64.b64encode(zlib.compress(code.encode(), 9)).decode()
@@ -159,12 +160,12 @@ def script_asset(name: str) -> str:
 
 
 def compact_json(data: Any) -> str:
-    """JSON without spaces, which is an expression of JavaScript as well."""
+    """JSON without spaces, which is also a JavaScript expression."""
     return json.dumps(data, separators=(",", ":"))
 
 
 def _inert(script: str) -> str:
-    """The same script without what would end it: only strings can hold these."""
+    """The script with character sequences escaped that would end it; they occur only in strings."""
     return re.sub(r"<(?=/script|!--|script)", r"\\x3c", script, flags=re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""The parts of an optimizer's state, by which a page linearises its steps."""
+"""The parts of an optimizer's state that a page needs to linearise its steps."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from gdlab.core.transformation import GradientTransformation
 
 
 def dynamics_of(tx: GradientTransformation, hessian: np.ndarray) -> dict[str, Any]:
-    """The numbers in the state that are signals, scales and clocks; or why that is unknown.
+    """The positions of signals, scales and clocks in the state; or why they are unknown.
 
     Returns:
-        ``{"refused": why}``, or positions in the state: ``signals``, those that a linearisation
-        keeps, in order; ``silent``, those that are set to zero beside them; ``scales``;
-        ``clocks``; and ``components``, the weight, 0 or 1, to which each kept signal belongs, None
-        if it belongs to neither.
+        ``{"refused": why}``, or a dictionary of positions in the state: ``signals``, the signals
+        that a linearisation keeps, in order; ``silent``, the other signals, which are set to zero;
+        ``scales``; ``clocks``; and ``components``, the weight, 0 or 1, to which each kept signal
+        belongs, or None.
     """
     try:
-        # Scales that grow for ever have no limit, but a first step.
+        # Scales that grow forever have no limit, so the first step is taken.
         setting = linear_setting(tx, hessian, step=1)
     except ValueError as error:
         return {"refused": str(error)}

@@ -19,13 +19,13 @@ from gdlab.page.explore import LARGEST
 from gdlab.page.page import Page
 
 HEIGHT: int = 560
-"""Height of the frame of an exercise, in pixels, until the page has told its own."""
+"""Height of the frame of an exercise, in pixels, before the page reports its own height."""
 PICTURE: Template = Template(
     ("picture.html",), ("page.css",), ("scales.js", "elements.js", "picture.js")
 )
 """The page of a still picture."""
 TOLERANCE = 0.02
-"""The relative error of a number that counts as right unless told otherwise."""
+"""The default for the largest relative error of a number that counts as right."""
 DOTS_PER_INCH: int = 100
 """The resolution of a still picture."""
 Hidden: TypeAlias = Literal["all", "runs", "sliders"]
@@ -72,11 +72,11 @@ def exercise(
 ) -> Exercise:
     """A page that asks for a prediction, judges it, and then shows the run and the explanation.
 
-    The learner types a number or picks a choice. A wrong number is told to be too large or too
-    small, and by much or by little; a wrong choice has a hint of its own. The right answer, or
-    "Show the answer" after a first attempt, reveals the figure. All of this happens in the page,
-    which is one file that loads nothing. Compute the answer, for example by
-    :mod:`gdlab.analysis`, rather than typing it, so that it agrees with the code that runs.
+    The learner types a number or picks a choice. The page says whether a wrong number is too large
+    or too small, by much or by little; each wrong choice can have its own hint. The right answer,
+    or "Show the answer" after a first attempt, reveals the figure. The page is one file that loads
+    nothing. Compute the answer, for example with :mod:`gdlab.analysis`, rather than typing it, so
+    that it agrees with the code that runs.
 
     Args:
         question: the question, as plain text; an empty line begins a new paragraph.
@@ -84,23 +84,24 @@ def exercise(
         figure: a page of :func:`~gdlab.explore` or :func:`~gdlab.explore_training`, or a
             matplotlib figure or axes, which is closed.
         choices: the choices in the order in which they are shown, for an answer that is no number;
-            with hints, choice → what is said to a learner who picks it wrongly.
+            or a dictionary with hints, choice → text shown to a learner who wrongly picks it.
         tolerance: the largest relative error of a number that counts as right; the absolute one
             where the answer is 0.
-        unit: the unit of the number, which is written behind it.
-        hint: what a learner who gives a wrong number is told beside the direction.
+        unit: the unit of the number, shown after it.
+        hint: a text shown to a learner who gives a wrong number, beside the direction.
         explanation: the text that is shown with the answer.
-        hides: what of the figure is hidden until then: ``"runs"``, so that the map with its start
-            is seen; ``"sliders"`` alone, for a question about runs that one sees; or ``"all"``. A
-            picture is hidden unless it is ``"sliders"``.
+        hides: the part of the figure that is hidden until then: ``"runs"``, which shows only the
+            map with the start; ``"sliders"``, for a question about visible runs; or ``"all"``. A
+            still picture is hidden unless this is ``"sliders"``.
 
     Returns:
         The :class:`~gdlab.Exercise`: ``task.save("x.html")`` writes it, a notebook shows it.
 
     Raises:
-        TypeError: if ``answer`` is no number and there are no choices, or ``figure`` is no figure.
-        ValueError: if ``answer`` is not finite or none of the choices, of which there must be two;
-            or if ``unit``, ``tolerance`` or ``hides`` have no place.
+        TypeError: if ``answer`` is not a number and there are no choices, or ``figure`` is not a
+            figure.
+        ValueError: if ``answer`` is not finite or not among the choices, there are fewer than two
+            choices, or ``unit``, ``tolerance`` or ``hides`` does not apply.
 
     Warns:
         UserWarning: if a picture makes the page take more than 100 kB.
@@ -145,7 +146,8 @@ def exercise(
         ),
         "Predict, then run: " + _shortened(question),
         {**document.page, "sealed": hides != "sliders"},
-        # Among the scripts, which are compressed, so that the source of the page tells no answer.
+        # Among the scripts, which are compressed, so that the page source does not reveal the
+        # answer.
         {**document.constants, "EXERCISE": compact_json(asked)},
     )
     made = Exercise(whole, question, right)
@@ -154,7 +156,7 @@ def exercise(
 
 
 def _warn_of_size(made: Exercise, figure: Document) -> None:
-    """Warn of a large picture; a large page of runs has had a warning when it was made."""
+    """Warn of a large still picture; for a large live page there was a warning when it was made."""
     size, picture = len(made.html), len(figure.page.get("picture", ""))
     if picture and size > LARGEST:
         warn_caller(
@@ -193,12 +195,12 @@ def _chosen(answer: Any, options: Mapping[str, str]) -> str:
 
 
 def _document_of(figure: Any) -> Document:
-    """The page that an exercise is written above."""
+    """The document of the figure, to which the exercise is added."""
     if figure is None:
         return Document(Template((), ("page.css",), ("scales.js", "elements.js")), "", {}, {})
     if isinstance(figure, Page) and figure.document is not None:
         return figure.document
-    # Axes know their figure, and so does an array of them.
+    # Take the figure from matplotlib axes, or from an array of axes.
     first = next(iter(np.ravel(np.asarray(figure, dtype=object))), None)
     drawn = getattr(first, "figure", first)
     if not hasattr(drawn, "savefig"):
@@ -210,7 +212,7 @@ def _document_of(figure: Any) -> Document:
 
 
 def _picture_of(figure: Any) -> str:
-    """The data address of a matplotlib figure, which a notebook then no longer shows by itself."""
+    """The data URL of a matplotlib figure, which is closed so that a notebook does not show it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:

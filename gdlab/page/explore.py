@@ -1,4 +1,4 @@
-"""A function and optimizers in, one live page out."""
+"""Live pages on which optimizers run on a function."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,14 @@ from gdlab.page.translator.program import translate_function
 from gdlab.page.view import FROM_CENTER, view_of
 
 LARGEST = 100_000
-"""The size of a page, in bytes, from which on there is a warning."""
+"""The size of a page, in bytes, above which there is a warning."""
 
 SMALL_HEIGHT = 460
-"""Height of the frame of a page of chosen panels, in pixels, until the page has told its own."""
+"""Height of the frame of a page with chosen panels, in pixels, before the page reports its own."""
 MOST_NUMBERS = 5_000_000
-"""The most numbers that the points of a run may be."""
+"""The largest number of coordinates in all points of a run together."""
 MOST_STEPS = 10_000
-"""The most steps of a run: a page runs all of them anew at each move of a slider."""
+"""The largest number of steps of a run, all of which a page repeats at each move of a slider."""
 
 
 @in_float64
@@ -47,53 +47,54 @@ def explore(
     panels: Sequence[str] | None = None,
     plane: PlaneChoice = "principal",
 ) -> Page:
-    """A page on which optimizers run on a function, as sliders are dragged.
+    """Make a page on which optimizers run on a function while sliders change their hyperparameters.
 
-    The steps are those of ``tx`` itself, translated to JavaScript, in float64. The page is one
-    file that loads nothing. If the function is quadratic, it also shows the error mode by mode, the
-    poles, where in the plane of two hyperparameters the run converges, and the largest stable
-    learning rate. It needs the extra ``lab``.
+    The steps are those of ``tx`` itself, translated to JavaScript, in float64. The page is one file
+    that loads nothing. For a quadratic function it also shows the error of each mode, the poles,
+    the region of two hyperparameters in which the run converges, and the largest stable learning
+    rate. It needs the extra ``lab``.
 
-    A function of more variables is seen on a plane: the map shows its values there and the runs
-    projected onto it, and beside the loss of each run stands that of its projection, so that one
-    sees what the plane leaves out. If the function is quadratic, the page shows the error by mode.
+    A function of more than two variables is shown on a plane: the map shows its values there and
+    the runs projected onto the plane, and the loss of each run is drawn beside that of its
+    projection, which shows what the plane leaves out. For a quadratic function the page still shows
+    the error of each mode.
 
     Args:
         fun: ``fun(w)`` of a vector, or of a tree of arrays like ``start``, written in
-            ``jax.numpy``, a real scalar; or a :class:`gdlab.problems.Problem`, which is taken on
-            all its data, and a random one as it is without a key.
-        tx: an optimizer, which is named by its factory, or several by name, which then race.
-        start: where they start, as numbers in a row or a tree of arrays; it can be dragged. Where
-            the problem does, or two numbers, unless given.
-        steps: how many steps they take, at most 10 000; there is a slider.
-        view: ``((low, high), (low, high))`` of the two variables, or along the plane. Unless given
-            it is the window of the problem, or one around the runs and the critical points that
-            are known.
-        ranges: path of a hyperparameter, or the end of it → ``(low, high)`` of its slider. A slider
-            goes some decades to either side of the value unless given.
-        title: the heading; the name of the function unless given.
+            ``jax.numpy``, which returns a real scalar; or a :class:`gdlab.problems.Problem`, which
+            is evaluated on all its data and without its noise.
+        tx: an optimizer, which is named after its factory, or a dictionary of several by name.
+        start: the start of the runs, as a sequence of numbers or a tree of arrays; it can be
+            dragged. By default the problem's start, or two numbers.
+        steps: the initial number of steps, at most 10 000; there is a slider.
+        view: ``((low, high), (low, high))`` of the two variables, or of the coordinates on the
+            plane. By default the problem's window, or one around the runs and the known critical
+            points.
+        ranges: path of a hyperparameter, or the end of the path → ``(low, high)`` of its slider. By
+            default a slider extends some decades to either side of the value.
+        title: the heading; by default the name of the function.
         panels: the panels of a small page without a heading, to stand between paragraphs, with the
             sliders below them: ``"map"``, ``"loss"``, ``"table"``, and of a quadratic function
-            ``"modes"``, ``"poles"``, ``"regimes"``, ``"spring"`` and ``"noise"``. All of them, with
-            everything around them, unless given.
-        plane: the plane on which a function of more than two variables is seen, through the end of
-            the first run: ``"principal"``, the two directions along which the runs extend most;
-            ``"eigenvectors"``, those of the smallest and of the largest curvature; or two
-            variables by name or position, such as ``(0, 3)`` or ``("w.0", "b")``.
+            ``"modes"``, ``"poles"``, ``"regimes"``, ``"spring"`` and ``"noise"``. By default the
+            page has all panels and a heading.
+        plane: the plane on which a function of more than two variables is shown, through the end of
+            the first run: ``"principal"`` for the two directions along which the runs extend most;
+            ``"eigenvectors"`` for those of the smallest and the largest curvature; or two variables
+            by name or position, such as ``(0, 3)`` or ``("w.0", "b")``.
 
     Returns:
         The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it.
 
     Raises:
-        IndexError: if the function reads a variable that is not there.
-        TypeError: if it does not return a real scalar.
-        ValueError: if ``start``, ``steps``, ``view``, ``ranges``, ``panels`` or ``plane`` are not
-            as above, or the function takes more data or products than a page should.
-        NotImplementedError: if the function or an optimizer uses what cannot be translated, which
-            is named.
+        IndexError: if the function reads a variable that does not exist.
+        TypeError: if the function does not return a real scalar.
+        ValueError: if ``start``, ``steps``, ``view``, ``ranges``, ``panels`` or ``plane`` is
+            invalid, or the function takes more data or products than a page should.
+        NotImplementedError: if the function or an optimizer uses a primitive that cannot be
+            translated; the message names it.
 
     Warns:
-        UserWarning: if the page takes more than 100 kB, saying what does.
+        UserWarning: if the page takes more than 100 kB; the message says what takes the space.
 
     >>> import jax.numpy as jnp
         >>> import gdlab
@@ -182,6 +183,6 @@ def _kB(size: int) -> str:  # the unit is written so
 
 
 def _at_origin(quadratic: Quadratic) -> str:
-    """½wᵀHw: its minimum is 0, where differences cancel nothing."""
+    """The JavaScript of ½wᵀHw, whose minimum is 0, so that losses near it do not cancel."""
     hessian = jnp.asarray(quadratic.hessian)
     return translate_function(lambda w: 0.5 * jnp.vdot(w, hessian @ w)).javascript

@@ -1,4 +1,4 @@
-"""The critical points, the bounds and the least value of a function, as far as they are known."""
+"""The known critical points, bounds and least value of a function."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from gdlab.problems.problem import Problem
 
 
 class Landmarks(NamedTuple):
-    """The critical points and bounds that a map marks, and the window that its author chose."""
+    """The critical points and bounds that a map marks, and the window of a problem."""
 
     points: tuple[tuple[str, np.ndarray], ...] = ()
     """Critical points, each with its kind: minimum, local minimum, saddle or maximum."""
@@ -39,7 +39,7 @@ class Landmarks(NamedTuple):
 
 
 def landmarks_of(fun: Callable[..., Any], quadratic: Quadratic | None) -> Landmarks:
-    """The landmarks that a problem knows, or that follow from a function being quadratic."""
+    """The landmarks of a problem or of a quadratic function."""
     if isinstance(fun, Problem):
         kinds = {
             "minimum": fun.minimisers,

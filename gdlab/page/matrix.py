@@ -1,4 +1,4 @@
-"""The positions of a matrix in the parameters, and of its momentum in a state."""
+"""The positions of a matrix in the parameters, and of its momentum in an optimizer's state."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from gdlab.core.transformation import GradientTransformation
 from gdlab.page.space import Space
 
 SECOND_MOMENTS = ("nu", "nu_max", "second", "sum_of_squares")
-"""The names of slots that hold squares, which are no momentum."""
+"""The names of state slots that hold squares instead of momentum."""
 
 
 def elements_of(pick: Callable[[Any], Any], space: Space, ndim: int, name: str) -> np.ndarray:
@@ -40,7 +40,7 @@ def elements_of(pick: Callable[[Any], Any], space: Space, ndim: int, name: str) 
 
 
 def positions_json(at: np.ndarray) -> dict[str, Any]:
-    """Positions as an offset and strides over their shape; as a list if there are none."""
+    """Positions as an offset and strides over their shape, or as a list if they are not regular."""
     corner = int(at.flat[0])
     strides = [
         int(at[tuple(np.eye(at.ndim, dtype=int)[axis])]) - corner if length > 1 else 0
@@ -53,10 +53,10 @@ def positions_json(at: np.ndarray) -> dict[str, Any]:
 
 
 def momentum_of(tx: GradientTransformation, params: Any, at: np.ndarray) -> np.ndarray | None:
-    """The positions in the state of the momentum of some parameters, None if it has none.
+    """The positions in the state of the momentum of some parameters, None if there is none.
 
-    That is the first leaf of the state that has the path and the shape of the parameter and holds
-    no squares.
+    The momentum is the first leaf of the state that has the path and shape of the parameter and
+    does not hold squares.
 
     Args:
         tx: the optimizer.

@@ -27,7 +27,7 @@ def named_optimizers(
         return {name: as_transformation(own) for name, own in tx.items()}
     single = as_transformation(tx)
     factory = repr(single).partition("(")[0]
-    # One of another library has no name that says what it is.
+    # The factory of an optimizer of another library is no helpful name.
     return {"optimizer" if factory == "foreign" else factory: single}
 
 
@@ -37,7 +37,7 @@ def translated_optimizers(
     space: Space,
     ranges: Mapping[str, tuple[float, float]],
 ) -> dict[str, TranslatedOptimizer]:
-    """Translate optimizers by name, and refuse ranges of hyperparameters that none of them has."""
+    """Translate optimizers by name, and refuse ranges for hyperparameters that no optimizer has."""
     made = {
         name: translate_optimizer(own, function, space.params) for name, own in optimizers.items()
     }

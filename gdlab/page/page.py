@@ -1,4 +1,4 @@
-"""A page that is one file, and how a notebook shows it."""
+"""A live page: one HTML file, which a notebook shows in a frame."""
 
 import html as markup
 import os
@@ -11,7 +11,7 @@ from gdlab.files import written_whole
 from gdlab.page.document import Document
 
 HEIGHT = 900
-"""Height of the frame in a notebook, in pixels, until the page has told its own height."""
+"""Height of the frame in a notebook, in pixels, before the page reports its own height."""
 PICTURES = (".svg", ".pdf", ".png")
 """The endings of files that hold a picture."""
 
@@ -27,10 +27,10 @@ if (!window.gdlabFrames) {
     }
   });
 }"""
-"""A script that gives each frame the height that its page tells.
+"""A script that gives each frame the height that its page reports.
 
-On a phone a frame is no higher than most of the screen and scrolls by itself, because the map and
-the loss can stay in view only within what scrolls.
+On a phone a frame is at most 85 % of the screen high and scrolls by itself, because the map and
+the loss stay in view only within a scrolling frame.
 """
 
 PAGES = (".html", ".htm")
@@ -40,14 +40,14 @@ PAGES = (".html", ".htm")
 class Page:
     """A live page, as :func:`~gdlab.explore` makes it; in a notebook it shows itself.
 
-    There it runs in a sandboxed frame, which takes the height that the page needs, with a still
-    picture beside it for viewers that strip scripts.
+    A notebook runs it in a sandboxed frame as high as the page needs, with a still picture below
+    for viewers that strip scripts.
 
     Attributes:
-        html: the whole page, which needs nothing else.
+        html: the HTML of the whole page, self-contained.
         document: the content of a page of :func:`~gdlab.explore` or
-            :func:`~gdlab.explore_training`, which :func:`~gdlab.exercise` writes anew; None for
-            other pages.
+            :func:`~gdlab.explore_training`, from which :func:`~gdlab.exercise` makes a new page;
+            None for other pages.
 
     >>> import gdlab
     >>> page = gdlab.explore(lambda w: w[0] ** 2 + w[1] ** 2, gdlab.sgd(0.1), title="A bowl")
@@ -78,21 +78,21 @@ class Page:
     def save(self, path: str | os.PathLike[str], view: str | None = None) -> None:
         """Write the page, or a still picture of one of its views, to a file.
 
-        The file is there as a whole or not at all. It keeps the permissions of the one that it
+        The file is written as a whole or not at all. It keeps the permissions of a file that it
         replaces, and a symbolic link is followed.
 
         Args:
-            path: of the file, such as ``"ravine.html"``, or ``"ravine.svg"``, ``".pdf"`` or
-                ``".png"`` for a picture; one that is there is replaced.
-            view: the view that a picture shows. A page of :func:`~gdlab.explore` has ``"map"``,
-                which is the default, ``"loss"``, and of a quadratic function ``"modes"`` and
-                ``"poles"``; one of :func:`~gdlab.explore_training` ``"sharpness"``, the default,
+            path: the file, such as ``"ravine.html"``, or ``"ravine.svg"``, ``".pdf"`` or ``".png"``
+                for a picture; an existing file is replaced.
+            view: the view that a picture shows. A page of :func:`~gdlab.explore` has ``"map"`` (the
+                default), ``"loss"``, and for a quadratic function ``"modes"`` and ``"poles"``; a
+                page of :func:`~gdlab.explore_training` has ``"sharpness"`` (the default),
                 ``"loss"``, the name of its measure, ``"tiles"`` and ``"matrix"``. Pictures need the
                 extra ``lab``.
 
         Raises:
-            ValueError: if the name ends otherwise, there is no such view, or a view is given and
-                the file is no picture.
+            ValueError: if the name has another ending, there is no such view, or a view is given
+                but the file is not a picture.
 
         >>> import gdlab
         >>> page = gdlab.explore(lambda w: w[0] ** 2 + w[1] ** 2, gdlab.sgd(0.1))

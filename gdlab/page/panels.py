@@ -5,7 +5,7 @@ from collections.abc import Sequence
 ALWAYS = ("map", "loss", "table")
 """Panels that every function has."""
 QUADRATIC = ("modes", "poles", "regimes", "spring", "noise")
-"""Panels that only a quadratic function has, of more than two variables the first one alone."""
+"""Panels of quadratic functions only; with more than two variables, only the first of these."""
 
 
 def panels_of(panels: Sequence[str] | None, present: Sequence[str]) -> list[str] | None:
@@ -13,7 +13,7 @@ def panels_of(panels: Sequence[str] | None, present: Sequence[str]) -> list[str]
 
     Args:
         panels: as for :func:`~gdlab.explore`.
-        present: those that the page has.
+        present: the panels that the page has.
 
     Raises:
         ValueError: naming the panel that does not exist or that this function does not have.

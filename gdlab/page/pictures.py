@@ -22,7 +22,7 @@ SIZE = (5.6, 4.6)
 
 
 class Pictures:
-    """Draws the views of a page, as it shows them at first, with matplotlib.
+    """Draws the initial views of a page with matplotlib.
 
     Args:
         scene: the runs and landmarks in the two coordinates of the map.
@@ -36,7 +36,7 @@ class Pictures:
         self._scene, self._optimizers, self._window = scene, optimizers, window
 
     def views(self) -> dict[str, Callable[[], "Figure"]]:
-        """A function that draws each view, by the name of the view."""
+        """Name of a view → function that draws it."""
         drawers = {"map": self._map, "loss": self._loss}
         if self._scene.flat_quadratic is not None:
             drawers["modes"] = self._modes
@@ -45,10 +45,10 @@ class Pictures:
         return {name: lambda draw=draw: _figure(draw) for name, draw in drawers.items()}
 
     def data_address(self) -> str | None:
-        """The map as a data address; None without matplotlib or any finite value."""
+        """The map as a data URL; None without matplotlib or without any finite value."""
         try:
             figure = self.views()["map"]()
-        except (ImportError, ValueError):  # there is nothing to draw, and the page says so itself
+        except (ImportError, ValueError):  # nothing to draw, which the page itself reports
             return None
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=80)
@@ -104,9 +104,9 @@ def _figure(draw: Callable[["Axes"], None]) -> "Figure":
 
 
 def _draw_curves(ax: "Axes", curves: Mapping[str, np.ndarray], each: int) -> None:
-    """Curves over the steps, on a logarithmic scale if that shows all of them.
+    """Draw curves over the steps, on a logarithmic scale if that shows all of them.
 
-    ``each`` of them belong to one optimizer and have its colour.
+    Every ``each`` consecutive curves belong to one optimizer and have its colour.
     """
     for position, (name, values) in enumerate(curves.items()):
         owner, kind = divmod(position, each)
@@ -127,7 +127,7 @@ def _draw_curves(ax: "Axes", curves: Mapping[str, np.ndarray], each: int) -> Non
 
 
 def write_names_as_they_are(ax: "Axes") -> None:
-    """Let no name in a legend be read as a formula, as on the page itself."""
+    """Keep matplotlib from reading names in a legend as formulas."""
     legend = ax.get_legend()
     for text in () if legend is None else legend.get_texts():
         text.set_parse_math(False)

@@ -1,4 +1,4 @@
-"""A plane in the space of the parameters, on which runs in many dimensions are seen."""
+"""A plane in parameter space, onto which runs in many dimensions are projected."""
 
 import base64
 import operator
@@ -19,7 +19,7 @@ class Plane(NamedTuple):
     """The points origin + a·d₁ + b·d₂, for orthonormal directions d₁ and d₂."""
 
     origin: np.ndarray
-    """A point of the plane, where both coordinates are 0."""
+    """The point of the plane at which both coordinates are 0, of shape (n,)."""
     directions: np.ndarray
     """d₁ and d₂, of shape (2, n)."""
     names: tuple[str, str]
@@ -28,7 +28,7 @@ class Plane(NamedTuple):
     """A sentence about the plane."""
 
     def coordinates(self, points: np.ndarray) -> np.ndarray:
-        """a and b of the points of the plane that lie nearest to some points."""
+        """The coordinates (a, b) of points projected onto the plane."""
         return (points - self.origin) @ self.directions.T
 
     def distance(self, points: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ class Plane(NamedTuple):
         return np.linalg.norm(away - (away @ self.directions.T) @ self.directions, axis=-1)
 
     def restricted(self, fun: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """A function of all variables as one of a and b."""
+        """A function of all variables as a function of a and b."""
         origin, directions = jnp.asarray(self.origin), jnp.asarray(self.directions)
         return lambda at: fun(origin + at @ directions)
 
@@ -59,15 +59,15 @@ def plane_of(
     quadratic: Quadratic | None,
     names: Sequence[str],
 ) -> Plane:
-    """The plane that is chosen, through the end of the first run that stays finite.
+    """The chosen plane, through the end of the first run that stays finite.
 
     Args:
         choice: ``"principal"``, the two directions along which the runs extend most;
-            ``"eigenvectors"``, those of the largest and of the smallest curvature there; or two
-            variables by name or position.
+            ``"eigenvectors"``, those of the largest and of the smallest curvature at that end; or
+            two variables by name or position.
         fun: the function of a vector.
         paths: the run of each optimizer, of shape (steps + 1, n).
-        quadratic: the function as a quadratic one, None if it is none.
+        quadratic: the coefficients of the function if it is quadratic, else None.
         names: the name of each variable.
 
     Raises:
@@ -87,15 +87,15 @@ def plane_of(
     across, up = (names[position] for position in positions)
     note = f"The other {len(names) - 2} variables have the values at which the first run ends."
     origin = origin.copy()
-    origin[positions] = 0  # so that coordinates are the values of the variables themselves
+    origin[positions] = 0  # so that the coordinates are the values of the variables
     return Plane(origin, np.eye(len(names))[positions], (across, up), note)
 
 
 def require_plane(choice: PlaneChoice, names: Sequence[str]) -> None:
-    """Refuse what is no plane of these variables.
+    """Refuse an invalid choice of a plane for these variables.
 
     Raises:
-        ValueError: naming what there is.
+        ValueError: naming the available choices.
     """
     if isinstance(choice, str) and choice in ("principal", "eigenvectors"):
         return
@@ -106,11 +106,11 @@ def require_plane(choice: PlaneChoice, names: Sequence[str]) -> None:
 
 
 def _principal(origin: np.ndarray, paths: Sequence[np.ndarray]) -> Plane:
-    """The directions along which near points extend most; a run that leaves is left out."""
+    """The directions along which the points extend most, without runs that diverge."""
     size = np.median([np.linalg.norm(path[0] - origin) for path in paths])
     points = np.concatenate([path - origin for path in paths])
     points = points[np.linalg.norm(points, axis=1) <= 3 * max(size, 1e-12)]
-    # There are two directions even of a single point.
+    # Zeros, so that there are two directions even for a single point.
     points = np.concatenate([points, np.zeros((2, len(origin)))])
     _, sizes, directions = np.linalg.svd(points, full_matrices=False)
     total = np.sum(sizes**2)

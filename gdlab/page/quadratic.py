@@ -1,4 +1,4 @@
-"""The coefficients of a function that is quadratic."""
+"""The coefficients of quadratic functions."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,32 +10,32 @@ import numpy as np
 PLACES = np.array([[0.0, 0.0], [1.0, -0.7], [-2.3, 0.4], [0.6, 3.1], [-11.0, -7.0], [40.0, 65.0]])
 """The points at which the curvatures of a function of two variables are compared."""
 LARGEST_HESSIAN = 300
-"""The most variables of a function that is asked whether it is quadratic."""
+"""The largest number of variables for which a function is tested for being quadratic."""
 TOLERANCE = 1e-9
 """The largest relative difference of numbers that count as equal."""
 
 
 class Quadratic(NamedTuple):
-    """½(w − c)ᵀH(w − c) + const."""
+    """The quadratic function ½(w − c)ᵀH(w − c) + const."""
 
     hessian: np.ndarray
-    """H."""
+    """The Hessian H, of shape (n, n)."""
     center: np.ndarray
-    """c, where the gradient vanishes; of several the one nearest to 0."""
+    """The critical point c nearest to 0, of shape (n,)."""
     lowest: float | None
-    """The least value, None if there is none."""
+    """The least value, None if the function is unbounded below."""
     curvatures: np.ndarray
     """The eigenvalues of H, smallest first."""
     directions: np.ndarray
-    """Its eigenvectors, in the columns."""
+    """The eigenvectors of H, as columns."""
 
 
 def quadratic_of(fun: Callable[..., Any], size: int = 2) -> Quadratic | None:
-    """The function as a quadratic one, or None if its Hessian is not the same everywhere.
+    """The coefficients of a function if it is quadratic; None if its Hessian is not constant.
 
     Args:
         fun: a function of a vector.
-        size: the length of the vector; of very long ones no Hessian is taken.
+        size: the length of the vector; above ``LARGEST_HESSIAN`` the result is None.
     """
     if size > LARGEST_HESSIAN:
         return None
@@ -50,7 +50,7 @@ def quadratic_of(fun: Callable[..., Any], size: int = 2) -> Quadratic | None:
     if np.max(np.abs(hessians - hessian)) > TOLERANCE * scale:
         return None
     center = -np.linalg.pinv(hessian) @ gradient
-    # A flat direction with a slope has no place where the gradient vanishes.
+    # With a slope along a flat direction there is no critical point.
     if np.max(np.abs(hessian @ center + gradient)) > TOLERANCE * max(1, np.max(np.abs(gradient))):
         return None
     curvatures, directions = np.linalg.eigh(hessian)
@@ -61,9 +61,9 @@ def quadratic_of(fun: Callable[..., Any], size: int = 2) -> Quadratic | None:
 
 
 def along_axes(directions: np.ndarray) -> np.ndarray:
-    """Directions, one a row, with the sign that makes the largest component of each positive.
+    """Directions, as rows, with signs that make the largest component of each positive.
 
-    Eigenvectors and singular vectors have no sign of their own.
+    The sign of eigenvectors and singular vectors is arbitrary.
     """
     largest = np.argmax(np.abs(directions), axis=1)
     return directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]

@@ -1,4 +1,4 @@
-"""The runs and landmarks of a page in two coordinates: two variables, or those of a plane."""
+"""The runs and landmarks of a page in two coordinates: two variables, or coordinates on a plane."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ from gdlab.page.view import runs_of
 from gdlab.training.trajectory import Trajectory
 
 MOST_MODES = 6
-"""The most modes of a quadratic function of many variables that are drawn."""
+"""The largest number of drawn modes of a quadratic function of many variables."""
 
 
 class Scene(NamedTuple):
-    """The content of a page in two coordinates, which are the variables or those of a plane."""
+    """The content of a page in the two coordinates of its map."""
 
     fun: Callable[..., Any]
     """The function of the two coordinates; the user's own if it has two variables."""
@@ -31,7 +31,7 @@ class Scene(NamedTuple):
     space: Space
     plane: Plane | None
     quadratic: Quadratic | None
-    """The function of all variables as a quadratic one."""
+    """The coefficients of the function of all variables if it is quadratic, else None."""
     landmarks: Landmarks
     dynamics: dict[str, dict[str, Any] | None]
 
@@ -45,7 +45,7 @@ class Scene(NamedTuple):
         quadratic: Quadratic | None,
         choice: PlaneChoice,
     ) -> "Scene":
-        """Run the optimizers, and see them on a plane if there are more than two variables."""
+        """Run the optimizers, and project onto a plane if there are more than two variables."""
         assert space.start is not None
         runs = runs_of(space, optimizers, steps)
         paths = {name: _vectors(run.path) for name, run in runs.items()}
@@ -69,12 +69,12 @@ class Scene(NamedTuple):
 
     @property
     def flat_quadratic(self) -> Quadratic | None:
-        """The quadratic function of two variables; None for any other."""
+        """The coefficients of a quadratic function of two variables; None for any other."""
         return self.quadratic if self.plane is None else None
 
     @property
     def panels(self) -> tuple[str, ...]:
-        """The panels that there are."""
+        """The panels that the page can have."""
         if self.quadratic is None:
             return ALWAYS
         return (*ALWAYS, *(QUADRATIC if self.plane is None else QUADRATIC[:1]))

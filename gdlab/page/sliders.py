@@ -9,15 +9,15 @@ from gdlab.core.decays import is_decay, last_name
 Scale = Literal["log", "linear", "decay", "whole"]
 
 DECADES_DOWN, DECADES_UP = 2.0, 1.5
-"""The decades by which a slider on a logarithmic scale goes below and above its value."""
+"""The decades by which a logarithmic slider extends below and above its value."""
 COUNTS = ("steps", "begin", "boundaries")
-"""The ends of the names of hyperparameters that are whole numbers of steps."""
+"""The endings of names of hyperparameters that are numbers of steps."""
 FEW = 10
-"""The least upper end of a slider of a number of steps."""
+"""The smallest upper end of a slider for a number of steps."""
 SLOWEST_DECAY = 0.999
-"""The least upper end of a slider of a decay."""
+"""The smallest upper end of a slider for a decay."""
 SMALL = 0.1
-"""The upper end of a slider whose value is 0, where a number of that name is usually small."""
+"""The upper end of a slider whose value is 0, for hyperparameters that are usually small."""
 
 
 class Slider(NamedTuple):
@@ -28,15 +28,15 @@ class Slider(NamedTuple):
     position: int
     """The index of the hyperparameter among all of this optimizer."""
     label: str
-    """The shortest end of the path that no other slider of this optimizer has; what belongs to a
-    schedule also says of what."""
+    """The shortest end of the path that is unique within this optimizer; for the numbers of a
+    schedule it includes the name of the scheduled hyperparameter."""
     value: float
     scale: Scale
     """The spacing: "decay" is even in −log₁₀(1 − β), and "whole" stops at whole numbers only."""
     low: float
     high: float
     folded: bool
-    """True if the slider is out of sight at first."""
+    """True if the slider is initially hidden."""
 
 
 def sliders_of(
@@ -48,8 +48,9 @@ def sliders_of(
 
     Args:
         hyperparameters: path → value.
-        ranges: path, or the end of one, → the stretch that its slider covers.
-        scheduled: the paths of those that follow a schedule, whose numbers lie below.
+        ranges: path, or the end of a path → ``(low, high)`` of its slider.
+        scheduled: the paths of hyperparameters that follow a schedule, prefixes of its numbers'
+            paths.
     """
     paths = list(hyperparameters)
     own = {
@@ -75,7 +76,7 @@ def sliders_of(
 
 
 def check_ranges(ranges: Mapping[str, tuple[float, float]], paths: Sequence[str]) -> None:
-    """Refuse ranges that no slider has, or that are none.
+    """Refuse ranges for unknown hyperparameters, and invalid ranges.
 
     Raises:
         ValueError: naming the range.
@@ -91,11 +92,11 @@ def check_ranges(ranges: Mapping[str, tuple[float, float]], paths: Sequence[str]
 
 
 def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list[str]:
-    """The shortest end of each dotted path that is no other one's, and no mere number.
+    """The shortest end of each dotted path that is unique and not merely a number.
 
     Args:
-        paths: all of them.
-        scheduled: paths above some of them, of which their ends keep the last name.
+        paths: all paths.
+        scheduled: prefixes of paths whose last name is part of the ends.
 
     >>> shortest_ends(["0.max_norm", "1.learning_rate", "1.b1", "2.b1"])
     ['max_norm', 'learning_rate', '1.b1', '2.b1']
@@ -119,7 +120,7 @@ def shortest_ends(paths: Sequence[str], scheduled: Collection[str] = ()) -> list
 
 
 def _fewest(path: str, scheduled: Collection[str]) -> int:
-    """The least number of names that an end of a path has."""
+    """The smallest number of names in the end of a path."""
     names = path.split(".")
     above = [one.count(".") for one in scheduled if path.startswith(one + ".")]
     named = [at for at, name in enumerate(names) if not name.isdecimal()]
@@ -154,7 +155,7 @@ def _stretch(
 
 
 def _largest_beside(path: str, hyperparameters: Mapping[str, float]) -> float:
-    """The largest number of the same kind in the same schedule: of its values, of its steps."""
+    """The largest number of the same kind (value or step) in the same schedule."""
     above, kind = path.rpartition(".")[0], _kind(path)
     return max(
         (

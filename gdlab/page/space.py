@@ -14,18 +14,18 @@ from gdlab.core.structure import dotted
 from gdlab.problems.problem import Problem
 
 MOST_VARIABLES = 5000
-"""The most variables that a function on a page may have."""
+"""The largest number of variables of a function on a page."""
 
 
 class Space(NamedTuple):
-    """A function of a vector, and how the vector stands for the parameters of the user."""
+    """A function of a vector, and the conversion of vectors to the user's parameters."""
 
     fun: Callable[[Any], Any]
     """The function of the vector."""
     start: np.ndarray | None
     """The vector at which runs start; None where the page chooses two numbers."""
     unravel: Callable[[Any], Any] | None = None
-    """Makes the tree of parameters of a vector; None if the parameters are the vector."""
+    """The function from vectors to trees of parameters; None if the parameters are the vector."""
     names: tuple[str, ...] = ("w₁", "w₂")
     """The name of each variable."""
 
@@ -35,7 +35,7 @@ class Space(NamedTuple):
         return 2 if self.start is None else len(self.start)
 
     def params(self, vector: Any) -> Any:
-        """The parameters of the user for which a vector stands."""
+        """The user's parameters for a vector."""
         return vector if self.unravel is None else self.unravel(vector)
 
 
@@ -45,12 +45,12 @@ def space_of(
     """The space of a function's parameters.
 
     Args:
-        fun: the function, or a problem, which then is on all its data and without a key.
+        fun: the function, or a problem, which is evaluated on all its data and without a key.
         start: a sequence of numbers, a tree of arrays, or None for the start of the problem.
-        argument: what messages call it.
+        argument: the name of ``start`` in messages.
 
     Raises:
-        ValueError: if the start is not made of two finite numbers or more.
+        ValueError: if the start does not consist of two or more finite numbers.
     """
     plain = fun
     if isinstance(fun, Problem):
@@ -98,7 +98,7 @@ def heading_of(fun: Callable[..., Any], unnamed: str) -> str:
 
 
 _CALLED = {"start": "fun", "params": "loss"}
-"""The argument that is the function whose variables an argument holds."""
+"""Name of the argument with the start → name of the argument with the function."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

@@ -1,4 +1,4 @@
-"""A model that trains on a live page, with the curvature and its limit drawn as it goes."""
+"""Live pages on which a model trains, with its sharpness and the stability limit."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -42,30 +42,30 @@ def explore_training(
     ranges: Mapping[str, tuple[float, float]] | None = None,
     title: str | None = None,
 ) -> Page:
-    """A page on which a model trains, and shows its sharpness rise to the limit of its optimizer.
+    """Make a page on which a model trains, and its sharpness rises to the optimizer's limit.
 
-    The loss, its gradient, its Hessian's products with vectors and the optimizers are translated to
-    JavaScript from their JAX code, in float64, so that the training is that of
-    :func:`gdlab.minimize` up to rounding. As it trains, the page draws the loss, a measure such as
-    the accuracy, the largest eigenvalue of the Hessian, preconditioned as the optimizer does it,
-    and the largest value at which the optimizer is stable with its present hyperparameters.
-    Sliders act at once. One can go back to any step, and train on from there.
+    The loss, its gradient, its Hessian-vector products and the optimizers are translated from JAX
+    to JavaScript, in float64, so that training is that of :func:`gdlab.minimize` up to rounding.
+    During training the page draws the loss, a measure such as the accuracy, the largest eigenvalue
+    of the Hessian (preconditioned like the gradient), and the largest eigenvalue at which the
+    optimizer is stable with its present hyperparameters. Sliders act at once, and training can be
+    resumed from any earlier step.
 
     Args:
         loss: ``loss(params)`` on all the data, which it closes over, written in ``jax.numpy``; a
-            real scalar. It is evaluated some times at each step, so that a page of some thousand
-            products of weights and examples is quick, and one of some million slow.
-        tx: an optimizer, or several by name, of which one is chosen on the page.
-        params: where training starts, a tree of arrays, of at most 5000 numbers.
+            real scalar. It is evaluated several times per step, so that a page is quick with some
+            thousand products of weights and examples, and slow with some million.
+        tx: an optimizer, or a dictionary of several by name, among which the page has a choice.
+        params: the initial parameters, a tree of arrays with at most 5000 numbers.
         measure: ``measure(params)``, a number between 0 and 1, such as the accuracy.
-        measure_name: what the measure is called.
-        tiles: ``tiles(params)``, an array of shape ``(count, rows, columns)`` made of elements of
-            the parameters, such as the weights into each unit, which is drawn as pictures.
+        measure_name: the name of the measure.
+        tiles: ``tiles(params)``, an array of shape ``(count, rows, columns)`` of elements of the
+            parameters, such as the weights into each unit, which are drawn as pictures.
         matrix: ``matrix(params)``, one matrix of the parameters, such as ``lambda p: p["w"]``. The
-            page shows the singular values of its momentum and of its last update side by side:
-            Muon makes those of the update flat.
+            page shows the singular values of its momentum and of its last update side by side; with
+            Muon those of the update are nearly equal.
         ranges: as for :func:`~gdlab.explore`.
-        title: the heading; the name of the loss unless given.
+        title: the heading; by default the name of the loss.
 
     Returns:
         The :class:`~gdlab.Page`: ``page.save("x.html")`` writes it, a notebook shows it, and
@@ -73,10 +73,10 @@ def explore_training(
 
     Raises:
         TypeError: if the loss does not return a real scalar.
-        ValueError: if ``params`` or ``ranges`` are not as above, or the loss takes more products
-            than a page should.
-        NotImplementedError: if the loss or an optimizer uses what cannot be translated, which is
-            named.
+        ValueError: if ``params`` or ``ranges`` is invalid, or the loss takes more products than a
+            page should.
+        NotImplementedError: if the loss or an optimizer uses a primitive that cannot be translated;
+            the message names it.
 
     >>> import jax.numpy as jnp
     >>> import gdlab
@@ -152,9 +152,9 @@ def _optimizer_json(
 def _anatomy(
     tx: GradientTransformation, params: Any
 ) -> tuple[dict[str, list[tuple[int, int]]] | None, str]:
-    """The numbers of the state that are signals, scales and clocks; or None, and why not.
+    """The positions of signals, scales and clocks in the state; or None and the reason.
 
-    They are told as ranges of positions in the state, each of which excludes its end.
+    Positions are given as ranges, without their ends.
     """
     try:
         anatomy = anatomy_on(tx, params)
@@ -182,7 +182,7 @@ def _anatomy(
 
 
 def _is_elementwise(tx: GradientTransformation, params: Any) -> bool:
-    """Tell if the update of a weight depends on its own gradient alone, for gradients of size 1."""
+    """Tell whether the update of each weight depends on its own gradient alone."""
     flat, unravel = ravel_pytree(params)
     mixed = jnp.cos(1.0 + jnp.arange(flat.size))
     leaves = np.cumsum([0, *(np.size(leaf) for leaf in jax.tree.leaves(params))])[:-1]
@@ -195,7 +195,7 @@ def _is_elementwise(tx: GradientTransformation, params: Any) -> bool:
     try:
         one, other = update(mixed), update(mixed.at[leaves].add(1.0))
     except (TypeError, ValueError):
-        return False  # it asks for the loss at other points
+        return False  # it evaluates the loss at other points
     same = jnp.abs(one - other) <= 1e-9 * jnp.max(jnp.abs(one))
     return bool(jnp.all(same.at[leaves].set(True)))
 

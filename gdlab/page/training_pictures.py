@@ -28,20 +28,20 @@ WIDTH, HEIGHT = 5.6, 2.8
 TILES_PER_ROW = 8
 """The largest number of pictures of weights in a row."""
 TINY = 1e-300
-"""A divisor in the place of a largest singular value that is zero."""
+"""The divisor instead of a largest singular value of zero."""
 
 
 class TrainingPictures:
-    """Draws what a training page shows after some steps, with matplotlib.
+    """Draws the views of a training page after some steps with matplotlib.
 
     Args:
-        loss: the loss, as for :func:`~gdlab.explore_training`, and so are the others.
+        loss: the loss, as for :func:`~gdlab.explore_training`.
         optimizers: the optimizers, by name.
-        params: where training starts.
+        params: the initial parameters.
         measure: the measure; None if there is none.
         measure_name: the name of the measure and of its view.
-        tiles: what picks the weights that are drawn as pictures; None if nothing does.
-        matrix: what picks the matrix whose singular values are drawn; None if nothing does.
+        tiles: the function that picks the weights to draw as pictures, or None.
+        matrix: the function that picks the matrix whose singular values are drawn, or None.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class TrainingPictures:
         self._tiles, self._matrix = tiles, matrix
 
     def views(self) -> dict[str, Callable[[], "Figure"]]:
-        """A function that draws each view, by the name of the view."""
+        """Name of a view → function that draws it."""
         found = {"sharpness": self._draw_sharpness, "loss": self._draw_losses}
         if self._measure is not None:
             found[self._measure_name] = self._draw_measure
@@ -85,7 +85,7 @@ class TrainingPictures:
         return figure
 
     def _tracked(self) -> tuple[dict[str, Tracked], list[str]]:
-        """The runs with their sharpness, and why the others have none, as that of Muon."""
+        """The runs with their sharpness, and the reasons why others, such as Muon's, have none."""
         tracked, refusals = {}, []
         for name, tx in self._optimizers.items():
             try:
@@ -123,7 +123,7 @@ class TrainingPictures:
         return figure
 
     def _draw_tiles(self) -> "Figure":
-        """The weights after the steps of the first optimizer."""
+        """Draw the weights after the steps of the first optimizer."""
         assert self._tiles is not None
         first = next(iter(self._optimizers.values()))
         tiles = np.asarray(self._tiles(self._run(first).params))
@@ -153,7 +153,7 @@ class TrainingPictures:
         return figure
 
     def _momentum(self, tx: GradientTransformation, run: Trajectory) -> tuple[Any, str]:
-        """The momentum of the matrix and its name; the gradient where nothing is kept."""
+        """The momentum of the matrix and its name; the gradient if there is no momentum."""
         assert self._matrix is not None
         space = space_of(self._loss, self._params)
         at = momentum_of(tx, self._params, elements_of(self._matrix, space, 2, "matrix"))
@@ -172,7 +172,7 @@ def _draw_bars(panel: "Axes", matrix: Any, color: str, title: str) -> None:
 
 
 def _panels(rows: int, columns: int = 1, height: float = HEIGHT) -> "tuple[Figure, list[Axes]]":
-    """A figure that no window knows of, and its panels, row by row."""
+    """A figure outside of pyplot, and its panels, row by row."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height * rows), layout="constrained")

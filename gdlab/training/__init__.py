@@ -1,4 +1,4 @@
-"""Training: how examples become minibatches, and one run of an optimizer as a scan."""
+"""Training: minibatches of examples, and one run of an optimizer as one compiled program."""
 
 from gdlab.training.batches import EpochSampler, minibatches
 from gdlab.training.minimize import minimize

@@ -1,4 +1,4 @@
-"""A batch of any library as a tree of NumPy arrays."""
+"""The conversion of batches of any library to trees of NumPy arrays."""
 
 import sys
 from collections.abc import Mapping
@@ -10,15 +10,16 @@ import numpy as np
 
 
 def batch_arrays(batch: Any, name: str) -> Any:
-    """A batch as a tree of NumPy arrays, in the dtypes in which a device holds them.
+    """Convert a batch to a tree of NumPy arrays, in the dtypes in which JAX holds them.
 
     Args:
-        batch: a tree of arrays, of tensors of PyTorch, or of whatever NumPy makes an array of.
-            Mappings that are no pytrees become dictionaries.
-        name: what the batch is called in a message.
+        batch: a tree of arrays, of PyTorch tensors, or of anything that NumPy can convert to an
+            array. Mappings that are not pytrees become dictionaries.
+        name: the name of the batch in error messages.
 
     Raises:
-        TypeError: if a leaf is no array of numbers, or numbers stand in a list and in no array.
+        TypeError: if a leaf is not an array of numbers, or numbers are in a list instead of an
+            array.
     """
 
     def convert(path: Any, leaf: Any) -> Any:
@@ -60,7 +61,7 @@ def _array_of_tensor(torch: Any, tensor: Any) -> np.ndarray:
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     name = str(tensor.dtype).removeprefix("torch.")
     if name.startswith(("bfloat16", "float8")):
-        # PyTorch hands none of these over to NumPy, which has them from JAX, by the same names.
+        # PyTorch cannot convert these dtypes to NumPy's; ml_dtypes has them under the same names.
         octets = tensor.flatten().contiguous().view(torch.uint8).numpy()
         return octets.view(getattr(jnp, name)).reshape(tuple(tensor.shape))
     return tensor.numpy()

@@ -26,15 +26,15 @@ Result = TypeVar("Result")
 class EpochSampler:
     """The examples of the minibatch of each step, sampled without replacement.
 
-    Step t is batch j of epoch e, where (e, j) = divmod(t, batches_per_epoch). Every epoch has an
-    order of its own, and its batches partition it::
+    Step t is batch j of epoch e, where (e, j) = divmod(t, batches_per_epoch). Every epoch has its
+    own random order, which its batches partition::
 
         πₑ = permutation(fold_in(key, e))
         batch t = data[πₑ[jB : (j+1)B]],    B = batch_size
 
     So a batch depends on the key and the step alone, and a run may stop and resume anywhere.
-
-    Permuting costs a sort, so a loop carries the order and permutes anew where an epoch starts::
+    Permuting costs a sort, so a loop carries the order and permutes again only where an epoch
+    starts::
 
         def body(carry, step):
             params, order = carry
@@ -46,22 +46,22 @@ class EpochSampler:
         carry = params, sampler.order(key, start)
         (params, _), _ = lax.scan(body, carry, start + jnp.arange(steps))
 
-    The step is an argument, not part of what is carried, because it has to stay one number under
-    ``jax.vmap`` over keys and orders: only then do the branches below stay branches, where a
-    batched predicate would sort, and train on both kinds of batch, in every step.
+    The step is an argument and not part of the carry, because it must stay a single number under
+    ``jax.vmap`` over keys and orders. Only then do the branches below stay branches; with a batched
+    predicate every step would sort, and train on both sizes of batch.
 
-    Where one batch holds the whole data there is nothing to choose: the data are left in their own
-    order, untouched, and training is plain gradient descent.
+    If one batch holds all the data, they are left in their given order, and training is plain
+    gradient descent.
 
     Args:
         size: the number of examples.
         batch_size: the number of examples in a batch.
-        drop_last: leave out the last batch of an epoch where it would be short (other examples in
-            every epoch) rather than make it short.
+        drop_last: whether to leave out the last batch of an epoch if it would be short. The
+            examples that are left out differ from epoch to epoch.
 
     Raises:
-        TypeError: where a size is not an integer.
-        ValueError: where a size is not positive, or a batch would be larger than the data.
+        TypeError: if a size is not an integer.
+        ValueError: if a size is not positive, or a batch is larger than the data.
 
     >>> from gdlab.training import EpochSampler
     >>> sampler = EpochSampler(size=60_000, batch_size=128)
@@ -90,13 +90,13 @@ class EpochSampler:
         """The sampler of a tree of arrays whose leading axis counts the examples.
 
         Args:
-            data: a tree of arrays with one leading axis in common; ``None`` leaves are passed over.
+            data: a tree of arrays with a common leading axis; ``None`` leaves are ignored.
             batch_size: examples in a batch; ``None`` for all of them.
             drop_last: leave out a short last batch.
 
         Raises:
-            ValueError: where a leaf has no leading axis or one of another length (naming its path),
-                or there is no leaf at all.
+            ValueError: if a leaf has no leading axis or one of another length (naming its path), or
+                there is no leaf at all.
 
         >>> import numpy as np
         >>> from gdlab.training import EpochSampler
@@ -124,11 +124,11 @@ class EpochSampler:
         """The order πₑ of the examples in the epoch that ``step`` belongs to.
 
         Args:
-            key: the key of the whole run; ``None`` leaves the data in their own order.
+            key: the PRNG key of the whole run; ``None`` leaves the data in their given order.
             step: the number of the step, from zero.
 
         Returns:
-            ``size`` indices, int32.
+            The indices of the examples, int32 of shape ``(size,)``.
 
         >>> import jax
         >>> from gdlab.training import EpochSampler
@@ -148,10 +148,10 @@ class EpochSampler:
     def reshuffle(
         self, order: jax.Array, key: jax.Array | None, step: int | jax.Array
     ) -> jax.Array:
-        """``order(key, step)``, given the order of the step before and paid for once an epoch.
+        """The same as ``order(key, step)``, but computed only where an epoch starts.
 
         Args:
-            order: the order in force at the step before (or at this one).
+            order: the order at the step before (or at this step).
             key: as in ``order``.
             step: as in ``order``; the same number in all lanes of a ``jax.vmap``.
         """
@@ -167,21 +167,21 @@ class EpochSampler:
         order: jax.Array,
         step: int | jax.Array,
     ) -> Result:
-        """``fun(batch)`` for the batch of ``step``.
+        """Return ``fun(batch)`` for the batch of ``step``.
 
-        A short last batch comes with its true shape, and never padded, so a mean over its examples
-        is their mean. ``fun`` is then traced twice, once for each shape, and the shapes of what it
-        returns must not depend on the number of examples in the batch.
+        A short last batch has its true shape, without padding, so that means over its examples are
+        right. ``fun`` is then traced twice, once for each shape, and the shapes of its return
+        values must not depend on the number of examples in the batch.
 
         Args:
             fun: a function of a tree like ``data``, with fewer examples.
             data: the tree to draw from, ``size`` examples along each leading axis.
-            order: the order in force at the step.
+            order: the order at the step, as :meth:`order` returns it.
             step: the number of the step, from zero; the same in all lanes of a ``jax.vmap``.
 
         Raises:
-            ValueError: where the data hold another number of examples, or the shapes of what
-                ``fun`` returns depend on the number of examples.
+            ValueError: if the data hold another number of examples, or the shapes of ``fun``'s
+                return values depend on the number of examples.
 
         >>> import jax.numpy as jnp
         >>> from gdlab.training import EpochSampler
@@ -234,20 +234,21 @@ def minibatches(
 ) -> Iterator[Any]:
     """The minibatches of one epoch or of several, for a training loop written by hand.
 
-    They are the batches that ``EpochSampler`` draws with the same key, step for step. A short last
-    batch is short: a jitted step compiles once more for it, unless ``drop_last`` leaves it out.
+    They are the batches that :class:`EpochSampler` draws with the same key, step for step. A jitted
+    step compiles a second time for a short last batch, unless ``drop_last`` leaves it out.
 
     Args:
-        data: a tree of arrays with one leading axis in common, which counts the examples. NumPy
-            arrays give NumPy batches, so that data may be larger than a device's memory.
+        data: a tree of arrays with a common leading axis of examples. NumPy arrays give NumPy
+            batches, so that the data may be larger than the memory of a device.
         batch_size: examples in a batch; ``None`` for all of them.
-        key: the key that every epoch's order is drawn from; ``None`` leaves the data in their own
-            order, as an evaluation wants them.
-        epochs: passes over the data, each in an order of its own; ``None`` for no end.
+        key: the PRNG key from which the order of each epoch is drawn; ``None`` leaves the data in
+            their given order, as for an evaluation.
+        epochs: the number of passes over the data, each in its own order; ``None`` for endless
+            passes.
         drop_last: leave out a short last batch.
 
     Raises:
-        ValueError: as ``EpochSampler.for_data``, at the call and not at the first batch.
+        ValueError: as in :meth:`EpochSampler.for_data`, at the call and not at the first batch.
 
     >>> import jax
     >>> import numpy as np
@@ -292,10 +293,10 @@ def _is_array(leaf: Any) -> bool:
 
 
 def number_of_examples(data: "chex.ArrayTree") -> int:
-    """The length that the leading axes of all arrays have in common.
+    """The common length of the leading axes of all arrays.
 
     Raises:
-        TypeError: if a leaf is no array.
+        TypeError: if a leaf is not an array.
         ValueError: if there is no array, or an array has another length or no axis.
     """
     sizes = {}

@@ -13,9 +13,9 @@ from gdlab.core.structure import leaves_with_paths, spread
 class Box(NamedTuple):
     """The set in which every parameter lies between its bounds.
 
-    A transformation sees the loss f∘P of the projection P onto the box, in which the parameters
-    that rest at a bound and are pushed against it are held. That is the projected search of
-    Bertsekas: a line search goes along the path that bends where it meets a bound.
+    A transformation is given the loss f∘P, with P the projection onto the box, and parameters at a
+    bound whose gradient pushes them outwards are held there. This is the projected search of
+    Bertsekas: a line search follows the projected path, which bends where it meets a bound.
 
     Source: D. P. Bertsekas, Projected Newton methods for optimization problems with simple
     constraints, 1982.
@@ -28,11 +28,11 @@ class Box(NamedTuple):
 
     @classmethod
     def of(cls, bounds: Any, params: Any) -> "Box":
-        """The box of a user's pair ``(lower, upper)``.
+        """Make the box of a pair ``(lower, upper)`` of bounds.
 
         Raises:
             TypeError: if a parameter is complex.
-            ValueError: if they do not fit the parameters.
+            ValueError: if the bounds do not fit the parameters.
         """
         for path, leaf in leaves_with_paths(params):
             if jnp.iscomplexobj(leaf):
@@ -46,15 +46,15 @@ class Box(NamedTuple):
         return box
 
     def require_order(self) -> None:
-        """Refuse a lower bound above the upper one, where both are known.
+        """Refuse a lower bound above the upper one, if both are concrete values.
 
         Raises:
-            ValueError: with the path of the first of them.
+            ValueError: naming the first path at which this is so.
         """
         lows, highs = leaves_with_paths(self.lower), jax.tree.leaves(self.upper)
         for (path, low), high in zip(lows, highs, strict=True):
             are_known = not isinstance(low, Tracer) and not isinstance(high, Tracer)
-            # A NaN is in no order.
+            # Written so that NaN is refused too.
             if are_known and not np.all(np.asarray(low) <= np.asarray(high)):
                 raise ValueError(
                     "bounds: the lower bound must be at most the upper one, but at "
@@ -66,7 +66,7 @@ class Box(NamedTuple):
         return jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
     def projected_gradient(self, params: Any, grad: Any) -> Any:
-        """w − P(w − g), which vanishes where no step within the box leads down."""
+        """The projected gradient w − P(w − g), zero where no step in the box decreases the loss."""
         return jax.tree.map(
             lambda w, g, lower, upper: w - jnp.clip(w - g.astype(w.dtype), lower, upper),
             params,
@@ -76,7 +76,7 @@ class Box(NamedTuple):
         )
 
     def face_at(self, params: Any, grad: Any) -> "Face":
-        """The face of the box along which the gradient leads down from ``params``."""
+        """The face that holds the parameters which the gradient pushes against a bound."""
         held = jax.tree.map(
             lambda w, g, lower, upper: ((w <= lower) & (g > 0)) | ((w >= upper) & (g < 0)),
             params,
@@ -88,19 +88,19 @@ class Box(NamedTuple):
 
 
 class Face(NamedTuple):
-    """The part of a box in which the parameters that are pushed against a bound stay there."""
+    """The part of a box in which some parameters are held at their bounds."""
 
     box: Box
     params: Any
     held: Any
-    """True if each element stays as it is in ``params``."""
+    """True for each element that is held at its value in ``params``, a tree like it."""
 
     def project(self, params: Any) -> Any:
         """The nearest parameters of the face."""
         return self.box.project(_where(self.held, self.params, params))
 
     def free(self, grad: Any) -> Any:
-        """The gradient of the parameters that are not held."""
+        """The gradient with zeros for the parameters that are held."""
         return _where(self.held, jax.tree.map(jnp.zeros_like, grad), grad)
 
 
@@ -109,7 +109,7 @@ def _where(held: Any, one: Any, other: Any) -> Any:
 
 
 def _like(params: Any, name: str, bound: Any, missing: float) -> Any:
-    """A bound as a tree like the parameters, from a prefix of one; None stands for no bound."""
+    """A bound as a tree like the parameters, from a tree prefix; None means no bound."""
     leaves, treedef = jax.tree.flatten(params)
     pairs = zip(spread(name, bound, params), leaves_with_paths(params), strict=True)
     values = [value for value, (_, leaf) in pairs if leaf is not None]

@@ -1,4 +1,4 @@
-"""The evaluation of a run on its way, by a function of the user's."""
+"""The evaluation of a run by a user's function, at the start, on the way and at the end."""
 
 import functools
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from gdlab.training.step import Progress
 
 
 class Evaluation(NamedTuple):
-    """The evaluation of one run, at its start, on its way and at its end."""
+    """The settings and operations of the evaluation of one run."""
 
     evaluate: ByIdentity
     form: Form
@@ -24,27 +24,27 @@ class Evaluation(NamedTuple):
     """The number of steps from one evaluation to the next."""
 
     def steps(self, steps: int) -> list[int]:
-        """The steps before which a run of so many is evaluated, the one after the last included."""
+        """The steps before which a run is evaluated, including the one after the last."""
         return [*range(0, steps, self.every), steps]
 
     def of(self, progress: Progress) -> Any:
         """The values at the parameters to evaluate, a tree of arrays.
 
         Raises:
-            TypeError: if ``evaluate`` returns something else.
+            TypeError: if ``evaluate`` returns anything else.
         """
         params = evaluation_params(progress.state, progress.params)
         values = evaluation_of(self.evaluate, self.form, params, progress.model_state)
         return jax.tree.map(jnp.asarray, values)
 
     def blank(self, steps: int, progress: Progress) -> Any:
-        """Zeros in the place of all values of a run of so many steps."""
+        """Zeros for all values of a run of ``steps`` steps."""
         rows = len(self.steps(steps))
         shapes = jax.eval_shape(self.of, progress)
         return jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
 
     def noted(self, values: Any, progress: Progress, taken: Any) -> Any:
-        """The values with those after so many steps, if the run is evaluated there."""
+        """Add the values after ``taken`` steps, if the run is evaluated there."""
 
         def evaluated() -> Any:
             row = taken // self.every
@@ -53,14 +53,14 @@ class Evaluation(NamedTuple):
         return jax.lax.cond(taken % self.every == 0, evaluated, lambda: values)
 
     def ended(self, values: Any, progress: Progress) -> Any:
-        """The values with those at the end of the run."""
+        """Add the values at the end of the run."""
         return jax.tree.map(lambda all_, new: all_.at[-1].set(new), values, self.of(progress))
 
 
 def evaluation_of(
     evaluate: ByIdentity, form: Form, params: Any, model_state: ModelState, **hyperparameters: Any
 ) -> Any:
-    """``evaluate(model, **hyperparameters)``, which is also given a caller's model state."""
+    """Call ``evaluate(model, **hyperparameters)``, with the caller's model state if any."""
     model = form.close(params, model_state.held)
     given = () if model_state.given is None else (model_state.given,)
     form_of_call = f"evaluate(params{', model_state' * len(given)})"
@@ -74,5 +74,5 @@ def evaluation_of(
 
 @functools.partial(jax.jit, static_argnums=0)
 def evaluated_at(evaluation: Evaluation, progress: Progress) -> Any:
-    """The values at the parameters to evaluate, by a compiled program."""
+    """Do what :meth:`Evaluation.of` does in a compiled program."""
     return evaluation.of(progress)

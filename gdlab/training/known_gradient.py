@@ -1,7 +1,7 @@
-"""States that know value and gradient of the next step, so that it need not compute them.
+"""Value and gradient of the next step, as known from the state of a line search.
 
-A line search has evaluated the point at which it stopped. While the loss is the same function at
-each step, of all the data and without randomness, the next step begins with what it found.
+A line search has evaluated the point at which it stopped. If the loss is the same function at each
+step, on all the data and without randomness, the next step can reuse its value and gradient.
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ from gdlab.core.wiring import last_link
 def next_value_and_grad(
     tx: GradientTransformation, state: Tree, params: Params
 ) -> tuple[jax.Array, Tree] | None:
-    """Value and gradient at the parameters that the last update led to, None if none knows them.
+    """Value and gradient after the last update, if the state knows them; otherwise None.
 
-    Only the last part of a transformation knows: what follows it would move the parameters on.
+    Only the last link of a chain can know them, since later links would change the update.
 
     Args:
         tx: the transformation.
         state: its state.
         params: parameters for which the state was made.
     """
-    # The last part may keep nothing, and then the last entry of the state is not its own.
+    # If the last link keeps no state, the last entry of the state belongs to another link.
     if not _ends_in_one_that_knows(jax.eval_shape(last_link(tx).init, params)):
         return None
     last = jax.tree.leaves(state, is_leaf=_knows)[-1]
@@ -34,7 +34,7 @@ def next_value_and_grad(
         value, grad = last.next_value_and_grad()
     else:
         value, grad = last.value, last.grad
-    # One that sees some of the parameters only does not know the whole gradient.
+    # A link that is masked to some of the parameters does not know the whole gradient.
     return (value, grad) if jax.tree.structure(grad) == jax.tree.structure(params) else None
 
 
@@ -48,6 +48,6 @@ def _knows(node: Any) -> bool:
 
 
 def _is_of_optax(node: Any) -> bool:
-    """Tell whether a node is the state of a line search of optax, which has these two names."""
+    """Tell whether a node is the state of optax's line search, by its two field names."""
     fields = getattr(node, "_fields", ())
     return "value" in fields and "grad" in fields and jax.tree.leaves(node.grad) != []

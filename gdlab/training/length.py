@@ -1,4 +1,4 @@
-"""The numbers of steps of a run and between its evaluations, also where they are told in epochs."""
+"""The number of steps of a run and between its evaluations, from steps or epochs."""
 
 from typing import Literal
 
@@ -10,10 +10,10 @@ Interval = int | Literal["epoch"]
 
 
 def steps_of(steps: int | None, epochs: int | None, sampler: EpochSampler | None) -> int:
-    """The number of steps of a run, of which either is given.
+    """The number of steps of a run, from either ``steps`` or ``epochs``.
 
     Raises:
-        ValueError: if not exactly one is given, it is not positive, or there are no epochs.
+        ValueError: if not exactly one is given, it is not positive, or the data have no epochs.
     """
     if (steps is None) == (epochs is None):
         given = "both are given" if steps is not None else "neither is given"
@@ -31,7 +31,7 @@ def evaluation_interval(
     """The number of steps between evaluations; None without evaluations on the way.
 
     Raises:
-        ValueError: if there is nothing to evaluate, or the number is not positive.
+        ValueError: if there is no ``evaluate``, or the number is not positive.
     """
     if every is None:
         return None

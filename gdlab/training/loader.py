@@ -13,9 +13,10 @@ from gdlab.core.structure import flatten_like
 from gdlab.training.batch_arrays import batch_arrays
 
 MOST_BATCHES, MOST_BYTES = 64, 2**26
-"""The most batches, and the most bytes together, that go to the device at once."""
+"""The largest number of batches, and of their bytes together, that are sent to the device at
+once."""
 MOST_SECONDS = 0.25
-"""The seconds for which the device waits for more of them."""
+"""The longest time in seconds that is spent collecting batches before they are sent."""
 
 
 class Block(NamedTuple):
@@ -24,15 +25,15 @@ class Block(NamedTuple):
     begin: int
     end: int
     data: Any
-    """The batches, stacked along a leading axis that may be longer than there are steps."""
+    """The batches, stacked along a leading axis, which may be longer than the range of steps."""
 
 
 class Exhausted(ValueError):
-    """The error of a loader that has no more batches."""
+    """A loader has no more batches."""
 
 
 def is_loader(data: Any) -> bool:
-    """Tell whether ``data`` is an iterable of batches, such as a loader, and no tree of arrays."""
+    """Tell whether ``data`` is an iterable of batches rather than a tree of arrays."""
     return isinstance(data, Stream) or (
         isinstance(data, Iterable)
         and not isinstance(data, str | bytes)
@@ -42,7 +43,7 @@ def is_loader(data: Any) -> bool:
 
 
 def is_read_once(loader: Iterable[Any]) -> bool:
-    """Tell whether it is an iterator, such as a generator, which does not begin again."""
+    """Tell whether a loader is an iterator, such as a generator, which can be read only once."""
     return isinstance(loader, Iterator)
 
 
@@ -50,7 +51,7 @@ def require_own_sizes(data: Any, **batch_sizes: int | None) -> None:
     """Refuse a batch size beside a loader, whose batches have their own.
 
     Raises:
-        ValueError: naming it.
+        ValueError: naming the argument.
     """
     for name, size in batch_sizes.items():
         if size is not None and is_loader(data):
@@ -58,15 +59,15 @@ def require_own_sizes(data: Any, **batch_sizes: int | None) -> None:
 
 
 class Stream:
-    """The batches of a loader one after the other, stacked in blocks of equal shapes.
+    """The batches of a loader in order, stacked into blocks of equal shapes.
 
-    A loader that can be iterated over again is, as often as needed; an iterator is read to its end.
+    A loader that is not an iterator is iterated over again when it ends, as often as needed.
 
     Args:
         loader: an iterable of trees of arrays, such as a generator, a grain dataset or a torch
             ``DataLoader``.
         start: the step to which the next batch of an iterator belongs.
-        repeats: whether a loader that can be iterated over again is, when it ends.
+        repeats: whether to iterate over a loader again when it ends.
         bytes_beside: the memory that a step needs on the device beside its batch.
     """
 
@@ -84,7 +85,7 @@ class Stream:
         self._begin()
 
     def first(self) -> Any:
-        """The next batch, which is not used up by looking at it."""
+        """The next batch, which stays in the stream."""
         if self._error is not None:
             raise self._error
         if not self._held:
@@ -92,18 +93,18 @@ class Stream:
         return self._held[0]
 
     def like(self) -> Any:
-        """A block of the shapes that most blocks have."""
+        """A block with the usual shapes of blocks, for tracing."""
         batch = self.first()
         width = self._widths.setdefault(_shapes(batch), self._most(batch))
         return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (width, *leaf.shape)), batch)
 
     def blocks(self, begin: int, end: int) -> Iterator[Block]:
-        """The batches of the steps from ``begin`` to ``end``; those before are passed over.
+        """The batches of the steps from ``begin`` to ``end``; earlier batches are skipped.
 
         Raises:
             Exhausted: if there are no more batches.
-            TypeError: if a batch holds something that is no array.
-            ValueError: if a batch has not the structure of the first one.
+            TypeError: if a batch holds anything but arrays.
+            ValueError: if a batch differs in structure from the first one.
         """
         if begin < self._read:
             self._begin()
@@ -113,11 +114,11 @@ class Stream:
             block = self._block(begin, end)
             yield block
             begin = block.end
-            # Not held while the next one is put together.
+            # Free the block before the next one is assembled.
             del block
 
     def close(self) -> None:
-        """Let go of the loader, so that its worker processes end; an iterator is left as it is."""
+        """Drop the loader's iterator, so that worker processes end; a given iterator stays open."""
         if not self.read_once and hasattr(self._batches, "close"):
             self._batches.close()  # type: ignore[union-attr]
         self._batches = None
@@ -136,10 +137,10 @@ class Stream:
                 _write(stack, count, self._take())
                 count += 1
         if shapes not in self._widths:
-            # Short batches at the ends of passes will hardly ever be more than there are now.
+            # A run of short batches, as at the end of a pass, will hardly ever be longer than now.
             self._widths[shapes] = width = width if goes_on else count
             stack = jax.tree.map(lambda leaf: leaf[:width], stack)
-        # Of the same width each time, so that a shape is one program; what is left is not read.
+        # The width is the same each time, so that each shape needs one program; the rest is unused.
         return Block(begin, begin + count, stack)
 
     def _begin(self) -> None:
@@ -152,7 +153,7 @@ class Stream:
         try:
             return _shapes(self.first()) == shapes
         except Exception as error:
-            # The batches before it are good; it is raised when this one is needed.
+            # The batches before are valid; the error is raised when this batch is needed.
             self._error = error
             return False
 
@@ -193,10 +194,10 @@ class Stream:
 
 
 def one_pass(loader: Iterable[Any]) -> Iterator[Block]:
-    """The batches of a loader from the first to the last.
+    """The blocks of one pass over a loader.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if the loader has no batches.
     """
     stream = Stream(loader, repeats=False)
     with contextlib.closing(stream):
@@ -208,8 +209,8 @@ def one_pass(loader: Iterable[Any]) -> Iterator[Block]:
 
 
 def batches_of(loader: Iterable[Any]) -> Iterator[Any]:
-    """An iterator over the batches of a loader as it gives them."""
-    # A dataset of TensorFlow gives tensors of its own unless it is asked for NumPy arrays.
+    """An iterator over the batches of a loader, unconverted."""
+    # A TensorFlow dataset yields its own tensors unless asked for NumPy arrays.
     of_numpy = getattr(loader, "as_numpy_iterator", None)
     return iter(loader if of_numpy is None else of_numpy())
 

@@ -60,67 +60,70 @@ def minimize(
 
     wₜ₊₁ = wₜ + uₜ, with uₜ the update of ``tx`` at step t
 
-    It compiles once for a function, whatever the hyperparameters of ``tx``, and runs under
-    ``jax.vmap`` and ``jax.jit``. ``tx`` is given ``value``, ``grad``, ``value_fn``, ``grad_fn`` and
-    ``key``, so look-ahead methods work as they are.
+    It compiles once per function, whatever the hyperparameters of ``tx``, and works under
+    ``jax.vmap`` and ``jax.jit``. ``tx.update`` is given ``value``, ``grad``, ``value_fn``,
+    ``grad_fn`` and ``key``, which line searches and look-ahead methods need.
 
-    With a ``tol`` it ends where the gradient is small, where the optimizer finds no better point,
-    where the loss is not finite, or after ``steps`` steps, and ``outcome`` says which. All arrays
-    keep their shapes: what lies behind the end in ``path`` and ``values`` repeats it. Under
-    ``jax.vmap`` each lane ends by itself and stays as it is, and the program ends with the last.
+    With a ``tol`` the run ends when the gradient is small, the optimizer finds no better point, the
+    loss is not finite, or ``steps`` steps are taken; ``outcome`` says which. The shapes of ``path``
+    and ``values`` stay the same: entries after the end repeat the last one. Under ``jax.vmap`` each
+    lane ends by itself, and the program ends with the last lane.
 
     Args:
-        fun: ``fun(params)``, or ``fun(params, batch)`` if there are data, a real scalar. If it has
-            a parameter ``key``, it is given a fresh PRNG key at each step.
-        x0: the start, a tree of floating-point or complex arrays; or a model of another library,
-            a Flax NNX module, a bound linen module or an Equinox module, which ``fun`` is then
-            given, and which is returned: see :func:`gdlab.interop.trainable`.
-        tx: the optimizer; a pair ``(init, update)`` of another library will do.
+        fun: ``fun(params)``, or ``fun(params, batch)`` if there are data; it returns a real scalar.
+            If it has a parameter ``key``, it is given a fresh PRNG key at each step.
+        x0: the initial parameters, a tree of floating-point or complex arrays; or a model (a Flax
+            NNX module, a bound linen module or an Equinox module), which ``fun`` is then given and
+            which is returned, see :func:`gdlab.interop.trainable`.
+        tx: the optimizer; a pair ``(init, update)`` of another library works too.
         steps: the number of steps.
         epochs: the number of passes over the data, in place of ``steps``.
         data: a tree of arrays whose leading axis counts the examples; or, for data that do not fit
             on the device, a loader: an iterable of batches. It gives a batch for each step and one
-            more, to judge the last point. It is iterated over again when it ends, and to pass over
-            ``first_step`` batches; an iterator, such as a generator, is read once, and its next
-            batch is that of ``first_step``. A list is a tree of arrays: write ``iter(batches)`` for
-            one of batches.
-        batch_size: examples in a batch, drawn without replacement; ``None`` for all of them. A
-            loader has sizes of its own.
-        key: PRNG key, needed if batches are drawn or ``fun`` takes a key.
+            more, for the loss of the final parameters. It is iterated over again when it ends, and
+            ``first_step`` batches are skipped; an iterator, such as a generator, is read once, and
+            its next batch is that of ``first_step``. A list is a tree of arrays: write
+            ``iter(batches)`` for a list of batches.
+        batch_size: the number of examples in a batch, drawn without replacement; ``None`` for all
+            examples. A loader has its own batch sizes.
+        key: a PRNG key, needed if batches are drawn or ``fun`` takes a key.
         has_aux: whether ``fun`` returns ``(loss, aux)``.
-        model_state: what the loss carries from step to step beside the parameters, such as batch
-            statistics. If given, ``fun`` takes it by the keyword ``model_state`` and returns
+        model_state: a state that the loss carries from step to step beside the parameters, such as
+            batch statistics. If given, ``fun`` takes it as the keyword ``model_state`` and returns
             ``(loss, model_state)``, or ``(loss, (model_state, aux))`` with ``has_aux``.
         keep_path: whether to return the parameters of all steps.
-        state: the state that an earlier call returned, to go on from there with its ``params``.
-        first_step: how many steps were taken before, ``steps`` of the earlier :class:`Trajectory`;
-            needed with a ``state`` where batches or keys are drawn or a loader gives batches, so
-            that they go on as well.
-        tol: the largest modulus that an element of the gradient may have when the run has
-            converged. Within bounds it is the projected gradient w − P(w − ∇f(w)).
+        state: the state that an earlier call returned, to continue from there with its ``params``.
+        first_step: the number of steps taken before, ``steps`` of the earlier :class:`Trajectory`;
+            needed with a ``state`` if batches or keys are drawn or a loader gives batches, so that
+            these continue too.
+        tol: the run has converged when no element of the gradient has a modulus above ``tol``. With
+            bounds, the projected gradient w − P(w − ∇f(w)) counts.
         bounds: the pair ``(lower, upper)``, each a number, a model or a tree of arrays like the
-            parameters (or a prefix of one), or None where there is no bound. The start is
-            projected, and so is every step; ``tx`` sees the loss of the projected parameters.
-        evaluate: ``evaluate(params)``, a tree of arrays such as the loss on data that are held out,
-            at the parameters to evaluate; it is also given ``model_state`` if there is one.
-        evaluate_every: the number of steps of this call from one evaluation to the next, the first
-            of them before its first step, or "epoch"; the last point is evaluated as well. Without
+            parameters (or a prefix of one), or None for no bound. The start and every step are
+            projected onto the bounds; ``tx`` is given the loss of the projected parameters.
+        evaluate: ``evaluate(params)``, which returns a tree of arrays such as the loss on held-out
+            data; called with the averaged parameters if ``tx`` averages, and also with
+            ``model_state`` if there is one.
+        evaluate_every: the number of steps between evaluations, or "epoch"; the first evaluation is
+            before the first step of this call, and the final parameters are evaluated too. Without
             it ``evaluate`` is called at the start and at the end.
 
     Returns:
-        The :class:`Trajectory`. A run that diverges returns what it computed, not an exception.
+        The :class:`Trajectory`. A run that diverges raises no exception.
 
     Raises:
-        ValueError: if a key or ``first_step`` is needed and missing, ``steps`` is negative, the
-            ``state`` is not one of ``tx``, sizes do not fit, there is a ``tol`` and the loss is
-            another function at each step or the run is to be evaluated, there is nothing to
-            evaluate, an iterator ends early, or the parameters of all steps do not fit into memory.
-        TypeError: if ``steps`` is no integer, ``fun`` does not return a real scalar, ``x0`` has a
-            leaf that cannot be differentiated, ``tx`` is no optimizer, a batch of a loader or what
-            ``evaluate`` returns is no tree of arrays, or there is a loader and the call is traced.
-        KeyboardInterrupt: on Ctrl-C; over a loader it has, like every exception once steps have
-            been taken, the :class:`Trajectory` so far in its attribute ``result``. The loss at the
-            last point is not in it.
+        ValueError: if a needed key or ``first_step`` is missing, ``steps`` is negative, ``state``
+            is not a state of ``tx``, sizes do not fit, ``tol`` is given but the loss changes from
+            step to step or there is an ``evaluate``, ``evaluate_every`` is given without
+            ``evaluate``, an iterator ends early, or the parameters of all steps do not fit into
+            memory.
+        TypeError: if ``steps`` is not an integer, ``fun`` does not return a real scalar, ``x0`` has
+            a leaf that cannot be differentiated, ``tx`` is not an optimizer, a batch of a loader or
+            the return value of ``evaluate`` is not a tree of arrays, or there is a loader and the
+            call is traced.
+        KeyboardInterrupt: on Ctrl-C. With a loader it has, like every exception after the first
+            steps, the :class:`Trajectory` so far in its attribute ``result``, without the loss at
+            the last parameters.
 
     >>> from gdlab import minimize, sgd
     >>> run = minimize(lambda w: 0.5 * w**2, 1.0, sgd(0.5), steps=3)
@@ -179,12 +182,12 @@ def minimize(
 
 
 def _require_memory(steps: int, keep_path: bool, x0: Any) -> None:
-    """Refuse a run whose record would not fit into memory."""
+    """Refuse a run whose recorded parameters and losses would not fit into memory."""
     kept = [math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(x0)]
     of_a_step = common_dtype(jax.tree.leaves(x0)).itemsize + sum(kept) * keep_path
     what = "the parameters and the losses" if keep_path else "the losses"
     advice = "give fewer" + " or keep_path=False" * keep_path
-    # Those of the last point are appended to a copy.
+    # Twice the size, since appending the last entry makes a copy.
     require_memory(f"steps: {what} of {steps} steps", 2 * steps * of_a_step, advice)
 
 
@@ -196,7 +199,7 @@ def _require_randomness(
     goes_on: bool,
     first_step: int | jax.Array | None,
 ) -> None:
-    """Refuse a run that draws without a key, or that goes on without the number of its steps."""
+    """Refuse a run that draws without a key, or that continues without ``first_step``."""
     draws = sampler is not None and sampler.batches_per_epoch > 1
     if key is None and (draws or objective.takes_key):
         what = "the batches are drawn at random" if draws else "the loss takes a key"
@@ -215,7 +218,7 @@ def _require_one_function(
     key: jax.Array | None,
     evaluation: Evaluation | None,
 ) -> None:
-    """Refuse a tolerance where the loss changes from step to step, or the run is evaluated."""
+    """Refuse a tolerance if the loss changes from step to step, or the run is evaluated."""
     same = not (streamed or objective.carries_state)
     if not (same and is_one_function(objective, sampler, key)):
         raise ValueError(
@@ -231,7 +234,7 @@ def _require_one_function(
 
 
 def _opened(bounds: Any) -> Any:
-    """The bounds, models among them as the arrays that are trained."""
+    """The bounds, with models replaced by the arrays that are trained in them."""
     if not isinstance(bounds, tuple | list):
         return bounds
     return tuple(open_model(bound).params for bound in bounds)
@@ -262,7 +265,7 @@ def _run(
         if evaluation is not None:
             metrics = evaluation.noted(metrics, carry[0], step - first_step)
         new, seen = take(carry, step)
-        # The batch of the step is that of the order that it leaves.
+        # ``take`` has renewed the order if an epoch starts, so this is the batch of the step.
         judged = evaluation_value(objective, carry[0], *at(new[1], step))
         record = carry[0].params if keep_path else None, seen.value, seen.aux, judged
         return (new, metrics), record
@@ -275,7 +278,7 @@ def _run(
     carried, (path, values, aux, judged) = jax.lax.scan(body, ((start, order), metrics), every)
     (progress, order), metrics = carried
 
-    # The last point is evaluated on the batch that the next step would see.
+    # The final loss is that on the batch of the step that would follow.
     end = first_step + steps
     if sampler is not None and order is not None:
         order = sampler.reshuffle(order, key, end)

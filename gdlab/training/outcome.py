@@ -1,4 +1,4 @@
-"""The reasons for which a run ends, and the test of convergence."""
+"""The reasons why a run ends, and the test of convergence."""
 
 import enum
 
@@ -10,7 +10,7 @@ from gdlab.core.structure import Tree
 
 
 class Outcome(enum.IntEnum):
-    """The reason for which a run with a tolerance ended.
+    """The reason why a run with a tolerance ended.
 
     It is an integer, so that the outcomes of many lanes are one array.
 
@@ -25,8 +25,7 @@ class Outcome(enum.IntEnum):
     STEP_LIMIT = 0
     """The maximum number of steps was taken, and the gradient still exceeds the tolerance."""
     CONVERGED = 1
-    """No element of the gradient is larger than the tolerance; at a bound, where it is positive
-    towards the inside only, it does not count."""
+    """No element of the (projected) gradient is larger than the tolerance."""
     STALLED = 2
     """The optimizer finds no step that decreases the loss: rounding hides it, or the gradient is
     not that of the loss."""
@@ -43,7 +42,7 @@ def largest_modulus(tree: Tree) -> jax.Array:
 
 
 def outcome_at(value: jax.Array, grad: Tree, tol: jax.Array, stalled: jax.Array) -> jax.Array:
-    """The outcome of a run that has come to a point, :attr:`Outcome.STEP_LIMIT` if it goes on."""
+    """The outcome of a run at a point; :attr:`Outcome.STEP_LIMIT` if the run goes on."""
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((value, grad))]
     return jnp.select(
         [~jnp.all(jnp.array(finite)), largest_modulus(grad) <= tol, stalled],

@@ -1,4 +1,4 @@
-"""One run over the batches of a loader: a compiled program for some of them at a time."""
+"""One run over the batches of a loader, with a compiled program for several batches at a time."""
 
 import contextlib
 import functools
@@ -40,7 +40,7 @@ def run_over_loader(
 
     Raises:
         TypeError: if the call is traced.
-        BaseException: what the loader raises, with the trajectory so far in its ``result``.
+        BaseException: whatever the loader raises, with the trajectory so far in its ``result``.
     """
     require_concrete("minimize", start, tx, key, first_step, box)
     start = strong(jax.tree.map(jnp.asarray, start))
@@ -66,9 +66,9 @@ def require_concrete(caller: str, *arguments: Any) -> None:
     """Refuse a call within ``jit``, ``vmap`` or ``grad``.
 
     Raises:
-        TypeError: if there is a tracer.
+        TypeError: if an argument is a tracer.
     """
-    # Where a call is traced that has no argument, operations on constants are.
+    # In a traced call even operations on constants give tracers, whatever the arguments.
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((arguments, jnp.asarray(0)))):
         raise TypeError(
             f"data is a loader, which is read while the program runs: {caller} cannot be called "
@@ -78,14 +78,14 @@ def require_concrete(caller: str, *arguments: Any) -> None:
 
 
 class _Task(NamedTuple):
-    """The structure that the program of a run is compiled for."""
+    """The static arguments of the program of a run."""
 
     objective: Objective
     keep_path: bool
 
 
 class _Records(NamedTuple):
-    """The values that were seen at each of some steps, with a leading axis of these."""
+    """The recorded values of several steps, with a leading axis of steps."""
 
     path: Any
     """The parameters, None if they are not kept."""
@@ -95,7 +95,7 @@ class _Records(NamedTuple):
 
 
 class _Run:
-    """A run that goes on from block to block."""
+    """A run that is advanced block by block."""
 
     def __init__(
         self,
@@ -111,33 +111,33 @@ class _Run:
         self._progress, self._call_length = start, CallLength()
         self._records: list[_Records] = []
         self._pending: tuple[_Records, slice] | None = None
-        """The records of the last call, and the rows of them that are wanted."""
+        """The records of the last call, and the slice of their valid rows."""
         self._is_judged = False
         self._evaluation, self._begin = evaluation, taken
         self._metrics: dict[int, Any] = {}
         """The values of ``evaluate`` by the number of steps before it."""
         self.taken = taken
-        """The number of steps that led here."""
+        """The number of steps taken so far."""
 
     def take(self, block: Block, end: int, interrupts: Interrupts) -> None:
-        """Take the steps of a block before ``end``, and judge the point to which the last led."""
+        """Take the steps of a block before ``end``, and evaluate the loss after the last step."""
         last = min(block.end, end)
         while self.taken < last:
             started, before = time.perf_counter(), self.taken
             until = self._evaluated_until(min(before + self._call_length.steps, last))
             self._progress, self.taken = self._advanced(block, until), until
-            # The last call of a block runs on while the next block is read.
+            # Do not wait for the last call of a block, which runs while the next block is read.
             if until < last:
                 self._settle()
                 self._call_length.keep(time.perf_counter() - started, until - before)
             interrupts.check()
         if block.end > end:
-            # One more step is looked at, and not taken.
+            # The loss of one more step is recorded, but the step is not taken.
             self._advanced(block, end + 1)
             self._is_judged = True
 
     def _evaluated_until(self, end: int) -> int:
-        """Evaluate the run if it is due, and return the step before which it is due next."""
+        """Evaluate the run if an evaluation is due, and return the step of the next evaluation."""
         if self._evaluation is None:
             return end
         every = self._evaluation.every
@@ -151,7 +151,7 @@ class _Run:
             self._metrics[self.taken] = evaluated_at(self._evaluation, self._progress)
 
     def _advanced(self, block: Block, until: int) -> Progress:
-        """The run after some more steps, which may still be computed."""
+        """The progress after more steps, whose computation may still be running."""
         self._settle()
         progress, records = _take_steps(
             self._task, self._tx, self._progress, block,
@@ -161,18 +161,18 @@ class _Run:
         return progress
 
     def _settle(self) -> None:
-        """Wait for the last call, and note what was seen."""
+        """Wait for the last call, and store its records."""
         if self._pending is not None:
             (records, rows), self._pending = self._pending, None
             self._records.append(jax.tree.map(lambda leaf: np.asarray(leaf)[rows], records))
 
     def so_far(self) -> Trajectory | None:
-        """The run if it is broken off here, None if there is nothing to tell."""
+        """The trajectory if the run is interrupted now; None if no step was taken."""
         self._settle()
         return self.trajectory() if self._records else None
 
     def trajectory(self) -> Trajectory:
-        """The run; unless the last point is judged, its loss is missing."""
+        """The trajectory; the loss of the last parameters may be missing."""
         self._settle()
         params, state, model_state = self._progress
         path, values, aux, evaluation_values = _joined(self._records)
@@ -192,7 +192,7 @@ class _Run:
         ).closed(self._task.objective.form)
 
     def _evaluations(self) -> dict[str, Any]:
-        """The fields of the trajectory that tell of the evaluations, none without them."""
+        """The fields of the trajectory with evaluations; empty without an ``evaluate``."""
         if not self._metrics:
             return {}
         metrics = jax.tree.map(lambda *rows: jnp.stack(rows), *self._metrics.values())
@@ -205,7 +205,7 @@ def _joined(parts: list[Any]) -> Any:
 
 @jax.jit
 def _first_state(tx: GradientTransformation, params: Any) -> Any:
-    # As the steps return it: with weak types the second call would be another program.
+    # Strong types, as the steps return them, so that the second call does not recompile.
     return strong(tx.init(params))
 
 
@@ -220,7 +220,7 @@ def _take_steps(
     key: jax.Array | None,
     box: Box | None,
 ) -> tuple[Progress, _Records]:
-    """The steps from ``begin`` to ``end``, whose number is not compiled in.
+    """Take the steps from ``begin`` to ``end``; how many they are is data, not compiled in.
 
     The records have a row for each batch of the block.
     """

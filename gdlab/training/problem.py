@@ -1,11 +1,11 @@
-"""A problem to train on, whatever the optimizer."""
+"""A training problem without an optimizer."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
-    """A loss, where training starts, and the data."""
+    """A loss with initial parameters and data."""
 
     loss: Callable[..., Any]
     params: Any

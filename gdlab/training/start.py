@@ -1,4 +1,4 @@
-"""The arrays from which training starts, each of which has a gradient."""
+"""The check that initial parameters can be differentiated."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from gdlab.core.structure import leaves_with_paths
 
 
 def differentiable(params: Any, argument: str) -> Any:
-    """The start as arrays, each of which has a gradient.
+    """Convert initial parameters to arrays, and refuse leaves that have no gradient.
 
     Args:
         params: a tree of numbers and arrays.
-        argument: what the argument is called that holds them.
+        argument: the name of the argument, for messages.
 
     Raises:
-        TypeError: if a leaf is no array of floating-point numbers.
+        TypeError: if a leaf is not an array of floating-point or complex numbers.
         ValueError: if there is no leaf.
     """
     if not jax.tree.leaves(params):

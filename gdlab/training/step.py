@@ -18,7 +18,7 @@ from gdlab.training.models import ModelState
 from gdlab.training.objective import Objective
 
 OnBatch = Callable[[Callable[[Any], Any]], Any]
-"""``on_batch(fun)``: what a function makes of the batch of a step."""
+"""A function ``on_batch(fun)`` that returns ``fun(batch)`` for the batch of a step."""
 
 
 class Progress(NamedTuple):
@@ -44,10 +44,10 @@ class Seen(NamedTuple):
 
 
 def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
-    """The sampler of batches from the data, or None if there are none or a loader gives them.
+    """The sampler of batches from arrays; None without data or with a loader.
 
     Raises:
-        ValueError: if the sizes do not fit, or a loader's batches are given a size.
+        ValueError: if the sizes do not fit, or a batch size is given with a loader.
     """
     require_own_sizes(data, batch_size=batch_size)
     if is_loader(data):
@@ -62,15 +62,15 @@ def sampler_of(data: Any, batch_size: int | None) -> EpochSampler | None:
 def is_one_function(
     objective: Objective, sampler: EpochSampler | None, key: jax.Array | None
 ) -> bool:
-    """Tell whether the loss is the same function at all steps, but for a model state."""
+    """Tell whether the loss is the same function at all steps, apart from a model state."""
     return not objective.is_random(key) and (sampler is None or sampler.batches_per_epoch == 1)
 
 
 def on_batch_of(sampler: EpochSampler | None, data: Any, order: Any, step: Any) -> OnBatch:
-    """``on_batch(fun)``: what ``fun`` makes of the batch of a step.
+    """The function ``on_batch(fun)`` for the batch of a step.
 
     Args:
-        sampler: says which examples of the data it has.
+        sampler: the sampler that chooses the examples of the batch.
         data: arrays, or the :class:`~gdlab.training.loader.Block` of a loader that has the step.
         order: the order of the examples.
         step: the number of the step.
@@ -83,7 +83,7 @@ def on_batch_of(sampler: EpochSampler | None, data: Any, order: Any, step: Any) 
 
 
 def on_batch_in(stack: Any, index: Any) -> OnBatch:
-    """``on_batch(fun)``: what ``fun`` makes of one of the batches of a stack."""
+    """The function ``on_batch(fun)`` for one of the batches in a stack."""
     return lambda fun: fun(jax.tree.map(lambda leaf: leaf[index], stack))
 
 
@@ -98,17 +98,17 @@ def take_step(
 ) -> tuple[Progress, Seen]:
     """One step of an :class:`~gdlab.training.objective.Objective`.
 
-    Only the loss sees the batch: a batch of another size is a branch of the program, and the
-    smaller the branch, the less is compiled twice and copied.
+    Only the evaluation of the loss depends on the batch. A batch of another size needs a branch of
+    the program, and a small branch saves compile time and copies.
 
     Args:
         objective: the loss.
         tx: the optimizer.
-        progress: where the run stands.
-        on_batch: what a function makes of the batch.
+        progress: the parameters and states before the step.
+        on_batch: a function that applies a function to the batch.
         key: the PRNG key of the step.
-        is_first: whether it is the first step, given where the loss is the same function at all
-            steps: then the value and the gradient that the state knows are not computed again.
+        is_first: whether it is the first step; given only if the loss is the same function at all
+            steps, so that value and gradient that the state knows are not computed again.
         box: the bounds of the parameters.
     """
     recalled = None if is_first is None else recall(objective, tx, progress, on_batch, key, box)
@@ -141,9 +141,9 @@ def recall(
     key: jax.Array | None,
     box: Box | None,
 ) -> Seen | None:
-    """The loss and its gradient at the parameters of ``progress``, where the state knows them."""
-    # Within bounds a search sees the gradient of those parameters only that are free, and where the
-    # parameters are rounded to a low precision it has evaluated them before that.
+    """The loss and gradient at ``progress`` if the state of the optimizer knows them, else None."""
+    # With bounds a line search knows only the gradient of the free parameters, and if parameters
+    # are stored in a low precision, it has evaluated them before rounding.
     if box is not None or not _is_kept(progress.params):
         return None
     known = next_value_and_grad(tx, progress.state, progress.params)
@@ -158,7 +158,7 @@ def recall(
 
 
 def _is_kept(params: Any) -> bool:
-    """Tell whether parameters are stored as they are computed."""
+    """Tell whether parameters are stored in the precision in which they are computed."""
     return all(
         leaf is wide
         for leaf, wide in zip(*map(jax.tree.leaves, (params, widen(params))), strict=True)
@@ -174,7 +174,7 @@ def advance(
     key: jax.Array | None,
     box: Box | None = None,
 ) -> Progress:
-    """The step from ``progress``, where ``seen`` was seen."""
+    """Take the step from ``progress``, given the loss and gradient there."""
     params, state, model_state = progress
     grad, within = seen.grad, lambda params: params
     if box is not None:
@@ -204,7 +204,7 @@ def advance(
 def evaluation_value(
     objective: Callable[..., Any], progress: Progress, on_batch: OnBatch, key: jax.Array | None
 ) -> jax.Array | None:
-    """The loss at the parameters to evaluate, None if those are the parameters themselves."""
+    """The loss at the averaged parameters, None if the optimizer does not average."""
     if not evaluates_elsewhere(progress.state):
         return None
     params = evaluation_params(progress.state, progress.params)
@@ -220,7 +220,7 @@ def step_of(
     first_step: jax.Array | int = 0,
     box: Box | None = None,
 ) -> Callable[..., Any]:
-    """``take((progress, order), step)``: the same after that step of a run, and what it saw."""
+    """The function ``take((progress, order), step)`` → ((progress, order) after it, ``Seen``)."""
     same = objective.has_no_side_results and is_one_function(objective, sampler, key)
     same = same and not isinstance(data, Block)
 

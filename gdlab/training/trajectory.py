@@ -14,36 +14,36 @@ class Trajectory(NamedTuple):
     """The parameters after the last step; a model, if one was given."""
     path: Any
     """The parameters at steps 0, 1, …, with a leading axis of ``steps + 1``; None if not kept. In a
-    model the arrays that are trained have that axis, and all else is that of the last step."""
+    model only the trained arrays have this axis; the rest is that of the last step."""
     values: jax.Array
-    """The losses at those parameters, each on the batch of its step, of shape ``(steps + 1,)``."""
+    """The losses at steps 0, 1, …, each on the batch of its step, of shape ``(steps + 1,)``."""
     aux: Any
-    """The auxiliary values beside them, with a leading axis of ``steps + 1``; None if none."""
+    """The auxiliary values of the loss, with a leading axis of ``steps + 1``; None without any."""
     state: Any
     """The state of the optimizer after the last step."""
     model_state: Any
     """The model state after the last step; None if there is none."""
     steps: jax.Array
-    """The number of steps taken, those before ``state`` was handed back among them."""
+    """The number of steps taken, including those of earlier calls that this one continued."""
     evaluation_params: Any
     """The parameters to evaluate after the last step: the averaged ones, if ``tx`` averages."""
     evaluation_values: jax.Array | None
     """The losses at the parameters to evaluate, like ``values``; None unless ``tx`` averages."""
     outcome: jax.Array | None = None
-    """The reason for which the run ended, an :class:`Outcome`; None without a ``tol``."""
+    """The reason why the run ended, an :class:`Outcome`; None without a ``tol``."""
     evaluations: jax.Array | None = None
-    """The number of evaluations of the loss, with or without its gradient: of the run itself and
-    of the parts of ``tx`` that count theirs, as line searches do; None without a ``tol``."""
+    """The number of evaluations of the loss, with or without gradient, including those that line
+    searches in ``tx`` count; None without a ``tol``."""
     metrics: Any = None
     """The values of ``evaluate``, with a leading axis of its calls; None without one."""
     evaluated_steps: jax.Array | None = None
-    """The numbers of steps after which it was called, of shape ``(calls,)``."""
+    """The numbers of steps after which ``evaluate`` was called, of shape ``(calls,)``."""
 
     def plot(self, *, minimum: float | None = None, ax: Any = None) -> Any:
         """Draw the loss at each step, as :func:`gdlab.plots.losses`; needs the extra ``lab``.
 
         Args:
-            minimum: the smallest loss there is, above which losses are then drawn.
+            minimum: the smallest possible loss; the height of losses above it is then drawn.
             ax: the matplotlib axes to draw on; new ones unless given.
 
         Returns:
@@ -54,7 +54,7 @@ class Trajectory(NamedTuple):
         return plots.losses(self, minimum=minimum, ax=ax)
 
     def closed(self, form: Form) -> "Trajectory":
-        """The run with models of this structure in the place of their arrays."""
+        """The trajectory with models rebuilt from their arrays."""
         held, given = self.model_state
         return self._replace(
             params=form.close(self.params, held),

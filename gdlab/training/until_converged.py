@@ -22,12 +22,12 @@ from gdlab.training.step import (
 
 
 class Ended(NamedTuple):
-    """The end of a run, and what was recorded on the way."""
+    """The end of a run, and the records of its steps."""
 
     progress: Progress
     records: Any
-    """Parameters, losses, auxiliary values and losses at the parameters to evaluate, each with a
-    leading axis of ``steps + 1``; what lies behind the end repeats it."""
+    """Parameters, losses, auxiliary values and losses at the averaged parameters, each with a
+    leading axis of ``steps + 1``; entries after the end repeat the last one."""
     taken: jax.Array
     outcome: jax.Array
     evaluations: jax.Array
@@ -54,10 +54,10 @@ def run_until_converged(
     keep_path: bool,
     box: Box | None,
 ) -> Ended:
-    """Take steps until one of the reasons of :class:`Outcome` ends the run.
+    """Take steps until a run ends for one of the reasons in :class:`Outcome`.
 
-    Each pass of the loop is a step and what is seen after it, so that a run takes no step from a
-    point at which it has converged.
+    Each iteration of the loop takes a step and then evaluates the loss, so that no step is taken
+    from a point at which the run has converged.
     """
     made_before = evaluations_made(start.state)
 

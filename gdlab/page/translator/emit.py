@@ -30,14 +30,14 @@ from gdlab.page.translator.liveness import Liveness
 from gdlab.page.translator.operations import ARRAYS, expression, literal
 
 _WRITTEN_OUT = 32
-"""A constant array of more elements is written in base64."""
+"""Constant arrays with more elements than this are written in base64."""
 
 
 class Module:
-    """Functions that share helpers, constants and buffers.
+    """A module of JavaScript functions that share helpers, constants and buffers.
 
     Args:
-        graph: the graph in which all of them are written.
+        graph: the graph of all functions.
     """
 
     def __init__(self, graph: Graph):
@@ -60,17 +60,17 @@ class Module:
         Args:
             name: its name.
             parameters: the names of its parameters.
-            block: what it does.
+            block: the statements of the function.
             names: the names of those variables that are parameters.
             writes: places to write at its end, such as ``w[0]``, and the labels to write there.
-            returns: the label of what it returns.
+            returns: the label of the return value.
             copies: copies of whole arrays that are made at its end, before those places are
                 written; none of them reads what another one writes.
         """
         results = [label for _, label in writes] + ([] if returns is None else [returns])
         writer = _Writer(self._graph, block, [*results, *_sources(copies)], self.name, names)
         body = writer.block(block)
-        # All of them are read before a place is written that others are read from.
+        # All values are read before any place is written, since places may be sources too.
         places = [place for place, _ in writes] + ([] if returns is None else ["return "])
         read = [writer.read(label) for label in results]
         for index, (label, expression_) in enumerate(zip(results, read, strict=True)):
@@ -84,13 +84,13 @@ class Module:
         self._functions.append(f"function {name}({','.join(parameters)}){{\n{_lines(body)}\n}}")
 
     def name(self, buffer: Buffer) -> str:
-        """The name of a buffer, which is allocated once it has one."""
+        """The name of a buffer; naming a buffer allocates it."""
         if buffer.name is not None:
             return buffer.name
         return self._buffers.setdefault(buffer, f"B{len(self._buffers)}")
 
     def javascript(self, last: str) -> str:
-        """All of it, and a last piece that uses it."""
+        """The source of the module, followed by the expression ``last``, which uses it."""
         allocated = [f"const {name}={_allocated(b)};" for b, name in self._buffers.items()]
         code = "\n".join([*allocated, *self._functions, last])
         return "\n".join([*_helpers_of(code), code])
@@ -112,7 +112,7 @@ def _allocated(buffer: Buffer) -> str:
 
 
 def _compact(data: np.ndarray) -> str:
-    """Doubles in the fewest bytes that hold them exactly: as multiples of a power of two, if so."""
+    """Doubles encoded exactly in the fewest bytes, if possible as multiples of a power of two."""
     for digits in range(9):
         scaled = data * 2.0**digits
         if np.all(np.abs(scaled) <= 255) and np.array_equal(scaled, np.round(scaled)):
@@ -147,7 +147,7 @@ def _plain(number: object, dtype: np.dtype) -> str:
 
 
 def _helpers_of(code: str) -> Iterator[str]:
-    """The helpers that some code calls, those they call themselves before them."""
+    """The helpers that some code calls, each after the helpers that it calls itself."""
     wanted: list[str] = []
 
     def find(text: str) -> None:
@@ -245,7 +245,7 @@ class _Writer:
     # Loops over arrays.
 
     def copied(self, statement: Map) -> str:
-        """A copy that is no statement of a block."""
+        """The JavaScript of a copy outside of any block."""
         return self._map(statement)
 
     def _access(self, access: Access, indices: Sequence[str]) -> str:
@@ -326,7 +326,7 @@ class _Writer:
             yield from self.block(loop.condition)
             yield f"if(!{self.read(loop.condition.results[0])})break;"
         yield from self.block(loop.body)
-        # All that an iteration makes is read before anything that it is made of changes.
+        # All results of an iteration are read before any variable changes.
         results = self._live.results(loop.body, loop.variables)
         pairs = [(self._written[v], self.read(r)) for v, r in zip(needed, results, strict=True)]
         pairs = [(variable, result) for variable, result in pairs if variable != result]
@@ -360,7 +360,7 @@ class _Writer:
 
 
 def _sources(copies: Iterable[Map]) -> Iterator[int]:
-    """A label of each buffer or number that some copies read."""
+    """A label for each buffer or number that some copies read."""
     for copy in copies:
         (operand,) = copy.operands
         yield operand.label if isinstance(operand, Same) else int(operand.buffer.labels[0])

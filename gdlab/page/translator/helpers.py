@@ -1,7 +1,7 @@
-"""Functions that a translated program brings along, written in JavaScript.
+"""JavaScript sources of helper functions that translated programs include.
 
-Special functions follow the sources that NumPy's and XLA's own follow: fdlibm for the error
-function, M. Giles's polynomials for its inverse, Lanczos's series for the gamma function.
+Special functions use the same algorithms as NumPy and XLA: fdlibm for the error function, M.
+Giles's polynomials for its inverse, Lanczos's series for the gamma function.
 """
 
 _ERF = """\

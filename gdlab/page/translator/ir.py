@@ -1,8 +1,8 @@
 """The intermediate form: values are arrays of labels, and blocks of statements define the labels.
 
 A label is an integer that stands for one number. Negative labels are constants, small ones are
-variables, and the others are elements of buffers: what is sliced, transposed or concatenated is
-an array of labels, and needs no statement at all.
+variables, and the others are elements of buffers. Slicing, transposing and concatenating only
+rearrange labels, and need no statement at all.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 UNROLLED = 64
-"""Up to so many elements are variables of their own; more are a buffer, filled in a loop."""
+"""The elements of arrays up to this size are variables; larger arrays are buffers, filled in a
+loop."""
 FEW_UNROLLED = 9
-"""The same in programs of many variables, which would become long."""
+"""The limit instead of ``UNROLLED`` in programs of many variables, which would become long."""
 
 _BUFFER_BITS = 40
 
 _NEUTRAL = {"mul": 1, "div": 1}
-"""Second arguments that change nothing, exactly."""
+"""Second arguments that leave the first one exactly unchanged."""
 
 
 _EVALUATED = {
@@ -32,7 +33,7 @@ _EVALUATED = {
     "select": np.where,
     "sub": np.subtract,
 }
-"""Operations between constants that are evaluated here, to the last bit as anywhere."""
+"""Operations on constants that are evaluated here, since their results are exact everywhere."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Buffer:
 
     @property
     def labels(self) -> np.ndarray:
-        """The labels of its elements."""
+        """The labels of the elements."""
         return ((self.index + 1) << _BUFFER_BITS) + np.arange(self.size)
 
 
@@ -174,7 +175,7 @@ class Call:
 
 @dataclass
 class Branch:
-    """One of several blocks, whose results and copies become the targets and the outputs."""
+    """A choice among several blocks, whose results and copies become the targets and outputs."""
 
     index: int
     branches: "list[Block]"
@@ -191,7 +192,7 @@ class Loop:
     starts: list[int]
     carried: list[Buffer]
     condition: "Block | None" = None
-    """Its only result says whether the body runs once more."""
+    """A block whose only result says whether the body runs once more; None for a counted loop."""
     counter: int | None = None
     length: int = 0
     reverse: bool = False
@@ -203,7 +204,7 @@ Statement = Let | Fill | Map | Reduce | Kernel | Scatter | Call | Branch | Loop
 
 
 class Block:
-    """Statements in order, what they end with, and the block around them."""
+    """A sequence of statements with results, and the enclosing block."""
 
     def __init__(self, parent: "Block | None" = None):
         self.parent = parent
@@ -223,7 +224,7 @@ class Block:
         return None
 
     def remember(self, key: Any, label: int) -> None:
-        """Let ``find`` know."""
+        """Store the label of an operation for :meth:`find`."""
         self._known[key] = label
 
 
@@ -231,7 +232,7 @@ class Graph:
     """All labels, constants and buffers of one program, and the block that is being written.
 
     Args:
-        unrolled: up to so many elements are variables of their own.
+        unrolled: the largest array whose elements are variables.
     """
 
     def __init__(self, unrolled: int = UNROLLED) -> None:
@@ -271,11 +272,11 @@ class Graph:
         return label & ((1 << _BUFFER_BITS) - 1)
 
     def is_small(self, value: Value) -> bool:
-        """Tell if the elements of an array are few enough for a variable each."""
+        """Tell whether an array is small enough for its elements to be variables."""
         return value.labels.size <= self.unrolled
 
     def constant(self, values: Any, dtype: Any = None) -> Value:
-        """Known numbers."""
+        """An array of constants."""
         array = np.asarray(values, dtype)
         flat = array.ravel()
         labels = np.empty(flat.size, np.int64)
@@ -321,7 +322,7 @@ class Graph:
     def elementwise(
         self, operation: str, values: Sequence[Value], dtype: Any, static: tuple[Any, ...] = ()
     ) -> Value:
-        """An operation on each element, with scalars spread over arrays."""
+        """An operation on each element, with scalars broadcast."""
         dtype = np.dtype(dtype)
         if operation in _EVALUATED:
             numbers = [self.known(value) for value in values]
@@ -356,7 +357,7 @@ class Graph:
         self.block.statements.append(Map(into, shape, operation, tuple(operands), dtype, static))
 
     def access(self, value: Value) -> Access:
-        """The way in which a loop over the shape of a value reaches its elements."""
+        """The access by which a loop over the shape of a value reads its elements."""
         labels = value.labels
         first = int(labels.flat[0])
         if (labels == first).all():
@@ -378,10 +379,10 @@ class Graph:
         return Looked(buffer, Strided(table, offset, strides))
 
     def _known_access(self, value: Value) -> Access | None:
-        """The way to constants, which are stored once however they are repeated or transposed."""
+        """The access to constants, which are stored once even if repeated or transposed."""
         labels = value.labels
         once = labels[tuple(slice(1 if s == 0 else None) for s in labels.strides)]
-        # A transposed view tells by its strides in which order it was made.
+        # The strides of a transposed view show its memory order.
         order = sorted(range(once.ndim), key=lambda axis: -abs(once.strides[axis]))
         known = self.known(Value(once.transpose(order), value.dtype))
         if known is None:
@@ -399,7 +400,7 @@ class Graph:
         return self._constant_buffers[key]
 
     def gathered(self, value: Value) -> Value:
-        """The same numbers, copied into a buffer of their own, in order."""
+        """The same numbers, copied in order into a new buffer."""
         buffer = self.buffer(value.labels.size, value.dtype)
         self.copy(value, buffer)
         return Value(buffer.labels.reshape(value.shape), value.dtype)
@@ -422,8 +423,8 @@ class Graph:
     def copy_into(self, value: Value, buffer: Buffer, offset: int) -> Map | None:
         """The copy of an array to a part of an argument, to be made at the end of a function.
 
-        None if the array is that part already. What lies elsewhere in an argument is copied out of
-        it now, before anything is written there.
+        None if the array is that part already. Elements that lie elsewhere in an argument are
+        copied out now, before anything is written there.
         """
         target = buffer.labels[offset : offset + value.labels.size]
         flat = Value(value.labels.ravel(), value.dtype)
@@ -450,7 +451,7 @@ class Graph:
 
 
 def _strides(positions: np.ndarray) -> tuple[int, tuple[int, ...] | None]:
-    """The offset and the strides that give these positions, or None if there are none."""
+    """The offset and the strides that give these positions; the strides are None if irregular."""
     offset = int(positions.flat[0])
     strides = []
     expected = np.full(positions.shape, offset)
@@ -471,8 +472,8 @@ def collapse(
 
     Args:
         shape: the lengths of the loops.
-        accesses: what is read and written in them.
-        apart: how many of the loops are outer ones, which are not merged with the others.
+        accesses: the accesses inside the loops.
+        apart: the number of outer loops, which are not merged with the inner ones.
 
     Returns:
         The lengths of the outer and of the inner loops, and the accesses in terms of them.

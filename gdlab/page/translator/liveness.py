@@ -1,4 +1,4 @@
-"""The statements of a block that its results need, and the reads of each variable."""
+"""Liveness: the statements that the results of a block need, and the reads of each variable."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -28,15 +28,15 @@ class Flow(NamedTuple):
     """The variables and buffers that a statement reads and writes, blocks within it apart."""
 
     reads: list[int]
-    """Labels, as often as they are read."""
+    """The labels that are read, each as often as it is read."""
     reads_often: list[int]
-    """Labels that are read in a loop, or within a block, and are better computed beforehand."""
+    """The labels that are read in a loop or inner block, and are better computed beforehand."""
     defines: list[int]
-    """Variables."""
+    """The variables that are defined."""
     sources: list[Buffer]
-    """Buffers that are read."""
+    """The buffers that are read."""
     targets: list[Buffer]
-    """Buffers that are written."""
+    """The buffers that are written."""
 
 
 def flow(statement: Statement) -> Flow:
@@ -144,7 +144,8 @@ class Liveness:
                 self._repeat(statement)
 
     def _repeat(self, loop: Loop) -> None:
-        # A variable may be carried for the sake of another that is found to be needed later.
+        # Repeat, since a variable may be needed only for another one that is found to be needed
+        # later.
         before = -1
         while before != (before := len(self._variables) + len(self._buffers)):
             if loop.condition is not None:
@@ -164,7 +165,7 @@ class Liveness:
         self._walk(block)
 
     def results(self, block: Block, targets: list[int]) -> list[int]:
-        """The results that a block hands to those targets that are needed."""
+        """The results of a block for those targets that are needed."""
         return [
             result
             for result, target in zip(block.results, targets, strict=True)

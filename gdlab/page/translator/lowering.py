@@ -18,9 +18,9 @@ class Rule(NamedTuple):
     """The translation of a primitive."""
 
     handle: Handle
-    """Makes its results from its arguments."""
+    """The function from the arguments of an equation to its results."""
     folded: bool
-    """True if JAX evaluates it where all arguments are constants."""
+    """True if JAX evaluates the primitive when all arguments are constants."""
 
 
 RULES: dict[str, Rule] = {}
@@ -31,15 +31,15 @@ _DTYPES = frozenset(
 )
 
 LARGEST_ARRAY = 2**22
-"""The most numbers that an array of a page may have."""
+"""The largest number of elements of an array on a page."""
 MOST_PRODUCTS = 2**24
-"""The most products that a sum of products, such as a product of matrices, may have on a page."""
+"""The largest number of products in one sum of products, such as a matrix product, on a page."""
 
 _OTHERS = (
     *(str(Path(package.__file__).parent) for package in (jax, np) if package.__file__),
     str(Path(__file__).parents[1]),
 )
-"""The folders of JAX, NumPy and this package, in which no code of the user stands."""
+"""The folders of JAX, NumPy and this package, which do not contain the user's code."""
 
 
 def rule(*names: str, folded: bool = False) -> Callable[[Handle], Handle]:
@@ -61,9 +61,9 @@ class Lowering:
     """Writes equations into the current block of a graph.
 
     Args:
-        graph: where the statements go.
-        subject: what is being translated, for messages.
-        calls: jaxprs that the program has as functions of its own, and how to call them.
+        graph: the graph to which statements are added.
+        subject: the name of the translated function, for messages.
+        calls: jaxprs that exist as functions of the program, each with a function that calls it.
     """
 
     def __init__(
@@ -139,31 +139,32 @@ class Lowering:
         return self.graph.constant(np.asarray(array))
 
     def unsupported(self, equation: JaxprEqn, why: str) -> NotImplementedError:
-        """The error to raise, with what it is about and where that came from."""
+        """The error for an untranslatable equation, with its place in the user's code."""
         return NotImplementedError(
             f"{self.subject}: the primitive {equation.primitive.name!r}{self._place(equation)} "
             f"{why}; write it with arithmetic, elementary functions, indexing, loops or branches"
         )
 
     def too_large(self, equation: JaxprEqn, what: str, most: int) -> ValueError:
-        """The error to raise for what would take more time and memory than a page should."""
+        """The error for an equation that would take more time and memory than a page should."""
         return ValueError(
             f"{self.subject}: the primitive {equation.primitive.name!r}{self._place(equation)} "
             f"{what}; a page takes at most {most}, so give the function less data"
         )
 
     def out_of_bounds(self, equation: JaxprEqn, index: int, length: int) -> IndexError:
-        """The error to raise where JAX would read the nearest number instead and say nothing."""
+        """The error for an index out of bounds, which JAX would silently clamp."""
         return IndexError(
             f"{self.subject}{self._place(equation)} reads index {index} of an axis of {length}"
         )
 
     def _place(self, equation: JaxprEqn) -> str:
-        # What JAX has traced before for somebody else does not know its caller, but the call does.
+        # A cached jaxpr has the place of its first caller; the enclosing equations have the right
+        # one.
         places = map(_written_at, (equation, *reversed(self._around)))
         return next(filter(None, places), "")
 
-    # What rules are written with.
+    # Building blocks of rules.
 
     def elementwise(self, operation: str, *values: Value, dtype: Any = None) -> Value:
         """An operation on each element, in the dtype of the first value unless another is given."""

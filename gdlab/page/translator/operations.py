@@ -1,8 +1,8 @@
 """Operations on numbers as expressions of JavaScript, for each dtype.
 
 Booleans are booleans or 0 and 1. Integers of 32 bits are numbers, and those of 64 bits are BigInts.
-What is computed in float32 is rounded after each operation, which for arithmetic and roots is the
-same as computing in float32.
+Float32 results are rounded after each operation, which for arithmetic and roots equals computing in
+float32.
 """
 
 from typing import Any, NamedTuple
@@ -95,10 +95,10 @@ PRIMITIVES: dict[str, Operation] = {
     # Functions that the program brings along, from helpers.py.
     **{name: _called(name) for name in ("digamma", "erf", "erf_inv", "erfc", "lgamma")},
 }  # fmt: skip
-"""The primitives of JAX that treat each element alike, and how each is written.
+"""The elementwise primitives of JAX with their JavaScript.
 
 To add one, add it here; if JavaScript lacks the function, add its source to ``helpers.py`` under
-the name that is called. A primitive that is made of others has a rule in ``primitives/``.
+the name that is called. A primitive that is composed of others has a rule in ``primitives/``.
 """
 
 _INTERNAL: dict[str, Operation] = {
@@ -110,25 +110,25 @@ _INTERNAL: dict[str, Operation] = {
     "round_from_zero": _called("round_from_zero", exact=True),
     "round_to_even": _called("round_to_even", exact=True),
 }
-"""The operations that rules are written with and that are no primitives of this name and form."""
+"""Further operations that rules use, which are not primitives under these names."""
 
 _OPERATIONS = PRIMITIVES | _INTERNAL
 
 _UNWRAPPED = frozenset(("copy", "select"))
-"""Operations whose results are integers of the same width already."""
+"""Operations whose integer results need no wrapping to their width."""
 
 
 def expression(
     operation: str, dtype: np.dtype, arguments: list[str], static: tuple[Any, ...]
 ) -> str:
-    """An operation whose result has a dtype, on arguments that are expressions themselves.
+    """The JavaScript expression of an operation on arguments that are expressions.
 
     Args:
         operation: a name in :data:`PRIMITIVES`, or one of those that rules use.
-        dtype: of the result, and, unless that is a comparison, of the arguments.
+        dtype: the dtype of the result and, except for comparisons, of the arguments.
         arguments: one expression for each argument.
-        static: what else the operation needs; first of all the name of the dtype of its arguments,
-            where that is not the dtype of the result.
+        static: further parameters of the operation; first, the name of the arguments' dtype if it
+            differs from the dtype of the result.
     """
     if operation == "convert":
         return _convert(np.dtype(static[0]), dtype, arguments[0])

@@ -1,4 +1,4 @@
-"""Models of other libraries as the parameters of a loss: opened into arrays, and closed again."""
+"""Models of other libraries as parameters of a loss: split into arrays, and rebuilt from them."""
 
 from gdlab.training.models.form import PLAIN, Form, Held, ModelState, OpenedModel, Plain
 from gdlab.training.models.opening import Trainable, open_model

@@ -13,10 +13,10 @@ from gdlab.training.models.form import Form, Held, OpenedModel
 
 
 def open_equinox(model: Any, wrt: Any) -> OpenedModel | None:
-    """An Equinox module, or a tree of some, as arrays and structure; None if it is none.
+    """Split an Equinox module, or a tree with such modules, into arrays and structure; else None.
 
     Raises:
-        ValueError: if nothing of it is trained, or the filter does not fit.
+        ValueError: if no leaf is to be trained, or the filter does not fit.
     """
     import equinox
 
@@ -61,7 +61,7 @@ def _filtered(model: Any, wrt: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class EquinoxForm(Form):
-    """The tree of an Equinox module, and those of its leaves that are no arrays."""
+    """The tree structure of an Equinox module, and those of its leaves that are not arrays."""
 
     treedef: TreeDef
     leaves: tuple[Hashable, ...]
@@ -82,7 +82,7 @@ _HELD = "an array"
 
 
 class _Constant:
-    """A leaf that is no array: equal to those of its value, or to itself if it has no hash."""
+    """A leaf that is not an array, compared by value, or by identity if it cannot be hashed."""
 
     __slots__ = ("_identity", "value")
 

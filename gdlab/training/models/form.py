@@ -1,4 +1,4 @@
-"""The structure of a model, with which arrays make the model again."""
+"""The structure of a model, from which it is rebuilt with other arrays."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import jax
 
 KEY_OF_MODEL = 2
-"""The number that is folded into the key of a step to make the key of the model's own streams, so
-that they are independent of the ``key`` that the loss and the optimizer are given."""
+"""The number folded into the key of a step for the model's own random streams, so that they are
+independent of the ``key`` of the loss and of the optimizer."""
 
 
 class Held(NamedTuple):
-    """The arrays that a model holds beside those that are trained."""
+    """The arrays in a model that are not trained."""
 
     carried: Any = None
     """The arrays that a call may change, such as batch statistics."""
@@ -23,32 +23,32 @@ class Held(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """The structure of a model. Equal forms are hashed alike, and share their programs."""
+    """The structure of a model, a static argument: equal forms share their compiled programs."""
 
     @property
     def carries_state(self) -> bool:
-        """True if a call may change what the model holds beside its parameters."""
+        """True if a call may change arrays of the model other than its parameters."""
         return False
 
     @property
     def may_draw(self) -> bool:
-        """True if the model may draw random numbers by itself."""
+        """True if the model may draw random numbers from its own streams."""
         return False
 
     def close(self, params: Any, held: Held) -> Any:
-        """The model with these arrays, a new one each time."""
+        """Build a new model with these arrays."""
         raise NotImplementedError
 
     def call(
         self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
     ) -> tuple[Any, Held]:
-        """``function(model)``, and what the model holds afterwards.
+        """Return ``function(model)``, and the arrays that the model holds after the call.
 
         Args:
             function: a function of the model.
             params: the trained arrays.
-            held: what the model holds beside them.
-            key: the PRNG key of the step, of which the model's own streams are made.
+            held: the other arrays of the model.
+            key: the PRNG key of the step, from which the model's own streams are derived.
 
         Raises:
             ValueError: if the model draws random numbers, but there is no key.
@@ -70,7 +70,7 @@ PLAIN = Plain()
 
 
 class ModelState(NamedTuple):
-    """The values carried from step to step beside the parameters and the optimizer's state."""
+    """The state of a model that is carried from step to step beside its parameters."""
 
     held: Held = Held()
     """The arrays that the model holds itself, such as batch statistics."""
@@ -81,26 +81,26 @@ class ModelState(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class OpenedModel:
-    """A model as its trained arrays, the others, and its structure; a tree of all its arrays.
+    """A model split into its trained arrays, its other arrays and its structure; a pytree.
 
-    With leading axes in all of them it stands for many models.
+    With leading axes in all arrays it stands for many models.
     """
 
     params: Any
     """The arrays that are trained: a tree whose paths are the names of the parameters."""
     held: Held
-    """The arrays that the model holds beside them, such as batch statistics."""
+    """The other arrays of the model, such as batch statistics."""
     form: Form = dataclasses.field(metadata={"static": True})
-    """The structure."""
+    """The structure of the model."""
 
     def close(self) -> Any:
-        """The model."""
+        """Rebuild the model."""
         return self.form.close(self.params, self.held)
 
     @property
     def is_init(self) -> bool:
-        """True if it is no model, but a function that makes one."""
-        # A model may be callable as well, but it is a tree; a function is a leaf.
+        """True if the parameters are a function that makes a model, rather than a model."""
+        # A callable model is a tree of several nodes, while a function is a leaf.
         return (
             isinstance(self.form, Plain)
             and callable(self.params)
@@ -108,17 +108,17 @@ class OpenedModel:
         )
 
     def unless_plain(self) -> Any:
-        """The parameters themselves where they are a tree of arrays, else this."""
+        """The parameters themselves if they are a plain tree of arrays, else this object."""
         return self.params if isinstance(self.form, Plain) else self
 
 
 def key_of_model(key: jax.Array) -> jax.Array:
-    """The key from which the streams of a model start, of that of the step."""
+    """The key for the random streams of a model, derived from the key of the step."""
     return jax.random.fold_in(key, KEY_OF_MODEL)
 
 
 def without_key(what: str) -> ValueError:
-    """The error of a model that draws random numbers where there is no key."""
+    """The error for a model that draws random numbers without a key."""
     return ValueError(
         f"the model draws random numbers ({what}), but there is no PRNG key: training takes one, "
         "such as key=jax.random.key(0); where none is taken, as for the curvature of a loss, the "

@@ -11,15 +11,15 @@ from gdlab.core.structure import TreeDef
 from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, without_key
 
 TRAINED = "params"
-"""The collection that is trained, and the stream from which every name draws that has no own."""
+"""The trained collection; also flax's default random stream, for names without their own."""
 
 
 def open_linen(model: Any, wrt: Any) -> OpenedModel | None:
-    """A bound linen module as arrays and structure; None if it is none.
+    """Split a bound linen module into arrays and structure; None for anything else.
 
     Raises:
         TypeError: if the module has no variables, or a filter is given.
-        ValueError: if it has no parameters.
+        ValueError: if the module has no parameters.
     """
     from flax import core, linen
 
@@ -52,7 +52,7 @@ def _require_none_within(tree: Any) -> None:
     """Refuse the class of a module, and modules in a container.
 
     Raises:
-        TypeError: if there is one.
+        TypeError: if the tree contains either.
     """
     from flax import linen
 
@@ -71,7 +71,7 @@ def _require_none_within(tree: Any) -> None:
 
 
 def _unboxed(boxed: Any) -> Any:
-    """The parameters without the boxes of their metadata, so that paths name parameters alone."""
+    """The parameters without flax's metadata boxes, so that paths name parameters alone."""
     from flax.core import meta
 
     is_box = lambda node: isinstance(node, meta.AxisMetadata)  # noqa: E731
@@ -90,20 +90,20 @@ class LinenForm(Form):
     module: Any
     collections: tuple[str, ...]
     boxed: TreeDef
-    """The tree of the parameters with the boxes of metadata in which some of them may lie."""
+    """The tree structure of the parameters with their metadata boxes."""
 
     @property
     def carries_state(self) -> bool:
-        """True if there is another collection than that of the parameters."""
+        """True if there is a collection beside the parameters."""
         return bool(self.collections)
 
     @property
     def may_draw(self) -> bool:
-        """Always True: what a module draws is not known before it is called."""
+        """Always True, since whether a module draws is not known before the call."""
         return True
 
     def close(self, params: Any, held: Held) -> Any:
-        """The module, bound to these arrays."""
+        """Bind the module to these arrays."""
         return self.module.bind(self._variables(params, held))
 
     def _variables(self, params: Any, held: Held) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class LinenForm(Form):
     def call(
         self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
     ) -> tuple[Any, Held]:
-        """``function(model)``, whose collections are mutable, and what they hold afterwards."""
+        """Return ``function(model)``, with mutable collections, and the arrays after the call."""
         from flax import errors
 
         rngs = None if key is None else {TRAINED: key_of_model(key)}

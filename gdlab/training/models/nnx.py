@@ -13,10 +13,10 @@ from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, wi
 
 
 def open_nnx(model: Any, wrt: Any) -> OpenedModel | None:
-    """An NNX module, or a tree of some, as arrays and structure; None if it is none.
+    """Split an NNX module, or a tree with such modules, into arrays and structure; else None.
 
     Raises:
-        TypeError: if it is the class of a module.
+        TypeError: if ``model`` is the class of a module.
         ValueError: if the filter chooses no variable.
     """
     from flax import nnx
@@ -61,20 +61,21 @@ class NnxForm(Form):
     """The graph of an NNX module, and the paths of its variables."""
 
     graph: Any
-    """The ``nnx.GraphDef``, in which a shared module or variable stands once."""
+    """The ``nnx.GraphDef``, which lists a shared module or variable once."""
     trained: tuple[Path, ...]
     carried: tuple[Path, ...]
     """The paths of the variables that the loss may change: batch statistics, caches, counters."""
     fixed: tuple[Path, ...]
     """The paths of parameters that are not trained, and of the state of random streams."""
     keys: tuple[tuple[Path, str], ...]
-    """The keys of the random streams, which are held as their data, and their generators."""
+    """The paths of the random streams' keys, which are held as key data, and their
+    implementations."""
     counts: tuple[Path, ...]
     """The paths of the numbers of draws from each random stream."""
 
     @property
     def carries_state(self) -> bool:
-        """True if there is a variable that is neither a parameter nor of a random stream."""
+        """True if there is a variable that is neither a parameter nor part of a random stream."""
         return bool(self.carried)
 
     @property
@@ -83,13 +84,13 @@ class NnxForm(Form):
         return bool(self.keys)
 
     def close(self, params: Any, held: Held) -> Any:
-        """The module with these arrays; its streams are those that it was handed in with."""
+        """Build the module with these arrays; its random streams are the original ones."""
         return self._merged(self._arrays(params, held))
 
     def call(
         self, function: Callable[[Any], Any], params: Any, held: Held, key: jax.Array | None
     ) -> tuple[Any, Held]:
-        """``function(model)``, whose streams start from the key, and what it holds afterwards."""
+        """Return ``function(model)``, with streams from the key, and the arrays after it."""
         from flax import nnx
 
         arrays = self._arrays(params, held)
@@ -120,7 +121,7 @@ class NnxForm(Form):
         return nnx.merge(self.graph, nnx.from_flat_state(list(arrays.items())))
 
     def _streams(self, arrays: Mapping[Path, Any], key: jax.Array) -> dict[Path, Any]:
-        """The state of the random streams, the i-th of which starts from fold_in(key, i)."""
+        """The state of the random streams; the i-th stream starts from fold_in(key, i)."""
         key = key_of_model(key)
         if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
             key = jax.random.wrap_key_data(key)
@@ -139,7 +140,7 @@ def _variables(state: Any) -> dict[Path, Any]:
 
 
 def _values(variables: Mapping[Path, Any]) -> dict[Path, Any]:
-    """The arrays of variables, and of what is an array without one."""
+    """The arrays in variables, and plain arrays unchanged."""
     from flax import nnx
 
     return {
@@ -149,7 +150,7 @@ def _values(variables: Mapping[Path, Any]) -> dict[Path, Any]:
 
 
 def _nested(arrays: Mapping[Path, Any]) -> dict[str, Any]:
-    """A dictionary of dictionaries, whose paths are those of the variables."""
+    """Nested dictionaries with the paths of the variables."""
     tree: dict[str, Any] = {}
     for path, array in arrays.items():
         node = tree

@@ -1,4 +1,4 @@
-"""The one place where a model is recognised, whichever library it is of."""
+"""The recognition of models of all supported libraries."""
 
 import dataclasses
 import sys
@@ -19,11 +19,11 @@ _OPENERS: dict[str, Callable[[Any, Any], OpenedModel | None]] = {
     "flax.linen": open_linen,
     "equinox": open_equinox,
 }
-"""The openers by the module that must have been imported for there to be such a model."""
+"""Module → opener; a model of a library can exist only if its module has been imported."""
 
 
 class Trainable:
-    """A model and the filter of what is trained in it, see :func:`gdlab.interop.trainable`."""
+    """A model and the filter for its trained parts, see :func:`gdlab.interop.trainable`."""
 
     __slots__ = ("model", "wrt")
 
@@ -33,17 +33,17 @@ class Trainable:
 
 
 def open_model(model: Any) -> OpenedModel:
-    """A model of any library as arrays and structure; any other tree as it is.
+    """Split a model of any library into arrays and structure; any other tree is its own arrays.
 
     Args:
         model: a Flax NNX module, a linen module that is bound to its variables, an Equinox module,
-            what :func:`gdlab.interop.trainable` makes of one, one that is opened already, or a
-            tree of arrays.
+            a result of :func:`gdlab.interop.trainable`, an :class:`OpenedModel`, or a tree of
+            arrays.
 
     Raises:
-        TypeError: if a linen module is not bound, or a filter is given for what is no model that
-            takes one.
-        ValueError: if nothing of the model is trained.
+        TypeError: if a linen module is not bound, or a filter is given for anything but an NNX or
+            Equinox module.
+        ValueError: if no part of the model is trained.
     """
     if isinstance(model, OpenedModel):
         return model
@@ -52,7 +52,7 @@ def open_model(model: Any) -> OpenedModel:
         model, wrt = model.model, model.wrt
     for name, opener in _OPENERS.items():
         if name in sys.modules and (opened := opener(model, wrt)) is not None:
-            # Strong types, as the steps return them.
+            # Strong types, as the steps return them, so that the next call does not recompile.
             return dataclasses.replace(opened, held=strong(jax.tree.map(jnp.asarray, opened.held)))
     if wrt is not None:
         raise TypeError(

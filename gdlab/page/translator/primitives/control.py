@@ -31,9 +31,9 @@ INLINED = {
     "remat": "jaxpr",
     "remat2": "jaxpr",
 }
-"""The primitives that compute what a program within them does, and where they hold it.
+"""Primitives that only call an inner program → the parameter that holds the program.
 
-What sets them apart, such as a derivative or a batching rule of their own, has been used by now.
+Their custom derivative or batching rules have been applied before translation.
 """
 
 
@@ -112,7 +112,7 @@ def scan(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Va
     rows = values[constants + carried :]
     carry = _Carry(lowering, body, constants, values[constants : constants + carried])
     counter = graph.variable()
-    # Rows are read from buffers, which must be there before the loop.
+    # Rows are read from buffers, which must exist before the loop.
     sources = [
         row if row.labels.size == 0 else Value(graph.contiguous(row).labels, row.dtype)
         for row in rows
@@ -165,7 +165,7 @@ def _row(lowering: Lowering, source: Value, shape: tuple[int, ...], counter: int
 class _Carry:
     """The values that a loop carries: variables for small arrays, buffers for large ones.
 
-    A value that the body hands on unchanged is not carried at all.
+    A value that the body returns unchanged is not carried at all.
     """
 
     def __init__(self, lowering: Lowering, body: Any, constants: int, starts: list[Value]):
@@ -194,7 +194,7 @@ class _Carry:
                 self.values.append(Value(buffer.labels.reshape(start.shape), start.dtype))
 
     def end(self, results: list[Value]) -> None:
-        """Close the current block with what is carried into the next iteration."""
+        """Close the current block with the values for the next iteration."""
         block = self.graph.block
         buffers = iter(self.buffers)
         for result, changes in zip(results, self._changes, strict=True):

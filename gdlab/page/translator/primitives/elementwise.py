@@ -10,7 +10,7 @@ from gdlab.page.translator.operations import PRIMITIVES
 
 @rule(*PRIMITIVES, folded=True)
 def plain(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """An operation that is written as the table of operations says."""
+    """An operation from the table of operations."""
     (result,) = avals(*equation.outvars)
     # A comparison is written for the dtype of what it compares.
     taken = () if result.dtype == values[0].dtype else (values[0].dtype.name,)
@@ -33,7 +33,7 @@ def add_any(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
 
 @rule("convert_element_type", folded=True)
 def convert(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """A cast, which is nothing where the numbers stay what they are."""
+    """A cast; nothing is written where it changes no number."""
     (value,) = values
     before, after = value.dtype, np.dtype(equation.params["new_dtype"])
     if before == after:
@@ -57,7 +57,7 @@ def bitcast(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
 
 @rule("reduce_precision")
 def reduce_precision(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """A power of two near a number, where no digit but the first is kept."""
+    """Rounding to a power of two, the only reduced precision that is translated."""
     (value,) = values
     kept = equation.params["exponent_bits"], equation.params["mantissa_bits"]
     if kept != (np.finfo(value.dtype).nexp, 0):
@@ -113,7 +113,7 @@ def rounded(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Valu
 
 @rule("clamp", folded=True)
 def clamp(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
-    """Held between two bounds."""
+    """Clamping between two bounds."""
     low, value, high = values
     return lowering.elementwise("min", lowering.elementwise("max", value, low), high)
 
@@ -142,7 +142,7 @@ def select(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
 
 @rule("stop_gradient", "optimization_barrier", "name", "copy", "copy_p", "device_put")
 def identity(_lowering: Lowering, _: JaxprEqn, values: list[Value]) -> list[Value]:
-    """The values as they are: such operations matter to the compiler alone."""
+    """The values unchanged, for operations that matter only to the compiler."""
     return values
 
 

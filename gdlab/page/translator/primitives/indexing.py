@@ -15,7 +15,7 @@ from gdlab.page.translator.ir import Scatter, Value, collapse
 from gdlab.page.translator.lowering import Lowering, avals, rule
 
 _INDEX = np.dtype(np.int32)
-"""Positions in buffers, which are numbers of the program and no BigInts."""
+"""The dtype of positions in buffers: 32 bits, so that they are JavaScript numbers, not BigInts."""
 
 _UPDATES = {
     "scatter": "copy",
@@ -28,7 +28,7 @@ _UPDATES = {
 
 @rule("dynamic_slice", folded=True)
 def dynamic_slice(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """A window that starts anywhere, moved inside where it would stick out."""
+    """A window with a computed start, moved inside the array if it would stick out."""
     operand, *starts = values
     sizes = equation.params["slice_sizes"]
     for start, length, size in zip(starts, operand.shape, sizes, strict=True):
@@ -42,7 +42,7 @@ def dynamic_slice(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -
 
 @rule("dynamic_update_slice", folded=True)
 def dynamic_update_slice(lowering: Lowering, _: JaxprEqn, values: list[Value]) -> Value:
-    """A window that starts anywhere, overwritten."""
+    """An array with a window at a computed start overwritten."""
     operand, update, *starts = values
     base = _window_address(lowering, operand.shape, update.shape, starts)
     offsets = _positions(operand.shape)[tuple(slice(size) for size in update.shape)]
@@ -57,7 +57,7 @@ def gather(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value
     numbers, sizes = parameters["dimension_numbers"], parameters["slice_sizes"]
     (result,) = avals(*equation.outvars)
     shape = result.shape
-    # Where the windows stand if all start at 0 is for JAX to say.
+    # JAX itself computes the positions of the windows for starts of 0.
     origin = equation.primitive.bind(
         jnp.asarray(_positions(operand.shape)),
         jnp.zeros(indices.shape, jnp.int64),
@@ -87,7 +87,7 @@ def gather(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value
 
 @rule(*_UPDATES, folded=True)
 def scatter(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """Windows at many starts, overwritten or combined with what is there."""
+    """An array with windows at many starts overwritten or combined with new values."""
     operand, indices, updates = values
     numbers = equation.params["dimension_numbers"]
     window = numbers.update_window_dims
@@ -132,7 +132,7 @@ def _along(shape: tuple[int, ...], axis: int) -> np.ndarray:
 
 
 def _spread(labels: np.ndarray, axes: list[int], ndim: int) -> np.ndarray:
-    """Labels of batch dimensions where those stand among all dimensions."""
+    """Labels of batch dimensions, broadcast to all dimensions."""
     shape = [1] * ndim
     for axis, length in zip(axes, labels.shape, strict=True):
         shape[axis] = length
@@ -154,7 +154,7 @@ def _plus(lowering: Lowering, base: Value, offsets: np.ndarray) -> Value:
 def _start_address(
     lowering: Lowering, starts: list[Value], room: list[int], strides: list[int]
 ) -> tuple[Value, Value | None]:
-    """The addresses of the first elements of windows, moved inside, and which were inside.
+    """The addresses of windows' first elements, moved inside, and a mask of those inside before.
 
     Starts that are constants give constants; if all windows are inside, there is no second value.
     """

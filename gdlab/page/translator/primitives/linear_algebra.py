@@ -1,4 +1,4 @@
-"""Factorisations of small matrices, and what is solved with them."""
+"""Factorisations of small matrices, and linear systems solved with them."""
 
 import numpy as np
 from jax.extend.core import JaxprEqn
@@ -57,7 +57,7 @@ def triangular_solve(lowering: Lowering, equation: JaxprEqn, values: list[Value]
 
 @rule("lu", folded=True)
 def lu(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
-    """The factors of a square matrix with its rows in another order, and that order."""
+    """The LU factors of a square matrix with permuted rows, and the permutation."""
     (matrix,) = values
     if matrix.dtype != np.float64 or matrix.shape[-1] != matrix.shape[-2]:
         raise lowering.unsupported(equation, "is translated for square float64 matrices only")

@@ -136,7 +136,7 @@ def _cuts(*groups: Sequence[int]) -> list[tuple[int, int]]:
 
 @rule(*_RUNNING, folded=True)
 def running(lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> Value:
-    """Along an axis, all elements up to each one, combined."""
+    """A running reduction along an axis, such as a cumulative sum."""
     (value,) = values
     operation = _RUNNING[equation.primitive.name]
     lines = np.moveaxis(value.labels, equation.params["axis"], -1)
@@ -214,7 +214,7 @@ def kernel(
     shapes: Sequence[tuple[int, ...]],
     static: tuple[Any, ...] = (),
 ) -> list[np.ndarray]:
-    """The labels of what a helper function makes of whole arrays."""
+    """The labels of the outputs of a helper function on whole arrays."""
     graph = lowering.graph
     inputs = tuple(graph.contiguous(value) for value in values)
     outputs = tuple(

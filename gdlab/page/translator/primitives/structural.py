@@ -28,7 +28,7 @@ from gdlab.page.translator.lowering import Lowering, avals, rule
     "unstack",
 )
 def moved(_lowering: Lowering, equation: JaxprEqn, values: list[Value]) -> list[Value]:
-    """The labels where the primitive puts them."""
+    """The labels, rearranged by the primitive itself."""
     shapes = tuple(aval.shape for aval in avals(*equation.invars))
     # A key has several words, which move together.
     words = values[0].shape[len(shapes[0]) :]
@@ -45,13 +45,13 @@ def iota(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> list[Value]:
 
 @rule("empty2")
 def empty(lowering: Lowering, equation: JaxprEqn, _: list[Value]) -> Value:
-    """Zeros that nobody reads, in the place of a number that only another branch has."""
+    """Zeros that are never read, in place of a value that only another branch has."""
     (result,) = avals(*equation.outvars)
     return lowering.graph.constant(np.zeros(result.shape, result.dtype))
 
 
 def sources(equation: JaxprEqn, shapes: tuple[tuple[int, ...], ...]) -> list[np.ndarray]:
-    """The indices from which each result takes its elements, into all arguments in a row."""
+    """The indices of the elements of each result in the concatenation of all arguments."""
     parameters = equation.params
     try:
         return _sources(equation.primitive, tuple(sorted(parameters.items())), shapes)
