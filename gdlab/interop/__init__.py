@@ -1,7 +1,7 @@
-"""Code, states and models of other libraries, moved in and out.
+"""Interoperability: code, optimizer states and models of other libraries.
 
-``gdlab.interop.optax`` stands in for optax by one import. The functions here move the states of
-optimizers, and take factories of other libraries.
+``gdlab.interop.optax`` replaces optax by one import. The functions here convert optimizer states
+from and to other libraries, and lift factories of other libraries.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The part of a model that is trained."""
+"""Models of which only a part is trained."""
 
 from typing import Any
 
@@ -8,23 +8,23 @@ from gdlab.training.models import Trainable, open_model
 
 @checked
 def trainable(model: Any, wrt: Any) -> Any:
-    """A model of which a part is trained, to be given in its place.
+    """Mark the part of a model that is trained, and pass the result in place of the model.
 
-    Whatever takes a model as its parameters takes this as well: :func:`gdlab.minimize`,
-    :func:`gdlab.sweep`, the ``init`` of a sweep, and the functions of ``gdlab.analysis``. What they
-    return is the model. The rest of it stays as it is, and the optimizer keeps no moments for it.
+    It is accepted wherever a model is: by :func:`gdlab.minimize`, :func:`gdlab.sweep`, as the
+    result of ``init`` in a sweep, and by the functions of ``gdlab.analysis``. They return plain
+    models. The rest of the model stays unchanged, and the optimizer keeps no state for it.
 
     Args:
         model: a Flax NNX module or an Equinox module.
-        wrt: what is trained, in the library's own words. For NNX a filter of variables, as in
+        wrt: the part to train, in the library's convention. For NNX a filter of variables, as in
             ``nnx.Optimizer(model, tx, wrt=nnx.LoRAParam)``. For Equinox a tree of booleans like the
             model, or a function of a leaf, as for ``eqx.partition``; of the leaves that it chooses,
-            inexact arrays are trained. Of a linen module the collection ``params`` is trained; a
-            part of it is left out by :func:`gdlab.freeze`.
+            inexact arrays are trained. A linen module always trains the collection ``params``; use
+            :func:`gdlab.freeze` to leave out a part of it.
 
     Raises:
-        TypeError: if the model is none of these libraries, or ``wrt`` no filter.
-        ValueError: if it chooses nothing.
+        TypeError: if the model is not of these libraries, or ``wrt`` is not a filter.
+        ValueError: if the filter chooses nothing.
 
     >>> import jax.numpy as jnp
     >>> from flax import nnx
@@ -40,5 +40,5 @@ def trainable(model: Any, wrt: Any) -> Any:
     if wrt is None:
         raise TypeError("wrt must be a filter of what is trained, not None")
     chosen = Trainable(model, wrt)
-    open_model(chosen)  # refuses what is no such model, or filter
+    open_model(chosen)  # raises errors for a wrong model or filter
     return chosen

@@ -1,4 +1,4 @@
-"""Hyperparameters over the sizes of models: parametrisations, checks of them, and fitted laws."""
+"""Hyperparameters across model sizes: parametrisations, coordinate checks, and scaling laws."""
 
 from gdlab.scaling.coordinates.coordinate_check import CoordinateCheck, Slope, coordinate_check
 from gdlab.scaling.laws.learning_rate_law import LearningRateLaw, learning_rate_law

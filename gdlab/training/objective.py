@@ -1,4 +1,4 @@
-"""A user's loss, in the one form in which everything here calls it."""
+"""A user's loss with a uniform calling convention."""
 
 import dataclasses
 import functools
@@ -16,14 +16,14 @@ from gdlab.training.models import PLAIN, Form, ModelState
 
 
 class ByIdentity:
-    """A user's function, by whose identity programs are compiled and found again.
+    """A user's function as a static argument: programs are cached by the identity of the function.
 
-    It may be a callable object that cannot be compared or hashed.
+    So the function may be a callable object that cannot be compared or hashed.
 
     Args:
         function: the function.
-        keywords: arguments that are fixed when programs are compiled, such as the width of a model;
-            those that are no numbers or texts count by their identity as well.
+        keywords: keyword arguments that are compiled in, such as the width of a model; those that
+            are not numbers or texts are compared by identity too.
     """
 
     __slots__ = ("_keywords_key", "function", "keywords")
@@ -37,7 +37,7 @@ class ByIdentity:
 
     @property
     def keywords_key(self) -> Hashable:
-        """A key that is equal for equal fixed arguments."""
+        """A hashable key that is equal for equal keyword arguments."""
         return self._keywords_key
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ class ByIdentity:
 
 
 def _key_of(value: Any) -> tuple[Hashable, ...]:
-    """The type of a plain value, since 1 equals True, and the value; others by identity."""
+    """The type (since 1 equals True) and value of a plain value; the identity of any other."""
     if isinstance(value, bool | int | float | str):
         return type(value), value
     return (ByIdentity(value),)
@@ -64,7 +64,7 @@ def _key_of(value: Any) -> tuple[Hashable, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """``fun(model[, batch][, key=…][, model_state=…][, **hyperparameters])``, what it returns.
+    """A loss ``fun(model[, batch][, key=…][, model_state=…][, **hyperparameters])``.
 
     It returns the loss, a scalar; with ``has_aux`` the pair (loss, aux); if it carries model state
     (loss, model_state); with both (loss, (model_state, aux)). A parameter named ``key`` is given a
@@ -76,11 +76,11 @@ class Objective:
     has_aux: bool
     has_state: bool
     form: Form = PLAIN
-    """The structure of the model, which is made anew of its arrays for each call."""
+    """The structure of the model, which is rebuilt from its arrays for each call."""
     name: str = "loss"
-    """The argument that the function came for, as messages call it."""
+    """The name of the argument that holds the function, for messages."""
     arguments: tuple[str, str] = ("params", "batch")
-    """What it is called with, as messages call it; the second only if there is a batch."""
+    """The names of the function's arguments, for messages; the second only if there is a batch."""
 
     def __call__(
         self,
@@ -90,13 +90,13 @@ class Objective:
         model_state: ModelState,
         hyperparameters: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[jax.Array, tuple[ModelState, Any]]:
-        """(loss, (model_state, aux)) at ``params``."""
+        """Return (loss, (model_state, aux)) at ``params``."""
         held, given = model_state
         keyword: dict[str, Any] = dict(hyperparameters)
         if self.takes_key:
             keyword["key"] = key
         if self.has_state:
-            # A copy: Equinox marks a state as used once another has been made of it.
+            # A copy, since Equinox marks a state as used once a new one is derived from it.
             keyword["model_state"] = jax.tree.map(lambda leaf: leaf, given)
         batches = [batch] if self.has_batch else []
         self._require_callable(params, *batches, **keyword)
@@ -136,10 +136,10 @@ class Objective:
         return f"{self.name}({given}{names})"
 
     def _require_callable(self, *arguments: Any, **keyword: Any) -> None:
-        """Refuse a loss that does not take what it is called with."""
+        """Refuse a loss whose signature does not fit the call."""
         try:
             signature = inspect.signature(self.fun.function)
-        except ValueError:  # written in C, it does not tell
+        except ValueError:  # a function in C may have no signature
             return
         try:
             signature.bind(*arguments, **self.fun.keywords, **keyword)
@@ -157,7 +157,7 @@ class Objective:
 
     @property
     def has_no_side_results(self) -> bool:
-        """True if it returns the loss alone."""
+        """True if the function returns the loss alone."""
         return not (self.has_aux or self.carries_state)
 
     @property
@@ -168,12 +168,12 @@ class Objective:
         return not is_fixed and "key" in inspect.signature(function).parameters
 
     def is_random(self, key: jax.Array | None) -> bool:
-        """Tell whether the loss, or the model by itself, draws what depends on a key."""
+        """Tell whether the loss, or the model itself, draws random numbers from a key."""
         return self.takes_key or (self.form.may_draw and key is not None)
 
 
 def _unlike_a_real_scalar(value: Any) -> str | None:
-    """The description of a value that is no real scalar, None if it is one."""
+    """A description of a value that is not a real scalar; None if it is one."""
     if not jax.tree_util.all_leaves([value]):
         return f"is a {type(value).__name__}"
     if not is_array_of_numbers(value):

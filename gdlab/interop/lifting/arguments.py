@@ -1,4 +1,4 @@
-"""The arguments of a foreign factory, as they are stored: numbers as leaves, the rest constant."""
+"""The arguments of a foreign factory as stored: numbers as leaves, the rest as constants."""
 
 import jax
 import numpy as np
@@ -16,14 +16,14 @@ from gdlab.interop.lifting.roles import Role, is_inexact
 
 
 class Constant:
-    """A value that is structure where a number could stand: a node of a pytree without leaves."""
+    """A structural value in place of a number: a pytree node without leaves."""
 
     __slots__ = ("held", "structure")
 
     def __init__(self, value: Value):
         self.structure: Static = Static({"value": value})
         copied = self.structure.values["value"]
-        # A dtype is compared by its name, and handed over as it was written.
+        # A dtype is compared by its name, but passed on as the user wrote it.
         self.held: Value = value if isinstance(copied, str) else copied
 
     def __eq__(self, other: object) -> bool:
@@ -40,14 +40,14 @@ jax.tree_util.register_pytree_node(Constant, lambda node: ((), node), lambda nod
 
 
 def held(value: Value) -> Value:
-    """An argument with the constants in it as the values that they hold."""
+    """An argument with its constants replaced by the values that they hold."""
     is_one = lambda node: isinstance(node, Constant) or is_argument(node)  # noqa: E731
     unwrapped = lambda node: node.held if isinstance(node, Constant) else node  # noqa: E731
     return jax.tree.map(unwrapped, value, is_leaf=is_one)
 
 
 def as_argument(value: Value, role: Role) -> Value:
-    """A user's argument as it is stored: numbers and transformations as such, the rest constant."""
+    """A user's argument as stored: numbers and transformations unchanged, the rest as constants."""
     if value is None or isinstance(value, Constant):
         return value
     if role.is_structure:
@@ -89,7 +89,7 @@ def _is_number(value: object, role: Role) -> bool:
 
 
 def _whole(number: Value) -> Value:
-    """A number in the place of an integer, which must not have a fraction."""
+    """Check that a number for an integer parameter is whole."""
     values = number.values if isinstance(number, Axis) else number
     if not isinstance(values, Schedule | Tracer) and np.any(np.asarray(values) % 1):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The call of a foreign factory while a transformation is opened."""
+"""Calls of a foreign factory with traced numbers."""
 
 import sys
 from collections.abc import Collection
@@ -23,11 +23,11 @@ NEEDS_A_VALUE = (
     jax.errors.TracerArrayConversionError,
     jax.errors.TracerIntegerConversionError,
 )
-"""The errors of Python code that asks for the value of what is traced."""
+"""The errors of Python code that needs the concrete value of a tracer."""
 
 
 class Call:
-    """A call of a foreign factory, with the numbers in force."""
+    """A call of a foreign factory, with the present values of its numbers."""
 
     def __init__(self, lifted: "Lifted", args: tuple[Value, ...], kwargs: dict[str, Value]):
         self.lifted = lifted
@@ -44,7 +44,7 @@ class Call:
         self.made: Value = self._attempt(lambda made: made)
 
     def functions(self) -> Value:
-        """The pair ``(init, update)`` of the call as gdlab opens it, or a transformation of it."""
+        """The ``(init, update)`` of the call in gdlab's convention, or a transformation."""
         if isinstance(self.made, GradientTransformation):
             return self.made
 
@@ -60,7 +60,7 @@ class Call:
         return init, update
 
     def _attempt(self, use: Function, made: Value = None) -> Value:
-        """``use(made)``, or an error that names the arguments by whose values Python decides."""
+        """Return ``use(made)``; an error names the arguments whose values Python code needs."""
         try:
             return use(self._pair() if made is None else made)
         except NEEDS_A_VALUE as error:
@@ -70,7 +70,7 @@ class Call:
             raise TypeError(self._advice(names)) from error
 
     def _pair(self, constants: Collection[str] = ()) -> Value:
-        """The return value of the factory, with some number for these arguments if traced."""
+        """The return value of the factory, with concrete numbers for tracers in ``constants``."""
         values = [
             jax.tree.map(_some_value, value, is_leaf=is_argument) if name in constants else value
             for name, value in zip(self.names, self.values, strict=True)
@@ -87,7 +87,7 @@ class Call:
         raise TypeError(f"{self.lifted.name} returned {made!r}, which is no pair (init, update)")
 
     def _decisive(self, use: Function) -> list[str]:
-        """The names of the arguments whose values are asked for, found by trying each alone."""
+        """The names of the arguments whose values Python code needs, found by trying each alone."""
         traced = [
             name
             for name, value in zip(self.names, self.values, strict=True)
@@ -99,7 +99,7 @@ class Call:
                 use(self._pair(constants))
             except NEEDS_A_VALUE:
                 return True
-            except Exception:  # of the numbers that stand in for those that are traced
+            except Exception:  # an error about a substituted number
                 return False
             return False
 
@@ -118,13 +118,13 @@ class Call:
         )
 
     def _handed_over(self, name: str, value: Value) -> Value:
-        """An argument as the factory is to get it."""
+        """An argument in the form that the factory expects."""
         is_integer = self.lifted.roles.of(name).is_integer
         optax = sys.modules.get("optax") if _is_of("optax", self.lifted.foreign) else None
 
         def handed_over(node: Value) -> Value:
             if isinstance(node, GradientTransformation) and optax is not None:
-                # Of any other class optax's wrappers drop the keywords.
+                # optax's wrappers drop keywords for any other class.
                 return optax.GradientTransformationExtraArgs(node.init, node.update)
             if is_integer and isinstance(node, float | jax.Array):
                 return jnp.round(node).astype(int) if isinstance(node, jax.Array) else int(node)
@@ -138,7 +138,7 @@ def _is_of(library: str, function: Function) -> bool:
 
 
 def _some_value(leaf: Value) -> Value:
-    """A number in the place of one that is traced."""
+    """A concrete number to substitute for a tracer."""
     if not isinstance(leaf, Tracer):
         return leaf
     value = np.full(leaf.shape, 0.5 if jnp.issubdtype(leaf.dtype, jnp.inexact) else 1, leaf.dtype)

@@ -1,4 +1,4 @@
-"""A foreign factory behind the face of one of gdlab's."""
+"""Foreign factories lifted to gdlab factories."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -29,34 +29,35 @@ def lift(
     numbers: str | Sequence[str] = (),
     structure: str | Sequence[str] = (),
 ) -> Callable[P, GradientTransformation]:
-    """Make a factory of another library one of gdlab's, whose numbers are leaves.
+    """Turn a factory of another library into a gdlab factory, whose numbers are leaves.
 
-    The numbers among its arguments, and the transformations of gdlab, become leaves: they can be
-    swept, scheduled and differentiated, and other values do not compile anew. A schedule may stand
-    for each of them, also where the factory knows of none: gdlab counts the steps and hands over
-    the value of the step. Flags, strings, dtypes, functions and ``None`` are structure.
+    The numbers and gdlab transformations among its arguments become leaves: they can be swept,
+    scheduled and differentiated, and new values do not recompile. A schedule can replace each
+    number, even if the factory does not support schedules: gdlab counts the steps and passes the
+    value at the step. Flags, strings, dtypes, functions and ``None`` are structure.
 
-    A value is a number if it is a float, an array of them, a :class:`~gdlab.Schedule` or an
-    :class:`~gdlab.Axis`, wherever it is given; in a list or a dictionary each is taken by itself.
-    An integer, or any function as a schedule, is a number where the default or the annotation of
-    the parameter says that numbers stand there, as in ``learning_rate: float``. Of a parameter
-    that is an integer by its annotation, an axis or a schedule is handed over in integers.
+    A float, an array of floats, a :class:`~gdlab.Schedule` or an :class:`~gdlab.Axis` always counts
+    as a number; the elements of a list or a dictionary count separately. An integer counts as a
+    number, and any function as a schedule, if the default or annotation of the parameter says so,
+    as in ``learning_rate: float``. If the annotation is an integer, the values of an axis or a
+    schedule are passed as integers.
 
     Args:
-        factory: a function, or a class, whose calls return a pair ``(init, update)``, such as
-            ``optax.lion``; or a transformation of gdlab.
-        numbers: names of parameters whose integers and functions are numbers and schedules too.
-        structure: names of parameters whose numbers are structure. A number by whose value the
-            factory decides in Python, as in ``if momentum > 0``, has to be.
+        factory: a function or class whose calls return a pair ``(init, update)``, such as
+            ``optax.lion``, or a gdlab transformation.
+        numbers: names of parameters whose integers count as numbers and whose functions as
+            schedules.
+        structure: names of parameters whose numbers are structure. This is needed if Python code of
+            the factory depends on the value, as in ``if momentum > 0``.
 
     Returns:
-        A factory of the same name, signature and documentation. What is kept by the pair that it
-        makes stands in the state under its name.
+        A factory with the same name, signature and documentation. The state of the foreign
+        transformation is an entry of that name.
 
     Raises:
-        TypeError: if ``factory`` cannot be called; and from a call, if the factory returns no pair
-            or decides in Python by the value of a number, with the name of its parameter.
-        ValueError: if a name is not that of a parameter.
+        TypeError: if ``factory`` is not callable. A call raises it if the factory does not return a
+            pair, or if its Python code depends on the value of a number, which the message names.
+        ValueError: if ``numbers`` or ``structure`` names an unknown parameter.
 
     >>> import jax, jax.numpy as jnp, optax
     >>> from gdlab import Axis, hyperparameters, linear_schedule, sweep
@@ -85,12 +86,12 @@ def _names(names: str | Sequence[str]) -> tuple[str, ...]:
 
 @functools.cache
 def _lifted(factory: Function, numbers: tuple[str, ...], structure: tuple[str, ...]) -> "Lifted":
-    # One for each factory, so that optimizers made by it here and there are equal.
+    # Cached, so that optimizers from separate calls of ``lift`` on one factory are equal.
     return Lifted(factory, numbers, structure)
 
 
 class Lifted:
-    """A factory that was lifted, which is pickled as the call of :func:`lift` that made it."""
+    """A lifted factory, pickled as the call of :func:`lift` that made it."""
 
     def __init__(self, foreign: Function, numbers: tuple[str, ...], structure: tuple[str, ...]):
         functools.update_wrapper(self, foreign, updated=())
@@ -104,7 +105,7 @@ class Lifted:
         self.factory.public = self
 
     def __call__(self, *args: Value, **kwargs: Value) -> GradientTransformation:
-        """The transformation that the foreign factory makes of these arguments."""
+        """Make a transformation, as the foreign factory does from these arguments."""
         return self.factory.make(args, kwargs)  # type: ignore[return-value]
 
     def __reduce__(self) -> tuple[Value, ...]:
@@ -118,7 +119,7 @@ class Lifted:
         return f"lift({self.name}{written})"
 
     def _author(self) -> Function:
-        """The function of an author of gdlab: it returns what the foreign factory makes."""
+        """The foreign factory in the form of a gdlab author's function."""
 
         def author(*args: Value, **kwargs: Value) -> Value:
             return Call(self, args, kwargs).functions()

@@ -1,4 +1,4 @@
-"""The parameters of a foreign factory where numbers stand, by annotations and defaults."""
+"""The numeric parameters of a foreign factory, from annotations and defaults."""
 
 import functools
 import inspect
@@ -14,16 +14,16 @@ from gdlab.core.structure import Function
 
 
 class Role(NamedTuple):
-    """A parameter's part in the factory: what may stand in its place as a number."""
+    """The rules by which an argument of a parameter counts as a number."""
 
     is_structure: bool = False
     """True if even numbers are structure."""
     takes_schedules: bool = False
-    """True if functions are schedules."""
+    """True if functions count as schedules."""
     takes_integers: bool = False
-    """True if integers are numbers."""
+    """True if integers count as numbers."""
     is_integer: bool = False
-    """True if numbers are handed over as integers."""
+    """True if numbers are passed on as integers."""
 
 
 NUMBER = Role(takes_schedules=True, takes_integers=True)
@@ -54,7 +54,7 @@ class Roles:
         self.known |= dict.fromkeys(structure, Role(is_structure=True))
 
     def of(self, name: str) -> Role:
-        """The role of an argument; what no parameter is named after is one of the rest."""
+        """The role of an argument; an unknown name belongs to ``**kwargs``."""
         return self.known.get(name) or self.rest or Role()
 
 
@@ -63,7 +63,7 @@ def _is_rest(parameter: inspect.Parameter) -> bool:
 
 
 def function_of(foreign: Function) -> Function:
-    """The function behind a ``functools.partial`` of it; any other as it is."""
+    """The function inside a ``functools.partial``; any other function unchanged."""
     return function_of(foreign.func) if isinstance(foreign, functools.partial) else foreign
 
 
@@ -71,7 +71,7 @@ def _hints(foreign: Function) -> dict[str, Any]:
     function = function_of(foreign)
     try:
         return typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
-    except Exception:  # annotations of others may name what only their type checker knows
+    except Exception:  # annotations of other libraries may not be resolvable at run time
         return {}
 
 
@@ -82,7 +82,7 @@ def _role(hint: object, default: object) -> Role:
         return Role(is_integer=True)
     if not of_floats and not is_inexact(default):
         return Role()
-    # An optional integer is rather a seed or a size.
+    # An optional integer is more likely a seed or a size than a number.
     return NUMBER._replace(takes_integers=not (of_integers and default is None))
 
 

@@ -1,8 +1,8 @@
-"""optax by one import: ``from gdlab.interop import optax`` in place of ``import optax``.
+"""A drop-in replacement for optax: ``from gdlab.interop import optax``.
 
-Optimizers, transformations, wrappers and schedules are gdlab's own, with optax's arguments and
-optax's meaning of them; all other names are handed on from the installed optax when they are asked
-for. :func:`differences` lists where gdlab follows the papers instead.
+Optimizers, transformations, wrappers and schedules are gdlab's, with optax's arguments and their
+meaning in optax; all other names come from the installed optax on access. :func:`differences` lists
+where gdlab follows the papers instead.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Averages, and updates out of several micro-batches."""
+"""Averages, and updates from several micro-batches."""
 
 import jax
 import jax.numpy as jnp
@@ -33,12 +33,12 @@ from gdlab.transforms.steps.periods import is_complete
 def ema(
     decay: Hyperparameter, debias: bool = True, accumulator_dtype: DType | None = None
 ) -> GradientTransformation:
-    """Exponential moving average, corrected for its start at zero unless told otherwise.
+    """Exponential moving average, by default corrected for its start at zero.
 
     Args:
         decay: the weight of the old value.
-        debias: whether it is corrected; gdlab's own ``ema`` never is.
-        accumulator_dtype: the dtype in which it is stored.
+        debias: whether the average is corrected for its start; gdlab's own ``ema`` never is.
+        accumulator_dtype: the dtype in which the average is stored.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -80,8 +80,8 @@ class MultiSteps(GradientTransformation):
     """Update once out of several calls, with the mean or the sum of their gradients.
 
     ``every_k_schedule`` is the number of calls for each update, or a function from the number of
-    updates so far to it. A call that ``should_skip_update_fn`` tells to skip is as if it had not
-    been; what that function returns beside is ``skip_state`` in the state.
+    updates so far to it. A call for which ``should_skip_update_fn`` returns True is ignored; the
+    second value that the function returns is kept as ``skip_state`` in the state.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -104,10 +104,10 @@ class MultiSteps(GradientTransformation):
         should_skip_update_fn: Function | None = None,
         accumulator_dtype: DType = jnp.float32,
     ) -> "MultiSteps":
-        """The wrapper of ``opt``."""
+        """Wrap ``opt``."""
         steps, schedule = every_k_schedule, None
         if callable(every_k_schedule):
-            # It is asked about the number of updates, and not about that of calls.
+            # optax's schedule is a function of the number of updates, not of calls.
             steps, schedule = None, every_k_schedule
             if isinstance(schedule, Schedule):
                 schedule = schedule.__call__

@@ -1,4 +1,4 @@
-"""gdlab's factories under optax's conventions: its arguments and defaults, and a count."""
+"""gdlab's factories with optax's signatures and defaults, and with a step count in the state."""
 
 import functools
 import inspect
@@ -24,18 +24,18 @@ def adapted(
     annotations: Mapping[str, Value] = {},
     **defaults: Value,
 ) -> Callable[P, GradientTransformation]:
-    """A factory of gdlab's with optax's defaults, whose state counts the steps.
+    """Make a variant of a gdlab factory with optax's signature, whose state counts the steps.
 
     Args:
-        factory: what makes a transformation.
-        module: the name of the module in which the result stands.
-        name: the name under which it stands there; that of ``factory`` unless given.
-        finish: what is made of each transformation, if anything.
-        ignored: the further parameters of optax's that change no update, with their defaults.
-        converted: what is made of the arguments of some parameters before they are handed on.
-        none_is: the values of some parameters that None stands for.
-        annotations: those of parameters that take something else than in gdlab.
-        **defaults: what optax's signature says where gdlab's says something else.
+        factory: the gdlab factory.
+        module: the ``__module__`` of the result.
+        name: the ``__name__`` of the result; by default that of ``factory``.
+        finish: a function that is applied to each transformation, or None.
+        ignored: further parameters of optax that change no update → their defaults.
+        converted: parameter → function that converts its argument before it is passed on.
+        none_is: parameter → the value that None stands for.
+        annotations: parameter → annotation, where it differs from gdlab's.
+        **defaults: parameter → optax's default, where it differs from gdlab's.
     """
     original = factory.factory.function  # type: ignore[attr-defined]
     signature = _with_defaults(inspect.signature(original), defaults, ignored)
@@ -76,6 +76,6 @@ def _with_defaults(
 
 
 def _without_examples(text: str) -> str:
-    """A docstring without its examples, which name and run what is gdlab's own."""
+    """A docstring without its examples, which use gdlab's own factories."""
     paragraphs = text.split("\n\n")
     return "\n\n".join(part for part in paragraphs if not part.startswith(">>>"))

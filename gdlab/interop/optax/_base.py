@@ -53,7 +53,7 @@ class TransformUpdateExtraArgsFn(Protocol):
 
 @runtime_checkable
 class StatefulSchedule(Protocol):
-    """A schedule that keeps a state of its own, and may read what is known of a step."""
+    """A schedule with its own state, which may read the keyword arguments of a step."""
 
     def init(self) -> Any:
         """The state before the first step."""
@@ -64,12 +64,12 @@ class StatefulSchedule(Protocol):
         ...
 
     def __call__(self, state: Any, **extra_args: Any) -> jax.typing.ArrayLike:
-        """The value in force."""
+        """The present value."""
         ...
 
 
 class _OfAnyLibrary(type):
-    """Takes gdlab's transformations, and those of the installed optax, for instances."""
+    """A metaclass by which transformations of gdlab and of the installed optax are instances."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         if super().__instancecheck__(instance):
@@ -88,8 +88,8 @@ class _Pair(NamedTuple):
 class GradientTransformation(_Pair, metaclass=_OfAnyLibrary):
     """A pair of functions ``init(params)`` and ``update(updates, state, params)``.
 
-    It is the pair as it stands: ``init`` makes the user's own state. In a chain, or in a wrapper,
-    it takes its place beside gdlab's transformations, which are instances of this class as well.
+    The pair is used unchanged: ``init`` returns the user's own state. It can be used in a chain or
+    a wrapper together with gdlab's transformations, which are instances of this class too.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -108,7 +108,7 @@ class GradientTransformation(_Pair, metaclass=_OfAnyLibrary):
 
 
 class GradientTransformationExtraArgs(GradientTransformation):
-    """The pair of functions of which ``update`` takes keywords as well, such as ``value``."""
+    """A pair of functions whose ``update`` also takes keywords, such as ``value``."""
 
     __slots__ = ()
 
@@ -132,7 +132,7 @@ def with_extra_args_support(tx: GradientTransformation) -> GradientTransformatio
 
 
 class EmptyState(NamedTuple):
-    """The state of what keeps nothing."""
+    """The state of a transformation without state."""
 
 
 def init_empty_state(params: Params) -> EmptyState:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""The step in the state, as optax's optimizers keep it."""
+"""A step count in the state, as in optax's optimizers."""
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.transformation import GradientTransformation, leafwise
@@ -7,10 +7,10 @@ from gdlab.core.wiring import chain
 
 @leafwise(reads="step")
 def count_steps() -> LeafFunctions:
-    """Pass the updates on, and keep the number of steps taken so far in the state.
+    """Leave updates unchanged, and keep the number of steps taken so far in the state.
 
-    The entry ``count`` is there in any case where something depends on the step, such as a
-    schedule; a chain that ends with this part always has it.
+    A state has the entry ``count`` only if something depends on the step, such as a schedule; a
+    chain that ends with this part always has it.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import chain, trace

@@ -1,4 +1,4 @@
-"""Sophia, with the loss and the key where optax has them."""
+"""Sophia with optax's way of passing the loss and the key."""
 
 import math
 
@@ -14,7 +14,7 @@ from gdlab.interop.optax._noise import Key, key_of
 
 @transformation(reads=EVERYTHING, slots=("key",))
 def probe_from_key(random_seed: Key) -> TreeFunctions:
-    """An estimate of the diagonal of the Hessian by one probe, from a key in the state."""
+    """Estimate the diagonal of the Hessian by one random probe, from a key in the state."""
 
     def init(params):  # noqa: ARG001
         return (key_of(random_seed),)

@@ -1,4 +1,4 @@
-"""The places where this namespace does what the papers say, and optax does not."""
+"""The differences between this namespace, which follows the papers, and optax."""
 
 import html
 import textwrap
@@ -9,15 +9,15 @@ class Difference(NamedTuple):
     """A difference of meaning, with its reason."""
 
     names: tuple[str, ...]
-    """The functions that it is about, or what it is about beside functions."""
+    """The names of the functions that differ, or a description if it is not about functions."""
     case: str
-    """The arguments for which the two differ; empty if they differ at all of them."""
+    """The arguments for which the two differ; empty if they always differ."""
     optax: str
     """The behaviour of optax 0.2.8."""
     gdlab: str
-    """The behaviour of gdlab, under these names as under its own."""
+    """The behaviour of gdlab, in this namespace and elsewhere."""
     reason: str
-    """The reason why gdlab does not follow."""
+    """The reason why gdlab does not follow optax."""
 
 
 class Differences(dict[str, tuple[Difference, ...]]):
@@ -64,7 +64,7 @@ def _line(*parts: str) -> str:
 
 
 def differences() -> Differences:
-    """The functions of this namespace that deliberately do something else than optax's.
+    """The functions of this namespace that deliberately differ from optax's.
 
     Returns:
         Name → the differences of that function, each with its reason. Printed it is a table.

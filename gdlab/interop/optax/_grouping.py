@@ -12,7 +12,7 @@ from gdlab.transforms.groups import masking
 
 
 def chain(*args: GradientTransformation) -> GradientTransformation:
-    """Transformations in series; without any, the gradients are the updates.
+    """Transformations in series; an empty chain returns the gradients.
 
     All keywords of ``update`` reach all links.
 
@@ -47,8 +47,9 @@ def masked(
     Args:
         inner: what is applied to the chosen leaves.
         mask: a tree of booleans, or a function from the parameters to one.
-        mask_compatible_extra_args: taken for optax's sake; ``grad``, ``value_fn`` and ``grad_fn``
-            are always those of the chosen leaves, and other keywords pass as they are.
+        mask_compatible_extra_args: accepted for compatibility and ignored; ``grad``, ``value_fn``
+            and ``grad_fn`` are always restricted to the chosen leaves, and other keywords pass
+            unchanged.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -62,7 +63,7 @@ def masked(
 
 @wiring
 def with_inner_states(groups: GradientTransformation) -> TreeRule:
-    """A partition whose states are called as optax calls them."""
+    """A partition whose state entries have optax's names."""
     rule: TreeRule = groups.rule  # type: ignore[attr-defined]
     return rule._replace(names=("inner_states",))
 

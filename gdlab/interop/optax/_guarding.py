@@ -1,4 +1,4 @@
-"""A guard against gradients that are not finite, which gives up in the end."""
+"""A guard against gradients that are not finite, for a limited number of steps in a row."""
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,10 @@ from gdlab.transforms.steps.guarding import all_finite
 def apply_if_finite(
     inner: GradientTransformation, max_consecutive_errors: Hyperparameter
 ) -> TreeFunctions:
-    """Skip the steps whose gradients are not finite, but not more than so many in a row.
+    """Skip steps whose gradients are not finite, up to a number of steps in a row.
 
-    gdlab's own ``apply_if_finite(inner)`` never applies a bad step, and looks at the updates and
-    the new state as well.
+    gdlab's own ``apply_if_finite(inner)`` never applies a bad step, and also checks the updates and
+    the new state.
 
     Args:
         inner: the transformation to guard.

@@ -1,4 +1,4 @@
-"""Names that are no optimizers, such as losses and projections, from the installed optax."""
+"""Names that gdlab does not replace, such as losses and projections, from the installed optax."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ HERE = "gdlab.interop.optax"
 
 
 def handed_on(module: str) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module of this namespace: optax's own attribute of that name.
+    """Make the ``__getattr__`` of a module of this namespace, which returns optax's attributes.
 
     Args:
         module: the name of the module here, such as ``gdlab.interop.optax.losses``.
@@ -29,7 +29,7 @@ def handed_on(module: str) -> Callable[[str], Any]:
 
 
 def listed(module: str) -> Callable[[], list[str]]:
-    """The ``__dir__`` of a module of this namespace: its own names and those of optax."""
+    """Make the ``__dir__`` of a module of this namespace, with its own names and optax's."""
     theirs = "optax" + module.removeprefix(HERE)
 
     def names() -> list[str]:

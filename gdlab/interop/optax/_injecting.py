@@ -1,4 +1,4 @@
-"""Hyperparameters in the state, where a script reads and assigns them."""
+"""Hyperparameters in the state, where a script can read and assign them."""
 
 import functools
 import inspect
@@ -27,20 +27,20 @@ def inject_hyperparams(
     static_args: str | Iterable[str] = (),
     hyperparam_dtype: DType | None = None,
 ) -> Callable[..., GradientTransformation]:
-    """A factory like ``inner_factory`` whose numbers are kept in the state.
+    """Make a factory like ``inner_factory`` whose numbers are kept in the state.
 
-    ``state.hyperparams["learning_rate"]`` reads and assigns the number; what follows a schedule is
-    computed anew at each step. gdlab's own hyperparameters are data without it
+    ``state.hyperparams["learning_rate"]`` reads and assigns the number; scheduled values are
+    recomputed at each step. gdlab's own hyperparameters are data without this wrapper
     (:func:`gdlab.set_hyperparameters`).
 
     Args:
         inner_factory: a function that returns a transformation.
-        static_args: the parameters of it whose arguments are no hyperparameters.
-        hyperparam_dtype: the dtype of the floating-point ones; the widest of the parameters, and
-            at least float32, unless given.
+        static_args: the parameters of ``inner_factory`` that are not hyperparameters.
+        hyperparam_dtype: the dtype of floating-point hyperparameters; by default the widest dtype
+            of the parameters, and at least float32.
 
     Raises:
-        ValueError: if ``static_args`` names what ``inner_factory`` has not.
+        ValueError: if ``static_args`` names an unknown parameter.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -80,7 +80,7 @@ def inject_stateful_hyperparams(
     static_args: str | Iterable[str] = (),
     hyperparam_dtype: DType | None = None,
 ) -> Callable[..., GradientTransformation]:
-    """A factory whose numbers are kept in the state: :func:`inject_hyperparams`, as it was called.
+    """The deprecated name of :func:`inject_hyperparams`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -95,7 +95,7 @@ def inject_stateful_hyperparams(
 
 
 class _Call:
-    """A factory with those of its arguments that are structure, and what the others are."""
+    """A factory with its structural arguments, as a function of the numbers."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class _Call:
         return as_transformation(self.factory(*bound.args, **bound.kwargs))
 
     def converted(self, numbers: Mapping[str, Value], params: Params) -> dict[str, jax.Array]:
-        """The numbers in the dtypes in which they are kept."""
+        """The numbers in the dtypes in which the state keeps them."""
         widest = common_dtype(jax.tree.leaves(params))
         return {
             name: jnp.asarray(value, self.dtypes.get(name) or widest)
@@ -167,7 +167,7 @@ def _dtype(value: Value, wanted: DType | None) -> str | None:
 def inject(
     call: Function, numbers: Mapping[str, Hyperparameter], scheduled: tuple[str, ...] = ()
 ) -> TreeFunctions:
-    """The transformation that a factory makes of the numbers in the state."""
+    """Apply the transformation that a factory makes from the numbers in the state."""
     made = cast(_Call, call)
 
     def init(params):

@@ -1,4 +1,4 @@
-"""Line searches of losses that take further arguments, and what they know of the next step."""
+"""Line searches for losses with further arguments, and the value and gradient that they know."""
 
 import inspect
 from typing import Any, cast
@@ -16,10 +16,10 @@ from gdlab.interop.optax._handed_on import HERE, handed_on
 
 @wiring
 def with_arguments(search: GradientTransformation) -> TreeRule:
-    """A line search whose loss takes the keywords of ``update`` that it names.
+    """Make a line search whose loss takes keywords of ``update`` by their names.
 
-    The loss of optax's searches may have arguments beside the parameters, such as a batch, which
-    ``update(…, value_fn=loss, batch=batch)`` is given.
+    In optax the loss of a search may have further arguments, such as a batch, which are passed as
+    in ``update(…, value_fn=loss, batch=batch)``.
     """
     rule = cast(TreeRule, cast(Part, search).rule)
 
@@ -50,16 +50,16 @@ scale_by_zoom_linesearch = adapted(
 
 
 def value_and_grad_from_state(value_fn: Function) -> Function:
-    """A function like ``jax.value_and_grad(value_fn)`` that asks the state first.
+    """Make a function like ``jax.value_and_grad(value_fn)`` that reuses values in the state.
 
-    ``value_and_grad(params, state=state)`` is what a line search found where it stopped, which is
-    where ``params`` are; before the first step it is computed.
+    ``value_and_grad(params, state=state)`` returns the value and gradient that a line search
+    computed where it stopped, at ``params``; before the first step they are computed.
 
     Args:
         value_fn: the loss.
 
     Raises:
-        ValueError: if the state is not of a line search.
+        ValueError: if the state does not contain that of a line search.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax

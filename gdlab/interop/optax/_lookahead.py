@@ -13,16 +13,16 @@ from gdlab.interop.optax._base import GradientTransformation, GradientTransforma
 
 
 class LookaheadParams(NamedTuple):
-    """The parameters that are trained, and those that follow them slowly."""
+    """The fast parameters, which are trained, and the slow ones, which follow them."""
 
     fast: Params
-    """The parameters whose gradients are taken."""
+    """The parameters at which gradients are computed."""
     slow: Params
     """The parameters to evaluate."""
 
     @classmethod
     def init_synced(cls, params: Params) -> "LookaheadParams":
-        """The pair in which both are ``params``."""
+        """Make the pair in which both are ``params``."""
         return cls(fast=params, slow=params)
 
 
@@ -32,16 +32,16 @@ def lookahead(
     slow_step_size: float,
     reset_state: bool = False,
 ) -> GradientTransformation:
-    """Train fast parameters, and let slow ones step towards them every ``sync_period`` steps.
+    """Train fast parameters, and move slow ones towards them every ``sync_period`` steps.
 
-    The parameters are a :class:`LookaheadParams`, and the gradients those at its ``fast``. gdlab's
-    own ``lookahead`` keeps the slow ones in its state.
+    The parameters are a :class:`LookaheadParams`, and the gradients are those at ``fast``. gdlab's
+    own ``lookahead`` keeps the slow parameters in its state.
 
     Args:
-        fast_optimizer: what trains.
-        sync_period: the steps from one meeting to the next.
-        slow_step_size: how far the slow parameters go towards the fast ones.
-        reset_state: whether the fast optimizer then starts anew.
+        fast_optimizer: the optimizer of the fast parameters.
+        sync_period: the number of steps between synchronisations.
+        slow_step_size: the fraction of the way that the slow parameters move towards the fast ones.
+        reset_state: whether the state of the fast optimizer is then reset.
 
     Raises:
         ValueError: if ``sync_period`` is below 1.

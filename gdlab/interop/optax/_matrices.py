@@ -1,4 +1,4 @@
-"""Methods for matrices, under optax's way of saying which axes are one."""
+"""Methods for matrices, with optax's specification of the matrix axes."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, TypeAlias
@@ -16,11 +16,11 @@ from gdlab.interop.optax._adapting import adapted
 from gdlab.transforms.matrices.matrix_axes import as_axes_by_leaf
 
 OptaxAxes: TypeAlias = Annotated[Tree, Data(as_axes_by_leaf, name="Structure")]
-"""Annotation of an argument that says by optax's numbers which axes are those of a matrix."""
+"""Annotation of an argument that specifies matrix axes by optax's dimension numbers."""
 
 
 class MuonDimensionNumbers(NamedTuple):
-    """The axes that are the inputs and the outputs of a matrix; the others number matrices.
+    """The input and output axes of a matrix; other axes are batch axes.
 
     >>> from gdlab.interop.optax import contrib
     >>> heads = contrib.MuonDimensionNumbers(reduction_axis=0, output_axis=(1, 2))
@@ -28,22 +28,22 @@ class MuonDimensionNumbers(NamedTuple):
     """
 
     reduction_axis: Sequence[int] | int = 0
-    """The inputs."""
+    """The axis or axes of the inputs."""
     output_axis: Sequence[int] | int = 1
-    """The outputs."""
+    """The axis or axes of the outputs."""
 
 
 class GaLoreDimensionNumbers(NamedTuple):
-    """The axes that are the inputs and the outputs of a matrix."""
+    """The input and output axes of a matrix."""
 
     reduction_axis: Sequence[int] | int = 0
-    """The inputs."""
+    """The axis or axes of the inputs."""
     output_axis: Sequence[int] | int = 1
-    """The outputs."""
+    """The axis or axes of the outputs."""
 
 
 class _Letters:
-    """optax's numbers of axes as gdlab's letters, a function of the parameters."""
+    """A function of the parameters that converts optax's dimension numbers to gdlab's letters."""
 
     def __init__(self, numbers: Tree):
         self.numbers = Static({"numbers": numbers})
@@ -84,7 +84,7 @@ def _letters(numbers: Any, ndim: int) -> str | None:
 
 
 def _in_letters(axes: ByLeaf) -> ByLeaf:
-    """Axes that may be given by optax's numbers; letters and patterns of paths stay as they are."""
+    """Convert optax's dimension numbers to letters; letters and path patterns stay unchanged."""
     is_letters = axes.patterns is not None or isinstance(axes.values, str)
     return axes if is_letters else ByLeaf(_Letters(axes.values), name=axes.name)
 
@@ -126,14 +126,14 @@ def scale_by_galore(
     base_optimizer: GradientTransformation | None = None,
     weight_dimension_numbers: Tree = None,
 ) -> GradientTransformation:
-    """A method within the span of a few singular vectors of each matrix.
+    """GaLore: a method in the span of a few singular vectors of each matrix's gradient.
 
     Args:
         rank: the number of singular vectors.
-        update_proj_gap: the steps from one set of them to the next.
+        update_proj_gap: the number of steps between new singular vectors.
         scale: a factor of the projected steps.
-        base_optimizer: the method; Adam's direction unless given.
-        weight_dimension_numbers: none; what has two axes is a matrix.
+        base_optimizer: the method in the subspace; by default Adam's direction.
+        weight_dimension_numbers: must be None; arrays with two axes are matrices.
 
     Raises:
         ValueError: if ``weight_dimension_numbers`` are given.

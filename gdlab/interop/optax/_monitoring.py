@@ -1,4 +1,4 @@
-"""Measurements whose averages are kept as optax keeps them."""
+"""Measurements in optax's layout of the state."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,10 +26,10 @@ def measure_with_ema(
     """A measurement averaged over the steps, for :func:`monitor`.
 
     Args:
-        measure: from a tree of updates to numbers.
+        measure: a function from a tree of updates to numbers.
         decay: the weight of the old value.
         debias: whether the average is corrected for its start at zero.
-        accumulator_dtype: the dtype in which it is stored.
+        accumulator_dtype: the dtype in which the average is stored.
 
     >>> from gdlab.interop import optax
     >>> tx = optax.monitor({"mean_norm": optax.measure_with_ema(optax.global_norm, 0.9)})
@@ -47,7 +47,7 @@ def measure_with_ema(
 
 @transformation(reads=EVERYTHING, slots=("measurements", "measure_states"))
 def measuring(measures: dict[str, tuple[Function, Function]]) -> TreeFunctions:
-    """Measure what passes here, and keep the last measurements in the state."""
+    """Measure the updates, and keep the last measurements in the state."""
 
     def measure(updates, states, params, extra):
         pairs = [
@@ -70,13 +70,13 @@ def measuring(measures: dict[str, tuple[Function, Function]]) -> TreeFunctions:
 
 
 def monitor(measures: Mapping[str, Transformation | Function]) -> Transformation:
-    """Measure what passes here, and keep the last measurements in the state; the updates pass.
+    """Measure the updates, and keep the last measurements in the state; the updates pass unchanged.
 
     ``state.measurements[name]`` is a measurement.
 
     Args:
-        measures: from the names of the measurements to functions of a tree of updates, or
-            transformations such as those of :func:`measure_with_ema`.
+        measures: name → a function of a tree of updates, or a transformation such as
+            :func:`measure_with_ema`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax

@@ -1,4 +1,4 @@
-"""Noise from a key that the state keeps, drawn as optax draws it."""
+"""Noise from a key in the state, with the same random numbers as optax."""
 
 from typing import Annotated, TypeAlias
 
@@ -18,14 +18,14 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 
 def key_of(value: Value) -> jax.Array:
-    """A key of either kind, or that of a seed."""
+    """The given key (new-style or legacy), or the key of a seed."""
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         return value
     return jax.random.wrap_key_data(value) if jnp.ndim(value) else jax.random.key(value)
 
 
 def _as_seed(value: Value) -> Value:
-    # A seed stays one until a state is made: a key would be computed when this module is imported.
+    # A seed becomes a key only in ``init``, so that importing this module computes nothing.
     is_small = isinstance(value, int) and abs(value) < 2**31
     return value if is_small else key_of(value)
 
@@ -35,14 +35,14 @@ Key: TypeAlias = Annotated[jax.Array | int, Data(_as_seed, name="Key")]
 
 
 def _either(key: Value, seed: int | None) -> Value:
-    """The key or the seed, of which one is given."""
+    """Whichever of key and seed is given."""
     if key is not None and seed is not None:
         raise ValueError("give key or seed, not both")
     return 0 if key is None and seed is None else seed if key is None else key
 
 
 def _normal_like(key: jax.Array, leaves: list[jax.Array]) -> list[jax.Array]:
-    """Standard normal arrays, each from a key of its own."""
+    """Standard normal arrays, each from its own key."""
     keys = jax.random.split(key, len(leaves)) if leaves else []
     return [
         jax.random.normal(key, leaf.shape, leaf.dtype)
@@ -84,7 +84,7 @@ def add_noise(
 
     Args:
         eta: the variance at the first step.
-        gamma: how fast it falls.
+        gamma: the exponent of the decrease of the variance.
         key: a key, or the seed of one.
         seed: the seed; an older name for ``key``.
 
@@ -121,7 +121,7 @@ def noisy_sgd(
 def aggregate_from_key(
     l2_norm_clip: Hyperparameter, noise_multiplier: Hyperparameter, key: Key
 ) -> TreeFunctions:
-    """Clip, add up and blur the gradients of single examples, from a key in the state."""
+    """Clip and sum per-example gradients, and add noise from a key in the state."""
 
     def init(params):  # noqa: ARG001
         return (key_of(key),)
@@ -148,11 +148,11 @@ def differentially_private_aggregate(
     *,
     seed: int | None = None,
 ) -> GradientTransformation:
-    """The mean of clipped gradients of single examples, with noise from a key in the state.
+    """The mean of clipped per-example gradients, with noise from a key in the state.
 
     Args:
-        l2_norm_clip: the norm to which the gradient of each example is shortened.
-        noise_multiplier: the standard deviation of the noise in units of that norm.
+        l2_norm_clip: the norm to which the gradient of each example is clipped.
+        noise_multiplier: the standard deviation of the noise, in units of ``l2_norm_clip``.
         key: a key, or the seed of one.
         seed: the seed; an older name for ``key``.
 

@@ -1,4 +1,4 @@
-"""The norm of a tree, and counts that do not wrap round."""
+"""The norm of a tree, and counts that do not overflow."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def global_norm(updates: Updates) -> jax.Array:
 
 
 def safe_increment(count: jax.typing.ArrayLike) -> jax.Array:
-    """The number after this one, which stays at the largest of its dtype.
+    """Add one to a count, without exceeding the largest number of its dtype.
 
     Args:
         count: a number, integer or not.

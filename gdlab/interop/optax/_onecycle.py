@@ -7,7 +7,7 @@ from gdlab.core.schedule import Schedule
 
 
 def _at_whole_step(part: Hyperparameter, steps: Hyperparameter) -> Hyperparameter:
-    """The part of so many steps, rounded down to a whole one; swept ones stay as they are."""
+    """The fraction of steps that ends at a whole step, rounded down; axes stay unchanged."""
     if is_axis(part) or is_axis(steps) or steps == 0:
         return part
     return int(part * steps) / steps
@@ -21,17 +21,17 @@ def linear_onecycle_schedule(
     div_factor: Hyperparameter = 25.0,
     final_div_factor: Hyperparameter = 1e4,
 ) -> Schedule:
-    """Up to the peak, down to the start and further down, along three lines between whole steps.
+    """Three linear phases between whole steps: up to the peak, down to the start, and to the end.
 
-    gdlab's own ends its phases at fractions of a step, so that their derivative is known.
+    gdlab's own schedule ends phases at fractional steps, so that it is differentiable in them.
 
     Args:
-        transition_steps: length of the whole, in steps.
+        transition_steps: the length of the schedule, in steps.
         peak_value: the largest value.
-        pct_start: the part at which the peak is reached.
-        pct_final: the part at which the value is back at its start.
-        div_factor: peak over start.
-        final_div_factor: start over end.
+        pct_start: the fraction of the steps after which the peak is reached.
+        pct_final: the fraction of the steps after which the value is back at its start.
+        div_factor: the ratio of the peak to the start.
+        final_div_factor: the ratio of the start to the end.
 
     >>> from gdlab.interop import optax
     >>> [round(float(optax.linear_onecycle_schedule(11, 1.0)(t)), 3) for t in (0, 3, 9, 11)]
@@ -54,14 +54,14 @@ def cosine_onecycle_schedule(
     div_factor: Hyperparameter = 25.0,
     final_div_factor: Hyperparameter = 1e4,
 ) -> Schedule:
-    """Up to the peak and down to the end, along two half cosines that meet at a whole step.
+    """Two half cosines that meet at a whole step: up to the peak, and down to the end.
 
     Args:
-        transition_steps: length of the whole, in steps.
+        transition_steps: the length of the schedule, in steps.
         peak_value: the largest value.
-        pct_start: the part at which the peak is reached.
-        div_factor: peak over start.
-        final_div_factor: start over end.
+        pct_start: the fraction of the steps after which the peak is reached.
+        div_factor: the ratio of the peak to the start.
+        final_div_factor: the ratio of the start to the end.
 
     >>> from gdlab.interop import optax
     >>> [round(float(optax.cosine_onecycle_schedule(11, 1.0)(t)), 3) for t in (0, 3, 11)]

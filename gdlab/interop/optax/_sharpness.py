@@ -23,7 +23,7 @@ def sam_in_turns(
     sync_period: int,
     reset_state: bool,
 ) -> TreeFunctions:
-    """Ascend at all calls of a period but the last, which descends from where it began."""
+    """Ascend at all calls of a period but the last, which descends from the period's start."""
 
     def init(params):
         zero = jnp.zeros((), jnp.int32)
@@ -54,7 +54,7 @@ def sam_at_once(
     reset_state: bool,
     batch_axis_name: str | None,
 ) -> TreeFunctions:
-    """Ascend and descend in one call, by gradients that ``grad_fn(params, i)`` takes."""
+    """Ascend and descend in one call, with gradients ``grad_fn(params, i)``."""
 
     def init(params):
         zero = jnp.zeros((), jnp.int32)
@@ -89,12 +89,13 @@ def sam(
     gdlab's own ``sam(inner, rho)`` does both in one call.
 
     Args:
-        optimizer: what descends, at every ``sync_period``-th call.
-        adv_optimizer: what ascends at the calls between; its updates are those of a descent.
-        sync_period: the calls from one step of descent to the next.
-        reset_state: whether the ascent starts anew then.
-        opaque_mode: whether all is done in one call, with the keyword ``grad_fn(params, i)``.
-        batch_axis_name: the axis over which gradients are averaged in that mode.
+        optimizer: the optimizer that descends, at every ``sync_period``-th call.
+        adv_optimizer: the optimizer that ascends at the calls between; its descent updates are
+            negated.
+        sync_period: the number of calls from one descent step to the next.
+        reset_state: whether the state of ``adv_optimizer`` is then reset.
+        opaque_mode: whether one call does a whole period, with the keyword ``grad_fn(params, i)``.
+        batch_axis_name: the mapped axis over which gradients are averaged in opaque mode.
 
     Raises:
         ValueError: if ``sync_period`` is below 1.

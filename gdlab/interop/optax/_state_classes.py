@@ -1,4 +1,4 @@
-"""Classes of optax's states, of which the states of gdlab with the same entries are instances."""
+"""optax's state classes, with gdlab's states of the same entries as instances."""
 
 import functools
 import importlib
@@ -8,17 +8,17 @@ from typing import Any
 from gdlab.core.state import State
 
 OF_ANY_CHAIN = {"count"}
-"""The entries of a state that are beside those of other links without belonging to them."""
+"""Entries that a state may have in addition to those of any link."""
 
 
 def is_state_class(value: Any) -> bool:
-    """Tell whether this is a class of named tuples that keep something between two updates."""
+    """Tell whether a value is a named-tuple class of an optimizer state."""
     is_named = isinstance(value, type) and issubclass(value, tuple)
     return is_named and value.__name__.endswith("State") and bool(getattr(value, "_fields", ()))
 
 
 class _OfStates(type):
-    """Takes a gdlab state for an instance that has the fields, and not those of a fuller class."""
+    """A metaclass by which a gdlab state with the fields of a class is an instance of it."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         theirs = cls.__mro__[1]
@@ -34,7 +34,7 @@ class _OfStates(type):
 
 @functools.cache
 def recognising(theirs: Any) -> Any:
-    """The class of optax, which makes its tuples, and has gdlab's states for instances as well.
+    """A subclass of optax's class that makes its tuples and has gdlab's states as instances.
 
     Args:
         theirs: a class of named tuples.

@@ -1,4 +1,4 @@
-"""Entries of states, set by name and mapped over."""
+"""Functions that set entries of states by name, and map over them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,15 +15,15 @@ from gdlab.interop.optax._handed_on import HERE, handed_on
 def tree_set(
     tree: Tree, filtering: Callable[[Any, Any], bool] | None = None, /, **kwargs: Value
 ) -> Tree:
-    """A copy of a state with other values of the entries of these names, wherever they are.
+    """A copy of a state with new values for all entries of some names.
 
     Args:
-        tree: the state of gdlab's transformations, of optax's, or of both together.
-        filtering: from the path and the value of an entry, whether it is one that is meant.
+        tree: a state of gdlab's or optax's transformations, or of both together.
+        filtering: ``filtering(path, value)``, which tells whether an entry is to be set.
         **kwargs: the values by name.
 
     Raises:
-        ImportError: without optax, whose function it is that finds the entries.
+        ImportError: if optax, which finds the entries, is not installed.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -36,7 +36,7 @@ def tree_set(
 
 
 def _as_states(old: Tree, new: Tree) -> Tree:
-    """``new``, in which dictionaries are states where ``old`` has states."""
+    """``new`` with dictionaries converted to states where ``old`` has states."""
 
     def restored(old: Tree, new: Tree) -> Tree:
         if not isinstance(old, State):
@@ -55,18 +55,18 @@ def tree_map_params(
     transform_non_params: Callable[[Any], Any] | None = None,
     is_leaf: Callable[[Any], bool] | None = None,
 ) -> OptState:
-    """Apply a function to all that a state keeps for each parameter.
+    """Apply a function to all parts of a state that belong to a parameter.
 
     Args:
         initable: the optimizer, or its ``init``.
-        f: from an array of the state, and what the other trees have for its parameter.
-        state: the state of gdlab's transformations, of optax's, or of both together.
-        *rest: trees like the parameters, such as one of shardings.
-        transform_non_params: what is done with everything else; nothing unless given.
-        is_leaf: from a node to whether ``f`` is to be given it as a whole.
+        f: a function of an array of the state and of the nodes of ``rest`` for its parameter.
+        state: a state of gdlab's or optax's transformations, or of both together.
+        *rest: trees like the parameters, such as a tree of shardings.
+        transform_non_params: a function for all other leaves; by default they are unchanged.
+        is_leaf: ``is_leaf(node)``, which tells whether ``f`` is given the whole node.
 
     Raises:
-        ImportError: without optax, whose function it is that tells what is kept for parameters.
+        ImportError: if optax, which finds the parts of the parameters, is not installed.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.interop import optax
@@ -82,7 +82,7 @@ def tree_map_params(
     def over(kept: Tree) -> Tree:
         if not rest:
             return of_parameter(kept)
-        # A part keeps nothing for some parameters, and several arrays for others.
+        # A transformation may keep nothing for some parameters, and several arrays for others.
         leaves, treedef = jax.tree.flatten(rest[0], is_leaf=is_leaf)
         others = [leaves, *map(treedef.flatten_up_to, rest[1:])]
         return treedef.unflatten(map(of_parameter, treedef.flatten_up_to(kept), *others))

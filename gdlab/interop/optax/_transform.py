@@ -34,11 +34,11 @@ scale_by_yogi = adapted(gdlab.scale_by_yogi, __name__, eps_root=0.0, initial_acc
 def scale_by_learning_rate(
     learning_rate: Hyperparameter | None = None, *, flip_sign: bool = True
 ) -> GradientTransformation:
-    """Turn a direction of ascent into the step of descent; without a number, pass it on as it is.
+    """Multiply by −learning_rate; without a learning rate, leave updates unchanged.
 
     Args:
-        learning_rate: η.
-        flip_sign: False to ascend.
+        learning_rate: the learning rate η.
+        flip_sign: False to multiply by +learning_rate.
 
     >>> from gdlab import expand
     >>> from gdlab.interop import optax
@@ -64,11 +64,11 @@ def scale_by_factored_rms(
     Args:
         factored: False to keep an average for each element.
         decay_rate: the exponent in the decay.
-        step_offset: the number of steps after which t starts at 1.
-        min_dim_size_to_factor: the length that two axes must have to be factored.
+        step_offset: the number of steps by which the count of the decay is shifted.
+        min_dim_size_to_factor: the smallest length of two axes that are factored.
         epsilon: ε, added to the squares.
-        decay_rate_fn: from the step and ``decay_rate`` to the decay; 1 − (t + 1)^(−decay_rate)
-            unless given.
+        decay_rate_fn: ``decay_rate_fn(step, decay_rate)``, the decay; by default 1 − (t +
+            1)^(−decay_rate).
 
     >>> from gdlab.interop import optax
     >>> tx = optax.scale_by_factored_rms()
@@ -91,7 +91,7 @@ def scale_by_lion(
     mode: Literal["hard", "smooth", "refined"] = "hard",
     smooth_beta: Hyperparameter = 1.0,
 ) -> GradientTransformation:
-    """The direction of Lion, by its sign or by a smooth function in the sign's place.
+    """The direction of Lion, by the sign or by a smooth function in its place.
 
     Args:
         b1: weight of the average in the mixture.
@@ -99,7 +99,7 @@ def scale_by_lion(
         mu_dtype: dtype in which the average is stored.
         mode: "hard" for the sign, "smooth" for tanh(smooth_beta·x), "refined" for x where it is
             below 1 in modulus.
-        smooth_beta: how steep the smooth one is.
+        smooth_beta: the steepness of the smooth function.
 
     >>> from gdlab.interop import optax
     >>> tx = optax.scale_by_lion(mode="smooth", smooth_beta=10.0)

@@ -22,11 +22,11 @@ def dog(
 
     Args:
         learning_rate: a factor of the step size.
-        init_step: the pair of what the number is ("distance", "learning_rate", "heuristic") and the
-            number, which :func:`gdlab.dog` takes apart as ``init_step`` and ``init_value``.
+        init_step: a pair of the kind of number ("distance", "learning_rate" or "heuristic") and the
+            number, which are ``init_step`` and ``init_value`` of :func:`gdlab.dog`.
         eps: ε, inside the root.
-        weight_decay: λ, coupled; none unless given.
-        mask: which leaves decay.
+        weight_decay: the coupled decay λ; by default none.
+        mask: a tree of booleans, or a function from the parameters to one: the leaves that decay.
 
     >>> from gdlab.interop.optax import contrib
     >>> contrib.dog(init_step=("distance", 1e-3))

@@ -1,4 +1,4 @@
-"""optax.tree, from optax, but for what sets entries of states and maps over them."""
+"""optax.tree from the installed optax, except for functions on states."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,1 +1,1 @@
-"""Sizes of activations over the width of a model."""
+"""Coordinate checks: sizes of activations over the width of a model."""

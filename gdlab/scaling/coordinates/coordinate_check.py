@@ -1,4 +1,4 @@
-"""The sizes of activations, and of their changes in training, over the width of a model."""
+"""Coordinate checks: sizes of activations, and of their changes in training, over width."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from gdlab.scaling.laws.power_law import fit_power_law
 from gdlab.training.models import open_model
 
 Kind: TypeAlias = Literal["activation", "change"]
-"""The size of an activation itself, or of its difference from the start."""
+"""The measured size: that of an activation, or of its change since the start."""
 
 
 class Slope(NamedTuple):
@@ -27,7 +27,7 @@ class Slope(NamedTuple):
 
     value: float
     interval: Interval
-    """The confidence interval of the exponent, of 95 %."""
+    """The 95 % confidence interval of the exponent."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -40,20 +40,20 @@ class CoordinateCheck:
     """Name → mean absolute value of the activation, of shape ``(width, step, seed)``; step 0 is
     the start."""
     changes: dict[str, np.ndarray]
-    """Name → mean absolute difference from the start, of the same shape."""
+    """Name → mean absolute change since the start, of the shape of ``activations``."""
 
     @property
     def steps(self) -> int:
-        """The number of steps that were trained."""
+        """The number of training steps."""
         return next(iter(self.activations.values())).shape[1] - 1
 
     def slope(self, name: str, kind: Kind = "change", step: int | None = None) -> Slope:
-        """The exponent of a size over width, by least squares in logarithms over all seeds.
+        """The exponent p of a size ∝ width^p, by least squares in logarithms over all seeds.
 
         Args:
             name: the name of an activation.
-            kind: whether the activation itself or its change since the start is meant.
-            step: the number of steps after which; all of them unless given.
+            kind: "activation" for the activation itself, "change" for its change since the start.
+            step: the number of training steps before the measurement; by default all.
 
         Raises:
             ValueError: if a size is zero or not finite, so that it has no logarithm.
@@ -74,11 +74,11 @@ class CoordinateCheck:
     def failures(self, tolerance: Annotated[float, Between(0)] = 0.25) -> tuple[str, ...]:
         """A sentence for each activation whose size depends on the width.
 
-        A change has to neither grow nor vanish, and an activation must not grow: that it shrinks
-        at the start, as the output does under :func:`mup`, is no failure.
+        A change must neither grow nor vanish with the width, and an activation must not grow. A
+        shrinking activation, such as the output at the start under :func:`mup`, is no failure.
 
         Args:
-            tolerance: the exponent that still counts as none.
+            tolerance: the largest exponent that counts as zero.
         """
         found = []
         for name in self.activations:
@@ -93,13 +93,13 @@ class CoordinateCheck:
 
     @checked
     def verdict(self, tolerance: Annotated[float, Between(0)] = 0.25) -> str:
-        """The judgement whether sizes depend on the width, in a sentence.
+        """A sentence that says whether sizes depend on the width.
 
-        Sizes that agree after a few steps are needed for a learning rate to transfer, and do not
-        prove that it does: :func:`learning_rate_law` does.
+        Sizes must agree after a few steps for a learning rate to transfer, but agreement does not
+        prove transfer; :func:`learning_rate_law` measures it.
 
         Args:
-            tolerance: the exponent that still counts as none.
+            tolerance: the largest exponent that counts as zero.
         """
         where = f"from width {self.widths[0]:g} to {self.widths[-1]:g} after {_counted(self.steps)}"
         if failures := self.failures(tolerance):
@@ -135,7 +135,7 @@ class CoordinateCheck:
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """The sizes after the last step over width; needs the extra ``lab``.
+        """Draw the sizes after the last step over the width; needs the extra ``lab``.
 
         Args:
             ax: two matplotlib axes to draw on; new ones unless given.
@@ -163,25 +163,26 @@ def coordinate_check(
     seeds: Annotated[int, Between(2, LARGEST_LENGTH)] = 3,
     key: Key | None = None,
 ) -> CoordinateCheck:
-    """The sizes of activations over width, after a few steps on one batch.
+    """Measure the sizes of activations at several widths, after a few steps on one batch.
 
     For the activation hₜ after t steps these are mean|hₜ| and mean|hₜ − h₀|, over all examples and
     coordinates. Under :func:`mup` neither depends on the width.
 
     When to use:
-        For finding mistakes in a parametrisation, in seconds. It sees the first steps alone: what
-        acts slowly, such as weight decay, is not in it, so that a learning rate may fail to
-        transfer though all sizes agree.
+        To find mistakes in a parametrisation within seconds. It sees only the first steps: slow
+        effects, such as that of weight decay, do not show, so that a learning rate may fail to
+        transfer although all sizes agree.
 
     Args:
-        activations: ``activations(params, batch)``, a tree of arrays, whose paths are the names.
+        activations: ``activations(params, batch)``, a tree of arrays, whose paths are the names of
+            the activations.
         loss: ``loss(params, batch)``, a real scalar.
-        inits: width → ``init(key)``, two widths or more.
-        tx: the optimizer of all widths, such as ``parametrization.optimizer(adam(0.01))``.
+        inits: width → ``init(key)``; at least two widths.
+        tx: the optimizer for all widths, such as ``parametrization.optimizer(adam(0.01))``.
         batch: a tree of arrays, the same at each step.
         steps: the number of steps.
-        seeds: the number of starts, two or more.
-        key: PRNG key from which they are drawn; ``jax.random.key(0)`` unless given.
+        seeds: the number of random initialisations, at least two.
+        key: the PRNG key of the initialisations; by default ``jax.random.key(0)``.
 
     Raises:
         ValueError: if there are fewer than two widths, or no activations.
@@ -237,7 +238,7 @@ def _columns(found: list[Any], kind: int) -> list[tuple[Any, ...]]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Run:
-    """A few steps of training from one key, as the sizes of the activations on the way."""
+    """A few training steps from one key, which return the sizes of the activations."""
 
     activations: Callable[[Any, Any], Any]
     loss: Callable[[Any, Any], jax.Array]
@@ -247,7 +248,7 @@ class _Run:
     steps: int
 
     def __call__(self, key: jax.Array) -> tuple[Any, Any]:
-        """Trees of the sizes and of the changes, each of shape ``(step,)``."""
+        """Return trees of the sizes and of the changes, with leaves of shape ``(step,)``."""
         opened = open_model(called_as("init(key)", self.init, key))
         model = lambda params: dataclasses.replace(opened, params=params).close()  # noqa: E731
         loss = lambda params: self.loss(model(params), self.batch)  # noqa: E731

@@ -1,1 +1,1 @@
-"""Best learning rates, the laws that they follow over sizes, and whether they transfer."""
+"""Best learning rates, their power laws over model sizes, and their transfer."""

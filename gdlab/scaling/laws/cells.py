@@ -1,4 +1,4 @@
-"""The cells of a sweep: its curves over the learning rate, one for each combination of sizes."""
+"""The cells of a sweep: a curve over the learning rate for each combination of sizes."""
 
 import itertools
 import math
@@ -26,7 +26,7 @@ def cells_of(
     axis: str,
     metric: str,
 ) -> list[Cell]:
-    """The cells of one result with dimensions of sizes, or of a result for each size.
+    """The cells of one result whose dimensions are sizes, or of one result for each size.
 
     Raises:
         ValueError: if a dimension is neither the axis, nor a size, nor the seeds.

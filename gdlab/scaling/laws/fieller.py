@@ -11,7 +11,7 @@ from gdlab.checks.kinds import Between
 Interval: TypeAlias = tuple[float, float]
 """The lower and the upper end of an interval."""
 Confidence: TypeAlias = Annotated[float, Between(0, 1, excludes_low=True, excludes_high=True)]
-"""The probability that an interval covers what it is for."""
+"""The probability that an interval covers the true value."""
 EVERYWHERE: Interval = (-math.inf, math.inf)
 """The interval that is the whole line."""
 
@@ -21,15 +21,15 @@ def vertex_interval(
 ) -> Interval:
     """The confidence interval of −b/(2c), the vertex of a + b·u + c·u², by Fieller's theorem.
 
-    v belongs to it where (b + 2cv)² ≤ q²·Var(b + 2cv). Unlike v plus or minus some standard errors
-    it knows that the curvature c is uncertain as well: where c cannot be told from 0 it is the
-    whole line.
+    It consists of the v with (b + 2cv)² ≤ q²·Var(b + 2cv). Unlike v plus or minus some standard
+    errors, it accounts for the uncertainty of the curvature c: if c is not significantly different
+    from 0, it is the whole line.
 
     Args:
-        linear: b, as it was estimated.
-        square: c.
-        covariance: of (b, c), of shape (2, 2).
-        quantile: q, the quantile of Student's t.
+        linear: the estimate of b.
+        square: the estimate of c.
+        covariance: the covariance of the estimates (b, c), of shape (2, 2).
+        quantile: the quantile q of Student's t.
 
     >>> low, high = vertex_interval(0.0, 1.0, [[0.04, 0.0], [0.0, 0.0]], 2.0)
     >>> print(round(low, 12), round(high, 12))

@@ -1,4 +1,4 @@
-"""The best learning rate of each cell of a sweep over sizes, and the law that they follow."""
+"""The best learning rate of each cell of a sweep over sizes, and the power law through them."""
 
 import dataclasses
 import itertools
@@ -28,14 +28,14 @@ class LearningRateLaw:
     optima: tuple[Optimum, ...]
     """The best rate of each cell."""
     law: PowerLaw | None
-    """The power law through those that are reliable; None where there are too few."""
+    """The power law through the reliable optima; None if there are too few."""
     step: float
     """The factor between neighbouring rates."""
     confidence: float
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A warning for each cell whose optimum means less than it seems."""
+        """A warning for each cell whose optimum is unreliable."""
         return tuple(
             f"at {_named(cell.sizes)} {optimum.warning}"
             for cell, optimum in zip(self.cells, self.optima, strict=True)
@@ -43,10 +43,10 @@ class LearningRateLaw:
         )
 
     def predict(self, **sizes: float) -> Prediction:
-        """The best learning rate at some sizes, by the law; marked where it is extrapolated.
+        """The best learning rate at some sizes by the power law, with a mark if extrapolated.
 
         Args:
-            **sizes: one for each size of the law.
+            **sizes: a value for each size of the law.
 
         Raises:
             ValueError: if there is no law, or a size is missing or unknown.
@@ -59,11 +59,11 @@ class LearningRateLaw:
     def transfer(
         self, size: str | None = None, *, tolerance: Tolerance = 1.0
     ) -> tuple[Transfer, ...]:
-        """The judgement whether the best rate moves from the smallest to the largest of a size.
+        """Judge whether the best rate shifts between the smallest and the largest value of a size.
 
         Args:
-            size: the name of the size; not needed where there is one alone.
-            tolerance: the shift, in steps of the grid, that still counts as none.
+            size: the name of the size; not needed if there is only one.
+            tolerance: the largest shift that counts as none, in steps of the grid of rates.
 
         Returns:
             A judgement for each combination of the other sizes.
@@ -84,7 +84,7 @@ class LearningRateLaw:
         return tuple(found)
 
     def _ends_along(self, size: str) -> list[tuple[int, int]]:
-        """The positions of the smallest and of the largest size, where the others are equal."""
+        """Pairs of cells with the smallest and largest value of a size, and equal other sizes."""
         others = lambda i: tuple(v for n, v in self.cells[i].sizes.items() if n != size)  # noqa: E731
         order = sorted(range(len(self.cells)), key=lambda i: (others(i), self.cells[i].sizes[size]))
         groups = [list(group) for _, group in itertools.groupby(order, others)]
@@ -108,7 +108,7 @@ class LearningRateLaw:
         return "\n".join(each.sentence for each in self.transfer(size, tolerance=tolerance))
 
     def table(self) -> str:
-        """A table of the optima: sizes, best rate with its interval, loss there, and warnings."""
+        """A table of the optima: sizes, best rate with interval, best loss, and warnings."""
         head = [*(f"{name:>8}" for name in self.sizes), f"{'best rate':>10}", f"{'interval':>21}"]
         lines = ["  ".join([*head, f"{'loss':>9}", "warning"])]
         for cell, optimum in zip(self.cells, self.optima, strict=True):
@@ -124,7 +124,7 @@ class LearningRateLaw:
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
-        """The curves with their optima, and the optima over size with the law; needs ``lab``.
+        """Draw the curves with their optima, and the optima over size with the law; needs ``lab``.
 
         Args:
             ax: two matplotlib axes to draw on; new ones unless given.
@@ -154,21 +154,21 @@ def learning_rate_law(
     confidence: Confidence = 0.95,
     maximize: bool = False,
 ) -> LearningRateLaw:
-    """The best learning rate at each size, the law of these, and whether it moves at all.
+    """Fit the best learning rate at each size, and a power law through the best rates.
 
-    Each cell, a combination of sizes such as width and tokens, is fitted by :func:`fit_optimum`,
-    and the optima of the cells whose range of rates holds them by :func:`fit_power_law`, each
-    weighted by the width of its interval.
+    Each cell, a combination of sizes such as width and tokens, is fitted by :func:`fit_optimum`.
+    The optima that lie within the tried rates are fitted by :func:`fit_power_law`, weighted by the
+    widths of their intervals.
 
     Args:
         results: a sweep with a dimension for each size, or a mapping size → sweep, or tuple of
             sizes → sweep.
-        sizes: the names of the sizes: all dimensions but the axis and the seeds unless given; of a
-            mapping, what its keys are.
+        sizes: the names of the sizes, by default all dimensions but the axis and the seeds; for a
+            mapping, the names of the entries of its keys.
         axis: the name of the axis of learning rates.
         metric: "final_loss", or the name of an evaluation metric.
         window: as for :func:`fit_optimum`.
-        confidence: of all intervals.
+        confidence: the confidence of all intervals.
         maximize: whether more of the metric is better.
 
     Raises:
@@ -213,7 +213,7 @@ def learning_rate_law(
 def _law(
     names: tuple[str, ...], cells: list[Cell], optima: list[Optimum], confidence: float
 ) -> PowerLaw | None:
-    """The law of the reliable optima, if they are enough and vary in all sizes."""
+    """The law of the reliable optima, if there are enough and they vary in all sizes."""
     from scipy.stats import norm
 
     kept = [(cell, one) for cell, one in zip(cells, optima, strict=True) if one.is_reliable]
@@ -222,7 +222,7 @@ def _law(
     sizes = {name: [cell.sizes[name] for cell, _ in kept] for name in names}
     wide = 2 * norm.ppf((1 + confidence) / 2)
     errors = [math.log2(one.interval[1] / one.interval[0]) / wide for _, one in kept]
-    # Curves without noise have intervals of no width, and all count alike.
+    # Without noise the intervals have no width, and all optima get the same weight.
     weights = errors if min(errors) > 1e-9 else None
     try:
         return fit_power_law(sizes, [one.rate for _, one in kept], weights, confidence=confidence)

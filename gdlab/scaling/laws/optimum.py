@@ -15,11 +15,11 @@ from gdlab.scaling.laws.parabola import Parabola, fitted_parabola
 
 Edge: TypeAlias = Literal["", "low", "high", "divergence"]
 Transform: TypeAlias = Literal["log", "identity", "negation"]
-"""Function of the metric that is fitted and is to be smallest."""
+"""The function of the metric that is fitted and minimised."""
 Window: TypeAlias = Annotated[float, Between(1)]
-"""The factor between the best rate and the farthest that is fitted."""
+"""The largest factor between the best rate and a fitted rate."""
 LEAST_POINTS = 5
-"""Number of rates that are fitted even if they lie outside of the window."""
+"""The number of rates that are fitted even if they lie outside of the window."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,45 +27,46 @@ class Optimum:
     """The best learning rate of one cell of a sweep; made by :func:`fit_optimum`."""
 
     rate: float
-    """The best learning rate: the vertex of the parabola, or the best rate that was tried where
-    the vertex means nothing."""
+    """The best learning rate: the vertex of the parabola, or the best tried rate if the vertex is
+    meaningless."""
     interval: Interval
-    """The confidence interval of the rate: 0 or ∞ where the range of rates leaves it open."""
+    """The confidence interval of the rate; 0 or ∞ at an end that the tried rates leave open."""
     best_tried: float
     """The rate with the best mean among those that were tried."""
     edge: Edge
-    """The end of the range at which the best rate stands: "low" or "high" where the next rate was
-    not tried, "divergence" where it diverged, and "" where it does not stand at an end."""
+    """The end of the range at which the best rate lies: "low" or "high" if the next rate was not
+    tried, "divergence" if it diverged, "" if the rate is inside the range."""
     is_flat: bool
-    """True if the curvature cannot be told from zero, so that the interval is the whole range."""
+    """True if the curvature is not significantly positive, so that the interval is the whole
+    range."""
     rates: np.ndarray
     """All rates at which every seed trained to its end, around the best one."""
     values: np.ndarray
-    """The mean over the seeds of what is fitted there, the loss after ``transform``."""
+    """The mean over the seeds of the transformed loss at ``rates``."""
     diverges_from: float
-    """The lowest rate above these at which a seed diverged, ∞ if there is none."""
+    """The lowest rate above ``rates`` at which a seed diverged, ∞ if there is none."""
     transform: Transform
-    """The logarithm of a loss, a loss that is not always positive itself, or minus what is to be
-    large."""
+    """The fitted function of the metric: "log" for positive losses, "identity" for others,
+    "negation" if more is better."""
     parabola: Parabola | None
     """The fit, or None where there were too few rates."""
     confidence: float
 
     @property
     def is_reliable(self) -> bool:
-        """True if the range holds the optimum, or the end of stability is what bounds it."""
+        """True if the optimum lies within the range, or is bounded by divergence."""
         is_bounded = self.interval[0] > 0 and self.interval[1] < math.inf
         return is_bounded and not self.is_flat
 
     @property
     def best_value(self) -> float:
-        """The metric at the best rate, the median of a log-normal loss or the mean of another."""
+        """The metric at the best rate: the median of a log-normal loss, or else the mean."""
         value = self.value_at(self.rate)
         return {"log": math.exp(value), "identity": value, "negation": -value}[self.transform]
 
     @property
     def warning(self) -> str:
-        """The reason why the optimum means less than it seems, or "" if there is none."""
+        """The reason why the optimum is unreliable, or "" if there is none."""
         if self.edge in ("low", "high"):
             end, beyond = ("lower", "smaller") if self.edge == "low" else ("upper", "larger")
             return (
@@ -79,7 +80,7 @@ class Optimum:
         return ""
 
     def value_at(self, rate: float) -> float:
-        """The mean value at a rate between those tried, interpolated.
+        """The mean value at a rate, interpolated between the tried rates.
 
         It is ∞ where training diverges, and NaN where no rate was tried.
         """
@@ -109,19 +110,19 @@ def fit_optimum(
     log L(η) ≈ a + b·u + c·u², u = log₂ η, with the vertex at u = −b/(2c)
 
     A loss is a parabola in log η only near its minimum, so the fit takes the rates within a factor
-    ``window`` of the best, and at least five. The interval is Fieller's for the vertex, and the
+    ``window`` of the best, and at least five. The interval is Fieller's interval of the vertex, the
     wider of two: one from the residuals of the fit, and one from the differences between the
-    parabolas of single seeds, since neighbouring rates of one seed err alike. The latter needs
-    three seeds, and with fewer the interval may be too narrow. Of fewer than three rates the best
-    one is returned, its interval open, and the ``warning`` asks for more.
+    parabolas of single seeds, since errors at neighbouring rates of one seed are correlated. The
+    second needs three seeds; with fewer the interval may be too narrow. Of fewer than three rates
+    the best one is returned, its interval open, and the ``warning`` asks for more.
 
     Args:
         rates: the learning rates, of shape ``(n,)``, in any order.
         losses: the losses, of shape ``(n, seeds)`` or ``(n,)``; NaN where a run diverged. A rate at
             which any seed diverged is not fitted.
-        window: the factor between the best rate and the farthest that is fitted.
+        window: the largest factor between the best rate and a fitted rate.
         confidence: the probability that the interval covers the best rate.
-        maximize: whether more is better, as for an accuracy, which is fitted as it is.
+        maximize: whether more is better, as for an accuracy, which is fitted without a logarithm.
 
     Raises:
         ValueError: if shapes do not fit, a rate is not positive, or no rate trained every seed.
@@ -159,7 +160,7 @@ def fit_optimum(
 def _prepared(
     rates: ArrayLike, losses: ArrayLike, maximize: bool
 ) -> tuple[np.ndarray, np.ndarray, Transform]:
-    """Rising logarithms of rates, and what is to be minimal, of shape ``(n, seeds)``."""
+    """Sorted logarithms of rates, transformed losses of shape ``(n, seeds)``, and the transform."""
     rates = real_numbers("rates", rates, ndim=1)
     losses = real_numbers("losses", losses, finite=False)
     losses = losses[:, None] if losses.ndim == 1 else losses
@@ -179,7 +180,7 @@ def _prepared(
 
 
 def _stretch(means: np.ndarray) -> tuple[int, int, int]:
-    """The best position, and the ends of the unbroken stretch of finite means around it."""
+    """The best position, and the ends of the contiguous range of finite means around it."""
     finite = np.isfinite(means)
     if not finite.any():
         raise ValueError("there is no learning rate at which every seed trained to its end")
@@ -209,7 +210,7 @@ def _near(log_rates: np.ndarray, best: int, low: int, high: int, window: float) 
 def _edge(
     parabola: Parabola | None, best: int, stretch: tuple[int, int], log_rates: np.ndarray
 ) -> Edge:
-    """The end of the stretch at which the best rate or the vertex stands, if one does."""
+    """The end of the range at which the best rate or the vertex lies, if any."""
     low, high = stretch
     vertex = log_rates[best]
     if parabola is not None and parabola.square > 0:
@@ -235,7 +236,7 @@ def _placed(
     if parabola is not None and parabola.square > 0:
         found = parabola.vertex_interval(confidence)
     is_bounded = math.isfinite(found[0]) and math.isfinite(found[1])
-    # Between its neighbours the best rate lies if noise is left out of account.
+    # Without noise the best rate lies between the neighbours of the best tried one.
     neighbours = [-math.inf, *log_rates, math.inf]
     below, above = float(neighbours[best]), float(neighbours[best + 2])
     if edge == "low":

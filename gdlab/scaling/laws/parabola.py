@@ -1,4 +1,4 @@
-"""A parabola fitted to the curves of several seeds, and how sure its coefficients are."""
+"""A parabola fitted to the curves of several seeds, with the covariance of its coefficients."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ import numpy as np
 from gdlab.scaling.laws.fieller import Interval, vertex_interval
 
 FEWEST_SEEDS = 3
-"""The number of seeds from which on a parabola for each says how uncertain their mean is."""
+"""The smallest number of seeds from whose separate parabolas the uncertainty is estimated."""
 SIGNIFICANCE = 0.05
-"""Level at which the parabola is said not to fit the means over the seeds."""
+"""The level of the test that the parabola fits the means over the seeds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Coefficients:
-    """Covariance of the linear and the square coefficient, and its degrees of freedom."""
+    """The covariance of the linear and the square coefficient, and its degrees of freedom."""
 
     covariance: np.ndarray
     degrees: float
@@ -25,14 +25,15 @@ class Parabola:
     """The least-squares parabola a + b·(u − ū) + c·(u − ū)² of u = log₂ η."""
 
     centre: float
-    """ū, the mean of the logarithms."""
+    """The mean ū of the logarithms."""
     constant: float
     linear: float
     square: float
     uncertainties: tuple[Coefficients, ...]
-    """One from the residuals, and one from the differences between three or more seeds."""
+    """The estimates of the covariance: from residuals, and from differences between seeds if
+    enough."""
     ends: Interval
-    """The lowest and the highest logarithm that was fitted."""
+    """The lowest and the highest fitted logarithm of a rate."""
 
     @property
     def vertex(self) -> float:
@@ -40,7 +41,7 @@ class Parabola:
         return self.centre - self.linear / (2 * self.square)
 
     def vertex_interval(self, confidence: float) -> Interval:
-        """The confidence interval of the vertex: from the lowest to the highest of all."""
+        """The confidence interval of the vertex: the union over all ``uncertainties``."""
         from scipy.stats import t
 
         found = []
@@ -57,11 +58,11 @@ class Parabola:
 
 
 def fitted_parabola(log_rates: np.ndarray, values: np.ndarray) -> Parabola | None:
-    """The parabola through the means over the seeds; None if too few values tell nothing of errors.
+    """The parabola through the means over the seeds; None with too few values to estimate errors.
 
     Args:
-        log_rates: of shape ``(n,)``.
-        values: of shape ``(n, seeds)``.
+        log_rates: the logarithms of the rates, of shape ``(n,)``.
+        values: the transformed losses, of shape ``(n, seeds)``.
     """
     points, seeds = values.shape
     if points < 3 or points * seeds < 4:
@@ -82,10 +83,10 @@ def fitted_parabola(log_rates: np.ndarray, values: np.ndarray) -> Parabola | Non
 def _from_residuals(
     design: np.ndarray, values: np.ndarray, coefficients: np.ndarray
 ) -> Coefficients:
-    """The covariance if errors are independent, each seed being higher or lower as a whole.
+    """The covariance for independent errors, apart from a common offset of each seed.
 
-    Where the means over the seeds leave the parabola by more than seeds differ, its failure to fit
-    is what makes the coefficients uncertain.
+    If the means deviate from the parabola by more than the seeds differ, the lack of fit determines
+    the uncertainty.
     """
     from scipy.stats import f
 

@@ -1,4 +1,4 @@
-"""Power laws of several sizes, with bands of confidence and prediction."""
+"""Power laws of several sizes, with confidence and prediction intervals."""
 
 import dataclasses
 import math
@@ -15,15 +15,15 @@ from gdlab.scaling.laws.fieller import Confidence, Interval
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The value that a power law gives for one combination of sizes."""
+    """The value of a power law at one combination of sizes."""
 
     value: float
     interval: Interval
-    """The confidence interval of the law there."""
+    """The confidence interval of the law at these sizes."""
     prediction_interval: Interval
-    """The interval for one more measurement there, whose error is like that of the others."""
+    """The prediction interval for one more measurement at these sizes."""
     is_extrapolated: bool
-    """True if a size is outside of those that were fitted."""
+    """True if a size lies outside of the fitted range."""
 
     def __repr__(self) -> str:
         low, high = self.prediction_interval
@@ -40,26 +40,26 @@ class PowerLaw:
     intervals: dict[str, Interval]
     """The confidence interval of each exponent."""
     references: dict[str, float]
-    """The geometric mean of each size."""
+    """The reference of each size, its geometric mean."""
     scale: float
     """The value at the references."""
     ranges: dict[str, Interval]
-    """The smallest and the largest of each size that were fitted."""
+    """The smallest and the largest fitted value of each size."""
     coefficients: np.ndarray
     """The coefficients of the regression: log₂ scale, then the exponents."""
     covariance: np.ndarray
     """The covariance of the coefficients."""
     variance: float
-    """The variance of log₂ of one more measurement about the law."""
+    """The variance of log₂ of one more measurement around the law."""
     quantile: float
-    """The quantile of Student's t, or of the normal distribution, of all intervals."""
+    """The quantile of Student's t or of the normal distribution for all intervals."""
     confidence: float
 
     def predict(self, **sizes: float) -> Prediction:
         """The value at some sizes, with intervals.
 
         Args:
-            **sizes: one for each that was fitted.
+            **sizes: a value for each fitted size.
 
         Raises:
             ValueError: if a size is missing, unknown or not positive.
@@ -104,20 +104,20 @@ def fit_power_law(
     *,
     confidence: Confidence = 0.95,
 ) -> PowerLaw:
-    """A power law by weighted least squares in logarithms.
+    """Fit a power law by weighted least squares in logarithms.
 
     log₂ y = a + Σⱼ pⱼ·log₂(nⱼ/n̄ⱼ) + error
 
-    With ``errors`` the weights are their inverse squares, and where the values scatter by more than
-    these say, χ² per degree of freedom above 1, all variances are multiplied by it. Without, they
-    come from the residuals alone, as in a usual regression.
+    With ``errors`` the weights are their inverse squares, and if χ² per degree of freedom exceeds
+    1, all variances are multiplied by it. Without ``errors`` the variances come from the residuals
+    alone, as in an ordinary regression.
 
     Args:
         sizes: name → sizes, each of shape ``(cells,)``.
         values: y, of shape ``(cells,)``.
-        errors: the standard errors of log₂ y; not needed where there are more cells than sizes
-            and one.
-        confidence: of all intervals.
+        errors: the standard errors of log₂ y, of shape ``(cells,)``; optional if there are more
+            cells than coefficients.
+        confidence: the confidence of all intervals.
 
     Raises:
         ValueError: if there are too few cells, sizes that do not vary independently, or values that

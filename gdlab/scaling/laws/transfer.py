@@ -9,37 +9,37 @@ from gdlab.scaling.laws.fieller import Interval
 from gdlab.scaling.laws.optimum import Optimum
 
 Tolerance: TypeAlias = Annotated[float, Between(0)]
-"""A shift that still counts as none."""
+"""The largest shift that counts as none, in steps of the grid."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """The shift of the best learning rate between two sizes, and what it means."""
+    """The shift of the best learning rate between two sizes, with a judgement."""
 
     size: str
     """The name of the size."""
     between: tuple[float, float]
-    """The two sizes."""
+    """The two values of the size."""
     elsewhere: dict[str, float]
     """The other sizes, which are the same for both."""
     shift: float
     """The shift of the best rate in steps of the grid, positive where it rises."""
     interval: Interval
-    """The confidence interval of the shift, infinite where a range leaves an optimum open."""
+    """The confidence interval of the shift; infinite if the tried rates leave an optimum open."""
     step: float
     """The factor between neighbouring rates of the grid."""
     tolerance: float
-    """The shift in steps that still counts as none."""
+    """The largest shift that counts as none, in steps of the grid."""
     cost: float
-    """The increase of the loss at the second size, as a part of it, if the best rate of the first
-    is taken; ∞ where it diverges, NaN where it was not tried or the loss is not positive."""
+    """The relative increase of the loss at the second size if trained with the best rate of the
+    first; ∞ if it diverges, NaN if the rate was not tried or the loss is not positive."""
     confidence: float
     notes: tuple[str, ...] = ()
     """The warnings of the two fits."""
 
     @property
     def transfers(self) -> bool | None:
-        """True if the interval is within the tolerance, False if it is outside, None if neither."""
+        """True if the interval lies within the tolerance, False if outside, None if undecided."""
         low, high = self.interval
         if -self.tolerance <= low and high <= self.tolerance:
             return True
@@ -92,11 +92,11 @@ def transfer_between(
     step: float,
     tolerance: float,
 ) -> Transfer:
-    """The transfer from one cell to another that differs from it in one size.
+    """Judge the transfer between two cells that differ in one size.
 
-    The interval of the difference is put together of those of the two optima by the method of
-    variance estimates recovery, which takes intervals that are not symmetric: with d = b − a,
-    d − √((b − l_b)² + (u_a − a)²) to d + √((u_b − b)² + (a − l_a)²).
+    The interval of the difference follows from those of the two optima by the method of variance
+    estimates recovery, which allows asymmetric intervals: with d = b − a, d − √((b − l_b)² + (u_a −
+    a)²) to d + √((u_b − b)² + (a − l_a)²).
 
     Source: G. Y. Zou, A. Donner, Construction of confidence limits about effect measures, 2008.
     """
@@ -133,5 +133,5 @@ def _cost(first: Optimum, second: Optimum) -> float:
     if second.transform != "log":
         return math.nan
     more = math.expm1(second.value_at(first.rate) - second.value_at(second.rate))
-    # Noise may have put the least of the measured losses beside the best rate.
+    # Because of noise the smallest measured loss may be at a rate beside the fitted best rate.
     return more if math.isnan(more) else max(0.0, more)

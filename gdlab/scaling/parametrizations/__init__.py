@@ -1,1 +1,1 @@
-"""Multipliers by the widths of each parameter, and the rules that set them."""
+"""Parametrisations: multipliers by the widths of each parameter, and the rules that set them."""

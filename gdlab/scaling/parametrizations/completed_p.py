@@ -1,4 +1,4 @@
-"""The parametrisation that keeps hyperparameters over width and depth."""
+"""CompleteP, under which hyperparameters transfer across width and depth."""
 
 import dataclasses
 import re
@@ -48,7 +48,7 @@ class CompletedRule:
         return depth
 
     def residual_multiplier(self, params: Params) -> float:
-        """The factor of what a residual block adds, depth^−α."""
+        """The factor depth^−α of the output of each residual block."""
         return self.depth_ratio(params) ** -self.alpha
 
 
@@ -63,10 +63,10 @@ def completed_p(
     start_variance: StartVariance = "1/fan_in",
     layouts: Mapping[str, Layout] | None = None,
 ) -> Parametrization:
-    """The parametrisation CompleteP, for AdamW, under which depth may change as well as width.
+    """CompleteP for AdamW, under which hyperparameters transfer across width and depth.
 
-    With m and k the ratios of fan-in and fan-out and L that of the number of residual blocks, all 1
-    at the base model, it multiplies in the form of table 3
+    With m and k the ratios of fan-in and fan-out and L the ratio of the number of residual blocks
+    to those of the base model, the factors in the form of table 3 are
 
     ===================  ======  ================  ==========  ===========
     parameter            start   learning rate     decay       ε
@@ -77,20 +77,21 @@ def completed_p(
     output               1/√m    1/m               m           1
     ===================  ======  ================  ==========  ===========
 
-    and what each block adds to its input by L^(−α), which the model has to do:
-    ``x + parametrization.residual_multiplier(params) * block(x)``. The paper prints the output
-    layer with its factor 1/m in the forward pass, which is ``table="table 8"``.
+    The output of each block is multiplied by L^(−α), which the model has to do itself: ``x +
+    parametrization.residual_multiplier(params) * block(x)``. The paper has the factor 1/m of the
+    output layer in the forward pass, which is ``table="table 8"``.
 
-    Batch size and number of steps are those of the base model: the later rules for these, known as
-    Complete(d)P, are not part of it.
+    Batch size and number of steps are those of the base model; the later rules for changing them,
+    known as Complete(d)P, are not included.
 
     Args:
-        base: the base model, as for :func:`mup`. Blocks that it has not are compared with those
-            that it has.
-        depth: L, the number of residual blocks as a multiple of the base model's; or a function
-            from the parameters to it, so that one parametrisation serves all depths.
-        blocks: a regular expression found in the paths of the parameters within residual blocks.
-        alpha: α, from ½ to 1; with 1 all blocks learn features at any depth.
+        base: the base model, as for :func:`mup`. Additional blocks are compared with the blocks of
+            the base model.
+        depth: the ratio L of the number of residual blocks to that of the base model; or a function
+            from the parameters to this ratio, so that one parametrisation serves all depths.
+        blocks: a regular expression that is found in the paths of the parameters in residual
+            blocks.
+        alpha: the exponent α, from ½ to 1; with 1 all blocks learn features at any depth.
         table: as for :func:`mup`.
         start_variance: as for :func:`mup`.
         layouts: as for :func:`mup`.
@@ -99,7 +100,8 @@ def completed_p(
         A :class:`Parametrization`.
 
     Raises:
-        ValueError: if ``alpha`` is outside of [½, 1], or an argument is none of those named.
+        ValueError: if ``alpha`` is outside of [½, 1], or ``table`` or ``start_variance`` is
+            unknown.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.scaling import completed_p

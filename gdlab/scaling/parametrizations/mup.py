@@ -1,4 +1,4 @@
-"""The maximal-update parametrisation: hyperparameters of a narrow model serve a wide one."""
+"""μP, the maximal-update parametrisation, under which learning rates transfer across width."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from gdlab.scaling.parametrizations.parametrization import LeafMultipliers, Para
 from gdlab.scaling.parametrizations.widths import Layout, WidthRatios, widths_of
 
 Method: TypeAlias = Literal["adam", "sgd"]
-"""Kind of optimizer: one that divides gradients by their size, or one that does not."""
+"""The kind of optimizer: "adam" if it divides gradients by their size, "sgd" if it does not."""
 Table: TypeAlias = Literal["table 3", "table 8", "table 9"]
-"""Table of Tensor Programs V; all three describe the same training."""
+"""A table of Tensor Programs V; all three describe the same training."""
 StartVariance: TypeAlias = Literal["1/fan_in", "constant"]
-"""Variance of the weights that a model's own ``init`` draws."""
+"""The dependence on fan-in of the variance of weights drawn by a model's own ``init``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class MaximalUpdateRule:
         return ("learning_rate", "weight_decay") if self.scale_weight_decay else ("learning_rate",)
 
     def __call__(self, path: str, widths: WidthRatios, params: Params) -> LeafMultipliers:
-        """Table 3, and from there the others by moving a factor into the forward pass."""
+        """The multipliers of one parameter, in the form of ``table``."""
         del path, params
         return self.in_table(widths, self.at_widths(widths))
 
@@ -47,7 +47,7 @@ class MaximalUpdateRule:
         return LeafMultipliers(start, rate, decay)
 
     def in_table(self, widths: WidthRatios, multipliers: LeafMultipliers) -> LeafMultipliers:
-        """The same training in the form of the table that was asked for."""
+        """Convert multipliers of table 3 to the form of ``table``, with the same training."""
         m, k = widths
         factor = 1.0
         if self.table == "table 8" and widths.is_output:
@@ -73,10 +73,10 @@ def mup(
     layouts: Mapping[str, Layout] | None = None,
     scale_weight_decay: bool = True,
 ) -> Parametrization:
-    """The maximal-update parametrisation, which keeps the best learning rate as width grows.
+    """μP, the maximal-update parametrisation: the best learning rate stays as width grows.
 
     With m the ratio of a parameter's fan-in to that of the base model and k that of its fan-out,
-    both 1 where no width is, the factors in the form of table 3 are
+    both 1 for axes that are no width, the factors in the form of table 3 are
 
     ===============  ==========  ============  ============  =======
     parameter        start       rate, Adam    rate, SGD     decay
@@ -86,27 +86,28 @@ def mup(
     output           1/√m        1/m           1/m           1/rate
     ===============  ==========  ============  ============  =======
 
-    At the base width all of them are 1. The decay is multiplied by the inverse of the learning
-    rate's factor, since AdamW multiplies it by the learning rate: without that a wide model decays
-    less, and the best learning rate moves although the sizes of all activations agree.
+    At the base width all factors are 1. The decay is multiplied by the inverse of the learning
+    rate's factor, since AdamW multiplies the decay by the learning rate. Otherwise a wide model
+    decays less, and the best learning rate shifts although the sizes of all activations agree.
 
     When to use:
-        For tuning a learning rate on a narrow model and training a wide one with it. What transfers
-        is the rate; that a wide model then has a lower loss than under :func:`standard` at the best
-        rate of its own is not said. ε of Adam is left as it is; :func:`completed_p` scales it too.
+        To tune a learning rate on a narrow model and train a wide one with it. Only the rate
+        transfers; a wide model need not reach a lower loss than under :func:`standard` with its own
+        best rate. Adam's ε is not scaled; :func:`completed_p` scales it too.
 
     Args:
-        base: the base model: its parameters or their shapes, a model, or its ``init(key)``. Or,
-            in place of shapes, a list of pairs ``(pattern of the path, (m, k))``.
+        base: the base model: its parameters or their shapes, a model, or its ``init(key)``; or a
+            list of pairs ``(pattern of the path, (m, k))`` that give the ratios directly.
         method: "adam" for optimizers that divide gradients by their size (Adam, RMSProp, signs),
             "sgd" for those that do not (gradient descent with or without momentum).
-        table: the form. "table 3" needs no change of the model. The other two, which are the same
-            training, move a factor into the forward pass: use
+        table: the form of the multipliers. "table 3" needs no change of the model. The other two,
+            which give the same training, move a factor into the forward pass: use
             ``parametrization.forward(params)`` in the loss.
-        start_variance: the variance of the weights that the model's own ``init`` draws.
-        layouts: pattern of the path → (axes of the fan-in, axes of the fan-out); the last but one
-            and the last unless given, as JAX's libraries lay out their weights. Of a vector the
-            only axis is fan-out.
+        start_variance: "1/fan_in" if the model's own ``init`` draws weights of variance ∝ 1/fan-in,
+            "constant" if their variance does not depend on the width.
+        layouts: pattern of the path → (axes of the fan-in, axes of the fan-out); by default the
+            last but one and the last axis, as in JAX's libraries. The only axis of a vector is
+            fan-out.
         scale_weight_decay: whether ``weight_decay`` is multiplied by the inverse of the learning
             rate's factor.
 
@@ -114,7 +115,7 @@ def mup(
         A :class:`Parametrization`: ``init`` and ``optimizer`` apply it, ``table`` shows it.
 
     Raises:
-        ValueError: if an argument is none of those named.
+        ValueError: if ``method``, ``table`` or ``start_variance`` is unknown.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.scaling import mup

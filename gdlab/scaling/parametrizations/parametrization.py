@@ -19,25 +19,25 @@ from gdlab.training.models import open_model
 
 
 class LeafMultipliers(NamedTuple):
-    """The factors by which a parametrisation changes what holds at the base width, for one leaf."""
+    """The factors of one parameter, relative to its values at the base width."""
 
     initial_scale: float = 1.0
-    """Factor of the start that the model's own ``init`` draws."""
+    """The factor of the initial weights that the model's own ``init`` draws."""
     learning_rate: float = 1.0
-    """Factor of the learning rate."""
+    """The factor of the learning rate."""
     weight_decay: float = 1.0
-    """Factor of a decay that is itself multiplied by the learning rate, as AdamW's is."""
+    """The factor of a decay that is itself multiplied by the learning rate, as in AdamW."""
     eps: float = 1.0
-    """Factor of Adam's ε."""
+    """The factor of Adam's ε."""
     forward: float = 1.0
-    """Factor of the parameter wherever the model uses it."""
+    """The factor of the parameter wherever the model uses it."""
 
     def moved_forward(self, factor: float, *, is_adaptive: bool) -> "LeafMultipliers":
         """The same training with ``factor`` moved from the parameter into the model.
 
-        A parameter w = factor·v trains like v: the start is divided by the factor, and the step of
-        v has to be 1/factor that of w, of which gradient descent, whose gradient grows by the
-        factor, gets one factor by itself.
+        For a parameter w = factor·v, the initial v is that of w divided by the factor, and so is
+        each step. The gradient with respect to v is factor times that of w, so the learning rate is
+        divided by factor² for gradient descent, and by factor for adaptive methods.
         """
         step = factor if is_adaptive else factor**2
         return LeafMultipliers(
@@ -53,22 +53,22 @@ class Rule(Protocol):
     """The rule of a parametrisation: a hashable function of the widths of a parameter."""
 
     scaled: tuple[str, ...]
-    """The hyperparameters of an optimizer that it changes."""
+    """The names of the hyperparameters that the rule changes."""
 
     def __call__(self, path: str, widths: WidthRatios, params: Params) -> LeafMultipliers:
         """The multipliers of one parameter."""
         ...
 
     def residual_multiplier(self, params: Params) -> float:
-        """The factor of what a residual block adds."""
+        """The factor of the output of each residual block."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Parametrization:
-    """Multipliers by path, which are 1 at the base width; made by :func:`mup` and others.
+    """Multipliers for each parameter, 1 at the base width; made by :func:`mup` and others.
 
-    One parametrisation serves all widths: it compares the parameters at hand with the base model.
+    One parametrisation serves all widths: it compares the given parameters with the base model.
     """
 
     name: str
@@ -89,10 +89,10 @@ class Parametrization:
         return {path: self.rule(path, widths, params) for path, widths in ratios.items()}
 
     def init(self, init: Callable[..., Any]) -> Callable[..., Any]:
-        """An ``init(key, …)`` whose parameters have the initial scales of the parametrisation.
+        """Make an ``init(key, …)`` with the initial scales of the parametrisation.
 
         Args:
-            init: a function that returns parameters, or a model, drawn in the usual way.
+            init: the model's own function, which returns parameters or a model.
         """
         if not callable(init):
             raise TypeError(f"init must be a function, not {init!r}")
@@ -106,7 +106,7 @@ class Parametrization:
         return scaled
 
     def forward(self, params: Params) -> Params:
-        """The parameters as the model has to use them: times their factors of the forward pass.
+        """The parameters times their factors of the forward pass, for use in the model.
 
         With the tables that have such factors, ``loss(parametrization.forward(params), batch)`` is
         the loss to train on.
@@ -114,18 +114,19 @@ class Parametrization:
         return self._multiplied(params, "forward")
 
     def residual_multiplier(self, params: Params) -> float:
-        """The factor of what each residual block adds: ``x + factor * block(x)``."""
+        """The factor of each residual block's output: ``x + factor * block(x)``."""
         return self.rule.residual_multiplier(open_model(params).params)
 
     def optimizer(self, tx: GradientTransformation) -> GradientTransformation:
-        """The optimizer with a factor by leaf on learning rate, weight decay and ε.
+        """Scale learning rate, weight decay and ε of an optimizer leaf by leaf.
 
         Args:
-            tx: an optimizer whose hyperparameters are those of the base width. Numbers, schedules
-                and axes stay what they are, for all leaves together.
+            tx: an optimizer with the hyperparameters of the base width, which may be numbers,
+                schedules or axes.
 
         Raises:
-            ValueError: if the optimizer has no learning rate, or a value by leaf in its place.
+            ValueError: if the optimizer has no learning rate, or a hyperparameter that already
+                differs by leaf.
 
         >>> import jax.numpy as jnp
         >>> from gdlab import adam

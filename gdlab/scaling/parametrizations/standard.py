@@ -11,7 +11,7 @@ from gdlab.scaling.parametrizations.widths import WidthRatios, Widths
 
 @dataclasses.dataclass(frozen=True)
 class StandardRule:
-    """The rule by which nothing depends on the width but the start that ``init`` draws."""
+    """The rule of :func:`standard`: all factors are 1."""
 
     scaled: ClassVar[tuple[str, ...]] = ()
 
@@ -30,8 +30,8 @@ class StandardRule:
 def standard() -> Parametrization:
     """The standard parametrisation: one learning rate for all parameters of all widths.
 
-    It stands beside :func:`mup` where both are compared, and changes nothing: ``init`` draws
-    weights of variance 1/fan-in, and the learning rate of the base model is that of all widths.
+    It changes nothing, and serves for comparison with :func:`mup`: ``init`` draws weights of
+    variance 1/fan-in, and all widths have the learning rate of the base model.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.scaling import standard

@@ -1,4 +1,4 @@
-"""The widths of a model against those of a smaller base model."""
+"""The widths of a model relative to those of a smaller base model."""
 
 import dataclasses
 import math
@@ -13,11 +13,11 @@ from gdlab.core.structure import Params, leaves_with_paths, require_matches
 from gdlab.training.models import open_model
 
 Layout: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
-"""The axes of a parameter that are its fan-in, and those that are its fan-out."""
+"""The fan-in axes and the fan-out axes of a parameter."""
 MATRIX: Layout = ((-2,), (-1,))
 VECTOR: Layout = ((), (-1,))
 INDEX = re.compile(r"(?<![^.])\d+(?![^.])")
-"""A part of a path that is a number, such as that of a block."""
+"""A component of a path that is a number, such as the index of a block."""
 
 
 class WidthRatios(NamedTuple):
@@ -28,12 +28,12 @@ class WidthRatios(NamedTuple):
 
     @property
     def is_output(self) -> bool:
-        """True if the width enters and does not leave, as in the last layer of a network."""
+        """True if only the fan-in is a width, as in the last layer of a network."""
         return self.fan_in != 1 and self.fan_out == 1
 
     @property
     def is_input(self) -> bool:
-        """True if the width leaves and does not enter, as in the first layer and in biases."""
+        """True if only the fan-out is a width, as in the first layer and in biases."""
         return self.fan_out != 1 and self.fan_in == 1
 
 
@@ -44,9 +44,9 @@ class Widths:
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Path and shape of each parameter of the base model."""
     layouts: tuple[tuple[str, Layout], ...] = ()
-    """Pattern of the path and layout, of which the first that is found decides."""
+    """Pairs of path pattern and layout, of which the first match decides."""
     patterns: tuple[tuple[str, WidthRatios], ...] = ()
-    """Pattern of the path and ratios, where these are given in place of shapes."""
+    """Pairs of path pattern and ratios, if ratios were given in place of shapes."""
 
     def ratios(self, params: Params) -> dict[str, WidthRatios]:
         """The width ratios of each leaf of ``params``, by path.
@@ -62,7 +62,7 @@ class Widths:
         anonymous = {INDEX.sub("*", path): shape for path, shape in self.shapes}
         found = {}
         for path, leaf in pairs:
-            # A deeper model has blocks that the base model has not, of the shapes of the others.
+            # A deeper model has more blocks than the base model, with the same shapes.
             if not hasattr(leaf, "shape"):
                 raise TypeError(f"params must be a tree of arrays or shapes, not {params!r}")
             base = known.get(path, anonymous.get(INDEX.sub("*", path)))
@@ -87,13 +87,13 @@ class Widths:
 
 
 def widths_of(base: Any, layouts: Mapping[str, Layout] | None = None) -> Widths:
-    """The widths that a user declares by a base model, or by ratios.
+    """Make the widths from a base model, or from ratios.
 
     Args:
         base: the parameters of the base model or their shapes, a model, its ``init(key)``, or a
             list of pairs ``(pattern of the path, (fan-in ratio, fan-out ratio))``.
-        layouts: pattern of the path → axes of the fan-in and axes of the fan-out; the last axis
-            but one and the last one unless given.
+        layouts: pattern of the path → (axes of the fan-in, axes of the fan-out); by default the
+            last axis but one and the last axis.
     """
     if pairs := patterns_of(base):
         return Widths(patterns=tuple((pattern, _as_ratios(pattern, two)) for pattern, two in pairs))
