@@ -93,6 +93,14 @@ def test_the_halves_of_any_float32_make_it_again():
     np.testing.assert_array_equal(jax.jit(joined)(upper, lower), x)
 
 
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_nothing_is_below_a_zero_that_another_put_in_the_place_of_the_upper_half(zero):
+    # A part that sets parameters to zero does not know of what their dtype lacks.
+    lower = np.arange(-(2**15), 0, dtype=np.int16)
+    upper = np.full(lower.shape, zero, np.float32)
+    np.testing.assert_array_equal(jax.jit(joined)(upper, lower), upper)
+
+
 def test_rounding_has_the_derivative_of_what_it_rounds():
     noise = jnp.zeros((), jnp.uint32)
     for rounded in (
