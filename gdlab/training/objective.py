@@ -118,7 +118,7 @@ class Objective:
             if not all(map(is_array_of_numbers, jax.tree.leaves(aux))):
                 raise TypeError(f"aux must be a tree of arrays, not {aux!r}")
         if (kind := _unlike_a_real_scalar(value)) is not None:
-            pair = not self.has_aux and isinstance(value, tuple | list)
+            pair = self.is_loss and not self.has_aux and isinstance(value, tuple | list)
             raise TypeError(
                 f"{self.subject} must be a real scalar, but it {kind}"
                 + ("; with has_aux=True it may return (loss, aux)" if pair else "")
@@ -128,7 +128,12 @@ class Objective:
     @property
     def subject(self) -> str:
         """The function as the subject of a message."""
-        return f"the {self.name}" if self.name == "loss" else self.name
+        return f"the {self.name}" if self.is_loss else self.name
+
+    @property
+    def is_loss(self) -> bool:
+        """True if it is a loss by name, which may come with data and an auxiliary value."""
+        return self.name == "loss"
 
     def _called_as(self, keyword: Mapping[str, Any]) -> str:
         given = ", ".join(self.arguments[: 1 + self.has_batch])
@@ -144,7 +149,11 @@ class Objective:
         try:
             signature.bind(*arguments, **self.fun.keywords, **keyword)
         except TypeError as error:
-            advice = "" if self.has_batch else "; with data it would be given a batch as well"
+            advice = (
+                ""
+                if self.has_batch or not self.is_loss
+                else "; with data it would be given a batch as well"
+            )
             raise TypeError(
                 f"{self.subject} is called as {self._called_as(keyword)}, which "
                 f"{self.fun.function!r} does not take: {error}{advice}"

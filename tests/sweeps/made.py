@@ -21,7 +21,11 @@ def made(final, coords, axes=None, seeds=(0, 1), status=None, **fields):
     if status is None:
         status = np.where(np.isnan(final), "diverged", "ok")
     stopped = np.where(np.asarray(status) == "ok", -1, 7)
-    swept = {name: Axis(name, names[name]) for name in ("learning_rate", "b1") if name in axes}
+    swept = {
+        name: Axis(name, names[name], axes[name])
+        for name in ("learning_rate", "b1")
+        if name in axes
+    }
     optimizers = (adam(**({"learning_rate": 0.1} | swept)),)
     return SweepResult(
         **{

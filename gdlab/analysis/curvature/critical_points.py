@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from gdlab.analysis.curvature.parameter_space import (
     require_finite,
 )
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Count
+from gdlab.checks.kinds import Between, Count
 
 MAX_DENSE_PARAMETERS = 40
 """The largest number of parameters for which the whole Hessian is computed.
@@ -30,8 +30,8 @@ def classify_critical_point(
     params: Any,
     data: Any = None,
     *,
-    gradient_tolerance: float | None = None,
-    curvature_tolerance: float | None = None,
+    gradient_tolerance: Annotated[float, Between(0)] | None = None,
+    curvature_tolerance: Annotated[float, Between(0)] | None = None,
     batch_size: Count | None = None,
 ) -> Literal["minimum", "maximum", "saddle", "degenerate"]:
     """Classify a critical point by the smallest and the largest eigenvalue of the Hessian.

@@ -1,8 +1,9 @@
 """The density of a Hessian's eigenvalues, by stochastic Lanczos quadrature."""
 
 import functools
+import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,10 @@ from gdlab.analysis.curvature.parameter_space import (
     require_finite,
 )
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Count, Key, Length
+from gdlab.checks.kinds import LARGEST_LENGTH, Between, Count, Key, Length
+
+Bandwidth: TypeAlias = Annotated[float, Between(0, math.inf, True, True)]
+"""The standard deviation of a Gaussian by which a density is smoothed."""
 
 
 class SpectralDensity(NamedTuple):
@@ -47,10 +51,10 @@ def spectral_density(
     data: Any = None,
     *,
     key: Key,
-    probes: Count = 10,
+    probes: Length = 10,
     iterations: Count = 30,
-    points: Length = 512,
-    bandwidth: float | None = None,
+    points: Annotated[int, Between(2, LARGEST_LENGTH)] = 512,
+    bandwidth: Bandwidth | None = None,
     batch_size: Count | None = None,
 ) -> SpectralDensity:
     """The density of the eigenvalues of a loss's Hessian.
@@ -94,11 +98,6 @@ def spectral_density(
     Hessian Eigenvalue Density, 2019.
     """
     mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
-    for name, number in (("probes", probes), ("iterations", iterations), ("points", points - 1)):
-        if number < 1:
-            raise ValueError(f"there must be more {name} than {number}")
-    if bandwidth is not None and not bandwidth > 0:
-        raise ValueError(f"bandwidth must be positive, but is {bandwidth}")
     dimension = min(iterations, number_of_parameters(params))
     require_room("iterations", dimension, params)
     nodes, weights = _quadrature(mean_loss, dimension, probes, params, data, key)

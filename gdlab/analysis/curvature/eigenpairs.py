@@ -44,11 +44,11 @@ def hessian_eigenpairs(
     params: Any,
     data: Any = None,
     *,
-    k: int = 1,
+    k: Count = 1,
     which: Which = "largest",
     key: Key | None = None,
     start: Any = None,
-    iterations: int | None = None,
+    iterations: Count | None = None,
     batch_size: Count | None = None,
 ) -> Eigenpairs:
     """The k outermost eigenvalues of a loss's Hessian, and their eigenvectors.

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,10 @@ from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
 from gdlab.analysis.curvature.parameter_space import require_finite
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Count, Key, Length
+from gdlab.checks.kinds import LARGEST_LENGTH, Between, Count, Key
+
+Probes: TypeAlias = Annotated[int, Between(2, LARGEST_LENGTH)]
+"""A number of random probes, of whose mean the standard error is known."""
 
 
 class Estimate(NamedTuple):
@@ -31,7 +34,7 @@ def hessian_trace(
     data: Any = None,
     *,
     key: Key,
-    probes: Length = 100,
+    probes: Probes = 100,
     batch_size: Count | None = None,
 ) -> Estimate:
     """The trace of a loss's Hessian, by Hutchinson's estimator.
@@ -77,7 +80,7 @@ def hessian_diagonal(
     data: Any = None,
     *,
     key: Key,
-    probes: Length = 100,
+    probes: Probes = 100,
     batch_size: Count | None = None,
 ) -> Estimate:
     """The diagonal of a loss's Hessian, by Hutchinson's estimator.
@@ -118,8 +121,6 @@ def _quadratic_form(probe: jax.Array, product: jax.Array) -> jax.Array:
 
 
 def _estimate(sample, loss, params, data, key, probes, batch_size) -> Estimate:
-    if probes < 2:
-        raise ValueError(f"a standard error needs at least 2 probes, but probes is {probes}")
     mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     estimate = _mean(sample, mean_loss, probes, params, data, key)
     require_finite(estimate, "the Hessian")

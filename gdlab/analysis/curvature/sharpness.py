@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.eigenpairs import eigenpairs, flat_hessian
@@ -73,8 +74,6 @@ def sharpness(
     """
     mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     root = None if preconditioner is None else _root(preconditioner, params)
-    if root is not None:
-        require_finite(root, "the square root of the preconditioner")
     found, converged = eigenpairs(mean_loss, params, data, k=1, which="largest", key=key, root=root)
     require_finite(found.values, "the Hessian")
     if not converged:
@@ -188,4 +187,10 @@ def _follow(
 
 
 def _root(preconditioner: Any, params: Any) -> Any:
-    return jax.tree.map(jnp.sqrt, as_vector("preconditioner", preconditioner, params))
+    diagonal = as_vector("preconditioner", preconditioner, params)
+    leaves = jax.tree.leaves(diagonal)
+    if not any(isinstance(leaf, Tracer) for leaf in leaves) and not all(
+        bool(jnp.all(jnp.isfinite(leaf) & (leaf >= 0))) for leaf in leaves
+    ):
+        raise ValueError("preconditioner must be finite, and not negative")
+    return jax.tree.map(jnp.sqrt, diagonal)

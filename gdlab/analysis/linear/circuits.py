@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gdlab.analysis.linear.arguments import one_each
 from gdlab.analysis.linear.linearization import linearize
 from gdlab.checks.checked import checked
+from gdlab.checks.values import real_numbers
 from gdlab.core.transformation import GradientTransformation
 
 
@@ -62,7 +64,9 @@ class Circuit(NamedTuple):
             times: the times in steps, of shape (n,).
             w0: the initial distance w₀ − w*, a number or one for each mode.
         """
-        times = np.asarray(times, float).reshape(-1, *[1] * np.ndim(self.inductance))
+        times = real_numbers("times", times, least=0)
+        w0 = one_each("w0", w0, np.size(self.inductance)).reshape(np.shape(self.inductance))
+        times = times.reshape(-1, *[1] * np.ndim(self.inductance))
         slow, fast = np.moveaxis(self.exponents, -1, 0)
         with np.errstate(invalid="ignore"):
             apart = np.abs(fast - slow) > 1e-7 * np.abs(slow)
@@ -83,7 +87,13 @@ class Circuit(NamedTuple):
         """
         from gdlab import plots
 
-        iterates = np.asarray(iterates, float)
+        iterates = real_numbers("iterates", iterates, finite=False)
+        modes = np.shape(self.inductance)
+        if not iterates.ndim or not len(iterates) or iterates.shape[1:] != modes:
+            raise ValueError(
+                f"iterates must be of the shape (steps + 1{', modes' * len(modes)}), not "
+                f"{iterates.shape}"
+            )
         times = np.linspace(0, len(iterates) - 1, 400)
         return plots.circuit_response(times, self.response(times, iterates[0]), iterates, ax=ax)
 

@@ -109,6 +109,11 @@ def frequency_response(tx: GradientTransformation, frequency: Any = None) -> Fre
     if frequency is None:
         frequency = np.concatenate([[0.0], np.geomspace(5e-5, 0.5, 400)])
     frequency = real_numbers("frequency", frequency, ndim=1)
+    if np.any(np.abs(frequency) > 0.5):
+        raise ValueError(
+            "frequency must be in cycles per step, of which a series of steps has at most ½, not "
+            f"{np.max(np.abs(frequency)):g}; an angle per step is 2π times as large"
+        )
     return FrequencyResponse(frequency, _transfer(_state_space(tx), np.exp(2j * np.pi * frequency)))
 
 

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Between
-from gdlab.checks.values import is_array_of_numbers, real_numbers
+from gdlab.checks.values import is_array_of_reals, real_numbers, shortened
+from gdlab.training.models import ModelState
+from gdlab.training.objective import ByIdentity, Objective
 
 FLOAT32_TOLERANCE = 1e-6
 """The error tolerance of a solver step in float32; float64 uses its square."""
@@ -34,8 +35,8 @@ def gradient_flow(fun: Callable[[Any], Any], w0: Any, times: Any) -> Any:
     Raises:
         TypeError: if ``w0`` is not a tree of floating-point arrays, or ``fun`` does not return a
             real scalar.
-        ValueError: if the times do not rise, or if the path diverges or needs more than 100,000
-            steps of the solver.
+        ValueError: if the start is not finite, the times do not rise, or if the path diverges or
+            needs more than 100,000 steps of the solver.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.analysis import gradient_flow
@@ -89,20 +90,32 @@ def heavy_ball_flow(
 
 
 def _downhill(_, w, fun):
-    return jax.tree.map(jnp.negative, jax.grad(fun)(w))
+    return jax.tree.map(jnp.negative, _gradient(fun, w))
 
 
 def _rolling(_, state, fun_and_friction):
     (w, velocity), (fun, friction) = state, fun_and_friction
-    gradient = jax.grad(fun)(w)
+    gradient = _gradient(fun, w)
     return velocity, jax.tree.map(lambda v, g, c: -c * v - g, velocity, gradient, friction)
 
 
+def _gradient(fun: Callable[[Any], Any], w: Any) -> Any:
+    objective = Objective(
+        ByIdentity(fun), has_batch=False, has_aux=False, has_state=False, name="fun"
+    )
+    return jax.grad(lambda w: objective(w, None, None, ModelState())[0])(w)
+
+
 def _floating(w0: Any) -> Any:
-    """The start as floating-point arrays, which have gradients."""
-    for leaf in jax.tree.leaves(w0):
-        if not (is_array_of_numbers(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)):
-            raise TypeError(f"w0 must be a tree of floating-point arrays, but has {leaf!r}")
+    """The start as real floating-point arrays, which have gradients."""
+    leaves = jax.tree.leaves(w0)
+    for leaf in leaves or [w0]:
+        if not (is_array_of_reals(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)):
+            raise TypeError(
+                f"w0 must be a tree of floating-point arrays, but has {shortened(leaf)}"
+            )
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
+        raise ValueError("w0 must be finite")
     return jax.tree.map(jnp.asarray, w0)
 
 
@@ -115,9 +128,8 @@ def _solved(
 ) -> Any:
     import diffrax
 
-    times = real_numbers("times", times, finite=False)
-    rise = times.ndim == 1 and np.all(np.diff(times) > 0) and np.all(np.isfinite(times))
-    if times.size < 2 or not rise:
+    times = real_numbers("times", times, ndim=1, rising=True)
+    if times.size < 2:
         raise ValueError(f"times must be at least two numbers that rise, not {times}")
     dtype = jnp.result_type(*jax.tree.leaves(start))
     tolerance = FLOAT32_TOLERANCE if dtype == jnp.float32 else FLOAT32_TOLERANCE**2

@@ -27,7 +27,7 @@ from gdlab.analysis.linear.period import (
 )
 from gdlab.analysis.linear.precision import as_float64
 from gdlab.checks.kinds import LARGEST_COUNT
-from gdlab.checks.values import is_array_of_numbers
+from gdlab.checks.values import is_array_of_numbers, real_numbers
 from gdlab.core.access import set_hyperparameters
 from gdlab.core.schedule import Schedule
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation, expand
@@ -126,8 +126,8 @@ def prepare(
         raise ValueError(f"params hold {size} numbers, but the curvature has {n} directions")
     hessians = curvature if form == "hessian" else curvature.reshape(-1, 1)
     hessians = hessians.reshape(-1, n, n)
-    rms = np.asarray(gradient_rms, np.float64)
-    if not (np.all(np.isfinite(rms)) and np.all(rms > 0)):
+    rms = real_numbers("gradient_rms", gradient_rms)
+    if not np.all(rms > 0):
         raise ValueError(f"gradient_rms must be positive, not {gradient_rms}")
     per = len(hessians) if form == "spectrum" else n
     rms = one_each("gradient_rms", rms, per).reshape((-1, 1) if form == "spectrum" else (1, -1))

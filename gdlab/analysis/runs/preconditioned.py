@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gdlab.analysis.curvature.parameter_space import in_one_dtype
 from gdlab.analysis.curvature.sharpness import sharpness
 from gdlab.analysis.linear.anatomy import Anatomy
 from gdlab.analysis.linear.precision import float64_on_cpu
@@ -70,6 +71,7 @@ def preconditioned_sharpness(
     state = as_state(tx, state)
     model = open_model(params)
     params = model.params
+    in_one_dtype(params)  # refuses what is no tree of real arrays
     if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(tx.init, params)):
         raise ValueError(f"state must be one of {tx!r} for these parameters, not {state!r}")
     anatomy = anatomy_on(tx, params)

@@ -146,7 +146,7 @@ def test_eigenvalues_that_do_not_converge_are_warned_of(monkeypatch):
     ("arguments", "message"),
     [
         ({"k": 4}, "k must be from 1 to 3, .* not 4"),
-        ({"k": 0}, "k must be from 1 to 3, .* not 0"),
+        ({"k": 0}, "k must be a whole number between 1 and .* not 0"),
         ({"which": "LM"}, "which must be 'largest'"),
         ({"k": 3, "iterations": 2}, "as many iterations"),
         ({"start": {"a": 1.0}}, "start and params differ"),

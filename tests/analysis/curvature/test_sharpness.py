@@ -30,7 +30,7 @@ def test_a_preconditioner_scales_both_sides():
 
 
 def test_a_negative_preconditioner_is_refused():
-    with pytest.raises(ValueError, match="square root of the preconditioner"):
+    with pytest.raises(ValueError, match="preconditioner must be finite, and not negative"):
         sharpness(lambda w: jnp.sum(w**2), jnp.ones(2), preconditioner=jnp.array([1.0, -1.0]))
 
 

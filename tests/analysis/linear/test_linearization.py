@@ -468,7 +468,7 @@ def test_a_curvature_that_is_none_is_refused(curvature, message):
         ({"step": 2, "state": ()}, "give one of them"),
         ({"gradient_rms": [1.0] * 3}, r"gradient_rms must be a number, or of shape \(2,\), not"),
         ({"gradient_rms": 0.0}, "gradient_rms must be positive, not 0"),
-        ({"gradient_rms": np.nan}, "gradient_rms must be positive"),
+        ({"gradient_rms": np.nan}, "gradient_rms must be finite"),
         ({"state": ()}, r"not one of adam\(0.1\)"),
         ({"params": np.zeros(3)}, "params hold 3 numbers, but the curvature has 2 directions"),
     ],
