@@ -79,6 +79,21 @@ def sw(loss=bowl, params=w, tx=None, **changes):
     return sweep(loss, params, tx, **({"steps": 3, "progress": False} | changes))
 
 
+@gdlab.schedule
+def not_a_schedule(value: gdlab.Hyperparameter):
+    return value
+
+
+@gdlab.leafwise
+def of_no_array(scale: gdlab.Hyperparameter):
+    return lambda u: None
+
+
+@gdlab.leafwise
+def of_growing_state(scale: gdlab.Hyperparameter):
+    return jnp.zeros_like, lambda u, state: (u, jnp.concatenate([state, state]))
+
+
 BAD = [
     # Numbers that mean nothing
     (lambda: sgd(0.1, averaging=True), "averaging.*momentum is None"),
@@ -251,7 +266,7 @@ BAD = [
     ),
     # Losses
     (lambda: losses.l2_loss(None), "predictions must be an array of numbers, not None"),
-    (lambda: losses.huber_loss(w, w, delta=-1.0), "delta must be at least 0, not -1"),
+    (lambda: losses.huber_loss(w, w, delta=-1.0), "delta must be above 0, not -1"),
     (
         lambda: losses.softmax_cross_entropy(w, w, axis=7),
         "axis must be an axis of an .* not 7",
@@ -309,10 +324,33 @@ BAD = [
     (lambda: gdlab.Int8Format(smallest=-1), "smallest must be a whole number between 0 and"),
     (lambda: gdlab.BFloat16Format("up"), "rounding must be .*'nearest'.* not 'up'"),
     (lambda: gdlab.gaussian_rows(jax.random.key(0), (2, 2), "x"), "dtype must be a floating-point"),
+    # Masks, schedules, and rules that their authors wrote wrong
+    (
+        lambda: one(gdlab.adamw(0.1, mask=lambda p: p), P, P),
+        "mask: the value at 'a' must be True or",
+    ),
+    (
+        lambda: one(gdlab.adamw(0.1, mask={"a": True, "b": "no"}), P, P),
+        "mask: .* at 'b' .* not 'no'",
+    ),
+    (lambda: adam(0.1, (0.9, 0.999)), r"adam\(0\.1, b1=\(0\.9, 0\.999\)\): debias"),
+    (
+        lambda: one(sgd(not_a_schedule(1.0))),
+        r"not_a_schedule.*: schedule\(count\) is what is called",
+    ),
+    (lambda: one(of_no_array(1.0)), r"of_no_array\(…\): update must return an array, not None"),
+    (
+        lambda: one(of_growing_state(1.0)),
+        r"of_growing_state: .* shape \(3,\), and is now of \(6,\)",
+    ),
+    (
+        lambda: gdlab.evaluation_params(w, adam(0.1).init(w)),
+        "params must be parameters, not a state",
+    ),
     # Pictures and pages
     (lambda: plots.averages([1.0], {"a": ema(0.9)}, ax=3), "ax must be axes of matplotlib.* not 3"),
     (lambda: plots.losses([1.0, 0.5], minimum=nan), "minimum must be a number or None, not nan"),
-    (lambda: plots.poles([nan]), "poles must be numbers"),
+    (lambda: plots.poles([nan]), "poles must be finite, but 1 of 1"),
     (lambda: plots.spectral_density([0.0, 1.0], [1.0]), "density must have a value for each"),
     (lambda: plots.three_regimes({}), "paths must be a dictionary"),
     (lambda: gdlab.exercise("", 1.0), "question must be a text that is not empty"),

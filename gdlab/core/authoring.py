@@ -109,7 +109,10 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
         arrays = read_slots(slots)
         state = arrays[0] if declared.slots is None else arrays
         u, after = _pair(factory, update(u, state, **known))
-        return kept(u, _as_slots(factory, names, after), slots)
+        try:
+            return kept(u, _as_slots(factory, names, after), slots)
+        except ValueError as error:
+            raise ValueError(f"{factory.name}: {error}") from None
 
     rule = ArrayRule(
         slots=names,

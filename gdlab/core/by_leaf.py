@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from gdlab.checks.user_functions import called_as
-from gdlab.checks.values import is_array_of_reals
+from gdlab.checks.values import is_array_of_reals, is_truth_value
 from gdlab.core.annotations import Data
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
@@ -156,11 +156,33 @@ class NumberByLeaf(ByLeaf):
         return f"by_leaf({super().__repr__()})" if self.is_function else super().__repr__()
 
 
-jax.tree_util.register_pytree_node(
-    ByLeaf,
-    lambda by_leaf: ((), _static(by_leaf)),
-    lambda static, _: ByLeaf(**static.values),
-)
+class MaskByLeaf(ByLeaf):
+    """A truth value for each leaf of the parameters."""
+
+    __slots__ = ()
+
+    def at_leaves(self, params: Params) -> list[Leaf]:
+        """The truth value at each leaf of ``params``, in order.
+
+        Raises:
+            ValueError: as for any value by leaf.
+            TypeError: if something else stands for a truth value.
+        """
+        flags = super().at_leaves(params)
+        for (path, leaf), flag in zip(leaves_with_paths(params), flags, strict=True):
+            if leaf is not None and not is_truth_value(flag):
+                raise TypeError(
+                    f"{self.name}: the value at {path!r} must be True or False, not {flag!r}"
+                )
+        return flags
+
+
+for _class in (ByLeaf, MaskByLeaf):
+    jax.tree_util.register_pytree_node(
+        _class,
+        lambda by_leaf: ((), _static(by_leaf)),
+        lambda static, _, cls=_class: cls(**static.values),
+    )
 
 
 def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Value, Value]:
@@ -216,15 +238,15 @@ def patterns_of(value: object) -> tuple[tuple[str, Value], ...] | None:
     return tuple(value)
 
 
-def as_structure(value: Value, name: str = "a value by leaf") -> ByLeaf:
-    """The structure by leaf of what a user wrote."""
+def as_structure(value: Value, name: str = "a value by leaf", cls: type[ByLeaf] = ByLeaf) -> ByLeaf:
+    """The structure by leaf of what a user wrote, as an instance of the class ``cls``."""
     if isinstance(value, ByLeaf):
         return value
     patterns, values = None, value
     if pairs := patterns_of(value):
         patterns, values = zip(*pairs, strict=True)
     # A copy: what the user changes afterwards changes nothing here.
-    return ByLeaf(**_static(ByLeaf(values, patterns, name=name)).values)
+    return cls(**_static(ByLeaf(values, patterns, name=name)).values)
 
 
 def as_mask(value: Value) -> ByLeaf | None:
@@ -238,8 +260,8 @@ def as_mask(value: Value) -> ByLeaf | None:
     patterns = [value] if isinstance(value, str) else value
     if isinstance(patterns, list | tuple) and patterns and _all_strings(patterns):
         patterns_of([(pattern, True) for pattern in patterns])
-        return ByLeaf((True,) * len(patterns), tuple(patterns), False, "mask")
-    return as_structure(value, "mask")
+        return MaskByLeaf((True,) * len(patterns), tuple(patterns), False, "mask")
+    return as_structure(value, "mask", MaskByLeaf)
 
 
 def _all_strings(values: Value) -> bool:
@@ -279,9 +301,6 @@ def mask_at_leaves(mask: ByLeaf | None, params: Params) -> list[bool]:
     if mask is None:
         return [leaf is not None for _, leaf in pairs]
     chosen = mask.at_leaves(params)
-    for (path, leaf), flag in zip(pairs, chosen, strict=True):
-        if leaf is not None and not isinstance(flag, bool | np.bool_):
-            raise TypeError(f"mask: the value at {path!r} must be True or False, not {flag!r}")
     return [bool(flag) and leaf is not None for (_, leaf), flag in zip(pairs, chosen, strict=True)]
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import jax.export
 
-from gdlab.core.by_leaf import ByLeaf
+from gdlab.core.by_leaf import ByLeaf, MaskByLeaf
 from gdlab.core.joins import Join
 from gdlab.core.parametrized import Factory
 from gdlab.core.schedule import Schedule
@@ -120,6 +120,7 @@ def is_exported_call(cls: Part) -> Part:
 for _cls in (GradientTransformation, Schedule, Join):
     is_exported_call(_cls)
 _register(Named, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))
-_register(ByLeaf, _write_static, _read_static)
+for _by_leaf in (ByLeaf, MaskByLeaf):
+    _register(_by_leaf, _write_static, _read_static)
 _register(State, lambda names: json.dumps(names).encode(), lambda text: tuple(json.loads(text)))
 _register(Stacks, _write_layout, _read_layout)

@@ -311,6 +311,8 @@ def array_update(
             if "broadcasting" in str(error):
                 raise _unfit_numbers(tx, array) from error
             raise
+        if not hasattr(new, "shape"):
+            raise TypeError(f"{described(tx)}: update must return an array, not {new!r}")
         if new.shape != leaf.shape:
             if _shapes_of_numbers(tx):
                 raise _unfit_numbers(tx, array)
@@ -399,14 +401,15 @@ def _at_leaves(
                 paths = [path for path, _ in leaves_with_paths(params)]
                 require_numbers_fit(value.name, dict(zip(paths, column, strict=True)), dtype)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{_argument_of(tx, value)}: {error}") from error
+            where = _argument_of(tx, value) if isinstance(value, NumberByLeaf) else described(tx)
+            raise type(error)(f"{where}: {error}") from error
         columns.append(column)
     ids = [id(value) for value in values]
     return [dict(zip(ids, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _argument_of(tx: object, value: ByLeaf) -> str:
-    """A transformation, and its argument that a value by leaf is, as messages name them."""
+def _argument_of(tx: object, value: NumberByLeaf) -> str:
+    """A transformation and its argument that is a number by leaf, as messages name them."""
     is_one = lambda node: isinstance(node, ByLeaf)  # noqa: E731
     pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_one)
     path = next((dotted(path) for path, node in pairs if node is value), "")

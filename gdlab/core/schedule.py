@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.checks.kinds import is_what_converts
+from gdlab.checks.user_functions import called_as
 from gdlab.checks.values import is_array_of_reals
 from gdlab.core.annotations import is_data
 from gdlab.core.numerics import numbers_as, strong
@@ -45,7 +46,7 @@ class Schedule(Parametrized):
         count = count.astype(int if is_step else float)
         # The numbers of a schedule are of the widest float, whatever it is multiplied with later.
         now = numbers_as(at_step(self, count), np.dtype(jnp.result_type(float)))
-        value = now.called_with(now.arguments())(count)
+        value = called_as("schedule(count)", now.called_with(now.arguments()), count)
         if not is_array_of_reals(value):
             raise TypeError(f"{self!r} must return a number at each step, not {value!r}")
         return strong(jnp.asarray(value))

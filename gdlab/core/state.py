@@ -226,6 +226,7 @@ def evaluation_params(state: Tree, params: Params) -> Params:
             is said are returned as they are.
 
     Raises:
+        TypeError: if ``params`` is a state, as it is where the arguments are in the wrong order.
         ValueError: if two parts of the state say something different of one leaf.
 
     >>> import jax.numpy as jnp
@@ -236,6 +237,8 @@ def evaluation_params(state: Tree, params: Params) -> Params:
     >>> evaluation_params(state, params)
     Array([3.], dtype=float32)
     """
+    if is_state(params):
+        raise TypeError("params must be parameters, not a state; the order is (state, params)")
     found = _evaluators(read_forms(state))
     leaves, treedef = jax.tree.flatten(params)
     said = [False] * len(leaves)

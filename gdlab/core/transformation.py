@@ -160,7 +160,13 @@ class GradientTransformation(Parametrized):
         # Shapes that stand for numbers, as `jax.eval_shape` gives them, cannot be opened.
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
-        _check_openings(jax.tree.map(_first_on_axis, self, is_leaf=is_axis))
+        try:
+            _check_openings(jax.tree.map(_first_on_axis, self, is_leaf=is_axis))
+        except (TypeError, ValueError) as error:
+            if self.factory.name in str(error):
+                raise
+            # A part was refused, whose arguments have other names.
+            raise type(error)(f"{described(self)}: {error}") from error
         if len(_known_to_be_right) >= 4096:
             _known_to_be_right.clear()
         _known_to_be_right.add(structure)
