@@ -1,1 +1,1 @@
-"""Grids of axes: where they stand in arguments, their points, and the names they may have."""
+"""Grids of axes: finding axes in arguments, the points of their grid, and allowed names."""

@@ -1,4 +1,4 @@
-"""The product of the axes that stand in a tree, laid out as points.
+"""The grid of all axes in a tree, as a list of points.
 
 Axes along one dimension move together; dimensions multiply, the first one slowest.
 """
@@ -33,7 +33,7 @@ class Grid(NamedTuple):
 
     @property
     def coords(self) -> dict[str, np.ndarray]:
-        """The values along each dimension, and those of axes along one of another name."""
+        """The values along each dimension and of each axis, by name."""
         own = {name: axis.labels for name, axis in self.axes.items()}
         return {name: own.get(name, np.arange(size)) for name, size in self.sizes.items()} | own
 
@@ -48,11 +48,11 @@ class Grid(NamedTuple):
 
 
 def grid_of(tree: Any) -> Grid:
-    """The grid of all axes in ``tree``, in the order in which they stand there.
+    """The grid of all axes in ``tree``, in their order there.
 
     Raises:
-        ValueError: if axes of one name differ, those along one dimension have different lengths, a
-            name is not free, or an axis changes the program.
+        ValueError: if axes of the same name differ, axes along one dimension have different
+            lengths, a name is reserved, or an axis changes the program.
     """
     found = axes_with_paths(tree)
     for path, axis in found:
@@ -68,13 +68,13 @@ def product_of(found: list[tuple[str, Axis]]) -> Grid:
     """The grid of axes, given with their paths, in their order.
 
     Raises:
-        ValueError: if axes of one name differ, those along one dimension have different lengths, or
-            a name is not free.
+        ValueError: if axes of the same name differ, axes along one dimension have different
+            lengths, or a name is reserved.
     """
     sizes: dict[str, int] = {}
     axes: dict[str, Axis] = {}
     for path, axis in found:
-        # Values may lie along the samples; no other values are what samples are called by.
+        # An axis may lie along ``sample``, but no axis may be named ``sample``.
         for name, free in ((axis.name, None), (axis.along, SAMPLE)):
             if name in RESERVED and name != free:
                 kind = "dimension" if name in DIMENSIONS else "field"
@@ -94,13 +94,13 @@ def product_of(found: list[tuple[str, Axis]]) -> Grid:
 
 
 def axes_with_paths(tree: Any) -> list[tuple[str, Axis]]:
-    """Dotted path and axis of all axes in a tree."""
+    """All axes in a tree, with their dotted paths."""
     pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_axis)
     return [(dotted(path), node) for path, node in pairs if is_axis(node)]
 
 
 def replace_axes(function: Callable[[Axis], Any], tree: Any) -> Any:
-    """The tree with the function of each axis in its place; outermost names stay in order."""
+    """The tree with ``function(axis)`` in place of each axis; outermost names keep their order."""
     if isinstance(tree, Mapping):
         return {name: replace_axes(function, part) for name, part in tree.items()}
     return jax.tree.map(

@@ -1,4 +1,4 @@
-"""Names for what users' functions return, none of which means something else in a result."""
+"""The names of values that users' functions return, and names that results reserve."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,29 +9,29 @@ import jax.numpy as jnp
 FIELDS = ("loss", "final_loss", "status", "stopped_at", "evaluations")
 """The names of a result's own arrays over its lanes."""
 EVALUATION_STEP = "evaluation_step"
-"""The dimension of metrics that are evaluated on the way."""
+"""The dimension of metrics that are evaluated during training."""
 DIMENSIONS = ("optimizer", "problem", "seed", "step", EVALUATION_STEP, "rung", "sample")
-"""The names of the dimensions that a sweep makes itself."""
+"""The reserved names of dimensions that a sweep itself makes."""
 
 
 def named(values: Any, name: str) -> dict[str, Any]:
-    """A dictionary of values, or one of a single value under ``name``."""
+    """The values as a dictionary; a single value gets the name ``name``."""
     if values is None:
         return {}
     return dict(values) if isinstance(values, Mapping) else {name: values}
 
 
 def named_scalars(values: Any, name: str, what: str, leading: int) -> dict[str, Any]:
-    """The same of scalars alone, which is all that a result holds of each lane.
+    """The values as a dictionary of scalars per lane, as results hold them.
 
     Args:
-        values: what a function returned, in all lanes.
-        name: what a single value is called.
-        what: what they are called in a message.
-        leading: the number of dimensions that the lanes have in front.
+        values: the return values of a function in all lanes.
+        name: the name of a single value.
+        what: the noun for the values in messages.
+        leading: the number of leading dimensions of lanes.
 
     Raises:
-        TypeError: if one of the values is no number, or its name no text.
+        TypeError: if a value is not a number per lane, or its name is not a text.
     """
     by_name = named(values, name)
     for key, value in by_name.items():
@@ -52,10 +52,10 @@ def named_scalars(values: Any, name: str, what: str, leading: int) -> dict[str, 
 
 
 def require_own_names(names: Iterable[str], taken: Iterable[str], what: str) -> None:
-    """Refuse names that mean something else in the result.
+    """Refuse names that a result uses otherwise.
 
     Raises:
-        ValueError: naming the first.
+        ValueError: naming the first such name.
     """
     for name in names:
         if name in taken:

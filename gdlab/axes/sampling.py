@@ -1,4 +1,4 @@
-"""The values that are drawn for sampled axes."""
+"""Values drawn for sampled axes."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ Sampling = Literal["sobol", "random"]
 
 
 def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int]) -> Any:
-    """The tree with each sampled axis replaced by one of ``samples`` values, drawn jointly.
+    """The tree with each sampled axis replaced by an axis of ``samples`` values, drawn jointly.
 
     Raises:
-        ValueError: if there are sampled axes and no number of ``samples``.
+        ValueError: if there are sampled axes, but ``samples`` is None.
     """
     found = _sampled(tree)
     if not found:
@@ -38,7 +38,7 @@ def drawn(tree: Any, samples: int | None, sampling: Sampling, seed: Sequence[int
 
 
 def require_sampled(tree: Any, samples: int | None) -> None:
-    """Refuse a number of samples of which there are none to draw.
+    """Refuse a number of samples without sampled axes.
 
     Raises:
         ValueError: if ``samples`` is given and no axis is sampled.
@@ -54,13 +54,13 @@ def _sampled(tree: Any) -> dict[str, SampledAxis]:
 def sobol_or_random(
     samples: int, dimensions: int, sampling: Sampling, seed: Sequence[int]
 ) -> np.ndarray:
-    """Points in the unit cube, of shape ``(samples, dimensions)``, evenly spread or independent."""
+    """Sobol or random points in the unit cube, of shape ``(samples, dimensions)``."""
     rng = np.random.default_rng(seed)
     if sampling == "random":
         return rng.random((samples, dimensions))
     from scipy.stats import qmc
 
     with warnings.catch_warnings():
-        # Any number of points is welcome; powers of two are only the most even.
+        # Ignore SciPy's warning that only powers of two are perfectly even.
         warnings.simplefilter("ignore", UserWarning)
         return qmc.Sobol(dimensions, rng=rng).random(samples)

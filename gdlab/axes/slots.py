@@ -1,4 +1,4 @@
-"""Trees with slots in the places of axes, which are filled with the values at a point."""
+"""Trees with slots in place of axes, to be filled with the values at a point."""
 
 import dataclasses
 from typing import Any
@@ -11,7 +11,7 @@ from gdlab.core.axis import is_axis
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class AxisSlot:
-    """The place of an axis, for its value at a point; its values and length are not compiled in."""
+    """A placeholder for the value of an axis, so that values and length are not compiled in."""
 
     name: str
 

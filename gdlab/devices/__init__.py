@@ -1,1 +1,1 @@
-"""Devices: the memory they have, copies to them and back, and caches by shapes."""
+"""Devices: free memory, transfers, meshes, and caches by shapes."""

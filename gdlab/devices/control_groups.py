@@ -1,4 +1,4 @@
-"""The memory that the control groups of Linux, by which containers are limited, leave free."""
+"""The free memory within Linux control groups, which limit containers."""
 
 import math
 import pathlib
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class GroupFiles(NamedTuple):
-    """The names under which a version of control groups tells about memory."""
+    """The file names of a version of control groups."""
 
     limit: str
     usage: str
@@ -21,13 +21,13 @@ VERSION_2 = GroupFiles("memory.max", "memory.current", "inactive_file")
 
 
 def free_bytes_in_groups(root: pathlib.Path = ROOT) -> float:
-    """The memory that the group of this process leaves, and each group around it.
+    """The free memory within the control group of this process and all enclosing groups.
 
     Args:
-        root: the folder in which ``proc`` and ``sys`` lie.
+        root: the folder that contains ``proc`` and ``sys``.
 
     Returns:
-        The least of them, infinite without a limit and without control groups.
+        The smallest free memory in bytes, infinite without a limit or without control groups.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -38,10 +38,10 @@ def free_bytes_in_groups(root: pathlib.Path = ROOT) -> float:
 
 
 def _groups_of(line: str, mounted: pathlib.Path) -> Iterator[tuple[pathlib.Path, GroupFiles]]:
-    """The folders of the group that a line of ``/proc/self/cgroup`` names, and of those around it.
+    """The folders of the group in a line of ``/proc/self/cgroup``, and of its enclosing groups.
 
     A line is ``number:controllers:path``. Version 2 has one line, which names no controller. In a
-    container the path may be that of the host, of which only the outermost folder is there.
+    container the path may be that of the host, of which only the outermost folder exists.
     """
     _, controllers, path = line.split(":", 2)
     if not controllers:
@@ -57,7 +57,7 @@ def _groups_of(line: str, mounted: pathlib.Path) -> Iterator[tuple[pathlib.Path,
 
 
 def _free_in(folder: pathlib.Path, files: GroupFiles) -> float:
-    """The memory that one group leaves, infinite if it has no limit or is not there."""
+    """The free memory within one group, infinite if it has no limit or does not exist."""
     try:
         limit = int((folder / files.limit).read_text())
         usage = int((folder / files.usage).read_text())
@@ -67,7 +67,7 @@ def _free_in(folder: pathlib.Path, files: GroupFiles) -> float:
 
 
 def _cached_in(folder: pathlib.Path, name: str) -> int:
-    """The memory of cached files that one group has, zero where it does not tell."""
+    """The memory of a group's cached files, zero if unknown."""
     try:
         entries = map(str.split, (folder / "memory.stat").read_text().splitlines())
         return next((int(value) for entry, value in entries if entry == name), 0)

@@ -1,4 +1,4 @@
-"""The free memory of devices, and refusals of what it does not hold."""
+"""The free memory of devices, and the refusal of arrays that do not fit."""
 
 import os
 import pathlib
@@ -9,11 +9,11 @@ import jax
 from gdlab.devices.control_groups import free_bytes_in_groups
 
 LEAST_ASKED = 2**27
-"""The bytes up to which nobody asks whether there is memory for them."""
+"""Arrays up to this size in bytes are never refused."""
 
 
 def free_bytes(device: Any) -> float:
-    """The free memory of a device; of the host where the device reports none."""
+    """The free memory of a device in bytes; that of the host if the device does not report it."""
     statistics = device.memory_stats()
     if statistics and "bytes_limit" in statistics:
         return statistics["bytes_limit"] - statistics["bytes_in_use"]
@@ -21,7 +21,7 @@ def free_bytes(device: Any) -> float:
 
 
 def free_bytes_of_host() -> float:
-    """The free memory of the host, within the limits of the container."""
+    """The free memory of the host in bytes, within the limits of a container."""
     return min(_free_on_host(), free_bytes_in_groups())
 
 
@@ -33,22 +33,22 @@ def _free_on_host() -> float:
     except OSError:
         pass
     try:
-        # Where nothing says what is free, half of what there is.
+        # If the free memory is unknown, assume half of the total.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
     except (ValueError, OSError, AttributeError):
         return 4 * 2**30
 
 
 def require_memory(what: str, needed: float, advice: str) -> None:
-    """Refuse arrays that are more than the memory of the first device holds.
+    """Refuse arrays that do not fit into the memory of the first device.
 
     Args:
-        what: what they are, as the subject of a message.
-        needed: their bytes.
-        advice: what would take less.
+        what: the noun for the arrays, the subject of the message.
+        needed: the size of the arrays in bytes.
+        advice: advice on how to need less.
 
     Raises:
-        ValueError: saying how much they take, and how much there is.
+        ValueError: naming the needed and the available memory.
     """
     if needed <= LEAST_ASKED:
         return

@@ -1,4 +1,4 @@
-"""The parameters of single lanes split over the axes of a mesh that lanes are not spread over."""
+"""The split of single lanes over some axes of a mesh."""
 
 import math
 from typing import Any, NamedTuple
@@ -24,17 +24,18 @@ class LaneSplit(NamedTuple):
     def of(
         cls, specs: Any, mesh: Mesh | None, params: Any, tx: GradientTransformation
     ) -> "LaneSplit | None":
-        """The split that a user asks for; None where lanes are whole.
+        """Make the split that a user specifies; None if lanes are not split.
 
         Args:
             specs: a tree of specifications like the parameters, or a prefix of one.
-            mesh: the devices; None for a single one, on which lanes are whole.
+            mesh: the devices; None for a single device, on which lanes cannot be split.
             params: shapes and dtypes of the parameters of one lane.
             tx: the optimizer of one lane.
 
         Raises:
             ValueError: if a specification does not fit its parameter.
-            TypeError: if the axes cannot be followed through the optimizer's ``init``.
+            TypeError: if the optimizer's ``init`` does not show which state axes belong to which
+                parameter axes.
         """
         if specs is None:
             return None
@@ -56,19 +57,19 @@ class LaneSplit(NamedTuple):
         return cls(wanted, tuple(sharding.spec for sharding in state))
 
     def of_params(self, params: Any, leading: tuple[Any, ...]) -> Any:
-        """The specifications of parameters with some ``leading`` axes, split as given."""
+        """The specifications of parameters with ``leading`` axes in front."""
         return _with_leading(self.params, params, leading)
 
     def of_state(self, state: Any, leading: tuple[Any, ...]) -> Any:
-        """The specifications of states of the optimizer, likewise."""
+        """The specifications of optimizer states with ``leading`` axes in front."""
         return _with_leading(self.state, state, leading)
 
 
 def axes_of(specs: Any) -> set[str]:
-    """The axes of the mesh that specifications name.
+    """The names of all mesh axes in specifications.
 
     Raises:
-        TypeError: if there is something else among them.
+        TypeError: if a leaf is not a specification.
     """
     names = []
     for path, spec in leaves_with_paths(specs):
@@ -88,7 +89,7 @@ def _where(path: str) -> str:
 
 
 def _fitting(path: str, shape: tuple[int, ...], spec: PartitionSpec, mesh: Mesh) -> PartitionSpec:
-    """The specification, if an array of this shape can be split so."""
+    """Check that an array of this shape can be split as specified, and return the specification."""
     where = f"{_where(path)} is {spec}"
     names = [name for part in spec for name in names_in(part)]
     if len(set(names)) < len(names):

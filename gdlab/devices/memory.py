@@ -1,4 +1,4 @@
-"""The number of points of a program for which there is memory."""
+"""The number of points that fit into memory."""
 
 import math
 from typing import Any, NamedTuple
@@ -11,12 +11,11 @@ from gdlab.devices.mesh import devices_of, is_on_host, parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 
 SHARE = 0.5
-"""The part of the free memory that a program may take: copies and the user's own need some."""
+"""The fraction of the free memory that a program may take; the rest is for copies and the user."""
 CACHE = 10 * 2**20
-"""The bytes of lanes on which a processor works fastest: its caches hold them between steps."""
+"""The size in bytes of lanes that a processor's caches hold from step to step."""
 FEWEST_LANES = 4
-"""The number of lanes that is worth a call, whatever their size: each call has a fixed cost, and
-the more lanes it computes, the more of them leave the caches."""
+"""The smallest number of lanes in a call, whatever their size, since each call has a fixed cost."""
 
 
 class MemoryNeed(NamedTuple):
@@ -24,7 +23,7 @@ class MemoryNeed(NamedTuple):
 
     bytes: int
     on_all: int
-    """The part of it that does not grow with the points."""
+    """The bytes that do not grow with the number of points."""
 
 
 _NEEDS: ShapeCache[MemoryNeed] = ShapeCache()
@@ -39,17 +38,17 @@ def points_that_fit(
     mesh: Mesh | None,
     beside: Any = (),
 ) -> int:
-    """The number of points for which there is memory, by the compiled program's own account.
+    """The number of points that fit into memory, by the compiler's estimate for the program.
 
     Args:
         program: a jitted function.
-        static: its first arguments, which are compiled in.
-        arguments: the others for some points, or their shapes and dtypes.
-        size: how many these are.
-        data: the part of the arguments that does not grow with the points.
+        static: the leading static arguments of the program.
+        arguments: the other arguments for ``size`` points, or their shapes and dtypes.
+        size: the number of points.
+        data: the part of the arguments that does not grow with the number of points.
         mesh: the devices over which the points are spread.
-        beside: arrays of the points, or their shapes and dtypes, that are on the devices while the
-            program runs and are none of its arguments.
+        beside: further arrays per point, or their shapes and dtypes, that are on the devices while
+            the program runs.
 
     Returns:
         ``size``, or fewer.
@@ -67,7 +66,7 @@ def points_that_fit(
 
 
 def lanes_in_cache(bytes_of_a_lane: float, mesh: Mesh | None) -> float:
-    """The number of lanes for which a processor's caches suffice; infinite for other devices."""
+    """The number of lanes that fit into a processor's caches; infinite for other devices."""
     if not is_on_host(mesh):
         return math.inf
     return parts_of_lanes(mesh) * max(FEWEST_LANES, CACHE // max(bytes_of_a_lane, 1))
@@ -76,7 +75,7 @@ def lanes_in_cache(bytes_of_a_lane: float, mesh: Mesh | None) -> float:
 def _need(
     program: Any, static: tuple[Any, ...], arguments: tuple[Any, ...], data: Any
 ) -> MemoryNeed:
-    """The memory that a program needs, by the compiler's account."""
+    """The memory that a program needs, by the compiler's estimate."""
     analysis = program.lower(*static, *arguments).compile().memory_analysis()
     if analysis is None:
         return MemoryNeed(0, 0)
@@ -90,7 +89,7 @@ def _need(
 
 
 def _bytes_on_a_device(leaf: Any) -> int:
-    """The bytes of an array, or of its largest part if it is spread over devices."""
+    """The bytes of an array, or of its largest shard if it is spread over devices."""
     sharding = getattr(leaf, "sharding", None)
     shape = leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
     return math.prod(shape) * leaf.dtype.itemsize

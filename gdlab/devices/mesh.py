@@ -1,4 +1,4 @@
-"""Devices over which lanes are spread, and points in numbers that can be dealt out to them."""
+"""Meshes of devices over which lanes are spread, and padding to a multiple of the devices."""
 
 import math
 from collections.abc import Collection
@@ -9,20 +9,20 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 LANES = "lanes of a sweep"
-"""The name of the axis over which lanes are spread, which no axis of a user's mesh has."""
+"""The name of the mesh axis over which lanes are spread, which no user's mesh has."""
 
 
 def row_of_devices(mesh: Mesh | None) -> Mesh | None:
-    """The devices of a mesh that belong to this process, in a row; None for a single one."""
+    """The devices of a mesh in this process, as a one-dimensional mesh; None for a single one."""
     return rows_of_devices(mesh, ())
 
 
 def rows_of_devices(mesh: Mesh | None, of_lane: Collection[str]) -> Mesh | None:
-    """The devices of a mesh that belong to this process: in rows, each of which shares its lanes.
+    """The devices of a mesh that belong to this process, in rows that share lanes.
 
     Args:
         mesh: the devices.
-        of_lane: the axes of the mesh over which single lanes are split; the rows lie along them.
+        of_lane: the axes of the mesh over which single lanes are split, along the rows.
 
     Returns:
         A mesh whose first axis is that of the lanes, and whose others are ``of_lane``, in the order
@@ -34,13 +34,13 @@ def rows_of_devices(mesh: Mesh | None, of_lane: Collection[str]) -> Mesh | None:
     axes = [mesh.axis_names.index(name) for name in names]
     devices = np.moveaxis(mesh.local_mesh.devices, axes, range(-len(axes), 0))
     lengths = [mesh.local_mesh.shape[name] for name in names]
-    # What is split over the other axes, and how, is up to XLA within the program of the lanes.
+    # XLA decides how arrays are split over the other axes within the program.
     automatic = (AxisType.Auto,) * (1 + len(names))
     return Mesh(devices.reshape(-1, *lengths), (LANES, *names), axis_types=automatic)
 
 
 def parts_of_lanes(mesh: Mesh | None) -> int:
-    """The number of devices, or of rows of them, over which lanes are spread."""
+    """The number of devices, or of rows of devices, over which lanes are spread."""
     return 1 if mesh is None else mesh.shape[LANES]
 
 
@@ -60,11 +60,11 @@ def on_all_devices(tree: Any, mesh: Mesh | None) -> Any:
 
 
 def padded(members: np.ndarray, mesh: Mesh | None) -> np.ndarray:
-    """The members with copies of the last added until all devices have equally many."""
+    """The members, padded with copies of the last until all devices have the same number."""
     return np.pad(members, (0, -len(members) % parts_of_lanes(mesh)), mode="edge")
 
 
 def evenly(size: int, most: int) -> int:
-    """The size of equal parts, at most so large and more than half of that, with least padding."""
+    """The size of equal parts, above most/2 and at most ``most``, that needs the least padding."""
     sizes = range(min(size, most), min(size, most) // 2, -1)
     return min(sizes, key=lambda part: math.ceil(size / part) * part)

@@ -1,4 +1,4 @@
-"""A cache of values that depend on nothing but structure, shapes and dtypes."""
+"""A cache of values that depend only on structure, shapes and dtypes."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
@@ -10,26 +10,27 @@ from gdlab.devices.weak_keys import weak_key
 
 T = TypeVar("T")
 MOST_KINDS = 256
-"""The number of kinds that are remembered, the latest ones."""
+"""The largest number of entries; the oldest are dropped."""
 
 
 class ShapeCache(Generic[T]):
-    """Values by the kinds of the arguments that they depend on.
+    """A cache of values by the structure, shapes and dtypes of arguments.
 
-    Users' functions are not kept alive, nor what they close over.
+    It does not keep users' functions, or values that they close over, alive.
     """
 
     def __init__(self) -> None:
         self._values: dict[Hashable, T] = {}
 
     def get(self, static: Hashable, arguments: Any, compute: Callable[[], T]) -> T:
-        """The value for such arguments, computed if there is none.
+        """The cached value for such arguments, computed if there is none.
 
         Args:
-            static: what counts by its value; functions in it are :class:`ByIdentity`.
-            arguments: a tree of arrays, numbers or ``jax.ShapeDtypeStruct``, which count by their
-                structure, shapes and dtypes.
-            compute: what returns the value.
+            static: the part of the key that is compared by value; functions in it are
+                :class:`ByIdentity`.
+            arguments: a tree of arrays, numbers or ``jax.ShapeDtypeStruct``, compared by structure,
+                shapes and dtypes.
+            compute: a function that returns the value.
         """
         leaves, structure = jax.tree.flatten(arguments)
         kinds = tuple(_kind(leaf) for leaf in leaves)

@@ -1,4 +1,4 @@
-"""Trees of arrays on the host, and back on the devices."""
+"""Transfers of trees of arrays between devices and the host."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ import numpy as np
 
 
 def to_host(tree: Any) -> Any:
-    """NumPy arrays of the same bits; of typed PRNG keys, their data."""
+    """NumPy arrays of the same bits; typed PRNG keys become their data."""
     return jax.device_get(jax.tree.map(_key_data, tree))
 
 
 def shape_on_host(tree: Any) -> Any:
-    """Shapes and dtypes of what :func:`to_host` makes of a tree of such shapes."""
+    """The shapes and dtypes of the result of :func:`to_host`."""
     return jax.eval_shape(lambda tree: jax.tree.map(_key_data, tree), tree)
 
 
 def zeros_like(tree: Any) -> Any:
-    """NumPy arrays of zeros of these shapes and dtypes."""
+    """NumPy arrays of zeros with the shapes and dtypes of a tree."""
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), tree)
 
 
@@ -27,8 +27,8 @@ def to_devices(tree: Any, like: Any) -> Any:
 
     Args:
         tree: the arrays on the host.
-        like: shapes and dtypes of what they are to be, with shardings where they are to lie
-            anywhere else than on the default device.
+        like: the shapes and dtypes of the result, with shardings unless arrays belong on the
+            default device.
     """
 
     def of_leaf(leaf: Any, kind: Any) -> Any:
@@ -40,8 +40,8 @@ def to_devices(tree: Any, like: Any) -> Any:
 
 
 def as_keys(data: Any, like: Any) -> jax.Array:
-    """Typed keys of the data that :func:`to_host` makes of them, in the dtype of ``like``."""
-    # Only arrays tell their generator, not their shapes.
+    """Typed PRNG keys from their data, with the implementation of ``like``."""
+    # Only an array, not a shape, knows its key implementation.
     impl = jax.random.key_impl(jnp.empty((), like.dtype))
     return jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
 
@@ -51,24 +51,24 @@ def _key_data(leaf: Any) -> Any:
 
 
 def is_key(leaf: Any) -> bool:
-    """Tell whether an array, or a shape, is one of typed PRNG keys."""
+    """Tell whether an array, or a shape, has typed PRNG keys."""
     return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def key_implementation(leaf: Any) -> str | None:
-    """The name of the generator of typed keys, None for everything else."""
+    """The implementation of typed PRNG keys, None for anything else."""
     return str(jax.random.key_impl(leaf)) if is_key(leaf) else None
 
 
 def least_of_processes(array: np.ndarray) -> np.ndarray:
-    """The least of what the processes have, element by element."""
+    """The elementwise minimum over all processes."""
     from jax.experimental import multihost_utils
 
     return np.min(multihost_utils.process_allgather(array), axis=0)
 
 
 def of_process(owner: int, tree: Any) -> Any:
-    """The tree of arrays that the process ``owner`` has, in all processes."""
+    """Broadcast a tree of arrays from the process ``owner`` to all processes."""
     from jax.experimental import multihost_utils
 
     is_source = jax.process_index() == owner

@@ -1,4 +1,4 @@
-"""Keys of caches that tell users' functions apart and keep none of them alive."""
+"""Cache keys that compare users' functions by identity without keeping them alive."""
 
 import dataclasses
 import weakref
@@ -8,7 +8,7 @@ from gdlab.training.objective import ByIdentity, Objective
 
 
 class WeakIdentity:
-    """A function by its identity, which no other function has as long as this one is alive."""
+    """A weak reference to a function, compared by identity."""
 
     __slots__ = ("_hash", "_reference")
 
@@ -29,7 +29,7 @@ def weak_key(value: Any) -> Any:
         try:
             return WeakIdentity(value.function), weak_key(value.keywords_key)
         except TypeError:
-            return value  # there is no weak reference to objects of such a class
+            return value  # objects of such a class cannot be weakly referenced
     if isinstance(value, tuple):
         return type(value), *map(weak_key, value)
     if isinstance(value, Objective):

@@ -1,4 +1,4 @@
-"""Loggers: the runs of a sweep in the trackers of other libraries, fed while the sweep runs."""
+"""Loggers that send the lanes of a running sweep to experiment trackers."""
 
 from gdlab.loggers.lane_logger import LaneLogger
 from gdlab.loggers.mlflow_logger import MLflowLogger

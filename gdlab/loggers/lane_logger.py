@@ -1,4 +1,4 @@
-"""The part of a logger that all trackers have in common: what is new of which lane."""
+"""The base class of loggers, which finds the new values of each lane."""
 
 import abc
 import dataclasses
@@ -14,41 +14,42 @@ if TYPE_CHECKING:
     from gdlab.sweeps.results.result import SweepResult
 
 ON_THE_WAY = ("unfinished", "not run")
-"""The status of lanes of which more is to come."""
+"""The statuses of lanes that have not ended."""
 
 
 @dataclasses.dataclass
 class OpenRun:
-    """A lane that has a run in the tracker."""
+    """The run of a lane in the tracker."""
 
     handle: Any
-    """The run as the tracker knows it."""
+    """The tracker's object for the run."""
     logged: int = -1
-    """The last step of which something was logged."""
+    """The last logged step."""
     has_ended: bool = False
 
 
 class LaneLogger(abc.ABC):
-    """A function of the result so far that logs what is new in it, a run for each lane.
+    """A function of the result so far that logs its new values, with a run for each lane.
 
-    It is given to :func:`gdlab.sweep` as ``live``, which calls it every two seconds and at the end,
-    between compiled calls. A tracker is added by three methods. As a context it ends the runs that
-    a sweep which was broken off has left open.
+    Pass it to :func:`gdlab.sweep` as ``live``, which calls it every two seconds and at the end,
+    between compiled calls. A subclass for a tracker implements three methods. Use it as a context
+    manager to end the runs that an interrupted sweep has left open.
     """
 
     waits_for_ends: bool = False
-    """True for trackers that hold one run at a time: a lane is logged when it has ended."""
+    """True for trackers with one open run at a time; a lane is then logged after it has ended."""
 
     def __init__(self) -> None:
         self._runs: dict[tuple[Any, ...], OpenRun] = {}
 
     @abc.abstractmethod
     def begin(self, name: str, config: Mapping[str, Any]) -> Any:
-        """The handle of a new run.
+        """Begin a run, and return its handle.
 
         Args:
             name: the labels of the lane in words.
-            config: name → label, of each dimension and axis; and the numbers of the sweep.
+            config: the label of the lane on each dimension and axis, and the settings of the sweep,
+                by name.
         """
 
     @abc.abstractmethod

@@ -1,4 +1,4 @@
-"""Lanes of a sweep in MLflow."""
+"""A logger for MLflow."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from gdlab.checks.kinds import Name
 from gdlab.loggers.lane_logger import LaneLogger
 
 STATUS = {"diverged": "FAILED", "unfinished": "KILLED", "pruned": "KILLED"}
-"""The status of an MLflow run by that of a lane; others are "FINISHED"."""
+"""Status of a lane → status of its MLflow run; others are "FINISHED"."""
 
 
 @checked_class
@@ -18,7 +18,8 @@ class MLflowLogger(LaneLogger):
 
     Args:
         experiment: the name of the experiment, which is made if there is none.
-        tracking_uri: where the tracking server or its files are; MLflow's own setting unless given.
+        tracking_uri: the address of the tracking server or of its files; by default MLflow's own
+            setting.
 
     >>> from gdlab import Axis, sgd, sweep
     >>> from gdlab.loggers import MLflowLogger
@@ -38,14 +39,14 @@ class MLflowLogger(LaneLogger):
         )
 
     def begin(self, name: str, config: Mapping[str, Any]) -> str:
-        """The identifier of a new run, with the labels of the lane as its parameters."""
+        """Begin a run with the labels of the lane as parameters, and return its identifier."""
         run = self._client.create_run(self._experiment, run_name=name)
         for key, value in config.items():
             self._client.log_param(run.info.run_id, _permitted(key), value)
         return run.info.run_id
 
     def log(self, run: str, step: int, values: Mapping[str, float]) -> None:
-        """A metric for each value."""
+        """Log each value as a metric."""
         from mlflow.entities import Metric  # type: ignore[import-not-found]
 
         now = int(1000 * time.time())
@@ -53,7 +54,7 @@ class MLflowLogger(LaneLogger):
         self._client.log_batch(run, metrics=metrics)
 
     def end(self, run: str, status: str, metrics: Mapping[str, float]) -> None:
-        """The metrics under ``final/``, the status of the lane as a tag, and that of the run."""
+        """Log the metrics under ``final/`` and the lane's status as a tag, and end the run."""
         for name, value in metrics.items():
             self._client.log_metric(run, f"final/{_permitted(name)}", value)
         self._client.set_tag(run, "status", status)

@@ -1,4 +1,4 @@
-"""Lanes of a sweep in TensorBoard."""
+"""A logger for TensorBoard."""
 
 import os
 import pathlib
@@ -12,10 +12,10 @@ from gdlab.loggers.lane_logger import LaneLogger
 
 @checked_class
 class TensorBoardLogger(LaneLogger):
-    """A folder of event files for each lane, which TensorBoard shows; needs ``tensorboardX``.
+    """Write a folder of TensorBoard event files for each lane; needs ``tensorboardX``.
 
     Args:
-        folder: the folder in which the folders of the lanes lie.
+        folder: the parent folder of the folders of the lanes.
 
     >>> from gdlab import Axis, sgd, sweep
     >>> from gdlab.loggers import TensorBoardLogger
@@ -29,7 +29,7 @@ class TensorBoardLogger(LaneLogger):
         self._folder = pathlib.Path(folder)
 
     def begin(self, name: str, config: Mapping[str, Any]) -> Any:
-        """A writer of events, with the labels of the lane as a text."""
+        """Begin a run with the labels of the lane as a text, and return a writer of events."""
         from tensorboardX import SummaryWriter  # type: ignore[import-not-found]
 
         writer = SummaryWriter(str(self._folder / re.sub(r"[^\w=.,+-]+", "_", name)))
@@ -38,12 +38,12 @@ class TensorBoardLogger(LaneLogger):
         return writer
 
     def log(self, run: Any, step: int, values: Mapping[str, float]) -> None:
-        """A scalar for each value."""
+        """Log each value as a scalar."""
         for name, value in values.items():
             run.add_scalar(name, value, step)
 
     def end(self, run: Any, status: str, metrics: Mapping[str, float]) -> None:
-        """The metrics as scalars under ``final/``, and the status as a text."""
+        """Log the metrics as scalars under ``final/`` and the status as a text, and end the run."""
         for name, value in metrics.items():
             run.add_scalar(f"final/{name}", value)
         run.add_text("status", status)

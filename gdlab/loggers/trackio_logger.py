@@ -1,4 +1,4 @@
-"""Lanes of a sweep in Trackio."""
+"""A logger for Trackio."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from gdlab.loggers.lane_logger import LaneLogger
 class TrackioLogger(LaneLogger):
     """A run of a project for each lane; needs ``trackio``.
 
-    Trackio holds one run at a time, so that a lane is logged when it has ended.
+    Trackio has one open run at a time, so a lane is logged after it has ended.
 
     Args:
         project: the name of the project.
@@ -33,17 +33,17 @@ class TrackioLogger(LaneLogger):
         self._options = {"project": project} | options
 
     def begin(self, name: str, config: Mapping[str, Any]) -> Any:
-        """A new run."""
+        """Begin a run."""
         import trackio  # type: ignore[import-not-found]
 
         return trackio.init(name=name, config=dict(config), **self._options)
 
     def log(self, run: Any, step: int, values: Mapping[str, float]) -> None:
-        """The values of a step together."""
+        """Log all values of a step together."""
         run.log(dict(values), step=step)
 
     def end(self, run: Any, status: str, metrics: Mapping[str, float]) -> None:
-        """The metrics at the end, and the end of the run."""
+        """Log the metrics at the end, and end the run."""
         final = {f"final/{name}": value for name, value in metrics.items()}
         run.log(final | {"status": status})
         run.finish()

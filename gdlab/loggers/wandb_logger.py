@@ -1,4 +1,4 @@
-"""Lanes of a sweep in Weights & Biases."""
+"""A logger for Weights & Biases."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,17 +29,17 @@ class WandbLogger(LaneLogger):
         self._options = {"project": project, "group": group, "reinit": "create_new"} | options
 
     def begin(self, name: str, config: Mapping[str, Any]) -> Any:
-        """A new run beside those that are open."""
+        """Begin a run, beside other open runs."""
         import wandb  # type: ignore[import-not-found]
 
         return wandb.init(name=name, config=dict(config), **self._options)
 
     def log(self, run: Any, step: int, values: Mapping[str, float]) -> None:
-        """The values of a step together."""
+        """Log all values of a step together."""
         run.log(dict(values), step=step)
 
     def end(self, run: Any, status: str, metrics: Mapping[str, float]) -> None:
-        """The metrics and the status in the summary of the run; a divergence is exit code 1."""
+        """Write metrics and status to the summary, and end the run, with exit code 1 if diverged."""
         run.summary.update({f"final/{name}": value for name, value in metrics.items()})
         run.summary.update({"status": status})
         run.finish(exit_code=int(status == "diverged"))

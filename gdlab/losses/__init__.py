@@ -1,6 +1,6 @@
-"""Losses: one number for each example, of which the user takes the mean.
+"""Losses, with one number for each example; take the mean yourself.
 
-They compute in at least float32, stay finite where their limits are, and have exact gradients and
+They compute in at least float32, are finite wherever their limits are, and have exact gradients and
 Hessian-vector products.
 """
 

@@ -1,4 +1,4 @@
-"""Losses of logits: what a softmax or a sigmoid makes probabilities of."""
+"""Classification losses of logits."""
 
 import jax
 import jax.numpy as jnp
@@ -30,17 +30,17 @@ def softmax_cross_entropy(
     axis: Axis | None = -1,
     where: jax.typing.ArrayLike | None = None,
 ) -> jax.Array:
-    """The cross-entropy of given probabilities and those that the softmax of logits gives.
+    """The cross-entropy of label probabilities and the softmax of logits.
 
     L = −∑ᵢ yᵢ log pᵢ, p = softmax(z); where ∑y = 1, ∇L = p − y and ∇²L = diag(p) − ppᵀ
 
-    It does not change when a number is added to all logits. A class of the probability 0, whose
-    logit is −∞, adds nothing if its label is 0.
+    It does not change if a number is added to all logits. A class with logit −∞ and label 0
+    contributes 0.
 
     Args:
-        logits: z, with a class for each entry along ``axis``.
+        logits: the logits z, with a class for each entry along ``axis``.
         labels: y, of the same shape.
-        axis: the axis or axes of the classes; all of them if None.
+        axis: the axis or axes of the classes; None for all axes.
         where: which classes take part, of the shape of the logits, or of theirs without ``axis``.
 
     Returns:
@@ -67,7 +67,7 @@ def softmax_cross_entropy_with_integer_labels(
     axis: int = -1,
     where: jax.typing.ArrayLike | None = None,
 ) -> jax.Array:
-    """The negative logarithm of the probability that the softmax of logits gives to a class.
+    """The negative log-probability of a class under the softmax of logits.
 
     L = log ∑ⱼ exp zⱼ − z_y,    ∇L = p − e_y and ∇²L = diag(p) − ppᵀ with p = softmax(z)
 
@@ -76,7 +76,7 @@ def softmax_cross_entropy_with_integer_labels(
     take the mean of ``jnp.where(counts, losses, 0)``.
 
     Args:
-        logits: z, with a class for each entry along ``axis``.
+        logits: the logits z, with a class for each entry along ``axis``.
         labels: y, integers from 0 to the number of classes less one, of the shape of the logits
             without ``axis``.
         axis: the axis of the classes.
@@ -122,14 +122,14 @@ def softmax_cross_entropy_with_integer_labels(
 def sigmoid_binary_cross_entropy(
     logits: jax.typing.ArrayLike, labels: jax.typing.ArrayLike
 ) -> jax.Array:
-    """The cross-entropy of a yes or no and the probability that the sigmoid of a logit gives.
+    """The binary cross-entropy of labels and the sigmoid of logits.
 
     L = −y log σ(z) − (1 − y) log σ(−z),    ∂L/∂z = σ(z) − y,    ∂²L/∂z² = σ(z)σ(−z)
 
     Args:
-        logits: z, of any shape.
-        labels: y, from 0 to 1, of the same shape. Others are refused where they are known, and
-            not within a program that is traced.
+        logits: the logits z, of any shape.
+        labels: the labels y, from 0 to 1, of the same shape. Others are refused where they are
+            known, and not within a program that is traced.
 
     Returns:
         The loss of each entry, in at least float32.
@@ -145,7 +145,7 @@ def sigmoid_binary_cross_entropy(
     logits = floating("logits", logits)
     labels = beside("labels", labels, logits)
     require_within("labels", labels, Between(0, 1), ": 1 means yes, and 0 means no")
-    # Both are positive, so that nothing cancels in their sum.
+    # Both terms are nonnegative, so that nothing cancels.
     doubts = weighed(labels, jax.nn.softplus(-logits))
     return doubts + weighed(1 - labels, jax.nn.softplus(logits))
 
@@ -157,17 +157,17 @@ def smooth_labels(
     axis: Axis | None = -1,
     where: jax.typing.ArrayLike | None = None,
 ) -> jax.Array:
-    """Labels mixed with equal probabilities for all classes.
+    """Label smoothing: labels mixed with equal probabilities for all classes.
 
     y' = (1 − α)y + α/K for K classes
 
-    The cross-entropy of smoothed labels is that of the labels, weighed by 1 − α, and α times that
-    of equal probabilities.
+    The cross-entropy of smoothed labels is 1 − α times that of the labels plus α times that of
+    equal probabilities.
 
     Args:
-        labels: y, the probability of each class along ``axis``.
-        alpha: α, from 0 to 1.
-        axis: the axis or axes of the classes; all of them if None.
+        labels: the probabilities y of the classes along ``axis``.
+        alpha: the amount of smoothing α, from 0 to 1.
+        axis: the axis or axes of the classes; None for all axes.
         where: which classes take part, and are counted, of the shape of the labels, or of theirs
             without ``axis``.
 

@@ -1,4 +1,4 @@
-"""Divergences of one distribution from another."""
+"""Divergences between probability distributions."""
 
 import jax
 import jax.numpy as jnp
@@ -21,17 +21,18 @@ def kl_divergence(
     axis: Axis | None = -1,
     where: jax.typing.ArrayLike | None = None,
 ) -> jax.Array:
-    """The Kullback–Leibler divergence of predicted probabilities from given ones.
+    """The Kullback–Leibler divergence of predicted probabilities from target probabilities.
 
     D = ∑ᵢ qᵢ (log qᵢ − log pᵢ), which is not negative, and 0 only for p = q
 
-    An entry with qᵢ = 0 adds nothing, even where pᵢ is 0 as well; with qᵢ > 0 = pᵢ it is infinite.
+    An entry with qᵢ = 0 contributes 0, even if pᵢ is 0 too; with qᵢ > 0 = pᵢ the divergence is
+    infinite.
 
     Args:
-        log_predictions: log p, such as ``jax.nn.log_softmax`` gives.
+        log_predictions: the log-probabilities log p, such as from ``jax.nn.log_softmax``.
         targets: q, of the same shape, not negative. Negative ones are refused where they are known,
             and give NaN within a program that is traced.
-        axis: the axis or axes of the classes; all of them if None.
+        axis: the axis or axes of the classes; None for all axes.
         where: which classes take part, of the shape of the predictions, or of theirs without
             ``axis``.
 
@@ -65,14 +66,14 @@ def kl_divergence_with_log_targets(
     axis: Axis | None = -1,
     where: jax.typing.ArrayLike | None = None,
 ) -> jax.Array:
-    """The same divergence, :func:`kl_divergence`, of given probabilities by their logarithms.
+    """The same as :func:`kl_divergence`, with the logarithms of the target probabilities.
 
     D = ∑ᵢ exp(log qᵢ)(log qᵢ − log pᵢ)
 
     Args:
-        log_predictions: log p, such as ``jax.nn.log_softmax`` gives.
-        log_targets: log q, of the same shape.
-        axis: the axis or axes of the classes; all of them if None.
+        log_predictions: the log-probabilities log p, such as from ``jax.nn.log_softmax``.
+        log_targets: the log-probabilities log q, of the same shape.
+        axis: the axis or axes of the classes; None for all axes.
         where: which classes take part, of the shape of the predictions, or of theirs without
             ``axis``.
 
@@ -95,7 +96,7 @@ def kl_divergence_with_log_targets(
     log_targets = beside("log_targets", floating("log_targets", log_targets), log_predictions)
     require_logarithms("log_predictions", log_predictions)
     require_logarithms("log_targets", log_targets)
-    # The logarithm of 0 would make the difference NaN where both are 0.
+    # If both probabilities are 0, the difference of their logarithms would be NaN.
     possible = jnp.where(jnp.isneginf(log_targets), 0, log_targets)
     divergences = weighed(jnp.exp(log_targets), possible - log_predictions)
     return jnp.sum(divergences, axis, where=mask_like(where, divergences, axis))

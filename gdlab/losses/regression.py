@@ -1,4 +1,4 @@
-"""Losses of real predictions."""
+"""Regression losses."""
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,13 @@ from gdlab.losses.arguments import beside, floating, number_within
 def squared_error(
     predictions: jax.typing.ArrayLike, targets: jax.typing.ArrayLike | None = None
 ) -> jax.Array:
-    """The square of each error.
+    """The squared error.
 
     L = (x − y)²,    ∂L/∂x = 2(x − y),    ∂²L/∂x² = 2
 
     Args:
-        predictions: x, of any shape.
-        targets: y, of the same shape; zero unless given.
+        predictions: the predictions x, of any shape.
+        targets: the targets y, of the same shape; by default zero.
 
     Returns:
         The loss of each entry, in at least float32.
@@ -35,13 +35,13 @@ def squared_error(
 def l2_loss(
     predictions: jax.typing.ArrayLike, targets: jax.typing.ArrayLike | None = None
 ) -> jax.Array:
-    """Half the square of each error, whose derivative is the error itself.
+    """Half the squared error, whose derivative is the error itself.
 
     L = ½(x − y)²,    ∂L/∂x = x − y,    ∂²L/∂x² = 1
 
     Args:
-        predictions: x, of any shape.
-        targets: y, of the same shape; zero unless given.
+        predictions: the predictions x, of any shape.
+        targets: the targets y, of the same shape; by default zero.
 
     Returns:
         The loss of each entry, in at least float32.
@@ -63,16 +63,15 @@ def huber_loss(
     *,
     delta: jax.typing.ArrayLike = 1.0,
 ) -> jax.Array:
-    """Half the square of small errors, and a line in large ones.
+    """The Huber loss: quadratic for small errors, linear for large ones.
 
     L = ½e² for |e| ≤ δ, δ(|e| − ½δ) beyond, with e = x − y
 
-    Its derivative is the error, clipped to ±δ: the gradient of the squared loss, clipped for each
-    entry. Its second derivative is 1 within and 0 beyond.
+    Its derivative is the error clipped to ±δ; its second derivative is 1 for |e| < δ and 0 beyond.
 
     Args:
-        predictions: x, of any shape.
-        targets: y, of the same shape; zero unless given.
+        predictions: the predictions x, of any shape.
+        targets: the targets y, of the same shape; by default zero.
         delta: δ, above 0.
 
     Returns:
@@ -92,7 +91,7 @@ def huber_loss(
     bound = number_within("delta", delta, Between(0, excludes_low=True), errors.shape).astype(
         errors.dtype
     )
-    # A product and no modulus, which has no derivative at zero.
+    # A product instead of a modulus, which has no derivative at zero.
     clipped = jnp.clip(errors, -bound, bound)
     return clipped * (errors - 0.5 * clipped)
 

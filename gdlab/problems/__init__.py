@@ -1,4 +1,4 @@
-"""Problems that know their minimisers, their curvature and their traps."""
+"""Test problems with known minimisers and curvature."""
 
 from gdlab.problems.layers import Layer
 from gdlab.problems.linear_models import least_squares, logistic_regression

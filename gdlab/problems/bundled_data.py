@@ -1,4 +1,4 @@
-"""Data that come with scikit-learn, which is imported when they are asked for."""
+"""Data sets bundled with scikit-learn, which is imported on use."""
 
 import functools
 from typing import Any
@@ -33,10 +33,10 @@ def breast_cancer() -> Examples:
 
 @functools.cache
 def digits() -> tuple[Examples, Examples]:
-    """((images, labels) to train on, (images, labels) held out), parted once and for all.
+    """The digits data in a fixed split: (images, labels) for training, (images, labels) held out.
 
     1437 and 360 images of 8×8 pixels, as arrays (n, 8, 8, 1) with values from 0 to 1, and labels
-    from 0 to 9; each digit has its share in either part.
+    from 0 to 9. The split is stratified by digit.
 
     Source: E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, 1998.
     """

@@ -1,4 +1,4 @@
-"""The layers of small networks."""
+"""Layers of small networks."""
 
 import dataclasses
 import math
@@ -16,18 +16,18 @@ from gdlab.checks.kinds import Count
 @checked_class
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """The way in which a layer before the last one is applied; its kernel says the rest."""
+    """The settings of a hidden layer that its kernel does not determine."""
 
     stride: Count = 1
-    """The distance of the patches that a convolution looks at."""
+    """The stride of a convolution."""
     skip: bool = False
-    """True if it hands on what it is given, x, beside what it makes of it: x + relu(x ∗ K + b)."""
+    """True if the layer has a skip connection: x + relu(x ∗ K + b)."""
 
 
 def activations(
     layers: Mapping[str, Layer], params: Mapping[str, Any], images: jax.Array
 ) -> dict[str, jax.Array]:
-    """Layer → what it hands on to the next one, in the order of the layers."""
+    """Name of a layer → its output, in the order of the layers."""
     x, found = images, {}
     for name, layer in layers.items():
         if params[name]["kernel"].ndim == 4:
@@ -42,23 +42,24 @@ def activations(
 def started(
     key: jax.Array, layers: Mapping[str, Layer], shapes: Mapping[str, tuple[int, ...]], bias: bool
 ) -> dict[str, dict[str, jax.Array]]:
-    """A network at its start: normal kernels of the variance 2/fan-in, and biases of zero.
+    """Initial parameters: normal kernels of variance 2/fan-in, and zero biases.
 
-    A relu hands on numbers of that variance unchanged. Of n layers with a skip connection each is
-    smaller by 1/n: what a relu adds is positive, so that means add up and not variances, and
-    branches of scale s multiply the features by up to (1 + s)ⁿ, which 1/n bounds and 1/√n does not.
+    With this variance, ReLU layers preserve the size of features. The kernels of n layers with skip
+    connections are scaled by 1/n: the outputs of ReLU are positive, so that means add up rather
+    than variances, and branches of scale s multiply the features by up to (1 + s)ⁿ, which is
+    bounded for s = 1/n but not for s = 1/√n.
 
     Args:
         key: PRNG key.
-        layers: those before the last one.
-        shapes: the shape of each kernel, that of the last one among them.
-        bias: whether layers have one.
+        layers: the hidden layers.
+        shapes: the shapes of all kernels, including that of the last layer.
+        bias: whether layers have a bias.
 
     Source: K. He et al., Delving deep into rectifiers, 2015, equation 10; B. Hanin, D. Rolnick, How
     to start training: the effect of initialization and architecture, 2018.
     """
     branches = sum(layer.skip for layer in layers.values())
-    # Drawn at once: a generator for each of many arrays takes seconds to compile.
+    # Drawn as one array, since a generator for each of many arrays takes seconds to compile.
     sizes = np.array([math.prod(shape) for shape in shapes.values()])
     drawn = jnp.split(jax.random.normal(key, (int(sizes.sum()),)), np.cumsum(sizes)[:-1].tolist())
     params = {}
@@ -80,7 +81,8 @@ def affine(layer: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
 def convolved(layer: Mapping[str, jax.Array], images: jax.Array, stride: int) -> jax.Array:
     """The convolution of images (n, height, width, in) with a 3×3 kernel (3, 3, in, out), plus b.
 
-    Images are padded by a zero on each side. It is a product of patches with the kernel.
+    Images are padded by one zero on each side. It is computed as a product of patches with the
+    kernel.
     """
     kernel = layer["kernel"]
     *_, before, after = kernel.shape
@@ -102,7 +104,7 @@ def _biased(layer: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
 
 
 def shifted(image: jax.Array, down: jax.Array | int, right: jax.Array | int) -> jax.Array:
-    """An image (height, width, channels), moved; what comes in from outside is zero."""
+    """An image (height, width, channels), shifted and filled with zeros."""
     height, width, channels = image.shape
     padded = jnp.pad(image, ((height, height), (width, width), (0, 0)))
     corner = height - jnp.asarray(down), width - jnp.asarray(right), jnp.zeros((), int)
@@ -116,7 +118,7 @@ def shifted_at_random(key: jax.Array, images: jax.Array, most: int) -> jax.Array
 
 
 def dropped_out(key: jax.Array, x: jax.Array, probability: float) -> jax.Array:
-    """Features set to zero at random, the others scaled up, so that the mean stays.
+    """Dropout: features set to zero at random, the others scaled up to keep the mean.
 
     Source: N. Srivastava et al., Dropout, 2014.
     """

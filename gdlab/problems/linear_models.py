@@ -1,4 +1,4 @@
-"""Linear models of real data, whose best weights linear algebra knows."""
+"""Linear models on real data, with known minimisers."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ def least_squares(examples: int | None = None) -> Problem:
     f(w) = ‖Xw − y‖²/n,    H = 2XᵀX/n
 
     Inputs and targets are shifted to mean zero and scaled to variance one over all 442 patients.
-    With fewer than ten of them the problem is underdetermined: the minimum is zero on a whole
-    subspace, and the minimiser told of is that of the smallest norm, X⁺y, at which gradient descent
-    from the start, zero, arrives. With more the equations contradict each other, and steps on
-    single examples never come to rest.
+    With fewer than ten patients the problem is underdetermined: the loss is zero on a whole affine
+    subspace, and ``minimisers`` has the point of smallest norm, X⁺y, to which gradient descent
+    converges from the start, zero. With more patients the equations are inconsistent, so that
+    stochastic steps on single examples never settle.
 
     It needs scikit-learn.
 
     Args:
-        examples: how many patients there are; all of them unless given.
+        examples: the number of patients; by default all 442.
 
     Raises:
-        ValueError: if there are not so many.
+        ValueError: if there are fewer patients than that.
 
     >>> from gdlab import minimize, problems, sgd
     >>> problem = problems.least_squares(examples=5)
@@ -75,18 +75,18 @@ def logistic_regression(regularisation: float = 0.01) -> Problem:
     f(w) = meanᵢ log(1 + exp(−yᵢ xᵢᵀw)) + ½ regularisation ‖w‖²,    yᵢ = ±1
 
     There are 569 tumours with 30 measurements, each shifted to mean zero and scaled to variance
-    one, and a constant input. The minimiser is found by Newton's method when the problem is made.
-    Its curvature lies between the regularisation μ and μ + ¼ times the largest eigenvalue of XᵀX/n,
-    wherever.
+    one, and a constant input. The minimiser is computed by Newton's method when the problem is
+    made. The curvature is everywhere between the regularisation μ and μ + ¼ times the largest
+    eigenvalue of XᵀX/n.
 
     It needs scikit-learn.
 
     Args:
-        regularisation: μ, positive; without it the minimiser would be at infinity, since a plane
-            parts the data all but perfectly.
+        regularisation: the regularisation μ > 0, without which the minimiser would be at infinity,
+            since a plane separates the data almost perfectly.
 
     Raises:
-        ValueError: if it is not positive.
+        ValueError: if ``regularisation`` is not positive.
 
     >>> import jax
     >>> from gdlab import problems
@@ -130,7 +130,7 @@ def logistic_regression(regularisation: float = 0.01) -> Problem:
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """Shifted to mean zero and scaled to variance one, column by column."""
+    """The values with each column shifted to mean zero and scaled to variance one."""
     return (values - values.mean(axis=0)) / values.std(axis=0)
 
 
@@ -147,7 +147,7 @@ def _mean_squared_error(w: jax.Array, batch: Any) -> jax.Array:
 def _newton(
     inputs: np.ndarray, signs: np.ndarray, regularisation: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The minimiser of the regularised logistic loss, and the Hessian there."""
+    """The minimiser of the regularised logistic loss, and the Hessian at the minimiser."""
     count, size = inputs.shape
     weights, hessian = np.zeros(size), np.eye(size)
     for _ in range(100):
@@ -156,7 +156,7 @@ def _newton(
         curvatures = doubt * (1 - doubt) / count
         hessian = (inputs.T * curvatures) @ inputs + regularisation * np.eye(size)
         step = np.linalg.solve(hessian, gradient)
-        # Far from the minimiser a whole step may overshoot: √(gᵀH⁻¹g) damps it.
+        # A full step may overshoot far from the minimiser, so it is damped by the Newton decrement.
         weights = weights - step / (1 + np.sqrt(step @ gradient))
         if np.abs(step).max() < 1e-13 * max(1, np.abs(weights).max()):
             break

@@ -61,11 +61,11 @@ def measure_network(
     Args:
         problem: a network that reads images.
         params: its parameters.
-        data: (images, labels); those held out unless given.
-        shift: by how many pixels.
+        data: a pair (images, labels); by default the held-out data.
+        shift: the size of the shift, in pixels.
 
     Raises:
-        ValueError: if the problem is no network.
+        ValueError: if the problem is not a network.
 
     >>> from gdlab import problems
     >>> problem = problems.convolutional_network((4, 8))

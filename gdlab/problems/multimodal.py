@@ -14,7 +14,7 @@ from gdlab.problems.valleys import SURVEY
 
 @checked
 def himmelblau() -> Problem:
-    """Himmelblau's function: four minima of one height around a hill.
+    """Himmelblau's function: four minima of equal value around a hill.
 
     f(x, y) = (x² + y − 11)² + (x + y² − 7)²,    f = 0 at (3, 2) and three more
 
@@ -84,7 +84,7 @@ def ackley(size: Length = 2) -> Problem:
 
     f(w) = 20 + e − 20 exp(−0.2 √(Σᵢ wᵢ²/n)) − exp(Σᵢ cos(2πwᵢ)/n),    f = 0 at 0
 
-    At the bottom it is a cone and has no derivative; the gradient there is taken for zero.
+    At the minimum it is a cone without a derivative; the gradient there is defined as zero.
 
     >>> import jax
     >>> from gdlab import problems
@@ -97,9 +97,9 @@ def ackley(size: Length = 2) -> Problem:
     def function(w: jax.Array) -> jax.Array:
         square = jnp.mean(w**2)
         away = square > 0
-        # The root is kept from zero, where its derivative is infinite.
+        # Avoid the derivative of the square root at zero, which is infinite.
         radius = jnp.where(away, jnp.sqrt(jnp.where(away, square, 1)), 0)
-        # Differences from the values at 0, so that the minimum is no sum of roundings.
+        # Differences from the values at 0, so that the minimum is exact.
         funnel = -20 * jnp.expm1(-0.2 * radius)
         return funnel - jnp.e * jnp.expm1(jnp.mean(jnp.cos(2 * jnp.pi * w)) - 1)
 
@@ -121,7 +121,7 @@ def styblinski_tang(size: Length = 2) -> Problem:
 
     f(w) = ½ Σᵢ wᵢ⁴ − 16wᵢ² + 5wᵢ,    f = −39.166n at wᵢ = −2.9035
 
-    In up to three dimensions all 3ⁿ critical points are told of.
+    In up to three dimensions the problem knows all 3ⁿ critical points.
 
     >>> from gdlab import problems
     >>> problem = problems.styblinski_tang()
@@ -218,7 +218,7 @@ def three_hump_camel() -> Problem:
 
 @checked
 def six_hump_camel() -> Problem:
-    """The camel with six humps: two minima of one height among six.
+    """The camel with six humps: six minima, two of them global.
 
     f(x, y) = (4 − 2.1x² + x⁴/3) x² + xy + (4y² − 4) y²,    f = −1.0316 at ±(0.0898, −0.7127)
 
@@ -263,7 +263,7 @@ def six_hump_camel() -> Problem:
 
 @checked
 def branin() -> Problem:
-    """Branin's function: three minima of one height in a row.
+    """Branin's function: three minima of equal value in a row.
 
     f(x, y) = (y − 5.1x²/4π² + 5x/π − 6)² + 10(1 − 1/8π) cos x + 10,    f = 5/4π at (π, 2.275)
 
@@ -313,7 +313,7 @@ def bohachevsky() -> Problem:
 
     def function(w: jax.Array) -> jax.Array:
         x, y = w
-        # 1 − cos, so that the minimum is no sum of roundings.
+        # 1 − cos, so that the minimum is exact.
         ripples = 0.3 * (1 - jnp.cos(3 * np.pi * x)) + 0.4 * (1 - jnp.cos(4 * np.pi * y))
         return x**2 + 2 * y**2 + ripples
 

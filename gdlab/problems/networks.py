@@ -24,7 +24,7 @@ from gdlab.problems.problem import Problem, tags
 SOURCE = "E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, 1998"
 CLASSES, SIDE = 10, 8
 MAX_WIDTH = 10_000
-"""The most features of a layer; a larger number is taken for a mistake."""
+"""The largest number of features of a layer; a larger number counts as a mistake."""
 
 
 @checked
@@ -41,26 +41,28 @@ def dense_network(
     hᵢ₊₁ = relu(hᵢ Wᵢ + bᵢ), with skip connections hᵢ₊₁ = hᵢ + relu(hᵢ Wᵢ + bᵢ) between layers of
     equal width; the loss is the mean cross-entropy of hₙWₙ + bₙ
 
-    The parameters are {"dense0": {"kernel", "bias"}, …, "out": …}, and the start is that of
-    ``problem.init(jax.random.key(0))``. ``problem.model(params, images)`` are the logits. With a
-    key, images are shifted and features dropped at random, as in training; without one neither is.
+    The parameters are {"dense0": {"kernel", "bias"}, …, "out": …}, and the start is
+    ``problem.init(jax.random.key(0))``. ``problem.model(params, images)`` returns the logits. With
+    a key, images are shifted and features dropped at random, as in training; without a key, neither
+    is done.
 
-    Kernels start with the variance 2/fan-in, by which features keep their size from layer to layer.
-    With skip connections each layer *adds* to them, so the kernels of n such layers start smaller
-    by the factor 1/n: the sum of the scales, and with it the growth, is bounded at any depth.
+    Initial kernels have the variance 2/fan-in, which preserves the size of features from layer to
+    layer. With skip connections each layer *adds* to the features, so the kernels of n such layers
+    are scaled by 1/n, which bounds the growth at any depth.
 
     It needs scikit-learn.
 
     Args:
-        widths: of the hidden layers.
+        widths: the widths of the hidden layers.
         skip: whether there are skip connections.
         bias: whether layers have a bias. Without it, scaling a layer up and the next one down by
             the same factor changes nothing.
-        dropout: the probability with which each feature before the last layer is dropped.
-        shift: by how many pixels images are shifted at most, in either direction.
+        dropout: the probability with which each input of the last layer is dropped, from 0 to below
+            1.
+        shift: the largest random shift of images in either direction, in pixels.
 
     Raises:
-        ValueError: if sizes do not fit, or ``dropout`` is no probability below 1.
+        ValueError: if sizes do not fit, or ``dropout`` is not a probability below 1.
 
     >>> import jax
     >>> from gdlab import adam, minimize, problems
@@ -98,12 +100,12 @@ def convolutional_network(
     dropout: float = 0.0,
     shift: int = 0,
 ) -> Problem:
-    """A convolutional network that reads digits, whose channels grow while its images shrink.
+    """A convolutional network that reads digits.
 
     Each stage is a 3×3 convolution with a stride and a relu, followed by ``blocks`` more without a
-    stride, x ← x + relu(x ∗ K + b) with skip connections and x ← relu(x ∗ K + b) without. All
-    places share the weights of a kernel. The last features, flattened or averaged over all places,
-    go into a dense layer; the loss is the mean cross-entropy.
+    stride, x ← x + relu(x ∗ K + b) with skip connections and x ← relu(x ∗ K + b) without. The last
+    feature maps, flattened or averaged over all positions, go into a dense layer; the loss is the
+    mean cross-entropy.
 
     The parameters are {"conv0": {"kernel", "bias"}, "conv0block0": …, …, "out": …}, kernels of
     shape (3, 3, in, out); they start as those of :func:`dense_network`. Convolutions are products
@@ -113,15 +115,15 @@ def convolutional_network(
     It needs scikit-learn.
 
     Args:
-        channels: of the stages.
-        strides: of the stages; 1 for the first and 2 for the others unless given.
-        blocks: how many further convolutions each stage has.
-        skip: whether these have skip connections.
-        pool: whether the last features are averaged over all places, so that the last layer does
-            not see where in the image they are.
+        channels: the number of channels of each stage.
+        strides: the stride of each stage; by default 1 for the first and 2 for the others.
+        blocks: the number of further convolutions in each stage.
+        skip: whether the further convolutions have skip connections.
+        pool: whether the last feature maps are averaged over all positions, which makes the network
+            less sensitive to shifts.
         bias: as for :func:`dense_network`.
-        dropout: the same.
-        shift: the same.
+        dropout: as for :func:`dense_network`.
+        shift: as for :func:`dense_network`.
 
     Raises:
         ValueError: as for :func:`dense_network`, or if there is not one stride for each stage.
@@ -170,7 +172,7 @@ def _problem(
     skip: bool,
     pool: bool = False,
 ) -> Problem:
-    """The problem of training a network with such layers before its last one."""
+    """The problem of training a network with these hidden layers."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and less than 1, not {dropout}")
     if not 0 <= shift < SIDE:

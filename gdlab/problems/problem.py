@@ -1,4 +1,4 @@
-"""A function to minimise that knows what is known about it."""
+"""Functions to minimise, with their known properties."""
 
 import dataclasses
 import inspect
@@ -53,14 +53,14 @@ trap         made to show how some method fails
 class Problem:
     """A function to minimise that knows its minimisers, its curvature and its start.
 
-    It is called like its ``function`` and stands wherever a loss may, so that
-    ``gdlab.minimize(problem, problem.start, tx, steps)``, ``gdlab.sweep`` and ``jax.grad(problem)``
-    take it as it is. With data, give ``data=problem.data``. A random one takes a ``key``; without a
-    key it is the expectation, or the network as it predicts. Two problems are equal only if they
-    are one, and programs are compiled for each.
+    It is called like its ``function`` and can be used as a loss in ``gdlab.minimize(problem,
+    problem.start, tx, steps)``, ``gdlab.sweep`` and ``jax.grad(problem)``. With data, pass
+    ``data=problem.data``. A random problem takes a ``key``; without a key it is the expectation, or
+    the network in evaluation mode. Problems are compared by identity, and programs are compiled for
+    each.
 
-    All that is known is in NumPy's float64, so that neither a session's precision nor the dtype of
-    the parameters is decided by it.
+    All known properties are NumPy arrays in float64, so that they do not determine the dtype of
+    computations.
 
     >>> import jax
     >>> from gdlab import minimize, problems, sgd
@@ -82,18 +82,18 @@ class Problem:
     source: str
     """The source of the problem: author, title, year."""
     tags: frozenset[Tag] = frozenset()
-    """The properties that make it hard, or easy."""
+    """The properties that make the problem hard, or easy."""
     minimum: float | None = None
     """The minimum of the function; −∞ if it is unbounded below, None if it is not known."""
     minimisers: tuple[Any, ...] = ()
     """The points at which the minimum is attained. If there are infinitely many, the one that the
     docstring names."""
     local_minimisers: tuple[Any, ...] = ()
-    """Local minima above the minimum, as far as they are known."""
+    """The known local minimisers above the minimum."""
     saddles: tuple[Any, ...] = ()
-    """Critical points that are not extrema, as far as they are known."""
+    """The known critical points that are not extrema."""
     maximisers: tuple[Any, ...] = ()
-    """Local maxima, as far as they are known."""
+    """The known local maximisers."""
     spectrum: np.ndarray | None = None
     """The eigenvalues of the Hessian, in ascending order, at the first minimiser, or at the first
     saddle if there is no minimiser; on all the data."""
@@ -113,8 +113,7 @@ class Problem:
     model: Callable[..., Any] | None = None
     """A function ``model(params, inputs)`` whose values the loss compares with targets."""
     layers: Mapping[str, Layer] = dataclasses.field(default_factory=dict)
-    """The layers of a network except the last, in order: name in the parameters → a description of
-    the way in which the layer is applied."""
+    """The hidden layers of a network, in order: name in the parameters → settings of the layer."""
     activations: Callable[..., Any] | None = None
     """A function ``activations(params, inputs)`` that returns layer → its output. The flattened
     output of the last one is the input of the layer whose values ``model`` returns."""
@@ -124,14 +123,14 @@ class Problem:
     def __post_init__(self) -> None:
         if unknown := set(self.tags) - set(get_args(Tag)):
             raise ValueError(f"tags: {sorted(unknown)} are none of {', '.join(get_args(Tag))}")
-        # A loss is asked for its signature, to see whether it takes a key.
+        # The signature shows whether the loss takes a key.
         object.__setattr__(self, "__signature__", inspect.signature(self.function))
 
     def __call__(self, params: Any, *args: Any, **kwargs: Any) -> Any:
         """The value at ``params``.
 
         Raises:
-            ValueError: if they are not like the start.
+            ValueError: if the parameters do not have the structure and shapes of the start.
         """
         require_like(self.name, self.start, params)
         return self.function(jax.tree.map(jnp.asarray, params), *args, **kwargs)
@@ -147,10 +146,10 @@ class Problem:
 
 
 def require_like(name: str, start: Any, params: Any) -> None:
-    """Refuse parameters of another problem, of which an array might still use a part.
+    """Refuse parameters of another shape, which the function might silently accept.
 
     Raises:
-        ValueError: with both shapes.
+        ValueError: naming both shapes.
     """
     expected, given = (jax.tree.map(np.shape, tree) for tree in (start, params))
     if given != expected:
@@ -164,10 +163,10 @@ def tags(*always: Tag, **on_condition: bool) -> frozenset[Tag]:
 
 
 def point(*coordinates: float) -> np.ndarray:
-    """A point, as problems hold it."""
+    """A point as an array of float64."""
     return np.array(coordinates, np.float64)
 
 
 def constant(value: Any, like: jax.Array) -> jax.Array:
-    """A constant in the dtype of an array, so that it does not decide the dtype of a result."""
+    """A constant in the dtype of an array, so that it does not change the dtype of results."""
     return jnp.asarray(value, like.dtype)

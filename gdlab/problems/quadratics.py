@@ -1,4 +1,4 @@
-"""Quadratic functions with a spectrum of one's own."""
+"""Quadratic functions with a given spectrum."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,22 +22,23 @@ def quadratic(
     minimiser: Sequence[float] | np.ndarray | None = None,
     start: Sequence[float] | np.ndarray | None = None,
 ) -> Problem:
-    """A quadratic function with given curvatures along given axes, and with noise if wanted.
+    """A quadratic function with given curvatures along given axes, optionally with gradient noise.
 
     f(w) = ½ Σᵢ λᵢ cᵢ², with c = Qᵀ(w − w*) the eigen-coordinates
 
-    With noise the gradient at a key is Q(λ ⊙ c + s ⊙ ξ), where ξ is standard normal: mode i is
-    a scalar problem of its own, with curvature λᵢ and gradient noise of variance sᵢ². It is
+    With noise and a key the gradient is Q(λ ⊙ c + s ⊙ ξ), where ξ is standard normal: each mode i
+    is an independent scalar problem with curvature λᵢ and gradient noise of variance sᵢ². It is
     evaluated mode by mode, so that in float64 a condition number of 10⁸ leaves eight digits of the
     smallest curvature.
 
     Args:
-        spectrum: λ, in any order. If one is negative there is a saddle instead of a minimiser.
-        rotation: Q, an orthogonal matrix whose columns are the axes, or in two dimensions the
-            angle by which they are turned. None for those of the coordinates.
-        noise: s, the standard deviation of the gradient along the axes, one number or one for each.
-        minimiser: w*; zero unless given.
-        start: unless given, the point with all eigen-coordinates 1.
+        spectrum: the curvatures λ, in any order. If one is negative, there is a saddle instead of a
+            minimiser.
+        rotation: the orthogonal matrix Q, whose columns are the axes, or in two dimensions the
+            angle by which the axes are rotated, in radians. None for the coordinate axes.
+        noise: the standard deviations s of the gradient along the axes, one number or one for each.
+        minimiser: the minimiser w*; by default zero.
+        start: the start; by default the point with all eigen-coordinates 1.
 
     Raises:
         ValueError: if the sizes do not fit, ``rotation`` is not orthogonal, or noise is negative.
@@ -110,9 +111,9 @@ def quadratic(
 
 @checked
 def random_rotation(size: Annotated[int, Between(1, 10_000)], seed: Seed = 0) -> np.ndarray:
-    """An orthogonal matrix, drawn evenly from all of them.
+    """A random orthogonal matrix, uniformly (Haar) distributed.
 
-    The Q of a QR factorisation of normal numbers, with the signs of R's diagonal put into it.
+    It is the Q of a QR factorisation of a normal matrix, multiplied by the signs of R's diagonal.
 
     >>> import numpy as np
     >>> from gdlab.problems import random_rotation
@@ -127,7 +128,7 @@ def random_rotation(size: Annotated[int, Between(1, 10_000)], seed: Seed = 0) ->
 
 
 def rotation_by(angle: float) -> np.ndarray:
-    """The matrix that turns the plane by an angle, counterclockwise."""
+    """The matrix of a counterclockwise rotation of the plane by an angle in radians."""
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
@@ -140,10 +141,10 @@ def _axes(rotation: float | np.ndarray | None, size: int) -> np.ndarray:
 
 
 def orthogonal(name: str, matrix: float | np.ndarray, size: int) -> np.ndarray:
-    """An orthogonal matrix of that size.
+    """Check that a matrix is orthogonal and of shape (size, size), and return it.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: if the matrix is not orthogonal, or of another shape.
     """
     matrix = real_numbers(name, matrix)
     if matrix.shape != (size, size):

@@ -1,4 +1,4 @@
-"""Saddles, and plains on which the gradient all but vanishes."""
+"""Saddles, and plateaus on which the gradient nearly vanishes."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +9,11 @@ from gdlab.problems.problem import Problem, point, tags
 
 @checked
 def saddle() -> Problem:
-    """The plain saddle, started almost on its ridge.
+    """The simple saddle, started close to its ridge.
 
     f(x, y) = x² − y²
 
-    Under gradient descent the distance from the ridge grows by the factor 1 + 2η a step.
+    Gradient descent multiplies the distance from the ridge by 1 + 2η in each step.
 
     >>> from gdlab import minimize, problems, sgd
     >>> path = minimize(problems.saddle(), problems.saddle().start, sgd(0.1), steps=2).path
@@ -42,7 +42,7 @@ def monkey_saddle() -> Problem:
 
     f(x, y) = x³ − 3xy²
 
-    The Hessian at the saddle is zero, so that it does not tell the saddle from a minimum.
+    The Hessian at the saddle is zero, so that it does not distinguish the saddle from a minimum.
 
     >>> from gdlab import problems
     >>> problems.monkey_saddle().spectrum
@@ -65,7 +65,7 @@ def monkey_saddle() -> Problem:
 
 @checked
 def double_well() -> Problem:
-    """Two minima with a saddle between them, started almost on the ridge that parts them.
+    """Two minima with a saddle between them, started close to the ridge that separates them.
 
     f(x, y) = ¼ (x² − 1)² + ½ y²,    f = 0 at (±1, 0)
 
@@ -91,12 +91,12 @@ def double_well() -> Problem:
 
 @checked
 def plateau() -> Problem:
-    """A well in a plain: the farther away, the flatter.
+    """A well in a plateau that gets flatter with the distance.
 
     f(w) = r²/(1 + r²) with r = ‖w‖,    f = 0 at 0
 
-    The slope is 2r/(1 + r²)², which falls as r⁻³, so that no learning rate suits both the plain and
-    the well, where the curvature is 2.
+    The slope 2r/(1 + r²)² falls as r⁻³, so that no learning rate suits both the plateau and the
+    well, where the curvature is 2.
 
     >>> import jax
     >>> from gdlab import problems
@@ -121,7 +121,7 @@ def plateau() -> Problem:
 
 @checked
 def easom() -> Problem:
-    """Easom's function: one narrow well in a plain that is flat to the last digit.
+    """Easom's function: one narrow well in a plateau that is flat to machine precision.
 
     f(x, y) = −cos x cos y exp(−(x − π)² − (y − π)²),    f = −1 at (π, π)
 

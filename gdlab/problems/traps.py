@@ -1,4 +1,4 @@
-"""Problems made to show how a method fails, and changes of a problem that it should not notice."""
+"""Problems that make a method fail, and transformations of problems that test invariances."""
 
 import dataclasses
 import functools
@@ -17,13 +17,13 @@ from gdlab.problems.quadratics import orthogonal, rotation_by
 
 @checked
 def heavy_ball_cycle() -> Problem:
-    """A strongly convex function on which the heavy ball with Polyak's parameters cycles for ever.
+    """A strongly convex function on which the heavy ball with Polyak's parameters cycles forever.
 
     f′(x) = 25x for x < 1,  x + 24 for 1 ≤ x < 2,  25x − 24 for x ≥ 2
 
-    All its curvatures are 1 or 25, and for quadratics of such curvatures η = 1/9 and β = 4/9 are
-    the best that there is. Here, from 3.3, they lead into the cycle {792, −2208, 2592}/1225.
-    Gradient descent and Nesterov's method converge.
+    Its curvature is everywhere 1 or 25. For quadratics with these curvatures η = 1/9 and β = 4/9
+    are optimal; here, starting from 3.3, they lead into the cycle {792, −2208, 2592}/1225. Gradient
+    descent and Nesterov's method converge.
 
     >>> from gdlab import minimize, problems, sgd
     >>> problem = problems.heavy_ball_cycle()
@@ -56,23 +56,23 @@ def heavy_ball_cycle() -> Problem:
 
 @checked
 def rare_large_gradient(slope: float = 3.0) -> Problem:
-    """A linear function in rare steep and frequent shallow pieces, on which Adam goes uphill.
+    """A linear function with rare steep and frequent shallow gradients, on which Adam ascends.
 
     fₜ(x) = Cx once in three steps, else −x,    −1 ≤ x ≤ 1,    C > 2
 
-    On average the slope is (C − 2)/3 > 0, so that −1 is the minimiser. Adam with b1 = 0 and
-    b2 = 1/(1 + C²) divides the rare gradient by its own size and has forgotten it when the others
-    come: it ends at +1, the worst point. AMSGrad does not forget.
+    The mean slope is (C − 2)/3 > 0, so that −1 is the minimiser. Adam with b1 = 0 and b2 = 1/(1 +
+    C²) divides the rare gradient by its own size, and has forgotten it at the other gradients: it
+    ends at +1, the worst point. AMSGrad does not.
 
-    The three pieces are the data, of which batches of size 1 are drawn at random; in their own
-    order they are the example of the paper. Keep x in its box with
+    The three terms are the data, from which batches of size 1 are drawn at random; in their given
+    order they are the paper's example. Keep x in its box with
     ``gdlab.project_onto_box(*problem.box)`` at the end of the chain.
 
     Args:
-        slope: C.
+        slope: the steep slope C > 2.
 
     Raises:
-        ValueError: if it is not more than 2.
+        ValueError: if ``slope`` is not above 2.
 
     >>> import jax
     >>> from gdlab import adam, amsgrad, chain, minimize, problems, project_onto_box
@@ -105,16 +105,16 @@ def rare_large_gradient(slope: float = 3.0) -> Problem:
 
 @checked
 def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
-    """The same problem in coordinates that are turned.
+    """The same problem in rotated coordinates.
 
     f̃(w) = f(Qᵀw),    so that w̃* = Qw*
 
-    Nothing but the axes changes, and gradient descent and momentum go the same way, turned as well.
-    A method with a step size for each coordinate does not.
+    The paths of gradient descent and momentum are rotated too, and otherwise the same. A method
+    with a step size for each coordinate takes another path.
 
     Args:
-        problem: one whose parameters are a vector.
-        rotation: Q, an orthogonal matrix, or in two dimensions the angle.
+        problem: a problem whose parameters are a vector.
+        rotation: the orthogonal matrix Q, or in two dimensions the angle in radians.
 
     Raises:
         ValueError: if the parameters are not a vector, there is a box, or ``rotation`` is not
@@ -165,17 +165,17 @@ def rotated(problem: Problem, rotation: float | np.ndarray) -> Problem:
 
 @checked
 def rescaled(problem: Problem, value: float = 1.0, units: float = 1.0) -> Problem:
-    """The same problem with its values, or its parameters, measured in other units.
+    """The same problem with values and parameters in other units.
 
     f̃(w) = value · f(units · w),    so that λ̃ = value · units² · λ
 
-    Adam's path does not depend on ``value`` (but for ε), gradient descent's does. Adadelta's, in
-    its own units, does not depend on ``units`` either, if ε is rescaled with them.
+    Adam's path does not depend on ``value`` (apart from ε), gradient descent's does. The path of
+    Adadelta, in its units, does not depend on ``units`` either if ε is rescaled with them.
 
     Args:
-        problem: any one without a box.
+        problem: a problem without a box.
         value: the factor of the values, positive.
-        units: the factor of the parameters, positive: what was 1 is then 1/units.
+        units: the factor of the parameters, positive: a parameter that was 1 is then 1/units.
 
     Raises:
         ValueError: if a factor is not positive, or there is a box.
@@ -232,7 +232,7 @@ def _if_known(known: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _moved(problem: Problem, move: Any) -> Problem:
-    """A problem all of whose points are moved."""
+    """The problem with all its points mapped by ``move``."""
     names = ("minimisers", "local_minimisers", "saddles", "maximisers")
     points = {name: tuple(move(w) for w in getattr(problem, name)) for name in names}
     init = _if_known(problem.init, lambda init: lambda key: move(init(key)))

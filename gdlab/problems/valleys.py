@@ -65,7 +65,7 @@ def beale() -> Problem:
         x, y = w
         return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
 
-    slopes = np.array([[-0.5, 3.0], [-0.75, 3.0], [-0.875, 2.25]])  # of the residuals, there zero
+    slopes = np.array([[-0.5, 3.0], [-0.75, 3.0], [-0.875, 2.25]])  # zero residuals
     return Problem(
         function=function,
         name="Beale",
@@ -83,20 +83,20 @@ def beale() -> Problem:
 
 @checked
 def long_valley() -> Problem:
-    """A straight valley with steep walls, whose floor falls at an all but constant slope.
+    """A straight valley with steep walls, whose floor has a nearly constant slope.
 
     f(x, y) = 50 x² + √(1 + y²) − 1,    f = 0 at (0, 0)
 
-    The walls allow no learning rate above 1/50, and then gradient descent creeps along the floor,
-    where the slope is never more than 1.
+    The walls limit the learning rate to 1/50, with which gradient descent creeps along the floor,
+    whose slope is at most 1.
 
     >>> import jax
     >>> from gdlab import problems
     >>> jax.grad(problems.long_valley())(problems.long_valley().start)
     Array([50. , -0.995...], dtype=float32)
 
-    Source: the picture after A. Radford, Visualizing optimization algorithms, 2014, who does not
-    give the formula of his.
+    Source: after the picture of A. Radford, Visualizing optimization algorithms, 2014, who gives no
+    formula.
     """
     return Problem(
         function=lambda w: 50 * w[0] ** 2 + jnp.sqrt(1 + w[1] ** 2) - 1,

@@ -1,1 +1,1 @@
-"""Progress of whatever takes long: bars in terminals and notebooks."""
+"""Progress bars, pictures and interruption of long computations."""

@@ -17,13 +17,13 @@ LOOK = {
 
 
 class Bar:
-    """A context in which a bar is seen, if there is a terminal or a notebook to see it in.
+    """A context that shows a progress bar, if there is a terminal or a notebook.
 
-    Of a sweep it counts the steps of all lanes together.
+    For a sweep it counts the steps of all lanes together.
 
     Args:
-        steps: how many there are to take; None if that is not known.
-        unit: what they are called.
+        steps: the total number of steps; None if it is unknown.
+        unit: the name of the steps.
     """
 
     def __init__(self, steps: int | None, unit: str = "steps"):
@@ -50,27 +50,27 @@ class Bar:
         return self._bar is not None
 
     def describe(self, name: str) -> None:
-        """Say what is running."""
+        """Set the description at the left of the bar."""
         if self._bar is not None:
             self._bar.set_description(name, refresh=False)
 
     def found(self, steps: int) -> None:
-        """Say that steps were taken before, so that they say nothing of the speed."""
+        """Count steps that were taken earlier, which must not enter the speed."""
         if self._bar is not None:
             self._bar.initial += steps
             self._bar.n += steps
             self._bar.last_print_n += steps
 
     def dropped(self, steps: int) -> None:
-        """Take away from the total what need not be done any more."""
+        """Remove steps from the total that are no longer needed."""
         if self._bar is not None:
             self._bar.total -= steps
             if hasattr(self._bar, "container"):
-                # The widget of a notebook has a total of its own.
+                # The widget in a notebook has its own total.
                 self._bar.container.children[1].max = self._bar.total
 
     def advanced(self, state: str, steps: int) -> None:
-        """Move on by some steps, and show how it stands."""
+        """Advance by some steps, and show a text about the state."""
         if self._bar is not None:
             self._bar.set_postfix_str(state, refresh=False)
             self._bar.update(steps)
@@ -92,33 +92,33 @@ class Bar:
             return None
         bar = self._stack.enter_context(tqdm(total=self._steps, display=False, **self._look))
         shown = display.display(bar.container, display_id=True)
-        # A notebook that is read later has no widget, and should not show that it had one.
+        # Clear the output, since a saved notebook cannot show the widget.
         self._stack.callback(shown.update, {"text/html": "", "text/plain": ""}, raw=True)
         return bar
 
 
 class _Unfailing:
-    """A stream that passes over what cannot be written: a bar is worth less than what it counts.
+    """A stream that ignores write errors, which must not end the computation for the sake of a bar.
 
-    tqdm holds a lock while it writes, which an error would leave held for ever.
+    tqdm writes while it holds a lock, which an error would leave locked forever.
     """
 
     def __init__(self, stream: Any):
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write a text if that is possible."""
+        """Write a text, ignoring errors."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        """Let what was written be seen if that is possible."""
+        """Flush the stream, ignoring errors."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
     @property
     def width(self) -> int | None:
-        """The number of columns, None where there are none, as in a file."""
+        """The number of columns of a terminal, None for anything else, such as a file."""
         try:
             return os.get_terminal_size(self._stream.fileno()).columns - 1
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment at which nothing is lost."""
+"""Deferred handling of Ctrl-C."""
 
 import signal
 import threading
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class Interrupts:
-    """A context in which Ctrl-C waits until :meth:`check` is called; a second one does not.
+    """A context in which Ctrl-C takes effect at :meth:`check`; a second Ctrl-C acts at once.
 
-    Programs that were given their arrays to reuse must not be interrupted halfway.
+    A program that has donated buffers must not be interrupted, or their contents are lost.
     """
 
     def __enter__(self) -> "Interrupts":
@@ -17,7 +17,7 @@ class Interrupts:
         self._former: Any = None
         if threading.current_thread() is threading.main_thread():
             former = signal.getsignal(signal.SIGINT)
-            # Somebody who handles the signal in a way of their own goes on doing so.
+            # Leave a custom signal handler in place.
             if former is signal.default_int_handler:
                 self._former = signal.signal(signal.SIGINT, self._ask)
         return self
@@ -27,7 +27,7 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._former)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if it was asked for."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
         if self._asked:
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""The progress of a long computation as its user sees it: a bar, a picture, and Ctrl-C."""
+"""Monitoring of a long computation: a progress bar, a picture, and Ctrl-C."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,12 +10,12 @@ from gdlab.progress.redraw import Redraw
 
 
 class Monitor:
-    """A bar, a picture and Ctrl-C together; :func:`monitoring` makes it.
+    """A progress bar, a picture and the handling of Ctrl-C; made by :func:`monitoring`.
 
     Args:
         bar: the progress bar.
-        picture: the picture of what is known so far.
-        interrupts: they wait until a step of the computation has ended.
+        picture: the picture of the result so far.
+        interrupts: the deferred handling of Ctrl-C.
     """
 
     def __init__(self, bar: Bar, picture: Redraw, interrupts: Interrupts):
@@ -25,11 +25,11 @@ class Monitor:
 
     @property
     def is_watched(self) -> bool:
-        """True if the standing of the computation is wanted now."""
+        """True if the state of the computation is to be shown now."""
         return self.bar.is_seen or self.picture.is_due
 
     def advanced(self, standing: Callable[[], str], steps: int) -> None:
-        """Show the standing after some more steps, and raise KeyboardInterrupt if asked for."""
+        """Show the state after some more steps, and raise KeyboardInterrupt after Ctrl-C."""
         if self.bar.is_seen:
             self.bar.advanced(standing(), steps)
         self.picture.if_due()
@@ -44,13 +44,14 @@ def monitoring(
     draw: Callable[[Any], Any] | None,
     snapshot: Callable[[], Any],
 ) -> Iterator[Monitor]:
-    """A context in which a computation shows its progress, and Ctrl-C waits for a good moment.
+    """A context in which a computation shows its progress, and Ctrl-C is deferred.
 
     Args:
-        steps: the number of steps that there are to take.
-        bar: whether to show a bar, if there is a terminal or a notebook to see it in.
-        draw: draws what is known so far every two seconds; None for no picture.
-        snapshot: returns what is known so far.
+        steps: the total number of steps.
+        bar: whether to show a progress bar, if there is a terminal or a notebook.
+        draw: a function that draws the result so far, called every two seconds; None for no
+            picture.
+        snapshot: a function that returns the result so far.
     """
     shown = Bar(steps)
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A picture that is drawn anew now and then while something takes long."""
+"""A picture that is redrawn regularly during a long computation."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ SECONDS_BETWEEN_PICTURES = 2.0
 
 
 class Redraw:
-    """A picture of what is known so far, drawn every two seconds.
+    """A picture of the result so far, redrawn every two seconds.
 
     Args:
-        draw: draws what it is given; None for no picture.
-        snapshot: returns what is known so far.
+        draw: a function that draws a result; None for no picture.
+        snapshot: a function that returns the result so far.
     """
 
     def __init__(self, draw: Callable[[Any], Any] | None, snapshot: Callable[[], Any]):
@@ -21,20 +21,20 @@ class Redraw:
 
     @property
     def is_due(self) -> bool:
-        """True if the picture is to be drawn now."""
+        """True if the picture should be redrawn now."""
         waited = time.perf_counter() - self._drawn_at
         return self._draw is not None and waited > SECONDS_BETWEEN_PICTURES
 
     def if_due(self) -> None:
-        """Draw what is known so far, if the picture is due."""
+        """Draw the result so far, if the picture is due."""
         if self.is_due:
             self.show(self._snapshot())
 
     def show(self, result: Any) -> None:
-        """Draw a result, if there is a picture at all.
+        """Draw a result; does nothing without ``draw``.
 
         Raises:
-            Exception: the one that ``draw`` raises, with a note that names the argument ``live``.
+            Exception: any exception of ``draw``, with a note that names the argument ``live``.
         """
         if self._draw is None:
             return

@@ -1,7 +1,7 @@
-"""Schedules: step ↦ value, each a pytree of its own numbers.
+"""Schedules: functions step ↦ value, each a pytree whose leaves are its numbers.
 
-They count steps from 0 and hold their last value, unless they are periodic. Lengths are numbers
-like any others, so that a warm-up can be swept.
+They count steps from 0 and keep their last value, unless they are periodic. Lengths are leaves too,
+so that a warm-up can be swept.
 """
 
 from gdlab.core.hyperparameter import constant_schedule

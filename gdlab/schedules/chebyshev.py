@@ -1,4 +1,4 @@
-"""The step sizes that are best on quadratics, in an order that is stable."""
+"""Chebyshev step sizes, which are optimal on quadratics, in a stable order."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,22 +12,22 @@ from gdlab.core.structure import Function
 def chebyshev_schedule(
     min_curvature: Hyperparameter, max_curvature: Hyperparameter, transition_steps: int
 ) -> Function:
-    """Reciprocals of Chebyshev nodes in a fractal order, again and again.
+    """Reciprocals of Chebyshev nodes in a fractal order, repeated periodically.
 
     η(t) = 1/(½(M + m) − ½(M − m)·cos(π(σ(t) + ½)/T)), T = ``transition_steps``
 
-    After T steps, gradient descent on a quadratic whose curvatures lie between m and M has shrunk
-    the error by 1/|C_T((M + m)/(M − m))|, where C_T is a Chebyshev polynomial, which no other step
-    sizes do for all of them. Single steps are up to 1/m long; the order σ keeps what they blow up
-    in between from growing large.
+    After T steps of gradient descent on a quadratic with curvatures between m and M, the error is
+    at most 1/|C_T((M + m)/(M − m))| of the initial one, with C_T a Chebyshev polynomial, the best
+    bound of any T step sizes. Single steps are up to 1/m and unstable by themselves; the order σ
+    limits the growth of errors in between.
 
     Args:
-        min_curvature: m, the smallest eigenvalue of the Hessian.
-        max_curvature: M, the largest one.
-        transition_steps: T, a power of two, after which the steps are repeated.
+        min_curvature: the smallest eigenvalue m of the Hessian.
+        max_curvature: the largest eigenvalue M of the Hessian.
+        transition_steps: the period T, a power of two.
 
     Raises:
-        ValueError: if ``transition_steps`` is no power of two.
+        ValueError: if ``transition_steps`` is not a power of two.
 
     >>> from gdlab import chebyshev_schedule
     >>> [round(float(chebyshev_schedule(0.1, 1.0, 4)(t)), 4) for t in range(5)]
@@ -52,7 +52,7 @@ def chebyshev_schedule(
 
 
 def _fractal_order(length: int) -> np.ndarray:
-    """0 to ``length − 1``: each one of the order of half the length, then its mirror image."""
+    """The numbers from 0 to ``length − 1`` in the fractal order σ, built by repeated doubling."""
     order = np.zeros(1, int)
     while len(order) < length:
         order = np.stack([order, 2 * len(order) - 1 - order], axis=1).ravel()

@@ -1,4 +1,4 @@
-"""Schedules made of schedules: in turn, multiplied, repeated, mapped to another range."""
+"""Combinations of schedules: joined, multiplied, repeated, or mapped to another range."""
 
 import math
 from collections.abc import Sequence
@@ -21,10 +21,11 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[NonNegati
 
     Args:
         schedules: the schedules in turn.
-        boundaries: the steps at which the second and later ones begin, one fewer, rising.
+        boundaries: the rising steps at which the second and later schedules begin, one fewer than
+            ``schedules``.
 
     Raises:
-        ValueError: if the two lengths do not fit, or boundaries do not rise.
+        ValueError: if there is not one boundary fewer than schedules, or boundaries do not rise.
 
     >>> from gdlab import constant_schedule, join_schedules, linear_schedule
     >>> eta = join_schedules([linear_schedule(0.0, 1.0, 2), constant_schedule(0.25)], [3])
@@ -45,7 +46,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[NonNegati
 def in_turn(
     count: jax.Array, schedules: Sequence[Schedule], boundaries: Sequence[Number]
 ) -> jax.Array:
-    """The value of the schedule whose turn it is, which counts from its own start."""
+    """The value of the schedule that is active at a step, which counts from its own start."""
     current = schedules[0](count)
     for boundary, following in zip(boundaries, schedules[1:], strict=True):
         later = following(since(count, boundary))
@@ -69,7 +70,7 @@ def multiply_schedules(*factors: Hyperparameter) -> Function:
 
 @schedule
 def repeat_schedule(schedule: Schedule, period_steps: NonNegative) -> Function:
-    """One schedule again and again, which counts from the start of each period.
+    """A schedule repeated periodically, which counts from the start of each period.
 
     η(t) = schedule(t mod period)
 
@@ -92,19 +93,19 @@ def proportional_schedule(
     min_value: Hyperparameter,
     max_value: Hyperparameter,
 ) -> Function:
-    """A value that follows another schedule in proportion, such as a radius the learning rate.
+    """An affine function of another schedule, such as a radius that follows the learning rate.
 
     η(t) = min_value + (max_value − min_value)·(schedule(t) − min_input)/(max_input − min_input)
 
-    With ``max_value < min_value`` it runs opposite to the schedule. It is ``min_value`` where the
-    two inputs are the same.
+    With ``max_value < min_value`` it falls when the schedule rises. It is ``min_value`` if
+    ``min_input`` equals ``max_input``.
 
     Args:
-        schedule: the schedule that is followed.
-        min_input: what of it is mapped to ``min_value``.
-        max_input: what of it is mapped to ``max_value``.
-        min_value: the value there.
-        max_value: the value there.
+        schedule: the schedule to follow.
+        min_input: the value of the schedule that is mapped to ``min_value``.
+        max_input: the value of the schedule that is mapped to ``max_value``.
+        min_value: the result at ``min_input``.
+        max_value: the result at ``max_input``.
 
     >>> from gdlab import linear_schedule, proportional_schedule
     >>> eta = proportional_schedule(linear_schedule(0.1, 0.0, 4), 0.0, 0.1, 0.04, 0.08)

@@ -1,4 +1,4 @@
-"""Down along half a cosine, and along a cosine for ever."""
+"""Cosine decay, and periodic cosine schedules."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
@@ -14,15 +14,15 @@ def cosine_decay_schedule(
     alpha: Hyperparameter = 0.0,
     exponent: NonNegative = 1.0,
 ) -> Function:
-    """Down along half a cosine.
+    """Cosine decay: a half period of a cosine, then constant.
 
     η(t) = init·((1 − α)·(½(1 + cos πs))^exponent + α), s = clip(t/decay_steps, 0, 1)
 
     Args:
         init_value: the value at step 0.
-        decay_steps: length of the decay, in steps.
-        alpha: α, the last value as a fraction of the first.
-        exponent: power of the cosine.
+        decay_steps: the length of the decay, in steps.
+        alpha: the last value as a fraction α of the first.
+        exponent: the exponent of the cosine.
 
     >>> from gdlab import cosine_decay_schedule
     >>> [round(float(cosine_decay_schedule(1.0, 4)(t)), 4) for t in range(5)]
@@ -43,11 +43,11 @@ def cosine_decay_schedule(
 def periodic_cosine_schedule(
     init_value: Hyperparameter, end_value: Hyperparameter, transition_steps: NonNegative
 ) -> Function:
-    """Down along half a cosine, up again along the other half, and so on.
+    """A cosine between two values, periodic and without end.
 
     η(t) = end + (init − end)·½(1 + cos(πt/steps))
 
-    This is ``CosineAnnealingLR`` of PyTorch, which does not rest at its end as
+    This is ``CosineAnnealingLR`` of PyTorch, which does not stay at its end as
     :func:`cosine_decay_schedule` does.
 
     Args:

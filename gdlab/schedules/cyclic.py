@@ -1,4 +1,4 @@
-"""Up and down between two values, again and again."""
+"""Cyclic schedules between two values."""
 
 from typing import Literal
 
@@ -21,20 +21,21 @@ def cyclic_schedule(
     mode: Mode = "triangular",
     gamma: NonNegative = 1.0,
 ) -> Function:
-    """Up and down between two values along lines, in cycles whose height may shrink.
+    """Cycles of a linear rise and fall between two values, whose height may shrink.
 
     η(t) = init + (peak − init)·r(t)·h(t), where r rises from 0 to 1 and falls back to 0 in each
     cycle, and h is 1 ("triangular"), halves with each cycle ("triangular2"), or is γᵗ ("exp_range")
 
-    The momentum that runs opposite to it is the same schedule with the larger value first.
+    For a momentum that cycles inversely, use the same schedule with the larger value first.
 
     Args:
         init_value: the value at step 0 and at the end of each cycle.
         peak_value: the value in the middle of the first cycle.
-        up_steps: length of the way from ``init_value``, in steps.
-        down_steps: length of the way back; the same unless given.
-        mode: how the height of the cycles changes.
-        gamma: γ, the factor by which the height shrinks with each step in the mode "exp_range".
+        up_steps: the length of the rise from ``init_value``, in steps.
+        down_steps: the length of the fall, in steps; by default ``up_steps``.
+        mode: the change of the height from cycle to cycle: "triangular", "triangular2" or
+            "exp_range".
+        gamma: the factor γ of the height per step in the mode "exp_range".
 
     Raises:
         ValueError: if there is no mode of that name.

@@ -1,4 +1,4 @@
-"""Multiply by a rate every so many steps."""
+"""Exponential decay."""
 
 import jax.numpy as jnp
 
@@ -17,17 +17,18 @@ def exponential_decay(
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
 ) -> Function:
-    """Multiply by a rate every so many steps, smoothly or at once.
+    """Exponential decay, continuous or in a staircase.
 
     η(t) = init·rate^((t − begin)/steps), the exponent rounded down on a staircase
 
     Args:
         init_value: the value up to step ``transition_begin``.
-        transition_steps: steps for one factor of ``decay_rate``; 0 never decays.
+        transition_steps: the number of steps for one factor of ``decay_rate``; 0 never decays.
         decay_rate: the factor, positive.
-        transition_begin: the step at which it begins.
-        staircase: whether the value falls once every ``transition_steps`` only.
-        end_value: a bound that is not passed: below if ``decay_rate < 1``, above otherwise.
+        transition_begin: the step at which the decay begins.
+        staircase: whether the value changes only once every ``transition_steps``.
+        end_value: a bound of the value: a lower bound if ``decay_rate < 1``, an upper bound
+            otherwise.
 
     >>> from gdlab import exponential_decay
     >>> [float(exponential_decay(8.0, 2, 0.5)(t)) for t in (0, 2, 4)]

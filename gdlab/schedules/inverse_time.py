@@ -1,4 +1,4 @@
-"""Divide by a number that grows with the steps."""
+"""Inverse-time decay."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
@@ -14,19 +14,20 @@ def inverse_time_decay(
     transition_begin: Hyperparameter = 0,
     staircase: bool = False,
 ) -> Function:
-    """Divide by a number that grows with the steps, smoothly or at once.
+    """Inverse-time decay, continuous or in a staircase.
 
     η(t) = init/(1 + rate·(t − begin)/steps), the quotient rounded down on a staircase
 
-    Its sum grows without end and that of its squares does not: these are the conditions under which
+    The sum of the values diverges and that of their squares converges, the conditions under which
     stochastic gradient descent converges on convex losses.
 
     Args:
         init_value: the value up to step ``transition_begin``.
-        transition_steps: steps for which the divisor grows by ``decay_rate``; 0 never decays.
-        decay_rate: growth of the divisor.
-        transition_begin: the step at which it begins.
-        staircase: whether the value falls once every ``transition_steps`` only.
+        transition_steps: the number of steps in which the divisor grows by ``decay_rate``; 0 never
+            decays.
+        decay_rate: the growth of the divisor in ``transition_steps``.
+        transition_begin: the step at which the decay begins.
+        staircase: whether the value changes only once every ``transition_steps``.
 
     >>> from gdlab import inverse_time_decay
     >>> [float(inverse_time_decay(1.0, 2, 1.0)(t)) for t in (0, 2, 6)]

@@ -1,4 +1,4 @@
-"""Up once and down once, far below the start at the end."""
+"""One-cycle schedules."""
 
 from typing import Annotated
 
@@ -19,21 +19,21 @@ def linear_onecycle_schedule(
     div_factor: Positive = 25.0,
     final_div_factor: Positive = 1e4,
 ) -> Function:
-    """Up to the peak, down to the start and further down to the end, along three lines.
+    """One cycle of three linear phases: up to the peak, down to the start, and down to the end.
 
     It is at peak/div at step 0, at the peak at pct_start·N, at peak/div again at pct_final·N and at
     peak/(div·final_div) from N = ``transition_steps`` on.
 
-    The momentum that runs opposite to it, from 0.95 down to 0.85 and up again, is the same schedule
+    For a momentum that moves inversely, from 0.95 down to 0.85 and up again, use the same schedule
     with ``peak_value=0.85, div_factor=0.85 / 0.95, final_div_factor=1.0``.
 
     Args:
-        transition_steps: N, length of the whole, in steps.
+        transition_steps: the length N of the cycle, in steps.
         peak_value: the largest value.
-        pct_start: the part of N at which the peak is reached.
-        pct_final: the part of N at which the value is back at its start.
-        div_factor: peak over start.
-        final_div_factor: start over end.
+        pct_start: the fraction of N at which the peak is reached.
+        pct_final: the fraction of N at which the value is back at its start.
+        div_factor: the ratio of the peak to the start.
+        final_div_factor: the ratio of the start to the end.
 
     >>> from gdlab import linear_onecycle_schedule
     >>> eta = linear_onecycle_schedule(8, 4.0, 0.25, 0.5, 4.0, 2.0)
@@ -57,20 +57,20 @@ def cosine_onecycle_schedule(
     div_factor: Positive = 25.0,
     final_div_factor: Positive = 1e4,
 ) -> Function:
-    """Up to the peak and down to the end, along two half cosines.
+    """One cycle of two half cosines: up to the peak, and down to the end.
 
     It is at peak/div at step 0, at the peak at pct_start·N and at peak/(div·final_div) from
     N = ``transition_steps`` on.
 
-    The momentum that runs opposite to it, from 0.95 down to 0.85 and up again, is the same schedule
+    For a momentum that moves inversely, from 0.95 down to 0.85 and up again, use the same schedule
     with ``peak_value=0.85, div_factor=0.85 / 0.95, final_div_factor=1.0``.
 
     Args:
-        transition_steps: N, length of the whole, in steps.
+        transition_steps: the length N of the cycle, in steps.
         peak_value: the largest value.
-        pct_start: the part of N at which the peak is reached.
-        div_factor: peak over start.
-        final_div_factor: start over end.
+        pct_start: the fraction of N at which the peak is reached.
+        div_factor: the ratio of the peak to the start.
+        final_div_factor: the ratio of the start to the end.
 
     >>> from gdlab import cosine_onecycle_schedule
     >>> eta = cosine_onecycle_schedule(8, 4.0, 0.25, 4.0, 2.0)

@@ -18,13 +18,13 @@ def piecewise_constant_schedule(
     init_value: Hyperparameter,
     boundaries_and_scales: Mapping[int, Hyperparameter] | None = None,
 ) -> Function:
-    """Constant, multiplied by a scale at each boundary.
+    """Piecewise constant values, multiplied by a scale at each boundary.
 
     η(t) = init·∏ {scale : boundary ≤ t}
 
     Args:
         init_value: the value at step 0.
-        boundaries_and_scales: step from which a scale is in force → that scale.
+        boundaries_and_scales: boundary, the first step with a new value → the scale.
 
     Raises:
         ValueError: if a boundary is below 0, the first step.
@@ -51,16 +51,16 @@ def piecewise_interpolate_schedule(
     init_value: Hyperparameter,
     boundaries_and_scales: Mapping[int, Hyperparameter] | None = None,
 ) -> Function:
-    """Lines or half cosines from value to value, each value a multiple of the one before.
+    """Lines or half cosines between values, each value a multiple of the previous one.
 
-    At the boundary bᵢ the value is init·scale₁ ⋯ scaleᵢ, and between two of them it goes from one
-    to the other.
+    At the boundary bᵢ the value is init·scale₁ ⋯ scaleᵢ, with interpolation between boundaries.
 
     Args:
         interpolate_type: ``"linear"``, ``"cosine"``, or another shape that
             :func:`warmup_stable_decay_schedule` knows.
         init_value: the value at step 0.
-        boundaries_and_scales: step at which a value is reached → that value over the one before.
+        boundaries_and_scales: step at which a value is reached → the ratio of the value to the
+            previous one.
 
     Raises:
         ValueError: if there is no shape of that name, or a boundary is below 0, the first step.
@@ -92,9 +92,9 @@ def interpolated(
 
     Args:
         count: the step.
-        steps: those at which values are given.
-        values: one for each.
-        shape: from one value to the next.
+        steps: the steps at which values are given.
+        values: a value for each of ``steps``.
+        shape: the shape of the interpolation from one value to the next.
     """
     current = jnp.asarray(values[0])
     for number, (begin, end) in enumerate(pairwise(steps)):

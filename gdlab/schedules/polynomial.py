@@ -1,4 +1,4 @@
-"""Ways from one value to another along a power of the time that is left."""
+"""Polynomial and linear transitions between two values."""
 
 import jax.numpy as jnp
 
@@ -18,21 +18,21 @@ def polynomial_schedule(
     *,
     cycle: bool = False,
 ) -> Function:
-    """Go from one value to another along a power of the time that is left.
+    """Polynomial decay: a power of the remaining time, from one value to another.
 
     η(t) = end + (init − end)·(1 − s)^power, s = clip((t − begin)/steps, 0, 1)
 
-    With the end 0 and the power 1.2 it is PowerCool: level up to ``transition_begin``, then
-    c·(T − t)^1.2 with c = init/steps^1.2 and T = begin + steps.
+    With the end 0 and the power 1.2 it is PowerCool: constant up to ``transition_begin``, then c·(T
+    − t)^1.2 with c = init/steps^1.2 and T = begin + steps.
 
     Args:
         init_value: the value up to step ``transition_begin``.
         end_value: the value from ``transition_begin + transition_steps`` on.
-        power: 1 is a straight line.
-        transition_steps: length of the transition, in steps; 0 jumps to the end.
-        transition_begin: the step at which it begins.
-        cycle: whether, instead of resting at its end, the value goes on as on a transition twice
-            as long, then on one three times as long, and so on.
+        power: the exponent; 1 gives a straight line.
+        transition_steps: the length of the transition, in steps; 0 jumps to the end.
+        transition_begin: the step at which the transition begins.
+        cycle: whether the value, instead of staying at its end, continues as in a transition twice
+            as long, then in one three times as long, and so on.
 
     >>> from gdlab import polynomial_schedule
     >>> [float(polynomial_schedule(1.0, 0.0, 2.0, 4)(t)) for t in range(6)]
@@ -55,15 +55,15 @@ def linear_schedule(
     transition_steps: NonNegative,
     transition_begin: Hyperparameter = 0,
 ) -> Function:
-    """Go from one value to another along a straight line.
+    """A linear transition from one value to another.
 
     η(t) = init + (end − init)·clip((t − begin)/steps, 0, 1)
 
     Args:
         init_value: the value up to step ``transition_begin``.
         end_value: the value from ``transition_begin + transition_steps`` on.
-        transition_steps: length of the transition, in steps; 0 jumps to the end.
-        transition_begin: the step at which it begins.
+        transition_steps: the length of the transition, in steps; 0 jumps to the end.
+        transition_begin: the step at which the transition begins.
 
     >>> from gdlab import linear_schedule
     >>> [float(linear_schedule(0.5, 0.9, 4)(t)) for t in (0, 2, 9)]

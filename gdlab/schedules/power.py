@@ -1,4 +1,4 @@
-"""A power of the steps, cut off above."""
+"""A power of the step, with an upper bound."""
 
 import jax.numpy as jnp
 
@@ -12,18 +12,18 @@ from gdlab.schedules.progress import since
 def power_schedule(
     peak_value: Hyperparameter, coefficient: NonNegative, power: Hyperparameter = -0.51
 ) -> Function:
-    """A power of the steps that have been made, at most a peak, which knows no end.
+    """A power of the step, bounded by a peak, independent of the length of training.
 
     η(t) = min(peak, c·t^power)
 
     The Power scheduler is min(peak, β·a·n^b) for a batch of β sequences after n tokens; with k
-    tokens a step, n = k·t, so that c = β·a·k^b. Its warm-up and its decay are factors:
+    tokens a step, n = k·t, so that c = β·a·k^b. Warm-up and decay are further factors:
     ``multiply_schedules(warmup_stable_decay_schedule(0.0, 1.0, …), power_schedule(…))``.
 
     Args:
         peak_value: the value up to the step at which the power falls below it.
-        coefficient: c, the power's value at step 1.
-        power: negative.
+        coefficient: the coefficient c, the value of the power at step 1.
+        power: the exponent, negative.
 
     >>> from gdlab import power_schedule
     >>> [float(power_schedule(0.5, 2.0, -1.0)(t)) for t in (0, 1, 4, 8, 16)]

@@ -1,4 +1,4 @@
-"""Powers of the number of steps: a bound of ADOPT, weights of MADGRAD, steps of Adafactor."""
+"""Powers of the step count, for the bound of ADOPT, weights of MADGRAD and steps of Adafactor."""
 
 import jax.numpy as jnp
 
@@ -10,13 +10,13 @@ from gdlab.core.structure import Function
 
 @schedule
 def power_of_count(power: Hyperparameter = 0.25, steps_ahead: Size = 0) -> Function:
-    """A power of the number of steps before this one.
+    """A power of the step count.
 
     η(t) = (t + steps_ahead)^power, and 0 at 0; t counts from 0
 
     Args:
-        power: positive.
-        steps_ahead: with 1 this step counts as well.
+        power: the exponent, positive.
+        steps_ahead: the number added to the count; 1 includes the present step.
 
     >>> from gdlab import power_of_count
     >>> [float(power_of_count()(count)) for count in (0, 1, 16)]
@@ -34,7 +34,7 @@ def power_of_count(power: Hyperparameter = 0.25, steps_ahead: Size = 0) -> Funct
 
 @schedule
 def at_most_inverse_root(value: Hyperparameter) -> Function:
-    """A value, or a schedule, but not more than one over the root of the step.
+    """A value or schedule, bounded by the inverse square root of the step.
 
     η(t) = min(value, 1/√t), t = 1, 2, …
 

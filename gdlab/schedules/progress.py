@@ -1,7 +1,7 @@
-"""Steps and values of schedules: how long ago, how much of a stretch, which period.
+"""Arithmetic of steps for schedules: differences, fractions of a transition, and periods.
 
-A difference of steps is taken before it is rounded, so that it is exact however many steps there
-have been.
+Differences of steps are taken in integers before conversion to floats, so that they are exact for
+any step count.
 """
 
 import jax
@@ -11,7 +11,7 @@ from gdlab.core.ranges import require_count
 from gdlab.core.structure import Number
 
 LATEST = 2**30
-"""The last step from which integers are subtracted."""
+"""The largest step that is subtracted as an integer."""
 
 
 def since(count: jax.Array, begin: Number) -> jax.Array:
@@ -29,25 +29,25 @@ def since(count: jax.Array, begin: Number) -> jax.Array:
 
 
 def has_begun(count: jax.Array, begin: Number) -> jax.Array:
-    """Tell whether a step is at or behind another one."""
+    """Tell whether ``begin`` has been reached."""
     return since(count, begin) >= 0
 
 
 def progress(count: jax.Array, begin: Number, steps: Number) -> jax.Array:
-    """The done share of a stretch of ``steps``, from 0 to 1; an empty one is done at once."""
+    """The completed fraction of a transition of ``steps``, from 0 to 1; 1 if it is empty."""
     length, gone = jnp.asarray(steps, dtype=float), since(count, begin)
     fraction = jnp.clip(gone / jnp.where(length > 0, length, 1.0), 0, 1)
     return jnp.where(length > 0, fraction, jnp.where(gone >= 0, 1.0, 0.0))
 
 
 def transitions(count: jax.Array, begin: Number, steps: Number, staircase: bool) -> jax.Array:
-    """The number of times that ``steps`` have gone by since ``begin``; 0 if there are none of them.
+    """The number of periods of ``steps`` since ``begin``; 0 if ``steps`` is 0.
 
     Args:
         count: the step.
-        begin: the step from which they are counted.
-        steps: how many make one.
-        staircase: whether only whole ones count.
+        begin: the step at which counting begins.
+        steps: the length of a period.
+        staircase: whether the number is rounded down.
     """
     length, gone = jnp.asarray(steps, dtype=float), jnp.maximum(since(count, begin), 0)
     number = jnp.where(length > 0, gone / jnp.where(length > 0, length, 1.0), 0.0)
@@ -55,9 +55,9 @@ def transitions(count: jax.Array, begin: Number, steps: Number, staircase: bool)
 
 
 def period_of(count: jax.Array, steps: Number) -> tuple[jax.Array, jax.Array]:
-    """The period of ``steps`` in which a step is, counted from 0, and the steps since it began.
+    """The index of the period of ``steps`` that contains a step, and the steps since its begin.
 
-    The derivative by ``steps`` is that within a period: it does not see the jump at its end.
+    The derivative with respect to ``steps`` is that within a period, without the jump at its end.
     """
     steps = jnp.asarray(steps, dtype=float)
     length = jax.lax.stop_gradient(jnp.where(steps > 0, steps, 1.0))
@@ -68,17 +68,17 @@ def period_of(count: jax.Array, steps: Number) -> tuple[jax.Array, jax.Array]:
         divisor = whole.astype(count.dtype)
         within = jnp.where(length == whole, (count % divisor).astype(length.dtype), within)
         number = jnp.where(length == whole, (count // divisor).astype(length.dtype), number)
-    # Integers have no derivatives: adding nothing gives the one that the difference has.
+    # Integers have no derivatives: add a zero with the derivative of the difference.
     finite = jnp.where(jnp.isfinite(steps), steps, 0.0)
     return number, within - number * (finite - jax.lax.stop_gradient(finite))
 
 
 def between(start: Number, end: Number, fraction: jax.Array) -> jax.Array:
-    """A value from ``start`` to ``end``, both of them exactly at the ends."""
+    """Interpolate from ``start`` to ``end``, exactly at both ends."""
     return jnp.where(fraction < 1, start + (end - start) * fraction, end)
 
 
 def raised(base: jax.Array, exponent: Number) -> jax.Array:
-    """A power of a number that is not negative, 0 at 0, where the derivatives are 0 as well."""
+    """A power of a nonnegative number, defined as 0 at 0 with zero derivatives."""
     positive = base > 0
     return jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, 0.0)

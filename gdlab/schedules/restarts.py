@@ -1,4 +1,4 @@
-"""Down along half a cosine, again and again from the top."""
+"""Cosine decay with warm restarts."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -17,16 +17,16 @@ from gdlab.schedules.warmup import warmup_cosine_decay_schedule
 
 @schedule
 def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Hyperparameter]]) -> Function:
-    """Warm-up and cosine decay, again and again, each time with numbers of its own.
+    """Repeated warm-up and cosine decay, each cycle with its own numbers.
 
-    Each cycle counts from its own start, and lasts for its ``decay_steps``.
+    Each cycle counts from its start, and lasts for its ``decay_steps``.
 
     Args:
         cosine_kwargs: the arguments of :func:`warmup_cosine_decay_schedule` for each cycle, by
             name.
 
     Raises:
-        ValueError: if there is no cycle.
+        ValueError: if ``cosine_kwargs`` is empty.
 
     >>> from gdlab import sgdr_schedule
     >>> first = dict(init_value=0.0, peak_value=1.0, warmup_steps=1, decay_steps=3)
@@ -51,16 +51,16 @@ def cosine_decay_restarts_schedule(
     m_mul: Hyperparameter = 1.0,
     alpha: Hyperparameter = 0.0,
 ) -> Function:
-    """Down along half a cosine and back to the top, in cycles that grow longer and lower.
+    """Cosine decay with restarts, in cycles that become longer and lower.
 
-    η(t) = init·((1 − α)·m_mulⁱ·½(1 + cos πs) + α) in cycle i, of which the part s is over
+    η(t) = init·((1 − α)·m_mulⁱ·½(1 + cos πs) + α) at the fraction s of cycle i
 
     Args:
         init_value: the value at step 0.
-        first_decay_steps: length of the first cycle, in steps.
-        t_mul: the length of each cycle over that of the one before.
-        m_mul: the height of each cycle over that of the one before.
-        alpha: α, the smallest value as a fraction of ``init_value``, in all cycles.
+        first_decay_steps: the length of the first cycle, in steps.
+        t_mul: the ratio of the length of each cycle to that of the previous one.
+        m_mul: the ratio of the height of each cycle to that of the previous one.
+        alpha: the smallest value of all cycles, as a fraction α of ``init_value``.
 
     >>> from gdlab import cosine_decay_restarts_schedule
     >>> eta = cosine_decay_restarts_schedule(1.0, 2, t_mul=2.0, m_mul=0.5)
@@ -80,7 +80,7 @@ def cosine_decay_restarts_schedule(
 
 
 def _growing_cycle(count: jax.Array, first: Number, growth: Number) -> tuple[jax.Array, jax.Array]:
-    """The cycle in which a step is, counted from 0, and how much of it is done.
+    """The index of the cycle that contains a step, and the completed fraction of the cycle.
 
     Cycle i begins at first·(growthⁱ − 1)/(growth − 1), or at first·i if they do not grow.
     """
@@ -89,14 +89,14 @@ def _growing_cycle(count: jax.Array, first: Number, growth: Number) -> tuple[jax
     grows = jnp.abs(more) > 1e-4
     base = jnp.where(grows, growth, 2.0)
     begin = lambda cycle: first * (base**cycle - 1) / (base - 1)  # noqa: E731
-    # The logarithm only says about where: it and the powers are rounded.
+    # The logarithm is only a first guess, since it and the powers are rounded.
     counted = jax.lax.stop_gradient(jnp.maximum(1 + steps / first * (base - 1), 1e-30))
     cycle = jnp.maximum(jnp.floor(jnp.log(counted) / jnp.log(jax.lax.stop_gradient(base))), 0)
     late = steps * (1 + 4 * jnp.finfo(steps.dtype).eps)
     cycle += jnp.where(begin(cycle + 1) <= late, 1.0, 0.0)
     cycle -= jnp.where(begin(cycle) > late, 1.0, 0.0)
     done = progress(steps - begin(cycle), 0.0, first * base**cycle)
-    # Near growth 1 the quotient above is its expansion, of which the first term is exact there.
+    # Near growth 1 the quotient above is replaced by its first-order expansion.
     level, within = period_of(count, first)
     within -= first * 0.5 * level * (level - 1) * more
     level_done = progress(within, 0.0, first * growth**level)

@@ -1,4 +1,4 @@
-"""A decay along a hyperbola, for a given budget of steps."""
+"""REX: a hyperbolic decay for a given budget of steps."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
@@ -13,17 +13,17 @@ def rex_schedule(
     transition_steps: NonNegative,
     transition_begin: Hyperparameter = 0,
 ) -> Function:
-    """Go from one value to another along a hyperbola that falls fastest at its end.
+    """A transition along a hyperbola, which is steepest at its end.
 
     η(t) = end + (init − end)·(1 − s)/(1 − s/2), s = clip((t − begin)/steps, 0, 1)
 
-    It lies between a line and a schedule that stays at the top until the last step.
+    It lies between a linear decay and a schedule that stays constant until the last step.
 
     Args:
         init_value: the value up to step ``transition_begin``.
         end_value: the value from ``transition_begin + transition_steps`` on.
-        transition_steps: length of the transition, in steps; 0 jumps to the end.
-        transition_begin: the step at which it begins.
+        transition_steps: the length of the transition, in steps; 0 jumps to the end.
+        transition_begin: the step at which the transition begins.
 
     >>> from gdlab import rex_schedule
     >>> [round(float(rex_schedule(1.0, 0.0, 4)(t)), 4) for t in range(5)]

@@ -1,4 +1,4 @@
-"""Shapes of a decay: from one value to another while s goes from 0 to 1.
+"""Shapes of a decay from one value to another, as functions of s from 0 to 1.
 
 Run backwards, each is the shape of a warm-up.
 """
@@ -16,7 +16,7 @@ Shape = Callable[[Number, Number, jax.Array], jax.Array]
 
 
 def half_cosine(s: jax.Array) -> jax.Array:
-    """½(1 + cos πs), from 1 to 0 and level at both ends."""
+    """The half cosine ½(1 + cos πs), from 1 to 0 with zero slope at both ends."""
     return 0.5 * (1 + jnp.cos(jnp.pi * s))
 
 
@@ -56,14 +56,14 @@ SHAPES: dict[str, Shape] = {
     "1-sqrt": _one_minus_sqrt,
     "1-square": _one_minus_square,
 }
-"""The shapes by name; each is a function of both values and of s."""
+"""Name → shape, a function of both values and of s."""
 
 
 def shape_of(argument: str, name: str) -> Shape:
-    """The shape of a name.
+    """The shape with a name.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is no such shape.
     """
     if name not in SHAPES:
         raise ValueError(f"{argument} must be one of {', '.join(SHAPES)}, not {name!r}")

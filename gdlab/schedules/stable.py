@@ -1,4 +1,4 @@
-"""Up, level, and down: warm-up, stable, decay."""
+"""The warm-up, stable, decay schedule."""
 
 import jax.numpy as jnp
 
@@ -21,28 +21,28 @@ def warmup_stable_decay_schedule(
     decay_type: str = "linear",
     warmup_type: str = "linear",
 ) -> Function:
-    """Up, level, and down: the trapezoidal schedule.
+    """Warm-up, constant phase and decay: the trapezoidal (WSD) schedule.
 
-    From s = 0 to 1 the way down is peak + (end − peak)·p(s), where p(s) is s ("linear"),
-    ½(1 − cos πs) ("cosine"), 2s − ½(1 − cos πs) ("mirrored_cosine"), √s ("1-sqrt") or s²
-    ("1-square"); "exponential" is peak·(end/peak)^s, for which both are positive. The way up is one
-    of these ways down, run backwards.
+    From s = 0 to 1 the decay is peak + (end − peak)·p(s), where p(s) is s ("linear"), ½(1 − cos πs)
+    ("cosine"), 2s − ½(1 − cos πs) ("mirrored_cosine"), √s ("1-sqrt") or s² ("1-square");
+    "exponential" is peak·(end/peak)^s and needs positive values. The warm-up is one of these decays
+    in reverse.
 
-    With a warm-up and a straight decay it is the explore–exploit schedule: explore while it is
-    level, exploit while it falls.
+    With a warm-up and a linear decay it is the explore–exploit schedule, which explores in the
+    constant phase and exploits in the decay.
 
     Args:
         init_value: the value at step 0.
-        peak_value: the value while it is level.
-        warmup_steps: length of the way up, in steps.
-        stable_steps: length of the level part, in steps.
-        decay_steps: length of the way down, in steps.
-        end_value: the value after that.
-        decay_type: the shape of the way down.
-        warmup_type: the shape of the way up, which is that of a way down from peak to start.
+        peak_value: the value in the constant phase.
+        warmup_steps: the length of the warm-up, in steps.
+        stable_steps: the length of the constant phase, in steps.
+        decay_steps: the length of the decay, in steps.
+        end_value: the value after the decay.
+        decay_type: the shape of the decay.
+        warmup_type: the shape of the warm-up, a decay from peak to start in reverse.
 
     Raises:
-        ValueError: if there is no shape of that name.
+        ValueError: if ``decay_type`` or ``warmup_type`` is unknown.
 
     >>> from gdlab import warmup_stable_decay_schedule
     >>> [float(warmup_stable_decay_schedule(0.0, 1.0, 2, 1, 2)(t)) for t in range(6)]

@@ -1,4 +1,4 @@
-"""Up along a straight line, and then constant or down."""
+"""Linear warm-up, followed by a constant value or a decay."""
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,14 @@ from gdlab.schedules.shapes import half_cosine
 def warmup_constant_schedule(
     init_value: Hyperparameter, peak_value: Hyperparameter, warmup_steps: NonNegative
 ) -> Function:
-    """Up along a straight line, then constant.
+    """Linear warm-up, then constant.
 
     η(t) = init + (peak − init)·min(t/warmup, 1)
 
     Args:
         init_value: the value at step 0.
         peak_value: the value from step ``warmup_steps`` on.
-        warmup_steps: length of the warm-up, in steps.
+        warmup_steps: the length of the warm-up, in steps.
 
     >>> from gdlab import warmup_constant_schedule
     >>> [float(warmup_constant_schedule(0.0, 1.0, 2)(t)) for t in range(4)]
@@ -40,18 +40,18 @@ def warmup_cosine_decay_schedule(
     end_value: Hyperparameter = 0.0,
     exponent: NonNegative = 1.0,
 ) -> Function:
-    """Up along a straight line, then down along half a cosine, then constant.
+    """Linear warm-up, then cosine decay, then constant.
 
-    With ``decay_steps`` shorter than the training it is the infinite cosine, which can be gone on
-    with from any step after its end.
+    With ``decay_steps`` shorter than the training it is the infinite cosine schedule, which can be
+    continued from any later step.
 
     Args:
         init_value: the value at step 0.
         peak_value: the value at step ``warmup_steps``.
-        warmup_steps: length of the warm-up, in steps.
-        decay_steps: length of the whole, **warm-up included**.
+        warmup_steps: the length of the warm-up, in steps.
+        decay_steps: the number of steps until the end of the decay, **including the warm-up**.
         end_value: the value from ``decay_steps`` on.
-        exponent: power of the cosine.
+        exponent: the exponent of the cosine.
 
     >>> from gdlab import warmup_cosine_decay_schedule
     >>> [round(float(warmup_cosine_decay_schedule(0.0, 1.0, 2, 6)(t)), 4) for t in range(7)]
@@ -86,17 +86,18 @@ def warmup_exponential_decay_schedule(
     staircase: bool = False,
     end_value: Hyperparameter | None = None,
 ) -> Function:
-    """Up along a straight line, then :func:`exponential_decay` from the peak.
+    """Linear warm-up, then :func:`exponential_decay` from the peak.
 
     Args:
         init_value: the value at step 0.
         peak_value: the value at step ``warmup_steps``.
-        warmup_steps: length of the warm-up, in steps.
-        transition_steps: steps for one factor of ``decay_rate``; 0 never decays.
+        warmup_steps: the length of the warm-up, in steps.
+        transition_steps: the number of steps for one factor of ``decay_rate``; 0 never decays.
         decay_rate: the factor, positive.
         transition_begin: the step at which the decay begins, counted from the end of the warm-up.
-        staircase: whether the value falls once every ``transition_steps`` only.
-        end_value: a bound that is not passed: below if ``decay_rate < 1``, above otherwise.
+        staircase: whether the value changes only once every ``transition_steps``.
+        end_value: a bound of the value: a lower bound if ``decay_rate < 1``, an upper bound
+            otherwise.
 
     >>> from gdlab import warmup_exponential_decay_schedule
     >>> eta = warmup_exponential_decay_schedule(0.0, 8.0, 2, 1, 0.5)
@@ -121,20 +122,20 @@ def warmup_inverse_sqrt_decay_schedule(
     warmup_steps: NonNegative,
     timescale: NonNegative | None = None,
 ) -> Function:
-    """Up along a straight line, then down with the square root of the steps, without an end.
+    """Linear warm-up, then decay with the inverse square root of the steps, without an end.
 
     η(t) = peak/√(1 + (t − warmup)/timescale) for t ≥ warmup
 
-    Noam's schedule of the Transformer, which counts s = t + 1 from 1 and is
-    width^−½·min(s^−½, s·w^−1.5), has the peak p = 1/√(width·w); it is this one with
-    ``init_value=p / w, peak_value=p, warmup_steps=w - 1, timescale=w``.
+    Noam's schedule of the Transformer, width^−½·min(s^−½, s·w^−1.5) with s = t + 1, has the peak p
+    = 1/√(width·w). It equals this schedule with ``init_value=p / w, peak_value=p, warmup_steps=w -
+    1, timescale=w``.
 
     Args:
         init_value: the value at step 0.
         peak_value: the value at step ``warmup_steps``.
-        warmup_steps: length of the warm-up, in steps.
-        timescale: steps after the warm-up at which the value is the peak over √2; as many as the
-            warm-up has, and at least 1, unless given.
+        warmup_steps: the length of the warm-up, in steps.
+        timescale: the number of steps after the warm-up at which the value is the peak over √2; by
+            default ``warmup_steps``, and at least 1.
 
     >>> from gdlab import warmup_inverse_sqrt_decay_schedule
     >>> eta = warmup_inverse_sqrt_decay_schedule(0.0, 1.0, 4)
@@ -156,14 +157,14 @@ def warmup_inverse_sqrt_decay_schedule(
 def _warmed_up(
     count: jax.Array, init_value: Number, peak_value: Number, steps: Number, then: jax.Array
 ) -> jax.Array:
-    """Up along a straight line, and from its end on what comes ``then``."""
+    """The linear warm-up, and the value ``then`` after its end."""
     rising = between(init_value, peak_value, progress(count, 0.0, steps))
     return jnp.where(has_begun(count, steps), then, rising)
 
 
 @schedule
 def warmed_up(value: Hyperparameter, warmup_steps: NonNegative) -> Function:
-    """A value, or a schedule, that is reached linearly from the first step on.
+    """A value or schedule with a linear warm-up that starts above zero.
 
     η(t) = value·min((t + 1)/warmup_steps, 1), t = 0, 1, …
 
