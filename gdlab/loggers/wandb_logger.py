@@ -39,7 +39,7 @@ class WandbLogger(LaneLogger):
         run.log(dict(values), step=step)
 
     def end(self, run: Any, status: str, metrics: Mapping[str, float]) -> None:
-        """Write metrics and status to the summary, and end the run, with exit code 1 if diverged."""
+        """Write metrics and status to the summary, and end the run (exit code 1 if diverged)."""
         run.summary.update({f"final/{name}": value for name, value in metrics.items()})
         run.summary.update({"status": status})
         run.finish(exit_code=int(status == "diverged"))
