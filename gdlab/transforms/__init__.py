@@ -1,1 +1,1 @@
-"""Parts: one idea a file."""
+"""Transformations, the parts from which optimizers are composed."""

@@ -1,1 +1,1 @@
-"""Averages, sums and maxima of what came before, and scaling by them."""
+"""Averages, sums and maxima over past steps, and scaling by them."""

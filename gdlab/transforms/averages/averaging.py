@@ -1,4 +1,4 @@
-"""Exponential averages of what came before, plain and one step ahead."""
+"""Exponential moving averages, plain and with Nesterov's look-ahead."""
 
 import jax.numpy as jnp
 
@@ -31,9 +31,9 @@ def ema(
         decay: weight β of the old value, in [0, 1).
         nesterov: look one step ahead along the average.
         accumulator_dtype: dtype in which m is stored; the parameter's, at least float32.
-        initial_value: m₀, where it is not 0.
-        lagged: whether the output is mₜ₋₁, the average before this gradient, which costs no further
-            array; with ``nesterov`` it is then mₜ itself.
+        initial_value: the initial value m₀; by default 0.
+        lagged: whether the output is mₜ₋₁, the average without this gradient, at no cost of memory;
+            with ``nesterov`` it is then mₜ.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import ema
@@ -68,16 +68,16 @@ def nesterov_ema(
     *,
     average_decay: Hyperparameter | None = None,
 ) -> LeafFunctions:
-    """The average one step ahead, corrected as Dozat does: the momentum of Nadam.
+    """The bias-corrected average with Nesterov's look-ahead: the momentum of Nadam.
 
     mₜ = μₜ·mₜ₋₁ + (1 − μₜ)·gₜ; the output is
     μₜ₊₁·mₜ/(1 − ∏ᵢ₌₁ᵗ⁺¹ μᵢ) + (1 − μₜ)·gₜ/(1 − ∏ᵢ₌₁ᵗ μᵢ).
 
     Args:
         decay: μₜ, the weight of the old value at this step.
-        next_decay: μₜ₊₁; ``decay`` unless given.
+        next_decay: μₜ₊₁; by default ``decay``.
         accumulator_dtype: dtype in which m is stored; the parameter's, at least float32.
-        average_decay: the decay of m itself, where it is not μₜ.
+        average_decay: the decay of m itself; by default μₜ.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import nesterov_ema

@@ -10,16 +10,16 @@ from gdlab.transforms.averages.debiasing import Weight
 
 @leafwise(shared="weights", nonnegative="like input")
 def belief(decay: Fraction, eps: NonNegative, *, lagged: bool = False) -> LeafFunctions:
-    """Average squares of surprises, with an ε that gathers, corrected for the start at zero.
+    """The bias-corrected average of squared deviations, with an ε that accumulates.
 
     sₜ = decay·sₜ₋₁ + (1 − decay)·gₜ + eps, s₀ = 0; the output is sₜ/(1 − decayᵗ)
 
-    Where nothing surprises, s tends to eps/(1 − decay).
+    With zero input, s tends to eps/(1 − decay).
 
     Args:
         decay: weight of the old value.
         eps: ε, added at each step.
-        lagged: whether the output is that of the step before, and 1 at first.
+        lagged: whether the output is that of the previous step, and 1 at first.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import belief
@@ -36,7 +36,7 @@ def belief(decay: Fraction, eps: NonNegative, *, lagged: bool = False) -> LeafFu
         return now, now.after(decay)
 
     def update(u, s, weights):
-        # A sum with eps at its end would be computed anew wherever it is used, from the replaced s.
+        # In this order XLA does not recompute the sum at each use from the overwritten s.
         after = decay * s + ((1 - decay) * u + eps)
         before, now = (weight.value() for weight in weights)
         if not lagged:

@@ -1,4 +1,4 @@
-"""The largest squares of rows and columns, from which those of the elements are bounded."""
+"""SM3: accumulated squares, bounded by one number for each row and column."""
 
 import functools
 
@@ -15,16 +15,16 @@ from gdlab.transforms.signals.ratios import ratio, square
 
 @leafwise(slots=("covers",))
 def sum_by_covers(b2: Fraction = 1.0) -> LeafFunctions:
-    """A bound of the sum of numbers that are not negative, from one maximum for each slice.
+    """An upper bound of a sum of nonnegative numbers, from one maximum for each slice.
 
-    νₜ(i) = b·νₜ₋₁(i) + a·gₜ(i), with νₜ₋₁(i) the least of the maxima of νₜ₋₁ over the slices that i
-    lies in, a row and a column of a matrix; b = b2, and a = 1 − b2, or 1 where b2 = 1
+    νₜ(i) = b·νₜ₋₁(i) + a·gₜ(i), with νₜ₋₁(i) the smallest maximum of νₜ₋₁ over the slices that
+    contain i, a row and a column of a matrix; b = b2, and a = 1 − b2, or 1 if b2 = 1
 
-    m + n numbers are kept for m×n, and as many as there are for a vector, whose sum is exact. At
-    b2 = 1 it is no less than the sum of all gᵢ so far.
+    The state has m + n numbers for an m×n matrix, and n for a vector of n, whose sum is exact. With
+    b2 = 1 the output is at least the sum of all gᵢ so far.
 
     Args:
-        b2: 1 for a sum, and less for an average.
+        b2: the decay: 1 for a sum, less for an average.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sum_by_covers
@@ -44,7 +44,7 @@ def sum_by_covers(b2: Fraction = 1.0) -> LeafFunctions:
         return tuple(other for other in range(ndim) if other != axis)
 
     def init(like):
-        # An array without axes is covered by itself.
+        # A scalar is its own slice.
         axes = range(max(like.ndim, 1))
         sums = [jnp.sum(like, others(like.ndim, axis), keepdims=True) for axis in axes]
         return (jax.tree.map(jnp.zeros_like, tuple(sums)),)
@@ -65,7 +65,7 @@ def sum_by_covers(b2: Fraction = 1.0) -> LeafFunctions:
 def scale_by_sm3(
     b1: Hyperparameter = 0.9, b2: Fraction = 1.0, eps: NonNegative = 1e-8
 ) -> GradientTransformation:
-    """The direction of SM3: an average of gradients over the roots of bounded sums of squares.
+    """The direction of SM3: the average of gradients divided by roots of bounded sums of squares.
 
     uₜ = ema(b1)(gₜ/√(νₜ + eps)), with ν as in :func:`sum_by_covers`
 

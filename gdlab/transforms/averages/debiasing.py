@@ -18,8 +18,9 @@ from gdlab.core.transformation import GradientTransformation, leafwise, wiring
 def debias(average: GradientTransformation) -> ArrayRule:
     """Correct a linear average for its start at zero.
 
-    m̂ₜ = mₜ / wₜ, where wₜ is what the same average makes of the constant 1: for ``ema(β)`` that
-    is 1 − βᵗ, and it stays right when β follows a schedule. A constant is averaged to itself.
+    m̂ₜ = mₜ / wₜ, where wₜ is the response of the same average to the constant 1: for ``ema(β)`` it
+    is 1 − βᵗ, and it stays right if β follows a schedule. So the average of a constant is the
+    constant.
 
     Args:
         average: a leafwise linear transformation that starts at zero, such as :func:`ema`.
@@ -64,14 +65,14 @@ def debias(average: GradientTransformation) -> ArrayRule:
         inputs = jnp.array([1, 0, 1], jax.tree.leaves(response)[0].dtype)
         output, after = rule.update(inputs, response, context, Reading(jnp.zeros_like(inputs)))
         arrived, remaining, sustained = output
-        # Near 1 the response stalls by rounding, so there it is taken from what remains of the
-        # start; but only the response of an average whose gain is 1 is one minus that.
+        # Near 1 the response stalls by rounding, so it is computed as one minus the weight of the
+        # start, which is right only for averages of gain 1.
         exact = (remaining < 0.5) & (sustained == 1)
         weight = jnp.where(exact, 1 - remaining, arrived)
-        # Where nothing has arrived the average is 0, and stays it.
+        # Without any input the average is 0, and 0/1 keeps it 0.
         weight = jnp.where(weight == 0, 1, weight)
-        # A division by 1, which XLA does not know to be 1: it computes divisions once, and anything
-        # cheaper anew in the kernel of each array, which takes a fifth longer to compile.
+        # A division by 1 that XLA cannot simplify: XLA computes divisions once, but would repeat
+        # cheaper operations in the kernel of each array, which takes a fifth longer to compile.
         weight = weight / jnp.where(exact, sustained, 1)
         return (*own, alone(as_before(after, response))), (weight, context)
 
@@ -108,12 +109,13 @@ class Weight(NamedTuple):
 
 @leafwise(shared="weights")
 def bias_correction(b1: Hyperparameter, b2: Fraction) -> LeafFunctions:
-    """A single scalar in place of two bias corrections: Adam in Kingma and Ba's efficient form.
+    """One scalar factor for both bias corrections: Adam in Kingma and Ba's efficient form.
 
     uₜ = gₜ·√(1 − b2ᵗ)/(1 − b1ᵗ)
 
-    It follows uncorrected momentum over uncorrected RMS. An ε̂ added to the uncorrected root is
-    then the corrected form's ε times √(1 − b2ᵗ): Keras's convention.
+    Use it after the quotient of uncorrected momentum and uncorrected RMS. An ε̂ added to the
+    uncorrected root then corresponds to ε = ε̂/√(1 − b2ᵗ) in the corrected form: Keras's
+    convention.
 
     Args:
         b1: decay of the momentum.
@@ -142,12 +144,12 @@ def bias_correction(b1: Hyperparameter, b2: Fraction) -> LeafFunctions:
 
 @leafwise(shared="weight")
 def divide_by_weight(decay: Hyperparameter, *, ahead: bool = False) -> LeafFunctions:
-    """Divide by the weight that an average from zero has gathered.
+    """Divide by the total weight of an average that started at zero.
 
     uₜ = gₜ/(1 − decayᵗ), or gₜ/(1 − decayᵗ⁺¹) with ``ahead``
 
-    It is :func:`debias` for what is no average of its own: a signal that is read corrected in one
-    place and uncorrected in another, or a moment that is not linear.
+    It does the correction of :func:`debias` separately from the average: for a signal that is used
+    both corrected and uncorrected, or for a moment that is not linear.
 
     Args:
         decay: weight of the old value in the average.

@@ -1,4 +1,4 @@
-"""Averages of matrices that keep means of rows and of columns alone."""
+"""Factored averages of matrices, which keep only means of rows and columns."""
 
 from typing import Literal
 
@@ -17,12 +17,12 @@ from gdlab.transforms.signals.ratios import ratio, square
 from gdlab.transforms.signals.reductions import outer_over_mean
 
 FactoredAxes = Literal["largest", "last"]
-"""The two axes that are the matrix of an array: the longest ones, or the last ones."""
+"""The two axes that are factored: the two longest, or the last two."""
 
 
 @schedule
 def factored_decay(decay_rate: NonNegative = 0.8, step_offset: Hyperparameter = 0) -> Function:
-    """The decay of Adafactor's averages, which rises to 1: at first the average is the last value.
+    """The decay of Adafactor's averages, which rises from 0 to 1.
 
     βₜ = 1 − t^(−decay_rate), t = 1, 2, … after ``step_offset`` steps
 
@@ -47,21 +47,22 @@ def factored_ema(
     axes: FactoredAxes = "largest",
     matrices_only: bool = False,
 ) -> LeafFunctions:
-    """The average of numbers that are not negative, as a matrix of rank one that its margins give.
+    """The average of nonnegative matrices, approximated by a matrix of rank one from its margins.
 
     rₜ = decay·rₜ₋₁ + (1 − decay)·(means of gₜ over one axis), cₜ likewise over the other,
     uᵢⱼ = rᵢ·cⱼ/mean(r)
 
-    m + n numbers are kept for m×n, and more axes are a stack of matrices. Arrays without two axes
-    of the given length are averaged as they are. A matrix of rank one is averaged exactly at the
-    first step and as long as its margins do not change.
+    The state has m + n numbers for an m×n matrix; further axes are batch axes. Arrays without two
+    axes of the required length are averaged without factoring. A matrix of rank one is averaged
+    exactly at the first step, and as long as its margins do not change.
 
     Args:
         decay: weight of the old value.
-        min_dim_size_to_factor: the length that both axes have to have.
-        factored: False to average all arrays as they are.
+        min_dim_size_to_factor: the smallest length of two axes that are factored.
+        factored: False to average all arrays without factoring.
         axes: "largest" for the two longest axes, "last" for the last two.
-        matrices_only: whether an array that is not factored gives ones, for which nothing is kept.
+        matrices_only: whether the output for an array that is not factored is ones, without any
+            state.
 
     Raises:
         ValueError: if ``axes`` is neither.
@@ -78,7 +79,7 @@ def factored_ema(
     """
 
     def matrix_axes(like):
-        """The axes over which rows and columns are means, or None where nothing is factored."""
+        """The two factored axes, or None if the array is not factored."""
         if not factored or like.ndim < 2 or not like.size:
             return None
         order = np.argsort(like.shape, kind="stable")
@@ -125,11 +126,11 @@ def scale_by_factored_rms(
     Args:
         factored: False to keep an average for each element.
         decay_rate: the exponent in the decay.
-        step_offset: the number of steps after which t starts at 1, for fine-tuning.
-        min_dim_size_to_factor: the length that two axes must have to be factored.
+        step_offset: the number of steps before t starts at 1, for fine-tuning.
+        min_dim_size_to_factor: the smallest length of two axes that are factored.
         epsilon: ε, added to the squares.
         axes: which two axes are factored, as in :func:`factored_ema`.
-        decay: the decay itself, in place of the one that rises to 1.
+        decay: the decay, in place of the schedule 1 − t^(−decay_rate).
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_factored_rms

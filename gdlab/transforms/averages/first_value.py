@@ -13,12 +13,12 @@ def from_first(average: GradientTransformation) -> LeafFunctions:  # noqa: ARG00
 
     For ``ema(β)``: mₜ = β·mₜ₋₁ + (1 − β)·gₜ with m₀ = g₁, so that m₁ = g₁
 
-    The weights sum to 1 at every step, and nothing has to be corrected; but the first value weighs
-    β^(t − 1), far more than any other, where :func:`debias` weighs all alike.
+    The weights sum to 1 at every step, so no correction is needed; but the first value has the
+    weight β^(t − 1), far more than any other, unlike with :func:`debias`.
 
     Args:
-        average: what keeps one array for each array, in the units of its input, such as
-            :func:`ema`.
+        average: a transformation whose state is one array per array, in the units of its input,
+            such as :func:`ema`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import ema, from_first

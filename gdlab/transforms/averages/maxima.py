@@ -1,4 +1,4 @@
-"""The largest sizes so far, decayed or not: the denominators of AdaMax and AMSGrad."""
+"""Running maxima, decayed or not: the denominators of AdaMax and AMSGrad."""
 
 import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""The mean of the last few values, all of which are kept."""
+"""Simple moving averages, which keep the last values."""
 
 import jax.numpy as jnp
 
@@ -10,19 +10,19 @@ from gdlab.core.transformation import leafwise
 
 @leafwise
 def moving_average(window: Length, accumulator_dtype: StorageDType | None = None) -> LeafFunctions:
-    """Simple moving average: the mean of the last few values, zeros before the first of them.
+    """Simple moving average: the mean of the last values, with zeros before the first.
 
-    mₜ = (gₜ + gₜ₋₁ + … + gₜ₋ₙ₊₁)/n, g₀ = g₋₁ = … = 0; the value k steps back weighs 1/n, or nothing
-    from k = n on. ``debias(moving_average(n))`` is the mean of those that there are.
+    mₜ = (gₜ + gₜ₋₁ + … + gₜ₋ₙ₊₁)/n, g₀ = g₋₁ = … = 0; the value k steps back has the weight 1/n for
+    k < n, and 0 otherwise. ``debias(moving_average(n))`` is the mean of the values so far.
 
     The state is the window, the newest value first, along a new leading axis.
 
-    It forgets at once what :func:`ema` forgets little by little, and keeps n values for that, where
-    the other keeps one. Among all averages with the same window it leaves the least noise.
+    It forgets a value abruptly where :func:`ema` forgets gradually, and keeps n values instead of
+    one. Of all averages with the same window it has the smallest variance.
 
     Args:
-        window: n, how many values are averaged.
-        accumulator_dtype: dtype in which they are stored; the parameter's, at least float32.
+        window: the number n of values that are averaged.
+        accumulator_dtype: dtype in which the values are stored; the parameter's, at least float32.
 
     Raises:
         ValueError: if ``window`` is not from 1 to a million, since all values are kept.
@@ -47,7 +47,7 @@ def moving_average(window: Length, accumulator_dtype: StorageDType | None = None
 
     def update(u, latest):
         latest = jnp.concatenate([u[None], latest[:-1]])
-        # Summed anew every time: what is added and later taken away would leave its rounding.
+        # Summed at each step, since a running sum would accumulate rounding errors.
         return jnp.sum(latest, 0) / window, latest
 
     return init, update

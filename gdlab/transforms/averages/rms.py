@@ -5,7 +5,7 @@ from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain, fork, identity
 from gdlab.transforms.averages.averaging import ema
 from gdlab.transforms.averages.debiasing import debias
-from gdlab.transforms.signals.ratios import placed, square
+from gdlab.transforms.signals.ratios import ratio_with_eps, square
 
 
 @transformation
@@ -23,8 +23,8 @@ def scale_by_rms(
     Args:
         decay: weight of the old value in the average of squares.
         eps: ε, which bounds the step where gradients vanish.
-        initial_scale: v₀, where it is not 0.
-        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+        initial_scale: the initial value v₀; by default 0.
+        eps_in_sqrt: whether ε is added inside the root (optax, Keras) or outside (torch).
         bias_correction: whether vₜ is divided by 1 − decayᵗ.
 
     >>> import jax.numpy as jnp
@@ -37,4 +37,4 @@ def scale_by_rms(
     """
     average = ema(decay, initial_value=initial_scale)
     mean_square = chain(square(), debias(average) if bias_correction else average)
-    return fork(placed(eps, eps_in_sqrt), identity(), nu=mean_square)
+    return fork(ratio_with_eps(eps, eps_in_sqrt), identity(), nu=mean_square)

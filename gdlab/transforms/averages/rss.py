@@ -7,7 +7,7 @@ from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.numerics import abs_squared
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
-from gdlab.transforms.signals.ratios import placed
+from gdlab.transforms.signals.ratios import ratio_with_eps
 
 
 @leafwise(nonnegative=True, squares=True)
@@ -46,9 +46,10 @@ def scale_by_rss(
     Gₜ = Gₜ₋₁ + gₜ², uₜ = gₜ/√(Gₜ + eps)
 
     Args:
-        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras 0.1.
+        initial_accumulator_value: the initial value G₀; 0 in the paper and torch, 0.1 in optax and
+            Keras.
         eps: ε, which bounds the step where gradients vanish.
-        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+        eps_in_sqrt: whether ε is added inside the root (optax, Keras) or outside (torch).
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_rss
@@ -59,4 +60,4 @@ def scale_by_rss(
     Source: J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods, 2011, figure 1.
     """
     squares = sum_of_squares(initial_accumulator_value)
-    return fork(placed(eps, eps_in_sqrt), identity(), sum_of_squares=squares)
+    return fork(ratio_with_eps(eps, eps_in_sqrt), identity(), sum_of_squares=squares)

@@ -8,7 +8,7 @@ from gdlab.core.numerics import abs_squared
 from gdlab.core.transformation import GradientTransformation, leafwise, transformation
 from gdlab.core.wiring import fork, identity
 from gdlab.transforms.averages.debiasing import Weight
-from gdlab.transforms.signals.ratios import placed
+from gdlab.transforms.signals.ratios import ratio_with_eps
 
 
 @leafwise(slots=("mean", "variance"), shared="weight", nonnegative=("variance",), squares=True)
@@ -24,7 +24,7 @@ def variance(
 
     Args:
         decay: weight of the old value in both averages.
-        initial_scale: v₀, where it is not 0.
+        initial_scale: the initial value v₀; by default 0.
         bias_correction: whether vₜ and mₜ are divided by 1 − decayᵗ.
 
     >>> import jax.numpy as jnp
@@ -42,8 +42,8 @@ def variance(
 
     def update(u, state, weight):
         mean, spread = state
-        # Corrected averages are averages in which the newest value weighs more: as a difference of
-        # theirs the variance would be rounding at first, and negative at times.
+        # In corrected averages the newest value has a larger weight. As their difference the
+        # variance would at first be a rounding error, sometimes negative.
         share = (1 - decay) / weight.value() if bias_correction else 1 - decay
         deviation = u - mean
         mean = mean + share * deviation
@@ -73,8 +73,8 @@ def scale_by_stddev(
     Args:
         decay: weight of the old value in both averages.
         eps: ε, which bounds the step where gradients do not vary.
-        initial_scale: v₀, where it is not 0.
-        eps_in_sqrt: whether ε stands inside the root or outside.
+        initial_scale: the initial value v₀; by default 0.
+        eps_in_sqrt: whether ε is added inside the root or outside.
         bias_correction: whether vₜ and mₜ are divided by 1 − decayᵗ.
 
     >>> import jax.numpy as jnp
@@ -86,4 +86,4 @@ def scale_by_stddev(
     Source: A. Graves, Generating sequences with recurrent neural networks, 2013, eq. 38–41.
     """
     spread = variance(decay, initial_scale, bias_correction)
-    return fork(placed(eps, eps_in_sqrt), identity(), spread)
+    return fork(ratio_with_eps(eps, eps_in_sqrt), identity(), spread)

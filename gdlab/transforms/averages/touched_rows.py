@@ -1,4 +1,4 @@
-"""Rules that leave alone the rows of an array that have no gradient."""
+"""Rules that skip the rows of an array without a gradient."""
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +9,13 @@ from gdlab.core.transformation import GradientTransformation, leaf_wrapper
 
 @leaf_wrapper(nonnegative="like input")
 def where_touched(inner: GradientTransformation) -> LeafFunctions:  # noqa: ARG001
-    """Apply a rule to the rows that have a gradient; the others rest, with what is kept for them.
+    """Apply a rule only to the rows with a gradient; the others keep their values and states.
 
     uₜ = inner(gₜ) in the rows of gₜ that are not all zero, and 0 elsewhere
 
-    A row is what an array has at one index of its first axis, such as the embedding of one word;
-    an array without axes is one row. What all arrays share, such as the weight of a bias
-    correction, goes on at each step.
+    A row is the slice at one index of the first axis, such as the embedding of one word; a scalar
+    is one row. State that all arrays share, such as the weight of a bias correction, advances at
+    each step.
 
     Args:
         inner: a leafwise transformation.
@@ -37,7 +37,7 @@ def where_touched(inner: GradientTransformation) -> LeafFunctions:  # noqa: ARG0
         rows = jnp.any(u != 0, axis=tuple(range(1, u.ndim)))
 
         def chosen(new, old):
-            # What is kept for the array as a whole, such as the mean of its squares, has no rows.
+            # State of the whole array, such as the mean of its squares, has no rows.
             if new.shape[:1] != u.shape[:1]:
                 return new
             return jnp.where(rows.reshape(u.shape[:1] + (1,) * (new.ndim - 1)), new, old)

@@ -1,1 +1,1 @@
-"""Different treatment of different parameters, and other layouts of them."""
+"""Groups of parameters: masks, partitions, frozen parameters, and other layouts."""

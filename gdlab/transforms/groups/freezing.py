@@ -1,4 +1,4 @@
-"""Parameters that stay where they are."""
+"""Frozen parameters."""
 
 import jax.numpy as jnp
 
@@ -11,7 +11,7 @@ from gdlab.transforms.groups.masking import masked, on_leaves
 
 @leafwise
 def set_to_zero() -> LeafFunctions:
-    """Make all updates zero, whatever they were: the transformation of frozen parameters.
+    """Set all updates to zero: the transformation of frozen parameters.
 
     uₜ = 0
 
@@ -28,8 +28,8 @@ def set_to_zero() -> LeafFunctions:
 def freeze(mask: Mask) -> GradientTransformation:
     """Make the updates of the chosen leaves zero; the others pass unchanged.
 
-    As the last link of a chain it holds parameters where they are, bit by bit. To keep no state for
-    them either take :func:`selective_transform`.
+    As the last link of a chain it keeps parameters bit for bit. To keep no state for them either,
+    use :func:`selective_transform`.
 
     Args:
         mask: which leaves are frozen, as for :func:`masked`.
@@ -52,7 +52,7 @@ def selective_transform(optimizer: GradientTransformation, *, freeze_mask: Mask)
     """Train the leaves that are not frozen, and keep nothing for those that are.
 
     Args:
-        optimizer: what the other leaves are trained by.
+        optimizer: the optimizer of the other leaves.
         freeze_mask: which leaves are frozen, as for :func:`masked`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Transformations that see the parameters in another layout: one vector, or real numbers alone."""
+"""Transformations on another layout of the parameters: one vector, or real arrays only."""
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +15,10 @@ from gdlab.core.transformation import GradientTransformation, transformation
 
 @transformation(reads=EVERYTHING, slots=("inner",))
 def flatten(inner: GradientTransformation) -> TreeFunctions:
-    """Let a transformation see all parameters as one vector.
+    """Apply a transformation to all parameters as one vector.
 
-    What it does for each array it then does for all of them together, such as a trust ratio, and
-    what it keeps it keeps as one array. The functions that it is given take the vector as well.
+    Operations per array, such as a trust ratio, are then done once for all parameters together, and
+    the state has one array. Functions such as ``grad_fn`` take the vector too.
 
     Args:
         inner: a transformation of one array.
@@ -59,11 +59,11 @@ def flatten(inner: GradientTransformation) -> TreeFunctions:
 
 @transformation(reads=EVERYTHING, slots=("inner",))
 def split_real_and_imaginary(inner: GradientTransformation) -> TreeFunctions:
-    """Let a transformation see each complex array as two real ones.
+    """Apply a transformation to the real and imaginary parts of complex arrays separately.
 
     z = x + iy is trained as the pair {"real": x, "imaginary": y}; real arrays pass unchanged. So
-    Adam divides each part by the size of its own gradients, where it would divide both by that of
-    the moduli.
+    Adam divides each part by the size of its own gradients instead of dividing both by that of the
+    moduli.
 
     Args:
         inner: a transformation of real arrays.

@@ -1,4 +1,4 @@
-"""Different treatment of different parameters: masks and groups."""
+"""Different transformations for different parameters: masks and partitions."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -23,11 +23,11 @@ from gdlab.transforms.groups.restriction import merge, only, restricted
 def masked(inner: GradientTransformation, mask: Mask) -> TreeFunctions:
     """Apply a transformation to the leaves that a mask chooses; the others pass unchanged.
 
-    What else it is given is about the chosen leaves as well: ``grad``, and the functions
-    ``value_fn`` and ``grad_fn``, of which the other parameters stay as they are.
+    The keyword ``grad`` and the functions ``value_fn`` and ``grad_fn`` are restricted to the chosen
+    leaves too, with the other parameters held fixed.
 
     Args:
-        inner: what is applied to the chosen leaves; it keeps no state for the others.
+        inner: the transformation of the chosen leaves, which keeps no state for the others.
         mask: a tree of booleans (or a prefix of one), a regular expression searched for in the
             dotted path of a leaf (or a list of several), or a function from the parameters to a
             tree of booleans.
@@ -48,7 +48,7 @@ def masked(inner: GradientTransformation, mask: Mask) -> TreeFunctions:
 def on_leaves(
     inner: GradientTransformation, choose: Function, otherwise: Function
 ) -> TreeFunctions:
-    """``inner`` on the leaves that ``choose(params)`` flags, ``otherwise`` on the others."""
+    """Apply ``inner`` to the leaves that ``choose(params)`` flags, ``otherwise`` to the others."""
 
     def init(params):
         return (inner.init(only(params, choose(params))),)
@@ -76,18 +76,18 @@ def partition(
 ) -> TreeFunctions:
     """Apply a different transformation to each group of parameters.
 
-    A group sees its own leaves alone, and so do the functions ``value_fn`` and ``grad_fn`` that it
-    is given: the parameters of the other groups stay as they are. A global norm within a group is
-    the norm of the group; a norm that all groups share is a link before, between or after
-    partitions. A frozen group (:func:`set_to_zero`) keeps no state.
+    A group is given only its own leaves, and its functions ``value_fn`` and ``grad_fn`` hold the
+    parameters of other groups fixed. A global norm within a group is the norm of the group; for a
+    norm over all groups put a link before or after the partition. A frozen group
+    (:func:`set_to_zero`) keeps no state.
 
     Args:
         transforms: label → transformation.
         param_labels: the label of each leaf: a tree of labels (or a prefix of one), a function
             from the parameters to such a tree, or a list of pairs ``(pattern, label)``, where the
             first regular expression found in the dotted path of a leaf decides.
-        default: the label of the leaves that have none: those of which no pattern is found, or
-            whose label is None.
+        default: the label of leaves without a label: those that match no pattern, or whose label is
+            None.
 
     Raises:
         ValueError: if a leaf has no label, a label has no transformation, or a pattern matches no
@@ -122,7 +122,7 @@ def partition(
         for name, tx in transforms.items():
             chosen = groups[name]
             own = only(updates, chosen)
-            # Of a tree that is one array a group without it would be no tree at all.
+            # If the tree is a single array, a group without it has no tree.
             if own is not None:
                 part, states[name] = tx.update(
                     own, states[name], only(params, chosen), **restricted(extra, chosen, params)

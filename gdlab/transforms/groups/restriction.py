@@ -1,4 +1,4 @@
-"""The knowledge of a step, restricted to some leaves of the parameters."""
+"""The restriction of trees and of a step's keywords to some leaves."""
 
 import jax
 
@@ -6,7 +6,7 @@ from gdlab.core.structure import Extra, Params, Tree, Updates, Value, flatten, i
 
 
 def only(tree: Tree, chosen: list[bool]) -> Tree:
-    """The tree with ``None`` where a leaf is not chosen: everything passes ``None`` on."""
+    """The tree with ``None`` for leaves that are not chosen."""
     if tree is None:
         return None
     leaves, treedef = flatten(tree)
@@ -16,7 +16,7 @@ def only(tree: Tree, chosen: list[bool]) -> Tree:
 
 
 def restricted(extra: Extra, chosen: list[bool], params: Params) -> dict[str, Value]:
-    """The keywords of a step for the chosen leaves alone: the others stay at ``params``."""
+    """The keywords of a step for the chosen leaves, with the others held at ``params``."""
 
     def at(own: Params) -> Params:
         if params is None:
@@ -37,7 +37,7 @@ def restricted(extra: Extra, chosen: list[bool], params: Params) -> dict[str, Va
 
 
 def merge(parts: list[tuple[list[bool], Updates]]) -> Updates:
-    """Merge the leaves that each part was given into one tree."""
+    """Merge the chosen leaves of several parts into one tree."""
     _, treedef = flatten(parts[0][1])
     columns = [jax.tree.leaves(part, is_leaf=is_none) for _, part in parts]
     owners = zip(*(chosen for chosen, _ in parts), strict=True)

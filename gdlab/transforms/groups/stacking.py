@@ -1,4 +1,4 @@
-"""Alike arrays of the parameters, updated together."""
+"""Stacks of parameters of the same shape, updated together."""
 
 import math
 import sys
@@ -18,7 +18,7 @@ from gdlab.core.structure import Tree
 from gdlab.core.transformation import GradientTransformation, wiring
 
 StackLength: TypeAlias = Callable[[int], int]
-"""The most arrays in a stack, for arrays of so many elements."""
+"""A function: number of elements of an array → largest number of such arrays in a stack."""
 
 
 @wiring
@@ -29,33 +29,32 @@ def stacked(
     elements: Count = 2**18,
     labels: Structure = None,
 ) -> TreeRule:
-    """Update alike arrays together, so that a step on many small ones has few kernels.
+    """Update arrays of the same shape together, so that a step on many small ones has few kernels.
 
-    Arrays of one shape and dtype are put into stacks, and each rule for one array is mapped over a
-    stack. So every method makes the updates that it makes without: rules for the whole tree, such
-    as a global norm, see the tree as it is, and what a rule does with the axes of an array it does
-    with those of each array in a stack. Leaves with different values by path, such as a mask or a
-    path that is read, are not alike; different numbers are stacked as well.
+    Arrays of the same shape and dtype are put into stacks, and each rule for one array is mapped
+    over a stack. The updates of every method stay the same: rules for the whole tree, such as a
+    global norm, are given the original tree, and axes of an array are those of each array in a
+    stack. Leaves with different structural settings, such as masks or paths that a rule reads, go
+    into different stacks; different numbers are stacked too.
 
-    The state keeps the moments of a stack as one array with one more axis. It is called as its
-    first leaf is; :func:`unstacked` gives the state of ``inner`` itself.
+    The state keeps the moments of a stack as one array with one more axis, under the name of its
+    first leaf; :func:`unstacked` returns the state of ``inner`` itself.
 
     When to use:
-        For hundreds of arrays of a few thousand elements, where a step is bound by the launches of
-        its kernels, and its compilation by their number. Large arrays gain nothing.
+        For hundreds of arrays of a few thousand elements, where kernel launches dominate the time
+        of a step, and the number of kernels that of compilation. Large arrays gain nothing.
 
     Args:
         inner: any method.
-        most: the most arrays in a stack.
-        elements: the most elements in a stack of several arrays; this bounds the memory, since the
-            gradients of a stack are copied.
-        labels: written like labels of :func:`partition`, with any hashable value. Leaves with
-            different labels are not put into one stack. Arrays that lie differently over devices
-            need different ones.
+        most: the largest number of arrays in a stack.
+        elements: the largest number of elements in a stack of several arrays, which bounds the
+            memory, since the gradients of a stack are copied.
+        labels: labels as in :func:`partition`, of any hashable type. Leaves with different labels
+            go into different stacks. Arrays with different shardings need different labels.
 
     Raises:
-        ValueError: if ``most`` or ``elements`` is not positive, or if arrays that lie differently
-            over devices would come into one stack.
+        ValueError: if ``most`` or ``elements`` is not positive, or if arrays with different
+            shardings would go into one stack.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sgd, stacked
@@ -71,7 +70,7 @@ def stacked(
     def init(params):
         if "flax.serialization" in sys.modules:
             make_stacks_known_to_flax()
-        try:  # labels that do not fit are refused, whether or not anything is kept
+        try:  # wrong labels are refused even if the method keeps no state
             apart.at_leaves(params)
         except (TypeError, ValueError) as error:
             raise type(error)(f"stacked: labels: {error}") from None
@@ -83,7 +82,7 @@ def stacked(
 
 
 def _in_stacks(values: Tree, longest: StackLength) -> Tree:
-    """A state whose slots have been recorded leaf by leaf, with those of alike leaves in stacks."""
+    """A state recorded leaf by leaf, with the slots of similar leaves in stacks."""
     is_recorded = lambda node: isinstance(node, SlotsByLeaf)  # noqa: E731
     rules: dict[int, list[SlotsByLeaf]] = {}
     for node in jax.tree.leaves(values, is_leaf=is_recorded):
@@ -101,7 +100,7 @@ def _in_stacks(values: Tree, longest: StackLength) -> Tree:
 
 
 def _layout(columns: list[SlotsByLeaf], longest: StackLength) -> Layout:
-    """The stacks of leaves of one kind for which the same is kept."""
+    """The stacks of leaves whose slots have the same structure."""
     alike: dict[tuple[Any, ...], list[int]] = {}
     first = columns[0]
     rows = zip(*(column.slots for column in columns), strict=True)
@@ -111,7 +110,7 @@ def _layout(columns: list[SlotsByLeaf], longest: StackLength) -> Layout:
     stacks = []
     for (((shape, *_), _), *_), members in alike.items():
         most = max(longest(math.prod(shape)), 1)
-        # Of nearly one length, so that few lengths are compiled.
+        # Stacks of nearly equal length, so that few lengths are compiled.
         count = math.ceil(len(members) / most)
         ends = [len(members) * part // count for part in range(count + 1)]
         stacks += [tuple(members[start:end]) for start, end in pairwise(ends)]

@@ -1,1 +1,1 @@
-"""Line searches: how far to go along a direction."""
+"""Line searches for the step size along a direction."""

@@ -1,4 +1,4 @@
-"""The line search that shortens a step until the loss has decreased enough."""
+"""Backtracking line search."""
 
 import jax
 import jax.numpy as jnp
@@ -23,21 +23,21 @@ def scale_by_backtracking_linesearch(
 ) -> TreeFunctions:
     """Scale the updates down until the loss decreases enough (Armijo's condition).
 
-    uₜ = η·dₜ with the first η of η₀, c·η₀, c²·η₀, … for which
-    f(wₜ + η·dₜ) ≤ f(wₜ) + slope_rtol·η·⟨∇f(wₜ), dₜ⟩ + rtol·|f(wₜ)| + atol,
-    where c is ``decrease_factor`` and η₀ is the last η times ``increase_factor``, at most
-    ``max_learning_rate``. A point where the loss is not finite is passed over.
+    uₜ = η·dₜ with the first η of η₀, c·η₀, c²·η₀, … for which f(wₜ + η·dₜ) ≤ f(wₜ) +
+    slope_rtol·η·⟨∇f(wₜ), dₜ⟩ + rtol·|f(wₜ)| + atol, where c is ``decrease_factor`` and η₀ is the
+    last η times ``increase_factor``, at most ``max_learning_rate``. A point where the loss is not
+    finite is rejected.
 
-    The state keeps value and gradient of the point that it accepts, so that :func:`minimize`
-    computes neither again. Where no step is accepted the updates are zero, and two such searches in
-    a row end a run that has a ``tol``. It is the last link of a chain, after the sign.
+    The state keeps value and gradient at the accepted point, so that :func:`minimize` does not
+    compute them again. If no step is accepted, the updates are zero, and two such searches in a row
+    end a run with a ``tol``. It must be the last link of a chain, after the change of sign.
 
     Args:
-        max_backtracking_steps: the most evaluations of a step.
-        slope_rtol: the part of the decrease promised by the slope that is asked for, in (0, 1).
-        decrease_factor: c, in (0, 1).
-        increase_factor: how much longer than the last step the first trial is.
-        max_learning_rate: the longest step; it is also the first.
+        max_backtracking_steps: the largest number of evaluations in a step.
+        slope_rtol: the required fraction of the decrease that the slope predicts, in (0, 1).
+        decrease_factor: the factor c between trials, in (0, 1).
+        increase_factor: the ratio of the first trial to the last step size.
+        max_learning_rate: the largest step size, which is also the very first trial.
         atol: an absolute tolerance of the condition.
         rtol: a tolerance relative to the loss.
 
@@ -82,7 +82,7 @@ def scale_by_backtracking_linesearch(
                 trials + 1,
             )
 
-        # Where the direction does not lead down no step is tried.
+        # If the direction is not one of descent, no step is tried.
         longest = jnp.minimum(increase_factor * learning_rate, max_learning_rate)
         nowhere = start._replace(size=-jnp.ones_like(longest))
         first = longest, nowhere, ~(start.is_finite() & (start.slope < 0)), grad, jnp.int32(0)

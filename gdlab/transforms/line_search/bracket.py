@@ -1,4 +1,4 @@
-"""A bracket of step sizes that holds a good one, and where to try next within it."""
+"""Brackets of step sizes, and the choice of the next trial within them."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ from gdlab.transforms.line_search.ray import Point
 
 
 class Bracket(NamedTuple):
-    """Two points of a ray between which the conditions of Wolfe are met somewhere.
+    """Two points of a ray between which some point meets the Wolfe conditions.
 
-    ``low`` has the least loss of all that decrease it enough, and its slope leads towards ``high``.
-    While no such pair is known ``high`` lies at infinity.
+    ``low`` has the smallest loss of all points with sufficient decrease, and its slope points
+    towards ``high``. As long as no such pair is known, ``high`` lies at infinity.
     """
 
     low: Point
     high: Point
     shrinks: jax.Array
-    """True if the last step made it shorter by a third at least."""
+    """True if the last trial shortened the bracket by at least a third."""
 
     @classmethod
     def unbounded(cls, start: Point) -> "Bracket":
@@ -29,21 +29,21 @@ class Bracket(NamedTuple):
 
     @property
     def is_closed(self) -> jax.Array:
-        """Tell whether it has two ends."""
+        """Tell whether both ends are finite."""
         return jnp.isfinite(self.high.size)
 
     @property
     def width(self) -> jax.Array:
-        """The distance of its ends, with their sign."""
+        """The signed distance from ``low`` to ``high``."""
         return self.high.size - self.low.size
 
     def is_narrower_than(self, precision: Number) -> jax.Array:
-        """Tell whether its width is so small a part of its farther end."""
+        """Tell whether the width is below ``precision`` times the farther end."""
         farther = jnp.maximum(self.low.size, self.high.size)
         return self.is_closed & (jnp.abs(self.width) <= precision * farther)
 
     def with_trial(self, trial: Point, too_high: jax.Array) -> "Bracket":
-        """The bracket after a trial within it, or beyond ``low`` where it is not closed."""
+        """The bracket after a trial inside it, or beyond ``low`` if it is not closed."""
         passed = ~too_high & (trial.slope * jnp.sign(self.width) >= 0)
 
         def high(trial, low, high):
@@ -58,10 +58,10 @@ class Bracket(NamedTuple):
         return new._replace(shrinks=shrinks)
 
     def beyond(self, trial: Point, increase_factor: Number) -> jax.Array:
-        """A size beyond a trial from which the loss still falls.
+        """The next size after a trial at which the loss still falls.
 
-        It is the minimum of the cubic through ``low`` and the trial, if that is longer than the
-        trial by the factor at least, and by 2.5 times the factor at most.
+        It is the minimum of the cubic through ``low`` and the trial, restricted to between
+        ``increase_factor`` and 2.5 times ``increase_factor`` of the trial.
         """
         cubic = minimum_of_cubic(self.low, trial)
         cubic = jnp.where(jnp.isfinite(cubic) & (cubic > trial.size), cubic, jnp.inf)
@@ -69,9 +69,9 @@ class Bracket(NamedTuple):
         return jnp.clip(cubic, shortest, 2.5 * shortest)
 
     def next_size(self) -> jax.Array:
-        """The minimum of the cubic through both ends, or the middle where that is no good.
+        """The minimum of the cubic through both ends, or the midpoint if that is unsuitable.
 
-        Nearer to an end than a twentieth of the width nothing is learnt.
+        A trial closer to an end than a twentieth of the width would be uninformative.
         """
         known = self.high.is_finite()
         high = Point(

@@ -27,7 +27,7 @@ def _keep(last: jax.Array, decrease: jax.Array, start: Point, direction: Updates
 def _interpolate(
     last: jax.Array, decrease: jax.Array, start: Point, direction: Updates
 ) -> jax.Array:
-    """min(1, 1.01·2·decrease/|slope|), or 1 where no step went before.
+    """The size min(1, 1.01·2·decrease/|slope|), or 1 at the first step.
 
     It is the minimiser of the parabola with the slope at the start that decreases as much as the
     last step did (Nocedal and Wright 2006, eq. 3.60).
@@ -40,7 +40,7 @@ def _interpolate(
 def _length_one(
     last: jax.Array, decrease: jax.Array, start: Point, direction: Updates
 ) -> jax.Array:
-    """The same, but at first a step of the length 1, or of the size 1 if that is shorter."""
+    """The same as :func:`_interpolate`, but the first step has length 1, or size 1 if shorter."""
     length = tree_norm(direction)
     first = 1 / jnp.where(length > 1, length, 1)
     return jnp.where(decrease > 0, _interpolate(last, decrease, start, direction), first)

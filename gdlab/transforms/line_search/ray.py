@@ -1,4 +1,4 @@
-"""The loss along a ray from the parameters, and what a search along it leaves in the state."""
+"""The loss along a ray from the parameters, and the state that a line search keeps."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,14 +25,14 @@ class Point(NamedTuple):
     value: jax.Array
     """The loss at the point."""
     slope: jax.Array
-    """The derivative of the loss by the step size."""
+    """The derivative of the loss with respect to the step size."""
 
     def is_finite(self) -> jax.Array:
         """Tell whether value and slope are finite."""
         return jnp.isfinite(self.value) & jnp.isfinite(self.slope)
 
     def or_infinite(self) -> "Point":
-        """The point, with an infinite loss and slope where either of them is not finite."""
+        """The point, with infinite loss and slope if either is not finite."""
         infinity = jnp.full_like(self.size, jnp.inf)
         finite = self.is_finite()
         return Point(
@@ -53,7 +53,7 @@ class Searched(NamedTuple):
     evaluations: jax.Array
     """The number of evaluations of the loss and its gradient, in all steps together."""
     failures: jax.Array
-    """The number of steps in a row for which nothing was found."""
+    """The number of consecutive steps without an accepted point."""
 
     def next_value_and_grad(self) -> tuple[jax.Array, Tree]:
         """Value and gradient at the parameters after the step."""
@@ -64,7 +64,7 @@ class Searched(NamedTuple):
         return self.evaluations
 
     def has_stalled(self) -> jax.Array:
-        """Tell whether two steps in a row failed, the second one along a direction chosen anew."""
+        """Tell whether two consecutive steps failed, the second one along a fresh direction."""
         return self.failures >= _GIVES_UP_AFTER
 
     @classmethod
@@ -89,7 +89,7 @@ class Searched(NamedTuple):
 def along(
     value_fn: Function, params: Params, direction: Updates
 ) -> Callable[[jax.Array], tuple[Point, Tree]]:
-    """``at(size)``: the point of the ray params + size·direction, and the gradient there."""
+    """The function ``at(size)``: the point of the ray params + size·direction, and its gradient."""
 
     def at(size: jax.Array) -> tuple[Point, Tree]:
         def loss(step: Updates) -> jax.Array:
@@ -111,7 +111,7 @@ def start_of(value: Leaf, grad: Tree, direction: Updates) -> Point:
 
 
 def step_along(direction: Updates, size: jax.Array) -> Updates:
-    """The step of this size; zeros, whatever the direction, where the size is 0."""
+    """The step size·direction; zeros if the size is 0, even for an infinite direction."""
     zeros = jax.tree.map(jnp.zeros_like, direction)
     return chosen(size > 0, scaled(size, direction), zeros)
 

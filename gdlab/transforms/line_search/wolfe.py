@@ -10,14 +10,14 @@ from gdlab.transforms.line_search.ray import Point
 
 
 class Wolfe(NamedTuple):
-    """The conditions on a point of a ray: enough decrease, and a slope that is flat enough."""
+    """The conditions on a point of a ray: sufficient decrease, and a sufficiently small slope."""
 
     start: Point
     slope_rtol: Number
     curv_rtol: Number
     tol: Number
     approx_dec_rtol: Number | None
-    """The rise of the loss, relative to it, below which the slope decides about the decrease."""
+    """The relative rise of the loss below which the slope decides about sufficient decrease."""
 
     def is_too_high(self, trial: Point) -> jax.Array:
         """Tell whether the loss decreases too little.

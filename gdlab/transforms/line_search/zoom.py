@@ -1,4 +1,4 @@
-"""The line search that brackets a step and zooms in until both conditions of Wolfe hold."""
+"""Line search by bracketing and zooming, for the strong Wolfe conditions."""
 
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from gdlab.transforms.norms.inner_products import chosen, filled
 
 
 class _Search(NamedTuple):
-    """A search under way."""
+    """The state of a search."""
 
     size: jax.Array
     """The step size to try next."""
@@ -78,36 +78,35 @@ def scale_by_zoom_linesearch(
     stepsize_precision: NonNegative = 1e-5,
     initial_guess_strategy: Literal["keep", "one", "interpolate", "length_one"] = "keep",
 ) -> TreeFunctions:
-    """Scale the updates so that the loss decreases enough and its slope flattens enough.
+    """Scale the updates by a line search for the strong Wolfe conditions.
 
-    uₜ = η·dₜ with an η that meets the strong conditions of Wolfe, φ(η) = f(wₜ + η·dₜ):
-    φ(η) ≤ φ(0) + slope_rtol·η·φ′(0) and |φ′(η)| ≤ curv_rtol·|φ′(0)|.
-    Steps grow until they bracket such an η, and the minimum of the cubic through both ends of the
-    bracket is tried next. Each trial evaluates value and gradient once. A point where the loss is
-    not finite counts as too high.
+    uₜ = η·dₜ with an η that meets the strong Wolfe conditions, φ(η) = f(wₜ + η·dₜ): φ(η) ≤ φ(0) +
+    slope_rtol·η·φ′(0) and |φ′(η)| ≤ curv_rtol·|φ′(0)|. Trials grow until they bracket such an η;
+    then the minimum of the cubic through both ends of the bracket is tried. Each trial evaluates
+    value and gradient once. A point where the loss is not finite counts as too high.
 
     On a quadratic with ``curv_rtol`` near 0 it finds the minimum along the ray. The state keeps
-    value and gradient of the point that it accepts, so that :func:`minimize` computes neither
-    again. Where no trial decreases the loss the updates are zero, and two such searches in a row
-    end a run that has a ``tol``. It is the last link of a chain, after the sign.
+    value and gradient at the accepted point, so that :func:`minimize` does not compute them again.
+    If no trial decreases the loss, the updates are zero, and two such searches in a row end a run
+    with a ``tol``. It must be the last link of a chain, after the change of sign.
 
     Args:
-        max_linesearch_steps: the most evaluations of a step. The best point found until then is
-            taken, even if the slope has not flattened.
-        max_learning_rate: the longest step; unbounded unless given.
+        max_linesearch_steps: the largest number of evaluations in a step. The best point up to then
+            is accepted, even if its slope is too large.
+        max_learning_rate: the largest step size; by default unbounded.
         tol: an absolute tolerance of both conditions.
-        increase_factor: how much longer each trial is at least before there is a bracket; the cubic
-            through the last two may lead up to 2.5 times as far.
-        slope_rtol: the part of the decrease promised by the slope that is asked for.
-        curv_rtol: the part of the slope that may be left; infinity asks for a decrease alone.
-        approx_dec_rtol: where the loss has risen by less than this part of itself, rounding decides
-            about the first condition, and φ′(η) ≤ (2·slope_rtol − 1)·φ′(0) is asked for in its
-            place (Hager and Zhang 2005); never if None.
-        stepsize_precision: the search ends with the best point once the bracket is narrower than
-            this part of its farther end.
-        initial_guess_strategy: the first trial: ``one``; ``keep``, the last step size;
-            ``interpolate``, which expects the decrease of the last step again, at most 1; or
-            ``length_one``, which does the same after a first step of the length 1.
+        increase_factor: the smallest ratio of successive trials before there is a bracket; the
+            cubic through the last two may choose up to 2.5 times this ratio.
+        slope_rtol: the required fraction of the decrease that the slope predicts.
+        curv_rtol: the largest remaining fraction of the slope; infinity requires only a decrease.
+        approx_dec_rtol: if the relative rise of the loss is below this, rounding makes the first
+            condition meaningless, and φ′(η) ≤ (2·slope_rtol − 1)·φ′(0) replaces it (Hager and Zhang
+            2005); never if None.
+        stepsize_precision: the search ends with the best point when the bracket is narrower than
+            this fraction of its farther end.
+        initial_guess_strategy: the first trial of each step: "one" for 1; "keep" for the last step
+            size; "interpolate" to expect the same decrease as in the last step, at most 1; or
+            "length_one" for the same with a first step of length 1.
 
     Raises:
         ValueError: if ``params``, ``value``, ``grad`` or ``value_fn`` are missing.
@@ -144,7 +143,7 @@ def scale_by_zoom_linesearch(
 
         size = jnp.minimum(first_size(learning_rate, decrease, start, direction), longest)
         search = jax.lax.while_loop(goes_on, attempt, _Search.at(start, grad, size))
-        # A loss that rounding left the same is no decrease.
+        # A loss that is equal up to rounding is no decrease.
         failed = ~(search.met | (search.bracket.low.value < start.value))
         found = chosen(failed, start, search.bracket.low)
         return step_along(direction, found.size), (

@@ -1,1 +1,1 @@
-"""Arrays as matrices: orthogonal factors, inverse roots, eigenbases, subspaces."""
+"""Methods for matrices: orthogonalization, inverse roots, eigenbases, subspaces."""

@@ -1,4 +1,4 @@
-"""Products of an array with a matrix for each axis, and the blocks that a large one is cut into."""
+"""Products of an array with matrices along its axes, and the blocks of large arrays."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import jax.numpy as jnp
 
 from gdlab.core.placement import names_in, parts_of, pieces, placed, whole
 
-# Inverse roots amplify the rounding of products, so these are exact to the dtype on every device.
+# Inverse roots amplify rounding errors, so products need the full precision of the dtype.
 EXACT = jax.lax.Precision.HIGHEST
 
 
 def gram(u: jax.Array, axis: int) -> jax.Array:
-    """The inner products of all slices across an axis.
+    """The Gram matrix of the slices along an axis.
 
     M = U·Uᴴ, where the rows of U are the slices: G·Gᴴ of a matrix for axis 0, (Gᴴ·G)ᵀ for axis 1.
 
@@ -29,7 +29,7 @@ def gram(u: jax.Array, axis: int) -> jax.Array:
 
 
 def along(matrix: jax.Array, u: jax.Array, axis: int) -> jax.Array:
-    """The array with each of its fibres along an axis multiplied by a matrix.
+    """The product of a matrix with each fibre of an array along an axis.
 
     For a matrix U this is M·U along axis 0, and U·Mᵀ along axis 1.
     """
@@ -39,7 +39,7 @@ def along(matrix: jax.Array, u: jax.Array, axis: int) -> jax.Array:
 
 
 def identity_along(like: jax.Array, axis: int) -> jax.Array:
-    """The identity of the space in which an axis of an array varies, split by rows as the axis is.
+    """The identity matrix of an axis of an array, with rows sharded like the axis.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.matrices.axis_products import identity_along
@@ -62,10 +62,10 @@ def numbers_of_blocks(shape: Sequence[int], block: Sequence[int]) -> list[int]:
 
 
 def identities_of_blocks(like: jax.Array, axis: int, size: int | None) -> jax.Array:
-    """An identity along an axis for each block of an array, one below the other.
+    """Identity matrices along an axis, one for each block of an array, stacked.
 
-    Where the array is split over devices, so are the blocks, if their number allows it, or the rows
-    of each as the axis is.
+    If the array is sharded, so are the blocks, if their number allows it, or else the rows of each
+    block.
     """
     block = block_shape(like.shape, size)
     number, side = math.prod(numbers_of_blocks(like.shape, block)), block[axis]
@@ -78,11 +78,11 @@ def identities_of_blocks(like: jax.Array, axis: int, size: int | None) -> jax.Ar
 
 
 def cut(u: jax.Array, size: int | None) -> jax.Array:
-    """The blocks of an array, one below the other, with zeros where it does not fill the last.
+    """Cut an array into equal blocks, stacked and padded with zeros.
 
     Args:
         u: an array with elements.
-        size: the largest side of a block; None makes one block of the whole.
+        size: the largest side of a block; None for one block.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.matrices.axis_products import cut
@@ -102,7 +102,7 @@ def cut(u: jax.Array, size: int | None) -> jax.Array:
 
 
 def joined(blocks: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """The array of this shape that was cut into ``blocks``."""
+    """Join blocks into the array of this shape, the inverse of :func:`cut`."""
     block = blocks.shape[1:]
     numbers = numbers_of_blocks(shape, block)
     order = [place for axis in range(len(shape)) for place in (axis, len(shape) + axis)]

@@ -1,9 +1,9 @@
-"""Decompositions of matrices that can be taken in many lanes of a sweep.
+"""Matrix decompositions that are safe in many lanes of a sweep.
 
-On a CPU, XLA shares out a batch of decompositions among its threads, and the thread that began it
-waits for the parts. If as many batches are begun at once as there are threads, all of them wait,
-and the program never ends (jaxlib 0.10.2). So a CPU is given the matrices of a batch in turn here,
-which is at most as many times slower as it has threads; other devices take them together.
+On a CPU, XLA distributes a batch of decompositions over its threads, and the thread that started it
+waits. If as many batches start at once as there are threads, all threads wait and the program hangs
+(jaxlib 0.10.2). So on a CPU the matrices of a batch are decomposed one after another here, which is
+slower by at most the number of threads; other devices decompose them together.
 """
 
 import functools
@@ -16,7 +16,7 @@ from gdlab.core.structure import Function
 
 
 def matrix_by_matrix(function: Function) -> Function:
-    """Extend a function of matrices to batches and lanes, which a CPU computes one after another.
+    """Extend a function of matrices to batches and lanes, one after another on a CPU.
 
     Args:
         function: a function of arrays with two axes.
@@ -42,7 +42,7 @@ def matrix_by_matrix(function: Function) -> Function:
         )
         return out, jax.tree.map(lambda _: True, out)
 
-    # Reverse derivatives do not pass through what has a rule for lanes.
+    # A function with a custom batching rule has no reverse derivative of its own.
     @jax.custom_jvp
     def differentiable(*matrices):
         return alone(*matrices)
@@ -76,7 +76,7 @@ def orthonormal_columns(matrix: jax.Array) -> jax.Array:
 
 @matrix_by_matrix
 def svd(matrix: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The singular vectors on the left, the singular values, falling, and those on the right."""
+    """The left singular vectors, the singular values in descending order, and the right vectors."""
     left, values, right = jnp.linalg.svd(matrix, full_matrices=False)
     return left, values, right
 
@@ -89,5 +89,5 @@ def largest_singular_value(matrix: jax.Array) -> jax.Array:
 
 @matrix_by_matrix
 def solve_upper_transposed(triangle: jax.Array, right: jax.Array) -> jax.Array:
-    """The solution X of UᵀX = B, of an upper triangle U."""
+    """The solution X of UᵀX = B for an upper triangular U."""
     return jax.scipy.linalg.solve_triangular(triangle, right, trans="T")

@@ -1,4 +1,4 @@
-"""A transformation carried out in the eigenbases of the axes of each array."""
+"""Transformations in the eigenbases of Shampoo's factors."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ from gdlab.transforms.matrices.kronecker_roots import multiplied
 from gdlab.transforms.steps.periods import is_due
 
 Refresh = Literal["qr", "eigh"]
-"""The way in which bases follow their factors; :func:`in_eigenbasis` says more."""
+"""The method that updates the bases; see :func:`in_eigenbasis`."""
 
 
 @leaf_wrapper(reads="step", slots=("factors", "basis"), squares=True)
@@ -32,25 +32,25 @@ def in_eigenbasis(
     statistics: Statistics = "gram",
     eps: NonNegative = 1e-4,
 ) -> LeafFunctions:
-    """Carry out a transformation in the eigenbases of Shampoo's factors, which turn slowly.
+    """Apply a transformation in the slowly changing eigenbases of Shampoo's factors.
 
-    uₜ = Q·inner(Qᵀ·gₜ·P)·Pᵀ for a matrix, where the columns of Q and P are eigenvectors of
-    Lₜ = decay·Lₜ₋₁ + (1 − decay)·gₜ·gₜᵀ and Rₜ = decay·Rₜ₋₁ + (1 − decay)·gₜᵀ·gₜ as they were at
-    the last refresh, before this step. At the first step Q = P = I. An array with more axes has a
-    basis for each; vectors and numbers pass as they are.
+    uₜ = Q·inner(Qᵀ·gₜ·P)·Pᵀ for a matrix, where the columns of Q and P are eigenvectors of Lₜ =
+    decay·Lₜ₋₁ + (1 − decay)·gₜ·gₜᵀ and Rₜ = decay·Rₜ₋₁ + (1 − decay)·gₜᵀ·gₜ as they were at the
+    last refresh, before this step. At the first step Q = P = I. An array with more axes has a basis
+    for each axis; vectors and scalars are not rotated.
 
-    Whatever ``inner`` does element by element follows, so, from turning the coordinates of an axis.
-    Of what it keeps, squares go along when the eigenvectors change places, but a signed average
-    would be in the basis of yesterday: it belongs before this part, on a bus, as in :func:`soap`.
+    So an elementwise ``inner`` becomes equivariant under rotations of an axis. When eigenvectors
+    change their order, squares in the state of ``inner`` are permuted with them, but a signed
+    average would stay in the old basis: put it before this part, on a bus, as in :func:`soap`.
 
     Args:
-        inner: a leafwise transformation, mostly one of each element. Where it reads a bus, all its
-            wires are turned, and the first is taken for the gradient of the factors.
+        inner: a leafwise transformation, usually elementwise. If its input is a bus, all signals
+            are rotated, and the first one is the gradient for the factors.
         decay: weight of the old value in the factors.
         every: steps from one refresh of the bases to the next.
-        max_dim: the longest axis that has a basis; others stay as they are.
-        refresh: "qr" for one step of orthogonal iteration after eigenvectors at the first step,
-            "eigh" for eigenvectors each time.
+        max_dim: the longest axis with a basis; longer axes are not rotated.
+        refresh: "qr" for eigenvectors at the first step and then one step of orthogonal iteration,
+            "eigh" for eigenvectors at each refresh.
         statistics: "kl" for the factors of least Kullback–Leibler divergence, as in
             :func:`scale_by_kl_factors`.
         eps: ε, added to the eigenvalues that "kl" divides by, in units of the largest.
@@ -99,7 +99,8 @@ def in_eigenbasis(
                 root_in(*pair, eps, True) for pair in zip(basis, factors, strict=True)
             )
             grams = kl_statistics(g, whitening, factors, axes)
-            # Factors depend on each other's size, so the first one is taken as a whole.
+            # The first factors are not averaged with zeros, since each factor depends on the size
+            # of the others.
             weight = jnp.where(jnp.any(factors[0] != 0), decay, 0)
         else:
             grams = [gram(g, axis) for axis in axes]
@@ -129,19 +130,19 @@ def in_eigenbasis(
 
 
 def _eigenvectors(factor):
-    """The eigenvectors, that of the largest eigenvalue first."""
+    """The eigenvectors, in order of descending eigenvalues."""
     return eigh(factor)[1][:, ::-1]
 
 
 def _orthogonal_iteration(factor, basis):
-    """The next basis, and the order in which it has the columns of the last one."""
+    """The next basis, and the permutation of the old basis vectors in it."""
     order = jnp.argsort(eigenvalues_in(basis, factor), descending=True)
     product = jnp.matmul(factor, basis, precision=EXACT)
     return orthonormal_columns(product[:, order]), order
 
 
 def _reordered(slot, shape, axes, orders):
-    """The slots of the inner rule, in the order of eigenvectors that have changed places."""
+    """The slots of the inner rule, permuted like the eigenvectors."""
     if jnp.shape(slot) != shape:
         return slot
     new = whole(slot)

@@ -42,27 +42,27 @@ def scale_by_kl_factors(
     block_size: Count | None = 1024,
     axes: Structure | None = None,
 ) -> LeafFunctions:
-    """Whiten each array by the Kronecker product that is nearest to its gradients' covariance.
+    """Whiten each array by the Kronecker product closest to the covariance of its gradients.
 
     Lₜ = decay·Lₜ₋₁ + (1 − decay)·gₜ·Rₜ₋₁⁻¹·gₜᵀ/n, Rₜ = decay·Rₜ₋₁ + (1 − decay)·gₜᵀ·Lₜ₋₁⁻¹·gₜ/m,
     uₜ = (Lₜ + ε)^(−1/2)·gₜ·(Rₜ + ε)^(−1/2) for an m×n matrix, and so on for more axes
 
-    L ⊗ R is the covariance of the Gaussian of least Kullback–Leibler divergence from the gradients;
-    where their covariance is such a product it is found, and not the one whose factors Shampoo
-    averages. Bases of eigenvectors are held between refreshes, in which the eigenvalues are those
-    of each step. Factors start at the first gradient, at sizes whose product is that of its
-    squares. A vector or a number is divided by the root of its average of squares.
+    L ⊗ R is the covariance of the Gaussian with the smallest Kullback–Leibler divergence from the
+    gradients. If their covariance is a Kronecker product, it is found exactly, unlike by Shampoo's
+    averages. Eigenvectors are kept between refreshes, while eigenvalues are updated at each step.
+    The factors start at the first gradient, scaled so that their product has the size of its
+    squares. A vector or scalar is divided by the root of its average of squares.
 
-    Turning the coordinates of an axis turns the updates with them.
+    The updates are equivariant under rotations of an axis.
 
     Args:
         decay: weight of the old value.
-        eps: ε, added to the eigenvalues of a factor. The first gradients leave most directions
-            empty, which a much smaller ε lets grow for a long time.
+        eps: ε, added to the eigenvalues of a factor. The first gradients leave most directions with
+            zero eigenvalues, which a much smaller ε would amplify for a long time.
         every: steps from one computation of eigenvectors to the next.
         relative_eps: whether ε is in units of the largest eigenvalue of a factor.
-        block_size: the largest side of the blocks that an array is cut into, each of which has
-            factors of its own; None cuts nothing.
+        block_size: the largest side of the blocks of an array, each with its own factors; None for
+            no blocks.
         axes: the axes that have a factor, as in :func:`scale_by_kronecker_roots`.
 
     >>> import jax.numpy as jnp
@@ -125,15 +125,16 @@ def kl_statistics(
 ) -> tuple[jax.Array, ...]:
     """The statistics of one gradient for the factor of each axis.
 
-    It is the Gram matrix, over the number of all other elements, of the gradient whitened along all
-    other axes that have factors. While the factors are zero multiples of the identity take the
-    place of the whitening, which give all factors one size, and their product that of the squares.
+    They are the Gram matrices of the gradient, whitened along all other axes with factors and
+    divided by the number of elements per slice. While the factors are zero, multiples of the
+    identity replace the whitening, so that all factors get the same size and their product that of
+    the squares.
 
     Args:
         u: the gradient.
-        whitening: F^(−½) of each factor F, or such a matrix turned.
+        whitening: F^(−½) of each factor F, possibly in another basis.
         factors: the factors.
-        axes: their axes.
+        axes: the axes of the factors.
     """
     size = rms(u)
     first = jnp.where(size > 0, size, 1) ** (-1 / len(axes))
@@ -154,12 +155,12 @@ def _are_zero(factors):
 
 
 def eigenvalues_in(basis: jax.Array, factor: jax.Array) -> jax.Array:
-    """The eigenvalues of a factor as a basis sees them: the diagonal of QᴴFQ, at least 0."""
+    """The approximate eigenvalues of a factor in a basis: the diagonal of QᴴFQ, at least 0."""
     product = jnp.matmul(factor, basis, precision=EXACT)
     return jnp.maximum(jnp.sum(basis.conj() * product, axis=0).real, 0)
 
 
 def root_in(basis: jax.Array, factor: jax.Array, eps: Number, relative: bool) -> jax.Array:
-    """(F + εI)^(−½) of a factor whose eigenvectors are those of a basis."""
+    """The root (F + εI)^(−½) of a factor with given eigenvectors."""
     scales = inverse_power(eigenvalues_in(basis, factor), 0.5, eps, relative)
     return jnp.matmul(basis * scales[None], basis.conj().T, precision=EXACT)

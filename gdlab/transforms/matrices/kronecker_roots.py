@@ -1,4 +1,4 @@
-"""Scaling by inverse roots of a matrix for each axis: the preconditioner of Shampoo."""
+"""Shampoo's preconditioner: inverse roots of a matrix for each axis."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -33,27 +33,27 @@ def scale_by_kronecker_roots(
     axes: Structure | None = None,
     kronecker_sum: bool = False,
 ) -> LeafFunctions:
-    """Multiply each array along its axes by inverse roots of what its gradients were there.
+    """Shampoo: multiply each array along its axes by inverse roots of accumulated Gram matrices.
 
     Lₜ = Lₜ₋₁ + gₜ·gₜᵀ, Rₜ = Rₜ₋₁ + gₜᵀ·gₜ, uₜ = (Lₜ + ε)^(−1/4)·gₜ·(Rₜ + ε)^(−1/4) for a matrix,
-    and the exponent −1/(2k) for an array with k factors, one for each axis. A vector or a number
-    is divided by the root of its sum of squares plus ε, element by element.
+    and the exponent −1/(2k) for an array with k factors, one for each axis. A vector or scalar is
+    divided elementwise by the root of its sum of squares plus ε.
 
-    Turning the coordinates of an axis turns the updates with them. Without accumulation
-    (``decay=0``) a matrix of full rank becomes its orthogonal polar factor UVᵀ (ε → 0), with the
-    factor of one axis alone as well.
+    The updates are equivariant under rotations of an axis. Without accumulation (``decay=0``) a
+    matrix of full rank becomes its orthogonal polar factor UVᵀ (ε → 0), even with a factor for one
+    axis only.
 
     Args:
-        decay: weight of the old value, where factors are averages, which are corrected for their
-            start at zero; without it they are sums.
+        decay: weight of the old value, for factors that are averages, corrected for their start at
+            zero; None for sums.
         eps: ε, added to the eigenvalues of a factor.
-        exponent: p of the root F^(−p) of each factor, where it is not 1/(2k).
+        exponent: the p of the root F^(−p) of each factor; by default 1/(2k).
         every: steps from one computation of the roots to the next, the first at the first step.
         relative_eps: whether ε is in units of the largest eigenvalue of a factor.
-        block_size: the largest side of the blocks that an array is cut into, each of which has
-            factors of its own; None cuts nothing.
-        axes: the axis that has a factor, where it is not all that have; or a list of pairs
-            ``(pattern, axes)`` with an axis or a tuple of them.
+        block_size: the largest side of the blocks of an array, each with its own factors; None for
+            no blocks.
+        axes: the axis with a factor, or a list of pairs ``(pattern, axes)`` with an axis or a tuple
+            of axes; by default all axes have factors.
         kronecker_sum: whether the factors are combined by the sum of their roots, applied twice,
             and not by their product: for a matrix uₜ = ¼(L̃(L̃g + gR̃) + (L̃g + gR̃)R̃).
 
@@ -117,13 +117,13 @@ def chosen_axes(ndim: int, axes: int | tuple[int, ...] | None) -> list[int]:
 def first_factors(
     like: jax.Array, axes: Sequence[int], block_size: int | None
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    """Zeros and identities, one for each axis, and for each block one below the other."""
+    """Zeros for the factors and identities for the roots of each axis, stacked over blocks."""
     eyes = tuple(identities_of_blocks(like, axis, block_size) for axis in axes)
     return jax.tree.map(jnp.zeros_like, eyes), eyes
 
 
 def multiplied(axes: Sequence[int], matrices: Sequence[jax.Array], u: jax.Array) -> jax.Array:
-    """An array with a matrix applied along each of some axes."""
+    """The product of an array with a matrix along each of several axes."""
     for axis, matrix in zip(axes, matrices, strict=True):
         u = along(matrix, u, axis)
     return u
@@ -137,12 +137,12 @@ def _summed(axes, matrices, u):
 
 
 def inverse_power(values: jax.Array, power: Number, eps: Number, relative: bool) -> jax.Array:
-    """(v + ε)^(−power) of numbers that are not negative, and 0 where that base is 0.
+    """The power (v + ε)^(−power) of nonnegative numbers, and 0 where v + ε is 0.
 
     Args:
-        values: v.
-        power: the exponent without its sign.
-        eps: ε.
+        values: the numbers v.
+        power: the exponent, positive.
+        eps: the regularisation ε.
         relative: whether ε is in units of the largest of the numbers.
     """
     base = values + eps * (jnp.max(values, initial=0) if relative else 1)
@@ -151,13 +151,13 @@ def inverse_power(values: jax.Array, power: Number, eps: Number, relative: bool)
 
 
 def inverse_root(matrix: jax.Array, power: Number, eps: Number, relative: bool) -> jax.Array:
-    """(M + εI)^(−power) of a Hermitian matrix whose eigenvalues are not negative.
+    """The power (M + εI)^(−power) of a positive semidefinite matrix.
 
-    Directions in which M + εI is zero to rounding are mapped to zero.
+    Directions in which M + εI is zero up to rounding are mapped to zero.
     """
     values, basis = eigh(matrix)
     largest = jnp.max(values, initial=0)
-    # What is below the rounding of the largest eigenvalue is none.
+    # Eigenvalues below the rounding error of the largest count as zero.
     floor = jnp.finfo(values.dtype).eps * matrix.shape[-1] * largest
     scales = inverse_power(jnp.where(values > floor, values, 0), power, eps, relative)
     return jnp.matmul(basis * scales[None], basis.conj().T, precision=jax.lax.Precision.HIGHEST)

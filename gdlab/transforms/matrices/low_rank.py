@@ -1,4 +1,4 @@
-"""Orthogonal directions of low rank, of a momentum that keeps what they leave out."""
+"""Low-rank orthogonalization with error feedback: the direction of Dion."""
 
 import jax
 import jax.numpy as jnp
@@ -23,22 +23,22 @@ def orthogonalize_low_rank(
     weight_dimension_numbers: MatrixAxes = None,
     seed: Seed = 0,
 ) -> LeafFunctions:
-    """Take an orthogonal factor of low rank of an average; other arrays pass unchanged.
+    """Take a low-rank orthogonal factor of a momentum matrix; other arrays pass unchanged.
 
     Bₜ = Mₜ₋₁ + gₜ, Pₜ = qr(Bₜ·Qₜ₋₁), Rₜ = Bₜᵀ·Pₜ, Mₜ = Bₜ − (1 − μ)·Pₜ·Rₜᵀ,
     Qₜ = Rₜ with columns of norm one, uₜ = Pₜ·Qₜᵀ
 
-    One step of a power iteration, from the basis of the step before, finds the leading singular
-    vectors. Only what is stepped along decays in M, so that what is left out now comes later. Where
-    the gradient has rank ``rank`` at most and stays, u converges to its U·Vᵀ.
+    One step of power iteration from the previous basis approximates the leading singular vectors.
+    Only the directions of the step decay in M, so that the other directions accumulate for later
+    steps. For a constant gradient of rank at most ``rank``, u converges to its U·Vᵀ.
 
     Args:
-        rank: that of the directions, at most; the smaller side is another bound.
-        mu: μ, the weight of the old momentum along the directions taken.
+        rank: the largest rank of the directions, also bounded by the smaller side.
+        mu: the weight μ of the old momentum along the directions of the step.
         eps: ε, added to the norms of columns.
         mu_dtype: dtype in which M is stored; the parameter's, at least float32.
         weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
-        seed: of the random basis at the start.
+        seed: the seed of the random initial basis.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import orthogonalize_low_rank
@@ -66,7 +66,7 @@ def orthogonalize_low_rank(
         if view is None or u.size == 0:
             return u, state
         momentum, basis = state
-        # As in the paper a matrix is (outputs, inputs).
+        # The paper's matrices are (outputs, inputs).
         b = view.matrices(momentum + u).mT
         p = orthonormal_columns(_product(b, basis))
         r = _product(jnp.conj(b.mT), p)
@@ -74,7 +74,7 @@ def orthogonalize_low_rank(
         columns = safe_divide(r, lengths + eps, at_least=eps)
         of_low_rank = view.restored(_product(p, jnp.conj(r.mT)).mT, u)
         direction = view.restored(_product(p, jnp.conj(columns.mT)).mT, u)
-        # Without a gradient so far there is nothing that the basis could turn to.
+        # A zero momentum determines no new basis.
         basis = jnp.where(lengths == 0, basis, columns)
         return direction, (momentum + u - (1 - mu) * of_low_rank, basis)
 

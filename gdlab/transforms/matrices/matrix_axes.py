@@ -1,4 +1,4 @@
-"""Arrays as matrices: which axes are inputs, which are outputs, and which number the matrices."""
+"""Arrays as matrices: input axes, output axes and batch axes."""
 
 import math
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from gdlab.core.placement import gathered, placed_like
 from gdlab.core.structure import Params, Tree, Value, flatten
 
 BY_RANK = "by rank"
-"""The letters of a leaf for which none are given: those of a matrix, if it has two axes."""
+"""The default for a leaf without letters: a matrix if it has two axes."""
 
 
 def as_axes_by_leaf(value: Value) -> ByLeaf:
-    """A value for each leaf, as a user wrote them; a leaf without one goes by its rank."""
+    """Convert a user's value to one for each leaf; leaves without a value go by their rank."""
     name = "weight_dimension_numbers"
     if isinstance(value, ByLeaf):
         return value
@@ -27,10 +27,10 @@ def as_axes_by_leaf(value: Value) -> ByLeaf:
 
 
 def as_matrix_axes(value: Value) -> ByLeaf:
-    """The letters of each leaf, as a user wrote them.
+    """Convert a user's letters to letters for each leaf.
 
     Raises:
-        ValueError: if some are known that say no axes.
+        ValueError: if letters that are known at once are invalid.
     """
     own = as_axes_by_leaf(value)
     for letters in own.known_values():
@@ -78,7 +78,7 @@ class MatrixView(NamedTuple):
         return math.prod(self.shape[axis] for axis in self.outputs)
 
     def matrices(self, x: jax.Array) -> jax.Array:
-        """The array as matrices, (…, inputs, outputs), each as a whole on one device or on each."""
+        """The array as matrices of shape (…, inputs, outputs), none of them split over devices."""
         batch = tuple(x.shape[axis] for axis in self.batch)
         x = gathered(x, self.axes)
         return x.transpose(self._order).reshape(*batch, self.fan_in, self.fan_out)
@@ -88,7 +88,7 @@ class MatrixView(NamedTuple):
         order = self._order
         moved = matrices.reshape([self.shape[axis] for axis in order])
         back = moved.transpose([order.index(axis) for axis in range(len(order))])
-        # Were it split here, the products that made it would be as well.
+        # If it were sharded here, XLA would also shard the products before.
         return placed_like(gathered(back, self.axes), like)
 
     @property
@@ -97,7 +97,7 @@ class MatrixView(NamedTuple):
 
 
 def matrix_view(letters: str | None, shape: tuple[int, ...]) -> MatrixView | None:
-    """The arrangement of an array as matrices by its letters, None if it is none.
+    """The view of an array as matrices by its letters; None if it is no matrix.
 
     Raises:
         ValueError: if the letters do not fit the array.
@@ -128,14 +128,14 @@ def _require_letters(letters: object) -> None:
 
 @dataclass(frozen=True)
 class MatrixLabels:
-    """One label for the leaves that are matrices, and one for the others."""
+    """A function of the parameters: one label for matrices, and one for other leaves."""
 
     axes: ByLeaf
     matrix: str
     other: str
 
     def __call__(self, params: Params) -> Tree:
-        """The tree of labels."""
+        """Return the tree of labels."""
         leaves, treedef = flatten(params)
         # In a tree without leaves no pattern could match.
         letters = self.axes.at_leaves(params) if leaves else []

@@ -1,4 +1,4 @@
-"""Matrices made orthogonal by odd polynomials: products alone, and no decomposition."""
+"""Orthogonalization of matrices by odd polynomials (Newton–Schulz), with products alone."""
 
 import functools
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from gdlab.transforms.norms.norms import norm
 Preconditioning: TypeAlias = Literal["frobenius", "spectral", "aol", "schatten"]
 """The norm by which a matrix is scaled before the first polynomial."""
 Iteration: TypeAlias = Literal["auto", "standard", "gram"]
-"""The arrangement of the products."""
+"""The order of the products: on the matrix itself, or on its Gram matrix."""
 IterationCount: TypeAlias = Annotated[int, Between(1, 100)]
-"""The number of polynomials, each of which is a part of the program."""
+"""The number of polynomials, which is compiled in."""
 Triple: TypeAlias = tuple[Number, Number, Number]
 """The coefficients (a, b, c) of the polynomial aσ + bσ³ + cσ⁵."""
 
 STANDARD = (3.4445, -4.7750, 2.0315)
-"""Jordan's: steep at zero, at the price of values that end anywhere in [0.68, 1.21]."""
+"""Jordan's coefficients: steep at zero, with singular values ending anywhere in [0.68, 1.21]."""
 
 PRESETS = {
     "standard": lambda: STANDARD,
@@ -44,7 +44,7 @@ PRESETS = {
 
 
 def as_polynomials(value: Value) -> tuple[Value, ...]:
-    """Coefficients as they are stored: three numbers, or three for each step."""
+    """Convert a user's coefficients to their stored form: three numbers, or three for each step."""
     if isinstance(value, str):
         if value not in PRESETS:
             raise ValueError(f"there are the coefficients {', '.join(PRESETS)}, not {value!r}")
@@ -72,7 +72,7 @@ Three numbers for all steps, or three for each, of which the last are repeated; 
 
 
 def of_each_step(polynomials: Value, steps: int) -> list[Triple]:
-    """The coefficients of each step: given for all, or for each, and then the last are repeated."""
+    """The coefficients of each step; the last given ones are repeated."""
     own = polynomials if isinstance(polynomials[0], tuple) else (polynomials,)
     return [own[min(step, len(own) - 1)] for step in range(steps)]
 
@@ -81,7 +81,7 @@ _product = functools.partial(jnp.matmul, precision="highest")
 
 
 def _squared(x: jax.Array) -> jax.Array:
-    """X·Xᴴ."""
+    """The product X·Xᴴ."""
     return _product(x, jnp.conj(x.mT))
 
 
@@ -92,9 +92,10 @@ def polar_factor(
     preconditioning: Preconditioning = "frobenius",
     iteration: Iteration = "auto",
 ) -> jax.Array:
-    """The matrices U·p(…p(σ))·Vᴴ of matrices U·σ·Vᴴ in the last two axes, σ scaled to 1 at most.
+    """Apply polynomials to singular values: U·p(…p(σ))·Vᴴ for U·σ·Vᴴ, with σ scaled to at most 1.
 
-    The products have the smaller of the two sides. A matrix of zeros is left as it is.
+    Matrices are in the last two axes. Products are taken on the smaller side. A zero matrix stays
+    zero.
     """
     if x.size == 0:
         return x
@@ -102,7 +103,7 @@ def polar_factor(
         return polar_factor(x.mT, coefficients, eps, preconditioning, iteration).mT
     dtype, x = x.dtype, widen(x)
     x = safe_divide(x, norm(x, axis=(-2, -1), keepdims=True) + eps, at_least=eps)
-    # The products are in the dtype of the matrix, and all that is done to their elements is not.
+    # Products are in the given dtype, elementwise operations in float32.
     x, start = PRECONDITIONINGS[preconditioning](x).astype(dtype), 0
     for length in ITERATIONS[iteration](len(coefficients), x.shape[-1] / x.shape[-2]):
         x = _after(x, coefficients[start : start + length])
@@ -115,7 +116,7 @@ def _plain(steps: int, _: float) -> list[int]:
 
 
 def _gram(steps: int, _: float) -> list[int]:
-    # After more than three steps without the matrix itself rounding would show.
+    # More than three steps on the Gram matrix alone would accumulate rounding errors.
     first = (steps - 1) % 3 + 1
     return [first] + [3] * ((steps - first) // 3)
 
@@ -127,11 +128,11 @@ def _cheaper(steps: int, ratio: float) -> list[int]:
 
 
 ITERATIONS: dict[Iteration, Function] = {"auto": _cheaper, "standard": _plain, "gram": _gram}
-"""The number of steps for which the Gram matrix alone is iterated; 1 is the plain iteration."""
+"""Name → function that returns how many steps at a time iterate on the Gram matrix alone."""
 
 
 def _after(x: jax.Array, coefficients: Sequence[Triple]) -> jax.Array:
-    """A few steps, in which only the factor Q of the result Q·X and its Gram matrix R are kept."""
+    """A few steps on the Gram matrix R, which accumulate the factor Q of the result Q·X."""
     gram, factor = _squared(x), None
     for step, (a, b, c) in enumerate(coefficients):
         # p(X) = Z·X with Z = a + b·R + c·R², R = X·Xᴴ; all of these commute.
@@ -146,17 +147,17 @@ def _after(x: jax.Array, coefficients: Sequence[Triple]) -> jax.Array:
 
 
 def _weighted(a: Number, x: jax.Array, b: Number, y: jax.Array) -> jax.Array:
-    """a·x + b·y, rounded once to the dtype of the matrices."""
+    """The sum a·x + b·y, rounded once to the dtype of the matrices."""
     return (a * widen(x) + b * widen(y)).astype(x.dtype)
 
 
 def _shifted(z: jax.Array, a: Number) -> jax.Array:
-    """Z + a·1."""
+    """The matrix Z + a·I."""
     return _weighted(1, z, a, jnp.broadcast_to(jnp.eye(z.shape[-1], dtype=z.dtype), z.shape))
 
 
 def _aol(x: jax.Array) -> jax.Array:
-    """Rows divided by the root of the sum of the moduli of their products with all rows."""
+    """Rescaled rows: each divided by √Σ|products with all rows|."""
     total = jnp.sum(jnp.abs(_squared(x)), axis=-1, keepdims=True)
     return safe_divide(x, jnp.sqrt(total))
 
@@ -167,4 +168,4 @@ PRECONDITIONINGS: dict[Preconditioning, Function] = {
     "aol": _aol,
     "schatten": lambda x: safe_divide(x, jnp.sqrt(norm(_squared(x), axis=(-2, -1), keepdims=True))),
 }
-"""Scalings after which all singular values are at most 1, most of them closer to it than before."""
+"""Name → scaling after which all singular values are at most 1."""

@@ -1,4 +1,4 @@
-"""Updates with all singular values near one, and their scaling by the shape of the matrix."""
+"""Orthogonalized updates, and their scaling by the shape of the matrix."""
 
 import jax.numpy as jnp
 
@@ -31,15 +31,16 @@ def orthogonalize(
     iteration: Iteration = "auto",
     dtype: StorageDType | None = None,
 ) -> LeafFunctions:
-    """Bring the singular values of each matrix near one; other arrays pass unchanged.
+    """Orthogonalize each matrix: bring its singular values near one; other arrays pass unchanged.
 
     uₜ = U·p(…p(σ/(‖σ‖ + eps)))·Vᵀ for gₜ = U·σ·Vᵀ, with odd polynomials p(σ) = aσ + bσ³ + cσ⁵
 
-    It makes U·Vᵀ nearly, the direction of steepest descent under the spectral norm. Scaling the
-    gradient changes nothing (ε → 0), and it commutes with rotations from both sides. In five steps
-    the standard polynomial lifts singular values above 1/200 of the norm into [0.68, 1.21]; those
-    of "polar_express" converge to 1. After :func:`scale_by_adam`, with three steps, it makes the
-    direction of Muon² (Liu et al. 2026), whose singular values are closer to each other before.
+    The result is approximately U·Vᵀ, the direction of steepest descent under the spectral norm. It
+    does not depend on the scale of the gradient (ε → 0), and it commutes with rotations from both
+    sides. In five steps the standard polynomial lifts singular values above 1/200 of the norm into
+    [0.68, 1.21]; those of "polar_express" converge to 1. After :func:`scale_by_adam`, with three
+    steps, it is the direction of Muon² (Liu et al. 2026), whose input has more equal singular
+    values.
 
     Args:
         ns_coeffs: a, b, c, or these three for each step, of which the last are repeated; or one of
@@ -47,19 +48,19 @@ def orthogonalize(
         ns_steps: the number of steps.
         eps: ε, which bounds the scaling of small gradients.
         weight_dimension_numbers: which axes are the matrix: a letter for each axis of a leaf, "i"
-            for inputs, "o" for outputs and "b" for a batch of matrices, or None for no matrix. The
-            letters stand in a tree, or in a list of pairs ``(pattern, letters)``:
-            ``[("conv", "iiio"), ("query", "ibo"), ("embedding", None)]``. What has two axes is a
-            matrix unless told otherwise.
-        preconditioning: by what a matrix is scaled before: its "frobenius" norm, its "spectral"
-            norm, "aol" (each row by its products with all rows; it saves about one step), or its
-            "schatten" norm of order 4.
+            for inputs, "o" for outputs and "b" for a batch of matrices, or None for no matrix. Give
+            the letters in a tree, or in a list of pairs ``(pattern, letters)``: ``[("conv",
+            "iiio"), ("query", "ibo"), ("embedding", None)]``. By default arrays with two axes are
+            matrices.
+        preconditioning: the scaling of a matrix before the first step: by its "frobenius" norm, its
+            "spectral" norm, "aol" (each row by its products with all rows, which saves about one
+            step), or its "schatten" norm of order 4.
         adaptive: whether the result is multiplied by its inner product with the gradient, an
-            estimate of the gradient's nuclear norm: then the step shrinks as the gradient does.
-        iteration: "standard", on the matrix; "gram", on its products of rows, which costs 33 % less
-            at a side ratio of 4 and 20 % more on a square; "auto" takes the cheaper for a shape,
-            which is the second where one side is more than 1.5 times the other.
-        dtype: of the products; float32 at least unless given, such as "bfloat16".
+            estimate of the gradient's nuclear norm, so that the step shrinks with the gradient.
+        iteration: "standard" iterates on the matrix; "gram" on its Gram matrix, which costs 33 %
+            less at a side ratio of 4 and 20 % more for a square; "auto" takes the cheaper one,
+            which is "gram" from a side ratio of 1.5 on.
+        dtype: the dtype of the products, such as "bfloat16"; by default at least float32.
 
     Raises:
         ValueError: if the letters do not fit a leaf, or a name is unknown.
@@ -99,19 +100,20 @@ def scale_by_shape(
     *,
     at_least: Hyperparameter = 1.0,
 ) -> LeafFunctions:
-    """Scale each orthogonal matrix by its shape, so that one learning rate suits all of them.
+    """Scale each orthogonal matrix by its shape, so that one learning rate suits all matrices.
 
-    uₜ = √max(at_least, out/in)·gₜ, or consistent_rms·√max(in, out)·gₜ where that is given
+    uₜ = √max(at_least, out/in)·gₜ, or consistent_rms·√max(in, out)·gₜ if ``consistent_rms`` is
+    given
 
-    With the first, a step of η changes the outputs of a layer by about η in root mean square,
-    whatever its width. With the second, the root mean square of a step is η·consistent_rms, as that
-    of Adam's is η times 0.2 to 0.4.
+    With the first form, a step of η changes the outputs of a layer by about η in root mean square,
+    independently of its width. With the second, the root mean square of a step is η·consistent_rms;
+    for Adam it is about 0.2 η to 0.4 η.
 
     Args:
         weight_dimension_numbers: as for :func:`orthogonalize`. By default the axes are (in, out),
             as in JAX; the kernels of torch are "oi".
         consistent_rms: 0.2 for learning rates and decays that were found for AdamW.
-        at_least: the least ratio of sides that counts: 1 for Muon, 0 for Dion and Scion.
+        at_least: a lower bound of the ratio out/in: 1 for Muon, 0 for Dion and Scion.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_shape

@@ -1,4 +1,4 @@
-"""Polar Express: the polynomials that bring all singular values of an interval nearest to 1."""
+"""Polar Express: optimal polynomials for orthogonalization."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ def polar_express(
 ) -> tuple[tuple[float, float, float], ...]:
     """Coefficients (a, b, c) of polynomials aσ + bσ³ + cσ⁵, one triple for each step.
 
-    Their composition is, among all of that many such polynomials, the one with the least largest
-    distance from 1 on [lower, 1]. The eighth is the Newton–Schulz polynomial of degree 5 to single
-    precision.
+    Among all compositions of so many polynomials of this form, theirs has the smallest maximal
+    distance from 1 on [lower, 1]. The eighth equals the Newton–Schulz polynomial of degree 5 to
+    single precision.
 
     Args:
-        steps: how many.
-        lower: ℓ, the smallest singular value that is to come near 1, relative to the norm.
-        safety: by what the argument of each but the last polynomial is divided, so that rounding
-            carries no singular value out of the interval on which the next one is near 1.
-        cushion: the least ratio of the ends of the interval that a polynomial is made for. Without
-            it the first ones would bring middle values down, and rounding with them.
+        steps: the number of polynomials.
+        lower: the smallest singular value ℓ that is brought near 1, relative to the norm.
+        safety: the divisor of the argument of each polynomial but the last, so that rounding moves
+            no singular value out of the interval of the next polynomial.
+        cushion: the smallest ratio of the ends of the interval for which a polynomial is computed;
+            smaller ratios would make the first polynomials numerically unstable.
 
     Source: N. Amsel, D. Persson, C. Musco, R. M. Gower, The Polar Express: optimal matrix sign
     methods and their application to the Muon algorithm, 2025, algorithm 1 and section 4.4.
@@ -26,7 +26,7 @@ def polar_express(
     low, high, found = lower, 1.0, []
     for step in range(steps):
         triple = _best_quintic(max(low, cushion * high), high)
-        # With a cushion it is centred for that interval; centre it for this one.
+        # The polynomial is centred for the cushioned interval; centre it for the actual one.
         triple = triple * 2 / (_value(triple, low) + _value(triple, high))
         low = _value(triple, low)
         high = 2 - low

@@ -1,4 +1,4 @@
-"""Transformations of matrices that see a projection to fewer rows or columns alone."""
+"""Transformations of matrices in a low-dimensional subspace."""
 
 from typing import Literal
 
@@ -23,13 +23,13 @@ from gdlab.transforms.norms.norms import norm
 from gdlab.transforms.steps.periods import is_due
 
 Share = Literal["channel", "tensor"]
-"""The share of a matrix with one factor: a row or column along the longer axis, or all of it."""
+"""The part of a matrix with a common factor: each slice along the longer axis, or all of it."""
 
 
 def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
     """The leading left singular vectors of a matrix, each as a row.
 
-    A singular vector has two signs; here its largest element is positive.
+    The sign of each vector is chosen such that its largest element is positive.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import singular_vectors
@@ -51,7 +51,7 @@ def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
 def gaussian_rows(key: Key, shape: tuple[Count, Count], dtype: StorageDType) -> jax.Array:
     """A random projection: independent normal numbers of variance 1/rows.
 
-    It keeps squared lengths in the mean.
+    It preserves squared lengths on average.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import gaussian_rows
@@ -62,7 +62,7 @@ def gaussian_rows(key: Key, shape: tuple[Count, Count], dtype: StorageDType) -> 
 
 
 def _projected_axis(like, rank, axis):
-    """The axis that is projected, or None where that would save nothing."""
+    """The projected axis, or None if projection would save no memory."""
     if like.ndim != 2 or not like.size:
         return None
     if axis not in (None, 0, 1, -2, -1):
@@ -85,23 +85,22 @@ def in_subspace(
     axis: Structure | None = None,
     projector: Function = singular_vectors,
 ) -> LeafFunctions:
-    """Carry out a transformation of matrices in the span of their leading singular vectors.
+    """Apply a transformation to matrices projected onto their leading singular vectors.
 
     uₜ = scale·P·inner(Pᵀ·gₜ) for an m×n matrix with m < n, and scale·inner(gₜ·P)·Pᵀ otherwise; the
-    columns of P are the first ``rank`` singular vectors of the gradient at the last refresh. What
-    ``inner`` keeps has ``rank`` in place of the shorter side, and stays as it is at a refresh.
-
-    Other arrays, and matrices whose shorter side is no longer than ``rank``, are not projected.
+    columns of P are the first ``rank`` singular vectors of the gradient at the last refresh. The
+    state of ``inner`` has ``rank`` in place of the shorter side, and is not changed at a refresh.
+    Other arrays, and matrices whose shorter side is at most ``rank``, are not projected.
 
     Args:
         inner: a leafwise transformation that does not read the parameters.
         rank: the number of singular vectors.
         every: steps from one refresh of P to the next, the first at the first step.
-        scale: the factor of what was projected.
-        axis: 0 or 1 for the axis that is projected, where it is not the shorter one; or a list of
-            pairs ``(pattern, axis)``.
-        projector: P, a function of a gradient with the projected axis first and the rank, that
-            returns one vector in each row.
+        scale: the factor of the updates of projected matrices.
+        axis: the projected axis, 0 or 1, or a list of pairs ``(pattern, axis)``; by default the
+            shorter axis.
+        projector: a function of a gradient, with the projected axis first, and of the rank, which
+            returns the vectors of P as rows.
 
     Raises:
         TypeError: if ``inner`` is not leafwise.
@@ -156,22 +155,22 @@ def scale_from_subspace(
     axis: Structure | None = None,
     projector: Function = gaussian_rows,
 ) -> LeafFunctions:
-    """Scale the gradients of matrices as a transformation scales a random projection of them.
+    """Scale the gradients of matrices by factors found on their random projections.
 
     Rₜ = P·gₜ with ``rank`` rows, uₜ = scale·gₜ·diag(s), sⱼ = ‖inner(Rₜ)ⱼ‖/‖(Rₜ)ⱼ‖ for each column j
     of an m×n matrix with m ≤ n, or for each row otherwise; or s = ‖inner(Rₜ)‖/‖Rₜ‖ for all.
 
-    P is not kept, but made anew from a seed at each step. Other arrays, and matrices whose shorter
-    side is no longer than ``rank``, are transformed by ``inner`` as they are.
+    P is not stored, but regenerated from a seed at each step. Other arrays, and matrices whose
+    shorter side is at most ``rank``, are transformed by ``inner`` directly.
 
     Args:
         inner: a leafwise transformation that does not read the parameters.
         rank: the number of rows of P.
-        every: steps from one seed to the next.
-        scale: the factor of what was projected.
-        share: "channel" for a factor for each column or row, "tensor" for one.
-        axis: 0 or 1 for the axis that is projected, as in :func:`in_subspace`.
-        projector: P, a function of a key, a shape and a dtype.
+        every: the number of steps between new seeds.
+        scale: the factor of the updates of projected matrices.
+        share: "channel" for a factor for each column or row, "tensor" for one factor.
+        axis: the projected axis, as in :func:`in_subspace`.
+        projector: a function of a key, a shape and a dtype that returns P.
 
     Raises:
         ValueError: if ``share`` is neither, or if the step has no ``key``.

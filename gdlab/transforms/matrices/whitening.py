@@ -1,4 +1,4 @@
-"""Whitening by triangular factors that are learned: the preconditioner of PSGD."""
+"""The preconditioner of PSGD: whitening by learned triangular factors."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from gdlab.transforms.matrices.axis_products import EXACT, along, gram, identity
 from gdlab.transforms.matrices.decompositions import solve_upper_transposed
 
 LARGEST_ENTRY = 1e9
-"""An entry of a factor that is larger is not let grow: it whitens gradients of 1e-18."""
+"""The bound on the entries of factors, which whitens gradients down to about 1e-18."""
 
 
 @leafwise(reads=("key", "step"), slots=("factors",), shared="since_update", squares=True)
@@ -28,25 +28,26 @@ def scale_by_kron(
     *,
     probe: Function = jax.random.normal,
 ) -> LeafFunctions:
-    """Whiten each array by triangular factors, one for each axis, that are learned.
+    """Whiten each array by learned triangular factors, one for each axis.
 
     uₜ = P·gₜ with P = QᵀQ and Q = Q₁ ⊗ Q₂ ⊗ …; each Qᵢ takes a step of relative gradient descent
     on E[gᵀ·P·g + vᵀ·P⁻¹·v] with random probes v of covariance I:
     Qᵢ ← Qᵢ − μ·triu(Aᵢ − Bᵢ)·Qᵢ/‖Aᵢ + Bᵢ‖, Aᵢ the Gram matrix of Q·g along axis i and Bᵢ that of
     Q⁻ᵀ·v
 
-    The fixed point is P = (E ggᵀ)^(−½) where that is a Kronecker product, so that E uuᵀ = I: no
-    inverse and no eigenvector is computed. What the factors do is the same whatever their relative
-    sizes, so each update ends by giving all of them the same largest entry.
+    The fixed point is P = (E ggᵀ)^(−½) if that is a Kronecker product, so that E uuᵀ = I, without
+    any inverse or eigendecomposition. The relative sizes of the factors do not matter, so each
+    update ends by rescaling them to the same largest entry.
 
     Args:
         preconditioner_lr: μ, the relative step of the factors.
-        preconditioner_update_probability: the share of the steps at which the factors are updated:
-            whenever 1/share steps have passed.
-        max_size_triangular: the longest axis that has a triangular factor; others have a diagonal.
-        min_ndim_triangular: the least number of axes of an array that has triangular factors.
-        preconditioner_init_scale: Q before the first update, as a multiple of the identity.
-        probe: v, a function of a key, a shape and a dtype.
+        preconditioner_update_probability: the fraction p of steps at which the factors are updated,
+            regularly after 1/p steps.
+        max_size_triangular: the longest axis with a triangular factor; longer axes have a diagonal
+            one.
+        min_ndim_triangular: the smallest number of axes of an array with triangular factors.
+        preconditioner_init_scale: the initial Q, as a multiple of the identity.
+        probe: a function of a key, a shape and a dtype that returns v.
 
     Raises:
         ValueError: if the step has no ``key``.
@@ -85,7 +86,7 @@ def scale_by_kron(
         g = whole(u).reshape(u.shape or (1,))
 
         def learn(factors):
-            # So one key serves for a whole run.
+            # Folding in the step allows one key for a whole run.
             v = probe(jax.random.fold_in(key, step), g.shape, g.dtype)
             return _balanced(_updated(factors, g, v, preconditioner_lr))
 
@@ -132,7 +133,7 @@ def _updated(factors, g, v, rate):
             seen, probed = gram(a, axis), gram(b, axis)
             change = jnp.matmul(jnp.triu(seen - probed), q, precision=EXACT)
             change = change / _positive(spectral_norm_bound(seen + probed))
-        # The factors of an array that never has a gradient would grow for ever.
+        # Bounded, since without gradients the factors of an array would grow forever.
         grown = q - rate * change
         new.append(jnp.where(jnp.abs(grown) > LARGEST_ENTRY, q, grown))
     return tuple(new)
@@ -143,17 +144,17 @@ def _positive(norm):
 
 
 def _balanced(factors):
-    """The same product of factors that have one largest entry."""
+    """Factors rescaled to the same largest entry, with the same product."""
     logs = [jnp.log(_positive(jnp.max(jnp.abs(q)))) for q in factors]
     mean = jax.tree.reduce(jnp.add, logs) / len(logs)
     return tuple(q * jnp.exp(mean - log) for q, log in zip(factors, logs, strict=True))
 
 
 def spectral_norm_bound(matrix: jax.Array) -> jax.Array:
-    """A bound from below of the largest eigenvalue of a positive semidefinite matrix.
+    """A lower bound of the largest eigenvalue of a positive semidefinite matrix.
 
-    It is the length of what the matrix makes of its image of its longest row, at the length 1:
-    two steps of power iteration. Mostly it is a few percent too small at most.
+    It takes two steps of power iteration from the longest row, and is usually at most a few percent
+    too small.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.matrices.whitening import spectral_norm_bound

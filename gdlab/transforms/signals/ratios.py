@@ -64,6 +64,6 @@ def quotient(eps: NonNegative | None = None) -> Function:
     return divide
 
 
-def placed(eps: NonNegative, eps_in_sqrt: bool) -> Join:
+def ratio_with_eps(eps: NonNegative, eps_in_sqrt: bool) -> Join:
     """The ratio with its ε where a convention wants it."""
     return ratio(eps_root=eps) if eps_in_sqrt else ratio(eps=eps)
