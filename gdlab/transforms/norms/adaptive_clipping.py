@@ -14,20 +14,20 @@ from gdlab.transforms.norms.norms import Axes, unitwise_norm
 def adaptive_grad_clip(
     clipping: NonNegative, eps: NonNegative = 1e-3, axis: Axes = None
 ) -> LeafFunctions:
-    """Bound the norm of each unit of the updates by a share of the norm of its weights.
+    """Bound the norm of each unit of the updates by a multiple of the norm of its weights.
 
     uᵢ = gᵢ·min(1, clipping·max(‖wᵢ‖, eps)/‖gᵢ‖), where i runs over units, as
     :func:`unitwise_norm` defines them
 
-    When gradients grow with the loss, the relative change of each unit's weights stays bounded.
+    The relative change of each unit's weights stays bounded however large the gradients become.
     Scaling the weights and the gradient of a unit by one factor scales its update by it (ε → 0).
 
     Args:
-        clipping: λ, the largest ratio of the norms of gradient and weights.
-        eps: ε, below which the norm of weights is not taken to fall, so that weights that start
-            at zero can grow.
-        axis: the axes that a unit spans, where the convention of :func:`unitwise_norm` is not
-            meant; optax's differs on arrays with three axes.
+        clipping: λ, the largest allowed ratio of the gradient's norm to the weights' norm.
+        eps: ε, the least norm of weights that the bound uses, so that weights that start at zero
+            can grow.
+        axis: the axes that a unit spans; by the convention of :func:`unitwise_norm` unless given.
+            optax's convention differs on arrays with three axes.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -45,7 +45,7 @@ def adaptive_grad_clip(
     """
 
     def update(u, param):
-        # A NaN spoils its own element, and not the bound on the others of its unit.
+        # A NaN stays in its own element and does not affect the bound on the others of its unit.
         measured = unitwise_norm(jnp.where(jnp.isnan(u), 0, u), axis)
         longest = clipping * jnp.maximum(unitwise_norm(param, axis), eps)
         return unitwise_clip(measured, longest, u)
@@ -56,13 +56,13 @@ def adaptive_grad_clip(
 def unitwise_clip(
     g_norm: jax.Array, max_norm: jax.Array, grad: jax.Array, div_eps: Number = 1e-6
 ) -> jax.Array:
-    """A gradient whose units are shortened to the norms that are allowed.
+    """A gradient, each unit of which is scaled down to the norm allowed for it.
 
     Args:
         g_norm: the norm of each element's unit, in the shape of ``grad``.
-        max_norm: the longest that it may be, in the same shape.
+        max_norm: the largest norm allowed for that unit, in the same shape.
         grad: the gradient.
-        div_eps: the least divisor.
+        div_eps: the least value by which the gradient is divided.
 
     Raises:
         ValueError: if the norms do not have the shape of ``grad``.

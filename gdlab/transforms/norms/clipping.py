@@ -31,7 +31,7 @@ def clip_by_global_norm(max_norm: NonNegative) -> TreeFunctions:
 
     uₜ = gₜ·min(1, max_norm/‖gₜ‖), with the norm over the whole tree, in float32 at least
 
-    What is not finite spoils itself alone: the other elements keep within the bound.
+    Elements that are NaN or infinite stay so, and the bound still holds for the other elements.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import clip_by_global_norm
@@ -45,7 +45,7 @@ def clip_by_global_norm(max_norm: NonNegative) -> TreeFunctions:
     """
 
     def update(updates):
-        # A NaN spoils its own element, and not the bound on the others.
+        # A NaN stays in its own element and does not affect the bound on the others.
         factor = shortening(tree_norm(updates, ignore_nan=True), max_norm)
         return jax.tree.map(lambda u: u * factor.astype(u.real.dtype), updates)
 
@@ -87,7 +87,7 @@ def clip_by_block_rms(threshold: NonNegative) -> LeafFunctions:
 
 
 def shortening(length: jax.Array, longest: Number) -> jax.Array:
-    """The factor, at most 1, that brings a length down to the longest that is allowed.
+    """The factor, at most 1, that brings a length down to the longest one allowed.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.norms.clipping import shortening

@@ -1,4 +1,4 @@
-"""The direction of a tree of arrays, and what another one has beside it."""
+"""The direction of a tree of arrays, and the part of another tree orthogonal to it."""
 
 import jax
 
@@ -9,7 +9,7 @@ from gdlab.transforms.norms.norms import tree_norm
 
 
 def unit_and_length(tree: Tree) -> tuple[Tree, jax.Array]:
-    """A tree over its norm, or zeros where that is 0, and the norm.
+    """A tree divided by its norm, or zeros if the norm is 0, and the norm.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.norms.components import unit_and_length
@@ -21,7 +21,7 @@ def unit_and_length(tree: Tree) -> tuple[Tree, jax.Array]:
 
 
 def beside(unit: Tree, tree: Tree) -> Tree:
-    """The part of a tree that is orthogonal to a unit: t − ⟨unit, t⟩·unit.
+    """The part of a tree that is orthogonal to a tree of norm 1: t − ⟨unit, t⟩·unit.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.norms.components import beside

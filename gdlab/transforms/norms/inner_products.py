@@ -36,7 +36,7 @@ def subtracted(one: Tree, other: Tree) -> Tree:
 
 
 def filled(updates: Tree, like: Tree) -> Tree:
-    """Updates with zeros where they have nothing for an array of ``like``."""
+    """The updates, with zeros where they are None but ``like`` has an array."""
     return jax.tree.map(
         lambda u, leaf: jnp.zeros_like(leaf) if u is None and leaf is not None else u,
         updates,

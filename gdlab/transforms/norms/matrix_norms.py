@@ -1,4 +1,4 @@
-"""Norms and means of the matrices of an array, each by itself."""
+"""Norms and means of each matrix of an array by itself."""
 
 import jax.numpy as jnp
 
@@ -13,7 +13,7 @@ from gdlab.transforms.norms.norms import norm, rms
 
 
 def axes_of_matrix(letters: str | None, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The axes of a matrix, None for all those of an array that is none."""
+    """The axes of a matrix, or None (all axes) for an array without matrices."""
     view = matrix_view(letters, shape)
     return None if view is None else view.axes
 
@@ -42,7 +42,7 @@ def mean_over_inputs(weight_dimension_numbers: MatrixAxes = None) -> LeafFunctio
 
     Args:
         weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`. An array
-            that is no matrix passes unchanged.
+            without a matrix passes unchanged.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import fork, identity, mean_over_inputs
@@ -61,7 +61,7 @@ def mean_over_inputs(weight_dimension_numbers: MatrixAxes = None) -> LeafFunctio
 
 @leafwise
 def scale_to_rms(size: NonNegative, weight_dimension_numbers: MatrixAxes = None) -> LeafFunctions:
-    """Scale each matrix, or other array, to one root mean square.
+    """Scale each matrix, or other array, to a given root mean square.
 
     uₜ = size·gₜ/rms(gₜ), and 0 where gₜ is 0
 
@@ -87,9 +87,9 @@ def scale_to_rms(size: NonNegative, weight_dimension_numbers: MatrixAxes = None)
 
 @join
 def grafted_matrices(weight_dimension_numbers: MatrixAxes = None) -> Function:
-    """Join two steps: the Frobenius norm of the first in the direction of the second, by matrix.
+    """Join two steps: each matrix has the Frobenius norm of the first, the direction of the second.
 
-    u = ‖a‖·b/‖b‖, and 0 where b is 0; it is :func:`grafted` for each matrix of an array by itself.
+    u = ‖a‖·b/‖b‖, and 0 where b is 0: :func:`grafted`, for each matrix of an array by itself.
 
     Args:
         weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.

@@ -12,12 +12,12 @@ from gdlab.transforms.norms.norms import norm
 
 @leafwise(slots=("length",))
 def limit_norm_growth(max_ratio: NonNegative = 1.01, mask: Mask = None) -> LeafFunctions:
-    """Keep the norm of each array from growing faster than by a factor a step.
+    """Keep the norm of each array from growing by more than a factor per step.
 
     uₜ = gₜ·min(1, max_ratio·‖uₜ₋₁‖/‖gₜ‖), and gₜ at the first step and after a step of zero
 
     Args:
-        max_ratio: γ, the largest ratio of a norm and the one before.
+        max_ratio: γ, the largest ratio of a norm to that of the step before.
         mask: which leaves are limited, as in :func:`add_decayed_weights`.
 
     >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Updates of a given length: the norm is divided out, and only the direction is left."""
+"""Updates scaled to a given norm, so that only their direction matters."""
 
 import jax
 
@@ -17,11 +17,11 @@ def normalize_by_update_norm(
 
     uₜ = scale_factor·gₜ/(‖gₜ‖ + eps), with the norm over the whole tree
 
-    Scaling the loss changes nothing (ε → 0), so the length of a step is that of the learning rate.
+    Scaling the loss changes nothing (ε → 0): the length of a step is set by the learning rate.
 
     Args:
-        scale_factor: the length.
-        eps: ε, which bounds the step where gradients vanish.
+        scale_factor: the norm of the result.
+        eps: ε, added to the norm, which makes steps small where gradients are smaller than it.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import normalize_by_update_norm
@@ -31,7 +31,7 @@ def normalize_by_update_norm(
     """
 
     def update(updates):
-        # A NaN spoils its own element alone.
+        # A NaN stays in its own element and does not affect the norm.
         length = tree_norm(updates, ignore_nan=True) + eps
         return jax.tree.map(
             lambda u: scale_factor * safe_divide(u, length.astype(u.real.dtype)), updates
@@ -46,7 +46,7 @@ def normalize() -> GradientTransformation:
 
     uₜ = gₜ/‖gₜ‖, and 0 where the norm is 0
 
-    optax makes a NaN of zero gradients.
+    optax returns NaN for zero gradients.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import normalize

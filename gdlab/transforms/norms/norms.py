@@ -28,7 +28,7 @@ Axes: TypeAlias = Annotated[
         lambda value: isinstance(value, tuple),
     ),
 ]
-"""Axes of an array; None leaves them to a convention."""
+"""Axes of an array; what None means is said by each function."""
 
 
 def norm(
@@ -43,14 +43,14 @@ def norm(
 
     ‖x‖ₚ = (Σᵢ|xᵢ|ᵖ)^(1/p), computed as s·‖x/s‖ₚ with s a power of two near the largest |xᵢ|
 
-    It is right wherever the norm itself can be represented. Its derivative at zero is zero, and
-    the norm of no elements is 0.
+    It neither overflows nor underflows if the norm itself can be represented. Its derivative at
+    zero is zero, and the norm of an array without elements is 0.
 
     Args:
         x: an array of real or complex numbers.
         ord: p, at least 1; ``jnp.inf`` for the largest modulus.
-        axis: the axes that it runs over; all of them unless given.
-        keepdims: whether these stay as axes of length one.
+        axis: the axes over which the norm is taken; all of them unless given.
+        keepdims: whether these axes stay, with length one.
         ignore_nan: whether a NaN counts as 0.
 
     >>> import jax.numpy as jnp
@@ -66,7 +66,7 @@ def norm(
 def _scaled_norm(
     x: jax.Array, ord: float, axis: Axes, *, passes_over_nan: bool = False
 ) -> jax.Array:
-    """The norm along axes that stay, with length one."""
+    """The norm along axes, which are kept with length one."""
     maximum = _largest_number if passes_over_nan else _largest
     total = _sum_of_numbers if passes_over_nan else _sum
     largest = maximum(jnp.abs(x), axis)
@@ -74,7 +74,7 @@ def _scaled_norm(
     if ord == jnp.inf:
         return length
     unit = _power_of_two_near(largest)
-    # Of a real array no modulus is shared by both reductions, which a CPU would have to store.
+    # For a real array each reduction computes |x| itself: a shared |x| would be stored on a CPU.
     size = jnp.abs(x) / unit if jnp.iscomplexobj(x) else jnp.abs(x / unit)
     root = _root(total(size**ord, axis), ord)
     return jnp.where(jnp.isinf(largest), largest, unit * root)
@@ -82,7 +82,7 @@ def _scaled_norm(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _norm_of_numbers(x: jax.Array, ord: float, axis: Axes) -> jax.Array:
-    """The norm for which a NaN counts as 0; few arrays have one, and to pass over it is slow."""
+    """The norm with NaNs counted as 0, which is slow and needed only for arrays with NaNs."""
     length = _scaled_norm(x, ord, axis)
     return rarely(
         jnp.any(jnp.isnan(length)),
@@ -110,12 +110,12 @@ def _sum(x: jax.Array, axis: Axes) -> jax.Array:
     return jnp.sum(x, axis, keepdims=True)
 
 
-# XLA's CPU compiler makes a library call of a sum or a maximum, and stores what it is taken of
-# if there is a selection in it. A reduction of two arrays at once is fused with what is before it.
+# XLA's CPU compiler turns a sum or a maximum into a library call, and stores its operand
+# if that contains a select. A reduction of two arrays at once is fused with their computation.
 
 
 def _largest_number(size: jax.Array, axis: Axes) -> jax.Array:
-    """The largest of some moduli that is no NaN; 0 if there is none."""
+    """The largest of some moduli that are not NaN; 0 if there are none."""
 
     def larger(one, other):
         return jnp.maximum(one[0], other[0]), one[1] | other[1]
@@ -125,10 +125,10 @@ def _largest_number(size: jax.Array, axis: Axes) -> jax.Array:
 
 
 def _sum_of_numbers(x: jax.Array, axis: Axes) -> jax.Array:
-    """The sum of numbers from 0 to 1, without what is NaN.
+    """The sum of numbers from 0 to 1, leaving out NaNs.
 
-    They are added one after the other, which would cease to change a sum of 2²⁴: so what has been
-    added is moved, thousands at a time, into a second sum.
+    The numbers are added one after the other, which would no longer change a float32 sum of 2²⁴. So
+    the sum is moved, in thousands, into a second sum.
     """
 
     def added(one, other):
@@ -141,7 +141,7 @@ def _sum_of_numbers(x: jax.Array, axis: Axes) -> jax.Array:
 
 
 def _reduced(arrays: Sequence[jax.Array], join: Function, axis: Axes) -> list[jax.Array]:
-    """Arrays of one shape, reduced together along axes that stay, with length one."""
+    """Arrays of one shape, reduced together along axes, which are kept with length one."""
     shape = arrays[0].shape
     axes = range(len(shape)) if axis is None else np.ravel(axis).tolist()
     axes = tuple(sorted(axis % len(shape) for axis in axes))
@@ -151,12 +151,12 @@ def _reduced(arrays: Sequence[jax.Array], join: Function, axis: Axes) -> list[ja
 
 
 def _power_of_two_near(largest: jax.Array) -> jax.Array:
-    """A unit by which to divide without rounding; 1 where there is nothing to measure."""
+    """A power of two near a number, to divide by without rounding; 1 for 0, infinity and NaN."""
     measurable = (largest > 0) & jnp.isfinite(largest)
-    # At the ends of the range the power itself or its inverse would be no normal number.
+    # At the ends of the range the power itself or its inverse would not be a normal number.
     ends = jnp.finfo(largest.dtype)
     within = jnp.clip(largest, 2.0 ** (ends.minexp + 2), 2.0 ** (ends.maxexp - 2))
-    # A number without digits after the first is a power of two.
+    # A number whose mantissa is cut to no bits is a power of two.
     return jax.lax.reduce_precision(jnp.where(measurable, within, 1), int(ends.nexp), 0)
 
 
@@ -184,15 +184,15 @@ def rms(
 
 
 def global_norm(tree: Tree) -> jax.Array:
-    """The Euclidean norm of all elements of a tree, computed in float32 at least.
+    """The Euclidean norm of all elements of a tree, computed in at least float32.
 
     ‖g‖ = √Σᵢ|gᵢ|²
 
     Squares neither overflow nor vanish, and its derivative at zero is zero.
 
     Args:
-        tree: a pytree of arrays; leaves that are not arrays, such as a module's functions, do not
-            count.
+        tree: a pytree of arrays; leaves that are not arrays, such as a module's functions, are
+            ignored.
 
     Returns:
         A scalar, 0 for a tree without leaves.
@@ -235,7 +235,7 @@ def _tree_norm(leaves: list[jax.Array], ord: float, *, passes_over_nan: bool = F
     smallest = float(jnp.finfo(widest).tiny) ** 0.25
     measured = (plain > smallest) & jnp.isfinite(plain)
 
-    # What is handed into a branch has to be stored, so that all of it is computed within.
+    # An argument of a branch has to be stored, so the branches compute all that they need.
     def again() -> jax.Array:
         over_nan = lambda: _norm_of_norms(leaves, ord, True)  # noqa: E731
         with_nan = lambda: _norm_of_norms(leaves, ord, False)  # noqa: E731
@@ -268,7 +268,7 @@ def _tree_norm_of_numbers_jvp(ord: float, primals: Tree, tangents: Tree) -> tupl
 
 
 def require_axis(axis: int | tuple[int, ...] | None, shape: tuple[int, ...]) -> None:
-    """Refuse axes that an array does not have, or that are named twice.
+    """Raise unless the axes are different axes of an array of this shape.
 
     Raises:
         ValueError: with the axes and the shape.
@@ -282,14 +282,14 @@ def require_axis(axis: int | tuple[int, ...] | None, shape: tuple[int, ...]) -> 
 def unitwise_norm(x: jax.Array, axis: Axes = None) -> jax.Array:
     """The Euclidean norm of each unit of an array, in the shape of the array.
 
-    A unit is what feeds one output. The kernels of JAX have their outputs last: (in, out) of a
-    dense layer, (height, width, in, out) of a convolution. So a unit spans all axes but the last
-    one. An array with one axis longer than 1 at most, such as a bias, is one unit.
+    A unit is the set of weights that feed one output. Kernels in JAX have their outputs last: (in,
+    out) for a dense layer, (height, width, in, out) for a convolution. So a unit spans all axes but
+    the last. An array with at most one axis longer than 1, such as a bias, is one unit.
 
     Args:
         x: an array.
-        axis: the axes that a unit spans, where they are others. optax takes arrays with three axes
-            to be (in, heads, out) and norms over the first: ``axis=0`` here.
+        axis: the axes that a unit spans, if not these. optax reads arrays with three axes as (in,
+            heads, out) and takes the norm over the first: ``axis=0`` here.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import unitwise_norm

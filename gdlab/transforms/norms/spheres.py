@@ -1,4 +1,4 @@
-"""Steps along a sphere: the norm of the weights is held, or its change is damped."""
+"""Steps along a sphere: the norm of the weights is kept fixed, or its change is damped."""
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +24,13 @@ def descend_on_sphere(
 
     wₜ₊₁ = R·ŵ, ŵ = w̃/‖w̃‖, w̃ = wₜ − η·R·gₜ/‖gₜ‖, R = ‖w₀‖
 
-    It stands in place of the learning rate at the end of a chain. The norm of the weights stays
-    what it was and no decay is needed; η alone is the relative change of a step, at most. Scaling
-    the gradient changes nothing, and scaling the weights scales the step.
+    Put it at the end of a chain in place of the learning rate. The norm of the weights stays the
+    same, so no decay is needed, and the relative change of a step is at most about η. Scaling the
+    gradient changes nothing, and scaling the weights scales the step.
 
     Args:
-        learning_rate: η, the tangent of the angle between two steps if gₜ is at a right angle to
-            wₜ: 0.01 to 0.1 is usual.
+        learning_rate: η, the tangent of the angle by which the weights turn if gₜ is orthogonal to
+            wₜ; usually 0.01 to 0.1.
         weight_dimension_numbers: which axes are a matrix, as for :func:`orthogonalize`. Any other
             array has one norm. An array that starts at zero stays there.
 
@@ -56,7 +56,7 @@ def descend_on_sphere(
         size = _length(u, weight_dimension_numbers)
         ahead = param - learning_rate * radius * safe_divide(u, size)
         onto = radius * safe_divide(ahead, _length(ahead, weight_dimension_numbers))
-        # Without a gradient there is no step, not even one of rounding.
+        # Without a gradient there is no step, not even one caused by rounding.
         return jnp.where(size == 0, 0, onto - param), state
 
     return init, update
@@ -73,12 +73,12 @@ def radial_brake(
     wₜ₊₁ = (‖w‖ + s·(‖w̃‖ − ‖w‖))·w̃/‖w̃‖, w̃ = wₜ + gₜ, with s = outward where ‖w̃‖ > ‖w‖ and
     s = inward elsewhere
 
-    It is the last link of a chain, after the learning rate, in place of weight decay. With both at
-    1 it changes nothing; with both at 0 the norm is held.
+    Put it last in a chain, after the learning rate, in place of weight decay. With both factors at
+    1 it changes nothing; with both at 0 the norm stays fixed.
 
     Args:
-        outward: the part of the growth that is left.
-        inward: the part of the shrinkage that is left.
+        outward: the factor on an increase of the norm.
+        inward: the factor on a decrease of the norm.
         weight_dimension_numbers: which axes are a matrix, as for :func:`orthogonalize`. Any other
             array has one norm.
 

@@ -1,4 +1,4 @@
-"""The direction of steepest ascent under a norm that is chosen for each array."""
+"""The direction of steepest ascent under a norm chosen for each array."""
 
 from typing import Annotated, TypeAlias
 
@@ -27,7 +27,7 @@ BY_SHAPE = "auto"
 
 
 def as_norms(value: Value) -> ByLeaf:
-    """The norm of each leaf, as a user wrote it; a leaf that no pattern matches has the default."""
+    """The norm of each leaf, from what a user wrote; "auto" for a leaf that no pattern matches."""
     own = as_structure(value, "norms")
     for name in own.known_values():
         if name not in NAMES:
@@ -73,9 +73,9 @@ def steepest(
 
     - "spectral": √(out/in)·orthogonalize(g), for the norm of root mean squares in and out;
     - "sign": sign(g)/in, for the largest element;
-    - "column": each input's weights over their root mean square, for one-hot inputs;
-    - "row": each output's weights over √in times their norm;
-    - "rms": g over its root mean square, for arrays that are no matrices;
+    - "column": the weights of each input divided by their root mean square, for one-hot inputs;
+    - "row": the weights of each output divided by √in times their norm;
+    - "rms": g divided by its root mean square, for arrays that are not matrices;
     - "auto": "spectral" for matrices, "rms" for the others.
 
     The step depends on the gradient's direction alone (ε → 0).
@@ -85,13 +85,14 @@ def steepest(
             leaves that no pattern matches are "auto":
             ``[("embedding", "column"), ("head", "sign")]``.
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
+        ns_steps: the number of iterations of orthogonalization.
         eps: ε, added to each denominator.
         weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
-        dtype: of the matrix products; float32 at least unless given.
+        dtype: the dtype of the matrix products; at least float32 unless given.
 
     Raises:
-        ValueError: if a name is unknown, or a norm of matrices is asked of an array that is none.
+        ValueError: if a name is unknown, or a norm for matrices is chosen for an array that is not
+            one.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import steepest

@@ -1,4 +1,4 @@
-"""Updates in proportion to the weights they are for, array by array."""
+"""Updates scaled in proportion to the norm of the weights, array by array."""
 
 import jax.numpy as jnp
 
@@ -15,16 +15,16 @@ def scale_by_trust_ratio(
     trust_coefficient: Hyperparameter = 1.0,
     eps: NonNegative = 0.0,
 ) -> LeafFunctions:
-    """Scale the update of each array to the norm of its weights.
+    """Scale the update of each array in proportion to the norm of its weights.
 
-    uₜ = gₜ·trust_coefficient·‖wₜ‖/(‖gₜ‖ + eps), and gₜ where one of the norms is 0, with the norms
-    of each array taken as min_norm at least
+    uₜ = gₜ·trust_coefficient·‖wₜ‖/(‖gₜ‖ + eps), and gₜ where one of the norms is 0; norms below
+    min_norm are replaced by it
 
     Scaling the gradient of an array changes nothing (ε → 0), and scaling its weights scales its
     update: the relative change of the weights is trust_coefficient times the learning rate.
 
     Args:
-        min_norm: what neither norm is taken to fall below.
+        min_norm: the least value of both norms.
         trust_coefficient: η of LARS.
         eps: ε, added to the norm of the update.
 
@@ -44,7 +44,7 @@ def scale_by_trust_ratio(
 
     def update(u, param):
         weights = jnp.maximum(norm(param), min_norm)
-        # A NaN spoils its own element alone.
+        # A NaN stays in its own element and does not affect the norm.
         length = jnp.maximum(norm(u, ignore_nan=True), min_norm)
         scaled = safe_divide(u, length + eps) * (trust_coefficient * weights)
         return jnp.where((weights > 0) & (length > 0), scaled, u)

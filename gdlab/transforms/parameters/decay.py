@@ -1,6 +1,6 @@
 """Weight decay: coupled, or decoupled and scaled by the learning rate, its schedule, or neither.
 
-With d the direction of a method, s its scaling, and the links of a chain in their order:
+With d the direction of a method and s its scaling, the links of a chain are, in order:
 
 coupled, −η·s(g + λw)
     ``add_decayed_weights(λ), direction, scale_by_learning_rate(η)``
@@ -28,9 +28,9 @@ from gdlab.core.transformation import leafwise
 
 @checked
 def matrices(params: ShapedTree) -> Tree:
-    """Choose the leaves with two axes or more; vectors, such as biases and gains, and scalars not.
+    """Choose the leaves with at least two axes, not vectors, such as biases and gains, or scalars.
 
-    It is a mask, for weight decay and wherever else leaves are chosen.
+    Pass it as the mask for weight decay, or wherever else leaves are chosen.
 
     Args:
         params: a tree of arrays.
@@ -65,8 +65,8 @@ def add_decayed_weights(
         mask: which leaves decay: a tree of booleans, a regular expression searched for in the
             dotted path of a leaf (or a list of several), or a function from the parameters to a
             tree of booleans, such as :func:`matrices`. All of them unless given.
-        cautious: whether only those elements decay that the method itself makes smaller, those
-            with gₜ·wₜ ≥ 0. gₜ is then to be a direction of ascent, before the learning rate.
+        cautious: whether to decay only the elements that the method itself makes smaller, those
+            with gₜ·wₜ ≥ 0. Then gₜ must be a direction of ascent, before the learning rate.
 
     Raises:
         ValueError: if ``params`` are missing, or if a pattern matches no leaf.
@@ -93,20 +93,20 @@ def decay_weights(
     cautious: bool = False,
     learning_rate: Hyperparameter | None = None,
 ) -> LeafFunctions:
-    """Take a share off the parameters at each step, whatever the learning rate.
+    """Subtract a fraction of the parameters at each step, whatever the learning rate.
 
     uₜ = gₜ − rate·wₜ, where the mask holds
 
-    It follows the learning rate in a chain. Where nothing else moves them, weights halve in
-    ln 2/rate steps, and a sweep over the learning rate leaves that alone.
+    Put it after the learning rate in a chain. Weights with zero gradients halve in ln 2/rate steps,
+    at every learning rate of a sweep.
 
     Args:
-        rate: λ, the share, a number, a schedule, or a tree of one for each leaf.
+        rate: the fraction λ: a number, a schedule, or a tree with one for each leaf.
         mask: which leaves decay, as for :func:`add_decayed_weights`.
-        cautious: whether only those elements decay that the step itself makes smaller, those with
+        cautious: whether to decay only the elements that the step itself makes smaller, those with
             gₜ·wₜ ≤ 0.
-        learning_rate: η, by which the share is multiplied where it is given: the decay of AdamW,
-            after a learning rate that stands inside a momentum.
+        learning_rate: η, a factor on the fraction, if given: the decay of AdamW for methods whose
+            learning rate is applied inside the momentum.
 
     Raises:
         ValueError: if ``params`` are missing, or if a pattern matches no leaf.
@@ -138,9 +138,9 @@ def descend_with_corrected_decay(
 
     uₜ = −ηₜ·(gₜ + (ηₜ/η_max)·λ·wₜ), and −ηₜ·gₜ where the mask does not hold
 
-    It stands where :func:`scale_by_learning_rate` would. Where normalisation makes the loss
-    independent of the size of a weight, decay and steps balance at ‖g‖²/‖w‖² = 2λ/η_max with it; at
-    2λ/ηₜ, and so with gradients that grow as the learning rate falls, with the decay of AdamW.
+    Put it in place of :func:`scale_by_learning_rate`. Where normalisation makes the loss
+    independent of the size of a weight, decay and steps balance at ‖g‖²/‖w‖² = 2λ/η_max. With the
+    decay of AdamW they balance at 2λ/ηₜ, so gradients grow as the learning rate falls.
 
     Args:
         learning_rate: η, usually a schedule.
@@ -166,7 +166,7 @@ def descend_with_corrected_decay(
 
 
 def _decaying(direction, param, mask, cautious):
-    """The weights that decay, of one array; those that do not are 0."""
+    """The weights of one array, with 0 for those that do not decay."""
     if not (mask is None or mask):
         return jnp.zeros_like(param)
     if not cautious:

@@ -1,4 +1,4 @@
-"""Dual averaging over a cube root: the direction of MADGRAD, which goes to an absolute place."""
+"""Dual averaging with a cube root: MADGRAD, whose sums give a point rather than a direction."""
 
 import jax.numpy as jnp
 
@@ -19,7 +19,7 @@ from gdlab.transforms.signals.scaling import scale
 
 @join
 def cube_ratio(eps: NonNegative) -> Function:
-    """Join a sum of gradients and a sum of squares: the one over the cube root of the other.
+    """Join a sum of gradients and a sum of squares: the first over the cube root of the second.
 
     u = s/(∛v + eps), and 0 where that denominator is 0
 
@@ -45,15 +45,15 @@ def cube_ratio(eps: NonNegative) -> Function:
 def scale_by_madgrad(
     learning_rate: Hyperparameter, momentum: Hyperparameter = 0.9, eps: NonNegative = 1e-6
 ) -> GradientTransformation:
-    """The step of MADGRAD, down to its sign: part of the way to where dual averaging is.
+    """The step of MADGRAD, including its sign: part of the way to the point of dual averaging.
 
     γₜ = η·√t, sₜ = Σγ·g, νₜ = Σγ·g², zₜ = w₀ − sₜ/(∛νₜ + eps),
     uₜ = (1 − momentum)·(zₜ − wₜ)
 
     Args:
-        learning_rate: η, inside both sums.
-        momentum: the part of the way that is left.
-        eps: ε, outside the cube root.
+        learning_rate: η, applied inside both sums.
+        momentum: the part of the way that is not taken.
+        eps: ε, added outside the cube root.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_madgrad

@@ -1,4 +1,4 @@
-"""Displacements from the initial parameters, made updates of the present ones."""
+"""Turn displacements from the initial parameters into updates of the current ones."""
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import Hyperparameter
@@ -7,16 +7,16 @@ from gdlab.core.transformation import leafwise
 
 @leafwise(reads="param", init_reads="param")
 def from_start(momentum: Hyperparameter = 0.0) -> LeafFunctions:
-    """Go to where the input is, counted from the initial parameters.
+    """Move towards the initial parameters plus the input.
 
-    uₜ = (1 − momentum)·(w₀ + dₜ − wₜ) for the displacement dₜ, so that
-    wₜ₊₁ = momentum·wₜ + (1 − momentum)·(w₀ + dₜ); one word a parameter keeps w₀.
+    uₜ = (1 − momentum)·(w₀ + dₜ − wₜ) for the displacement dₜ, so that wₜ₊₁ = momentum·wₜ + (1 −
+    momentum)·(w₀ + dₜ). The state holds w₀.
 
-    Methods of dual averaging give such displacements. To average the places to which they lead has
-    the effect of momentum.
+    Methods of dual averaging compute such displacements. Averaging the points w₀ + dₜ acts like
+    momentum.
 
     Args:
-        momentum: the weight of the present parameters, in [0, 1).
+        momentum: the weight of the current parameters, in [0, 1).
 
     Raises:
         ValueError: if ``params`` are missing.

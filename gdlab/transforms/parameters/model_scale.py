@@ -19,8 +19,8 @@ from gdlab.transforms.averages.debiasing import Weight
 def expected_scales(params: ShapedTree) -> Tree:
     """The size that weights are expected to have in the end, from the shape of each array.
 
-    √(2/inputs) for a matrix, √(1/inputs) for more axes than two, ½ for the others, where the
-    axis of the inputs is the last but one
+    √(2/inputs) for a matrix, √(1/inputs) for an array with more than two axes, and ½ for the
+    others, where the inputs lie along the last axis but one
 
     >>> import jax.numpy as jnp
     >>> from gdlab import expected_scales
@@ -45,7 +45,7 @@ def descend_by_amos(
     d_coef: Hyperparameter = 0.25,
     eps: NonNegative = 1e-18,
 ) -> LeafFunctions:
-    """The step of Amos, for each array by itself.
+    """The step of Amos, computed for each array separately.
 
     vₜ = β·vₜ₋₁ + (1 − β)·mean(gₜ²), γₜ = ξ²·mean(gₜ²)/v̂ₜ/√(1 + c·√ξ·bₜ₋₁),
     uₜ = −(ξη·gₜ/√v̂ₜ + ½γₜ·wₜ)/(1 + d·√(ξη)·bₜ₋₁), bₜ = bₜ₋₁ + γₜ·(1 + bₜ₋₁)
@@ -54,8 +54,8 @@ def descend_by_amos(
         learning_rate: ξ, the relative change of weights in the first step.
         eta: η, the size that weights are expected to have in the end, for each leaf.
         beta: β, the decay of the average of squares.
-        c_coef: c; how fast the weight decay falls.
-        d_coef: d; how fast the learning rate falls.
+        c_coef: c, which sets how fast the weight decay falls.
+        d_coef: d, which sets how fast the learning rate falls.
         eps: ε, added to the mean square.
 
     Raises:
@@ -77,7 +77,7 @@ def descend_by_amos(
 
     def update(u, state, param, weight):
         nu, decay = state
-        # The mean of nothing would be a NaN.
+        # The mean of an empty array would be NaN.
         mean_square = jnp.sum(abs_squared(u)) / max(u.size, 1)
         nu = beta * nu + (1 - beta) * mean_square
         inverse = safe_divide(weight.value(), nu + eps)

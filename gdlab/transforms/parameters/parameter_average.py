@@ -13,10 +13,10 @@ from gdlab.core.transformation import transformation
 
 @is_exported
 class AveragedParams(NamedTuple):
-    """An average of the parameters, which says that it is to be evaluated in their place."""
+    """An average of the parameters, which :func:`evaluation_params` returns in place of them."""
 
     average: Params
-    """The averaged parameters, in float32 at least; None where there is nothing to average."""
+    """The averaged parameters, in at least float32; None for leaves that are not averaged."""
 
     def evaluation_params(self, params: Params) -> Params:
         """The averaged parameters."""
@@ -30,11 +30,11 @@ def params_ema(decay: Fraction) -> TreeFunctions:
 
     w̄ₜ = decay·w̄ₜ₋₁ + (1 − decay)·(wₜ + uₜ), w̄₀ = w₀
 
-    It must be the last link of a chain, since it averages the parameters as the updates leave
-    them. :func:`evaluation_params` reads the average out of any state.
+    It must be the last link of a chain, since it averages the parameters after the updates.
+    :func:`evaluation_params` reads the average out of any state.
 
     Args:
-        decay: weight of the old average, in [0, 1).
+        decay: the weight of the old average, in [0, 1).
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -1,4 +1,4 @@
-"""Updates that keep the parameters where they may be."""
+"""Updates that keep the parameters in a set."""
 
 from typing import Annotated
 
@@ -22,11 +22,11 @@ def project_onto_box(
 
     uₜ = max(lower, min(wₜ + gₜ, upper)) − wₜ
 
-    It is the last link of a chain: projected gradient descent, after the learning rate.
+    Put it last in a chain, after the learning rate: projected gradient descent.
 
     Args:
         lower: the smallest value of every element, a number or a tree of one for each leaf.
-        upper: the largest.
+        upper: the largest value of every element, likewise.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -41,7 +41,7 @@ def project_onto_box(
     def update(u, param):
         there = param + u
         inside = jnp.clip(there, lower, upper)
-        # A step that stays in the box is left as it is, to the bit.
+        # A step that stays in the box is returned bit for bit.
         return jnp.where(inside == there, u, inside - param)
 
     return update
@@ -53,7 +53,7 @@ def keep_params_nonnegative() -> GradientTransformation:
 
     uₜ = max(0, wₜ + gₜ) − wₜ
 
-    It is the last link of a chain.
+    Put it last in a chain.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -70,16 +70,16 @@ def keep_params_nonnegative() -> GradientTransformation:
 
 @transformation(reads="params")
 def project_params(projection: Function) -> TreeFunctions:
-    """Bring the parameters back, after each step, to the set on which a function projects.
+    """Project the parameters onto a set after each step.
 
     uₜ = projection(wₜ + gₜ) − wₜ
 
-    It is the last link of a chain: projected gradient descent, after the learning rate. The
-    functions of ``optax.projections`` are such projections; :func:`project_onto_box` has its bounds
-    as hyperparameters.
+    Put it last in a chain, after the learning rate: projected gradient descent. The functions of
+    ``optax.projections`` are such projections; :func:`project_onto_box` has its bounds as
+    hyperparameters.
 
     Args:
-        projection: from a tree of parameters to one like it in the set.
+        projection: a function from a tree of parameters to the nearest one in the set.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -1,4 +1,4 @@
-"""Weight decay as a proximal step: taken at the new parameters and not at the old ones."""
+"""Weight decay as a proximal step: applied to the new parameters, not to the old ones."""
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
@@ -10,13 +10,13 @@ from gdlab.core.transformation import leafwise
 def descend_with_proximal_decay(
     learning_rate: Hyperparameter, weight_decay: Hyperparameter, mask: Mask = None
 ) -> LeafFunctions:
-    """Turn a direction of ascent into a step of descent, and shrink the weights where it arrives.
+    """Turn a direction of ascent into a step of descent, and shrink the new weights.
 
     uₜ = (wₜ − η·gₜ)/(1 + η·λ) − wₜ, and −η·gₜ where the mask does not hold
 
-    It stands where :func:`scale_by_learning_rate` would. It is the implicit form of decoupled
-    decay: the two agree to first order in η·λ, and this one is stable for any λ, where the explicit
-    form overshoots beyond η·λ = 2.
+    Put it in place of :func:`scale_by_learning_rate`. It is the implicit form of decoupled decay:
+    the two agree to first order in η·λ, but this form is stable for any λ, and the explicit one
+    diverges beyond η·λ = 2.
 
     Args:
         learning_rate: η.

@@ -1,4 +1,4 @@
-"""Slow weights: an outer method steps, every so often, by as far as an inner method has come."""
+"""Slow weights: an outer method periodically steps along the distance an inner one covered."""
 
 from typing import NamedTuple
 
@@ -21,10 +21,10 @@ from gdlab.transforms.steps.periods import is_complete
 
 @is_exported
 class SlowWeights(NamedTuple):
-    """The slow weights, which are to be evaluated in place of the fast ones."""
+    """The slow weights, which :func:`evaluation_params` returns in place of the fast ones."""
 
     weights: Params
-    """The weights, in float32 at least; None where there is nothing to train."""
+    """The weights, in at least float32; None for leaves that are not trained."""
 
     def evaluation_params(self, params: Params) -> Params:
         """The slow weights."""
@@ -40,21 +40,21 @@ def slow_weights(
     *,
     reset_state: bool = False,
 ) -> TreeFunctions:
-    """Let an inner method run, and an outer method step by as far as it has come.
+    """Run an inner method, and let an outer one step along the distance it has covered.
 
-    w takes steps of ``inner``. After every ``every`` of them the outer method is given the
-    distance covered as its gradient, Δ = φ − w; φ ← φ + outer(Δ), and w ← φ.
+    The fast weights w take steps of ``inner``. After each ``every`` steps the outer method receives
+    the distance covered, Δ = φ − w, as its gradient; φ ← φ + outer(Δ), and w ← φ.
 
     φ are the slow weights, and :func:`gdlab.evaluation_params` reads them out of any state. With
-    ``outer = sgd(1.0)`` it is the inner method, and with ``sgd(α)`` Lookahead (:func:`lookahead`);
-    an outer Nesterov step makes DiLoCo on one worker.
+    ``outer = sgd(1.0)`` this is the inner method itself, with ``sgd(α)`` it is Lookahead
+    (:func:`lookahead`), and with an outer Nesterov step DiLoCo on one worker.
 
     Args:
-        inner: the method of the fast weights, down to its learning rate.
-        outer: the method of the slow weights, down to its learning rate. It is given Δ as the
-            gradient, and of what else is known the functions and the key.
-        every: inner steps for each outer one, at least 1.
-        reset_state: whether the inner state begins anew after each outer step.
+        inner: the method of the fast weights, including its learning rate.
+        outer: the method of the slow weights, including its learning rate. Its gradient is Δ; it
+            receives the extra arguments except ``value`` and ``grad``.
+        every: the number of inner steps per outer step, at least 1.
+        reset_state: whether to reset the inner state after each outer step.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -125,18 +125,18 @@ def lookahead(
 
     w takes ``sync_period`` steps of ``fast_optimizer``; then φ ← φ + slow_step_size·(w − φ), w ← φ
 
-    Around gradient descent with the rate η it multiplies the distance to a minimum of curvature λ
-    by 1 − α + α·(1 − ηλ)ᵏ in each period. So it is stable iff ηλ < 2 for even k, and iff
-    ηλ < 1 + (2/α − 1)^(1/k) for odd k: 2.25 at α = ½ and k = 5.
+    Around gradient descent with learning rate η, each period multiplies the distance to a minimum
+    of curvature λ by 1 − α + α·(1 − ηλ)ᵏ. So it is stable iff ηλ < 2 for even k, and iff ηλ < 1 +
+    (2/α − 1)^(1/k) for odd k, such as 2.25 at α = ½ and k = 5.
 
     optax trains a pair of fast and slow parameters. Here the parameters are the fast ones, and the
-    slow ones stand in the state: evaluate ``evaluation_params(state, params)``.
+    state holds the slow ones: evaluate ``evaluation_params(state, params)``.
 
     Args:
-        fast_optimizer: the method of the fast weights, down to its learning rate.
-        sync_period: k, the steps from one synchronisation to the next.
+        fast_optimizer: the method of the fast weights, including its learning rate.
+        sync_period: k, the number of steps from one synchronisation to the next.
         slow_step_size: α, in (0, 1].
-        reset_state: whether the state of ``fast_optimizer`` begins anew after each synchronisation.
+        reset_state: whether to reset the state of ``fast_optimizer`` after each synchronisation.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -1,4 +1,4 @@
-"""Means of snapshots of the parameters: of all from a start on, or of the last few."""
+"""Means of snapshots of the parameters: of all after a start, or of the last few."""
 
 from typing import NamedTuple
 
@@ -18,10 +18,10 @@ from gdlab.core.transformation import transformation
 
 @is_exported
 class MeanOfSnapshots(NamedTuple):
-    """The mean of some snapshots of the parameters, to be evaluated once there is one."""
+    """The mean of snapshots of the parameters, evaluated in place of them once there is one."""
 
     average: Params
-    """The mean, in float32 at least; None where there is nothing to average."""
+    """The mean, in at least float32; None for leaves that are not averaged."""
     taken: jax.Array
     """The number of snapshots."""
 
@@ -32,10 +32,10 @@ class MeanOfSnapshots(NamedTuple):
 
 @is_exported
 class LastSnapshots(NamedTuple):
-    """The last snapshots of the parameters, of which the mean is to be evaluated."""
+    """The last snapshots of the parameters, whose mean is evaluated in place of the parameters."""
 
     snapshots: Params
-    """The snapshots along a leading axis, in float32 at least."""
+    """The snapshots along a leading axis, in at least float32."""
     taken: jax.Array
     """The number of snapshots so far."""
 
@@ -43,7 +43,7 @@ class LastSnapshots(NamedTuple):
         """The mean of the snapshots, or the parameters before the first."""
 
         def mean(snapshots, w):
-            # What is not taken yet is zero.
+            # Snapshots not yet taken are zeros.
             count = jnp.minimum(self.taken, len(snapshots)).astype(snapshots.real.dtype)
             return jnp.where(count > 0, jnp.sum(snapshots, 0) / jnp.maximum(count, 1), w)
 
@@ -56,16 +56,16 @@ def params_mean(start: StepCount = 0, every: Period = 1) -> TreeFunctions:
 
     w̄ = (1/n)·Σₖ w at the steps start + k·every, k = 1 … n, as the updates leave them
 
-    From the start it is Polyak's average; late in a run, and once an epoch, stochastic weight
-    averaging (SWA); from the middle on, the tail average, which forgets the start. The mean of n
-    points that scatter around a minimum has 1/n of their variance.
+    With start 0 it is Polyak's average; with snapshots once an epoch late in a run, stochastic
+    weight averaging (SWA); with a start at half of the run, the tail average, which forgets early
+    parameters. The mean of n independent points around a minimum has 1/n of their variance.
 
-    It must be the last link of a chain. :func:`evaluation_params` reads the mean out of any state,
-    and the parameters as long as there is no snapshot.
+    It must be the last link of a chain. :func:`evaluation_params` reads the mean out of any state;
+    it returns the parameters until the first snapshot.
 
     Args:
-        start: the steps before the averaging begins.
-        every: the steps from one snapshot to the next.
+        start: the number of steps before the averaging begins.
+        every: the number of steps from one snapshot to the next.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -111,16 +111,16 @@ def params_window_mean(window: Length, start: StepCount = 0, every: Period = 1) 
     w̄ = mean of w at the last ``window`` of the steps start + k·every, k = 1, 2, …, as the updates
     leave them; the updates pass unchanged
 
-    It follows a run while it still moves, as :func:`params_ema` does, but forgets at once what is
-    older than window·every steps. It keeps ``window`` copies of the parameters.
+    Like :func:`params_ema` it follows the parameters while they still move, but it forgets entirely
+    what is older than window·every steps. The state holds ``window`` copies of the parameters.
 
-    It must be the last link of a chain. :func:`evaluation_params` reads the mean out of any state,
-    and the parameters as long as there is no snapshot.
+    It must be the last link of a chain. :func:`evaluation_params` reads the mean out of any state;
+    it returns the parameters until the first snapshot.
 
     Args:
         window: the number of snapshots.
-        start: the steps before the first interval between snapshots.
-        every: the steps from one snapshot to the next.
+        start: the number of steps before the first interval between snapshots.
+        every: the number of steps from one snapshot to the next.
 
     Raises:
         ValueError: if ``params`` are missing, or ``window`` is less than 1.
@@ -162,6 +162,6 @@ def params_window_mean(window: Length, start: StepCount = 0, every: Period = 1) 
 
 
 def _is_snapshot(step: jax.Array, start: Number, every: Number) -> jax.Array:
-    """Tell whether the parameters after this step, the first of which is step 0, are averaged."""
+    """Tell whether a snapshot is taken after this step, counted from 0."""
     since = (step + 1).astype(jnp.result_type(float)) - start
     return (since > 0) & (since % every == 0)

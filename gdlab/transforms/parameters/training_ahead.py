@@ -1,4 +1,4 @@
-"""Parameters that are ahead of the weights which are trained: gradients are evaluated there."""
+"""Training with parameters displaced ahead of the weights, where gradients are evaluated."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from gdlab.core.transformation import GradientTransformation, transformation
 
 @is_exported
 class Displaced(NamedTuple):
-    """The way from the weights, which are to be evaluated, to the parameters."""
+    """The displacement from the weights, which are evaluated, to the parameters."""
 
     displacement: Params
-    """The parameters less the weights; None where there is nothing to train."""
+    """The parameters minus the weights; None for leaves that are not trained."""
 
     def evaluation_params(self, params: Params) -> Params:
         """The weights."""
@@ -27,15 +27,15 @@ class Displaced(NamedTuple):
 
 @transformation(reads=EVERYTHING, slots=("ahead", "inner", "probe"))
 def train_ahead(inner: GradientTransformation, probe: GradientTransformation) -> TreeFunctions:
-    """Keep the parameters ahead of the weights, by what a probe makes of the last step.
+    """Keep the parameters ahead of the weights, displaced by a probe of the last step.
 
-    With the parameters y at which the gradient is: uₜ = inner(gₜ), xₜ₊₁ = xₜ + uₜ,
-    yₜ₊₁ = xₜ₊₁ + probe(uₜ), y₀ = x₀; the weights x are what :func:`evaluation_params` reads.
+    With y the parameters, at which the gradient gₜ is taken: uₜ = inner(gₜ), xₜ₊₁ = xₜ + uₜ, yₜ₊₁ =
+    xₜ₊₁ + probe(uₜ), y₀ = x₀. :func:`evaluation_params` returns the weights x.
 
-    It costs no gradient, where :func:`gradient_at` evaluates one more for its probe.
+    It needs no additional gradient, whereas :func:`gradient_at` evaluates one for its probe.
 
     Args:
-        inner: the method, down to its learning rate.
+        inner: the method, including its learning rate.
         probe: a transformation of a step into a displacement.
 
     >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Displacements to the worst point nearby, as the linear model sees it."""
+"""Displacements to the point nearby with the highest loss, to first order."""
 
 import jax.numpy as jnp
 
@@ -13,7 +13,7 @@ from gdlab.transforms.signals.scaling import scale
 
 @transformation
 def ascent(rho: NonNegative) -> GradientTransformation:
-    """Turn the gradient into the displacement that raises the loss most within a ball.
+    """Turn the gradient into the displacement in a ball that raises the loss most, to first order.
 
     ε = rho·g/‖g‖, with the norm over the whole tree
 
@@ -32,12 +32,12 @@ def ascent(rho: NonNegative) -> GradientTransformation:
 
 @leafwise(reads="param")
 def scale_by_magnitude(eta: NonNegative = 0.01, mask: Mask = None) -> LeafFunctions:
-    """Multiply each element by the size of its parameter.
+    """Multiply each element by the absolute value of its parameter.
 
     uₜ = (|wₜ| + eta)·gₜ where the mask holds, and gₜ elsewhere
 
     Args:
-        eta: added to the size, so that parameters at zero move.
+        eta: added to the absolute value, so that parameters at zero can move.
         mask: which leaves are scaled; all unless given.
 
     Raises:
@@ -60,14 +60,15 @@ def scale_by_magnitude(eta: NonNegative = 0.01, mask: Mask = None) -> LeafFuncti
 def adaptive_ascent(
     rho: NonNegative, eta: NonNegative = 0.01, mask: Mask = None
 ) -> GradientTransformation:
-    """Turn the gradient into the worst displacement among those of one relative size.
+    """Turn the gradient into the worst displacement of a given size relative to the weights.
 
     ε = rho·T²g/‖T·g‖ with T = |w| + eta, element by element, and the norm over the whole tree
 
     Args:
         rho: ρ, the radius, relative to the weights.
-        eta: η, added to their sizes.
-        mask: which leaves are measured by their size, all unless given; T = 1 for the others.
+        eta: η, added to their absolute values.
+        mask: which leaves are measured relative to their size, all unless given; T = 1 for the
+            others.
 
     Raises:
         ValueError: if ``params`` are missing, or if a pattern matches no leaf.

@@ -42,16 +42,16 @@ _BETAS: Mapping[str, Callable[[_Products], jax.Array]] = MappingProxyType(
 
 @transformation(slots=("updates", "direction"))
 def conjugate_direction(beta: Beta = "PR+") -> TreeFunctions:
-    """The gradient plus a part of the last direction, so that steps do not undo each other.
+    """The gradient plus a multiple of the last direction, so that steps do not undo each other.
 
     dₜ = gₜ + βₜ·dₜ₋₁ with y = gₜ − gₜ₋₁ and, by the name of ``beta``,
     FR: ‖gₜ‖²/‖gₜ₋₁‖² (Fletcher and Reeves 1964), PR+: max(0, ⟨gₜ, y⟩/‖gₜ₋₁‖²) (Polak and Ribière
     1969, cut off by Powell), HS: ⟨gₜ, y⟩/⟨−dₜ₋₁, y⟩ (Hestenes and Stiefel 1952),
     DY: ‖gₜ‖²/⟨−dₜ₋₁, y⟩ (Dai and Yuan 1999)
 
-    Where ⟨gₜ, dₜ⟩ is not positive the direction would not lead down, and it starts again with gₜ.
+    Where ⟨gₜ, dₜ⟩ is not positive the direction would not be one of descent, and dₜ is reset to gₜ.
     On a quadratic with exact line searches all four are the method of conjugate gradients, which
-    ends in as many steps as there are different curvatures.
+    reaches the minimum in as many steps as the Hessian has different eigenvalues.
 
     Args:
         beta: the formula.
@@ -91,7 +91,7 @@ def _part(beta: str, gradient: Tree, old: Tree, direction: Tree) -> jax.Array:
             gg=inner_product(gradient, gradient),
             gy=inner_product(gradient, change),
             old_gg=inner_product(old, old),
-            # The direction here is what is subtracted, the negative of that of the books.
+            # The direction is subtracted, so its sign is opposite to that in the literature.
             py=-inner_product(direction, change),
         )
     )
@@ -99,6 +99,6 @@ def _part(beta: str, gradient: Tree, old: Tree, direction: Tree) -> jax.Array:
 
 
 def _over_curvature(numerator: jax.Array, curvature: jax.Array) -> jax.Array:
-    """The quotient, 0 where the line search left no curvature."""
+    """The numerator over the curvature, or 0 where the curvature is 0."""
     vanishes = curvature == 0
     return jnp.where(vanishes, 0, numerator / jnp.where(vanishes, 1, curvature))

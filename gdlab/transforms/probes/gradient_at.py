@@ -1,4 +1,4 @@
-"""The gradient at another point than the parameters: where a probe leads."""
+"""The gradient at the parameters plus the displacement of a probe."""
 
 import jax
 
@@ -11,15 +11,16 @@ from gdlab.core.transformation import GradientTransformation, transformation
 
 @transformation(reads=("params", "grad_fn", EVERYTHING), slots=("probe",))
 def gradient_at(probe: GradientTransformation) -> TreeFunctions:
-    """Hand on the gradient at the parameters moved by a probe.
+    """Return the gradient at the parameters displaced by a probe.
 
-    uₜ = ∇f(wₜ + probe(gₜ)); it takes one evaluation of the gradient more.
+    uₜ = ∇f(wₜ + probe(gₜ)), which costs one additional evaluation of the gradient
 
-    What follows it in a chain steps from wₜ along that gradient. :func:`look_ahead` also evaluates
-    it elsewhere, but where the method itself is about to go.
+    The links after it in a chain step from wₜ along that gradient. :func:`look_ahead` also
+    evaluates the gradient elsewhere: where the method itself is about to go.
 
     Args:
-        probe: a transformation of the gradient into a displacement; a positive one leads uphill.
+        probe: a transformation of the gradient into a displacement; a positive multiple of the
+            gradient leads uphill.
 
     Raises:
         ValueError: if ``params`` or the keyword ``grad_fn`` are missing.

@@ -14,11 +14,11 @@ from gdlab.transforms.norms.inner_products import filled
 
 @transformation(reads=("params", "grad_fn", "key", "step"))
 def hutchinson() -> TreeFunctions:
-    """An estimate of the diagonal of the Hessian, in place of the gradient.
+    """Replace the gradient by an estimate of the diagonal of the Hessian.
 
-    z ⊙ (H·z) with a probe z whose elements are −1 or 1, each with probability ½; the product is
-    one derivative of the gradient function, about two gradients of work. Its mean over probes is
-    the diagonal, and where the Hessian is diagonal it is that at once.
+    z ⊙ (H·z) with a probe z whose elements are −1 or 1, each with probability ½. The product costs
+    about as much as two gradients. The estimate's mean over probes is the diagonal; if the Hessian
+    is diagonal, each estimate is exact.
 
     Raises:
         ValueError: if ``params``, ``grad_fn`` or ``key`` are missing.
@@ -36,7 +36,7 @@ def hutchinson() -> TreeFunctions:
     """
 
     def update(updates, *, params, grad_fn, key, step):
-        # So one key serves for a whole run.
+        # With the step folded in, one key serves for a whole run.
         probe = rademacher_like(jax.random.fold_in(key, step), filled(updates, params))
         gradient = functools.partial(gradient_at_params, grad_fn)
         product = jax.jvp(gradient, (params,), (probe,))[1]

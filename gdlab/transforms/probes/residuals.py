@@ -1,4 +1,4 @@
-"""Least squares given as residuals: the loss, and the steps that their Jacobian allows."""
+"""Least squares: the loss of residuals, and steps computed from their Jacobian."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Self
@@ -20,10 +20,10 @@ _NEWTON_STEPS = 20
 def half_squares(residuals: Callable[[Params], Tree]) -> Callable[[Params], jax.Array]:
     """The loss of least squares, ½‖r(w)‖².
 
-    Keep what it returns: programs are compiled for a function, and each call makes a new one.
+    Call it once and keep the function: each call makes a new one, for which JAX compiles anew.
 
     Args:
-        residuals: ``residuals(params)``, an array or a tree of real arrays.
+        residuals: a function of the parameters that returns an array or a tree of real arrays.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import half_squares
@@ -49,28 +49,29 @@ def _residuals_at(residuals: Function, params: Params) -> Tree:
 
 
 class Linearized(NamedTuple):
-    """Residuals to first order, r + J·p, by the singular values of J with its columns scaled."""
+    """Residuals to first order, r + J·p, with the SVD of J whose columns are scaled."""
 
     scales: jax.Array
-    """The unit of each parameter: its column of J is divided by it."""
+    """The unit of each parameter, by which its column of J is divided."""
     left: jax.Array
     """The residuals in the basis of the left singular vectors."""
     values: jax.Array
-    """The singular values, those that rounding has made replaced by 0."""
+    """The singular values, with 0 for those below rounding error."""
     right: jax.Array
-    """The right singular vectors, one a row."""
+    """The right singular vectors, one per row."""
     squares: jax.Array
     """½‖r‖²."""
     unravel: Function
 
     @classmethod
     def at(cls, residuals: Function, params: Params, scales: jax.Array | None = None) -> Self:
-        """The residuals near the parameters.
+        """The residuals, linearized at the parameters.
 
         Args:
             residuals: the function.
-            params: where it is linearized.
-            scales: the units of the parameters before; they only grow. None for units of 1.
+            params: the point of linearization.
+            scales: the previous units of the parameters, which the new ones are not below; None for
+                units of 1.
 
         Raises:
             TypeError: if a parameter or a residual is complex.
@@ -96,11 +97,11 @@ class Linearized(NamedTuple):
         return cls(scales, r @ left, values, right, jnp.vdot(r, r) / 2, unravel)
 
     def length(self, params: Params) -> jax.Array:
-        """‖D·w‖ of a tree like the parameters."""
+        """‖D·w‖ for a tree w like the parameters."""
         return norm(self.scales * ravel_pytree(params)[0])
 
     def damping(self, radius: jax.Array) -> jax.Array:
-        """The λ whose step has this length in the units, or 0 if the undamped one is no longer.
+        """The λ for which ‖D·p‖ is the radius, or 0 if the undamped step is not longer.
 
         Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, algorithm 4.3.
         """
@@ -117,13 +118,13 @@ class Linearized(NamedTuple):
         return jax.lax.fori_loop(0, _NEWTON_STEPS, approach, jnp.zeros_like(radius))
 
     def step(self, damping: jax.Array | float) -> tuple[Params, jax.Array]:
-        """The p of the least ½‖r + J·p‖² + ½·λ·‖D·p‖², the shortest one if undamped, and ‖D·p‖."""
+        """The p that minimises ½‖r + J·p‖² + ½·λ·‖D·p‖² (the shortest, if λ = 0), and ‖D·p‖."""
         along = -self.left * safe_divide(self.values, self.values**2 + damping)
         units = jnp.where(self.scales > 0, self.scales, 1)
         return self.unravel(along @ self.right / units), norm(along)
 
     def decrease(self, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """½‖r‖² − ½‖r + J·p‖² for that p, and −⟨∇½‖r‖², p⟩."""
+        """½‖r‖² − ½‖r + J·p‖² for the step p with this damping, and −⟨∇½‖r‖², p⟩."""
         part = safe_divide(self.values**2, self.values**2 + damping)
         return jnp.sum(self.left**2 * part * (2 - part)) / 2, jnp.sum(self.left**2 * part)
 

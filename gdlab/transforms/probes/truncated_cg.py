@@ -15,16 +15,16 @@ from gdlab.transforms.norms.norms import tree_norm
 
 
 class Solved(NamedTuple):
-    """The end of the iteration."""
+    """The result of the iteration."""
 
     step: Tree
     """The step within the ball before the end."""
     direction: Tree
-    """The direction along which it would have gone on."""
+    """The direction along which the iteration would have continued."""
     curvature: jax.Array
-    """⟨p, H·p⟩ of the last direction tried; where it is not positive the iteration ended there."""
+    """The curvature ⟨p, H·p⟩ of the last direction p; one that is not positive ended it."""
     is_inside: jax.Array
-    """True if the ball was not left."""
+    """Whether the iteration stayed in the ball."""
     products: jax.Array
     """The number of products with the Hessian."""
 
@@ -48,13 +48,13 @@ def truncated_cg(
 ) -> Solved:
     """Minimise ⟨g, p⟩ + ½⟨p, H·p⟩ from p = 0 until ‖H·p + g‖ ≤ tolerance.
 
-    It stops before a direction of negative curvature, and before it leaves the ball ‖p‖ < radius.
+    It stops at a direction of negative curvature, and before it would leave the ball ‖p‖ < radius.
 
     Args:
-        product: p ↦ H·p.
+        product: the function p ↦ H·p.
         gradient: g.
-        tolerance: of the residual.
-        most_products: the most iterations.
+        tolerance: the largest norm of the residual H·p + g at which to stop.
+        most_products: the largest number of iterations.
         radius: the radius of the ball, or infinity.
 
     Source: T. Steihaug, The conjugate gradient method and trust regions in large scale
@@ -105,7 +105,7 @@ def to_the_edge(step: Tree, direction: Tree, radius: jax.Array) -> Tree:
     b = inner_product(step, direction)
     c = inner_product(step, step) - radius**2
     root = safe_sqrt(jnp.maximum(b**2 - a * c, 0))
-    # Of the two forms of the root that one in which nothing cancels.
+    # The form of the root without cancellation.
     below = b + root
     size = jnp.where(
         b > 0, -c / jnp.where(below > 0, below, 1), (root - b) / jnp.where(a > 0, a, 1)
@@ -114,7 +114,7 @@ def to_the_edge(step: Tree, direction: Tree, radius: jax.Array) -> Tree:
 
 
 def forcing_tolerance(gradient: Tree, most: Number) -> jax.Array:
-    """min(most, √‖g‖)·‖g‖, at which Newton's method converges superlinearly.
+    """min(most, √‖g‖)·‖g‖, a tolerance with which Newton's method converges superlinearly.
 
     Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, eq. 7.3.
     """
@@ -123,5 +123,5 @@ def forcing_tolerance(gradient: Tree, most: Number) -> jax.Array:
 
 
 def hessian_times(grad_fn: Callable[[Tree], Tree], params: Tree) -> Callable[[Tree], Tree]:
-    """v ↦ H·v at the parameters, which are gone through forwards once."""
+    """v ↦ H·v at the parameters, linearized once for all products."""
     return jax.linearize(functools.partial(gradient_at_params, grad_fn), params)[1]

@@ -1,1 +1,1 @@
-"""Signals and their joins: functions of the updates alone."""
+"""Transformations of the updates alone, and functions that join several signals."""

@@ -1,4 +1,4 @@
-"""Means over the blocks of an array that share a step size."""
+"""Means over the blocks of an array, for methods with one step size per block."""
 
 from typing import Annotated, TypeAlias
 
@@ -20,7 +20,7 @@ def is_axes(value: object) -> bool:
 
 
 def as_blocks(value: Value) -> ByLeaf:
-    """The block of each leaf, as a user wrote it."""
+    """The block of each leaf, from what a user wrote."""
     own = as_structure(value, "block")
     for block in own.known_values():
         is_named = block in ("unit", "array", "element")
@@ -35,19 +35,18 @@ Blocks: TypeAlias = Annotated[Tree, Data(as_blocks, name="Structure")]
 
 @leafwise
 def mean_over_block(block: Blocks = "unit") -> LeafFunctions:
-    """Average each array over the axes that one of its blocks spans.
+    """Average each array over the axes that a block spans.
 
-    uₜ = mean of gₜ over these axes, with the shape of gₜ but 1 there
+    uₜ = mean of gₜ over these axes, which keep length 1
 
     Args:
-        block: "unit" for all axes but the last, by which a block is what feeds one output of a
-            kernel as JAX has it, and a vector is one block; "array" for all axes; "element" for
-            none; or an axis. One of these, or a list of pairs ``(pattern, block)``, in which a
-            block may be a tuple of axes as well. An axis that an array does not have is passed
-            over.
+        block: the axes that a block spans: "unit" for all axes but the last, so that a block is the
+            weights that feed one output of a JAX kernel, and a vector is one block; "array" for all
+            axes; "element" for none; or an axis. Or a list of pairs ``(pattern, block)``, where a
+            block may also be a tuple of axes. Axes that an array does not have are ignored.
 
     Raises:
-        ValueError: if it is none of these.
+        ValueError: if ``block`` is none of these.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import fork, identity, mean_over_block

@@ -11,18 +11,18 @@ from gdlab.transforms.signals.scaling import scale
 def cautious(
     inner: GradientTransformation, eps: NonNegative = 1.0, *, descends: bool = True
 ) -> GradientTransformation:
-    """Drop the elements of an update that go against the gradient, and lengthen the others.
+    """Drop the elements of an update that go against the gradient, and scale up the others.
 
     u = inner(g); uᵢ ← uᵢ·φᵢ·n/(Σⱼφⱼ + eps), with φᵢ = 1 where uᵢ descends along gᵢ and 0 elsewhere
 
-    To first order no element of such an update raises the loss. What agrees throughout, such as
-    gradient descent without momentum, is scaled by n/(n + eps) alone.
+    To first order no element of such an update raises the loss. An update that agrees everywhere,
+    such as that of gradient descent without momentum, is only scaled by n/(n + eps).
 
     Args:
         inner: a method, such as ``adamw``, or the direction of one, such as ``scale_by_adam``.
         eps: ξ, added to the number of elements that agree.
-        descends: whether ``inner`` ends in a step of descent; False for a direction that the
-            learning rate has yet to turn.
+        descends: whether the output of ``inner`` is a step of descent; False for a direction of
+            ascent, before the learning rate.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import cautious, sgd

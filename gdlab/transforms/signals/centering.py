@@ -9,17 +9,17 @@ from gdlab.transforms.norms.norms import Axes, require_axis
 
 @leafwise
 def centralize(*, axis: Axes = None) -> LeafFunctions:
-    """Subtract from each kernel of gradients the mean over the inputs of each output.
+    """Subtract, from the gradient of each kernel, the mean over the inputs of each output.
 
-    uₜ = gₜ − mean(gₜ), with the mean over all axes but the last, where a kernel of JAX has its
-    outputs; arrays with fewer than two axes are left as they are
+    uₜ = gₜ − mean(gₜ), with the mean over all axes but the last, along which kernels in JAX have
+    their outputs; arrays with fewer than two axes pass unchanged
 
-    The sum of the weights that feed an output then stays as it was. Centralizing twice is
-    centralizing once.
+    The sum of the weights that feed an output then stays constant. Centralizing twice is the same
+    as centralizing once.
 
     Args:
-        axis: the axes to average over, where they are others. optax averages over all axes but
-            the first, which is right for torch's kernels: ``axis=1`` for a matrix.
+        axis: the axes to average over, if not these. optax averages over all axes but the first, as
+            suits kernels in torch: ``axis=1`` for a matrix.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import centralize

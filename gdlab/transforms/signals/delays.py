@@ -1,4 +1,4 @@
-"""Signals one step late, and the differences between two steps."""
+"""Signals delayed by one step, and differences between successive steps."""
 
 import operator
 
@@ -12,13 +12,13 @@ from gdlab.core.wiring import fork, identity
 
 @leafwise(reads="step", slots=("previous",))
 def delay(*, starts_at_first: bool = False) -> LeafFunctions:
-    """Hand on the updates of the step before.
+    """Return the updates of the previous step.
 
     uₜ = gₜ₋₁; u₁ = 0, or g₁ if it ``starts_at_first``
 
     Args:
-        starts_at_first: whether the first output is the first input and not zero, so that the
-            first difference of the two is zero.
+        starts_at_first: whether the first output is the first input instead of zero, so that the
+            first difference is zero.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import delay
@@ -41,7 +41,7 @@ def delay(*, starts_at_first: bool = False) -> LeafFunctions:
 
 @transformation
 def difference() -> GradientTransformation:
-    """The change of the updates since the step before.
+    """The change of the updates since the previous step.
 
     uₜ = gₜ − gₜ₋₁, u₁ = 0
 

@@ -1,4 +1,4 @@
-"""Transformations made of plain functions that keep nothing."""
+"""Stateless transformations made from plain functions."""
 
 import functools
 
@@ -14,16 +14,15 @@ from gdlab.core.transformation import transformation
 
 @transformation(reads=EVERYTHING)
 def stateless(f: Function) -> TreeFunctions:
-    """Make a transformation of a function of updates and parameters.
+    """Make a transformation from a function of updates and parameters.
 
-    uₜ = f(gₜ, wₜ), trees both; w is None where ``update`` is given no parameters
+    uₜ = f(gₜ, wₜ), for whole trees; w is None if ``update`` is called without parameters
 
-    A function with numbers of its own is better written with :func:`gdlab.transformation`, which
-    makes them hyperparameters.
+    For a function with hyperparameters, use :func:`gdlab.transformation`.
 
     Args:
-        f: from the updates and the parameters to the updates; keep it at module level, since a new
-            function compiles anew.
+        f: a function from the updates and the parameters to the updates. Define it at module level,
+            since each new function object is compiled anew.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import stateless
@@ -43,16 +42,15 @@ def stateless(f: Function) -> TreeFunctions:
 
 @transformation(reads=EVERYTHING)
 def stateless_with_tree_map(f: Function) -> TreeFunctions:
-    """Make a transformation of a function of one array of updates and one of parameters.
+    """Make a transformation from a function of one array of updates and its parameter.
 
-    uₜ = f(gₜ, wₜ), array by array; w is None where ``update`` is given no parameters
+    uₜ = f(gₜ, wₜ), array by array; w is None if ``update`` is called without parameters
 
-    A function with numbers of its own is better written with :func:`gdlab.leafwise`, which makes
-    them hyperparameters.
+    For a function with hyperparameters, use :func:`gdlab.leafwise`.
 
     Args:
-        f: from an array of updates and its parameter to one like it; keep it at module level, since
-            a new function compiles anew.
+        f: a function from an array of updates and its parameter to an array like it. Define it at
+            module level, since each new function object is compiled anew.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import stateless_with_tree_map

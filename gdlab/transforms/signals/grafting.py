@@ -1,4 +1,4 @@
-"""Grafting: the length of one step, and the direction of another."""
+"""Grafting: the norm of one step with the direction of another."""
 
 from gdlab.core.joins import join
 from gdlab.core.numerics import safe_divide
@@ -20,5 +20,5 @@ def grafted() -> Function:
     Source: N. Agarwal, R. Anil, E. Hazan, T. Koren, C. Zhang, Disentangling adaptive gradient
     methods from learning rates, 2020, algorithm 1.
     """
-    # In this order nothing overflows on the way: the ratio of the norms may.
+    # This order cannot overflow, as the ratio of the norms could.
     return lambda a, b: safe_divide(b, norm(b)) * norm(a)

@@ -1,4 +1,4 @@
-"""Joins of two signals or more: mixtures, quotients and agreements."""
+"""Joins of two or more signals: mixtures, quotients and agreements."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ def interpolate(weight: Hyperparameter) -> Function:
 
 @join
 def weighted_sum(*weights: Annotated[Hyperparameter, NonEmpty]) -> Function:
-    """Join signals by the sum of their multiples.
+    """Join signals by a weighted sum.
 
     u = Σᵢ weightᵢ·aᵢ
 
@@ -38,7 +38,7 @@ def weighted_sum(*weights: Annotated[Hyperparameter, NonEmpty]) -> Function:
         *weights: one weight for each signal.
 
     Raises:
-        ValueError: without weights, or if there are more or fewer signals than weights.
+        ValueError: without weights, or if the numbers of signals and weights differ.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import weighted_sum
@@ -61,14 +61,14 @@ def weighted_sum(*weights: Annotated[Hyperparameter, NonEmpty]) -> Function:
 
 @join
 def power_ratio(power: Hyperparameter, eps: NonNegative) -> Function:
-    """Join a direction and a second moment: the direction over a power of the moment.
+    """Join a direction and a second moment: the direction divided by a power of the moment.
 
     u = m / (v + eps)^power, and 0 where that denominator is 0; power ½ is :func:`ratio`, power 0
-    leaves the direction as it is.
+    returns the direction unchanged.
 
     Args:
-        power: p, in [0, ½] for the methods between momentum and Adam.
-        eps: ε added to the moment, in its units.
+        power: the exponent p, in [0, ½] for methods between momentum and Adam.
+        eps: ε, added to the moment, in the units of the moment.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import power_ratio
@@ -86,7 +86,7 @@ def power_ratio(power: Hyperparameter, eps: NonNegative) -> Function:
 
 @join
 def over_maximum(eps: NonNegative) -> Function:
-    """Join a direction and a second moment: the direction over the moment's root, or over ε.
+    """Join a direction and a second moment: the direction over the moment's root, at least ε.
 
     u = m / max(√v, eps), and 0 where that denominator is 0
 
@@ -103,14 +103,13 @@ def over_maximum(eps: NonNegative) -> Function:
 
 @join
 def agreeing(eps: NonNegative = 1.0) -> Function:
-    """Join a direction and the gradient: the direction where the signs of both agree.
+    """Join a direction and the gradient: the direction, where the signs of both agree.
 
     uᵢ = mᵢ·φᵢ·n/(Σⱼφⱼ + eps), with φᵢ = 1 where mᵢ·gᵢ > 0 and 0 elsewhere, and n the number of
-    elements of the array: what is left grows by as much as is dropped.
+    elements of the array: the remaining elements are scaled up for those that are dropped.
 
     Args:
-        eps: ξ, added to the number of elements that agree, so that one element at least is taken
-            to.
+        eps: ξ, added to the number of elements that agree, so that the divisor is not 0.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import agreeing
@@ -122,7 +121,7 @@ def agreeing(eps: NonNegative = 1.0) -> Function:
     """
 
     def mask(m, g):
-        # Asked so, a NaN is not dropped: it shows in the updates.
+        # With this comparison, a NaN is not dropped but shows in the updates.
         opposes = (m * jnp.conj(g)).real <= 0
         share = (jnp.sum(~opposes, dtype=m.real.dtype) + eps) / max(m.size, 1)
         return jnp.where(opposes, 0, safe_divide(m, share))
@@ -132,7 +131,7 @@ def agreeing(eps: NonNegative = 1.0) -> Function:
 
 @join
 def signed_like() -> Function:
-    """Join a size and a direction: the size of the first signal with the sign of the second.
+    """Join two signals: the absolute value of the first with the sign of the second.
 
     u = |a|·sign(b)
 

@@ -8,10 +8,10 @@ from gdlab.core.transformation import leafwise
 
 @leafwise(slots=("found_nan",))
 def zero_nans() -> LeafFunctions:
-    """Replace every NaN by 0, and tell in which arrays there were any.
+    """Replace every NaN by 0, and record which arrays had any.
 
-    The state says of each array whether the last updates had a NaN in it. Mind that the step is
-    taken all the same, by the other elements: :func:`apply_if_finite` skips it.
+    The state holds, for each array, whether the last updates had a NaN in it. The other elements
+    still take their step: to skip the whole step, use :func:`apply_if_finite`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import zero_nans

@@ -10,18 +10,18 @@ from gdlab.core.transformation import leafwise
 
 @leafwise(reads=("key", "step"))
 def add_noise(eta: NonNegative, gamma: Hyperparameter) -> LeafFunctions:
-    """Add Gaussian noise whose variance falls with time.
+    """Add Gaussian noise whose variance falls with the number of steps.
 
     uₜ = gₜ + σₜ·ξₜ with σₜ² = eta/(1 + t)^gamma, t = 0, 1, …, and ξₜ standard normal, independent
-    for each element and step; a complex element gets half of σₜ² in each of its parts
+    for each element and step; a complex element has variance σₜ²/2 in each of its parts
 
     Args:
         eta: η, the variance at the first step; 0.01, 0.3 and 1 in the paper.
-        gamma: γ, how fast it falls; 0.55 in the paper.
+        gamma: γ, the exponent of its decay; 0.55 in the paper.
 
-    The noise is drawn from the keyword ``key`` of ``update`` and the number of the step, so that
-    one key serves for a whole run; :func:`gdlab.minimize` and :func:`gdlab.sweep` supply it. optax
-    keeps a key in the state.
+    The noise is drawn from the keyword ``key`` of ``update`` and the step number, so one key serves
+    for a whole run; :func:`gdlab.minimize` and :func:`gdlab.sweep` supply it. optax keeps a key in
+    the state.
 
     Raises:
         ValueError: if ``key`` is missing.

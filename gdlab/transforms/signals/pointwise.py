@@ -9,7 +9,7 @@ from gdlab.core.transformation import leafwise
 
 @leafwise
 def scale_by_sign() -> LeafFunctions:
-    """Take the sign of each element, and the phase of each complex one.
+    """Take the sign of each element, or the phase of a complex one.
 
     uₜ = sign(gₜ): 1, −1, or 0 where the gradient is 0; g/|g| for complex numbers
 

@@ -1,4 +1,4 @@
-"""Gradients of single examples, clipped one by one, added up and blurred by noise."""
+"""Per-example gradients that are clipped, added up, and made private by noise."""
 
 import jax
 import jax.numpy as jnp
@@ -12,19 +12,19 @@ from gdlab.transforms.norms.norms import tree_norm
 
 
 def per_example_global_norm_clip(grads: Tree, l2_norm_clip: Number) -> tuple[Tree, jax.Array]:
-    """The sum of the gradients of single examples, each shortened to a norm, and how many were.
+    """The sum of per-example gradients, each clipped to a norm, and the number clipped.
 
     Σᵢ gᵢ·min(1, C/‖gᵢ‖), with the norm over the whole tree
 
     Args:
-        grads: a tree of arrays whose leading axis counts the examples.
-        l2_norm_clip: C.
+        grads: a tree of arrays with a leading axis of examples.
+        l2_norm_clip: the largest norm C.
 
     Returns:
-        The sum, and the number of examples whose gradients were longer than C.
+        The sum, and the number of examples whose gradients had a norm above C.
 
     Raises:
-        ValueError: if an array has no such axis, or another number of examples.
+        ValueError: if an array has no axis of examples, or the arrays differ in its length.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import per_example_global_norm_clip
@@ -45,21 +45,21 @@ def per_example_global_norm_clip(grads: Tree, l2_norm_clip: Number) -> tuple[Tre
 def per_example_layer_norm_clip(
     grads: Tree, global_l2_norm_clip: Number, uniform: bool = True
 ) -> tuple[Tree, Tree]:
-    """The sum of the gradients of single examples, each array of each shortened to a norm.
+    """The sum of per-example gradients, each array of which is clipped to a norm.
 
-    Array k is shortened to C/√K, or in proportion to the root of its size, C·√(nₖ/n), so that
-    the norm of a whole gradient is C at most.
+    Array k of K is clipped to C/√K, or in proportion to the root of its size, C·√(nₖ/n), so that
+    the norm of a whole gradient is at most C.
 
     Args:
-        grads: a tree of arrays whose leading axis counts the examples.
-        global_l2_norm_clip: C.
-        uniform: whether all K arrays have the same share, or each that of its elements.
+        grads: a tree of arrays with a leading axis of examples.
+        global_l2_norm_clip: the largest norm C.
+        uniform: whether all K arrays have the same bound, instead of one in proportion to √nₖ.
 
     Returns:
-        The sum, and for each array the number of examples in which it was longer.
+        The sum, and for each array the number of examples in which it was clipped.
 
     Raises:
-        ValueError: if an array has no such axis, or another number of examples.
+        ValueError: if an array has no axis of examples, or the arrays differ in its length.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import per_example_layer_norm_clip
@@ -87,17 +87,17 @@ def per_example_layer_norm_clip(
 def differentially_private_aggregate(
     l2_norm_clip: NonNegative, noise_multiplier: NonNegative
 ) -> TreeFunctions:
-    """Turn the gradients of single examples into a mean that hardly tells of any one of them.
+    """Turn per-example gradients into a differentially private mean.
 
     u = (Σᵢ gᵢ·min(1, C/‖gᵢ‖) + σ·C·ξ)/B, with ξ standard normal, over the B examples of a batch
 
-    It is the first link of a chain, and its input has a leading axis of examples:
-    ``jax.vmap(jax.grad(loss), (None, 0))(params, batch)``. The noise is drawn from the keyword
-    ``key`` of ``update`` and the number of the step, so that one key serves for a whole run: noise
-    that came twice could be taken off. optax keeps a key in the state.
+    Put it first in a chain. Its input, with a leading axis of examples, is
+    ``jax.vmap(jax.grad(loss), (None, 0))(params, batch)``. The noise is drawn from
+    the keyword ``key`` of ``update`` and the step number, so one key serves for a whole run
+    without repeating noise, which would break privacy. optax keeps a key in the state.
 
     Args:
-        l2_norm_clip: C, to which the gradient of each example is shortened.
+        l2_norm_clip: C, the norm to which the gradient of each example is clipped.
         noise_multiplier: σ, the standard deviation of the noise in units of C.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Quotients of a direction and the size of past gradients, with which adaptive methods end."""
+"""Quotients of a direction and the size of past gradients, as in adaptive methods."""
 
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.hyperparameter import NonNegative
@@ -25,13 +25,13 @@ def square() -> LeafFunctions:
 
 @join
 def ratio(eps: NonNegative | None = None, eps_root: NonNegative | None = None) -> Function:
-    """Join a direction and a second moment: the direction over the moment's root.
+    """Join a direction and a second moment: the direction divided by the moment's root.
 
     u = m / (√(v + eps_root) + eps), and 0 where that denominator is 0.
 
     Args:
-        eps: ε added outside the root, in the units of the gradient.
-        eps_root: ε added inside the root, in their square.
+        eps: ε, added outside the root, in the units of the gradient.
+        eps_root: ε, added inside the root, in the squared units of the gradient.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import ratio
@@ -48,7 +48,7 @@ def ratio(eps: NonNegative | None = None, eps_root: NonNegative | None = None) -
 
 @join
 def quotient(eps: NonNegative | None = None) -> Function:
-    """Join a direction and a size: the one over the other.
+    """Join a direction and a size: the first divided by the second.
 
     u = m / (n + eps), and 0 where that denominator is 0.
 
@@ -65,5 +65,5 @@ def quotient(eps: NonNegative | None = None) -> Function:
 
 
 def ratio_with_eps(eps: NonNegative, eps_in_sqrt: bool) -> Join:
-    """The ratio with its ε where a convention wants it."""
+    """The ratio with its ε inside or outside the root."""
     return ratio(eps_root=eps) if eps_in_sqrt else ratio(eps=eps)

@@ -1,8 +1,8 @@
 """Means and sums over axes of an array: statistics of rows, columns and whole arrays.
 
-What follows such a part in a chain is given an array of the smaller shape, and keeps a state of
-that size. The axes that are summed over stay, with the length 1, so that the result broadcasts.
-Such a signal is joined with one of the whole shape before it can be an update.
+The links after a reduction in a chain receive arrays of the smaller shape, and keep states of that
+shape. The reduced axes stay, with length 1, so that the result broadcasts. Before it can be an
+update, a reduced signal must be joined with one of the full shape.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,12 @@ from gdlab.core.transformation import leafwise
 
 @leafwise
 def mean_over(*axes: int) -> LeafFunctions:
-    """Average each array over axes.
+    """Average each array over some axes.
 
-    uₜ = mean of gₜ over ``axes``, with the shape of gₜ but 1 there
+    uₜ = mean of gₜ over ``axes``, which keep length 1
 
     Args:
-        *axes: the axes, all of them unless given. An axis that an array does not have is passed
-            over.
+        *axes: the axes, all of them unless given. Axes that an array does not have are ignored.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import fork, identity, mean_over
@@ -39,9 +38,9 @@ def mean_over(*axes: int) -> LeafFunctions:
 
 @leafwise
 def sum_over(*axes: int) -> LeafFunctions:
-    """Add each array up over axes.
+    """Sum each array over some axes.
 
-    uₜ = sum of gₜ over ``axes``, with the shape of gₜ but 1 there
+    uₜ = sum of gₜ over ``axes``, which keep length 1
 
     Args:
         *axes: as for :func:`mean_over`.
@@ -56,26 +55,26 @@ def sum_over(*axes: int) -> LeafFunctions:
 
 
 def over_axes(reduce: Function, u: jax.Array, axes: Iterable[int]) -> jax.Array:
-    """An array reduced over those of the axes that it has, which stay with the length 1.
+    """An array reduced over the given axes that it has, which keep length 1.
 
     Args:
-        reduce: such as ``jnp.mean``.
+        reduce: a reduction, such as ``jnp.mean``.
         u: the array.
-        axes: the axes; none of them leave the array as it is.
+        axes: the axes; with none, the array is returned unchanged.
     """
     own = tuple(sorted({axis % u.ndim for axis in axes if -u.ndim <= axis < u.ndim}))
-    # The mean of nothing would be a NaN.
+    # The mean of an empty array would be NaN.
     return reduce(u, axis=own, keepdims=True) if own and u.size else u
 
 
 @join
 def outer_over_mean(axis: int = -2) -> Function:
-    """Join the means of rows and of columns: the matrix of rank one that has them.
+    """Join the means of rows and of columns: the matrix of rank one with these means.
 
     uᵢⱼ = rᵢ·cⱼ/mean(r)
 
-    It has the least generalised Kullback–Leibler divergence from the matrix of which r and c are
-    the means, among all matrices of rank one.
+    Among all matrices of rank one, it has the least generalised Kullback–Leibler divergence from
+    the matrix whose means are r and c.
 
     Args:
         axis: the axis along which r varies.
@@ -89,5 +88,5 @@ def outer_over_mean(axis: int = -2) -> Function:
     Source: N. Shazeer, M. Stern, Adafactor: adaptive learning rates with sublinear memory cost,
     2018, section 3.
     """
-    # In this order nothing vanishes on the way: the product of two squares may.
+    # This order does not underflow, as the product of two squares could.
     return lambda rows, columns: safe_divide(rows, jnp.mean(rows, axis, keepdims=True)) * columns

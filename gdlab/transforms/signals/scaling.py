@@ -29,7 +29,7 @@ def scale_by_learning_rate(
     uₜ = −learning_rate·gₜ
 
     Args:
-        learning_rate: η, a number, a schedule, or a tree of one for each leaf.
+        learning_rate: η: a number, a schedule, or a tree with one for each leaf.
         flip_sign: False to ascend.
 
     >>> import jax.numpy as jnp
@@ -48,7 +48,7 @@ def scale_by_schedule(step_size_fn: Hyperparameter) -> GradientTransformation:
 
     uₜ = step_size_fn(t)·gₜ
 
-    It is :func:`scale` under the name that optax's users know.
+    It is :func:`scale` under the name that optax uses.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import linear_schedule, scale_by_schedule

@@ -1,4 +1,4 @@
-"""A change from one signal to another at some step."""
+"""A change from one signal to another at a given step."""
 
 import jax.numpy as jnp
 
@@ -10,7 +10,7 @@ from gdlab.core.structure import Function
 
 @schedule
 def from_step(start: StepCount) -> Function:
-    """Zero before a step, and one from it on.
+    """Zero before a step, and one from that step on.
 
     η(t) = 1 if t ≥ start, and 0 before; t counts from 0
 
@@ -28,7 +28,7 @@ def switch(takes_second: Hyperparameter) -> Function:
     u = b if takes_second > 0, and a otherwise
 
     Args:
-        takes_second: mostly a schedule, such as :func:`from_step`.
+        takes_second: usually a schedule, such as :func:`from_step`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import switch

@@ -1,4 +1,4 @@
-"""Gradients with less noise: what the step before changed is counted more than once."""
+"""Gradients with less noise, by a correction along their change since the previous step."""
 
 import jax
 
@@ -14,14 +14,14 @@ from gdlab.transforms.signals.delays import delay
 
 @join
 def extrapolated(gamma: Hyperparameter, decay: Hyperparameter) -> Function:
-    """Join a gradient and an earlier one: the gradient, carried on along its change.
+    """Join a gradient and an earlier one: the gradient, extrapolated along its change.
 
     u = a + γ·β/(1 − β)·(a − b)
 
     Args:
         gamma: γ, the strength of the correction.
-        decay: β of the average that follows. With γ = 1 the average of such gradients is the
-            recursive momentum of STORM.
+        decay: β, the decay of the average that follows. With γ = 1 the average of such gradients is
+            the recursive momentum of STORM.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import extrapolated
@@ -33,9 +33,9 @@ def extrapolated(gamma: Hyperparameter, decay: Hyperparameter) -> Function:
 
 @transformation(reads=("params", "grad_fn"), slots=("previous_params",))
 def previous_gradient() -> TreeFunctions:
-    """Hand on the gradient at the parameters of the step before, on the data of this step.
+    """Return the gradient at the parameters of the previous step, on the data of this step.
 
-    uₜ = ∇fₜ(wₜ₋₁), with w₀ = w₁; it takes one evaluation of the gradient.
+    uₜ = ∇fₜ(wₜ₋₁), with w₀ = w₁, which costs one evaluation of the gradient
 
     Raises:
         ValueError: if ``params`` or the keyword ``grad_fn`` are missing.
@@ -64,19 +64,20 @@ def previous_gradient() -> TreeFunctions:
 def reduce_variance(
     gamma: Hyperparameter = 0.025, decay: Hyperparameter = 0.95, *, exact: bool = False
 ) -> GradientTransformation:
-    """Correct gradients by their change since the step before, so that averages are less noisy.
+    """Correct gradients by their change since the previous step, so that averages are less noisy.
 
-    uₜ = gₜ + γ·β/(1 − β)·(gₜ − hₜ), with hₜ the gradient at the parameters of the step before
+    uₜ = gₜ + γ·β/(1 − β)·(gₜ − hₜ), with hₜ the gradient at the parameters of the previous step
 
-    It precedes a method with an average of decay β; :func:`mars` is AdamW after it. With γ = 0 it
-    changes nothing. It is linear: scaling or rotating the gradients scales or rotates the updates.
+    Put it before a method that averages gradients with decay β; :func:`mars` is AdamW after it.
+    With γ = 0 it changes nothing. It is linear: scaling or rotating the gradients scales or rotates
+    the updates.
 
     Args:
         gamma: γ, the strength of the correction.
-        decay: β of the average that follows.
-        exact: whether hₜ is computed on the data of this step, so that the noise of the two
-            cancels; that takes a second gradient, and ``update`` the keyword ``grad_fn``.
-            Otherwise hₜ is the gradient of the step before, at first zero.
+        decay: β, the decay of the average that follows.
+        exact: whether to compute hₜ on the data of this step, so that the noise of gₜ and hₜ
+            cancels. That costs a second gradient, and ``update`` needs the keyword ``grad_fn``.
+            Otherwise hₜ is the gradient of the previous step, and zero at first.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import reduce_variance

@@ -1,1 +1,1 @@
-"""Work of some steps only, guards against bad steps, and measurements of all."""
+"""Work done at some steps only, guards against bad steps, and measurements of all steps."""

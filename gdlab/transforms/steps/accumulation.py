@@ -16,20 +16,22 @@ from gdlab.transforms.steps.periods import is_complete
 
 @transformation(reads=EVERYTHING, slots=("micro_step", "weight", "mean", "inner"))
 def accumulate(inner: GradientTransformation, steps: Period) -> TreeFunctions:
-    """Average the gradients of several micro-batches and update once.
+    """Average the gradients of several micro-batches, then update once.
 
-    ḡ = Σᵢnᵢgᵢ/Σᵢnᵢ over the last ``steps`` calls goes into ``inner`` on every last of them; on the
-    others the updates are zero and ``inner`` is not run at all, in no lane of a sweep either. The
-    weight nᵢ is the keyword ``weight`` of ``update``, and all weigh the same if it is never given:
-    hand over the number of tokens where micro-batches differ in it, and each token counts alike.
+    At every ``steps``-th call ``inner`` is given ḡ = Σᵢnᵢgᵢ/Σᵢnᵢ over the last ``steps`` calls. At
+    the other calls the updates are zero and ``inner`` is not run at all, not even in a sweep. The
+    weight nᵢ is the keyword ``weight`` of ``update``; without it all micro-batches weigh the same.
+    If micro-batches differ in their number of tokens, pass that as ``weight`` to weigh all tokens
+    equally.
 
-    The state has the ``mean`` of the gradients so far, in float32 at least, and the state of
-    ``inner``. Where a micro-batch may be bad, put the guard around it:
-    ``apply_if_finite(accumulate(inner, steps))`` goes on as if that micro-batch had not been.
+    The state has the ``mean`` of the gradients so far, in at least float32, and the state of
+    ``inner``. If a micro-batch may have NaNs, ``apply_if_finite(accumulate(inner, steps))`` ignores
+    that micro-batch.
 
     Args:
         inner: the transformation of the averaged gradients.
-        steps: micro-batches for each update, at least 1; with 1 it is ``inner`` itself.
+        steps: the number of micro-batches per update, at least 1; with 1 the result is ``inner``
+            itself.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import accumulate, sgd
@@ -61,7 +63,7 @@ def accumulate(inner: GradientTransformation, steps: Period) -> TreeFunctions:
             return mean if u is None else mean + (u - mean) * share.astype(mean.real.dtype)
 
         mean = jax.tree.map(with_update, mean, updates, is_leaf=is_none)
-        # Where a parameter has no gradient the inner transformation is given none.
+        # A parameter without a gradient has none for the inner transformation either.
         present = map_arrays(lambda mean, _: mean, mean, updates)
         step = lambda mean, state: inner.update(mean, state, params, **extra)  # noqa: E731
         zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(step, present, inner_state)[0])
@@ -82,15 +84,15 @@ def accumulate(inner: GradientTransformation, steps: Period) -> TreeFunctions:
 
 @transformation
 def apply_every(k: Period = 1) -> GradientTransformation:
-    """Add the updates of several steps up, and hand on their sum at the last of them.
+    """Add up the updates of several steps, and return their sum at the last of these steps.
 
     uₜ = gₜ₋ₖ₊₁ + … + gₜ at every k-th step, and 0 at the others
 
-    It follows a method in a chain, whose state still changes at every step: the parameters move
-    less often. For one step out of several micro-batches take :func:`accumulate`.
+    Put it after a method in a chain. The state of the method still changes at every step; only the
+    parameters move less often. To make one step from several micro-batches, use :func:`accumulate`.
 
     Args:
-        k: the steps from one update to the next, at least 1.
+        k: the number of steps from one update to the next, at least 1.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import apply_every

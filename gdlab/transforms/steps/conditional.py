@@ -18,18 +18,18 @@ from gdlab.core.transformation import GradientTransformation, transformation
 def conditionally_transform(
     inner: GradientTransformation, should_transform_fn: Function, forward_extra_args: bool = False
 ) -> TreeFunctions:
-    """Apply a transformation at the steps of which a function says so; else change nothing.
+    """Apply a transformation at the steps that a function selects; else pass updates unchanged.
 
     uₜ = inner(gₜ) where should_transform_fn(t) holds, and gₜ elsewhere, t = 0, 1, …
 
-    At the other steps ``inner`` is not run at all, in no lane of a sweep either, and its state and
-    its schedules stand still.
+    At the other steps ``inner`` is not run at all, not even in a sweep, and its state and its
+    schedules do not advance.
 
     Args:
-        inner: what is applied.
-        should_transform_fn: from the number of earlier calls, an int32, to a boolean.
-        forward_extra_args: whether it is given by keyword what else is known of the step as well,
-            such as ``value``.
+        inner: the transformation to apply.
+        should_transform_fn: a function from the number of earlier calls, an int32, to a boolean.
+        forward_extra_args: whether the function also receives the extra arguments of ``update``,
+            such as ``value``, by keyword.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import conditionally_transform, scale
@@ -54,19 +54,19 @@ def conditionally_transform(
 def conditionally_mask(
     inner: GradientTransformation, should_transform_fn: Function, forward_extra_args: bool = False
 ) -> TreeFunctions:
-    """Apply a transformation at the steps of which a function says so; else make no step at all.
+    """Apply a transformation at the steps that a function selects; else return zeros.
 
     uₜ = inner(gₜ) where should_transform_fn(t) holds, and 0 elsewhere, t = 0, 1, …
 
-    At the other steps ``inner`` is not run at all, in no lane of a sweep either, and its state and
-    its schedules stand still. For steps that are bad there are :func:`apply_if_finite` and
+    At the other steps ``inner`` is not run at all, not even in a sweep, and its state and its
+    schedules do not advance. To skip bad steps, use :func:`apply_if_finite` or
     :func:`skip_outliers`.
 
     Args:
-        inner: what is applied.
-        should_transform_fn: from the number of earlier calls, an int32, to a boolean.
-        forward_extra_args: whether it is given by keyword what else is known of the step as well,
-            such as ``value``.
+        inner: the transformation to apply.
+        should_transform_fn: a function from the number of earlier calls, an int32, to a boolean.
+        forward_extra_args: whether the function also receives the extra arguments of ``update``,
+            such as ``value``, by keyword.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import conditionally_mask, sgd

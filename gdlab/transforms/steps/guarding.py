@@ -20,14 +20,15 @@ from gdlab.core.transformation import (
     slots=("last_finite", "notfinite_count", "total_notfinite", "inner_state"),
 )
 def apply_if_finite(inner: GradientTransformation) -> TreeFunctions:
-    """Skip the steps that are not finite, count and report them.
+    """Skip steps that are not finite, and count them.
 
-    They are those whose gradients or updates are not finite, or which would leave something in the
-    state that is not. Where ``inner`` squares gradients, a step is skipped as well if one of them
-    has an element above 2⁵⁰ (float64: 2⁴⁹⁸): its square would weigh on all steps to come. A skipped
-    step changes neither the parameters nor the inner state, so it does not advance
-    schedules either, and it is never applied, however many come in a row: read
-    ``state.notfinite_count``, the number of steps skipped in a row, to decide when to stop.
+    A step is skipped if its gradients or updates are not finite, or if it would leave a value in
+    the state that is not finite. If ``inner`` squares gradients, a step is also skipped if a
+    gradient has an element above 2⁵⁰ (float64: 2⁴⁹⁸), whose square would dominate the averages of
+    many later steps. A skipped step changes neither the parameters nor the inner state, so
+    schedules do not advance either. However many steps in a row are not finite, none of them is
+    applied: read ``state.notfinite_count``, the number of steps skipped in a row, to decide when to
+    stop.
 
     Args:
         inner: the transformation to guard.
@@ -65,17 +66,17 @@ def step_if(
     params: Params,
     extra: Extra,
 ) -> tuple[jax.Array, Updates, State]:
-    """A step of ``inner`` if it is accepted and leaves all finite, and otherwise none at all.
+    """A step of ``inner`` if it is accepted and finite, otherwise none.
 
     Returns:
-        Whether the step is taken, the updates or zeros, and the new state or the old one.
+        Whether the step is taken, the updates (or zeros), and the new state (or the old one).
     """
     new_updates, new = inner.update(updates, state, params, **extra)
     taken = accepted & all_finite((updates, new_updates)) & _stays_finite(state, new)
     if squares_something(inner):
         taken &= ~_any_exceeds_squarable(updates)
 
-    # Selected and not multiplied, so that a NaN cannot get through.
+    # Selected, not multiplied by 0, which would leave a NaN.
     def chosen(new, old):
         return jax.tree.map(lambda a, b: jnp.where(taken, a, b), new, old)
 
@@ -84,7 +85,7 @@ def step_if(
 
 def all_finite(tree: Tree) -> jax.Array:
     """Tell whether every element of every leaf is finite."""
-    # Asked of each element: a maximum over several devices would drop a NaN.
+    # Tested element by element: a maximum over several devices would drop a NaN.
     checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree) if is_inexact(leaf)]
     return jnp.all(jnp.array(checks)) if checks else jnp.array(True)
 
@@ -95,7 +96,7 @@ def _any_exceeds_squarable(updates: Updates) -> jax.Array:
 
 
 def _stays_finite(old: Tree, new: Tree) -> jax.Array:
-    """Tell whether nothing finite has ceased to be so; what a part begins with may be infinite."""
+    """Tell whether all elements that were finite still are; initial values may be infinite."""
 
     def stays(old, new):
         return jnp.isfinite(new) | ~jnp.isfinite(old) if is_inexact(new) else jnp.array(True)

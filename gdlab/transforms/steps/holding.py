@@ -1,4 +1,4 @@
-"""Sample and hold: work that is done at some steps only, and its result kept in between."""
+"""Sample and hold: work done at some steps only, with its result kept in between."""
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,14 @@ from gdlab.transforms.steps.periods import is_complete
 
 @transformation(reads=EVERYTHING, slots=("phase", "held", "inner"))
 def hold(inner: GradientTransformation, every: Period) -> TreeFunctions:
-    """Run a transformation at one step of several, and hand on its last output at the others.
+    """Run a transformation once in several steps, and return its last output at the others.
 
     uₜ = inner(gₜ) at the steps t = 1, 1 + every, 1 + 2·every, …, and uₜ₋₁ at the others, where
-    ``inner`` is not run at all, in no lane of a sweep either.
+    ``inner`` is not run at all, not even in a sweep.
 
     Args:
-        inner: what is sampled: a costly estimate, such as one of curvature.
-        every: steps from one sample to the next, at least 1.
+        inner: the transformation to sample, usually a costly estimate, such as one of curvature.
+        every: the number of steps from one sample to the next, at least 1.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import hold, scale
@@ -51,7 +51,7 @@ def hold(inner: GradientTransformation, every: Period) -> TreeFunctions:
         def keep(_, held, inner_state):
             return held, inner_state
 
-        # The phase starts over, so that a period is one for the analysis as well.
+        # The phase starts over with each period, so that the analysis can recognise the period.
         held, inner_state = rarely(phase == 0, sample, keep, updates, held, inner_state)
         phase = phase + 1
         over = is_complete(phase, every)

@@ -1,4 +1,4 @@
-"""Measurements of what passes a place in a chain, kept in the state beside the rest."""
+"""Measurements of the updates at a place in a chain, kept in the state."""
 
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, cast
@@ -25,13 +25,13 @@ class MeanMeasurement(NamedTuple):
     """A measurement averaged over the steps."""
 
     value: Tree
-    """The average, corrected for its start."""
+    """The average, with bias correction."""
     weight: Weight
-    """The weight of the average that has arrived."""
+    """The sum of the weights so far, by which the bias correction divides."""
 
 
 class _ToAverage(NamedTuple):
-    """A measurement of this step that is to be averaged."""
+    """A measurement of this step, to be averaged over steps."""
 
     value: Tree
     decay: Number
@@ -48,15 +48,16 @@ class _ToAverage(NamedTuple):
 
 @join
 def measure_with_ema(measure: Function, decay: Fraction) -> Function:
-    """Measure by a function, and average over the steps.
+    """Measure by a function, and average the measurements over steps.
 
-    mₜ = debias(ema(decay))(measure(gₜ)): a constant is averaged to itself from the first step on
+    mₜ = debias(ema(decay))(measure(gₜ)), so that the average of a constant is that constant from
+    the first step on
 
-    It stands in the place of a function in :func:`monitor`.
+    Pass the result to :func:`monitor` in place of a function.
 
     Args:
-        measure: from a tree of updates to numbers.
-        decay: weight of the old value.
+        measure: a function from a tree of updates to numbers.
+        decay: the weight of the old value.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import chain, global_norm, measure_with_ema, monitor, sgd
@@ -79,16 +80,16 @@ def measure_with_ema(measure: Function, decay: Fraction) -> Function:
 
 @wiring
 def monitor(measures: Annotated[Mapping[EntryName, Join], NonEmpty]) -> TreeRule:
-    """Measure what passes here, and keep the last measurements in the state; the updates pass.
+    """Measure the updates and keep the last measurements in the state; the updates pass unchanged.
 
-    Each measurement is an entry of the state by its own name, and no other entry is moved or
-    changed: what was stored without the monitor is restored beside it. Where links of a chain have
-    entries of one name, which their positions tell apart, put the monitor into a chain with the
-    link before it: ``chain(chain(link, monitor(…)), …)``.
+    Each measurement is an entry of the state under its own name, and no other entry is moved or
+    changed: a state stored without the monitor can be restored with it. If links of a chain have
+    entries of the same name, which are told apart by position, put the monitor into a chain with
+    the link before it: ``chain(chain(link, monitor(…)), …)``.
 
     Args:
-        measures: from the names of the measurements to functions of a tree of updates, plain or
-            averaged over the steps by :func:`measure_with_ema`.
+        measures: a dictionary from the names of the measurements to functions of a tree of updates,
+            or to results of :func:`measure_with_ema`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import chain, clip_by_global_norm, global_norm, monitor, sgd
@@ -107,7 +108,7 @@ def monitor(measures: Annotated[Mapping[EntryName, Join], NonEmpty]) -> TreeRule
         return found
 
     def init(params):
-        # All are taken of zeros, of which only the shapes are used.
+        # All are evaluated on zeros, of which only the shapes matter.
         found = measured(jax.tree.map(jnp.zeros_like, params))
         zeros = jax.tree.map(jnp.zeros_like, found)
         start = [one.start() if isinstance(one, _ToAverage) else one for one in zeros]
@@ -126,11 +127,11 @@ def monitor(measures: Annotated[Mapping[EntryName, Join], NonEmpty]) -> TreeRule
 
 @transformation
 def snapshot(measure_name: EntryName, measure: Function) -> GradientTransformation:
-    """Measure what passes here by one function, and keep the last measurement in the state.
+    """Measure the updates by one function, and keep the last measurement in the state.
 
     Args:
-        measure_name: the name of its entry in the state.
-        measure: from a tree of updates to numbers.
+        measure_name: the name of the measurement's entry in the state.
+        measure: a function from a tree of updates to numbers.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import chain, global_norm, sgd, snapshot

@@ -1,4 +1,4 @@
-"""A guard against steps that are far out of the ordinary: spikes of the loss, huge gradients."""
+"""A guard against outliers: spikes of the loss and huge gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +17,14 @@ from gdlab.transforms.steps.guarding import step_if
 
 @join
 def beyond_sigmas(sigmas: NonNegative = 6.0, least: NonNegative = 0.01) -> Function:
-    """Tell whether a number is far above the mean of those before, in standard deviations.
+    """Tell whether a number is many standard deviations above the mean of earlier ones.
 
-    x > mean + sigmas·max(σ, least·|mean|), once half of the window is known
+    x > mean + sigmas·max(σ, least·|mean|), once half of the window is filled
 
     Args:
-        sigmas: how many standard deviations are ordinary.
-        least: what σ is not taken to fall below, as a share of the mean, so that a run whose
-            numbers hardly change is not stopped by rounding.
+        sigmas: the number of standard deviations above the mean that are still ordinary.
+        least: the least σ, as a fraction of the mean, so that rounding does not count as an outlier
+            in a run whose numbers hardly change.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import beyond_sigmas
@@ -45,12 +45,12 @@ def beyond_sigmas(sigmas: NonNegative = 6.0, least: NonNegative = 0.01) -> Funct
 
 @join
 def beyond_median(factor: NonNegative = 10.0) -> Function:
-    """Tell whether a number is many times the median of those before.
+    """Tell whether a number is many times the median of earlier ones.
 
-    x > factor·median, once half of the window is known
+    x > factor·median, once half of the window is filled
 
     Args:
-        factor: how many times the median is ordinary.
+        factor: the multiple of the median up to which a number is ordinary.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import beyond_median
@@ -95,24 +95,25 @@ def skip_outliers(
     *,
     of_value: bool = False,
 ) -> TreeFunctions:
-    """Skip the steps that are out of the ordinary or not finite, count and report them.
+    """Skip steps that are outliers or not finite, and count them.
 
-    A step is skipped if the norm of its gradient, or its loss, is an outlier among those of the
-    last steps that were taken, and wherever :func:`apply_if_finite` skips one. It is then as if it
-    had not been, for the inner state and its schedules too. One gradient of 10¹⁸ leaves a finite
-    square in Adam's state, in whose shadow it would stand still for 10⁴ steps and more.
+    A step is skipped if the norm of its gradient, or its loss, is an outlier compared with the last
+    steps taken, or if :func:`apply_if_finite` would skip it. A skipped step changes neither the
+    parameters nor the inner state and its schedules. Without such a guard, one gradient of 10¹⁸
+    leaves a finite but so large square in Adam's state that Adam hardly moves for 10⁴ steps or
+    more.
 
-    It cannot be shut out for good: after ``window`` outliers in a row those before are forgotten,
-    and what is ordinary is learnt anew. Read ``state.skipped_count``, the number skipped in a row,
-    and ``state.total_skipped``. Guards for the norm and for the loss can be put around each other.
+    It does not skip steps for ever: after ``window`` outliers in a row the earlier numbers are
+    forgotten, and the window is filled anew. Read ``state.skipped_count``, the number skipped in a
+    row, and ``state.total_skipped``. Guards for the norm and for the loss can be nested.
 
     Args:
         inner: the transformation to guard.
         is_outlier: :func:`beyond_sigmas`, :func:`beyond_median`, :func:`above`, or a function of
-            the number, the last numbers and which of these are known.
-        window: how many of the last numbers are kept.
-        of_value: whether the number is the loss, the keyword ``value`` of ``update``; otherwise it
-            is the norm of all updates.
+            the number, the last numbers, and a mask of which of these are known.
+        window: the number of last numbers that are kept.
+        of_value: whether to test the loss, the keyword ``value`` of ``update``, instead of the norm
+            of all updates.
 
     Raises:
         ValueError: if ``of_value`` is set and ``value`` is missing.

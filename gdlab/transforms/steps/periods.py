@@ -1,7 +1,7 @@
-"""Steps at which something is due that is done once in a period.
+"""Steps at which periodic work is due.
 
-The count of the steps of a period, which starts over, is what the analysis of methods with a period
-can follow; a count of all steps needs no state of its own.
+The analysis of methods with a period can follow a count of steps that starts over with each period;
+a count of all steps needs no state.
 """
 
 import jax
@@ -11,11 +11,11 @@ from gdlab.core.structure import Number
 
 
 def is_due(step: jax.Array, every: Number) -> jax.Array:
-    """Tell whether a step is one of the first, the one ``every`` steps later, and so on.
+    """Tell whether a step is the first, the one ``every`` steps later, and so on.
 
     Args:
         step: the number of steps before this one, an integer.
-        every: the period; a fraction is rounded up, and what is below 1 is 1.
+        every: the period; a fraction is rounded up, and values below 1 count as 1.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.transforms.steps.periods import is_due
@@ -27,10 +27,10 @@ def is_due(step: jax.Array, every: Number) -> jax.Array:
 
 
 def is_complete(count: jax.Array, every: Number) -> jax.Array:
-    """Tell whether so many steps of a period are all that it has.
+    """Tell whether a period is complete after a number of steps.
 
     Args:
-        count: the number of its steps so far, an integer that starts over with each period.
+        count: the number of steps of the period so far, an integer.
         every: the period; a fraction is rounded up.
 
     >>> import jax.numpy as jnp

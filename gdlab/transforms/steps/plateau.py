@@ -1,4 +1,4 @@
-"""A learning rate that falls when the loss no longer does."""
+"""A reduction of the learning rate when the loss stops falling."""
 
 import jax
 import jax.numpy as jnp
@@ -24,21 +24,21 @@ def reduce_on_plateau(
 ) -> TreeFunctions:
     """Scale the updates down whenever the loss has stopped improving.
 
-    uₜ = s·gₜ. The loss improves if it is below b − rtol·|b| − atol, with b the best one so far.
-    After ``patience`` losses in a row that do not improve, s ← max(factor·s, min_scale); s₀ = 1.
+    uₜ = s·gₜ. The loss improves if it is below b − rtol·|b| − atol, with b the best loss so far.
+    After ``patience`` losses in a row without improvement, s ← max(factor·s, min_scale); s₀ = 1.
 
-    It follows a method in a chain, and is given the loss as the keyword ``value`` of ``update``;
-    hand over that of held-out data for the classical use. optax asks for less than (1 − rtol)·b,
-    which where losses are negative every loss is that is not much worse.
+    Put it after a method in a chain, and pass the loss as the keyword ``value`` of ``update``,
+    usually the loss on held-out data. optax instead tests whether the loss is below (1 − rtol)·b;
+    for negative losses that counts even slightly worse losses as improvements.
 
     Args:
-        factor: what s is multiplied by, in (0, 1).
-        patience: how many losses in a row have to be no better, at least 1.
-        rtol: relative improvement that counts.
-        atol: absolute improvement that counts.
-        cooldown: how many losses are passed over after each reduction.
-        accumulation_size: how many losses are averaged to one.
-        min_scale: what s does not fall below.
+        factor: the factor on s, in (0, 1).
+        patience: the number of losses in a row without improvement before a reduction, at least 1.
+        rtol: the relative improvement that counts.
+        atol: the absolute improvement that counts.
+        cooldown: the number of losses ignored after each reduction.
+        accumulation_size: the number of losses that are averaged into one.
+        min_scale: the least value of s.
 
     Raises:
         ValueError: if ``value`` is missing.

@@ -1,4 +1,4 @@
-"""A transformation that is left out at the first steps, as if they had not been."""
+"""A transformation that starts only after the first steps."""
 
 from typing import cast
 
@@ -13,10 +13,10 @@ from gdlab.core.transformation import GradientTransformation, wiring
 
 @wiring
 def wait(inner: GradientTransformation, steps: StepCount = 1) -> ArrayRule:
-    """Put out zeros at the first steps, which the transformation does not see.
+    """Return zeros at the first steps, which the transformation does not see.
 
-    uₜ = 0 for t ≤ steps, and then what ``inner`` makes of gₜ; a bias correction inside counts from
-    there as well.
+    uₜ = 0 for t ≤ steps, and then the output of ``inner`` for gₜ, whose bias corrections count from
+    the first step that it sees.
 
     Args:
         inner: a leafwise transformation.
@@ -47,7 +47,7 @@ def wait(inner: GradientTransformation, steps: StepCount = 1) -> ArrayRule:
         after, context = rule.advance(tuple(own))
         waits = waited < jnp.ceil(jnp.asarray(steps)).astype(waited.dtype)
         chosen = _chosen(waits, tuple(own), after)
-        # It goes on counting, so that an analysis knows it for a clock.
+        # It counts beyond ``steps``, so that the analysis recognises it as a clock.
         return (*chosen, safe_increment(waited)), (waits, context)
 
     def update(u, slots, context, reading):

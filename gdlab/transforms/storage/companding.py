@@ -1,4 +1,4 @@
-"""Eight bits an element and one scale a group: FlashOptim's companded moments."""
+"""FlashOptim's companded moments: eight bits per element and one scale per group."""
 
 from typing import NamedTuple, Self
 
@@ -19,13 +19,13 @@ _BRAIN = 1 << 15
 class Companded(NamedTuple):
     """An array as codes of eight bits, and a scale for each group along the last axis.
 
-    Signed: x = s·t/(2 − |t|) with t = code/127, so that codes lie closer together near 0. Numbers
-    that are nowhere negative have codes without a sign, of their roots: x = (s·code/255)².
+    With a sign, x = s·t/(2 − |t|) with t = code/127, so that codes lie closer together near 0.
+    Arrays without negative numbers have unsigned codes of their roots: x = (s·code/255)².
     """
 
     is_passed_on = False
     codes: jax.Array
-    """int8, or uint8 where nothing is negative; of the shape of the array."""
+    """int8, or uint8 for an array without negative numbers; of the shape of the array."""
     scales: jax.Array
     """uint16, one for each group along the last axis."""
 
@@ -42,12 +42,12 @@ class Companded(NamedTuple):
             share = codes / 127
             return _ungrouped(share / (2 - jnp.abs(share)) * scale, self.codes)
         root = codes / 255 * scale
-        # A square that float32 cannot hold must not become the zero that it is not.
+        # A square too small for float32 must not become zero.
         square = jnp.maximum(root * root, jnp.finfo(jnp.float32).tiny)
         return _ungrouped(jnp.where(codes > 0, square, 0), self.codes)
 
     def write(self, array: jax.Array) -> Self:
-        """The same form of another array."""
+        """Another array in the same form."""
         encode = _signed if self.codes.dtype == jnp.int8 else _of_roots
         new = type(self)(*encode(array.astype(jnp.float32), self.group))
         return jax.tree.map(placed_like, new, self)
@@ -62,9 +62,9 @@ class Companded(NamedTuple):
 
 
 def companded(array: jax.Array, group: int, is_nonnegative: bool) -> Companded:
-    """An array in eight bits, in groups of so many elements along its last axis."""
+    """An array in eight bits, with a scale for each ``group`` elements along its last axis."""
     encode = _of_roots if is_nonnegative else _signed
-    # Of the zeros at the start, XLA would compute the codes itself while it compiles, slowly.
+    # Without the barrier XLA would compute the codes of the initial zeros at compile time, slowly.
     array = jax.lax.optimization_barrier(array)
     return Companded(*encode(array.astype(jnp.float32), group))
 
@@ -83,16 +83,16 @@ def _of_roots(x: jax.Array, group: int) -> tuple[jax.Array, jax.Array]:
     scale = jnp.max(root, -1)
     share = root / jnp.where(scale > 0, scale, 1)[..., None]
     codes = jnp.clip(jnp.floor(share * 255 + 0.5), 0, 255)
-    # What divides must not vanish where it had not.
+    # Second moments divide, so those that are not zero must not become zero.
     codes = jnp.where(root > 0, jnp.maximum(codes, 1), codes).astype(jnp.uint8)
     return _ungrouped(codes, x), scale_to_bits(scale)
 
 
 def _grouped(x: jax.Array, group: int) -> jax.Array:
-    """The array with its last axis in groups, the last of which is filled up with zeros."""
+    """The array with its last axis split into groups; the last group is padded with zeros."""
     *others, last = parts_of(x)
     if x.shape[-1] % (group * pieces(x, last)):
-        x = placed(x, [*others, None])  # a group would lie on two devices
+        x = placed(x, [*others, None])  # else a group could lie on two devices
     missing = -x.shape[-1] % group
     if missing:
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
@@ -100,16 +100,16 @@ def _grouped(x: jax.Array, group: int) -> jax.Array:
 
 
 def _ungrouped(x: jax.Array, like: jax.Array) -> jax.Array:
-    """The array ``like`` whose groups these are."""
+    """The array of the shape of ``like`` with these groups."""
     *axes, groups, group = x.shape
     return placed_like(x.reshape(*axes, groups * group)[..., : like.shape[-1]], like)
 
 
 def scale_to_bits(scale: jax.Array) -> jax.Array:
-    """Sixteen bits for a number that is not negative: float16 where that holds it, else bfloat16.
+    """A nonnegative number in sixteen bits: float16 if it is in range, else bfloat16.
 
-    Scales have no sign, whose bit tells the two apart. So neither large nor small gradients are
-    beyond what can be stored, and in between a scale has the digits of float16.
+    Scales have no sign, so the sign bit tells the two formats apart. Scales of very large or small
+    gradients can be stored, and those in between have the precision of float16.
     """
     half = jax.lax.bitcast_convert_type(scale.astype(jnp.float16), jnp.uint16)
     largest = float(jnp.finfo(jnp.bfloat16).max)
@@ -120,7 +120,7 @@ def scale_to_bits(scale: jax.Array) -> jax.Array:
 
 
 def scale_from_bits(bits: jax.Array) -> jax.Array:
-    """The number that :func:`scale_to_bits` has put into sixteen bits, as float32."""
+    """The inverse of :func:`scale_to_bits`, as float32."""
     half = jax.lax.bitcast_convert_type(bits, jnp.float16).astype(jnp.float32)
     brain = jax.lax.bitcast_convert_type(bits & jnp.uint16(_BRAIN - 1), jnp.bfloat16)
     return jnp.where(bits < _BRAIN, half, brain.astype(jnp.float32))

@@ -24,20 +24,20 @@ class SlotFormat(Protocol):
     """A way of storing an array of real numbers."""
 
     def stored(self, array: jax.Array, is_nonnegative: bool) -> Tree:
-        """The array in this format, or as it is where the format does not suit it."""
+        """The array in this format, or unchanged if the format does not suit it."""
         ...
 
 
 @stored_form
 @is_exported
 class RoundedAtRandom(NamedTuple):
-    """An array in bfloat16 that is rounded up or down at random, so that its mean is exact."""
+    """An array in bfloat16, rounded up or down at random, so that it is exact in the mean."""
 
     is_passed_on = True
     array: jax.Array
     """The array, in bfloat16."""
     writes: jax.Array
-    """The number of writes so far, which makes the random roundings differ."""
+    """The number of writes so far, so that each write rounds differently."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ class RoundedAtRandom(NamedTuple):
         return widen(self.array)
 
     def write(self, array: jax.Array) -> Self:
-        """The same form of another array."""
+        """Another array in the same form."""
         wide = array.astype(jnp.float32)
         rounded = stochastic(wide, noise_of(wide, salt_of(self.writes)), jnp.bfloat16)
         return type(self)(rounded.astype(jnp.bfloat16), self.writes + 1)
@@ -58,7 +58,7 @@ class RoundedAtRandom(NamedTuple):
 @stored_form
 @is_exported
 class ComplexParts(NamedTuple):
-    """A complex array as its two parts, each of which is stored by itself."""
+    """A complex array as its real and imaginary parts, each stored in a format."""
 
     is_passed_on = False
     real: Tree
@@ -74,7 +74,7 @@ class ComplexParts(NamedTuple):
         return jax.lax.complex(*(_read(part) for part in self))
 
     def write(self, array: jax.Array) -> Self:
-        """The same form of another array."""
+        """Another array in the same form."""
         parts = zip(self, (array.real, array.imag), strict=True)
         return type(self)(*(_write(part, own) for part, own in parts))
 
@@ -101,13 +101,13 @@ class Float32Format:
 class BFloat16Format:
     """Store slots in bfloat16.
 
-    A number is rounded to the nearest of bfloat16, which has two or three digits, or up or down at
-    random so that the mean is exact. The latter is needed where a slot changes by less than its
-    last digit at each step, as an average of squares with the decay 0.999 does.
+    A number is rounded to the nearest bfloat16, which has two or three decimal digits, or up or
+    down at random so that its mean is exact. Random rounding is needed for slots that change by
+    less than their last digit at each step, such as an average of squares with decay 0.999.
 
     Args:
-        rounding: "nearest", "stochastic", or None for "stochastic" where nothing is negative, as in
-            second moments, and "nearest" elsewhere.
+        rounding: "nearest", "stochastic", or None for "stochastic" in slots without negative
+            numbers, such as second moments, and "nearest" in others.
 
     Raises:
         ValueError: if ``rounding`` is none of these.
@@ -126,18 +126,18 @@ class BFloat16Format:
 @checked_class
 @dataclass(frozen=True)
 class Int8Format:
-    """Store slots in eight bits, with a scale of sixteen for each group along the last axis.
+    """Store slots in eight bits, with a 16-bit scale for each group along the last axis.
 
-    Slots that are nowhere negative have unsigned codes of their roots, the others signed ones, both
-    denser near 0. What was not zero stays so where nothing is negative.
+    Slots without negative numbers have unsigned codes of their roots, the others signed codes, both
+    denser near 0. In slots without negative numbers, nonzero numbers stay nonzero.
 
     Args:
-        group: the length of a group, a power of two. Where the last axis is split over devices, its
-            parts should be multiples of it.
+        group: the length of a group, a power of two. If the last axis is split over devices, the
+            length of each part should be a multiple of it.
         smallest: the number of elements below which an array stays in float32.
 
     Raises:
-        ValueError: if ``group`` is no power of two.
+        ValueError: if ``group`` is not a power of two.
 
     Source: J. J. Gonzalez Ortiz, A. Gupta, C. Rinard, D. Blalock, FlashOptim: optimizers for
     memory-efficient training, 2026.
@@ -163,11 +163,11 @@ FORMATS: dict[str, SlotFormat] = {
     "bfloat16_stochastic": BFloat16Format("stochastic"),
     "int8": Int8Format(),
 }
-"""The formats that have a name."""
+"""The formats by name."""
 
 
 def in_format(array: jax.Array, form: SlotFormat, is_nonnegative: bool) -> Tree:
-    """An array in a format; a complex one as its two parts."""
+    """An array in a format; a complex array as its real and imaginary parts."""
     if array.ndim == 0:
         return array
     if not jnp.iscomplexobj(array):

@@ -1,4 +1,4 @@
-"""Low-precision parameters with the error of their last rounding beside each."""
+"""Low-precision parameters with the rounding error of each kept in the state."""
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,9 @@ def _begin(param: jax.Array, _: np.dtype) -> jax.Array:
 
 
 def _exact(param: jax.Array, compensation: jax.Array, dtype: np.dtype) -> jax.Array:
-    """The parameter and its compensation, unless that is more than rounding can have lost.
+    """The parameter plus its compensation, unless that is larger than a rounding error.
 
-    This is half a spacing, which is at most half of eps of the parameter.
+    A rounding error is at most half a spacing, which is at most half of eps times the parameter.
     """
     lost, limits = compensation.astype(jnp.float32), jnp.finfo(dtype)
     relative, absolute = float(limits.eps) / 2, float(limits.smallest_subnormal) / 2
@@ -41,19 +41,19 @@ def kahan_params(inner: GradientTransformation) -> TreeFunctions:
     xₜ = wₜ + cₜ, wₜ₊₁ = xₜ + uₜ rounded to nearest, cₜ₊₁ = xₜ + uₜ − wₜ₊₁ in bfloat16, c₀ = 0;
     ``inner`` sees x.
 
-    The compensations stand in the state under ``compensation``. Together with the parameters they
-    hold 16 or 17 binary digits. A parameter that was changed from outside between two steps keeps
-    its compensation only as far as that is less than half its spacing.
+    The state holds the compensations under ``compensation``. Together with the parameters they have
+    16 or 17 binary digits. If a parameter was changed between two steps, its compensation is kept
+    only if it is less than half a spacing.
 
     When to use:
-        Where 2 bytes for each parameter can be spared, in programs that are to use no integers.
+        If 2 bytes per parameter can be spared and the state must not contain integers.
         :func:`split_params` keeps as many digits in 1 byte.
 
-    Parameters of float32 pass through. It must be the last to change the updates: chain what else
-    there is within ``inner``.
+    Parameters of float32 pass through. It must be the last to change the updates: chain other
+    transformations within ``inner``.
 
     Args:
-        inner: the whole method, down to its learning rate.
+        inner: the whole method, including its learning rate.
 
     Raises:
         ValueError: if ``params`` are missing.

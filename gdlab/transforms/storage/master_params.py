@@ -1,4 +1,4 @@
-"""Low-precision parameters with a float32 copy of each."""
+"""Low-precision parameters with a float32 copy of each in the state."""
 
 import jax.numpy as jnp
 
@@ -17,23 +17,23 @@ MASTER = ParamFormat(
 
 @transformation(reads=("params", EVERYTHING), slots=("inner", "master"))
 def master_params(inner: GradientTransformation) -> TreeFunctions:
-    """Train float32 copies of bfloat16 or float16 parameters, which follow them rounded.
+    """Train float32 copies of bfloat16 or float16 parameters; these are the rounded copies.
 
     xₜ₊₁ = xₜ + uₜ in float32, wₜ₊₁ = xₜ₊₁ rounded to nearest; ``inner`` sees x, and the gradients
     are taken at w.
 
-    The copies stand in the state under ``master``. A parameter that was changed from outside
-    between two steps, so that it is not the rounded copy any more, is what goes on.
+    The state holds the copies under ``master``. If a parameter was changed between two steps, so
+    that it is no longer the rounded copy, the copy is replaced by it.
 
     When to use:
-        Where the state has room for 4 bytes for each parameter. :func:`split_params` with 16 bits
-        has the same numbers in half of that.
+        If 4 bytes per parameter can be spared. :func:`split_params` with 16 bits has the same
+        numbers in half the memory.
 
-    Parameters of float32 pass through. It must be the last to change the updates: chain what else
-    there is within ``inner``.
+    Parameters of float32 pass through. It must be the last to change the updates: chain other
+    transformations within ``inner``.
 
     Args:
-        inner: the whole method, down to its learning rate.
+        inner: the whole method, including its learning rate.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -1,7 +1,7 @@
-"""Low-precision parameters that learn: what is kept beside each, and how it is read and renewed.
+"""Training of 16-bit parameters: the value kept for each, and how it is read and updated.
 
-A step of less than half a spacing does not move a bfloat16 number, of which there are 256 from 1 to
-2. So each way of keeping such parameters keeps, or rounds away at random, what they cannot hold.
+A step of less than half a spacing does not move a bfloat16 number: there are only 128 from 1 to 2.
+So each way of training such parameters either keeps the rounding error or rounds at random.
 """
 
 import functools
@@ -21,7 +21,7 @@ from gdlab.core.transformation import GradientTransformation
 
 
 class NarrowParam:
-    """The additional value stored for a parameter of 16 bits, and the dtype of that parameter."""
+    """The additional value stored for a 16-bit parameter, and the dtype of that parameter."""
 
     __slots__ = ("dtype", "kept")
 
@@ -35,7 +35,7 @@ class NarrowParam:
         return f"NarrowParam({self.kept!r}, {self.dtype!r})"
 
     def needs_wide_updates(self) -> bool:
-        """Say that an update in the parameter's dtype would not reach the parameter meant."""
+        """Say that updates need a wider dtype than the parameter to reach its new value."""
         return True
 
 
@@ -54,23 +54,24 @@ jax.export.register_pytree_node_serialization(
 
 
 class ParamFormat(NamedTuple):
-    """A way of keeping parameters of 16 bits, for one array; all of its arithmetic is float32.
+    """A way of training 16-bit parameters, for one array; all of its arithmetic is in float32.
 
-    It stands for itself in compiled programs, so its functions must be alike for equal settings.
+    Compiled programs are cached by it, so its functions must be the same objects for equal
+    settings.
     """
 
     begin: Callable[[jax.Array, np.dtype], Tree]
-    """``begin(param, dtype)`` → what is kept beside a parameter at the start"""
+    """``begin(param, dtype)`` → the initial value kept for a parameter"""
     exact: Callable[[jax.Array, Tree, np.dtype], jax.Array]
-    """``exact(param, kept, dtype)`` → the parameter that the inner method trains"""
+    """``exact(param, kept, dtype)`` → the exact parameter, which the inner method trains"""
     rounded: Callable[[jax.Array, np.dtype, jax.Array], tuple[jax.Array, Tree]]
-    """``rounded(exact, dtype, salt)`` → the new parameter and what is kept beside it"""
+    """``rounded(exact, dtype, salt)`` → the new parameter and the value kept for it"""
 
 
 def narrow_params(inner: GradientTransformation, way: ParamFormat) -> TreeFunctions:
-    """``init`` and ``update`` of ``inner`` on the exact parameters, of which ``way`` keeps track.
+    """``init`` and ``update`` of ``inner`` on the exact parameters, which ``way`` reconstructs.
 
-    Parameters that are not of 16 bits pass through, and nothing is kept for them.
+    Parameters that do not have 16 bits pass through, and nothing is kept for them.
     """
 
     def init(params):
@@ -125,7 +126,7 @@ def _exact(way: ParamFormat, param: Leaf, own: Tree) -> Leaf:
 def _moved(
     way: ParamFormat, param: Leaf, own: NarrowParam, exact: Leaf, move: Leaf, salt: jax.Array
 ) -> tuple[Updates, NarrowParam]:
-    """The update that takes a parameter to the rounded sum of the exact one and its move."""
+    """The update that moves a parameter to the rounded sum of the exact one and its move."""
     moved = cast(exact, jnp.float32) + cast(move, jnp.float32)
     rounded, kept = way.rounded(moved, np.dtype(own.dtype), salt)
     return rounded - cast(param, jnp.float32), NarrowParam(kept, own.dtype)

@@ -1,4 +1,4 @@
-"""Low-precision parameters with the bits beside them that rounding has cut off."""
+"""Low-precision parameters with the bits lost in rounding kept in the state."""
 
 import functools
 
@@ -25,7 +25,7 @@ def _log_half_spacing(param: jax.Array, dtype: np.dtype) -> jax.Array:
 
 
 def _fraction(param: jax.Array, codes: jax.Array, dtype: np.dtype) -> jax.Array:
-    """The parameter and the code's fraction of half its spacing."""
+    """The parameter plus the code's fraction of half its spacing."""
     fraction = codes.astype(jnp.float32) / jnp.iinfo(codes.dtype).max
     return param + times_power_of_two(fraction, _log_half_spacing(param, dtype))
 
@@ -41,10 +41,11 @@ def _with_fraction(
 
 @functools.cache
 def split_format(bits: int) -> ParamFormat:
-    """The way of keeping ``bits`` lost bits beside each parameter.
+    """The way of training that keeps ``bits`` lost bits for each parameter.
 
-    float16 keeps a fraction in either width, which is exact with 16 bits; so does bfloat16 with 8.
-    With 16 bits beside bfloat16 the two are the halves of a float32.
+    For float16, and for bfloat16 with 8 bits, the bits are a fraction of half a spacing; for
+    float16 it is exact with 16 bits. For bfloat16 with 16 bits, the parameter and the bits are the
+    halves of a float32.
     """
     codes = np.dtype(f"int{bits}")
 
@@ -62,26 +63,27 @@ def split_format(bits: int) -> ParamFormat:
 
 @transformation(reads=("params", EVERYTHING), slots=("inner", "lost_bits"))
 def split_params(inner: GradientTransformation, bits: int = 8) -> TreeFunctions:
-    """Train bfloat16 or float16 parameters with the bits beside them that they cannot hold.
+    """Train bfloat16 or float16 parameters, and keep the bits lost in rounding in the state.
 
     xₜ = wₜ + bₜ·hₜ, where h is half the spacing of w and b in [−1, 1] a fraction of 8 or 16 bits;
     xₜ₊₁ = xₜ + uₜ; wₜ₊₁ = xₜ₊₁ rounded to nearest, and bₜ₊₁ = (xₜ₊₁ − wₜ₊₁)/hₜ₊₁ rounded.
     ``inner`` sees x.
 
-    The fractions stand in the state under ``lost_bits``. bfloat16 with 8 of them are weights of 24
-    bits, with 16 of them float32 itself: such a run is that of float32, but for the gradients,
-    which are taken at w, and for last digits where XLA joins products and sums in another way. A
-    parameter that was changed from outside between two steps is met within half its spacing.
+    The state holds the fractions under ``lost_bits``. bfloat16 with 8 lost bits gives weights of 24
+    bits, with 16 lost bits float32 itself. The latter run is the same as in float32, except for the
+    gradients, which are taken at w, and for last digits where XLA fuses products and sums
+    differently. If a parameter was changed between two steps, training continues from it within
+    half a spacing.
 
     When to use:
-        Where runs are to follow those in float32 closely: 8 bits cost 1 byte for each parameter.
+        If runs should follow those in float32 closely; 8 bits cost 1 byte per parameter.
 
-    Parameters of float32 pass through. It must be the last to change the updates: chain what else
-    there is within ``inner``.
+    Parameters of float32 pass through. It must be the last to change the updates: chain other
+    transformations within ``inner``.
 
     Args:
-        inner: the whole method, down to its learning rate.
-        bits: the bits kept beside each parameter, 8 or 16.
+        inner: the whole method, including its learning rate.
+        bits: the number of lost bits kept for each parameter, 8 or 16.
 
     Raises:
         ValueError: if ``params`` are missing, or ``bits`` is something else.

@@ -43,9 +43,9 @@ class StateBytes(NamedTuple):
 
 @checked
 def state_bytes(tx: GradientTransformation, params: Params) -> StateBytes:
-    """Count the bytes of a state before there is one.
+    """Count the bytes of a state without allocating it.
 
-    Nothing is allocated: ``init`` is evaluated for the shapes alone.
+    ``init`` is evaluated for shapes only.
 
     Args:
         tx: an optimizer.

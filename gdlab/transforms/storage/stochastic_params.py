@@ -11,7 +11,7 @@ from gdlab.transforms.storage.narrow_params import ParamFormat, narrow_params
 
 
 def _rounded(exact: jax.Array, dtype: np.dtype, salt: jax.Array) -> tuple[jax.Array, tuple[()]]:
-    # Weights of one value would move together under methods whose steps have one size.
+    # The place is hashed too: else equal weights with equal steps would all round the same way.
     noise = noise_of(exact, salts_by_place(salt, exact.shape))
     return stochastic(exact, noise, dtype), ()
 
@@ -21,26 +21,25 @@ STOCHASTIC = ParamFormat(begin=lambda _, __: (), exact=lambda param, _, __: para
 
 @transformation(reads=("params", "step", EVERYTHING), slots=("inner", "rounding"))
 def stochastic_params(inner: GradientTransformation) -> TreeFunctions:
-    """Train bfloat16 or float16 parameters that are rounded up or down at random, mean exact.
+    """Train bfloat16 or float16 parameters, rounded up or down at random, exact in the mean.
 
-    wₜ₊₁ = SR(wₜ + uₜ), where SR(x) is one of the two neighbours of x among the numbers of 16 bits
-    and E SR(x) = x
+    wₜ₊₁ = SR(wₜ + uₜ), where SR(x) is one of the two 16-bit neighbours of x, and E SR(x) = x
 
-    Plain rounding to nearest loses each step of less than half a spacing, 0.002 to 0.004 of the
-    parameter in bfloat16, so that small learning rates stop learning. Here such a step moves the
-    parameter seldom, and on average by just as much.
+    Rounding to nearest loses each step of less than half a spacing, 0.002 to 0.004 of the parameter
+    in bfloat16, so that small learning rates do not learn. With random rounding such a step moves
+    the parameter rarely, but on average by the right amount.
 
     When to use:
-        First, wherever the parameters are to take 2 bytes: nothing is kept beside them and no more
-        is read or written than without it. Where runs must not differ from float32 by random
-        rounding at all, take :func:`split_params` or :func:`master_params`.
+        Try it first for 16-bit parameters: it needs no additional memory or memory traffic. If
+        random rounding must not disturb runs at all, use :func:`split_params` or
+        :func:`master_params`.
 
     The random bits are a hash of each sum, its place and the step count. So no key is needed, and a
-    run that is repeated or resumed rounds as before. Parameters of float32 pass through. It must be
-    the last to change the updates: chain what else there is within ``inner``.
+    repeated or resumed run rounds the same way. Parameters of float32 pass through. It must be the
+    last to change the updates: chain other transformations within ``inner``.
 
     Args:
-        inner: the whole method, down to its learning rate.
+        inner: the whole method, including its learning rate.
 
     Raises:
         ValueError: if ``params`` are missing.

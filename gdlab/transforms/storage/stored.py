@@ -1,4 +1,4 @@
-"""Any method with what it keeps in less memory."""
+"""Any method with its state stored in less memory."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from gdlab.transforms.storage.stochastic_params import stochastic_params
 
 AnyFormat: TypeAlias = FormatName | SlotFormat
 SlotFormats: TypeAlias = AnyFormat | Sequence[tuple[str, AnyFormat]] | Mapping[str, AnyFormat]
-"""One format for the slots of rules for one array, or formats by pattern or by entry."""
+"""One format for all slots, or formats by pattern of path or by name of entry."""
 ParamStorage: TypeAlias = Literal["stochastic", "kahan", "master", "split"]
 
 WAYS: dict[str, Callable[[GradientTransformation], GradientTransformation]] = {
@@ -37,26 +37,27 @@ WAYS: dict[str, Callable[[GradientTransformation], GradientTransformation]] = {
 def stored(
     inner: GradientTransformation, formats: SlotFormats, *, params: ParamStorage | None = None
 ) -> GradientTransformation:
-    """Keep the slots of any method in less memory: in bfloat16, or in eight bits.
+    """Store the slots of any method in less memory: in bfloat16 or in eight bits.
 
-    Each slot is read into float32, changed by the method, and written back in its format; the
-    arithmetic is what it was. It goes through wrappers, groups and chains to whatever ``inner``
-    holds.
+    Each slot, such as a moment, is read into float32, changed by the method, and written back in
+    its format; the arithmetic does not change. Slots inside wrappers, groups and chains are stored
+    too.
 
     When to use:
-        Where memory is short, or a step is bound by it. ``"bfloat16"`` is nearly free of risk:
-        averages of gradients are rounded to nearest, and second moments at random, since rounded to
-        nearest they would cease to change. ``"int8"`` halves it again.
+        If memory is short, or a step is bound by memory traffic. ``"bfloat16"`` is nearly free of
+        risk: averages of gradients are rounded to nearest, and second moments at random, since with
+        rounding to nearest they would stop changing. ``"int8"`` halves the memory again.
 
     Args:
         inner: the method.
-        formats: one format for what rules for one array keep in the shape of their signal, such as
-            moments: "float32", "bfloat16", "bfloat16_stochastic", "int8", :class:`BFloat16Format`
-            or :class:`Int8Format`. Or a list of pairs of a regular expression and a format, where
-            the first expression found in the dotted path of an array of the state decides, or a
-            dictionary from the names of entries to formats; these reach all arrays of fractions but
-            scalars, and what they do not name stays as it is.
-        params: the way in which parameters of bfloat16 or float16 are trained: "stochastic"
+        formats: one format for the slots of leafwise rules that have the shape of their signal,
+            such as moments: "float32", "bfloat16", "bfloat16_stochastic", "int8",
+            :class:`BFloat16Format` or :class:`Int8Format`. Or a list of pairs of a regular
+            expression and a format, where the first expression found in the dotted path of an array
+            of the state decides, or a dictionary from names of entries to formats. A list or
+            dictionary can name any floating-point array but scalars, and arrays that it does not
+            name stay unchanged.
+        params: the way of training bfloat16 or float16 parameters: "stochastic"
             (:func:`stochastic_params`), "kahan", "master" or "split".
 
     Raises:
@@ -75,7 +76,7 @@ def stored(
 
 @wiring
 def stored_slots(inner: GradientTransformation, formats: SlotFormats) -> TreeRule:
-    """Keep the slots of any method in less memory, and leave the parameters alone.
+    """Store the slots of any method in less memory, without changing how parameters are stored.
 
     Args:
         inner: the method.
@@ -117,7 +118,7 @@ class _Place:
 
 
 def _choice(formats: SlotFormats) -> Choice:
-    """The format of each place, if it has one."""
+    """A function from the places of a state to the format of each, or None."""
     if isinstance(formats, Mapping | list | tuple) and not formats:
         raise ValueError("stored: formats must name one format at least, not none")
     if isinstance(formats, Mapping):
@@ -177,7 +178,7 @@ def _in_formats(state: State, choose: Choice) -> State:
 
 
 def _places(node: Tree, path: Path, entries: tuple[str, ...]) -> Iterator[_Place]:
-    """The leaves of a state, with their paths and the names of the entries that they are in."""
+    """The leaves of a state, with their paths and the names of the entries that contain them."""
     if isinstance(node, State):
         for name, value in node.items():
             key = jax.tree_util.GetAttrKey(name)
