@@ -24,7 +24,7 @@ class Solved(NamedTuple):
     curvature: jax.Array
     """The curvature ⟨p, H·p⟩ of the last direction p; one that is not positive ended it."""
     is_inside: jax.Array
-    """Whether the iteration stayed in the ball."""
+    """True if the iteration stayed in the ball."""
     products: jax.Array
     """The number of products with the Hessian."""
 
