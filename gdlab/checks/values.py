@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 T = TypeVar("T")
 
@@ -89,6 +90,21 @@ def require_real_scalar(name: str, value: T) -> T:
     if is_array_of_reals(value) and np.shape(value) == ():  # type: ignore[arg-type]
         return value
     raise TypeError(f"{name} must be one real number, not {value!r}")
+
+
+def require_step(name: str, step: Any) -> None:
+    """Refuse what is no number of a step; one that is traced may be any.
+
+    Raises:
+        TypeError: if it is no whole number.
+        ValueError: if it is negative.
+    """
+    if isinstance(step, Tracer):
+        return
+    if not is_whole_number(step):
+        raise TypeError(f"{name} must be a whole number, not {shortened(step)}")
+    if step < 0:
+        raise ValueError(f"{name} must be at least 0, from which steps count, not {step}")
 
 
 def require_key(name: str, key: Any) -> None:
@@ -179,5 +195,7 @@ def _require_form(name: str, array: np.ndarray, ndim: int | None, finite: bool) 
 
 def shortened(value: Any) -> str:
     """A value as a message shows it, cut off where it is long."""
+    if isinstance(value, Tracer):
+        return f"a traced {value.dtype}{list(value.shape)}"
     written = repr(value)
     return written if len(written) <= 80 else f"{written[:60]}… ({type(value).__name__})"

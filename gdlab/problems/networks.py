@@ -1,14 +1,14 @@
 """Small networks that read digits: dense ones and convolutional ones."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Size
+from gdlab.checks.kinds import Between
 from gdlab.losses.classification import softmax_cross_entropy_with_integer_labels
 from gdlab.problems.bundled_data import digits
 from gdlab.problems.layers import (
@@ -25,6 +25,8 @@ SOURCE = "E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, 199
 CLASSES, SIDE = 10, 8
 MAX_WIDTH = 10_000
 """The largest number of features of a layer; a larger number counts as a mistake."""
+MAX_LAYERS = 1000
+"""The largest number of layers in a network, and of blocks in a stage; larger ones are refused."""
 
 
 @checked
@@ -93,7 +95,7 @@ def convolutional_network(
     channels: Sequence[int] = (8, 16, 32),
     strides: Sequence[int] | None = None,
     *,
-    blocks: Size = 0,
+    blocks: Annotated[int, Between(0, MAX_LAYERS)] = 0,
     skip: bool = True,
     pool: bool = False,
     bias: bool = True,
@@ -230,5 +232,7 @@ def _problem(
 def _require_positive(name: str, sizes: Sequence[int]) -> None:
     if not sizes or min(sizes) < 1:
         raise ValueError(f"{name} must be a list of positive integers, not {sizes!r}")
+    if len(sizes) > MAX_LAYERS:
+        raise ValueError(f"{name} must be at most {MAX_LAYERS} layers, not {len(sizes)}")
     if max(sizes) > MAX_WIDTH:
         raise ValueError(f"{name} must be at most {MAX_WIDTH} each, not {max(sizes)}")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gdlab.checks.checked import checked_class
 from gdlab.problems.layers import Layer
 
 Tag = Literal[
@@ -49,6 +50,7 @@ trap         made to show how some method fails
 """
 
 
+@checked_class
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """A function to minimise that knows its minimisers, its curvature and its start.

@@ -13,7 +13,7 @@ from jax import lax
 
 from gdlab.checks.checked import checked, checked_class
 from gdlab.checks.kinds import Count, Key, Size
-from gdlab.checks.values import require_key
+from gdlab.checks.values import require_key, require_step
 
 if TYPE_CHECKING:
     import chex
@@ -140,8 +140,7 @@ class EpochSampler:
         if key is None or self.batch_size == self.size:
             return own
         require_key("key", key)
-        if isinstance(step, int) and step < 0:
-            raise ValueError(f"step counts from 0, not from {step}")
+        require_step("step", step)
         epoch = step // self.batches_per_epoch
         return jax.random.permutation(jax.random.fold_in(key, epoch), own)
 

@@ -20,7 +20,7 @@ from gdlab.training.evaluation import Evaluation
 from gdlab.training.length import Interval, evaluation_interval, steps_of
 from gdlab.training.loader import is_loader
 from gdlab.training.models import ModelState, open_model
-from gdlab.training.objective import ByIdentity, Objective
+from gdlab.training.objective import ByIdentity, Objective, require_state
 from gdlab.training.over_loader import run_over_loader
 from gdlab.training.start import differentiable
 from gdlab.training.step import (
@@ -145,6 +145,7 @@ def minimize(
     for name, number in (("tol", tol), ("first_step", first_step)):
         if number is not None and jnp.shape(number):
             raise ValueError(f"{name} must be one number, not an array of {jnp.shape(number)}")
+    require_state(model_state)
     model = open_model(x0)
     objective = Objective(
         ByIdentity(fun), data is not None, has_aux, model_state is not None, model.form

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.checks.user_functions import note_call
-from gdlab.checks.values import is_array_of_numbers
+from gdlab.checks.values import is_array_of_numbers, shortened
+from gdlab.core.returned import require_arrays_like
 from gdlab.training.models import PLAIN, Form, ModelState
 
 
@@ -110,13 +111,17 @@ class Objective:
             raise
         aux = None
         if self.has_aux and self.has_state:
-            value, (given, aux) = value
+            form = "with a model_state and has_aux=True the loss must return (loss, (state, aux))"
+            value, beside = _pair(form, value)
+            new, aux = _pair(form, beside)
+            given = _state_like(new, given)
         elif self.has_state:
-            value, given = value
+            value, new = _pair("with a model_state the loss must return (loss, state)", value)
+            given = _state_like(new, given)
         elif self.has_aux:
-            value, aux = _pair(value)
-            if not all(map(is_array_of_numbers, jax.tree.leaves(aux))):
-                raise TypeError(f"aux must be a tree of arrays, not {aux!r}")
+            value, aux = _pair("with has_aux=True the loss must return (loss, aux)", value)
+        if not all(map(is_array_of_numbers, jax.tree.leaves(aux))):
+            raise TypeError(f"aux must be a tree of arrays, not {shortened(aux)}")
         if (kind := _unlike_a_real_scalar(value)) is not None:
             pair = self.is_loss and not self.has_aux and isinstance(value, tuple | list)
             raise TypeError(
@@ -181,6 +186,17 @@ class Objective:
         return self.takes_key or (self.form.may_draw and key is not None)
 
 
+def require_state(model_state: Any) -> None:
+    """Refuse a model state that is no tree of arrays, which alone steps hand on.
+
+    Raises:
+        TypeError: naming what else it holds.
+    """
+    for leaf in jax.tree.leaves(model_state):
+        if not is_array_of_numbers(leaf):
+            raise TypeError(f"model_state must be a tree of arrays, but has {shortened(leaf)}")
+
+
 def _unlike_a_real_scalar(value: Any) -> str | None:
     """A description of a value that is not a real scalar; None if it is one."""
     if not jax.tree_util.all_leaves([value]):
@@ -200,8 +216,12 @@ def _shapes_of(batch: Any) -> str:
     )
 
 
-def _pair(value: Any) -> tuple[Any, Any]:
+def _state_like(new: Any, before: Any) -> Any:
+    return require_arrays_like("the state that the loss returns", new, "model_state", before)
+
+
+def _pair(form: str, value: Any) -> tuple[Any, Any]:
     if not (isinstance(value, tuple | list) and len(value) == 2):
-        raise TypeError(f"with has_aux=True the loss must return (loss, aux), not {value!r}")
-    loss, aux = value
-    return loss, aux
+        raise TypeError(f"{form}, not {shortened(value)}")
+    first, second = value
+    return first, second

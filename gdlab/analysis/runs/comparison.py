@@ -158,6 +158,8 @@ def _of_run(run, tx, modes, distance, minimum, noise) -> RunComparison:
         )
     values = run.evaluation_values if averages else run.values
     measured = np.asarray(values, np.float64) - minimum
+    if np.all(measured < 0):
+        raise ValueError(f"minimum is {minimum}, but all losses of the run lie below it")
     steps = len(measured) - 1
     expected = expected_loss(tx, modes, distance, steps, noise=noise)
     left = modes @ stationary_variance(tx, modes, noise=noise) / 2

@@ -13,6 +13,7 @@ from gdlab.sweeps.plan.cells import Cell, CellArguments, cells_of
 from gdlab.sweeps.plan.policies import Policy
 from gdlab.sweeps.settings import Resources, Stopping
 from gdlab.training.length import Interval
+from gdlab.training.objective import require_state
 from gdlab.training.problem import Problem
 
 
@@ -48,6 +49,7 @@ class SharedArguments:
             ValueError: if there are no seeds, one is out of range, or two are the same.
         """
         given = {field.name: arguments[field.name] for field in dataclasses.fields(cls)}
+        require_state(given["model_state"])
         given["hyperparameters"] = dict(given["hyperparameters"] or {})
         given["seeds"] = seeds_of(given["seeds"])
         given["key"] = jax.random.key(0) if given["key"] is None else given["key"]
