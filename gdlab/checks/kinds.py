@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.typing import DTypeLike
+from numpy.typing import ArrayLike
 
 from gdlab.checks.values import (
     is_array_of_numbers,
@@ -150,6 +151,7 @@ KINDS: dict[Any, Kind] = {
     jax.Array: Kind("an array", _is_of_array_type),
     os.PathLike: Kind("a path", _is_path),
     DTypeLike: Kind("a dtype, such as jnp.float32", _is_dtype),
+    ArrayLike: Kind("an array", lambda value: value is not None),  # looked at by real_numbers
 }
 """The kinds of value that are told apart by more than their class."""
 
@@ -361,7 +363,7 @@ def _with_article(name: str) -> str:
 def _plural(kind: Kind) -> str:
     words = kind.words
     for article in ("a ", "an "):
-        if words.startswith(article) and " or " not in words:
+        if words.startswith(article) and not {"or", "that"} & set(words.split()):
             return f"{words.removeprefix(article)}s"
     return f"values that are each {words}"
 

@@ -79,7 +79,8 @@ class Optimum:
             return "the loss is so flat or so noisy that no rate is better than the others"
         return ""
 
-    def value_at(self, rate: float) -> float:
+    @checked
+    def value_at(self, rate: Annotated[float, Between(0, math.inf, True)]) -> float:
         """The mean value at a rate, interpolated between the tried rates.
 
         It is ∞ where training diverges, and NaN where no rate was tried.

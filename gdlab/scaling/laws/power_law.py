@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Name
 from gdlab.checks.values import real_numbers
 from gdlab.scaling.laws.fieller import Confidence, Interval
 
@@ -66,8 +67,9 @@ class PowerLaw:
         """
         if set(sizes) != set(self.exponents):
             raise ValueError(f"the law needs the sizes {list(self.exponents)}, not {list(sizes)}")
-        if not all(size > 0 for size in sizes.values()):
-            raise ValueError(f"sizes must be positive, not {sizes}")
+        for name, size in sizes.items():
+            if not real_numbers(f"the size {name!r}", size, ndim=0) > 0:
+                raise ValueError(f"the size {name!r} must be positive, not {size}")
         row = np.array(
             [1.0, *(math.log2(sizes[name] / self.references[name]) for name in self.exponents)]
         )
@@ -98,7 +100,7 @@ class PowerLaw:
 
 @checked
 def fit_power_law(
-    sizes: Mapping[str, ArrayLike],
+    sizes: Mapping[Name, ArrayLike],
     values: ArrayLike,
     errors: ArrayLike | None = None,
     *,

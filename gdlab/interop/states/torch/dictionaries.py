@@ -1,10 +1,11 @@
 """State dictionaries of torch's optimizers, nested or flat."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from gdlab.checks.values import shortened
 from gdlab.core.structure import Value
 from gdlab.interop.states.by_parameter.records import Names, paths_of
 
@@ -45,11 +46,22 @@ def parsed(state_dict: StateDict) -> Parsed:
     """The parts of a state dictionary.
 
     Raises:
+        TypeError: if the parts of a nested one are no dictionaries.
         ValueError: if a key of a flat one is not understood.
     """
     if "state" in state_dict or "param_groups" in state_dict:
-        groups = [dict(group) for group in state_dict.get("param_groups", ())]
-        return Parsed(dict(state_dict.get("state", {})), groups, optimizer_with(groups))
+        states, groups = state_dict.get("state", {}), state_dict.get("param_groups", ())
+        if not isinstance(groups, list | tuple) or not all(map(_is_dictionary, groups)):
+            raise TypeError(
+                "state_dict: 'param_groups' must be a list of dictionaries, not "
+                f"{shortened(groups)}"
+            )
+        if not isinstance(states, Mapping) or not all(map(_is_dictionary, states.values())):
+            raise TypeError(
+                f"state_dict: 'state' must be a dictionary of dictionaries, not {shortened(states)}"
+            )
+        groups = [dict(group) for group in groups]
+        return Parsed(dict(states), groups, optimizer_with(groups))
     states: dict[Key, dict[str, Value]] = {}
     numbered: dict[int, dict[str, Value]] = {}
     for key, value in state_dict.items():
@@ -66,6 +78,10 @@ def parsed(state_dict: StateDict) -> Parsed:
             )
     groups = [numbered[index] for index in sorted(numbered)]
     return Parsed(states, groups, optimizer_with(groups), is_flat=True)
+
+
+def _is_dictionary(value: Any) -> bool:
+    return isinstance(value, Mapping)
 
 
 def optimizer_with(groups: list[dict[str, Value]]) -> str | None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Size
+from gdlab.checks.values import real_numbers
 from gdlab.core.state import State
 from gdlab.core.structure import Params, Value
 from gdlab.core.transformation import GradientTransformation
@@ -248,9 +249,16 @@ def _enter(record: Record, theirs: Parsed, names: Names, params: Params) -> None
         if arrays:
             axes = record.axes.get(path)
             permutation = {name: permuted(array, axes) for name, array in arrays.items()}
-            record.kept[path] = Kept(permutation, None if step is None else int(step))
+            record.kept[path] = Kept(permutation, None if step is None else _step(key, step))
     for path in by_key.values():
         _require_dampened(path, record)
+
+
+def _step(key: Key, step: Value) -> int:
+    number = real_numbers(f"state_dict: the step of {key!r}", step, least=0)
+    if number.size != 1 or number.item() % 1:
+        raise ValueError(f"state_dict: the step of {key!r} must be a whole number, not {step}")
+    return int(number.item())
 
 
 def _pieces(record: Record, paths: Iterable[str], params: Params) -> lbfgs.Pieces:
