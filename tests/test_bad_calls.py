@@ -1,6 +1,7 @@
 """Bad calls are refused by an error that names the argument, and says what came."""
 
 import os
+import re
 
 import jax
 import jax.numpy as jnp
@@ -94,6 +95,20 @@ def of_growing_state(scale: gdlab.Hyperparameter):
     return jnp.zeros_like, lambda u, state: (u, jnp.concatenate([state, state]))
 
 
+def run_with_state(loss, **keywords):
+    return minimize(loss, w, sgd(0.1), 3, model_state={"a": 1.0}, **keywords)
+
+
+def from_torch(state_dict):
+    return gdlab.interop.from_torch(state_dict, ["a"], tx=adam(0.1), params={"a": w})
+
+
+def compare(start, **keywords):
+    run = minimize(bowl, w, sgd(0.1), 3)
+    return analysis.compare(run, sgd(0.1), np.ones(3), start, **keywords)
+
+
+MANY = np.ones(10**6, np.float32)
 BAD = [
     # Numbers that mean nothing
     (lambda: sgd(0.1, averaging=True), "averaging.*momentum is None"),
@@ -159,6 +174,17 @@ BAD = [
         lambda: gdlab.linear_onecycle_schedule(9, 1.0, pct_start=0.9, pct_final=0.5),
         "'pct_final' must be at least 'pct_start', which is 0.9, not 0.5",
     ),
+    (lambda: piecewise_constant_schedule(1.0, {-3: 0.1}), "boundaries_and_scales: .* not -3"),
+    (
+        lambda: gdlab.piecewise_interpolate_schedule("linear", 1.0, {-3: 0.1}),
+        "boundaries_and_scales: steps count from 0, not -3",
+    ),
+    # Axes
+    (lambda: Axis("a", [1.0, 2.0, 1.0]), "Axis 'a': .* positions 0 and 2 are equal"),
+    (lambda: Axis("a", [1.0, 1.0 + 1e-9]), "Axis 'a': .* are equal, 1 in float32"),
+    (lambda: Axis("a", [1.0, 2.0]).value_of("x"), "position must be a whole number, not 'x'"),
+    (lambda: Axis("a", [1.0, 2.0]).value_of(2), "position must be one of its 2 values.* not 2"),
+    (lambda: Axis.choices("a", ["x"]).value_of(None), "position must be a whole number, not None"),
     # Functions of the user's, which take or return something else
     (lambda: one(masked(sgd(0.1), lambda: True)), r"mask\(params\) is what is called"),
     (lambda: one(fork(lambda a: a, sgd(0.1), sgd(0.1))), r"join\(array, …\) is what is called"),
@@ -228,6 +254,19 @@ BAD = [
     (lambda: minimize(bowl, w, sgd(0.1), 3, bounds=(1.0, -1.0)), "bounds: the lower bound must be"),
     (lambda: minimize(bowl, w, sgd(0.1), 3, first_step=-1), "first_step must be .* not -1"),
     (lambda: minibatches(data, 2, None, epochs=-1), "epochs must be a whole number.* not -1"),
+    (lambda: minimize(bowl, MANY, sgd(0.1), 10**9), "steps: .* keep_path=False"),
+    (lambda: gdlab.EpochSampler(8, 2).order(jax.random.key(0), 2.5), "step must be .* not 2.5"),
+    (lambda: run_with_state(lambda w, model_state: w.sum()), r"must return \(loss, state\)"),
+    (lambda: run_with_state(lambda w, model_state: (w.sum(), {})), "model_state differ in struct"),
+    (
+        lambda: run_with_state(lambda w, model_state: (w.sum(), {"a": w})),
+        "differ in shape at 'a'",
+    ),
+    (
+        lambda: run_with_state(lambda w, model_state: (w.sum(), {"a": 1.0}), has_aux=True),
+        r"must return \(loss, \(state, aux\)\)",
+    ),
+    (lambda: minimize(bowl, w, sgd(0.1), 3, model_state={"a": "x"}), "model_state .* has 'x'"),
     # Sweeps
     (lambda: sw(seeds=[-1]), "seeds must be at least 0"),
     (lambda: sw(tx=sgd(Axis("loss", [0.1]))), "field 'loss' of its own"),
@@ -263,6 +302,10 @@ BAD = [
     (
         lambda: gdlab.sweep_report({}, confidence=1.0),
         "confidence must be .* above 0 and below 1, not 1.0",
+    ),
+    (
+        lambda: sw(lambda w, c: c * w.sum(), hyperparameters={"c": None}),
+        "hyperparameters: 'c' is None",
     ),
     # Losses
     (lambda: losses.l2_loss(None), "predictions must be an array of numbers, not None"),
@@ -355,12 +398,56 @@ BAD = [
     (lambda: plots.three_regimes({}), "paths must be a dictionary"),
     (lambda: gdlab.exercise("", 1.0), "question must be a text that is not empty"),
     (lambda: gdlab.exercise("?", 1.0).save("a.docx"), "path: a page ends in .html"),
+    (lambda: plots.losses({"a": [1.0, 0.5]}, minimum=2.0), "minimum is 2.0, but all losses of 'a'"),
+    (lambda: plots.losses({1: [1.0, 0.5]}), "runs: the name of each run must be a text, not 1"),
+    (lambda: plots.mode_factors({"a": []}), "factors_by_panel: the factors of 'a' are none"),
+    (lambda: plots.mode_factors({"a": [nan]}), "factors_by_panel: .* must be finite"),
+    (lambda: plots.poles(["x"]), "poles must be numbers"),
+    (lambda: plots.root_locus([1.0, 2.0], [1.0, 2.0]), "poles: a path needs"),
+    (lambda: plots.frequency_response([0.1, 0.2], [nan, nan]), "response must be finite"),
+    (lambda: plots.frequency_response([0.2, 0.1], [1.0, 1.0]), "frequency must rise"),
+    (lambda: plots.spectral_density([0.0, 1.0], [1.0, -1.0]), "density must be at least 0"),
+    (lambda: plots.sharpness([1, 0], [1.0, 2.0], 3.0), "step must rise"),
+    (lambda: plots.error_by_mode([-1.0], [[1.0]]), "curvature must be at least 0"),
+    (
+        lambda: plots.regimes(["a"], {"a": [1.0, 2.0]}, [0.5, 0.5], ["monotone", "wild"]),
+        "regime must be one of .* not 'wild'",
+    ),
+    (
+        lambda: plots.landscape([0.0, 1.0], [0.0, 1.0], np.ones((2, 2)), path_losses=[1.0]),
+        "path_losses are those along a path",
+    ),
+    (
+        lambda: plots.race(problems.saddle(), {"a": sgd(0.1)}, tune="x", progress=False),
+        "tune must be real numbers, not 'x'",
+    ),
     # Models and laws of their size
     (lambda: scaling.mup({"w": w}, layouts={"v": ((), (0,))}), "layouts: pattern 'v' matches none"),
     (lambda: scaling.completed_p(K, depth=0.0, blocks="k"), "depth must be a positive number"),
     (lambda: scaling.fit_power_law({"n": [1.0]}, [1.0, 2.0]), "sizes of 'n' must be one for each"),
     (lambda: problems.dense_network((10**9,)), "widths must be at most 10000 each, not 10000000"),
     (lambda: problems.quadratic([1.0, 2.0], rotation=nan), "rotation must be a number.* not nan"),
+    (lambda: problems.Layer(stride=0), "stride must be .* not 0"),
+    (lambda: problems.Problem(bowl, "bowl", w, "none", bounds=3), "bounds must be .* not 3"),
+    (lambda: problems.convolutional_network(blocks=10**6), "blocks must be .* not 1000000"),
+    (lambda: scaling.fit_power_law({"": [1.0, 2.0, 4.0]}, [1.0, 2.0, 4.0]), "sizes must be"),
+    (
+        lambda: scaling.fit_optimum([0.1, 0.2, 0.4], [1.0, 0.5, 2.0]).value_at(-1.0),
+        "rate must be a number above 0, not -1.0",
+    ),
+    # Other libraries
+    (lambda: gdlab.interop.trainable(w, 3), "trainable takes a Flax NNX module or an Equinox"),
+    (lambda: gdlab.interop.trainable(w, None), "wrt must be a filter .* not None"),
+    (lambda: from_torch({"state": 3}), "'state' must be a dictionary of dictionaries, not 3"),
+    (lambda: from_torch({"param_groups": 3}), "'param_groups' must be a list of dict.* not 3"),
+    (
+        lambda: from_torch({"state": {0: {"step": 1.5, "exp_avg": w, "exp_avg_sq": w}}}),
+        "state_dict: the step of 0 must be a whole number, not 1.5",
+    ),
+    (
+        lambda: from_torch({"state": {0: {"step": 1, "exp_avg": "x", "exp_avg_sq": w}}}),
+        "a tensor or an array of numbers is needed, not 'x'",
+    ),
     # Analyses
     (lambda: analysis.linearize(sgd(0.1), "x"), "curvature must be real numbers, not 'x'"),
     (lambda: analysis.frequency_response(ema(0.9), [nan]), "frequency must be finite"),
@@ -368,6 +455,55 @@ BAD = [
     (lambda: analysis.gradient_flow(bowl, w, [0.0, 1e9]), "times: the path of .* cannot be follow"),
     (lambda: analysis.step_response(ema(0.9), 10**9), "steps must be .* not 1000000000"),
     (lambda: analysis.landscape(bowl, w, points=10**6), "points must be .* not 1000000"),
+    (
+        lambda: analysis.landscape(bowl, w, directions="random", points=10**4),
+        "points must be at most 1000000 together",
+    ),
+    (lambda: analysis.hessian_vector_product(bowl, w, None), "vector .* it has None"),
+    (lambda: analysis.hessian_vector_product(bowl, w, w > 0), "vector must be a tree of real"),
+    (lambda: analysis.hessian_eigenpairs(lambda w: nan * w.sum(), w), "the loss is NaN there"),
+    (lambda: analysis.hessian_eigenpairs(bowl, w, k=10), "k must be from 1 to 3, .* not 10"),
+    (
+        lambda: analysis.spectral_density(bowl, MANY, key=jax.random.key(0), iterations=10**6),
+        "iterations: 1000000 vectors of 1000000 parameters take 4e.12 bytes",
+    ),
+    (
+        lambda: analysis.spectral_density(bowl, w, key=jax.random.key(0), bandwidth=np.inf),
+        "bandwidth must be a number above 0 and finite",
+    ),
+    (
+        lambda: analysis.gauss_newton_vector_product(
+            lambda w, x: None, lambda outputs, y: 0.0, w, w, data
+        ),
+        "model must return the outputs, a tree of arrays, not None",
+    ),
+    (
+        lambda: analysis.empirical_fisher_vector_product(lambda w, e: w, w, w, data),
+        "log_likelihood must be a real scalar",
+    ),
+    (
+        lambda: analysis.empirical_fisher_vector_product(lambda w: w.sum(), w, w, data),
+        r"log_likelihood is called as log_likelihood\(params, example\)",
+    ),
+    (lambda: analysis.gradient_flow(lambda w: w, w, [0.0, 1.0]), "fun must be a real scalar"),
+    (lambda: analysis.gradient_flow(lambda: 1.0, w, [0.0, 1.0]), r"called as fun\(params\)"),
+    (lambda: analysis.gradient_flow(bowl, 1j * w, [0.0, 1.0]), "w0 must be a tree of floating"),
+    (lambda: analysis.gradient_flow(bowl, nan * w, [0.0, 1.0]), "w0 must be finite"),
+    (lambda: analysis.frequency_response(ema(0.9), [3.14]), "frequency must be in cycles .* 3.14"),
+    (lambda: analysis.linearize(adam(0.1), 1.0, gradient_rms="x"), "gradient_rms must be real"),
+    (lambda: analysis.circuit(sgd(0.1), 1.0).response([-1.0, 1.0]), "times must be at least 0"),
+    (lambda: analysis.circuit(sgd(0.1), 1.0).response([1.0], "x"), "w0 must be real numbers"),
+    (lambda: analysis.circuit(sgd(0.1), 1.0).plot([]), "iterates must be of the shape"),
+    (lambda: analysis.track(bowl, w, sgd(0.1), 4, every=0), "every must be .* not 0"),
+    (lambda: analysis.sharpness(bowl, w, preconditioner=-w), "preconditioner must be finite, and"),
+    (
+        lambda: analysis.classify_critical_point(bowl, 0 * w, curvature_tolerance=-1.0),
+        "curvature_tolerance must be .* not -1.0",
+    ),
+    (lambda: compare([1.0]), "start holds 1 numbers, but the curvature has 3 directions"),
+    (lambda: compare(w, minimiser=[1.0]), "minimiser and start differ"),
+    (lambda: compare("x"), "start must be a tree of real numbers"),
+    (lambda: compare(w, minimum=1e9), "minimum is 1000000000.0, but all losses"),
     (lambda: analysis.impulse_response(ema(0.9), -3), "steps must be a whole number"),
     (lambda: analysis.impulse_response(ema(0.9), 2.5), "steps must be a whole number"),
     (lambda: analysis.hessian_trace(bowl, w, key=3), "key must be a PRNG key.* not 3"),
@@ -404,3 +540,28 @@ def test_a_page_takes_the_place_of_no_pipe(tmp_path):
     with pytest.raises(OSError, match=r"is no file.*pipe\.html"):
         gdlab.exercise("How much?", 1.0).save(tmp_path / "pipe.html")
     assert not (tmp_path / "pipe.html").is_file()
+
+
+CONVERTED = [
+    (lambda: minimize(lambda w: float(w[0]), w, sgd(0.1), 3), r"loss\(params\), which JAX traces"),
+    (lambda: sw(lambda w: w.sum() if w[0] > 0 else 0.0), r"loss\(params\), which JAX traces"),
+    (
+        lambda: gdlab.explore(lambda w: float(w[0]), sgd(0.1), np.ones(2)),
+        r"fun\(params\), which JAX traces",
+    ),
+    (
+        lambda: minimize(bowl, w, sgd(0.1), 3, evaluate=lambda w: np.asarray(w).sum()),
+        r"evaluate\(params\), which JAX traces",
+    ),
+    (
+        lambda: minimize(lambda w, batch: batch @ w[:2], w, sgd(0.1), 3, data=inputs),
+        r"loss\(params, batch\) with batch of float32\[16, 3\]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "note"), CONVERTED, ids=[note for _, note in CONVERTED])
+def test_an_error_of_a_users_function_says_in_which_call_it_came(call, note):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert re.search(note, " ".join(caught.value.__notes__))
