@@ -1,1 +1,1 @@
-"""Methods by family, one method or close family a file, each a composition of parts."""
+"""Optimizers by family, each composed of transformations."""

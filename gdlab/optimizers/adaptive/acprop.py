@@ -1,4 +1,4 @@
-"""ACProp: AdaBelief that divides each gradient by what was known before it."""
+"""ACProp: AdaBelief that divides each gradient by the deviation estimated before it."""
 
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -19,7 +19,7 @@ def scale_by_acprop(
     eps: NonNegative = 1e-16,
     eps_root: NonNegative = 1e-16,
 ) -> GradientTransformation:
-    """The direction of ACProp: the gradient over the deviation that was known before it.
+    """The direction of ACProp: the gradient divided by the deviation estimated before it.
 
     uₜ = gₜ/(√ŝₜ₋₁ + eps) with ŝ₀ = 1, sₜ = b2·sₜ₋₁ + (1 − b2)·(gₜ − mₜ)² + eps_root,
     mₜ = ema(b1)(gₜ)
@@ -53,7 +53,7 @@ def acprop(
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:
-    """ACProp: gradients over the deviation known before them, without momentum.
+    """ACProp: gradients divided by the deviation estimated before them, without momentum.
 
     wₜ₊₁ = wₜ − η·(gₜ/(√ŝₜ₋₁ + ε) + λ·wₜ), sₜ = b2·sₜ₋₁ + (1 − b2)·(gₜ − mₜ)² + ε,
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ
@@ -62,9 +62,9 @@ def acprop(
     nothing (ε → 0).
 
     When to use:
-        Where AdaBelief is unstable: as in ADOPT, the scale is independent of the gradient, so that
-        it converges for any b2. Warm the learning rate up, or scale the loss, so that the first
-        step, which knows no scale, is harmless.
+        Where AdaBelief is unstable: as in ADOPT, the scale is independent of the gradient, so it
+        converges for any b2. The first step is not scaled: warm up the learning rate, or scale the
+        loss, to keep it small.
 
     Args:
         learning_rate: η, which also scales the decay.

@@ -1,4 +1,4 @@
-"""AdaBelief: Adam that divides by how far gradients are from what was expected."""
+"""AdaBelief: Adam that divides by the deviation of gradients from their average."""
 
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.joins import bus
@@ -21,7 +21,7 @@ def scale_by_belief(
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """The direction of AdaBelief: the average gradient over the deviation of gradients from it.
+    """The direction of AdaBelief: the average gradient over the gradients' deviation from it.
 
     mₜ = ema(b1)(gₜ), uₜ = m̂ₜ/(√ŝₜ + eps), sₜ = b2·sₜ₋₁ + (1 − b2)·(gₜ − mₜ)² + eps_root
 
@@ -29,7 +29,7 @@ def scale_by_belief(
         b1: decay of the average of gradients.
         b2: decay of the average of squared deviations.
         eps: ε outside the root.
-        eps_root: ε added to s at each step, so that s gathers eps_root/(1 − b2).
+        eps_root: ε added to s at each step, which accumulates to eps_root/(1 − b2).
         nesterov: whether the average of gradients looks one step ahead.
 
     >>> from gdlab import expand, scale_by_belief
@@ -58,13 +58,13 @@ def adabelief(
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """AdaBelief: long steps where gradients are as expected, short ones where they surprise.
+    """AdaBelief: longer steps where gradients are close to their average.
 
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, sₜ = b2·sₜ₋₁ + (1 − b2)·(gₜ − mₜ)² + ε,
     wₜ₊₁ = wₜ − η·m̂ₜ/(√ŝₜ + ε)
 
-    Scaling the loss changes nothing (ε → 0). On a constant gradient nothing surprises in the end,
-    and the steps grow like 1/√s until ε bounds them.
+    Scaling the loss changes nothing (ε → 0). On a constant gradient s tends to 0, and the steps
+    grow like 1/√s until ε bounds them.
 
     When to use:
         Where Adam trains fast and generalises badly, such as image classification, with the weight

@@ -46,8 +46,8 @@ def scale_by_adadelta(rho: Fraction = 0.9, eps: NonNegative = 1e-6) -> LeafFunct
         of_gradients = rho * of_gradients + (1 - rho) * size
         step = u * safe_divide(safe_sqrt(of_steps + eps), safe_sqrt(of_gradients + eps))
         of_steps = rho * of_steps + (1 - rho) * abs_squared(step)
-        # The same step, from the new averages: E[u²]ₜ + ρε is (E[u²]ₜ₋₁ + ε)·(ρ + (1 − ρ)g²/(E[g²]ₜ
-        # + ε)). What it reads has not been replaced, so that no array has to be kept for it.
+        # The same step, written in the new averages, so that the old ones can be overwritten first:
+        # E[u²]ₜ + ρε is (E[u²]ₜ₋₁ + ε)·(ρ + (1 − ρ)g²/(E[g²]ₜ + ε)).
         below = rho * (of_gradients + eps) + (1 - rho) * size
         step = u * safe_divide(safe_sqrt(of_steps + rho * eps), safe_sqrt(below))
         return step, (of_gradients, of_steps)
@@ -67,11 +67,12 @@ def adadelta(
 
     Δₜ = gₜ·√(E[Δ²]ₜ₋₁ + ε)/√(E[g²]ₜ + ε), wₜ₊₁ = wₜ − η·Δₜ
 
-    The steps have the units of the parameters: c·w, c·g and c²·ε make c times the path.
+    The steps have the units of the parameters: scaling w and g by c and ε by c² scales the path by
+    c.
 
     When to use:
-        Where no learning rate is to be chosen and a slow start does no harm. Tuned methods are
-        ahead of it nearly everywhere.
+        If no learning rate is to be chosen and a slow start does no harm. Tuned methods do better
+        nearly everywhere.
 
     Args:
         learning_rate: η; 1 is the paper's method.

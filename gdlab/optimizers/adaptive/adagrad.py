@@ -1,4 +1,4 @@
-"""Adagrad: each direction is slowed by all the gradients it has seen."""
+"""Adagrad: steps divided by the root of the sum of all squared gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def adagrad(
     *,
     eps_in_sqrt: bool = True,
 ) -> GradientTransformation:
-    """Adagrad, diagonal: the learning rate of each parameter falls with the gradients it has had.
+    """Adagrad, diagonal: the learning rate of each parameter falls with its gradients so far.
 
     Gₜ = Gₜ₋₁ + gₜ², wₜ₊₁ = wₜ − η·gₜ/√(Gₜ + ε)
 
@@ -33,9 +33,10 @@ def adagrad(
 
     Args:
         learning_rate: η.
-        initial_accumulator_value: G₀; the paper and torch have 0, optax and Keras 0.1.
+        initial_accumulator_value: the initial value G₀; 0 in the paper and torch, 0.1 in optax and
+            Keras.
         eps: ε.
-        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+        eps_in_sqrt: whether ε is added inside the root (optax, Keras) or outside (torch).
 
     >>> from gdlab import adagrad, expand
     >>> expand(adagrad(0.1))
@@ -60,7 +61,8 @@ def scale_by_full_rss(
 
     Gₜ = Gₜ₋₁ + gₜ·gₜᵀ, uₜ = (Gₜ + εI)^(−½)·gₜ, with all n parameters in one vector g
 
-    Directions that no gradient has had stay untouched. It costs n² memory and n³ time a step.
+    The updates are zero in directions orthogonal to all gradients. It costs n² memory and n³ time
+    per step.
 
     Args:
         initial_accumulator_value: G₀ is this times the identity.
@@ -85,7 +87,7 @@ def scale_by_full_rss(
         g, unravel = ravel_pytree(jax.tree.map(whole, updates))
         total = state[0] + jnp.outer(g, g.conj())
         eigenvalues, basis = eigh(total)
-        # What is below the rounding of the largest eigenvalue is a direction without gradients.
+        # Eigenvalues below the rounding of the largest are directions without gradients.
         floor = jnp.finfo(eigenvalues.dtype).eps * g.size * jnp.max(eigenvalues, initial=0)
         present = eigenvalues > floor
         kept = jnp.where(present, eigenvalues, 0)
@@ -105,16 +107,16 @@ def full_matrix_adagrad(
     *,
     eps_in_sqrt: bool = True,
 ) -> GradientTransformation:
-    """Adagrad with the full matrix: it sees the problem's own directions, not the coordinates.
+    """Adagrad with the full matrix: it adapts to any directions, not only to the coordinates.
 
     Gₜ = Gₜ₋₁ + gₜ·gₜᵀ, wₜ₊₁ = wₜ − η·(Gₜ + εI)^(−½)·gₜ
 
-    Rotating the problem rotates the trajectory, which diagonal methods do not have. For problems
-    of up to some thousand parameters: n² memory and n³ time a step.
+    Rotating the problem rotates the trajectory, unlike in diagonal methods. It suits problems of up
+    to some thousand parameters: it costs n² memory and n³ time per step.
 
     When to use:
-        On small problems whose directions are no coordinates, and to see what a rotation costs the
-        diagonal form.
+        On small problems whose eigenvectors are not along the coordinates, and to see what a
+        rotation costs the diagonal form.
 
     Args:
         learning_rate: η.

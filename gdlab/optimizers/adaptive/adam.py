@@ -68,8 +68,8 @@ def adam(
     curvature λ, measured in the metric √v̂ + ε, iff η < 2(1 + b1)/((1 − b1)λ): 38/λ at b1 = 0.9.
 
     When to use:
-        As the first thing to try on a network. Its steps have about the size η whatever the scale
-        of the loss, so that learning rates carry over from problem to problem.
+        As the first method to try on a network. Its steps have about the size η whatever the scale
+        of the loss, so learning rates carry over from problem to problem.
 
     Args:
         learning_rate: η.
@@ -110,8 +110,8 @@ def adamw(
     wₜ₊₁ = wₜ − η·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)
 
     When to use:
-        For transformers, and wherever weights should decay: weights with large gradients decay as
-        fast as the others, which they would not do by an L² term in the loss.
+        For transformers, and wherever weights should decay. Weights with large gradients decay as
+        fast as the others, unlike with an L² term in the loss.
 
     Args:
         learning_rate: η, which also scales the decay.

@@ -22,12 +22,13 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def arctangent(a: Hyperparameter, b: Hyperparameter) -> Function:
     """Join a direction and a second moment by the angle between them, which needs no ε.
 
-    u = a·atan2(m, b·√v), and 0 where both are 0; for complex m its modulus has that angle.
+    u = a·atan2(m, b·√v), and 0 where both are 0; for complex m, |m| takes the place of m and the
+    phase is kept.
 
-    Where |m| is far below b·√v it is a/b·m/√v, and it is never larger than a·π/2.
+    Where |m| is far below b·√v, u is about a/b·m/√v; |u| is never larger than a·π/2.
 
     Args:
-        a: a, the scale of the outcome.
+        a: a, the scale of the result.
         b: b, the scale of the denominator.
 
     >>> import jax.numpy as jnp
@@ -41,7 +42,7 @@ def arctangent(a: Hyperparameter, b: Hyperparameter) -> Function:
 
     def angle(m, v):
         size, root = jnp.abs(m), b * safe_sqrt(v)
-        # The angle has no derivative where both are zero.
+        # The angle has no derivative if both are zero.
         rests = (size == 0) & (root == 0)
         found = jnp.arctan2(jnp.where(rests, 0, size), jnp.where(rests, 1, root))
         return a * found * jnp.sign(m)
@@ -68,14 +69,14 @@ def adam_atan2(
 
     When to use:
         Very large or very deep networks, or low precision, where gradients of some layers fall
-        below any ε. Elsewhere it behaves as AdamW does, with steps up to a quarter longer.
+        below any ε. Otherwise it behaves like AdamW, with steps up to a quarter longer.
 
     Args:
         learning_rate: η, which also scales the decay.
         b1: decay of the average of gradients.
         b2: decay of the average of squares.
-        a: a; small ratios are scaled by a/b.
-        b: b.
+        a: a, the scale of the angle; small ratios are scaled by a/b.
+        b: b, the scale of √v̂.
         weight_decay: λ, decoupled.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
 

@@ -58,7 +58,7 @@ def adamax(
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, nₜ = max(b2·nₜ₋₁, |gₜ| + ε), wₜ₊₁ = wₜ − η/(1 − b1ᵗ)·mₜ/nₜ
 
     When to use:
-        Where gradients have outliers, or are sparse, as those of embeddings.
+        Where gradients have outliers, or are sparse, such as those of embeddings.
 
     Args:
         learning_rate: η.
@@ -96,7 +96,7 @@ def adamaxw(
     Scaling the loss changes nothing (ε → 0), since the decay does not pass through the scaling.
 
     When to use:
-        As :func:`adamax`, where weights are to be kept small.
+        As :func:`adamax`, where weights should decay.
 
     Args:
         learning_rate: η, which also scales the decay.

@@ -1,4 +1,4 @@
-"""AdamC: AdamW whose decay follows the learning rate twice."""
+"""AdamC: AdamW whose decay is proportional to the square of the learning rate."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
@@ -26,13 +26,13 @@ def adamc(
 
     wₜ₊₁ = wₜ − ηₜ·(m̂ₜ/(√v̂ₜ + ε) + λ·ηₜ/η_max·wₜ), with m̂ and v̂ as in Adam
 
-    While the learning rate is at its largest it is AdamW. Of weights before a normalisation the
-    ratio of gradient to weight then tends to √(2λ/η_max) at every learning rate, where AdamW's
-    gradients grow as the learning rate falls.
+    While the learning rate is at its largest it is AdamW. For weights before a normalisation,
+    ‖g‖/‖w‖ tends to √(2λ/η_max) at every learning rate, whereas with AdamW gradients grow as the
+    learning rate falls.
 
     When to use:
-        Networks with normalised layers under a learning rate that falls to zero, for the weights
-        before a normalisation; give the others to AdamW by :func:`partition`.
+        Networks with normalised layers and a learning rate that falls to zero. Use it for the
+        weights before a normalisation, and AdamW for the others, with :func:`partition`.
 
     Args:
         learning_rate: η, usually a schedule.

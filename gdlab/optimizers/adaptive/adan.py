@@ -1,4 +1,4 @@
-"""Adan: Adam with Nesterov's momentum by the change of gradients."""
+"""Adan: Adam with Nesterov's momentum, estimated from the change of gradients."""
 
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -21,7 +21,7 @@ def scale_by_adan(
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
 ) -> GradientTransformation:
-    """The direction of Adan: averages of gradients and of their changes, over a root mean square.
+    """The direction of Adan: averages of gradients and their changes, over a root mean square.
 
     dₜ = gₜ − gₜ₋₁, d₁ = 0; uₜ = (m̂ₜ + b2·v̂ₜ)/(√(n̂ₜ + eps_root) + eps), with the averages
     m̂ = debias(ema(b1))(g), v̂ = debias(ema(b2))(d), n̂ = debias(ema(b3))((g + b2·d)²)
@@ -65,26 +65,27 @@ def adan(
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:
-    """Adan: momentum that sees the gradient change, and so looks ahead without another gradient.
+    """Adan: momentum that looks ahead by the change of gradients, without a second gradient.
 
     dₜ = gₜ − gₜ₋₁, wₜ₊₁ = (wₜ − η·(m̂ₜ + b2·v̂ₜ)/(√n̂ₜ + ε))/(1 + η·λ), with corrected averages
     m of g, v of d and n of (g + b2·d)², of decays b1, b2 and b3
 
-    Where the gradient does not change it is Adam with the decays b1 and b3; on a constant gradient
-    every step has the size η (ε → 0). Scaling the loss changes nothing (ε → 0).
+    On a constant gradient it is Adam with the decays b1 and b3, and every step has the size η (ε →
+    0). Scaling the loss changes nothing (ε → 0).
 
     When to use:
-        Vision transformers and other networks trained for many epochs, with a learning rate of five
-        to ten times that of AdamW. It keeps two arrays more than AdamW does.
+        Vision transformers and other networks trained for many epochs, with five to ten times the
+        learning rate of AdamW. Its state has two more arrays than AdamW's.
 
     Args:
         learning_rate: η.
-        b1: decay of the average of gradients; the paper's β₁ is 1 − b1, and so for the others.
+        b1: decay of the average of gradients; the paper's β₁ is 1 − b1, and likewise for the
+            others.
         b2: decay of the average of their changes, and the weight of the changes.
         b3: decay of the average of squares.
         eps: ε, outside the root and after the correction.
-        eps_root: ε inside the root; none unless given. optax has 1e-8.
-        weight_decay: λ, taken at the new parameters: :func:`descend_with_proximal_decay`.
+        eps_root: ε inside the root; none unless given, 1e-8 in optax.
+        weight_decay: λ, applied to the new parameters, as in :func:`descend_with_proximal_decay`.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
 
     >>> import jax.numpy as jnp

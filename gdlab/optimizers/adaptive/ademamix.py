@@ -25,14 +25,14 @@ def half_life_warmup(
 
     1/log βₜ = (1 − p)/log init_decay + p/log end_decay, p = min(t/transition_steps, 1), t = 1, 2, …
 
-    It is the warm-up of β₃ in AdEMAMix, which keeps a slow average from being dominated by the
-    first gradients. A linear warm-up of the decay itself would come to long half-lives all at
-    once, at its end.
+    It is the warm-up of β₃ in AdEMAMix, which keeps the first gradients from dominating a slow
+    average. With a linear warm-up of the decay itself, the half-life would grow mostly at the very
+    end.
 
     Args:
         init_decay: the decay at t = 0, in (0, 1).
         end_decay: the decay from t = transition_steps on, in (0, 1).
-        transition_steps: T, the steps of the warm-up.
+        transition_steps: T, the number of steps of the warm-up.
 
     >>> from gdlab import half_life_warmup
     >>> [round(float(half_life_warmup(0.9, 0.9999, 100)(t)), 4) for t in (0, 49, 99, 500)]
@@ -42,7 +42,7 @@ def half_life_warmup(
     def decay(count):
         progress = jnp.minimum((count.astype(float) + 1) / transition_steps, 1)
         rate = (1 - progress) / jnp.log(init_decay) + progress / jnp.log(end_decay)
-        # The end is the end value exactly.
+        # At the end the decay is exactly ``end_decay``.
         return jnp.where(progress < 1, jnp.exp(1 / rate), end_decay)
 
     return decay
@@ -65,7 +65,7 @@ def scale_by_ademamix(
     Args:
         b1: decay of the fast average of gradients.
         b2: decay of the average of squares.
-        b3: decay of the slow average of gradients, which is not corrected for its start at zero.
+        b3: decay of the slow average of gradients, which has no bias correction.
         alpha: α, the weight of the slow average.
         eps: ε outside the root.
         eps_root: ε inside the root; none unless given.
@@ -100,7 +100,7 @@ def ademamix(
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:
-    """AdEMAMix: AdamW whose direction also remembers gradients of ten thousand steps ago.
+    """AdEMAMix: AdamW whose direction also averages gradients over ten thousand steps.
 
     m₁ₜ = b1·m₁ₜ₋₁ + (1 − b1)·gₜ, m₂ₜ = b3·m₂ₜ₋₁ + (1 − b3)·gₜ, vₜ as in Adam,
     wₜ₊₁ = wₜ − η·((m̂₁ₜ + α·m₂ₜ)/(√v̂ₜ + ε) + λ·wₜ)
@@ -110,16 +110,16 @@ def ademamix(
 
     When to use:
         Runs of tens of thousands of steps or more, where old gradients still point the right way,
-        such as the training of language models. Both numbers need a warm-up over most of the run,
-        as below, since the slow average is unstable early; in short runs AdamW does as well with
+        such as training language models. ``b3`` and ``alpha`` need a warm-up over most of the run,
+        as below, since the slow average is unstable early. In short runs AdamW does as well with
         less memory.
 
     Args:
         learning_rate: η, which also scales the decay.
         b1: decay of the fast average of gradients.
         b2: decay of the average of squares.
-        b3: decay of the slow average of gradients, which is not corrected for its start at zero;
-            :func:`half_life_warmup` is the paper's warm-up of it.
+        b3: decay of the slow average of gradients, which has no bias correction;
+            :func:`half_life_warmup` is the paper's warm-up.
         alpha: α, the weight of the slow average; the paper's warm-up over T steps is
             ``linear_schedule(alpha / T, alpha, T - 1)``.
         eps: ε, outside the root and after the correction.

@@ -1,4 +1,4 @@
-"""ADOPT: Adam that divides each gradient by what was known before it."""
+"""ADOPT: Adam that divides each gradient by the second moment estimated before it."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -25,7 +25,7 @@ def scale_by_adopt(
     use_clipping: bool = True,
     clip_value_fn: Hyperparameter | None = None,
 ) -> GradientTransformation:
-    """The direction of ADOPT: an average of gradients, each over the root of the moment before it.
+    """The direction of ADOPT: an average of gradients, each scaled by the moment before it.
 
     zₜ = clip(gₜ/max(√vₜ₋₁, eps), ±cₜ), uₜ = b1·uₜ₋₁ + (1 − b1)·zₜ, u₁ = 0,
     vₜ = b2·vₜ₋₁ + (1 − b2)·gₜ², v₁ = g₁²
@@ -37,7 +37,7 @@ def scale_by_adopt(
         mu_dtype: dtype in which the average of scaled gradients is stored.
         nesterov: whether that average looks one step ahead.
         use_clipping: whether scaled gradients are clipped.
-        clip_value_fn: c, the bound on them, (t − 1)^¼ unless given.
+        clip_value_fn: c, the bound on scaled gradients; (t − 1)^¼ unless given.
 
     >>> from gdlab import expand, scale_by_adopt
     >>> expand(scale_by_adopt(use_clipping=False))
@@ -73,12 +73,12 @@ def adopt(
     vₜ = b2·vₜ₋₁ + (1 − b2)·gₜ², cₜ = (t − 1)^¼
 
     The first step only sets v₁ = g₁² and moves nothing. The scale of a gradient is independent of
-    the gradient, for which reason it converges for any b2. On a constant gradient step t is
-    η·(1 − b1^(t − 1)) (ε → 0). Scaling the loss changes nothing (ε → 0).
+    that gradient, so the method converges for any b2. On a constant gradient step t is η·(1 − b1^(t
+    − 1)) (ε → 0). Scaling the loss changes nothing (ε → 0).
 
     When to use:
         Where Adam is unstable, with small batches, heavy noise or a b2 that cannot be tuned. Its
-        default b2 forgets so slowly that gradients which shrink over a run make for short steps.
+        default b2 forgets so slowly that steps become short if gradients shrink over a run.
 
     Args:
         learning_rate: η.
@@ -88,8 +88,8 @@ def adopt(
         mu_dtype: dtype in which the average of scaled gradients is stored.
         nesterov: whether that average looks one step ahead.
         use_clipping: whether scaled gradients are clipped.
-        clip_value_fn: c, the bound on them: a schedule that counts from 0, or a number; the
-            paper's unless given.
+        clip_value_fn: c, the bound on scaled gradients: a schedule that counts from 0, or a number;
+            (t − 1)^¼, as in the paper, unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import adopt

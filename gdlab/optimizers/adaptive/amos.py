@@ -1,4 +1,4 @@
-"""Amos: Adam with one scale for each array, whose decay and learning rate set themselves."""
+"""Amos: Adam with one scale per array, and a decay and learning rate that adapt."""
 
 from gdlab.core.by_leaf import by_leaf
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -24,13 +24,13 @@ def amos(
     b ← b + γₜ·(1 + b), with v̂ the corrected average of mean(g²), array by array
 
     The first step of each array has the root mean square ξη. Learning rate and weight decay need no
-    schedule: both fall with b, which grows by about ξ² a step. Scaling the gradients of an array
-    changes nothing (ε → 0), and scaling its weights with η scales its path, if d is scaled too.
+    schedule: both fall as b grows, by about ξ² per step. Scaling the gradients of an array changes
+    nothing (ε → 0), and scaling its weights and η scales its path, if d is scaled too.
 
     When to use:
-        Pre-training of language models where the size of trained weights is known, and memory is
-        short: it keeps two numbers for each array. Set ``eta`` for embeddings and scales of
-        normalisations by hand, for which shapes tell nothing.
+        Pre-training language models if the size of trained weights is known and memory is short:
+        the state has two numbers per array. Set ``eta`` by hand for embeddings and the scales of
+        normalisations, whose shapes say nothing about their size.
 
     Args:
         learning_rate: ξ, the relative change of weights in the first step.
@@ -38,8 +38,8 @@ def amos(
             :func:`expected_scales` of the parameters unless given.
         beta: β, the decay of the average of squares.
         momentum: decay of an average of steps; none unless given.
-        c_coef: c; how fast the weight decay falls.
-        d_coef: d; how fast the learning rate falls.
+        c_coef: c, which sets how fast the weight decay falls.
+        d_coef: d, which sets how fast the learning rate falls.
         eps: ε, added to the mean square.
 
     >>> import jax.numpy as jnp

@@ -35,7 +35,8 @@ def scale_by_amsgrad(
         mu_dtype: dtype in which the average of gradients is stored.
         bias_correction_mu: whether m is divided by 1 − b1ᵗ.
         bias_correction_nu: whether v̄ is divided by 1 − b2ᵗ.
-        maximum_of_corrected: whether the maximum is taken after that correction.
+        maximum_of_corrected: whether to take the maximum after the correction of the average of
+            squares.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_amsgrad
@@ -54,13 +55,13 @@ def scale_by_amsgrad(
 def largest_moment(
     b2: Fraction, bias_correction: bool, maximum_of_corrected: bool
 ) -> GradientTransformation:
-    """The largest average of squares so far, corrected before, after or not at all."""
+    """The largest average of squares so far, with bias correction before, after or not at all."""
     mean_square, largest = ("nu", ema(b2)), ("nu_max", running_maximum())
     if not bias_correction:
         return chain(square(), named_chain(mean_square, largest))
     if maximum_of_corrected:
         return chain(square(), named_chain(("nu", debias(ema(b2))), largest))
-    # On a constant the maximum changes nothing, so their weight is that of the average.
+    # The maximum does not change a constant, so the weight for the correction is the average's.
     return chain(square(), debias(named_chain(mean_square, largest)))
 
 
@@ -84,9 +85,8 @@ def amsgrad(
     It converges on the online problem of Reddi et al. on which Adam does not.
 
     When to use:
-        Where Adam does not settle because it forgets rare large gradients that decide. In training
-        it is seldom better than Adam with a larger b2, and one large gradient slows it down for
-        good.
+        Where Adam does not converge because it forgets rare but informative large gradients. It is
+        rarely better than Adam with a larger b2, and one large gradient slows it down permanently.
 
     Args:
         learning_rate: η.
@@ -97,8 +97,8 @@ def amsgrad(
         mu_dtype: dtype in which the average of gradients is stored.
         bias_correction_mu: whether m is divided by 1 − b1ᵗ; in the paper it is not.
         bias_correction_nu: whether v̄ is divided by 1 − b2ᵗ; in the paper it is not.
-        maximum_of_corrected: whether the maximum is taken after that correction (optax), where the
-            noise of the first few corrected values stays for good, or before it (paper, torch,
+        maximum_of_corrected: whether to take the maximum after the correction of v (optax), which
+            keeps the noise of the first few corrected values for ever, or before it (paper, torch,
             Keras).
 
     >>> import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""FTRL-proximal: follow the regularised leader, to weights that are exactly zero."""
+"""FTRL-proximal: follow the regularised leader, which sets many weights exactly to zero."""
 
 import jax.numpy as jnp
 
@@ -23,23 +23,23 @@ def ftrl(
     nₜ = nₜ₋₁ + gₜ², σₜ = (nₜ^−p − nₜ₋₁^−p)/η, zₜ = zₜ₋₁ + gₜ + 2·l2_shrinkage·wₜ − σₜ·wₜ,
     wₜ₊₁ = −(zₜ − clip(zₜ, ±l1))/((β + nₜ^−p)/η + 2·l2)
 
-    The weights are a function of the sums alone: they minimise the sum of all linearised losses,
-    of the distances to all weights so far, and of l1·|w| + l2·w². With no regularisation and a
-    constant learning rate, from weights zero, it is Adagrad. The initial weights are forgotten in
-    the first step, also where gradients are zero: start from zero.
+    The weights depend only on n and z: they minimise the sum of all linearised losses, of the
+    weighted squared distances to all weights so far, and of l1·|w| + l2·w². Without regularisation,
+    with a constant learning rate and from zero weights, it is Adagrad. The first step discards the
+    initial weights, even where gradients are zero: start from zero.
 
     When to use:
-        Sparse linear models of very many features, such as the prediction of clicks, where the l1
-        term leaves few weights that are not zero. It is no method for networks.
+        Sparse linear models with very many features, such as click prediction, where the l1 term
+        leaves few nonzero weights. It is not meant for networks.
 
     Args:
-        learning_rate: η; while it is 0 nothing moves, and no gradient counts.
+        learning_rate: η; at 0, nothing moves and gradients are ignored.
         learning_rate_power: p, the negative power of the sum of squares.
-        initial_accumulator_value: n₀; the paper has 0 and β = 1.
-        l1_regularization_strength: l1: weights whose |z| is below it are zero.
+        initial_accumulator_value: n₀; 0 in the paper, with β = 1.
+        l1_regularization_strength: l1; weights with |z| below it are zero.
         l2_regularization_strength: l2.
-        l2_shrinkage_regularization_strength: a second l2, added to the gradients of the linear
-            term alone.
+        l2_shrinkage_regularization_strength: l2_shrinkage, an L² term that is added to the gradient
+            in z, but not in n.
         beta: β, added to the power of the sum of squares.
 
     Raises:
@@ -59,7 +59,7 @@ def ftrl(
     rate = jnp.where(moves, learning_rate, 1)
 
     def power(n):
-        # A NaN is no zero.
+        # A NaN must not count as zero.
         vanishes = n <= 0
         return jnp.where(vanishes, 0, jnp.where(vanishes, 1, n) ** -learning_rate_power)
 

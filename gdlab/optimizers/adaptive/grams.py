@@ -19,7 +19,7 @@ def grams(
     weight_decay: Hyperparameter = 0.0,
     mask: Mask = None,
 ) -> GradientTransformation:
-    """Grams: momentum says how far, and the gradient says where to.
+    """Grams: the size of a step comes from momentum, and its sign from the gradient.
 
     wₜ₊₁ = wₜ − η·(sign(gₜ)·|m̂ₜ|/(√v̂ₜ + ε) + λ·wₜ), with m̂ and v̂ as in Adam
 
@@ -28,8 +28,9 @@ def grams(
     (ε → 0). Scaling the loss changes nothing (ε → 0).
 
     When to use:
-        As :func:`cautious` AdamW, which drops the elements that Grams turns round: where AdamW's
-        momentum overshoots. With small batches the sign of one gradient is mostly noise.
+        Where AdamW's momentum overshoots. It flips the elements that go against the gradient,
+        whereas :func:`cautious` AdamW drops them. With small batches the sign of a gradient is
+        mostly noise.
 
     Args:
         learning_rate: η, which also scales the decay.

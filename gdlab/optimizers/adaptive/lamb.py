@@ -1,4 +1,4 @@
-"""LAMB: Adam whose steps are in proportion to the weights of each layer."""
+"""LAMB: Adam with steps in proportion to the norm of the weights of each layer."""
 
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -25,11 +25,11 @@ def lamb(
     rₜ = m̂ₜ/(√v̂ₜ + ε) + λ·wₜ, wₜ₊₁ = wₜ − η·rₜ·‖wₜ‖/‖rₜ‖, array by array
 
     The relative change of each array is η at every step; where weights or direction are zero the
-    step is η·r. Scaling the loss changes nothing (ε → 0), and without decay c·w with any multiple
-    of g makes c times the path: networks with normalised layers do not see the scale of weights.
+    step is η·r. Scaling the loss changes nothing (ε → 0). Without decay, scaling the weights scales
+    the path, so networks with normalised layers train the same at any scale of weights.
 
     When to use:
-        Very large batches, of thousands of examples and more, where one learning rate does not suit
+        Very large batches, of thousands of examples or more, where one learning rate does not suit
         all layers. With small batches AdamW does better.
 
     Args:
@@ -38,7 +38,7 @@ def lamb(
         b2: decay of the average of squares.
         eps: ε, outside the root and after the correction.
         eps_root: ε inside the root; none unless given.
-        weight_decay: λ, part of the direction whose norm is taken, as in the paper.
+        weight_decay: λ, which is included in the direction r, as in the paper.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
 
     >>> import jax.numpy as jnp

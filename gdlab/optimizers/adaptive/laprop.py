@@ -1,4 +1,4 @@
-"""LaProp: RMSProp first, and momentum afterwards."""
+"""LaProp: momentum of gradients scaled by RMSProp."""
 
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -23,17 +23,17 @@ def laprop(
     *,
     learning_rate_in_momentum: bool = False,
 ) -> GradientTransformation:
-    """LaProp: an average of gradients, each over the root mean square at its own time.
+    """LaProp: an average of gradients, each divided by the root mean square at its own step.
 
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ/(√v̂ₜ + ε), wₜ₊₁ = wₜ − η·(m̂ₜ + λ·wₜ), with v̂ as in Adam
 
-    Adam divides old gradients by the present scale, which is unstable where b2 is small: for
-    b1 > √b2 its steps can grow without bound, here none is larger than η/√(1 − b2). With b1 = 0
-    both are RMSProp, corrected. Scaling the loss changes nothing (ε → 0).
+    Adam divides old gradients by the current scale, which is unstable if b2 is small: for b1 > √b2
+    its steps can grow without bound, whereas here none is larger than η/√(1 − b2). With b1 = 0 both
+    are RMSProp with bias correction. Scaling the loss changes nothing (ε → 0).
 
     When to use:
-        In place of Adam where gradients change size from step to step, as with small batches,
-        recurrent networks or reinforcement learning, or where a b2 of 0.9 and less is wanted.
+        In place of Adam if gradients change size from step to step, as with small batches,
+        recurrent networks or reinforcement learning, or for b2 ≤ 0.9.
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -43,9 +43,8 @@ def laprop(
         eps_root: ε inside the root; none unless given.
         weight_decay: λ, decoupled.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        learning_rate_in_momentum: whether a gradient keeps the learning rate of its own step, as in
-            the authors' code; the average then is weighted by learning rates. The two differ only
-            where η varies.
+        learning_rate_in_momentum: whether each gradient is multiplied by the learning rate of its
+            own step, as in the authors' code. This makes a difference only if η varies.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import laprop

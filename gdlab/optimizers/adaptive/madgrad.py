@@ -14,7 +14,7 @@ def madgrad(
     weight_decay: Hyperparameter = 0.0,
     eps: NonNegative = 1e-6,
 ) -> GradientTransformation:
-    """MADGRAD: all gradients count from the start, later ones more, over a cube root.
+    """MADGRAD: dual averaging of all gradients, later ones weighted more, with a cube root.
 
     γₜ = η·√t, sₜ = Σγ·g, νₜ = Σγ·g², zₜ = w₀ − sₜ/(∛νₜ + ε), wₜ₊₁ = c·wₜ + (1 − c)·zₜ
 
@@ -24,11 +24,12 @@ def madgrad(
 
     When to use:
         Image classification, reconstruction and other tasks on which :func:`sgd` is better than
-        Adam but hard to tune. The learning rate is searched anew, in powers of 10; weight decay is
-        to be far smaller than elsewhere, often 0.
+        Adam but hard to tune. Search the learning rate anew, in powers of 10; weight decay should
+        be far smaller than usual, often 0.
 
     Args:
-        learning_rate: η, inside the sums: a schedule changes how much later gradients count.
+        learning_rate: η, applied inside the sums, so a schedule changes the weights of later
+            gradients.
         momentum: c, the weight of the old parameters.
         weight_decay: λ, coupled: λw is added to the gradient.
         eps: ε, outside the cube root.

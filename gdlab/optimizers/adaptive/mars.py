@@ -1,4 +1,4 @@
-"""MARS: AdamW on gradients of reduced variance."""
+"""MARS: AdamW on gradients with reduced variance."""
 
 import jax
 
@@ -37,36 +37,36 @@ def mars(
     adam_b2: Fraction = 0.95,
     adam_weight_decay: Hyperparameter = 0.1,
 ) -> GradientTransformation:
-    """MARS-AdamW: AdamW whose gradients are corrected by their change, and AdamW for vectors.
+    """MARS-AdamW: AdamW on gradients corrected by their change, and plain AdamW for vectors.
 
-    cₜ = gₜ + γ·b1/(1 − b1)·(gₜ − hₜ), c̃ₜ = cₜ·min(1, max_norm/‖cₜ‖) array by array,
-    then AdamW on c̃ₜ; hₜ is the gradient at the parameters of the step before
+    cₜ = gₜ + γ·b1/(1 − b1)·(gₜ − hₜ), c̃ₜ = cₜ·min(1, max_norm/‖cₜ‖) array by array, then AdamW on
+    c̃ₜ; hₜ is the gradient at the parameters of the previous step
 
-    What has less than two axes is given to AdamW without the correction. With γ = 0 it is AdamW on
-    gradients whose norm is at most max_norm.
+    Arrays with less than two axes are trained by AdamW without the correction. With γ = 0 it is
+    AdamW on gradients whose norm is at most max_norm.
 
     When to use:
-        The training of language models with large batches, in place of AdamW with a learning rate
-        a few times larger. The exact form costs twice the gradients and is seldom worth it.
-        For other methods than AdamW, such as Lion, write ``reduce_variance`` and ``clip_by_norm``
-        before them.
+        Training language models with large batches, in place of AdamW, with a learning rate a few
+        times larger. The exact form needs twice the gradients and is rarely worth it. To use other
+        methods than AdamW, such as Lion, chain ``reduce_variance`` and ``clip_by_norm`` before
+        them.
 
     Args:
         learning_rate: η, which also scales the decay.
         b1: decay of the average of gradients.
         b2: decay of the average of squares.
         gamma: γ, the strength of the correction.
-        eps: ε, outside the root and after the correction of the bias; for vectors as well.
+        eps: ε, outside the root and after the bias correction; for vectors as well.
         eps_root: ε inside the root; none unless given.
         weight_decay: λ.
         mask: which matrices decay, as in :func:`add_decayed_weights`.
-        max_norm: the longest corrected gradient of one array.
-        exact: whether hₜ is computed on the data of this step, by the keyword ``grad_fn``, or is
-            the gradient of the step before (the authors' approximation).
+        max_norm: the largest norm of the corrected gradient of an array.
+        exact: whether to compute hₜ on the data of this step, with the keyword ``grad_fn``, instead
+            of using the gradient of the previous step (the authors' approximation).
         adam_learning_rate: η of vectors and scalars; that of the matrices unless given.
-        adam_b1: their b1.
-        adam_b2: their b2.
-        adam_weight_decay: their λ.
+        adam_b1: b1 of vectors and scalars.
+        adam_b2: b2 of vectors and scalars.
+        adam_weight_decay: λ of vectors and scalars.
 
     Raises:
         ValueError: if ``params`` are missing, or ``grad_fn`` with ``exact``.

@@ -65,7 +65,7 @@ def nadam(
 
     When to use:
         In place of Adam, at the same cost: it reacts sooner to a change of direction, and the
-        look-ahead damps the momentum's overshooting.
+        look-ahead damps overshooting.
 
     Args:
         learning_rate: η.
@@ -76,8 +76,8 @@ def nadam(
         mu_dtype: dtype in which the average of gradients is stored.
         momentum_decay: ψ of Dozat's schedule μₜ = b1·(1 − ½·0.96^(tψ)): 0.004 in the paper and in
             torch, 1 in Keras. Without it μ = b1 throughout, as in optax.
-        scheduled_average: whether m is averaged with μₜ, for which Dozat's correction by ∏ μᵢ is
-            right, or with b1, as in torch and Keras, which correct by the same product.
+        scheduled_average: whether m is averaged with decay μₜ, for which Dozat's correction by ∏ μᵢ
+            is exact, or with b1, as in torch and Keras, which use the same correction.
 
     >>> from gdlab import hyperparameters, nadam
     >>> hyperparameters(nadam(1e-3, momentum_decay=0.004))["momentum_decay"]

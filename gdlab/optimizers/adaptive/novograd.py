@@ -1,4 +1,4 @@
-"""NovoGrad: momentum over gradients of normalised layers."""
+"""NovoGrad: momentum of gradients that are normalised layer by layer."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -22,7 +22,7 @@ def scale_by_novograd(
     weight_decay: Hyperparameter = 0.0,
     mu_dtype: StorageDType | None = None,
 ) -> GradientTransformation:
-    """The direction of NovoGrad: a sum of gradients, each over the norm of those of its array.
+    """The direction of NovoGrad: a decaying sum of gradients, normalised array by array.
 
     vₜ = b2·vₜ₋₁ + (1 − b2)·‖gₜ‖², v₁ = ‖g₁‖², one number for each array;
     mₜ = b1·mₜ₋₁ + gₜ/(√(vₜ + eps_root) + eps) + weight_decay·wₜ
@@ -65,19 +65,19 @@ def novograd(
     vₜ = b2·vₜ₋₁ + (1 − b2)·‖gₜ‖², v₁ = ‖g₁‖², array by array;
     mₜ = b1·mₜ₋₁ + gₜ/(√vₜ + ε) + λ·wₜ, wₜ₊₁ = wₜ − η·mₜ
 
-    It keeps one array where Adam keeps two. Scaling the loss of all or the gradients of one array
+    Its state has one array where Adam's has two. Scaling the loss, or the gradients of one array,
     changes nothing (ε → 0), and rotating an array rotates its path. On a constant gradient step t
     has the norm η·(1 − b1ᵗ)/(1 − b1) for each array (ε → 0).
 
     When to use:
-        Large batches where memory is short, such as in speech recognition, for which it was made.
-        Its learning rate is that of momentum on gradients of norm 1, far from Adam's.
+        Large batches if memory is short, such as in speech recognition, for which it was designed.
+        Its learning rate is that of momentum on gradients of norm 1, and not like Adam's.
 
     Args:
         learning_rate: η.
         b1: decay of the sum of gradients.
-        b2: decay of the average of squared norms; the paper has 0.25 and, for long runs,
-            0.95 to 0.99.
+        b2: decay of the average of squared norms; 0.25 in the paper, and 0.95 to 0.99 for long
+            runs.
         eps: ε, outside the root.
         eps_root: ε inside the root; none unless given.
         weight_decay: λ, inside the momentum, but not divided by the norm.

@@ -1,4 +1,4 @@
-"""Optimistic Adam: Adam for games, which expects the next direction to change as the last did."""
+"""Optimistic Adam: Adam for games, which extrapolates the change of direction."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -21,15 +21,15 @@ def optimistic_adam(
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """Optimistic Adam, with a rate of its own for the change of direction.
+    """Optimistic Adam, with a separate learning rate for the change of direction.
 
     wₜ₊₁ = wₜ − η·uₜ − ω·(uₜ − uₜ₋₁), u the direction of Adam, u₀ = u₁
 
-    With ω = 0 it is Adam; with ω = η it is :func:`optimistic_adam_v2` as it stands.
+    With ω = 0 it is Adam; with ω = η it is :func:`optimistic_adam_v2` with its defaults.
 
     When to use:
-        As :func:`optimistic_adam_v2`, which is easier to schedule, or where the two rates are to be
-        swept apart.
+        To sweep the two rates independently; otherwise :func:`optimistic_adam_v2` is easier to
+        schedule.
 
     Args:
         learning_rate: η.
@@ -39,8 +39,7 @@ def optimistic_adam(
         eps: ε, outside the root and after the correction.
         eps_root: ε inside the root; none unless given.
         mu_dtype: dtype in which the average of gradients is stored.
-        nesterov: whether that average looks one step ahead, which optax takes for granted and the
-            paper does not have.
+        nesterov: whether that average looks one step ahead, as in optax, but not in the paper.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import optimistic_adam
@@ -72,15 +71,15 @@ def optimistic_adam_v2(
     mu_dtype: StorageDType | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """Optimistic Adam: a step along the direction of Adam that is to be expected next.
+    """Optimistic Adam: a step along the direction of Adam expected at the next step.
 
     wₜ₊₁ = wₜ − η·(α·uₜ + β·(uₜ − uₜ₋₁)), u the direction of Adam, u₀ = u₁
 
     With β = 0 and α = 1 it is Adam. Scaling the loss changes nothing (ε → 0).
 
     When to use:
-        Games, such as adversarial networks, where Adam goes in circles. For minimisation it gains
-        nothing over Adam.
+        Games, such as adversarial networks, where Adam cycles. For minimisation it gains nothing
+        over Adam.
 
     Args:
         learning_rate: η, which scales both terms.
@@ -91,8 +90,7 @@ def optimistic_adam_v2(
         eps: ε, outside the root and after the correction.
         eps_root: ε inside the root; none unless given.
         mu_dtype: dtype in which the average of gradients is stored.
-        nesterov: whether that average looks one step ahead, which optax takes for granted and the
-            paper does not have.
+        nesterov: whether that average looks one step ahead, as in optax, but not in the paper.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import optimistic_adam_v2

@@ -22,16 +22,16 @@ def padam(
     amsgrad: bool = True,
     bias_correction: bool = True,
 ) -> GradientTransformation:
-    """Padam: the average gradient over a power of the second moment below ½.
+    """Padam: the average gradient over a power, at most ½, of the second moment.
 
     wₜ₊₁ = wₜ − η·m̂ₜ/(v̄ₜ + ε)^p, with m̂ as in Adam and v̄ the largest second moment so far
 
-    At p = ½ it is :func:`amsgrad`, or Adam without the maximum, with ε inside the root; at p = 0 it
-    is momentum. Scaling the loss by c scales the steps by c^(1 − 2p) (ε → 0).
+    At p = ½ it is :func:`amsgrad` (or Adam, without the maximum) with ε inside the root; at p = 0
+    it is momentum. Scaling the loss by c scales the steps by c^(1 − 2p) (ε → 0).
 
     When to use:
-        Image classification, where Adam's last percent is missing: start from the learning rate of
-        momentum, 0.1, and decay it in stages, with p = ⅛.
+        Image classification, where Adam generalises slightly worse than momentum. Start from the
+        learning rate of momentum, 0.1, and decay it in stages, with p = ⅛.
 
     Args:
         learning_rate: η.
@@ -40,8 +40,8 @@ def padam(
         eps: ε, added to the second moment, in its units.
         partial: p, in [0, ½].
         amsgrad: whether the second moment is the largest so far, as in the paper.
-        bias_correction: whether m and v̄ are divided by 1 − b1ᵗ and 1 − b2ᵗ, which the paper does
-            not do.
+        bias_correction: whether m and v̄ are divided by 1 − b1ᵗ and 1 − b2ᵗ; in the paper they are
+            not.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import padam

@@ -19,17 +19,18 @@ def qhadam(
     nu2: Hyperparameter = 1.0,
     eps: NonNegative = 1e-8,
 ) -> GradientTransformation:
-    """QHAdam: Adam in which the present gradient keeps a weight of its own.
+    """QHAdam: Adam with additional weight on the current gradient.
 
     wₜ₊₁ = wₜ − η·((1 − ν₁)·gₜ + ν₁·m̂ₜ)/(√((1 − ν₂)·gₜ² + ν₂·v̂ₜ) + ε), with m̂ and v̂ as in Adam
 
-    With ν₁ = ν₂ = 1 it is Adam, with ν₁ = 0, ν₂ = 1 RMSProp, corrected; with ν₁ = b1, ν₂ = 1 it
-    tends to Nadam. With ν₂ < 1 no step is longer than η/√(1 − ν₂) without momentum. On a constant
-    gradient every step has the size η (ε → 0), and scaling the loss changes nothing (ε → 0).
+    With ν₁ = ν₂ = 1 it is Adam; with ν₁ = 0, ν₂ = 1 RMSProp with bias correction; with ν₁ = b1, ν₂
+    = 1 it tends to Nadam. With ν₂ < 1 no step is longer than η/√(1 − ν₂) without momentum. On a
+    constant gradient every step has the size η (ε → 0), and scaling the loss changes nothing (ε →
+    0).
 
     When to use:
-        In place of Adam with a long momentum: b1 = 0.995 averages over 200 gradients, and ν₁ keeps
-        it from reacting late. ν₂ a little below 1 bounds the steps of an unstable start.
+        In place of Adam with long momentum: b1 = 0.995 averages over 200 gradients, and ν₁ < 1 lets
+        it still react at once. ν₂ a little below 1 bounds the steps of an unstable start.
 
     Args:
         learning_rate: η.

@@ -1,4 +1,4 @@
-"""RAdam: Adam that waits until it knows the size of gradients."""
+"""RAdam: Adam that begins without scaling, until its second moment is reliable."""
 
 import jax.numpy as jnp
 
@@ -16,17 +16,17 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @schedule
 def rectification(b2: Fraction = 0.999, threshold: NonNegative = 5.0) -> Function:
-    """The factor by which RAdam makes up for the variance of an average of few squares.
+    """The factor by which RAdam corrects for the variance of an average of few squares.
 
     rₜ = √((ρₜ − 4)(ρₜ − 2)ρ∞/((ρ∞ − 4)(ρ∞ − 2)ρₜ)) where ρₜ ≥ threshold, and 0 before,
     with ρ∞ = 2/(1 − b2) − 1, ρₜ = ρ∞ − 2t·b2ᵗ/(1 − b2ᵗ), t = 1, 2, …
 
-    ρ is the number of gradients of which the average knows: near t at first, ρ∞ in the end, where
+    ρ is the effective number of gradients in the average: near t at first, and ρ∞ in the end, where
     r is 1.
 
     Args:
         b2: decay of the average of squares.
-        threshold: the least ρ at which the variance is taken to be known, above 4.
+        threshold: the least ρ at which the average of squares is used, above 4.
 
     >>> from gdlab import rectification
     >>> [round(float(rectification()(t)), 4) for t in (4, 5, 100, 10_000)]
@@ -42,7 +42,7 @@ def rectification(b2: Fraction = 0.999, threshold: NonNegative = 5.0) -> Functio
         longest = 2 / (1 - b2) - 1
         rho = longest - 2 * t * jnp.exp(t * log_decay) / -jnp.expm1(t * log_decay)
         known = (rho >= threshold) & (rho > 4) & (longest > 4)
-        # Values that are not used are kept from dividing by zero.
+        # Unused values must not divide by zero.
         rho, longest = jnp.where(known, rho, 5.0), jnp.where(known, longest, 5.0)
         squared = (rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho)
         return jnp.where(known, jnp.sqrt(squared), 0.0)
@@ -81,7 +81,7 @@ def scale_by_radam(
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """The direction of RAdam: the average gradient, at first plain, then as in Adam.
+    """The direction of RAdam: the average gradient, unscaled at first, then scaled as in Adam.
 
     uₜ = rₜ·m̂ₜ/(√(v̂ₜ + eps_root) + eps) where ρₜ ≥ threshold, and m̂ₜ before; r and ρ are those of
     :func:`rectification`.
@@ -118,7 +118,7 @@ def radam(
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """RAdam: Adam with a warm-up that follows from the variance of its own scale.
+    """RAdam: Adam with a warm-up derived from the variance of its second moment.
 
     wₜ₊₁ = wₜ − η·rₜ·m̂ₜ/(√v̂ₜ + ε) where ρₜ ≥ threshold, and wₜ − η·m̂ₜ before
 
@@ -127,8 +127,8 @@ def radam(
     steps, and to 0.98 in 5/(1 − b2).
 
     When to use:
-        In place of Adam where a warm-up would have to be tuned. A linear warm-up over 2/(1 − b2)
-        steps does nearly the same, and lets the steps of momentum be.
+        In place of Adam if a warm-up would have to be tuned. A linear warm-up over 2/(1 − b2) steps
+        does nearly the same, without the initial steps of momentum.
 
     Args:
         learning_rate: η.

@@ -1,4 +1,4 @@
-"""RMSProp: Adagrad with a fading memory."""
+"""RMSProp: Adagrad with an average of squares in place of their sum."""
 
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -34,16 +34,16 @@ def rmsprop(
 
     Args:
         learning_rate: η.
-        decay: weight of the old value in the average of squares.
+        decay: decay of the average of squares.
         eps: ε.
-        initial_scale: v₀, where it is not 0.
-        eps_in_sqrt: whether ε stands inside the root (optax, Keras) or outside (torch).
+        initial_scale: the initial value v₀; 0 unless given.
+        eps_in_sqrt: whether ε is added inside the root (optax, Keras) or outside (torch).
         centered: whether to divide by the standard deviation instead (Graves 2013).
-        momentum: μ, for a velocity over the scaled gradients; none unless given.
+        momentum: μ, the decay of a momentum of the scaled gradients; none unless given.
         nesterov: whether that momentum looks one step ahead.
         bias_correction: whether v is divided by 1 − decayᵗ.
-        learning_rate_in_momentum: whether the velocity accumulates scaled steps (optax, Keras)
-            or scaled gradients (torch). The two differ only where η varies.
+        learning_rate_in_momentum: whether momentum accumulates steps that include the learning rate
+            (optax, Keras) or scaled gradients (torch). The two differ only if η varies.
 
     >>> from gdlab import expand, rmsprop
     >>> expand(rmsprop(0.01, momentum=0.9))

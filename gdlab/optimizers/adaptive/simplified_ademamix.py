@@ -1,4 +1,4 @@
-"""Simplified AdEMAMix: Adam with a long sum of gradients and one fresh gradient beside it."""
+"""Simplified AdEMAMix: Adam with a long momentum plus a multiple of the newest gradient."""
 
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
@@ -21,7 +21,7 @@ def scale_by_simplified_ademamix(
     eps: NonNegative = 1e-8,
     eps_root: NonNegative | None = None,
 ) -> GradientTransformation:
-    """The direction of simplified AdEMAMix: a sum of gradients, and the newest once more.
+    """The direction of simplified AdEMAMix: momentum plus a multiple of the newest gradient.
 
     mₜ = b1·mₜ₋₁ + gₜ, uₜ = (mₜ + alpha·gₜ)/(√(v̂ₜ + eps_root) + eps)
 
@@ -59,13 +59,13 @@ def simplified_ademamix(
 
     mₜ = b1·mₜ₋₁ + gₜ, vₜ as in Adam, wₜ₊₁ = wₜ − η·((mₜ + α·gₜ)/(√v̂ₜ + ε) + λ·wₜ)
 
-    The sum weighs 1/(1 − b1) times what an average does, so the learning rate is that much less
-    than Adam's; with α = 0 it is Adam with the learning rate η/(1 − b1) and no correction of m.
-    On a constant gradient step t is η·((1 − b1ᵗ)/(1 − b1) + α) (ε → 0).
+    The sum m is 1/(1 − b1) times an average, so the learning rate is smaller than Adam's by this
+    factor. With α = 0 it is Adam with the learning rate η/(1 − b1) and no correction of m. On a
+    constant gradient step t is η·((1 − b1ᵗ)/(1 − b1) + α) (ε → 0).
 
     When to use:
-        Small batches and long runs, where AdEMAMix's slow average would help but its second buffer
-        and its schedule of α are a burden. Tune the learning rate anew: it is about 1 − b1 times
+        Small batches and long runs, if AdEMAMix's slow average would help but its second average
+        and the schedule of α are too costly. Tune the learning rate anew: it is about 1 − b1 times
         that of AdamW.
 
     Args:

@@ -1,4 +1,4 @@
-"""Sparse Adam: Adam for embeddings, of which few rows have a gradient at a time."""
+"""Sparse Adam: Adam for embeddings, where few rows have a gradient at each step."""
 
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -15,17 +15,17 @@ def sparse_adam(
     b2: Fraction = 0.999,
     eps: NonNegative = 1e-8,
 ) -> GradientTransformation:
-    """Sparse Adam: Adam whose moments age only in the rows that have a gradient.
+    """Sparse Adam: Adam whose moments are updated only in the rows that have a gradient.
 
     Adam in the rows of gₜ that are not all zero; elsewhere wₜ₊₁ = wₜ, mₜ = mₜ₋₁, vₜ = vₜ₋₁
 
-    The correction of the bias counts all steps, so that a row that is touched for the first time
-    late takes short steps at first. Where every row has a gradient at each step it is Adam.
+    The bias correction counts all steps, so a row whose first gradient comes late takes short steps
+    at first. If every row has a gradient at each step, it is Adam.
 
     When to use:
-        Embeddings of large vocabularies. Adam goes on moving the rows of absent words by old
-        momentum, and forgets the squares of rare words between their appearances; this does
-        neither. Gradients are dense arrays here: it spares no time.
+        Embeddings of large vocabularies. Adam keeps moving the rows of absent words by old
+        momentum, and forgets the squares of rare words between their appearances; sparse Adam does
+        neither. It saves no time, since gradients are dense arrays here.
 
     Args:
         learning_rate: η.

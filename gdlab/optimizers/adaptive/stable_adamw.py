@@ -1,4 +1,4 @@
-"""StableAdamW: AdamW that shortens its step where the second moment lags behind."""
+"""StableAdamW: AdamW with shorter steps while the second moment lags behind the gradients."""
 
 import jax.numpy as jnp
 
@@ -19,7 +19,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @join
 def shortened() -> Function:
-    """Join an update and a measure of surprise: the update over the measure's size, if above 1.
+    """Join an update and a ratio: the update over the ratio's root mean square, if above 1.
 
     u = a/max(1, rms(b)), with the root mean square over the whole array
 
@@ -28,7 +28,7 @@ def shortened() -> Function:
     >>> shortened()(jnp.array([6.0]), jnp.array([-3.0]))
     Array([2.], dtype=float32)
     """
-    # A NaN spoils its own element alone.
+    # A NaN stays in its own element and does not affect the root mean square.
     return lambda a, b: a / jnp.maximum(rms(b, ignore_nan=True), 1)
 
 
@@ -46,13 +46,13 @@ def stable_adamw(
     rₜ = √(mean of gₜ²/max(v̂ₜ, ε²)), array by array;
     wₜ₊₁ = wₜ − η/max(1, rₜ)·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)
 
-    A gradient c times as large as all before it makes r about min(c, 1/√(1 − b2)), and its step
-    that much shorter. While gradients keep their size it is AdamW. Scaling the loss changes nothing
-    (ε → 0).
+    For a gradient c times as large as all earlier ones, r is about min(c, 1/√(1 − b2)), and the
+    step is shorter by that factor. While gradients keep their size it is AdamW. Scaling the loss
+    changes nothing (ε → 0).
 
     When to use:
-        Where AdamW has spikes in the loss, as in large vision and language models; it takes the
-        place of gradient clipping, and has no threshold to tune.
+        If AdamW has spikes in the loss, as in large vision and language models. It replaces
+        gradient clipping, and has no threshold to tune.
 
     Args:
         learning_rate: η, which also scales the decay.

@@ -1,4 +1,4 @@
-"""Yogi: Adam whose denominator changes by little at a time."""
+"""Yogi: Adam whose denominator changes slowly."""
 
 import jax.numpy as jnp
 
@@ -14,15 +14,15 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @leafwise(nonnegative="like input")
 def additive_moment(decay: Fraction, initial_accumulator_value: NonNegative = 0.0) -> LeafFunctions:
-    """Follow a signal by steps in its direction that do not depend on how far away it is.
+    """Follow a signal by steps whose size does not depend on the distance to it.
 
     vₜ = vₜ₋₁ − (1 − decay)·sign(vₜ₋₁ − gₜ)·gₜ, v₀ = initial_accumulator_value
 
-    Where an average would fall by a share of itself, this falls by a share of what came, which is
-    little where little comes: it forgets large values slowly.
+    An average falls by a fraction of itself, but this falls by a fraction of the signal, which may
+    be small: it forgets large values slowly.
 
     Args:
-        decay: what 1 − decay is the share of; it is in [0, 1).
+        decay: the step is the fraction 1 − decay of the signal; in [0, 1).
         initial_accumulator_value: v₀.
 
     >>> import jax.numpy as jnp
@@ -54,7 +54,7 @@ def scale_by_yogi(
     *,
     bias_correction: bool = True,
 ) -> GradientTransformation:
-    """The direction of Yogi: the average gradient over the root of a moment that changes slowly.
+    """The direction of Yogi: the average gradient over the root of a slowly changing moment.
 
     uₜ = m̂ₜ/(√(v̂ₜ + eps_root) + eps), vₜ = vₜ₋₁ − (1 − b2)·sign(vₜ₋₁ − gₜ²)·gₜ²
 
@@ -64,8 +64,8 @@ def scale_by_yogi(
         eps: ε outside the root.
         eps_root: ε inside the root; none unless given.
         initial_accumulator_value: v₀; optax starts both moments at 1e-6.
-        bias_correction: whether m and v are divided by 1 − b1ᵗ and 1 − b2ᵗ, which the paper does
-            not do.
+        bias_correction: whether m and v are divided by 1 − b1ᵗ and 1 − b2ᵗ; in the paper they are
+            not.
 
     >>> from gdlab import expand, scale_by_yogi
     >>> expand(scale_by_yogi(bias_correction=False))
@@ -89,26 +89,26 @@ def yogi(
     initial_accumulator_value: NonNegative = 0.0,
     bias_correction: bool = True,
 ) -> GradientTransformation:
-    """Yogi: Adam whose effective learning rate cannot rise all at once.
+    """Yogi: Adam whose effective learning rate rises only slowly.
 
     mₜ as in Adam, vₜ = vₜ₋₁ − (1 − b2)·sign(vₜ₋₁ − gₜ²)·gₜ², wₜ₊₁ = wₜ − η·m̂ₜ/(√v̂ₜ + ε)
 
-    After one large gradient Adam's v falls as b2ᵗ, and Yogi's by (1 − b2)·g² a step, whatever v is.
-    While squares exceed v, it adds them up as Adagrad does, with the weight 1 − b2. Scaling the
-    loss changes nothing if ε is scaled with it.
+    After one large gradient Adam's v falls as b2ᵗ, but Yogi's by (1 − b2)·g² per step, whatever v
+    is. While squares exceed v, it adds them up like Adagrad, with weight 1 − b2. Scaling the loss
+    changes nothing if ε is scaled with it.
 
     When to use:
-        Sparse or bursty gradients, where Adam's step grows too much between the bursts. ε is part
-        of the method and large: it bounds the effective learning rate by η/ε.
+        Sparse or bursty gradients, where Adam's steps grow too much between bursts. ε is large and
+        part of the method: it bounds the effective learning rate by η/ε.
 
     Args:
         learning_rate: η; the paper has 0.01.
         b1: decay of the average of gradients.
-        b2: 1 − b2 is the share of g² by which v moves.
+        b2: v moves by the fraction 1 − b2 of g².
         eps: ε, outside the root and after the correction.
         initial_accumulator_value: v₀; optax starts both moments at 1e-6.
-        bias_correction: whether m and v are divided by 1 − b1ᵗ and 1 − b2ᵗ (optax), which the paper
-            does not do.
+        bias_correction: whether m and v are divided by 1 − b1ᵗ and 1 − b2ᵗ, as in optax, but not in
+            the paper.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import yogi

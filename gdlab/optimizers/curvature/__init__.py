@@ -1,1 +1,1 @@
-"""Deterministic and second-order methods, for losses that are one function at every step."""
+"""Deterministic and second-order methods, for losses that are the same function at every step."""

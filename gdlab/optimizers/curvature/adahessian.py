@@ -1,4 +1,4 @@
-"""AdaHessian: Adam whose second moment is that of the diagonal of the Hessian."""
+"""AdaHessian: Adam whose second moment averages the squared diagonal of the Hessian."""
 
 import jax.numpy as jnp
 
@@ -21,10 +21,10 @@ from gdlab.transforms.steps.holding import hold
 
 @leafwise
 def spatial_mean() -> LeafFunctions:
-    """Average the updates of a convolution over its window; those of other arrays pass unchanged.
+    """Average the updates of convolution kernels over their window; other arrays pass unchanged.
 
-    The kernels of JAX have the shape (…, in, out): all axes but the last two are averaged over, and
-    each element is replaced by the average.
+    Kernels in JAX have the shape (…, in, out): each element is replaced by the average over all
+    axes but the last two.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import spatial_mean
@@ -67,29 +67,29 @@ def adahessian(
     update_interval: Period = 1.0,
     hessian_diagonal_fn: GradientTransformation = HUTCHINSON,
 ) -> GradientTransformation:
-    """AdaHessian: Adam whose second moment is that of the diagonal of the Hessian.
+    """AdaHessian: Adam whose second moment averages the squared diagonal of the Hessian.
 
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ, vₜ = b2·vₜ₋₁ + (1 − b2)·Dₜ², with Dₜ an estimate of the diagonal of
     the Hessian, averaged over the window of a convolution;
     wₜ₊₁ = wₜ − η·(m̂ₜ/((√v̂ₜ)ᵏ + ε) + λ·wₜ), with both averages corrected for their start
 
-    On a quadratic with a diagonal Hessian a step is η·m̂/curvature (k = 1, ε → 0), which a change of
-    the units of a parameter leaves as it was.
+    On a quadratic with a diagonal Hessian a step is η·m̂/curvature (k = 1, ε → 0), which does not
+    depend on the units of the parameters.
 
     When to use:
-        Where the curvatures of the parameters differ by orders of magnitude and a step may cost
-        three gradients; ``update_interval`` makes it cheaper.
+        If the curvatures of the parameters differ by orders of magnitude and a step may cost three
+        gradients; a longer ``update_interval`` makes it cheaper.
 
     Args:
-        learning_rate: η; the paper has 0.15 where Adam has 0.001.
+        learning_rate: η; 0.15 in the paper, where Adam uses 0.001.
         b1: decay of the average of gradients.
         b2: decay of the average of squared curvatures.
         eps: ε, in the units of the curvature to the power k.
         weight_decay: λ, decoupled.
         weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
         hessian_power: k, in (0, 1].
-        update_interval: the steps from one estimate to the next.
-        hessian_diagonal_fn: what makes the estimate in place of the gradient.
+        update_interval: the number of steps from one estimate to the next.
+        hessian_diagonal_fn: the transformation that computes the estimate in place of the gradient.
 
     ``update`` needs ``params`` and the keywords ``grad_fn(params)`` and ``key``.
 

@@ -1,4 +1,4 @@
-"""Gauss–Newton: least squares by a sequence of linear ones."""
+"""Gauss–Newton: a nonlinear least-squares problem as a sequence of linear ones."""
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.structure import Function
@@ -12,14 +12,15 @@ from gdlab.transforms.signals.scaling import scale
 
 @transformation(reads="params")
 def scale_by_gauss_newton(residuals: Function) -> TreeFunctions:
-    """The step of Gauss and Newton, with the sign of a gradient.
+    """The Gauss–Newton step, with the sign of a gradient.
 
     dₜ = J⁺·r, the shortest d with the least ‖r − J·d‖, where r = residuals(wₜ) and J is its
-    Jacobian. It replaces the gradient, whose multiple by (JᵀJ)⁻¹ it is where the loss is ½‖r‖².
+    Jacobian. It replaces the gradient g; for the loss ½‖r‖² it is (JᵀJ)⁻¹·g.
 
     Args:
-        residuals: ``residuals(params)``, an array or a tree of real arrays. Its Jacobian is formed
-            and decomposed at each step, so the parameters should be hundreds and not millions.
+        residuals: a function of the parameters that returns an array or a tree of real arrays. Its
+            Jacobian is formed and decomposed at each step, so there should be hundreds of
+            parameters, not millions.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -46,22 +47,22 @@ def scale_by_gauss_newton(residuals: Function) -> TreeFunctions:
 def gauss_newton(
     residuals: Function, *, linesearch: GradientTransformation = WOLFE_FROM_ONE
 ) -> GradientTransformation:
-    """Gauss–Newton with a line search: least squares by a sequence of linear ones.
+    """Gauss–Newton with a line search: nonlinear least squares as a sequence of linear problems.
 
     wₜ₊₁ = wₜ − ηₜ·J⁺·r as in :func:`scale_by_gauss_newton`; η = 1 is tried first
 
-    Linear least squares are solved by the first step, which is Newton's there. An affine change of
-    the parameters changes nothing. Where the residuals vanish at the minimum and J has full rank
-    it converges quadratically; where they are large and curved it may converge slowly.
+    Linear least squares are solved by the first step, a Newton step. An affine change of the
+    parameters changes nothing. If the residuals vanish at the minimum and J has full rank, it
+    converges quadratically; if they are large and curved, it may converge slowly.
 
     When to use:
-        Curve fits and other small least squares whose Jacobian has full rank. Where it may lose
-        it, :func:`levenberg_marquardt` is the safer choice.
+        Curve fits and other small least-squares problems whose Jacobian has full rank. If it may
+        lose rank, :func:`levenberg_marquardt` is safer.
 
     Args:
-        residuals: ``residuals(params)``. The loss that is minimized has to be a positive multiple
-            of ‖r‖², such as :func:`half_squares` of the same function.
-        linesearch: what chooses η.
+        residuals: a function of the parameters that returns the residuals. The loss must be a
+            positive multiple of ‖r‖², such as :func:`half_squares` of the same function.
+        linesearch: the line search, which chooses η.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import gauss_newton, half_squares, minimize

@@ -1,4 +1,4 @@
-"""L-BFGS: Newton's method with an inverse Hessian read off the last steps."""
+"""L-BFGS: Newton's method with an inverse Hessian estimated from the last steps."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from gdlab.transforms.norms.norms import tree_norm
 from gdlab.transforms.signals.scaling import scale, scale_by_learning_rate
 
 WOLFE_FROM_ONE: GradientTransformation = scale_by_zoom_linesearch(20, initial_guess_strategy="one")
-"""The line search of a method whose own step is the right one near the minimum."""
+"""The line search of methods whose step is right without scaling near the minimum."""
 
 
 @transformation(
@@ -31,22 +31,22 @@ WOLFE_FROM_ONE: GradientTransformation = scale_by_zoom_linesearch(20, initial_gu
     slots=("params", "updates", "diff_params_memory", "diff_updates_memory", "weights_memory"),
 )
 def scale_by_lbfgs(memory_size: Length = 10, scale_init_precond: bool = True) -> TreeFunctions:
-    """Multiply gradients by an estimate of the inverse Hessian, made of the last few steps.
+    """Multiply gradients by an estimate of the inverse Hessian from the last few steps.
 
-    With sₜ = wₜ − wₜ₋₁, yₜ = gₜ − gₜ₋₁ and ρ = 1/⟨y, s⟩, the output is Hₜ·gₜ, where
-    H ← (1 − ρ·s·yᵀ)·H·(1 − ρ·y·sᵀ) + ρ·s·sᵀ runs over the pairs in memory, the oldest first, from
-    H⁰ = γ with γ = ⟨y, s⟩/‖y‖² of the newest pair. Without a pair γ = min(1, 1/‖g‖), so that the
-    first step has at most the length 1.
+    With sₜ = wₜ − wₜ₋₁, yₜ = gₜ − gₜ₋₁ and ρ = 1/⟨y, s⟩, the output is Hₜ·gₜ, where H ← (1 −
+    ρ·s·yᵀ)·H·(1 − ρ·y·sᵀ) + ρ·s·sᵀ runs over the pairs in memory, the oldest first, from H⁰ = γ
+    with γ = ⟨y, s⟩/‖y‖² of the newest pair. Without a pair γ = min(1, 1/‖g‖), so the first step has
+    at most length 1.
 
-    A pair is left out unless ⟨y, s⟩ > ε·‖y‖², ε the precision of its numbers: so H stays positive
-    definite. Where the parameters did not move, since a line search found no step, all pairs are
-    forgotten and the direction is that of the gradient. On the path of a quadratic in n dimensions
-    with exact line searches, n pairs and H⁰ = 1 it goes as conjugate gradients do, and with all
-    pairs kept it is BFGS.
+    A pair is kept only if ⟨y, s⟩ > ε·‖y‖², with ε the precision of its dtype, so H stays positive
+    definite. If the parameters did not move, since a line search found no step, all pairs are
+    dropped and the direction is the gradient. On a quadratic in n dimensions with exact line
+    searches, n pairs and H⁰ = 1, it takes the same steps as conjugate gradients. With all pairs
+    kept it is BFGS.
 
     Args:
         memory_size: the number of pairs.
-        scale_init_precond: whether γ is that; 1 otherwise.
+        scale_init_precond: whether γ is ⟨y, s⟩/‖y‖² of the newest pair, instead of 1.
 
     Raises:
         ValueError: if ``memory_size`` is not positive, or ``params`` are missing.
@@ -92,27 +92,28 @@ def lbfgs(
     scale_init_precond: bool = True,
     linesearch: GradientTransformation | None = WOLFE_FROM_ONE,
 ) -> GradientTransformation:
-    """L-BFGS: Newton's method with an inverse Hessian read off the last steps.
+    """L-BFGS: Newton's method with an inverse Hessian estimated from the last steps.
 
     wₜ₊₁ = wₜ − ηₜ·Hₜ·gₜ, with H as in :func:`scale_by_lbfgs` and η from the line search, which
     tries η = 1 first
 
-    A change of units or a rotation of the parameters changes its path only by way of the first
-    step; on a quadratic it converges in a number of steps of the order of the dimension.
+    A change of units or a rotation of the parameters affects the path only through the first step.
+    On a quadratic it converges in a number of steps of the order of the dimension.
 
     When to use:
         Smooth deterministic losses of tens to millions of parameters, to high precision:
-        ``minimize(fun, x0, lbfgs(), 200, tol=1e-8)``. Not with minibatches: two gradients of
-        different batches make no curvature.
+        ``minimize(fun, x0, lbfgs(), 200, tol=1e-8)``. Not with minibatches: the difference of
+        gradients of two batches does not measure curvature.
 
     Args:
-        learning_rate: a factor of the step before the line search; none unless given.
-        memory_size: the number of steps that the inverse Hessian is read off.
+        learning_rate: a factor on the step before the line search; none unless given.
+        memory_size: the number of steps from which the inverse Hessian is estimated.
         scale_init_precond: as in :func:`scale_by_lbfgs`.
-        linesearch: what chooses the step size, or None.
+        linesearch: the line search, which chooses the step size, or None.
 
     Raises:
-        ValueError: if ``memory_size`` is not positive, or what the line search reads is missing.
+        ValueError: if ``memory_size`` is not positive, or an argument of ``update`` that the line
+            search needs is missing.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import lbfgs, minimize
@@ -132,7 +133,7 @@ def lbfgs(
 
 
 def _with_pair(memory: Tree, s: Tree, y: Tree) -> Tree:
-    """The memory with a pair in front of the others, if it is one of positive curvature."""
+    """The memory with a pair put in front, if the pair has positive curvature."""
     weights = memory[-1]
     curvature, length = inner_product(y, s), inner_product(y, y)
     is_kept = curvature > jnp.finfo(weights.dtype).eps * length
@@ -142,7 +143,7 @@ def _with_pair(memory: Tree, s: Tree, y: Tree) -> Tree:
 
 
 def _inverse_hessian_times(gradient: Tree, memory: Tree, scale_init_precond: bool) -> Tree:
-    """H·g by the two loops over the memory, which has the newest pair in front."""
+    """H·g by two loops over the memory, in which the newest pair comes first."""
     _, newest_y, newest_weight = jax.tree.map(lambda leaf: leaf[0], tuple(memory))
     s, y, weights = memory
 

@@ -1,4 +1,4 @@
-"""Levenberg–Marquardt: Gauss–Newton steps, damped until they decrease the squares."""
+"""Levenberg–Marquardt: Gauss–Newton steps, damped until they decrease the sum of squares."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from gdlab.transforms.probes.residuals import Linearized, number_of
 
 
 class _Trials(NamedTuple):
-    """Trials of ever shorter steps."""
+    """The state of the trials of shorter and shorter steps."""
 
     radius: jax.Array
     """The length of the step to try next."""
@@ -37,26 +37,26 @@ def levenberg_marquardt(
 ) -> TreeFunctions:
     """Gauss–Newton steps, damped until they decrease the sum of squares.
 
-    wₜ₊₁ = wₜ + p with (JᵀJ + λ·D²)·p = −Jᵀr, D the largest norm so far of each column of J, and
-    λ such that ‖D·p‖ ≤ Δ, 0 if the Gauss–Newton step is no longer. With ρ the decrease of ‖r‖²
-    over the one that the linear model promises, a step with ρ > 10⁻⁴ is taken; else Δ shrinks, by a
-    factor between 2 and 10 that a parabola through the trial gives, and the next one comes from the
-    same decomposition of J. Δ shrinks at ρ ≤ ¼ as well, and becomes 2‖D·p‖ at ρ ≥ ¾ or λ = 0.
+    wₜ₊₁ = wₜ + p with (JᵀJ + λ·D²)·p = −Jᵀr, D the largest norm so far of each column of J, and λ
+    such that ‖D·p‖ ≤ Δ, which is 0 if the Gauss–Newton step is short enough. Let ρ be the decrease
+    of ‖r‖² divided by that of the linear model. A step with ρ > 10⁻⁴ is taken; otherwise Δ shrinks,
+    by a factor from 2 to 10 given by a parabola through the trial, and the next trial uses the same
+    decomposition of J. Δ shrinks at ρ ≤ ¼ as well, and becomes 2‖D·p‖ at ρ ≥ ¾ or λ = 0.
 
-    While λ = 0 it is Gauss–Newton; where Δ is small it steps down the gradient. It does not depend
-    on the units of the parameters but by way of Δ₀. Where the residuals vanish at the minimum and J
-    has full rank it converges quadratically.
+    While λ = 0 it is Gauss–Newton; for small Δ it steps along the gradient. It depends on the units
+    of the parameters only through Δ₀. If the residuals vanish at the minimum and J has full rank,
+    it converges quadratically.
 
     When to use:
-        Curve fits and other least squares of at most some hundreds of parameters: the method to
-        take first.
+        Curve fits and other least-squares problems of at most some hundreds of parameters: try it
+        first.
 
     Args:
-        residuals: ``residuals(params)``, an array or a tree of real arrays. The loss that is
-            minimized has to be a positive multiple of ‖r‖², such as :func:`half_squares` of the
-            same function.
-        initial_radius: Δ₀ in units of ‖D·w₀‖, or of 1 where that is 0.
-        max_trials: the most evaluations of a step.
+        residuals: a function of the parameters that returns an array or a tree of real arrays. The
+            loss must be a positive multiple of ‖r‖², such as :func:`half_squares` of the same
+            function.
+        initial_radius: Δ₀ in units of ‖D·w₀‖, or in units of 1 if that is 0.
+        max_trials: the largest number of trials per step.
 
     Raises:
         ValueError: if ``params``, ``value``, ``grad`` or ``value_fn`` are missing.
@@ -88,7 +88,7 @@ def levenberg_marquardt(
         length = model.length(params)
         first = initial_radius * jnp.where(length > 0, length, 1)
         is_first = searched.evaluations == 0
-        # The loss may be another multiple of the squares than their half.
+        # The loss may be another positive multiple of the sum of squares than half of it.
         multiple = value / jnp.where(model.squares > 0, model.squares, 1)
 
         def goes_on(it):
@@ -133,8 +133,8 @@ def _next_radius(
     decrease: jax.Array,
     damping: jax.Array,
 ) -> jax.Array:
-    """The radius after a trial of this length (Moré 1978, section 4, and MINPACK)."""
-    # Where the parabola with the slope at the start and the value at the trial has its minimum.
+    """The radius after a trial of a step of this length (Moré 1978, section 4, and MINPACK)."""
+    # The minimum of the parabola with the slope at the start and the value at the trial.
     above = slope - decrease
     least = jnp.where(jnp.isfinite(decrease), slope / (2 * jnp.where(above > 0, above, 1)), 0)
     part = jnp.where(decrease >= 0, 0.5, jnp.clip(least, 0.1, 0.5))

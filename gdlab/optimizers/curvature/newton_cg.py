@@ -1,4 +1,4 @@
-"""Newton's method, its steps computed by conjugate gradients."""
+"""Newton's method with steps computed by conjugate gradients."""
 
 import jax.numpy as jnp
 
@@ -15,7 +15,8 @@ from gdlab.transforms.signals.scaling import scale
 WOLFE_FROM_LAST_DECREASE: GradientTransformation = scale_by_zoom_linesearch(
     20, initial_guess_strategy="interpolate"
 )
-"""A search that begins short after a short step, and with the whole step near the minimum."""
+"""A line search that begins with a short step after a short step, and with the whole step near the
+minimum."""
 
 
 @transformation(reads=("params", "grad_fn"), slots=("products",))
@@ -24,17 +25,17 @@ def scale_by_truncated_newton(
 ) -> TreeFunctions:
     """Multiply the gradient by the inverse Hessian, approximately, by conjugate gradients.
 
-    dₜ ≈ H⁻¹·gₜ with ‖H·dₜ − gₜ‖ ≤ min(forcing, √‖gₜ‖)·‖gₜ‖, from products H·v alone, each of which
-    costs about two gradients. At a direction of negative curvature the iteration stops with what it
-    has, and with gₜ·‖gₜ‖²/|⟨gₜ, H·gₜ⟩| if that was the first: so −dₜ always leads down. The state
-    counts the ``products``.
+    dₜ ≈ H⁻¹·gₜ with ‖H·dₜ − gₜ‖ ≤ min(forcing, √‖gₜ‖)·‖gₜ‖, computed only from products H·v, each
+    of which costs about two gradients. At a direction of negative curvature the iteration returns
+    its last dₜ, or gₜ·‖gₜ‖²/|⟨gₜ, H·gₜ⟩| if that direction is the first, so −dₜ is always a
+    direction of descent. The state counts the ``products``.
 
-    On a quadratic of positive curvatures −dₜ comes the nearer to its minimum the smaller the
+    On a quadratic with positive curvatures, −dₜ leads the closer to the minimum the smaller the
     gradient is.
 
     Args:
-        max_products: the most products of a step.
-        forcing: the largest relative error of a step.
+        max_products: the largest number of Hessian-vector products per step.
+        forcing: the largest relative residual of a step.
 
     Raises:
         ValueError: if ``params`` or ``grad_fn`` are missing.
@@ -75,23 +76,23 @@ def newton_cg(
     *,
     linesearch: GradientTransformation = WOLFE_FROM_LAST_DECREASE,
 ) -> GradientTransformation:
-    """Newton's method with steps of conjugate gradients, from Hessian-vector products alone.
+    """Newton's method with steps computed by conjugate gradients from Hessian-vector products.
 
     wₜ₊₁ = wₜ − ηₜ·dₜ, dₜ ≈ H⁻¹·gₜ as in :func:`scale_by_truncated_newton`
 
     Near a minimum with positive curvatures it converges superlinearly. An affine change of the
-    parameters changes nothing but the truncation.
+    parameters affects only the truncation.
 
     When to use:
         Smooth deterministic losses whose curvatures differ by orders of magnitude, where
-        Hessian-vector products are cheap. :func:`lbfgs` needs no products and more steps;
+        Hessian-vector products are cheap. :func:`lbfgs` needs no such products, but more steps;
         :func:`trust_region` is safer far from the minimum.
 
     Args:
-        max_products: the most Hessian-vector products of a step.
-        forcing: the largest relative error with which a step is computed; SciPy has 0.5, which
-            takes fewer products and more steps.
-        linesearch: what chooses η.
+        max_products: the largest number of Hessian-vector products per step.
+        forcing: the largest relative residual of a step; SciPy uses 0.5, which needs fewer products
+            but more steps.
+        linesearch: the line search, which chooses η.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import minimize, newton_cg

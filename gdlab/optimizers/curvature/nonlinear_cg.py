@@ -9,28 +9,28 @@ from gdlab.transforms.signals.scaling import scale
 WOLFE_WITH_SMALL_SLOPE: GradientTransformation = scale_by_zoom_linesearch(
     30, curv_rtol=0.25, initial_guess_strategy="length_one"
 )
-"""A search whose end leaves so little slope that conjugate directions lead down."""
+"""A line search that leaves so little slope that the next conjugate direction is one of descent."""
 
 
 @transformation
 def nonlinear_cg(
     beta: Beta = "PR+", *, linesearch: GradientTransformation = WOLFE_WITH_SMALL_SLOPE
 ) -> GradientTransformation:
-    """Nonlinear conjugate gradients: directions that do not undo each other, at two vectors.
+    """Nonlinear conjugate gradients, with a state of two vectors.
 
     wₜ₊₁ = wₜ − ηₜ·dₜ, dₜ = gₜ + βₜ·dₜ₋₁ as in :func:`conjugate_direction`
 
-    On a quadratic with exact line searches it ends in as many steps as there are different
-    curvatures. A rotation of the parameters rotates its path.
+    On a quadratic with exact line searches it reaches the minimum in as many steps as the Hessian
+    has different eigenvalues. A rotation of the parameters rotates its path.
 
     When to use:
-        Smooth deterministic losses of so many parameters that the memory of :func:`lbfgs` is too
-        much, which else needs fewer evaluations. Not with minibatches.
+        Smooth deterministic losses with so many parameters that :func:`lbfgs` needs too much
+        memory; otherwise :func:`lbfgs` needs fewer evaluations. Not with minibatches.
 
     Args:
         beta: the formula of β.
-        linesearch: what chooses η; the slope left has to be small, ``curv_rtol`` < 1/2, or the
-            directions of FR need not lead down.
+        linesearch: the line search, which chooses η. It must leave a small slope, ``curv_rtol`` <
+            1/2, or the directions of FR may not be directions of descent.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import minimize, nonlinear_cg

@@ -22,7 +22,7 @@ HUTCHINSON: GradientTransformation = hutchinson()
 
 @join
 def over_curvature(gamma: Hyperparameter, eps: NonNegative) -> Function:
-    """Join a direction and a curvature: m/max(gamma·h, eps), so that no curvature is negative."""
+    """Join a direction and a curvature: m/max(gamma·h, eps), with a positive denominator."""
     return lambda m, h: m / jnp.maximum(gamma * h, eps)
 
 
@@ -45,12 +45,12 @@ def sophia(
     mₜ = b1·mₜ₋₁ + (1 − b1)·gₜ; hₜ = b2·hₜ₋₁ + (1 − b2)·ĥₜ at the steps t = 1, 1 + k, …, else hₜ₋₁;
     wₜ₊₁ = wₜ − η·(clip(mₜ/max(gamma·hₜ, eps), ±clip_threshold) + λ·wₜ)
 
-    Where curvature is large the step is Newton's, where it is small or negative that of the sign:
-    no element moves by more than η·clip_threshold, but for the decay. Until h has grown, after
-    1/(1 − b2) estimates, it is too small by 1 − b2ᵗ, which it is not corrected for.
+    Where curvature is large the step is a multiple of Newton's; where it is small or negative it is
+    a sign step. Except for decay, no element moves by more than η·clip_threshold. h has no bias
+    correction: it is too small by the factor 1 − b2ᵗ after t estimates.
 
     When to use:
-        Language models, by its authors' account; in later comparisons it was no better than a
+        Language models, according to its authors; in later comparisons it was no better than a
         well-tuned AdamW.
 
     Args:
@@ -60,11 +60,11 @@ def sophia(
         eps: ε, the least curvature.
         weight_decay: λ, decoupled.
         weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
-        gamma: the part of the curvature that is divided by; 0.01 lets most elements be clipped at
+        gamma: the factor on the curvature in the denominator; at 0.01 most elements are clipped at
             first.
-        clip_threshold: the largest modulus of an element before η.
-        update_interval: k, the steps between two estimates.
-        hessian_diagonal_fn: what makes ĥₜ in place of the gradient.
+        clip_threshold: the bound on the elements of the direction, before η.
+        update_interval: k, the number of steps from one estimate to the next.
+        hessian_diagonal_fn: the transformation that computes ĥₜ in place of the gradient.
         mu_dtype: dtype in which the average of gradients is stored.
 
     ``update`` needs ``params`` and the keywords ``grad_fn(params)`` and ``key``.

@@ -29,27 +29,26 @@ def trust_region(
     accept_ratio: Fraction = 0.15,
     max_products: Period = 100.0,
 ) -> TreeFunctions:
-    """Minimise a quadratic model within a region in which it is trusted.
+    """The trust-region method: minimise a quadratic model in a ball whose radius adapts.
 
     pₜ ≈ argmin m(p) = ⟨g, p⟩ + ½⟨p, H·p⟩ over ‖p‖ ≤ Δₜ by conjugate gradients, which end at the
-    edge of the region where they leave it or meet negative curvature. With
-    ρ = (f(w) − f(w + p))/(−m(p)): wₜ₊₁ = wₜ + pₜ if ρ > accept_ratio, else wₜ;
-    Δ ← min(Δ, ‖p‖)/4 if ρ < ¼; Δ ← min(2Δ, max_radius) if ρ > ¾ and p lies at the edge.
+    edge of the ball if they leave it or meet negative curvature. With ρ = (f(w) − f(w +
+    p))/(−m(p)): wₜ₊₁ = wₜ + pₜ if ρ > accept_ratio, else wₜ; Δ ← min(Δ, ‖p‖)/4 if ρ < ¼; Δ ←
+    min(2Δ, max_radius) if ρ > ¾ and p lies at the edge.
 
-    A step that is not accepted leaves the parameters where they are, and the next one tries a
-    smaller region. It comes down from saddle points, for it follows negative curvature; near a
-    minimum with positive curvatures it converges superlinearly. A rotation of the parameters
-    rotates its path.
+    A step that is not accepted leaves the parameters unchanged, and the next step tries a smaller
+    ball. The method escapes saddle points, since it follows negative curvature; near a minimum with
+    positive curvatures it converges superlinearly. A rotation of the parameters rotates its path.
 
     When to use:
         Smooth deterministic losses with saddle points or strong nonlinearity, where Hessian-vector
-        products are cheap. Where all curvatures are positive :func:`newton_cg` does as well.
+        products are cheap. If all curvatures are positive, :func:`newton_cg` does as well.
 
     Args:
         initial_radius: Δ₀, in the units of the parameters.
-        max_radius: the largest region.
-        accept_ratio: the least ρ of a step that is taken, in [0, ¼).
-        max_products: the most Hessian-vector products of a step.
+        max_radius: the largest Δ.
+        accept_ratio: the least ρ of an accepted step, in [0, ¼).
+        max_products: the largest number of Hessian-vector products per step.
 
     Raises:
         ValueError: if ``params``, ``value``, ``grad``, ``value_fn`` or ``grad_fn`` are missing.
@@ -87,7 +86,7 @@ def trust_region(
             ratio < 0.25, smaller, jnp.where((ratio > 0.75) & at_edge, larger, radius)
         )
         least = jnp.finfo(radius.dtype).eps * tree_norm(params)
-        # Rounding hides what happens in a smaller region.
+        # In a smaller ball the decrease would be lost in rounding.
         failed = ~taken & ((radius <= least) | ~(model > 0))
         after = searched.after(
             jnp.where(taken, trial.value, value), chosen(taken, new_grad, grad), 1, failed
@@ -101,7 +100,7 @@ def trust_region(
 def _model_step(
     gradient: Updates, product: Tree, radius: jax.Array, max_products: Number
 ) -> tuple[Updates, jax.Array, jax.Array, jax.Array]:
-    """The step, by how much the model decreases, whether it ends at the edge, and the products."""
+    """The step, the decrease of the model, whether the step ends at the edge, and the products."""
     most = jnp.asarray(max_products).astype(jnp.int32)
     solved = truncated_cg(product, gradient, forcing_tolerance(gradient, 0.5), most, radius)
     at_edge = ~((solved.curvature > 0) & solved.is_inside)

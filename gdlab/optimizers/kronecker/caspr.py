@@ -1,4 +1,4 @@
-"""CASPR: the preconditioners of the axes combined by a Kronecker sum."""
+"""CASPR: Shampoo with a Kronecker sum in place of the Kronecker product."""
 
 from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask
@@ -24,32 +24,32 @@ def caspr(
     block_size: Count | None = 1024,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """CASPR: Shampoo whose factors are combined by the sum of their roots.
+    """CASPR: Shampoo with a Kronecker sum of the roots of its factors.
 
     Jₜ = L̃ₜ·gₜ + gₜ·R̃ₜ, wₜ₊₁ = wₜ − η·¼(L̃ₜ·Jₜ + Jₜ·R̃ₜ), with L̃ = (L + ε)^(−1/4),
     R̃ = (R + ε)^(−1/4), L and R as in :func:`shampoo`
 
-    The preconditioner (½(L̃ ⊗ I + I ⊗ R̃))² is at least that of Shampoo, L̃ ⊗ R̃, and at most √r times
-    the inverse root of Adagrad's full matrix, for gradients of rank r at most. Without accumulation
-    (``decay=0``, ε → 0) a square matrix of full rank moves by its polar factor UVᵀ, as in
-    :func:`shampoo`. Vectors and numbers have the diagonal form.
+    The preconditioner (½(L̃ ⊗ I + I ⊗ R̃))² is at least that of Shampoo, L̃ ⊗ R̃, and at most √r
+    times the inverse root of Adagrad's full matrix, for gradients of rank r at most. Without
+    accumulation (``decay=0``, ε → 0) a square matrix of full rank moves by its polar factor UVᵀ, as
+    in :func:`shampoo`. For vectors and scalars the diagonal form is used.
 
     When to use:
-        As :func:`shampoo`, at twice its products of matrices. In AlgoPerf's comparison at equal
-        budgets it did worse.
+        As :func:`shampoo`, with twice as many matrix products. In AlgoPerf, at equal budgets, it
+        did worse.
 
     Args:
         learning_rate: η.
-        decay: weight of the old value, where factors are averages; without it they are sums.
+        decay: decay of the factors as averages; they are sums unless given.
         eps: ε, added to the eigenvalues of the factors.
-        momentum: weight of the old value in the momentum of the steps; none without it.
-        weight_decay: λ, decoupled, which the learning rate scales; none without it.
+        momentum: decay of the momentum of the steps; none unless given.
+        weight_decay: λ, decoupled, which the learning rate scales; none unless given.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        graft: the direction whose length the step is given, array by array; its own without it.
-        start: the number of steps that ``graft`` takes alone at first.
-        every: steps from one computation of the roots to the next.
+        graft: the direction whose norm the step takes, array by array; no grafting unless given.
+        start: the number of initial steps that follow ``graft`` alone.
+        every: the number of steps from one computation of the roots to the next.
         relative_eps: whether ε is in units of the largest eigenvalue of a factor.
-        block_size: the largest side of the blocks that an array is cut into.
+        block_size: the largest side of the blocks into which an array is split.
         nesterov: whether the momentum looks one step ahead.
 
     Raises:

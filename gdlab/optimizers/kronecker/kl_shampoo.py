@@ -1,4 +1,4 @@
-"""KL-Shampoo: whitening by the Kronecker product nearest to the gradients' covariance."""
+"""KL-Shampoo: whitening by a Kronecker product that is close to the gradients' covariance."""
 
 from gdlab.checks.kinds import Count
 from gdlab.core.by_leaf import Mask, Structure
@@ -26,17 +26,17 @@ def kl_shampoo(
     block_size: Count | None = 1024,
     axes: Structure | None = None,
 ) -> GradientTransformation:
-    """KL-Shampoo: momentum, whitened by the Kronecker product nearest to the covariance.
+    """KL-Shampoo: momentum whitened by the Kronecker product nearest to the covariance in KL.
 
-    Lₜ = β·Lₜ₋₁ + (1 − β)·gₜ·Rₜ₋₁⁻¹·gₜᵀ/n, Rₜ = β·Rₜ₋₁ + (1 − β)·gₜᵀ·Lₜ₋₁⁻¹·gₜ/m,
-    wₜ₊₁ = wₜ − η·(m̂(Lₜ^(−1/2)·gₜ·Rₜ^(−1/2)) + λ·wₜ) with the corrected average m̂
+    Lₜ = β·Lₜ₋₁ + (1 − β)·gₜ·Rₜ₋₁⁻¹·gₜᵀ/n, Rₜ = β·Rₜ₋₁ + (1 − β)·gₜᵀ·Lₜ₋₁⁻¹·gₜ/m, wₜ₊₁ = wₜ −
+    η·(m̂(Lₜ^(−1/2)·gₜ·Rₜ^(−1/2)) + λ·wₜ) with m̂ a bias-corrected average
 
-    Unlike :func:`shampoo` it needs no grafting: steps have the size of whitened gradients. Turning
-    the coordinates of an axis of the weights turns the path with them, and scaling the loss changes
-    nothing but the start (ε → 0). :func:`soap` with ``statistics="kl"`` has Adam in the same bases.
+    Unlike :func:`shampoo` it needs no grafting: steps have the size of whitened gradients. Rotating
+    an axis of the weights rotates the path, and scaling the loss affects only the start (ε → 0).
+    :func:`soap` with ``statistics="kl"`` is Adam in the same bases.
 
     When to use:
-        As :func:`soap`, with one second moment less to keep, at about its learning rate.
+        As :func:`soap`, at about its learning rate, with no second moment in the state.
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -45,10 +45,10 @@ def kl_shampoo(
         eps: ε, added to the eigenvalues of the factors.
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        every: steps from one computation of eigenvectors to the next.
+        every: the number of steps from one computation of eigenvectors to the next.
         relative_eps: whether ε is in units of the largest eigenvalue of a factor.
-        block_size: the largest side of the blocks that an array is cut into.
-        axes: the axes that have a factor, as in :func:`scale_by_kronecker_roots`.
+        block_size: the largest side of the blocks into which an array is split.
+        axes: the axes with a factor, as in :func:`scale_by_kronecker_roots`.
 
     >>> from gdlab import expand, kl_shampoo
     >>> expand(kl_shampoo(0.1)).chain[:2]

@@ -28,7 +28,7 @@ def kron_update_probability(
     decay: Hyperparameter = 0.001,
     flat_start: NonNegative = 500,
 ) -> Function:
-    """The share of the steps at which the factors of :func:`kron` are updated.
+    """The fraction of steps at which the factors of :func:`kron` are updated.
 
     pₜ = max_prob·e^(−decay·(t − flat_start)), between min_prob and max_prob
 
@@ -57,30 +57,30 @@ def kron(
     max_rms: NonNegative = 1.1,
     probe: Function = jax.random.normal,
 ) -> GradientTransformation:
-    """PSGD Kron: momentum, whitened by a triangular factor for each axis that is learned.
+    """PSGD Kron: momentum whitened by a learned triangular factor for each axis.
 
     wₜ₊₁ = wₜ − η·(clip(P·m̂ₜ) + λ·wₜ), with P = QᵀQ, Q = Q₁ ⊗ Q₂ ⊗ … as in
     :func:`scale_by_kron`, and the root mean square of an array clipped to ``max_rms``
 
-    In the long run every direction of an array is scaled to the same mean square, so that scaling
-    the loss changes nothing but the start. Vectors have a diagonal factor.
+    In the long run every direction of an array is scaled to the same mean square, so scaling the
+    loss affects only the start. Vectors have a diagonal factor.
 
     When to use:
-        Where curvature differs much between directions that are no coordinates, and for recurrent
-        or oddly shaped networks; about as good as :func:`soap` at fewer matrix functions. Start at
-        a third of the learning rate of AdamW.
+        If curvature differs much between directions that are not coordinates, and for recurrent or
+        unusually shaped networks; about as good as :func:`soap` with fewer matrix decompositions.
+        Start at a third of the learning rate of AdamW.
 
     Args:
         learning_rate: η, which also scales the decay.
-        b1: decay of the average of gradients, which is corrected.
+        b1: decay of the average of gradients, with bias correction.
         weight_decay: λ.
         weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
-        preconditioner_update_probability: the share of the steps at which factors are updated;
+        preconditioner_update_probability: the fraction of steps at which factors are updated;
             :func:`kron_update_probability` unless given.
-        max_size_triangular: the longest axis that has a triangular factor.
-        min_ndim_triangular: the least number of axes of an array that has triangular factors.
+        max_size_triangular: the length of the longest axis with a triangular factor.
+        min_ndim_triangular: the least number of axes of an array with triangular factors.
         preconditioner_lr: the relative step of the factors.
-        preconditioner_init_scale: Q at the start, as a multiple of the identity.
+        preconditioner_init_scale: the initial Q, as a multiple of the identity.
         mu_dtype: dtype in which the average of gradients is stored.
         max_rms: the largest root mean square of the direction of an array.
         probe: the random probes, as in :func:`scale_by_kron`.

@@ -32,37 +32,35 @@ def shampoo(
     axes: Structure | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """Shampoo: Adagrad with a matrix for each axis of an array, in place of one for all elements.
+    """Shampoo: Adagrad with one matrix per axis of an array instead of one for all elements.
 
     Lₜ = Lₜ₋₁ + gₜ·gₜᵀ, Rₜ = Rₜ₋₁ + gₜᵀ·gₜ, wₜ₊₁ = wₜ − η·(Lₜ + ε)^(−1/4)·gₜ·(Rₜ + ε)^(−1/4)
 
     r·(L ⊗ R)^(1/2) bounds the full matrix of Adagrad from above, for gradients of rank r at most,
-    at m² + n² numbers for m·n weights. Turning the coordinates of an axis of the weights turns the
-    path with them. Without accumulation (``decay=0``, ε → 0) a matrix of full rank moves by its
-    polar factor UVᵀ, as in Muon. Vectors and numbers have the diagonal form, which is
-    :func:`adagrad`.
+    at m² + n² numbers for m·n weights. Rotating an axis of the weights rotates the path. Without
+    accumulation (``decay=0``, ε → 0) a matrix of full rank moves by its polar factor UVᵀ, as in
+    Muon. For vectors and scalars the diagonal form is used, :func:`adagrad`.
 
     When to use:
-        Large matrices and well-tuned training, where it won AlgoPerf; with factors that are
-        averages, the step length of Adam, and roots now and then: ``shampoo(1e-3, 0.999,
-        graft=scale_by_adam(), start=25, every=10, momentum=0.9)``. :func:`soap` has fewer numbers
-        to tune.
+        Large matrices and well-tuned training; it won AlgoPerf. Use averages as factors, the step
+        length of Adam, and roots at some steps only: ``shampoo(1e-3, 0.999, graft=scale_by_adam(),
+        start=25, every=10, momentum=0.9)``. :func:`soap` has fewer hyperparameters to tune.
 
     Args:
         learning_rate: η.
-        decay: weight of the old value, where factors are averages; without it they are sums.
+        decay: decay of the factors as averages; they are sums unless given.
         eps: ε, added to the eigenvalues of the factors.
-        momentum: weight of the old value in the momentum of the steps; none without it.
-        weight_decay: λ, decoupled, which the learning rate scales; none without it.
+        momentum: decay of the momentum of the steps; none unless given.
+        weight_decay: λ, decoupled, which the learning rate scales; none unless given.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        graft: the direction whose length the step is given, array by array, such as
-            :func:`scale_by_adam` or :func:`scale_by_rss`; its own without it.
-        start: the number of steps that ``graft`` takes alone at first.
-        exponent: p of the roots F^(−p), where it is not 1/(2k) for k factors.
-        every: steps from one computation of the roots to the next.
+        graft: the direction whose norm the step takes, array by array, such as
+            :func:`scale_by_adam` or :func:`scale_by_rss`; no grafting unless given.
+        start: the number of initial steps that follow ``graft`` alone.
+        exponent: p of the roots F^(−p); 1/(2k) for k factors unless given.
+        every: the number of steps from one computation of the roots to the next.
         relative_eps: whether ε is in units of the largest eigenvalue of a factor.
-        block_size: the largest side of the blocks that an array is cut into.
-        axes: the axes that have a factor, as in :func:`scale_by_kronecker_roots`.
+        block_size: the largest side of the blocks into which an array is split.
+        axes: the axes with a factor, as in :func:`scale_by_kronecker_roots`.
         nesterov: whether the momentum looks one step ahead.
 
     Raises:
@@ -103,7 +101,7 @@ def descent_along(
     graft: GradientTransformation | None,
     start: StepCount | None,
 ) -> GradientTransformation:
-    """A direction, grafted if asked for, with momentum, decoupled decay and a learning rate."""
+    """A direction, optionally grafted, with momentum, decoupled decay and a learning rate."""
     if start is not None and graft is None:
         raise ValueError("start is the number of steps that graft takes alone: give graft as well")
     links = [direction if graft is None else grafted_onto(graft, direction, start)]
@@ -119,7 +117,7 @@ def grafted_onto(
     direction: GradientTransformation,
     start: StepCount | None,
 ) -> GradientTransformation:
-    """A direction with the length of ``graft``, which goes alone before the step ``start``."""
+    """A direction with the norm of ``graft``; before the step ``start``, ``graft`` alone."""
     if start is None:
         return fork(grafted(), graft, direction)
     both = fork(bus(), graft, direction)

@@ -27,19 +27,19 @@ def scale_by_soap(
     max_dim: Size = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:
-    """The direction of SOAP: that of Adam in the eigenbases of Shampoo's factors.
+    """The direction of SOAP: Adam's in the eigenbases of Shampoo's factors.
 
-    uₜ = Q·(Qᵀ·m̂ₜ·P/(√v̂ₜ + eps))·Pᵀ, with m̂ the average of gₜ and v̂ that of (Qᵀ·gₜ·P)²
+    uₜ = Q·(Qᵀ·m̂ₜ·P/(√v̂ₜ + eps))·Pᵀ, with m̂ the average of gₜ and v̂ the average of (Qᵀ·gₜ·P)²
 
-    The first gradient makes the first bases, and nothing else.
+    The first gradient only initialises the bases; the first update is zero.
 
     Args:
         b1: decay of the average of gradients.
         b2: decay of the average of squares.
         eps: ε outside the root.
         factor_decay: decay of the factors L and R.
-        every: steps from one refresh of the bases to the next.
-        max_dim: the longest axis that has a basis.
+        every: the number of steps from one refresh of the bases to the next.
+        max_dim: the length of the longest axis with an eigenbasis.
         statistics: "kl" for KL-SOAP, as in :func:`in_eigenbasis`.
 
     >>> from gdlab import hyperparameters, scale_by_soap
@@ -70,19 +70,19 @@ def soap(
     max_dim: Size = 10000,
     statistics: Statistics = "gram",
 ) -> GradientTransformation:
-    """SOAP: Adam in the eigenbasis of Shampoo's preconditioner, in which it does not see rotations.
+    """SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
 
     Lₜ = β·Lₜ₋₁ + (1 − β)·gₜ·gₜᵀ, Rₜ = β·Rₜ₋₁ + (1 − β)·gₜᵀ·gₜ with eigenvectors Q and P,
     vₜ = b2·vₜ₋₁ + (1 − b2)·(Qᵀ·gₜ·P)², wₜ₊₁ = wₜ − η·(Q·(Qᵀ·m̂ₜ·P/(√v̂ₜ + ε))·Pᵀ + λ·wₜ)
 
-    Turning the coordinates of an axis of the weights turns the path with them. Vectors, numbers,
-    and axes longer than ``max_dim`` are not turned: with none turned it is :func:`adamw`, whose
-    first step is left out.
+    Rotating an axis of the weights rotates the path. Vectors, scalars, and axes longer than
+    ``max_dim`` keep their basis: if all do, it is :func:`adamw` without its first step.
 
     When to use:
-        Matrices of all sizes where the cost of a step is not mostly the optimizer's, above all with
-        large batches: it leads comparisons in steps, and is tuned like AdamW, at about its learning
-        rate. ``statistics="kl"`` is KL-SOAP, which needs no more tuning and did better there.
+        Matrices of all sizes if gradients cost more than the optimizer, above all with large
+        batches. It needs the fewest steps in many comparisons, and is tuned like AdamW, at about
+        its learning rate. ``statistics="kl"`` is KL-SOAP, which did better there without further
+        tuning.
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -92,8 +92,8 @@ def soap(
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
         factor_decay: β, the decay of the factors.
-        every: steps from one refresh of the bases to the next.
-        max_dim: the longest axis that has a basis.
+        every: the number of steps from one refresh of the bases to the next.
+        max_dim: the length of the longest axis with an eigenbasis.
         statistics: "kl" for KL-SOAP, as in :func:`in_eigenbasis`.
 
     >>> import jax.numpy as jnp

@@ -22,7 +22,7 @@ def scale_by_mean_dimension(other: Hyperparameter = 1e-3) -> LeafFunctions:
     uₜ = gₜ·2/(m + n) for an m×n matrix, and gₜ·other for all other arrays
 
     Args:
-        other: the factor of arrays that are no matrices.
+        other: the factor for arrays that are not matrices.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_mean_dimension
@@ -49,19 +49,19 @@ def splus(
     other_scale: Hyperparameter = 1e-3,
     max_dim: Size = 10000,
 ) -> GradientTransformation:
-    """SPlus: the sign of the momentum in the eigenbasis of Shampoo, and an average of the weights.
+    """SPlus: the sign of momentum in the eigenbasis of Shampoo, and an average of the weights.
 
     Lₜ = b2·Lₜ₋₁ + (1 − b2)·gₜ·gₜᵀ, Rₜ = b2·Rₜ₋₁ + (1 − b2)·gₜᵀ·gₜ with eigenvectors Q and P,
     wₜ₊₁ = wₜ − η·2/(m + n)·(Q·sign(Qᵀ·mₜ·P)·Pᵀ + λ·wₜ)
 
-    Every step of a matrix has the norm of a matrix of signs, however old the bases are, so they are
-    refreshed rarely. The weights to evaluate are the average, :func:`evaluation_params`. Scaling
-    the gradients by a positive number changes nothing. Arrays that are no matrices move by
-    η·``other_scale``; vectors by :func:`signum`.
+    Every step of a matrix has the norm of a matrix of signs, however old the bases are, so they can
+    be refreshed rarely. :func:`evaluation_params` returns the average of the weights. Scaling the
+    gradients by a positive number changes nothing. Other arrays take steps of size
+    η·``other_scale``, along signs for vectors, as in :func:`signum`.
 
     When to use:
-        Where :func:`soap` is too dear: its bases can be a hundred steps old. Its learning rate,
-        about 0.1 to 0.5, carries over between widths.
+        If :func:`soap` is too costly: the bases of SPlus can be a hundred steps old. Its learning
+        rate, about 0.1 to 0.5, carries over between widths.
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -69,10 +69,10 @@ def splus(
         b2: decay of the factors.
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        every: steps from one computation of the bases to the next.
+        every: the number of steps from one computation of the bases to the next.
         average_decay: decay of the average of the weights.
-        other_scale: the factor of arrays that are no matrices, in place of 2/(m + n).
-        max_dim: the longest axis that has a basis.
+        other_scale: the factor for arrays that are not matrices, in place of 2/(m + n).
+        max_dim: the length of the longest axis with an eigenbasis.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import splus

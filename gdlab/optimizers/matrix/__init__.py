@@ -1,1 +1,1 @@
-"""Methods for matrices, whose steps have singular values or norms of a given size."""
+"""Methods for matrices, with steps whose singular values or norms have a given size."""

@@ -19,7 +19,7 @@ from gdlab.transforms.norms.matrix_norms import matrix_norm
 
 @join
 def step_of(learning_rate: Hyperparameter, at_least: Hyperparameter) -> Function:
-    """Join a direction and a size: the step of descent with that size, in learning rates."""
+    """Join a direction and a size: the step of descent with that size times the learning rate."""
     return lambda direction, size: -jnp.maximum(learning_rate * size, at_least) * direction
 
 
@@ -42,35 +42,35 @@ def adago(
     weight_dimension_numbers: MatrixAxes = None,
     dtype: StorageDType | None = None,
 ) -> GradientTransformation:
-    """AdaGO: Muon whose steps shrink as Adagrad's do, and AdamW for what is no matrix.
+    """AdaGO: Muon whose steps shrink as Adagrad's do, and AdamW for other parameters.
 
     nₜ = min(‖gₜ‖, γ), vₜ = vₜ₋₁ + nₜ², wₜ₊₁ = wₜ − max(ε, η·nₜ/√vₜ)·orthogonalize(mₜ),
     mₜ = β·mₜ₋₁ + (1 − β)·gₜ
 
-    The direction is Muon's; its length, one number for each matrix, follows the gradient's norm
-    relative to those of the past. Scaling the loss and γ and √v₀ with it changes nothing (ε → 0).
+    The direction is Muon's; its length, one number per matrix, follows the gradient's norm relative
+    to those of the past. Scaling the loss together with γ and √v₀ changes nothing (ε → 0).
 
     When to use:
-        Where Muon is used but no schedule of the learning rate is at hand. AdaGO needs none, and
-        costs one number a matrix beyond Muon.
+        In place of Muon, without a schedule of the learning rate. Its state has one more number per
+        matrix than Muon's.
 
     Args:
-        learning_rate: η, in units of the parameters.
+        learning_rate: η, in the units of the parameters.
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
+        ns_steps: the number of iterations.
         beta: β, the weight of the old average.
-        gamma: γ, at which the norm of a gradient is cut off.
+        gamma: γ, the largest n: the bound on the norm of a gradient.
         eps: ε, the least length of a step.
         initial_accumulator_value: v₀.
         mu_dtype: dtype in which averages of gradients are stored.
         adam_b1: decay of AdamW's average of gradients.
-        adam_b2: decay of its average of squares.
-        adam_eps: its ε.
-        adam_weight_decay: λ of what is no matrix.
-        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
-        dtype: of the matrix products; float32 at least unless given.
+        adam_b2: decay of AdamW's average of squares.
+        adam_eps: ε of AdamW.
+        adam_weight_decay: λ of other parameters.
+        adam_learning_rate: η of other parameters; that of the matrices unless given.
+        weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
+        dtype: dtype of the matrix products; at least float32 unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import adago

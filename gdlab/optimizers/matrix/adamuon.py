@@ -1,4 +1,4 @@
-"""AdaMuon: Muon with a second moment of what it makes."""
+"""AdaMuon: Muon with a second moment of its orthogonalised direction."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
@@ -36,37 +36,37 @@ def adamuon(
     consistent_rms: NonNegative = 0.2,
     dtype: StorageDType | None = None,
 ) -> GradientTransformation:
-    """AdaMuon: Muon with a second moment for each element, and AdamW for what is no matrix.
+    """AdaMuon: Muon with a second moment for each element, and AdamW for other parameters.
 
     oₜ = orthogonalize(sign(mₜ)), mₜ = β·mₜ₋₁ + (1 − β)·gₜ, vₜ = β₂·vₜ₋₁ + (1 − β₂)·oₜ²,
     ôₜ = oₜ/(√vₜ + ε), wₜ₊₁ = wₜ − η·(0.2·ôₜ/rms(ôₜ) + λ·wₜ)
 
-    The sign makes the step blind to the scale of each element of the gradient, so that scaling the
-    loss changes nothing, and the second moment evens out elements that are moved more than others.
+    The sign makes the step independent of the scale of the gradient, so scaling the loss changes
+    nothing, and the second moment evens out how much different elements move.
 
     When to use:
-        Where Muon is used and elements of a matrix differ much in how noisy they are. It keeps one
-        array more. The learning rate and the decay are those of AdamW.
+        In place of Muon if the elements of a matrix differ much in their noise. Its state has one
+        more array. The learning rate and the decay are those of AdamW.
 
     Args:
         learning_rate: η, which also scales the decay.
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
+        ns_steps: the number of iterations.
         beta: β, the weight of the old average.
         beta2: β₂, the weight of the old second moment; the paper has one β for both.
-        eps: ε, in the orthogonalisation, beside √v, and that of AdamW.
+        eps: ε, in the orthogonalisation, added to √v, and in AdamW.
         weight_decay: λ of the matrices.
-        weight_decay_mask: which of them decay, as in :func:`add_decayed_weights`.
+        weight_decay_mask: which matrices decay, as in :func:`add_decayed_weights`.
         mu_dtype: dtype in which averages of gradients are stored.
-        sign: whether the sign is taken of the average; the paper's first version did not.
+        sign: whether to take the sign of the average, unlike the paper's first version.
         adam_b1: decay of AdamW's average of gradients.
-        adam_b2: decay of its average of squares.
-        adam_weight_decay: λ of what is no matrix.
-        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        adam_b2: decay of AdamW's average of squares.
+        adam_weight_decay: λ of other parameters.
+        adam_learning_rate: η of other parameters; that of the matrices unless given.
+        weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
         consistent_rms: the root mean square of a direction.
-        dtype: of the matrix products; float32 at least unless given.
+        dtype: dtype of the matrix products; at least float32 unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import adamuon

@@ -1,4 +1,4 @@
-"""A method for matrices, and AdamW for what is none."""
+"""A method for matrices combined with AdamW for other parameters."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import ByLeaf, Mask
@@ -18,7 +18,7 @@ def descended(
     weight_decay: Hyperparameter,
     mask: Mask,
 ) -> GradientTransformation:
-    """A direction of ascent, decayed weights beside it, and the learning rate."""
+    """A direction of ascent, with decoupled weight decay and a learning rate."""
     decay = add_decayed_weights(weight_decay, mask)
     return chain(direction, decay, scale_by_learning_rate(learning_rate))
 
@@ -35,9 +35,9 @@ def beside_adamw(
     mu_dtype: StorageDType | None = None,
     weight_decay: Hyperparameter = 0.0,
 ) -> GradientTransformation:
-    """``matrices`` for what ``axes`` say is a matrix, AdamW with these arguments for the rest.
+    """``matrices`` for the leaves that ``axes`` says are matrices, AdamW for the rest.
 
-    The groups are called ``name`` and "adam".
+    The groups are called ``name`` and "adam". The other arguments are those of AdamW.
     """
     others = adamw(learning_rate, b1, b2, eps, eps_root, mu_dtype, weight_decay)
     return partition({name: matrices, "adam": others}, MatrixLabels(axes, name, "adam"))

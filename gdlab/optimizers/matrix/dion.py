@@ -28,13 +28,13 @@ def dion(
     weight_dimension_numbers: MatrixAxes = None,
     seed: Seed = 0,
 ) -> GradientTransformation:
-    """Dion: orthogonal directions of low rank for matrices, and AdamW for what is no matrix.
+    """Dion: orthogonal directions of low rank for matrices, and AdamW for other parameters.
 
     Bₜ = Mₜ₋₁ + gₜ, Pₜ = qr(Bₜ·Qₜ₋₁), Rₜ = Bₜᵀ·Pₜ, Mₜ = Bₜ − (1 − μ)·Pₜ·Rₜᵀ,
     Qₜ = Rₜ with columns of norm one, wₜ₊₁ = wₜ − η·(√(out/in)·Pₜ·Qₜᵀ + λ·wₜ)
 
     Like Muon it moves along an orthogonal matrix, here one of low rank, whose products cost
-    2·rank/side of Muon's. What a step leaves out stays in the momentum and comes later.
+    2·rank/side of Muon's. The part of the momentum that a step leaves out stays for later steps.
 
     When to use:
         For large matrices, or many devices, where Muon's products or their communication take too
@@ -42,19 +42,19 @@ def dion(
 
     Args:
         learning_rate: η, which also scales the decay.
-        rank: that of the steps, at most.
-        mu: μ, the weight of the old momentum along the directions taken.
-        eps: ε, added to the norms of columns, and that of AdamW.
+        rank: the largest rank of a step.
+        mu: μ, the decay of the momentum along the directions of a step.
+        eps: ε, added to the norms of columns, and ε of AdamW.
         weight_decay: λ of the matrices.
-        weight_decay_mask: which of them decay, as in :func:`add_decayed_weights`.
+        weight_decay_mask: which matrices decay, as in :func:`add_decayed_weights`.
         mu_dtype: dtype in which momenta are stored.
         adam_b1: decay of AdamW's average of gradients.
-        adam_b2: decay of its average of squares.
-        adam_weight_decay: λ of what is no matrix.
-        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
-        seed: of the random basis at the start.
+        adam_b2: decay of AdamW's average of squares.
+        adam_weight_decay: λ of other parameters.
+        adam_learning_rate: η of other parameters; that of the matrices unless given.
+        weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
+        seed: the seed of the random initial basis.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import dion

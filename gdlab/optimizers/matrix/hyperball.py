@@ -1,4 +1,4 @@
-"""Hyperball: any direction, on the sphere on which the weights begin."""
+"""Hyperball: steps along any direction, on the sphere of the initial weights."""
 
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -20,14 +20,14 @@ def hyperball(
     adam_learning_rate: Hyperparameter | None = None,
     weight_dimension_numbers: MatrixAxes = None,
 ) -> GradientTransformation:
-    """Hyperball: steps of a given angle with the norm of each matrix held, and AdamW for the rest.
+    """Hyperball: steps of a given angle with the norm of each matrix fixed, and AdamW for the rest.
 
     wₜ₊₁ = R·ŵ, ŵ = w̃/‖w̃‖, w̃ = wₜ − η·R·dₜ/‖dₜ‖, R = ‖w₀‖, with dₜ the direction
 
     ``hyperball(scale_by_adam(), 0.01)`` is AdamH, ``hyperball(scale_by_muon(), 0.01)`` MuonH.
-    Weight decay holds the norm of weights near an equilibrium, and with it the relative change of a
-    step; this does so at once and has no decay to tune. Scaling the weights scales the path, so
-    that a network that does not see their scale, as before a normalisation, learns alike at each.
+    Weight decay keeps the norm of weights, and so the relative size of a step, near an equilibrium;
+    this fixes it from the start, without a decay to tune. Scaling the weights scales the path, so a
+    network that does not depend on their scale, as before a normalisation, trains the same at each.
 
     When to use:
         For the matrices of networks with normalisation layers, in place of a tuned weight decay.
@@ -35,15 +35,15 @@ def hyperball(
         matrices that start at zero, which would stay there.
 
     Args:
-        direction: what makes the direction of ascent, without its learning rate and decay.
+        direction: the transformation to a direction of ascent, without learning rate and decay.
         learning_rate: η, about the relative change of a matrix in a step.
         adam_b1: decay of AdamW's average of gradients.
-        adam_b2: decay of its average of squares.
-        adam_eps: its ε.
-        adam_weight_decay: λ of what is no matrix.
-        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        adam_b2: decay of AdamW's average of squares.
+        adam_eps: ε of AdamW.
+        adam_weight_decay: λ of other parameters.
+        adam_learning_rate: η of other parameters; that of the matrices unless given.
+        weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
 
     Raises:
         ValueError: if ``params`` are missing.

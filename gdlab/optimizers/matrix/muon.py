@@ -39,16 +39,16 @@ def scale_by_muon(
 
     Args:
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
-        beta: β, the weight of the old average.
+        ns_steps: the number of iterations.
+        beta: β, the decay of the average.
         eps: ε, added to the norm of the average.
         mu_dtype: dtype in which the average is stored.
-        nesterov: whether the average looks one step ahead; the orthogonal factor of mₜ otherwise.
+        nesterov: whether the average looks one step ahead; otherwise mₜ is orthogonalised.
         adaptive: as for :func:`orthogonalize`.
         preconditioning: as for :func:`orthogonalize`.
         weight_dimension_numbers: which axes are the matrix, as for :func:`orthogonalize`.
         iteration: as for :func:`orthogonalize`.
-        dtype: of the matrix products; float32 at least unless given.
+        dtype: dtype of the matrix products; at least float32 unless given.
 
     >>> from gdlab import expand, scale_by_muon
     >>> expand(scale_by_muon())
@@ -98,13 +98,13 @@ def muon(
     iteration: Iteration = "auto",
     dtype: StorageDType | None = None,
 ) -> GradientTransformation:
-    """Muon: momentum, orthogonalised, for matrices, and AdamW for what is no matrix.
+    """Muon: momentum, orthogonalised, for matrices, and AdamW for other parameters.
 
     mₜ = β·mₜ₋₁ + (1 − β)·gₜ, wₜ₊₁ = wₜ − η·(s·orthogonalize(β·mₜ + (1 − β)·gₜ) + λ·wₜ),
     s = √max(1, out/in)
 
-    Each step changes every direction of a weight matrix by the same amount, the rare ones too. It
-    depends on the gradients' direction alone: scaling the loss changes nothing (ε → 0).
+    Each step changes a weight matrix by the same amount in every direction, including rare ones.
+    Scaling the loss changes nothing (ε → 0).
 
     When to use:
         For hidden weight matrices of transformers and convolutional networks, where it needs fewer
@@ -115,29 +115,29 @@ def muon(
     Args:
         learning_rate: η, which also scales the decay.
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
-        beta: β, the weight of the old average.
-        eps: ε, added to the norm of the average, and that of AdamW.
+        ns_steps: the number of iterations.
+        beta: β, the decay of the average.
+        eps: ε, added to the norm of the average, and in AdamW.
         weight_decay: λ of the matrices.
-        weight_decay_mask: which of them decay, as in :func:`add_decayed_weights`.
+        weight_decay_mask: which matrices decay, as in :func:`add_decayed_weights`.
         mu_dtype: dtype in which averages of gradients are stored.
         nesterov: whether the average of a matrix looks one step ahead.
         adaptive: as for :func:`orthogonalize`.
         preconditioning: as for :func:`orthogonalize`.
         adam_b1: decay of AdamW's average of gradients.
-        adam_b2: decay of its average of squares.
-        adam_eps_root: its ε inside the root; none unless given.
-        adam_weight_decay: λ of what is no matrix.
-        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        muon_weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        adam_b2: decay of AdamW's average of squares.
+        adam_eps_root: ε of AdamW inside the root; none unless given.
+        adam_weight_decay: λ of other parameters.
+        adam_learning_rate: η of other parameters; that of the matrices unless given.
+        muon_weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
         consistent_rms: the root mean square of a direction, with s = consistent_rms·√max(in, out)
-            instead; 0.2 goes with what was found for AdamW.
+            instead; 0.2 matches AdamW's learning rates.
         iteration: as for :func:`orthogonalize`.
-        dtype: of the matrix products; float32 at least unless given.
+        dtype: dtype of the matrix products; at least float32 unless given.
 
     Raises:
-        ValueError: if the letters of the axes do not fit a leaf, or a pattern matches none.
+        ValueError: if the letters of the axes do not fit a leaf, or a pattern matches no leaf.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import muon

@@ -36,39 +36,39 @@ def normuon(
     consistent_rms: NonNegative | None = 0.2,
     dtype: StorageDType | None = None,
 ) -> GradientTransformation:
-    """NorMuon: Muon with a second moment for each neuron, and AdamW for what is no matrix.
+    """NorMuon: Muon with a second moment for each neuron, and AdamW for other parameters.
 
     oₜ = orthogonalize(mₜ), mₜ = β·mₜ₋₁ + (1 − β)·gₜ,
     vₜ = β₂·vₜ₋₁ + (1 − β₂)·mean over inputs of oₜ², ôₜ = oₜ/(√vₜ + ε),
     wₜ₊₁ = wₜ − η·(0.2·ôₜ/rms(ôₜ) + λ·wₜ)
 
-    An orthogonal factor of a matrix with more outputs than inputs moves some neurons far more than
-    others; v evens that out over time. Scaling the loss changes nothing (ε → 0).
+    The orthogonal factor of a matrix with more outputs than inputs moves some neurons far more than
+    others; v evens this out over time. Scaling the loss changes nothing (ε → 0).
 
     When to use:
-        Where Muon is used, at nearly its cost and memory. With the default scaling the learning
+        In place of Muon, at nearly the same cost and memory. With the default scaling the learning
         rate and the decay are those of AdamW.
 
     Args:
         learning_rate: η, which also scales the decay.
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
+        ns_steps: the number of iterations.
         beta: β, the weight of the old average.
         beta2: β₂, the weight of the old second moment.
-        eps: ε, in the orthogonalisation, beside √v, and that of AdamW.
+        eps: ε, in the orthogonalisation, added to √v, and in AdamW.
         weight_decay: λ of the matrices.
-        weight_decay_mask: which of them decay, as in :func:`add_decayed_weights`.
+        weight_decay_mask: which matrices decay, as in :func:`add_decayed_weights`.
         mu_dtype: dtype in which averages of gradients are stored.
         nesterov: whether the average looks one step ahead, as in the authors' code.
         adam_b1: decay of AdamW's average of gradients.
-        adam_b2: decay of its average of squares.
-        adam_weight_decay: λ of what is no matrix.
-        adam_learning_rate: η of what is no matrix; that of the matrices unless given.
-        weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
+        adam_b2: decay of AdamW's average of squares.
+        adam_weight_decay: λ of other parameters.
+        adam_learning_rate: η of other parameters; that of the matrices unless given.
+        weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
         consistent_rms: the root mean square of a direction; with None ô has the norm of o times
             √max(1, out/in), as in the authors' code.
-        dtype: of the matrix products; float32 at least unless given.
+        dtype: dtype of the matrix products; at least float32 unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import normuon

@@ -1,4 +1,4 @@
-"""Scion: steps of a given norm, layer by layer, inside a ball of that norm."""
+"""Scion: steps of a fixed norm, chosen for each layer, inside a ball of that norm."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
@@ -27,17 +27,17 @@ def scion(
     weight_dimension_numbers: MatrixAxes = None,
     dtype: StorageDType | None = None,
 ) -> GradientTransformation:
-    """Scion: descent by the steepest direction of each layer's own norm, in a ball of that norm.
+    """Scion: steepest descent in a norm chosen for each layer, in a ball of that norm.
 
     mₜ = β·mₜ₋₁ + (1 − β)·gₜ, wₜ₊₁ = (1 − η)·wₜ − η·ρ·steepest(mₜ); unconstrained without (1 − η)
 
-    Constrained, it is the conditional gradient method: every step goes towards a point of the ball
-    ‖w‖ ≤ ρ, and weights that begin in it stay in it (0 ≤ η ≤ 1, exact directions). Scaling the loss
-    changes nothing (ε → 0), and learning rates carry over from width to width.
+    If constrained, it is the conditional gradient method: every step goes towards a point of the
+    ball ‖w‖ ≤ ρ, and weights that begin in the ball stay in it (0 ≤ η ≤ 1, exact directions).
+    Scaling the loss changes nothing (ε → 0), and learning rates carry over from width to width.
 
     When to use:
-        For whole networks, where Muon leaves embeddings, output layers and biases to AdamW and to a
-        learning rate of their own: here each has a norm, and one learning rate is left. Give the
+        For whole networks. Muon leaves embeddings, output layers and biases to AdamW with a
+        separate learning rate; here each layer has a norm, and one learning rate suffices. Give the
         output layer "sign" and a radius 10 to 100 times that of hidden layers.
 
     Args:
@@ -48,13 +48,13 @@ def scion(
         norms: the norm of each leaf, as for :func:`steepest`:
             ``[("embedding", "column"), ("head", "sign")]``.
         ns_coeffs: coefficients of the polynomials, as for :func:`orthogonalize`.
-        ns_steps: the number of their steps.
-        eps: ε, added to each norm that divides.
+        ns_steps: the number of iterations.
+        eps: ε, added to each norm in a denominator.
         mu_dtype: dtype in which the average is stored.
-        constrained: whether the weights are drawn back, as by weight decay 1.
-        weight_dimension_numbers: what is a matrix and which axes it has, as for
-            :func:`orthogonalize`: one that has two axes unless told otherwise.
-        dtype: of the matrix products; float32 at least unless given.
+        constrained: whether the weights are multiplied by 1 − η, as by weight decay 1.
+        weight_dimension_numbers: which parameters are matrices, and their axes, as for
+            :func:`orthogonalize`; those with two axes unless given.
+        dtype: dtype of the matrix products; at least float32 unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scion

@@ -1,1 +1,1 @@
-"""Methods that keep less than one number for each parameter."""
+"""Methods whose state is smaller than Adam's."""

@@ -31,32 +31,32 @@ def adafactor(
     *,
     axes: FactoredAxes = "largest",
 ) -> GradientTransformation:
-    """Adafactor: Adam without momentum, whose second moments cost next to no memory.
+    """Adafactor: Adam without momentum, with second moments that need almost no memory.
 
     rₜ, cₜ = averages of the row and column means of gₜ² + ε with the decay βₜ = 1 − t^(−0.8),
     Uₜ = gₜ/√(rₜ·cₜᵀ/mean(rₜ)), wₜ₊₁ = wₜ − ηₜ·max(10⁻³, rms(wₜ))·Uₜ/max(1, rms(Uₜ)/d)
 
-    The first step is one of signs where the squares of the gradient have rank one. Scaling the loss
+    The first step is a sign step if the squares of the gradient have rank one. Scaling the loss
     changes nothing (ε → 0), and scaling all weights scales the steps. Vectors and small matrices
-    keep a square for each element.
+    have a second moment for each element.
 
     When to use:
-        Where Adam's two moments do not fit beside the weights. With the defaults it needs no
-        learning rate; with one, small and constant, turn ``multiply_by_parameter_scale`` off and
-        tune as for :func:`adam`.
+        If Adam's two moments do not fit into memory. With the defaults it needs no learning rate.
+        To use a small, constant learning rate, turn off ``multiply_by_parameter_scale`` and tune as
+        for :func:`adam`.
 
     Args:
         learning_rate: η, relative to the weights; min(0.01, 1/√t) unless given.
-        min_dim_size_to_factor: the length that two axes must have to be factored.
+        min_dim_size_to_factor: the least length of two axes to be factored.
         decay_rate: the exponent in βₜ.
-        decay_offset: the number of steps after which t starts at 1, for fine-tuning.
-        multiply_by_parameter_scale: whether steps are relative to the weights.
+        decay_offset: the number of steps after which t starts from 1, for fine-tuning.
+        multiply_by_parameter_scale: whether steps are multiplied by max(10⁻³, rms(w)).
         clipping_threshold: d, the largest root mean square of Uₜ; None clips nothing.
-        momentum: decay of an average of the steps, the learning rate included; none without it.
+        momentum: decay of an average of the steps, including the learning rate; none unless given.
         dtype_momentum: dtype in which that average is stored.
-        weight_decay_rate: λ, decoupled, which the learning rate scales; none without it.
+        weight_decay_rate: λ, decoupled, which the learning rate scales; none unless given.
         eps: ε, added to the squares.
-        factored: False to keep a square for each element.
+        factored: False to keep a second moment for each element.
         weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
         axes: "largest" to factor the two longest axes of an array, "last" the last two.
 

@@ -30,13 +30,14 @@ def adam_mini(
     v(b)ₜ = b2·v(b)ₜ₋₁ + (1 − b2)·(mean of gₜ² over the block b),
     wₜ₊₁ = wₜ − η·(m̂ₜ/(√v̂ₜ + ε) + λ·wₜ)
 
-    Within a block it is momentum, and turning a block turns its path; with blocks of one element it
-    is :func:`adamw`. Half of Adam's memory, next to the parameters, is left.
+    Within a block it is momentum, and rotating a block rotates its path; with blocks of one element
+    it is :func:`adamw`. The state takes about half as much memory as Adam's.
 
     When to use:
-        Transformers that AdamW trains well, at its hyperparameters, where memory is short. Blocks
-        are to follow the Hessian: heads for queries and keys, ``("query|key", (0, 2))`` for kernels
-        (in, heads, size), and tokens for embeddings, ``("embed", (1,))`` for (tokens, size).
+        Transformers that AdamW trains well, with its hyperparameters, if memory is short. Blocks
+        should follow the blocks of the Hessian: heads for queries and keys, ``("query|key", (0,
+        2))`` for kernels (in, heads, size), and tokens for embeddings, ``("embed", (1,))`` for
+        (tokens, size).
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -45,8 +46,8 @@ def adam_mini(
         eps: ε, outside the root and after the correction.
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        block: the axes that a block spans, as in :func:`mean_over_block`: by default a block is
-            what feeds one output.
+        block: the axes that a block spans, as in :func:`mean_over_block`: by default a block is the
+            weights that feed one output.
         mu_dtype: dtype in which the average of gradients is stored.
 
     >>> import jax.numpy as jnp

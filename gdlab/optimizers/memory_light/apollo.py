@@ -34,36 +34,37 @@ def apollo(
     axis: Structure | None = None,
     projector: Function = gaussian_rows,
 ) -> GradientTransformation:
-    """APOLLO: the gradient, each column scaled as Adam scales that of a random projection.
+    """APOLLO: the gradient, with each column scaled as Adam scales a random projection of it.
 
     Rₜ = P·gₜ, sⱼ = ‖Adam(Rₜ)ⱼ‖/‖(Rₜ)ⱼ‖, uₜ = α·gₜ·diag(s), wₜ₊₁ = wₜ − η·(uₜ + λ·wₜ), with r random
     rows in P on the shorter side of a matrix, and ‖uₜ‖ ≤ γ·‖uₜ₋₁‖
 
-    The moments of an m×n matrix, m ≤ n, are r×n, and P is made anew from a seed. APOLLO-Mini is
-    ``apollo(η, rank=1, share="tensor", scale=128**0.5)``, at next to no memory. Vectors, and
-    matrices whose shorter side is not above the rank, are those of :func:`adamw`.
+    The moments of an m×n matrix, m ≤ n, are r×n, and P is not stored but generated from a seed.
+    APOLLO-Mini is ``apollo(η, rank=1, share="tensor", scale=128**0.5)`` and needs almost no memory.
+    Vectors, and matrices whose shorter side is not above the rank, are trained by :func:`adamw`.
 
     When to use:
-        Pre-training of language models where the moments of :func:`adam` do not fit into memory; at
+        Pre-training language models if the moments of :func:`adam` do not fit into memory, with
         AdamW's hyperparameters.
 
     Args:
         learning_rate: η, which also scales the decay.
         rank: r, the number of random rows.
-        update_proj_gap: steps from one random P to the next.
-        scale: α, the factor of projected steps.
+        update_proj_gap: the number of steps from one random P to the next.
+        scale: α, a factor on the scaled gradients.
         b1: decay of the average of projected gradients.
         b2: decay of the average of their squares.
         eps: ε, outside the root and after the correction.
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        share: "channel" for a factor for each column or row, "tensor" for one.
-        max_growth: γ, the largest ratio of the norms of two steps, for arrays of two axes or more.
-        axis: the axis that is projected, as in :func:`in_subspace`.
-        projector: P, as in :func:`scale_from_subspace`.
+        share: "channel" for one factor per column or row, "tensor" for one per array.
+        max_growth: γ, the largest ratio of the norms of successive steps, for arrays with at least
+            two axes.
+        axis: the axis to project, as in :func:`in_subspace`.
+        projector: the function that computes P, as in :func:`scale_from_subspace`.
 
     Raises:
-        ValueError: if the step has no ``key``.
+        ValueError: if the keyword ``key`` of ``update`` is missing.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import apollo

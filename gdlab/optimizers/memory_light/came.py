@@ -1,4 +1,4 @@
-"""CAME: Adafactor with momentum, slowed down where the momentum is not to be trusted."""
+"""CAME: Adafactor with momentum, with smaller steps where single updates differ from it."""
 
 import operator
 
@@ -32,19 +32,19 @@ def came(
     min_dim_size_to_factor: Size = 1,
     axes: FactoredAxes = "last",
 ) -> GradientTransformation:
-    """CAME: Adafactor with momentum, divided by how much single steps stray from it.
+    """CAME: Adafactor with momentum, divided by the deviation of single updates from it.
 
-    ûₜ = gₜ/√vₜ, clipped to the root mean square d, mₜ = b1·mₜ₋₁ + (1 − b1)·ûₜ,
-    wₜ₊₁ = wₜ − η·(mₜ/√Sₜ + λ·wₜ), with v the factored average of gₜ² + ε₁ and S that of
-    (ûₜ − mₜ)² + ε₂, with the decays b2 and b3
+    ûₜ = gₜ/√vₜ, clipped to the root mean square d, mₜ = b1·mₜ₋₁ + (1 − b1)·ûₜ, wₜ₊₁ = wₜ −
+    η·(mₜ/√Sₜ + λ·wₜ), with v the factored average of gₜ² + ε₁, of decay b2, and S the factored
+    average of (ûₜ − mₜ)² + ε₂, of decay b3
 
-    Averages are not corrected for their start, so that the first steps are longer: v and S are
-    small then. Vectors keep a square for each element, and have no S. Scaling the loss changes
-    nothing (ε₁ → 0).
+    Averages have no bias correction, so v and S are small at first and the first steps are longer.
+    Vectors have a second moment for each element, and no S. Scaling the loss changes nothing (ε₁ →
+    0).
 
     When to use:
-        Large language models, in place of AdamW at about its learning rate and less than half of
-        its memory, where :func:`adafactor` is unstable or slow.
+        Large language models, in place of AdamW at about its learning rate and with less than half
+        of its memory, if :func:`adafactor` is unstable or slow.
 
     Args:
         learning_rate: η, which also scales the decay.
@@ -56,7 +56,7 @@ def came(
         clipping_threshold: d, the largest root mean square of û.
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        min_dim_size_to_factor: the length that two axes must have to be factored.
+        min_dim_size_to_factor: the least length of two axes to be factored.
         axes: "last" to factor the last two axes of an array, "largest" the longest.
 
     >>> import jax.numpy as jnp

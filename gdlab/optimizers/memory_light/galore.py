@@ -25,31 +25,30 @@ def galore(
     axis: Structure | None = None,
     projector: Function = singular_vectors,
 ) -> GradientTransformation:
-    """GaLore: a method whose state is of a few projected rows or columns of each matrix.
+    """GaLore: a method applied to a low-rank projection of each matrix, to save memory.
 
     Rₜ = Pᵀ·gₜ, wₜ₊₁ = wₜ − η·(α·P·Adam(Rₜ) + λ·wₜ), with P the leading singular vectors of the
     gradient at the last refresh, on the shorter side of a matrix
 
-    The moments of an m×n matrix, m ≤ n, are r×n. A refresh leaves them as they are, though they
-    are of another P. Where the rank is not below the shorter side, it is the base method itself.
+    The moments of an m×n matrix, m ≤ n, are r×n. A refresh of P does not change them, although they
+    belong to the old P. If the rank is not below the shorter side, it is the base method itself.
 
     When to use:
-        Training or fine-tuning of models whose moments of :func:`adam` do not fit into memory, with
-        a rank of a quarter of the width and more. :func:`apollo` needs less memory and no singular
+        Training or fine-tuning models if the moments of :func:`adam` do not fit into memory, with a
+        rank of at least a quarter of the width. :func:`apollo` needs less memory and no singular
         vectors.
 
     Args:
         learning_rate: η, which also scales the decay.
         rank: r, the number of singular vectors.
-        update_proj_gap: steps from one refresh of P to the next.
-        scale: α, the factor of projected steps.
+        update_proj_gap: the number of steps from one refresh of P to the next.
+        scale: α, a factor on the projected steps.
         base_optimizer: the method in the subspace, a leafwise direction without a learning rate;
             :func:`scale_by_adam` unless given.
         weight_decay: λ.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        axis: the axis that is projected, where it is not the shorter one, as in
-            :func:`in_subspace`.
-        projector: P as a function of the gradient, as in :func:`in_subspace`.
+        axis: the axis to project, as in :func:`in_subspace`; the shorter one unless given.
+        projector: the function of the gradient that computes P, as in :func:`in_subspace`.
 
     >>> from gdlab import expand, galore
     >>> expand(galore(0.1, rank=4)).chain[0]

@@ -1,4 +1,4 @@
-"""SM3: Adagrad that keeps one number for each row and column."""
+"""SM3: Adagrad whose state has one number per row and column."""
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -9,17 +9,18 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @transformation
 def sm3(learning_rate: Hyperparameter, momentum: Hyperparameter = 0.9) -> GradientTransformation:
-    """SM3: Adagrad with bounds of its sums of squares, one for each row and each column.
+    """SM3: Adagrad with upper bounds on its sums of squares, one per row and column.
 
     νₜ(i, j) = min(maxⱼ νₜ₋₁(i, j), maxᵢ νₜ₋₁(i, j)) + gₜ(i, j)²,
     mₜ = β·mₜ₋₁ + (1 − β)·gₜ/√(νₜ + 10⁻⁸), wₜ₊₁ = wₜ − η·mₜ
 
-    It steps no farther than Adagrad, whose regret bound it shares up to how well rows and columns
-    cover the squares; on vectors it is Adagrad. Scaling the loss changes nothing (up to the 10⁻⁸).
+    Its steps are no longer than Adagrad's, and its regret bound is that of Adagrad up to how well
+    rows and columns cover the squares; on vectors it is Adagrad. Scaling the loss changes nothing
+    (up to the 10⁻⁸).
 
     When to use:
-        Embeddings and other matrices in which rows or columns are alike in size, where
-        :func:`adagrad` works and its sums do not fit into memory.
+        Embeddings and other matrices with gradients of similar size along rows or columns, if
+        :func:`adagrad` works but its sums do not fit into memory.
 
     Args:
         learning_rate: η.

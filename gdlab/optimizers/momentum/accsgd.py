@@ -1,4 +1,4 @@
-"""Accelerated stochastic gradient descent: short steps, drawn towards a point of long ones."""
+"""Accelerated stochastic gradient descent: short steps, pulled towards an average of long ones."""
 
 import jax.numpy as jnp
 
@@ -13,14 +13,13 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def pull_towards_long_steps(
     kappa: Hyperparameter = 1000.0, xi: Hyperparameter = 10.0, constant: Hyperparameter = 0.7
 ) -> LeafFunctions:
-    """Draw the parameters towards an average of the points to which long steps would lead.
+    """Pull the parameters towards an average of the points that long steps would reach.
 
-    With the short step sₜ that comes in, β = c²·ξ/κ and ζ = c/(c + β):
-    w̄ₜ₊₁ = (1 − β)·w̄ₜ + β·(wₜ + (κ/c)·sₜ), wₜ₊₁ = ζ·(wₜ + sₜ) + (1 − ζ)·w̄ₜ₊₁, w̄₀ = w₀.
-    The state has the ``offset`` w̄ₜ − wₜ.
+    With the input sₜ, a short step, β = c²·ξ/κ and ζ = c/(c + β): w̄ₜ₊₁ = (1 − β)·w̄ₜ + β·(wₜ +
+    (κ/c)·sₜ), wₜ₊₁ = ζ·(wₜ + sₜ) + (1 − ζ)·w̄ₜ₊₁, w̄₀ = w₀. The state has the ``offset`` w̄ₜ − wₜ.
 
     Args:
-        kappa: κ, how much longer the long steps are, times c.
+        kappa: κ, the ratio of the long step to the short one, times c.
         xi: ξ, the statistical advantage, at most √κ.
         constant: c, in (0, 1).
 
@@ -53,18 +52,18 @@ def accsgd(
     xi: Hyperparameter = 10.0,
     constant: Hyperparameter = 0.7,
 ) -> GradientTransformation:
-    """Accelerated stochastic gradient descent, which keeps its speed when gradients are noisy.
+    """Accelerated stochastic gradient descent, which stays accelerated with noisy gradients.
 
     β = c²·ξ/κ, w̄ₜ₊₁ = (1 − β)·w̄ₜ + β·(wₜ − (κη/c)·gₜ), wₜ₊₁ = (c·(wₜ − η·gₜ) + β·w̄ₜ₊₁)/(c + β)
 
     At ξ = 1/c it is gradient descent.
 
     When to use:
-        Regression and other problems with noisy gradients where the heavy ball gains nothing over
+        Regression and other problems with noisy gradients, where momentum gains nothing over
         gradient descent. Tune ξ between 2 and √κ.
 
     Args:
-        learning_rate: η, that of the short steps.
+        learning_rate: η, the learning rate of the short steps.
         kappa: κ, the ratio of the long step to the short one, times c.
         xi: ξ, the statistical advantage, at most √κ.
         constant: c, in (0, 1).

@@ -1,4 +1,4 @@
-"""Aggregated momentum: velocities of several memories, averaged."""
+"""Aggregated momentum: the mean of several velocities of different decays."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -23,16 +23,16 @@ def aggmo(
 
     vₜ⁽ⁱ⁾ = βᵢ·vₜ₋₁⁽ⁱ⁾ + gₜ, wₜ₊₁ = wₜ − η·(vₜ⁽¹⁾ + … + vₜ⁽ᴷ⁾)/K
 
-    With one β it is ``sgd(η, β)``. On a constant gradient the mean velocity grows to
-    g·mean(1/(1 − βᵢ)). Where a long memory alone would oscillate, the shorter ones damp it.
+    With one β it is ``sgd(η, β)``. On a constant gradient the mean velocity grows to g·mean(1/(1 −
+    βᵢ)). The velocities with smaller β damp the oscillations of those with larger β.
 
     When to use:
-        Where momentum of 0.99 or more would be fast but oscillates, as on losses with long, narrow
-        valleys. It keeps one array for each β.
+        If momentum of 0.99 or more would be fast but oscillates, as on losses with long, narrow
+        valleys. Its state has one array for each β.
 
     Args:
         learning_rate: η.
-        betas: the β of each velocity; the paper takes 1 − 0.1ᵏ, k = 0, …, K − 1.
+        betas: the β of each velocity; the paper uses 1 − 0.1ᵏ, k = 0, …, K − 1.
         accumulator_dtype: dtype in which the velocities are stored.
 
     >>> import jax.numpy as jnp

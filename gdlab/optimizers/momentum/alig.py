@@ -1,4 +1,4 @@
-"""ALI-G: Polyak's step size with a cap, under Nesterov's momentum."""
+"""ALI-G: Polyak's step size with an upper bound, and Nesterov's momentum."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -18,17 +18,18 @@ def alig(
 
     γₜ = min(fₜ/(‖gₜ‖² + eps), max_learning_rate), vₜ = β·vₜ₋₁ − γₜ·gₜ, wₜ₊₁ = wₜ − γₜ·gₜ + β·vₜ
 
-    The one number to tune is the cap, and it needs no schedule: near the minimum the steps become
-    short by themselves. At momentum 0 it is ``polyak_sgd(max_learning_rate, eps=eps)``.
+    Only the bound on the step size has to be tuned, and it needs no schedule: near the minimum the
+    steps become short by themselves. At momentum 0 it is ``polyak_sgd(max_learning_rate,
+    eps=eps)``.
 
     When to use:
-        Networks that can fit all their data, with the loss as their only objective. The paper
-        replaces weight decay, which would move the least loss away from 0, by a bound on the norm
+        Networks that can fit all their data, with no regularisation in the loss. The paper replaces
+        weight decay, which would move the minimum of the loss away from 0, by a bound on the norm
         of the weights.
 
     Args:
-        max_learning_rate: η, the cap of the step size γ.
-        momentum: β, the weight of the old velocity.
+        max_learning_rate: η, the upper bound on the step size γ.
+        momentum: β, the decay of the velocity.
         eps: δ, added to the square of the norm.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Averaged stochastic gradient descent: long steps, and the mean of the points that they reach."""
+"""Averaged stochastic gradient descent: long steps, and the mean of the iterates."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.schedule import schedule
@@ -21,7 +21,7 @@ def bottou_decay(
     Args:
         init_value: η₀.
         lambd: λ, the curvature of the regulariser, which sets the time scale 1/(λη₀).
-        alpha: the power, between ½ and 1; 1 is best for the last point, ¾ for the mean.
+        alpha: the exponent, between ½ and 1; 1 is best for the last iterate, ¾ for the mean.
 
     >>> from gdlab import bottou_decay
     >>> [round(float(bottou_decay(1.0, 1.0, 1.0)(t)), 4) for t in range(3)]
@@ -39,24 +39,24 @@ def asgd(
     alpha: Hyperparameter = 0.75,
     t0: NonNegative = 1e6,
 ) -> GradientTransformation:
-    """Averaged stochastic gradient descent: descent with weight decay, and the mean of its points.
+    """Averaged stochastic gradient descent: weight decay, and the mean of the iterates.
 
-    ηₜ = η₀/(1 + lambd·η₀·t)^alpha, wₜ₊₁ = wₜ − ηₜ·(gₜ + lambd·wₜ), t = 0, 1, …; evaluated is the
-    mean of the points after more than t0 steps, and before that the last point.
+    ηₜ = η₀/(1 + lambd·η₀·t)^alpha, wₜ₊₁ = wₜ − ηₜ·(gₜ + lambd·wₜ), t = 0, 1, …; the iterate that is
+    evaluated is the mean of those after more than t0 steps, and before that the last one.
 
-    On a convex problem the mean is asymptotically as good as the best estimate of the same data can
-    be, with steps that are too long for the points themselves to settle.
+    On a convex problem the mean is asymptotically as good as the best estimate from the same data,
+    although the steps are too long for the iterates themselves to converge.
 
     When to use:
-        Convex problems such as linear classifiers, seen in one pass or a few. For networks
-        :func:`params_ema` or :func:`schedule_free` suit better. Read the mean by
-        :func:`evaluation_params`.
+        Convex problems such as linear classifiers, in one or a few passes over the data. For
+        networks, :func:`params_ema` or :func:`schedule_free` are better. :func:`evaluation_params`
+        returns the mean.
 
     Args:
         learning_rate: η₀.
         lambd: λ, the weight decay, which also sets how fast the learning rate falls.
-        alpha: the power by which it falls.
-        t0: steps before the averaging begins.
+        alpha: the exponent of its decay.
+        t0: the number of steps before the averaging begins.
 
     Raises:
         ValueError: if ``params`` are missing.

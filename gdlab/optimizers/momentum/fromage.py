@@ -1,4 +1,4 @@
-"""Fromage: every layer changes by the same share, and none grows from it."""
+"""Fromage: every layer changes by the same relative amount, without growing."""
 
 import jax.numpy as jnp
 
@@ -12,12 +12,12 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @leafwise(reads="param")
 def compensate_growth(relative_step: Hyperparameter) -> LeafFunctions:
-    """Divide the parameters after a step by what a step at a right angle would lengthen them by.
+    """Divide the parameters after a step by the factor by which an orthogonal step lengthens them.
 
-    wₜ + uₜ = (wₜ + sₜ)/√(1 + η²), where sₜ is the step that comes in
+    wₜ + uₜ = (wₜ + sₜ)/√(1 + η²), where sₜ is the input, a step
 
     Args:
-        relative_step: η, the length of the step in that of the parameters.
+        relative_step: η, the norm of the step relative to that of the parameters.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -32,7 +32,7 @@ def compensate_growth(relative_step: Hyperparameter) -> LeafFunctions:
 
     def update(u, param):
         length = jnp.sqrt(1 + relative_step**2)
-        # 1/length − 1, without the cancellation that would lose it where η² is below rounding.
+        # 1/length − 1, without the cancellation that would lose it if η² is below rounding.
         return u / length - param * (relative_step**2 / (length * (1 + length)))
 
     return update
@@ -40,12 +40,12 @@ def compensate_growth(relative_step: Hyperparameter) -> LeafFunctions:
 
 @transformation
 def fromage(learning_rate: Hyperparameter, min_norm: NonNegative = 1e-6) -> GradientTransformation:
-    """Fromage: steps of one relative size in every layer, which do not make the weights grow.
+    """Fromage: steps of one relative size in every layer that do not make the weights grow.
 
     wₜ₊₁ = (wₜ − η·gₜ·‖wₜ‖/‖gₜ‖)/√(1 + η²), with the norms of each array
 
-    Scaling the gradient of an array changes nothing, and scaling its weights scales its steps.
-    Where the gradient is orthogonal to the weights, as under normalisation, their norm stays.
+    Scaling the gradient of an array changes nothing, and scaling its weights scales its steps. If
+    the gradient is orthogonal to the weights, as before a normalisation, their norm is constant.
 
     When to use:
         Networks whose layers differ much in scale, with one learning rate such as 0.01 for all. It
@@ -53,7 +53,7 @@ def fromage(learning_rate: Hyperparameter, min_norm: NonNegative = 1e-6) -> Grad
 
     Args:
         learning_rate: η, the relative size of a step.
-        min_norm: what neither norm is taken to fall below, so that zero weights move.
+        min_norm: the least value of both norms, so that zero weights move.
 
     Raises:
         ValueError: if ``params`` are missing.

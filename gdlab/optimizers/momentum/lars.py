@@ -1,4 +1,4 @@
-"""LARS: a learning rate for each layer, in proportion to its weights."""
+"""LARS: a learning rate for each layer, in proportion to the norm of its weights."""
 
 import jax.numpy as jnp
 
@@ -21,7 +21,7 @@ def scale_by_lars(
     eps: NonNegative = 0.0,
     trust_ratio_mask: Mask = None,
 ) -> LeafFunctions:
-    """The direction of LARS: the decayed gradient of each array in proportion to its weights.
+    """The direction of LARS: each array's gradient, in proportion to the norm of its weights.
 
     uₜ = (gₜ + λ·wₜ)·trust_coefficient·‖wₜ‖/(‖gₜ‖ + λ·‖wₜ‖ + eps), and gₜ + λ·wₜ where the weights
     or that denominator are 0
@@ -33,7 +33,7 @@ def scale_by_lars(
         weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
         trust_coefficient: η of the paper.
         eps: added to the denominator.
-        trust_ratio_mask: which leaves are scaled; of the others the decayed gradient is handed on.
+        trust_ratio_mask: which leaves are scaled; for the others the result is gₜ + λ·wₜ.
 
     Raises:
         ValueError: if ``params`` are missing, or if a pattern matches no leaf.
@@ -74,7 +74,7 @@ def lars(
     momentum: Hyperparameter = 0.9,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """LARS: momentum with a learning rate for each layer, in proportion to its weights.
+    """LARS: momentum, with a learning rate for each layer in proportion to its weights' norm.
 
     vₜ = β·vₜ₋₁ + η·rₜ·(gₜ + λ·wₜ), wₜ₊₁ = wₜ − vₜ, with rₜ = trust_coefficient·‖wₜ‖/(‖gₜ‖ + λ·‖wₜ‖)
     for each array
@@ -83,17 +83,17 @@ def lars(
     steps: the relative change of every layer is trust_coefficient·η, up to momentum.
 
     When to use:
-        Convolutional networks in batches of thousands, with biases and the gains of
-        normalisations left out by both masks. For transformers :func:`lamb` is the usual choice.
+        Convolutional networks with batches of thousands; both masks should leave out biases and the
+        gains of normalisations. For transformers :func:`lamb` is the usual choice.
 
     Args:
-        learning_rate: η, inside the velocity.
+        learning_rate: η, applied inside the velocity.
         weight_decay: λ, added to the gradient before the scaling.
         weight_decay_mask: which leaves decay, as in :func:`add_decayed_weights`.
-        trust_coefficient: the relative change of a layer for each unit of the learning rate.
+        trust_coefficient: the relative change of a layer per unit of the learning rate.
         eps: added to the denominator.
         trust_ratio_mask: which leaves are scaled; all unless given.
-        momentum: β, the weight of the old velocity.
+        momentum: β, the decay of the velocity.
         nesterov: whether the step looks one step ahead along the velocity.
 
     Raises:

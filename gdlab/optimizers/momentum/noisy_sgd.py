@@ -1,4 +1,4 @@
-"""Gradient descent with noise that falls with time."""
+"""Gradient descent with decaying noise in the gradients."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -11,21 +11,22 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def noisy_sgd(
     learning_rate: Hyperparameter, eta: NonNegative = 0.01, gamma: Hyperparameter = 0.55
 ) -> GradientTransformation:
-    """Gradient descent with Gaussian noise in the gradients, whose variance falls with time.
+    """Gradient descent with Gaussian noise of decaying variance in the gradients.
 
     wₜ₊₁ = wₜ − α·(gₜ + σₜ·ξₜ), σₜ² = eta/(1 + t)^gamma, with ξₜ standard normal, t = 0, 1, …
 
     When to use:
-        Very deep or badly initialised networks that training leaves where it began, and full
-        batches, which have no noise of their own. It rarely helps elsewhere.
+        Very deep or badly initialised networks that otherwise do not train, and full batches, whose
+        gradients have no noise. It rarely helps elsewhere.
 
     Args:
-        learning_rate: α, which scales the noise as well.
+        learning_rate: α, which also scales the noise.
         eta: η, the variance of the noise at the first step.
-        gamma: γ, how fast the variance falls.
+        gamma: γ, the exponent of the decay of the variance.
 
     Raises:
-        ValueError: if the keyword ``key`` is missing; ``minimize(…, key=…)`` hands it on.
+        ValueError: if the keyword ``key`` of ``update`` is missing; ``minimize(…, key=…)`` supplies
+            it.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import noisy_sgd

@@ -1,4 +1,4 @@
-"""Optimistic gradient descent: the next gradient is expected to change as the last one did."""
+"""Optimistic gradient descent, which extrapolates the change of the gradient."""
 
 from gdlab.core.hyperparameter import Hyperparameter
 from gdlab.core.transformation import GradientTransformation, expand, transformation
@@ -12,7 +12,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 def scale_by_optimistic_gradient(
     alpha: Hyperparameter = 1.0, beta: Hyperparameter = 1.0
 ) -> GradientTransformation:
-    """The optimistic gradient: the gradient, and its last change once more.
+    """The optimistic gradient: the gradient plus a multiple of its last change.
 
     uₜ = alpha·gₜ + beta·(gₜ − gₜ₋₁), g₀ = g₁
 
@@ -34,12 +34,12 @@ def scale_by_optimistic_gradient(
 def optimistic_gradient_descent(
     learning_rate: Hyperparameter, alpha: Hyperparameter = 1.0, beta: Hyperparameter = 1.0
 ) -> GradientTransformation:
-    """Optimistic gradient descent: a step along the gradient that is to be expected next.
+    """Optimistic gradient descent: a step along the gradient expected at the next step.
 
     wₜ₊₁ = wₜ − η·(alpha·gₜ + beta·(gₜ − gₜ₋₁)), g₀ = g₁
 
-    On the game min over x, max over y of x·y it spirals in, where gradient descent spirals out. On
-    a quadratic of curvature λ it is stable iff η < 2/((alpha + 2·beta)λ); at beta = 0 it is
+    On the game min over x, max over y of x·y it spirals in, whereas gradient descent spirals out.
+    On a quadratic of curvature λ it is stable iff η < 2/((alpha + 2·beta)λ); at beta = 0 it is
     gradient descent.
 
     When to use:

@@ -1,4 +1,4 @@
-"""Positive–negative momentum: two averages that take turns, one of them subtracted."""
+"""Positive–negative momentum: two averages that alternate, one of which is subtracted."""
 
 import jax.numpy as jnp
 
@@ -11,16 +11,16 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
 
 @leafwise(slots=("mu", "previous_mu"))
 def scale_by_pnm(b1: Hyperparameter = 0.9, b0: Hyperparameter = 1.0) -> LeafFunctions:
-    """The direction of positive–negative momentum: one average less another, taking turns.
+    """The direction of positive–negative momentum: one average minus another, alternating.
 
     mₜ = b1²·mₜ₋₂ + (1 − b1²)·gₜ, uₜ = ((1 + b0)·mₜ − b0·mₜ₋₁)/√((1 + b0)² + b0²)
 
-    mₜ and mₜ₋₁ are made of the odd and of the even gradients, so that the noise of both is
-    independent: their difference has more noise than either, and the signal of one.
+    One of mₜ and mₜ₋₁ averages the gradients of odd steps, the other those of even steps, so their
+    noise is independent: the weighted difference has the signal of one, but more noise than either.
 
     Args:
-        b1: decay of the averages for each step, b1² for each of their own.
-        b0: β₀, the weight of the average that is subtracted.
+        b1: decay per step; each average is updated every second step, with decay b1².
+        b0: β₀, the weight of the subtracted average.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_pnm
@@ -57,12 +57,12 @@ def pnm(
 
     When to use:
         In place of momentum with large batches, whose gradients have too little noise to leave
-        sharp minima. It keeps two arrays.
+        sharp minima. Its state has two arrays.
 
     Args:
         learning_rate: η.
-        b1: decay of the averages for each step, b1² for each of their own.
-        b0: β₀, the weight of the average that is subtracted.
+        b1: decay per step; each average is updated every second step, with decay b1².
+        b0: β₀, the weight of the subtracted average.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import pnm

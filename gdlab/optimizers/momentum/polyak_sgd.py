@@ -1,4 +1,4 @@
-"""Polyak's step size: as far as the linear model says that the minimum is."""
+"""Polyak's step size: the distance to the minimum according to the linear model."""
 
 from typing import Literal
 
@@ -26,16 +26,16 @@ def scale_by_polyak(
     """Scale the gradient by Polyak's step size.
 
     uₜ = γₜ·gₜ, γₜ = min((fₜ − f_min)/(‖gₜ‖² + eps), max_learning_rate), with the norm over the
-    whole tree, and 0 where the gradient is 0; "sps+" takes max(fₜ − f_min, 0) for the gap.
+    whole tree, and 0 where the gradient is 0; "sps+" replaces fₜ − f_min by max(fₜ − f_min, 0).
 
     Args:
-        f_min: the least value that the loss can have, or a guess of it.
+        f_min: the minimum of the loss, or a guess of it.
         max_learning_rate: γ_max.
         eps: added to the square of the norm.
-        variant: "sps", or "sps+", which does not ascend where the loss is below ``f_min``.
+        variant: "sps", or "sps+", which does not ascend if the loss is below ``f_min``.
 
     Raises:
-        ValueError: if the keyword ``value`` is missing, or for another variant.
+        ValueError: if the keyword ``value`` is missing, or ``variant`` is another one.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_polyak
@@ -52,7 +52,7 @@ def scale_by_polyak(
         length = tree_norm(updates)
         gap = jnp.asarray(value - f_min, length.dtype)
         gap = jnp.maximum(gap, 0) if variant == "sps+" else gap
-        # Divided twice, since the square of a norm overflows or vanishes long before the norm.
+        # Divided twice, since the square of a norm overflows or underflows long before the norm.
         damping = safe_divide(jnp.asarray(eps, length.dtype), length)
         step = safe_divide(safe_divide(gap, length), length + damping)
         step = jnp.minimum(step, max_learning_rate)
@@ -73,18 +73,19 @@ def polyak_sgd(
 
     wₜ₊₁ = wₜ − scaling·min((fₜ − f_min)/(‖gₜ‖² + eps), max_learning_rate)·gₜ
 
-    If the loss is convex and f_min its minimum, no step increases the distance to a minimiser (at a
-    scaling up to 2). Scaling the loss, and f_min with it, changes nothing without the cap.
+    If the loss is convex and f_min its minimum, no step increases the distance to a minimiser (for
+    a scaling up to 2). Scaling the loss and f_min changes nothing while max_learning_rate is not
+    reached.
 
     When to use:
-        Models that can fit all data, whose least loss is known: 0 with cross-entropy or squares.
-        Where it is only guessed, a guess that is too low makes the steps too long.
+        Models that can fit all data, so that the minimum of the loss is known: 0 for cross-entropy
+        or squares. If it is guessed too low, the steps are too long.
 
     Args:
         max_learning_rate: γ_max, the longest step size.
-        scaling: a factor of the step size. On a quadratic a step along an eigenvector goes half the
-            way to the minimum, so that 2 would be exact there.
-        f_min: the least value of the loss.
+        scaling: a factor on the step size. On a quadratic, a step along an eigenvector goes half
+            the way to the minimum, so that 2 would be exact.
+        f_min: the minimum of the loss.
         eps: added to the square of the norm.
         variant: as for :func:`scale_by_polyak`.
 

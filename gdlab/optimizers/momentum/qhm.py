@@ -25,8 +25,8 @@ def qhm(
     curvature λ it is stable iff η < 2(1 + β)/((1 + β − 2νβ)λ): 6.66/λ with the defaults.
 
     When to use:
-        Instead of momentum wherever that is used, since it has it as a special case. A long memory
-        damps the noise, and the share of the present gradient keeps the response fast.
+        In place of momentum, which is a special case. A long average damps the noise, and the
+        weight of the current gradient keeps the response fast.
 
     Args:
         learning_rate: η.

@@ -20,7 +20,7 @@ def sgd(
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,
 ) -> GradientTransformation:
-    """Gradient descent, stochastic or not, with momentum if asked for.
+    """Gradient descent, stochastic or not, optionally with momentum.
 
     wₜ₊₁ = wₜ − η·gₜ; with momentum vₜ = β·vₜ₋₁ + gₜ and wₜ₊₁ = wₜ − η·vₜ.
 
@@ -28,19 +28,19 @@ def sgd(
     averaged momentum iff η < 2(1 + β)/((1 − β)λ); with Nesterov's iff η < 2(1 + β)/((1 + 2β)λ).
 
     When to use:
-        As the baseline of every comparison, with momentum 0.9. On vision networks with a tuned rate
-        and decay it is hard to beat.
+        As the baseline of every comparison, with momentum 0.9. On vision networks with a tuned
+        learning rate and decay it is hard to beat.
 
     Args:
         learning_rate: η.
-        momentum: β, the weight of the old velocity; none unless given.
-        nesterov: whether g + βv is stepped along instead of v: Nesterov's method rewritten for
+        momentum: β, the decay of the velocity; no momentum unless given.
+        nesterov: whether to step along g + βv instead of v: Nesterov's method rewritten for
             gradients at w (:func:`nesterov` evaluates them at the look-ahead point).
         accumulator_dtype: dtype in which v is stored.
         averaging: whether v is the average, v ← βv + (1 − β)g, instead of the sum. The
             trajectories are those of the sum with η scaled by 1 − β.
         learning_rate_in_momentum: whether v accumulates ηg, as in Keras, instead of g, as in optax
-            and torch. The two differ only where η varies.
+            and torch. This makes a difference only if η varies.
 
     Raises:
         ValueError: if ``averaging`` or ``learning_rate_in_momentum`` is true without a momentum.
@@ -59,7 +59,7 @@ def sgd(
     """
     step = scale_by_learning_rate(learning_rate)
     if momentum is None:
-        # As optax does, it takes the settings of a momentum that it shares with optax.
+        # As in optax, the other settings of momentum are accepted and ignored.
         if averaging or learning_rate_in_momentum:
             raise ValueError(
                 "sgd: averaging and learning_rate_in_momentum say how momentum is kept, and "
@@ -79,20 +79,20 @@ def nesterov(
     averaging: bool = False,
     learning_rate_in_momentum: bool = False,
 ) -> GradientTransformation:
-    """Nesterov's accelerated gradient: the gradient is evaluated where momentum leads.
+    """Nesterov's accelerated gradient, evaluated at the point to which momentum leads.
 
     vₜ = β·vₜ₋₁ + ∇f(wₜ − ηβ·vₜ₋₁), wₜ₊₁ = wₜ − η·vₜ
 
-    On a quadratic of curvature λ it is stable iff η < 2(1 + β)/((1 + 2β)λ). With
-    yₜ = wₜ − ηβ·vₜ₋₁ for w it becomes ``sgd(η, β, nesterov=True)``, which needs no second gradient.
+    On a quadratic of curvature λ it is stable iff η < 2(1 + β)/((1 + 2β)λ). In terms of yₜ = wₜ −
+    ηβ·vₜ₋₁ it is ``sgd(η, β, nesterov=True)``, which needs no second gradient.
 
     When to use:
-        On smooth, convex, badly conditioned problems, on which its rate is the best of any method
-        of first order.
+        On smooth, convex, badly conditioned problems, where no first-order method has a better
+        rate.
 
     Args:
         learning_rate: η.
-        momentum: β, the weight of the old velocity.
+        momentum: β, the decay of the velocity.
         accumulator_dtype: dtype in which v is stored.
         averaging: as in :func:`sgd`.
         learning_rate_in_momentum: as in :func:`sgd`.

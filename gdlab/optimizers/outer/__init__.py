@@ -1,1 +1,1 @@
-"""Outer steps around other methods, from what these have done to the parameters."""
+"""Outer methods, whose steps follow the displacement by an inner method."""

@@ -1,4 +1,4 @@
-"""DiLoCo: an outer Nesterov step every so many inner ones."""
+"""DiLoCo: an outer Nesterov step after every few hundred inner steps."""
 
 from gdlab.core.hyperparameter import Hyperparameter, Period
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -13,28 +13,28 @@ def diloco(
     outer_momentum: Hyperparameter = 0.9,
     every: Period = 500,
 ) -> GradientTransformation:
-    """DiLoCo on one worker: Nesterov's momentum over what an inner method does in many steps.
+    """DiLoCo on one worker: Nesterov's momentum on the displacement by many inner steps.
 
-    w takes steps of ``inner`` from φ. After every ``every`` of them Δ = φ − w, v ← β·v + Δ,
-    φ ← φ − η·(Δ + β·v), and w ← φ. φ is what :func:`evaluation_params` reads.
+    w takes steps of ``inner`` from φ. After each ``every`` steps Δ = φ − w, v ← β·v + Δ, φ ← φ −
+    η·(Δ + β·v), and w ← φ. :func:`evaluation_params` returns φ.
 
     At η = 1, β = 0 it is ``inner``, at β = 0 :func:`lookahead` with the slow step size η.
 
-    With ``inner = muon(…)`` it is MuLoCo, and as it stands here, without further workers, SNOO. On
-    several workers, which take inner steps on data of their own under ``jax.shard_map``, the outer
-    method gets the mean of their Δ: give :func:`slow_weights` one that begins with a part made of
+    With ``inner = muon(…)`` it is MuLoCo, and on one worker, as here, SNOO. With several workers,
+    which take inner steps on different data under ``jax.shard_map``, the outer method needs the
+    mean of their Δ: use :func:`slow_weights` with an outer method that begins with
     ``jax.lax.pmean``.
 
     When to use:
-        Workers that can exchange their weights only now and then; and on one worker, long runs of
-        language models, for a few per cent fewer steps at two arrays more. Then ``every`` is 20 to
+        Workers that can exchange their weights only rarely. On one worker, long runs of language
+        models, where it needs a few per cent fewer steps, two more arrays, and ``every`` from 20 to
         100.
 
     Args:
-        inner: the method of the inner steps, with its own schedule; its state goes on.
-        outer_learning_rate: η of the outer step.
-        outer_momentum: β of the outer step.
-        every: inner steps for each outer one.
+        inner: the method of the inner steps, with its own schedule; its state is not reset.
+        outer_learning_rate: η, the learning rate of the outer step.
+        outer_momentum: β, the momentum of the outer step.
+        every: the number of inner steps per outer step.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -1,4 +1,4 @@
-"""EMA-Nesterov: gradients are evaluated ahead of the weights, along their average motion."""
+"""EMA-Nesterov: gradients evaluated ahead of the weights, along their average motion."""
 
 from typing import NamedTuple
 
@@ -16,12 +16,12 @@ from gdlab.core.transformation import GradientTransformation, transformation
 
 @is_exported
 class AheadOfWeights(NamedTuple):
-    """The lead of the parameters over the weights, which are to be evaluated."""
+    """The displacement of the parameters from the weights, which are evaluated."""
 
     motion: Params
-    """The average motion of the weights in a step; None where there is nothing to train."""
+    """The average motion of the weights per step; None for leaves that are not trained."""
     beta: jax.Array
-    """The number of such steps by which the parameters are ahead."""
+    """The number of average steps by which the parameters are ahead."""
 
     def evaluation_params(self, params: Params) -> Params:
         """The weights."""
@@ -33,23 +33,23 @@ class AheadOfWeights(NamedTuple):
 def ema_nesterov(
     inner: GradientTransformation, beta: Hyperparameter = 0.3, decay: Fraction = 0.99
 ) -> TreeFunctions:
-    """EMA-Nesterov: any method, at parameters that are ahead of its weights.
+    """EMA-Nesterov: any method, with gradients evaluated ahead of its weights.
 
-    With the parameters y at which the gradient is: xₜ₊₁ = yₜ + inner(gₜ),
-    mₜ₊₁ = decay·mₜ + (1 − decay)·(xₜ₊₁ − xₜ), yₜ₊₁ = xₜ₊₁ + beta·mₜ₊₁, m₀ = 0, y₀ = x₀
+    With y the parameters, at which the gradient gₜ is taken: xₜ₊₁ = yₜ + inner(gₜ), mₜ₊₁ = decay·mₜ
+    + (1 − decay)·(xₜ₊₁ − xₜ), yₜ₊₁ = xₜ₊₁ + beta·mₜ₊₁, m₀ = 0, y₀ = x₀
 
-    The weights x are what :func:`evaluation_params` reads. At beta = 0 it is ``inner``. Around
-    gradient descent and at decay = 0 it is Nesterov's method, ``sgd(η, beta, nesterov=True)``.
+    :func:`evaluation_params` returns the weights x. At beta = 0 it is ``inner``. Around gradient
+    descent, at decay = 0, it is Nesterov's method, ``sgd(η, beta, nesterov=True)``.
 
     When to use:
-        Long runs of language models, around Muon or SOAP, for some per cent fewer steps at one
-        array more. Let beta be a schedule that begins after the first tenth of a run, follows the
-        learning rate, and ends in time for the last decay.
+        Long runs of language models, around Muon or SOAP, where it needs a few per cent fewer steps
+        and one more array. Let beta be a schedule that starts after the first tenth of a run,
+        follows the learning rate, and ends before the final decay.
 
     Args:
-        inner: the method, down to its learning rate.
-        beta: β, how many average steps the next gradient is ahead.
-        decay: γ, of the average motion.
+        inner: the method, including its learning rate.
+        beta: β, the number of average steps by which the gradient is evaluated ahead.
+        decay: γ, the decay of the average motion.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import apply_updates, ema_nesterov, evaluation_params, sgd

@@ -1,1 +1,1 @@
-"""Methods that keep what they learn from single examples private."""
+"""Methods with differential privacy for single examples."""

@@ -15,23 +15,23 @@ def dpsgd(
     momentum: Hyperparameter | None = None,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    """Gradient descent that hardly tells of any single example.
+    """Differentially private gradient descent.
 
     g̃ = (Σᵢ gᵢ·min(1, C/‖gᵢ‖) + σ·C·ξ)/B over the B examples of a batch, wₜ₊₁ = wₜ − η·g̃
 
-    Its input has a leading axis of examples. Without noise and with a bound that no gradient
-    reaches it is gradient descent; one example moves the sum by C at most. What privacy that makes
-    over a run an accountant computes, which is not here.
+    Its input has a leading axis of examples. One example changes the sum by at most C. Without
+    noise, and with a bound that no gradient reaches, it is gradient descent. To compute the privacy
+    guarantee of a run, use a privacy accountant, which is not included.
 
     When to use:
-        Where a model is to be published and its training data are confidential. The noise costs
-        accuracy, less with large batches.
+        If a model is to be published but its training data are confidential. The noise costs
+        accuracy, but less with large batches.
 
     Args:
         learning_rate: η.
-        l2_norm_clip: C, to which the gradient of each example is shortened.
+        l2_norm_clip: C, the norm to which the gradient of each example is clipped.
         noise_multiplier: σ, the standard deviation of the noise in units of C.
-        momentum: weight of the old velocity; none unless given.
+        momentum: decay of the velocity; no momentum unless given.
         nesterov: whether momentum looks one step ahead.
 
     Raises:

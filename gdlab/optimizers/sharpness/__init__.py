@@ -1,1 +1,1 @@
-"""Methods that seek flat minima: they evaluate the gradient where the loss is higher."""
+"""Methods that seek flat minima, by evaluating the gradient at a nearby point of higher loss."""

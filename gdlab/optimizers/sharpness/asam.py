@@ -1,4 +1,4 @@
-"""Adaptive sharpness-aware minimisation: the worst point among those that are relatively near."""
+"""Adaptive sharpness-aware minimisation: the worst point within a relative distance."""
 
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import NonNegative
@@ -15,22 +15,22 @@ def asam(
     eta: NonNegative = 0.01,
     mask: Mask = None,
 ) -> GradientTransformation:
-    """Adaptive sharpness-aware minimisation: nearness is relative to each weight.
+    """Adaptive sharpness-aware minimisation, with distances relative to each weight.
 
     ĝₜ = ∇f(wₜ + rho·T²gₜ/‖T·gₜ‖) with T = |wₜ| + eta, element by element; uₜ = inner(ĝₜ)
 
-    Rescaling weights in a way that leaves the network the same, such as c for one layer and 1/c for
-    the next, rescales the displacement likewise (eta → 0); that of :func:`sam` is not invariant.
+    Rescaling weights without changing the network, such as by c in one layer and 1/c in the next,
+    rescales the displacement likewise (eta → 0), unlike in :func:`sam`.
 
     When to use:
-        As :func:`sam`, with networks without normalisation or with layers of different scales. Its
+        As :func:`sam`, for networks without normalisation or with layers of different scales. Its
         rho is about ten times that of SAM.
 
     Args:
-        inner: the method, down to its learning rate.
+        inner: the method, including its learning rate.
         rho: ρ, the radius, relative to the weights.
-        eta: η, added to their sizes.
-        mask: which leaves are measured by their size; the paper leaves out biases.
+        eta: η, added to their absolute values.
+        mask: which leaves are measured relative to their size; the paper leaves out biases.
 
     Raises:
         ValueError: if ``params`` or the keyword ``grad_fn`` are missing; ``minimize`` and ``sweep``

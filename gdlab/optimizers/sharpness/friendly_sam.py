@@ -1,4 +1,4 @@
-"""Friendly SAM: a probe along the noise of the mini-batch alone."""
+"""Friendly SAM: a probe along only the noise of the mini-batch."""
 
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -21,17 +21,17 @@ def friendly_sam(
 
     mₜ = decay·mₜ₋₁ + (1 − decay)·gₜ, dₜ = gₜ − sigma·mₜ, ĝₜ = ∇f(wₜ + rho·dₜ/‖dₜ‖), uₜ = inner(ĝₜ)
 
-    m estimates the gradient of all the data, so that d is what is particular to the mini-batch. At
-    sigma = 0 it is :func:`sam`.
+    m estimates the gradient of all the data, so that d is the noise of the mini-batch. At sigma = 0
+    it is :func:`sam`.
 
     When to use:
-        As :func:`sam` with small mini-batches, at the same cost and one array more.
+        As :func:`sam` with small mini-batches, at the same cost and with one more array.
 
     Args:
-        inner: the method, down to its learning rate.
+        inner: the method, including its learning rate.
         rho: ρ, the radius of the probe.
-        sigma: σ, the share of the average that is left out.
-        decay: λ, of the average.
+        sigma: σ, the multiple of the average that is subtracted.
+        decay: λ, the decay of the average.
 
     Raises:
         ValueError: if ``params`` or the keyword ``grad_fn`` are missing; ``minimize`` and ``sweep``

@@ -1,4 +1,4 @@
-"""GSAM: the worst loss nearby goes down, and so does its gap to the loss itself."""
+"""GSAM: minimise the worst loss nearby, and its gap to the loss itself."""
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
@@ -15,15 +15,15 @@ from gdlab.transforms.probes.gradient_at import gradient_at
 def close_surrogate_gap(
     adversary: GradientTransformation, alpha: Hyperparameter = 0.1
 ) -> TreeFunctions:
-    """Take off an adversarial gradient the part of the gradient that is orthogonal to it.
+    """Subtract from an adversarial gradient the part of the gradient orthogonal to it.
 
     ĝ = adversary(g), u = ĝ − alpha·(g − (⟨g, ĝ⟩/‖ĝ‖²)·ĝ), with products over the whole tree
 
-    It ascends f where that does not change the adversarial loss to first order, and so narrows the
-    gap between them.
+    To first order this raises f without changing the adversarial loss, and so narrows the gap.
 
     Args:
-        adversary: what makes the adversarial gradient of the gradient, such as :func:`gradient_at`.
+        adversary: the transformation that computes the adversarial gradient, such as
+            :func:`gradient_at`.
         alpha: α, the weight of the orthogonal part.
 
     >>> import jax.numpy as jnp
@@ -53,15 +53,14 @@ def gsam(
 
     ĝₜ = ∇f(wₜ + rho·gₜ/‖gₜ‖), uₜ = inner(ĝₜ − alpha·g⊥), with g⊥ the part of gₜ orthogonal to ĝₜ
 
-    At alpha = 0 it is :func:`sam`. The paper lets rho fall with the learning rate: give it a
-    schedule.
+    At alpha = 0 it is :func:`sam`. In the paper rho falls with the learning rate: pass a schedule.
 
     When to use:
         As :func:`sam`, mostly for vision transformers, at the same cost.
 
     Args:
-        inner: the method, down to its learning rate.
-        rho: ρ, the radius within which the worst point is sought.
+        inner: the method, including its learning rate.
+        rho: ρ, the radius of the ball with the worst point.
         alpha: α, the weight of the orthogonal part.
 
     Raises:

@@ -1,4 +1,4 @@
-"""LookSAM: the adversarial gradient at some steps, and what it adds kept in between."""
+"""LookSAM: the adversarial gradient at some steps, and its orthogonal part reused in between."""
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +21,16 @@ from gdlab.transforms.steps.periods import is_complete
 def reuse_vertical(
     adversary: GradientTransformation, every: Period, alpha: Hyperparameter
 ) -> TreeFunctions:
-    """Make an adversarial gradient at some steps, and reuse at the others what it had beside g.
+    """Compute an adversarial gradient at some steps, and reuse its part orthogonal to g at others.
 
-    At the steps 1, 1 + every, …: u = ĝ = adversary(g), v = ĝ − (⟨g, ĝ⟩/‖g‖²)·g.
-    At the others: u = g + alpha·(‖g‖/‖v‖)·v, and ``adversary`` is not run, in no lane of a sweep.
-    The state has the direction v/‖v‖.
+    At the steps 1, 1 + every, …: u = ĝ = adversary(g), v = ĝ − (⟨g, ĝ⟩/‖g‖²)·g. At the others: u =
+    g + alpha·(‖g‖/‖v‖)·v, and ``adversary`` is not run, not even in a sweep. The state has the
+    direction v/‖v‖.
 
     Args:
-        adversary: what makes the adversarial gradient of the gradient, such as :func:`gradient_at`.
-        every: steps from one adversarial gradient to the next, at least 1.
+        adversary: the transformation that computes the adversarial gradient, such as
+            :func:`gradient_at`.
+        every: the number of steps from one adversarial gradient to the next, at least 1.
         alpha: α, the weight of the part that is reused.
 
     >>> import jax.numpy as jnp
@@ -57,7 +58,7 @@ def reuse_vertical(
         def renew(_, inner_state):
             sharp, inner_state = adversary.update(updates, inner_state, params, **extra)
             direction, size = unit_and_length(beside(unit, sharp))
-            # Of parallel gradients rounding alone is left, which must not be scaled up.
+            # For parallel gradients only rounding errors remain, which must not be scaled up.
             rounding = 100 * jnp.finfo(size.dtype).eps * jnp.abs(inner_product(unit, sharp))
             nothing = jax.tree.map(jnp.zeros_like, direction)
             return sharp, chosen(size > rounding, direction, nothing), inner_state
@@ -80,20 +81,20 @@ def looksam(
     every: Period = 5,
     alpha: Hyperparameter = 0.7,
 ) -> GradientTransformation:
-    """LookSAM: sharpness-aware minimisation at one step of several, and nearly so at the others.
+    """LookSAM: sharpness-aware minimisation at some steps, and an approximation at the others.
 
     At the steps 1, 1 + every, …: ĝₜ = ∇f(wₜ + rho·gₜ/‖gₜ‖), and v is the part of ĝₜ orthogonal to
     gₜ. At the others: ĝₜ = gₜ + alpha·(‖gₜ‖/‖v‖)·v. uₜ = inner(ĝₜ)
 
-    At every = 1 it is :func:`sam`. v changes slowly, which is why it may be reused.
+    At every = 1 it is :func:`sam`. v can be reused since it changes slowly.
 
     When to use:
         Where :func:`sam` helps but twice the time is too much: a step costs 1 + 1/every gradients.
 
     Args:
-        inner: the method, down to its learning rate.
-        rho: ρ, the radius within which the worst point is sought.
-        every: steps from one adversarial gradient to the next.
+        inner: the method, including its learning rate.
+        rho: ρ, the radius of the ball with the worst point.
+        every: the number of steps from one adversarial gradient to the next.
         alpha: α, the weight of the part that is reused, in [0.5, 1].
 
     Raises:

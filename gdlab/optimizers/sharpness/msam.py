@@ -1,4 +1,4 @@
-"""Momentum-SAM: a probe along the momentum, which needs no gradient of its own."""
+"""Momentum-SAM: a probe along the momentum, which needs no second gradient."""
 
 from gdlab.core.hyperparameter import NonNegative
 from gdlab.core.transformation import GradientTransformation, transformation
@@ -12,17 +12,17 @@ def msam(inner: GradientTransformation, rho: NonNegative = 0.3) -> GradientTrans
 
     uₜ = inner(∇f(yₜ)), xₜ₊₁ = xₜ + uₜ, yₜ₊₁ = xₜ₊₁ + rho·uₜ/‖uₜ‖, with the norm over the whole tree
 
-    The parameters are y; the weights x are what :func:`evaluation_params` reads. With momentum
-    u is along −v, so that the gradient is taken where momentum would overshoot to. At rho = 0 it is
-    ``inner``.
+    The parameters are y; :func:`evaluation_params` returns the weights x. With momentum u is along
+    −v, so that the gradient is taken at the point to which momentum would overshoot. At rho = 0 it
+    is ``inner``.
 
     When to use:
-        Where :func:`sam` helps but a second gradient is too much. ``inner`` has to have momentum;
+        If :func:`sam` helps but a second gradient is too expensive. ``inner`` must have momentum;
         rho is several times that of SAM.
 
     Args:
-        inner: the method, down to its learning rate.
-        rho: ρ, the distance from the weights to where the gradient is evaluated.
+        inner: the method, including its learning rate.
+        rho: ρ, the distance from the weights to the point at which the gradient is evaluated.
 
     >>> from gdlab import expand, msam, sgd
     >>> expand(msam(sgd(0.1, momentum=0.9)))

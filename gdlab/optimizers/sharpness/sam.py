@@ -13,17 +13,17 @@ def sam(inner: GradientTransformation, rho: NonNegative = 0.05) -> GradientTrans
 
     ĝₜ = ∇f(wₜ + rho·gₜ/‖gₜ‖), uₜ = inner(ĝₜ)
 
-    To first order ĝ is the gradient of f + rho·‖∇f‖, so that steep surroundings are avoided. At
-    rho = 0 it is ``inner``. Scaling the loss changes nothing in the displacement.
+    To first order ĝ is the gradient of f + rho·‖∇f‖, so steep surroundings are avoided. At rho = 0
+    it is ``inner``. Scaling the loss does not change the displacement.
 
     When to use:
-        Image classifiers and fine-tuning, where it generalises better for twice the cost of a step.
-        Take for ``inner`` the method that was tuned without it, and search rho in 0.02 … 0.2. It is
-        meant for the gradient of one mini-batch: pass that batch's ``grad_fn``.
+        Image classifiers and fine-tuning, where it generalises better at twice the cost of a step.
+        Use as ``inner`` the method tuned without SAM, and search rho from 0.02 to 0.2. It is meant
+        for mini-batches: pass the ``grad_fn`` of the same batch as the gradient.
 
     Args:
-        inner: the method, down to its learning rate.
-        rho: ρ, the radius within which the worst point is sought.
+        inner: the method, including its learning rate.
+        rho: ρ, the radius of the ball with the worst point.
 
     Raises:
         ValueError: if ``params`` or the keyword ``grad_fn`` are missing; ``minimize`` and ``sweep``

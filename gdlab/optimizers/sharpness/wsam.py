@@ -1,4 +1,4 @@
-"""WSAM: sharpness as a regulariser with a weight of its own."""
+"""WSAM: sharpness as a regulariser with an adjustable weight."""
 
 from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.joins import join
@@ -41,18 +41,18 @@ def wsam(
     ĝₜ = ∇f(wₜ + rho·gₜ/‖gₜ‖), sₜ = gamma/(1 − gamma)·(ĝₜ − gₜ); uₜ = inner(gₜ + sₜ), or
     uₜ = inner(gₜ) − η·sₜ with a learning rate η for the sharpness
 
-    At gamma = ½ the first is :func:`sam`; at gamma = 0 both are ``inner``.
+    At gamma = ½ the first form is :func:`sam`; at gamma = 0 both are ``inner``.
 
     When to use:
-        As :func:`sam`, where one more number may be tuned. With adaptive methods the second form is
-        the paper's: the moments of ``inner`` see the gradient alone.
+        As :func:`sam`, if one more number can be tuned. With adaptive methods the paper uses the
+        second form, where the moments of ``inner`` are those of the gradient.
 
     Args:
-        inner: the method, down to its learning rate.
-        rho: ρ, the radius within which the worst point is sought.
+        inner: the method, including its learning rate.
+        rho: ρ, the radius of the ball with the worst point.
         gamma: γ, in [0, 1), the weight of the sharpness.
-        sharpness_learning_rate: η of the sharpness alone, usually that of ``inner``. Unless given,
-            the sharpness goes through ``inner``.
+        sharpness_learning_rate: the learning rate η of the sharpness, usually that of ``inner``.
+            Unless given, the first form is used.
 
     Raises:
         ValueError: if ``params`` or the keyword ``grad_fn`` are missing; ``minimize`` and ``sweep``

@@ -1,4 +1,4 @@
-"""Lion: the sign of an average that weighs the present gradient more than its memory does."""
+"""Lion: the sign of an average, with additional weight on the current gradient."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.by_leaf import Mask
@@ -21,7 +21,7 @@ def scale_by_lion(
     uₜ = sign(b1·mₜ₋₁ + (1 − b1)·gₜ), mₜ = b2·mₜ₋₁ + (1 − b2)·gₜ
 
     Args:
-        b1: weight of the average in the mixture.
+        b1: the weight of the average in the mixture.
         b2: decay of the average.
         mu_dtype: dtype in which the average is stored.
 
@@ -44,23 +44,23 @@ def lion(
     weight_decay: Hyperparameter = 1e-3,
     mask: Mask = None,
 ) -> GradientTransformation:
-    """Lion: steps of one size along the sign of a momentum that reacts fast and remembers long.
+    """Lion: steps of one size along the sign of a mixture of the gradient and its average.
 
     wₜ₊₁ = wₜ − η·(sign(b1·mₜ₋₁ + (1 − b1)·gₜ) + λ·wₜ), mₜ = b2·mₜ₋₁ + (1 − b2)·gₜ
 
-    Without decay each element moves by η or not at all, whatever the scale of the loss: scaling
-    the gradients by a positive number changes nothing. With decay the weights stay within 1/λ once
-    they are there. At b1 = b2 it is :func:`signum`, at b1 = 0 :func:`sign_sgd`. Being
-    discontinuous in the gradient, it has no stable range: it ends in steps to and fro of size η.
+    Without decay each element moves by η or not at all, and scaling the gradients by a positive
+    number changes nothing. With decay, weights within 1/λ stay there. At b1 = b2 it is
+    :func:`signum`, at b1 = 0 :func:`sign_sgd`. Since it is discontinuous in the gradient, no
+    learning rate is stable: near a minimum it oscillates by steps of size η.
 
     When to use:
-        Large batches and transformers, where it does about as well as AdamW with one array of state
-        less. Start with a learning rate a third to a tenth of AdamW's and a decay that much larger;
-        with small, noisy batches signs are mostly noise.
+        Large batches and transformers, where it does about as well as AdamW with one array less in
+        its state. Start with a learning rate of a third to a tenth of AdamW's, and a decay larger
+        by the same factor. With small batches signs are mostly noise.
 
     Args:
         learning_rate: η, which also scales the decay.
-        b1: weight of the average in the mixture whose sign is taken.
+        b1: the weight of the average in the mixture whose sign is taken.
         b2: decay of the average.
         mu_dtype: dtype in which the average is stored.
         weight_decay: λ.

@@ -1,4 +1,4 @@
-"""Rprop: a step size for each element, which grows while the sign of the gradient lasts."""
+"""Rprop: a step size for each element, which grows while the gradient keeps its sign."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ def scale_by_rprop(
     min_step_size: NonNegative = 1e-6,
     max_step_size: Annotated[NonNegative, AtLeast("min_step_size")] = 50.0,
 ) -> LeafFunctions:
-    """The step of Rprop, uphill: the sign of the gradient times a size that adapts.
+    """The direction of Rprop: the sign of the gradient times a size that adapts.
 
     sₜ = sign(gₜ); Δₜ = Δₜ₋₁·eta_plus where sₜ·sₜ₋₁ > 0, Δₜ₋₁·eta_minus where it is < 0, and Δₜ₋₁
     where it is 0, within [min_step_size, max_step_size]; uₜ = Δₜ·sₜ. Where the sign has changed
@@ -29,7 +29,7 @@ def scale_by_rprop(
     Args:
         learning_rate: Δ₀.
         eta_minus: η⁻ < 1, the factor of the size after the sign has changed.
-        eta_plus: η⁺ > 1, the factor of the size while the sign lasts.
+        eta_plus: η⁺ > 1, the factor of the size while the sign stays the same.
         min_step_size: the least size.
         max_step_size: the largest size.
 
@@ -60,7 +60,7 @@ def scale_by_rprop(
         turned = agreement < 0
         grown = size * jnp.where(agreement > 0, eta_plus, 1.0).astype(size.dtype)
         within = lambda size: jnp.clip(size, min_step_size, max_step_size)  # noqa: E731
-        # Clipped before it is chosen: XLA computes what is clipped last anew wherever it is used.
+        # Clipped before the selection: otherwise XLA would recompute the clipped value at each use.
         size = jnp.where(turned, within(size * eta_minus), within(grown))
         sign = jnp.where(turned, 0, sign)
         return size * sign, (size, sign)
@@ -76,22 +76,23 @@ def rprop(
     min_step_size: NonNegative = 1e-6,
     max_step_size: Annotated[NonNegative, AtLeast("min_step_size")] = 50.0,
 ) -> GradientTransformation:
-    """Rprop: a step size for each element, which grows while the sign of the gradient lasts.
+    """Rprop: a step size for each element, which grows while the gradient keeps its sign.
 
     wₜ₊₁ = wₜ − Δₜ·sign(gₜ); Δ is multiplied by eta_plus while the sign stays the same, by eta_minus
     when it changes, and then that element waits for one step.
 
     Only signs are used: scaling any element of the gradient by a positive number changes nothing.
-    With eta_plus = eta_minus = 1 it is :func:`sign_sgd` that waits after each change of sign.
+    With eta_plus = eta_minus = 1 it is :func:`sign_sgd` with a pause of one step after each change
+    of sign.
 
     When to use:
-        Full batches on small networks, where it needs no tuning. With mini-batches the signs change
-        from noise, which shrinks every step: use :func:`rmsprop`.
+        Full batches on small networks, where it needs no tuning. With mini-batches, noise changes
+        the signs, which shrinks all steps: use :func:`rmsprop`.
 
     Args:
-        learning_rate: Δ₀, the first size; a schedule is read at the start alone.
-        eta_minus: η⁻ < 1.
-        eta_plus: η⁺ > 1.
+        learning_rate: Δ₀, the first size; a schedule is evaluated only at the start.
+        eta_minus: η⁻ < 1, the factor of the size after the sign has changed.
+        eta_plus: η⁺ > 1, the factor of the size while the sign stays the same.
         min_step_size: the least size.
         max_step_size: the largest size.
 

@@ -1,4 +1,4 @@
-"""Gradient descent along signs, of the gradient itself or of its average."""
+"""Descent along the sign of the gradient or of its average."""
 
 from gdlab.checks.kinds import StorageDType
 from gdlab.core.hyperparameter import Hyperparameter
@@ -19,8 +19,8 @@ def sign_sgd(learning_rate: Hyperparameter) -> GradientTransformation:
     b1 = b2 = ε = 0 takes the same steps.
 
     When to use:
-        Where gradients are sent between machines and one bit for each element is all there is room
-        for, or as the simplest model of Adam. It needs large batches.
+        If gradients are sent between machines with one bit per element, or as the simplest model of
+        Adam. It needs large batches.
 
     Args:
         learning_rate: η, the size of each element's step.
@@ -47,13 +47,13 @@ def signum(
 
     mₜ = beta·mₜ₋₁ + (1 − beta)·gₜ, wₜ₊₁ = wₜ − η·sign(mₜ)
 
-    A correction of the average for its start would not change its sign. Scaling the gradients by a
-    positive number changes nothing. It is :func:`lion` with b1 = b2 and without decay, and
-    :func:`sign_sgd` at beta = 0.
+    A bias correction would not change the sign of the average. Scaling the gradients by a positive
+    number changes nothing. It is :func:`lion` with b1 = b2 and without decay, and :func:`sign_sgd`
+    at beta = 0.
 
     When to use:
-        As :func:`sign_sgd`, with batches that are smaller: the average takes some of the noise out
-        of the signs. :func:`lion` is usually the better one.
+        As :func:`sign_sgd`, with smaller batches, since the average reduces the noise of the signs.
+        :func:`lion` is usually better.
 
     Args:
         learning_rate: η, the size of each element's step.

@@ -1,4 +1,4 @@
-"""AdamG: Adam whose step sizes come from the gradients' own sizes."""
+"""AdamG: Adam with step sizes derived from the sizes of gradients."""
 
 import jax.numpy as jnp
 
@@ -21,7 +21,7 @@ def scale_by_adamg(
     q: Hyperparameter = 0.24,
     eps: NonNegative = 1e-8,
 ) -> LeafFunctions:
-    """The direction of Adam, for gradients weighed by a power of their mean square.
+    """The direction of Adam, for gradients weighted by a power of their mean square.
 
     vₜ = ema(b2)(gₜ²), rₜ = ema(b3)(p·vₜ^q), m̂ₜ = debias(ema(b1))(rₜ·gₜ),
     uₜ = m̂ₜ/(√(vₜ/(1 − b2ᵗ)) + ε)
@@ -29,7 +29,7 @@ def scale_by_adamg(
     Multiplying the gradients by c multiplies the updates by c^2q (ε → 0).
 
     Args:
-        b1: decay of the average of weighed gradients.
+        b1: decay of the average of weighted gradients.
         b2: decay of the average of squares.
         b3: decay of the average of weights.
         p: numerator of the weights.
@@ -81,20 +81,20 @@ def adamg(
     q: Hyperparameter = 0.24,
     eps: NonNegative = 1e-8,
 ) -> GradientTransformation:
-    """Adam with golden step sizes, which come from the gradients' own sizes (AdamG).
+    """AdamG: Adam with step sizes derived from the sizes of gradients.
 
     wₜ₊₁ = wₜ − min(η, 1/√t)·uₜ with u of :func:`scale_by_adamg`
 
-    It is not invariant to the scale of the loss, from which it takes the size of its steps:
-    multiplying the gradients by c multiplies them by c^2q.
+    It is not invariant to the scale of the loss: multiplying the gradients by c multiplies the
+    steps by c^2q.
 
     When to use:
-        If there is no budget to search a learning rate and gradients are of a usual size. Prefer
-        :func:`prodigy` where they may be of any.
+        If there is no budget to search a learning rate and gradients have a usual size. If they may
+        have any size, use :func:`prodigy`.
 
     Args:
-        learning_rate: η, the largest step size; the paper has 1.
-        b1: decay of the average of weighed gradients.
+        learning_rate: η, the largest step size; 1 in the paper.
+        b1: decay of the average of weighted gradients.
         b2: decay of the average of squares.
         b3: decay of the average of weights.
         p: numerator of the weights.

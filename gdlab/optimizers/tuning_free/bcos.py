@@ -1,4 +1,4 @@
-"""BCOS: step sizes by blocks from the mean square of the search direction."""
+"""BCOS: step sizes from the mean square of the search direction, block by block."""
 
 from typing import Literal
 
@@ -20,11 +20,11 @@ Mode = Literal["g", "m", "c"]
 
 @join
 def conditional_ratio(beta: Hyperparameter, eps: NonNegative) -> Function:
-    """Join a gradient and the average before it: the next average over its conditional root.
+    """Join a gradient and the average before it: the next average, scaled by its conditional RMS.
 
     u = d/(√v + eps), d = β·m + (1 − β)·g, v = β²·m² + 2β(1 − β)·m·d + (1 − β)²·g²: the mean square
-    of d given m, where d stands for the mean gradient. v is positive wherever g or m is not 0, and
-    |u| < √2.
+    of d given m, with d in place of the unknown mean gradient. v is positive wherever g or m is not
+    0, and |u| < √2.
 
     Args:
         beta: β, the decay of the average.
@@ -58,29 +58,28 @@ def bcos(
 ) -> GradientTransformation:
     """Block-coordinate optimal step sizes (BCOS): a direction over the root of its mean square.
 
-    wₜ₊₁ = wₜ − η·(dₜ/(√vₜ + ε) + λ·wₜ), where in mode
-    "g": dₜ = gₜ, vₜ = ema(β₂)(dₜ²), which is RMSProp; "m": dₜ = ema(β)(gₜ), vₜ = ema(β₂)(dₜ²);
-    "c": d as in "m", and v its mean square given dₜ₋₁, for which nothing is kept:
-    :func:`conditional_ratio`. All averages start at their first value.
+    wₜ₊₁ = wₜ − η·(dₜ/(√vₜ + ε) + λ·wₜ), where in mode "g": dₜ = gₜ, vₜ = ema(β₂)(dₜ²), which is
+    RMSProp; "m": dₜ = ema(β)(gₜ), vₜ = ema(β₂)(dₜ²); "c": d as in "m", and v its mean square given
+    dₜ₋₁, which needs no state: :func:`conditional_ratio`. All averages start at their first value.
 
-    The scale of the loss changes nothing (ε → 0). In mode "c" and at λ = 0 no
+    Scaling the loss changes nothing (ε → 0). In mode "c" and at λ = 0 no
     element moves by more than √2·η.
 
     When to use:
-        In mode "c" in place of AdamW where memory counts: it keeps one word a parameter, and is as
-        good with the same learning rate and decay.
+        In mode "c", in place of AdamW if memory is short: its state has one number per parameter,
+        and it does as well with the same learning rate and decay.
 
     Args:
         learning_rate: η, which also scales the decay.
         beta: β, the decay of the average of gradients.
         beta2: β₂, the decay of the average of squares, in modes "g" and "m"; β unless given.
-        mode: the direction and how its mean square is estimated.
+        mode: which direction is used, and how its mean square is estimated.
         weight_decay: λ, decoupled.
         eps: ε, outside the root.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
 
     Raises:
-        ValueError: if ``mode`` is none of the three.
+        ValueError: if ``mode`` is not one of these three.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import bcos

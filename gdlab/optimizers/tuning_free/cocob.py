@@ -18,17 +18,17 @@ from gdlab.transforms.signals.scaling import scale
     nonnegative=("scale", "subgradients", "reward"),
 )
 def coin_betting(alpha: Hyperparameter = 100.0, eps: NonNegative = 1e-8) -> LeafFunctions:
-    """The displacement from the start that each element bets on its gradients.
+    """The displacement from the start, for each element, by betting on its gradients.
 
     Lₜ = max(Lₜ₋₁, |gₜ|), Gₜ = Gₜ₋₁ + |gₜ|, Rₜ = max(Rₜ₋₁ − gₜ·dₜ₋₁, 0), θₜ = θₜ₋₁ − gₜ,
     dₜ = θₜ/(Lₜ·max(Gₜ + Lₜ, alpha·Lₜ))·(Lₜ + Rₜ), L₀ = eps, for each element by itself
 
     The fraction of the wealth L + R that is bet grows with the excess of one sign over the other.
-    Multiples of the gradients have the same displacements (ε → 0).
+    Scaling the gradients does not change the displacements (ε → 0).
 
     Args:
-        alpha: α, which keeps the first bets below 1/alpha.
-        eps: L₀, below the largest gradient to be expected.
+        alpha: α, which bounds the first bets by 1/alpha.
+        eps: ε = L₀, below the largest gradient expected.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import coin_betting
@@ -50,8 +50,8 @@ def coin_betting(alpha: Hyperparameter = 100.0, eps: NonNegative = 1e-8) -> Leaf
 
     def update(u, state):
         total, largest, absolute, reward = state
-        # max(Rₜ₋₁ − gₜ·dₜ₋₁, 0). A maximum with a constant would be computed anew for the bet, from
-        # arrays that are replaced.
+        # max(Rₜ₋₁ − gₜ·dₜ₋₁, 0), without a maximum with a constant: XLA would recompute that for
+        # the bet, from arrays that are replaced.
         reward = reward - jnp.minimum(u * bet(*state), reward)
         absolute, largest = absolute + jnp.abs(u), jnp.maximum(largest, jnp.abs(u))
         state = total - u, largest, absolute, reward
@@ -64,13 +64,13 @@ def coin_betting(alpha: Hyperparameter = 100.0, eps: NonNegative = 1e-8) -> Leaf
 def scale_by_cocob(
     alpha: Hyperparameter = 100.0, eps: NonNegative = 1e-8
 ) -> GradientTransformation:
-    """The step to where each element bets on its gradients, counted from the start.
+    """The step to the initial parameters plus the displacement by coin betting.
 
     uₜ = w₀ + dₜ − wₜ with d of :func:`coin_betting`
 
     Args:
-        alpha: α, which keeps the first bets below 1/alpha.
-        eps: below the largest gradient to be expected.
+        alpha: α, which bounds the first bets by 1/alpha.
+        eps: ε, below the largest gradient expected.
 
     >>> from gdlab import expand, scale_by_cocob
     >>> expand(scale_by_cocob())
@@ -94,17 +94,17 @@ def cocob(
 
     wₜ₊₁ = w₀ + η·dₜ with d of :func:`coin_betting`, for each element by itself
 
-    Multiples of the gradients make the same run (ε → 0). While all gradients of an element have one
+    Scaling the gradients changes nothing (ε → 0). While all gradients of an element have the same
     sign, it moves by at most 1/alpha at first, and exponentially later.
 
     When to use:
-        If nothing at all is to be searched and gradients are bounded. It starts slowly, keeps five
-        words a parameter, and a searched Adam is usually better.
+        If no hyperparameter can be searched and gradients are bounded. It starts slowly, its state
+        has five numbers per parameter, and a tuned Adam is usually better.
 
     Args:
-        learning_rate: η, a factor of the displacement; the paper has none.
-        alpha: α, which keeps the first bets below 1/alpha.
-        eps: below the largest gradient to be expected.
+        learning_rate: η, a factor on the displacement; 1 in the paper.
+        alpha: α, which bounds the first bets by 1/alpha.
+        eps: ε, below the largest gradient expected.
         weight_decay: λ, coupled.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
 

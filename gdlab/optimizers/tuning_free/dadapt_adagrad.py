@@ -32,9 +32,9 @@ def scale_by_dadapt_adagrad(
     Args:
         learning_rate: η, a factor of d.
         eps: ε, outside the root.
-        estim_lr0: d₀, smaller than any distance to be expected.
-        initial_accumulator_value: where the sum of squares starts.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        estim_lr0: d₀, smaller than any distance expected.
+        initial_accumulator_value: the initial sum of squares.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_dadapt_adagrad
@@ -77,23 +77,23 @@ def dadapt_adagrad(
     initial_accumulator_value: NonNegative = 1e-6,
     growth_rate: OneOrMore | None = None,
 ) -> GradientTransformation:
-    """Adagrad, by dual averaging, that estimates its learning rate.
+    """Adagrad with dual averaging that estimates its learning rate.
 
     wₜ₊₁ = momentum·wₜ + (1 − momentum)·(w₀ − sₜ₊₁/aₜ₊₁), s, a and d as in
     :func:`scale_by_dadapt_adagrad`
 
     When to use:
-        For sparse features and convex problems, without a search. In deep networks prefer
-        :func:`dadapt_adamw` or :func:`prodigy`. For weight decay put :func:`add_decayed_weights`
+        For sparse features and convex problems, without a search. For deep networks, use
+        :func:`dadapt_adamw` or :func:`prodigy`. For weight decay, put :func:`add_decayed_weights`
         before it.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
-        momentum: weight of the present parameters, in [0, 1).
+        momentum: weight of the current parameters, in [0, 1).
         eps: ε, outside the root.
-        estim_lr0: d₀, smaller than any distance to be expected.
-        initial_accumulator_value: where the sum of squares starts.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        estim_lr0: d₀, smaller than any distance expected.
+        initial_accumulator_value: the initial sum of squares.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -33,20 +33,20 @@ def dadapt_adamw(
     rₜ₊₁ = β·rₜ + (1 − β)·γₜ·⟨gₜ, sₜ/(√vₜ₋₁ + ε)⟩, dₜ₊₁ = max(dₜ, rₜ₊₁/((1 − β)·‖sₜ₊₁‖₁)),
     wₜ₊₁ = wₜ − mₜ/(√vₜ + ε) − γₜ·λ·wₜ
 
-    The scale of the loss changes nothing (ε → 0), and d is in the units of the parameters. Inner
+    Scaling the loss changes nothing (ε → 0), and d is in the units of the parameters. Inner
     product and norm run over all parameters together.
 
     When to use:
         To train without a search, with a schedule that decays from 1 to 0. :func:`prodigy` finds
-        its learning rate sooner and is usually to be preferred.
+        its learning rate sooner and is usually better.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
         betas: decays of the averages of gradients and of squares.
         eps: ε, outside the root.
-        estim_lr0: d₀, smaller than any distance to be expected.
+        estim_lr0: d₀, smaller than any distance expected.
         weight_decay: λ, decoupled.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
         bias_correction: whether γ is multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ).
 
     Raises:
@@ -101,20 +101,20 @@ def dadapt_adam(
     growth_rate: OneOrMore | None = None,
     bias_correction: bool = False,
 ) -> GradientTransformation:
-    """Adam that estimates its learning rate, with weight decay that is part of the gradient.
+    """Adam that estimates its learning rate, with weight decay added to the gradient.
 
-    :func:`dadapt_adamw` of gₜ + λ·wₜ
+    :func:`dadapt_adamw` applied to gₜ + λ·wₜ
 
     When to use:
-        In place of :func:`dadapt_adamw` where L² regularisation is part of the problem.
+        In place of :func:`dadapt_adamw` if L² regularisation is part of the problem.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
         betas: decays of the averages of gradients and of squares.
         eps: ε, outside the root.
-        estim_lr0: d₀, smaller than any distance to be expected.
+        estim_lr0: d₀, smaller than any distance expected.
         weight_decay: λ, coupled.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
         bias_correction: whether γ is multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ).
 
     Raises:

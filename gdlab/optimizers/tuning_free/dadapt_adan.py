@@ -33,7 +33,7 @@ def dadapt_adan(
     *,
     growth_rate: OneOrMore | None = None,
 ) -> TreeFunctions:
-    """Adan, Nesterov's momentum over adaptive scaling, that estimates its learning rate.
+    """Adan, Nesterov's momentum with adaptive scaling, that estimates its learning rate.
 
     γₜ = η·dₜ, eₜ = gₜ − gₜ₋₁ (e₁ = 0), mₜ = ema(β₁)(γₜ·gₜ), δₜ = ema(β₂)(γₜ·eₜ),
     aₜ = √ema(β₃)((gₜ + β₂·eₜ)²) + ε, sₜ₊₁ = ema(β₃)(γₜ·gₜ),
@@ -43,15 +43,15 @@ def dadapt_adan(
     No average is corrected for its start at zero. Sums run over all parameters together.
 
     When to use:
-        In place of Adan where its learning rate cannot be searched.
+        In place of Adan if its learning rate cannot be searched.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
         betas: decays of the averages of gradients, of their differences, and of squares.
         eps: ε, outside the root.
-        estim_lr0: d₀, smaller than any distance to be expected.
-        weight_decay: λ, decoupled and proximal: it divides.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        estim_lr0: d₀, smaller than any distance expected.
+        weight_decay: λ, decoupled and proximal: the new weights are divided by 1 + γ·λ.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -25,17 +25,16 @@ def dadapt_lion(
     rₜ₊₁ = β·rₜ + (1 − β)·γₜ·⟨uₜ, sₜ⟩, sₜ₊₁ = β·sₜ + (1 − β)·γₜ·uₜ,
     dₜ₊₁ = max(dₜ, rₜ₊₁/((1 − β)·‖sₜ₊₁‖₁)), wₜ₊₁ = wₜ − γₜ·(uₜ + λ·wₜ)
 
-    The average weighs gradients with γ and the present gradient stands beside it unweighted, as in
-    the authors' code: while γ is small, u is nearly the sign of the gradient alone.
+    As in the authors' code, the average weights gradients by γ, but the current gradient is added
+    to it unweighted. So while γ is small, u is nearly the sign of the gradient.
 
     When to use:
-        To try sign descent without a search of the learning rate. A searched :func:`lion` is to be
-        preferred.
+        To try sign descent without a search of the learning rate. A tuned :func:`lion` is better.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
         betas: β₁, the weight of the average in the direction, and β₂, its decay.
-        estim_lr0: d₀, smaller than any distance to be expected.
+        estim_lr0: d₀, smaller than any distance expected.
         weight_decay: λ, decoupled.
 
     Raises:

@@ -28,8 +28,8 @@ def scale_by_dadapt_sgd(
 
     Args:
         learning_rate: η, a factor of d.
-        estim_lr0: d₀, smaller than any distance to be expected.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        estim_lr0: d₀, smaller than any distance expected.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_dadapt_sgd
@@ -49,7 +49,7 @@ def scale_by_dadapt_sgd(
     def update(updates, state):
         s, d, numerator, first_norm = state
         g = filled(updates, s)
-        # Zero gradients before the first other one are no first ones.
+        # g₁ is the first gradient that is not zero.
         first_norm = jnp.where(first_norm > 0, first_norm, tree_norm(g))
         rate = safe_divide(d * learning_rate, first_norm)
         numerator = numerator + rate * inner_product(g, s)
@@ -73,19 +73,19 @@ def dadapt_sgd(
     wₜ₊₁ = momentum·wₜ + (1 − momentum)·(w₀ − sₜ₊₁), s and d as in
     :func:`scale_by_dadapt_sgd`
 
-    The scale of the loss changes nothing, and d is in the units of the parameters. At constant d
+    Scaling the loss changes nothing, and d is in the units of the parameters. At constant d
     and momentum 0 it is gradient descent with the learning rate η·d/‖g₁‖.
 
     When to use:
         To train with SGD without a search, with a schedule that decays from 1 to 0. d only grows:
-        if it grows too far, lower ``learning_rate``. For weight decay put
+        if it grows too far, lower ``learning_rate``. For weight decay, put
         :func:`add_decayed_weights` before it.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
-        momentum: weight of the present parameters, in [0, 1).
-        estim_lr0: d₀, smaller than any distance to be expected.
-        growth_rate: how many times larger than before d may be; any number unless given.
+        momentum: weight of the current parameters, in [0, 1).
+        estim_lr0: d₀, smaller than any distance expected.
+        growth_rate: the largest factor by which d may grow in a step; any unless given.
 
     Raises:
         ValueError: if ``params`` are missing.

@@ -1,4 +1,4 @@
-"""Wrappers that scale the displacement of another optimizer by a number that they learn."""
+"""Wrappers that scale the displacement of another optimizer by a learned number."""
 
 from collections.abc import Callable
 
@@ -28,16 +28,16 @@ def scaled_displacement(
 ) -> TreeFunctions:
     """``init`` and ``update`` of a wrapper around ``base_optimizer``, with three slots.
 
-    wₜ₊₁ = w₀ + Sₜ₊₁·Δₜ₊₁, Δₜ₊₁ = Δₜ + base(gₜ): of the base's updates the sum Δ is scaled. S is
-    learned from hₜ = −⟨Δₜ, gₜ⟩, the decrease of the loss that a larger scale would have brought.
-    The slots are the base's state, Δ, and what the scale is learned with.
+    wₜ₊₁ = w₀ + Sₜ₊₁·Δₜ₊₁, Δₜ₊₁ = Δₜ + base(gₜ): the sum Δ of the base's updates is scaled by S. S
+    is learned from hₜ = −⟨Δₜ, gₜ⟩, the decrease of the loss per increase of the scale. The slots
+    are the base's state, Δ, and the learner: the state from which S is computed.
 
     Args:
-        base_optimizer: an optimizer, down to its learning rate.
-        start: ``start(zero)`` → what the scale is learned with, in the dtype of ``zero``.
-        learn: ``learn(learned, h)`` → the same after a step.
+        base_optimizer: an optimizer, including its learning rate.
+        start: ``start(zero)`` → the initial learner, in the dtype of ``zero``.
+        learn: ``learn(learned, h)`` → the learner after a step.
         scale: ``scale(learned)`` → S.
-        regularised: ``regularised(g, params, scale)`` → the gradient in h.
+        regularised: ``regularised(g, params, scale)`` → the gradient that is used in h.
     """
 
     def init(params):
@@ -51,7 +51,7 @@ def scaled_displacement(
         moved, inner = base_optimizer.update(updates, inner, params, **extra)
         w, old_scale = trained(params), scale(learned)
         gradient = regularised(filled(updates, w), w, old_scale)
-        # The scale is learned from squares of it.
+        # The learners square h, so it must not overflow when squared.
         learned = learn(learned, squarable(-inner_product(way, gradient)))
         new_way = add_scaled(way, 1.0, filled(moved, w))
         steps = subtracted(scaled(scale(learned), new_way), scaled(old_scale, way))

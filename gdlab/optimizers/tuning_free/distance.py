@@ -1,4 +1,4 @@
-"""Estimates of the distance to the solution, which stand for a learning rate, and grow."""
+"""Growing estimates of the distance to the solution, which serve as learning rates."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def averaged(decay: Hyperparameter, old: Tree, new: Tree) -> Tree:
 def grown(
     distance: jax.Array, estimate: jax.Array, growth_rate: Hyperparameter | None
 ) -> jax.Array:
-    """The larger of a distance and a new estimate, which may exceed it ``growth_rate`` times."""
+    """The larger of a distance and a new estimate, at most ``growth_rate`` times the distance."""
     if growth_rate is not None:
         estimate = jnp.minimum(estimate, growth_rate * distance)
     return jnp.maximum(distance, estimate)
@@ -27,9 +27,9 @@ def grown(
 def correction(
     weights: tuple[Weight, ...], b1: Hyperparameter, b2: Fraction
 ) -> tuple[tuple[Weight, ...], jax.Array | float]:
-    """The weights of Adam's averages one step on, and the factor that corrects for both biases.
+    """The weights of Adam's averages after one more step, and the factor for both bias corrections.
 
-    √(1 − b2ᵗ)/(1 − b1ᵗ), and 1 without weights, where nothing is to be corrected
+    √(1 − b2ᵗ)/(1 − b1ᵗ), and 1 without weights, for methods without bias correction
     """
     if not weights:
         return (), 1.0
@@ -38,10 +38,10 @@ def correction(
 
 
 def weights_at_start(bias_correction: bool) -> tuple[Weight, ...]:
-    """The weights that :func:`correction` starts from."""
+    """The initial weights for :func:`correction`."""
     return (Weight.at_start(), Weight.at_start()) if bias_correction else ()
 
 
 def hypotenuse(one: jax.Array, other: jax.Array) -> jax.Array:
-    """√(one² + other²), where the squares may neither overflow nor vanish."""
+    """√(one² + other²), computed without overflow or underflow of the squares."""
     return norm(jnp.stack([one, jnp.asarray(other, one.dtype)]))

@@ -1,4 +1,4 @@
-"""DoG: the distance come so far, over the root of the sum of squared gradients."""
+"""DoG: the distance covered so far, over the root of the sum of squared gradients."""
 
 from typing import Literal
 
@@ -26,9 +26,10 @@ InitStep = Literal["heuristic", "distance", "learning_rate"]
 def polynomial_averaging(gamma: NonNegative = 8.0) -> Function:
     """The decay of an average whose weights grow as a power of the step.
 
-    decay(t) = 1 − (γ + 1)/(t + γ), t = 1, 2, …, so that step k weighs about k^γ; 0 is the mean
+    decay(t) = 1 − (γ + 1)/(t + γ), t = 1, 2, …, so that step k weighs about k^γ; γ = 0 gives the
+    mean
 
-    It is for :func:`params_ema`, and forgets the start however long a run is.
+    Pass it to :func:`params_ema`. It forgets the start, whatever the length of the run.
 
     >>> from gdlab import polynomial_averaging
     >>> [round(float(polynomial_averaging(1.0)(step)), 3) for step in range(4)]
@@ -47,18 +48,18 @@ def scale_by_dog(
     *,
     init_value: Positive = 1e-6,
 ) -> TreeFunctions:
-    """Multiply by the distance come so far over the root of the sum of squared gradients.
+    """Multiply by the distance covered so far over the root of the sum of squared gradients.
 
     uₜ = r̄ₜ·gₜ/√(‖g₁‖² + … + ‖gₜ‖² + ε), r̄ₜ = max(r̄ₜ₋₁, ‖wₜ − w₀‖); norms are over all parameters
 
     Args:
-        init_step: what ``init_value`` is: r̄₀ itself ("distance"), r̄₀/(1 + ‖w₀‖) ("heuristic"), or
-            the size of the first step ("learning_rate").
-        eps: ε, inside the root, in the square of the gradient's units.
-        init_value: its value.
+        init_step: the meaning of ``init_value``: r̄₀ itself ("distance"), r̄₀/(1 + ‖w₀‖)
+            ("heuristic"), or the size of the first step ("learning_rate").
+        eps: ε, inside the root, in the squared units of the gradient.
+        init_value: a number whose meaning ``init_step`` sets.
 
     Raises:
-        ValueError: if ``params`` are missing, or ``init_step`` is none of the three.
+        ValueError: if ``params`` are missing, or ``init_step`` is not one of these three.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_dog
@@ -106,27 +107,27 @@ def dog(
 
     wₜ₊₁ = wₜ − η·r̄ₜ·gₜ/√(‖g₁‖² + … + ‖gₜ‖² + ε), r̄ₜ = max(r̄ₜ₋₁, ‖wₜ − w₀‖)
 
-    The scale of the loss changes nothing (ε → 0), and a rotation of the parameters is one of the
-    run. On a constant gradient the distance grows to any length: r̄ by the factor 1 + 1/√t.
+    Scaling the loss changes nothing (ε → 0), and a rotation of the parameters is one of the run. On
+    a constant gradient the distance grows without bound: r̄ by the factor 1 + 1/√t per step.
 
     When to use:
-        In place of SGD with a searched learning rate, for fine-tuning above all; evaluate the
-        average (``averaging=8.0``), as the authors recommend. With momentum or adaptive methods
-        use :func:`prodigy`.
+        In place of SGD with a tuned learning rate, above all for fine-tuning. Evaluate the average
+        (``averaging=8.0``), as the authors recommend. For momentum or adaptive methods, use
+        :func:`prodigy`.
 
     Args:
-        learning_rate: η, a factor of the step size; the paper has none.
-        init_step: what ``init_value`` is: r̄₀ itself ("distance"), r̄₀/(1 + ‖w₀‖) ("heuristic"), or
-            the size of the first step ("learning_rate").
-        eps: ε, inside the root, in the square of the gradient's units.
+        learning_rate: η, a factor on the step size; 1 in the paper.
+        init_step: the meaning of ``init_value``: r̄₀ itself ("distance"), r̄₀/(1 + ‖w₀‖)
+            ("heuristic"), or the size of the first step ("learning_rate").
+        eps: ε, inside the root, in the squared units of the gradient.
         weight_decay: λ, coupled; none unless given.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        init_value: the number that ``init_step`` is about.
-        averaging: γ of :func:`polynomial_averaging`, by which the parameters to evaluate are
-            averaged; none unless given.
+        init_value: a number whose meaning ``init_step`` sets.
+        averaging: γ of :func:`polynomial_averaging`, for an average of the parameters to evaluate;
+            no average unless given.
 
     Raises:
-        ValueError: if ``params`` are missing, or ``init_step`` is none of the three.
+        ValueError: if ``params`` are missing, or ``init_step`` is not one of these three.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import dog, minimize
@@ -148,7 +149,7 @@ def decayed_and_averaged(
     mask: Mask,
     averaging: Hyperparameter | None,
 ) -> GradientTransformation:
-    """A scaling between coupled decay, the learning rate and an average of the parameters."""
+    """A scaling with coupled decay before it, and the learning rate and an average after it."""
     before = [] if weight_decay is None else [add_decayed_weights(weight_decay, mask)]
     after = [] if averaging is None else [params_ema(polynomial_averaging(averaging))]
     return chain(*before, scaling, scale_by_learning_rate(learning_rate), *after)

@@ -18,7 +18,7 @@ from gdlab.transforms.norms.norms import tree_norm
 def scale_by_dowg(
     init_estim_sq_dist: Hyperparameter | None = None, eps: NonNegative = 1e-4
 ) -> TreeFunctions:
-    """Multiply by the squared distance come so far over the norm of the weighted gradients.
+    """Multiply by the squared distance covered so far over the norm of the weighted gradients.
 
     uₜ = r̄ₜ²·gₜ/(√(r̄₁²·‖g₁‖² + … + r̄ₜ²·‖gₜ‖²) + ε), r̄ₜ = max(r̄ₜ₋₁, ‖wₜ − w₀‖); norms are over
     all parameters
@@ -70,21 +70,21 @@ def dowg(
 
     wₜ₊₁ = wₜ − η·r̄ₜ²·gₜ/(√(r̄₁²·‖g₁‖² + … + r̄ₜ²·‖gₜ‖²) + ε), r̄ₜ = max(r̄ₜ₋₁, ‖wₜ − w₀‖)
 
-    Late gradients weigh more than in :func:`dog`, and so steps are longer. The scale of the loss
-    changes nothing (ε → 0), and a rotation of the parameters is one of the run.
+    Early gradients weigh less than in :func:`dog`, so steps are longer. The scale of the loss
+    changes nothing (ε → 0), and rotating the parameters rotates the run.
 
     When to use:
-        In place of full-batch gradient descent with a searched learning rate: it adapts to smooth
-        and to nonsmooth convex problems alike. Where gradients are noisy prefer :func:`dog`.
+        In place of full-batch gradient descent with a tuned learning rate: it adapts to both smooth
+        and nonsmooth convex problems. For noisy gradients, use :func:`dog`.
 
     Args:
-        learning_rate: η, a factor of the step size; the paper has none.
+        learning_rate: η, a factor on the step size; 1 in the paper.
         init_estim_sq_dist: r̄₀²; ``eps`` unless given.
         eps: ε, outside the root.
         weight_decay: λ, coupled; none unless given.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        averaging: γ of :func:`polynomial_averaging`, by which the parameters to evaluate are
-            averaged; none unless given. The paper's guarantee is for the average weighted by r̄².
+        averaging: γ of :func:`polynomial_averaging`, for an average of the parameters to evaluate;
+            no average unless given. The paper's guarantee is for the average weighted by r̄².
 
     Raises:
         ValueError: if ``params`` are missing.

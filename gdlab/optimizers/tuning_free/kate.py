@@ -1,4 +1,4 @@
-"""KATE: Adagrad without the root, which does not depend on the scale of the data."""
+"""KATE: Adagrad without the square root, invariant to the scale of the data."""
 
 import jax.numpy as jnp
 
@@ -14,7 +14,7 @@ from gdlab.transforms.signals.scaling import scale_by_learning_rate
     slots=("sum_of_squares", "numerator"), nonnegative=("sum_of_squares", "numerator"), squares=True
 )
 def scale_by_kate(eta: NonNegative = 0.0, eps: NonNegative = 0.0) -> LeafFunctions:
-    """Divide by the sum of squared gradients, and make up for it by a numerator that grows.
+    """Divide by the sum of squared gradients, and multiply by a numerator that grows.
 
     bₜ² = bₜ₋₁² + gₜ², mₜ² = mₜ₋₁² + eta·gₜ² + gₜ²/(bₜ² + ε), uₜ = mₜ·gₜ/(bₜ² + ε)
 
@@ -22,8 +22,8 @@ def scale_by_kate(eta: NonNegative = 0.0, eps: NonNegative = 0.0) -> LeafFunctio
     Newton's method does: the run is the same in any units of the data.
 
     Args:
-        eta: the share of the gradient's own size in the numerator.
-        eps: ε, in the square of the gradient's units.
+        eta: the weight of the sum of squared gradients in the numerator.
+        eps: ε, in the squared units of the gradient.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import scale_by_kate
@@ -57,17 +57,16 @@ def kate(
 
     wₜ₊₁ = wₜ − α·mₜ·gₜ/(bₜ² + ε), b and m as in :func:`scale_by_kate`
 
-    At eta = 0 and on gradients of constant size the step is about that of Adagrad over |g|: it
-    falls like √(log t)/t.
+    At eta = 0, on gradients of constant size, steps fall like √(log t)/t.
 
     When to use:
-        For generalised linear models on features of different scales. It keeps two words a
+        For generalised linear models on features of different scales. Its state has two numbers per
         parameter.
 
     Args:
         learning_rate: α.
-        eta: the share of the gradient's own size in the numerator.
-        eps: ε, in the square of the gradient's units.
+        eta: the weight of the sum of squared gradients in the numerator.
+        eps: ε, in the squared units of the gradient.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import kate, minimize

@@ -1,4 +1,4 @@
-"""LDoG: DoG for each array by itself."""
+"""LDoG: DoG for each array separately."""
 
 import jax.numpy as jnp
 
@@ -20,17 +20,17 @@ def scale_by_distance_over_gradients(
     param_dtype: StorageDType | None = None,
     global_scale: Hyperparameter = 1.0,
 ) -> LeafFunctions:
-    """Multiply each array by the distance that it has come over the root of its squared gradients.
+    """Multiply each array by the distance it covered over the root of its squared gradients.
 
     uₜ = global_scale·r̄ₜ·gₜ/√(‖g₁‖² + … + ‖gₜ‖² + ε), r̄ₜ = max(r̄ₜ₋₁, ‖wₜ − w₀‖),
     r̄₀ = reps_rel·(1 + ‖w₀‖), for each array by itself
 
     Args:
-        reps_rel: the first distance in relation to 1 + ‖w₀‖; the authors take 1e-4 for models
-            with batch normalisation, else 1e-6.
-        eps: ε, inside the root, in the square of the gradient's units.
+        reps_rel: r̄₀, the first distance, relative to 1 + ‖w₀‖; the authors use 1e-4 for models
+            with batch normalisation, otherwise 1e-6.
+        eps: ε, inside the root, in the squared units of the gradient.
         param_dtype: dtype in which w₀ is stored; the parameter's, at least float32.
-        global_scale: a factor.
+        global_scale: a factor on the result.
 
     Raises:
         ValueError: if ``params`` are missing.
@@ -69,25 +69,25 @@ def ldog(
     *,
     averaging: NonNegative | None = None,
 ) -> GradientTransformation:
-    """Gradient descent with distance over gradients for each array by itself (layer-wise DoG).
+    """Gradient descent with distance over gradients for each array separately (layer-wise DoG).
 
     wₜ₊₁ = wₜ − η·r̄ₜ·gₜ/√(‖g₁‖² + … + ‖gₜ‖² + ε), r̄ₜ = max(r̄ₜ₋₁, ‖wₜ − w₀‖), array by array
 
-    On parameters that are one array it is :func:`dog`. An array whose gradient is scaled by a
-    constant goes the same way (ε → 0).
+    For a single array it is :func:`dog`. Scaling the gradients of an array by a constant changes
+    nothing (ε → 0).
 
     When to use:
-        In place of :func:`dog` where layers are of different scales, as in transformers; it may
-        diverge where DoG does not. Evaluate the average (``averaging=8.0``).
+        In place of :func:`dog` if layers have different scales, as in transformers; it may diverge
+        where DoG does not. Evaluate the average (``averaging=8.0``).
 
     Args:
-        learning_rate: η, a factor of the step size; the paper has none.
-        reps_rel: the first distance in relation to 1 + ‖w₀‖.
-        eps: ε, inside the root, in the square of the gradient's units.
+        learning_rate: η, a factor on the step size; 1 in the paper.
+        reps_rel: r̄₀, the first distance, relative to 1 + ‖w₀‖.
+        eps: ε, inside the root, in the squared units of the gradient.
         weight_decay: λ, coupled; none unless given.
         mask: which leaves decay, as in :func:`add_decayed_weights`.
-        averaging: γ of :func:`polynomial_averaging`, by which the parameters to evaluate are
-            averaged; none unless given.
+        averaging: γ of :func:`polynomial_averaging`, for an average of the parameters to evaluate;
+            no average unless given.
 
     Raises:
         ValueError: if ``params`` are missing.

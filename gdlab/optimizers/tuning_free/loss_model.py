@@ -1,4 +1,4 @@
-"""The model of the loss by which MoMo's methods go: averaged linearizations above a lower bound."""
+"""The model of the loss in MoMo's methods: averaged linearizations above a lower bound."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from gdlab.transforms.norms.inner_products import add_scaled, scaled
 
 @is_exported
 class LossModel(NamedTuple):
-    """The averages of a linear model of the loss, and the lower bound that truncates it."""
+    """A linear model of the loss, averaged over steps, and the lower bound that truncates it."""
 
     value: jax.Array
     """The average of the losses."""
@@ -29,7 +29,7 @@ class LossModel(NamedTuple):
         return cls(zero, zero, bound + zero)
 
     def after(self, decay: Number, value: jax.Array, product: jax.Array) -> "LossModel":
-        """Return the model after one more loss is averaged in."""
+        """Return the model with one more loss in its averages."""
         move = lambda old, new: decay * old + (1 - decay) * new  # noqa: E731
         return LossModel(move(self.value, value), move(self.product, product), self.bound)
 
@@ -42,15 +42,15 @@ class LossModel(NamedTuple):
         shrinkage: Number,
         lower_bound: Number | None,
     ) -> tuple[jax.Array, "LossModel"]:
-        """The step size along the average gradient, and the model with the lower bound from then.
+        """The step size along the average gradient, and the model with the new lower bound.
 
         Args:
-            weight: how much of the averages has arrived, in [0, 1].
+            weight: the sum of the weights in the averages, in [0, 1].
             along: ⟨average gradient, parameters⟩.
-            squared_norm: its squared norm, in the inverse metric.
+            squared_norm: the squared norm of the average gradient, in the inverse metric.
             alpha: the largest step size.
             shrinkage: 1 + alpha·weight_decay.
-            lower_bound: what an adapted bound cannot fall below; None if it is not adapted.
+            lower_bound: the least value of an adapted bound; None if the bound is not adapted.
         """
         height = shrinkage * (self.value - self.product) + along
         bound = self.bound

@@ -19,16 +19,16 @@ from gdlab.transforms.norms.norms import tree_norm
 
 @is_exported
 class Bettors(NamedTuple):
-    """The scales that bettors of different memory wage, and what they know."""
+    """The scales on which bettors of different decays bet, and their statistics."""
 
     s: jax.Array
-    """The scales, of which the sum is used."""
+    """The scales, whose sum is used."""
     r: jax.Array
     """The rewards."""
     m: jax.Array
-    """The largest bets lately."""
+    """The decayed maxima of |h|."""
     v: jax.Array
-    """The sums of squares."""
+    """The decayed sums of squares of h."""
 
 
 @transformation(
@@ -50,16 +50,17 @@ def mechanize(
     r ← β·r + s·clip(h, −m, m), m ← max(β·m, |h| + ε), v ← β²·v + h²,
     s ← (s_init·m/num_betas + max(r, 0))/(√v + ε)
 
-    Multiples of the gradients have the same scales (ε → 0). Inner products and norms run over all
+    Scaling the gradients does not change the scales (ε → 0). Inner products and norms run over all
     parameters together.
 
     When to use:
-        Around a method with its schedule, at learning rate 1, in place of a search of the learning
-        rate. It keeps one word a parameter more.
+        Around a method with a schedule and learning rate 1, in place of a search of the learning
+        rate. It keeps one more number per parameter.
 
     Args:
-        base_optimizer: an optimizer, down to its learning rate, of which schedules matter only.
-        weight_decay: λ, a pull to zero in the gradient of the scale.
+        base_optimizer: an optimizer, including its learning rate, of which only the schedule
+            matters.
+        weight_decay: λ, the weight decay in the gradient of the scale.
         eps: ε.
         s_init: the scale of the first steps.
         num_betas: the number of bettors.

@@ -1,4 +1,4 @@
-"""MoMo: model-based momentum, which reads off the loss how far to go."""
+"""MoMo: model-based momentum, with step sizes from a model of the loss."""
 
 import jax
 import jax.numpy as jnp
@@ -20,25 +20,25 @@ def momo(
     weight_decay: Hyperparameter = 0.0,
     adapt_lower_bound: bool = False,
 ) -> TreeFunctions:
-    """Momentum whose step size is read off a model of the loss (MoMo).
+    """Momentum with a step size from a model of the loss (MoMo).
 
     dₜ = β·dₜ₋₁ + (1 − β)·gₜ, and likewise f̄ₜ of the losses and γₜ of ⟨gₜ, wₜ⟩, from their first
     values on; τₜ = min(η, max((1 + ηλ)·(f̄ₜ − f* − γₜ) + ⟨dₜ, wₜ⟩, 0)/‖dₜ‖²),
     wₜ₊₁ = (wₜ − τₜ·dₜ)/(1 + ηλ)
 
-    The model is the average of the losses' linearizations, cut off at the lower bound f*. With
-    β = 0 and λ = 0 it is Polyak's step size with η as the largest one.
+    The model is the average of the linearized losses, truncated at the lower bound f*. With β = 0
+    and λ = 0 it is Polyak's step size with the upper bound η.
 
     When to use:
-        If the least loss is about known, such as 0 for a network that can fit its data: then any
-        large η will do. ``update`` needs the ``value`` of the loss.
+        If the minimum of the loss is roughly known, such as 0 for a network that can fit its data:
+        then any large η works. ``update`` needs the ``value`` of the loss.
 
     Args:
         learning_rate: η, the largest step size.
         beta: β, in [0, 1).
         lower_bound: f*, below all losses.
         weight_decay: λ, decoupled and proximal.
-        adapt_lower_bound: whether the bound is estimated, from ``lower_bound`` upwards.
+        adapt_lower_bound: whether to increase the bound from ``lower_bound`` by an estimate.
 
     Raises:
         ValueError: if ``params`` or ``value`` are missing.

@@ -1,4 +1,4 @@
-"""MoMo-Adam: Adam that reads off the loss how far to go."""
+"""MoMo-Adam: Adam with step sizes from a model of the loss."""
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ def momo_adam(
     weight_decay: Hyperparameter = 0.0,
     adapt_lower_bound: bool = False,
 ) -> TreeFunctions:
-    """AdamW whose step size is read off a model of the loss (MoMo-Adam).
+    """AdamW with a step size from a model of the loss (MoMo-Adam).
 
     dₜ = ema(b1)(gₜ), f̄ₜ and γₜ likewise of the losses and of ⟨gₜ, wₜ⟩, Dₜ = √v̂ₜ + ε with
     v̂ₜ = debias(ema(b2))(gₜ²), bₜ = 1 − b1ᵗ;
@@ -35,8 +35,8 @@ def momo_adam(
     Where the model allows the largest step size, and at λ = 0, it is :func:`adam`.
 
     When to use:
-        In place of Adam where the least loss is about known and the learning rate is not: it is
-        good over a wider range. ``update`` needs the ``value`` of the loss.
+        In place of Adam if the minimum of the loss is roughly known but the learning rate is not: a
+        wider range of learning rates works. ``update`` needs the ``value`` of the loss.
 
     Args:
         learning_rate: η, the largest step size.
@@ -45,7 +45,7 @@ def momo_adam(
         eps: ε, outside the root and after the correction.
         lower_bound: f*, below all losses.
         weight_decay: λ, decoupled and proximal.
-        adapt_lower_bound: whether the bound is estimated, from ``lower_bound`` upwards.
+        adapt_lower_bound: whether to increase the bound from ``lower_bound`` by an estimate.
 
     Raises:
         ValueError: if ``params`` or ``value`` are missing.

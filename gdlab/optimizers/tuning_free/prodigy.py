@@ -1,4 +1,4 @@
-"""Prodigy: Adam that estimates its learning rate from the way that it has come."""
+"""Prodigy: Adam that estimates its learning rate from the distance to the solution."""
 
 import jax
 import jax.numpy as jnp
@@ -51,24 +51,24 @@ def prodigy(
     dₜ₊₁ = max(dₜ, estim_lr_coef·rₜ₊₁/‖sₜ₊₁‖₁), mₜ = ema(β₁)(dₜ·gₜ), vₜ = ema(β₂)(dₜ²·gₜ²),
     wₜ₊₁ = wₜ − η·dₜ·(mₜ/(√vₜ + dₜ₊₁·ε) + λ·wₜ)
 
-    The scale of the loss changes nothing (ε → 0), and d is in the units of the parameters. Inner
+    Scaling the loss changes nothing (ε → 0), and d is in the units of the parameters. Inner
     product and norm run over all parameters together.
 
     When to use:
         If there is no budget to search a learning rate: leave it at 1 with a schedule that decays
-        to 0, such as a cosine. With a warm-up set ``safeguard_warmup``; if d grows too far, lower
-        ``estim_lr_coef``. A searched AdamW is usually as good.
+        to 0, such as a cosine. With a warm-up, set ``safeguard_warmup``; if d grows too far, lower
+        ``estim_lr_coef``. A tuned AdamW is usually as good.
 
     Args:
         learning_rate: η, a factor of d: 1, or a schedule from 1 to 0.
         betas: decays of the averages of gradients and of squares.
         beta3: decay of r and s; the root of the second of ``betas`` unless given.
         eps: ε, in the units of the gradient.
-        estim_lr0: d₀, smaller than any distance to be expected.
-        estim_lr_coef: factor of the estimates.
+        estim_lr0: d₀, smaller than any distance expected.
+        estim_lr_coef: a factor on the estimates.
         weight_decay: λ, decoupled.
-        safeguard_warmup: leave η out of s, so that d does not grow by a warm-up.
-        growth_rate: how many times larger than before d may be; any number unless given. The first
+        safeguard_warmup: whether to leave η out of s, so that d does not grow because of a warm-up.
+        growth_rate: the largest factor by which d may grow in a step; any unless given. The first
             estimate is not bounded by it.
         bias_correction: whether steps and estimates are multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ).
 

@@ -1,4 +1,4 @@
-"""Schedule-Free learning: an average of the iterates in place of a schedule that decays."""
+"""Schedule-Free learning: an average of the iterates in place of a decaying learning rate."""
 
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ from gdlab.transforms.parameters.parameter_average import AveragedParams
 
 @is_exported
 class ImpliedAverage(NamedTuple):
-    """The average x that follows from the parameters y = b1·x + (1 − b1)·z."""
+    """The average x, computed from the parameters y = b1·x + (1 − b1)·z."""
 
     z: Params
     """The iterates."""
     b1: jax.Array
-    """The weight of the average in the present parameters."""
+    """The weight of the average in the current parameters."""
 
     def evaluation_params(self, params: Params) -> Params:
         """x = z + (y − z)/b1, and z where b1 is 0."""
@@ -47,32 +47,33 @@ def schedule_free(
     decay_at_z: bool = False,
     keeps_average: bool = True,
 ) -> TreeFunctions:
-    """Step with any optimizer, and take gradients between its iterate and an average of iterates.
+    """Use any optimizer, with gradients taken between its iterate and the average of iterates.
 
     zₜ₊₁ = zₜ + base(∇f(yₜ)), xₜ₊₁ = (1 − cₜ)·xₜ + cₜ·zₜ₊₁, yₜ₊₁ = b1·xₜ₊₁ + (1 − b1)·zₜ₊₁ with
     cₜ = γₜ/(γ₁ + … + γₜ), γₜ = tʳ·(largest learning rate so far)^weight_lr_power
 
-    The parameters that are trained are y; :func:`evaluation_params` gives x, which are those to
-    use. With b1 = 0 the parameters go the way of the base optimizer, with b1 = 1 gradients are
-    taken at the average (primal averaging).
+    The parameters during training are y; evaluate x, which :func:`evaluation_params` returns. With
+    b1 = 0, y is the iterate of the base optimizer; with b1 = 1, gradients are taken at the average
+    (primal averaging).
 
     When to use:
-        In place of a learning rate that decays to zero, when it is not known beforehand how long
-        training goes on: x is good at every step. It wants a constant learning rate after the
-        warm-up, a base without momentum of its own, and a larger b1 (0.95, 0.98) for longer runs.
+        In place of a learning rate that decays to zero, if the length of training is not known
+        beforehand: x is good at every step. Use a constant learning rate after the warm-up, a base
+        optimizer without momentum, and a larger b1 (0.95, 0.98) for longer runs.
 
     Args:
-        base_optimizer: an optimizer, down to its learning rate.
-        learning_rate: the learning rate of ``base_optimizer``, from which the weights are made.
+        base_optimizer: an optimizer, including its learning rate.
+        learning_rate: the learning rate of ``base_optimizer``, which sets the weights of the
+            average.
         b1: β, the weight of the average in the point at which gradients are taken, in [0, 1].
-        weight_lr_power: p, the power of the learning rate in the weights.
+        weight_lr_power: the exponent of the learning rate in the weights.
         state_dtype: dtype in which z is stored; the parameter's, at least float32.
-        r: the power of the step in the weights; larger ones forget the start.
-        decay_at_z: whether ``base_optimizer`` reads z, and not y, as the parameters, so that its
-            weight decay acts there.
-        keeps_average: False computes x from y and z anew at each step, which saves a word a
-            parameter. It takes a b1 that is not 0, and parameters in float32 at least: in less, y
-            does not tell how x moves.
+        r: the exponent of the step number in the weights; larger ones forget the start.
+        decay_at_z: whether ``base_optimizer`` is given z instead of y as the parameters, so that
+            its weight decay acts on z.
+        keeps_average: False to compute x from y and z at each step, which saves one number per
+            parameter. This needs b1 > 0 and parameters in at least float32: narrower ones are too
+            inaccurate to compute x.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import apply_updates, evaluation_params, schedule_free, sgd
@@ -108,7 +109,7 @@ def schedule_free(
         moved, inner = base_optimizer.update(
             updates, inner, at_z if decay_at_z else params, **extra
         )
-        # Both means are written so that those of equal numbers are exactly these.
+        # Both means are written such that the mean of equal numbers is exact.
         z = apply_updates(z, moved)
         x = map_arrays(lambda x, z: x + share.astype(x.real.dtype) * (z - x), x, z)
         to_y = lambda _, w, x, z: z + b1 * (x - z) - w  # noqa: E731

@@ -26,27 +26,27 @@ def schedule_free_adamw(
     decay_at_z: bool = False,
     keeps_average: bool = True,
 ) -> GradientTransformation:
-    """Schedule-Free AdamW: RMS scaling whose momentum is the average of the iterates.
+    """Schedule-Free AdamW: RMS scaling, with an average of the iterates in place of momentum.
 
     zₜ₊₁ = zₜ − η·(gₜ/(√v̂ₜ + ε) + λ·yₜ), gₜ = ∇f(yₜ), v̂ₜ = debias(ema(b2))(gₜ²), with averages x
     and y as in :func:`schedule_free`
 
     When to use:
-        In place of AdamW with a learning rate that decays, when it is not known beforehand how
-        long training goes on. Start from 1 to 10 times the learning rate of AdamW, and warm up.
+        In place of AdamW with a decaying learning rate, if the length of training is not known
+        beforehand. Start from 1 to 10 times the learning rate of AdamW, and warm up.
 
     Args:
-        learning_rate: η, after the warm-up; it scales the decay too.
+        learning_rate: η, after the warm-up, which also scales the decay.
         warmup_steps: T; the learning rate of step t is η·min(t/T, 1), t = 1, 2, …
-        b1: weight of the average in the point at which gradients are taken, in [0, 1].
+        b1: the weight of the average in the point at which gradients are taken, in [0, 1].
         b2: decay of the average of squares.
         eps: ε, outside the root and after the correction.
         weight_decay: λ, decoupled.
-        weight_lr_power: power of the learning rate in the weights of the average.
+        weight_lr_power: the exponent of the learning rate in the weights of the average.
         state_dtype: dtype in which z is stored; the parameter's, at least float32.
-        r: power of the step in these weights.
-        decay_at_z: whether the decay is that of z, and not of y.
-        keeps_average: False saves a word a parameter, as in :func:`schedule_free`.
+        r: the exponent of the step number in these weights.
+        decay_at_z: whether to decay z instead of y.
+        keeps_average: False saves one number per parameter, as in :func:`schedule_free`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import schedule_free_adamw
@@ -54,8 +54,8 @@ def schedule_free_adamw(
     >>> tx.update(jnp.array([3.0]), tx.init(jnp.zeros(1)), jnp.zeros(1))[0]
     Array([-0.1], dtype=float32)
 
-    Source: A. Defazio et al., The road less scheduled, 2024, algorithm 1; bias is corrected where
-    the authors' code corrects it.
+    Source: A. Defazio et al., The road less scheduled, 2024, algorithm 1; with bias correction as
+    in the authors' code.
     """
     rate = learning_rate if warmup_steps is None else warmed_up(learning_rate, warmup_steps)
     base = chain(

@@ -30,19 +30,19 @@ def schedule_free_sgd(
     On a constant gradient g at a constant η, zₜ = w₀ − ηt·g and xₜ = w₀ − η(t + 1)/2·g.
 
     When to use:
-        In place of momentum with a learning rate that decays, with a learning rate of about that
-        of plain gradient descent, 10 to 50 times that which is best with momentum 0.9.
+        In place of momentum with a decaying learning rate. Its learning rate is about that of plain
+        gradient descent, 10 to 50 times the best one with momentum 0.9.
 
     Args:
         learning_rate: η, after the warm-up.
         warmup_steps: T; the learning rate of step t is η·min(t/T, 1), t = 1, 2, …
-        b1: weight of the average in the point at which gradients are taken, in [0, 1].
+        b1: the weight of the average in the point at which gradients are taken, in [0, 1].
         weight_decay: λ, coupled; none unless given.
-        weight_lr_power: power of the learning rate in the weights of the average.
+        weight_lr_power: the exponent of the learning rate in the weights of the average.
         state_dtype: dtype in which z is stored; the parameter's, at least float32.
-        r: power of the step in these weights.
-        decay_at_z: whether the decay is that of z, and not of y.
-        keeps_average: False saves a word a parameter, as in :func:`schedule_free`.
+        r: the exponent of the step number in these weights.
+        decay_at_z: whether to decay z instead of y.
+        keeps_average: False saves one number per parameter, as in :func:`schedule_free`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import schedule_free_sgd

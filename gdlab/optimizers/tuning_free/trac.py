@@ -1,4 +1,4 @@
-"""TRAC: a wrapper that keeps near the start until gradients agree that it should be left."""
+"""TRAC: a wrapper that stays near the initial parameters until gradients agree."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -22,7 +22,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 def erfi(x: jax.Array) -> jax.Array:
     """The imaginary error function, (2/√π)·∫₀ˣ exp(t²) dt.
 
-    It is a Gauss–Legendre sum of 64 terms, and stays at its largest value where it would overflow.
+    It is a Gauss–Legendre sum of 64 terms, cut off at the largest value that does not overflow.
     """
     farthest = float(np.sqrt(np.log(jnp.finfo(x.dtype).max))) - 0.1
     x = jnp.clip(x, -farthest, farthest)
@@ -34,14 +34,14 @@ def erfi(x: jax.Array) -> jax.Array:
 
 @is_exported
 class Tuners(NamedTuple):
-    """The scales that tuners of different memory propose, and what they know."""
+    """The scales that tuners of different decays propose, and their statistics."""
 
     s: jax.Array
-    """The scales, of which the sum is used."""
+    """The scales, whose sum is used."""
     sigma: jax.Array
-    """The sums of what a larger scale would have brought."""
+    """The decayed sums of h."""
     variance: jax.Array
-    """The sums of its squares."""
+    """The decayed sums of squares of h."""
 
 
 @transformation(
@@ -55,24 +55,24 @@ def trac(
     eps: NonNegative = 1e-8,
     s_init: Positive = 1e-8,
 ) -> TreeFunctions:
-    """Learn how far to follow another optimizer away from the start (TRAC).
+    """Learn how far to follow another optimizer away from the initial parameters (TRAC).
 
     wₜ₊₁ = w₀ + max(Σᵢ sᵢ, 0)·Δₜ₊₁ where Δ is the sum of the updates of ``base_optimizer``, and for
     each βᵢ, with hₜ = −⟨Δₜ, gₜ⟩: σ ← β·σ + h, v ← β²·v + h²,
     s = s_init·erfi(σ/(√(2v) + ε))/erfi(1/√2), erfi(x) = (2/√π)·∫₀ˣ exp(t²) dt
 
-    The scale of the loss changes nothing (ε → 0, after the first step). Inner products run over all
+    Scaling the loss changes nothing (ε → 0, after the first step). Inner products run over all
     parameters together. The scale grows exponentially while the gradients agree, and the parameters
-    go back to the start when they no longer do.
+    return to the start when they no longer agree.
 
     When to use:
-        In lifelong learning, where tasks change without notice and networks lose their plasticity:
-        around the optimizer with its learning rate. It keeps one word a parameter more.
+        In lifelong learning, where tasks change without notice and networks lose their plasticity.
+        Wrap the optimizer with its learning rate. It keeps one more number per parameter.
 
     Args:
-        base_optimizer: an optimizer, down to its learning rate.
-        betas: how long each tuner remembers.
-        eps: ε, and the σ of the start.
+        base_optimizer: an optimizer, including its learning rate.
+        betas: the decay of each tuner.
+        eps: ε, also the initial value of σ.
         s_init: the unit of the scales.
 
     Raises:
