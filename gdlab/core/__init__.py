@@ -1,1 +1,1 @@
-"""The transformation, its hyperparameters and its wiring."""
+"""The core: transformations, their hyperparameters and states, and their wiring."""

@@ -1,4 +1,4 @@
-"""Hyperparameters by name: what is in force now, and a copy with other values."""
+"""Reading and replacing the hyperparameters of a transformation by name."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,16 +25,16 @@ from gdlab.core.transformation import (
 def hyperparameters(
     tx: GradientTransformation, state: State | Mapping[str, Value] | None = None
 ) -> dict[str, Value]:
-    """The values in force now, by dotted path.
+    """The current values of all hyperparameters, by dotted path.
 
     Args:
         tx: a transformation.
-        state: its state, from which the steps of its schedules are read; without it they stand
-            at step 0.
+        state: its state, which holds the step at which schedules are evaluated; without a state,
+            schedules are evaluated at step 0.
 
     Returns:
-        Path → value. A scheduled hyperparameter is there with its value in force, and the
-        schedule's own numbers are there below it.
+        Dotted path → value. A scheduled hyperparameter is listed with its current value, followed
+        by the numbers of the schedule, whose paths begin with the path of the hyperparameter.
 
     Raises:
         ValueError: if ``state`` is not a state of ``tx``.
@@ -56,15 +56,18 @@ def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> Gradie
     """A copy of ``tx`` with other values for some hyperparameters.
 
     Args:
-        tx: a transformation, left as it is.
-        values: key → value, where a key is a dotted path or the end of one that fits one
-            hyperparameter alone. A number given for a schedule becomes a constant schedule, so
-            that the state still fits.
+        tx: a transformation, which is not changed.
+        values: key → value. A key is the dotted path of a hyperparameter, or the end of a path
+            that no other path ends with. A number given in place of a schedule becomes a constant
+            schedule, so that the state of ``tx`` still fits.
+
+    Returns:
+        The new transformation, of the same structure unless a value has another one.
 
     Raises:
-        KeyError: if a key fits no hyperparameter or several, with the candidates.
-        TypeError: if a value is no hyperparameter, with its path.
-        ValueError: if float32 cannot hold a number (float64 where JAX computes in 64 bits), with
+        KeyError: if a key matches no hyperparameter, or several, which are then listed.
+        TypeError: if a value cannot be a hyperparameter, naming its path.
+        ValueError: if float32 (float64 where JAX computes in 64 bits) cannot hold a number, naming
             its path.
 
     >>> from gdlab import adam, chain, clip_by_global_norm, set_hyperparameters
@@ -105,10 +108,10 @@ def _standing_for(old: Value, value: Value) -> Value:
 
 
 def only_match(key: str, paths: list[str]) -> str:
-    """The one path that a key is, or is the end of.
+    """The only path that equals a key, or else the only path that ends with it.
 
     Raises:
-        KeyError: if it fits none or several.
+        KeyError: if no path matches, or several do.
     """
     matches = [key] if key in paths else [path for path in paths if path.endswith("." + key)]
     if len(matches) == 1:
@@ -132,7 +135,7 @@ def _in_force(
     for below, value in pairs:
         here = (*path, *below)
         if isinstance(value, Schedule):
-            # On an axis it has many values, so it stands for itself.
+            # A schedule with an axis has many values at a step, so the schedule itself is listed.
             swept = any(is_axis(part) for part in jax.tree.leaves(value, is_leaf=is_axis))
             yield dotted(here), value if swept else value(count)
         if isinstance(value, Parametrized):
@@ -144,10 +147,10 @@ def _in_force(
 def _steps_of_schedules(
     tx: GradientTransformation, given: State | Mapping[str, Value] | None
 ) -> dict[int, Leaf]:
-    """The step that each scheduled transformation within ``tx`` has reached, by identity."""
+    """The current step of each transformation within ``tx``, by the transformation's ``id``."""
     if given is None:
         return {}
-    # As optax's functions leave it, a state may be a plain dictionary.
+    # optax's functions on trees may turn a state into a plain dictionary.
     state = given if isinstance(given, State) else State(given)
     sharing, wrapped = _in_one_state(tx)
     inner = jax.tree.leaves(list(state.values()), is_leaf=is_state)
@@ -158,17 +161,17 @@ def _steps_of_schedules(
             f"the state is not one of {tx!r}: it counts the steps of other schedules, or of none"
         )
     steps = {id(part): getattr(state, COUNT) for part in sharing} if COUNT in state.names else {}
-    for part, own in zip(wrapped, states, strict=True):
-        steps |= _steps_of_schedules(part, own)
+    for part, inner_state in zip(wrapped, states, strict=True):
+        steps |= _steps_of_schedules(part, inner_state)
     return steps
 
 
 def _in_one_state(
     tx: GradientTransformation,
 ) -> tuple[list[GradientTransformation], list[GradientTransformation]]:
-    """The transformations whose entries stand in one state, and those that wrappers wrap.
+    """The transformations that share the state of ``tx``, and those that wrappers wrap.
 
-    What a wrapper wraps has a state of its own, within an entry of this one.
+    A wrapped transformation has a state of its own, inside an entry of the state of ``tx``.
     """
     made = composition_of(at_step(tx, 0))
     if made is not None:

@@ -1,4 +1,4 @@
-"""The parameters of a factory that are data, as its annotations declare them."""
+"""Annotations that declare which parameters of a factory are data, in contrast to structure."""
 
 import inspect
 import types
@@ -28,18 +28,18 @@ class AtLeast(NamedTuple):
     """Marks a number that may not be below another argument, such as the upper bound of a box."""
 
     other: str
-    """The name of the parameter of the other one."""
+    """The name of the parameter that holds the other argument."""
 
 
 class NonEmpty:
-    """Marks a list, a dictionary or a variadic parameter of data that has one item at least."""
+    """Marks a list, a dictionary or a variadic parameter of data that may not be empty."""
 
 
 _converters: dict[type, Converter] = {}
 
 
 def is_data(cls: type, convert: Converter) -> None:
-    """Make parameters annotated with the class ``cls`` data, which ``convert`` makes of values."""
+    """Declare that parameters annotated ``cls`` are data, whose values ``convert`` converts."""
     _converters[cls] = convert
 
 
@@ -70,7 +70,7 @@ def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
 
 
 def orders(function: Callable[..., Any]) -> tuple[tuple[str, str], ...]:
-    """The pairs (parameter, another one that it may not be below) of a function."""
+    """The pairs (parameter, lower bound) of a function's parameters that :class:`AtLeast` marks."""
     return tuple(
         (name, mark.other)
         for name, hint in _resolved(function).items()
@@ -148,7 +148,7 @@ def _if_any(convert: Converter) -> Converter:
 
 
 def _each_value(convert: Converter, key: Any = str) -> Converter:
-    # An annotated key is marked by a kind, which has a test and words for it.
+    # An annotated key is marked by a Kind, which has the test and the words for messages.
     marks = getattr(key, "__metadata__", ())
     words = marks[0].words if marks else f"of the type {key.__name__}"
     includes = marks[0].includes if marks else lambda name: isinstance(name, key)
@@ -181,7 +181,7 @@ class _Written:
 
 
 def readable(signature: inspect.Signature, returned: type) -> inspect.Signature:
-    """A signature for people: ``learning_rate: Hyperparameter`` and not what that is made of."""
+    """A signature whose annotations are short names, such as ``Hyperparameter``, and not unions."""
     parameters = [
         parameter.replace(annotation=_Written(_text(parameter.annotation)))
         for parameter in signature.parameters.values()
@@ -197,7 +197,7 @@ def _text(annotation: Any) -> str:
     if annotation == DTypeLike:
         return "DTypeLike"
     if origin in (types.UnionType, typing.Union):
-        # A union that says DTypeLike is flattened into what that is.
+        # In a union, DTypeLike is flattened into its members, so it is put together again here.
         of_dtypes = set(typing.get_args(DTypeLike))
         texts = [_text(one) for one in arguments if one not in of_dtypes]
         return " | ".join((["DTypeLike"] if of_dtypes <= set(arguments) else []) + texts)

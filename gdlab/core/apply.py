@@ -1,4 +1,4 @@
-"""The last step: updates added to the parameters."""
+"""The addition of updates to parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -17,15 +17,15 @@ def apply_updates(params: Params, updates: Updates) -> Params:
     wₜ₊₁ = wₜ + uₜ, summed in float32 at least and rounded once to the dtype of the parameter.
 
     Args:
-        params: a tree of floating-point arrays; leaves that are not arrays are kept as they are,
-            and integers as well, which may have no update.
+        params: a tree of floating-point arrays. Leaves that are not arrays are kept as they are;
+            so are arrays of integers, for which there may be no update.
         updates: a tree like ``params``; where it has ``None`` or ``float0``, the parameter is kept.
 
     Returns:
         The new parameters, with the structure, shapes and dtypes of ``params``.
 
     Raises:
-        TypeError: if an update is for a parameter of integers or is of integers itself.
+        TypeError: if an update, or the parameter it is for, is an array of integers.
         ValueError: if the trees do not agree, naming the first path at which they differ.
 
     >>> import jax.numpy as jnp
@@ -63,7 +63,7 @@ def _sum(param: Leaf, update: Leaf) -> jax.Array:
 
 
 def _dtype_of_sum(param: Leaf, update: Leaf) -> DType:
-    # Chosen and not left to JAX, which can be told to refuse arrays of different dtypes.
+    # Not left to JAX, which under jax_numpy_dtype_promotion="strict" refuses different dtypes.
     return np.promote_types(*(jnp.result_type(leaf) for leaf in (param, update)))
 
 

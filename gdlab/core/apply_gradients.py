@@ -1,4 +1,4 @@
-"""A whole step in one call: the update, and the parameters after it."""
+"""A whole step in one call: compute the update and add it to the parameters."""
 
 import functools
 from typing import cast
@@ -25,22 +25,22 @@ def apply_gradients(
 ) -> tuple[Params, State]:
     """Take one step: ``tx.update`` and :func:`gdlab.apply_updates` in one call.
 
-    uₜ, sₜ₊₁ = update(gₜ, sₜ, wₜ) and wₜ₊₁ = wₜ + uₜ, as the pair has them. Outside of ``jit`` it is
+    uₜ, sₜ₊₁ = update(gₜ, sₜ, wₜ) and wₜ₊₁ = wₜ + uₜ, as in the two calls. Outside of ``jit`` it is
     one compiled program instead of two; within ``jit`` there is no difference.
 
     Args:
         tx: the optimizer.
         grads: the gradients, a tree like ``params``.
-        state: what ``tx.init`` or the last step returned.
+        state: the state that ``tx.init`` or the last step returned.
         params: the parameters.
-        **extra: what the step knows beside them, as for ``tx.update``.
+        **extra: further inputs of the step, as for ``tx.update``: ``value``, ``grad_fn``, ``key``.
 
     Returns:
         The new parameters, with the dtypes of ``params``, and the new state.
 
     Raises:
         TypeError: if ``tx`` is no transformation of gdlab.
-        ValueError: as ``tx.update`` and :func:`gdlab.apply_updates` do.
+        ValueError: in the same cases as ``tx.update`` and :func:`gdlab.apply_updates`.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import adam, apply_gradients
@@ -71,10 +71,10 @@ def _take_step(
 
 
 def _is_fused(tx: GradientTransformation, grads: list[Leaf], params: list[Leaf]) -> bool:
-    """Tell whether the sum can be the last link of the rule for each of many concrete arrays."""
+    """Tell whether the update and its addition can run as one compiled function of each array."""
     if not MANY_LEAVES < len(grads) == len(params) or runs_in_python(grads):
         return False
-    # An update in low precision is rounded before it is added, which a link does not do.
+    # Low-precision updates are rounded before they are added; the fused rule would not round them.
     return all(map(_are_alike_and_wide, grads, params)) and _is_for_one_array(
         jax.tree.structure(tx)
     )
@@ -95,7 +95,7 @@ def _is_for_one_array(structure: TreeDef) -> bool:
 
 @wiring
 def _parameters_after(tx: GradientTransformation) -> ArrayRule:
-    """The parameters after a step of ``tx``, in place of its updates."""
+    """The rule of ``tx`` for one array, which returns the new parameter instead of the update."""
     rule = cast(ArrayRule, cast(Part, tx).rule)
     added = stateless(lambda u, reading: reading.param + u)
     reason = "apply_gradients, which adds to them."

@@ -1,4 +1,4 @@
-"""The fitting of closures that authors write into rules."""
+"""Conversion of the closures that authors write into rules."""
 
 import inspect
 from collections.abc import Callable
@@ -51,9 +51,9 @@ from gdlab.core.structure import (
 @checked_class
 @dataclass(frozen=True)
 class Shared:
-    """Scalars that all arrays share; they are computed once a step.
+    """Scalars that the rule of all arrays shares, computed once per step.
 
-    An author returns it as the third of ``init, update, shared``, declares its name, as in
+    An author returns an instance as the third of ``init, update, shared``, declares its name, as in
     ``@leafwise(shared="weight")``, and receives the new scalars under that name in ``update``.
     Integers stay integers; floating-point numbers get the dtype in which the tree is computed.
     """
@@ -67,10 +67,10 @@ class Shared:
 LeafFunctions: TypeAlias = (
     Function | tuple[Function, Function] | tuple[Function | None, Function, Shared]
 )
-"""The return value of the closure of a rule for one array: ``update``, or ``init, update`` and
-``shared`` with them."""
+"""The return value of an author's function for one array: ``update``, or ``init, update``, or
+``init, update, shared``."""
 TreeFunctions: TypeAlias = Function | tuple[Function, Function]
-"""The return value of the closure of a rule for a tree: ``update``, or ``init, update``."""
+"""The return value of an author's function for a tree: ``update``, or ``init, update``."""
 
 
 # --- Rules for one array
@@ -95,7 +95,8 @@ def open_array_rule(tx: Parametrized, declared: Declaration, opening: Opening) -
         known = given(declared.init_reads, reading, None)
         made = author_functions(factory, at(reading))[0](like, **known)
         slots = _as_slots(factory, names, strong(made))
-        # What starts at the parameter is a place and no average, and has its own precision.
+        # A slot that starts at the parameter is a position, not an average, so it keeps the
+        # precision of the parameter and is not marked for narrow storage.
         if not is_marking() or reading.param is None or "param" in declared.init_reads:
             return slots
         signs = [declared.has_nonnegative(name, reading.is_nonnegative) for name in names]
@@ -137,7 +138,7 @@ PATHS = _Paths(None)
 
 
 def _given(declared: Declaration, opening: Opening) -> Callable[..., dict[str, Value]]:
-    """``given(names, reading, context)``: what an author's function is given by keyword."""
+    """Return ``given(names, reading, context)``, the keyword arguments of an author's function."""
     link = opening.next_link() if "key" in declared.reads else 0
     if "step" in declared.reads:
         opening.counted = True
@@ -166,11 +167,11 @@ def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: AtL
         if not at.own:
             return shared
         try:
-            own = author_functions(at.made.factory, at.called(at.made))[2]
+            scalars = author_functions(at.made.factory, at.called(at.made))[2]
         except TypeError as error:
             raise _needs_one_value(at.made, error) from None
-        assert own is not None
-        return own
+        assert scalars is not None
+        return scalars
 
     def start(dtype):
         def as_scalar(x):
@@ -187,7 +188,8 @@ def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: AtL
         return (scalars,), scalars
 
     if at.own:
-        # That it needs no value by leaf is seen now, and not at the first update.
+        # Traced now, so that shared scalars that need a value by leaf are refused when the
+        # transformation is made, and not at its first update.
         jax.eval_shape(lambda: advance(start(at.dtype)))
     return rule._replace(shared=(declared.shared,), start=start, advance=advance)
 
@@ -217,12 +219,12 @@ def _as_slots(factory: Factory, names: tuple[str, ...], value: Tree) -> tuple[Tr
 
 
 def _reads_of_arrays(factory: Factory, declared: Declaration) -> Reasons:
-    # The keys and counts of a rule are made by the core; the paths are those of the tree.
+    # "step" and "path" are left out: the core knows them, so the caller need not supply them.
     return {name: reason_of(factory) for name in declared.reads if name not in ("step", "path")}
 
 
 def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening) -> Rule:
-    """The rule of a ``@leaf_wrapper`` closure around the rule of the transformation it takes."""
+    """The rule of a ``@leaf_wrapper`` closure, around the rule of the wrapped transformation."""
     factory, own = tx.factory, by_leaf_values_in(tx)
     inner = [node for node in jax.tree.leaves(tx.children, is_leaf=is_argument) if _opens(node)]
     if len(inner) != 1:
@@ -249,8 +251,8 @@ def open_leaf_wrapper(tx: Parametrized, declared: Declaration, opening: Opening)
 
     def update_leaf(u, values, context, reading):
         _, update, _ = author_functions(factory, at(reading))
-        # The inner rule is given arrays as well: the wrapper may have changed them, and what both
-        # have done is stored once.
+        # The inner rule gets the slots as arrays too, because the wrapper may change them first;
+        # they are put into their stored form once, after both.
         arrays = read_slots(values)
         state = (arrays[:count], *arrays[count:]) if slots else arrays
         inner_update = lambda u, state: rule.update(u, state, context, reading)  # noqa: E731
@@ -304,7 +306,7 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
     def init_tree(params):
         if init is None:
             return ()
-        # A wrapper hands the parameters on to whatever has to know what they are stored in.
+        # A wrapper passes the parameters on unwidened, since a wrapped rule may need their dtypes.
         return _as_slots(factory, names, strong(init(params if reads_all else widen(params))))
 
     def update_tree(updates, values, params, extra):
@@ -336,7 +338,7 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
             new, after = _pair(factory, update(updates, state, **known))
         except (TypeError, ValueError) as error:
             if needs_wide_updates(values):
-                raise  # what the parameters are stored in is not known here
+                raise  # without the dtypes of the parameters the expected state is unknown
             expected = jax.eval_shape(init_tree, updates if params is None else params)
             wanted, found = (dict(zip(names, tree, strict=True)) for tree in (expected, arrays))
             _check_state(factory, wanted, found, error)
@@ -348,9 +350,9 @@ def open_tree_rule(tx: Parametrized, declared: Declaration, opening: Opening) ->
 
 
 def _like_input(factory: Factory, new: Updates, updates: Updates) -> Updates:
-    """The updates that a rule for a tree made, arrays where it was given arrays.
+    """The updates that a rule for a tree returned, checked to have arrays where its input had them.
 
-    Their shapes may be others: DP-SGD is given the gradients of single examples.
+    The shapes may differ from those of the input: DP-SGD takes the gradients of single examples.
     """
     return require_arrays(
         f"the updates that {factory.name} makes", new, "those it is given", updates
@@ -360,9 +362,9 @@ def _like_input(factory: Factory, new: Updates, updates: Updates) -> Updates:
 def _check_state(
     factory: Factory, expected: dict[str, Tree], state: dict[str, Tree], error: Exception
 ) -> None:
-    """Tell that the state is of other parameters, if that is why an update failed."""
+    """Raise an error about the state if the update failed because it is of other parameters."""
     if "the state" in str(error) or "updates" in str(error):
-        return  # an inner transformation has told it already
+        return  # an inner transformation has already raised this error
     wanted, found = (
         dict(leaves_with_paths(jax.tree.map(lambda leaf: str(jnp.shape(leaf)), tree)))
         for tree in (expected, state)
@@ -405,7 +407,7 @@ def _paths_in(tree: Tree) -> list[tuple[str, Leaf]]:
 
 
 def reason_of(factory: Factory) -> str:
-    """A sentence with the transformation that reads something, and its work."""
+    """The reason why a transformation reads an input: its name and the summary of its docstring."""
     sentence = (inspect.getdoc(factory.function) or "").split("\n")[0]
     return f"{factory.name}, which is: {sentence}" if sentence else f"{factory.name}."
 

@@ -1,4 +1,4 @@
-"""Axes: where a number would stand, all the values that a sweep is to try."""
+"""Axes: named lists of the values that a sweep tries for a hyperparameter."""
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,27 +19,28 @@ PLAIN = (bool, int, float, str)
 """The types of choices that are their own labels."""
 
 KINDS: dict[str, Literal["int", "bool"]] = {"i": "int", "u": "int", "b": "bool"}
-"""The kinds of values that are no floats, by NumPy's letters for their dtypes."""
+"""The kinds of values other than floats, by NumPy's ``dtype.kind``."""
 SAMPLE = "sample"
-"""The dimension that all sampled axes share."""
+"""The name of the dimension that all sampled axes of a sweep share."""
 
 
 class Axis(Argument):
-    """A named list of values, placed where a number would stand, for :func:`gdlab.sweep` to try.
+    """A named list of values, given in place of a number, for :func:`gdlab.sweep` to try.
 
-    Axes of one name move together. Axes of different names multiply, unless they lie along the same
-    dimension.
+    Axes with the same name take the same value in each run. Axes with different names form a grid
+    of all combinations, unless they lie along the same dimension.
 
     Args:
         name: the name of the hyperparameter in the sweep's result.
-        values: the values it takes, an array of shape ``(n,)`` or a sequence of numbers.
-        along: the dimension of the result along which they lie; one of its own, of the axis's name,
-            unless given. Axes along one dimension move together: their values are paired.
+        values: the values to try, an array of shape ``(n,)`` or a sequence of n numbers.
+        along: the dimension of the result along which the values lie; by default a dimension with
+            the name of the axis. Axes along the same dimension are paired: each run takes the
+            values at the same position of all of them.
 
     Raises:
-        ValueError: unless ``values`` is one-dimensional, not empty, without NaN, and of numbers
-            that float32 holds (float64 where JAX computes in 64 bits); or if two of them are equal
-            there, and they have a dimension of their own.
+        ValueError: if ``values`` is not one-dimensional, is empty, or has a NaN or a number that
+            float32 (float64 where JAX computes in 64 bits) cannot hold; or if two values are equal
+            in that dtype and label a dimension of the result.
 
     >>> from gdlab import Axis, adam
     >>> adam(Axis("learning_rate", [1e-3, 1e-2]))
@@ -49,7 +50,7 @@ class Axis(Argument):
     __slots__ = ("along", "kind", "name", "values")
     along: str
     kind: Literal["float", "int", "bool"]
-    """The kind of the values as they were written and are labelled; they become floats."""
+    """The kind of the values as the user wrote them, and of their labels; ``values`` are floats."""
     name: str
     values: jax.Array
 
@@ -68,7 +69,7 @@ class Axis(Argument):
         self.name = name
         self.along = name if along is None else along
         try:
-            with np.errstate(over="ignore"):  # refused below, by name
+            with np.errstate(over="ignore"):  # an overflow is refused below, with the axis's name
                 # NumPy converts numbers without compiling a program for each length.
                 plain = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
                 converted = np.asarray(values, widest_float()) if plain else values
@@ -93,7 +94,7 @@ class Axis(Argument):
             self._require_told_apart(np.asarray(self.values))
 
     def _require_told_apart(self, values: np.ndarray) -> None:
-        """Refuse values that are NaN, and equal ones where they are the labels of a dimension."""
+        """Refuse NaN, and equal values if they label a dimension of the result."""
         if np.isnan(values).any():
             positions = np.flatnonzero(np.isnan(values)).tolist()
             raise ValueError(f"Axis {self.name!r}: the values at the positions {positions} are NaN")
@@ -111,9 +112,10 @@ class Axis(Argument):
 
     @classmethod
     def uniform(cls, name: str, low: float, high: float) -> "SampledAxis":
-        """An axis whose values a sweep draws evenly between ``low`` and ``high``.
+        """An axis whose values a sweep draws uniformly between ``low`` and ``high``.
 
-        All sampled axes of a sweep share the dimension ``sample``, of the length ``samples``.
+        All sampled axes of a sweep share the dimension ``sample``, whose length is the sweep's
+        argument ``samples``.
 
         >>> from gdlab import Axis
         >>> Axis.uniform("momentum", 0.0, 0.99)
@@ -123,7 +125,7 @@ class Axis(Argument):
 
     @classmethod
     def log_uniform(cls, name: str, low: float, high: float) -> "SampledAxis":
-        """An axis whose values a sweep draws with logarithms even between those of the bounds.
+        """An axis whose values a sweep draws log-uniformly between ``low`` and ``high``.
 
         >>> from gdlab import Axis, adam
         >>> adam(Axis.log_uniform("learning_rate", 1e-4, 1.0))
@@ -135,20 +137,20 @@ class Axis(Argument):
     def choices(
         cls, name: str, choices: "Mapping[str, Value] | Sequence[Value]", along: str | None = None
     ) -> "ChoiceAxis":
-        """An axis over things that are no numbers, or that change the shapes of arrays.
+        """An axis over choices that are not numbers, or that change the shapes of arrays.
 
-        A sweep compiles a program for each of them: for a width, a depth, a function, a schedule,
-        a model or an optimizer. It may stand wherever an axis may, in the place of ``params``, of
-        ``steps`` or of ``batch_size``, and among the ``hyperparameters``.
+        The choices may be widths, depths, functions, schedules, models or optimizers; a sweep
+        compiles one program for each. The axis may be given wherever other axes may, for
+        ``params``, ``steps`` or ``batch_size``, and among the ``hyperparameters``.
 
         Args:
-            name: the name in the sweep's result.
-            choices: label → choice; or the choices, which numbers, texts and truth values label
-                themselves, and functions by their names.
-            along: the dimension of the result along which they lie, as for any axis.
+            name: the name of the axis in the sweep's result.
+            choices: a dictionary label → choice; or a list of choices. In a list, numbers, strings
+                and booleans are their own labels, and the label of a function is its name.
+            along: the dimension of the result along which the choices lie, as for any axis.
 
         Raises:
-            ValueError: if there are no choices, or two of them have one label.
+            ValueError: if there are no choices, or two of them have the same label.
 
         >>> from gdlab import Axis
         >>> Axis.choices("depth", [1, 2, 4])
@@ -158,7 +160,7 @@ class Axis(Argument):
 
     @property
     def first(self) -> Value:
-        """The first of the values, for those who need only one to see the structure."""
+        """The first value, for code that needs any one value to find the structure."""
         return self.values[0]
 
     def value_of(self, position: int) -> Value:
@@ -178,12 +180,12 @@ class Axis(Argument):
         return operator.index(position)
 
     def only(self, labels: Sequence[Value]) -> "Axis":
-        """The axis with these values in place of its own."""
+        """The axis restricted to some of its labels."""
         return Axis(self.name, labels, self.along)
 
     @property
     def labels(self) -> np.ndarray:
-        """The values as they were written, of shape ``(n,)``: 0.1, 10 and True."""
+        """The values as the user wrote them, such as 0.1, 10 or True; of shape ``(n,)``."""
         written = as_written(self.values)
         if self.kind == "bool" and np.isin(written, (0, 1)).all():
             return written.astype(bool)
@@ -214,10 +216,11 @@ class Axis(Argument):
 class SampledAxis(Axis):
     """An axis between two bounds, whose values a sweep draws; its ``values`` are the bounds.
 
-    :meth:`Axis.uniform` and :meth:`Axis.log_uniform` make it.
+    :meth:`Axis.uniform` and :meth:`Axis.log_uniform` return instances.
 
     Raises:
-        ValueError: unless the bounds are finite and rise, and are positive for ``log_uniform``.
+        ValueError: unless both bounds are finite and ``low < high``; for ``log_uniform``, unless
+            both are positive as well.
     """
 
     __slots__ = ("distribution",)
@@ -238,7 +241,7 @@ class SampledAxis(Axis):
         self.distribution = distribution
 
     def at_quantiles(self, quantiles: np.ndarray) -> Axis:
-        """The axis of the values at these quantiles, of shape ``(n,)``, in [0, 1]."""
+        """An axis of the values at some quantiles, an array of shape ``(n,)`` in [0, 1]."""
         low, high = np.asarray(self.values, np.float64)
         if self.distribution == "log_uniform":
             values = np.exp(np.log(low) + quantiles * (np.log(high) - np.log(low)))
@@ -252,9 +255,9 @@ class SampledAxis(Axis):
 
 
 class ChoiceAxis(Axis):
-    """An axis over things for each of which a sweep compiles a program.
+    """An axis over choices, for each of which a sweep compiles a program.
 
-    :meth:`Axis.choices` makes it. Its ``values`` are the positions of the choices.
+    :meth:`Axis.choices` returns instances. The ``values`` are the positions of the choices.
     """
 
     __slots__ = ("options",)
@@ -284,10 +287,10 @@ class ChoiceAxis(Axis):
         return self.options.choices[self._at(position)]
 
     def only(self, labels: Sequence[Value]) -> "ChoiceAxis":
-        """The axis with the choices of these labels alone.
+        """The axis restricted to the choices with these labels.
 
         Raises:
-            ValueError: if there is no choice of a label.
+            ValueError: if no choice has one of the labels.
         """
         known = dict(zip(self.options.labels, self.options.choices, strict=True))
         labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
@@ -303,7 +306,11 @@ class ChoiceAxis(Axis):
 
 
 class Options:
-    """The choices of an axis and their labels, which are equal if they are the same objects."""
+    """The choices of an axis and their labels.
+
+    Two instances are equal if their labels are equal and their choices are the same objects, or
+    equal numbers, strings or booleans.
+    """
 
     __slots__ = ("choices", "labels")
 
@@ -313,10 +320,11 @@ class Options:
 
     @classmethod
     def of(cls, name: str, choices: Mapping[str, Value] | Sequence[Value]) -> "Options":
-        """The choices of an axis of this name.
+        """Make the options of the axis ``name`` from what the user gave.
 
         Raises:
-            ValueError: if there are none, or two of them have one label.
+            TypeError: if ``choices`` is neither a list nor a dictionary.
+            ValueError: if there are no choices, or two of them have the same label.
         """
         if isinstance(choices, str) or not isinstance(choices, Mapping | Sequence):
             raise TypeError(
@@ -345,7 +353,7 @@ class Options:
 
     @property
     def _plain(self) -> list[Value]:
-        """The keys for comparison: plain choices by value, others by identity."""
+        """The keys by which choices are compared: plain choices by value, others by identity."""
         return [value if isinstance(value, PLAIN) else id(value) for value in self.choices]
 
     def __hash__(self) -> int:

@@ -1,4 +1,4 @@
-"""Functions of one item, called on batches of alike ones."""
+"""Compiled functions of one item, called on batches of items of the same shape and dtype."""
 
 from collections.abc import Callable, Hashable
 
@@ -8,22 +8,26 @@ from jax.core import Tracer
 from gdlab.core.structure import Function, Value
 
 BATCH = 8
-"""The number of equal arrays that are handed to a compiled function at once.
+"""The number of items of the same shape that one call of a compiled function treats.
 
-A call costs more than the arithmetic on a small array, and compiling grows with the batch.
+With fewer, the overhead of calls exceeds the arithmetic on small arrays; with more, compiling takes
+longer.
 """
 
 
 def for_each(one: Function) -> Callable[[list[Value]], list[Value]]:
-    """``one(*item)`` of several items, in one call."""
+    """Return a compiled function that maps ``one(*item)`` over a list of items."""
     return jax.jit(lambda items: [one(*item) for item in items])
 
 
 def in_batches(function: Callable[[list[Value]], list[Value]], items: list[Value]) -> list[Value]:
-    """``function(items)``, called on batches of items whose first arrays are alike.
+    """Call ``function`` on batches of items whose first arrays agree in shape, dtype and sharding.
 
-    Within a trace a batch is one call to trace and to lower. A batch is full or has one item, so
-    that ``function`` is compiled for two lengths at most.
+    Within a trace, a batch is traced and lowered as one call. A batch has :data:`BATCH` items or
+    one, so that ``function`` is compiled for at most two lengths.
+
+    Returns:
+        The results in the order of ``items``.
     """
     alike: dict[Hashable, list[int]] = {}
     for index, (leaf, *_) in enumerate(items):

@@ -1,8 +1,8 @@
 """Values that may differ from leaf to leaf of the parameters: numbers, masks, labels, structure.
 
-However it is written, as a tree, a prefix of one, patterns of paths or a function of the
-parameters, a value by leaf is one thing: it is spread over the leaves when the tree is known, and
-a rule for one array sees the value of its own leaf.
+A value by leaf may be written as a tree, as a prefix of a tree, as patterns of paths, or as a
+function of the parameters. In each case it is spread over the leaves once the tree is known, and a
+rule for one array gets the value of its leaf.
 """
 
 import re
@@ -33,9 +33,10 @@ from gdlab.core.structure import (
 class ByLeaf:
     """A value for each leaf of the parameters.
 
-    ``values`` is a tree of them (or a prefix of one), or a function from the parameters to such a
-    tree; with ``patterns`` it is a tuple, and the first pattern found in the dotted path of a leaf
-    decides. Numbers are children of this pytree; all else is structure.
+    ``values`` is a tree of values (or a prefix of such a tree), or a function from the parameters
+    to such a tree. With ``patterns`` it is a tuple with one value for each pattern, and a leaf gets
+    the value of the first pattern found in its dotted path. Numbers are children of this pytree;
+    other values are structure.
     """
 
     __slots__ = ("default", "name", "patterns", "values")
@@ -48,16 +49,16 @@ class ByLeaf:
         name: str = "a value by leaf",
     ):
         self.name: str = name
-        """The name by which messages call it."""
+        """The name of the argument, for messages."""
         self.values: Tree = values
         self.patterns: tuple[str, ...] | None = patterns
         self.default: object = default
-        """The value of a path that no pattern matches; None if there has to be one."""
+        """The value of a leaf that no pattern matches; None if each leaf has to match one."""
 
     def at_leaves(self, params: Params) -> list[Leaf]:
         """The value at each leaf of ``params``, in order; ``None`` leaves count.
 
-        A tree without leaves fits all values.
+        Values of any structure fit a tree without leaves.
 
         Raises:
             ValueError: if the values do not fit the tree, a pattern matches no path, or a leaf
@@ -76,7 +77,7 @@ class ByLeaf:
 
     @property
     def _function_name(self) -> str:
-        """The name of the argument that the function is, as messages call it."""
+        """The name of the argument that holds the function, for messages."""
         return self.name
 
     def _first_match(self, path: str) -> Leaf:
@@ -89,13 +90,13 @@ class ByLeaf:
         raise ValueError(f"{self.name}: no pattern matches the leaf at {path!r}")
 
     def sample(self) -> Leaf:
-        """One of the values, or None where they are known only with the parameters."""
+        """Any one of the values; None if they are a function of the parameters."""
         is_one = lambda node: node is None or is_argument(node)  # noqa: E731
         values = [] if self.is_function else jax.tree.leaves(self.values, is_leaf=is_one)
         return values[0] if values else None
 
     def known_values(self) -> list[Leaf]:
-        """The values that do not wait for the parameters."""
+        """The values that are known without the parameters."""
         if self.is_function:
             return []
         return list(self.values) if self.patterns is not None else _plain_values(self.values)
@@ -132,15 +133,15 @@ class NumberByLeaf(ByLeaf):
         return "values"  # of by_leaf
 
     def sample(self) -> Leaf:
-        """One of the numbers, or some number where they are known only with the parameters."""
+        """Any one of the numbers; a placeholder if they are a function of the parameters."""
         return 0.5 if self.is_function else super().sample()
 
     def at_leaves(self, params: Params) -> list[Leaf]:
         """The number at each leaf of ``params``, in order.
 
         Raises:
-            ValueError: as for any value by leaf.
-            TypeError: if a function of the parameters gave something else than a number.
+            ValueError: in the cases of :meth:`ByLeaf.at_leaves`.
+            TypeError: if a function of the parameters returned something other than a number.
         """
         values = super().at_leaves(params)
         if self.is_function:
@@ -165,8 +166,8 @@ class MaskByLeaf(ByLeaf):
         """The truth value at each leaf of ``params``, in order.
 
         Raises:
-            ValueError: as for any value by leaf.
-            TypeError: if something else stands for a truth value.
+            ValueError: in the cases of :meth:`ByLeaf.at_leaves`.
+            TypeError: if a value is not a truth value.
         """
         flags = super().at_leaves(params)
         for (path, leaf), flag in zip(leaves_with_paths(params), flags, strict=True):
@@ -186,7 +187,7 @@ for _class in (ByLeaf, MaskByLeaf):
 
 
 def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Value, Value]:
-    # One level of the user's own tree, so that paths read `learning_rate.encoder`.
+    # Flattened by one level of the user's tree, so that paths read `learning_rate.encoder`.
     is_below = lambda node: node is not by_leaf.values  # noqa: E731
     pairs, treedef = jax.tree_util.tree_flatten_with_path(by_leaf.values, is_leaf=is_below)
     if by_leaf.is_function:
@@ -207,8 +208,11 @@ jax.tree_util.register_pytree_with_keys(NumberByLeaf, _numbers_with_keys, _numbe
 def by_leaf(values: Callable[[Params], Tree]) -> NumberByLeaf:
     """A hyperparameter that is a function of the parameters, one number for each leaf.
 
-    A tree of numbers, or a list of pairs ``(pattern, number)``, needs no such mark; a function
-    does, since it would be taken for a schedule.
+    A tree of numbers, or a list of pairs ``(pattern, number)``, can be given as it is. A function
+    has to be wrapped by this, because a bare function is taken for a schedule.
+
+    Args:
+        values: a function from the parameters to a tree of numbers, or a prefix of such a tree.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import by_leaf, sgd
@@ -223,7 +227,7 @@ def by_leaf(values: Callable[[Params], Tree]) -> NumberByLeaf:
 
 
 def patterns_of(value: object) -> tuple[tuple[str, Value], ...] | None:
-    """The pairs ``(pattern, value)`` of a list of such, None if it is none."""
+    """The pairs of a list of pairs ``(pattern, value)``; None if ``value`` is not such a list."""
     if not (isinstance(value, list | tuple) and value):
         return None
     if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
@@ -239,18 +243,18 @@ def patterns_of(value: object) -> tuple[tuple[str, Value], ...] | None:
 
 
 def as_structure(value: Value, name: str = "a value by leaf", cls: type[ByLeaf] = ByLeaf) -> ByLeaf:
-    """The structure by leaf of what a user wrote, as an instance of the class ``cls``."""
+    """Convert a user's structure by leaf into an instance of the class ``cls``."""
     if isinstance(value, ByLeaf):
         return value
     patterns, values = None, value
     if pairs := patterns_of(value):
         patterns, values = zip(*pairs, strict=True)
-    # A copy: what the user changes afterwards changes nothing here.
+    # Copied by Static, so that later changes of the user's object have no effect.
     return cls(**_static(ByLeaf(values, patterns, name=name)).values)
 
 
 def as_mask(value: Value) -> ByLeaf | None:
-    """The choice of leaves that a user wrote; None chooses all of them."""
+    """Convert a user's mask into a value by leaf; None, which chooses all leaves, stays None."""
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -269,7 +273,7 @@ def _all_strings(values: Value) -> bool:
 
 
 def as_labels(value: Value) -> ByLeaf:
-    """The labels of leaves that a user wrote."""
+    """Convert a user's labels of leaves into a value by leaf."""
     return as_structure(value, "param_labels")
 
 
@@ -291,7 +295,7 @@ pairs ``(pattern, label)``: the first pattern found in the dotted path of a leaf
 Structure: TypeAlias = Annotated[Tree, Data(as_structure, name="Structure")]
 """Annotation of an argument that is structure and may differ by leaf, such as a choice of axes.
 
-It is written like :data:`Labels`, with any hashable value in place of a label.
+Its forms are those of :data:`Labels`, with any hashable values in place of labels.
 """
 
 
@@ -313,14 +317,17 @@ def same_value(value: Leaf) -> Hashable:
 def shared_by(
     values: Sequence[ByLeaf], rows: Sequence[Mapping[int, Leaf]]
 ) -> tuple[dict[int, Leaf], dict[int, list[Leaf]]]:
-    """The values that several leaves share, and the numbers in which they differ.
+    """Split the values by leaf of several leaves into shared values and numbers that differ.
 
     Args:
         values: the values by leaf.
-        rows: the values at each of the leaves, by the identity of the object that holds them.
+        rows: for each leaf the value of each value by leaf, by the ``id`` of the latter.
+
+    Returns:
+        The values that all leaves share, and the lists of numbers in which they differ, by ``id``.
 
     Raises:
-        ValueError: if the leaves differ in what is no number.
+        ValueError: if the leaves differ in a value that is not a number.
     """
     shared: dict[int, Leaf] = {}
     numbers: dict[int, list[Leaf]] = {}

@@ -1,4 +1,4 @@
-"""Rules put together in series and in parallel."""
+"""Composition of rules in series and in parallel."""
 
 import itertools
 from collections.abc import Callable, Hashable, Sequence
@@ -16,10 +16,11 @@ Join = Callable[..., Signal]
 
 
 def named_apart(rules: Sequence[ArrayRule | TreeRule], labels: Sequence[str]) -> list[Value]:
-    """The rules with names that no two of them share.
+    """Rename the entries of rules so that no two rules share a name.
 
-    What a rule with a label keeps goes by that label: its one slot is called so, and all other
-    names begin with it. A name that several others have is followed by the position.
+    An only slot of a rule with a label is named after the label, and its other entries get names
+    that begin with the label. Names that several rules still share are followed by the position of
+    the rule.
     """
     renamed = [_labelled(rule, label) for rule, label in zip(rules, labels, strict=True)]
     every = [name for rule in renamed for name in entry_names(rule)]
@@ -47,7 +48,7 @@ def _labelled(rule: ArrayRule | TreeRule, label: str) -> ArrayRule | TreeRule:
 
 
 def entry_names(rule: ArrayRule | TreeRule) -> tuple[str, ...]:
-    """The names of all that a rule keeps."""
+    """The names of all entries of a state that belong to a rule."""
     return (*rule.slots, *rule.shared) if isinstance(rule, ArrayRule) else rule.names
 
 
@@ -59,7 +60,7 @@ def _with_names(rule: ArrayRule | TreeRule, names: list[str]) -> ArrayRule | Tre
 
 
 def split(values: Sequence[Tree], counts: Sequence[int]) -> list[tuple[Tree, ...]]:
-    """The values of each part, of which each has so many."""
+    """Split a sequence into consecutive tuples of the given lengths."""
     parts, start = [], 0
     for count in counts:
         parts.append(tuple(values[start : start + count]))
@@ -71,7 +72,7 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
     """Rules for one array in series.
 
     Raises:
-        ValueError: if a bus leads into a rule for one signal, or the other way round.
+        ValueError: if a bus leads into a rule for one signal, or one signal into a rule for a bus.
     """
     if len(rules) == 1:
         return rules[0]
@@ -94,7 +95,7 @@ def series(rules: Sequence[ArrayRule]) -> ArrayRule:
             slots.extend(own)
             sign = rule.keeps_sign(reading.is_nonnegative)
             reading = reading._replace(is_nonnegative=sign)
-            # What arrives at a later link may be smaller, such as a mean over rows.
+            # A later link may get an input of another shape, such as a mean over rows.
             if position < last_with_slots:
                 key = position, _kind(like), _kind(reading.param)
                 if rule.by_leaf or key not in known:
@@ -153,12 +154,12 @@ def parallel(
 
 
 def stateless(function: Callable[[Signal, Reading], Signal]) -> ArrayRule:
-    """A rule for one array that keeps nothing."""
+    """A rule for one array that has no state."""
     return ArrayRule((), lambda _, __: (), lambda u, _, __, reading: (function(u, reading), ()))
 
 
 def _together(rules: Sequence[ArrayRule], init: Function, update: Function) -> ArrayRule:
-    """A rule that keeps what all of ``rules`` keep."""
+    """A rule with the slots and shared scalars of all ``rules``."""
     counts = [len(rule.shared) for rule in rules]
 
     def advance(shared):

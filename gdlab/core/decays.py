@@ -1,13 +1,13 @@
-"""Decay coefficients of averages, told from other hyperparameters by their names."""
+"""Recognition of the decay coefficients of averages by the names of hyperparameters."""
 
 DECAYS = ("momentum", "decay", "b1", "b2", "b3", "beta", "rho")
 """Parts of the names of decay coefficients, which lie between 0 and 1."""
 UNNAMED_DECAY = 0.9
-"""The smallest number below 1 that counts as a decay under any name but that of a bound."""
+"""A number from here to 1 counts as a decay under any name, except that of a bound."""
 
 
 def names_along(path: str) -> list[str]:
-    """The names in a dotted path, without the numbers of positions."""
+    """The components of a dotted path that are names, not positions."""
     return [name for name in path.split(".") if not name.isdecimal()]
 
 
@@ -17,13 +17,13 @@ def last_name(path: str) -> str:
 
 
 def is_decay(path: str, value: float) -> bool:
-    """Tell whether the hyperparameter at a path is a coefficient that weighs the past.
+    """Tell whether the hyperparameter at a path is the decay coefficient of an average.
 
     >>> from gdlab.core.decays import is_decay
     >>> is_decay("0.b1", 0.5), is_decay("weight_decay", 0.5), is_decay("b1.init_value", 0.5)
     (True, False, True)
     """
-    # The values of a schedule are of the kind of the hyperparameter that follows it.
+    # A number inside a schedule is judged by the name of the hyperparameter that is scheduled.
     names = [name for name in names_along(path) if name != "schedules"]
     in_schedule = len(names) > 1 and names[-1].endswith("value")
     name = names[-2] if in_schedule else last_name(path)

@@ -1,8 +1,8 @@
 """Calls on concrete arrays, outside ``jit``, at compiled speed.
 
-Notebooks call ``update`` and ``apply_updates`` bare. A small tree is handed to one cached
-compilation of the whole update; a tree of many leaves to one for each run of leafwise links and
-shape, whose first call is many times faster and whose later calls hardly slower.
+Notebooks call ``update`` and ``apply_updates`` without ``jit``. For a tree with few leaves the
+whole update is compiled and cached. For a tree with many leaves, each run of leafwise links is
+compiled once per shape: the first call is then many times faster, later calls are hardly slower.
 """
 
 import functools
@@ -31,16 +31,16 @@ from gdlab.core.structure import (
 )
 
 MANY_LEAVES = 32
-"""The largest number of leaves compiled together; with more the first call would cost too much."""
+"""The largest number of leaves whose update is compiled as one program."""
 PROGRAMS = 64
 """The number of compiled programs of one kind that are kept, each of which takes megabytes."""
 
 
 def compiled_for_few(function: Function, **options: Value) -> Function:
-    """``jax.jit(function)`` that forgets its programs where there are :data:`PROGRAMS` of them.
+    """``jax.jit(function)`` with a cache that is cleared when it holds :data:`PROGRAMS` programs.
 
-    JAX keeps thousands, for as long as the process runs. Whoever goes through trees of ever new
-    structures or shapes calls few of their programs again, and those are then compiled anew.
+    JAX keeps thousands of programs until the process ends. A caller with ever new structures or
+    shapes calls few of the programs again, and recompiles those few.
     """
     compiled: Value = jax.jit(function, **options)
 
@@ -54,8 +54,8 @@ def compiled_for_few(function: Function, **options: Value) -> Function:
 
 
 def runs_in_python(leaves: list[Leaf]) -> bool:
-    """Tell whether a call is traced already, or must not be compiled."""
-    # One look at one leaf: a tracer that is missed is handed to `jit`, which is correct as well.
+    """Tell whether a call is already traced, or must not be compiled."""
+    # Only the first leaf is examined; if another one is a tracer, `jit` is correct too.
     return not leaves or isinstance(leaves[0], Tracer) or jax.config.jax_disable_jit  # type: ignore[attr-defined]
 
 
@@ -67,7 +67,7 @@ def tree_rule(tx: Parametrized, opening: Opening) -> TreeRule:
 
 
 def as_tree_rule(part: Part) -> TreeRule:
-    """The rule of a part for trees, which is compiled where it meets concrete arrays."""
+    """The rule of a part for trees, which runs compiled functions on concrete arrays."""
     tx, rule, count, dtype, links = part
     if isinstance(rule, ArrayRule):
 
@@ -95,7 +95,7 @@ def as_tree_rule(part: Part) -> TreeRule:
 
 
 def _open_array_rule(tx: Parametrized, count: Leaf, dtype: np.dtype, links: int) -> ArrayRule:
-    """The rule for one array that ``tx`` is, opened anew within the trace of a compilation."""
+    """Open ``tx`` into its rule for one array, inside the trace of a compilation."""
     rule = open_rule(tx, Opening(count, dtype, links))
     assert isinstance(rule, ArrayRule)
     return rule
@@ -173,9 +173,9 @@ def update_at_compiled_speed(
     params: Params,
     extra: dict[str, Value],
 ) -> tuple[Updates, Tree]:
-    """``perform(tx, updates, state, params, extra)``, compiled where that is possible.
+    """Call ``perform(tx, updates, state, params, extra)``, compiled if possible.
 
-    The parameters are arrays alone.
+    The leaves of ``params`` have to be arrays.
     """
     leaves = jax.tree.leaves(updates)
     if runs_in_python(leaves):
@@ -183,7 +183,7 @@ def update_at_compiled_speed(
     if extra or len(leaves) > MANY_LEAVES:
         rule = _profile(jax.tree.structure(tx))
         extra = {name: value for name, value in extra.items() if rule.is_reading(name)}
-        # A function cannot be handed to `jit`, so the links are dispatched one by one.
+        # Functions cannot be arguments of `jit`, so the links are dispatched one by one.
         takes_functions = any(callable(value) for value in extra.values())
         if takes_functions or (len(leaves) > MANY_LEAVES and rule.goes_by_array):
             return perform(tx, updates, state, params, extra)
@@ -193,14 +193,14 @@ def update_at_compiled_speed(
 
 
 def numbers_on_device(tx: Value) -> Value:
-    """``tx`` with arrays for its Python numbers, which would be handed over anew at each call."""
-    # What lies on one mesh cannot be used on another one.
+    """``tx`` with its Python numbers on the device, so that they are not copied at each call."""
+    # Arrays on one mesh cannot be used on another one.
     setting = jax.config.jax_enable_x64, jax.sharding.get_abstract_mesh()  # type: ignore[attr-defined]
     kept = getattr(tx, "_on_device", None)
     if kept is None or kept[0] != setting:
         arrays = jax.tree.map(jnp.asarray, tx)
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(arrays)):
-            return tx  # what is made within a trace must not outlive it
+            return tx  # arrays created within a trace must not be cached beyond it
         kept = tx._on_device = (setting, arrays)
     return kept[1]
 

@@ -1,7 +1,7 @@
-"""Serialization of programs that take an optimizer: ``jax.export`` stores its structure as text.
+"""Serialization of exported programs that have an optimizer as an argument, by ``jax.export``.
 
-Its numbers are arguments of the program, so one artefact serves every learning rate. A factory is
-stored by the name under which it can be imported; nothing is pickled.
+The structure of the optimizer is stored as text. Its numbers are arguments of the program, so one
+artefact serves every learning rate. A factory is stored as its import path; nothing is pickled.
 """
 
 import dataclasses
@@ -106,13 +106,13 @@ def _register(cls: type, write: Callable[[Value], bytes], read: Callable[[bytes]
 
 
 def is_exported(cls: Part) -> Part:
-    """Let a named tuple in the states of a part be a part of exported programs."""
+    """Make a named tuple that occurs in states serializable by ``jax.export``."""
     jax.export.register_namedtuple_serialization(cls, serialized_name=f"gdlab.{cls.__name__}")
     return cls
 
 
 def is_exported_call(cls: Part) -> Part:
-    """Let what the factories of a class make be arguments of exported programs."""
+    """Make the instances of a :class:`Parametrized` class serializable by ``jax.export``."""
     _register(cls, _write_call, _read_call)
     return cls
 

@@ -11,12 +11,12 @@ from gdlab.core.structure import Leaf, Tree, leaves_with_paths
 
 
 def require_some_floating(params: Tree) -> None:
-    """Refuse parameters whose arrays are all of integers or truth values.
+    """Refuse parameters without any floating-point array among their arrays.
 
-    Some may be: a module has counters beside its weights, and ``jax.grad`` gives them none.
+    Some arrays may be of integers, such as the counters of a module, which have no gradient.
 
     Raises:
-        TypeError: naming the first of them.
+        TypeError: if all arrays are of integers or booleans, naming the first of them.
     """
     leaves = [leaf for leaf in jax.tree.leaves(params) if is_array(leaf)]
     if leaves and not any(map(_is_floating, dtypes_of(leaves))):
@@ -27,12 +27,12 @@ def require_floating(name: str, tree: Tree, leaves: list[Leaf]) -> None:
     """Refuse a tree that has an array of integers or truth values.
 
     Args:
-        name: what the tree is called in a message.
+        name: the name of the tree in the message.
         tree: a tree of arrays.
-        leaves: its arrays.
+        leaves: the arrays of ``tree``.
 
     Raises:
-        TypeError: naming the first such array by its path.
+        TypeError: if there is such an array, naming the path of the first one.
     """
     if not all(map(_is_floating, dtypes_of(leaves))):
         wrong = next(leaf for leaf in leaves if not _is_floating(jnp.result_type(leaf)))
@@ -40,10 +40,13 @@ def require_floating(name: str, tree: Tree, leaves: list[Leaf]) -> None:
 
 
 def require_no_text(name: str, tree: Tree) -> None:
-    """Refuse a tree with a text, which cannot be what is left where nothing is trained.
+    """Refuse a tree that has a string as a leaf.
+
+    Other leaves that are not arrays, such as functions, stand for parameters that are not trained;
+    a string there is a mistake.
 
     Raises:
-        TypeError: naming the first text by its path.
+        TypeError: if there is a string, naming the path of the first one.
     """
     for path, leaf in leaves_with_paths(tree):
         if isinstance(leaf, str | bytes):
@@ -52,7 +55,7 @@ def require_no_text(name: str, tree: Tree) -> None:
 
 @functools.cache
 def _is_floating(dtype: Any) -> bool:
-    """Tell whether a dtype, or the type of a Python number, is of real or complex fractions."""
+    """Tell whether a dtype, or the type of a Python number, is floating-point or complex."""
     return jnp.issubdtype(dtype, jnp.inexact)
 
 

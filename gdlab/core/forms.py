@@ -1,4 +1,4 @@
-"""The forms other than plain arrays in which a state may hold an array."""
+"""Stored forms: pytrees that stand for one array in a state, such as codes with scales."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ class StoredForm(Protocol):
     """A pytree that stands for one array in a state."""
 
     is_passed_on: ClassVar[bool]
-    """True if a rule whose signal is what it keeps goes on with the array as it has been stored."""
+    """True if a rule whose output is its slot puts out the stored array, read back."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -27,16 +27,16 @@ class StoredForm(Protocol):
         ...
 
     def read(self) -> jax.Array:
-        """The array that is stored, in float32 at least."""
+        """The stored array, in float32 at least."""
         ...
 
     def write(self, array: jax.Array) -> Self:
-        """The same form of another array."""
+        """Another array in the same stored form."""
         ...
 
 
 def stored_form(cls: F) -> F:
-    """Let the instances of a class stand for one array wherever a state is read or written."""
+    """Register a class whose instances stand for one array when a state is read or written."""
     _FORMS.add(cls)
     return cls
 
@@ -47,37 +47,37 @@ def known_forms() -> list[Any]:
 
 
 def is_stored_form(node: object) -> bool:
-    """Tell whether a node of a state is no array, but stands for one."""
+    """Tell whether a node of a state is a stored form of an array."""
     return type(node) in _FORMS
 
 
 def read_forms(stored: Tree, until: Callable[[Any], bool] = is_stored_form) -> Tree:
-    """A part of a state with arrays in place of what stands for them.
+    """A part of a state with its stored forms read as arrays.
 
     Args:
-        stored: what is kept.
-        until: tells of a node whether it is left as it is.
+        stored: a part of a state.
+        until: a predicate of nodes; nodes for which it is true are not searched for stored forms.
     """
     is_leaf = lambda node: is_stored_form(node) or until(node)  # noqa: E731
     one = lambda node: node.read() if is_stored_form(node) else node  # noqa: E731
     return jax.tree.map(one, stored, is_leaf=is_leaf)
 
 
-# --- What is known of a slot while a state is made
+# --- Marks of slots while a state is initialised
 
 
 @stored_form
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class MarkedSlot:
-    """An array of a state while the form is being chosen in which it is stored."""
+    """An array of a state during ``init``, with the facts by which its stored form is chosen."""
 
     is_passed_on: ClassVar[bool] = False
     array: jax.Array
     is_nonnegative: bool = field(metadata={"static": True})
-    """True if it has no negative elements, as far as its rule knows."""
+    """True if the rule declares that the array has no negative elements."""
     is_shared: bool = field(default=False, metadata={"static": True})
-    """True for what all arrays share, which stays as it is; others have their signal's shape."""
+    """True for values that all arrays share, which are stored as they are."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,13 +97,13 @@ _thread = threading.local()
 
 
 def is_marking() -> bool:
-    """Tell whether the slots that are made now are to be marked."""
+    """Tell whether rules are to mark the slots that they initialise."""
     return getattr(_thread, "is_marking", False)
 
 
 @contextmanager
 def marking() -> Iterator[None]:
-    """A context in which rules mark the slots that they make."""
+    """A context in which rules mark the slots that they initialise."""
     outer, _thread.is_marking = is_marking(), True
     try:
         yield
@@ -112,7 +112,7 @@ def marking() -> Iterator[None]:
 
 
 def marked(slot: Tree, like: Signal, is_nonnegative: bool) -> Tree:
-    """A slot that is one array, or several in a row, of the shape of the signal, with its mark."""
+    """Mark a slot if it is an array whose last axes have the shape of the signal ``like``."""
     shape = jax.tree.leaves(like)[0].shape
     if not isinstance(slot, jax.Array) or not jnp.issubdtype(slot.dtype, jnp.inexact):
         return slot
@@ -121,6 +121,6 @@ def marked(slot: Tree, like: Signal, is_nonnegative: bool) -> Tree:
 
 
 def marked_as_shared(values: Tree) -> Tree:
-    """The values that all arrays share, each with its mark while slots are marked."""
+    """Mark the values that all arrays share, inside the context :func:`marking`."""
     one = lambda value: MarkedSlot(value, False, is_shared=True)  # noqa: E731
     return jax.tree.map(one, values) if is_marking() else values

@@ -1,4 +1,4 @@
-"""Hyperparameters: what may stand where a transformation wants a number."""
+"""Hyperparameters: numbers of a transformation, and the values accepted in their place."""
 
 import numbers
 from typing import Annotated, TypeAlias
@@ -20,7 +20,7 @@ from gdlab.core.structure import Function, Tree, Value, is_argument, is_containe
 
 
 def as_hyperparameter(value: Value) -> Value:
-    """A user's value in the form in which it is stored, such as a float or a schedule."""
+    """Convert a user's value of a hyperparameter into its stored form, such as a float."""
     if type(value) is float:
         return _fitting(value)
     if isinstance(value, jax.Array):
@@ -32,8 +32,8 @@ def as_hyperparameter(value: Value) -> Value:
     if isinstance(value, bool | np.bool_ | str | bytes | Parametrized) or value is None:
         raise _not_a_number(value)
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        # A Python float is weakly typed: it takes the dtype of the parameters, and a strongly
-        # typed scalar in its place would be compiled for anew.
+        # A Python float is weakly typed, so it takes the dtype of the parameters; a strongly typed
+        # scalar in its place would cause a recompilation.
         return _fitting(_as_float(value))
     if isinstance(value, np.ndarray):
         if not is_real_dtype(value.dtype) or np.isnan(value).any():
@@ -89,7 +89,7 @@ a function.
 
 
 def _within(bounds: Between) -> Data:
-    """The numbers between two bounds, as far as they are known before training."""
+    """Annotation data of a hyperparameter whose known numbers must lie between two bounds."""
 
     def convert(value: Value) -> Value:
         converted = as_hyperparameter(value)
@@ -104,14 +104,14 @@ def _within(bounds: Between) -> Data:
 
 
 def _known_numbers(value: Value) -> list[float]:
-    """The Python numbers in a hyperparameter, those of NumPy's arrays, and the values of its axes.
+    """The numbers in a hyperparameter: Python numbers, NumPy arrays, and the values of axes.
 
-    Arrays of JAX and schedules are not read, since they may be traced.
+    JAX arrays and schedules are left out, since they may be traced.
     """
     found = []
     for node in jax.tree.leaves(value, is_leaf=is_argument):
         if isinstance(node, ChoiceAxis):
-            continue  # its values are positions
+            continue  # the values of a ChoiceAxis are positions, not numbers of the user
         if isinstance(node, Axis) and not isinstance(node.values, Tracer):
             found.extend(np.ravel(node.values).tolist())
         elif isinstance(node, np.ndarray):
@@ -122,24 +122,24 @@ def _known_numbers(value: Value) -> list[float]:
 
 
 NonNegative: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0))]
-"""A hyperparameter of at least 0: an ε, a bound of a norm, the length of a ramp."""
+"""A hyperparameter ≥ 0, such as ε, an upper bound of a norm, or the length of a ramp."""
 Positive: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, excludes_low=True))]
-"""A hyperparameter above 0: a radius to begin with, a first estimate that is multiplied."""
+"""A hyperparameter > 0, such as an initial radius or an initial estimate that is multiplied."""
 OneOrMore: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(1))]
-"""A hyperparameter of at least 1: a factor by which something grows."""
+"""A hyperparameter ≥ 1, such as a growth factor."""
 Period: TypeAlias = Annotated[
     float | jax.Array | Value, _within(Between(0, LARGEST_COUNT, excludes_low=True))
 ]
-"""A hyperparameter that counts the steps from one event to the next; a fraction is rounded up."""
+"""The number of steps between two events, > 0; a fraction is rounded up."""
 StepCount: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, LARGEST_COUNT))]
-"""A hyperparameter that a count of steps has to reach, which is an integer of 32 bits."""
+"""A number of steps ≥ 0, which fits into int32 like the counter that is compared with it."""
 Fraction: TypeAlias = Annotated[float | jax.Array | Value, _within(Between(0, 1))]
-"""A hyperparameter from 0 to 1: the weight of the past in an average."""
+"""A hyperparameter from 0 to 1, such as the decay of a moving average."""
 
 
 @schedule
 def constant_schedule(value: Hyperparameter) -> Function:
-    """The same value at every step.
+    """A schedule with the same value at every step.
 
     η(t) = value
 
@@ -151,7 +151,7 @@ def constant_schedule(value: Hyperparameter) -> Function:
 
 
 def array(values: Value, dtype: str) -> jax.Array:
-    """An array as ``repr`` writes it, so that ``eval(repr(tx))`` rebuilds an optimizer.
+    """Make an array of a dtype; ``repr`` writes arrays so that ``eval(repr(tx))`` rebuilds ``tx``.
 
     >>> from gdlab import array
     >>> array([0.1, 0.2], "float32")

@@ -1,4 +1,4 @@
-"""The equations of a traced function, and of the programs within them."""
+"""Reading of jaxprs: the equations of a traced function, and the sizes of their results."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -14,21 +14,21 @@ PRODUCTS = frozenset(("dot_general", "conv_general_dilated"))
 
 
 def equations(function: Callable[..., Any], *arguments: Any) -> Iterator["JaxprEqn"]:
-    """The equations of a function at some arguments, and those of the programs within them."""
+    """The equations of a function traced at some arguments, including those of inner jaxprs."""
     yield from _equations_of(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def size_of_results(equation: "JaxprEqn") -> int:
-    """The bytes of the arrays that an equation computes."""
+    """The size in bytes of the arrays that an equation computes."""
     arrays: list[Any] = [each.aval for each in equation.outvars if hasattr(each.aval, "shape")]
     return sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays)
 
 
 def size_of_products(program: "Jaxpr") -> int:
-    """The bytes of all products of matrices and convolutions that a program computes.
+    """The size in bytes of the results of all matrix products and convolutions of a program.
 
-    They are what it writes into memory in any case, while operations on single elements are fused
-    with others. Of several branches that with the most counts, and of a loop one round.
+    These results are always written to memory, while elementwise operations are fused with others.
+    Of several branches the one with the largest size counts, and of a loop one iteration.
     """
     size = 0
     for equation in program.eqns:
@@ -40,7 +40,7 @@ def size_of_products(program: "Jaxpr") -> int:
 
 
 def inner_programs(params: Mapping[str, Any]) -> list["Jaxpr"]:
-    """The programs among the parameters of an equation."""
+    """The jaxprs among the parameters of an equation."""
     values = [
         value
         for given in params.values()

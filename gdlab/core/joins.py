@@ -20,12 +20,12 @@ class Join(Parametrized):
     has_own_clock: ClassVar[bool] = False
 
     def __call__(self, *outputs: jax.Array) -> Value:
-        """The arrays of the branches, joined."""
+        """Combine one array from each branch."""
         return self.called_with(self.arguments())(*outputs)
 
 
 def as_join(value: object) -> Join:
-    """A function of the branches' outputs, plain ones included, as a join."""
+    """Convert a function of the branches' outputs into a join; a join is returned as it is."""
     if isinstance(value, Join):
         return value
     if isinstance(value, Parametrized) or not callable(value):
@@ -34,7 +34,7 @@ def as_join(value: object) -> Join:
 
 
 JoinLike: TypeAlias = Annotated[Join | Callable[..., Any], Data(as_join, name="Join")]
-"""A join, or a plain function of one array from each branch, which is made one."""
+"""A join, or a plain function of one array from each branch, which is converted into a join."""
 is_data(Join, as_join)
 is_what_converts(Join, as_join)
 
@@ -43,8 +43,11 @@ def join(function: Callable[P, Function]) -> Callable[P, Join]:
     """Make a join that carries hyperparameters, such as the ε of a ratio.
 
     Args:
-        function: its parameters annotated :data:`~gdlab.Hyperparameter` become leaves; it returns
-            a pure function of one array from each branch.
+        function: a function whose parameters annotated :data:`~gdlab.Hyperparameter` become leaves
+            of the join; it returns a pure function of one array from each branch.
+
+    Returns:
+        A function of the same parameters that returns the join.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import Hyperparameter, fork, identity, join, scale
@@ -66,11 +69,12 @@ def foreign_join(function: Function) -> Function:
 
 @join
 def bus() -> Function:
-    """Join nothing: carry the outputs of all branches side by side, as the wires of one bus.
+    """Carry the outputs of all branches side by side, as the wires of one bus, joining nothing.
 
-    A signal that two later links read is computed once, and put on a bus: :func:`wire` reads it,
-    :func:`on_wires` joins what is on it. A bus lives between rules for one array; it has to be
-    joined before whole trees are treated, and before the updates leave.
+    With a bus, a signal that two later links read is computed only once. :func:`wire` selects one
+    signal of the bus and :func:`on_wires` joins all of them. A bus can lead only from one rule for
+    arrays to another: it has to be joined before a rule for whole trees, and before the end of the
+    transformation.
 
     >>> import operator
     >>> import jax.numpy as jnp

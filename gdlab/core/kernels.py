@@ -1,8 +1,8 @@
-"""Results that XLA can write in one kernel on a CPU, where it has been told to join kernels.
+"""Updates rewritten so that XLA on a CPU can compute all their results in one kernel.
 
-It joins kernels that share arguments. A kernel that reads what another one has written is not
-joined with it, and an optimizer's update reads the new state. So each result is computed from the
-arguments alone, and what the results have in common is computed once within the joint kernel.
+With multi-output fusion, XLA fuses kernels that share arguments, but not a kernel with another one
+whose result it reads, and an optimizer's update reads the new state. So each result is computed
+from the arguments alone; common subexpressions are computed once within the fused kernel.
 """
 
 import functools
@@ -31,23 +31,23 @@ ELEMENTWISE = frozenset((
     "square", "stop_gradient", "sub", "tan", "tanh", "xor"
 ))
 # fmt: on
-"""The operations that compute each element from the elements at its place."""
+"""The primitives that compute each element from the elements at the same position."""
 
 CALLS = frozenset(("jit", "closed_call", "custom_jvp_call", "custom_vjp_call"))
-"""The operations that run another program as it stands."""
+"""The primitives that call an inner jaxpr without changing it."""
 
 
 @functools.cache
 def joins_kernels() -> bool:
-    """Tell whether XLA has been told to join kernels, and computes on the CPU."""
+    """Tell whether computations run on the CPU with XLA's multi-output fusion enabled."""
     return FLAG in os.environ.get("XLA_FLAGS", "") and jax.default_backend() == "cpu"
 
 
 def with_results_apart(update: Function) -> Function:
     """The ``update`` of a rule for one array, with each result computed from the arguments alone.
 
-    Where an operation is not elementwise, or the results differ in shape or in dtype, XLA joins no
-    kernels, and the update is left as it is.
+    If an operation is not elementwise, or the results differ in shape or dtype, XLA would not fuse
+    the kernels, and the update is left as it is.
     """
 
     def update_apart(
@@ -63,8 +63,8 @@ def with_results_apart(update: Function) -> Function:
         kinds = {(result.shape, result.dtype) for result in jax.tree.leaves(shapes)}
         if len(kinds) == 1 and _is_elementwise(closed.jaxpr):
             for position in range(1, len(results)):
-                # Array by array, since XLA drops a barrier around all the arguments of a branch;
-                # one within the other, since it merges equal barriers.
+                # One barrier for each array, since XLA drops a barrier around all the arguments of
+                # a branch; nested barriers, since XLA merges equal ones.
                 arrays = jax.tree.map(jax.lax.optimization_barrier, arrays)
                 results[position] = compute(arrays)[position]
         return jax.tree.unflatten(jax.tree.structure(shapes), results)

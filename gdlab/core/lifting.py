@@ -1,7 +1,7 @@
-"""Rules for one array, lifted to trees.
+"""Lifting of rules for one array to rules for trees.
 
-The rule of a whole run of links is wrapped once in ``jax.jit`` and called for each leaf, so that
-within a trace it is traced once for each shape and dtype and not once for each leaf.
+The rule of a run of fused links is wrapped once in ``jax.jit`` and called for each leaf. Within a
+trace it is therefore traced once for each shape and dtype, not once for each leaf.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -55,16 +55,16 @@ class Compiled(NamedTuple):
 
 
 def lifted(rule: ArrayRule, tx: object, dtype: np.dtype, compiled: Compiled) -> TreeRule:
-    """The rule of a tree that treats each array by ``rule``.
+    """The rule for trees that applies ``rule`` to each array.
 
     Args:
         rule: a rule for one array.
-        tx: the transformation, which messages name.
+        tx: the transformation, for messages.
         dtype: the real dtype in which the tree is computed.
-        compiled: the same rule for arrays that are not traced.
+        compiled: the compiled functions of the same rule, for concrete arrays.
 
     Raises:
-        ValueError: if the rule puts a bus of several signals into the tree, or expects one.
+        ValueError: if the input or the output of the rule is a bus of several signals.
     """
     if rule.takes_bus or rule.gives_bus:
         raise ValueError(
@@ -111,7 +111,7 @@ def _init_leaves(rule: ArrayRule, tx: object, dtype: np.dtype, params: Params) -
 def _kinds(
     rule: ArrayRule, leaves: list[Leaf], known: list[Mapping[int, Leaf]]
 ) -> list[Hashable | None]:
-    """The properties in which leaves must agree to be stacked, None where there is no array."""
+    """The properties in which stacked leaves must agree, for each leaf; None without an array."""
     structures = [id(value) for value in rule.by_leaf if not isinstance(value, NumberByLeaf)]
     return [
         (
@@ -176,14 +176,14 @@ class _Step(NamedTuple):
     tx: object
     dtype: np.dtype
     compiled: Compiled | None
-    """The compiled functions, where nothing is traced."""
+    """The compiled functions; None within a trace."""
     context: Context
     value: Leaf
     known: list[Mapping[int, Leaf]]
     """The values by leaf at each leaf."""
 
     def at(self, by_leaf: Mapping[int, Leaf]) -> Function:
-        """The update of one array that has these values by leaf."""
+        """The update of one array with these values by leaf."""
         return array_update(self.rule, self.tx, self.dtype, self.context, self.value, by_leaf)
 
 
@@ -194,7 +194,7 @@ def _step_stacks(
     items: list[Arrays],
     slots: tuple[Stacks, ...],
 ) -> list[Stacks]:
-    """The slots after a step, where those of alike leaves are in stacks; ``leaves`` change."""
+    """Take a step with stacked slots: change ``leaves`` in place and return the new slots."""
     layout = slots[0].layout
     layout.require_fits(updates, leaves)
     run = _of_stacks(step)
@@ -213,7 +213,7 @@ def _step_stacks(
 
 
 def _of_stacks(step: _Step) -> Function:
-    """``run(arrays, known)`` for one stack; alike ones are traced once."""
+    """Return ``run(arrays, known)``, the step of one stack; stacks of one kind share a trace."""
     if step.compiled is not None:
         update = step.compiled.update_stack
         return lambda arrays, _: update(step.context, step.value, arrays)
@@ -234,7 +234,7 @@ def _of_stacks(step: _Step) -> Function:
 
 
 def _as_array(number: Leaf, dtype: np.dtype) -> jax.Array:
-    """A number as an array, in the dtype of the tree where it has fractions."""
+    """A number as an array; a floating-point number gets ``dtype``."""
     return jnp.asarray(number, dtype if isinstance(number, float) else None)
 
 
@@ -250,7 +250,7 @@ def _items(
     """The arguments of the rule at each leaf.
 
     Raises:
-        ValueError: if something that is read is missing, or if two trees do not agree.
+        ValueError: if an input that the rule reads is missing, or two trees do not agree.
     """
     require(rule.reads, "param", params)
     for read in ("grad", "value", "key"):
@@ -265,12 +265,12 @@ def _items(
         own_params = flatten_like("params", params, "updates", updates, treedef)
         check_shapes("updates", updates, leaves, "params", own_params)
     if "param" not in rule.reads:
-        own_params = nothing  # fewer arrays to hand over
+        own_params = nothing  # fewer arguments of the compiled function
     own_grads: Sequence[Leaf] = nothing
     if "grad" in rule.reads:
         own_grads = flatten_like("grad", extra["grad"], "updates", updates, treedef)
         check_shapes("grad", extra["grad"], own_grads, "updates", leaves)
-    # A key for each array, so that no two of them get the same random numbers.
+    # One key for each array, so that no two arrays get the same random numbers.
     keys = list(jax.random.split(extra["key"], len(leaves))) if "key" in rule.reads else nothing
     columns = [
         flatten_up_to("the state's slots", slot, "updates", updates, treedef) for slot in slots
@@ -280,7 +280,7 @@ def _items(
 
 
 def _check_presence(updates: Updates, items: list[Arrays], moving: list[int]) -> None:
-    """Refuse an update where the parameters that the state was made for had none."""
+    """Refuse an update at a position for which the state has no slots."""
     for index in moving:
         if any(slot is None for slot in items[index][1]):
             raise ValueError(
@@ -297,8 +297,8 @@ def array_update(
     value: Leaf,
     by_leaf: Mapping[int, Leaf],
 ) -> Callable[..., tuple[Leaf, list[Tree]]]:
-    """``one(leaf, slots, param, grad, key)``: what ``rule`` makes of one array."""
-    update = _of_squarable(rule.update) if rule.squares else rule.update
+    """Return ``one(leaf, slots, param, grad, key)``, the update of one array by ``rule``."""
+    update = _with_squarable_input(rule.update) if rule.squares else rule.update
     update = with_results_apart(update) if rule.slots and joins_kernels() else update
 
     def one(leaf, slots, param, grad, key):
@@ -333,17 +333,17 @@ def _unfit_numbers(tx: object, array: Leaf) -> ValueError:
 
 
 def _shapes_of_numbers(tx: object) -> str:
-    """The hyperparameters of a transformation that are no single numbers, with their shapes."""
+    """The hyperparameters of a transformation that are arrays with axes, and their shapes."""
     named = zip(tx.factory.keys, tx.children, strict=True)  # type: ignore[attr-defined]
     return ", ".join(
-        f"{name} has the shape {jnp.shape(own)}"
-        for name, own in named
-        if is_array(own) and jnp.ndim(own)
+        f"{name} has the shape {jnp.shape(number)}"
+        for name, number in named
+        if is_array(number) and jnp.ndim(number)
     )
 
 
-def _of_squarable(update: Function) -> Function:
-    """The update of a rule that squares its input, on elements whose squares are finite."""
+def _with_squarable_input(update: Function) -> Function:
+    """The ``update`` of a rule, with its input clipped to elements whose squares are finite."""
     return lambda u, *args: update(squarable(u), *args)
 
 
@@ -370,7 +370,7 @@ def _unfit(
 
 
 def _check_state(rule: ArrayRule, array: Leaf, slots: list[Tree], reading: Reading) -> None:
-    """Tell that the state does not fit, if that is why a rule failed."""
+    """Raise an error about the state if its slots do not fit the array, so that the rule failed."""
     expected = jax.eval_shape(lambda like: rule.init(like, reading._replace(param=like)), array)
     for slot, wanted, found in zip(rule.slots, expected, slots, strict=True):
         if _shapes(wanted) != _shapes(found):
@@ -382,7 +382,7 @@ def _has_shape(node: Tree) -> bool:
 
 
 def _shapes(slot: Tree) -> tuple[list[tuple[int, ...]], TreeDef]:
-    """The structure and the shapes of a slot, in whatever form its arrays are stored."""
+    """The shapes of the arrays in a slot, in any stored form, and its structure."""
     leaves, structure = jax.tree.flatten(slot, is_leaf=_has_shape)
     return [leaf.shape for leaf in leaves], structure
 
@@ -397,7 +397,7 @@ def _at_leaves(
     for value in values:
         try:
             column = value.at_leaves(params)
-            if value.is_function:  # all other numbers are leaves of the optimizer, looked at before
+            if value.is_function:  # other numbers are leaves of the optimizer, already checked
                 paths = [path for path, _ in leaves_with_paths(params)]
                 require_numbers_fit(value.name, dict(zip(paths, column, strict=True)), dtype)
         except (TypeError, ValueError) as error:
@@ -409,7 +409,7 @@ def _at_leaves(
 
 
 def _argument_of(tx: object, value: NumberByLeaf) -> str:
-    """A transformation and its argument that is a number by leaf, as messages name them."""
+    """A transformation and the name of its argument ``value``, for messages."""
     is_one = lambda node: isinstance(node, ByLeaf)  # noqa: E731
     pairs, _ = jax.tree_util.tree_flatten_with_path(tx, is_leaf=is_one)
     path = next((dotted(path) for path, node in pairs if node is value), "")
@@ -419,7 +419,7 @@ def _argument_of(tx: object, value: NumberByLeaf) -> str:
 def _alike(
     values: tuple[ByLeaf, ...], known: list[Mapping[int, Leaf]], moving: list[int]
 ) -> list[tuple[Mapping[int, Leaf], list[int]]]:
-    """The positions of the arrays that share all values by leaf; mostly all do."""
+    """Group the positions of arrays by their values by leaf; mostly all arrays are one group."""
     if not values:
         return [({}, moving)] if moving else []
     groups: dict[Hashable, tuple[Mapping[int, Leaf], list[int]]] = {}

@@ -1,4 +1,4 @@
-"""The dtypes of computations, and arithmetic that survives zeros and NaNs."""
+"""The dtypes of computations, and arithmetic that is safe at zeros, NaNs and overflow."""
 
 import contextlib
 import functools
@@ -16,17 +16,17 @@ _ARRAYS = (jax.Array, np.ndarray, np.generic, float, int, complex)
 
 
 def is_array(leaf: Leaf) -> bool:
-    """Tell whether a leaf takes part in the arithmetic; ``None``, functions and float0 do not.
+    """Tell whether a leaf is an array or a number; ``None``, functions and float0 arrays are not.
 
     Raises:
-        TypeError: if it is an array of objects or of texts, which would otherwise pass for
-            something that is not trained.
+        TypeError: if the leaf is an array of objects or strings, which would otherwise be treated
+            like a function: as a leaf that is not trained.
     """
     if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer):
-        return True  # as most are that are asked about outside of a trace, where each call counts
+        return True  # the most frequent case outside of a trace, where each call costs time
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSU":
         raise TypeError(f"an array of numbers is needed, not {leaf!r}")
-    # No array but one of float0 has elements of no size.
+    # Only float0 arrays have an item size of 0.
     return isinstance(leaf, _ARRAYS) and getattr(getattr(leaf, "dtype", None), "itemsize", 1) > 0
 
 
@@ -38,15 +38,15 @@ def arrays_only(tree: Tree) -> Tree:
 
 
 def arrays_and_shapes_only(tree: Tree) -> Tree:
-    """The tree with ``None`` for what is neither an array nor a ``jax.ShapeDtypeStruct``."""
+    """The tree with ``None`` for leaves that are neither arrays nor ``jax.ShapeDtypeStruct``."""
     is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct) or is_array(leaf)  # noqa: E731
     return jax.tree.map(lambda leaf: leaf if is_shape(leaf) else None, tree)
 
 
 def dtypes_of(leaves: Iterable[Leaf]) -> set[Any]:
-    """The different dtypes of some leaves; a Python number is there with its type.
+    """The set of dtypes of some leaves; a Python number is represented by its type.
 
-    A tree has hundreds of leaves and few dtypes, so what depends on dtypes looks at each once.
+    A tree has hundreds of leaves and few dtypes, so checks of dtypes run over this set.
     """
     found = set()
     for leaf in leaves:
@@ -69,10 +69,11 @@ def common_dtype(leaves: Iterable[Leaf]) -> np.dtype:
 
 
 def promoting_complex(leaves: Iterable[Leaf]) -> contextlib.AbstractContextManager[None]:
-    """A context in which real numbers may meet complex arrays, even where JAX is told to be strict.
+    """A context in which real numbers are promoted to complex if any leaf is complex.
 
-    Rates and second moments are real whatever the gradient is. Without complex arrays nothing is
-    promoted, and JAX may refuse to.
+    Learning rates and second moments are real even if the gradient is complex, which JAX refuses to
+    combine under ``jax_numpy_dtype_promotion="strict"``. Without complex leaves the context does
+    nothing.
     """
     for dtype in dtypes_of(leaves):
         if jnp.issubdtype(dtype, jnp.complexfloating):
@@ -81,19 +82,20 @@ def promoting_complex(leaves: Iterable[Leaf]) -> contextlib.AbstractContextManag
 
 
 def dtype_like(leaf: Leaf, real: np.dtype) -> np.dtype:
-    """``real``, or its complex companion where ``leaf`` is complex."""
+    """``real``, or the complex dtype of the same precision if ``leaf`` is complex."""
     if not jnp.iscomplexobj(leaf):
         return real
     return np.dtype(np.complex128 if real.itemsize == 8 else np.complex64)
 
 
 def storage_dtype(like: Leaf, dtype: DType | None) -> DType:
-    """The dtype in which an array like ``like`` is stored where a user has asked for ``dtype``.
+    """The dtype in which an array like ``like`` is stored if a user asked for ``dtype``.
 
-    That is its own dtype where no other was asked for.
+    It is ``dtype`` or, for a complex array, the complex dtype of the same precision; and the dtype
+    of ``like`` if ``dtype`` is None.
 
     Raises:
-        TypeError: if ``like`` is complex, and the dtype has no complex companion.
+        TypeError: if ``like`` is complex, and no complex dtype has the precision of ``dtype``.
     """
     if dtype is None:
         return like.dtype
@@ -115,7 +117,7 @@ def is_inexact(leaf: Leaf) -> bool:
 
 
 def trained(params: Tree) -> Tree:
-    """The parameters in float32 at least, with None for what is no array of fractions."""
+    """The real and complex floating-point arrays of a tree, in float32 at least; None elsewhere."""
     return jax.tree.map(lambda w: _widen_leaf(w) if is_inexact(w) else None, params)
 
 
@@ -129,7 +131,7 @@ def cast(leaf: Leaf, dtype: DType) -> jax.Array:
 
 
 def widen(tree: Tree) -> Tree:
-    """Low-precision leaves as float32, in which all arithmetic happens."""
+    """The tree with its low-precision leaves cast to float32, the dtype of their arithmetic."""
     return jax.tree.map(_widen_leaf, tree)
 
 
@@ -147,10 +149,13 @@ def strong(tree: Tree) -> Tree:
 
 
 def distinct(state: Tree, params: Tree) -> Tree:
-    """A state none of whose arrays is a parameter or stands twice: both can then be donated."""
+    """A copy of the state, if need be, that shares no array with itself or with the parameters.
+
+    State and parameters can then both be donated to a compiled function.
+    """
     seen = set(map(id, jax.tree.leaves(params)))
 
-    def own(leaf: Leaf) -> Leaf:
+    def unshared(leaf: Leaf) -> Leaf:
         if not isinstance(leaf, jax.Array) or isinstance(leaf, Tracer):
             return leaf
         if id(leaf) in seen:
@@ -158,11 +163,11 @@ def distinct(state: Tree, params: Tree) -> Tree:
         seen.add(id(leaf))
         return leaf
 
-    return jax.tree.map(own, state)
+    return jax.tree.map(unshared, state)
 
 
 def as_before(new: Tree, old: Tree) -> Tree:
-    """New values in the dtypes of the old ones, so that they can be carried through a scan."""
+    """Cast new values to the dtypes of the old ones, so that a scan can carry them."""
     return jax.tree.map(
         lambda leaf, before: cast(leaf, before.dtype) if is_array(before) else leaf, new, old
     )
@@ -171,14 +176,14 @@ def as_before(new: Tree, old: Tree) -> Tree:
 def numbers_as(tree: Tree, dtype: np.dtype) -> Tree:
     """Convert the numbers in a tree to one real dtype, so that ``1 - decay`` rounds like ``decay``.
 
-    A Python float becomes a NumPy scalar and no array: a constant that a rule can look at.
+    A Python float becomes a NumPy scalar, not a JAX array, so that a rule can branch on its value.
     """
     constant = dtype.type
 
     def number_as(number: Leaf) -> Leaf:
         if isinstance(number, float):
             return constant(number)
-        # What has no dtype is structure of a leaf, such as the letters of its axes.
+        # A value without a dtype is structure by leaf, such as the letters of matrix axes.
         own = getattr(number, "dtype", None)
         is_real = own is not None and jnp.issubdtype(own, jnp.floating)
         return cast(number, dtype) if is_real else number
@@ -188,7 +193,7 @@ def numbers_as(tree: Tree, dtype: np.dtype) -> Tree:
 
 @jax.custom_jvp
 def safe_sqrt(x: jax.Array) -> jax.Array:
-    """√x whose derivative at 0 is 0 and not infinite."""
+    """√x, with the derivative 0 instead of ∞ at 0."""
     return jnp.sqrt(x)
 
 
@@ -201,15 +206,15 @@ def _safe_sqrt_jvp(primals: Tree, tangents: Tree) -> Tree:
 
 
 def safe_divide(numerator: jax.Array, denominator: jax.Array, at_least: Number = 0.0) -> jax.Array:
-    """The quotient, or 0 with zero derivatives where the denominator is not positive.
+    """The quotient; where the denominator is not positive, 0 with zero derivatives.
 
-    A denominator that is NaN is no zero: there the quotient is NaN as well.
+    Where the denominator is NaN, the quotient is NaN as well.
 
     Args:
         numerator: the dividend.
         denominator: the divisor.
-        at_least: what the divisor cannot fall below. Where that is known to be positive, no guard
-            is compiled.
+        at_least: a lower bound of the divisor. If it is known to be positive, the check for zeros
+            is left out.
     """
     if not isinstance(at_least, jax.Array) and at_least > 0:
         return numerator / denominator
@@ -233,15 +238,15 @@ def _guarded_quotient_jvp(primals: Tree, tangents: Tree) -> Tree:
 
 @functools.cache
 def _largest_to_square(dtype: np.dtype) -> np.floating:
-    """The largest modulus that is squared: a sum of 2²⁸ such squares is still finite."""
+    """The modulus to which :func:`squarable` clips: the sum of 2²⁸ such squares is finite."""
     return dtype.type(2.0 ** ((np.finfo(dtype).maxexp - 28) // 2))
 
 
 def squarable(x: jax.Array) -> jax.Array:
-    """``x`` with each modulus above 2⁵⁰ (float64: 2⁴⁹⁸) brought down to that.
+    """``x`` with each modulus clipped to 2⁵⁰ (float64: 2⁴⁹⁸).
 
-    The squares of larger elements, or the sums of these squares, could be infinite. What is
-    infinite itself counts as large, and a NaN stays one.
+    The squares of larger elements, or sums of these squares, could overflow. Infinite elements are
+    clipped too; NaN stays NaN.
 
     >>> import jax.numpy as jnp
     >>> from gdlab.core.numerics import squarable
@@ -249,7 +254,7 @@ def squarable(x: jax.Array) -> jax.Array:
     Array([-1.1258999e+15,  2.0000000e+00], dtype=float32)
     """
     if not jnp.iscomplexobj(x):
-        # One operation: XLA stores the result of several where two kernels read it.
+        # A single operation, since XLA would store the result of several that two kernels read.
         largest = _largest_to_square(x.dtype)
         return jax.lax.clamp(-largest, x, largest)
     size = jnp.abs(x)
@@ -265,10 +270,10 @@ def exceeds_squarable(x: jax.Array) -> jax.Array:
 
 
 def abs_squared(x: jax.Array) -> jax.Array:
-    """|x|², real for complex x as well."""
+    """|x|², which is real for complex x too."""
     return (x.conj() * x).real if jnp.iscomplexobj(x) else x * x
 
 
 def safe_increment(count: jax.Array) -> jax.Array:
-    """count + 1, which stays at the largest integer instead of wrapping round."""
+    """``count + 1``, except that the largest integer is kept instead of wrapping around."""
     return jnp.where(count < jnp.iinfo(count.dtype).max, count + 1, count)

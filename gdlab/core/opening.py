@@ -1,7 +1,7 @@
-"""The opening of a transformation into the rule that it is.
+"""The opening of a transformation: the computation of its rule from its hyperparameters.
 
-A transformation is opened once in a trace: its schedules become numbers, its compositions are
-opened in turn, and the closures of its parts are called with numbers of one dtype.
+A transformation is opened once in a trace. Its schedules are evaluated to numbers, its parts are
+opened in turn, and the author's function of each part is called with numbers of one dtype.
 """
 
 import threading
@@ -34,12 +34,12 @@ Rule = ArrayRule | TreeRule
 FLOAT32 = np.dtype(np.float32)
 LIKE_INPUT = "like input"
 NonNegative: TypeAlias = bool | Literal["like input"] | tuple[str, ...]
-"""A declaration of what has no negative elements: the output and all slots of a rule (True), the
-same where its input has none (``"like input"``), or the slots of these names."""
+"""A declaration of arrays without negative elements: the output and all slots of a rule (True); the
+same provided that its input has none (``"like input"``); or the slots with these names."""
 
 
 class Opening:
-    """The facts that are known while a transformation is opened, or found out by opening it."""
+    """The step and the dtype at which a transformation is opened, and facts found on the way."""
 
     __slots__ = ("count", "counted", "dtype", "links")
 
@@ -49,12 +49,12 @@ class Opening:
         self.dtype: np.dtype = dtype
         """The real dtype of all numbers."""
         self.links: int = links
-        """The number of parts before this one that read a key."""
+        """The number of parts opened so far that read a key."""
         self.counted: bool = False
-        """True if anything depends on the count."""
+        """True if an opened part depends on the count."""
 
     def next_link(self) -> int:
-        """The number of a part, by which its random numbers differ from those of other parts."""
+        """Number the next part that reads a key, so that it gets random numbers of its own."""
         self.links += 1
         return self.links - 1
 
@@ -71,11 +71,11 @@ class Declaration(NamedTuple):
     squares: bool = False
 
     def gives_nonnegative(self, given: bool) -> bool:
-        """Tell whether the output is nowhere negative, where the input is or is not known to be."""
+        """Tell whether the output is nonnegative; ``given`` says if the input is known to be."""
         return given if self.nonnegative == LIKE_INPUT else self.nonnegative is True
 
     def has_nonnegative(self, slot: str, given: bool) -> bool:
-        """Tell whether a slot is nowhere negative, where the input is or is not known to be."""
+        """Tell whether a slot is nonnegative; ``given`` says if the input is known to be."""
         if isinstance(self.nonnegative, tuple):
             return slot in self.nonnegative
         return self.gives_nonnegative(given)
@@ -92,10 +92,10 @@ def declaration(
     nonnegative: NonNegative = False,
     squares: bool = False,
 ) -> Declaration:
-    """The declarations of ``function``, checked.
+    """Check the declarations that a decorator got for ``function``.
 
     Raises:
-        ValueError: if it reads what there is not, or names a slot that there is not.
+        ValueError: if a name that is read is not among ``known``, or a name of a slot is unknown.
     """
     if not callable(function):
         raise TypeError(f"function must be a function of annotated parameters, not {function!r}")
@@ -129,7 +129,7 @@ def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def open_rule(tx: Parametrized, opening: Opening) -> Rule:
-    """The rule by which ``tx`` computes its updates."""
+    """Open ``tx``: the rule by which it computes its updates."""
     if has_schedules(tx):
         opening.counted = True
         tx = at_step(tx, opening.count)
@@ -145,15 +145,15 @@ _thread = threading.local()
 
 
 def is_opening() -> bool:
-    """Tell whether a transformation is being opened: what is made then is opened, so checked."""
+    """Tell whether a transformation is being opened, and with it all those that it creates."""
     return getattr(_thread, "is_opening", False)
 
 
-# --- A composition is opened in turn; wiring puts the rules of its parts together
+# --- Wiring: the rules of parts put together
 
 
 def open_wiring(tx: Parametrized, _: Declaration, opening: Opening) -> Rule:
-    """The rule that a ``@wiring`` function makes of the rules of its parts."""
+    """The rule that a ``@wiring`` function returns for the rules of its parts."""
 
     def opened(node: Value) -> Value:
         if isinstance(node, Parametrized) and not node.has_own_clock:
@@ -169,7 +169,7 @@ def open_wiring(tx: Parametrized, _: Declaration, opening: Opening) -> Rule:
 
 
 class OpenJoin:
-    """A join whose numbers have their dtype, and are those of the leaf at hand."""
+    """A join with its schedules evaluated and its numbers cast, which selects values by leaf."""
 
     def __init__(self, join: Parametrized, opening: Opening):
         self.by_leaf: list[ByLeaf] = by_leaf_values_in(join)
@@ -181,10 +181,10 @@ class OpenJoin:
         return called_as("join(array, …)", self._at(reading), *values)
 
     def signal(self, reading: Reading, *signals: Signal) -> Signal:
-        """The one signal that the join makes of those of the branches.
+        """The signal that the join returns for the signals of the branches.
 
         Raises:
-            TypeError: if it makes no array of them.
+            TypeError: if the return value is not an array.
         """
         joined = called_as("join(array, …)", self._at(reading), *signals)
         if not self.is_bus and not is_array(joined):
@@ -204,7 +204,7 @@ def by_leaf_values_in(made: Parametrized) -> list[ByLeaf]:
 
 
 def at_leaf(made: Parametrized, values: Mapping[int, Leaf]) -> Parametrized:
-    """``made`` with each value by leaf replaced by that of one leaf, which is known by its id."""
+    """``made`` with each value by leaf replaced by the value of one leaf, looked up by ``id``."""
 
     def here(node: Value) -> Value:
         if isinstance(node, ByLeaf):
@@ -218,7 +218,7 @@ def at_leaf(made: Parametrized, values: Mapping[int, Leaf]) -> Parametrized:
 
 
 class AtLeaf:
-    """The return value of an author's function for the values by leaf of the leaf at hand."""
+    """An author's function, called once for each combination of values by leaf."""
 
     def __init__(self, made: Parametrized, own: list[ByLeaf], opening: Opening):
         self.made: Parametrized = made
@@ -227,16 +227,16 @@ class AtLeaf:
         self.plain: Value = None if own else self.called(made)
 
     def called(self, made: Parametrized) -> Value:
-        """The return value of the function for the numbers of ``made``."""
+        """Call the author's function with the numbers of ``made``."""
         made = numbers_as(made, self.dtype)
         return made.called_with(made.arguments())
 
     def __call__(self, reading: Reading) -> Value:
-        """The return value at the leaf at hand."""
+        """The return value for the leaf of ``reading``."""
         if not self.own:
             return self.plain
         return self.called(at_leaf(self.made, reading.by_leaf))
 
     def sampled(self) -> Value:
-        """The return value for the values of some leaf."""
+        """The return value for sample values, as of any one leaf."""
         return self(Reading(by_leaf={id(value): value.sample() for value in self.own}))

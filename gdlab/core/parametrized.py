@@ -1,9 +1,9 @@
-"""A value that remembers the call that made it, and is a pytree of the numbers in that call.
+"""Parametrized values: pytrees of the numbers in the call of the factory that made them.
 
-Optimizers, schedules and joins are all made alike: an author writes an ordinary function with
-annotated parameters, and a decorator turns its calls into :class:`Parametrized` values. What is
-annotated as data (a :data:`~gdlab.Hyperparameter`, a transformation, a schedule) becomes a child
-of the pytree under the parameter's own name; everything else is structure.
+Optimizers, schedules and joins are all parametrized values. An author writes a function with
+annotated parameters, and a decorator turns it into a factory of :class:`Parametrized` values. An
+argument annotated as data (a :data:`~gdlab.Hyperparameter`, a transformation, a schedule) becomes a
+child of the pytree under the name of its parameter; other arguments are structure.
 """
 
 import functools
@@ -32,7 +32,7 @@ NOTHING = Static({})
 
 
 class Factory:
-    """The facts that a decorator knows of an author's function: its signature, and what is data."""
+    """An author's function with its signature, the parameters that are data, and declarations."""
 
     def __init__(self, function: Function, made: type["Parametrized"], declared: Value):
         if not callable(function):
@@ -47,7 +47,7 @@ class Factory:
         self.parameters: Mapping[str, inspect.Parameter] = self.signature.parameters
         self.data: dict[str, Data] = data_parameters(function)
         self.orders: tuple[tuple[str, str], ...] = orders(function)
-        # A variadic parameter goes by the factory's name: `chain.0.max_norm`.
+        # A variadic parameter is named after the factory, as in the path `chain.0.max_norm`.
         self.keys: tuple[str, ...] = tuple(
             self.name if self.is_variadic(name) else name for name in self.data
         )
@@ -69,7 +69,7 @@ class Factory:
         return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
     def make(self, args: tuple[Value, ...], kwargs: Arguments) -> "Parametrized":
-        """The return value of a call of the public factory."""
+        """Call the public factory: check and convert the arguments, and return the value."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -78,7 +78,7 @@ class Factory:
         return self.make_from(bound.arguments)
 
     def make_from(self, arguments: Arguments) -> "Parametrized":
-        """The same, from the arguments by the names of their parameters."""
+        """The value made from arguments that are given by the names of their parameters."""
         children = tuple([self.convert(name, arguments[name]) for name in self.data])
         if self.orders:
             self._require_orders(dict(zip(self.data, children, strict=True)))
@@ -91,7 +91,7 @@ class Factory:
                         f"{self.name}: argument {name!r} is structure, which is compiled in: it "
                         f"cannot be {value!r}; make an optimizer for each of its values"
                     )
-                # Defaults are right, so that a traced step, which makes its parts, checks nothing.
+                # Defaults need no check; this saves time in a traced step, which makes parts anew.
                 if value is not self.parameters[name].default:
                     self.checks.require_argument(name, value)
         made = self.made.build(self, children, structure)
@@ -99,7 +99,7 @@ class Factory:
         return made
 
     def convert(self, name: str, value: object) -> Value:
-        """A user's value of the parameter ``name``, as it is stored."""
+        """Convert a user's value of the parameter ``name`` into its stored form."""
         if isinstance(value, Named):
             value = value.by_name
         try:
@@ -113,7 +113,7 @@ class Factory:
     def _require_orders(self, converted: Arguments) -> None:
         for name, other in self.orders:
             number, least = converted[name], converted[other]
-            # What else stands for a number is not known yet.
+            # Schedules, axes and traced numbers cannot be compared yet.
             if isinstance(number, float) and isinstance(least, float) and number < least:
                 raise ValueError(
                     f"{self.name}: {name!r} must be at least {other!r}, which is {least:g}, not "
@@ -144,15 +144,16 @@ def _nodes(value: Tree) -> list[object]:
 class Parametrized(Argument):
     """Base of everything that a decorated factory makes.
 
-    Its arguments are its attributes: ``adam(0.1).learning_rate``. Two that were made alike, of
-    equal Python numbers, are equal; an array is equal to itself alone.
+    The arguments are attributes: ``adam(0.1).learning_rate``. Two instances are equal if they were
+    made by the same factory with equal arguments; arrays count as equal only if they are the same
+    object.
     """
 
     __slots__ = ("__weakref__", "children", "factory", "structure")
     has_own_clock: ClassVar[bool] = True
-    """True if its schedules are evaluated at a step of its own, and not at that of its owner."""
+    """True if it counts steps itself; False if its schedules follow the count of its owner."""
     depends_on_step: ClassVar[bool] = False
-    """True if it is a function of the step that stands for a number."""
+    """True if it is a function of the step that replaces a number, as schedules are."""
     factory: Factory
     children: tuple[Value, ...]
     structure: Static
@@ -171,23 +172,23 @@ class Parametrized(Argument):
 
     @classmethod
     def build(cls, factory: Factory, children: tuple[Value, ...], structure: Static) -> Self:
-        """Put the parts of a value together again.
+        """Make an instance from stored children and structure, as JAX does when it unflattens.
 
-        Nothing is converted or checked: JAX unflattens with tracers, None and sentinels.
+        Nothing is converted or checked, since JAX unflattens with tracers, None and sentinels.
         """
         made = object.__new__(cls)
         made.factory, made.children, made.structure = factory, children, structure
         return made
 
     def _check(self) -> None:
-        """Raise what can be seen to be wrong when the value is made."""
+        """Raise an error if the arguments are wrong, as far as this is known without a call."""
 
     def arguments(self) -> dict[str, Value]:
-        """The arguments by the names of their parameters, as they are stored."""
+        """The stored arguments, by the names of their parameters."""
         return self.structure.values | dict(zip(self.factory.data, self.children, strict=True))
 
     def replace(self, **changes: Value) -> Self:
-        """A copy with other arguments.
+        """A copy with some arguments replaced, given by the names of their parameters.
 
         >>> from gdlab import adam
         >>> adam(1e-3).replace(learning_rate=1e-2, nesterov=True)
@@ -213,7 +214,7 @@ class Parametrized(Argument):
         raise AttributeError(name)
 
     def called_with(self, arguments: Arguments) -> Value:
-        """The return value of the author's function for these arguments."""
+        """Call the author's function with these arguments."""
         positional: list[Value] = []
         keyword: dict[str, Value] = {}
         for name, parameter in self.factory.parameters.items():
@@ -231,7 +232,7 @@ class Parametrized(Argument):
     def map_numbers(self, function: Callable[[Value], Value]) -> Self:
         """Apply ``function`` to each number, schedule and axis among the arguments.
 
-        Those of a join are among them; those of another transformation are not.
+        The arguments of a join are included, those of a nested transformation are not.
         """
 
         def within(node: Value) -> Value:
@@ -283,7 +284,7 @@ class Parametrized(Argument):
         return f"{self.factory.name}({', '.join(written)})"
 
     def __reduce__(self) -> tuple[Value, ...]:
-        # By the public factory's name, so that copies and other processes agree on what it is.
+        # Refers to the public factory by name, so that copies and other processes share it.
         return _rebuild, (self.factory.public, self.children, self.structure.values)
 
 
@@ -296,7 +297,7 @@ def at_step(made: M, count: jax.typing.ArrayLike) -> M:
 
 
 def has_schedules(made: Parametrized) -> bool:
-    """Tell whether a schedule stands among the own arguments of ``made``."""
+    """Tell whether an argument of ``made`` or of its joins is a schedule."""
     return any(map(is_schedule, own_arguments(made)))
 
 
@@ -307,21 +308,21 @@ def own_arguments(
     found = []
     for child in made.children:
         if isinstance(child, float):
-            found.append(child)  # as most of them are
+            found.append(child)  # the most frequent case, without a traversal
             continue
         for node in jax.tree.leaves(child, is_leaf=is_one):
-            own = isinstance(node, Parametrized) and not node.has_own_clock
-            found.extend(own_arguments(node, is_one) if own else [node])
+            is_join = isinstance(node, Parametrized) and not node.has_own_clock
+            found.extend(own_arguments(node, is_one) if is_join else [node])
     return found
 
 
 def is_schedule(value: object) -> bool:
-    """Tell whether a value is a function of the step that stands for a number."""
+    """Tell whether a value is a schedule: a function of the step that replaces a number."""
     return isinstance(value, Parametrized) and value.depends_on_step
 
 
 class _Same:
-    """Equal to what holds the same object."""
+    """A key that is equal only to a key of the same object."""
 
     __slots__ = ("held",)
 
@@ -346,9 +347,12 @@ T = TypeVar("T", bound=Parametrized)
 def parametrized(
     made: type[T], function: Callable[P, Value], declared: object = None
 ) -> Callable[P, T]:
-    """Turn an author's function into a factory of ``made``, called with the same arguments.
+    """Turn an author's function into a factory of the class ``made`` with the same parameters.
 
-    ``declared`` is what the decorator was told about the function.
+    Args:
+        made: the class of the values that the factory returns.
+        function: the author's function.
+        declared: the declarations that the decorator got, such as ``reads`` and ``slots``.
     """
     factory = Factory(function, made, declared)
 

@@ -1,8 +1,8 @@
 """The placement of arrays on a mesh of devices, within a trace.
 
-Under an explicit mesh the type of an array tells over which axes it is split. Under any other no
-array is split as far as its type says, and XLA decides; it can be told what to do only where the
-mesh is known, which is what ``jax.set_mesh`` does.
+Under a mesh with explicit axes, the type of an array says over which mesh axes it is split. Under
+other meshes the type says nothing and XLA decides; constraints can be given only if the mesh has
+been set by ``jax.set_mesh``.
 """
 
 import math
@@ -15,37 +15,37 @@ from gdlab.core.structure import Value
 
 
 def parts_of(x: jax.Array) -> list[Value]:
-    """The axis or axes of the mesh over which each axis of an array is split, None for none."""
+    """The mesh axis or axes over which each axis of an array is split; None if it is not split."""
     spec = jax.typeof(x).sharding.spec
     return [*spec, *[None] * (x.ndim - len(spec))]
 
 
 def names_in(part: Value) -> tuple[str, ...]:
-    """The axes of the mesh over which one axis of an array is split."""
+    """The names of the mesh axes in one entry of a partition specification."""
     return () if part is None else (part,) if isinstance(part, str) else tuple(part)
 
 
 def pieces(x: jax.Array, part: Value) -> int:
-    """The number of pieces into which axes of the mesh of an array split something."""
+    """The number of pieces into which the mesh axes ``part`` split an axis of an array."""
     sizes = jax.typeof(x).sharding.mesh.shape
     return math.prod(sizes[name] for name in names_in(part))
 
 
 def placed(x: jax.Array, parts: Sequence[Value]) -> jax.Array:
-    """The array, split over these axes of an explicit mesh."""
+    """The array, resharded over these mesh axes of an explicit mesh, one entry for each axis."""
     parts = list(parts)
     return x if parts_of(x) == parts else jax.sharding.reshard(x, PartitionSpec(*parts))
 
 
 def placed_like(x: jax.Array, like: jax.Array) -> jax.Array:
-    """The array, split as another one of its shape is."""
+    """The array, resharded like another array of the same shape."""
     return placed(x, parts_of(like))
 
 
 def gathered(x: jax.Array, axes: Collection[int]) -> jax.Array:
-    """The array, with these of its axes as a whole on one device, if the mesh is known.
+    """The array, resharded so that the given axes are not split, if the mesh is known.
 
-    What is computed of such slices then needs no other device.
+    A computation along these axes then needs no communication between devices.
     """
     if AxisType.Auto in jax.sharding.get_abstract_mesh().axis_types:
         free = PartitionSpec.UNCONSTRAINED
@@ -55,5 +55,5 @@ def gathered(x: jax.Array, axes: Collection[int]) -> jax.Array:
 
 
 def whole(x: jax.Array) -> jax.Array:
-    """The array, as a whole on each device."""
+    """The array, replicated on all devices."""
     return placed(x, [None] * x.ndim)

@@ -1,4 +1,4 @@
-"""The numbers that a dtype can hold, and the refusal of those that it makes infinite or zero."""
+"""Refusal of numbers that would overflow or underflow in a dtype, or that are out of range."""
 
 import functools
 import math
@@ -18,7 +18,7 @@ def _limits(dtype: np.dtype) -> tuple[float, float]:
 
 
 def fits(value: float, dtype: np.dtype) -> bool:
-    """Tell whether a dtype holds a number; what is infinite or NaN itself, it does.
+    """Tell whether a number neither overflows nor underflows to 0 in a dtype; ∞ and NaN fit.
 
     >>> import numpy as np
     >>> from gdlab.core.ranges import fits
@@ -30,10 +30,10 @@ def fits(value: float, dtype: np.dtype) -> bool:
 
 
 def require_fit(value: float, dtype: np.dtype) -> float:
-    """A number that a dtype holds.
+    """Return a number if a dtype can hold it.
 
     Raises:
-        ValueError: if it would be infinite or zero there.
+        ValueError: if it would become infinite or zero in the dtype.
     """
     if fits(value, dtype):
         return value
@@ -49,17 +49,17 @@ def require_fit(value: float, dtype: np.dtype) -> float:
 
 
 def widest_float() -> np.dtype:
-    """The dtype of floats: float32, or float64 where JAX computes in 64 bits."""
+    """The widest floating-point dtype: float32, or float64 where JAX computes in 64 bits."""
     return np.dtype(jnp.result_type(float))
 
 
 def require_all_fit(values: Tree, dtype: np.dtype) -> None:
     """Refuse the Python numbers and NumPy arrays of a tree that a dtype cannot hold.
 
-    What is an array of JAX has its dtype already.
+    JAX arrays are not checked, since they already have a dtype.
 
     Raises:
-        ValueError: with the first number that would be infinite or zero.
+        ValueError: if a number would become infinite or zero, naming the first one.
     """
     for leaf in jax.tree.leaves(values):
         if isinstance(leaf, float | np.ndarray) and np.asarray(leaf).dtype == np.float64:
@@ -71,9 +71,9 @@ def require_numbers_fit(name: str, tree: Tree, dtype: np.dtype) -> None:
     """Refuse the Python numbers of a tree that would be infinite or zero in a dtype, by path.
 
     Raises:
-        ValueError: with the path of the first of them.
+        ValueError: if there is such a number, naming the path of the first one.
     """
-    # A traced step, whose numbers are traced as well, costs this one call.
+    # In a traced step the numbers are traced too, so only this loop is run.
     for leaf in jax.tree.leaves(tree):
         if isinstance(leaf, float) and not fits(leaf, dtype):
             break
@@ -88,10 +88,10 @@ def require_numbers_fit(name: str, tree: Tree, dtype: np.dtype) -> None:
 
 
 def require_count(name: str, count: object) -> None:
-    """Refuse a Python number of steps that no state can count to.
+    """Refuse a number of steps that the counter of a state cannot reach.
 
     Raises:
-        ValueError: if it is beyond int32.
+        ValueError: if it exceeds the largest int32.
     """
     if isinstance(count, int) and abs(count) > LARGEST_COUNT:
         raise ValueError(
@@ -100,10 +100,10 @@ def require_count(name: str, count: object) -> None:
 
 
 def require_positive(**numbers: object) -> None:
-    """Refuse what is not a positive integer.
+    """Refuse arguments that are not positive integers.
 
     Raises:
-        ValueError: naming the first that is none.
+        ValueError: if there is such an argument, with the name of the first one.
     """
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:

@@ -1,7 +1,7 @@
-"""Work that is due at some steps only, and is done at those only, under ``vmap`` as well.
+"""Expensive work that is done only at the steps at which it is due, under ``vmap`` too.
 
-A ``lax.cond`` whose predicate has an axis of lanes becomes a selection: both sides are computed at
-every step, and work that is due every k steps costs as much as work at each.
+Under ``vmap``, a ``lax.cond`` with a batched predicate computes both branches at every step and
+selects, so that work that is due every k steps would cost as much as work at each step.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,24 @@ T = TypeVar("T")
 def rarely(
     due: jax.Array, work: Callable[..., T], otherwise: Callable[..., T], *operands: Tree
 ) -> T:
-    """``work(*operands)`` where it is due, ``otherwise(*operands)`` elsewhere.
+    """Call ``work(*operands)`` if it is due, else ``otherwise(*operands)``.
 
-    It is ``jax.lax.cond`` but for ``jax.vmap``: while no lane is due ``work`` is not run, and where
-    some are, the others keep what ``otherwise`` gives them. It can be differentiated.
+    It is like ``jax.lax.cond``, except under ``jax.vmap``: ``work`` runs only if it is due in at
+    least one lane, and the lanes in which it is not due get the result of ``otherwise``. It can be
+    differentiated.
 
     Args:
         due: a boolean scalar.
-        work: what is expensive.
-        otherwise: what is cheap, with results of the same structure, shapes and dtypes.
-        *operands: what both take, pytrees of arrays. They may close over arrays as well.
+        work: the expensive function.
+        otherwise: the cheap function, with results of the same structure, shapes and dtypes.
+        *operands: pytrees of arrays, the arguments of both functions. The functions may also close
+            over arrays.
+
+    Returns:
+        The result of the function that was called.
 
     Raises:
-        TypeError: if the two return different structures, shapes or dtypes.
+        TypeError: if the two functions return different structures, shapes or dtypes.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import rarely
@@ -41,7 +46,7 @@ def rarely(
     >>> jax.vmap(step)(jnp.array([0, 3])).round(2)
     Array([1.  , 0.14], dtype=float32)
     """
-    # What the two close over may have an axis of lanes, so it is handed over like the operands.
+    # Arrays that the functions close over may be batched, so they are passed like the operands.
     for name, function in (("work", work), ("otherwise", otherwise)):
         if not callable(function):
             raise TypeError(f"rarely: {name} must be a function, not {function!r}")
@@ -59,7 +64,11 @@ def rarely(
 
 
 def _closed(function: Function, operands: Tree) -> tuple[Function, list[Leaf], TreeDef]:
-    """``function`` with all that it closes over as its first argument, that, and its structure."""
+    """Convert closed-over arrays into a first argument.
+
+    Returns:
+        The function of these arrays and the operands, the arrays, and the structure of its result.
+    """
     closed, shape = jax.make_jaxpr(function, return_shape=True)(*operands)
     program = closed.jaxpr  # without the arrays closed over, which a rule would keep from the trace
 
@@ -70,7 +79,7 @@ def _closed(function: Function, operands: Tree) -> tuple[Function, list[Leaf], T
 
 
 def _has_lanes(flag: jax.Array) -> bool:
-    """Tell whether ``vmap`` has given a value an axis of its own."""
+    """Tell whether a value is batched by ``vmap``."""
     found = []
 
     @custom_vmap
@@ -89,15 +98,16 @@ def _has_lanes(flag: jax.Array) -> bool:
 def _derivative_of_lanes(
     work: Function, otherwise: Function, primals: Tree, tangents: Tree
 ) -> tuple[Tree, Tree]:
-    """The derivative of both branches, selected by lane.
+    """Compute the derivatives of both branches, and select one of them in each lane.
 
-    It is the form that ``vmap`` gives a ``cond``, which cannot be differentiated again.
+    It is what ``vmap`` turns the derivative of a ``cond`` into; it cannot be differentiated again.
     """
     due, of_work, of_otherwise, operands = primals
     _, *others = tangents
 
     def where(flag, tangents):
-        # Chosen before as well as after, so that a NaN of the side not taken leads nowhere.
+        # Selected before and after differentiation, so that a NaN in the branch that is not taken
+        # does not reach the result.
         zeros = lambda t: t if t.dtype == jax.dtypes.float0 else jnp.where(flag, t, 0)  # noqa: E731
         return jax.tree.map(zeros, tangents)
 
@@ -139,7 +149,7 @@ def _cond(work: Function, otherwise: Function) -> Function:
                 return done
             return tuple(map(jax.vmap(jnp.where, (0, 0, 0)), [due] * len(done), done, kept))
 
-        # This may itself be under another axis of lanes, so it is made of the same cond.
+        # There may be another vmap around this one, so the same kind of cond is used.
         somewhere = jnp.any(due) if due_varies else due
         lanes = _cond(where_due, lambda _, operands: otherwise_lanes(*operands))
         out = lanes(somewhere, (due, of_work), (), (of_otherwise, operands))

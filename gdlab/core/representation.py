@@ -1,4 +1,4 @@
-"""Arguments written as the code that would make them."""
+"""The ``repr`` of arguments: Python source that makes them."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 
 def represent(value: Any) -> str:
-    """Python source for an argument of a factory: ``eval`` with gdlab's names gives it back."""
+    """Python source of an argument: evaluated with gdlab's names, it returns the argument."""
     if isinstance(value, Tracer):
         return f"<traced {value.aval.str_short()}>"
     if isinstance(value, np.ndarray | jax.Array):
@@ -32,13 +32,13 @@ def represent(value: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """An optimizer as messages name it: as it is written, without numbers that are traced."""
+    """The ``repr`` of an optimizer for messages, without traced numbers."""
     without_traced_options = re.sub(r", \w+=<traced [^>]*>", "", repr(value))
     return re.sub(r"<traced [^>]*>", "…", without_traced_options)
 
 
 def represent_array(value: Any) -> str:
-    """An array as a call of :func:`gdlab.array`, or a key as one of JAX's that makes it."""
+    """Python source of an array: a call of :func:`gdlab.array`, or of ``jax.random`` for a key."""
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         data, implementation = jax.random.key_data(value), str(jax.random.key_impl(value))
         return f"jax.random.wrap_key_data({represent_array(data)}, impl={implementation!r})"
@@ -47,9 +47,9 @@ def represent_array(value: Any) -> str:
 
 
 def as_written(values: Any) -> np.ndarray:
-    """The same numbers in float64, with as few decimal digits as their own dtype tells apart.
+    """Convert numbers to float64 by their shortest decimal form in their own dtype.
 
-    A float32 that was written as 0.1 is 0.1 again, and not 0.10000000149011612.
+    The float32 of 0.1 becomes 0.1, not 0.10000000149011612.
     """
     values = np.asarray(values)
     if values.dtype.itemsize >= np.dtype(np.float64).itemsize:
@@ -59,11 +59,11 @@ def as_written(values: Any) -> np.ndarray:
 
 def _nested(values: np.ndarray) -> str:
     if values.ndim == 0:
-        # As many digits as its dtype needs to come back.
+        # NumPy writes the fewest digits from which the dtype restores the number.
         return str(values) if np.isfinite(values) else represent(float(values))
     return f"[{', '.join(map(_nested, values))}]"
 
 
 def in_words(name: str) -> str:
-    """A name as one would write it in a text: without underscores."""
+    """A name as in running text, with spaces in place of underscores."""
     return name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""A state as a flat dictionary of arrays, and back, in another form of storage if need be."""
+"""Conversion of a state to a flat dictionary of arrays and back, also between stored forms."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,7 +16,7 @@ from gdlab.core.structure import Leaf, Tree, dotted
 
 @checked
 def flatten_state(state: ArrayTree) -> dict[str, Leaf]:
-    """A state as a flat dictionary of arrays, which any format of files can hold.
+    """Flatten a state into a dictionary of arrays, which any file format can hold.
 
     Args:
         state: a state, or any other tree of arrays.
@@ -25,7 +25,7 @@ def flatten_state(state: ArrayTree) -> dict[str, Leaf]:
         Dotted path → array, such as ``mu.encoder.kernel``.
 
     Raises:
-        TypeError: if a leaf is no array.
+        TypeError: if a leaf is not an array.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import flatten_state, sgd
@@ -40,21 +40,23 @@ def flatten_state(state: ArrayTree) -> dict[str, Leaf]:
 def restore_state(
     like: ArrayTree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
 ) -> tuple[Tree, dict[str, str]]:
-    """A state from the flat dictionary that :func:`flatten_state` made of one.
+    """Restore a state from a flat dictionary made by :func:`flatten_state`.
 
     Args:
-        like: a state of the optimizer that goes on, as its ``init`` makes it.
+        like: a state of the optimizer that continues, as returned by its ``init``.
         arrays: dotted path → array.
-        partial: whether what does not fit is left as it is in ``like``, and reported.
-        convert: whether what is stored in another precision or format, such as a moment in eight
-            bits, is read and stored as in ``like``.
+        partial: whether entries that do not fit keep their values in ``like`` and are reported,
+            instead of raising an error.
+        convert: whether arrays in another precision or storage format, such as a moment in eight
+            bits, are converted to the one in ``like``.
 
     Returns:
-        The state, and of each path that did not fit the reason; nothing unless ``partial``.
+        The state, and a dictionary from each path that did not fit to the reason, which is empty
+        unless ``partial`` is true.
 
     Raises:
-        TypeError: if a leaf of ``like`` is no array.
-        ValueError: if something does not fit and ``partial`` is False, with all the reasons.
+        TypeError: if a leaf of ``like`` is not an array.
+        ValueError: if an entry does not fit and ``partial`` is false, with all reasons.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import adam, flatten_state, restore_state, sgd
@@ -94,11 +96,11 @@ def _misfit(array: Leaf | None, leaf: Leaf) -> str | None:
 
 
 def stored_as(like: Tree, arrays: Mapping[str, Leaf]) -> dict[str, Leaf]:
-    """The arrays of a file, with those that are stored otherwise than in ``like`` stored as there.
+    """Convert the arrays of a file to the stored forms and dtypes of ``like``.
 
     Args:
         like: a state.
-        arrays: dotted path → array, as :func:`gdlab.flatten_state` makes them.
+        arrays: dotted path → array, as returned by :func:`gdlab.flatten_state`.
     """
     converted = dict(arrays)
     for path, node in _stored_otherwise(like, arrays):
@@ -116,7 +118,7 @@ def is_stored_otherwise(like: Tree, arrays: Mapping[str, Leaf]) -> bool:
 
 
 def _stored_otherwise(like: Tree, arrays: Mapping[str, Leaf]) -> Iterator[tuple[str, Tree]]:
-    """The path and the node of each array of ``like`` that is there in another form."""
+    """The path and the node of each array of ``like`` whose stored form in the file differs."""
     for path, node in jax.tree_util.tree_flatten_with_path(like, is_leaf=is_stored_form)[0]:
         name = dotted(path)
         own, _ = jax.tree_util.tree_flatten_with_path(node)
@@ -138,7 +140,7 @@ def _can_be_stored(array: jax.Array, node: Tree) -> bool:
 
 
 def _array_at(arrays: Mapping[str, Leaf], path: str) -> jax.Array | None:
-    """The array that stands at a path, in float32 at least, in whatever form it is stored."""
+    """The array at a path, read from any stored form, in float32 at least; None if missing."""
     if path in arrays:
         if not is_array_of_numbers(arrays[path]):
             raise TypeError(

@@ -1,4 +1,4 @@
-"""Trees that functions of users return, which have to be like others."""
+"""Checks of trees that users' functions return, against a tree that they must be like."""
 
 from gdlab.checks.user_functions import called_as
 from gdlab.checks.values import is_array_of_numbers
@@ -15,45 +15,46 @@ from gdlab.core.structure import (
 
 
 def require_arrays(name: str, tree: Tree, expected: str, like: Tree) -> Tree:
-    """A tree that a user's function made, with an array wherever another tree has one.
+    """Return a tree if it has an array wherever ``like`` has one.
 
     Args:
-        name: what ``tree`` is called in a message.
-        tree: what the function returned.
-        expected: what ``like`` is called.
-        like: the tree whose structure it must have.
+        name: the name of ``tree`` in messages.
+        tree: the return value of a user's function.
+        expected: the name of ``like`` in messages.
+        like: the tree whose structure ``tree`` must have.
 
     Raises:
-        TypeError: if there is something else in the place of an array.
-        ValueError: if it differs in structure.
+        TypeError: if ``tree`` has a leaf that is not an array where ``like`` has an array.
+        ValueError: if the trees differ in structure.
     """
     _pairs(name, tree, expected, like)
     return tree
 
 
 def require_arrays_like(name: str, tree: Tree, expected: str, like: Tree) -> Tree:
-    """A tree that a user's function made, with an array of the right shape wherever one has to be.
+    """Return a tree if it has an array of the same shape wherever ``like`` has an array.
 
     Args:
-        name: what ``tree`` is called in a message.
-        tree: what the function returned.
-        expected: what ``like`` is called.
-        like: the tree whose structure and shapes it must have.
+        name: the name of ``tree`` in messages.
+        tree: the return value of a user's function.
+        expected: the name of ``like`` in messages.
+        like: the tree whose structure and shapes ``tree`` must have.
 
     Raises:
-        TypeError: if there is something else in the place of an array.
-        ValueError: if it differs in structure or in a shape.
+        TypeError: if ``tree`` has a leaf that is not an array where ``like`` has an array.
+        ValueError: if the trees differ in structure or in a shape.
     """
     check_shapes(name, tree, *_pairs(name, tree, expected, like))
     return tree
 
 
 def gradient_at_params(grad_fn: Function, params: Params) -> Tree:
-    """The gradient that the keyword ``grad_fn`` of an update gives at some parameters.
+    """The gradient ``grad_fn(params)``, checked to be like the parameters.
 
     Raises:
-        TypeError: if it does not take the parameters alone, or returns something else than arrays.
-        ValueError: if they are not like the parameters.
+        TypeError: if ``grad_fn`` cannot be called with the parameters alone, or returns leaves that
+            are not arrays.
+        ValueError: if the gradient differs from the parameters in structure or in a shape.
     """
     gradient = called_as("grad_fn(params)", grad_fn, params)
     return require_arrays_like("what grad_fn returns", gradient, "params", params)
