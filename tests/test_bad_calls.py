@@ -421,6 +421,10 @@ BAD = [
         lambda: plots.race(problems.saddle(), {"a": sgd(0.1)}, tune="x", progress=False),
         "tune must be real numbers, not 'x'",
     ),
+    (lambda: gdlab.explore(bowl, sgd(0.1), 1j * w), "start must be two finite numbers or more"),
+    (lambda: gdlab.explore(bowl, {"": sgd(0.1)}, w), "tx must be .* text that is not empty"),
+    (lambda: gdlab.explore_training(lambda w: nan * w.sum(), sgd(0.1), w), "loss must be finite"),
+    (lambda: gdlab.map_axes(lambda: 1.0)(Axis("a", [1.0])), r"function\(…\) is what is called"),
     # Models and laws of their size
     (lambda: scaling.mup({"w": w}, layouts={"v": ((), (0,))}), "layouts: pattern 'v' matches none"),
     (lambda: scaling.completed_p(K, depth=0.0, blocks="k"), "depth must be a positive number"),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from gdlab.analysis.linear.precision import in_float64
 from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Name
 from gdlab.core.transformation import GradientTransformation
 from gdlab.core.warning import warn_caller
 from gdlab.page.document import RUNS, Document, program_constants
@@ -37,7 +38,7 @@ MOST_STEPS = 10_000
 @checked
 def explore(
     fun: Callable[..., Any],
-    tx: GradientTransformation | Mapping[str, GradientTransformation],
+    tx: GradientTransformation | Mapping[Name, GradientTransformation],
     start: Any = None,
     *,
     steps: int = 100,

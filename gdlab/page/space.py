@@ -53,6 +53,8 @@ def space_of(
         ValueError: if the start does not consist of two or more finite numbers.
     """
     plain = fun
+    if any(map(np.iscomplexobj, jax.tree.leaves(start))):
+        raise _no_start(argument, start)
     if isinstance(fun, Problem):
         start = fun.start if start is None else start
         if fun.data is not None:

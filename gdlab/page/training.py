@@ -1,6 +1,7 @@
 """Live pages on which a model trains, with its sharpness and the stability limit."""
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 from gdlab.analysis.linear.precision import as_float64, in_float64
 from gdlab.analysis.runs.preconditioner import anatomy_on, require_diagonal
 from gdlab.checks.checked import checked
+from gdlab.checks.kinds import Name
 from gdlab.checks.user_functions import called_as
 from gdlab.core.transformation import GradientTransformation
 from gdlab.page.document import TRAINING, Document, program_constants
@@ -32,7 +34,7 @@ from gdlab.page.translator.program import (
 @checked
 def explore_training(
     loss: Callable[..., Any],
-    tx: GradientTransformation | Mapping[str, GradientTransformation],
+    tx: GradientTransformation | Mapping[Name, GradientTransformation],
     params: Any,
     *,
     measure: Callable[..., Any] | None = None,
@@ -106,6 +108,9 @@ def explore_training(
         argument="loss",
     )
     bowl = translate_function(lambda w: 0.5 * jnp.vdot(w, w))
+    _require_number("loss", function.value, space)
+    if measured is not None:
+        _require_number("measure", measured, space)
     races = translated_optimizers(optimizers, function, space, ranges or {})
     near = [translate_optimizer(own, bowl).javascript for own in optimizers.values()]
     heading = heading_of(loss, "loss") if title is None else title
@@ -125,6 +130,13 @@ def explore_training(
     pictures = TrainingPictures(loss, optimizers, params, measure, measure_name, tiles, matrix)
     views = {name: in_float64(draw) for name, draw in pictures.views().items()}
     return Page(document.html(), heading, lambda: None, views, HEIGHT, document)
+
+
+def _require_number(argument: str, function: Callable[[Any], Any], space: Space) -> None:
+    """Refuse a function that is no finite number at the start, of which nothing could be shown."""
+    value = float(function(jnp.asarray(space.start)))
+    if not math.isfinite(value):
+        raise ValueError(f"{argument} must be finite at params, not {value}")
 
 
 def _optimizer_json(

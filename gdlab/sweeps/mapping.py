@@ -14,6 +14,7 @@ from gdlab.axes.sampling import Sampling, drawn, require_sampled
 from gdlab.axes.slots import at_point, with_slots
 from gdlab.checks.checked import checked
 from gdlab.checks.kinds import Count, Length, Seed
+from gdlab.checks.user_functions import called_as
 from gdlab.checks.values import is_array_of_numbers
 from gdlab.devices.memory import points_that_fit
 from gdlab.devices.mesh import LANES, padded, row_of_devices
@@ -107,7 +108,7 @@ def _at_points(function: ByIdentity, mesh: Mesh | None, template: Any, points: A
     def at_all(template: Any, points: Any) -> Any:
         def at(point: Any) -> Any:
             args, kwargs = at_point(template, point)
-            made = function(*args, **kwargs)
+            made = called_as("function(…)", function.function, *args, **function.keywords, **kwargs)
             leaves = jax.tree.leaves(made)
             if not leaves or not all(map(is_array_of_numbers, leaves)):
                 raise TypeError(f"function must return a tree of arrays, not {made!r}")

@@ -85,7 +85,7 @@ def start(
     over_points = jax.vmap(of_point, (0 if model_by_point else None, 0))
     lanes = jax.vmap(over_points, (0, None))(model, points)
     loss, aux = _shape_of_record(structure, template, lanes.progress, points, keys.step[0], data)
-    seen = len(structure.recorded_steps), *lanes.loss.shape
+    seen = structure.number_recorded, *lanes.loss.shape
     loss, aux = jax.tree.map(lambda leaf: _blank(seen + leaf.shape, leaf), (loss, aux))
     return on_devices(
         structure,
@@ -192,7 +192,7 @@ def _take_steps(
         of_seeds = None if orders is None else orders.orders
         lanes, record = jax.vmap(of_seed)(lanes, of_seeds, keys)
         last = step == structure.steps
-        index = jnp.where(last, len(structure.recorded_steps) - 1, step // structure.record_every)
+        index = jnp.where(last, structure.number_recorded - 1, step // structure.record_every)
         kept = last | (step % structure.record_every == 0)
         loss, aux = jax.tree.map(
             lambda all_, new: all_.at[index].set(jnp.where(kept, new, all_[index])),

@@ -77,7 +77,7 @@ def _labelled_records(run: SweepRun, by_dimension: Callable[..., np.ndarray]) ->
     stopped_at = by_dimension(tables.stopped_at)[..., None]
     converged = (by_dimension(tables.status) == CONVERGED)[..., None]
 
-    def held(values: np.ndarray, steps: list[int], last: np.ndarray) -> np.ndarray:
+    def held(values: np.ndarray, steps: Any, last: np.ndarray) -> np.ndarray:
         over = converged & (np.asarray(steps) > stopped_at)
         return np.where(over, last[..., None], by_dimension(values, 1))
 

@@ -70,9 +70,9 @@ class ProgramStructure(NamedTuple):
         return self.split is None and is_on_host(self.mesh)
 
     @property
-    def recorded_steps(self) -> list[int]:
+    def recorded_steps(self) -> np.ndarray:
         """Every ``record_every``-th step, and the one that would follow the last."""
-        return [*range(0, self.steps, self.record_every), self.steps]
+        return np.append(np.arange(0, self.steps, self.record_every), self.steps)
 
     @property
     def number_recorded(self) -> int:
@@ -89,9 +89,15 @@ class ProgramStructure(NamedTuple):
     def rows(self, begin: int, end: int) -> Rows:
         """The rows of the records of the steps from ``begin`` to ``end``."""
         return Rows(
-            [i for i, step in enumerate(self.recorded_steps) if begin <= step < end],
-            [i for i, step in enumerate(self.evaluated_steps) if begin <= step < end],
+            self._rows(self.record_every, begin, end),
+            self._rows(self.evaluation.every, begin, end) if self.evaluation else [],
         )
+
+    def _rows(self, every: int, begin: int, end: int) -> list[int]:
+        """The positions of such steps among every so many of them and the one after the last."""
+        last = -(-self.steps // every)
+        rows = range(-(-begin // every), min(-(-end // every), last))
+        return [*rows, *[last] * (begin <= self.steps < end)]
 
 
 class SweptValues(NamedTuple):
