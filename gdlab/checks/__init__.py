@@ -1,1 +1,1 @@
-"""Arguments that users give: their kinds, and how those that do not fit are refused."""
+"""Checks of the arguments that users pass, and their error messages."""

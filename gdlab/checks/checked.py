@@ -1,9 +1,9 @@
-"""Arguments that are checked against their annotations before a function begins.
+"""Functions whose arguments are checked against their annotations at each call.
 
-A signature says what a function takes, so that it is the one place from which mistakes are told:
-:func:`checked` reads the annotations once, and refuses a call with an argument that does not fit,
-naming the argument, what came and what would work. What an annotation leaves open (``Any``, a type
-variable, a name that is imported for type checkers alone) is not looked at.
+:func:`checked` reads the annotations of a function once. A call with an argument that does not fit
+raises an error that names the argument, its value, and what would work. Annotations that leave the
+kind open (``Any``, a type variable, a name that is imported only for type checkers) are not
+checked.
 """
 
 import functools
@@ -33,14 +33,14 @@ def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
             try:
                 annotation = eval(annotation, names)  # as typing itself does
             except (NameError, AttributeError, TypeError):
-                continue  # a name that is imported for type checkers alone
+                continue  # a name that is imported only for type checkers
         resolved[name] = types.NoneType if annotation is None else annotation
     resolved.pop("return", None)
     return resolved
 
 
 class Signature:
-    """The parameters of a function with the kinds of value that they take."""
+    """The parameters of a function, and the kinds of value that they accept."""
 
     def __init__(self, function: Callable[..., Any], name: str):
         self.name = name
@@ -52,11 +52,11 @@ class Signature:
                 self.kinds[parameter] = kind
 
     def require(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Refuse a call that does not fit.
+        """Raise if the arguments of a call do not fit.
 
         Raises:
-            TypeError: if arguments are missing or unknown, or one is of another kind.
-            ValueError: if one is of the right kind, and outside of its range or choices.
+            TypeError: if arguments are missing or unknown, or one has the wrong type.
+            ValueError: if an argument has the right type, but is outside its range or choices.
         """
         try:
             bound = self.signature.bind(*args, **kwargs)
@@ -66,11 +66,11 @@ class Signature:
             self.require_argument(parameter, value)
 
     def require_argument(self, parameter: str, value: Any) -> None:
-        """Refuse an argument that does not fit; of a variadic parameter, all its values.
+        """Raise if an argument does not fit; for a variadic parameter, pass all its values.
 
         Raises:
-            TypeError: if it is of another kind.
-            ValueError: if it is of the right kind, and outside of its range or choices.
+            TypeError: if it has the wrong type.
+            ValueError: if it has the right type, but is outside its range or choices.
         """
         kind = self.kinds.get(parameter)
         if kind is None:
@@ -87,11 +87,12 @@ class Signature:
 
 
 def require_kind(function: str, parameter: str, value: Any, kind: Kind) -> None:
-    """Refuse a value that is not of a kind.
+    """Raise if a value is not of a kind.
 
     Raises:
-        TypeError: naming the argument, what came, and what would work.
-        ValueError: the same, if the value is of the right type and out of range.
+        TypeError: if the value has the wrong type. The message names the argument, its value, and
+            what would work.
+        ValueError: if the value has the right type, but is out of range.
     """
     if kind.includes(value):
         return
@@ -101,13 +102,13 @@ def require_kind(function: str, parameter: str, value: Any, kind: Kind) -> None:
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function so that each call is checked against its annotations.
+    """Decorate a function so that each call checks its arguments against the annotations.
 
-    The check takes some microseconds, so it stands at functions that a user calls, and not at
-    those that a training step is traced through.
+    The check takes some microseconds, so use it on functions that users call, and not on those that
+    are traced in a training step.
 
     Args:
-        function: the annotations of its parameters say what it takes.
+        function: the function, with annotated parameters.
 
     Returns:
         The same function, which raises ``TypeError`` or ``ValueError`` before it begins.
@@ -138,7 +139,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def checked_class(cls: C) -> C:
-    """Decorate a class so that making an instance is checked like a call of a function."""
+    """Decorate a class so that its ``__init__`` checks its arguments as :func:`checked` does."""
     initialise = cls.__init__
     signature: Signature | None = None
 

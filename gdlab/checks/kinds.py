@@ -1,6 +1,6 @@
-"""Kinds of value, as annotations of arguments describe them: words for messages, and tests.
+"""Kinds of value, derived from annotations: a test, and words for error messages.
 
-A number's range stands in its annotation too: ``Annotated[int, Between(1)]``.
+An annotation can include the range of a number: ``Annotated[int, Between(1)]``.
 """
 
 import collections.abc
@@ -32,14 +32,14 @@ def _nothing(_: Any) -> bool:
 
 
 class Kind(NamedTuple):
-    """A kind of value: the words for it, and the test for it."""
+    """A kind of value: words for error messages, and a test."""
 
     words: str
     """The name of the kind in messages, such as ``a whole number``."""
     includes: Callable[[Any], bool]
-    """The test that is true for values of this kind."""
+    """A test that is true for values of this kind."""
     resembles: Callable[[Any], bool] = _nothing
-    """The test that is true for values of the right type that are merely out of range."""
+    """A test that is true for values that have the right type but are out of range."""
 
     def comes_near(self, value: Any) -> bool:
         """Tell whether a value is of the right type, in range or not."""
@@ -47,7 +47,7 @@ class Kind(NamedTuple):
 
 
 class Between(NamedTuple):
-    """Marks the annotation of a number that lies between two bounds."""
+    """A mark in an annotation: the number must lie between two bounds."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -57,7 +57,7 @@ class Between(NamedTuple):
     """True if the upper bound itself is out of range."""
 
     def includes(self, number: float) -> bool:
-        """Tell whether a number lies between the bounds; a NaN does not."""
+        """Tell whether a number lies between the bounds; NaN does not."""
         is_excluded = (self.excludes_low and number == self.low) or (
             self.excludes_high and number == self.high
         )
@@ -65,7 +65,7 @@ class Between(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The bounds as a message writes them."""
+        """The bounds in words, for messages."""
         if self.excludes_low and math.isinf(self.high):
             return f"above {self.low}{' and finite' * self.excludes_high}"
         if self.excludes_low:
@@ -78,22 +78,22 @@ class Between(NamedTuple):
 
 
 LARGEST_COUNT = int(np.iinfo(np.int32).max)
-"""The largest number of steps that a state can count."""
+"""The largest number of steps that a state can count, 2³¹ − 1."""
 
 Count: TypeAlias = Annotated[int, Between(1, LARGEST_COUNT)]
-"""A number of things of which there is at least one: steps, examples, variables."""
+"""A whole number of at least 1, such as a number of steps or examples."""
 
 Size: TypeAlias = Annotated[int, Between(0, LARGEST_COUNT)]
-"""A number of things of which there may be none."""
+"""A whole number of at least 0."""
 
 Seed: TypeAlias = Annotated[int, Between(0, 2**32 - 1)]
-"""A seed of random numbers, of which each is other randomness."""
+"""A seed of random numbers; different seeds give different random numbers."""
 
 LARGEST_LENGTH = 1_000_000
-"""The largest number of values that are computed at once; a larger one is taken for a mistake."""
+"""The largest number of values that are computed at once; a larger one is refused as a mistake."""
 
 Length: TypeAlias = Annotated[int, Between(1, LARGEST_LENGTH)]
-"""A number of values that are in memory together, as those of an axis are; steps are a Count."""
+"""A number of values that are in memory together, such as those of an axis; for steps see Count."""
 
 
 def _is_real(value: Any) -> bool:
@@ -132,7 +132,7 @@ def _is_axes(value: Any) -> bool:
 
 def _is_path(value: Any) -> bool:
     if isinstance(value, str):
-        return value != "" and "\0" not in value  # which no name of a file has
+        return value != "" and "\0" not in value  # names of files cannot have these
     return isinstance(value, os.PathLike)
 
 
@@ -153,7 +153,7 @@ KINDS: dict[Any, Kind] = {
     DTypeLike: Kind("a dtype, such as jnp.float32", _is_dtype),
     ArrayLike: Kind("an array", lambda value: value is not None),  # looked at by real_numbers
 }
-"""The kinds of value that are told apart by more than their class."""
+"""The kinds of value that a check of the class alone does not decide."""
 
 
 def is_what_converts(cls: type, convert: Callable[[Any], Any]) -> None:
@@ -190,23 +190,24 @@ EntryName: TypeAlias = Annotated[
 StorageDType: TypeAlias = Annotated[
     DTypeLike, Kind("a floating-point dtype, such as jnp.bfloat16", _is_floating_dtype, _is_dtype)
 ]
-"""A dtype in which real floating-point numbers are stored; complex ones have its companion."""
+"""A real floating-point dtype for storage; complex arrays use the complex dtype of the same
+width."""
 
 ArrayTree: TypeAlias = Annotated[
     Any, Kind("a tree of arrays, as init makes a state", _is_tree_of_arrays)
 ]
-"""A tree all of whose leaves are arrays, or shapes that stand for arrays: a state."""
+"""A tree whose leaves are all arrays, or shapes in place of arrays, such as a state."""
 
 ShapedTree: TypeAlias = Annotated[Any, Kind("a tree of arrays", _is_tree_of_shapes)]
-"""A tree of arrays, of numbers or of shapes that stand for arrays, such as parameters."""
+"""A tree of arrays, numbers, or shapes in place of arrays, such as parameters."""
 
 Ax: TypeAlias = Annotated[Any, Kind("axes of matplotlib or None", _is_axes)]
-"""The axes to draw on, several of them for a picture of panels, or None for new ones."""
+"""Matplotlib axes to draw on, several for a figure with panels, or None for new ones."""
 
 
 @functools.cache
 def kind_of(annotation: Any) -> Kind | None:
-    """The kind of value that an annotation describes; None where it leaves everything open."""
+    """The kind of value that an annotation describes; None if any value fits."""
     if annotation is Any or annotation is object:
         return None
     if annotation in KINDS:
@@ -237,7 +238,7 @@ def _annotated(annotation: Any, marks: tuple[Any, ...]) -> Kind | None:
 
 def _bounded(kind: Kind, bounds: Between) -> Kind:
     def includes(value: Any) -> bool:
-        # A traced number is not known yet.
+        # The value of a traced number is not known.
         return kind.includes(value) and (isinstance(value, Tracer) or bounds.includes(value))
 
     return Kind(f"{kind.words} {bounds.words}", includes, kind.comes_near)
@@ -253,7 +254,7 @@ def _union(members: tuple[Any, ...]) -> Kind | None:
     known = [kind for kind in kinds if kind is not None]
     if len(known) < len(kinds):
         return None
-    # `None` is said last, and what is said twice is said once.
+    # `None` comes last, and repeated words come once.
     words = list(dict.fromkeys(kind.words for kind in known if kind.words != "None"))
     if types.NoneType in members:
         words.append("None")
@@ -349,7 +350,7 @@ def _instance_of(cls: type) -> Callable[[Any], bool]:
 def _with_attributes(protocol: type) -> Kind:
     names = [name for name in dir(protocol) if not name.startswith("_")]
     words = f"{_with_article(protocol.__name__)}, which has {', '.join(names)}"
-    # A class has what its instances will have.
+    # A class has the attributes of its instances, but is not an instance.
     return Kind(
         words,
         lambda value: not isinstance(value, type) and all(hasattr(value, name) for name in names),

@@ -1,4 +1,4 @@
-"""Calls of functions that users give, which say what is called where they do not fit."""
+"""Calls of functions that users pass, with error messages that show the call."""
 
 import inspect
 from collections.abc import Callable
@@ -19,8 +19,8 @@ def called_as(form: str, function: Callable[..., T], *args: Any, **kwargs: Any) 
         **kwargs: its arguments by keyword.
 
     Raises:
-        TypeError: if it does not take these arguments. What it raises by itself gets a note of the
-            call.
+        TypeError: if it does not accept these arguments. Other errors that it raises get a note
+            that shows the call.
 
     >>> from gdlab.checks.user_functions import called_as
     >>> called_as("mask(params)", abs, -3)
@@ -39,7 +39,7 @@ def called_as(form: str, function: Callable[..., T], *args: Any, **kwargs: Any) 
 
 
 def note_call(error: Exception, form: str) -> None:
-    """Add to an error of a user's function in which call it came."""
+    """Add a note to an error of a user's function that shows the call."""
     advice = ""
     if isinstance(error, jax.errors.JAXTypeError):
         advice = (
@@ -52,10 +52,10 @@ def note_call(error: Exception, form: str) -> None:
 def _refusal(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> TypeError | None:
-    """The error of a function that does not take these arguments, None if it does."""
+    """The error for a function that does not accept these arguments, or None if it does."""
     try:
         inspect.signature(function).bind(*args, **kwargs)
-    except ValueError:  # written in C, it does not tell
+    except ValueError:  # a function written in C may have no signature
         return None
     except TypeError as error:
         return error

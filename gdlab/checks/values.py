@@ -1,4 +1,4 @@
-"""Values that users give: the tests for what they are, and refusals of those that do not fit."""
+"""Tests of the values that users pass, and errors for those that do not fit."""
 
 import functools
 import math
@@ -44,7 +44,7 @@ def is_real_dtype(dtype: np.dtype) -> bool:
 
 
 def is_whole_number(value: Any) -> bool:
-    """Tell whether a value is a whole number, of Python or of NumPy, and no truth value."""
+    """Tell whether a value is a whole number, of Python or NumPy, but not a boolean."""
     if isinstance(value, bool | np.bool_):
         return False
     try:
@@ -55,13 +55,13 @@ def is_whole_number(value: Any) -> bool:
 
 
 def is_tree_of_arrays(tree: Any) -> bool:
-    """Tell whether a tree has arrays of numbers, traced or not, and nothing else."""
+    """Tell whether all leaves of a tree are arrays of numbers, traced or not."""
     leaves = jax.tree.leaves(tree)
     return bool(leaves) and all(map(is_array_of_numbers, leaves))
 
 
 def is_key(value: Any) -> bool:
-    """Tell whether a value is one PRNG key, of the new kind or of the old one."""
+    """Tell whether a value is a single PRNG key, new-style (typed) or old-style."""
     if not isinstance(value, jax.Array | np.ndarray):
         return False
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
@@ -70,7 +70,7 @@ def is_key(value: Any) -> bool:
 
 
 def is_truth_value(value: Any) -> bool:
-    """Tell whether a value is True or False, or a traced one that will be.
+    """Tell whether a value is a boolean, traced or not.
 
     >>> from gdlab.checks.values import is_truth_value
     >>> is_truth_value(True), is_truth_value(2.5), is_truth_value(None)
@@ -82,7 +82,7 @@ def is_truth_value(value: Any) -> bool:
 
 
 def require_real_scalar(name: str, value: T) -> T:
-    """A value that is one real number.
+    """The value itself, if it is a single real number.
 
     Raises:
         TypeError: if it is something else.
@@ -108,7 +108,7 @@ def require_step(name: str, step: Any) -> None:
 
 
 def require_key(name: str, key: Any) -> None:
-    """Refuse what is no PRNG key.
+    """Raise unless a value is a single PRNG key.
 
     Raises:
         TypeError: if it is something else, or several keys.
@@ -128,19 +128,19 @@ def real_numbers(
     finite: bool = True,
     rising: bool = False,
 ) -> np.ndarray:
-    """The real numbers that a user gave, in float64.
+    """The real numbers that a user passed, in float64.
 
     Args:
         name: the argument's name.
-        values: what came for it.
-        ndim: the number of axes that it must have; any unless given. None of them may be empty.
-        least: the least that a number may be.
-        finite: whether all must be finite.
+        values: the argument's value.
+        ndim: the required number of axes, none of which may be empty; any number unless given.
+        least: the smallest number allowed.
+        finite: whether all numbers must be finite.
         rising: whether each must be above the one before.
 
     Raises:
-        TypeError: if they are no real numbers.
-        ValueError: if they are of another shape, not finite, too small, or do not rise.
+        TypeError: if the values are not real numbers.
+        ValueError: if they have the wrong shape, are not finite, too small, or not increasing.
 
     >>> from gdlab.checks.values import real_numbers
     >>> real_numbers("times", [0, 1], ndim=1)
@@ -164,11 +164,11 @@ def real_numbers(
 def complex_numbers(
     name: str, values: Any, *, ndim: int | None = None, finite: bool = True
 ) -> np.ndarray:
-    """The numbers that a user gave, real or complex, in complex128; see :func:`real_numbers`.
+    """The numbers that a user passed, real or complex, in complex128, as in :func:`real_numbers`.
 
     Raises:
-        TypeError: if they are no numbers.
-        ValueError: if they are of another shape, or not finite.
+        TypeError: if the values are not numbers.
+        ValueError: if they have the wrong shape or are not finite.
     """
     try:
         given = np.asarray(values)
@@ -194,7 +194,7 @@ def _require_form(name: str, array: np.ndarray, ndim: int | None, finite: bool) 
 
 
 def shortened(value: Any) -> str:
-    """A value as a message shows it, cut off where it is long."""
+    """A value as text for a message, cut off if it is long."""
     if isinstance(value, Tracer):
         return f"a traced {value.dtype}{list(value.shape)}"
     written = repr(value)

@@ -1,1 +1,1 @@
-"""The states of other libraries' optimizers, carried over and back, a room for each library."""
+"""Conversion of the states of other libraries' optimizers, with one package per library."""

@@ -1,7 +1,7 @@
-"""Transformations that get their numbers, step by step, from a method around them.
+"""Transformations whose scheduled numbers come from a method around them.
 
-A wrapper's inner transformation has a state of its own, but the method that puts both together may
-hand its own scheduled numbers on: ``muon`` does so with the decays of its AdamW.
+The inner transformation of a wrapper has a separate state, but a method that composes both may pass
+its scheduled numbers to it: ``muon`` does so with the decays of its AdamW.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Turn: TypeAlias = Callable[[GradientTransformation, Leaf], GradientTransformatio
 
 
 class Following(NamedTuple):
-    """A transformation within another one, whose schedules give it its numbers."""
+    """A transformation within another one, whose schedules set its numbers."""
 
     outer: "Followed"
     turn: Turn
@@ -31,9 +31,9 @@ Followed: TypeAlias = GradientTransformation | Following
 
 
 def in_force(tx: Followed, step: Leaf) -> GradientTransformation:
-    """The transformation with the numbers that a method around it gives it at a step.
+    """The transformation with the numbers that a method around it passes at a step.
 
-    Its own schedules, which follow its own count, are left.
+    The schedules of the transformation itself, which follow its own count, are not evaluated.
     """
     return tx.turn(in_force(tx.outer, step), step) if isinstance(tx, Following) else tx
 

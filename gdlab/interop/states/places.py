@@ -14,14 +14,14 @@ from gdlab.core.wiring import chain, fork, named_chain
 
 
 class Place(NamedTuple):
-    """A transformation within a composition, and the entries of the state that are its own."""
+    """A transformation within a composition, and its entries in the state."""
 
     tx: GradientTransformation
     entries: Mapping[str, str]
     """The names that the transformation gives by itself → those in the state of the whole."""
 
     def entry(self, name: str) -> str:
-        """The name in the state of the whole of what the transformation calls ``name``."""
+        """The name, in the state of the whole, of the entry ``name`` of the transformation."""
         return self.entries[name]
 
 
@@ -33,12 +33,12 @@ def rule_of(
 
 
 def place_of(tx: GradientTransformation) -> Place:
-    """The place of a transformation that stands alone."""
+    """The place of a transformation that is not part of a composition."""
     return Place(tx, {name: name for name in entry_names(rule_of(tx))})
 
 
 def opened(place: Place) -> list[Place]:
-    """The places of the parts of a composition, or nothing for a part that is none.
+    """The places of the parts of a composition; empty for other transformations.
 
     >>> from gdlab import chain, ema, trace
     >>> from gdlab.interop.states.places import opened, place_of

@@ -1,7 +1,7 @@
-"""The entries of a state that the number of steps alone determines, and that number from them.
+"""The entries of a state that the number of steps determines, and their inverse.
 
-Where other libraries keep a count of the steps, gdlab keeps the weights of its bias corrections,
-which stay right when a decay follows a schedule. Both directions run the recursion of the weights.
+Other libraries store a count of steps; gdlab stores the weights of its bias corrections, which stay
+right if a decay follows a schedule. Both directions run the recursion of the weights.
 """
 
 import functools
@@ -28,16 +28,16 @@ LONGEST = 2**31 - 1
 
 
 def entries_after(tx: Followed, count: int, dtype: np.dtype = FLOAT32) -> dict[str, Tree]:
-    """The entries that the number of steps determines, as they are after ``count`` updates.
+    """The entries that the number of steps determines, after ``count`` updates.
 
     Args:
         tx: a transformation, or one that follows the schedules of a method around it.
-        count: the number of updates, which is that of the method around it as well.
+        count: the number of updates, also of the method around it.
         dtype: the real dtype in which the parameters are computed.
 
     Returns:
-        Name of the entry → value. ``count`` is there if the state keeps it. What wrappers wrap has
-        a state of its own, of which nothing is there.
+        Name of the entry → value. ``count`` is included if the state has it. The separate states of
+        wrapped transformations are not.
 
     >>> from gdlab import adam
     >>> from gdlab.interop.states.step_entries import entries_after
@@ -79,10 +79,10 @@ def follow_schedules(tx: Followed) -> bool:
 
 
 def count_of(tx: Followed, state: State) -> int | None:
-    """The number of updates behind a state, or None if its entries do not tell it for certain.
+    """The number of updates behind a state, or None if its entries do not determine it.
 
-    Weights tell it until they stand still: that of Adam's squares, with 0.999 in float32, for the
-    first eighty thousand steps.
+    Weights determine it until they stop changing: the weight of Adam's average of squares, with
+    decay 0.999 in float32, changes for the first eighty thousand steps.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import adam, sgd
@@ -163,7 +163,7 @@ def _run(tx: Followed, stop: jax.Array, dtype: np.dtype) -> dict[str, Tree]:
     def advance(carry):
         step, _, entries = carry
         after = _advanced(tx, step, entries, dtype)
-        # With a schedule inside it may stand still for a while and go on.
+        # With a schedule, the entries may stop changing for a while and then change again.
         return step + 1, _equal(entries, after) & (not is_scheduled), after
 
     carry = (jnp.zeros((), jnp.int32), jnp.zeros((), bool), _start(tx, dtype))

@@ -1,4 +1,4 @@
-"""States of stored and stacked methods, made states of the methods within, and the way back."""
+"""Conversion of the states of stored and stacked methods to those of the methods within."""
 
 from gdlab.core.stacks import unstacked
 from gdlab.core.state import State
@@ -11,7 +11,7 @@ def within_storage(tx: GradientTransformation) -> GradientTransformation:
     """The method within :func:`gdlab.stored` and :func:`gdlab.stacked`, or ``tx`` itself.
 
     Raises:
-        ValueError: if parameters are stored in a format as well, of which no other library knows.
+        ValueError: if parameters are stored in a format too, which no other library has.
     """
     while tx.factory.name in ("stacked", "stored", "stored_slots"):
         if getattr(tx, "params", None) is not None:
@@ -24,11 +24,11 @@ def within_storage(tx: GradientTransformation) -> GradientTransformation:
 
 
 def plain(tx: GradientTransformation, state: State) -> tuple[GradientTransformation, State]:
-    """The method within a stored or stacked one and its state as arrays, or both as they are."""
+    """The method within a stored or stacked one and its state as arrays, or both unchanged."""
     method = within_storage(tx)
     return (tx, state) if method is tx else (method, read(unstacked(state)))
 
 
 def in_formats_of(tx: GradientTransformation, state: State, params: Params) -> State:
-    """The state of the method within a stored or stacked one, as that one keeps it."""
+    """A plain state, converted to the formats of a stored or stacked method."""
     return in_form_of(state, tx.init(params))

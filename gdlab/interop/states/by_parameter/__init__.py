@@ -1,1 +1,1 @@
-"""States that another library keeps by parameter, as torch and Keras do."""
+"""States that another library stores per parameter, as torch and Keras do."""

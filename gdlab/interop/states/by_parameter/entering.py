@@ -1,4 +1,4 @@
-"""The way of another library's state into gdlab's."""
+"""The conversion of another library's state to gdlab's."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -36,18 +36,19 @@ def entered(
     count: int | None,
     beside: Sequence[Method] = (),
 ) -> State:
-    """The state of ``tx`` that holds what a record holds.
+    """The state of ``tx`` with the arrays of a record.
 
     Args:
-        record: what the other library keeps.
-        methods: the methods that it and gdlab have.
-        tx: the transformation that goes on.
+        record: the state of the other library.
+        methods: the methods that both libraries have.
+        tx: the transformation that continues.
         params: the parameters.
-        count: the number of calls of its ``update`` so far, where the record does not tell it.
-        beside: what wrappers and averages keep beside a method, if the other library has it.
+        count: the number of calls of its ``update`` so far, if the record does not determine it.
+        beside: the entries of wrappers and averages around a method that the other library may
+            have.
 
     Raises:
-        ValueError: if something in either of them has no counterpart in the other.
+        ValueError: if an array of one library has no counterpart in the other.
     """
     used: set[tuple[str, str]] = set()
     others = {name for method in beside for pair in method.pairs for name in pair.theirs}
@@ -71,14 +72,14 @@ def entered(
 
 
 class _Entering(NamedTuple):
-    """The way of a record into the state of one scope."""
+    """The conversion of a record to the state of one scope."""
 
     record: Record
     scope: Scope
     used: set[tuple[str, str]]
-    """The path and the name of each array that has found its place."""
+    """The path and the name of each array that has been used."""
     others: set[str]
-    """The names of what the other library keeps beside a method."""
+    """The names of the arrays that the other library stores besides those of a method."""
 
     def state(self, methods: Sequence[Method]) -> State:
         scope, entries = self.scope, kept_entries(self.scope)
@@ -95,7 +96,7 @@ class _Entering(NamedTuple):
         return self._replace(scope=scope)._filled(method, pairs, entries)
 
     def beside(self, method: Method) -> State:
-        """The state with what a wrapper keeps, where the other library has such a thing."""
+        """The state with the entries of a wrapper, if the other library has such a wrapper."""
         entries, kept = self.scope.entries, self.record.kept.values()
         pairs = [pair for pair in method.pairs if isinstance(pair, Pair)]
         recorded = {name for one in kept for name in one.arrays}
@@ -107,11 +108,11 @@ class _Entering(NamedTuple):
         """The entries that the number of updates determines."""
         scope, state = self.scope, self.scope.state
         names = entries_after(scope.tx, 0)
-        # The dtype is that of the scope's own parameters, of which there may be none.
+        # The dtype is that of the scope's parameters, which may be none.
         dtype = common_dtype(jax.tree.leaves([state[name] for name in names]))
         start = entries_after(scope.tx, 0, dtype)
         if paths and not is_recorded:
-            # Averages have seen nothing yet, though schedules may have gone on.
+            # Averages have seen no gradient yet, though schedules may have advanced.
             return start | self._counted(scope.count or 0)
         count = self._steps(paths) if paths and start else None
         count = scope.count if count is None else count
@@ -127,7 +128,7 @@ class _Entering(NamedTuple):
         return {COUNT: jnp.asarray(count, like[COUNT].dtype)} if COUNT in like else {}
 
     def _steps(self, paths: list[str]) -> int | None:
-        """The number of updates that all these parameters have made, None if it is not kept."""
+        """The number of updates that all these parameters have had, or None if it is not stored."""
         nothing, made = Kept({}, 0), {}
         for path in paths:
             steps = self.record.kept.get(path, nothing).steps
@@ -147,7 +148,7 @@ class _Entering(NamedTuple):
     def _method(
         self, methods: Sequence[Method], entries: Mapping[str, str], paths: list[str]
     ) -> tuple[Method, list[Pair]]:
-        """The method whose entries are those of the scope, and whose arrays are recorded."""
+        """The method with the entries of the scope whose arrays are in the record."""
         require_named(self.record, self.scope, paths)
         there = [set(self.record.kept[path].arrays) for path in paths if path in self.record.kept]
         recorded = set().union(*there) - self.others

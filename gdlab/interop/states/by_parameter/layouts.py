@@ -14,10 +14,10 @@ takes them."""
 Layout: TypeAlias = (
     Mapping[str, str | Sequence[int]] | Sequence[tuple[str, str | Sequence[int]]] | None
 )
-"""Regular expressions for the paths of parameters, and the axes of those in which they are found.
+"""Regular expressions for paths of parameters, and the axes of the parameters that they match.
 
 Axes are a permutation, such as ``(1, 0)``, or one of the names in :data:`KERNELS`. The first
-expression that is found in a path decides; what none is found in keeps its axes.
+expression found in a path decides; parameters without a match keep their axes.
 """
 KERNELS: Mapping[str, Axes] = {
     "linear": (1, 0),
@@ -25,18 +25,18 @@ KERNELS: Mapping[str, Axes] = {
     "conv2d": (2, 3, 1, 0),
     "conv3d": (2, 3, 4, 1, 0),
 }
-"""The kernels of torch, output axis first, as Flax has them, output axis last."""
+"""The permutations from torch's kernels, output axis first, to Flax's, output axis last."""
 
 
 def axes_by_path(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Axes]:
-    """The axes of each parameter whose array the other library has in another order.
+    """The permutation for each parameter whose axes have another order in the other library.
 
     Args:
         layout: patterns and axes.
         shapes: path → the parameter's shape in gdlab.
 
     Raises:
-        ValueError: if a pattern matches no path, or its axes are no permutation of the axes of a
+        ValueError: if a pattern matches no path, or its axes are not a permutation of those of a
             parameter that it matches.
 
     >>> from gdlab.interop.states.by_parameter.layouts import axes_by_path
@@ -72,7 +72,7 @@ def _permutation(axes: str | Sequence[int], path: str, shape: tuple[int, ...]) -
 def permuted(array: np.ndarray, axes: Axes | None) -> np.ndarray:
     """An array of the other library with its axes in gdlab's order.
 
-    One that has not as many axes as its parameter, such as a count, stays as it is.
+    An array without the axes of its parameter, such as a count, is returned unchanged.
     """
     return array.transpose(axes).copy() if axes and array.ndim == len(axes) else array
 

@@ -1,4 +1,4 @@
-"""The way of gdlab's state into that of another library."""
+"""The conversion of gdlab's state to that of another library."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -35,16 +35,17 @@ def left(
     count: int | None,
     beside: Sequence[Method] = (),
 ) -> Record:
-    """A record of what the state of ``tx`` holds.
+    """A record with the arrays of a state of ``tx``.
 
     Args:
-        record: one in which nothing is kept yet.
+        record: an empty record.
         methods: the methods that the other library's optimizer may be.
         state: a state of ``tx``.
         tx: a transformation.
         params: the parameters.
-        count: the number of updates so far, where the state does not tell it.
-        beside: what wrappers and averages keep beside a method, if the other library has it.
+        count: the number of updates so far, if the state does not determine it.
+        beside: the entries of wrappers and averages around a method that the other library may
+            have.
 
     Raises:
         ValueError: if an entry of the state has no counterpart in the other library.
@@ -64,13 +65,13 @@ def left(
 
 
 class _Leaving(NamedTuple):
-    """The way of the state of one scope into a record."""
+    """The conversion of the state of one scope to a record."""
 
     record: Record
     scope: Scope
 
     def of_method(self, methods: Sequence[Method]) -> list[tuple[str, Kept]]:
-        """The arrays that the other library keeps for each parameter of the scope."""
+        """The arrays that the other library stores for each parameter of the scope."""
         entries = kept_entries(self.scope)
         require_known(self.record, self.scope, entries, methods)
         if not kept_paths(self.scope, entries.values()):
@@ -81,7 +82,7 @@ class _Leaving(NamedTuple):
         return [(path, Kept(named, steps)) for path, named in arrays.items()]
 
     def of_wrappers(self, beside: Sequence[Method]) -> list[tuple[str, Kept]]:
-        """The arrays that the other library keeps beside its method."""
+        """The arrays that the other library stores besides those of its method."""
         entries = self.scope.entries
         there = [method for method in beside if all(role in entries for role in method.roles())]
         found = [

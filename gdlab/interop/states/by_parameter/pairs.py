@@ -1,4 +1,4 @@
-"""Pairs of entries: one that gdlab keeps for a parameter, and its place in another library."""
+"""Correspondences of entries of gdlab and arrays of another library, for each parameter."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from gdlab.interop.states.by_parameter.layouts import Axes
 from gdlab.interop.states.by_parameter.scopes import Scope, period_of
 
 Array: TypeAlias = Any
-"""A NumPy array; None or an empty tuple where nothing is kept."""
+"""A NumPy array; None or an empty tuple if nothing is stored."""
 
 
 class Parameter(NamedTuple):
@@ -23,11 +23,11 @@ class Parameter(NamedTuple):
     scope: Scope
     """The transformation that trains it, and its state."""
     kept: tuple[Leaf, ...]
-    """The arrays that the state keeps for it now, in the order of the pair."""
+    """The arrays that the state holds for it now, in the order of the pair."""
     axes: Axes | None
-    """The axes of the other library's array, where it has them in another order."""
+    """The permutation of the other library's axes, if their order differs."""
     settings: Mapping[str, Value]
-    """The hyperparameters of the other library, where they are known."""
+    """The hyperparameters of the other library, if known."""
 
     def param(self) -> Array:
         """The value of the parameter."""
@@ -35,7 +35,7 @@ class Parameter(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Entries of gdlab, and arrays of another library from which they are computed and back."""
+    """Entries of gdlab and arrays of another library, with the functions that convert them."""
 
     ours: tuple[str, ...]
     """The roles of the entries."""
@@ -43,37 +43,37 @@ class Pair(NamedTuple):
     enter: Callable[..., tuple[Array, ...]]
     """``enter(parameter, *theirs)`` → ours"""
     leave: Callable[..., tuple[Array, ...]]
-    """``leave(parameter, *ours)`` → theirs, with None for what is not there"""
+    """``leave(parameter, *ours)`` → theirs, with None for missing arrays"""
     some: bool = False
-    """True if a parameter has some of their arrays alone."""
+    """True if a parameter may have only some of their arrays."""
     is_optional: bool = False
-    """True if the method may be without it."""
+    """True if the method may lack this pair."""
 
 
 class Shared(NamedTuple):
-    """An entry that all parameters share, and numbers that the other library keeps for each."""
+    """An entry that all parameters share, and numbers that the other library stores for each."""
 
     role: str
-    """The role of an entry of the part that keeps it."""
+    """The role of an entry of the part that holds the shared entry."""
     own: str
-    """The name that the part itself gives to the entry."""
+    """The name of the entry within the part."""
     theirs: tuple[str, ...]
     enter: Callable[..., Value]
     """``enter(parameter, value of the entry, *theirs)`` → value of the entry"""
     leave: Callable[..., tuple[Array, ...]]
     """``leave(parameter, value of the entry)`` → theirs"""
     applies_to: Callable[[Value], bool] = lambda _: True
-    """Tell whether it is about an entry with this value."""
+    """A test of whether it applies to an entry with this value."""
 
 
 def same(ours: str, theirs: str) -> Pair:
-    """An array that both keep alike."""
+    """An array that is the same in both libraries."""
     unchanged = lambda _, *arrays: arrays  # noqa: E731
     return Pair((ours,), (theirs,), unchanged, unchanged)
 
 
 def optional(pair: Pair) -> Pair:
-    """A pair that the method may be without."""
+    """A pair that the method may lack."""
     return pair._replace(is_optional=True)
 
 
@@ -90,10 +90,10 @@ def velocity(
     Args:
         ours: the role of the entry.
         theirs: the other library's array.
-        is_average: whether the other library's weighs each gradient with one minus the decay.
-        step_sign: 0 if it is made of gradients, 1 or -1 if of them times the learning rate or
-            minus the learning rate.
-        is_dampened: whether a setting of the other library says by what a gradient is multiplied.
+        is_average: whether the other library weights each gradient by one minus the decay.
+        step_sign: 0 if the other library accumulates gradients; 1 or -1 if it accumulates gradients
+            times the learning rate or minus the learning rate.
+        is_dampened: whether a setting of the other library gives the factor on each gradient.
     """
 
     def enter(parameter, theirs):
@@ -126,7 +126,7 @@ def _scalar(factor: float, like: Array) -> Array:
 
 
 def _factor(parameter: Parameter, role: str, is_average: bool, step_sign: int) -> float:
-    """The number by which the other library's momentum is multiplied to be gdlab's."""
+    """The factor from the other library's momentum to gdlab's."""
     scope, entry = parameter.scope, parameter.scope.entries[role]
     own_sign = _sign_of_steps(scope, entry)
     if bool(own_sign) != bool(step_sign):
@@ -170,7 +170,7 @@ def _is_scaled(scope: Scope, entry: str, factor: float) -> bool:
 
 
 def _recursion_in(part: GradientTransformation) -> GradientTransformation | None:
-    """The sum or average with a decay that a part is or corrects; None if it is neither."""
+    """The sum or average with a decay in a part, even within a correction; None without one."""
 
     def is_one(node):
         is_part = isinstance(node, GradientTransformation)
@@ -205,7 +205,7 @@ def _wide(array: Array) -> Array:
 
 
 def centred(mean: str, mean_square: str) -> Pair:
-    """The variance that gdlab keeps, where another library keeps the average square."""
+    """The variance in gdlab, for the mean square in another library."""
     ours = ("mean", "variance")
     return Pair(ours, (mean, mean_square), _mean_and_variance, _mean_and_square)
 
@@ -245,12 +245,12 @@ def _is_nothing(kept: Leaf) -> bool:
 
 
 def signs(ours: str, theirs: str) -> Pair:
-    """The signs of what the other library keeps, of which it uses the signs alone."""
+    """The signs of an array of the other library, which uses only its signs."""
     return Pair((ours,), (theirs,), lambda _, x: (np.sign(x),), lambda _, sign: (sign,))
 
 
 def product_of_momenta(theirs: str) -> Shared:
-    """The product of all momenta of Nadam, which is what remains of its average's start."""
+    """The product of all momenta of Nadam, the remaining weight of its average's initial value."""
     return Shared(
         "mu",
         "weight",

@@ -1,4 +1,4 @@
-"""The state of another library's optimizer by parameter, and the methods that it and gdlab have."""
+"""The state of another library's optimizer by parameter, and the methods of both libraries."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -17,16 +17,16 @@ Names: TypeAlias = Sequence[str] | Mapping[str, str]
 
 
 OF_ALL = ("weights_memory", "weight_sum", "max_lr")
-"""The roles of entries that are there once, and not for each parameter."""
+"""The roles of entries that exist once and not for each parameter."""
 
 
 class Method(NamedTuple):
-    """A method that both have: the names of its optimizers there, and what corresponds."""
+    """A method of both libraries: the other's names for it, and the corresponding entries."""
 
     names: tuple[str, ...]
     pairs: tuple[Pair | Shared, ...]
     part: str | None = None
-    """The name of a part of gdlab's, where nothing else tells the method from another."""
+    """The name of a part in gdlab, if nothing else distinguishes the method from another."""
 
     def pairs_of(self, roles: set[str]) -> list[Pair] | None:
         """The pairs of entries of these roles, or None if they are not those of the method."""
@@ -37,7 +37,7 @@ class Method(NamedTuple):
         return there if is_whole and roles == kept else None
 
     def roles(self) -> set[str]:
-        """The roles of all entries that it may keep."""
+        """The roles of all entries that the method may have."""
         return {role for pair in self.pairs if isinstance(pair, Pair) for role in pair.ours}
 
     def shared(self, scope: Scope) -> list[tuple[str, Shared]]:
@@ -52,12 +52,12 @@ class Method(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """The arrays that another library keeps for one parameter."""
+    """The arrays that another library stores for one parameter."""
 
     arrays: dict[str, np.ndarray]
     """The name in the other library → the array, with gdlab's order of the axes."""
     steps: int | None = None
-    """The number of updates that it has made, where that is kept."""
+    """The number of updates that the parameter has had, if it is stored."""
 
 
 class Record(NamedTuple):
@@ -65,12 +65,12 @@ class Record(NamedTuple):
 
     library: str
     paths: Sequence[str]
-    """The paths of the parameters that it trains."""
+    """The paths of the parameters that the optimizer trains."""
     axes: Mapping[str, Axes]
     settings: dict[str, Mapping[str, Value]]
-    """Path → the hyperparameters of the other library, where they are known."""
+    """Path → the hyperparameters of the other library, if known."""
     optimizers: dict[str, str]
-    """Path → the name of the optimizer, where it is known."""
+    """Path → the name of the optimizer, if known."""
     kept: dict[str, Kept]
 
     def steps(self) -> int | None:
@@ -80,10 +80,10 @@ class Record(NamedTuple):
 
 
 def empty_record(library: str, paths: Sequence[str], layout: Layout, params: Params) -> Record:
-    """A record in which nothing is kept yet.
+    """An empty record.
 
     Raises:
-        ValueError: if a path is none of ``params`` or there twice, or the layout does not fit.
+        ValueError: if a path is not in ``params`` or appears twice, or the layout does not fit.
     """
     shapes = shapes_by_path(params)
     require_paths(paths, shapes)
@@ -91,12 +91,12 @@ def empty_record(library: str, paths: Sequence[str], layout: Layout, params: Par
 
 
 def shapes_by_path(params: Params) -> dict[str, tuple[int, ...]]:
-    """The shape of each parameter that there is."""
+    """The shape of each parameter that is not None."""
     return {path: np.shape(leaf) for path, leaf in leaves_with_paths(params) if leaf is not None}
 
 
 def require_paths(paths: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse paths that are none of the parameters', or are there twice."""
+    """Raise if a path is not one of the parameters' or appears twice."""
     for path in paths:
         if path not in shapes:
             raise ValueError(f"names: {path!r} is no path of params, which has {list(shapes)}")
@@ -124,7 +124,7 @@ def kept_entries(scope: Scope) -> dict[str, str]:
 def require_known(
     record: Record, scope: Scope, entries: Mapping[str, str], methods: Sequence[Method]
 ) -> None:
-    """Refuse entries of which the other library has nothing in any method."""
+    """Raise if an entry has no counterpart in any method of the other library."""
     known = {role for method in methods for role in method.roles()}
     unknown = [entry for role, entry in entries.items() if role not in known]
     if unknown:
@@ -141,7 +141,7 @@ def kept_paths(scope: Scope, entries: Iterable[str]) -> list[str]:
 
 
 def require_named(record: Record, scope: Scope, paths: Sequence[str]) -> None:
-    """Refuse parameters for which a scope keeps something and the other library has no name."""
+    """Raise if a scope has entries for a parameter without a name in the other library."""
     for path in paths:
         if path not in record.paths:
             raise ValueError(
@@ -157,7 +157,7 @@ def candidates(
     entries: Mapping[str, str],
     paths: Sequence[str],
 ) -> Iterator[tuple[Method, list[Pair]]]:
-    """The methods that keep these entries, among those of the parameters' optimizers."""
+    """The methods with these entries, among those of the parameters' optimizers."""
     optimizers = {record.optimizers[path] for path in paths if path in record.optimizers}
     parts = {place.tx.factory.name for place in scope.parts}
     for method in methods:
@@ -174,5 +174,5 @@ def parameter_of(record: Record, scope: Scope, path: str, kept: tuple[Leaf, ...]
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a message lists them."""
+    """Names as text for a message."""
     return ", ".join(names) or "nothing"

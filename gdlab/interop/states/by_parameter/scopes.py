@@ -35,7 +35,7 @@ BEGIN_ANEW = (
     "scale_by_zoom_linesearch",
     "skip_outliers",
 )
-"""Parts whose entries begin anew where another library has no such thing."""
+"""Parts whose entries are initialised if the other library lacks them."""
 
 LEAVE_OUT_STEPS = (
     "accumulate",
@@ -44,7 +44,7 @@ LEAVE_OUT_STEPS = (
     "conditionally_transform",
     "skip_outliers",
 )
-"""Wrappers whose inner transformations make other steps than they themselves."""
+"""Wrappers whose inner transformations have other step counts than the wrapper."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Scope:
     params: Params
     """The parameters of the whole optimizer; the state has None for those that it leaves out."""
     count: int | None
-    """The number of updates behind the state, where that is known."""
+    """The number of updates behind the state, if known."""
 
     @functools.cached_property
     def tx(self) -> GradientTransformation:
-        """The transformation with the numbers of the first step from around it."""
+        """The transformation with the numbers that a method around it passes at the first step."""
         return in_force(self.followed, 0)
 
     @functools.cached_property
@@ -73,9 +73,9 @@ class Scope:
     def entries(self) -> dict[str, str]:
         """The entry of each role, such as ``mu``, whatever the entry is called in the state.
 
-        An average is called ``nu`` if it is one of squares, and ``mu`` otherwise. What a wrapper
-        keeps has its name in front, as in ``accumulate.mean``. What the number of updates
-        determines is not among them.
+        An average has the role ``nu`` if it averages squares, and ``mu`` otherwise. The entries of
+        a wrapper are prefixed with its name, as in ``accumulate.mean``. Entries that the number of
+        updates determines are left out.
 
         Raises:
             ValueError: if two entries have one role.
@@ -105,11 +105,11 @@ class Scope:
         return next(place for place in self.parts if entry in place.entries.values())
 
     def constant(self, entry: str, read: Callable[[GradientTransformation], Value]) -> float:
-        """A number that is the same at every step and for each parameter.
+        """A number of a part, which must be the same at every step and for each parameter.
 
         Args:
             entry: an entry of the state.
-            read: from the part to which it belongs to a number of the part.
+            read: a function from the part to which the entry belongs to a number of the part.
 
         Raises:
             ValueError: if the number follows a schedule or differs by parameter.
@@ -132,7 +132,7 @@ class Scope:
         return float(value)
 
     def leaves(self, entry: str) -> list[tuple[str, Leaf]]:
-        """The path of each parameter, and what the entry keeps for it: None if it is left out."""
+        """The path of each parameter, and the entry's array for it, or None if it is left out."""
         paths = [path for path, _ in leaves_with_paths(self.params)]
         tree, treedef = _tree_of(self.state[entry]), flatten(self.params)[1]
         kept = flatten_up_to(f"the entry {entry!r}", tree, "params", self.params, treedef)
@@ -158,7 +158,7 @@ def _tree_of(value: Tree) -> Tree:
 
 
 def _is_average(value: Tree) -> bool:
-    """Tell whether an entry is an average of the parameters with something beside it."""
+    """Tell whether an entry is an average of the parameters with additional arrays."""
     return hasattr(value, "average")
 
 
@@ -169,7 +169,7 @@ def _parts(place: Place, step: Leaf = 0) -> list[Place]:
 
 
 class _Inner(NamedTuple):
-    """A transformation that a part wraps, both by their positions."""
+    """A transformation that a part wraps, by the positions of both."""
 
     part: int
     index: int
@@ -179,10 +179,11 @@ class _Inner(NamedTuple):
 
 
 def with_each_scope(scope: Scope, visit: Callable[[Scope], State]) -> State:
-    """The state of a scope in which ``visit`` has renewed that of each scope, inner ones first.
+    """The state of a scope after ``visit`` has replaced the state of each scope, inner ones first.
 
     Raises:
-        ValueError: if a wrapper keeps other states than one for each transformation it wraps.
+        ValueError: if a wrapper does not hold exactly one state for each transformation that it
+            wraps.
     """
     entries = dict(scope.state)
     for position, place in enumerate(scope.parts):
@@ -200,7 +201,7 @@ def with_each_scope(scope: Scope, visit: Callable[[Scope], State]) -> State:
 
 
 def _scopes_within(scope: Scope, position: int, states: list[State]) -> list[Scope]:
-    """The scopes of what a part wraps, whose states are given."""
+    """The scopes of the transformations that a part wraps, with the given states."""
     wrapper = scope.parts[position].tx
     count = _count_within(wrapper, scope.count)
     made = []
@@ -216,14 +217,14 @@ def _scopes_within(scope: Scope, position: int, states: list[State]) -> list[Sco
 
 
 def _count_within(wrapper: GradientTransformation, count: int | None) -> int | None:
-    """The number of updates of what a wrapper wraps, if it is run less often than the wrapper."""
+    """The number of updates of a wrapped transformation that is run less often than its wrapper."""
     if count is None or wrapper.factory.name != "accumulate":
         return count
     return count // period_of(wrapper)
 
 
 def calls_for(tx: GradientTransformation, updates: int) -> int:
-    """The number of calls of ``tx`` after which what it wraps has made so many updates."""
+    """The number of calls of ``tx`` after which the wrapped one has made ``updates`` updates."""
     found = accumulation_in(tx)
     return updates if found is None else updates * period_of(found)
 

@@ -1,4 +1,4 @@
-"""The states of Keras's optimizers, carried over and back."""
+"""Conversion of the states of Keras's optimizers, in both directions."""
 
 from collections.abc import Iterator, Mapping
 
@@ -75,7 +75,7 @@ METHODS = (
     Method(("ScheduleFreeAdamW",), (*OF_SCHEDULE_FREE, optional(same("nu", "velocity")))),
     Method(("ScheduleFreeAdamW",), (same("nu", "velocity"), optional(OF_SCHEDULE_FREE[0]))),
 )
-"""The methods that Keras and gdlab have, and what corresponds in their states."""
+"""The methods of both Keras and gdlab, and the corresponding entries of their states."""
 OF_MEANS = {"r": -1, "c": -2}
 """The axis over which Adafactor has averaged."""
 MICRO_STEP = "micro_step"
@@ -83,7 +83,7 @@ BESIDE = (
     Method((), accumulated("gradient_accumulator", MICRO_STEP)),
     Method((), (average_of_parameters("average"),)),
 )
-"""The entries that every optimizer of Keras may keep beside those of its method."""
+"""The entries that every optimizer of Keras may have besides those of its method."""
 
 
 @checked
@@ -95,26 +95,26 @@ def from_keras(
     tx: GradientTransformation,
     params: Params,
 ) -> State:
-    """The state with which ``tx`` goes on where an optimizer of Keras has stopped.
+    """The state with which ``tx`` continues the run of a Keras optimizer.
 
     Args:
-        optimizer: the optimizer, or its ``variables``, or a dictionary of their values by path, or
-            by number as ``save_own_variables`` and weights files have them.
+        optimizer: the optimizer, its ``variables``, or a dictionary of their values by path, or by
+            number as in ``save_own_variables`` and weights files.
         names: the dotted paths of gdlab's parameters in the order of the variables that the
             optimizer trains, or a dictionary from their paths in Keras to these.
-        layout: the permutations of axes by path, as for :func:`from_torch`; Keras has the axes of
-            dense and convolutional kernels as Flax has them.
-        tx: the transformation that goes on.
+        layout: the permutations of axes by path, as for :func:`from_torch`; Keras and Flax have the
+            same axes in dense and convolutional kernels.
+        tx: the transformation that continues.
         params: the parameters at this point.
 
     Returns:
-        The state, in the dtypes in which ``tx`` keeps it. Gradients that are accumulated so far go
-        along, and so does the average of the parameters (``use_ema``), where ``tx`` keeps such.
-        Otherwise those begin anew, from ``params``.
+        The state, in the dtypes of the state of ``tx``. Accumulated gradients and the average of
+        the parameters (``use_ema``) are converted too; if Keras has none, they start from zero and
+        from ``params``.
 
     Raises:
-        ValueError: if the names do not fit, if Keras keeps something that ``tx`` has no place for
-            or the other way round, or if the loss is scaled.
+        ValueError: if the names do not fit, if an array of either optimizer has no counterpart in
+            the other, or if the loss is scaled.
 
     >>> import jax.numpy as jnp, numpy as np
     >>> from gdlab import sgd
@@ -158,7 +158,7 @@ def to_keras(
     like: Value,
     count: Size | None = None,
 ) -> dict[str, np.ndarray]:
-    """The values of a Keras optimizer's variables, so that it goes on where ``tx`` is.
+    """The values of the variables with which a Keras optimizer continues the run of ``tx``.
 
     Args:
         state: a state of ``tx``.
@@ -166,16 +166,18 @@ def to_keras(
         layout: as for :func:`from_keras`.
         tx: the transformation whose state it is.
         params: the parameters at this point.
-        like: the optimizer that goes on, built; or what else :func:`from_keras` takes.
-        count: the number of updates so far, where the state does not tell it.
+        like: the Keras optimizer, already built, or its variables in a form that :func:`from_keras`
+            accepts.
+        count: the number of updates so far, if the state does not determine it.
 
     Returns:
         A dictionary for ``optimizer.load_own_variables``; its keys are those of ``like`` if that is
-        a dictionary. What has no counterpart, such as the learning rate, is as in ``like``.
+        a dictionary. Variables without a counterpart, such as the learning rate, are those of
+        ``like``.
 
     Raises:
-        ValueError: if the names do not fit, if one of the two keeps something that the other has
-            no place for, or if a count is needed.
+        ValueError: if the names do not fit, if an array of either optimizer has no counterpart in
+            the other, or if a count is needed.
 
     >>> import jax.numpy as jnp, numpy as np
     >>> from gdlab import sgd
@@ -262,13 +264,13 @@ def _entering(one: Variable, record: Record) -> np.ndarray:
 def _kept(path: str, variables: list[Variable], record: Record) -> dict[str, np.ndarray]:
     own = {one.slot: _entering(one, record) for one in variables if one.path == path}
     shared = {one.slot: one.array for one in variables if one.slot == "u_product"}
-    # An array that is not factored has numbers in the place of the means.
+    # For an array that is not factored, Keras has scalars in place of the means.
     own = {slot: array for slot, array in own.items() if slot not in OF_MEANS or array.ndim}
     return own | shared if own else {}
 
 
 def _require_places(record: Record, variables: list[Variable]) -> None:
-    """Refuse what Keras's optimizer has no variable for."""
+    """Raise if an array has no variable in Keras's optimizer."""
     for path, kept in record.kept.items():
         places = {one.slot for one in variables if one.path in (path, None)} | {MICRO_STEP}
         missing = [slot for slot in kept.arrays if slot not in places]
@@ -313,7 +315,7 @@ def _anew(one: Variable, kept: Mapping[str, np.ndarray], params: Mapping[str, Le
         return np.zeros_like(one.array)
     if one.slot == "average":
         return np.asarray(params[one.path or ""], one.array.dtype)
-    # Adafactor makes the product of the means anew at each step.
+    # Adafactor recomputes the product of the means at each step.
     if one.slot in OF_MEANS or (one.slot == "velocity" and "r" in kept):
         return one.array
     raise ValueError(

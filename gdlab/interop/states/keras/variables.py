@@ -1,4 +1,4 @@
-"""The variables of Keras's optimizers: which parameter each belongs to, and what it holds."""
+"""The variables of Keras's optimizers, with the parameter and the slot of each."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ SLOTS = (
     "linear",
     "norm",
 )
-"""The ends of the names of variables, of which the first that fits is meant."""
+"""The endings of names of variables; the first that matches is the slot."""
 OF_ALL = ("iteration", "learning_rate")
 """The variables that belong to no parameter."""
 ORDERS: Mapping[str, tuple[str, ...]] = {
@@ -72,7 +72,7 @@ def variables_of(optimizer: Value) -> list[tuple[str, str, np.ndarray]]:
 
 
 def by_path(variables: Sequence[tuple[str, str, np.ndarray]], names: Names) -> list[Variable]:
-    """The variables, known by the ends of their paths.
+    """The variables, identified by the endings of their paths.
 
     Raises:
         ValueError: if a path is not understood, or there are not as many parameters as names.
@@ -84,7 +84,7 @@ def by_path(variables: Sequence[tuple[str, str, np.ndarray]], names: Names) -> l
         if slot is None:
             waiting.append((key, array))
             continue
-        # Adafactor's means have no names of their own, and stand before the parameter's average.
+        # Adafactor's means have no names, and come before the average of the same parameter.
         if len(waiting) not in (0, 2):
             raise ValueError(
                 f"{waiting[0][0]!r} is no variable that is known by its path; of the paths of "
@@ -144,7 +144,7 @@ def by_order(
     methods: Mapping[str, set[str]],
     beside: Sequence[str],
 ) -> list[Variable]:
-    """The variables, known by their order and shapes alone.
+    """The variables, identified by their order and shapes.
 
     Args:
         variables: the variables by number.

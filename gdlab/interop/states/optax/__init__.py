@@ -1,1 +1,1 @@
-"""The states of optax's optimizers: walked through together with gdlab's optimizer."""
+"""Conversion of the states of optax's optimizers."""

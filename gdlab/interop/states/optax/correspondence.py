@@ -17,14 +17,14 @@ Arrays = Sequence[Any]
 
 
 class BesideTheirs(Protocol):
-    """The knowledge that a conversion to gdlab may read beside the arrays at its leaf."""
+    """The information that a conversion to gdlab may use besides the arrays at its leaf."""
 
     def param(self) -> Array:
         """The parameter of the leaf."""
         ...
 
     def slow_param(self) -> Array:
-        """The slow parameter of the leaf, where the parameters are a pair of fast and slow ones."""
+        """The slow parameter of the leaf, if the parameters are a pair of fast and slow ones."""
         ...
 
     def theirs(self, path: str) -> Array:
@@ -37,7 +37,7 @@ class BesideTheirs(Protocol):
 
 
 class BesideOurs(Protocol):
-    """The knowledge that a conversion from gdlab may read beside the arrays at its leaf."""
+    """The information that a conversion from gdlab may use besides the arrays at its leaf."""
 
     def ours(self, path: str) -> Array:
         """An array of gdlab's state, by its path within the method."""
@@ -70,48 +70,49 @@ class Count(NamedTuple):
 
 
 class FromCount(NamedTuple):
-    """Something in the other library's state that the number of updates determines."""
+    """An array of the other library's state that the number of updates determines."""
 
     theirs: str
     value: Callable[[int], Array]
     least: Callable[[Array], int]
-    """The least number of updates for a value, which is taken if nothing else tells the number."""
+    """The least number of updates for a value, which is used if nothing else determines the
+    number."""
 
 
 class Fixed(NamedTuple):
-    """Something in the other library's state that no update changes, and that ``tx`` knows."""
+    """A constant in the other library's state that ``tx`` determines."""
 
     theirs: str
     value: Callable[[], Array]
     check: bool = False
-    """True if it has to be the same on both sides."""
+    """True if the value must agree with that of ``tx``."""
 
 
 class Fresh(NamedTuple):
-    """An entry of gdlab's state that optax has not, and that is as it is at first."""
+    """An entry of gdlab's state that optax lacks, and that keeps its initial value."""
 
     ours: str
     reason: str | None = None
-    """The reason for which it cannot be carried over otherwise; None if nothing reads it."""
+    """The reason why an entry with another value cannot be converted; None if nothing reads it."""
 
 
 class Wrapped(NamedTuple):
-    """The state of a wrapped transformation, which is a state of its own in gdlab."""
+    """The state of a wrapped transformation, which is a separate state in gdlab."""
 
     theirs: str
     ours: tuple[str, ...]
     """The keys that lead to it, of which the first is the name of an entry."""
     tx: GradientTransformation
     layout: tuple["Item", ...] | None = None
-    """The layout of the wrapped state, where ``tx`` does not tell it."""
+    """The layout of the wrapped state, if ``tx`` does not determine it."""
     counts: tuple[str, ...] = ()
-    """The counts of its updates that the wrapper keeps."""
+    """The counts of its updates in the wrapper's state."""
     in_step: bool = True
-    """False if there are steps of the wrapper that are none of what it wraps."""
+    """False if the wrapped transformation is not run at every step of the wrapper."""
 
 
 class Refused(NamedTuple):
-    """Something that cannot be carried over."""
+    """An entry that cannot be converted."""
 
     theirs: str
     reason: str

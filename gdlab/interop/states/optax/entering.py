@@ -1,4 +1,4 @@
-"""The move of a state from optax to gdlab."""
+"""The conversion of a state from optax to gdlab."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ FOR_SCHEDULE = "it is missing: a hyperparameter of tx follows a schedule, and op
 
 
 class Import:
-    """One move from optax to gdlab."""
+    """One conversion from optax to gdlab."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Import:
                 self.problems[path] = "this entry of gdlab's state does not follow from optax's"
 
     def _check(self, fixed: Fixed) -> None:
-        """Take what no update changes, which may have to be what ``tx`` says."""
+        """Check a constant against ``tx`` if necessary."""
         theirs = self._take(fixed.theirs)
         if theirs is None or not fixed.check:
             return
@@ -138,7 +138,7 @@ class Import:
         return self.theirs[path]
 
     def said(self, level: Level) -> dict[str, int]:
-        """The number of updates that each count of a level says."""
+        """The number of updates according to each count of a level."""
         found = {
             count: self._take(count.theirs, FOR_SCHEDULE if count.of_schedule else MISSING)
             for count in level.counts
@@ -155,7 +155,7 @@ class Import:
         return said
 
     def _count(self, level: Level) -> None:
-        """Agree upon the number of updates of a level, and make what follows from it."""
+        """Determine the number of updates of a level, and the entries that follow from it."""
         said = self.said(level)
         if len(set(said.values())) > 1:
             listed = ", ".join(f"{path} {value}" for path, value in said.items())
@@ -179,13 +179,13 @@ class Import:
                 self.problems[at] = "optax's state has no count that tells it"
 
     def _compare(self, injected: Injected) -> None:
-        """Refuse a number that was changed in optax's state and not in ``tx``."""
+        """Raise if a number was changed in optax's state but not in ``tx``."""
         theirs, own = self._take(injected.theirs), injected.number(0)
         if theirs is None or injected.follows():
             return
         number = f"{float(theirs):.7g}" if np.ndim(theirs) == 0 else "…"
         if own is None and not injected.is_scheduled:
-            # What gdlab leaves out is often a zero in optax, such as eps_root.
+            # Hyperparameters that are None in gdlab are often zero in optax, such as eps_root.
             if np.any(theirs) and not any(_is_same(theirs, x) for x in injected.numbers()):
                 self.problems[injected.theirs] = (
                     f"it is {number}, which no hyperparameter of tx is: make tx with it, or hand "
@@ -215,7 +215,7 @@ def _real_as(array: Array, like: Leaf) -> Array:
 
 
 class _Around:
-    """The knowledge that a conversion may read beside the arrays at its leaf."""
+    """The information that a conversion may use besides the arrays at its leaf."""
 
     def __init__(self, run: Import, move: Move, suffix: str):
         self.run, self.move, self.suffix = run, move, suffix

@@ -1,4 +1,4 @@
-"""The move of a state from gdlab to optax."""
+"""The conversion of a state from gdlab to optax."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from gdlab.interop.states.step_entries import count_of, determined_by_count
 
 
 class Export:
-    """One move from gdlab to optax."""
+    """One conversion from gdlab to optax."""
 
     def __init__(
         self, tx: GradientTransformation, state: State, wanted: Flat | None, count: int | None
@@ -70,7 +70,7 @@ class Export:
     def number(self, level: Level) -> int | None:
         """The number of updates of a level, from what its state and those in step with it tell."""
         levels = list(level.together())
-        # What is counted is certain, and what weights tell is searched for.
+        # Counts are certain; the number that weights imply has to be searched for.
         counted = [other for other in levels if COUNT in _state_of(other, self.state)]
         for other in (*counted, *levels):
             number = count_of(other.tx, _state_of(other, self.state))
@@ -148,7 +148,7 @@ class Export:
 
 
 class _Around:
-    """The knowledge that a conversion may read beside the arrays at its leaf."""
+    """The information that a conversion may use besides the arrays at its leaf."""
 
     def __init__(self, run: Export, move: Move):
         self.run, self.move = run, move

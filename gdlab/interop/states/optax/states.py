@@ -1,4 +1,4 @@
-"""States of optax's optimizers, made states of gdlab's, and the other way round."""
+"""Conversion of the states of optax's optimizers, in both directions."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from gdlab.interop.states.storage import in_formats_of, plain, within_storage
 
 @checked
 def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> State:
-    """The state from which ``tx`` goes on where an optimizer of optax has stopped.
+    """The state with which ``tx`` continues the run of an optax optimizer.
 
     Args:
         theirs: the state of the same expression in optax: as optax made it; as Orbax or Flax
@@ -26,12 +26,12 @@ def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> S
             from dotted paths, such as ``0.mu.kernel``, to arrays. optax need not be installed.
         tx: gdlab's optimizer, made by the same calls as optax's. ``inject_hyperparams`` around
             optax's needs no counterpart.
-        params: the parameters that go on. For ``lookahead`` it is optax's pair of fast and slow
-            ones.
+        params: the parameters at this point. For ``lookahead`` they are optax's pair of fast and
+            slow ones.
 
     Raises:
-        ValueError: if ``theirs`` is of another method or of other parameters, lacks something or
-            has something left over, or holds what cannot be carried over, with all the paths.
+        ValueError: if ``theirs`` belongs to another method or other parameters, has missing or
+            surplus arrays, or arrays that cannot be converted; the message lists all the paths.
 
     >>> import jax.numpy as jnp
     >>> import optax
@@ -55,7 +55,7 @@ def from_optax(theirs: Tree, *, tx: GradientTransformation, params: Params) -> S
 def to_optax(
     state: State, like: Tree | None, *, tx: GradientTransformation, count: Size | None = None
 ) -> Tree:
-    """The state from which an optimizer of optax goes on where ``tx`` has stopped.
+    """The state with which an optax optimizer continues the run of ``tx``.
 
     Args:
         state: the state of ``tx``.
@@ -63,11 +63,11 @@ def to_optax(
             dtypes the result has; or None for a flat dictionary from the dotted paths of optax's
             state to NumPy arrays, for which optax need not be installed.
         tx: gdlab's optimizer.
-        count: the number of updates applied, where ``state`` does not tell it.
+        count: the number of updates applied, if ``state`` does not determine it.
 
     Raises:
-        ValueError: if ``like`` is of another method or of other parameters, or something cannot be
-            carried over, with all the paths.
+        ValueError: if ``like`` belongs to another method or other parameters, or arrays cannot be
+            converted; the message lists all the paths.
 
     >>> import jax.numpy as jnp
     >>> import optax

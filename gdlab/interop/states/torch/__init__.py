@@ -1,1 +1,1 @@
-"""The states of torch's optimizers, and parameters."""
+"""Conversion of the states of torch's optimizers and of parameters."""

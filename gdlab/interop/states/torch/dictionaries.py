@@ -29,7 +29,7 @@ TELLING = {
     "capturable": "Adamax",
     "betas": "SparseAdam",
 }
-"""The optimizer of torch that has a hyperparameter, if none of those before it is there."""
+"""Hyperparameter → the optimizer of torch that has it; the first one present decides."""
 
 
 class Parsed(NamedTuple):
@@ -38,7 +38,7 @@ class Parsed(NamedTuple):
     states: Mapping[Key, Mapping[str, Value]]
     groups: list[dict[str, Value]]
     optimizer: str | None
-    """The name of the class of the optimizer, where it is known."""
+    """The name of the class of the optimizer, if known."""
     is_flat: bool = False
 
 
@@ -46,7 +46,7 @@ def parsed(state_dict: StateDict) -> Parsed:
     """The parts of a state dictionary.
 
     Raises:
-        TypeError: if the parts of a nested one are no dictionaries.
+        TypeError: if the parts of a nested one are not dictionaries.
         ValueError: if a key of a flat one is not understood.
     """
     if "state" in state_dict or "param_groups" in state_dict:
@@ -85,7 +85,7 @@ def _is_dictionary(value: Any) -> bool:
 
 
 def optimizer_with(groups: list[dict[str, Value]]) -> str | None:
-    """The optimizer with these groups, None if their settings are not there."""
+    """The optimizer with these groups, or None if their settings are missing."""
     there = {name for group in groups for name in group}
     return next((name for setting, name in TELLING.items() if setting in there), None)
 

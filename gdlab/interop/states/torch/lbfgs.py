@@ -1,4 +1,4 @@
-"""The state of torch's L-BFGS, which has all parameters in one vector."""
+"""The state of torch's L-BFGS, which stores all parameters in one vector."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ Pieces = Sequence[tuple[str, tuple[int, ...], Axes | None]]
 
 
 def _memory(ours: str, theirs: str) -> Pair:
-    """Vectors of the last steps, newest first, of which there may be fewer than there is room."""
+    """Vectors of the last steps, newest first, perhaps fewer than the memory can hold."""
     return Pair(
         (ours,),
         (theirs,),

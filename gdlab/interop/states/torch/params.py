@@ -1,4 +1,4 @@
-"""The parameters of torch's models, carried over and back."""
+"""Conversion of the parameters of torch's models, in both directions."""
 
 from collections.abc import Mapping
 
@@ -20,15 +20,15 @@ def params_from_torch(
     *,
     params: Params,
 ) -> Params:
-    """Parameters with the values that a model of torch has.
+    """Parameters with the values of a torch model.
 
     Args:
-        state_dict: ``model.state_dict()``, of tensors or arrays. Entries that ``names`` lacks, such
-            as buffers, are passed over.
+        state_dict: ``model.state_dict()``, of tensors or arrays. Entries that are not in ``names``,
+            such as buffers, are ignored.
         names: torch's name of each parameter → its dotted path in ``params``.
         layout: the permutations of axes by path, as for :func:`from_torch`.
-        params: parameters of the structure, shapes and dtypes that are wanted. Those whose paths
-            ``names`` lacks keep their values.
+        params: parameters with the wanted structure, shapes and dtypes. Parameters that are not in
+            ``names`` keep their values.
 
     Raises:
         ValueError: if a name, a path or a pattern is unknown, or a shape does not fit.
@@ -75,8 +75,8 @@ def params_to_torch(
         params: the parameters.
         names: torch's name of each parameter → its dotted path in ``params``.
         layout: the permutations of axes by path, as for :func:`from_torch`.
-        like: ``model.state_dict()``, whose other entries, such as buffers, are kept. Without it
-            there are the parameters alone, as NumPy arrays.
+        like: ``model.state_dict()``, whose other entries, such as buffers, are kept. Without it,
+            the result has only the parameters, as NumPy arrays.
 
     Raises:
         ValueError: if a path or a pattern is unknown.

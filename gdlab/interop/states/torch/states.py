@@ -1,4 +1,4 @@
-"""The states of torch's optimizers, carried over and back."""
+"""Conversion of the states of torch's optimizers, in both directions."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,9 +71,9 @@ METHODS = (
     Method(("Adafactor",), (factored("row_var", "col_var", "variance"),)),
     lbfgs.METHOD,
 )
-"""The methods that torch and gdlab have, and what corresponds in their states."""
+"""The methods of both torch and gdlab, and the corresponding entries of their states."""
 SYNONYMS = {"AdamW": "Adam"}
-"""Optimizers of torch that keep what another does, and have its settings."""
+"""Optimizers of torch with the same state and settings as another."""
 WITHOUT_COUNT = ("SGD", "Muon")
 """The optimizers of torch that do not count their updates."""
 
@@ -88,31 +88,32 @@ def from_torch(
     params: Params,
     count: Size | None = None,
 ) -> State:
-    """The state with which ``tx`` goes on where an optimizer of torch has stopped.
+    """The state with which ``tx`` continues the run of a torch optimizer.
 
     Args:
         state_dict: ``optimizer.state_dict()``, of tensors or arrays, or the same as a flat
-            dictionary with keys such as ``state.0.exp_avg``, as files hold it. Where several
-            optimizers train the parameters it is a list of theirs. One that has not taken a step
-            keeps nothing, and ``tx`` begins anew.
-        names: the dotted paths of gdlab's parameters in the order in which the optimizer has its
-            own, group after group; or a dictionary from torch's names, such as those of
-            ``model.named_parameters()``, to these paths. A list of such for several optimizers.
+            dictionary with keys such as ``state.0.exp_avg``, as files hold it. If several
+            optimizers train the parameters, pass a list of their dictionaries. An optimizer before
+            its first step has no state, and ``tx`` starts from the initial one.
+        names: the dotted paths of gdlab's parameters in the order of the optimizer's parameters,
+            group after group; or a dictionary from torch's names, such as those of
+            ``model.named_parameters()``, to these paths. For several optimizers, a list of these.
         layout: pairs of a regular expression for paths and the permutation that brings the axes of
-            torch's array into gdlab's order, or its name: ``[("kernel", "linear")]``; the names
-            are "linear", "conv1d", "conv2d" and "conv3d". Axes stay as they are without it.
-        tx: the transformation that goes on.
+            torch's array into gdlab's order, or its name: ``[("kernel", "linear")]``; the names are
+            "linear", "conv1d", "conv2d" and "conv3d". Without it, axes are not permuted.
+        tx: the transformation that continues.
         params: the parameters at this point, in gdlab's layout.
-        count: the number of updates so far, such as ``scheduler.state_dict()["last_epoch"]``.
-            It is needed where ``tx`` depends on the step and torch does not count, as in SGD.
+        count: the number of updates so far, such as ``scheduler.state_dict()["last_epoch"]``. It is
+            needed if ``tx`` depends on the step number and torch does not count, as in SGD.
 
     Returns:
-        The state, in the dtypes in which ``tx`` keeps it. What torch has no counterpart of begins
-        anew: gradient accumulation, guards, averages of the parameters (from ``params``).
+        The state, in the dtypes of the state of ``tx``. Entries without a counterpart in torch
+        start from their initial values: gradient accumulation, guards, averages of the parameters
+        (from ``params``).
 
     Raises:
-        ValueError: if the names or the layout do not fit, if torch keeps something that ``tx`` has
-            no place for or the other way round, or if a count is needed.
+        ValueError: if the names or the layout do not fit, if an array of either optimizer has no
+            counterpart in the other, or if a count is needed.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sgd
@@ -152,7 +153,7 @@ def to_torch(
     like: StateDict | str | Sequence[StateDict | str],
     count: Size | None = None,
 ) -> dict[str, Value] | list[dict[str, Value]]:
-    """The state that ``optimizer.load_state_dict`` takes, so that torch goes on where ``tx`` is.
+    """The state for ``optimizer.load_state_dict``, with which torch continues the run of ``tx``.
 
     Args:
         state: a state of ``tx``.
@@ -160,19 +161,19 @@ def to_torch(
         layout: as for :func:`from_torch`.
         tx: the transformation whose state it is.
         params: the parameters at this point.
-        like: ``optimizer.state_dict()`` of the optimizer that goes on, fresh or not, whose groups
-            are kept as they are; or the name of its class, such as "AdamW", for a flat dictionary
-            of NumPy arrays with keys such as ``state.0.exp_avg``. A list of such for several
-            optimizers.
-        count: the number of updates so far, where the state does not tell it and torch counts.
+        like: ``optimizer.state_dict()`` of the torch optimizer, fresh or not, whose groups are
+            kept; or the name of its class, such as "AdamW", for a flat dictionary of NumPy arrays
+            with keys such as ``state.0.exp_avg``. For several optimizers, a list of these.
+        count: the number of updates so far, if torch counts them and the state does not determine
+            it.
 
     Returns:
-        A state dictionary with torch's tensors, or that flat dictionary; a list for several
+        A state dictionary with torch's tensors, or the flat dictionary; a list for several
         optimizers.
 
     Raises:
-        ValueError: if the names or the layout do not fit, if the state keeps something that the
-            optimizer has no place for, or if a count is needed.
+        ValueError: if the names or the layout do not fit, if an entry of the state has no
+            counterpart in the optimizer, or if a count is needed.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sgd
@@ -207,7 +208,7 @@ def _all_paths(pairs: list[tuple[Value, Names]]) -> list[str]:
 
 
 def _described(like: StateDict | str) -> Parsed:
-    """The groups and the name of the optimizer that goes on."""
+    """The groups and the name of the torch optimizer."""
     if isinstance(like, str):
         known = {name for method in METHODS for name in method.names} | set(SYNONYMS)
         if like not in known:
@@ -223,7 +224,7 @@ def _described(like: StateDict | str) -> Parsed:
 
 
 def _settle(record: Record, theirs: Parsed, names: Names) -> dict[Key, str]:
-    """Note the optimizer and the settings of each parameter; the paths by torch's keys."""
+    """Record the optimizer and the settings of each parameter, and return paths by torch's keys."""
     by_key = paths_by_key(theirs, names)
     record.settings.update({by_key[key]: s for key, s in settings_by_key(theirs).items()})
     if theirs.optimizer is not None:
@@ -262,7 +263,7 @@ def _step(key: Key, step: Value) -> int:
 
 
 def _pieces(record: Record, paths: Iterable[str], params: Params) -> lbfgs.Pieces:
-    """The parameters in torch's order, as a vector of all of them is cut."""
+    """The parameters in torch's order, in which a vector of all of them is split."""
     shapes = shapes_by_path(params)
     return [(path, shapes[path], record.axes.get(path)) for path in paths]
 
@@ -287,7 +288,7 @@ def _left(record: Record, theirs: Parsed, names: Names, params: Params) -> dict[
             for key, state in states.items()
             for name, array in state.items()
         }
-    if theirs.optimizer == "SparseAdam":  # whose steps are no tensors
+    if theirs.optimizer == "SparseAdam":  # its steps are integers, not tensors
         integers = {key: {"step": int(state["step"])} for key, state in states.items()}
     else:
         integers = {}
@@ -315,7 +316,7 @@ def _as_tensors(value: Value) -> Value:
 
 
 def _state_of(record: Record, path: str) -> dict[str, np.ndarray]:
-    """The arrays that torch keeps for one parameter, in its order of the axes."""
+    """The arrays that torch stores for one parameter, with torch's order of axes."""
     kept, optimizer, axes = record.kept[path], record.optimizers[path], record.axes.get(path)
     arrays = {name: restored(array, axes) for name, array in kept.arrays.items()}
     if optimizer in WITHOUT_COUNT:
