@@ -121,7 +121,7 @@ def hessian_vector_product(
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        vector: a tree like ``params``.
+        vector: a tree of real numbers like ``params``, taken in their dtype.
         data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
             held in memory; the loss is the mean over all examples.
         batch_size: the number of examples in memory at a time; ``None`` for all.
