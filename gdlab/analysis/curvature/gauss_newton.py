@@ -32,22 +32,22 @@ def gauss_newton_vector_product(
 
     Gv = Jᵀ (∇² loss) J v,    J = ∂ model / ∂ params
 
-    That is the Hessian without the curvature of the model, and positive semidefinite if the loss is
-    convex in the outputs. Where the loss is the negative log-likelihood of an exponential family in
-    its natural parameters (cross-entropy of logits, half the squared error of means), it is the
+    G is the Hessian without the curvature of the model, and is positive semidefinite if the loss is
+    convex in the outputs. If the loss is the negative log-likelihood of an exponential family in
+    its natural parameters (cross-entropy of logits, half the squared error of means), G is the
     Fisher matrix of the model.
 
     Args:
-        model: ``model(params, inputs)``, the outputs, a tree of arrays. If ``params`` is a module
-            that is called with its inputs, it is ``lambda module, inputs: module(inputs)``.
+        model: ``model(params, inputs)``, which returns the outputs, a tree of arrays. If ``params``
+            is a callable module, pass ``lambda module, inputs: module(inputs)``.
         loss: ``loss(outputs, targets)``, a mean over the batch, a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
         vector: a tree like ``params``.
         data: the pair ``(inputs, targets)`` of trees whose leading axis counts the examples.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Returns:
-        A tree like ``params``; of a model, a tree of what is trained in it.
+        A tree like ``params``; for a model, a tree of its trainable parameters.
 
     Raises:
         TypeError: if a parameter is not real, the loss no real scalar, or the data no pair.
@@ -83,7 +83,7 @@ def gauss_newton_vector_product(
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _Network:
-    """The outputs as a function of the parameters and the inputs."""
+    """The user's model as a function of parameters and inputs."""
 
     function: ByIdentity = dataclasses.field(metadata={"static": True})
     form: Form = dataclasses.field(metadata={"static": True})

@@ -1,4 +1,4 @@
-"""Krylov spaces of a symmetric map: Lanczos' method, safe where it breaks down."""
+"""Krylov spaces of a symmetric map by Lanczos' method, with detection of breakdown."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ class Krylov(NamedTuple):
     """An orthonormal basis of a Krylov space, in which the map is tridiagonal."""
 
     basis: jax.Array
-    """The basis vectors, as rows; zeros from ``size`` on."""
+    """The basis vectors as rows; rows from ``size`` on are zero."""
     tridiagonal: jax.Array
-    """The map in that basis; of no meaning from ``size`` on."""
+    """The map in this basis; rows and columns from ``size`` on are meaningless."""
     size: jax.Array
-    """The dimension of the space: fewer than the rows where the space is invariant."""
+    """The dimension of the space: less than the number of rows if the space is invariant."""
 
     @property
     def exists(self) -> jax.Array:
@@ -47,14 +47,14 @@ def krylov(
 ) -> Krylov:
     """The Krylov space of ``start`` under a symmetric map, with full reorthogonalisation.
 
-    Once a Krylov space is invariant, the next vector is 0/0 or rounding error. What comes from
-    there on is cut off: the space is complete without.
+    Once a Krylov space is invariant, the next vector would be 0/0 or a rounding error, so the basis
+    ends there.
 
     Args:
-        matvec: the symmetric map, of vectors.
-        start: the first vector, of any length.
-        iterations: at most so many dimensions.
-        against: orthonormal or zero rows, to whose complement the map is restricted.
+        matvec: the symmetric map of flat vectors.
+        start: the first vector, not necessarily normalised.
+        iterations: the largest dimension of the space.
+        against: orthonormal or zero rows; the map is restricted to their orthogonal complement.
     """
     decomp = _matfree_decomp()
     eps = jnp.finfo(start.dtype).eps
@@ -62,7 +62,7 @@ def krylov(
     def complement(vector: jax.Array) -> jax.Array:
         if against is None:
             return vector
-        # A second time, for what rounding left.
+        # Projected twice, because of rounding.
         vector = vector - against.T @ (against @ vector)
         return vector - against.T @ (against @ vector)
 
@@ -86,9 +86,9 @@ def krylov(
 
 
 def masked_eigh(matrix: jax.Array, exists: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Eigenvalues and, as columns, eigenvectors of the rows and columns that exist.
+    """Eigenvalues and eigenvectors (as columns) of the submatrix of existing rows and columns.
 
-    The eigenvalues ascend. As many as exist come first; the rest is of no meaning.
+    The eigenvalues of the submatrix come first, ascending; the rest is meaningless.
     """
     matrix = jnp.where(exists[:, None] & exists[None, :], matrix, 0)
     bound = jnp.max(jnp.sum(jnp.abs(matrix), axis=1))

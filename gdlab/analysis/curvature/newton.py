@@ -48,12 +48,12 @@ def newton_step(
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
             data; a real scalar.
         params: a tree of real floating-point arrays, or a model as in :func:`gdlab.minimize`.
-        data: a tree of arrays whose leading axis counts the examples. The loss is then the mean
-            over all of them. Of a loader, one pass is held in memory.
-        batch_size: how many examples are in memory at a time; ``None`` for all of them.
+        data: a tree of arrays with a leading axis of examples, or a loader, of which one pass is
+            held in memory; the loss is the mean over all examples.
+        batch_size: the number of examples in memory at a time; ``None`` for all.
 
     Returns:
-        A tree like ``params``. Where an exception is due inside ``jax.jit``, it is NaN.
+        A tree like ``params``. Inside ``jax.jit`` it is NaN where an exception would be raised.
 
     Raises:
         TypeError: if a parameter is not real, or the loss no real scalar.
@@ -95,7 +95,7 @@ def newton_step(
 def _step(
     mean_loss: MeanLoss, params: Any, data: Any
 ) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
-    """New parameters, norm of the gradient, a negative curvature or 0, error of the solution."""
+    """Return new parameters, gradient norm, a negative curvature or 0, and the solution's error."""
     flat, unravel = ravel_pytree(params)
     gradient, _ = ravel_pytree(mean_loss.gradient(params, data))
     gradient_norm = jnp.linalg.norm(gradient)
