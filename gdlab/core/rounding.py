@@ -1,6 +1,6 @@
 """Rounding of float32 to the numbers that bfloat16 or float16 can hold, to nearest or at random.
 
-The results stay float32: a conversion to the narrow dtype and back is one that XLA may leave out.
+The results stay float32, since XLA may drop a conversion to the narrow dtype and back.
 """
 
 import functools
@@ -18,11 +18,11 @@ _HALF_SPACING = 1 << 15
 """Half a spacing of bfloat16 in spacings of float32."""
 _FLOAT16_NORMAL = 2.0**-14
 _FLOAT16_SPACINGS = 2.0**24
-"""The number of the smallest spacings of float16, those of its subnormal numbers, in 1."""
+"""1 divided by the smallest spacing of float16, that of its subnormal numbers."""
 
 
 def is_narrow(leaf: Leaf) -> bool:
-    """Tell whether a leaf is an array of one of the dtypes of 16 bits."""
+    """Tell whether a leaf is an array of a 16-bit dtype."""
     return getattr(leaf, "dtype", None) in NARROW
 
 
@@ -30,11 +30,11 @@ def is_narrow(leaf: Leaf) -> bool:
 def nearest(x: jax.Array, dtype: DType) -> jax.Array:
     """``x`` rounded to the nearest number of ``dtype``, ties to even, as float32.
 
-    Its derivative is taken for 1, that of rounding on the whole.
+    Its derivative is defined as 1, the slope of rounding on average.
     """
     if dtype == jnp.bfloat16:
         return lax.reduce_precision(x, 8, 7)
-    # XLA takes the subnormal numbers of float16 for zeros here.
+    # XLA flushes subnormal numbers of float16 to zero here.
     steps = lax.round(x * _FLOAT16_SPACINGS, lax.RoundingMethod.TO_NEAREST_EVEN)
     normal = lax.reduce_precision(x, 5, 10)
     return jnp.where(jnp.abs(x) < _FLOAT16_NORMAL, steps / _FLOAT16_SPACINGS, normal)
@@ -49,8 +49,8 @@ def _nearest_jvp(dtype: DType, primals: Tree, tangents: Tree) -> Tree:
 def stochastic(x: jax.Array, noise: jax.Array, dtype: DType) -> jax.Array:
     """``x`` rounded to one of its two neighbours in ``dtype``, as float32.
 
-    Over all values of the noise the mean is x: the farther neighbour is taken as much more seldom.
-    What lies beyond the largest number of ``dtype`` is rounded to nearest.
+    The mean over all values of the noise is x: the probability of each neighbour decreases with its
+    distance. Numbers beyond the largest one of ``dtype`` are rounded to nearest.
 
     Args:
         x: a float32 array.
@@ -68,7 +68,7 @@ def stochastic(x: jax.Array, noise: jax.Array, dtype: DType) -> jax.Array:
         steps = below + upwards.astype(jnp.float32)
         small = jnp.copysign(steps / _FLOAT16_SPACINGS, x)
         rounded = jnp.where(jnp.abs(x) < _FLOAT16_NORMAL, small, rounded)
-    # Neither infinity nor NaN may become something else.
+    # Infinity and NaN must stay the same.
     return jnp.where(jnp.abs(x) < float(jnp.finfo(dtype).max), rounded, nearest(x, dtype))
 
 
@@ -95,15 +95,14 @@ def salts_by_place(salt: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 def noise_of(x: jax.Array, salt: jax.Array) -> jax.Array:
     """Integers from 0 to 2¹⁶ − 1 for :func:`stochastic`, a hash of each value's bits and a salt.
 
-    No key is needed, and a run that is repeated or resumed rounds as before. The salt differs from
-    step to step, since a value that comes again and again would otherwise be rounded the same way
-    for ever.
+    No key is needed, and a repeated or resumed run rounds the same way. The salt differs from step
+    to step, since otherwise a recurring value would always be rounded the same way.
     """
     return _hashed(lax.bitcast_convert_type(x, jnp.uint32) ^ salt) >> 16
 
 
 def _hashed(bits: jax.Array) -> jax.Array:
-    """A mixing of 32 bits in which each depends on each."""
+    """A hash of 32 bits, in which every output bit depends on every input bit."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         bits = (bits ^ (bits >> shift)) * jnp.uint32(factor)
     return bits ^ (bits >> 16)
@@ -111,14 +110,14 @@ def _hashed(bits: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def upper_half(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """A float32 as a number of bfloat16 and the 16 bits of it that this lacks, in int16.
+    """A float32 as a bfloat16 number and the remaining 16 bits, as int16.
 
-    Ties are rounded away from zero, so that what is lacking has one sign there and 16 bits hold it.
+    Ties are rounded away from zero, so that the remainder fits into 16 bits.
     """
     bits = lax.bitcast_convert_type(x, jnp.int32)
     upper = (bits + _HALF_SPACING) & ~0xFFFF
     lower = (bits - upper).astype(jnp.int16)
-    # NaN would become something else.
+    # NaN must stay NaN.
     is_number = x == x
     upper = lax.bitcast_convert_type(upper, jnp.float32)
     return jnp.where(is_number, upper, x), jnp.where(is_number, lower, 0)
@@ -132,10 +131,10 @@ def _upper_half_jvp(primals: Tree, tangents: Tree) -> Tree:
 
 @jax.custom_jvp
 def joined(upper: jax.Array, lower: jax.Array) -> jax.Array:
-    """The float32 of which :func:`upper_half` made these two."""
+    """The inverse of :func:`upper_half`."""
     bits = lax.bitcast_convert_type(upper, jnp.int32) + lower.astype(jnp.int32)
     whole = lax.bitcast_convert_type(bits, jnp.float32)
-    # There is nothing below a zero that did not come from there.
+    # A zero with a negative remainder is not a result of :func:`upper_half`.
     return jnp.where((upper == 0) & (lower < 0), upper, whole)
 
 
@@ -145,13 +144,13 @@ def _joined_jvp(primals: Tree, tangents: Tree) -> Tree:
 
 
 def exponent_of(x: jax.Array, dtype: DType) -> jax.Array:
-    """⌊log₂ |x|⌋ of numbers of ``dtype``; for lesser ones that of its smallest normal number."""
+    """⌊log₂ |x|⌋ of numbers of ``dtype``, at least that of its smallest normal number."""
     biased = lax.bitcast_convert_type(x, jnp.int32) >> 23 & 0xFF
     return jnp.maximum(biased - 127, jnp.finfo(dtype).minexp)
 
 
 def times_power_of_two(x: jax.Array, exponent: jax.Array) -> jax.Array:
-    """x·2^exponent, where neither the power nor its inverse need be a float32."""
+    """x·2^exponent, even if neither the power nor its inverse is a float32."""
     half = exponent >> 1
     return x * _power_of_two(half) * _power_of_two(exponent - half)
 

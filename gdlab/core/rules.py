@@ -1,7 +1,7 @@
 """The rules into which a transformation is opened: a rule for one array, or one for a tree.
 
-An :class:`ArrayRule` treats all arrays alike and apart, so that neighbours can be fused and mapped
-over the leaves together. A :class:`TreeRule` sees the whole tree.
+An :class:`ArrayRule` treats each array separately and in the same way, so that neighbouring rules
+can be fused and mapped over the leaves together. A :class:`TreeRule` sees the whole tree.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +15,11 @@ import numpy as np
 from gdlab.core.structure import Context, Extra, Leaf, Params, Signal, Tree, Updates, Value
 
 READ_BY_ARRAYS = ("param", "grad", "value", "key", "step", "path")
-"""The names of all that a rule for one array can read beside its input."""
+"""The names of all inputs that a rule for one array can read besides its update."""
 READ_BY_INIT = ("param", "path")
-"""The names of all that the ``init`` of a rule for one array can read."""
+"""The names of all inputs that the ``init`` of a rule for one array can read."""
 READ_BY_TREES = ("params", "grad", "value", "value_fn", "grad_fn", "key", "step")
-"""The names of all that a rule for a tree can read beside its input."""
+"""The names of all inputs that a rule for a tree can read besides its updates."""
 SUPPLIED = {
     "grad": "gradient",
     "value": "loss(params)",
@@ -27,16 +27,17 @@ SUPPLIED = {
     "grad_fn": "jax.grad(loss)",
     "key": "jax.random.key(0)",
 }
-"""An example of the argument of ``update`` for each reading, as messages show it."""
+"""An example of the argument of ``update`` for each name, for messages."""
 EVERYTHING = "everything"
-"""The declaration of a wrapper, which hands on all that it is given."""
+"""The declaration of a wrapper that passes on all its inputs."""
 
 Reasons = Mapping[str, str]
-"""A map from each name that is read to the transformation that reads it, and its use there."""
+"""A map from each name that is read to the reason: the transformation that reads it, and its
+use."""
 
 
 class Reading(NamedTuple):
-    """The readings of rules at one array, beside their input."""
+    """The inputs of rules at one array besides the update."""
 
     param: Leaf = None
     grad: Leaf = None
@@ -45,24 +46,24 @@ class Reading(NamedTuple):
     by_leaf: Mapping[int, Leaf] = MappingProxyType({})
     """The values given by leaf, by the identity of the object that holds them."""
     is_nonnegative: bool = False
-    """True if ``init`` may rely on an input that is nowhere negative."""
+    """True if ``init`` may rely on an input without negative elements."""
 
 
 class ArrayRule(NamedTuple):
     """A transformation of one array at a time.
 
-    It keeps *slots* for each array, and *shared* scalars, which ``advance`` renews once a step and
-    from which it makes the *context* that ``update`` reads.
+    Its state has *slots* for each array and *shared* scalars. Once a step, ``advance`` updates the
+    shared scalars and computes the *context*, which ``update`` reads.
     """
 
     slots: tuple[str, ...]
-    """The names of what is kept for each array."""
+    """The names of the slots."""
     init: Callable[[Signal, Reading], tuple[Tree, ...]]
     """``init(like, reading)`` → a value of each slot, for an input like ``like``"""
     update: Callable[[Signal, tuple[Tree, ...], Context, Reading], tuple[Signal, tuple[Tree, ...]]]
     """``update(update, slots, context, reading)`` → update, slots"""
     shared: tuple[str, ...] = ()
-    """The names of what all arrays share."""
+    """The names of the scalars that all arrays share."""
     start: Callable[[np.dtype], tuple[Tree, ...]] = lambda _: ()
     """``start(dtype)`` → the shared values before the first step"""
     advance: Callable[[tuple[Tree, ...]], tuple[tuple[Tree, ...], Context]] = lambda _: ((), ())
@@ -76,26 +77,26 @@ class ArrayRule(NamedTuple):
     gives_bus: bool = False
     """True if its output is a bus of several signals."""
     keeps_sign: Callable[[bool], bool] = lambda _: False
-    """``keeps_sign(is_nonnegative)`` → whether the output is nowhere negative, given that of the
-    input"""
+    """``keeps_sign(is_nonnegative)`` → whether the output has no negative elements, given whether
+    the input has none"""
     squares: bool = False
-    """True if a part of it squares the input or what comes of it: then no element that is handed in
-    may be so large that its square is infinite."""
+    """True if a part of it squares the input or a result: then elements of the input must not be so
+    large that their squares are infinite."""
 
 
 class TreeRule(NamedTuple):
     """A transformation of a whole tree."""
 
     names: tuple[str, ...]
-    """The names of what it keeps."""
+    """The names of its entries in the state."""
     init: Callable[[Params], tuple[Tree, ...]]
-    """``init(params)`` → a value of each name"""
+    """``init(params)`` → a value for each name"""
     update: Callable[[Updates, tuple[Tree, ...], Params, Extra], tuple[Updates, tuple[Tree, ...]]]
     """``update(updates, values, params, extra)`` → updates, values"""
     reads: Reasons = MappingProxyType({})
-    """The names that are read of :data:`READ_BY_TREES`; :data:`EVERYTHING` stands for all."""
+    """The names from :data:`READ_BY_TREES` that the rule reads; :data:`EVERYTHING` for all."""
     goes_by_array: bool = False
-    """True if outside of a trace it runs compiled functions on some arrays at a time."""
+    """True if, outside of a trace, it runs compiled functions on a few arrays at a time."""
 
     def is_reading(self, name: str) -> bool:
         """Tell whether the update reads the extra argument of this name."""
@@ -103,7 +104,7 @@ class TreeRule(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A transformation as wiring sees it: the value, the rule that it is, and how it was opened."""
+    """A transformation as wiring receives it: the value, its rule, and how it was opened."""
 
     tx: Value
     rule: "ArrayRule | TreeRule"
@@ -124,11 +125,12 @@ def reasons(rules: Sequence[ArrayRule | TreeRule]) -> Reasons:
 
 
 def require(reads: Reasons, name: str, given: object) -> None:
-    """Refuse a call that lacks what is read.
+    """Raise if a call lacks an input that is read.
 
     Raises:
-        ValueError: with the transformation that reads it, and how it is given.
-        TypeError: if what must be a function is none.
+        ValueError: if it is missing. The message names the transformation that reads it, and how to
+            pass it.
+        TypeError: if it must be a function but is not.
     """
     if given is not None or name not in reads:
         if name.endswith("_fn") and name in reads and not callable(given):
@@ -149,7 +151,7 @@ def require(reads: Reasons, name: str, given: object) -> None:
 
 
 def output_like(rule: ArrayRule, like: Signal, slots: tuple[Tree, ...], reading: Reading) -> Signal:
-    """The shape and the dtype of what ``rule`` makes of an input like ``like``."""
+    """The shape and the dtype of the output of ``rule`` for an input like ``like``."""
 
     def output(like, slots, param):
         dtype = np.dtype(np.finfo(jax.tree.leaves(like)[0].dtype).dtype)
@@ -161,7 +163,7 @@ def output_like(rule: ArrayRule, like: Signal, slots: tuple[Tree, ...], reading:
 
 
 def like_before(shapes: Signal, before: Signal) -> Signal:
-    """Zeros of these shapes, or what came before where it has that shape already."""
+    """Zeros of these shapes, or the arrays ``before`` where they already have that shape."""
     arrays = {(x.shape, x.dtype): x for x in jax.tree.leaves(before) if isinstance(x, jax.Array)}
 
     def array(shape: jax.ShapeDtypeStruct) -> jax.Array:

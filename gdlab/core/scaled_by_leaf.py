@@ -28,7 +28,7 @@ class ScaledByLeaf(NumberByLeaf):
     def at_leaves(self, params: Params) -> list[Leaf]:
         """The number at each leaf of ``params``, in order; ``None`` leaves count."""
         factors = self.factors.at_leaves(params)
-        # Leaves of equal factors share one object, by which the core sees that they share a rule.
+        # Leaves with equal factors share one object, so that the core knows that they share a rule.
         for (path, leaf), factor in zip(leaves_with_paths(params), factors, strict=True):
             if leaf is not None and not is_array_of_reals(factor):
                 raise TypeError(f"factors must be numbers, but at {path!r} there is {factor!r}")
@@ -42,7 +42,7 @@ class ScaledByLeaf(NumberByLeaf):
 
     @property
     def is_function(self) -> bool:
-        """Tell whether the numbers are a function of the parameters alone, which they are not."""
+        """Return False: the numbers are not a function of only the parameters."""
         return False
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Schedules: a number that depends on the step, made of numbers that are data themselves."""
+"""Schedules: functions of the step that are pytrees of their numbers."""
 
 import inspect
 import math
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 
 
 class Schedule(Parametrized):
-    """A function of the step that can stand wherever a hyperparameter can.
+    """A function of the step that can be used in place of any hyperparameter.
 
     It is a pytree of its own numbers, so that its peak or its warm-up length can be swept,
     differentiated or set like any other hyperparameter.
@@ -39,12 +39,12 @@ class Schedule(Parametrized):
         if isinstance(count, int | float) and not 0 <= count < math.inf:
             raise ValueError(f"{self.factory.name}: the step must count from 0, not {count!r}")
         require_count(f"{self.factory.name}: the step", count)
-        # In the widest dtype, so that what an author divides by it is as exact as it can be. The
+        # In the widest dtype, so that quotients in a schedule are as exact as possible. The
         # part of a schedule that begins at a number may be at a fraction of a step.
         count = jnp.asarray(count)
         is_step = jnp.issubdtype(count.dtype, jnp.integer)
         count = count.astype(int if is_step else float)
-        # The numbers of a schedule are of the widest float, whatever it is multiplied with later.
+        # The numbers of a schedule have the widest float dtype, whatever they multiply later.
         now = numbers_as(at_step(self, count), np.dtype(jnp.result_type(float)))
         value = called_as("schedule(count)", now.called_with(now.arguments()), count)
         if not is_array_of_reals(value):
@@ -52,12 +52,12 @@ class Schedule(Parametrized):
         return strong(jnp.asarray(value))
 
     def _check(self) -> None:
-        """Let the author refuse numbers that do not fit each other, where all are known."""
+        """Let the author's function check its numbers against each other, if all are known."""
         if all(isinstance(number, float | Schedule) for number in own_arguments(self)):
             self.called_with(self.arguments())
 
     def plot(self, steps: int = 100, ax: Any = None) -> Any:
-        """Draw its values from step 0 to step ``steps``; needs the extra ``lab``.
+        """Draw the values from step 0 to step ``steps``; needs the extra ``lab``.
 
         Args:
             steps: the last step.
@@ -77,7 +77,7 @@ class Schedule(Parametrized):
 
 
 def as_schedule(value: object) -> Schedule:
-    """A function of the step, foreign ones included, as a schedule."""
+    """A function of the step, such as one of another library, as a schedule."""
     if isinstance(value, Schedule):
         return value
     if isinstance(value, Parametrized) or not callable(value):
@@ -92,7 +92,7 @@ def _takes_one_argument(function: Callable[..., Any]) -> bool:
         inspect.signature(function).bind(0)
     except TypeError:
         return False
-    except ValueError:  # written in C, it does not tell
+    except ValueError:  # a function written in C may have no signature
         return True
     return True
 
@@ -102,7 +102,7 @@ is_what_converts(Schedule, as_schedule)
 
 
 def schedule(function: Callable[P, Callable[[jax.Array], Value]]) -> Callable[P, Schedule]:
-    """Make a schedule factory of a function that returns a function of the step.
+    """Make a schedule factory from a function that returns a function of the step.
 
     Args:
         function: its parameters annotated :data:`~gdlab.Hyperparameter` become leaves; it returns
@@ -122,5 +122,5 @@ def schedule(function: Callable[P, Callable[[jax.Array], Value]]) -> Callable[P,
 @schedule
 def foreign_schedule(function: Function) -> Function:
     """Turn any function of the step, such as one of optax's, into a schedule without leaves."""
-    # Such functions may index or compare with integers, so they get the count as one.
+    # Such functions may index with the count or compare it with integers, so it is an integer.
     return lambda count: function(count.astype(int))

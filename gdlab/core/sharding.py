@@ -14,17 +14,17 @@ from gdlab.core.transformation import GradientTransformation
 
 @checked
 def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
-    """The sharding of each array of a state, so that it lies as its parameter does.
+    """The sharding of each array of a state, like that of its parameter.
 
     ``jax.jit(tx.init)`` does not know it, since zeros have none:
     ``jax.jit(tx.init, out_shardings=state_sharding(tx, params_sharding))`` does.
 
-    What is kept for an array has its sharding; where a part keeps less, such as a mean over rows,
-    the axes that are left are split as they were; a factor of an axis is split by rows as that axis
-    is; what all arrays share is on every device. Which axis is which is not guessed from lengths:
-    ``init`` is evaluated as if the axes of the mesh were explicit, so that JAX follows each axis of
-    a parameter through it. What ``init`` makes of a length alone, such as ``jnp.zeros(n)``, has no
-    axis of a parameter and is on every device.
+    A slot of the shape of its parameter has the sharding of the parameter. A reduced slot, such as
+    a mean over rows, is split along its remaining axes as the parameter is, and the rows of a
+    factor of an axis are split as that axis is. Shared scalars are replicated. Axes are not matched
+    by their lengths: ``init`` is evaluated as if the axes of the mesh were explicit, so JAX follows
+    each axis of a parameter through it. Arrays that ``init`` makes from a length only, such as
+    ``jnp.zeros(n)``, are replicated.
 
     Args:
         tx: an optimizer.
@@ -33,10 +33,10 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
             the state depends on them.
 
     Raises:
-        TypeError: if a leaf is, or has, no sharding, if JAX cannot follow the axes through
-            ``init``, as through some reshaping, or if the structure of the state depends on shapes
-            or dtypes that are not given, as in 8 bit.
-        ValueError: if the parameters lie on several meshes.
+        TypeError: if a leaf neither is nor has a sharding, if JAX cannot follow the axes through
+            ``init``, as through some reshapes, or if the structure of the state depends on shapes
+            or dtypes that are not given, as for 8-bit slots.
+        ValueError: if the parameters are on several meshes.
 
     >>> import jax, jax.numpy as jnp
     >>> from jax.sharding import NamedSharding, PartitionSpec
@@ -83,18 +83,18 @@ def _shape(leaf: Leaf, other: bool = False) -> jax.ShapeDtypeStruct:
         raise TypeError(f"expected a sharding, or an array or a shape that has one, not {leaf!r}")
     if leaf is not sharding:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-    # Any shape will do whose axes can be split.
+    # Any shape works whose axes can be split.
     axes = range(len(sharding.spec)) if isinstance(sharding, NamedSharding) else ()
     least = 2**14 if other else 2
     shape = tuple(len(sharding.device_set) * (axis + least) for axis in axes)
     if other:
-        # A specification without axes is that of a vector on every device as well.
+        # A specification without axes also fits a replicated vector.
         return jax.ShapeDtypeStruct(shape or (least,), jnp.bfloat16, sharding=sharding)
     return jax.ShapeDtypeStruct(shape, jnp.float32, sharding=sharding)
 
 
 def _followed(tx: GradientTransformation, params: Tree, shardings: list[NamedSharding]) -> State:
-    """The sharding of each array of a state, as its type tells under an explicit mesh."""
+    """The sharding of each array of a state, read from its type under an explicit mesh."""
     mesh = shardings[0].mesh
     explicit = mesh.abstract_mesh.update(axis_types=(AxisType.Explicit,) * len(mesh.axis_names))
 

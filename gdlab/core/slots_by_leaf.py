@@ -1,7 +1,7 @@
 """The slots of a rule leaf by leaf, recorded while a state with stacks is initialised.
 
-The stacks are built when the state is complete, because the storage form of each slot is chosen by
-then.
+The stacks are built once the state is complete, since only then the storage form of each slot is
+known.
 """
 
 import threading
@@ -21,7 +21,8 @@ def recording_slots(labels: Callable[[Params], list[Leaf]]) -> Iterator[None]:
     """A context in which rules for one array record their slots leaf by leaf.
 
     Args:
-        labels: the label of each leaf of a tree; leaves of different labels are not alike.
+        labels: the label of each leaf of a tree; leaves with different labels are not stacked
+            together.
     """
     outer, _thread.rules = getattr(_thread, "rules", None), _Rules(labels)
     try:
@@ -31,7 +32,7 @@ def recording_slots(labels: Callable[[Params], list[Leaf]]) -> Iterator[None]:
 
 
 class _Rules:
-    """The rules that have made their slots in this context."""
+    """The rules that have initialised their slots in this context."""
 
     def __init__(self, labels: Callable[[Params], list[Leaf]]):
         self.labels = labels
@@ -40,7 +41,7 @@ class _Rules:
 
 @jax.tree_util.register_pytree_with_keys_class
 class SlotsByLeaf:
-    """One slot of a rule for each leaf of a tree, before like ones are put into stacks."""
+    """One slot of a rule for each leaf of a tree, before slots of the same kind are stacked."""
 
     __slots__ = ("kinds", "rule", "slots", "treedef")
 
@@ -78,8 +79,8 @@ def recorded_slots(
 
     Args:
         columns: the slots, each a tree like ``params``.
-        params: the tree that the rule has been given.
-        kinds: what has to agree of leaves that are alike, None where there is no array.
+        params: the tree that the rule received.
+        kinds: the properties that leaves in one stack must share, None where there is no array.
     """
     rules = _thread.rules
     rules.count += 1

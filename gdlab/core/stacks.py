@@ -1,7 +1,7 @@
-"""Stacks of alike arrays: what a rule keeps for several leaves, as one array with one more axis.
+"""Stacks: the slots of several leaves of the same kind, as one array with one more axis.
 
-A rule for one array is mapped over a stack by ``jax.vmap``, so that it treats the arrays of a stack
-alike and apart, whatever it does with the axes of one of them.
+A rule for one array is mapped over a stack by ``jax.vmap``, so that it treats each array of a stack
+separately, whatever it does along the axes of an array.
 """
 
 import functools
@@ -43,7 +43,7 @@ class Layout:
         self.paths: tuple[str, ...] = tuple(path for path, _ in leaves_with_paths(self.positions()))
         """The dotted path of each leaf."""
         self.names: tuple[str, ...] = tuple(self.paths[first] or "0" for first, *_ in members)
-        """The names of the stacks: each is called as its first leaf is."""
+        """The names of the stacks: each has the name of its first leaf."""
         self._hash = hash((treedef, members))
 
     def positions(self) -> Tree:
@@ -51,10 +51,10 @@ class Layout:
         return self.treedef.unflatten(range(self.treedef.num_leaves))
 
     def require_fits(self, updates: Updates, leaves: Sequence[Leaf]) -> None:
-        """Refuse updates that are not for the parameters that the stacks were made for.
+        """Raise if updates do not match the parameters of the stacks.
 
         Raises:
-            ValueError: naming the first path at which they differ.
+            ValueError: if they differ; the message names the first path.
         """
         flatten_like("updates", updates, "the state's stacks", self.positions(), self.treedef)
         stacked = {index: members[0] for members in self.members for index in members}
@@ -116,7 +116,7 @@ class Stacks:
         return dict(zip(self.layout.names, self.stacks, strict=True))
 
     def tree(self) -> Tree:
-        """A tree like the parameters of what is kept for each."""
+        """The slots as a tree like the parameters."""
         leaves: list[Tree] = [None] * len(self.layout.paths)
         for members, stack in zip(self.layout.members, self.stacks, strict=True):
             for index, value in zip(members, values_in(stack, len(members)), strict=True):
@@ -124,7 +124,7 @@ class Stacks:
         return self.layout.treedef.unflatten(leaves)
 
     def like(self, tree: Tree) -> "Stacks":
-        """A tree like the parameters in these stacks."""
+        """A tree like the parameters, in stacks of this layout."""
         leaves = self.layout.treedef.flatten_up_to(tree)
         return Stacks(self.layout, [_joined(self.layout, leaves, m) for m in self.layout.members])
 
@@ -145,7 +145,7 @@ jax.tree_util.register_pytree_with_keys(
 
 @functools.cache
 def make_stacks_known_to_flax() -> None:
-    """Tell Flax how its serialization takes stacks apart."""
+    """Register stacks with Flax's serialization."""
     from flax import serialization
 
     def to_state_dict(kept: Stacks) -> dict[str, Tree]:
@@ -165,17 +165,17 @@ def make_stacks_known_to_flax() -> None:
 
 
 def is_stacks(node: object) -> bool:
-    """Tell whether a node of a state is what is kept for several leaves in stacks."""
+    """Tell whether a node of a state is slots in stacks."""
     return isinstance(node, Stacks)
 
 
 def has_stacks(state: Tree) -> bool:
-    """Tell whether any node of a state is what is kept for several leaves in stacks."""
+    """Tell whether any node of a state is slots in stacks."""
     return any(map(is_stacks, jax.tree.leaves(state, is_leaf=is_stacks)))
 
 
 def stack_of(arrays: Sequence[Leaf]) -> Leaf:
-    """Arrays of one shape as one array, whose first axis runs over them; None where all are."""
+    """Arrays of one shape, stacked along a new first axis; None if all of them are None."""
     if arrays[0] is None:
         return None
     dtypes = {jnp.result_type(array) for array in arrays}
@@ -202,10 +202,10 @@ def over_stack(
     """``run(arrays, numbers)``: the updates of the leaves in a stack, and their slots together.
 
     Args:
-        update_for: ``update_for(values)(update, slots, param, grad, key)`` is the update of one
-            array that has these values by leaf, and the list of its slots.
-        structure: the values that all leaves in the stack have; ``numbers`` are those in which
-            they differ, as arrays whose first axis runs over them.
+        update_for: ``update_for(values)(update, slots, param, grad, key)`` returns the update of
+            one array with these values by leaf, and the list of its slots.
+        structure: the values that all leaves in the stack share; ``numbers`` are the values in
+            which they differ, as arrays whose first axis runs over the leaves.
     """
 
     def one(numbers, *arrays):
@@ -226,7 +226,7 @@ def over_stack(
 
 
 def values_in(stack: Tree, count: int) -> list[Tree]:
-    """The values in a stack of so many."""
+    """The values in a stack of ``count`` leaves."""
     leaves, treedef = jax.tree.flatten(stack)
     columns = [list(leaf) for leaf in leaves]
     return [treedef.unflatten([column[index] for column in columns]) for index in range(count)]
@@ -245,7 +245,7 @@ def _joined(layout: Layout, leaves: Sequence[Tree], members: Sequence[int]) -> T
 
 
 def _placements(value: Tree) -> list[object]:
-    """The sharding of each array, as far as it is known."""
+    """The sharding of each array, if known."""
     return [
         jax.typeof(array).sharding.spec if isinstance(array, Tracer) else array.sharding
         for array in jax.tree.leaves(value)
@@ -254,14 +254,14 @@ def _placements(value: Tree) -> list[object]:
 
 @checked
 def unstacked(state: ArrayTree) -> Tree:
-    """The state of a stacked method as that of the method itself.
+    """The state of a stacked method, converted to that of the method itself.
 
     Args:
-        state: a state of ``stacked(tx)``, wherever in it the stacks are.
+        state: a state of ``stacked(tx)``, with stacks at any depth.
 
     Returns:
         The state that ``tx`` alone would have, whose entries are trees like the parameters. A state
-        without stacks is returned as it is.
+        without stacks is returned unchanged.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import stacked, sgd, unstacked
@@ -279,11 +279,11 @@ def unstacked(state: ArrayTree) -> Tree:
 
 @checked
 def stacked_like(state: ArrayTree, like: ArrayTree) -> Tree:
-    """The state of a method as that of the stacked method, the inverse of :func:`unstacked`.
+    """The state of a method, converted to that of the stacked method; inverse of :func:`unstacked`.
 
     Args:
         state: a state of ``tx``.
-        like: a state of ``stacked(tx)``, as its ``init`` makes it.
+        like: a state of ``stacked(tx)``, such as its ``init`` returns.
 
     Raises:
         ValueError: if the two are not states of one method for the same parameters.

@@ -15,16 +15,16 @@ from gdlab.core.structure import Params, Tree, Value, dotted
 
 Part = TypeVar("Part")
 LAYOUT: str = "2"
-"""The version of how states are laid out; 1 was nested named tuples, one for each part."""
+"""The version of the layout of states; version 1 was nested named tuples, one for each part."""
 
 
 class State(dict[str, Tree]):
-    """The memory of a transformation between two updates, as entries with names.
+    """The state of a transformation: a dictionary of named entries.
 
-    It is a dictionary whose entries are its attributes as well. What is kept for each array of the
-    parameters, such as ``mu`` and ``nu`` of Adam, is a tree like the parameters; what all of them
-    share, such as ``count``, is a scalar or a few. All links of a chain share one state, so that
-    ``state[1]``, the state of a link by its position, is the state itself.
+    Its entries are also attributes. An entry with a slot for each parameter, such as ``mu`` and
+    ``nu`` of Adam, is a tree like the parameters; an entry that all share, such as ``count``, is
+    one or a few scalars. All links of a chain share one state, so ``state[1]``, the state of a link
+    by position, returns the whole state.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import sgd
@@ -39,7 +39,7 @@ class State(dict[str, Tree]):
 
     @classmethod
     def of(cls, names: Iterable[str], values: Iterable[Tree]) -> Self:
-        """The state of these entries, in this order."""
+        """A state with these entries, in this order."""
         return cls(zip(names, values, strict=True))
 
     @property
@@ -57,7 +57,7 @@ class State(dict[str, Tree]):
         raise AttributeError(f"the state has no entry {name!r}; it has {self.names}{several}")
 
     def _within(self, name: str) -> dict[str, Tree]:
-        """The attribute of this name of each entry that is a state itself, or a named tuple."""
+        """The attribute of this name in each entry that is itself a state or a named tuple."""
 
         def has_it(value: Tree) -> bool:
             if isinstance(value, State):
@@ -68,7 +68,7 @@ class State(dict[str, Tree]):
 
     def __missing__(self, name: object) -> Tree:
         if isinstance(name, int):
-            # Scripts ask the chains of optax for the state of a link by its position.
+            # Scripts for optax read the state of a link in a chain by its position.
             return self
         raise KeyError(f"the state has no entry {name!r}; it has {self.names}")
 
@@ -76,13 +76,13 @@ class State(dict[str, Tree]):
         """A copy with other values of some entries.
 
         Raises:
-            AttributeError: if the state has no entry of a name.
+            AttributeError: if the state has no entry with one of these names.
         """
         for name in entries.keys() - self.keys():
             raise AttributeError(f"the state has no entry {name!r}; it has {self.names}")
         return type(self)(self | entries)
 
-    _replace = replace  # as scripts ask the named tuples of optax
+    _replace = replace  # the method of optax's named tuples
 
     def __repr__(self) -> str:
         return f"State({', '.join(f'{name}={value!r}' for name, value in self.items())})"
@@ -104,7 +104,7 @@ jax.tree_util.register_pytree_with_keys(
 
 @functools.cache
 def make_known_to_flax() -> None:
-    """Tell Flax how its serialization takes a state apart, which it does by exact type."""
+    """Register states with Flax's serialization, which looks up exact types."""
     from flax import serialization
 
     def to_state_dict(state: State) -> dict[str, Tree]:
@@ -121,7 +121,7 @@ def make_known_to_flax() -> None:
 
 @runtime_checkable
 class EvaluatesElsewhere(Protocol):
-    """A part of a state that knows better parameters to evaluate than those that are trained."""
+    """A part of a state with parameters to evaluate in place of the trained ones."""
 
     def evaluation_params(self, params: Params) -> Params:
         """The parameters to evaluate, a tree like ``params`` that may have None for some leaves."""
@@ -130,9 +130,9 @@ class EvaluatesElsewhere(Protocol):
 
 @runtime_checkable
 class KnowsNextGradient(Protocol):
-    """A part of a state that knows value and gradient at the parameters after its update.
+    """A part of a state with the value and gradient at the parameters after the update.
 
-    A line search does: it has evaluated the point at which it stopped.
+    A line search has them, since it has evaluated the point at which it stopped.
     """
 
     def next_value_and_grad(self) -> tuple[jax.Array, Tree]:
@@ -142,7 +142,7 @@ class KnowsNextGradient(Protocol):
 
 @runtime_checkable
 class CountsEvaluations(Protocol):
-    """A part of a state whose rule evaluates the loss itself, and counts how often."""
+    """A part of a state whose rule evaluates the loss itself and counts the evaluations."""
 
     def evaluations_made(self) -> jax.Array:
         """The number of evaluations since the state was made."""
@@ -151,10 +151,10 @@ class CountsEvaluations(Protocol):
 
 @runtime_checkable
 class Stalls(Protocol):
-    """A part of a state that knows when its rule has ceased to find any step."""
+    """A part of a state that records whether its rule can no longer find a step."""
 
     def has_stalled(self) -> jax.Array:
-        """Tell whether it has."""
+        """Tell whether the rule can no longer find a step."""
         ...
 
 
@@ -165,13 +165,13 @@ def is_state(node: object) -> bool:
 
 @runtime_checkable
 class NeedsWideUpdates(Protocol):
-    """A part of a state whose rule means a low-precision parameter that a sum has to reach.
+    """A part of a state whose rule sets low-precision parameters to exact values.
 
-    An update rounded to the dtype of the parameter would reach another one.
+    If the update were rounded to the dtype of the parameter, the sum would be another value.
     """
 
     def needs_wide_updates(self) -> bool:
-        """Tell whether it does."""
+        """Tell whether updates must not be rounded."""
         ...
 
 
@@ -181,16 +181,16 @@ def needs_wide_updates(state: Tree) -> bool:
 
 
 def refuse_narrow_within(wrapper: str, init: Callable[[Params], Tree], params: Params) -> None:
-    """Refuse a method that trains low-precision parameters within a wrapper that would mislead it.
+    """Raise if a method for low-precision parameters is inside a wrapper that would break it.
 
     Args:
-        wrapper: the name of a wrapper that changes the updates of what it wraps, or that hands it
-            other arrays than the parameters.
-        init: the ``init`` of what it wraps.
+        wrapper: the name of a wrapper that changes the updates of the wrapped method, or passes
+            other arrays than the parameters to it.
+        init: the ``init`` of the wrapped method.
         params: the parameters in the dtypes in which they are stored.
 
     Raises:
-        ValueError: if the state that ``init`` makes tells of such a method.
+        ValueError: if the state from ``init`` belongs to such a method.
     """
     if not any(map(is_narrow, jax.tree.leaves(params))):
         return
@@ -203,31 +203,31 @@ def refuse_narrow_within(wrapper: str, init: Callable[[Params], Tree], params: P
 
 
 def evaluations_made(state: Tree) -> jax.Array:
-    """The number of evaluations of the loss that the parts of a state have made, all together."""
+    """The total number of evaluations of the loss by all parts of a state."""
     found = _parts(state, CountsEvaluations)
     return sum((part.evaluations_made() for part in found), jnp.zeros((), jnp.int32))
 
 
 def has_stalled(state: Tree) -> jax.Array:
-    """Tell whether any part of a state finds no step any more."""
+    """Tell whether any part of a state can no longer find a step."""
     found = _parts(state, Stalls)
     return jnp.any(jnp.array([part.has_stalled() for part in found], bool))
 
 
 def evaluation_params(state: Tree, params: Params) -> Params:
-    """The parameters that are to be evaluated: the averaged ones, where a state keeps an average.
+    """The parameters to evaluate: the averaged ones, if the state holds an average.
 
-    It finds the part of the state that says so through any nesting: masked, accumulated, within
-    the state of another library.
+    The average is found at any depth of nesting: masked, accumulated, or within the state of
+    another library.
 
     Args:
         state: the state of the whole optimizer.
-        params: the parameters, whose structure and dtypes the result has. Leaves of which nothing
-            is said are returned as they are.
+        params: the parameters, whose structure and dtypes the result has. Leaves without an average
+            are returned unchanged.
 
     Raises:
-        TypeError: if ``params`` is a state, as it is where the arguments are in the wrong order.
-        ValueError: if two parts of the state say something different of one leaf.
+        TypeError: if ``params`` is a state, as when the arguments are in the wrong order.
+        ValueError: if two parts of the state have different values for the same leaf.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import chain, evaluation_params, params_ema, sgd
@@ -261,7 +261,7 @@ def evaluation_params(state: Tree, params: Params) -> Params:
 
 
 def evaluates_elsewhere(state: Tree) -> bool:
-    """Tell whether a state has other parameters to evaluate than those that are trained."""
+    """Tell whether a state has parameters to evaluate in place of the trained ones."""
     return bool(_evaluators(state))
 
 
@@ -270,21 +270,21 @@ def _evaluators(state: Tree) -> list[EvaluatesElsewhere]:
 
 
 def _parts(state: Tree, protocol: type[Part]) -> list[Part]:
-    """The parts of a state that keep to a protocol."""
+    """The parts of a state that implement a protocol."""
     says = lambda node: isinstance(node, protocol)  # noqa: E731
     return [node for node in jax.tree.leaves(state, is_leaf=says) if says(node)]
 
 
 @checked
 def find_slot(state: Tree, name: str) -> Tree:
-    """The entry of this name in a state, however deep it lies in wrappers and groups.
+    """The entry of this name in a state, at any depth in wrappers and groups.
 
     Args:
         state: the state of any transformation.
         name: the name of an entry, such as ``trace`` or ``nu``.
 
     Raises:
-        KeyError: if there is none of this name or several, with the paths that there are.
+        KeyError: if no entry or several entries have this name; the message lists the paths.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import accumulate, adam, find_slot

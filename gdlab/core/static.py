@@ -1,4 +1,4 @@
-"""Structure, as opposed to data: values that JAX must be able to hash and compare."""
+"""Static structure, as opposed to data: values that JAX must be able to hash and compare."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -9,12 +9,12 @@ import numpy as np
 
 
 class Static:
-    """A hashable holder of named values that are structure.
+    """A hashable container of named static values.
 
-    Equality also compares types, since ``True == 1 == 1.0`` would otherwise share a compilation,
-    and arrays and containers (masks, labels) are copied, since a later change to the user's own
-    object would leave the compiled program stale. A dtype is held by its name, so that however it
-    was written it is the same structure.
+    Equality also compares types, since ``True == 1 == 1.0`` would otherwise share a compilation.
+    Arrays and containers (masks, labels) are copied, so that a later change to the user's object
+    cannot make the compiled program stale. A dtype is stored by name, so that all ways of writing
+    it are equal.
     """
 
     __slots__ = ("_hash", "_key", "values")
@@ -31,7 +31,7 @@ class Static:
         return self is other or (isinstance(other, Static) and self._key == other._key)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The hash is not taken along: another process hashes strings differently.
+        # The hash is not pickled, since another process hashes strings differently.
         return Static, (self.values,)
 
     def __repr__(self) -> str:
@@ -55,7 +55,7 @@ def _is_plain(value: object) -> bool:
 def _is_dtype(value: object) -> bool:
     if isinstance(value, np.dtype):
         return True
-    # NumPy's scalar types, and JAX's, which are types of their own.
+    # NumPy's scalar types, and JAX's, which are not among NumPy's.
     return isinstance(value, type) and (
         issubclass(value, np.generic) or isinstance(getattr(value, "dtype", None), np.dtype)
     )

@@ -1,9 +1,9 @@
-"""The reading and writing of what a state keeps, by the form in which it is found there.
+"""Reading and writing of the slots of a state in their storage forms.
 
-An array is stored in its own dtype. A small pytree whose class is known here, such as codes of
-eight bits with their scales, stands for one array as well. The authors of rules never see it: their
-closures are given arrays of float32 at least, and what they return is put into the form of what was
-there before. So whoever chooses the form in which ``init`` leaves a slot has chosen it for good.
+A slot is stored as an array in its own dtype, or as a small pytree of a known class, such as 8-bit
+codes with their scales. The authors of rules never see these forms: their closures receive arrays
+in at least float32, and the arrays that they return are stored in the form of the old slot. So the
+form of a slot after ``init`` is its form for ever.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,22 +19,22 @@ from gdlab.core.stacks import stacked_like, unstacked
 from gdlab.core.structure import Leaf, Signal, Tree, TreeDef
 
 Slots: TypeAlias = tuple[Tree, ...]
-"""The values of all that a rule keeps for one array."""
+"""The values of all slots of a rule for one array."""
 
 
 def read(stored: Tree, until: Callable[[Any], bool] = is_stored_form) -> Tree:
-    """A part of a state as arrays of float32 at least.
+    """A part of a state as arrays in at least float32.
 
     Args:
-        stored: what is kept.
-        until: tells of a node whether it is left as it is.
+        stored: the part of the state in its storage forms.
+        until: a function that returns True for nodes to leave unchanged.
     """
     one = lambda node: widen(node) if is_array(node) else node  # noqa: E731
     return jax.tree.map(one, read_forms(stored, until), is_leaf=until)
 
 
 def read_slots(slots: Sequence[Tree]) -> tuple[Tree, ...]:
-    """The slots of a rule for one array, as arrays of float32 at least."""
+    """The slots of a rule for one array, as arrays in at least float32."""
     arrays = []
     for slot in slots:
         is_wide = isinstance(slot, jax.Array) and slot.dtype.itemsize >= 4
@@ -43,7 +43,7 @@ def read_slots(slots: Sequence[Tree]) -> tuple[Tree, ...]:
 
 
 def written(new: Tree, old: Tree) -> Tree:
-    """New arrays in the form of the old ones.
+    """New arrays in the storage forms of the old ones.
 
     Raises:
         ValueError: if they differ in structure or in shapes.
@@ -53,7 +53,7 @@ def written(new: Tree, old: Tree) -> Tree:
 
 
 def in_form_of(state: Tree, like: Tree) -> Tree:
-    """A state as ``init`` makes it, in the forms and the stacks in which another one is kept.
+    """A plain state, converted to the storage forms and stacks of another one.
 
     Raises:
         ValueError: if they differ in structure or in shapes.
@@ -64,16 +64,16 @@ def in_form_of(state: Tree, like: Tree) -> Tree:
 def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Signal, Slots]:
     """The signal and the slots of a rule for one array, stored.
 
-    Where the signal is what the rule keeps, it is read from where it has been stored: an array in
-    two precisions would have to be kept in both of them until the step is done.
+    If the signal is also a slot, the result is the signal read back from storage: otherwise the
+    array would stay in memory in both precisions until the end of the step.
 
     Args:
-        signal: what the rule puts out.
-        new: the arrays that it keeps.
-        old: what was stored before.
+        signal: the output of the rule.
+        new: the new slots as arrays.
+        old: the old slots in their storage forms.
 
     Raises:
-        ValueError: if the arrays differ from what was stored in structure or in shapes.
+        ValueError: if the new slots differ from the old ones in structure or in shapes.
     """
     stored: list[Any] = []
     for slot, before in zip(new, old, strict=True):
@@ -100,7 +100,7 @@ def _pairs(new: Tree, old: Tree) -> tuple[list[tuple[Any, Any]], TreeDef]:
 
 
 def _written_one(array: Leaf, before: Any) -> Any:
-    """An array in the form of what was there before, or what is in that form already."""
+    """An array in the storage form of the old one; unchanged if it already has that form."""
     if not is_stored_form(before):
         return _in_dtype(array, before) if is_array(before) else array
     if is_stored_form(array):

@@ -1,4 +1,4 @@
-"""Trees of parameters: their types, their paths, and what to say when two do not agree."""
+"""Trees of parameters: their types and paths, and errors for trees that do not match."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,11 +10,11 @@ from jax.typing import DTypeLike
 T = TypeVar("T")
 
 Tree: TypeAlias = Any
-"""A pytree; Python's types cannot say of what."""
+"""A pytree; Python's types cannot express its leaves."""
 Params: TypeAlias = Tree
 """A pytree of parameters."""
 Updates: TypeAlias = Tree
-"""A pytree like the parameters: gradients, or what has been made of them."""
+"""A pytree like the parameters: gradients, or updates computed from them."""
 Leaf: TypeAlias = Any
 """A leaf of a pytree: an array, or something that does not take part in the arithmetic."""
 Signal: TypeAlias = Any
@@ -22,7 +22,7 @@ Signal: TypeAlias = Any
 Path: TypeAlias = tuple[Any, ...]
 """The keys that lead to a node of a pytree."""
 DType: TypeAlias = DTypeLike
-"""A dtype, however it is written: ``jnp.float32``, ``np.dtype("float32")``, ``"float32"``."""
+"""A dtype in any notation: ``jnp.float32``, ``np.dtype("float32")``, ``"float32"``."""
 Number: TypeAlias = float | jax.Array
 """A number, or an array of them in a sweep."""
 Value: TypeAlias = Any
@@ -34,13 +34,13 @@ Context: TypeAlias = Any
 TreeDef: TypeAlias = Any
 """The structure of a pytree, a ``jax.tree_util.PyTreeDef``."""
 Function: TypeAlias = Callable[..., Any]
-"""A function of which no more is known."""
+"""A function with any signature."""
 Extra: TypeAlias = Mapping[str, Value]
 """The extra arguments of a step by name: the value, the gradient, a key, functions."""
 
 
 class Argument:
-    """Base of what is one argument of a factory, though it is a pytree: a schedule, an axis."""
+    """Base class of pytrees that are a single argument of a factory, such as a schedule or axis."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ def is_none(node: object) -> bool:
 
 
 def is_container(value: Tree) -> bool:
-    """Tell whether a value is a pytree with children, and no leaf; it may be callable as well."""
+    """Tell whether a value is a pytree with children; it may also be callable."""
     return not jax.tree_util.all_leaves([value])
 
 
@@ -81,12 +81,12 @@ def map_arrays(function: Function, tree: Tree, *rest: Tree) -> Tree:
 
 
 def path_of(tree: Tree, index: int) -> str:
-    """The path of a leaf of ``tree`` as a message writes it."""
+    """The path of a leaf of ``tree`` as text for a message."""
     return repr(leaves_with_paths(tree)[index][0] or "the root")
 
 
 def require_matches(name: str, patterns: Iterable[str], paths: list[str]) -> None:
-    """Refuse a pattern that no path contains: it is a typing mistake.
+    """Raise if a pattern is found in none of the paths, since it is probably a typing mistake.
 
     Raises:
         ValueError: naming the first such pattern.
@@ -107,11 +107,11 @@ def flatten_like(
     """The leaves of ``tree``, which must have the structure of ``like``.
 
     Args:
-        name: what ``tree`` is called in a message.
+        name: the name of ``tree`` in messages.
         tree: a pytree.
-        expected: what ``like`` is called.
+        expected: the name of ``like`` in messages.
         like: a pytree.
-        treedef: its structure, where that is known.
+        treedef: the structure of ``like``, if known.
 
     Raises:
         ValueError: naming the first path at which they differ.
@@ -126,7 +126,7 @@ def flatten_like(
 
 
 def flatten_up_to(name: str, tree: Tree, expected: str, like: Tree, treedef: TreeDef) -> list[Tree]:
-    """The small tree of any kind that ``tree`` has at each leaf of ``like``.
+    """The subtree of ``tree`` at each leaf of ``like``.
 
     Raises:
         ValueError: naming the first path at which they differ.
@@ -151,7 +151,7 @@ def _is_below(path: str, ancestor: str) -> bool:
 def check_shapes(
     name: str, tree: Tree, leaves: list[Leaf], expected: str, others: list[Leaf]
 ) -> None:
-    """Refuse arrays that would be broadcast against each other.
+    """Raise if arrays differ in shape, and so would be broadcast against each other.
 
     Raises:
         ValueError: naming the first path at which the shapes differ.
@@ -175,12 +175,12 @@ def check_shapes(
 
 
 def _shape(leaf: Leaf) -> tuple[int, ...] | None:
-    """The shape of an array or of a Python number; None for what is neither."""
+    """The shape of an array or of a Python number; None for other values."""
     return () if isinstance(leaf, int | float | complex) else getattr(leaf, "shape", None)
 
 
 def spread(name: str, prefix: Tree, tree: Tree) -> list[Leaf]:
-    """The leaf of ``prefix`` that stands for each leaf of ``tree``, in order.
+    """The leaf of ``prefix`` for each leaf of ``tree``, in order.
 
     Raises:
         ValueError: if ``prefix`` is not a prefix of ``tree``.

@@ -57,19 +57,19 @@ from gdlab.core.structure import (
 
 P = ParamSpec("P")
 FOREIGN = "foreign"
-"""The name of a pair ``(init, update)`` of another library, and of its state."""
+"""The name of a pair ``(init, update)`` from another library, and of its entry in the state."""
 COUNT = "count"
-"""The entry of a state that counts the updates applied, where anything depends on them."""
+"""The entry of a state that counts the updates, if anything depends on their number."""
 
 
 class GradientTransformation(Parametrized):
     """An optimizer or a part of one: two pure functions, and a pytree of hyperparameters.
 
     ``init(params)`` makes the state and ``update(updates, state, params)`` turns gradients into
-    updates, which :func:`gdlab.apply_updates` *adds* to the parameters. It unpacks as that pair,
-    and ``jax.jit``, ``jax.vmap`` and ``jax.grad`` take it as an argument: a new learning rate does
-    not recompile, a batch of them is a sweep, a derivative is a hypergradient. Its arguments are
-    its attributes, and two that were made alike are equal.
+    updates, which :func:`gdlab.apply_updates` *adds* to the parameters. It unpacks as this pair,
+    and it can be an argument of functions under ``jax.jit``, ``jax.vmap`` and ``jax.grad``: a new
+    learning rate does not recompile, a batch of them is a sweep, a derivative is a hypergradient.
+    Its arguments are its attributes, and two made with equal arguments are equal.
 
     >>> import jax, jax.numpy as jnp, gdlab
     >>> tx = gdlab.adam(1e-3)
@@ -90,9 +90,9 @@ class GradientTransformation(Parametrized):
         """The state for ``params``.
 
         Args:
-            params: a tree of floating-point arrays, or of ``jax.ShapeDtypeStruct``; then the state
-                is a tree of those as well. Other leaves, such as functions and ``None``, may stand
-                beside them; integers may, if they get no update.
+            params: a tree of floating-point arrays, or of ``jax.ShapeDtypeStruct``, in which case
+                the state is a tree of these too. It may have other leaves, such as functions and
+                ``None``, and integers if they get no update.
 
         Returns:
             The :class:`~gdlab.State`, whose entries have names.
@@ -122,12 +122,12 @@ class GradientTransformation(Parametrized):
         """Turn gradients into updates.
 
         Args:
-            updates: gradients, or what the transformation before this one made of them.
-            state: what ``init`` or the last ``update`` returned.
+            updates: gradients, or the output of the transformation before this one.
+            state: the state that ``init`` or the last ``update`` returned.
             params: the parameters, for transformations that read them.
-            **extra: what the step knows, for those that read it: ``value`` and ``grad`` at the
+            **extra: inputs for the transformations that read them: ``value`` and ``grad`` at the
                 parameters, the functions ``value_fn(params)`` and ``grad_fn(params)``, a PRNG
-                ``key``. The others ignore it.
+                ``key``. Other transformations ignore them.
 
         Returns:
             The updates, with the structure and shapes of ``updates`` and the wider of the dtypes
@@ -135,13 +135,13 @@ class GradientTransformation(Parametrized):
             keeps more than they can hold), and the new state, with the types of ``state``.
 
         Raises:
-            TypeError: if an update is a text, or an array of integers or truth values, naming its
-                path.
-            ValueError: if the trees do not agree, naming the first path at which they differ, if
-                the state has other entries than those of this transformation or is of other
-                parameters, or if something that is read is missing. A state fits each
-                transformation that keeps the same entries: a link that keeps nothing, such as
-                :func:`gdlab.clip`, can be added to a chain in the middle of a run.
+            TypeError: if an update is text, or an array of integers or booleans; the message names
+                its path.
+            ValueError: if the trees do not match (the message names the first path at which they
+                differ), if the state does not have the entries of this transformation or belongs to
+                other parameters, or if a required input is missing. A state fits all
+                transformations with the same entries: a stateless link, such as :func:`gdlab.clip`,
+                can be added to a chain in the middle of a run.
         """
         return update_at_compiled_speed(_perform, self, updates, state, arrays_only(params), extra)
 
@@ -150,14 +150,14 @@ class GradientTransformation(Parametrized):
         yield self.update
 
     def _check(self) -> None:
-        """Raise what can be seen to be wrong when the transformation is made."""
+        """Raise errors that can be detected when the transformation is made."""
         if is_opening():
             return
-        # What can be wrong is structure, and many are made alike.
+        # Only structure can be wrong, and it is checked once for all transformations that share it.
         structure = jax.tree.structure(self)
         if structure in _known_to_be_right:
             return
-        # Shapes that stand for numbers, as `jax.eval_shape` gives them, cannot be opened.
+        # Shapes in place of numbers, as `jax.eval_shape` returns them, cannot be opened.
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(self)):
             return
         try:
@@ -165,7 +165,7 @@ class GradientTransformation(Parametrized):
         except (TypeError, ValueError) as error:
             if self.factory.name in str(error):
                 raise
-            # A part was refused, whose arguments have other names.
+            # The error is about a part, whose arguments have other names.
             raise type(error)(f"{described(self)}: {error}") from error
         if len(_known_to_be_right) >= 4096:
             _known_to_be_right.clear()
@@ -176,10 +176,10 @@ _known_to_be_right: set[Hashable] = set()
 
 
 def _check_openings(tx: Parametrized) -> None:
-    """Open a transformation, which raises what is wrong with it.
+    """Open a transformation, so that errors in it are raised.
 
-    What is traced is replaced by another trace, which is thrown away: the program that makes an
-    optimizer must not depend on whether another one of its structure was made before.
+    Traced values are replaced by those of another trace, which is discarded: the program that makes
+    an optimizer must not depend on whether one of the same structure was made before.
     """
     leaves, treedef = jax.tree.flatten(tx)
     traced = [index for index, leaf in enumerate(leaves) if isinstance(leaf, Tracer)]
@@ -198,7 +198,7 @@ def _check_openings(tx: Parametrized) -> None:
 
 
 def _refuse_buses_within(tx: Parametrized) -> None:
-    """Refuse a wrapper of a whole tree around a part whose output is a bus."""
+    """Raise if a wrapper for whole trees is around a part whose output is a bus."""
     for child in tx.children:
         for node in jax.tree.leaves(child, is_leaf=_is_transformation):
             if _is_transformation(node):
@@ -210,7 +210,7 @@ def _is_transformation(node: object) -> bool:
 
 
 def as_transformation(value: object) -> GradientTransformation:
-    """A pair ``(init, update)``, foreign ones included, as a transformation."""
+    """A pair ``(init, update)``, such as one of another library, as a transformation."""
     if isinstance(value, GradientTransformation):
         return value
     init, update = getattr(value, "init", None), getattr(value, "update", None)
@@ -224,7 +224,7 @@ is_what_converts(GradientTransformation, as_transformation)
 
 
 def as_state(tx: GradientTransformation, state: Tree) -> Tree:
-    """The state of a pair of another library as gdlab keeps it; other states as they are."""
+    """The state of a pair from another library as gdlab stores it; other states unchanged."""
     is_theirs = tx.factory.name == FOREIGN and not isinstance(state, State)
     return State.of((FOREIGN,), (state,)) if is_theirs else state
 
@@ -249,27 +249,27 @@ def transformation(
     slots: tuple[str, ...] | None = None,
     squares: bool = False,
 ) -> Function:
-    """Make a transformation of an ordinary closure over its hyperparameters.
+    """Make a transformation from an ordinary closure over its hyperparameters.
 
     Args:
         function: its parameters annotated :data:`~gdlab.Hyperparameter`, and those that hold
             transformations, become the pytree's children under their own names; the others are
             structure. It returns ``init(params)`` and ``update(updates, state, …)`` for whole
-            trees, or ``update`` alone if there is no state, or another transformation: then it
-            names a composition.
-        reads: what ``update`` is given by keyword, beside its input: ``params``, ``grad``,
-            ``value``, ``value_fn``, ``grad_fn``, ``key``, ``step``; or ``everything``, for a
-            wrapper that hands on whatever it is given. Its ``init`` is given parameters as they are
-            stored, which it hands on as well.
+            trees, only ``update`` if there is no state, or another transformation, to which it
+            gives a name.
+        reads: the inputs that ``update`` receives by keyword: ``params``, ``grad``, ``value``,
+            ``value_fn``, ``grad_fn``, ``key``, ``step``; or ``everything``, for a wrapper that
+            passes on all its inputs. The ``init`` of such a wrapper receives parameters in their
+            stored dtypes, and passes them on too.
         slots: the names of the entries of its state, if there are several: then the state is a
-            tuple of them. One entry is called as the transformation is, and is the state.
-        squares: whether it squares its input. Elements whose squares would be infinite are then
-            brought down to 2⁵⁰ before.
+            tuple of them. Otherwise the state is one entry with the name of the transformation.
+        squares: whether it squares its input. If so, elements whose squares would be infinite are
+            first reduced to 2⁵⁰.
 
     Raises:
-        ValueError: if ``reads`` names something else.
+        ValueError: if ``reads`` has another name.
 
-    Within ``init`` and ``update`` a hyperparameter is always a number: schedules have been
+    Within ``init`` and ``update`` a hyperparameter is always a number, since schedules have been
     evaluated. Low-precision gradients and parameters arrive as float32.
 
     >>> import jax, jax.numpy as jnp
@@ -319,29 +319,32 @@ def leafwise(
     nonnegative: NonNegative = False,
     squares: bool = False,
 ) -> Function:
-    """Make a transformation of a closure that treats **one array**; gdlab lifts it to trees.
+    """Make a transformation from a closure for **one array**; gdlab lifts it to trees.
 
     Args:
         function: as for :func:`transformation`, but it returns ``init(like)`` and
-            ``update(update, state)`` for one array, or ``update(update)`` alone if there is no
-            state; with shared scalars it returns a :class:`~gdlab.Shared` as third. ``like`` is an
-            array of the shape that arrives here: after a link that reduces, the reduced one.
-            The state is an array, or any small tree, whose structure may differ from leaf to leaf.
-        reads: what ``update`` is given by keyword, beside its input: ``param``, ``grad``,
-            ``value``, ``key``, ``step``, ``path``.
-        slots: the names of what is kept for each array, if that is several: then the state is a
-            tuple of them. One slot is called as the transformation is, and is the state.
-        shared: the name of the shared scalars, under which ``update`` is given them.
-        init_reads: what ``init`` is given by keyword, beside ``like``: ``param``, ``path``.
-        nonnegative: what has no negative elements, which is stored in less memory or more exactly:
-            True for the output and all slots, ``"like input"`` where that holds if the input has
-            none, or the names of slots.
-        squares: whether it squares its input. Elements whose squares would be infinite are then
-            brought down to 2⁵⁰ where they enter the chain or the fork that it stands in, so that
-            all links and branches see the same.
+            ``update(update, state)`` for one array, or only ``update(update)`` if there is no
+            state; with shared scalars it returns a :class:`~gdlab.Shared` as the third value.
+            ``like`` is an array of the shape of the input: after a link that reduces, the reduced
+            shape. The state is an array or any small tree, whose structure may differ from leaf to
+            leaf.
+        reads: the inputs that ``update`` receives by keyword: ``param``, ``grad``, ``value``,
+            ``key``, ``step``, ``path``.
+        slots: the names of the slots, if there are several: then the state is a tuple of them.
+            Otherwise the state is one slot with the name of the transformation.
+        shared: the name of the shared scalars, which ``update`` receives by this keyword.
+        init_reads: the inputs that ``init`` receives by keyword besides ``like``: ``param``,
+            ``path``.
+        nonnegative: which arrays have no negative elements, so that they can be stored in less
+            memory or more exactly: True for the output and all slots, ``"like input"`` for all of
+            these if the input has none, or the names of slots.
+        squares: whether it squares its input. If so, elements whose squares would be infinite are
+            reduced to 2⁵⁰ at the input of the whole chain or fork, so that all links and branches
+            see the same.
 
     Raises:
-        ValueError: if ``reads`` or ``init_reads`` names something else, or ``nonnegative`` no slot.
+        ValueError: if ``reads`` or ``init_reads`` has another name, or ``nonnegative`` names
+            something that is not a slot.
 
     Neighbouring leafwise links of a chain are fused and traced once for each shape.
 
@@ -391,25 +394,25 @@ def leaf_wrapper(
     nonnegative: NonNegative = False,
     squares: bool = False,
 ) -> Function:
-    """Make a transformation of a closure that wraps the rule for **one array** of another.
+    """Make a transformation from a closure that wraps another's rule for **one array**.
 
-    It sees what that rule is given, what it returns, and what it keeps: a storage format, a rotated
+    It sees the inputs, outputs and slots of that rule. Examples are a storage format, a rotated
     basis, a guard for each array.
 
     Args:
         function: it takes one transformation among its parameters, and returns
-            ``init(like, init_inner)`` and ``update(update, state, update_inner)``. There
-            ``init_inner(like)`` is the tuple of the inner rule's slots, and
-            ``update_inner(update, state)`` its update and the new tuple. The state is that tuple;
-            with ``slots`` it is ``(that tuple, *values of the slots)``.
-        reads: what ``update`` is given by keyword, as for :func:`leafwise`.
-        slots: the names of what the wrapper keeps for each array itself.
-        nonnegative: ``"like input"`` if what it hands to the inner rule has no negative elements
-            where its own input has none.
+            ``init(like, init_inner)`` and ``update(update, state, update_inner)``.
+            ``init_inner(like)`` returns the tuple of the inner rule's slots, and
+            ``update_inner(update, state)`` the inner update and the new tuple. The state is this
+            tuple; with ``slots`` it is ``(this tuple, *values of the slots)``.
+        reads: the inputs that ``update`` receives by keyword, as for :func:`leafwise`.
+        slots: the names of the wrapper's own slots.
+        nonnegative: ``"like input"`` if the input of the inner rule has no negative elements
+            whenever the wrapper's input has none.
         squares: whether it squares its input, as for :func:`leafwise`.
 
     Raises:
-        TypeError: if it takes no transformation, or one of whole trees.
+        TypeError: if it has no argument that is a transformation, or one for whole trees.
 
     >>> import jax, jax.numpy as jnp
     >>> from gdlab import GradientTransformation, leaf_wrapper, trace
@@ -437,7 +440,7 @@ def leaf_wrapper(
 
 
 def wiring(function: Closure[P]) -> Callable[P, GradientTransformation]:
-    """Make a transformation of a function that puts the rules of other transformations together.
+    """Make a transformation from a function that combines the rules of other transformations.
 
     Args:
         function: it receives a :class:`~gdlab.core.rules.Part` for each transformation, and
@@ -451,10 +454,10 @@ def wiring(function: Closure[P]) -> Callable[P, GradientTransformation]:
 
 @transformation(reads=EVERYTHING)
 def foreign(init: Function, update: Function) -> Value:
-    """A pair ``(init, update)`` of another library, such as one of optax's.
+    """A pair ``(init, update)`` from another library, such as optax.
 
-    An ``update`` that takes any keyword is handed ``grad_fn`` and ``key`` only if it names them:
-    training supplies both, and optax's line searches refuse what they do not know.
+    An ``update`` with ``**kwargs`` receives ``grad_fn`` and ``key`` only if it names them: training
+    supplies both, and optax's line searches raise on unknown arguments.
     """
 
     def init_wide(params):
@@ -465,7 +468,7 @@ def foreign(init: Function, update: Function) -> Value:
 
 
 def with_known_keywords(update: Function) -> Function:
-    """The ``update`` of another library, called with those arguments alone that it knows."""
+    """The ``update`` of another library, called with only the arguments that it accepts."""
     named = inspect.signature(update).parameters
     kinds = [parameter.kind for parameter in named.values()]
     takes_all = inspect.Parameter.VAR_KEYWORD in kinds
@@ -491,9 +494,9 @@ def with_known_keywords(update: Function) -> Function:
 
 @checked
 def expand(tx: GradientTransformation) -> GradientTransformation:
-    """Open a named method into the composition of parts that it is.
+    """Expand a named method into its composition of parts.
 
-    A chain, a fork or a wrapper is opened link by link; a part is its own expansion.
+    A chain, a fork or a wrapper is expanded link by link; a part is returned unchanged.
 
     >>> from gdlab import clip, chain, expand, sgd
     >>> expand(chain(clip(1.0), sgd(0.1, momentum=0.9)))
@@ -508,7 +511,7 @@ def expand(tx: GradientTransformation) -> GradientTransformation:
 
 
 def composition_of(tx: GradientTransformation) -> GradientTransformation | None:
-    """The composition that a named method is, or None if ``tx`` is a part or wiring."""
+    """The composition of a named method, or None if ``tx`` is a part or wiring."""
     if is_wiring(tx):
         return None
     made = tx.called_with(tx.arguments())
@@ -516,7 +519,7 @@ def composition_of(tx: GradientTransformation) -> GradientTransformation | None:
 
 
 def squares_something(tx: GradientTransformation) -> bool:
-    """Tell whether any part of ``tx`` declares that it squares what it is given."""
+    """Tell whether any part of ``tx`` declares that it squares its input."""
     if tx.factory.declared.squares:
         return True
     made = composition_of(at_step(tx, 0))
@@ -525,7 +528,7 @@ def squares_something(tx: GradientTransformation) -> bool:
 
 
 def is_wiring(tx: GradientTransformation) -> bool:
-    """Tell whether ``tx`` only puts others together, whose entries all stand in one state."""
+    """Tell whether ``tx`` only combines others, whose entries are all in one state."""
     return tx.factory.declared.open in (open_wiring, open_leaf_wrapper)
 
 
@@ -554,10 +557,10 @@ def _perform(
 
 
 def require_state_of(tx: GradientTransformation, state: Tree) -> None:
-    """Refuse a state whose entries are not those of ``tx``.
+    """Raise if a state does not have the entries of ``tx``.
 
     Raises:
-        ValueError: with the entries of both.
+        ValueError: if they differ; the message lists the entries of both.
     """
     opening = Opening()
     rule = tree_rule(jax.tree.map(_first_on_axis, tx, is_leaf=is_axis), opening)
@@ -573,7 +576,7 @@ def _packed(
 
 
 def _unpacked(tx: object, rule: TreeRule, opening: Opening, state: Tree) -> tuple[Tree, ...]:
-    """The values of the rule's entries, which are all that the state must have."""
+    """The values of the rule's entries; the state must have no others."""
     names = (COUNT, *rule.names) if opening.counted else rule.names
     if not isinstance(state, dict):
         if isinstance(state, tuple) and not state and not names:
@@ -603,9 +606,9 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _like_the_arguments(new: Updates, updates: Updates, params: Params, state: Tree) -> Updates:
-    """Updates in the wider dtype of gradient and parameter; what is no array stays as it came.
+    """Updates in the wider dtype of gradient and parameter; other leaves are unchanged.
 
-    Where a part of the state needs them wide, they stay in the dtype in which they were computed.
+    If a part of the state needs wide updates, they stay in the dtype in which they were computed.
     """
     leaves, treedef = flatten(updates)
     made = treedef.flatten_up_to(new)

@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the user's own code which called."""
+"""Warnings that point at the line of the user's code."""
 
 import pathlib
 import sys
@@ -8,9 +8,9 @@ PACKAGE = str(pathlib.Path(__file__).parent.parent)
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of something at the first line outside of this package that led here.
+    """Warn at the innermost line outside of this package.
 
-    A number of frames would be wrong wherever a function is decorated.
+    A fixed ``stacklevel`` would be wrong for decorated functions.
     """
     level, frame = 1, sys._getframe()
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):

@@ -33,13 +33,13 @@ Rule = ArrayRule | TreeRule
 
 @wiring
 def chain(*transforms: GradientTransformation) -> Rule:
-    """Transformations in series: each gets what the one before it returned.
+    """Transformations in series: the input of each is the output of the one before.
 
     u₀ = g, uᵢ = transformᵢ(uᵢ₋₁), and uₙ are the updates. The state has the entries of all of them;
-    a name that several have is followed by the position: ``trace_0``, ``trace_2``.
+    the position is appended to a name that several have: ``trace_0``, ``trace_2``.
 
     Args:
-        *transforms: at least one transformation; those of other libraries are taken as well.
+        *transforms: at least one transformation; those of other libraries are accepted too.
 
     Raises:
         ValueError: without transformations, or if a bus leads into a rule for a tree.
@@ -61,7 +61,7 @@ def _parts_named_apart(parts: Sequence[Part], labels: Sequence[str]) -> list[Par
 
 
 def _series(parts: Sequence[Part]) -> Rule:
-    """The rule of parts in series: neighbours for one array are fused, every other one is alone."""
+    """The rule of parts in series, in which neighbouring rules for one array are fused."""
     runs: list[list[Part]] = []
     for part in parts:
         if runs and isinstance(runs[-1][-1].rule, ArrayRule) and isinstance(part.rule, ArrayRule):
@@ -107,13 +107,13 @@ NamedLink = Annotated[
 
 @wiring
 def named_chain(*transforms: NamedLink) -> Rule:
-    """Transformations in series, each under a name, by which the state calls what it keeps.
+    """Transformations in series, each with a name, which its entries in the state have.
 
     Args:
         *transforms: pairs ``(name, transformation)`` with different names.
 
     Raises:
-        ValueError: without transformations, or if a name stands twice.
+        ValueError: without transformations, or if two names are equal.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import clip, hyperparameters, named_chain, sgd
@@ -130,7 +130,7 @@ def named_chain(*transforms: NamedLink) -> Rule:
 
 
 def last_link(tx: GradientTransformation) -> GradientTransformation:
-    """The part of a chain of chains, however deep in named methods, that acts last.
+    """The part that acts last in nested chains, including those of named methods.
 
     >>> from gdlab import adam
     >>> from gdlab.core.wiring import last_link
@@ -153,16 +153,16 @@ def _is_transformation(node: object) -> bool:
 def fork(
     join: JoinLike, *transforms: GradientTransformation, **named: GradientTransformation
 ) -> Rule:
-    """Transformations in parallel: all get the same input, and ``join`` combines their outputs.
+    """Transformations in parallel: all have the same input, and ``join`` combines their outputs.
 
-    u = join(branch₁(g), branch₂(g), …), leaf by leaf. The state has the entries of all branches:
-    what a named branch keeps goes by the name of the branch.
+    u = join(branch₁(g), branch₂(g), …), leaf by leaf. The state has the entries of all branches;
+    those of a named branch have the name of the branch.
 
     Args:
-        join: a function of one array from each branch; keep it at module level, since a new
-            function compiles anew. With :func:`gdlab.join` it carries hyperparameters.
-        *transforms: the branches without a name, first in the order of ``join``.
-        **named: the others, by name.
+        join: a function of one array from each branch. Define it at module level, since each new
+            function object is compiled anew. With :func:`gdlab.join` it can have hyperparameters.
+        *transforms: the branches without a name, the first arguments of ``join``.
+        **named: the branches with a name, the further arguments of ``join``.
 
     Raises:
         ValueError: without branches.
@@ -193,7 +193,7 @@ def fork(
 
 @wiring
 def identity() -> Rule:
-    """Pass the updates on unchanged: the neutral link of a chain, and a plain branch of a fork.
+    """Return the updates unchanged: the neutral link of a chain, and a plain branch of a fork.
 
     uₜ = gₜ
 
@@ -211,7 +211,7 @@ def wire(index: Size) -> Rule:
     """One signal of a bus.
 
     Args:
-        index: its position among the branches of the fork that made the bus.
+        index: the position of the signal among the branches of the fork that makes the bus.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import bus, chain, fork, identity, scale, wire

@@ -55,11 +55,11 @@ trap         made to show how some method fails
 class Problem:
     """A function to minimise that knows its minimisers, its curvature and its start.
 
-    It is called like its ``function`` and can be used as a loss in ``gdlab.minimize(problem,
-    problem.start, tx, steps)``, ``gdlab.sweep`` and ``jax.grad(problem)``. With data, pass
-    ``data=problem.data``. A random problem takes a ``key``; without a key it is the expectation, or
-    the network in evaluation mode. Problems are compared by identity, and programs are compiled for
-    each.
+    It is called like its ``function`` and can be used as a loss in
+    ``gdlab.minimize(problem, problem.start, tx, steps)``, ``gdlab.sweep`` and
+    ``jax.grad(problem)``. With data, pass ``data=problem.data``. A random problem takes a ``key``;
+    without a key it is the expectation, or the network in evaluation mode. Problems are compared by
+    identity, and programs are compiled for each.
 
     All known properties are NumPy arrays in float64, so that they do not determine the dtype of
     computations.

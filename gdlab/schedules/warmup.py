@@ -127,8 +127,8 @@ def warmup_inverse_sqrt_decay_schedule(
     η(t) = peak/√(1 + (t − warmup)/timescale) for t ≥ warmup
 
     Noam's schedule of the Transformer, width^−½·min(s^−½, s·w^−1.5) with s = t + 1, has the peak p
-    = 1/√(width·w). It equals this schedule with ``init_value=p / w, peak_value=p, warmup_steps=w -
-    1, timescale=w``.
+    = 1/√(width·w). It equals this schedule with
+    ``init_value=p / w, peak_value=p, warmup_steps=w - 1, timescale=w``.
 
     Args:
         init_value: the value at step 0.

@@ -43,8 +43,9 @@ def shampoo(
 
     When to use:
         Large matrices and well-tuned training; it won AlgoPerf. Use averages as factors, the step
-        length of Adam, and roots at some steps only: ``shampoo(1e-3, 0.999, graft=scale_by_adam(),
-        start=25, every=10, momentum=0.9)``. :func:`soap` has fewer hyperparameters to tune.
+        length of Adam, and roots at some steps only:
+        ``shampoo(1e-3, 0.999, graft=scale_by_adam(), start=25, every=10, momentum=0.9)``.
+        :func:`soap` has fewer hyperparameters to tune.
 
     Args:
         learning_rate: η.

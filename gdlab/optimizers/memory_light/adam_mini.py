@@ -35,9 +35,9 @@ def adam_mini(
 
     When to use:
         Transformers that AdamW trains well, with its hyperparameters, if memory is short. Blocks
-        should follow the blocks of the Hessian: heads for queries and keys, ``("query|key", (0,
-        2))`` for kernels (in, heads, size), and tokens for embeddings, ``("embed", (1,))`` for
-        (tokens, size).
+        should follow the blocks of the Hessian: heads for queries and keys,
+        ``("query|key", (0, 2))`` for kernels (in, heads, size), and tokens for embeddings,
+        ``("embed", (1,))`` for (tokens, size).
 
     Args:
         learning_rate: η, which also scales the decay.

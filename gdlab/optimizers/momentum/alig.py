@@ -19,8 +19,8 @@ def alig(
     γₜ = min(fₜ/(‖gₜ‖² + eps), max_learning_rate), vₜ = β·vₜ₋₁ − γₜ·gₜ, wₜ₊₁ = wₜ − γₜ·gₜ + β·vₜ
 
     Only the bound on the step size has to be tuned, and it needs no schedule: near the minimum the
-    steps become short by themselves. At momentum 0 it is ``polyak_sgd(max_learning_rate,
-    eps=eps)``.
+    steps become short by themselves. At momentum 0 it is
+    ``polyak_sgd(max_learning_rate, eps=eps)``.
 
     When to use:
         Networks that can fit all their data, with no regularisation in the loss. The paper replaces

@@ -77,9 +77,9 @@ def completed_p(
     output               1/√m    1/m               m           1
     ===================  ======  ================  ==========  ===========
 
-    The output of each block is multiplied by L^(−α), which the model has to do itself: ``x +
-    parametrization.residual_multiplier(params) * block(x)``. The paper has the factor 1/m of the
-    output layer in the forward pass, which is ``table="table 8"``.
+    The output of each block is multiplied by L^(−α), which the model has to do itself:
+    ``x + parametrization.residual_multiplier(params) * block(x)``. The paper has the factor 1/m of
+    the output layer in the forward pass, which is ``table="table 8"``.
 
     Batch size and number of steps are those of the base model; the later rules for changing them,
     known as Complete(d)P, are not included.

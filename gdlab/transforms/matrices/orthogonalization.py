@@ -49,9 +49,9 @@ def orthogonalize(
         eps: ε, which bounds the scaling of small gradients.
         weight_dimension_numbers: which axes are the matrix: a letter for each axis of a leaf, "i"
             for inputs, "o" for outputs and "b" for a batch of matrices, or None for no matrix. Give
-            the letters in a tree, or in a list of pairs ``(pattern, letters)``: ``[("conv",
-            "iiio"), ("query", "ibo"), ("embedding", None)]``. By default arrays with two axes are
-            matrices.
+            the letters in a tree, or in a list of pairs ``(pattern, letters)``:
+            ``[("conv", "iiio"), ("query", "ibo"), ("embedding", None)]``. By default arrays with
+            two axes are matrices.
         preconditioning: the scaling of a matrix before the first step: by its "frobenius" norm, its
             "spectral" norm, "aol" (each row by its products with all rows, which saves about one
             step), or its "schatten" norm of order 4.
