@@ -33,7 +33,6 @@ def piecewise_constant_schedule(
     >>> [float(piecewise_constant_schedule(1.0, {1: 0.5, 3: 0.5})(t)) for t in range(5)]
     [1.0, 0.5, 0.5, 0.25, 0.25]
     """
-
     _require_counts(boundaries_and_scales)
 
     def value(count):
