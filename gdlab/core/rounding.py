@@ -15,7 +15,7 @@ from gdlab.core.structure import DType, Leaf, Tree
 NARROW: tuple[np.dtype, ...] = (np.dtype(jnp.bfloat16), np.dtype(np.float16))
 """The dtypes of 16 bits to which float32 is rounded."""
 _HALF_SPACING = 1 << 15
-"""Half a spacing of bfloat16 in spacings of float32."""
+"""Half the spacing of bfloat16 numbers, in units of the spacing of float32 numbers."""
 _FLOAT16_NORMAL = 2.0**-14
 _FLOAT16_SPACINGS = 2.0**24
 """1 divided by the smallest spacing of float16, that of its subnormal numbers."""
@@ -84,7 +84,7 @@ def salt_of(step: Leaf, index: int = 0) -> jax.Array:
 
 
 def salts_by_place(salt: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """A salt for each element, so that equal values are not rounded together."""
+    """A different salt for each element, so that equal values are rounded independently."""
     place = jnp.zeros(shape, jnp.uint32)
     for axis, length in enumerate(shape):
         own = lax.broadcasted_iota(jnp.uint32, shape, axis)

@@ -44,7 +44,7 @@ class Reading(NamedTuple):
     value: Leaf = None
     key: Leaf = None
     by_leaf: Mapping[int, Leaf] = MappingProxyType({})
-    """The values given by leaf, by the identity of the object that holds them."""
+    """The value of each value by leaf at this leaf, by the ``id`` of the value by leaf."""
     is_nonnegative: bool = False
     """True if ``init`` may rely on an input without negative elements."""
 
@@ -59,7 +59,7 @@ class ArrayRule(NamedTuple):
     slots: tuple[str, ...]
     """The names of the slots."""
     init: Callable[[Signal, Reading], tuple[Tree, ...]]
-    """``init(like, reading)`` → a value of each slot, for an input like ``like``"""
+    """``init(like, reading)`` → the initial value of each slot, for a signal like ``like``"""
     update: Callable[[Signal, tuple[Tree, ...], Context, Reading], tuple[Signal, tuple[Tree, ...]]]
     """``update(update, slots, context, reading)`` → update, slots"""
     shared: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class Part(NamedTuple):
 
 
 def reasons(rules: Sequence[ArrayRule | TreeRule]) -> Reasons:
-    """The names that any of the rules reads → the reason of the first rule that reads the name."""
+    """The names that any of the rules reads, with the reason of the first rule that reads each."""
     if len(rules) == 1:
         return rules[0].reads
     found: dict[str, str] = {}
@@ -170,7 +170,7 @@ def like_before(shapes: Signal, before: Signal) -> Signal:
         known = arrays.get((shape.shape, shape.dtype))
         if known is not None:
             return known
-        # Before JAX 0.10.1 zeros_like forgets the sharding of a shape.
+        # Before JAX 0.10.1 zeros_like ignores the sharding of a ShapeDtypeStruct.
         return jnp.zeros(shape.shape, shape.dtype, device=shape.sharding)
 
     return jax.tree.map(array, shapes)

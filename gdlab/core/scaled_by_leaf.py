@@ -16,7 +16,7 @@ from gdlab.core.structure import Leaf, Params, Tree, Value, leaves_with_paths
 class ScaledByLeaf(NumberByLeaf):
     """A shared number, schedule or axis, times a factor for each leaf of the parameters.
 
-    The number is a leaf of the optimizer; the factors are structure.
+    The shared value is a child of the optimizer's pytree; the factors are structure.
     """
 
     __slots__ = ("factors",)
@@ -37,7 +37,7 @@ class ScaledByLeaf(NumberByLeaf):
         return [None if factor is None else products[same_value(factor)] for factor in factors]
 
     def sample(self) -> Leaf:
-        """One of the numbers."""
+        """Any one of the numbers."""
         return self.values
 
     @property
@@ -67,17 +67,17 @@ def scaled_by_leaf(
 
     ηₗ = value · factorₗ
 
-    The number stays one leaf of the optimizer, so that it can be swept, scheduled and
-    differentiated for all leaves together, which a tree of numbers cannot.
+    The shared number can be swept, scheduled and differentiated for all leaves at once, which a
+    tree of numbers cannot.
 
     Args:
         value: a number, a schedule or an axis.
-        factors: a tree of numbers (or a prefix of one), a list of pairs ``(pattern, number)``, of
-            which the first pattern found in the dotted path of a leaf decides, or a function from
+        factors: a tree of numbers (or a prefix of one); a list of pairs ``(pattern, number)``,
+            where the first pattern found in the dotted path of a leaf decides; or a function from
             the parameters to a tree of numbers.
 
     Raises:
-        TypeError: if ``value`` is itself a value by leaf, or no number.
+        TypeError: if ``value`` is a value by leaf, or not a number.
 
     >>> import jax.numpy as jnp
     >>> from gdlab import Axis, scaled_by_leaf, sgd

@@ -1,4 +1,4 @@
-"""The sharding of an optimizer's state over devices, given that of the parameters."""
+"""The sharding of an optimizer's state over devices, given the sharding of the parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +50,7 @@ def state_sharding(tx: GradientTransformation, params_sharding: Tree) -> State:
     leaves, treedef = jax.tree.flatten(params_sharding, is_leaf=is_leaf)
     state = _state_sharding(tx, treedef, list(map(_shape, leaves)))
     if any(map(is_leaf, leaves)):
-        # The structure may not depend on the shapes and dtypes that were made up.
+        # Placeholder shapes and dtypes are used, so the structure must not depend on them.
         others = [_shape(leaf, other=True) for leaf in leaves]
         other = _state_sharding(tx, treedef, others)
         same = jax.tree.structure(state) == jax.tree.structure(other)
@@ -106,7 +106,7 @@ def _followed(tx: GradientTransformation, params: Tree, shardings: list[NamedSha
         with jax.sharding.use_abstract_mesh(explicit):
             state = tx.init(jax.tree.map(typed, params))
     except Exception as error:
-        if type(error).__name__ != "ShardingTypeError":  # JAX does not export its class
+        if type(error).__name__ != "ShardingTypeError":  # JAX does not export this class
             raise
         raise TypeError(
             f"{described(tx)}: the axes of the parameters cannot be followed through its init, so "

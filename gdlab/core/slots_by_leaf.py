@@ -47,10 +47,10 @@ class SlotsByLeaf:
 
     def __init__(self, rule: int, treedef: TreeDef, kinds: tuple[Hashable, ...], slots: list[Tree]):
         self.rule: int = rule
-        """The number of the rule; all its slots are put into the same stacks."""
+        """The index of the rule; all slots of a rule get the same stacks."""
         self.treedef: TreeDef = treedef
         self.kinds: tuple[Hashable, ...] = kinds
-        """The properties in which the leaves of a stack agree; None where there is no array."""
+        """The properties in which the leaves of a stack agree; None for a leaf without array."""
         self.slots: list[Tree] = slots
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[object, Tree]], tuple[object, ...]]:
@@ -62,7 +62,7 @@ class SlotsByLeaf:
 
     @classmethod
     def tree_unflatten(cls, aux: tuple[Any, ...], slots: list[Tree]) -> "SlotsByLeaf":
-        """The same slots with other values."""
+        """The same kind of slots with other values."""
         rule, treedef, kinds = aux
         return cls(rule, treedef, kinds, list(slots))
 

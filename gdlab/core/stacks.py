@@ -28,7 +28,7 @@ from gdlab.core.structure import (
 
 
 class Layout:
-    """The places of the leaves of a tree in stacks.
+    """The assignment of the leaves of a tree to stacks.
 
     Args:
         treedef: the structure of the tree, with ``None`` as a leaf.
@@ -47,7 +47,7 @@ class Layout:
         self._hash = hash((treedef, members))
 
     def positions(self) -> Tree:
-        """A tree of this structure whose leaves are their positions."""
+        """A tree of this structure in which each leaf is its own position, an integer."""
         return self.treedef.unflatten(range(self.treedef.num_leaves))
 
     def require_fits(self, updates: Updates, leaves: Sequence[Leaf]) -> None:
@@ -93,7 +93,7 @@ class Layout:
 
 
 def layout_like(tree: Tree, members: Sequence[Sequence[int]]) -> Layout:
-    """The layout of a tree of this structure with these leaves in each stack."""
+    """The layout of a tree with the structure of ``tree``, given the leaves in each stack."""
     return Layout(flatten(tree)[1], tuple(tuple(stack) for stack in members))
 
 
@@ -101,8 +101,8 @@ class Stacks:
     """The values of a slot for the leaves of a tree, in stacks of arrays of the same kind.
 
     Args:
-        layout: the leaves in each stack.
-        stacks: the value of each stack, arrays whose first axis runs over the leaves.
+        layout: the assignment of leaves to stacks.
+        stacks: the value of each stack, a tree of arrays whose first axis runs over the leaves.
     """
 
     __slots__ = ("layout", "stacks")
@@ -112,7 +112,7 @@ class Stacks:
         self.stacks: tuple[Tree, ...] = tuple(stacks)
 
     def by_name(self) -> dict[str, Tree]:
-        """The stacks by their names."""
+        """The value of each stack, by the name of the stack."""
         return dict(zip(self.layout.names, self.stacks, strict=True))
 
     def tree(self) -> Tree:
@@ -190,7 +190,7 @@ class StackedArrays(NamedTuple):
 
     updates: Sequence[Leaf]
     slots: Sequence[Tree]
-    """The slots of all leaves together."""
+    """The stacked slots, with a first axis that runs over the leaves."""
     params: Sequence[Leaf]
     grads: Sequence[Leaf]
     keys: Sequence[Leaf]

@@ -1,4 +1,4 @@
-"""The state of a transformation: its entries by name, for reading, storing and restoring."""
+"""The state of a transformation, a dictionary of named entries, and queries of states."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
@@ -124,7 +124,7 @@ class EvaluatesElsewhere(Protocol):
     """A part of a state with parameters to evaluate in place of the trained ones."""
 
     def evaluation_params(self, params: Params) -> Params:
-        """The parameters to evaluate, a tree like ``params`` that may have None for some leaves."""
+        """The parameters for evaluation, a tree like ``params``; None at leaves without any."""
         ...
 
 

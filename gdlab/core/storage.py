@@ -80,7 +80,7 @@ def kept(signal: Signal, new: tuple[Tree, ...], old: Sequence[Tree]) -> tuple[Si
         is_plain = isinstance(before, jax.Array)
         after: Any = _in_dtype(slot, before) if is_plain else written(slot, before)
         if slot is signal and (after.dtype != slot.dtype if is_plain else _is_passed_on(after)):
-            # XLA would otherwise drop the pair of conversions, and keep the array twice.
+            # Without a barrier XLA would drop the two conversions, and keep the array twice.
             after = jax.lax.optimization_barrier(after)
             signal = cast(read(after), slot.dtype)
         stored.append(after)
