@@ -34,6 +34,24 @@ def test_a_quadratic_of_three_curvatures_is_solved_in_three_steps(beta):
     assert np.abs(conjugate - np.diag(np.diag(conjugate))).max() < 1e-8
 
 
+@pytest.mark.parametrize("beta", BETAS)
+def test_after_a_gradient_at_right_angles_and_of_the_same_length_the_direction_is_their_sum(beta):
+    tx = conjugate_direction(beta)
+    _, state = tx.update(jnp.array([1.0, 0.0]), tx.init(jnp.zeros(2)))
+    # ‖g‖² = ⟨g, y⟩ = ⟨−d, y⟩ = 1, so every β is 1.
+    direction, _ = tx.update(jnp.array([0.0, 1.0]), state)
+    np.testing.assert_array_equal(direction, [1.0, 1.0])
+
+
+@pytest.mark.parametrize("beta", ["HS", "DY"])
+def test_of_a_gradient_that_does_not_change_the_direction_is_the_gradient(beta):
+    tx = conjugate_direction(beta)
+    state = tx.init(jnp.zeros(2))
+    for _ in range(3):
+        direction, state = tx.update(jnp.array([2.0, -1.0]), state)
+        np.testing.assert_array_equal(direction, [2.0, -1.0])
+
+
 def test_where_the_direction_would_lead_up_it_starts_again_with_the_gradient():
     tx = conjugate_direction("FR")
     state = tx.init(jnp.zeros(2))

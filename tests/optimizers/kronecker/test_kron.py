@@ -93,3 +93,9 @@ def test_norm_is_bounded_from_below_and_nearly_met():
     assert size**-0.5 <= min(shares)
     assert max(shares) <= 1 + 1e-12
     assert np.mean(shares) > 0.95
+
+
+def test_norm_is_found_from_the_longest_row_also_where_its_elements_cancel():
+    # The eigenvalues are 4 and 0, of a row whose sum is 0, and 1, of one whose sum is largest.
+    matrix = np.array([[2.0, -2.0, 0.0], [-2.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(spectral_norm_bound(jnp.asarray(matrix)), 4.0, rtol=1e-12)

@@ -163,6 +163,10 @@ def test_a_folder_that_cannot_be_written(tmp_path):
             r"params must be one of the same names, not \['b'\]",
         ),
         (
+            {"loss": {"a": bowl, "b": bowl}, "params": {"a": np.ones(2)}},
+            r"params must be one of the same names, not \['a'\]",
+        ),
+        (
             {"loss": {"a": fit}, "params": {"a": np.ones(2)}, "data": DATA},
             r"data must be one of the same names, not \['x', 'y'\].*dict.fromkeys\(loss, data\)",
         ),
@@ -287,6 +291,18 @@ class Wrong(SuccessiveHalving):
 
 def test_a_policy_whose_rungs_do_not_rise():
     refused(ValueError, r"rungs of a policy must rise .*\[2, 1\]", lambda: run(policy=Wrong()))
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(8, r"\[8, 7, 6, 5, 4, 3, 2, 1\]$"), (9, r"\[9, 8, 7, 6, 5, 4, 3, 2\] …$")],
+)
+def test_of_many_rungs_the_first_are_shown(count, shown):
+    class Falling(SuccessiveHalving):
+        def rungs_of(self, _bracket, _steps):
+            return range(count, 0, -1)
+
+    refused(ValueError, shown, lambda: run(policy=Falling(), steps=20))
 
 
 class Endless(SuccessiveHalving):

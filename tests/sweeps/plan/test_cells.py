@@ -1,5 +1,7 @@
 """Axes that change shapes: a program for each value, and one labelled result."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,6 +79,18 @@ def test_shorter_runs_stay_at_their_last_losses():
     np.testing.assert_allclose(result.loss[:, 0], expected, rtol=1e-6)
     np.testing.assert_allclose(result.final_loss[:, 0], [after(2, 1, 0.5), after(4, 1, 0.5)])
     assert (result.stopped_at == -1).all()
+
+
+def test_any_callable_makes_what_the_function_within_it_makes():
+    def made(momentum, rate):
+        return sgd(rate, momentum)
+
+    hyperparameters = {"rate": Axis.choices("rate", [0.1, 0.5])}
+    results = [
+        sweep(half_square, 1.0, tx, steps=3, hyperparameters=hyperparameters, progress=False)
+        for tx in (lambda rate: sgd(rate, 0.5), functools.partial(made, 0.5))
+    ]
+    np.testing.assert_array_equal(results[1].loss, results[0].loss)
 
 
 def test_steps_that_a_run_did_not_record_are_nan():

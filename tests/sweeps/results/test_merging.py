@@ -9,6 +9,7 @@ import pytest
 
 from gdlab import Axis, Resources, adam, sgd, sweep
 from gdlab.sweeps.results.combining.merging import stacked
+from gdlab.sweeps.results.combining.steps import with_steps_of_all
 from tests.sweeps.made import assert_same, made, on_rates, sampled
 
 NAN = np.nan
@@ -230,6 +231,18 @@ def test_a_merged_result_keeps_the_types_that_hold_its_numbers():
     kinds = {name: values.dtype for name, values in holes.metrics.items()}
     assert kinds == {"solved": np.float32, "count": np.float64, "half": jnp.bfloat16}
     np.testing.assert_array_equal(holes.metrics["solved"], [[1, NAN], [NAN, 1]])
+
+
+def test_over_the_steps_of_a_longer_run_the_last_losses_stay_and_others_are_nan():
+    short, long = on_rates([[1.0]], [0.1]), on_rates([[2.0]], [0.1])
+    steps = np.arange(0, 30, 5)
+    long = dataclasses.replace(
+        long, coords=long.coords | {"step": steps}, loss=np.zeros((1, 1, steps.size))
+    )
+    changed, same = with_steps_of_all([short, long])
+    np.testing.assert_array_equal(changed.coords["step"], steps)
+    np.testing.assert_array_equal(changed.loss, [[[9.0, NAN, 5.0, NAN, 1.0, 1.0]]])
+    np.testing.assert_array_equal(same.loss, long.loss)
 
 
 def test_seeds_of_another_key_do_not_merge():

@@ -82,6 +82,15 @@ def test_polar_express_has_the_coefficients_of_the_paper():
     np.testing.assert_allclose(polar_express(7)[6], own[6], rtol=1e-12)
 
 
+def test_polar_express_ends_with_the_polynomial_that_is_flattest_at_one():
+    # p(1) = 1 and p′(1) = p″(1) = 0 have one odd solution of degree 5: Newton–Schulz's.
+    powers = np.array([1, 3, 5])
+    equations = [powers**0, powers, powers * (powers - 1)]
+    flattest = np.linalg.solve(equations, [1.0, 0.0, 0.0])
+    # The interval that is left is within 5e-6 of 1.
+    np.testing.assert_allclose(polar_express(12, safety=1.0)[-1], flattest, rtol=1e-5)
+
+
 def test_polar_express_is_nearest_to_one_on_its_interval():
     values = np.geomspace(1e-2, 1, 4001)
     errors = {}
