@@ -1,15 +1,15 @@
-"""Which optimizer is best, if all are tuned alike? Fifteen of them on five small real problems.
+"""Which of fifteen optimizers is best on five small real problems, if all are tuned equally?
 
     python examples/fair_race.py            # about five minutes on two cores
     python examples/fair_race.py --quick    # two minutes, for a look
 
-Every method is given the same number of trials on every problem. Each trial draws *all* of the
-method's hyperparameters from ranges that are as wide for one as for another: the learning rate over
-four decades around what its authors advise, decays 1 − β over a decade or two, weight decay where
-there is one. Seeds are paired: trial k of every method starts from the same weights and sees the
-same batches. A trial is judged by its loss on all of the training data after the last step, in the
-median over seeds, and separately by the steps it takes to a target: the loss at which the best
-trial of AdamW is after two thirds of its steps.
+Every method gets the same number of trials on every problem. Each trial draws *all* hyperparameters
+of the method from ranges that are equally wide for all methods: the learning rate over four decades
+around the value that its authors advise, decays 1 − β over a decade or two, and weight decay if the
+method has it. Seeds are paired: trial k of every method starts from the same weights and sees the
+same batches. A trial is judged by the median over seeds of its loss on all training data after the
+last step, and separately by the number of steps to a target: the loss that the best trial of AdamW
+has after two thirds of its steps.
 
 It prints a table and draws, beside this file, the best and the median trial on each problem and a
 performance profile: the share of problems and seeds on which a method reaches the target within τ
@@ -83,15 +83,15 @@ class Problem(NamedTuple):
     """A loss on data that come with scikit-learn."""
 
     init: Callable[..., Any]
-    """From a key to parameters."""
+    """``init(key)`` → the initial parameters."""
     loss: Callable[..., Any]
-    """Of parameters and a batch."""
+    """``loss(params, batch)`` → a scalar."""
     train: tuple[Any, ...]
     held_out: tuple[Any, ...]
 
 
 def layers(*widths):
-    """From a key to the kernels and biases of a network of such widths, at He's scale."""
+    """The ``init`` of a network with these widths: kernels by He's rule, and zero biases."""
 
     def init(key):
         he, keys = jax.nn.initializers.he_normal(), jax.random.split(key, len(widths) - 1)
@@ -122,7 +122,7 @@ def regress(params, batch):
 
 
 def predict_letter(params, batch):
-    """The next letter, from the eight before it."""
+    """The loss of predicting each letter from the eight letters before it."""
     context, following = batch
     embedded = params["embedding"][context].reshape(len(context), -1)
     logits = network(params["layers"], embedded)
@@ -130,7 +130,7 @@ def predict_letter(params, batch):
 
 
 def split(*arrays):
-    """Four fifths to train on, and the rest, in an order that is the same at each run."""
+    """Split data into four fifths for training and one fifth held out, the same at each run."""
     order = np.random.default_rng(0).permutation(len(arrays[0]))
     most = len(order) * 4 // 5
     return tuple(a[order[:most]] for a in arrays), tuple(a[order[most:]] for a in arrays)
@@ -161,7 +161,7 @@ def autoencoder():
 
 
 def photograph():
-    """A photograph as a function of the place, through Fourier features."""
+    """A photograph, as a function of position that a network on Fourier features approximates."""
     image = datasets.load_sample_image("china.jpg")[::16, ::16] / 255
     rows, columns = np.indices(image.shape[:2])
     place = np.stack([rows / rows.max(), columns / columns.max()], -1).reshape(-1, 2)
@@ -172,7 +172,7 @@ def photograph():
 
 
 def prose():
-    """English prose, letter by letter: how scikit-learn describes its data."""
+    """The next letter of English prose: scikit-learn's descriptions of its data sets."""
     loaders = (datasets.load_iris, datasets.load_digits, datasets.load_wine, datasets.load_diabetes)
     text = "".join(loader().DESCR.lower() for loader in loaders)
     letters, codes = np.unique(list(text), return_inverse=True)
@@ -201,7 +201,7 @@ PROBLEMS = {
 
 
 class Race(NamedTuple):
-    """One method on one problem: what each trial came to, of shape (trials, seeds)."""
+    """The results of one method on one problem, arrays of shape (trials, seeds)."""
 
     final: np.ndarray
     """The loss on all of the training data after the last step; infinite where it diverged."""
@@ -231,7 +231,7 @@ def race(problem, tx, steps, trials, seeds):
 
 
 def smoothed(losses, width=15):
-    """Means over some steps, since a batch may be lucky."""
+    """Average losses over windows of steps, since the loss of a single batch is noisy."""
     padded = np.concatenate([np.repeat(losses[..., :1], width - 1, -1), losses], -1)
     with np.errstate(invalid="ignore"):
         sums = np.lib.stride_tricks.sliding_window_view(padded, width, -1).mean(-1)
@@ -245,7 +245,7 @@ def arrivals(curves, target):
 
 
 def median_with_interval(values, resamples=2000):
-    """The median, and where 90 % of its bootstrap lies."""
+    """The median, and its 90 % bootstrap interval."""
     draws = np.random.default_rng(0).choice(values, (resamples, len(values)))
     low, high = np.quantile(np.median(draws, axis=1), [0.05, 0.95], method="nearest")
     return np.median(values), low, high

@@ -5,9 +5,9 @@
 
 Dense networks and two-layer transformers learn scikit-learn's 1797 handwritten digits at several
 widths, each at a grid of learning rates a factor of √2 apart, with the standard parametrisation and
-with the maximal-update parametrisation. Printed are the best rate of each width with its interval,
-how far it moves, and the loss of each width at its own best rate; drawn is the same beside this
-file.
+with the maximal-update parametrisation. The script prints the best learning rate of each width with
+its interval, how far it moves with width, and the loss of each width at its own best rate. It draws
+these results beside this file.
 """
 
 import argparse
@@ -128,8 +128,8 @@ def law_of(model, init, parametrization, widths, rates, steps, batch_size, seeds
         logits = model(params, images)
         return jnp.mean(losses.softmax_cross_entropy_with_integer_labels(logits, labels))
 
-    # A rate that decays to zero lets the noise of the batches die away, so that the curves over the
-    # rate are smooth.
+    # A learning rate that decays to zero averages out the noise of the batches, so that the loss is
+    # a smooth function of the initial rate.
     rate = cosine_decay_schedule(Axis("learning_rate", rates), steps)
     result = sweep(
         loss,
@@ -147,7 +147,7 @@ def law_of(model, init, parametrization, widths, rates, steps, batch_size, seeds
 
 
 def parametrizations_of(init, widths):
-    """The two that are compared, by name; at the first width they are the same."""
+    """The two parametrisations to compare, by name; at the first width they are the same."""
     return {"standard": standard(), "mup": mup(lambda key: init(key, widths[0]))}
 
 

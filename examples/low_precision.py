@@ -1,17 +1,17 @@
-"""Does training in fewer bytes end where float32 ends? Non-inferiority, with paired seeds.
+"""Does training in low precision reach the loss of float32? A non-inferiority test, paired seeds.
 
     python examples/low_precision.py           # AdamW on digits, about a minute on two cores
     python examples/low_precision.py --full    # Muon as well, a model of letters, and more steps
 
 Each format trains the same network as float32, from the same weights (numbers that bfloat16 holds)
-and on the same batches, for five seeds. What is compared is the loss on all training data after the
-last step, and the accuracy on digits that were held out. From the five differences to float32 come
+and on the same batches, for five seeds. Compared are the loss on all training data after the last
+step, and the accuracy on held-out digits. From the five differences to float32, the script computes
 their mean and its 95 % interval by Student's t. A format is "not worse" if the whole interval is
 below the margin, "worse" if the whole interval is above it, and "undecided" otherwise. The margins
 are 5 % of the mean loss in float32, and one percentage point of accuracy.
 
-Models compute in float32 from whatever the parameters are stored in, so that only the storage
-differs. It prints a table and draws the intervals beside this file.
+Models convert their parameters to float32 before they compute, so only the storage differs. The
+script prints a table and draws the intervals beside this file.
 
 What the data do not show: the networks are small, and the schedule is one cosine to zero. Five
 seeds bound only what is common to most seeds, and intervals are not corrected for the number of
@@ -62,12 +62,12 @@ class Problem(NamedTuple):
     """A classifier, with data that come with scikit-learn."""
 
     init: Callable[..., Any]
-    """From a key to parameters."""
+    """``init(key)`` → the initial parameters."""
     logits: Callable[..., Any]
-    """Of parameters in float32 and inputs."""
+    """``logits(params, inputs)`` → the logits, for parameters in float32."""
     train: tuple[np.ndarray, np.ndarray]
     held_out: tuple[np.ndarray, np.ndarray] | None
-    """What accuracy is measured on, if it is."""
+    """The data on which accuracy is measured; None if it is not measured."""
 
     def loss(self, params, batch):
         """The mean cross-entropy of a batch."""
@@ -76,7 +76,7 @@ class Problem(NamedTuple):
         return jnp.mean(gdlab.losses.softmax_cross_entropy_with_integer_labels(logits, labels))
 
     def evaluate(self, params):
-        """What a run is judged by."""
+        """The metrics by which a run is judged."""
         measured = {"training_loss": self.loss(params, self.train)}
         if self.held_out is not None:
             inputs, labels = self.held_out
@@ -90,7 +90,7 @@ def in_dtype(params, dtype):
 
 
 def layers(key, *widths):
-    """The kernels and biases of a network of such widths, at He's scale."""
+    """Kernels and biases of a network with these widths, drawn by He's rule."""
     he, keys = jax.nn.initializers.he_normal(), jax.random.split(key, len(widths) - 1)
     return [
         {"kernel": he(key, (inputs, outputs)), "bias": jnp.zeros(outputs)}
@@ -150,23 +150,23 @@ class Difference(NamedTuple):
 
     @classmethod
     def of(cls, differences):
-        """From one difference for each seed."""
+        """Compute mean and interval from one difference for each seed."""
         mean, error = np.mean(differences), stats.sem(differences)
         half = stats.t.ppf(0.975, len(differences) - 1) * error
         return cls(mean, mean - half, mean + half)
 
     def verdict(self, margin):
-        """Whether the interval lies below the margin, above it, or across it."""
+        """The verdict: whether the interval is below the margin, above it, or contains it."""
         if self.high < margin:
             return "not worse"
         return "worse" if self.low > margin else "undecided"
 
 
 def finals(problem, tx, contenders, dtype, steps):
-    """What each contender comes to after the last step: name → metric → one value a seed."""
+    """The metrics of each contender after the last step: name → metric → values by seed."""
 
     def init(key):
-        # Rounded for all: the start is to be the same number in every format.
+        # Rounded in all formats, so that all start from the same numbers.
         return in_dtype(in_dtype(problem.init(key), jnp.bfloat16), dtype)
 
     result = gdlab.sweep(
@@ -180,7 +180,7 @@ def finals(problem, tx, contenders, dtype, steps):
 
 
 def compare(problem, tx, steps):
-    """The measures in float32, and the differences of every format: metric → format → it."""
+    """The metrics in float32, and the differences of every format: metric → format → difference."""
     wide = finals(problem, tx, {"float32": lambda tx: tx, **SLOTS}, jnp.float32, steps)
     narrow = finals(problem, tx, PARAMETERS, jnp.bfloat16, steps)
     exact, others = wide.pop("float32"), wide | narrow

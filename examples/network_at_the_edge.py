@@ -9,9 +9,9 @@ there while the loss goes on falling: 2/η for gradient descent, 2(1 + β)/η fo
 Adam 38/η for the Hessian as Adam sees it. Move a slider while it trains, and the limit moves and
 the sharpness follows. Go back in time, and train on from there with other settings.
 
-Nobody types a limit in: the page computes it from the optimizer that trains. It also shows the
-singular values of the momentum of the first layer and of its last update: Muon, which has no such
-limit, makes those of the update flat.
+The page computes the limit from the optimizer that trains; it is not typed in. The page also shows
+the singular values of the momentum of the first layer and of its last update. Muon has no such
+limit, and makes the singular values of the update nearly equal.
 """
 
 import argparse
@@ -34,7 +34,7 @@ OPTIMIZERS = {
 }
 
 digits = load_digits()
-# About centered, and still multiples of 1/16, which take a byte each on the page.
+# Roughly centred, but still multiples of 1/16, so that each takes one byte on the page.
 images = jnp.asarray((digits.data[:EXAMPLES] - 5) / 16)
 labels = jnp.asarray(digits.target[:EXAMPLES])
 

@@ -41,7 +41,7 @@ OPTIMIZERS = {
 
 
 def digits():
-    """(images, labels) to train on, and to validate on."""
+    """Two pairs (images, labels): the training set and the validation set."""
     data = load_digits()
     images, labels = (data.data / 16).astype(np.float32), data.target.astype(np.int32)
     train, validate = train_test_split(

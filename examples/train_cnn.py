@@ -25,7 +25,7 @@ DROPOUT = 0.3
 
 
 def digits():
-    """((images, labels) to train on, (images, labels) to test on); images are (n, 8, 8, 1)."""
+    """Two pairs (images, labels), for training and test; images have the shape (n, 8, 8, 1)."""
     data = load_digits()
     images = (data.images / 16).astype(np.float32)[..., None]
     labels = data.target.astype(np.int32)

@@ -1,8 +1,8 @@
 """How often do deterministic methods evaluate the loss until they have converged?
 
-Beside the methods of the same names in SciPy, on the classic problems. An evaluation is one of
-value and gradient together. Each count stands for one start; those of conjugate gradients vary by a
-third when the start moves by a hundredth.
+Compares methods of gdlab with those of the same names in SciPy on the classic test problems. An
+evaluation computes value and gradient together. Each count is of one start; the counts of conjugate
+gradients change by a third if the start moves by a hundredth.
 """
 
 import argparse

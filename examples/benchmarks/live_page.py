@@ -19,7 +19,7 @@ import gdlab
 
 STEPS = 400
 BUDGET = 1000 / 60
-"""Milliseconds a frame."""
+"""The time available for a frame, in milliseconds."""
 
 OPTIMIZERS = {
     "gradient descent": gdlab.sgd(1e-3),
@@ -92,7 +92,7 @@ def rosenbrock(w):
 
 
 def plain(page: str) -> str:
-    """A page whose compressed scripts stand in it as they are, so that they run at once."""
+    """The page with its scripts uncompressed, so that they run immediately."""
     loader = re.search(r'\(async.*?atob\("([^"]+)"\).*?</script>', page, re.DOTALL)
     assert loader is not None
     code = zlib.decompress(base64.b64decode(loader[1])).decode()
@@ -101,7 +101,7 @@ def plain(page: str) -> str:
 
 
 def harness(count: int) -> str:
-    """A page that measures ``count`` frames a slider."""
+    """A page that measures ``count`` frames for each slider."""
     pages = {
         "quadratic, every panel open": gdlab.explore(ravine, OPTIMIZERS, START, steps=STEPS),
         "Rosenbrock": gdlab.explore(rosenbrock, OPTIMIZERS, START, steps=STEPS),
@@ -114,7 +114,7 @@ def harness(count: int) -> str:
 
 
 def measured(path: pathlib.Path) -> list[tuple[str, float, float]]:
-    """What Chromium measures: the rows of the table."""
+    """The rows of the table that Chromium measures."""
     names = "chromium", "chromium-browser", "google-chrome"
     browser = next(filter(None, map(shutil.which, names)), None)
     if browser is None:

@@ -5,9 +5,9 @@
     python examples/benchmarks/proposals.py --record   # run the twenty sweeps anew
 
 Each search chooses points in batches on twenty recorded sweeps (`bench/recorded_sweeps.py`). The
-regret is how far the best loss so far lies above the smallest of the sweep, on the scale of
-logarithms, in units of the height of the sweep's median above it: 1 is an average point, 0 the best
-one. Optuna's searches are told logarithms of losses, and gdlab's the losses themselves.
+regret is log(best loss so far / smallest loss of the sweep), divided by log(median loss / smallest
+loss): 1 is an average point, 0 the best one. Optuna's searches get the logarithms of losses, and
+gdlab's the losses.
 """
 
 import argparse
@@ -28,8 +28,7 @@ from gdlab.sweeps.proposals.space import Space
 Points = np.ndarray
 """Points in the unit cube, of shape ``(n, axes)``."""
 Search = Callable[[int, int, int, int], Iterator[Any]]
-"""A search over so many axes with a seed, a budget and a batch: it yields points, and is sent their
-values."""
+"""``search(axes, seed, budget, batch)``: a generator that yields points and is sent the values."""
 
 
 def gaussian_process(axes: int, seed: int, budget: int, batch: int) -> Iterator[Any]:

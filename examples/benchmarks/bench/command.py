@@ -1,4 +1,4 @@
-"""All works one after the other, each in a process of its own, and what becomes of the figures."""
+"""Run all works one after the other, each in its own process, and show and save the figures."""
 
 import argparse
 import importlib
@@ -49,7 +49,7 @@ def measure_one(name: str, effort: str) -> list[dict]:
 
 
 def _with_progress(names: list[str]) -> Iterator[str]:
-    """The names one by one, and on the standard error a bar or a line about the one at hand."""
+    """Yield the names one by one, and show the current one on the standard error."""
     try:
         from tqdm import tqdm
     except ImportError:

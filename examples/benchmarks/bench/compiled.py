@@ -1,4 +1,4 @@
-"""What a compiled program costs, as XLA counts it: figures that no load disturbs."""
+"""The cost of a compiled program as counted by XLA, which does not depend on the machine's load."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import jax
 from .figures import Figure
 
 FREE = frozenset(("parameter", "constant", "tuple", "get-tuple-element", "bitcast"))
-"""Instructions that launch nothing."""
+"""Instructions that launch no kernel."""
 OPERATION = re.compile(r"^\s+(?:ROOT )?%?[\w.-]+ = .*?([a-z][a-z0-9-]*)\(")
 
 
@@ -22,7 +22,7 @@ def memory(
         contender: whose step it is.
         program: a compiled step (``jax.stages.Compiled``).
         parameters: how many parameters it updates.
-        targets: of the words moved and of those of temporaries.
+        targets: the targets of the words moved and of the words of temporaries.
     """
     words = program.cost_analysis()["bytes accessed"] / 4 / parameters
     temporaries = program.memory_analysis().temp_size_in_bytes / 4 / parameters

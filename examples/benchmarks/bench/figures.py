@@ -10,10 +10,10 @@ UNITS = {
     "cpu": "s",
     "wall": "s",
 }
-"""What can be measured, and the unit in which it is given if it is not a ratio.
+"""The measures, and the unit of each if the figure is not a ratio.
 
-Words and temporaries are those of four bytes for each parameter, read off the compiled program;
-launches are the instructions of its entry computation that do work.
+Words moved and words of temporaries count words of four bytes for each parameter, read off the
+compiled program; launches are the instructions of its entry computation that do work.
 """
 
 MEASURES = {
@@ -24,21 +24,21 @@ MEASURES = {
     "cpu": "CPU time",
     "wall": "wall time",
 }
-"""The measures as tables call them."""
+"""The names of the measures in tables."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number: what a contender costs in one part of a work, or that over what a peer costs.
+    """The cost of a contender in one part of a work, or the ratio of this cost to that of a peer.
 
     Attributes:
-        part: what is measured: a step, its compilation, a tree of a certain size.
-        contender: whose cost it is.
+        part: the part of the work: a step, its compilation, a tree of a certain size.
+        contender: the name of the contender.
         measure: one of ``UNITS``.
-        value: the cost in that unit, or the ratio; the median where it was measured repeatedly.
-        against: the peer whose cost it is divided by; ``None`` if it is not a ratio.
-        quartiles: of the paired ratios, or of the times.
-        target: what the value is not to exceed, where something was to be reached.
+        value: the cost in that unit, or the ratio; the median if it was measured repeatedly.
+        against: the peer by whose cost it is divided; ``None`` if it is not a ratio.
+        quartiles: the quartiles of the paired ratios, or of the times.
+        target: the largest value that meets the target; ``None`` if there is no target.
     """
 
     part: str

@@ -40,7 +40,7 @@ def in_fresh_process(
 
 @contextmanager
 def worker(task: str, *arguments: str) -> Iterator[Turn]:
-    """A turn taken in another process, whose threads sleep while others have theirs.
+    """A turn in another process, whose threads sleep during the turns of other contenders.
 
     Args:
         task: ``"module:function"``, the module below ``bench``; it returns a turn.

@@ -21,7 +21,7 @@ GRIDS = {2: (25, 25), 3: (17, 9, 9), 4: (13, 6, 6, 6)}
 
 
 class Bounds(NamedTuple):
-    """The stretch of an axis."""
+    """The range of an axis."""
 
     low: float
     high: float

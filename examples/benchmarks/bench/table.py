@@ -1,4 +1,4 @@
-"""The table of a run: what gdlab costs, what was to be reached, and whether it was."""
+"""The table of a run: gdlab's costs, their targets, and whether these were met."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -69,7 +69,7 @@ def _value_text(figure: Figure) -> str:
 
 
 def number_text(number: float) -> str:
-    """A number with three digits at most, and without those that say nothing."""
+    """A number rounded to three significant digits or, from 100 on, to an integer."""
     if number == 0:
         return "0"
     return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"

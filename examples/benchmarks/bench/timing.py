@@ -1,7 +1,7 @@
-"""Times of contenders that take turns, and what they are a ratio of.
+"""Times of contenders that take turns, and their ratios.
 
-Absolute times drift with whatever else a machine does. Two contenders of one round have seen the
-same machine, so their ratio is formed round by round, and its median and quartiles are kept.
+Absolute times drift with the load of the machine. Within one round the load is the same for all
+contenders, so ratios are computed round by round, and their median and quartiles are kept.
 """
 
 import time
@@ -53,7 +53,7 @@ def timed(call: Callable[[], Any], calls: int = 1) -> Turn:
 
 
 def stepping(program: Any, params: Any, state: Any, grads: Any) -> Turn:
-    """A turn that takes a step of a compiled program, from where the last turn has ended."""
+    """A turn that takes a step of a compiled program, starting from the result of the last turn."""
     carry = [params, state]
 
     def step() -> Any:
@@ -78,7 +78,7 @@ def in_turns(turns: dict[str, Turn], rounds: int, warm_up: int = 2) -> Samples:
 
 
 def judged_measure() -> str:
-    """The measure that a target of time is about.
+    """The measure to which a target for time applies.
 
     CPU time does not count what other processes do, but an accelerator's work is not in it.
     """
