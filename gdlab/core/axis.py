@@ -72,6 +72,8 @@ class Axis(Argument):
             with np.errstate(over="ignore"):  # an overflow is refused below, with the axis's name
                 # NumPy converts numbers without compiling a program for each length.
                 plain = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+                if isinstance(values, list | tuple) and any(isinstance(v, str) for v in values):
+                    raise ValueError("texts")  # which NumPy converts where they are of digits
                 converted = np.asarray(values, widest_float()) if plain else values
                 self.values = jnp.asarray(converted, dtype=float)
         except (TypeError, ValueError) as error:

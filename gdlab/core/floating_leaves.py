@@ -3,23 +3,24 @@
 import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import dtypes_of, is_array
-from gdlab.core.structure import Leaf, Tree, leaves_with_paths
+from gdlab.core.structure import Leaf, Tree, flatten, leaves_with_paths
 
 
 def require_some_floating(params: Tree) -> None:
-    """Refuse parameters without any floating-point array among their arrays.
+    """Refuse parameters whose leaves are all arrays of integers or truth values.
 
-    Some arrays may be of integers, such as the counters of a module, which have no gradient.
+    Some arrays may be of integers, such as the counters of a module, which have no gradient. A tree
+    with ``None`` may be one group of a partition, such as the group of these counters.
 
     Raises:
-        TypeError: if all arrays are of integers or booleans, naming the first of them.
+        TypeError: naming the first of the arrays.
     """
-    leaves = [leaf for leaf in jax.tree.leaves(params) if is_array(leaf)]
-    if leaves and not any(map(_is_floating, dtypes_of(leaves))):
+    leaves, _ = flatten(params)
+    is_whole = leaves and all(map(is_array, leaves))
+    if is_whole and not any(map(_is_floating, dtypes_of(leaves))):
         raise _integers("params", params, leaves[0])
 
 
