@@ -129,6 +129,9 @@ def expression(
         arguments: one expression for each argument.
         static: further parameters of the operation; first, the name of the arguments' dtype if it
             differs from the dtype of the result.
+
+    Raises:
+        NotImplementedError: if the operation has no template for the kind of number.
     """
     if operation == "convert":
         return _convert(np.dtype(static[0]), dtype, arguments[0])
@@ -143,7 +146,10 @@ def expression(
     template = {"b": own.logical, "f": own.real}.get(taken.kind)
     if template is None:
         template = own.big if taken.itemsize == 8 else own.whole
-    assert template, (operation, dtype)
+    if not template:
+        raise NotImplementedError(
+            f"explore: {operation} of {taken.name} numbers has no translation to JavaScript"
+        )
     written = template.format(*arguments)
     if dtype.kind in "iu" and operation not in _UNWRAPPED:
         return _wrapped(dtype, written)
