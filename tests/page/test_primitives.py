@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
@@ -11,6 +12,7 @@ from gdlab.page.translator import primitives  # noqa: F401  (registers the rules
 from gdlab.page.translator.emit import Module
 from gdlab.page.translator.ir import Graph, Value
 from gdlab.page.translator.lowering import RULES, Lowering
+from gdlab.page.translator.operations import expression
 from gdlab.page.translator.program import as_doubles
 from tests.page import node
 
@@ -339,3 +341,8 @@ def test_each_case_holds_the_primitive_it_is_named_after():
             lacking += [] if name in found or name == "threefry2x32" else [name]
     assert not lacking
     assert set(CASES) <= set(RULES)
+
+
+def test_a_kind_of_number_without_a_template_is_refused_by_the_name_of_the_primitive():
+    with pytest.raises(NotImplementedError, match="population_count of int64 numbers has no"):
+        expression("population_count", np.dtype("int64"), ["x"], ())
