@@ -26,7 +26,9 @@ def lane_steps(process):
     """Name and way of a sweep → the steps that a process took all its lanes along."""
     lines = [line.split() for line in process.stdout if line.startswith("done")]
     assert process.wait() == 0
-    return {(name, way): int(steps) for _, name, way, steps in lines}
+    for _, name, way, steps, expected in lines:
+        assert steps == expected, f"the bar of {name}, {way}, ends at {steps} of {expected} steps"
+    return {(name, way): int(steps) for _, name, way, steps, _ in lines}
 
 
 def require_equal(found, expected, equal):

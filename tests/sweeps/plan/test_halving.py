@@ -141,6 +141,20 @@ def test_ranked_by_an_evaluation_the_highest_survive(chunk, metric, maximize):
     assert result.stopped_at[:, 0].tolist() == [-1] * 2 + [6] * 2 + [3] * 4
 
 
+@pytest.mark.parametrize(("metric", "evaluated"), [("loss", 4), ("height", 16 + 8 + 4)])
+def test_lanes_are_evaluated_at_their_end_and_where_an_evaluation_ranks_them(metric, evaluated):
+    heights = []
+
+    def noted(w):
+        jax.debug.callback(heights.append, w[0])
+        return height(w)
+
+    policy = SuccessiveHalving(factor=2, rungs=[3, 6], metric=metric, maximize=False)
+    run(rates=np.geomspace(0.01, 0.5, 16), seeds=1, evaluate=noted, policy=policy)
+    jax.effects_barrier()
+    assert len(heights) == evaluated
+
+
 def gone(w, doom):
     # Some seeds overflow at the first step, as the number says that decides for each point.
     return w[0] ** 2 * jnp.where(w[1] < doom, 1e30, 1.0)

@@ -1,6 +1,7 @@
 """One of several processes that share sweeps, with checkpoints in a folder.
 
-It says what it saves and how many steps lanes were taken along, and writes its results to files.
+It says what it saves, how many steps lanes were taken along and how many the progress bar expected,
+and writes its results to files.
 """
 
 import dataclasses
@@ -21,6 +22,8 @@ from gdlab import (
     adam,
     sweep,
 )
+from gdlab.progress import monitor
+from gdlab.progress.bar import Bar
 from gdlab.sweeps.execute.lane_programs import LanePrograms
 from gdlab.sweeps.persist.checkpoint import Checkpoint
 from tests.sweeps.noisy import arrays_of, init, noisy, norm
@@ -46,7 +49,8 @@ def main(process, processes, port, folder, full_at, *names):
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
     mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
-    advance, save, taken, saved = LanePrograms.advance, Checkpoint.save, [], []
+    advance, save = LanePrograms.advance, Checkpoint.save
+    taken, saved, expected = [], [], []
 
     def counted(self, group, end, *args):
         taken.append(group.lanes * (end - group.steps))
@@ -59,7 +63,18 @@ def main(process, processes, port, folder, full_at, *names):
             raise OSError(errno.ENOSPC, "no space left")
         save(self, name, tree)
 
-    LanePrograms.advance, Checkpoint.save = counted, said
+    class CountedBar(Bar):
+        def __init__(self, steps, **arguments):
+            super().__init__(steps, **arguments)
+            expected.append(steps)
+
+        def found(self, steps):
+            expected.append(-steps)
+
+        def dropped(self, steps):
+            expected.append(-steps)
+
+    LanePrograms.advance, Checkpoint.save, monitor.Bar = counted, said, CountedBar
     for way in ("saved", "unsaved"):
         for name in names:
             of_it = pathlib.Path(folder) / name
@@ -69,8 +84,9 @@ def main(process, processes, port, folder, full_at, *names):
                 resources=dataclasses.replace(CASES[name].get("resources", Resources()), mesh=mesh),
                 checkpoint=checkpoint and Checkpointing(checkpoint, seconds_between_saves=0),
             )
-            print("done", name, way, sum(taken), flush=True)
+            print("done", name, way, sum(taken), sum(expected), flush=True)
             taken.clear()
+            expected.clear()
             np.savez(f"{of_it}.{way}.{process}.npz", **arrays_of(result))
 
 
