@@ -12,7 +12,7 @@ from gdlab.checks.checked import checked_class
 from gdlab.checks.values import require_key, require_real_scalar
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf
 from gdlab.core.forms import is_marking, is_stored_form, marked
-from gdlab.core.numerics import as_before, cast, is_inexact, squarable, strong, widen
+from gdlab.core.numerics import cast, cast_like, is_inexact, squarable, strong, widen
 from gdlab.core.opening import (
     AtLeaf,
     Declaration,
@@ -182,7 +182,7 @@ def _with_shared(rule: ArrayRule, declared: Declaration, shared: Shared, at: AtL
 
     def advance(values):
         try:
-            scalars = as_before(functions().update(values[0]), values[0])
+            scalars = cast_like(functions().update(values[0]), values[0])
         except TypeError as error:
             raise (_needs_one_value(at.made, error) if at.own else error) from None
         return (scalars,), scalars

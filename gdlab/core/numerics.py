@@ -166,7 +166,7 @@ def distinct(state: Tree, params: Tree) -> Tree:
     return jax.tree.map(unshared, state)
 
 
-def as_before(new: Tree, old: Tree) -> Tree:
+def cast_like(new: Tree, old: Tree) -> Tree:
     """Cast new values to the dtypes of the old ones, so that a scan can carry them."""
     return jax.tree.map(
         lambda leaf, before: cast(leaf, before.dtype) if is_array(before) else leaf, new, old

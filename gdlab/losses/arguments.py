@@ -26,7 +26,7 @@ def floating(name: str, values: jax.typing.ArrayLike) -> jax.Array:
     return widen(array)
 
 
-def beside(name: str, values: jax.typing.ArrayLike, other: jax.Array) -> jax.Array:
+def of_same_shape(name: str, values: jax.typing.ArrayLike, other: jax.Array) -> jax.Array:
     """An argument of the shape and dtype of another one.
 
     Raises:
@@ -38,8 +38,8 @@ def beside(name: str, values: jax.typing.ArrayLike, other: jax.Array) -> jax.Arr
         raise TypeError(f"{name} must be real numbers, not {array.dtype}")
     if array.shape != other.shape:
         raise ValueError(
-            f"{name} of shape {array.shape} stand beside an array of shape {other.shape}; "
-            "they must be the same"
+            f"{name} have the shape {array.shape}, and the array that they belong to has the shape "
+            f"{other.shape}; they must be the same"
         )
     return array.astype(other.dtype)
 

@@ -8,11 +8,11 @@ from gdlab.checks.values import is_whole_number
 from gdlab.core.numerics import widen
 from gdlab.losses.arguments import (
     Axis,
-    beside,
     floating,
     integers,
     mask_like,
     number_within,
+    of_same_shape,
     require_axes,
     require_within,
     weighed,
@@ -55,7 +55,7 @@ def softmax_cross_entropy(
     Array([0.3133], dtype=float32)
     """
     logits = floating("logits", logits)
-    labels = beside("labels", labels, logits)
+    labels = of_same_shape("labels", labels, logits)
     mask = mask_like(where, logits, axis)
     losses = -weighed(labels, jax.nn.log_softmax(logits, axis, mask))
     return jnp.sum(losses, axis, where=mask)
@@ -103,7 +103,7 @@ def softmax_cross_entropy_with_integer_labels(
     expected = tuple(size for at, size in enumerate(logits.shape) if at != axis % logits.ndim)
     if labels.shape != expected:
         raise ValueError(
-            f"labels must be of shape {expected} beside logits of shape {logits.shape}, not "
+            f"labels must have the shape {expected} for logits of shape {logits.shape}, not "
             f"{labels.shape}"
         )
     classes = logits.shape[axis]
@@ -143,7 +143,7 @@ def sigmoid_binary_cross_entropy(
     Array([  0.3133, 100.    ], dtype=float32)
     """
     logits = floating("logits", logits)
-    labels = beside("labels", labels, logits)
+    labels = of_same_shape("labels", labels, logits)
     require_within("labels", labels, Between(0, 1), ": 1 means yes, and 0 means no")
     # Both terms are nonnegative, so that nothing cancels.
     doubts = weighed(labels, jax.nn.softplus(-logits))

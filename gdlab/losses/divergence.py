@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from gdlab.checks.kinds import Between
 from gdlab.losses.arguments import (
     Axis,
-    beside,
     floating,
     mask_like,
+    of_same_shape,
     require_logarithms,
     require_within,
     weighed,
@@ -52,7 +52,7 @@ def kl_divergence(
     Source: S. Kullback, R. A. Leibler, On information and sufficiency, 1951.
     """
     log_predictions = floating("log_predictions", log_predictions)
-    targets = beside("targets", targets, log_predictions)
+    targets = of_same_shape("targets", targets, log_predictions)
     require_logarithms("log_predictions", log_predictions)
     require_within("targets", targets, Between(0))
     log_targets = jnp.where(targets == 0, 0, jnp.log(jnp.where(targets == 0, 1, targets)))
@@ -93,7 +93,9 @@ def kl_divergence_with_log_targets(
     Source: S. Kullback, R. A. Leibler, On information and sufficiency, 1951.
     """
     log_predictions = floating("log_predictions", log_predictions)
-    log_targets = beside("log_targets", floating("log_targets", log_targets), log_predictions)
+    log_targets = of_same_shape(
+        "log_targets", floating("log_targets", log_targets), log_predictions
+    )
     require_logarithms("log_predictions", log_predictions)
     require_logarithms("log_targets", log_targets)
     # If both probabilities are 0, the difference of their logarithms would be NaN.

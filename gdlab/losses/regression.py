@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.checks.kinds import Between
-from gdlab.losses.arguments import beside, floating, number_within
+from gdlab.losses.arguments import floating, number_within, of_same_shape
 
 
 def squared_error(
@@ -98,4 +98,4 @@ def huber_loss(
 
 def _errors(predictions: jax.typing.ArrayLike, targets: jax.typing.ArrayLike | None) -> jax.Array:
     values = floating("predictions", predictions)
-    return values if targets is None else values - beside("targets", targets, values)
+    return values if targets is None else values - of_same_shape("targets", targets, values)

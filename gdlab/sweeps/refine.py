@@ -13,7 +13,7 @@ from gdlab.core.axis import is_axis
 from gdlab.core.ranges import widest_float
 from gdlab.core.transformation import GradientTransformation
 from gdlab.sweeps.direction import is_maximized
-from gdlab.sweeps.refinement.descent import Descent, beside, descend_together
+from gdlab.sweeps.refinement.descent import Descent, descend_together, perturbed
 from gdlab.sweeps.refinement.outcome import CHAOTIC, Refinement, best_of
 from gdlab.sweeps.refinement.runs import value_along
 from gdlab.sweeps.refinement.starts import Bounds, Starts, coordinates_of, starts_of
@@ -159,7 +159,7 @@ def _descended(surface: Surface, steps: int) -> Descended:
     before = doubt(start, gradients)
     if np.any(before > LARGEST_DISAGREEMENT):
         # A kink is left behind by a small move, chaos is not.
-        aside = beside(start)
+        aside = perturbed(start)
         before = np.fmin(before, doubt(aside, surface.with_gradients(aside)[1]))
     trusted = ~(before > LARGEST_DISAGREEMENT) | ~np.isfinite(values)
     moving = dataclasses.replace(surface, free=surface.free & trusted[:, None])

@@ -197,17 +197,17 @@ def test_huber_becomes_the_half_square_and_the_modulus():
         (
             lambda: losses.squared_error(np.ones(3), np.ones((3, 1))),
             ValueError,
-            r"targets of shape \(3, 1\) stand beside an array of shape \(3,\)",
+            r"targets have the shape \(3, 1\), .* has the shape \(3,\)",
         ),
         (
             lambda: losses.softmax_cross_entropy(np.ones((2, 3)), np.ones(2)),
             ValueError,
-            r"labels of shape \(2,\)",
+            r"labels have the shape \(2,\)",
         ),
         (
             lambda: losses.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), [[0], [1]]),
             ValueError,
-            r"labels must be of shape \(2,\) beside logits of shape \(2, 3\), not \(2, 1\)",
+            r"labels must have the shape \(2,\) for logits of shape \(2, 3\), not \(2, 1\)",
         ),
         (
             lambda: losses.softmax_cross_entropy_with_integer_labels(np.ones((2, 3)), np.ones(2)),

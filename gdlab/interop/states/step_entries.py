@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.core.composition import stateless
-from gdlab.core.numerics import as_before, numbers_as
+from gdlab.core.numerics import cast_like, numbers_as
 from gdlab.core.opening import FLOAT32, Opening, open_rule
 from gdlab.core.parametrized import at_step
 from gdlab.core.rules import ArrayRule
@@ -229,7 +229,7 @@ def _rule_of_weights(decays: tuple[Value, ...]) -> ArrayRule:
     def advance(shared):
         (weights,) = shared
         after = (weight.after(decay) for weight, decay in zip(weights, decays, strict=True))
-        return (as_before(tuple(after), weights),), ()
+        return (cast_like(tuple(after), weights),), ()
 
     rule = stateless(lambda u, _: u)
     return rule._replace(shared=("weights",), start=start, advance=advance)

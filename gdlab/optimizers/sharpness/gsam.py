@@ -5,7 +5,7 @@ from gdlab.core.hyperparameter import Hyperparameter, NonNegative
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.norms.components import beside, unit_and_length
+from gdlab.transforms.norms.components import orthogonal_part, unit_and_length
 from gdlab.transforms.norms.inner_products import add_scaled
 from gdlab.transforms.probes.ascent import ascent
 from gdlab.transforms.probes.gradient_at import gradient_at
@@ -39,7 +39,7 @@ def close_surrogate_gap(
     def update(updates, state, params, **extra):
         adversarial, after = adversary.update(updates, state[0], params, **extra)
         unit, _ = unit_and_length(adversarial)
-        combined = add_scaled(adversarial, -alpha, beside(unit, updates))
+        combined = add_scaled(adversarial, -alpha, orthogonal_part(unit, updates))
         return combined, (after,)
 
     return lambda params: (adversary.init(params),), update

@@ -10,7 +10,7 @@ from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.transformation import GradientTransformation, transformation
 from gdlab.core.wiring import chain
-from gdlab.transforms.norms.components import beside, unit_and_length
+from gdlab.transforms.norms.components import orthogonal_part, unit_and_length
 from gdlab.transforms.norms.inner_products import add_scaled, chosen, inner_product
 from gdlab.transforms.probes.ascent import ascent
 from gdlab.transforms.probes.gradient_at import gradient_at
@@ -57,7 +57,7 @@ def reuse_vertical(
 
         def renew(_, inner_state):
             sharp, inner_state = adversary.update(updates, inner_state, params, **extra)
-            direction, size = unit_and_length(beside(unit, sharp))
+            direction, size = unit_and_length(orthogonal_part(unit, sharp))
             # For parallel gradients only rounding errors remain, which must not be scaled up.
             rounding = 100 * jnp.finfo(size.dtype).eps * jnp.abs(inner_product(unit, sharp))
             nothing = jax.tree.map(jnp.zeros_like, direction)

@@ -179,7 +179,7 @@ def _off_a_kink(
     Source: J. V. Burke, A. S. Lewis and M. L. Overton, A robust gradient sampling algorithm for
     nonsmooth, nonconvex optimization, 2005, section 2.
     """
-    aside = beside(point)
+    aside = perturbed(point)
     _, one = yield aside
     _, other = yield 2 * point - aside
     between = other - one
@@ -191,7 +191,7 @@ def _off_a_kink(
     return (yield from _line_search(point, value, shortest, _direction(None, shortest), noise))
 
 
-def beside(points: np.ndarray) -> np.ndarray:
+def perturbed(points: np.ndarray) -> np.ndarray:
     """Slightly moved points, in a direction along which a kink is unlikely to lie."""
     direction = np.random.default_rng(0).normal(size=points.shape[-1])
     return points + ASIDE * direction / np.linalg.norm(direction)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from gdlab.core.numerics import as_before
+from gdlab.core.numerics import cast_like
 from gdlab.core.structure import TreeDef
 from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, without_key
 
@@ -127,7 +127,7 @@ class LinenForm(Form):
             raise without_key(str(error).split(" (")[0]) from None
         after = {name: dict(bound.variables)[name] for name in self.collections}
         self._require_alike(after, held.carried)
-        return result, Held(carried=as_before(after, held.carried))
+        return result, Held(carried=cast_like(after, held.carried))
 
     def _require_alike(self, after: Any, before: Any) -> None:
         for name in self.collections:

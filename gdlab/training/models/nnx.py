@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gdlab.core.numerics import as_before
+from gdlab.core.numerics import cast_like
 from gdlab.core.structure import Path
 from gdlab.training.models.form import Form, Held, OpenedModel, key_of_model, without_key
 
@@ -105,7 +105,7 @@ class NnxForm(Form):
         if gone := [path for path in self.carried if path not in after]:
             raise ValueError(f"the loss removed the variable {_dotted(gone[0])!r} from the model")
         before = _at(held.carried, self.carried)
-        changed = {path: as_before(after[path], before[path]) for path in self.carried}
+        changed = {path: cast_like(after[path], before[path]) for path in self.carried}
         return result, held._replace(carried=_nested(changed))
 
     def _arrays(self, params: Any, held: Held) -> dict[Path, Any]:

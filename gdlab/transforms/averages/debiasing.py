@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Fraction, Hyperparameter
-from gdlab.core.numerics import as_before
+from gdlab.core.numerics import cast_like
 from gdlab.core.rules import ArrayRule, Part, Reading
 from gdlab.core.structure import Number
 from gdlab.core.transformation import GradientTransformation, leafwise, wiring
@@ -74,7 +74,7 @@ def debias(average: GradientTransformation) -> ArrayRule:
         # A division by 1 that XLA cannot simplify: XLA computes divisions once, but would repeat
         # cheaper operations in the kernel of each array, which takes a fifth longer to compile.
         weight = weight / jnp.where(exact, sustained, 1)
-        return (*own, alone(as_before(after, response))), (weight, context)
+        return (*own, alone(cast_like(after, response))), (weight, context)
 
     def update(u, slots, context, reading):
         weight, inner = context

@@ -20,12 +20,12 @@ def unit_and_length(tree: Tree) -> tuple[Tree, jax.Array]:
     return jax.tree.map(lambda x: safe_divide(x, length.astype(x.real.dtype)), tree), length
 
 
-def beside(unit: Tree, tree: Tree) -> Tree:
+def orthogonal_part(unit: Tree, tree: Tree) -> Tree:
     """The part of a tree that is orthogonal to a tree of norm 1: t − ⟨unit, t⟩·unit.
 
     >>> import jax.numpy as jnp
-    >>> from gdlab.transforms.norms.components import beside
-    >>> beside(jnp.array([1.0, 0.0]), jnp.array([3.0, 4.0]))
+    >>> from gdlab.transforms.norms.components import orthogonal_part
+    >>> orthogonal_part(jnp.array([1.0, 0.0]), jnp.array([3.0, 4.0]))
     Array([0., 4.], dtype=float32)
     """
     return add_scaled(tree, -inner_product(unit, tree), unit)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from gdlab.core.authoring import TreeFunctions
 from gdlab.core.hyperparameter import Period
-from gdlab.core.numerics import as_before, widen
+from gdlab.core.numerics import cast_like, widen
 from gdlab.core.rarely import rarely
 from gdlab.core.rules import EVERYTHING
 from gdlab.core.state import refuse_narrow_within
@@ -46,7 +46,7 @@ def hold(inner: GradientTransformation, every: Period) -> TreeFunctions:
 
         def sample(updates, _, inner_state):
             output, inner_state = inner.update(updates, inner_state, params, **extra)
-            return as_before(output, held), inner_state
+            return cast_like(output, held), inner_state
 
         def keep(_, held, inner_state):
             return held, inner_state

@@ -12,7 +12,7 @@ from gdlab.core.annotations import NonEmpty
 from gdlab.core.export import is_exported
 from gdlab.core.hyperparameter import Fraction
 from gdlab.core.joins import Join, as_join, join
-from gdlab.core.numerics import as_before, is_inexact, strong, widen
+from gdlab.core.numerics import cast_like, is_inexact, strong, widen
 from gdlab.core.opening import OpenJoin
 from gdlab.core.rules import Reading, TreeRule
 from gdlab.core.structure import Function, Number, Tree
@@ -120,7 +120,7 @@ def monitor(measures: Annotated[Mapping[EntryName, Join], NonEmpty]) -> TreeRule
             one.after(before) if isinstance(one, _ToAverage) else one
             for one, before in zip(measured(widen(updates)), values, strict=True)
         ]
-        return updates, tuple(as_before(after, list(values)))
+        return updates, tuple(cast_like(after, list(values)))
 
     return TreeRule(tuple(opened), init, update)
 

@@ -385,7 +385,7 @@ KERNEL = {"kernel": jnp.ones((2, 3))}
         (ADAM, gdlab.adam(0.1), None, {"layout": None}, r"the shape \(3, 2\) .* has \(2, 3\)"),
         (ADAM, gdlab.adam(0.1), None, {"layout": {"dense": "linear"}}, "'dense' matches none"),
         (ADAM, gdlab.adam(0.1), None, {"layout": {"kernel": "conv2d"}}, "is no permutation of"),
-        (ADAM, gdlab.adam(0.1), None, {"layout": {"kernel": "dense"}}, "'dense' is no kind of"),
+        (ADAM, gdlab.adam(0.1), None, {"layout": {"kernel": "dense"}}, "'dense' names no kind of"),
         (ADAM, gdlab.adam(0.1), None, {"count": 4}, "count=4, but .* has made 3 updates"),
         (ADAM, gdlab.amsgrad(0.1), None, {}, "keeps mu, nu, nu_max where torch keeps exp_avg"),
         (ADAM, gdlab.sgd(0.1, 0.9), None, {}, "keeps trace where .*; what torch keeps is of Adam"),

@@ -145,6 +145,8 @@ def test_a_folder_that_cannot_be_written(tmp_path):
             "seeds must be a whole number between 1 and 1000000 or .*, not 10000000000",
         ),
         ({"seeds": []}, "seeds must be a positive number"),
+        ({"seeds": np.array(3)}, "seeds must be a positive number or a list of integers, not 3"),
+        ({"seeds": np.array([[0, 1]])}, r"seeds must be .* or a list of integers, not \[\[0 1\]\]"),
         (
             {"seeds": [0.5]},
             "seeds must be a whole number between 1 and 1000000 or a list of whole numbers",

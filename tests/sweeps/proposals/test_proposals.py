@@ -195,6 +195,23 @@ def test_points_go_into_the_cube_and_back():
     assert space.levels.shape == (4, 3)
 
 
+@pytest.mark.parametrize(
+    ("listed", "place"),
+    [
+        ([1e-3, 0.03, 1e-2], np.log(10) / np.log(30)),
+        ([2.0, 20.0, 6.5], np.log10(3.25)),
+        ([2e-3, 1e-2, 4e-3], 0.25),
+        ([20.0, 100.0, 40.0], 0.25),
+        ([0.0, 100.0, 1.0], 0.01),
+    ],
+)
+def test_listed_values_stand_by_their_logarithms_where_they_span_a_decade(listed, place):
+    """However large they are; the last of them lies between the lowest and the highest."""
+    space = Space.of(Axis("x", listed))
+    quantiles = space.quantiles({"x": np.array(listed)})[:, 0]
+    np.testing.assert_allclose(quantiles, [0, 1, place], atol=1e-6)
+
+
 def test_scores_are_compared_by_their_logarithms_and_the_dead_are_the_worst():
     found = standardized(np.array([1e-6, np.inf, 1.0, 1e-3]))
     np.testing.assert_allclose(found, (np.array([-6, 0, 0, -3]) + 2.25) / np.std([6, 0, 0, 3]))

@@ -57,7 +57,7 @@ def entered(
         entering = _Entering(record, scope, used, others)
         state = entering.state(methods)
         for method in beside:
-            state = entering._replace(scope=scope.with_state(state)).beside(method)
+            state = entering._replace(scope=scope.with_state(state)).with_wrapper_entries(method)
         return state
 
     state = with_each_scope(Scope(tx, tx.init(params), params, count), visit)
@@ -95,7 +95,7 @@ class _Entering(NamedTuple):
         method, pairs = self._method(methods, entries, paths)
         return self._replace(scope=scope)._filled(method, pairs, entries)
 
-    def beside(self, method: Method) -> State:
+    def with_wrapper_entries(self, method: Method) -> State:
         """The state with the entries of a wrapper, if the other library has such a wrapper."""
         entries, kept = self.scope.entries, self.record.kept.values()
         pairs = [pair for pair in method.pairs if isinstance(pair, Pair)]

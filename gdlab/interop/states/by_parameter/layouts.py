@@ -57,8 +57,8 @@ def _permutation(axes: str | Sequence[int], path: str, shape: tuple[int, ...]) -
     if isinstance(axes, str):
         if axes not in KERNELS:
             raise ValueError(
-                f"layout: {axes!r} is no kind of kernel; there are {', '.join(KERNELS)}, and "
-                "permutations such as (1, 0)"
+                f"layout: {axes!r} names no kind of kernel; give one of {', '.join(KERNELS)}, or a "
+                "permutation of axes such as (1, 0)"
             )
         axes = KERNELS[axes]
     if sorted(axes) != list(range(len(shape))):

@@ -70,7 +70,7 @@ class Import:
         self._complain_of_the_rest()
 
     def _complain_of_the_rest(self) -> None:
-        reason = f"{described(self.tx)} keeps nothing that it could be"
+        reason = f"{described(self.tx)} has no entry for it"
         for path in self.theirs:
             if path not in self.used:
                 self.problems.setdefault(path, reason)

@@ -61,7 +61,7 @@ class Export:
             self._compare(self.wanted)
         for path in self.ours:
             if path not in self.used:
-                self.problems.setdefault(path, "optax keeps nothing that it could be")
+                self.problems.setdefault(path, "optax has no entry for it")
 
     def _use(self, prefixes: list[str]) -> None:
         for prefix in prefixes:
@@ -136,7 +136,7 @@ class Export:
             if path not in self.made and not like.size:
                 self.made[path] = np.zeros(like.shape, like.dtype)
             elif path not in self.made and path not in known:
-                reason = f"{described(self.tx)} keeps nothing that it could be"
+                reason = f"{described(self.tx)} has no entry for it"
                 self.problems.setdefault(path, reason)
             elif path in self.made and self.made[path].size != like.size:
                 self.problems[path] = f"its shape is {like.shape}, not {self.made[path].shape}"
