@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.sharding import Sharding
 from jax.typing import DTypeLike
 from numpy.typing import ArrayLike
 
@@ -116,12 +117,18 @@ def _is_of_array_type(value: Any) -> bool:
     return hasattr(value, "shape") and is_array_of_numbers(value)
 
 
-def _is_tree_of_arrays(value: Any) -> bool:
-    return all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(value))
+def _is_state(value: Any) -> bool:
+    return all(
+        hasattr(leaf, "dtype") or is_array_of_numbers(leaf) or isinstance(leaf, Sharding)
+        for leaf in jax.tree.leaves(value)
+    )
 
 
-def _is_tree_of_shapes(value: Any) -> bool:
-    return all(hasattr(x, "shape") or is_array_of_numbers(x) for x in jax.tree.leaves(value))
+def _is_model(value: Any) -> bool:
+    leaves = jax.tree.leaves(value)
+    is_text = any(isinstance(leaf, str | bytes) for leaf in leaves)
+    has_array = any(hasattr(leaf, "shape") or is_array_of_numbers(leaf) for leaf in leaves)
+    return not is_text and (has_array or not leaves)
 
 
 def _is_axes(value: Any) -> bool:
@@ -138,6 +145,10 @@ def _is_path(value: Any) -> bool:
 
 def _is_floating_dtype(value: Any) -> bool:
     return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.floating)
+
+
+def _is_inexact_dtype(value: Any) -> bool:
+    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.inexact)
 
 
 KINDS: dict[Any, Kind] = {
@@ -193,13 +204,17 @@ StorageDType: TypeAlias = Annotated[
 """A real floating-point dtype for storage; complex arrays use the complex dtype of the same
 width."""
 
-ArrayTree: TypeAlias = Annotated[
-    Any, Kind("a tree of arrays, as init makes a state", _is_tree_of_arrays)
+InexactDType: TypeAlias = Annotated[
+    DTypeLike,
+    Kind("a floating-point or complex dtype, such as jnp.float32", _is_inexact_dtype, _is_dtype),
 ]
-"""A tree whose leaves are all arrays, or shapes in place of arrays, such as a state."""
+"""A dtype of real or complex numbers that are not whole."""
 
-ShapedTree: TypeAlias = Annotated[Any, Kind("a tree of arrays", _is_tree_of_shapes)]
-"""A tree of arrays, numbers, or shapes in place of arrays, such as parameters."""
+StateTree: TypeAlias = Annotated[Any, Kind("a tree of arrays, as init makes a state", _is_state)]
+"""A tree whose leaves are all arrays, or numbers, shapes or shardings in their place."""
+
+ModelTree: TypeAlias = Annotated[Any, Kind("a tree of arrays", _is_model)]
+"""A tree of arrays, or of numbers or shapes in their place; a model may hold functions as well."""
 
 Ax: TypeAlias = Annotated[Any, Kind("axes of matplotlib or None", _is_axes)]
 """Matplotlib axes to draw on, several for a figure with panels, or None for new ones."""

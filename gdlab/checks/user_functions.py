@@ -46,7 +46,9 @@ def note_call(error: Exception, form: str) -> None:
             ", which JAX traces: it must compute by jax.numpy, and make no Python number, truth "
             "value or array of NumPy of what it is given"
         )
-    error.add_note(f"It was raised in the call {form}{advice}.")
+    note = f"It was raised in the call {form}{advice}."
+    if note not in getattr(error, "__notes__", []):  # functions may call each other in one form
+        error.add_note(note)
 
 
 def _refusal(

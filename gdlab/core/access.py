@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from gdlab.checks.checked import checked
+from gdlab.checks.located import located
 from gdlab.core.axis import Axis, is_axis
 from gdlab.core.hyperparameter import as_hyperparameter, constant_schedule
 from gdlab.core.parametrized import Parametrized, at_step, has_schedules
@@ -89,7 +90,7 @@ def set_hyperparameters(tx: GradientTransformation, values: Arguments) -> Gradie
             try:
                 return _standing_for(old, chosen[name])
             except (TypeError, ValueError) as error:
-                raise type(error)(f"set_hyperparameters: {name}: {error}") from None
+                raise located(error, f"set_hyperparameters: {name}") from None
         if isinstance(old, Schedule):
             return jax.tree_util.tree_map_with_path(
                 lambda below, leaf: replaced((*path, *below), leaf),

@@ -61,26 +61,23 @@ class Axis(Argument):
             raise TypeError(f"an Axis needs a name, a non-empty string, not {name!r}")
         if along is not None and not isinstance(along, str):
             raise TypeError(f"Axis {name!r}: along must be the name of a dimension, not {along!r}")
+        self.name = name
+        if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):
+            raise self._not_numbers(values)  # NumPy would convert texts of digits
         number = len(values) if isinstance(values, Sequence) else np.size(values)
         if number > LARGEST_LENGTH:
             raise ValueError(
                 f"Axis {name!r}: an axis has at most {LARGEST_LENGTH} values, not {number}"
             )
-        self.name = name
         self.along = name if along is None else along
         try:
             with np.errstate(over="ignore"):  # an overflow is refused below, with the axis's name
                 # NumPy converts numbers without compiling a program for each length.
                 plain = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
-                if isinstance(values, list | tuple) and any(isinstance(v, str) for v in values):
-                    raise ValueError("texts")  # which NumPy converts where they are of digits
                 converted = np.asarray(values, widest_float()) if plain else values
                 self.values = jnp.asarray(converted, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise type(error)(
-                f"Axis {name!r}: values must be numbers, not {values!r}; of other things make a "
-                "sweep each, or a dictionary of problems or optimizers"
-            ) from error
+        except (TypeError, ValueError):
+            raise self._not_numbers(values) from None
         given = values.dtype if isinstance(values, jax.Array) else np.asarray(values).dtype
         self.kind = KINDS.get(given.kind, "float")
         if self.values.ndim != 1 or self.values.size == 0:
@@ -93,9 +90,15 @@ class Axis(Argument):
         except ValueError as error:
             raise ValueError(f"Axis {name!r}: {error}") from None
         if not isinstance(self.values, Tracer):
-            self._require_told_apart(np.asarray(self.values))
+            self._require_distinct(np.asarray(self.values))
 
-    def _require_told_apart(self, values: np.ndarray) -> None:
+    def _not_numbers(self, values: object) -> TypeError:
+        return TypeError(
+            f"Axis {self.name!r}: values must be numbers, not {values!r}; of other things make a "
+            "sweep each, or a dictionary of problems or optimizers"
+        )
+
+    def _require_distinct(self, values: np.ndarray) -> None:
         """Refuse NaN, and equal values if they label a dimension of the result."""
         if np.isnan(values).any():
             positions = np.flatnonzero(np.isnan(values)).tolist()
@@ -103,7 +106,7 @@ class Axis(Argument):
         if self.along != self.name:
             return
         ordered = np.argsort(values, kind="stable")
-        equal = np.flatnonzero(np.diff(values[ordered]) == 0)
+        equal = np.flatnonzero(values[ordered[1:]] == values[ordered[:-1]])
         if equal.size:
             first, second = ordered[equal[0] : equal[0] + 2].tolist()
             raise ValueError(

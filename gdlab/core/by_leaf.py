@@ -11,9 +11,10 @@ from typing import Annotated, TypeAlias
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from gdlab.checks.user_functions import called_as
-from gdlab.checks.values import is_array_of_reals, is_truth_value
+from gdlab.checks.values import is_array_of_reals, is_truth_value, shortened
 from gdlab.core.annotations import Data
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
@@ -149,7 +150,7 @@ class NumberByLeaf(ByLeaf):
                 if leaf is not None and not (is_array_of_reals(value) or is_argument(value)):
                     raise TypeError(
                         f"{self.name}: what by_leaf is given must return a number at {path!r}, not "
-                        f"{value!r}"
+                        f"{shortened(value)}"
                     )
         return values
 
@@ -171,19 +172,22 @@ class MaskByLeaf(ByLeaf):
         """
         flags = super().at_leaves(params)
         for (path, leaf), flag in zip(leaves_with_paths(params), flags, strict=True):
-            if leaf is not None and not is_truth_value(flag):
+            if leaf is not None and (isinstance(flag, Tracer) or not is_truth_value(flag)):
                 raise TypeError(
-                    f"{self.name}: the value at {path!r} must be True or False, not {flag!r}"
+                    f"{self.name}: the value at {path!r} must be True or False, not "
+                    f"{shortened(flag)}"
                 )
         return flags
 
 
-for _class in (ByLeaf, MaskByLeaf):
+def _register_as_structure(cls: type[ByLeaf]) -> None:
     jax.tree_util.register_pytree_node(
-        _class,
-        lambda by_leaf: ((), _static(by_leaf)),
-        lambda static, _, cls=_class: cls(**static.values),
+        cls, lambda by_leaf: ((), _static(by_leaf)), lambda static, _: cls(**static.values)
     )
+
+
+_register_as_structure(ByLeaf)
+_register_as_structure(MaskByLeaf)
 
 
 def _numbers_with_keys(by_leaf: NumberByLeaf) -> tuple[Value, Value]:

@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from gdlab.core.numerics import dtypes_of, is_array
@@ -13,14 +14,15 @@ def require_some_floating(params: Tree) -> None:
     """Refuse parameters whose leaves are all arrays of integers or truth values.
 
     Some arrays may be of integers, such as the counters of a module, which have no gradient. A tree
-    with ``None`` may be one group of a partition, such as the group of these counters.
+    with gaps may be one group of a partition, such as the group of these counters; where it has no
+    leaves is ``None`` or, in optax, an empty tuple.
 
     Raises:
         TypeError: naming the first of the arrays.
     """
     leaves, _ = flatten(params)
     is_whole = leaves and all(map(is_array, leaves))
-    if is_whole and not any(map(_is_floating, dtypes_of(leaves))):
+    if is_whole and not any(map(_is_floating, dtypes_of(leaves))) and not _has_gap(params):
         raise _integers("params", params, leaves[0])
 
 
@@ -52,6 +54,12 @@ def require_no_text(name: str, tree: Tree) -> None:
     for path, leaf in leaves_with_paths(tree):
         if isinstance(leaf, str | bytes):
             raise TypeError(f"{name} must be arrays, but at {path or 'the root'!r} is {leaf!r}")
+
+
+def _has_gap(tree: Tree) -> bool:
+    """Tell whether a part of a tree has no leaves."""
+    is_gap = lambda node: not jax.tree.leaves(node)  # noqa: E731
+    return any(map(is_gap, jax.tree.leaves(tree, is_leaf=is_gap)))
 
 
 @functools.cache

@@ -4,6 +4,7 @@ The rule of a run of fused links is wrapped once in ``jax.jit`` and called for e
 trace it is therefore traced once for each shape and dtype, not once for each leaf.
 """
 
+import contextlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gdlab.checks.located import located
 from gdlab.checks.values import require_key, require_real_scalar
 from gdlab.core.batches import for_each, in_batches
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, same_value, shared_by
@@ -314,7 +316,7 @@ def array_update(
         if not hasattr(new, "shape"):
             raise TypeError(f"{described(tx)}: update must return an array, not {new!r}")
         if new.shape != leaf.shape:
-            if _shapes_of_numbers(tx):
+            if new.shape in _broadcast_shapes(tx, array):
                 raise _unfit_numbers(tx, array)
             raise ValueError(
                 f"{described(tx)} made an update of shape {new.shape} out of {leaf.shape}"
@@ -334,12 +336,24 @@ def _unfit_numbers(tx: object, array: Leaf) -> ValueError:
 
 def _shapes_of_numbers(tx: object) -> str:
     """The hyperparameters of a transformation that are arrays with axes, and their shapes."""
-    named = zip(tx.factory.keys, tx.children, strict=True)  # type: ignore[attr-defined]
     return ", ".join(
-        f"{name} has the shape {jnp.shape(number)}"
-        for name, number in named
-        if is_array(number) and jnp.ndim(number)
+        f"{name} has the shape {number.shape}" for name, number in _arrays_with_axes(tx)
     )
+
+
+def _broadcast_shapes(tx: object, array: Leaf) -> set[tuple[int, ...]]:
+    """The shapes to which array hyperparameters of a transformation broadcast an array."""
+    shapes = set()
+    for _, number in _arrays_with_axes(tx):
+        with contextlib.suppress(ValueError):
+            shapes.add(jnp.broadcast_shapes(number.shape, array.shape))
+    return shapes - {array.shape}
+
+
+def _arrays_with_axes(tx: object) -> list[tuple[str, Leaf]]:
+    """The hyperparameters of a transformation that are arrays with axes, by name."""
+    named = zip(tx.factory.keys, tx.children, strict=True)  # type: ignore[attr-defined]
+    return [(name, number) for name, number in named if is_array(number) and jnp.ndim(number)]
 
 
 def _with_squarable_input(update: Function) -> Function:
@@ -402,7 +416,7 @@ def _at_leaves(
                 require_numbers_fit(value.name, dict(zip(paths, column, strict=True)), dtype)
         except (TypeError, ValueError) as error:
             where = _argument_of(tx, value) if isinstance(value, NumberByLeaf) else described(tx)
-            raise type(error)(f"{where}: {error}") from error
+            raise located(error, where) from None
         columns.append(column)
     ids = [id(value) for value in values]
     return [dict(zip(ids, row, strict=True)) for row in zip(*columns, strict=True)]

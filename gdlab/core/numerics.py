@@ -98,7 +98,7 @@ def storage_dtype(like: Leaf, dtype: DType | None) -> DType:
         TypeError: if ``like`` is complex, and no complex dtype has the precision of ``dtype``.
     """
     if dtype is None:
-        return like.dtype
+        return like.dtype if hasattr(like, "dtype") else jnp.result_type(like)
     if not jnp.iscomplexobj(like):
         return dtype
     real = np.dtype(dtype)

@@ -14,6 +14,7 @@ from typing import ClassVar, ParamSpec, Self, TypeVar
 import jax
 
 from gdlab.checks.checked import Signature
+from gdlab.checks.located import located
 from gdlab.core.annotations import Data, data_parameters, orders, readable
 from gdlab.core.representation import represent
 from gdlab.core.static import Static
@@ -105,7 +106,7 @@ class Factory:
         try:
             converted = self.data[name].convert(value)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{self.name}: argument {name!r}: {error}") from None
+            raise located(error, f"{self.name}: argument {name!r}") from None
         if self.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             return Named(converted.items())
         return converted

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import ArrayTree
+from gdlab.checks.kinds import StateTree
 from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.forms import is_stored_form, known_forms
 from gdlab.core.numerics import is_inexact, widen
@@ -15,7 +15,7 @@ from gdlab.core.structure import Leaf, Tree, dotted
 
 
 @checked
-def flatten_state(state: ArrayTree) -> dict[str, Leaf]:
+def flatten_state(state: StateTree) -> dict[str, Leaf]:
     """Flatten a state into a dictionary of arrays, which any file format can hold.
 
     Args:
@@ -38,7 +38,7 @@ def flatten_state(state: ArrayTree) -> dict[str, Leaf]:
 
 @checked
 def restore_state(
-    like: ArrayTree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
+    like: StateTree, arrays: Mapping[str, Leaf], *, partial: bool = False, convert: bool = False
 ) -> tuple[Tree, dict[str, str]]:
     """Restore a state from a flat dictionary made by :func:`flatten_state`.
 

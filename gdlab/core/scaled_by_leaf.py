@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 
 from gdlab.checks.checked import checked
+from gdlab.checks.located import located
 from gdlab.checks.values import is_array_of_reals
 from gdlab.core.by_leaf import ByLeaf, NumberByLeaf, as_structure, same_value
 from gdlab.core.hyperparameter import Hyperparameter, as_hyperparameter
@@ -91,7 +92,7 @@ def scaled_by_leaf(
     try:
         number = as_hyperparameter(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"scaled_by_leaf: value: {error}") from None
+        raise located(error, "scaled_by_leaf: value") from None
     if isinstance(number, ByLeaf):
         raise TypeError(f"scaled_by_leaf: value must be one number for all leaves, not {value!r}")
     return ScaledByLeaf(number, as_structure(factors, "factors"))

@@ -14,7 +14,7 @@ import numpy as np
 from jax.core import Tracer
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import ArrayTree
+from gdlab.checks.kinds import StateTree
 from gdlab.core.structure import (
     Function,
     Leaf,
@@ -253,7 +253,7 @@ def _placements(value: Tree) -> list[object]:
 
 
 @checked
-def unstacked(state: ArrayTree) -> Tree:
+def unstacked(state: StateTree) -> Tree:
     """The state of a stacked method, converted to that of the method itself.
 
     Args:
@@ -278,7 +278,7 @@ def unstacked(state: ArrayTree) -> Tree:
 
 
 @checked
-def stacked_like(state: ArrayTree, like: ArrayTree) -> Tree:
+def stacked_like(state: StateTree, like: StateTree) -> Tree:
     """The state of a method, converted to that of the stacked method; inverse of :func:`unstacked`.
 
     Args:

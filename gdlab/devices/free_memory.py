@@ -1,14 +1,17 @@
 """The free memory of devices, and the refusal of arrays that do not fit."""
 
+import math
 import os
 import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax.core import Tracer
 
 from gdlab.devices.control_groups import free_bytes_in_groups
 
-LEAST_ASKED = 2**27
+MIN_CHECKED_BYTES = 2**27
 """Arrays up to this size in bytes are never refused."""
 
 
@@ -39,21 +42,56 @@ def _free_on_host() -> float:
         return 4 * 2**30
 
 
-def require_memory(what: str, needed: float, advice: str) -> None:
-    """Refuse arrays that do not fit into the memory of the first device.
+def bytes_on_a_device(leaf: Any) -> int:
+    """The bytes of an array, or of its largest shard if it is spread over devices."""
+    sharding = _sharding(leaf)
+    shape = leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
+    return math.prod(shape) * leaf.dtype.itemsize
+
+
+def bytes_in_memory(tree: Any) -> int:
+    """The bytes that arrays take in the memory of one device, which all devices of a host share."""
+    return sum(map(bytes_on_a_device, jax.tree.leaves(tree))) * _devices_in_memory(tree)
+
+
+def require_memory(what: str, needed: float, like: Any, advice: str) -> None:
+    """Refuse arrays that do not fit into the memory of a device.
 
     Args:
         what: the noun for the arrays, the subject of the message.
-        needed: the size of the arrays in bytes.
+        needed: their bytes in the memory of one device.
+        like: arrays that are where these will be.
         advice: advice on how to need less.
 
     Raises:
         ValueError: naming the needed and the available memory.
     """
-    if needed <= LEAST_ASKED:
+    if needed <= MIN_CHECKED_BYTES:
         return
-    free = free_bytes(jax.local_devices()[0])
+    free = free_bytes(_devices_of(like)[0])
     if needed > free:
         raise ValueError(
             f"{what} take {needed:.3g} bytes, and there are {free:.3g} of memory left: {advice}"
         )
+
+
+def _devices_in_memory(tree: Any) -> int:
+    devices = _devices_of(tree)
+    return len(devices) if devices[0].platform == "cpu" else 1
+
+
+def _devices_of(tree: Any) -> list[Any]:
+    """The devices of this process that hold arrays; the default one if these are not there yet."""
+    shardings = filter(None, map(_sharding, jax.tree.leaves(tree)))
+    held = next((sharding.addressable_devices for sharding in shardings), None)
+    return list(held or [_default_device()])
+
+
+def _default_device() -> Any:
+    with jax.ensure_compile_time_eval():  # the caller may be within a program that is traced
+        return next(iter(jnp.zeros(()).devices()))
+
+
+def _sharding(leaf: Any) -> Any:
+    """The sharding of an array; None if it has none, or is traced."""
+    return None if isinstance(leaf, Tracer) else getattr(leaf, "sharding", None)

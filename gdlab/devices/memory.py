@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from gdlab.devices.free_memory import free_bytes
+from gdlab.devices.free_memory import bytes_on_a_device, free_bytes
 from gdlab.devices.mesh import devices_of, is_on_host, parts_of_lanes
 from gdlab.devices.shape_cache import ShapeCache
 
@@ -54,7 +54,7 @@ def points_that_fit(
         ``size``, or fewer.
     """
     need = _NEEDS.get((program, static), arguments, lambda: _need(program, static, arguments, data))
-    need = need._replace(bytes=need.bytes + sum(map(_bytes_on_a_device, jax.tree.leaves(beside))))
+    need = need._replace(bytes=need.bytes + sum(map(bytes_on_a_device, jax.tree.leaves(beside))))
     devices = devices_of(mesh)
     # All devices of the host share its memory.
     free = SHARE * free_bytes(devices[0]) / (len(devices) if is_on_host(mesh) else 1)
@@ -86,10 +86,3 @@ def _need(
         + analysis.temp_size_in_bytes
     )
     return MemoryNeed(total, sum(getattr(leaf, "nbytes", 8) for leaf in jax.tree.leaves(data)))
-
-
-def _bytes_on_a_device(leaf: Any) -> int:
-    """The bytes of an array, or of its largest shard if it is spread over devices."""
-    sharding = getattr(leaf, "sharding", None)
-    shape = leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
-    return math.prod(shape) * leaf.dtype.itemsize

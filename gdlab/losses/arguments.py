@@ -1,5 +1,7 @@
 """The arguments of losses, checked, and products in them that stay finite."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +12,8 @@ from gdlab.checks.values import is_array_of_reals, is_whole_number, shortened
 from gdlab.core.numerics import widen
 
 Axis = int | tuple[int, ...]
-ROUNDING = 1e-3
-"""The logarithm of a probability that is 1 but for rounding in a low precision."""
+ROUNDING = 1e-2
+"""The largest amount by which bfloat16 rounds a probability up, and its logarithm, at 1."""
 
 
 def floating(name: str, values: jax.typing.ArrayLike) -> jax.Array:
@@ -76,25 +78,44 @@ def number_within(
     if not is_array_of_reals(array):
         raise TypeError(f"{name} must be a real number, not {shortened(value)}")
     if not isinstance(array, Tracer) and np.isnan(array).any():
-        raise ValueError(f"{name} must be {bounds.words}, not NaN")
+        raise ValueError(f"{name} must be {_words(bounds)}, not NaN")
     require_within(name, array, bounds)
     return array
 
 
-def require_within(name: str, values: jax.Array, bounds: Between, advice: str = "") -> None:
+def require_within(
+    name: str, values: jax.Array, bounds: Between, advice: str = "", *, rounding: float = 0.0
+) -> None:
     """Refuse numbers out of their range; within a program that is traced they are not known.
 
     A NaN, such as a model that has diverged predicts, makes the loss NaN, and is not refused.
+
+    Args:
+        name: the argument's name.
+        values: its numbers.
+        bounds: their range.
+        advice: an explanation at the end of the message.
+        rounding: the amount by which numbers may be out of range, since they were rounded.
 
     Raises:
         ValueError: naming one of them.
     """
     if isinstance(values, Tracer) or not values.is_fully_addressable or not values.size:
         return
-    known = np.asarray(values)
-    for extreme in (np.fmin.reduce(known, axis=None), np.fmax.reduce(known, axis=None)):
-        if not (bounds.includes(extreme) or np.isnan(extreme)):
-            raise ValueError(f"{name} must be {bounds.words}, not {extreme}{advice}")
+    for extreme in (extreme.item() for extreme in _extremes(values)):
+        is_within = any(bounds.includes(extreme + by) for by in (-rounding, 0, rounding))
+        if not (is_within or math.isnan(extreme)):
+            raise ValueError(f"{name} must be {_words(bounds)}, not {extreme:.7g}{advice}")
+
+
+@jax.jit
+def _extremes(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The smallest and the largest number, found where the array is, without the NaN."""
+    return jnp.nanmin(values), jnp.nanmax(values)
+
+
+def _words(bounds: Between) -> str:
+    return bounds.words.removeprefix("of ")
 
 
 def require_logarithms(name: str, values: jax.Array) -> None:
@@ -104,7 +125,7 @@ def require_logarithms(name: str, values: jax.Array) -> None:
         ValueError: naming the largest.
     """
     advice = ": they are logarithms of probabilities, such as jax.nn.log_softmax gives"
-    require_within(name, values, Between(high=ROUNDING), advice)
+    require_within(name, values, Between(high=0), advice, rounding=ROUNDING)
 
 
 def _require_fits(name: str, array: jax.Array, shape: tuple[int, ...]) -> None:

@@ -7,6 +7,7 @@ from gdlab.checks.kinds import Between
 from gdlab.checks.values import is_whole_number
 from gdlab.core.numerics import widen
 from gdlab.losses.arguments import (
+    ROUNDING,
     Axis,
     floating,
     integers,
@@ -144,7 +145,9 @@ def sigmoid_binary_cross_entropy(
     """
     logits = floating("logits", logits)
     labels = of_same_shape("labels", labels, logits)
-    require_within("labels", labels, Between(0, 1), ": 1 means yes, and 0 means no")
+    require_within(
+        "labels", labels, Between(0, 1), ": 1 means yes, and 0 means no", rounding=ROUNDING
+    )
     # Both terms are nonnegative, so that nothing cancels.
     doubts = weighed(labels, jax.nn.softplus(-logits))
     return doubts + weighed(1 - labels, jax.nn.softplus(logits))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, cast, get_args
 
 import jax
@@ -83,7 +83,7 @@ class Problem:
     """The usual starting point of runs: a tree of arrays."""
     source: str
     """The source of the problem: author, title, year."""
-    tags: frozenset[Tag] = frozenset()
+    tags: Collection[Tag] = frozenset()
     """The properties that make the problem hard, or easy."""
     minimum: float | None = None
     """The minimum of the function; −∞ if it is unbounded below, None if it is not known."""
@@ -125,6 +125,7 @@ class Problem:
     def __post_init__(self) -> None:
         if unknown := set(self.tags) - set(get_args(Tag)):
             raise ValueError(f"tags: {sorted(unknown)} are none of {', '.join(get_args(Tag))}")
+        object.__setattr__(self, "tags", frozenset(self.tags))
         # The signature shows whether the loss takes a key.
         object.__setattr__(self, "__signature__", inspect.signature(self.function))
 

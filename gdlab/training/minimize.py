@@ -1,7 +1,6 @@
 """One run of an optimizer, as one compiled program."""
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from gdlab.checks.kinds import Between, Key, Size
 from gdlab.core.numerics import common_dtype
 from gdlab.core.state import evaluation_params
 from gdlab.core.transformation import GradientTransformation, as_state, as_transformation
-from gdlab.devices.free_memory import require_memory
+from gdlab.devices.free_memory import bytes_in_memory, require_memory
 from gdlab.training.batches import EpochSampler
 from gdlab.training.bounds import Box
 from gdlab.training.evaluation import Evaluation
@@ -184,12 +183,11 @@ def minimize(
 
 def _require_memory(steps: int, keep_path: bool, x0: Any) -> None:
     """Refuse a run whose recorded parameters and losses would not fit into memory."""
-    kept = [math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(x0)]
-    of_a_step = common_dtype(jax.tree.leaves(x0)).itemsize + sum(kept) * keep_path
+    of_a_step = common_dtype(jax.tree.leaves(x0)).itemsize + bytes_in_memory(x0) * keep_path
     what = "the parameters and the losses" if keep_path else "the losses"
     advice = "give fewer" + " or keep_path=False" * keep_path
     # Twice the size, since appending the last entry makes a copy.
-    require_memory(f"steps: {what} of {steps} steps", 2 * steps * of_a_step, advice)
+    require_memory(f"steps: {what} of {steps} steps", 2 * steps * of_a_step, x0, advice)
 
 
 def _require_randomness(

@@ -105,7 +105,7 @@ def test_an_axis_is_a_leaf_where_a_number_would_be():
 
 
 def test_values_that_are_no_numbers_are_refused_by_the_name_of_the_axis():
-    with pytest.raises(ValueError, match=r"Axis 'activation': values must be numbers.*'relu'"):
+    with pytest.raises(TypeError, match=r"Axis 'activation': values must be numbers.*'relu'"):
         Axis("activation", ["relu", "tanh"])
 
 

@@ -119,3 +119,14 @@ def test_leaves_are_changed_by_tree_at():
     assert changed == gdlab.chain(gdlab.clip(1.0), gdlab.adam(0.5, b1=0.8))
     both = eqx.tree_at(lambda tx: (tx.learning_rate, tx.b1), gdlab.adam(1e-3), (0.5, 0.8))
     assert both == gdlab.adam(0.5, b1=0.8)
+
+
+def test_matrices_of_a_module_with_functions_among_its_leaves_decay():
+    model = network()
+    params = eqx.filter(model, eqx.is_inexact_array)
+    for mask in (gdlab.matrices(model), gdlab.matrices):
+        tx = gdlab.adamw(0.1, weight_decay=0.5, mask=mask)
+        updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
+        layer = updates.layers[0]
+        np.testing.assert_allclose(layer.weight, -0.05 * model.layers[0].weight, rtol=1e-6)
+        assert not layer.bias.any()

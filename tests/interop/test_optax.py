@@ -210,3 +210,15 @@ def test_without_a_momentum_its_settings_count_for_nothing_as_in_optax():
     )
     jax.tree.map(np.testing.assert_array_equal, ours, plain)
     assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "frozen", [optax.set_to_zero(), gdlab.set_to_zero()], ids=["optax", "gdlab"]
+)
+def test_optaxs_multi_transform_gives_gdlab_a_group_of_integers(frozen):
+    params = {"w": jnp.ones(2), "n": jnp.arange(3)}
+    tx = optax.multi_transform({"a": gdlab.sgd(0.1), "b": frozen}, {"w": "a", "n": "b"})
+    state = tx.init(params)
+    updates, _ = tx.update({"w": jnp.ones(2), "n": jnp.zeros(3)}, state, params)
+    np.testing.assert_allclose(updates["w"], -0.1 * np.ones(2), rtol=1e-6)
+    np.testing.assert_array_equal(updates["n"], np.zeros(3))

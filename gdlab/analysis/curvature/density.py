@@ -12,7 +12,7 @@ from jax.scipy.special import ndtr
 
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_krylov_memory
 from gdlab.analysis.curvature.parameter_space import (
     number_of_parameters,
     require_finite,
@@ -99,7 +99,7 @@ def spectral_density(
     """
     mean_loss, params, data = MeanLoss.over(loss, params, data, batch_size)
     dimension = min(iterations, number_of_parameters(params))
-    require_room("iterations", dimension, params)
+    require_krylov_memory("iterations", dimension, params)
     nodes, weights = _quadrature(mean_loss, dimension, probes, params, data, key)
     require_finite(nodes, "the Hessian")
     grid, density = _smooth(nodes, weights, points, bandwidth)

@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_krylov_memory
 from gdlab.analysis.curvature.parameter_space import (
     as_vector,
     number_of_parameters,
@@ -155,9 +155,9 @@ def eigenpairs(
         start = as_vector("start", start, params)
     key = jax.random.key(0) if key is None else key
     end = _ENDS.index(which)
-    require_room("k", k, params)
+    require_krylov_memory("k", k, params)
     if iterations is not None:
-        require_room("iterations", min(operator.index(iterations), size), params)
+        require_krylov_memory("iterations", min(operator.index(iterations), size), params)
         task = _Task(k, min(operator.index(iterations), size), converge=False)
         return _search(task, mean_loss, params, data, key, start, root, end)
     small = min(size, max(_LEAST_DIMENSION, 2 * k))

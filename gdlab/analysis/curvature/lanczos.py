@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gdlab.devices.free_memory import require_memory
+from gdlab.analysis.curvature.parameter_space import number_of_parameters
+from gdlab.devices.free_memory import bytes_in_memory, require_memory
 
 
 class Krylov(NamedTuple):
@@ -25,16 +26,15 @@ class Krylov(NamedTuple):
         return jnp.arange(len(self.basis)) < self.size
 
 
-def require_room(name: str, rows: int, params: Any, advice: str = "") -> None:
+def require_krylov_memory(name: str, rows: int, params: Any, advice: str = "") -> None:
     """Refuse an argument that asks for a Krylov space larger than the memory.
 
     Raises:
         ValueError: naming the argument and the needed memory.
     """
-    leaves = jax.tree.leaves(params)
-    size = sum(leaf.size for leaf in leaves)
+    size = number_of_parameters(params)
     require_memory(
-        f"{name}: {rows} vectors of {size} parameters", rows * size * leaves[0].dtype.itemsize,
+        f"{name}: {rows} vectors of {size} parameters", rows * bytes_in_memory(params), params,
         advice or f"give fewer {name}",
     )  # fmt: skip
 

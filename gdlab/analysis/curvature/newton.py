@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.eigenpairs import flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_krylov_memory
 from gdlab.analysis.curvature.parameter_space import (
     machine_precision,
     number_of_parameters,
@@ -71,7 +71,7 @@ def newton_step(
     model = open_model(params)
     mean_loss, wide, data = MeanLoss.over(loss, model, data, batch_size)
     rows = min(number_of_parameters(wide), _MOST_DIMENSIONS)
-    require_room("params", rows, wide, "gdlab.newton_cg takes such steps in a few vectors")
+    require_krylov_memory("params", rows, wide, "gdlab.newton_cg takes such steps in a few vectors")
     new, gradient_norm, lowest, error = _step(mean_loss, wide, data)
     if not isinstance(error, Tracer):
         require_finite(gradient_norm, "the gradient")

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from gdlab.analysis.curvature.eigenpairs import eigenpairs, flat_hessian
 from gdlab.analysis.curvature.hessian import MeanLoss
-from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_room
+from gdlab.analysis.curvature.lanczos import krylov, masked_eigh, require_krylov_memory
 from gdlab.analysis.curvature.parameter_space import (
     as_vector,
     number_of_parameters,
@@ -155,7 +155,7 @@ def follow_sharpness_of(
     root = None if preconditioner is None else _root(preconditioner, params)
     key = jax.random.key(0) if key is None else key
     iterations = min(iterations, number_of_parameters(params))
-    require_room("iterations", iterations, params)
+    require_krylov_memory("iterations", iterations, params)
     return _follow(mean_loss, iterations, params, data, vector, root, key)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 import jax
 
 from gdlab.checks.kinds import Count
+from gdlab.checks.located import located
 from gdlab.core.by_leaf import ByLeaf, Structure
 from gdlab.core.dispatch import as_tree_rule
 from gdlab.core.rules import Part, TreeRule
@@ -73,7 +74,7 @@ def stacked(
         try:  # wrong labels are refused even if the method keeps no state
             apart.at_leaves(params)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"stacked: labels: {error}") from None
+            raise located(error, "stacked: labels") from None
         with recording_slots(apart.at_leaves):
             values = rule.init(params)
         return _in_stacks(values, lambda size: min(most, elements // max(size, 1)))

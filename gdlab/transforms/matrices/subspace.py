@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import Count, Key, StorageDType
+from gdlab.checks.kinds import Count, InexactDType, Key
 from gdlab.checks.user_functions import called_as
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Structure
@@ -48,7 +48,7 @@ def singular_vectors(gradient: jax.Array, rank: int) -> jax.Array:
 
 
 @checked
-def gaussian_rows(key: Key, shape: tuple[Count, Count], dtype: StorageDType) -> jax.Array:
+def gaussian_rows(key: Key, shape: tuple[Count, Count], dtype: InexactDType) -> jax.Array:
     """A random projection: independent normal numbers of variance 1/rows.
 
     It preserves squared lengths on average.

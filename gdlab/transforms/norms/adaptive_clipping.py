@@ -74,7 +74,9 @@ def unitwise_clip(
     Array([0.6, 0.8], dtype=float32)
     """
     for name, norms in (("g_norm", g_norm), ("max_norm", max_norm)):
-        if norms.shape != grad.shape:
-            raise ValueError(f"{name} must have the shape of grad, {grad.shape}, not {norms.shape}")
+        if jnp.shape(norms) != jnp.shape(grad):
+            raise ValueError(
+                f"{name} must have the shape of grad, {jnp.shape(grad)}, not {jnp.shape(norms)}"
+            )
     shorter = grad * (max_norm / jnp.maximum(g_norm, div_eps))
     return jnp.where(g_norm < max_norm, grad, shorter)

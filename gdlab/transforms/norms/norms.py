@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gdlab.checks.kinds import Kind
+from gdlab.checks.values import is_whole_number
 from gdlab.core.numerics import arrays_only, cast, common_dtype, dtype_like, safe_sqrt, widen
 from gdlab.core.placement import placed_like
 from gdlab.core.rarely import rarely
@@ -17,7 +18,7 @@ from gdlab.core.structure import Function, Tree
 
 def _is_axes(value: object) -> bool:
     axes = value if isinstance(value, tuple) else (value,)
-    return all(type(axis) is int for axis in axes) and len(set(axes)) == len(axes)
+    return all(map(is_whole_number, axes)) and len(set(axes)) == len(axes)
 
 
 Axes: TypeAlias = Annotated[

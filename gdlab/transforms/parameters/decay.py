@@ -16,9 +16,10 @@ Which leaves decay is a mask; :func:`matrices` is the usual one. Each form can b
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import ShapedTree
+from gdlab.checks.kinds import ModelTree
 from gdlab.core.authoring import LeafFunctions
 from gdlab.core.by_leaf import Mask
 from gdlab.core.hyperparameter import Hyperparameter
@@ -27,7 +28,7 @@ from gdlab.core.transformation import leafwise
 
 
 @checked
-def matrices(params: ShapedTree) -> Tree:
+def matrices(params: ModelTree) -> Tree:
     """Choose the leaves with at least two axes, not vectors, such as biases and gains, or scalars.
 
     Pass it as the mask for weight decay, or wherever else leaves are chosen.
@@ -46,7 +47,7 @@ def matrices(params: ShapedTree) -> Tree:
     >>> add_decayed_weights(0.1, mask=matrices)
     add_decayed_weights(weight_decay=0.1, mask=matrices)
     """
-    return jax.tree.map(lambda leaf: jnp.ndim(leaf) >= 2, params)
+    return jax.tree.map(lambda leaf: np.ndim(leaf) >= 2, params)
 
 
 @leafwise(reads="param")

@@ -4,9 +4,10 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gdlab.checks.checked import checked
-from gdlab.checks.kinds import ShapedTree
+from gdlab.checks.kinds import ModelTree
 from gdlab.core.authoring import LeafFunctions, Shared
 from gdlab.core.hyperparameter import Fraction, Hyperparameter, NonNegative
 from gdlab.core.numerics import abs_squared, safe_divide
@@ -16,7 +17,7 @@ from gdlab.transforms.averages.debiasing import Weight
 
 
 @checked
-def expected_scales(params: ShapedTree) -> Tree:
+def expected_scales(params: ModelTree) -> Tree:
     """The size that weights are expected to have in the end, from the shape of each array.
 
     √(2/inputs) for a matrix, √(1/inputs) for an array with more than two axes, and ½ for the
@@ -29,9 +30,9 @@ def expected_scales(params: ShapedTree) -> Tree:
     """
 
     def scale(leaf):
-        if jnp.ndim(leaf) < 2:
+        if np.ndim(leaf) < 2:
             return 0.5
-        return math.sqrt((2 if jnp.ndim(leaf) == 2 else 1) / max(jnp.shape(leaf)[-2], 1))
+        return math.sqrt((2 if np.ndim(leaf) == 2 else 1) / max(np.shape(leaf)[-2], 1))
 
     return jax.tree.map(scale, params)
 

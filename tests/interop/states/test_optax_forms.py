@@ -379,7 +379,11 @@ def test_injected_schedule_where_tx_has_a_number_is_refused():
 REFUSED = {
     "another method": (optax.sgd(0.1, 0.9), gdlab.adam(0.1), r"0\.trace\.w: adam.* has no entry"),
     "nothing where something is kept": (optax.sgd(0.1), gdlab.adam(0.1), r"0\.mu\.w: it is miss"),
-    "a schedule on one side": (optax.adam(SCHEDULE), gdlab.adam(0.1), r"1\.count: adam.* has no en"),
+    "a schedule on one side": (
+        optax.adam(SCHEDULE),
+        gdlab.adam(0.1),
+        r"1\.count: adam.* has no en",
+    ),
     "a schedule on the other side": (
         optax.adam(0.1),
         gdlab.adam(SCHEDULE),

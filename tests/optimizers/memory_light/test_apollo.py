@@ -84,3 +84,9 @@ def test_norms_grow_by_a_factor_at_most():
 def test_a_share_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="share must be 'channel' or 'tensor', not 'row'"):
         gdlab.apollo(0.1, share="row")
+
+
+def test_complex_matrices_turn_with_their_gradients():
+    """A phase goes through every step, so complex numbers are as good as pairs of real ones."""
+    turn = np.exp(0.7j)
+    agree(path(GRADS * turn, MATRIX * turn), path(GRADS + 0j, MATRIX + 0j) * turn)

@@ -138,3 +138,15 @@ def test_minimize_evaluates_at_the_average():
     agree(run.params, down[-1])
     agree(run.evaluation_params, evaluation_params(run.state, run.params))
     assert np.abs(run.evaluation_params - run.params).max() > 1e-3
+
+
+def test_a_number_alone_is_trained_as_an_array_of_one():
+    def trained(start):
+        tx = gdlab.schedule_free(gdlab.sgd(0.1), 0.1)
+        params, state = start, tx.init(start)
+        for _ in range(3):
+            updates, state = tx.update(2 * params, state, params)
+            params = gdlab.apply_updates(params, updates)
+        return params
+
+    np.testing.assert_allclose(trained(1.0), trained(jnp.ones(1))[0], rtol=1e-6)
