@@ -47,7 +47,7 @@ FORMS = [
     (False, set()),
     (KERNELS, BOTH),
     ({"body": True, "head": False}, {"body.kernel", "body.bias"}),
-    ({"body": {"kernel": np.array(True), "bias": 0}, "head": False}, {"body.kernel"}),
+    ({"body": {"kernel": np.array(True), "bias": np.bool_(False)}, "head": False}, {"body.kernel"}),
     ("kernel", BOTH),
     (r"^head\.", {"head.kernel", "head.bias"}),
     (r"body\.kernel$", {"body.kernel"}),
