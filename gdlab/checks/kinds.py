@@ -118,7 +118,8 @@ def _is_of_array_type(value: Any) -> bool:
 
 
 def _is_state(value: Any) -> bool:
-    return all(
+    # A number alone is a step or a size that came in the place of the state.
+    return not isinstance(value, bool | int | float) and all(
         hasattr(leaf, "dtype") or is_array_of_numbers(leaf) or isinstance(leaf, Sharding)
         for leaf in jax.tree.leaves(value)
     )

@@ -59,8 +59,8 @@ def data_parameters(function: Callable[..., Any]) -> dict[str, Data]:
                 data = data._replace(convert=_each(data.convert))
             elif parameter.kind is parameter.VAR_KEYWORD and not data.together:
                 data = data._replace(convert=_each_value(data.convert))
-            is_some = NonEmpty in getattr(hints[name], "__metadata__", ())
-            found[name] = data._replace(convert=_if_any(data.convert)) if is_some else data
+            is_nonempty = NonEmpty in getattr(hints[name], "__metadata__", ())
+            found[name] = data._replace(convert=_if_any(data.convert)) if is_nonempty else data
         elif _mentions(hints[name], float):
             raise TypeError(
                 f"{function.__name__}: parameter {name!r} is annotated {hints[name]}; a number "

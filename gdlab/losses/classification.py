@@ -19,7 +19,7 @@ from gdlab.losses.arguments import (
     weighed,
 )
 
-ABOUT_PADDING = (
+PADDING_ADVICE = (
     ": classes count from 0; give padding any class, and leave it out of the mean by jnp.where"
 )
 """Advice to those who mark examples that do not count by a label."""
@@ -108,7 +108,7 @@ def softmax_cross_entropy_with_integer_labels(
             f"{labels.shape}"
         )
     classes = logits.shape[axis]
-    require_within("labels", labels, Between(0, classes - 1), ABOUT_PADDING)
+    require_within("labels", labels, Between(0, classes - 1), PADDING_ADVICE)
     # An index below 0 would count from the end; one that is too large is filled up by NaN.
     labels = labels.astype(int)
     labels = jnp.where(labels < 0, classes, labels)

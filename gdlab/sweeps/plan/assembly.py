@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from gdlab.axes.grid import Grid, grid_of
 from gdlab.axes.sampling import drawn
 from gdlab.axes.slots import at_point, with_slots
+from gdlab.checks.values import is_array_of_numbers
 from gdlab.core.structure import leaves_with_paths
 from gdlab.core.transformation import as_transformation
 from gdlab.devices.lane_split import LaneSplit
@@ -250,13 +250,9 @@ def _require_numbers(hyperparameters: Mapping[str, Any]) -> None:
     """
     # Axes are trees of numbers.
     for path, leaf in leaves_with_paths(dict(hyperparameters)):
-        try:
-            if leaf is None:
-                raise TypeError
-            jax.eval_shape(lambda leaf: leaf, leaf)
-        except TypeError:
+        if not is_array_of_numbers(leaf):
             raise TypeError(
                 f"hyperparameters: {path!r} is {leaf!r}, and not a number, an array or an axis: "
                 "fix it in the loss, by functools.partial, or give a dictionary of problems with "
                 "a loss for each"
-            ) from None
+            )
