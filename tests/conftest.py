@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 MANY_PROGRAMS = 300
 """After so many, the maps are counted, which takes longer the more there are."""
-MANY_MAPS = 25_000
+MANY_MAPS = 45_000
 WITNESSES = "tests/optimizers/test_against_libraries.py"
 
 USUAL: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {

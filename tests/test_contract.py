@@ -260,7 +260,7 @@ def test_updates_have_the_types_of_gradients_and_states_keep_their_own(example, 
     assert types(example.tx.init(params)) == first
 
 
-@each_example
+@each(every_second_from=0)
 def test_leaves_of_every_kind_pass_and_stay_finite_under_zero_tiny_and_huge_gradients(example):
     params = every_kind_of_leaf()
     updates, state = compiled_scan(example.tx, gradients(params), params)

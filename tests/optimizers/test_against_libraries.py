@@ -157,6 +157,7 @@ SCHEDULED = {
 }
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SCHEDULED)
 def test_scheduled_hyperparameters_take_the_steps_of_the_paper(name):
     make, paper, varying = SCHEDULED[name]

@@ -121,6 +121,7 @@ TORCH = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(("theirs", "ours"), TORCH.values(), ids=TORCH)
 def test_a_scheduler_of_pytorch_sets_the_same_values(theirs, ours):
     # PyTorch multiplies what it set before by quotients, and its rounding adds up.

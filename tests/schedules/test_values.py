@@ -59,6 +59,7 @@ def test_its_values_are_those_of_the_closed_form(ours, closed):
     np.testing.assert_allclose(values(ours), closed(STEPS), rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.optax])
 def test_its_values_are_those_of_optax(name):
     ours, _, theirs = CASES[name]

@@ -43,6 +43,7 @@ def path_of(rows):
     return {"kernel": jnp.asarray(rows[:, :4].reshape(-1, 2, 2)), "bias": jnp.asarray(rows[:, 4:])}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.x64
 @pytest.mark.parametrize("directions", ["filter", "pca", "hessian", "random"])
 def test_of_a_quadratic_it_is_exact(directions):

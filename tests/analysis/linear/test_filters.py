@@ -116,6 +116,7 @@ FILTERS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", FILTERS)
 def test_composition_is_the_filter_of_scipy(name):
     tx, numerator, denominator = FILTERS[name]

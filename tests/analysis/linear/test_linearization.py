@@ -152,6 +152,7 @@ AT_A_STEP = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", AT_A_STEP)
 def test_at_a_step_scales_corrections_and_schedules_are_those_of_this_update(name):
     tx, polynomial = AT_A_STEP[name]
@@ -421,6 +422,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_linearised_is_refused_and_told_why(name):
     tx, message = REFUSED[name]

@@ -175,6 +175,7 @@ def test_accumulation_moves_once_in_a_period_by_one_minus_eta_lambda(k):
     assert sharpness_limit(accumulate(sgd(0.1), k)) == pytest.approx(20.0, rel=1e-13)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("starts_over", [False, True])
 @pytest.mark.parametrize("k", [2, 5, 64])
 def test_lookahead_has_the_factor_of_its_slow_weights(k, starts_over):

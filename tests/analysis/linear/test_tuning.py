@@ -76,6 +76,7 @@ def test_rate_of_an_adaptive_method_is_measured_in_its_metric():
     assert found == pytest.approx(rate(gdlab.sgd(0.04, 0.6), 1.0, 5.0), rel=1e-12)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kappa", CONDITIONS)
 def test_the_fastest_heavy_ball_and_the_fastest_nesterov_are_found(kappa):
     mu, L = MU, MU * kappa

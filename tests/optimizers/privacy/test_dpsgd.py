@@ -31,6 +31,7 @@ def assert_close(one, other, rtol=1e-12):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-14), one, other)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("bound", [0.0, 1.0, 2.5, np.inf])
 def test_each_example_is_shortened_to_the_bound(bound):
     total, clipped = per_example_global_norm_clip(as_jax(GRADS), bound)

@@ -22,6 +22,7 @@ def path(tx, grad_fn=gradient):
     return np.asarray(path_down(tx, grad_fn, jnp.asarray(START), 20))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.x64
 @pytest.mark.parametrize(
     ("tx", "simpler"),

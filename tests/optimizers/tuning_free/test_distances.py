@@ -119,6 +119,7 @@ def test_dual_averaging_at_a_fixed_distance_is_gradient_descent():
     agree(path, START - 0.1 / np.linalg.norm(DOWNHILL[0]) * np.cumsum(DOWNHILL, 0))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", MAKERS)
 def test_zero_gradients_at_first_hold_up_nothing(name):
     grads = jnp.concatenate([jnp.zeros((2, 3)), jnp.asarray(DOWNHILL, jnp.float32)])

@@ -39,6 +39,7 @@ def trained(rates=(0.01, 0.02), **arguments):
     return result
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("first", [1, 3, 8, 100])
 def test_the_examples_are_shuffled_once_an_epoch_however_short_the_calls(
     shuffles, monkeypatch, first

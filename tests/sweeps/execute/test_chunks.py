@@ -144,6 +144,7 @@ def test_groups_are_small_enough_to_be_evaluated(data, at_once, monkeypatch, sha
     assert max(measured.bytes) <= free / 2
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("size", "seeds", "lanes"),
     [

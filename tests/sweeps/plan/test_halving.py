@@ -123,6 +123,7 @@ def test_what_is_kept_of_pruned_lanes_is_told_apart():
     assert result.params.shape == (16, SEEDS, 2)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("chunk", ["auto", 6])
 @pytest.mark.parametrize(("metric", "maximize"), [("height", True), ("depth", False)])
 def test_ranked_by_an_evaluation_the_highest_survive(chunk, metric, maximize):

@@ -275,6 +275,7 @@ MANNERS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("manner", MANNERS)
 def test_a_second_sweep_of_the_same_shape_compiles_nothing(regression, manner):
     rest = {"hyperparameters": {"penalty": 0.1, "scale": 1.0}} | MANNERS[manner]
