@@ -42,7 +42,10 @@ def newton_step(
     matter elsewhere. If the Hessian is singular and the system solvable, the step is the shortest
     solution.
 
-    It takes a hundred Hessian-vector products or more, and the memory of a hundred vectors.
+    It takes a hundred Hessian-vector products or more, and the memory of a hundred vectors. The
+    residual r = ∇L(wₜ) + H·(wₜ₊₁ − wₜ) satisfies ‖r‖ ≤ √ε·(‖H‖·‖wₜ₊₁ − wₜ‖ + ‖∇L(wₜ)‖), where ε is
+    the precision of the parameters' dtype; along directions whose curvature is below √ε·‖H‖, the
+    step may therefore be too short, so use float64 for ill-conditioned losses.
 
     Args:
         loss: ``loss(params)``, or ``loss(params, batch)``, a mean over the batch, if there are
