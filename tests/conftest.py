@@ -28,6 +28,10 @@ are skipped.
 Time. The plain run takes a sample of the cases of a test that carries
 ``@pytest.mark.sampled(n)``: n of them, evenly spaced. The others are slow.
 
+Garbage. Python collects garbage after some hundred new objects, and JAX has its own caches looked
+through each time; a trace makes so many objects that this took a tenth of the run. So it is done
+more rarely, and what was imported and collected by then is left out.
+
 Random numbers. A generator of NumPy at the top of a file begins anew for each test, so that its
 data do not depend on the tests that ran before it in the same process.
 
@@ -36,6 +40,7 @@ which would have it ignored.
 """
 
 import contextlib
+import gc
 import os
 import pathlib
 import signal
@@ -62,10 +67,19 @@ USUAL: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
 }
 """What JAX does unless it is told to be strict, by the name of what a test gives a reason for."""
 
+OBJECTS_BETWEEN_COLLECTIONS = 20_000, 20, 50
+"""How many new objects set off a collection of garbage, and how many of these an older one."""
+
 programs = 0
 """How many were compiled since JAX forgot them."""
 first_states: dict[int, tuple[np.random.Generator, Any]] = {}
 """The generators of files of tests, by their identity, and their states after the import."""
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
