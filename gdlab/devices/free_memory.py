@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
 from gdlab.devices.control_groups import free_bytes_in_groups
 
@@ -44,7 +43,7 @@ def _free_on_host() -> float:
 
 def bytes_on_a_device(leaf: Any) -> int:
     """The bytes of an array, or of its largest shard if it is spread over devices."""
-    sharding = _sharding(leaf)
+    sharding = getattr(leaf, "sharding", None)
     shape = leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
     return math.prod(shape) * leaf.dtype.itemsize
 
@@ -82,16 +81,11 @@ def _devices_in_memory(tree: Any) -> int:
 
 def _devices_of(tree: Any) -> list[Any]:
     """The devices of this process that hold arrays; the default one if these are not there yet."""
-    shardings = filter(None, map(_sharding, jax.tree.leaves(tree)))
-    held = next((sharding.addressable_devices for sharding in shardings), None)
+    shardings = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(tree)]
+    held = next((sharding.addressable_devices for sharding in shardings if sharding), None)
     return list(held or [_default_device()])
 
 
 def _default_device() -> Any:
     with jax.ensure_compile_time_eval():  # the caller may be within a program that is traced
         return next(iter(jnp.zeros(()).devices()))
-
-
-def _sharding(leaf: Any) -> Any:
-    """The sharding of an array; None if it has none, or is traced."""
-    return None if isinstance(leaf, Tracer) else getattr(leaf, "sharding", None)

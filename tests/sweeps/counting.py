@@ -1,9 +1,12 @@
-"""What a call makes JAX do: programs it compiles, and steps that lanes are taken along."""
+"""What a call makes JAX do: programs it compiles, and steps of lanes that it takes and shows."""
 
 import contextlib
 
 import jax
+import pytest
 
+from gdlab.progress import monitor
+from gdlab.progress.bar import Bar
 from gdlab.sweeps.compiled import programs
 
 
@@ -39,6 +42,40 @@ class Executed:
     def shapes(self):
         """How many seeds and points there were at once, in order and each once."""
         return list(dict.fromkeys((seeds, points) for seeds, points, _ in self.calls))
+
+
+class CountedBar(Bar):
+    """A progress bar that notes the steps that it is told of."""
+
+    def __init__(self, steps, **arguments):
+        super().__init__(steps, **arguments)
+        self.needed_steps, self.found_steps, self.advanced_steps = steps, 0, 0
+
+    def found(self, steps):
+        self.found_steps += steps
+        super().found(steps)
+
+    def dropped(self, steps):
+        self.needed_steps -= steps
+        super().dropped(steps)
+
+    def advanced(self, state, steps):
+        self.advanced_steps += steps
+        super().advanced(state, steps)
+
+
+@contextlib.contextmanager
+def counted_bars():
+    """The list of the progress bars that sweeps make within this block."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = []
+
+        def bar(steps, **arguments):
+            made.append(CountedBar(steps, **arguments))
+            return made[-1]
+
+        patch.setattr(monitor, "Bar", bar)
+        yield made
 
 
 @contextlib.contextmanager

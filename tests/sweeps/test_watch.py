@@ -19,8 +19,9 @@ from gdlab import (
     sweep,
 )
 from gdlab.progress import bar as bars
-from gdlab.progress import call_length, monitor, redraw
+from gdlab.progress import call_length, redraw
 from gdlab.progress.bar import Bar
+from tests.sweeps.counting import counted_bars
 
 RATES = Axis("learning_rate", np.linspace(0.1, 1.2, 12))
 
@@ -120,32 +121,12 @@ def test_a_bar_that_goes_on_from_a_checkpoint_ends_at_100_percent_as_well(
 def test_a_bar_that_goes_on_in_the_midst_of_a_later_rung_counts_each_step_once(
     terminal, tmp_path, monkeypatch
 ):
-    class CountedBar(Bar):
-        found_steps, advanced_steps = 0, 0
-
-        def __init__(self, steps, **arguments):
-            super().__init__(steps, **arguments)
-            self.needed_steps = steps
-            made.append(self)
-
-        def found(self, steps):
-            self.found_steps += steps
-            super().found(steps)
-
-        def dropped(self, steps):
-            self.needed_steps -= steps
-            super().dropped(steps)
-
-        def advanced(self, state, steps):
-            self.advanced_steps += steps
-            super().advanced(state, steps)
-
     def interrupted(result):
         drawn.append(result)
         if len(drawn) == 4:
             raise KeyboardInterrupt
 
-    made, drawn = [], []
+    drawn = []
     arguments = {
         "policy": SuccessiveHalving(factor=2, rungs=[7]),
         "checkpoint": Checkpointing(tmp_path / "run", seconds_between_saves=0.0),
@@ -153,13 +134,13 @@ def test_a_bar_that_goes_on_in_the_midst_of_a_later_rung_counts_each_step_once(
     # Calls of five steps end at 5, 7, 12 and 17 steps, and the last of these is interrupted.
     monkeypatch.setattr(call_length, "FIRST_STEPS", 5)
     monkeypatch.setattr(call_length.CallLength, "keep", lambda *_: None)
-    monkeypatch.setattr(monitor, "Bar", CountedBar)
-    with monkeypatch.context() as patch:
-        patch.setattr(redraw, "SECONDS_BETWEEN_PICTURES", 0.0)
-        with pytest.raises(KeyboardInterrupt):
-            swept(live=interrupted, **arguments)
-    swept(**arguments)
-    first, second = made
+    with counted_bars() as bars_made:
+        with monkeypatch.context() as patch:
+            patch.setattr(redraw, "SECONDS_BETWEEN_PICTURES", 0.0)
+            with pytest.raises(KeyboardInterrupt):
+                swept(live=interrupted, **arguments)
+        swept(**arguments)
+    first, second = bars_made
     assert first.advanced_steps == second.found_steps == 12 * 7 + 6 * 10
     # Half of twelve lanes end after 7 evaluations, and the others after 40 steps with one more.
     assert second.needed_steps == 6 * 7 + 6 * 41

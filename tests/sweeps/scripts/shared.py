@@ -22,10 +22,9 @@ from gdlab import (
     adam,
     sweep,
 )
-from gdlab.progress import monitor
-from gdlab.progress.bar import Bar
 from gdlab.sweeps.execute.lane_programs import LanePrograms
 from gdlab.sweeps.persist.checkpoint import Checkpoint
+from tests.sweeps.counting import counted_bars
 from tests.sweeps.noisy import arrays_of, init, noisy, norm
 
 CASES = {
@@ -49,8 +48,7 @@ def main(process, processes, port, folder, full_at, *names):
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
     mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
-    advance, save = LanePrograms.advance, Checkpoint.save
-    taken, saved, expected = [], [], []
+    advance, save, taken, saved = LanePrograms.advance, Checkpoint.save, [], []
 
     def counted(self, group, end, *args):
         taken.append(group.lanes * (end - group.steps))
@@ -63,30 +61,21 @@ def main(process, processes, port, folder, full_at, *names):
             raise OSError(errno.ENOSPC, "no space left")
         save(self, name, tree)
 
-    class CountedBar(Bar):
-        def __init__(self, steps, **arguments):
-            super().__init__(steps, **arguments)
-            expected.append(steps)
-
-        def found(self, steps):
-            expected.append(-steps)
-
-        def dropped(self, steps):
-            expected.append(-steps)
-
-    LanePrograms.advance, Checkpoint.save, monitor.Bar = counted, said, CountedBar
+    LanePrograms.advance, Checkpoint.save = counted, said
     for way in ("saved", "unsaved"):
         for name in names:
             of_it = pathlib.Path(folder) / name
             checkpoint = of_it if way == "saved" else None
-            result = run(
-                name,
-                resources=dataclasses.replace(CASES[name].get("resources", Resources()), mesh=mesh),
-                checkpoint=checkpoint and Checkpointing(checkpoint, seconds_between_saves=0),
-            )
-            print("done", name, way, sum(taken), sum(expected), flush=True)
+            resources = dataclasses.replace(CASES[name].get("resources", Resources()), mesh=mesh)
+            with counted_bars() as bars:
+                result = run(
+                    name,
+                    resources=resources,
+                    checkpoint=checkpoint and Checkpointing(checkpoint, seconds_between_saves=0),
+                )
+            expected = sum(bar.needed_steps - bar.found_steps for bar in bars)
+            print("done", name, way, sum(taken), expected, flush=True)
             taken.clear()
-            expected.clear()
             np.savez(f"{of_it}.{way}.{process}.npz", **arrays_of(result))
 
 
