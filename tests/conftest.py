@@ -28,9 +28,9 @@ are skipped.
 Time. The plain run takes a sample of the cases of a test that carries
 ``@pytest.mark.sampled(n)``: n of them, evenly spaced. The others are slow.
 
-Garbage. Python collects garbage after some hundred new objects, and JAX has its own caches looked
-through each time; a trace makes so many objects that this took a tenth of the run. So it is done
-more rarely, and what was imported and collected by then is left out.
+Garbage. Python collects garbage after every few hundred new objects, and JAX then searches its own
+caches too. Tracing makes so many objects that this took a tenth of the run. So garbage is collected
+more rarely, and objects that exist before the first test are left out.
 
 Random numbers. A generator of NumPy at the top of a file begins anew for each test, so that its
 data do not depend on the tests that ran before it in the same process.

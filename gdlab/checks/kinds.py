@@ -144,12 +144,9 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, os.PathLike)
 
 
-def _is_floating_dtype(value: Any) -> bool:
-    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.floating)
-
-
-def _is_inexact_dtype(value: Any) -> bool:
-    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), jnp.inexact)
+def _is_dtype_of(numbers: type[np.generic], value: Any) -> bool:
+    """Tell whether a value is a dtype of a class of NumPy's numbers, such as ``np.floating``."""
+    return _is_dtype(value) and jnp.issubdtype(jax.dtypes.canonicalize_dtype(value), numbers)
 
 
 KINDS: dict[Any, Kind] = {
@@ -200,14 +197,23 @@ EntryName: TypeAlias = Annotated[
 """The name of an entry of a state, which is a part of dotted paths."""
 
 StorageDType: TypeAlias = Annotated[
-    DTypeLike, Kind("a floating-point dtype, such as jnp.bfloat16", _is_floating_dtype, _is_dtype)
+    DTypeLike,
+    Kind(
+        "a floating-point dtype, such as jnp.bfloat16",
+        functools.partial(_is_dtype_of, np.floating),
+        _is_dtype,
+    ),
 ]
 """A real floating-point dtype for storage; complex arrays use the complex dtype of the same
 width."""
 
 InexactDType: TypeAlias = Annotated[
     DTypeLike,
-    Kind("a floating-point or complex dtype, such as jnp.float32", _is_inexact_dtype, _is_dtype),
+    Kind(
+        "a floating-point or complex dtype, such as jnp.float32",
+        functools.partial(_is_dtype_of, np.inexact),
+        _is_dtype,
+    ),
 ]
 """A dtype of real or complex numbers that are not whole."""
 

@@ -13,7 +13,7 @@ from gdlab.core.numerics import widen
 
 Axis = int | tuple[int, ...]
 ROUNDING = 1e-2
-"""The largest amount by which bfloat16 rounds a probability up, and its logarithm, at 1."""
+"""An upper bound on the amount by which rounding in bfloat16 puts a probability above 1."""
 
 
 def floating(name: str, values: jax.typing.ArrayLike) -> jax.Array:

@@ -161,6 +161,13 @@ def test_a_state_of_another_transformation_is_refused():
             hyperparameters(tx, other.init(PARAMS))
 
 
+def test_a_state_is_refused_although_the_right_one_was_read_before():
+    tx = sgd(0.1, momentum=0.9)
+    assert hyperparameters(tx, tx.init(PARAMS))["momentum"] == 0.9
+    with pytest.raises(ValueError, match="not one of sgd"):
+        hyperparameters(tx, adam(0.1).init(PARAMS))
+
+
 def test_a_full_path_or_an_end_that_fits_one_alone_sets_a_copy():
     tx = chain(clip_by_global_norm(1.0), adam(1e-3))
     changed = set_hyperparameters(tx, {"learning_rate": 0.5, "chain.1.b1": 0.8, "0.max_norm": 2})

@@ -87,7 +87,8 @@ def test_integers_beside_weights_are_kept_where_they_get_no_update():
 
 
 def test_integers_are_refused_within_jit_as_well():
-    with pytest.raises(TypeError, match=r"params with an update must be floating-point.*int"):
+    dtype = jnp.arange(3).dtype.name
+    with pytest.raises(TypeError, match=rf"params with an update must be floating-point.*{dtype}"):
         jax.jit(apply_updates)(jnp.arange(3), jnp.ones(3))
-    with pytest.raises(TypeError, match=r"updates must be floating-point numbers.*'w' are int"):
+    with pytest.raises(TypeError, match=rf"updates must be floating-point .*'w' are {dtype}"):
         jax.jit(adam(0.1).update)({"w": jnp.arange(2)}, adam(0.1).init({"w": jnp.ones(2)}))

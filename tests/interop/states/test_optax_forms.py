@@ -382,7 +382,7 @@ REFUSED = {
     "a schedule on one side": (
         optax.adam(SCHEDULE),
         gdlab.adam(0.1),
-        r"1\.count: adam.* has no en",
+        r"1\.count: adam.* has no entry for it",
     ),
     "a schedule on the other side": (
         optax.adam(0.1),
