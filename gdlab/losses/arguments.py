@@ -102,7 +102,9 @@ def require_within(
     """
     if isinstance(values, Tracer) or not values.is_fully_addressable or not values.size:
         return
-    for extreme in (extreme.item() for extreme in _extremes(values)):
+    with jax.ensure_compile_time_eval():  # a traced loss may hold labels that are known
+        extremes = [extreme.item() for extreme in _extremes(values)]
+    for extreme in extremes:
         is_within = any(bounds.includes(extreme + by) for by in (-rounding, 0, rounding))
         if not (is_within or math.isnan(extreme)):
             raise ValueError(f"{name} must be {_words(bounds)}, not {extreme:.7g}{advice}")

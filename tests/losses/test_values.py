@@ -316,3 +316,24 @@ def test_probabilities_that_rounding_has_put_above_1_are_taken():
     certain = jnp.array([1 + 2**-7, 1.0], jnp.bfloat16)
     assert np.isfinite(losses.sigmoid_binary_cross_entropy(jnp.zeros(2), certain)).all()
     assert np.isfinite(losses.kl_divergence(jnp.log(certain), certain)).all()
+
+
+@pytest.mark.parametrize("kind", [jnp.asarray, np.asarray, list])
+@pytest.mark.parametrize(
+    ("loss", "labels", "wrong"),
+    [
+        (losses.softmax_cross_entropy_with_integer_labels, [2, 0], [3, 0]),
+        (lambda z, y: losses.sigmoid_binary_cross_entropy(z[:, 0], y), [1.0, 0.5], [1.5, 0.5]),
+        (lambda z, y: losses.huber_loss(z[:, 0], delta=y), [1.0, 2.0], [0.0, 2.0]),
+    ],
+    ids=["integers", "binary", "huber"],
+)
+def test_a_traced_loss_may_hold_labels_that_are_known(loss, labels, wrong, kind):
+    """Labels that are no argument of the program are computed with, and refused if wrong."""
+    logits = jnp.asarray(np.random.default_rng(5).normal(size=(2, 3)))
+    known, refused = kind(labels), kind(wrong)
+    found = jax.jit(lambda z: loss(z, known))(logits)
+    np.testing.assert_allclose(found, loss(logits, known), rtol=1e-6)
+    if kind is jnp.asarray:  # JAX itself traces other arrays within a program
+        with pytest.raises(ValueError, match=r"(labels|delta) must be"):
+            jax.jit(lambda z: loss(z, refused))(logits)
